@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SIP_MESSAGE_H
+#define SIP_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/base/span.h"
+
+/*
+ * One SIP message, as far as a firewall needs it (RFC 3261 section 7).
+ *
+ * Headers are read by libosip2's parser, fenced in by message.c: size and
+ * header-count caps before it, sanity checks after it, its tracing silenced.
+ * It never sees the body.  Nothing outside message.c knows libosip2.
+ *
+ * Whatever could be read in two ways is refused rather than guessed at: a
+ * firewall and a server that disagree are a hole.
+ */
+#define SIP_MAX_MESSAGE 65535 /* bytes; headers alone: SIP_MAX_HEAD */
+#define SIP_MAX_HEAD	16384
+#define SIP_MAX_HEADERS 128
+
+enum sip_method {
+	SIP_OTHER, /* anything we do not act on */
+	SIP_INVITE,
+	SIP_ACK,
+	SIP_BYE,
+	SIP_CANCEL,
+	SIP_PRACK,
+	SIP_UPDATE,
+};
+
+enum sip_body {
+	SIP_BODY_NONE, /* no SDP */
+	SIP_BODY_SDP,
+	SIP_BODY_AMBIGUOUS, /* two SDP parts, Content-Encoding, bad MIME */
+};
+
+/* Spans point into storage owned by the message; see sip_message_free(). */
+struct sip_message {
+	bool request;
+	enum sip_method method; /* of the request, or of CSeq in a response */
+	uint16_t status;	/* 100..699, responses only */
+	struct span call_id;
+	struct span from_tag; /* may be empty (RFC 2543) */
+	struct span to_tag;   /* empty: outside a dialog */
+	uint32_t cseq;
+	struct span branch;  /* of the topmost Via; may be empty */
+	struct addr contact; /* literal address in Contact, else AF_UNSPEC */
+	bool reliable;	     /* 1xx with RSeq (RFC 3262) */
+	uint32_t rseq;
+	uint32_t rack_rseq, rack_cseq; /* PRACK: RAck */
+	enum sip_method rack_method;
+	uint32_t session_expires; /* seconds, 0: none (RFC 4028) */
+	enum sip_body body;
+	struct span sdp; /* with SIP_BODY_SDP; points into the input */
+	void *impl;
+};
+
+/* Counted by the caller under these names. */
+enum sip_reject {
+	SIP_REJECT_NONE,
+	SIP_REJECT_NOISE, /* keep-alive, STUN, NULs: silently ignored */
+	SIP_REJECT_SIZE,
+	SIP_REJECT_SYNTAX,
+	SIP_REJECT_LENGTH,    /* Content-Length lies or is missing on TCP */
+	SIP_REJECT_DUPLICATE, /* a header that must be single is not */
+	SIP_REJECT_RANGE,     /* status, CSeq number */
+	SIP_REJECT_MISSING,   /* a mandatory header */
+	SIP_REJECT_MISMATCH,  /* CSeq method is not the request's */
+	SIP_REJECT_MAX
+};
+const char *sip_reject_name(enum sip_reject r);
+
+/* Once, before anything else; silences libosip2 for good. */
+PH_NODISCARD enum ph_err sip_message_init(void);
+
+/*
+ * Parse one message: a whole UDP datagram, or one TCP message as framed by
+ * sip_frame() (`stream` true, then Content-Length is mandatory).  Bytes after
+ * Content-Length in a datagram are not part of the message (RFC 3261
+ * section 18.3).
+ *
+ * On success the caller frees *out with sip_message_free(), before `in` goes
+ * away.  On failure *out is zeroed and *why says which counter to bump.
+ */
+PH_NODISCARD enum ph_err sip_message_parse(struct sip_message *out,
+    struct span in, bool stream, enum sip_reject *why);
+void sip_message_free(struct sip_message *m);
+
+/*
+ * Where the first message in a TCP stream ends (RFC 3261 section 18.3):
+ * leading CRLFs are keep-alives and are counted in *skip, *len is the length
+ * of the message after them.  PH_OK, PH_ETRUNC (more bytes are needed; *skip
+ * may be dropped already), or PH_EMALFORMED / PH_ELIMIT: give the connection
+ * up, there is no resynchronising by guess.
+ */
+PH_NODISCARD enum ph_err sip_frame(struct span stream, size_t *skip,
+    size_t *len);
+
+#endif

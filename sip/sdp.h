@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SIP_SDP_H
+#define SIP_SDP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/base/span.h"
+
+/*
+ * Session Description Protocol, as far as a firewall needs it: the o=, c=
+ * and m= lines and the attributes that move ports or decide who may send
+ * (RFC 8866 sections 5.2, 5.7, 5.14; RFC 3605 a=rtcp; RFC 5761 rtcp-mux;
+ * RFC 4145 a=setup; RFC 9143 bundle-only; RFC 8839 candidates).
+ *
+ * As tolerant as the servers we stand in front of: any line order, unknown
+ * lines, LF alone, no final line end, empty s=.  Strict where two readings
+ * are possible: two c= in one section, a NUL, a blank line in the middle.
+ * Nothing is allocated; `out` holds values and no pointers.
+ */
+#define SDP_MAX_MEDIA	   16
+#define SDP_MAX_CANDIDATES 8 /* per media, both components together */
+
+enum sdp_kind {
+	SDP_RTP,   /* RTP/AVP and its profiles: RTP and RTCP */
+	SDP_UDP,   /* udptl and other UDP: one port */
+	SDP_TCP,   /* TCP/..., MSRP, BFCP over TCP */
+	SDP_OTHER, /* a transport we do not open for */
+};
+
+enum sdp_mode {
+	SDP_SENDRECV,
+	SDP_SENDONLY,
+	SDP_RECVONLY,
+	SDP_INACTIVE,
+};
+
+enum sdp_setup {
+	SDP_SETUP_NONE,
+	SDP_ACTIVE,
+	SDP_PASSIVE,
+	SDP_ACTPASS,
+	SDP_HOLDCONN,
+};
+
+/* Why a stream is not usable; SDP_OK when it is. */
+enum sdp_fault {
+	SDP_OK,
+	SDP_FAULT_PORT,	     /* not a number, too big, count too big */
+	SDP_FAULT_ADDRESS,   /* no c= applies, or its address is garbage */
+	SDP_FAULT_NAME,	     /* c= names a host: never resolved */
+	SDP_FAULT_AMBIGUOUS, /* two c= in this section */
+	SDP_FAULT_SYNTAX,    /* the m= line breaks its grammar */
+};
+
+struct sdp_candidate {
+	struct addr addr;
+	uint16_t port;
+	uint8_t component; /* 1 RTP, 2 RTCP */
+	bool tcp;
+};
+
+struct sdp_media {
+	enum sdp_fault fault; /* if not SDP_OK, only `port` may be used */
+	enum sdp_kind kind;
+	struct addr addr;     /* the c= in force */
+	uint16_t port;	      /* host order; 0: refused, unless bundle_only */
+	uint16_t nports;      /* RTP/RTCP pairs, at least 1 */
+	struct endpoint rtcp; /* as in a=rtcp; af 0: same address, port 0:
+				 port + 1 */
+	bool rtcp_mux;
+	bool rtcp_mux_only; /* RFC 8858 */
+	bool bundle_only;
+	bool in_bundle;	      /* its mid is in a session-level a=group:BUNDLE */
+	uint8_t bundle;	      /* which group, with in_bundle */
+	enum sdp_mode mode;   /* session-level default applied */
+	enum sdp_setup setup; /* session-level default applied */
+	uint8_t ncandidates;
+	struct sdp_candidate candidates[SDP_MAX_CANDIDATES];
+};
+
+struct sdp {
+	uint64_t version; /* of o=; 0 if it is not a number */
+	bool ice;	  /* any a=candidate or a=ice-ufrag */
+	uint8_t nmedia;
+	bool more; /* there were more than SDP_MAX_MEDIA m= lines */
+	struct sdp_media media[SDP_MAX_MEDIA];
+};
+
+/*
+ * Parse one body.  PH_OK, PH_EMALFORMED (not SDP at all: no v=0 first, NUL,
+ * blank line in the middle), PH_EAMBIGUOUS (two session-level c=).  On error
+ * `out` is zeroed and *where, if not NULL, is the offset of the line.
+ * More m= lines than SDP_MAX_MEDIA set `more`; the first ones are usable.
+ */
+PH_NODISCARD enum ph_err sdp_parse(struct sdp *out, struct span body,
+    size_t *where);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BASE_DATAGRAM_H
+#define BASE_DATAGRAM_H
+
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/span.h"
+
+/*
+ * What came off the wire, reassembled: a UDP datagram, or a run of bytes of
+ * a TCP connection.  The payload is borrowed for the duration of the call it
+ * is handed to.
+ */
+enum pkt_dir {
+	PKT_UNKNOWN, /* the source does not tell; most files */
+	PKT_IN,	     /* came in at the interface */
+	PKT_OUT,     /* left by the interface */
+};
+
+struct datagram {
+	int64_t ts;	  /* microseconds since the epoch */
+	uint32_t ifindex; /* 0: unknown */
+	uint8_t dir;	  /* enum pkt_dir */
+	uint8_t proto;	  /* IPPROTO_UDP or IPPROTO_TCP */
+	struct endpoint src, dst;
+	struct span payload;
+};
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "src/base/jsonw.h"
+
+static void
+key(struct jsonw *w, const char *name)
+{
+	strbuf_fmt(w->out, "%s\"%s\":", w->more ? "," : "", name);
+	w->more = true;
+}
+
+struct jsonw
+jsonw_begin(struct strbuf *out)
+{
+	strbuf_str(out, "{");
+	return (struct jsonw) { out, false };
+}
+
+void
+jsonw_end(struct jsonw *w)
+{
+	strbuf_str(w->out, "}");
+}
+
+/*
+ * Length of the well-formed UTF-8 sequence at the start of `s` (RFC 3629
+ * section 4), or 0.
+ */
+static size_t
+utf8_len(struct span s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	unsigned char lo = 0x80, hi = 0xbf;
+	size_t n, i;
+
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4)
+		return 0;
+	n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (s.len < n)
+		return 0;
+	if (p[0] == 0xe0)
+		lo = 0xa0;
+	else if (p[0] == 0xed)
+		hi = 0x9f;
+	else if (p[0] == 0xf0)
+		lo = 0x90;
+	else if (p[0] == 0xf4)
+		hi = 0x8f;
+	if (p[1] < lo || p[1] > hi)
+		return 0;
+	for (i = 2; i < n; i++)
+		if (p[i] < 0x80 || p[i] > 0xbf)
+			return 0;
+	return n;
+}
+
+void
+jsonw_str(struct jsonw *w, const char *name, struct span v)
+{
+	size_t n;
+
+	key(w, name);
+	strbuf_str(w->out, "\"");
+	for (; v.len > 0; v = span_sub(v, n, v.len)) {
+		unsigned char c = (unsigned char)v.p[0];
+
+		if ((n = utf8_len(v)) == 0) {
+			strbuf_str(w->out, "\\ufffd");
+			n = 1;
+		} else if (c == '"' || c == '\\')
+			strbuf_fmt(w->out, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			strbuf_fmt(w->out, "\\u%04x", c);
+		else
+			strbuf_add(w->out, span_sub(v, 0, n));
+	}
+	strbuf_str(w->out, "\"");
+}
+
+void
+jsonw_uint(struct jsonw *w, const char *name, uint64_t value)
+{
+	key(w, name);
+	strbuf_fmt(w->out, "%" PRIu64, value);
+}
+
+void
+jsonw_null(struct jsonw *w, const char *name)
+{
+	key(w, name);
+	strbuf_str(w->out, "null");
+}
+
+void
+jsonw_time(struct jsonw *w, const char *name, int64_t usec)
+{
+	key(w, name);
+	strbuf_fmt(w->out, "%" PRId64 ".%06d", usec / 1000000,
+	    (int)(usec % 1000000));
+}

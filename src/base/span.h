@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BASE_SPAN_H
+#define BASE_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Bytes that belong to somebody else.
+ *
+ * A span borrows: it is valid exactly as long as what it points into, needs
+ * no NUL at its end and may contain NULs.  Everything that reads untrusted
+ * bytes does so through a span (text) or a cursor (binary).
+ */
+struct span {
+	const char *p;
+	size_t len;
+};
+
+#define SPAN_LITERAL(s) ((struct span) { (s), sizeof(s) - 1 })
+
+struct span span_of(const char *cstr);
+bool span_eq(struct span a, struct span b);
+bool span_eq_str(struct span a, const char *cstr);
+bool span_caseeq_str(struct span a, const char *cstr); /* ASCII only */
+bool span_has_prefix(struct span a, const char *cstr);
+int span_cmp(struct span a, struct span b);
+struct span span_trim(struct span a); /* spaces and tabs, both ends */
+
+/* `n` bytes from `off`; clipped to what is there. */
+struct span span_sub(struct span a, size_t off, size_t n);
+
+/* Index of `c`, or a.len. */
+size_t span_find(struct span a, char c);
+
+/*
+ * Split off everything before the first `c`; *rest is what follows it (empty
+ * with rest->p at the end when there is no `c`).
+ */
+struct span span_cut(struct span a, char c, struct span *rest);
+
+/*
+ * A decimal number of digits only: no sign, no blank, leading zeros allowed,
+ * at most `max`.  Returns false for anything else, the empty span included.
+ */
+bool span_number(struct span a, uint64_t max, uint64_t *out);
+
+/*
+ * Binary input with a sticky error (after knot's wire_ctx): read all fields,
+ * test `bad` once.  A read past the end sets `bad`, yields 0 and leaves the
+ * position alone.  Integers are big-endian.
+ */
+struct cursor {
+	const uint8_t *p;
+	size_t len;
+	size_t pos;
+	bool bad;
+};
+
+struct cursor cursor_of(const void *p, size_t len);
+size_t cursor_left(const struct cursor *c);
+uint8_t cursor_u8(struct cursor *c);
+uint16_t cursor_u16(struct cursor *c);
+uint32_t cursor_u32(struct cursor *c);
+uint64_t cursor_u64(struct cursor *c);
+void cursor_copy(struct cursor *c, void *dst, size_t n); /* zeros if bad */
+void cursor_skip(struct cursor *c, size_t n);
+struct span cursor_span(struct cursor *c, size_t n); /* empty if bad */
+
+#endif

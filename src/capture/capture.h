@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CAPTURE_H
+#define CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/datagram.h"
+#include "src/base/err.h"
+#include "src/base/strbuf.h"
+
+/*
+ * From the wire, or a file, to whole datagrams and in-order TCP bytes.
+ *
+ * Knows link layers, IP fragments and TCP sequence numbers; has never heard
+ * of SIP.  libpcap is used here and nowhere else.  Time is the packets' own.
+ */
+
+/* A port worth looking at, as source or as destination. */
+struct capture_port {
+	uint8_t proto; /* IPPROTO_UDP or IPPROTO_TCP */
+	uint16_t port;
+};
+
+struct capture_sink {
+	void *ctx;
+	void (*udp)(void *ctx, const struct datagram *d);
+	/*
+	 * The next bytes of one direction of a TCP connection, in order,
+	 * none missing since its SYN.  *user starts NULL and is kept for
+	 * the connection; both directions share it.  Returning false ends
+	 * interest in the connection until its next SYN.
+	 */
+	bool (*tcp)(void *ctx, void **user, const struct datagram *d);
+	/* The connection is over, or no longer followed; free `user`. */
+	void (*tcp_end)(void *ctx, void *user);
+};
+
+struct capture_stats {
+	uint64_t packets; /* handed to us by libpcap */
+	uint64_t kernel_drops;
+	uint64_t truncated; /* caplen < len: never parsed */
+	uint64_t malformed; /* link, IP, UDP or TCP header broke its rules */
+	uint64_t ignored;   /* not IP, not our ports */
+	uint64_t fragments;
+	uint64_t frag_overlaps; /* datagrams given up for it */
+	uint64_t frag_timeouts;
+	uint64_t frag_limits;
+	uint64_t tcp_connections;
+	uint64_t tcp_gaps;	/* connections given up: window exceeded */
+	uint64_t tcp_midstream; /* segments of connections without a SYN */
+	uint64_t tcp_conflicts; /* retransmission with other bytes */
+	uint64_t tcp_limits;
+	uint64_t duplicates; /* the same packet seen again */
+};
+
+struct capture_config {
+	const struct capture_port *ports;
+	size_t nports;
+	const char *const *interfaces; /* live: inside interfaces by name */
+	size_t ninterfaces;
+	uint32_t buffer; /* kernel buffer, bytes */
+	bool own; /* live: the firewall itself is protected: all interfaces */
+};
+
+struct capture;
+
+/*
+ * Live: needs privilege, which may be dropped as soon as it returns.  `why`
+ * has a sentence on failure (which interface, which privilege is missing).
+ */
+PH_NODISCARD enum ph_err capture_open_live(struct capture **out,
+    const struct capture_config *config, struct strbuf *why);
+
+/* A pcap or pcapng file; "-" is standard input. */
+PH_NODISCARD enum ph_err capture_open_file(struct capture **out,
+    const struct capture_config *config, const char *path, struct strbuf *why);
+
+void capture_close(struct capture *c, const struct capture_sink *sink);
+
+/* Live: the descriptors to wait for; readable means capture_dispatch. */
+size_t capture_fds(const struct capture *c, int *fds, size_t max);
+
+/*
+ * Live: hand over what has arrived, at most `max` packets, in the order of
+ * their time stamps; `now` expires fragments and idle connections.  PH_EGONE:
+ * an interface went away.
+ */
+PH_NODISCARD enum ph_err capture_dispatch(struct capture *c, size_t max,
+    int64_t now, const struct capture_sink *sink);
+
+/*
+ * File: process one packet.  *ts is its time, never going backwards.
+ * PH_OK, PH_EGONE at the end of the file, PH_ETRUNC when the file ends in
+ * the middle of a packet or is damaged (`why` says where).
+ */
+PH_NODISCARD enum ph_err capture_next(struct capture *c,
+    const struct capture_sink *sink, int64_t *ts, struct strbuf *why);
+
+/* Counters so far; asks the kernel for its own. */
+void capture_stats(struct capture *c, struct capture_stats *out);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CONF_H
+#define CONF_H
+
+#include <net/if.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+
+/*
+ * pinholed.conf(5), parsed: a tree of plain values that the monitor makes
+ * and every process inherits.  It refuses to know what the values are used
+ * for, opens nothing but the files it reads, and resolves no names.
+ *
+ * Lists are arrays with a count.  Strings are owned by the struct conf.
+ * Times are in seconds.  Defaults are filled in by conf_load() once
+ * everything has been read.
+ */
+struct prefixes {
+	struct prefix *v;
+	size_t n;
+};
+
+struct ports {
+	uint16_t *v;
+	size_t n;
+};
+
+struct strings {
+	char **v;
+	size_t n;
+};
+
+enum conf_remote {
+	REMOTE_BOTH, /* signalling source and SDP address */
+	REMOTE_SDP,
+	REMOTE_SIGNALLING,
+	REMOTE_ANY,
+	REMOTE_LIST,
+};
+
+/* external 203.0.113.10 for 192.0.2.10 */
+struct conf_external {
+	struct addr outside, inside;
+};
+
+struct conf_sip {
+	bool on; /* default: yes, unless only other blocks are written */
+	struct ports port;	     /* default 5060; UDP and TCP */
+	struct prefixes server;	     /* who may name other protected hosts */
+	struct prefixes media;	     /* what may be opened; default: protect */
+	uint16_t media_lo, media_hi; /* default 1024:65535 */
+	enum conf_remote remote;
+	struct prefixes remotes; /* with REMOTE_LIST */
+	bool early_media;	 /* default yes */
+	bool hold_keep;		 /* hold keep (default) | close */
+	struct conf_external *external;
+	size_t nexternal;
+	bool redirect;		   /* redirect yes; default no */
+	uint32_t limit_calls;	   /* default 50000 */
+	uint32_t limit_per_source; /* calls not yet accepted; default 200 */
+	uint32_t limit_rate;	   /* INVITEs per second and source; 0 = off */
+	uint32_t limit_streams;	   /* m= lines per body; default 16 */
+	uint32_t timeout_setup;	   /* default 180 */
+	uint32_t timeout_idle;	   /* default 300 */
+	uint32_t timeout_max;	   /* default 43200 */
+};
+
+/* One "proxy on ADDR port N ..." line of an ftp or tftp block. */
+struct conf_proxy {
+	struct endpoint listen;
+	struct endpoint reverse; /* reverse to HOST [port N]; af 0: forward */
+	struct addr source;	 /* source ADDR: our address to the server */
+	bool source_port_20;
+	bool anonymous_only;
+	uint32_t max_sessions; /* default 100 */
+	uint32_t timeout;      /* idle seconds; ftp 86400, tftp 30 */
+};
+
+struct conf_ftp {
+	bool on;
+	struct ports port; /* passive helper; empty: none */
+	bool loose;	   /* data address may differ from the control peer */
+	uint32_t timeout;  /* data connection must begin within; default 2 */
+	struct conf_proxy *proxy;
+	size_t nproxy;
+};
+
+struct conf_tftp {
+	bool on;
+	struct ports port;
+	uint32_t timeout;	      /* silence; default 30 */
+	bool allow_read, allow_write; /* default both */
+	struct strings file;	      /* fnmatch(3) patterns; empty: all */
+	struct conf_proxy *proxy;
+	size_t nproxy;
+};
+
+struct conf_key {
+	char *name; /* "" for the unnamed one */
+	char *path;
+};
+
+struct conf_tables {
+	bool on;
+	struct endpoint listen; /* port 56789 by default */
+	struct conf_key *key;
+	size_t nkey;
+	struct strings allow;
+	char *force;	       /* force TABLE, or NULL */
+	struct prefixes never; /* default: protect and own addresses */
+	uint32_t timeout;      /* 0: for ever */
+	uint32_t max;	       /* entries; default 100000 */
+};
+
+struct conf_uplink {
+	char *ifname;
+	struct addr gateway;
+};
+
+struct conf {
+	struct strings interface; /* empty: those that reach `protect` */
+	struct prefixes protect;
+	struct conf_sip sip;
+	struct conf_ftp ftp;
+	struct conf_tftp tftp;
+	struct conf_tables tables;
+	char *user;	/* default _pinholed */
+	bool user_set;	/* written, so a missing user is an error */
+	char *firewall; /* backend name; default by platform */
+	char *name;	/* table "..." or anchor "..."; default "pinholed" */
+	uint32_t mark;	/* default 0x10000 */
+	char *mode;	/* pf: "rules" (default) or "states" */
+	char *kill;	/* pf: "yes" or "no", NULL: default */
+	char *dialect;	/* pf-text: "freebsd" or "openbsd", NULL: default */
+	bool log;
+	char *tag;		    /* pf, or NULL */
+	char *queue;		    /* pf, or NULL */
+	struct conf_uplink *uplink; /* pf: reply-to em0 192.0.2.254 */
+	size_t nuplink;
+	char *control;	 /* socket path */
+	char *state;	 /* where calls survive a restart */
+	uint32_t buffer; /* capture buffer in bytes; default 4 MiB */
+};
+
+/* -D macro=value; wins over the same macro in the file, as in pf.conf. */
+struct conf_define {
+	const char *name;
+	const char *value;
+};
+
+/*
+ * Read and check a configuration.  Every error is written to `errors` as
+ * "file:line:column: sentence", all of them before giving up.  With `path`
+ * NULL an empty file is read, so that -D protect=... alone can be a whole
+ * configuration: the macro `protect`, when no protect statement was read,
+ * stands for one.
+ *
+ * Returns PH_OK and a conf for conf_free(), PH_EMALFORMED with errors
+ * written, PH_EIO if `path` cannot be read (written, too) or PH_ENOMEM.
+ */
+PH_NODISCARD enum ph_err conf_load(struct conf **out, const char *path,
+    const struct conf_define *defines, size_t ndefines, FILE *errors);
+
+/* The same from memory, for tests and the fuzzer; include is refused. */
+PH_NODISCARD enum ph_err conf_parse(struct conf **out, struct span text,
+    const char *name, const struct conf_define *defines, size_t ndefines,
+    FILE *errors);
+
+void conf_free(struct conf *c);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef FW_H
+#define FW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/base/pinhole.h"
+#include "src/base/strbuf.h"
+
+/*
+ * What a packet filter must be able to do for us.
+ *
+ * A backend has never heard of a call.  It is handed pinholes: addresses,
+ * ports and numbers, never text from the wire.  The core owns the truth (by
+ * id, with unique tuples); a backend mirrors it into the kernel.
+ *
+ * All times are microseconds since the epoch, as given by the caller.
+ * Calls are synchronous, run in the firewall process and never log.
+ */
+enum fw_op {
+	FW_OPEN = 1,  /* also when already open: same id, new deadline */
+	FW_CLOSE = 2, /* by id; established flows stop, too */
+};
+
+struct fw_change {
+	uint32_t op; /* enum fw_op */
+	uint32_t pad;
+	struct pinhole hole; /* whole for FW_OPEN and for FW_CLOSE */
+};
+
+/* What NAT made of a connection: see fw_ops.original. */
+struct fw_flow {
+	uint8_t proto;
+	struct endpoint client; /* as seen by our socket */
+	struct endpoint local;	/* where our socket received it */
+};
+
+enum fw_table_op {
+	FW_TABLE_ADD = 1,
+	FW_TABLE_DELETE = 2,
+	FW_TABLE_FLUSH = 3,
+};
+
+#define FW_CAP_ACTIVITY 0x01 /* reports silence */
+#define FW_CAP_DEADLINE 0x02 /* the kernel enforces deadlines itself */
+#define FW_CAP_NAT	0x04 /* rdr_from and nat_to work */
+#define FW_CAP_ORIGINAL 0x08
+#define FW_CAP_TABLES	0x10
+
+/* An outside interface and the gateway to answer through (pf reply-to). */
+struct fw_uplink {
+	const char *ifname;
+	struct addr gateway;
+};
+
+/* How a backend was configured; strings live as long as the backend. */
+struct fw_config {
+	const char *name; /* table or anchor, "pinholed" by default */
+	uint32_t mark;	  /* nftables: the bit(s) set on our packets */
+	const char *mode; /* backend's own word: pf "rules" or "states" */
+	const char *kill; /* pf: "yes" or "no" */
+	bool adopt; /* take over what is in the kernel instead of clearing */
+	bool local; /* protect contains the firewall's own addresses */
+	bool log;   /* log packets that create state, where supported */
+	const char *tag;		 /* pf, or NULL */
+	const char *queue;		 /* pf, or NULL */
+	const struct fw_uplink *uplinks; /* pf reply-to */
+	size_t nuplinks;
+	const struct prefix *remotes; /* every prefix (not host) that can occur
+					 as `from` of PINHOLE_IN */
+	size_t nremotes;
+	const char *const *tables; /* fw_ops.table indexes into this */
+	size_t ntables;
+};
+
+struct fw; /* an open backend; each backend defines its own */
+
+struct fw_ops {
+	const char *name;  /* as written in the config and after -b */
+	unsigned int caps; /* FW_CAP_* */
+
+	/*
+	 * Open and set up, still as root: devices, sockets, our table or
+	 * anchor.  Unless config->adopt, everything of ours that an earlier
+	 * run left is removed, and nothing else.  On failure *out is NULL
+	 * and `why` has a sentence for the administrator.
+	 */
+	PH_NODISCARD enum ph_err (*open)(struct fw **out,
+	    const struct fw_config *config, int64_t now, struct strbuf *why);
+
+	/*
+	 * Look, without changing anything, whether the filter is enabled and
+	 * the user's ruleset lets us matter; runs before open (fw NULL), as
+	 * for -n.  PH_OK with text in `why` is a warning; an error means
+	 * start would be refused.  `why` contains the very line to add.
+	 */
+	PH_NODISCARD enum ph_err (
+	    *check)(const struct fw_config *config, struct strbuf *why);
+
+	/*
+	 * All or nothing.  Opening what is open refreshes its deadline,
+	 * closing what is absent succeeds.  Errors: PH_EAGAIN, PH_ELIMIT,
+	 * PH_EGONE, PH_EBAD, PH_ENOMEM, PH_EIO.
+	 */
+	PH_NODISCARD enum ph_err (*commit)(struct fw *fw,
+	    const struct fw_change *changes, size_t n, int64_t now);
+
+	/*
+	 * After adopting: whatever of ours is in the kernel and was not
+	 * opened since is removed.  NULL where open always starts empty.
+	 */
+	PH_NODISCARD enum ph_err (*settle)(struct fw *fw, int64_t now);
+
+	/*
+	 * Report each pinhole through which packets went since the last
+	 * call.  NULL without FW_CAP_ACTIVITY.
+	 */
+	PH_NODISCARD enum ph_err (*activity)(struct fw *fw,
+	    void (*seen)(void *ctx, uint64_t id), void *ctx, int64_t now);
+
+	/*
+	 * Work due: gathered kills, a table that somebody flushed away.
+	 * Returns when to be called next, at the latest, or INT64_MAX.
+	 * PH_EGONE in *err: everything must be opened again.  May be NULL.
+	 */
+	int64_t (*tick)(struct fw *fw, int64_t now, enum ph_err *err);
+
+	/* Where a redirected client wanted to go.  NULL w/o FW_CAP_ORIGINAL. */
+	PH_NODISCARD enum ph_err (*original)(struct fw *fw,
+	    const struct fw_flow *flow, struct endpoint *out);
+
+	/* Change one table by its index.  NULL without FW_CAP_TABLES. */
+	PH_NODISCARD enum ph_err (*table)(struct fw *fw, size_t index,
+	    enum fw_table_op op, const struct prefix *v, size_t n,
+	    uint32_t ttl_s);
+
+	/*
+	 * The rule(s) that one pinhole stands for, one per line, in the
+	 * filter's own language, for people.
+	 */
+	void (*explain)(const struct fw_config *config,
+	    const struct pinhole *hole, struct strbuf *out);
+
+	/*
+	 * Close.  Unless `keep`, everything of ours is removed first,
+	 * established flows included.
+	 */
+	void (*close)(struct fw *fw, bool keep);
+};
+
+/* The backends compiled in, by name; NULL if there is none such. */
+const struct fw_ops *fw_lookup(const char *name);
+/* "nftables, dry-run" */
+void fw_names(struct strbuf *out);
+
+extern const struct fw_ops fw_dryrun;
+extern const struct fw_ops fw_nftables;
+extern const struct fw_ops fw_pf;
+extern const struct fw_ops fw_pf_text;
+
+#endif
