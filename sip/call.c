@@ -1,0 +1,813 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sip/call.h"
+
+static int
+call_cmp(const struct call *a, const struct call *b)
+{
+	int r;
+
+	if ((r = span_cmp(a->call_id, b->call_id)) != 0)
+		return r;
+	if ((r = span_cmp(a->caller_tag, b->caller_tag)) != 0)
+		return r;
+	if ((r = addr_cmp(&a->addr[CALLER], &b->addr[CALLER])) != 0)
+		return r;
+	return addr_cmp(&a->addr[CALLEE], &b->addr[CALLEE]);
+}
+
+static int
+call_id_cmp(const struct call *a, const struct call *b)
+{
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static int
+source_cmp(const struct source *a, const struct source *b)
+{
+	return addr_cmp(&a->addr, &b->addr);
+}
+
+RB_GENERATE_STATIC(call_tree, call, node, call_cmp)
+RB_GENERATE_STATIC(call_id_tree, call, by_id, call_id_cmp)
+RB_GENERATE_STATIC(source_tree, source, node, source_cmp)
+
+struct half *
+half_alloc(uint8_t n)
+{
+	struct half *h;
+
+	h = calloc(1, sizeof(*h) + n * sizeof(h->media[0]));
+	if (h != NULL) {
+		h->refs = 1;
+		h->n = n;
+	}
+	return h;
+}
+
+struct half *
+half_new(const struct sdp *sdp, const struct addr *speaker)
+{
+	struct half *h = half_alloc(sdp->nmedia);
+
+	if (h == NULL)
+		return NULL;
+	h->speaker = *speaker;
+	memcpy(h->media, sdp->media, sdp->nmedia * sizeof(h->media[0]));
+	return h;
+}
+
+struct half *
+half_ref(struct half *h)
+{
+	if (h != NULL)
+		h->refs++;
+	return h;
+}
+
+void
+half_unref(struct half *h)
+{
+	if (h != NULL && --h->refs == 0)
+		free(h);
+}
+
+bool
+span_dup(struct span s, struct span *out)
+{
+	char *p;
+
+	if (s.len > SIP_MAX_TAG || (p = malloc(s.len + 1)) == NULL)
+		return false;
+	if (s.len > 0)
+		memcpy(p, s.p, s.len);
+	p[s.len] = '\0';
+	out->p = p;
+	out->len = s.len;
+	return true;
+}
+
+void
+span_free(struct span *s)
+{
+	free((void *)(uintptr_t)s->p);
+	*s = (struct span) { NULL, 0 };
+}
+
+struct sip *
+sip_new(const struct sip_config *config, const struct sip_sink *sink,
+    struct timers *timers)
+{
+	struct sip *sip = calloc(1, sizeof(*sip));
+
+	if (sip == NULL)
+		return NULL;
+	sip->config = *config;
+	sip->sink = *sink;
+	sip->timers = timers;
+	RB_INIT(&sip->calls);
+	RB_INIT(&sip->ids);
+	RB_INIT(&sip->sources);
+	TAILQ_INIT(&sip->pending);
+	TAILQ_INIT(&sip->dead);
+	sip->next_id = sip->next_serial = 1;
+	return sip;
+}
+
+void
+sip_free(struct sip *sip)
+{
+	struct call *c;
+
+	if (sip == NULL)
+		return;
+	while ((c = RB_ROOT(&sip->ids)) != NULL)
+		call_free(c);
+	free(sip);
+}
+
+const struct sip_counters *
+sip_counters(const struct sip *sip)
+{
+	return &sip->n;
+}
+
+struct call *
+call_first(struct sip *sip, struct span call_id)
+{
+	struct call key, *c;
+
+	memset(&key, 0, sizeof(key));
+	key.call_id = call_id;
+	c = RB_NFIND(call_tree, &sip->calls, &key);
+	return c != NULL && span_eq(c->call_id, call_id) ? c : NULL;
+}
+
+struct call *
+call_next(struct call *c)
+{
+	struct call *next = RB_NEXT(call_tree, NULL, c);
+
+	return next != NULL && span_eq(next->call_id, c->call_id) ? next : NULL;
+}
+
+struct call *
+call_by_id(struct sip *sip, uint64_t id)
+{
+	struct call key;
+
+	key.id = id;
+	return RB_FIND(call_id_tree, &sip->ids, &key);
+}
+
+struct call *
+call_find(struct sip *sip, struct span call_id, struct span caller_tag,
+    const struct addr *caller, const struct addr *callee)
+{
+	struct call key;
+
+	key.call_id = call_id;
+	key.caller_tag = caller_tag;
+	key.addr[CALLER] = *caller;
+	key.addr[CALLEE] = *callee;
+	return RB_FIND(call_tree, &sip->calls, &key);
+}
+
+enum role
+call_inside(const struct call *c)
+{
+	return c->protected[CALLEE] ? CALLEE : CALLER;
+}
+
+/* Take the call off the lists that only unaccepted ones are on. */
+static void
+call_unqueue(struct call *c)
+{
+	struct sip *sip = c->sip;
+
+	if (c->dead)
+		TAILQ_REMOVE(&sip->dead, c, age);
+	else if (!c->accepted)
+		TAILQ_REMOVE(&sip->pending, c, age);
+	if (c->source != NULL) {
+		TAILQ_REMOVE(&c->source->calls, c, source_entry);
+		if (--c->source->ncalls == 0) {
+			RB_REMOVE(source_tree, &sip->sources, c->source);
+			free(c->source);
+		}
+		c->source = NULL;
+	}
+}
+
+static void
+dialog_free(struct call *c, struct dialog *d)
+{
+	struct txn *t, *next;
+
+	TAILQ_FOREACH_SAFE(t, &c->txns, entry, next)
+		if (t->dlg == d)
+			txn_free(c, t);
+	TAILQ_REMOVE(&c->dialogs, d, entry);
+	c->ndialogs--;
+	dialog_end(d);
+	span_free(&d->tag);
+	free(d);
+}
+
+void
+call_free(struct call *c)
+{
+	struct sip *sip = c->sip;
+
+	timer_clear(sip->timers, &c->timer);
+	call_unqueue(c);
+	if (c->accepted && !c->dead)
+		sip->n.accepted--;
+	sip->n.calls--;
+	RB_REMOVE(call_tree, &sip->calls, c);
+	RB_REMOVE(call_id_tree, &sip->ids, c);
+	while (!TAILQ_EMPTY(&c->txns))
+		txn_free(c, TAILQ_FIRST(&c->txns));
+	while (!TAILQ_EMPTY(&c->dialogs))
+		dialog_free(c, TAILQ_FIRST(&c->dialogs));
+	span_free(&c->call_id);
+	span_free(&c->caller_tag);
+	free(c);
+}
+
+/* Let go of a call, whatever it wants. */
+static void
+call_drop(struct call *c, enum reason why, int64_t now)
+{
+	struct sip *sip = c->sip;
+	struct dialog *d;
+	uint64_t id = c->id;
+
+	TAILQ_FOREACH(d, &c->dialogs, entry)
+		dialog_end(d);
+	call_update(c, REASON_NONE, why, now);
+	call_free(c);
+	sip->sink.gone(sip->sink.ctx, id);
+}
+
+/* Whether there is room for one more; makes some from the unaccepted. */
+static bool
+make_room(struct sip *sip, int64_t now)
+{
+	struct call *c;
+
+	if (sip->n.calls < sip->config.limit_calls)
+		return true;
+	sip->n.limit_calls++;
+	if ((c = TAILQ_FIRST(&sip->dead)) == NULL)
+		c = TAILQ_FIRST(&sip->pending);
+	if (c == NULL)
+		return false;
+	sip->n.evicted++;
+	call_drop(c, REASON_LIMIT, now);
+	return true;
+}
+
+/*
+ * An outside address may have only so many calls that nobody has accepted;
+ * its own oldest makes room, so a flood hurts only the one who floods.
+ */
+static struct source *
+source_get(struct sip *sip, const struct addr *addr, int64_t now)
+{
+	struct source key, *s;
+
+	key.addr = *addr;
+	if ((s = RB_FIND(source_tree, &sip->sources, &key)) == NULL) {
+		if ((s = calloc(1, sizeof(*s))) == NULL)
+			return NULL;
+		s->addr = *addr;
+		TAILQ_INIT(&s->calls);
+		RB_INSERT(source_tree, &sip->sources, s);
+	} else if (s->ncalls >= sip->config.limit_per_source) {
+		struct call *oldest = TAILQ_FIRST(&s->calls);
+		struct sip_refusal r = { *addr, oldest->addr[CALLEE], 0,
+			REASON_LIMIT };
+
+		sip->n.limit_source++;
+		sip->n.evicted++;
+		if (now - s->told >= 10 * USEC_PER_SEC) {
+			s->told = now;
+			sip->sink.refuse(sip->sink.ctx, oldest->call_id, &r,
+			    now);
+		}
+		/* Held, so that dropping its last call does not free it. */
+		s->ncalls++;
+		call_drop(oldest, REASON_LIMIT, now);
+		s->ncalls--;
+	}
+	return s;
+}
+
+static bool
+call_insert(struct sip *sip, struct call *c, int64_t now)
+{
+	struct source *s;
+
+	c->sip = sip;
+	if (!c->accepted && !c->protected[CALLER]) {
+		if ((s = source_get(sip, &c->addr[CALLER], now)) == NULL)
+			return false;
+		TAILQ_INSERT_TAIL(&s->calls, c, source_entry);
+		s->ncalls++;
+		c->source = s;
+	}
+	RB_INSERT(call_tree, &sip->calls, c);
+	RB_INSERT(call_id_tree, &sip->ids, c);
+	if (c->accepted)
+		sip->n.accepted++;
+	else
+		TAILQ_INSERT_TAIL(&sip->pending, c, age);
+	sip->n.calls++;
+	sip->n.calls_total++;
+	return true;
+}
+
+struct call *
+call_new(struct sip *sip, struct span call_id, struct span caller_tag,
+    const struct addr *caller, const struct addr *callee, int64_t now)
+{
+	unsigned int legs = 0;
+	struct call *c;
+
+	for (c = call_first(sip, call_id); c != NULL; c = call_next(c))
+		if (++legs == SIP_MAX_LEGS) {
+			sip->n.limit_calls++;
+			return NULL;
+		}
+	if (!make_room(sip, now) || (c = calloc(1, sizeof(*c))) == NULL)
+		return NULL;
+	TAILQ_INIT(&c->txns);
+	TAILQ_INIT(&c->dialogs);
+	c->addr[CALLER] = *caller;
+	c->addr[CALLEE] = *callee;
+	c->protected[CALLER] = sip_policy_protects(&sip->config.policy, caller);
+	c->protected[CALLEE] = sip_policy_protects(&sip->config.policy, callee);
+	c->id = sip->next_id++;
+	c->setup_until = now + sip->config.timeout_setup * USEC_PER_SEC;
+	if (!span_dup(call_id, &c->call_id) ||
+	    !span_dup(caller_tag, &c->caller_tag) ||
+	    !call_insert(sip, c, now)) {
+		span_free(&c->call_id);
+		span_free(&c->caller_tag);
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+call_set_id(struct call *c, uint64_t id)
+{
+	struct sip *sip = c->sip;
+
+	RB_REMOVE(call_id_tree, &sip->ids, c);
+	c->id = id;
+	RB_INSERT(call_id_tree, &sip->ids, c);
+	if (sip->next_id <= id)
+		sip->next_id = id + 1;
+}
+
+void
+call_accept(struct call *c, int64_t now)
+{
+	if (c->accepted)
+		return;
+	call_unqueue(c);
+	if (c->dead)
+		c->dead = false;
+	c->accepted = true;
+	c->forget_at = 0;
+	c->max_until = now + c->sip->config.timeout_max * USEC_PER_SEC;
+	c->sip->n.accepted++;
+	c->sip->n.accepted_total++;
+}
+
+struct dialog *
+dialog_find(struct call *c, struct span tag)
+{
+	struct dialog *d;
+
+	TAILQ_FOREACH(d, &c->dialogs, entry)
+		if (span_eq(d->tag, tag))
+			return d;
+	return NULL;
+}
+
+struct dialog *
+dialog_new(struct call *c, struct span tag, uint64_t origin)
+{
+	struct dialog *d;
+
+	if (c->ndialogs == SIP_MAX_DIALOGS) {
+		/* The oldest that is over, or lost, makes room. */
+		TAILQ_FOREACH(d, &c->dialogs, entry)
+			if (d->state == DIALOG_ENDED)
+				break;
+		if (d == NULL) {
+			c->sip->n.limit_dialogs++;
+			return NULL;
+		}
+		dialog_free(c, d);
+	}
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return NULL;
+	if (!span_dup(tag, &d->tag)) {
+		free(d);
+		return NULL;
+	}
+	d->origin = origin;
+	TAILQ_INSERT_TAIL(&c->dialogs, d, entry);
+	c->ndialogs++;
+	return d;
+}
+
+void
+dialog_end(struct dialog *d)
+{
+	int i;
+
+	d->state = DIALOG_ENDED;
+	d->drop_at = d->session_until = d->prev_until = 0;
+	for (i = 0; i < 2; i++) {
+		half_unref(d->half[i]);
+		half_unref(d->prev[i]);
+		d->half[i] = d->prev[i] = NULL;
+	}
+	half_unref(d->late);
+	d->late = NULL;
+}
+
+struct txn *
+txn_new(struct call *c, enum sip_method method, uint32_t cseq,
+    struct span branch)
+{
+	struct txn *t;
+
+	if (c->ntxns == SIP_MAX_TXNS) {
+		TAILQ_FOREACH(t, &c->txns, entry)
+			if (t->done)
+				break;
+		if (t == NULL) {
+			c->sip->n.limit_transactions++;
+			return NULL;
+		}
+		txn_free(c, t);
+	}
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return NULL;
+	if (!span_dup(branch, &t->branch)) {
+		free(t);
+		return NULL;
+	}
+	t->serial = c->sip->next_serial++;
+	t->method = method;
+	t->cseq = cseq;
+	TAILQ_INSERT_TAIL(&c->txns, t, entry);
+	c->ntxns++;
+	return t;
+}
+
+void
+txn_free(struct call *c, struct txn *t)
+{
+	TAILQ_REMOVE(&c->txns, t, entry);
+	c->ntxns--;
+	half_unref(t->offer);
+	half_unref(t->answer);
+	span_free(&t->branch);
+	free(t);
+}
+
+static bool
+dialog_is_open(const struct call *c, const struct dialog *d)
+{
+	return d->state == DIALOG_CONFIRMED ||
+	    (d->state == DIALOG_EARLY && c->sip->config.early_media);
+}
+
+static void
+plan_halves(struct call *c, struct half *const half[2])
+{
+	enum role in = call_inside(c);
+	struct half *i = half[in], *o = half[!in];
+	struct sip_side inside = { i->speaker, i->media, i->n };
+	struct sip_side outside = { o->speaker, o->media, o->n };
+
+	sip_policy_plan(&c->sip->config.policy, &inside, &outside,
+	    &c->sip->plan);
+}
+
+/*
+ * Add what is planned to the set, without doubles; with `streams` only what
+ * belongs to those m= lines.
+ */
+static size_t
+gather(struct sip *sip, size_t n, uint32_t streams)
+{
+	const struct sip_plan *plan = &sip->plan;
+	size_t i, k;
+
+	for (i = 0; i < plan->nholes; i++) {
+		if ((streams & (UINT32_C(1) << plan->stream[i])) == 0)
+			continue;
+		for (k = 0; k < n; k++)
+			if (pinhole_cmp(&sip->holes[k], &plan->holes[i]) == 0)
+				break;
+		if (k == n && n < sizeof(sip->holes) / sizeof(sip->holes[0]))
+			sip->holes[n++] = plan->holes[i];
+	}
+	return n;
+}
+
+static uint32_t
+planned_streams(const struct sip_plan *plan)
+{
+	uint32_t streams = 0;
+	size_t i;
+
+	for (i = 0; i < plan->nholes; i++)
+		streams |= UINT32_C(1) << plan->stream[i];
+	return streams;
+}
+
+static size_t
+dialog_wants(struct call *c, struct dialog *d, size_t n)
+{
+	enum role in = call_inside(c);
+	struct half *half[2];
+	uint32_t streams;
+	struct txn *t;
+
+	if (d->half[CALLER] == NULL || d->half[CALLEE] == NULL)
+		return n;
+	plan_halves(c, d->half);
+	n = gather(c->sip, n, UINT32_MAX);
+	streams = planned_streams(&c->sip->plan);
+	/*
+	 * Whoever offers must be ready to receive at once, on the old and on
+	 * the new ports (RFC 3264 section 8.3.1): the inside's own offer,
+	 * while it is unanswered, opens for the remote we already know.
+	 */
+	if (d->state == DIALOG_CONFIRMED)
+		TAILQ_FOREACH(t, &c->txns, entry) {
+			if (t->dlg != d || t->done || t->offer == NULL ||
+			    t->role != in)
+				continue;
+			half[in] = t->offer;
+			half[!in] = d->half[!in];
+			plan_halves(c, half);
+			n = gather(c->sip, n, UINT32_MAX);
+		}
+	/* Media that moved may be late; media that ended may not. */
+	if (d->prev[CALLER] != NULL && d->prev[CALLEE] != NULL) {
+		plan_halves(c, d->prev);
+		n = gather(c->sip, n, streams);
+	}
+	return n;
+}
+
+/* Silence is expected: no stream that both sides may send on. */
+static bool
+dialog_is_held(const struct dialog *d)
+{
+	const struct half *a = d->half[CALLER], *b = d->half[CALLEE];
+	bool any = false;
+	size_t i;
+
+	if (a == NULL || b == NULL)
+		return false;
+	for (i = 0; i < a->n && i < b->n; i++) {
+		if (a->media[i].port == 0 || b->media[i].port == 0)
+			continue;
+		if (a->media[i].mode == SDP_SENDRECV &&
+		    b->media[i].mode == SDP_SENDRECV)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+void
+call_update(struct call *c, enum reason open, enum reason close, int64_t now)
+{
+	struct sip *sip = c->sip;
+	struct sip_wants w = { 0 };
+	struct dialog *d;
+
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		if (!dialog_is_open(c, d))
+			continue;
+		w.nholes = dialog_wants(c, d, w.nholes);
+		w.held = w.held || dialog_is_held(d);
+	}
+	w.call = c->id;
+	w.call_id = c->call_id;
+	w.holes = sip->holes;
+	w.open = open;
+	w.close = close;
+	w.accepted = c->accepted;
+	sip->sink.wants(sip->sink.ctx, &w, now);
+	call_schedule(c, now);
+	sip->sink.changed(sip->sink.ctx, c->id);
+}
+
+/* FNV-1a; only to notice that the same is being refused again. */
+static uint64_t
+digest(uint64_t h, const void *p, size_t len)
+{
+	const unsigned char *b = p;
+
+	for (; len > 0; len--)
+		h = (h ^ *b++) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+void
+call_report(struct call *c, struct dialog *d, int64_t now)
+{
+	struct sip *sip = c->sip;
+	const struct sip_refusal *r;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	size_t i;
+
+	if (!dialog_is_open(c, d) || d->half[CALLER] == NULL ||
+	    d->half[CALLEE] == NULL)
+		return;
+	plan_halves(c, d->half);
+	for (i = 0; i < sip->plan.nrefusals; i++) {
+		r = &sip->plan.refusals[i];
+		h = digest(h, &r->src, sizeof(r->src));
+		h = digest(h, &r->dst, sizeof(r->dst));
+		h = digest(h, &r->dport, sizeof(r->dport));
+		h = digest(h, &r->reason, sizeof(r->reason));
+	}
+	if (h == d->refused)
+		return;
+	d->refused = h;
+	for (i = 0; i < sip->plan.nrefusals; i++)
+		sip->sink.refuse(sip->sink.ctx, c->call_id,
+		    &sip->plan.refusals[i], now);
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return b != 0 && b < a ? b : a;
+}
+
+static void call_timer(void *arg, int64_t now);
+
+void
+call_schedule(struct call *c, int64_t now)
+{
+	int64_t at = INT64_MAX;
+	struct dialog *d;
+	struct txn *t;
+
+	TAILQ_FOREACH(t, &c->txns, entry)
+		at = sooner(at, t->until);
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		at = sooner(at, d->drop_at);
+		at = sooner(at, d->prev_until);
+		at = sooner(at, d->session_until);
+	}
+	at = sooner(at, c->forget_at);
+	if (!c->dead)
+		at = sooner(at, c->accepted ? c->max_until : c->setup_until);
+	if (at == INT64_MAX)
+		timer_clear(c->sip->timers, &c->timer);
+	else
+		timer_set(c->sip->timers, &c->timer, at > now ? at : now,
+		    call_timer, c);
+}
+
+void
+call_settle(struct call *c, int64_t now)
+{
+	struct dialog *d;
+	struct txn *t;
+
+	TAILQ_FOREACH(d, &c->dialogs, entry)
+		if (d->state != DIALOG_ENDED)
+			return;
+	TAILQ_FOREACH(t, &c->txns, entry)
+		if (t->dlg == NULL && !t->done)
+			return;
+	if (c->dead)
+		return;
+	call_unqueue(c);
+	if (c->accepted)
+		c->sip->n.accepted--;
+	c->dead = true;
+	TAILQ_INSERT_TAIL(&c->sip->dead, c, age);
+	c->forget_at = now + SIP_T_TRANSACTION;
+}
+
+/* Something's time has come.  Returns the reason things close with. */
+static enum reason
+expire_parts(struct call *c, int64_t now)
+{
+	enum reason why = REASON_REPLACED;
+	struct dialog *d;
+	struct txn *t, *next;
+	int64_t media;
+	int i;
+
+	TAILQ_FOREACH_SAFE(t, &c->txns, entry, next) {
+		if (t->until == 0 || t->until > now)
+			continue;
+		/* A BYE nobody answered is believed: RFC 3261 15.1.1. */
+		if (t->method == SIP_BYE && !t->done && t->dlg != NULL) {
+			dialog_end(t->dlg);
+			why = REASON_BYE;
+		} else if (!t->done && t->dlg != NULL)
+			why = REASON_REJECT;
+		txn_free(c, t);
+	}
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		if (d->prev_until != 0 && d->prev_until <= now) {
+			d->prev_until = 0;
+			for (i = 0; i < 2; i++) {
+				half_unref(d->prev[i]);
+				d->prev[i] = NULL;
+			}
+		}
+		if (d->drop_at != 0 && d->drop_at <= now)
+			dialog_end(d);
+		if (d->session_until != 0 && d->session_until <= now) {
+			media =
+			    c->sip->sink.last_media(c->sip->sink.ctx, c->id);
+			if (media != 0 && now - media < SIP_T_TRANSACTION) {
+				d->session_until = now + SIP_T_TRANSACTION;
+				continue;
+			}
+			dialog_end(d);
+			why = REASON_SESSION_TIMER;
+		}
+	}
+	return why;
+}
+
+static void
+call_timer(void *arg, int64_t now)
+{
+	struct call *c = arg;
+	struct sip *sip = c->sip;
+	uint64_t id = c->id;
+	enum reason why;
+
+	if (c->dead && c->forget_at <= now) {
+		call_free(c);
+		sip->sink.gone(sip->sink.ctx, id);
+		return;
+	}
+	if (!c->dead && !c->accepted && c->setup_until <= now) {
+		call_drop(c, REASON_SETUP_TIMEOUT, now);
+		return;
+	}
+	if (!c->dead && c->accepted && c->max_until <= now) {
+		call_drop(c, REASON_MAX_DURATION, now);
+		return;
+	}
+	why = expire_parts(c, now);
+	call_settle(c, now);
+	call_update(c, REASON_NONE, why, now);
+}
+
+void
+sip_end_call(struct sip *sip, uint64_t id, enum reason why, int64_t now)
+{
+	struct call *c = call_by_id(sip, id);
+
+	if (c != NULL)
+		call_drop(c, why, now);
+}
+
+void
+sip_shutdown(struct sip *sip, enum reason why, int64_t now)
+{
+	struct dialog *d;
+	struct call *c, *next;
+	int i;
+
+	for (c = RB_MIN(call_id_tree, &sip->ids); c != NULL; c = next) {
+		next = RB_NEXT(call_id_tree, NULL, c);
+		TAILQ_FOREACH(d, &c->dialogs, entry)
+			for (i = 0; i < 2; i++) {
+				half_unref(d->prev[i]);
+				d->prev[i] = NULL;
+			}
+		call_update(c, REASON_NONE, REASON_REPLACED, now);
+		call_drop(c, why, now);
+	}
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SIP_CALL_H
+#define SIP_CALL_H
+
+#include "sip/dialog.h"
+#include "sip/sdp.h"
+#include "src/compat/queue.h"
+#include "src/compat/tree.h"
+
+/*
+ * The insides of sip/: what a call consists of.  Included by dialog.c (what
+ * messages do), call.c (tables, limits, wants, time) and export.c.
+ */
+#define SIP_T_TRANSACTION (32 * USEC_PER_SEC) /* 64*T1, RFC 3261 17 */
+#define SIP_T_GRACE	  (3 * USEC_PER_SEC)  /* old media after an answer */
+#define SIP_MAX_TXNS	  16		      /* per call */
+#define SIP_MAX_DIALOGS	  16		      /* per call: forks */
+#define SIP_MAX_LEGS	  32		      /* per Call-ID */
+#define SIP_MAX_TAG	  256 /* bytes of a tag, a branch, a Call-ID */
+
+enum role {
+	CALLER,
+	CALLEE,
+};
+
+/* One side's SDP, shared by whoever refers to it; never changed. */
+struct half {
+	unsigned int refs;
+	struct addr speaker;
+	uint8_t n;
+	struct sdp_media media[];
+};
+
+enum dialog_state {
+	DIALOG_EARLY,
+	DIALOG_CONFIRMED,
+	DIALOG_ENDED, /* remembered so that stragglers do not reopen it */
+};
+
+struct dialog {
+	TAILQ_ENTRY(dialog) entry;
+	struct span tag; /* the callee's; owned */
+	enum dialog_state state;
+	uint64_t origin; /* serial of the INVITE that made it */
+	bool answered;	 /* a 2xx to `answered_cseq` has been taken */
+	uint32_t answered_cseq;
+	struct half *half[2]; /* what both agreed on, by role; or NULL */
+	struct half *prev[2]; /* media before the last answer, for a while */
+	int64_t prev_until;
+	struct half *late; /* offer made in a response (late offer) */
+	uint32_t late_cseq, late_rseq;
+	struct addr contact[2];
+	int64_t drop_at;       /* an early fork that lost; 0: none */
+	int64_t session_until; /* RFC 4028; 0: none */
+	uint32_t session_s;    /* the interval behind it */
+	uint64_t refused;      /* digest of the refusals last reported */
+};
+
+struct txn {
+	TAILQ_ENTRY(txn) entry;
+	uint64_t serial;
+	enum sip_method method;
+	uint32_t cseq;
+	struct span branch;   /* owned */
+	uint8_t role;	      /* who sent the request */
+	struct addr src, dst; /* as the request was seen */
+	struct dialog *dlg;   /* NULL: outside a dialog */
+	struct addr contact;
+	struct half *offer;
+	struct half *answer; /* in a 18x to a re-INVITE, until its 2xx */
+	enum reason bad;     /* its SDP could not be used */
+	bool cancelled;
+	bool done;     /* a final response was seen */
+	int64_t until; /* forgotten, or (BYE) believed; 0: as the call */
+};
+
+struct source {
+	RB_ENTRY(source) node;
+	struct addr addr;
+	TAILQ_HEAD(, call) calls; /* not yet accepted, oldest first */
+	uint32_t ncalls;
+	int64_t told; /* when a refusal was last reported */
+};
+
+struct call {
+	RB_ENTRY(call) node; /* by Call-ID, tag, addresses */
+	RB_ENTRY(call) by_id;
+	TAILQ_ENTRY(call) age; /* on sip->pending or sip->dead */
+	TAILQ_ENTRY(call) source_entry;
+	uint64_t id;
+	struct span call_id;	/* owned */
+	struct span caller_tag; /* owned */
+	struct addr addr[2];
+	bool protected[2];
+	bool accepted;	       /* some dialog is or was confirmed */
+	bool dead;	       /* nothing left but the memory */
+	struct source *source; /* while not accepted, outside callers */
+	TAILQ_HEAD(, txn) txns;
+	unsigned int ntxns;
+	TAILQ_HEAD(, dialog) dialogs;
+	unsigned int ndialogs;
+	int64_t setup_until, max_until, forget_at;
+	struct timer timer;
+	struct sip *sip;
+};
+
+RB_HEAD(call_tree, call);
+RB_HEAD(call_id_tree, call);
+RB_HEAD(source_tree, source);
+TAILQ_HEAD(call_list, call);
+
+struct sip {
+	struct sip_config config;
+	struct sip_sink sink;
+	struct timers *timers;
+	struct sip_counters n;
+	struct call_tree calls;
+	struct call_id_tree ids;
+	struct source_tree sources;
+	struct call_list pending; /* not accepted, oldest first */
+	struct call_list dead;
+	uint64_t next_id, next_serial;
+	/* Scratch, too big for the stack. */
+	struct sip_plan plan;
+	struct sdp sdp;
+	struct pinhole holes[4 * SIP_PLAN_HOLES];
+};
+
+/* call.c */
+struct half *half_new(const struct sdp *sdp, const struct addr *speaker);
+struct half *half_alloc(uint8_t n);
+struct half *half_ref(struct half *h); /* NULL is fine */
+void half_unref(struct half *h);
+bool span_dup(struct span s, struct span *out);
+void span_free(struct span *s);
+
+struct call *call_first(struct sip *sip, struct span call_id);
+struct call *call_next(struct call *c); /* with the same Call-ID, or NULL */
+struct call *call_by_id(struct sip *sip, uint64_t id);
+struct call *call_find(struct sip *sip, struct span call_id,
+    struct span caller_tag, const struct addr *caller,
+    const struct addr *callee);
+/* NULL when the limits say no; evicts what is not accepted. */
+struct call *call_new(struct sip *sip, struct span call_id,
+    struct span caller_tag, const struct addr *caller,
+    const struct addr *callee, int64_t now);
+void call_free(struct call *c); /* silently */
+/* Give an imported call its old name; `id` must be free. */
+void call_set_id(struct call *c, uint64_t id);
+void call_accept(struct call *c, int64_t now);
+/* Which side's SDP names the inside. */
+enum role call_inside(const struct call *c);
+
+struct dialog *dialog_find(struct call *c, struct span tag);
+struct dialog *dialog_new(struct call *c, struct span tag, uint64_t origin);
+void dialog_end(struct dialog *d);
+struct txn *txn_new(struct call *c, enum sip_method method, uint32_t cseq,
+    struct span branch);
+void txn_free(struct call *c, struct txn *t);
+
+/* Recompute what the call wants, tell the sink, and set the timer. */
+void call_update(struct call *c, enum reason open, enum reason close,
+    int64_t now);
+/* The same, and report what the dialog's session was refused. */
+void call_report(struct call *c, struct dialog *d, int64_t now);
+void call_schedule(struct call *c, int64_t now);
+/* If nothing in it lives any more, it is dead and soon forgotten. */
+void call_settle(struct call *c, int64_t now);
+
+#endif

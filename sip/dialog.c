@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sip/call.h"
+
+/* What a message says about media, once its SDP has been read. */
+struct body {
+	struct half *half; /* owned; NULL: none, or not usable */
+	enum reason bad;   /* why not usable */
+};
+
+static void
+body_read(struct sip *sip, const struct datagram *d,
+    const struct sip_message *m, struct body *b)
+{
+	enum ph_err rc;
+
+	b->half = NULL;
+	b->bad = REASON_NONE;
+	switch (m->body) {
+	case SIP_BODY_NONE:
+		return;
+	case SIP_BODY_AMBIGUOUS:
+		sip->n.sdp_ambiguous++;
+		b->bad = REASON_AMBIGUOUS;
+		return;
+	case SIP_BODY_SDP:
+		break;
+	}
+	if ((rc = sdp_parse(&sip->sdp, m->sdp, NULL)) != PH_OK) {
+		b->bad =
+		    rc == PH_EAMBIGUOUS ? REASON_AMBIGUOUS : REASON_MALFORMED;
+		if (rc == PH_EAMBIGUOUS)
+			sip->n.sdp_ambiguous++;
+		else
+			sip->n.sdp_malformed++;
+		return;
+	}
+	b->half = half_new(&sip->sdp, &d->src.addr);
+}
+
+/* A body that cannot be used, in an answer or in the offer it answers. */
+static void
+refuse_body(struct call *c, enum reason why, const struct addr *src,
+    const struct addr *dst, int64_t now)
+{
+	struct sip_refusal r = { *src, *dst, 0, why };
+
+	c->sip->sink.refuse(c->sip->sink.ctx, c->call_id, &r, now);
+}
+
+static bool
+hold_address(const struct sdp_media *m)
+{
+	return m->fault == SDP_OK && m->port != 0 && m->ncandidates == 0 &&
+	    addr_scope(&m->addr) == ADDR_UNSPECIFIED;
+}
+
+/*
+ * c=0.0.0.0 puts a stream on hold (RFC 3264 section 8.4): the address used
+ * so far stays good, so that resuming finds the door open.  Consumes `h`.
+ */
+static struct half *
+keep_held(struct sip *sip, struct half *h, const struct half *old)
+{
+	struct half *copy;
+	size_t i;
+
+	for (i = 0; i < h->n; i++)
+		if (hold_address(&h->media[i]))
+			break;
+	if (i == h->n || (copy = half_alloc(h->n)) == NULL)
+		return h;
+	copy->speaker = h->speaker;
+	memcpy(copy->media, h->media, h->n * sizeof(h->media[0]));
+	for (i = 0; i < copy->n; i++) {
+		if (!hold_address(&copy->media[i]))
+			continue;
+		copy->media[i].mode = SDP_INACTIVE;
+		if (old != NULL && i < old->n && !sip->config.policy.hold_close)
+			copy->media[i].addr = old->media[i].addr;
+	}
+	half_unref(h);
+	return copy;
+}
+
+/*
+ * Offer and answer meet: the dialog's session is what the two say.  Consumes
+ * both references.
+ */
+static void
+agree(struct call *c, struct dialog *d, enum role offerer, struct half *offer,
+    struct half *answer, enum reason why, int64_t now)
+{
+	struct half *half[2];
+	int i;
+
+	half[offerer] = offer;
+	half[!offerer] = answer;
+	for (i = 0; i < 2; i++) {
+		half[i] = keep_held(c->sip, half[i], d->half[i]);
+		half_unref(d->prev[i]);
+		d->prev[i] = NULL;
+	}
+	d->prev_until = 0;
+	if (why == REASON_REINVITE || why == REASON_UPDATE) {
+		if (d->state == DIALOG_CONFIRMED && d->half[CALLER] != NULL) {
+			d->prev[CALLER] = half_ref(d->half[CALLER]);
+			d->prev[CALLEE] = half_ref(d->half[CALLEE]);
+			d->prev_until = now + SIP_T_GRACE;
+		}
+	}
+	for (i = 0; i < 2; i++) {
+		half_unref(d->half[i]);
+		d->half[i] = half[i];
+	}
+	call_update(c, why, REASON_REPLACED, now);
+	call_report(c, d, now);
+}
+
+/*
+ * Is `a` where the given side of the dialog may speak from?  The address its
+ * signalling had at first, the one it gave as Contact (the path may get
+ * shorter without Record-Route), or another of our servers.
+ */
+static bool
+side_is(const struct call *c, const struct dialog *d, enum role role,
+    const struct addr *a)
+{
+	return addr_eq(a, &c->addr[role]) || addr_eq(a, &d->contact[role]) ||
+	    (c->protected[role] &&
+		sip_policy_is_server(&c->sip->config.policy, a));
+}
+
+/*
+ * The dialog an in-dialog request belongs to, and who sent it.  Tags and
+ * addresses must fit; of several legs (a spiral) the one with the very
+ * addresses wins.
+ */
+static struct dialog *
+dialog_of_request(struct sip *sip, const struct datagram *d,
+    const struct sip_message *m, struct call **cp, enum role *rolep)
+{
+	struct dialog *dlg, *found = NULL;
+	bool known = false, tags = false, exact;
+	enum role role;
+	struct call *c;
+
+	for (c = call_first(sip, m->call_id); c != NULL; c = call_next(c)) {
+		known = true;
+		if (span_eq(c->caller_tag, m->from_tag) &&
+		    (dlg = dialog_find(c, m->to_tag)) != NULL)
+			role = CALLER;
+		else if (span_eq(c->caller_tag, m->to_tag) &&
+		    (dlg = dialog_find(c, m->from_tag)) != NULL)
+			role = CALLEE;
+		else
+			continue;
+		tags = true;
+		if (!side_is(c, dlg, role, &d->src.addr) ||
+		    !side_is(c, dlg, !role, &d->dst.addr))
+			continue;
+		exact = addr_eq(&c->addr[role], &d->src.addr) &&
+		    addr_eq(&c->addr[!role], &d->dst.addr);
+		if (found == NULL || exact) {
+			found = dlg;
+			*cp = c;
+			*rolep = role;
+		}
+		if (exact)
+			break;
+	}
+	if (found == NULL) {
+		if (tags || known)
+			sip->n.forged++;
+		else
+			sip->n.no_dialog++;
+	}
+	return found;
+}
+
+static struct txn *
+txn_find(struct call *c, enum sip_method method, uint32_t cseq,
+    struct span branch)
+{
+	struct txn *t;
+
+	TAILQ_FOREACH(t, &c->txns, entry)
+		if (t->method == method && t->cseq == cseq &&
+		    span_eq(t->branch, branch))
+			return t;
+	return NULL;
+}
+
+static struct txn *
+txn_begin(struct call *c, struct dialog *dlg, enum role role,
+    const struct datagram *d, const struct sip_message *m)
+{
+	struct txn *t = txn_new(c, m->method, m->cseq, m->branch);
+	struct body b;
+
+	if (t == NULL)
+		return NULL;
+	t->dlg = dlg;
+	t->role = role;
+	t->src = d->src.addr;
+	t->dst = d->dst.addr;
+	t->contact = m->contact;
+	body_read(c->sip, d, m, &b);
+	t->offer = b.half;
+	t->bad = b.bad;
+	return t;
+}
+
+static void
+initial_invite(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m)
+{
+	struct call *c;
+
+	c = call_find(sip, m->call_id, m->from_tag, &d->src.addr, &d->dst.addr);
+	if (c != NULL && txn_find(c, SIP_INVITE, m->cseq, m->branch) != NULL) {
+		sip->n.retransmissions++;
+		return;
+	}
+	if (c != NULL && c->dead) {
+		/* Challenged and tried again, or over and called again. */
+		uint64_t id = c->id;
+
+		call_free(c);
+		sip->sink.gone(sip->sink.ctx, id);
+		c = NULL;
+	}
+	if (c == NULL &&
+	    (c = call_new(sip, m->call_id, m->from_tag, &d->src.addr,
+		 &d->dst.addr, now)) == NULL)
+		return;
+	if (txn_begin(c, NULL, CALLER, d, m) == NULL) {
+		call_settle(c, now);
+		call_schedule(c, now);
+		return;
+	}
+	call_schedule(c, now);
+	sip->sink.changed(sip->sink.ctx, c->id);
+}
+
+/* INVITE and UPDATE within a dialog, and PRACK with an offer. */
+static void
+in_dialog_offer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
+    const struct datagram *d, const struct sip_message *m)
+{
+	struct txn *t;
+
+	if (txn_find(c, m->method, m->cseq, m->branch) != NULL) {
+		c->sip->n.retransmissions++;
+		return;
+	}
+	if (dlg->state == DIALOG_ENDED ||
+	    (t = txn_begin(c, dlg, role, d, m)) == NULL)
+		return;
+	t->until = now +
+	    (m->method == SIP_INVITE
+		    ? c->sip->config.timeout_setup * USEC_PER_SEC
+		    : SIP_T_TRANSACTION);
+	if (m->contact.af != AF_UNSPEC)
+		dlg->contact[role] = m->contact;
+	/* Hold is an answer to give, not a port to open. */
+	if (t->offer != NULL)
+		t->offer = keep_held(c->sip, t->offer, dlg->half[role]);
+	call_update(c,
+	    m->method == SIP_INVITE ? REASON_REINVITE : REASON_UPDATE,
+	    REASON_REPLACED, now);
+}
+
+/* The answer to an offer that a response made (late offer). */
+static void
+late_answer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
+    const struct datagram *d, const struct sip_message *m, enum reason why)
+{
+	struct half *offer = dlg->late;
+	struct body b;
+
+	body_read(c->sip, d, m, &b);
+	if (b.bad != REASON_NONE)
+		refuse_body(c, b.bad, &d->src.addr, &d->dst.addr, now);
+	if (b.half == NULL)
+		return;
+	dlg->late = NULL;
+	if (dlg->half[CALLER] != NULL)
+		why = REASON_REINVITE;
+	agree(c, dlg, !role, offer, b.half, why, now);
+}
+
+static void
+ack(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m)
+{
+	struct dialog *dlg;
+	struct call *c;
+	enum role role;
+	struct txn *t;
+
+	/* For a rejected INVITE: same branch, and that is the end of it. */
+	c = call_find(sip, m->call_id, m->from_tag, &d->src.addr, &d->dst.addr);
+	if (c != NULL && c->dead && !c->accepted &&
+	    (t = txn_find(c, SIP_INVITE, m->cseq, m->branch)) != NULL) {
+		uint64_t id = c->id;
+
+		call_free(c);
+		sip->sink.gone(sip->sink.ctx, id);
+		return;
+	}
+	if ((dlg = dialog_of_request(sip, d, m, &c, &role)) == NULL)
+		return;
+	if (dlg->late != NULL && dlg->late_cseq == m->cseq &&
+	    dlg->state == DIALOG_CONFIRMED)
+		late_answer(c, dlg, role, now, d, m, REASON_ACK);
+}
+
+static void
+prack(struct call *c, struct dialog *dlg, enum role role, int64_t now,
+    const struct datagram *d, const struct sip_message *m)
+{
+	if (dlg->state == DIALOG_ENDED)
+		return;
+	if (dlg->late != NULL && m->rack_method == SIP_INVITE &&
+	    dlg->late_cseq == m->rack_cseq && dlg->late_rseq == m->rack_rseq)
+		late_answer(c, dlg, role, now, d, m, REASON_EARLY);
+	else if (m->body != SIP_BODY_NONE)
+		in_dialog_offer(c, dlg, role, now, d, m);
+}
+
+static void
+bye(struct call *c, struct dialog *dlg, enum role role, int64_t now,
+    const struct datagram *d, const struct sip_message *m)
+{
+	struct txn *t;
+
+	if (dlg->state == DIALOG_ENDED)
+		return;
+	if (txn_find(c, SIP_BYE, m->cseq, m->branch) != NULL) {
+		c->sip->n.retransmissions++;
+		return;
+	}
+	if ((t = txn_begin(c, dlg, role, d, m)) == NULL)
+		return;
+	t->until = now + SIP_T_TRANSACTION;
+	call_schedule(c, now);
+	c->sip->sink.changed(c->sip->sink.ctx, c->id);
+}
+
+static void
+cancel(struct sip *sip, const struct datagram *d, const struct sip_message *m)
+{
+	struct call *c;
+	struct txn *t;
+
+	/* Same branch and addresses as the INVITE: RFC 3261 section 9.1. */
+	for (c = call_first(sip, m->call_id); c != NULL; c = call_next(c)) {
+		t = txn_find(c, SIP_INVITE, m->cseq, m->branch);
+		if (t == NULL || t->done || !addr_eq(&t->src, &d->src.addr) ||
+		    !addr_eq(&t->dst, &d->dst.addr))
+			continue;
+		t->cancelled = true;
+		sip->sink.changed(sip->sink.ctx, c->id);
+		return;
+	}
+}
+
+static void
+request(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m)
+{
+	struct dialog *dlg;
+	enum role role;
+	struct call *c;
+
+	sip->n.requests++;
+	if (m->method == SIP_OTHER)
+		return;
+	if (m->method == SIP_CANCEL) {
+		cancel(sip, d, m);
+		return;
+	}
+	if (m->method == SIP_ACK) {
+		ack(sip, now, d, m);
+		return;
+	}
+	if (m->to_tag.len == 0) {
+		if (m->method == SIP_INVITE)
+			initial_invite(sip, now, d, m);
+		return;
+	}
+	if ((dlg = dialog_of_request(sip, d, m, &c, &role)) == NULL)
+		return;
+	switch (m->method) {
+	case SIP_INVITE:
+	case SIP_UPDATE:
+		in_dialog_offer(c, dlg, role, now, d, m);
+		break;
+	case SIP_PRACK:
+		prack(c, dlg, role, now, d, m);
+		break;
+	case SIP_BYE:
+		bye(c, dlg, role, now, d, m);
+		break;
+	case SIP_OTHER:
+	case SIP_ACK:
+	case SIP_CANCEL:
+		break;
+	}
+}
+
+/*
+ * The transaction a response belongs to: branch, CSeq and tag, and it must go
+ * back along the way the request came (section 17.1.3).
+ */
+static struct txn *
+txn_of_response(struct sip *sip, const struct datagram *d,
+    const struct sip_message *m, struct call **cp)
+{
+	bool known = false;
+	struct call *c;
+	struct txn *t;
+
+	for (c = call_first(sip, m->call_id); c != NULL; c = call_next(c)) {
+		known = true;
+		if ((t = txn_find(c, m->method, m->cseq, m->branch)) == NULL)
+			continue;
+		if (!addr_eq(&t->dst, &d->src.addr) ||
+		    !addr_eq(&t->src, &d->dst.addr))
+			continue;
+		if (!span_eq(m->from_tag,
+			t->role == CALLER ? c->caller_tag : t->dlg->tag))
+			continue;
+		*cp = c;
+		return t;
+	}
+	if (known && m->status >= 180)
+		sip->n.forged++;
+	else
+		sip->n.unmatched++;
+	return NULL;
+}
+
+static void
+refresh_session(struct dialog *d, const struct sip_message *m, int64_t now)
+{
+	/* RFC 4028 section 10: gone without a refresh, and a little slack. */
+	d->session_s = m->session_expires;
+	d->session_until = d->session_s == 0
+	    ? 0
+	    : now + d->session_s * USEC_PER_SEC + SIP_T_TRANSACTION;
+}
+
+/* SDP in a response to INVITE, PRACK or UPDATE: an answer or a late offer. */
+static void
+response_body(struct call *c, struct dialog *dlg, struct txn *t, int64_t now,
+    const struct datagram *d, const struct sip_message *m, enum reason why)
+{
+	struct body b;
+
+	body_read(c->sip, d, m, &b);
+	if (t->bad != REASON_NONE && (b.half != NULL || b.bad != REASON_NONE))
+		refuse_body(c, t->bad, &t->src, &t->dst, now);
+	else if (b.bad != REASON_NONE)
+		refuse_body(c, b.bad, &d->src.addr, &d->dst.addr, now);
+	if (b.half == NULL || t->bad != REASON_NONE) {
+		half_unref(b.half);
+		call_update(c, why, REASON_REPLACED, now);
+		return;
+	}
+	if (t->offer != NULL) {
+		agree(c, dlg, t->role, half_ref(t->offer), b.half, why, now);
+		return;
+	}
+	/* RFC 3264 section 5 with RFC 3261 section 13.2.1: offer in 2xx. */
+	half_unref(dlg->late);
+	dlg->late = b.half;
+	dlg->late_cseq = t->cseq;
+	dlg->late_rseq = m->rseq;
+	call_update(c, why, REASON_REPLACED, now);
+}
+
+static struct dialog *
+dialog_begin(struct call *c, const struct txn *t, const struct sip_message *m)
+{
+	struct dialog *dlg = dialog_new(c, m->to_tag, t->serial);
+
+	if (dlg != NULL)
+		dlg->contact[CALLER] = t->contact;
+	return dlg;
+}
+
+static void
+invite_provisional(struct call *c, struct txn *t, int64_t now,
+    const struct datagram *d, const struct sip_message *m)
+{
+	struct dialog *dlg = t->dlg;
+
+	if (m->to_tag.len == 0 || t->done)
+		return;
+	if (dlg == NULL) {
+		if (!c->accepted)
+			c->setup_until =
+			    now + c->sip->config.timeout_setup * USEC_PER_SEC;
+		dlg = dialog_find(c, m->to_tag);
+		if (dlg == NULL && (dlg = dialog_begin(c, t, m)) == NULL)
+			return;
+		if (dlg->state != DIALOG_EARLY)
+			return;
+		if (m->contact.af != AF_UNSPEC)
+			dlg->contact[CALLEE] = m->contact;
+	}
+	if (m->body == SIP_BODY_NONE) {
+		call_schedule(c, now);
+		return;
+	}
+	/* An offer in a provisional response counts if it is reliable. */
+	if (t->offer == NULL && t->bad == REASON_NONE && !m->reliable)
+		return;
+	if (dlg->late != NULL && dlg->late_rseq == m->rseq &&
+	    dlg->late_cseq == t->cseq && t->offer == NULL)
+		return;
+	if (t->dlg != NULL && t->offer != NULL) {
+		/* Not before the re-INVITE is accepted for good. */
+		struct body b;
+
+		body_read(c->sip, d, m, &b);
+		half_unref(t->answer);
+		t->answer = b.half;
+		return;
+	}
+	response_body(c, dlg, t, now, d, m, REASON_EARLY);
+}
+
+static void
+invite_accepted(struct call *c, struct txn *t, int64_t now,
+    const struct datagram *d, const struct sip_message *m)
+{
+	struct dialog *dlg = t->dlg, *other;
+	enum reason why = t->dlg != NULL ? REASON_REINVITE : REASON_ANSWER;
+
+	if (m->to_tag.len == 0)
+		return;
+	if (dlg == NULL && (dlg = dialog_find(c, m->to_tag)) == NULL &&
+	    (dlg = dialog_begin(c, t, m)) == NULL)
+		return;
+	if (dlg->state == DIALOG_ENDED ||
+	    (dlg->answered && dlg->answered_cseq == t->cseq)) {
+		c->sip->n.retransmissions++;
+		return;
+	}
+	/* A CANCEL that crossed the 2xx has lost: RFC 5407 section 3.1.2. */
+	dlg->state = DIALOG_CONFIRMED;
+	dlg->answered = true;
+	dlg->answered_cseq = t->cseq;
+	dlg->drop_at = 0;
+	if (m->contact.af != AF_UNSPEC)
+		dlg->contact[!t->role] = m->contact;
+	refresh_session(dlg, m, now);
+	t->done = true;
+	t->until = now + SIP_T_TRANSACTION;
+	call_accept(c, now);
+	/* Other forks may still answer for 64*T1: section 13.2.2.4. */
+	if (t->dlg == NULL)
+		TAILQ_FOREACH(other, &c->dialogs, entry)
+			if (other != dlg && other->origin == t->serial &&
+			    other->state == DIALOG_EARLY)
+				other->drop_at = now + SIP_T_TRANSACTION;
+	if (m->body != SIP_BODY_NONE)
+		response_body(c, dlg, t, now, d, m, why);
+	else if (t->dlg != NULL && t->offer != NULL && t->answer != NULL)
+		agree(c, dlg, t->role, half_ref(t->offer), half_ref(t->answer),
+		    why, now);
+	else {
+		call_update(c, why, REASON_REPLACED, now);
+		call_report(c, dlg, now);
+	}
+}
+
+static void
+invite_rejected(struct call *c, struct txn *t, int64_t now,
+    const struct sip_message *m)
+{
+	enum reason why = t->cancelled ? REASON_CANCEL : REASON_REJECT;
+	struct dialog *dlg;
+
+	if (t->done)
+		return;
+	t->done = true;
+	t->until = now + SIP_T_TRANSACTION;
+	if (t->dlg != NULL) {
+		/* RFC 3261 section 14.1: only these two end the dialog. */
+		if (m->status == 408 || m->status == 481)
+			dialog_end(t->dlg);
+		else
+			why = REASON_REJECT;
+	} else {
+		TAILQ_FOREACH(dlg, &c->dialogs, entry)
+			if (dlg->origin == t->serial &&
+			    dlg->state == DIALOG_EARLY)
+				dialog_end(dlg);
+	}
+	call_settle(c, now);
+	call_update(c, REASON_NONE, why, now);
+}
+
+static void
+other_response(struct call *c, struct txn *t, int64_t now,
+    const struct datagram *d, const struct sip_message *m)
+{
+	struct dialog *dlg = t->dlg;
+
+	if (m->status < 200 || t->done)
+		return;
+	t->done = true;
+	t->until = now + SIP_T_TRANSACTION;
+	if (t->method == SIP_BYE) {
+		/* Challenged or refused: the call goes on. */
+		if (m->status < 300 || m->status == 408 || m->status == 481) {
+			dialog_end(dlg);
+			call_settle(c, now);
+			call_update(c, REASON_NONE, REASON_BYE, now);
+		} else
+			call_schedule(c, now);
+		return;
+	}
+	if (dlg->state == DIALOG_ENDED) {
+		call_schedule(c, now);
+		return;
+	}
+	if (m->status < 300) {
+		if (t->method == SIP_UPDATE)
+			refresh_session(dlg, m, now);
+		if (t->offer != NULL && m->body != SIP_BODY_NONE)
+			response_body(c, dlg, t, now, d, m, REASON_UPDATE);
+		else
+			call_update(c, REASON_UPDATE, REASON_REPLACED, now);
+		return;
+	}
+	/* RFC 3311 section 5.3. */
+	if (t->method == SIP_UPDATE && (m->status == 408 || m->status == 481))
+		dialog_end(dlg);
+	call_settle(c, now);
+	call_update(c, REASON_NONE, REASON_REJECT, now);
+}
+
+static void
+response(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m)
+{
+	struct call *c;
+	struct txn *t;
+
+	sip->n.responses++;
+	if (m->method != SIP_INVITE && m->method != SIP_BYE &&
+	    m->method != SIP_UPDATE && m->method != SIP_PRACK)
+		return;
+	if ((t = txn_of_response(sip, d, m, &c)) == NULL)
+		return;
+	if (t->method != SIP_INVITE)
+		other_response(c, t, now, d, m);
+	else if (m->status < 200)
+		invite_provisional(c, t, now, d, m);
+	else if (m->status < 300)
+		invite_accepted(c, t, now, d, m);
+	else
+		invite_rejected(c, t, now, m);
+}
+
+void
+sip_input(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m)
+{
+	const struct sip_policy *p = &sip->config.policy;
+
+	if (!sip_policy_protects(p, &d->src.addr) &&
+	    !sip_policy_protects(p, &d->dst.addr)) {
+		sip->n.not_protected++;
+		return;
+	}
+	if (m->call_id.len == 0 || m->call_id.len > SIP_MAX_TAG ||
+	    m->from_tag.len > SIP_MAX_TAG || m->to_tag.len > SIP_MAX_TAG ||
+	    m->branch.len > SIP_MAX_TAG) {
+		sip->n.limit_transactions++;
+		return;
+	}
+	if (m->request)
+		request(sip, now, d, m);
+	else
+		response(sip, now, d, m);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SIP_DIALOG_H
+#define SIP_DIALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sip/message.h"
+#include "sip/policy.h"
+#include "src/base/datagram.h"
+#include "src/base/err.h"
+#include "src/base/reason.h"
+#include "src/base/timers.h"
+
+/*
+ * Calls: from SIP messages and the time to what each call wants open.
+ *
+ * A call is one leg: a Call-ID, the caller's tag and the two signalling
+ * addresses, so that a call which crosses the firewall twice is two.  It
+ * holds transactions by branch and CSeq (RFC 3261 section 17) and dialogs by
+ * tags (section 12), each with the last session both sides agreed on
+ * (RFC 3264).  Nothing is wanted before a protected side has accepted, or an
+ * answer has come back along the very transaction that a protected side
+ * began.
+ *
+ * Knows neither the firewall nor sockets nor the clock.  Whoever feeds it has
+ * already decided that the message was where it may be seen (direction).
+ */
+struct sip_config {
+	struct sip_policy policy;
+	bool early_media;
+	uint32_t limit_calls;
+	uint32_t limit_per_source; /* not yet accepted, outside sources */
+	uint32_t timeout_setup, timeout_max; /* seconds */
+};
+
+struct sip_counters {
+	uint64_t requests, responses;
+	uint64_t not_protected; /* neither end is ours */
+	uint64_t unmatched;	/* responses without their request */
+	uint64_t no_dialog;	/* in-dialog requests of no call we know */
+	uint64_t forged; /* right Call-ID, wrong tag, address or branch */
+	uint64_t retransmissions;
+	uint64_t sdp_malformed, sdp_ambiguous;
+	uint64_t limit_calls, limit_source, limit_dialogs, limit_transactions;
+	uint64_t evicted;
+	uint64_t calls;	   /* now */
+	uint64_t accepted; /* now */
+	uint64_t calls_total, accepted_total;
+};
+
+/* What a call wants open from now on; see sip_sink.wants. */
+struct sip_wants {
+	uint64_t call; /* stable, never 0 */
+	struct span call_id;
+	const struct pinhole *holes; /* in the order to be announced */
+	size_t nholes;
+	enum reason open;  /* for those that were not wanted before */
+	enum reason close; /* for those that no longer are */
+	bool accepted;
+	bool held; /* silence is no sign of death (RFC 3264 section 8.4) */
+};
+
+struct sip_sink {
+	void *ctx;
+	/* The whole set, each time; the receiver finds the difference. */
+	void (*wants)(void *ctx, const struct sip_wants *w, int64_t now);
+	void (*refuse)(void *ctx, struct span call_id,
+	    const struct sip_refusal *r, int64_t now);
+	/* The call's state changed: worth a checkpoint; see sip_export(). */
+	void (*changed)(void *ctx, uint64_t call);
+	/* The call is forgotten; its wants are empty by then. */
+	void (*gone)(void *ctx, uint64_t call);
+	/* When media was last seen for the call; 0: never or not known. */
+	int64_t (*last_media)(void *ctx, uint64_t call);
+};
+
+struct sip;
+
+/* `config` is copied, its lists are borrowed; `timers` are shared. */
+struct sip *sip_new(const struct sip_config *config,
+    const struct sip_sink *sink, struct timers *timers);
+void sip_free(struct sip *sip); /* silently: no wants, no gone */
+
+/*
+ * One message between d->src and d->dst.  `m` is only read.  Never fails:
+ * what cannot be used is counted.
+ */
+void sip_input(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m);
+
+/* No media for too long: end the call. */
+void sip_end_call(struct sip *sip, uint64_t call, enum reason why, int64_t now);
+
+/*
+ * The end of everything: each call's wants become empty with `why`, but what
+ * was only waiting for its time to be replaced says so.
+ */
+void sip_shutdown(struct sip *sip, enum reason why, int64_t now);
+
+const struct sip_counters *sip_counters(const struct sip *sip);
+
+/*
+ * A call as bytes, for those who come after us, and back.  Import trusts
+ * nothing: PH_EMALFORMED leaves no trace, PH_ELIMIT when full, PH_EEXIST if
+ * the call is already here.  The imported call's wants are announced at once
+ * (reason answer), for the receiver to compare with what it adopted.
+ */
+#define SIP_EXPORT_MAX 49152
+PH_NODISCARD enum ph_err sip_export(const struct sip *sip, uint64_t call,
+    void *buf, size_t size, size_t *len);
+PH_NODISCARD enum ph_err sip_import(struct sip *sip, const void *buf,
+    size_t len, int64_t now);
+
+#endif

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <string.h>
+
+#include "sip/policy.h"
+
+/* Where the protected side listens: an address, its ports, its redirect. */
+struct target {
+	struct addr addr;
+	struct addr alias; /* public alias that SDP used, or AF_UNSPEC */
+	uint16_t lo, hi;
+};
+
+#define MAX_TARGETS (2 + SDP_MAX_CANDIDATES)
+#define MAX_REMOTES (2 + SDP_MAX_CANDIDATES)
+
+/* Everything about one m= line while it is being worked on. */
+struct work {
+	const struct sip_policy *p;
+	const struct sip_side *in, *out;
+	const struct sdp_media *im, *om;
+	uint8_t stream;
+	struct sip_plan *plan;
+};
+
+bool
+sip_policy_protects(const struct sip_policy *p, const struct addr *a)
+{
+	return prefixes_contain(p->protect, p->nprotect, a);
+}
+
+bool
+sip_policy_is_server(const struct sip_policy *p, const struct addr *a)
+{
+	return prefixes_contain(p->server, p->nserver, a);
+}
+
+static bool
+is_own(const struct sip_policy *p, const struct addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < p->nown; i++)
+		if (addr_eq(&p->own[i], a))
+			return true;
+	return false;
+}
+
+static void
+refuse(struct work *w, const struct addr *src, const struct addr *dst,
+    uint16_t dport, enum reason reason)
+{
+	struct sip_plan *plan = w->plan;
+	struct sip_refusal *r;
+	size_t i;
+
+	for (i = 0; i < plan->nrefusals; i++) {
+		r = &plan->refusals[i];
+		if (addr_eq(&r->src, src) && addr_eq(&r->dst, dst) &&
+		    r->dport == dport && r->reason == reason)
+			return;
+	}
+	if (plan->nrefusals == SIP_PLAN_REFUSALS)
+		return;
+	r = &plan->refusals[plan->nrefusals++];
+	r->src = *src;
+	r->dst = *dst;
+	r->dport = dport;
+	r->reason = reason;
+}
+
+static void
+add(struct work *w, const struct pinhole *hole)
+{
+	struct sip_plan *plan = w->plan;
+	size_t i;
+
+	for (i = 0; i < plan->nholes; i++)
+		if (pinhole_cmp(&plan->holes[i], hole) == 0)
+			return;
+	if (plan->nholes == SIP_PLAN_HOLES) {
+		refuse(w, &w->in->speaker, &hole->to, hole->to_lo,
+		    REASON_LIMIT);
+		return;
+	}
+	plan->holes[plan->nholes] = *hole;
+	plan->stream[plan->nholes++] = w->stream;
+}
+
+/* A public alias on the firewall means the host behind it. */
+static struct addr
+unalias(const struct sip_policy *p, const struct addr *a, struct addr *alias)
+{
+	size_t i;
+
+	memset(alias, 0, sizeof(*alias));
+	for (i = 0; i < p->nexternal; i++)
+		if (addr_eq(&p->external[i].outside, a)) {
+			*alias = *a;
+			return p->external[i].inside;
+		}
+	return *a;
+}
+
+/*
+ * May `speaker` have media opened to `a`?  REASON_NONE with *ok false means:
+ * nothing to open, and nothing wrong with that (direct media between two
+ * outside hosts, hold).
+ */
+static enum reason
+inside_address(const struct sip_policy *p, const struct addr *speaker,
+    const struct addr *a, bool *ok)
+{
+	bool self = addr_eq(speaker, a);
+	bool server = sip_policy_is_server(p, speaker);
+
+	*ok = false;
+	switch (addr_scope(a)) {
+	case ADDR_UNSPECIFIED:
+		return REASON_NONE;
+	case ADDR_NONE:
+	case ADDR_UNUSABLE:
+		return REASON_ADDRESS;
+	case ADDR_PRIVATE:
+	case ADDR_GLOBAL:
+		break;
+	}
+	if (!sip_policy_protects(p, a))
+		return server ? REASON_NONE : REASON_NOT_PROTECTED;
+	if (!self && !server)
+		return REASON_NOT_SERVER;
+	if (!prefixes_contain(p->media, p->nmedia, a))
+		return REASON_NOT_PROTECTED;
+	*ok = true;
+	return REASON_NONE;
+}
+
+/*
+ * May media come from, and go to, address `a` that the other side named?
+ * `quiet` is set for addresses that are merely of no use, such as the
+ * private address of a phone behind NAT.
+ */
+static bool
+remote_address(const struct work *w, const struct addr *a, bool *quiet)
+{
+	const struct sip_policy *p = w->p;
+	const struct addr *speaker = &w->out->speaker;
+	bool ok;
+
+	*quiet = false;
+	if (is_own(p, a) && !sip_policy_protects(p, a))
+		return false;
+	if (sip_policy_protects(p, a))
+		/* Between two protected networks both speak for themselves. */
+		return sip_policy_protects(p, speaker) &&
+		    inside_address(p, speaker, a, &ok) == REASON_NONE && ok;
+	switch (addr_scope(a)) {
+	case ADDR_NONE:
+	case ADDR_UNSPECIFIED:
+		*quiet = true;
+		return false;
+	case ADDR_UNUSABLE:
+		return false;
+	case ADDR_PRIVATE:
+		*quiet = true;
+		return addr_scope(speaker) == ADDR_PRIVATE;
+	case ADDR_GLOBAL:
+		return true;
+	}
+	return false;
+}
+
+static bool
+speaker_usable(const struct work *w)
+{
+	enum addr_scope scope = addr_scope(&w->out->speaker);
+
+	return (scope == ADDR_PRIVATE || scope == ADDR_GLOBAL) &&
+	    (!is_own(w->p, &w->out->speaker) ||
+		sip_policy_protects(w->p, &w->out->speaker));
+}
+
+static bool
+add_remote(struct prefix *v, size_t *n, const struct addr *a, uint8_t af)
+{
+	struct prefix host = prefix_host(a);
+	size_t i;
+
+	if (a->af != af)
+		return false;
+	for (i = 0; i < *n; i++)
+		if (prefix_cmp(&v[i], &host) == 0)
+			return true;
+	if (*n == MAX_REMOTES)
+		return false;
+	v[(*n)++] = host;
+	return true;
+}
+
+/*
+ * From where media may come to an inside address of family `af`, when the
+ * other side named `named` (and, with ICE, the candidates).  With a list or
+ * `any` the policy alone decides.
+ */
+static size_t
+remotes(struct work *w, const struct addr *named, uint8_t af,
+    struct prefix v[MAX_REMOTES])
+{
+	const struct sip_policy *p = w->p;
+	size_t i, n = 0;
+	bool quiet, usable = remote_address(w, named, &quiet);
+
+	if (p->remote == SIP_REMOTE_ANY) {
+		memset(&v[0], 0, sizeof(v[0]));
+		return 1;
+	}
+	if ((p->remote == SIP_REMOTE_BOTH ||
+		p->remote == SIP_REMOTE_SIGNALLING ||
+		/* A name is never resolved: its sender stands for it. */
+		w->om->fault == SDP_FAULT_NAME) &&
+	    speaker_usable(w))
+		add_remote(v, &n, &w->out->speaker, af);
+	if (p->remote == SIP_REMOTE_BOTH || p->remote == SIP_REMOTE_SDP) {
+		if (usable)
+			add_remote(v, &n, named, af);
+		else if (!quiet ||
+		    (p->remote == SIP_REMOTE_SDP &&
+			addr_scope(named) == ADDR_PRIVATE))
+			refuse(w, &w->out->speaker, named, w->om->port,
+			    REASON_ADDRESS);
+		for (i = 0; i < w->om->ncandidates; i++)
+			if (!w->om->candidates[i].tcp &&
+			    remote_address(w, &w->om->candidates[i].addr,
+				&quiet))
+				add_remote(v, &n, &w->om->candidates[i].addr,
+				    af);
+	} else if (!usable && !quiet)
+		refuse(w, &w->out->speaker, named, w->om->port, REASON_ADDRESS);
+	return n;
+}
+
+/* May the inside send to an address that the other side named? */
+static bool
+outward_allowed(const struct work *w, const struct addr *named)
+{
+	const struct sip_policy *p = w->p;
+	bool quiet;
+
+	if (!remote_address(w, named, &quiet))
+		return false;
+	switch (p->remote) {
+	case SIP_REMOTE_SIGNALLING:
+		return addr_eq(named, &w->out->speaker);
+	case SIP_REMOTE_LIST:
+		return prefixes_contain(p->remotes, p->nremotes, named);
+	case SIP_REMOTE_BOTH:
+	case SIP_REMOTE_SDP:
+	case SIP_REMOTE_ANY:
+		break;
+	}
+	return true;
+}
+
+static uint8_t
+media_proto(const struct sdp_media *m)
+{
+	return m->kind == SDP_TCP ? IPPROTO_TCP : IPPROTO_UDP;
+}
+
+static void
+open_in(struct work *w, const struct prefix *v, size_t n,
+    const struct target *t)
+{
+	struct pinhole hole;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (v[i].addr.af != AF_UNSPEC && v[i].addr.af != t->addr.af)
+			continue;
+		memset(&hole, 0, sizeof(hole));
+		hole.proto = media_proto(w->im);
+		hole.dir = PINHOLE_IN;
+		hole.from = v[i];
+		hole.to = t->addr;
+		hole.to_lo = t->lo;
+		hole.to_hi = t->hi;
+		if (w->p->redirect && t->alias.af != AF_UNSPEC) {
+			hole.rdr_from.addr = t->alias;
+			hole.rdr_from.port = t->lo;
+		}
+		add(w, &hole);
+	}
+}
+
+static void
+open_in_all(struct work *w, const struct addr *named, const struct target *t)
+{
+	struct prefix v[MAX_REMOTES];
+	size_t n;
+
+	if (w->p->remote == SIP_REMOTE_LIST) {
+		open_in(w, w->p->remotes, w->p->nremotes, t);
+		/* Say so when what was named is no use to anybody. */
+		(void)remotes(w, named, t->addr.af, v);
+		return;
+	}
+	n = remotes(w, named, t->addr.af, v);
+	open_in(w, v, n, t);
+}
+
+static void
+open_out(struct work *w, const struct addr *from, const struct addr *to,
+    uint16_t lo, uint16_t hi)
+{
+	struct pinhole hole;
+
+	if (from->af != to->af || !outward_allowed(w, to))
+		return;
+	memset(&hole, 0, sizeof(hole));
+	hole.proto = media_proto(w->im);
+	hole.dir = PINHOLE_OUT;
+	hole.from = prefix_host(from);
+	hole.to = *to;
+	hole.to_lo = lo;
+	hole.to_hi = hi;
+	add(w, &hole);
+}
+
+/* Ports of an m= line, lone RTCP aside: RFC 8866 section 5.14. */
+static void
+media_ports(const struct sdp_media *m, struct target *t)
+{
+	/* With a count, RTP and RTCP come in pairs. */
+	unsigned int n =
+	    m->kind == SDP_RTP && m->nports > 1 ? 2u * m->nports : m->nports;
+
+	t->lo = m->port;
+	t->hi = (uint16_t)(m->port + n - 1);
+}
+
+/*
+ * Where RTCP goes (RFC 3605, RFC 3550 section 11), or false if it has no
+ * port of its own.
+ */
+static bool
+rtcp_target(const struct sdp_media *m, bool mux, struct addr *addr,
+    uint16_t *port)
+{
+	if (m->kind != SDP_RTP || mux || m->nports > 1)
+		return false;
+	*addr = m->rtcp.addr.af != AF_UNSPEC ? m->rtcp.addr : m->addr;
+	if (m->rtcp.port != 0)
+		*port = m->rtcp.port;
+	else if (m->port < UINT16_MAX)
+		*port = (uint16_t)(m->port + 1);
+	else
+		return false;
+	return true;
+}
+
+/* Take one address and port range of the inside, or say why not. */
+static bool
+inside_target(struct work *w, const struct addr *named, uint16_t lo,
+    uint16_t hi, struct target *t)
+{
+	const struct sip_policy *p = w->p;
+	enum reason why;
+	bool ok;
+
+	t->addr = unalias(p, named, &t->alias);
+	t->lo = lo;
+	t->hi = hi;
+	why = inside_address(p, &w->in->speaker, &t->addr, &ok);
+	if (!ok) {
+		if (why != REASON_NONE)
+			refuse(w, &w->in->speaker, named, lo, why);
+		return false;
+	}
+	if (lo < 1024 || lo < p->media_lo || hi > p->media_hi) {
+		refuse(w, &w->in->speaker, named,
+		    lo < 1024 || lo < p->media_lo || lo > p->media_hi ? lo : hi,
+		    REASON_PORT_RANGE);
+		return false;
+	}
+	return true;
+}
+
+/* a=setup: who connects (RFC 4145 section 4). */
+static void
+tcp_directions(const struct work *w, bool *in, bool *out)
+{
+	enum sdp_setup i = w->im->setup, o = w->om->setup;
+
+	*in = *out = true;
+	if (i == SDP_HOLDCONN || o == SDP_HOLDCONN)
+		*in = *out = false;
+	else if (i == SDP_ACTIVE || o == SDP_PASSIVE)
+		*in = false;
+	else if (i == SDP_PASSIVE || o == SDP_ACTIVE)
+		*out = false;
+}
+
+/* Additional addresses that ICE may choose (RFC 8839 section 5.1). */
+static void
+plan_candidates(struct work *w, const struct addr *from)
+{
+	const struct sdp_candidate *c;
+	struct target t;
+	size_t i;
+	bool ok;
+
+	for (i = 0; i < w->im->ncandidates; i++) {
+		c = &w->im->candidates[i];
+		t.addr = unalias(w->p, &c->addr, &t.alias);
+		t.lo = t.hi = c->port;
+		if (c->tcp || c->port < 1024 || c->port < w->p->media_lo ||
+		    c->port > w->p->media_hi ||
+		    inside_address(w->p, &w->in->speaker, &t.addr, &ok) !=
+			REASON_NONE ||
+		    !ok)
+			continue;
+		open_in_all(w, &w->om->addr, &t);
+	}
+	for (i = 0; i < w->om->ncandidates; i++) {
+		c = &w->om->candidates[i];
+		if (!c->tcp && c->port >= 1024)
+			open_out(w, from, &c->addr, c->port, c->port);
+	}
+}
+
+/*
+ * The address and ports of the m= and c= lines themselves.  Returns the
+ * inside address that media comes from, or the speaker's if there is none.
+ */
+static struct addr
+plan_default(struct work *w)
+{
+	struct target rtp, rtcp, remote;
+	struct addr iaddr = { 0 }, oaddr = { 0 };
+	bool mux = w->im->rtcp_mux && w->om->rtcp_mux;
+	bool in = true, out = true, separate;
+	uint16_t iport = 0, oport = 0;
+
+	if (w->im->kind == SDP_TCP)
+		tcp_directions(w, &in, &out);
+	media_ports(w->im, &rtp);
+	if (!inside_target(w, &w->im->addr, rtp.lo, rtp.hi, &rtp))
+		return w->in->speaker;
+
+	separate = rtcp_target(w->im, mux, &iaddr, &iport);
+	if (separate && iport == rtp.hi + 1 && iport <= w->p->media_hi &&
+	    addr_eq(&iaddr, &w->im->addr) && w->om->rtcp.addr.af == AF_UNSPEC) {
+		rtp.hi = iport;
+		separate = false;
+	}
+	if (in) {
+		open_in_all(w, &w->om->addr, &rtp);
+		if (separate && inside_target(w, &iaddr, iport, iport, &rtcp))
+			open_in_all(w,
+			    w->om->rtcp.addr.af != AF_UNSPEC ? &w->om->rtcp.addr
+							     : &w->om->addr,
+			    &rtcp);
+	}
+	if (!out || w->om->fault == SDP_FAULT_NAME || w->om->port < 1024)
+		return rtp.addr;
+	media_ports(w->om, &remote);
+	separate = rtcp_target(w->om, mux, &oaddr, &oport) && oport >= 1024;
+	if (separate && oport == remote.hi + 1 &&
+	    addr_eq(&oaddr, &w->om->addr)) {
+		remote.hi = oport;
+		separate = false;
+	}
+	open_out(w, &rtp.addr, &w->om->addr, remote.lo, remote.hi);
+	if (separate)
+		open_out(w, &rtp.addr, &oaddr, oport, oport);
+	return rtp.addr;
+}
+
+static void
+plan_stream(struct work *w)
+{
+	/* c=0.0.0.0 and port 9 mean "see the candidates" (RFC 8840). */
+	bool trickle = w->im->ncandidates > 0 && w->im->port == 9;
+	struct addr from = trickle ? w->in->speaker : plan_default(w);
+
+	if (w->im->ncandidates > 0 || w->om->ncandidates > 0)
+		plan_candidates(w, &from);
+}
+
+/* Whether one side's m= line can be used at all; refuses what cannot. */
+static bool
+usable(struct work *w, const struct sip_side *side, const struct sdp_media *m,
+    bool inside)
+{
+	/* The side that connects names no port: 9 (RFC 4145 section 4.1). */
+	bool connects = m->kind == SDP_TCP && m->setup == SDP_ACTIVE;
+	bool ice = m->ncandidates > 0;
+
+	switch (m->fault) {
+	case SDP_OK:
+		break;
+	case SDP_FAULT_NAME:
+		if (!inside)
+			break;
+		/* FALLTHROUGH */
+	case SDP_FAULT_ADDRESS:
+		refuse(w, &side->speaker, &m->addr, m->port, REASON_ADDRESS);
+		return false;
+	case SDP_FAULT_PORT:
+		refuse(w, &side->speaker, &m->addr, m->port, REASON_PORT_RANGE);
+		return false;
+	case SDP_FAULT_AMBIGUOUS:
+		refuse(w, &side->speaker, &m->addr, m->port, REASON_AMBIGUOUS);
+		return false;
+	case SDP_FAULT_SYNTAX:
+		refuse(w, &side->speaker, &m->addr, m->port, REASON_MALFORMED);
+		return false;
+	}
+	if (m->port == 0 || m->kind == SDP_OTHER)
+		return false;
+	if (!inside && m->port < 1024 && !connects && !ice) {
+		refuse(w, &side->speaker, &m->addr, m->port, REASON_PORT_RANGE);
+		return false;
+	}
+	return true;
+}
+
+void
+sip_policy_plan(const struct sip_policy *p, const struct sip_side *inside,
+    const struct sip_side *outside, struct sip_plan *plan)
+{
+	struct work w = { p, inside, outside, NULL, NULL, 0, plan };
+	size_t i, n;
+
+	plan->nholes = plan->nrefusals = 0;
+	/* The shorter of the two, index by index: RFC 3264 section 6. */
+	n = inside->nmedia < outside->nmedia ? inside->nmedia : outside->nmedia;
+	for (i = 0; i < n; i++) {
+		w.im = &inside->media[i];
+		w.om = &outside->media[i];
+		w.stream = (uint8_t)i;
+		if ((w.im->fault == SDP_OK && w.im->port == 0) ||
+		    (w.om->fault == SDP_OK && w.om->port == 0))
+			continue;
+		if (i >= p->max_streams) {
+			refuse(&w, &inside->speaker, &w.im->addr, w.im->port,
+			    REASON_LIMIT);
+			break;
+		}
+		if (p->hold_close &&
+		    (w.im->mode == SDP_INACTIVE || w.om->mode == SDP_INACTIVE))
+			continue;
+		if (!usable(&w, inside, w.im, true) ||
+		    !usable(&w, outside, w.om, false))
+			continue;
+		plan_stream(&w);
+	}
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SIP_POLICY_H
+#define SIP_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sip/sdp.h"
+#include "src/base/addr.h"
+#include "src/base/pinhole.h"
+#include "src/base/reason.h"
+
+/*
+ * What one negotiated session may open (RFC 3264 section 6).
+ *
+ * A pure function from two halves of a session to pinholes and refusals; it
+ * knows neither dialogs nor time.  Two rules carry the weight:
+ *
+ *   - The inside address and port come only from SDP that a protected host
+ *     itself sent.  Each speaks for itself; only a `server` may name others,
+ *     and only those in `media`.
+ *   - What an outsider says decides who may come, never where to.
+ */
+enum sip_remote {
+	SIP_REMOTE_BOTH,
+	SIP_REMOTE_SDP,
+	SIP_REMOTE_SIGNALLING,
+	SIP_REMOTE_ANY,
+	SIP_REMOTE_LIST,
+};
+
+/* The firewall's static NAT: SDP says `outside` and means `inside`. */
+struct sip_external {
+	struct addr outside, inside;
+};
+
+/* Borrowed lists: they outlive the policy. */
+struct sip_policy {
+	const struct prefix *protect;
+	size_t nprotect;
+	const struct prefix *server;
+	size_t nserver;
+	const struct prefix *media; /* what may be opened */
+	size_t nmedia;
+	const struct addr *own; /* the firewall's addresses: never a remote */
+	size_t nown;
+	const struct prefix *remotes; /* with SIP_REMOTE_LIST */
+	size_t nremotes;
+	const struct sip_external *external;
+	size_t nexternal;
+	bool redirect; /* let the backend redirect `external` itself */
+	enum sip_remote remote;
+	uint16_t media_lo, media_hi;
+	uint32_t max_streams;
+	bool hold_close; /* inactive streams get no pinhole */
+};
+
+/* One half of a session: what a side said of itself. */
+struct sip_side {
+	struct addr speaker; /* whose signalling carried it */
+	const struct sdp_media *media;
+	size_t nmedia;
+};
+
+struct sip_refusal {
+	struct addr src; /* who said it */
+	struct addr dst; /* what it named */
+	uint16_t dport;
+	enum reason reason;
+};
+
+#define SIP_PLAN_HOLES	  128
+#define SIP_PLAN_REFUSALS 32
+
+struct sip_plan {
+	size_t nholes, nrefusals;
+	struct pinhole holes[SIP_PLAN_HOLES]; /* id and deadline 0 */
+	uint8_t stream[SIP_PLAN_HOLES];	      /* the m= line it belongs to */
+	struct sip_refusal refusals[SIP_PLAN_REFUSALS];
+};
+
+bool sip_policy_protects(const struct sip_policy *p, const struct addr *a);
+bool sip_policy_is_server(const struct sip_policy *p, const struct addr *a);
+
+/*
+ * Fill `plan` (its old contents are dropped).  Order: by m= line, in before
+ * out, signalling source before SDP source; no tuple twice.
+ */
+void sip_policy_plan(const struct sip_policy *p, const struct sip_side *inside,
+    const struct sip_side *outside, struct sip_plan *plan);
+
+#endif

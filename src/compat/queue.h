@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef COMPAT_QUEUE_H
+#define COMPAT_QUEUE_H
+
+/*
+ * Lists and tail queues.  glibc's <sys/queue.h> lacks the _SAFE forms, which
+ * libbsd's overlay adds.
+ */
+#include <sys/queue.h>
+
+#endif
