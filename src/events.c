@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: ISC */
+#include <netinet/in.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "src/base/jsonw.h"
+#include "src/base/strbuf.h"
+#include "src/events.h"
+
+#define LINE_MAX_BYTES 4096
+
+static const char *
+proto_name(uint8_t proto)
+{
+	return proto == IPPROTO_TCP ? "tcp" : "udp";
+}
+
+static const char *
+dir_name(uint8_t dir)
+{
+	return dir == PINHOLE_OUT ? "out" : "in";
+}
+
+static void
+json_hole(const struct events *ev, const char *event, int64_t ts,
+    const struct pinhole *h, struct span call, enum reason why)
+{
+	char line[LINE_MAX_BYTES], buf[ADDR_STRLEN];
+	struct strbuf b = strbuf_of(line, sizeof(line));
+	struct jsonw w = jsonw_begin(&b);
+
+	jsonw_time(&w, "ts", ts);
+	jsonw_str(&w, "event", span_of(event));
+	jsonw_uint(&w, "id", h->id);
+	jsonw_str(&w, "dir", span_of(dir_name(h->dir)));
+	if (call.len > 0)
+		jsonw_str(&w, "call", call);
+	else
+		jsonw_null(&w, "call");
+	jsonw_str(&w, "proto", span_of(proto_name(h->proto)));
+	jsonw_str(&w, "src", span_of(prefix_format(&h->from, buf)));
+	if (h->from_port != 0)
+		jsonw_uint(&w, "sport", h->from_port);
+	else
+		jsonw_null(&w, "sport");
+	jsonw_str(&w, "dst", span_of(addr_format(&h->to, buf)));
+	jsonw_uint(&w, "dport", h->to_lo);
+	jsonw_uint(&w, "dport_end", h->to_hi);
+	jsonw_str(&w, "reason", span_of(reason_name(why)));
+	jsonw_end(&w);
+	ev->line(ev->ctx, line);
+}
+
+static void
+text_time(struct strbuf *b, int64_t ts)
+{
+	strbuf_fmt(b, "%" PRId64 ".%06d ", ts / 1000000, (int)(ts % 1000000));
+}
+
+static void
+text_call(struct strbuf *b, struct span call)
+{
+	if (call.len > 0) {
+		strbuf_str(b, " call=");
+		strbuf_vis(b, call);
+	}
+}
+
+static void
+text_rules(const struct events *ev, const struct pinhole *h)
+{
+	char rules[LINE_MAX_BYTES], line[LINE_MAX_BYTES];
+	struct strbuf b = strbuf_of(rules, sizeof(rules)), out;
+	struct span rest, one;
+
+	if (ev->verbose == 0 || ev->explain == NULL ||
+	    ev->explain->explain == NULL)
+		return;
+	ev->explain->explain(ev->fw_config, h, &b);
+	for (rest = (struct span) { b.p, b.len }; rest.len > 0;) {
+		one = span_cut(rest, '\n', &rest);
+		out = strbuf_of(line, sizeof(line));
+		strbuf_str(&out, "    ");
+		strbuf_add(&out, one);
+		ev->line(ev->ctx, line);
+	}
+}
+
+static void
+text_hole(const struct events *ev, const char *event, int64_t ts,
+    const struct pinhole *h, struct span call, enum reason why)
+{
+	char line[LINE_MAX_BYTES], from[ADDR_STRLEN], to[ADDR_STRLEN];
+	struct strbuf b = strbuf_of(line, sizeof(line));
+
+	text_time(&b, ts);
+	strbuf_fmt(&b, "%s %" PRIu64 " %s %s %s", event, h->id,
+	    dir_name(h->dir), proto_name(h->proto),
+	    prefix_format(&h->from, from));
+	if (h->from_port != 0)
+		strbuf_fmt(&b, " port %u", h->from_port);
+	strbuf_fmt(&b, " -> %s port %u", addr_format(&h->to, to), h->to_lo);
+	if (h->to_hi != h->to_lo)
+		strbuf_fmt(&b, ":%u", h->to_hi);
+	strbuf_fmt(&b, " (%s)", reason_name(why));
+	text_call(&b, call);
+	ev->line(ev->ctx, line);
+}
+
+void
+events_open(const struct events *ev, int64_t ts, const struct pinhole *h,
+    struct span call, enum reason why)
+{
+	if (ev->format == EVENTS_JSON) {
+		json_hole(ev, "open", ts, h, call, why);
+		return;
+	}
+	text_hole(ev, "open", ts, h, call, why);
+	text_rules(ev, h);
+}
+
+void
+events_close(const struct events *ev, int64_t ts, const struct pinhole *h,
+    struct span call, enum reason why)
+{
+	if (ev->format == EVENTS_JSON)
+		json_hole(ev, "close", ts, h, call, why);
+	else
+		text_hole(ev, "close", ts, h, call, why);
+}
+
+/* Why, in words an administrator can act on. */
+static void
+explain_refusal(const struct event_refusal *r, struct strbuf *b)
+{
+	char src[ADDR_STRLEN], dst[ADDR_STRLEN];
+
+	addr_format(&r->src, src);
+	addr_format(&r->dst, dst);
+	switch (r->reason) {
+	case REASON_NOT_PROTECTED:
+		strbuf_fmt(b, "SDP from %s names %s, which is not in `media` "
+		    "(or, without it, in `protect`)", src, dst);
+		break;
+	case REASON_NOT_SERVER:
+		strbuf_fmt(b, "SDP from %s names %s, which is not its sender; "
+		    "only a `server` may name other hosts", src, dst);
+		break;
+	case REASON_PORT_RANGE:
+		strbuf_fmt(b, "SDP from %s names port %u of %s, which is "
+		    "outside the ports of `media`, below 1024 or no port at "
+		    "all", src, r->dport, dst);
+		break;
+	case REASON_ADDRESS:
+		strbuf_fmt(b, "SDP from %s names %s, which is not its sender "
+		    "and not an address that media could come from", src, dst);
+		break;
+	case REASON_AMBIGUOUS:
+		strbuf_fmt(b, "the message from %s can be read in two ways: "
+		    "two c= lines, two SDP bodies or an encoded body", src);
+		break;
+	case REASON_LIMIT:
+		strbuf_fmt(b, "a limit was reached for %s; see `limit` in "
+		    "pinholed.conf(5)", src);
+		break;
+	case REASON_MALFORMED:
+		strbuf_fmt(b, "the SDP from %s breaks its grammar", src);
+		break;
+	default:
+		strbuf_str(b, reason_name(r->reason));
+		break;
+	}
+}
+
+void
+events_refuse(const struct events *ev, int64_t ts,
+    const struct event_refusal *r, struct span call)
+{
+	char line[LINE_MAX_BYTES], buf[ADDR_STRLEN];
+	struct strbuf b = strbuf_of(line, sizeof(line));
+	struct jsonw w;
+
+	if (ev->format == EVENTS_JSON) {
+		w = jsonw_begin(&b);
+		jsonw_time(&w, "ts", ts);
+		jsonw_str(&w, "event", SPAN_LITERAL("refuse"));
+		if (call.len > 0)
+			jsonw_str(&w, "call", call);
+		else
+			jsonw_null(&w, "call");
+		jsonw_str(&w, "src", span_of(addr_format(&r->src, buf)));
+		jsonw_str(&w, "dst", span_of(addr_format(&r->dst, buf)));
+		jsonw_uint(&w, "dport", r->dport);
+		jsonw_str(&w, "reason", span_of(reason_name(r->reason)));
+		jsonw_end(&w);
+		ev->line(ev->ctx, line);
+		return;
+	}
+	text_time(&b, ts);
+	strbuf_fmt(&b, "refuse %s", addr_format(&r->src, buf));
+	strbuf_fmt(&b, " -> %s port %u (%s)", addr_format(&r->dst, buf),
+	    r->dport, reason_name(r->reason));
+	text_call(&b, call);
+	ev->line(ev->ctx, line);
+	if (ev->verbose > 0) {
+		strbuf_reset(&b);
+		strbuf_str(&b, "    ");
+		explain_refusal(r, &b);
+		ev->line(ev->ctx, line);
+	}
+}

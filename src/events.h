@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef EVENTS_H
+#define EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/base/pinhole.h"
+#include "src/base/reason.h"
+#include "src/base/span.h"
+#include "src/fw.h"
+
+/*
+ * What opened, what closed and what was refused: one line each, for a person
+ * (text) or a program (JSON).  The keys, their order and the reasons are
+ * documented in pinholed(8) and do not change.
+ *
+ * Text from the wire (the Call-ID) is escaped; no other text from the wire
+ * ever gets here.
+ */
+enum events_format {
+	EVENTS_TEXT,
+	EVENTS_JSON,
+};
+
+struct events {
+	enum events_format format;
+	int verbose; /* text: also the rules, and why */
+	const struct fw_ops *explain; /* whose rules; may be NULL */
+	const struct fw_config *fw_config;
+	/* Takes one line without its newline. */
+	void (*line)(void *ctx, const char *text);
+	void *ctx;
+};
+
+struct event_refusal {
+	struct addr src; /* who said it */
+	struct addr dst; /* what it named */
+	uint16_t dport;
+	enum reason reason;
+};
+
+/* `call` is the Call-ID, or empty for none. */
+void events_open(const struct events *ev, int64_t ts, const struct pinhole *h,
+    struct span call, enum reason why);
+void events_close(const struct events *ev, int64_t ts,
+    const struct pinhole *h, struct span call, enum reason why);
+void events_refuse(const struct events *ev, int64_t ts,
+    const struct event_refusal *r, struct span call);
+
+#endif

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/span.h"
+#include "src/compat/queue.h"
+#include "src/compat/tree.h"
+#include "src/holes.h"
+
+#define BATCH 64 /* changes gathered before they are handed on */
+
+/* What the packet filter holds, once, however many want it. */
+struct tuple {
+	RB_ENTRY(tuple) node; /* by pinhole_cmp */
+	RB_ENTRY(tuple) by_id;
+	struct pinhole hole; /* id: the filter's name for it */
+	unsigned int refs;
+	int64_t seen;
+};
+
+/* One owner's wish for a tuple. */
+struct hole {
+	TAILQ_ENTRY(hole) entry;
+	uint64_t id; /* as in events */
+	struct tuple *tuple;
+	bool wanted;
+};
+
+struct owner {
+	RB_ENTRY(owner) node;
+	uint64_t id;
+	char *call;
+	size_t calllen;
+	TAILQ_HEAD(, hole) holes;
+};
+
+RB_HEAD(tuple_tree, tuple);
+RB_HEAD(tuple_id_tree, tuple);
+RB_HEAD(owner_tree, owner);
+
+struct holes {
+	struct tuple_tree tuples;
+	struct tuple_id_tree ids;
+	struct owner_tree owners;
+	struct holes_counters n;
+	struct events ev;
+	struct holes_sink sink;
+	size_t limit;
+	uint64_t next_id;
+	struct fw_change batch[BATCH];
+	size_t nbatch;
+};
+
+static int
+tuple_cmp(const struct tuple *a, const struct tuple *b)
+{
+	return pinhole_cmp(&a->hole, &b->hole);
+}
+
+static int
+tuple_id_cmp(const struct tuple *a, const struct tuple *b)
+{
+	return a->hole.id < b->hole.id ? -1 : a->hole.id > b->hole.id;
+}
+
+static int
+owner_cmp(const struct owner *a, const struct owner *b)
+{
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+RB_GENERATE_STATIC(tuple_tree, tuple, node, tuple_cmp)
+RB_GENERATE_STATIC(tuple_id_tree, tuple, by_id, tuple_id_cmp)
+RB_GENERATE_STATIC(owner_tree, owner, node, owner_cmp)
+
+struct holes *
+holes_new(size_t limit, const struct events *ev, const struct holes_sink *sink)
+{
+	struct holes *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		return NULL;
+	RB_INIT(&h->tuples);
+	RB_INIT(&h->ids);
+	RB_INIT(&h->owners);
+	h->ev = *ev;
+	h->sink = *sink;
+	h->limit = limit;
+	h->next_id = 1;
+	return h;
+}
+
+static void
+owner_free(struct holes *h, struct owner *o)
+{
+	RB_REMOVE(owner_tree, &h->owners, o);
+	h->n.owners--;
+	free(o->call);
+	free(o);
+}
+
+void
+holes_free(struct holes *h)
+{
+	struct tuple *t;
+	struct owner *o;
+	struct hole *hole;
+
+	if (h == NULL)
+		return;
+	while ((o = RB_ROOT(&h->owners)) != NULL) {
+		while ((hole = TAILQ_FIRST(&o->holes)) != NULL) {
+			TAILQ_REMOVE(&o->holes, hole, entry);
+			free(hole);
+		}
+		owner_free(h, o);
+	}
+	while ((t = RB_ROOT(&h->tuples)) != NULL) {
+		RB_REMOVE(tuple_tree, &h->tuples, t);
+		free(t);
+	}
+	free(h);
+}
+
+const struct holes_counters *
+holes_counters(const struct holes *h)
+{
+	return &h->n;
+}
+
+static void
+flush(struct holes *h)
+{
+	if (h->nbatch == 0)
+		return;
+	h->sink.commit(h->sink.ctx, h->batch, h->nbatch);
+	h->n.commits++;
+	h->n.changes += h->nbatch;
+	h->nbatch = 0;
+}
+
+static void
+change(struct holes *h, enum fw_op op, const struct pinhole *p)
+{
+	if (h->nbatch == BATCH)
+		flush(h);
+	memset(&h->batch[h->nbatch], 0, sizeof(h->batch[0]));
+	h->batch[h->nbatch].op = op;
+	h->batch[h->nbatch++].hole = *p;
+}
+
+static struct owner *
+owner_find(struct holes *h, uint64_t id)
+{
+	struct owner key;
+
+	key.id = id;
+	return RB_FIND(owner_tree, &h->owners, &key);
+}
+
+static struct owner *
+owner_get(struct holes *h, uint64_t id, struct span call)
+{
+	struct owner *o = owner_find(h, id);
+
+	if (o != NULL)
+		return o;
+	if ((o = calloc(1, sizeof(*o))) == NULL ||
+	    (o->call = malloc(call.len + 1)) == NULL) {
+		free(o);
+		return NULL;
+	}
+	if (call.len > 0)
+		memcpy(o->call, call.p, call.len);
+	o->call[call.len] = '\0';
+	o->calllen = call.len;
+	o->id = id;
+	TAILQ_INIT(&o->holes);
+	RB_INSERT(owner_tree, &h->owners, o);
+	h->n.owners++;
+	return o;
+}
+
+static struct tuple *
+tuple_find(struct holes *h, const struct pinhole *p)
+{
+	struct tuple key;
+
+	key.hole = *p;
+	return RB_FIND(tuple_tree, &h->tuples, &key);
+}
+
+static struct tuple *
+tuple_get(struct holes *h, const struct pinhole *p, uint64_t id)
+{
+	struct tuple *t = tuple_find(h, p);
+
+	if (t != NULL) {
+		t->refs++;
+		return t;
+	}
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return NULL;
+	t->hole = *p;
+	t->hole.id = id;
+	t->hole.deadline = 0;
+	t->refs = 1;
+	if (RB_INSERT(tuple_id_tree, &h->ids, t) != NULL) {
+		free(t);
+		return NULL;
+	}
+	RB_INSERT(tuple_tree, &h->tuples, t);
+	h->n.tuples++;
+	return t;
+}
+
+static void
+tuple_put(struct holes *h, struct tuple *t)
+{
+	if (--t->refs > 0)
+		return;
+	change(h, FW_CLOSE, &t->hole);
+	RB_REMOVE(tuple_tree, &h->tuples, t);
+	RB_REMOVE(tuple_id_tree, &h->ids, t);
+	h->n.tuples--;
+	free(t);
+}
+
+static struct pinhole
+named(const struct hole *hole)
+{
+	struct pinhole p = hole->tuple->hole;
+
+	p.id = hole->id;
+	return p;
+}
+
+static struct hole *
+hole_find(struct owner *o, const struct pinhole *p)
+{
+	struct hole *hole;
+
+	TAILQ_FOREACH(hole, &o->holes, entry)
+		if (pinhole_cmp(&hole->tuple->hole, p) == 0)
+			return hole;
+	return NULL;
+}
+
+static void
+hole_close(struct holes *h, struct owner *o, struct hole *hole,
+    enum reason why, int64_t now)
+{
+	struct pinhole p = named(hole);
+
+	events_close(&h->ev, now, &p, (struct span) { o->call, o->calllen },
+	    why);
+	h->n.closed++;
+	h->n.open--;
+	TAILQ_REMOVE(&o->holes, hole, entry);
+	tuple_put(h, hole->tuple);
+	free(hole);
+}
+
+static struct hole *
+hole_add(struct holes *h, struct owner *o, const struct pinhole *p,
+    uint64_t id, uint64_t fw_id)
+{
+	struct hole *hole;
+
+	if (h->n.open >= h->limit) {
+		h->n.limit++;
+		return NULL;
+	}
+	if ((hole = calloc(1, sizeof(*hole))) == NULL)
+		return NULL;
+	if ((hole->tuple = tuple_get(h, p, fw_id)) == NULL) {
+		free(hole);
+		return NULL;
+	}
+	hole->id = id;
+	hole->wanted = true;
+	TAILQ_INSERT_TAIL(&o->holes, hole, entry);
+	h->n.open++;
+	return hole;
+}
+
+/* Extend the lease; true if the filter has to be told. */
+static bool
+extend(struct tuple *t, int64_t until)
+{
+	if (until <= t->hole.deadline)
+		return false;
+	t->hole.deadline = until;
+	return true;
+}
+
+static void
+hole_open(struct holes *h, struct owner *o, const struct pinhole *p,
+    const struct holes_want *w, int64_t now)
+{
+	uint64_t id = h->next_id++;
+	struct hole *hole = hole_add(h, o, p, id, id);
+	struct pinhole name;
+
+	if (hole == NULL)
+		return;
+	if (extend(hole->tuple, now + w->lease))
+		change(h, FW_OPEN, &hole->tuple->hole);
+	h->n.opened++;
+	name = named(hole);
+	events_open(&h->ev, now, &name, (struct span) { o->call, o->calllen },
+	    w->open);
+}
+
+void
+holes_want(struct holes *h, const struct holes_want *w, int64_t now)
+{
+	struct owner *o = owner_find(h, w->owner);
+	struct hole *hole, *next;
+	size_t i;
+
+	if (o == NULL && (w->n == 0 ||
+	    (o = owner_get(h, w->owner, w->call)) == NULL))
+		return;
+	TAILQ_FOREACH(hole, &o->holes, entry)
+		hole->wanted = false;
+	for (i = 0; i < w->n; i++) {
+		if ((hole = hole_find(o, &w->v[i])) != NULL)
+			hole->wanted = true;
+		else
+			hole_open(h, o, &w->v[i], w, now);
+	}
+	TAILQ_FOREACH_SAFE(hole, &o->holes, entry, next)
+		if (!hole->wanted)
+			hole_close(h, o, hole, w->close, now);
+	flush(h);
+	if (TAILQ_EMPTY(&o->holes))
+		owner_free(h, o);
+}
+
+void
+holes_refuse(struct holes *h, const struct event_refusal *r, struct span call,
+    int64_t now)
+{
+	h->n.refused++;
+	events_refuse(&h->ev, now, r, call);
+}
+
+void
+holes_seen(struct holes *h, uint64_t fw_id, int64_t now)
+{
+	struct tuple key, *t;
+
+	key.hole.id = fw_id;
+	if ((t = RB_FIND(tuple_id_tree, &h->ids, &key)) != NULL)
+		t->seen = now;
+}
+
+int64_t
+holes_last_seen(struct holes *h, uint64_t owner)
+{
+	struct owner *o = owner_find(h, owner);
+	struct hole *hole;
+	int64_t last = 0;
+
+	if (o == NULL)
+		return 0;
+	TAILQ_FOREACH(hole, &o->holes, entry)
+		if (hole->tuple->seen > last)
+			last = hole->tuple->seen;
+	return last;
+}
+
+void
+holes_renew(struct holes *h, uint64_t owner, int64_t lease, int64_t now)
+{
+	struct owner *o = owner_find(h, owner);
+	struct hole *hole;
+
+	if (o == NULL)
+		return;
+	TAILQ_FOREACH(hole, &o->holes, entry)
+		if (extend(hole->tuple, now + lease))
+			change(h, FW_OPEN, &hole->tuple->hole);
+	flush(h);
+}
+
+void
+holes_resend(struct holes *h, int64_t now)
+{
+	struct tuple *t;
+
+	(void)now;
+	RB_FOREACH(t, tuple_id_tree, &h->ids)
+		change(h, FW_OPEN, &t->hole);
+	flush(h);
+}
+
+static void
+put(uint8_t **p, uint64_t v, size_t bytes)
+{
+	while (bytes-- > 0)
+		*(*p)++ = (uint8_t)(v >> 8 * bytes);
+}
+
+static void
+put_addr(uint8_t **p, const struct addr *a)
+{
+	put(p, addr_bytes(a->af), 1);
+	memcpy(*p, a->b, 16);
+	*p += 16;
+}
+
+#define EXPORT_HOLE (8 + 8 + 3 + 3 * 2 + (17 + 1) + 17 + 2 * (17 + 2))
+
+enum ph_err
+holes_export(const struct holes *h, uint64_t owner, void *buf, size_t size,
+    size_t *len)
+{
+	struct owner *o = owner_find((struct holes *)(uintptr_t)h, owner);
+	const struct pinhole *t;
+	struct hole *hole;
+	uint8_t *p = buf;
+
+	*len = 0;
+	if (o == NULL)
+		return PH_OK;
+	TAILQ_FOREACH(hole, &o->holes, entry) {
+		if (size - (size_t)(p - (uint8_t *)buf) < EXPORT_HOLE)
+			return PH_ELIMIT;
+		t = &hole->tuple->hole;
+		put(&p, hole->id, 8);
+		put(&p, t->id, 8);
+		put(&p, t->proto, 1);
+		put(&p, t->dir, 1);
+		put(&p, t->once, 1);
+		put(&p, t->from_port, 2);
+		put(&p, t->to_lo, 2);
+		put(&p, t->to_hi, 2);
+		put_addr(&p, &t->from.addr);
+		put(&p, t->from.len, 1);
+		put_addr(&p, &t->to);
+		put_addr(&p, &t->rdr_from.addr);
+		put(&p, t->rdr_from.port, 2);
+		put_addr(&p, &t->nat_to.addr);
+		put(&p, t->nat_to.port, 2);
+	}
+	*len = (size_t)(p - (uint8_t *)buf);
+	return PH_OK;
+}
+
+static struct addr
+get_addr(struct cursor *r)
+{
+	struct addr a = { 0 };
+	uint8_t n = cursor_u8(r);
+
+	cursor_copy(r, a.b, 16);
+	if (n == 4)
+		memset(a.b + 4, 0, 12);
+	else if (n == 0)
+		memset(a.b, 0, 16);
+	else if (n != 16)
+		r->bad = true;
+	a.af = n == 4 ? AF_INET : n == 16 ? AF_INET6 : AF_UNSPEC;
+	return a;
+}
+
+enum ph_err
+holes_adopt(struct holes *h, uint64_t owner, struct span call,
+    const void *buf, size_t len, int64_t lease, int64_t now)
+{
+	struct cursor r = cursor_of(buf, len);
+	struct owner *o;
+	struct hole *hole;
+	struct pinhole p;
+	uint64_t id, fw_id;
+
+	if (len % EXPORT_HOLE != 0 || owner_find(h, owner) != NULL)
+		return PH_EMALFORMED;
+	if (len == 0)
+		return PH_OK;
+	if ((o = owner_get(h, owner, call)) == NULL)
+		return PH_ENOMEM;
+	while (cursor_left(&r) > 0) {
+		memset(&p, 0, sizeof(p));
+		id = cursor_u64(&r);
+		fw_id = cursor_u64(&r);
+		p.proto = cursor_u8(&r);
+		p.dir = cursor_u8(&r);
+		p.once = cursor_u8(&r);
+		p.from_port = cursor_u16(&r);
+		p.to_lo = cursor_u16(&r);
+		p.to_hi = cursor_u16(&r);
+		p.from.addr = get_addr(&r);
+		p.from.len = cursor_u8(&r);
+		p.to = get_addr(&r);
+		p.rdr_from.addr = get_addr(&r);
+		p.rdr_from.port = cursor_u16(&r);
+		p.nat_to.addr = get_addr(&r);
+		p.nat_to.port = cursor_u16(&r);
+		if (r.bad || id == 0 || fw_id == 0 || id >= UINT32_MAX ||
+		    fw_id >= UINT32_MAX || p.to_hi < p.to_lo ||
+		    p.from.len > addr_bytes(p.from.addr.af) * 8)
+			break;
+		if (hole_find(o, &p) != NULL ||
+		    (hole = hole_add(h, o, &p, id, fw_id)) == NULL)
+			continue;
+		if (h->next_id <= id)
+			h->next_id = id + 1;
+		if (h->next_id <= fw_id)
+			h->next_id = fw_id + 1;
+		if (extend(hole->tuple, now + lease))
+			change(h, FW_OPEN, &hole->tuple->hole);
+	}
+	flush(h);
+	if (TAILQ_EMPTY(&o->holes))
+		owner_free(h, o);
+	return PH_OK;
+}
