@@ -110,6 +110,9 @@ const struct sip_counters *sip_counters(const struct sip *sip);
 #define SIP_EXPORT_MAX 49152
 PH_NODISCARD enum ph_err sip_export(const struct sip *sip, uint64_t call,
     void *buf, size_t size, size_t *len);
+/* Whose call it is, without taking it; `call_id` points into `buf`. */
+PH_NODISCARD enum ph_err sip_export_names(const void *buf, size_t len,
+    uint64_t *call, struct span *call_id);
 PH_NODISCARD enum ph_err sip_import(struct sip *sip, const void *buf,
     size_t len, int64_t now);
 

@@ -388,6 +388,21 @@ get_call(struct cursor *r, struct call *c)
 }
 
 enum ph_err
+sip_export_names(const void *buf, size_t len, uint64_t *id,
+    struct span *call_id)
+{
+	struct cursor r = cursor_of(buf, len);
+
+	if (cursor_u8(&r) != EXPORT_VERSION)
+		return PH_EMALFORMED;
+	*id = cursor_u64(&r);
+	*call_id = get_span(&r);
+	if (r.bad || *id == 0 || *id == UINT64_MAX || call_id->len == 0)
+		return PH_EMALFORMED;
+	return PH_OK;
+}
+
+enum ph_err
 sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 {
 	const struct sip_policy *p = &sip->config.policy;
@@ -398,17 +413,15 @@ sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 	struct call *c;
 	uint64_t id;
 
-	if (cursor_u8(&r) != EXPORT_VERSION)
+	if (sip_export_names(buf, len, &id, &call_id) != PH_OK)
 		return PH_EMALFORMED;
-	id = cursor_u64(&r);
-	call_id = get_span(&r);
+	cursor_skip(&r, 1 + 8 + 2 + call_id.len);
 	tag = get_span(&r);
 	caller = get_addr(&r);
 	callee = get_addr(&r);
 	accepted = get_bool(&r);
 	dead = get_bool(&r);
-	if (r.bad || id == 0 || id == UINT64_MAX || call_id.len == 0 ||
-	    caller.af == AF_UNSPEC || callee.af == AF_UNSPEC)
+	if (r.bad || caller.af == AF_UNSPEC || callee.af == AF_UNSPEC)
 		return PH_EMALFORMED;
 	/* What is over needs no memory of it in a new process. */
 	if (dead)

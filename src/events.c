@@ -141,29 +141,41 @@ explain_refusal(const struct event_refusal *r, struct strbuf *b)
 	addr_format(&r->dst, dst);
 	switch (r->reason) {
 	case REASON_NOT_PROTECTED:
-		strbuf_fmt(b, "SDP from %s names %s, which is not in `media` "
-		    "(or, without it, in `protect`)", src, dst);
+		strbuf_fmt(b,
+		    "SDP from %s names %s, which is not in `media` "
+		    "(or, without it, in `protect`)",
+		    src, dst);
 		break;
 	case REASON_NOT_SERVER:
-		strbuf_fmt(b, "SDP from %s names %s, which is not its sender; "
-		    "only a `server` may name other hosts", src, dst);
+		strbuf_fmt(b,
+		    "SDP from %s names %s, which is not its sender; "
+		    "only a `server` may name other hosts",
+		    src, dst);
 		break;
 	case REASON_PORT_RANGE:
-		strbuf_fmt(b, "SDP from %s names port %u of %s, which is "
+		strbuf_fmt(b,
+		    "SDP from %s names port %u of %s, which is "
 		    "outside the ports of `media`, below 1024 or no port at "
-		    "all", src, r->dport, dst);
+		    "all",
+		    src, r->dport, dst);
 		break;
 	case REASON_ADDRESS:
-		strbuf_fmt(b, "SDP from %s names %s, which is not its sender "
-		    "and not an address that media could come from", src, dst);
+		strbuf_fmt(b,
+		    "SDP from %s names %s, which is not its sender "
+		    "and not an address that media could come from",
+		    src, dst);
 		break;
 	case REASON_AMBIGUOUS:
-		strbuf_fmt(b, "the message from %s can be read in two ways: "
-		    "two c= lines, two SDP bodies or an encoded body", src);
+		strbuf_fmt(b,
+		    "the message from %s can be read in two ways: "
+		    "two c= lines, two SDP bodies or an encoded body",
+		    src);
 		break;
 	case REASON_LIMIT:
-		strbuf_fmt(b, "a limit was reached for %s; see `limit` in "
-		    "pinholed.conf(5)", src);
+		strbuf_fmt(b,
+		    "a limit was reached for %s; see `limit` in "
+		    "pinholed.conf(5)",
+		    src);
 		break;
 	case REASON_MALFORMED:
 		strbuf_fmt(b, "the SDP from %s breaks its grammar", src);

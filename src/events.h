@@ -25,7 +25,7 @@ enum events_format {
 
 struct events {
 	enum events_format format;
-	int verbose; /* text: also the rules, and why */
+	int verbose;		      /* text: also the rules, and why */
 	const struct fw_ops *explain; /* whose rules; may be NULL */
 	const struct fw_config *fw_config;
 	/* Takes one line without its newline. */
@@ -43,8 +43,8 @@ struct event_refusal {
 /* `call` is the Call-ID, or empty for none. */
 void events_open(const struct events *ev, int64_t ts, const struct pinhole *h,
     struct span call, enum reason why);
-void events_close(const struct events *ev, int64_t ts,
-    const struct pinhole *h, struct span call, enum reason why);
+void events_close(const struct events *ev, int64_t ts, const struct pinhole *h,
+    struct span call, enum reason why);
 void events_refuse(const struct events *ev, int64_t ts,
     const struct event_refusal *r, struct span call);
 

@@ -250,8 +250,8 @@ hole_find(struct owner *o, const struct pinhole *p)
 }
 
 static void
-hole_close(struct holes *h, struct owner *o, struct hole *hole,
-    enum reason why, int64_t now)
+hole_close(struct holes *h, struct owner *o, struct hole *hole, enum reason why,
+    int64_t now)
 {
 	struct pinhole p = named(hole);
 
@@ -265,8 +265,8 @@ hole_close(struct holes *h, struct owner *o, struct hole *hole,
 }
 
 static struct hole *
-hole_add(struct holes *h, struct owner *o, const struct pinhole *p,
-    uint64_t id, uint64_t fw_id)
+hole_add(struct holes *h, struct owner *o, const struct pinhole *p, uint64_t id,
+    uint64_t fw_id)
 {
 	struct hole *hole;
 
@@ -322,8 +322,8 @@ holes_want(struct holes *h, const struct holes_want *w, int64_t now)
 	struct hole *hole, *next;
 	size_t i;
 
-	if (o == NULL && (w->n == 0 ||
-	    (o = owner_get(h, w->owner, w->call)) == NULL))
+	if (o == NULL &&
+	    (w->n == 0 || (o = owner_get(h, w->owner, w->call)) == NULL))
 		return;
 	TAILQ_FOREACH(hole, &o->holes, entry)
 		hole->wanted = false;
@@ -470,8 +470,8 @@ get_addr(struct cursor *r)
 }
 
 enum ph_err
-holes_adopt(struct holes *h, uint64_t owner, struct span call,
-    const void *buf, size_t len, int64_t lease, int64_t now)
+holes_adopt(struct holes *h, uint64_t owner, struct span call, const void *buf,
+    size_t len, int64_t lease, int64_t now)
 {
 	struct cursor r = cursor_of(buf, len);
 	struct owner *o;

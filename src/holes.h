@@ -33,9 +33,9 @@ struct holes_sink {
 };
 
 struct holes_counters {
-	uint64_t open; /* now: owner and tuple */
-	uint64_t tuples; /* now: what the filter holds */
-	uint64_t owners; /* now */
+	uint64_t open;			  /* now: owner and tuple */
+	uint64_t tuples;		  /* now: what the filter holds */
+	uint64_t owners;		  /* now */
 	uint64_t opened, closed, refused; /* in all */
 	uint64_t commits, changes;
 	uint64_t limit; /* wishes not granted for want of room */
@@ -43,8 +43,8 @@ struct holes_counters {
 
 /* What an owner wants from now on. */
 struct holes_want {
-	uint64_t owner; /* never 0 */
-	struct span call; /* for events; may be empty */
+	uint64_t owner;		 /* never 0 */
+	struct span call;	 /* for events; may be empty */
 	const struct pinhole *v; /* in the order to be announced */
 	size_t n;
 	enum reason open, close;
@@ -82,8 +82,7 @@ void holes_resend(struct holes *h, int64_t now);
 PH_NODISCARD enum ph_err holes_export(const struct holes *h, uint64_t owner,
     void *buf, size_t size, size_t *len);
 PH_NODISCARD enum ph_err holes_adopt(struct holes *h, uint64_t owner,
-    struct span call, const void *buf, size_t len, int64_t lease,
-    int64_t now);
+    struct span call, const void *buf, size_t len, int64_t lease, int64_t now);
 
 const struct holes_counters *holes_counters(const struct holes *h);
 

@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sip/dialog.h"
+#include "sip/message.h"
+#include "src/compat/queue.h"
+#include "src/compat/tree.h"
+#include "src/engine.h"
+#include "src/holes.h"
+#include "src/stream.h"
+
+/* Per call, what the engine keeps beside sip/'s own state. */
+struct owner {
+	RB_ENTRY(owner) node;
+	uint64_t id;
+	struct engine *e;
+	struct timer timer; /* silence and leases */
+	int64_t since;	    /* silence counts from here at the earliest */
+	bool accepted, held, open;
+	bool dirty; /* worth a checkpoint; then on e->dirty */
+	TAILQ_ENTRY(owner) dirty_entry;
+};
+
+RB_HEAD(owner_tree, owner);
+
+/*
+ * A checkpoint record: u32 length of the pinholes, the pinholes, the call.
+ */
+#define RECORD_MAX (4 + HOLES_EXPORT_MAX + SIP_EXPORT_MAX)
+
+struct engine_counters {
+	uint64_t messages; /* parsed and used */
+	uint64_t rejected[SIP_REJECT_MAX];
+	uint64_t not_ours;     /* seen where it may not count */
+	uint64_t streams_lost; /* TCP connections given up */
+	uint64_t rate_limited;
+};
+
+struct engine {
+	const struct conf *conf;
+	struct engine_place place;
+	struct engine_sink sink;
+	struct timers timers;
+	struct sip *sip;
+	struct holes *holes;
+	struct owner_tree owners;
+	struct engine_counters n;
+	TAILQ_HEAD(, owner) dirty;
+	struct sip_external *external; /* conf's, in sip's terms */
+	uint8_t record[RECORD_MAX];
+};
+
+static int
+owner_cmp(const struct owner *a, const struct owner *b)
+{
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+RB_GENERATE_STATIC(owner_tree, owner, node, owner_cmp)
+
+static struct owner *
+owner_find(struct engine *e, uint64_t id)
+{
+	struct owner key;
+
+	key.id = id;
+	return RB_FIND(owner_tree, &e->owners, &key);
+}
+
+static struct owner *
+owner_get(struct engine *e, uint64_t id)
+{
+	struct owner *o = owner_find(e, id);
+
+	if (o != NULL || (o = calloc(1, sizeof(*o))) == NULL)
+		return o;
+	o->id = id;
+	o->e = e;
+	RB_INSERT(owner_tree, &e->owners, o);
+	return o;
+}
+
+static void
+owner_free(struct owner *o)
+{
+	timer_clear(&o->e->timers, &o->timer);
+	if (o->dirty)
+		TAILQ_REMOVE(&o->e->dirty, o, dirty_entry);
+	RB_REMOVE(owner_tree, &o->e->owners, o);
+	free(o);
+}
+
+/*
+ * How long a pinhole stays without us: as long as silence is borne, or as
+ * long as a call may ring.
+ */
+static int64_t
+lease(const struct owner *o)
+{
+	const struct conf_sip *c = &o->e->conf->sip;
+
+	return (o->accepted ? c->timeout_idle : c->timeout_setup) *
+	    USEC_PER_SEC;
+}
+
+static void owner_timer(void *arg, int64_t now);
+
+static int64_t
+silent_since(struct owner *o)
+{
+	int64_t seen = holes_last_seen(o->e->holes, o->id);
+
+	return seen > o->since ? seen : o->since;
+}
+
+static bool
+judges_silence(const struct owner *o)
+{
+	return o->e->place.activity && o->accepted && !o->held;
+}
+
+static void
+owner_schedule(struct owner *o, int64_t now)
+{
+	int64_t at = now + lease(o) / 2, idle;
+
+	if (!o->open || !o->e->place.live) {
+		timer_clear(&o->e->timers, &o->timer);
+		return;
+	}
+	if (judges_silence(o)) {
+		idle = silent_since(o) +
+		    o->e->conf->sip.timeout_idle * USEC_PER_SEC;
+		at = idle < at ? idle : at;
+	}
+	timer_set(&o->e->timers, &o->timer, at, owner_timer, o);
+}
+
+static void
+owner_timer(void *arg, int64_t now)
+{
+	struct owner *o = arg;
+	struct engine *e = o->e;
+
+	if (judges_silence(o) &&
+	    now - silent_since(o) >= e->conf->sip.timeout_idle * USEC_PER_SEC) {
+		sip_end_call(e->sip, o->id, REASON_IDLE, now);
+		return;
+	}
+	holes_renew(e->holes, o->id, lease(o), now);
+	owner_schedule(o, now);
+}
+
+static void
+on_wants(void *ctx, const struct sip_wants *w, int64_t now)
+{
+	struct engine *e = ctx;
+	struct owner *o = owner_get(e, w->call);
+	struct holes_want want = { 0 };
+
+	if (o == NULL)
+		return;
+	/* Silence counts anew when a call is accepted or resumed. */
+	if ((w->accepted && !o->accepted) || o->held != w->held)
+		o->since = now;
+	o->accepted = w->accepted;
+	o->held = w->held;
+	o->open = w->nholes > 0;
+	want.owner = w->call;
+	want.call = w->call_id;
+	want.v = w->holes;
+	want.n = w->nholes;
+	want.open = w->open;
+	want.close = w->close;
+	want.lease = lease(o);
+	holes_want(e->holes, &want, now);
+	if (!o->timer.set || !o->open)
+		owner_schedule(o, now);
+}
+
+static void
+on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
+    int64_t now)
+{
+	struct engine *e = ctx;
+	struct event_refusal refusal = { r->src, r->dst, r->dport, r->reason };
+
+	holes_refuse(e->holes, &refusal, call_id, now);
+}
+
+static void
+on_changed(void *ctx, uint64_t call)
+{
+	struct engine *e = ctx;
+	struct owner *o = owner_get(e, call);
+
+	if (o == NULL || o->dirty || e->sink.checkpoint == NULL)
+		return;
+	o->dirty = true;
+	TAILQ_INSERT_TAIL(&e->dirty, o, dirty_entry);
+}
+
+static void
+on_gone(void *ctx, uint64_t call)
+{
+	struct engine *e = ctx;
+	struct owner *o = owner_find(e, call);
+
+	if (o != NULL)
+		owner_free(o);
+	if (e->sink.checkpoint != NULL)
+		e->sink.checkpoint(e->sink.ctx, call, NULL, 0);
+}
+
+static int64_t
+on_last_media(void *ctx, uint64_t call)
+{
+	struct engine *e = ctx;
+
+	return holes_last_seen(e->holes, call);
+}
+
+static enum sip_remote
+remote_of(enum conf_remote r)
+{
+	switch (r) {
+	case REMOTE_SDP:
+		return SIP_REMOTE_SDP;
+	case REMOTE_SIGNALLING:
+		return SIP_REMOTE_SIGNALLING;
+	case REMOTE_ANY:
+		return SIP_REMOTE_ANY;
+	case REMOTE_LIST:
+		return SIP_REMOTE_LIST;
+	case REMOTE_BOTH:
+		break;
+	}
+	return SIP_REMOTE_BOTH;
+}
+
+static enum ph_err
+sip_config_of(struct engine *e, struct sip_config *out)
+{
+	const struct conf_sip *c = &e->conf->sip;
+	struct sip_policy *p = &out->policy;
+	size_t i;
+
+	memset(out, 0, sizeof(*out));
+	if (c->nexternal > 0) {
+		e->external = calloc(c->nexternal, sizeof(*e->external));
+		if (e->external == NULL)
+			return PH_ENOMEM;
+		for (i = 0; i < c->nexternal; i++) {
+			e->external[i].outside = c->external[i].outside;
+			e->external[i].inside = c->external[i].inside;
+		}
+	}
+	p->protect = e->conf->protect.v;
+	p->nprotect = e->conf->protect.n;
+	p->server = c->server.v;
+	p->nserver = c->server.n;
+	p->media = c->media.n > 0 ? c->media.v : e->conf->protect.v;
+	p->nmedia = c->media.n > 0 ? c->media.n : e->conf->protect.n;
+	p->own = e->place.own;
+	p->nown = e->place.nown;
+	p->remotes = c->remotes.v;
+	p->nremotes = c->remotes.n;
+	p->external = e->external;
+	p->nexternal = c->nexternal;
+	p->redirect = c->redirect;
+	p->remote = remote_of(c->remote);
+	p->media_lo = c->media_lo;
+	p->media_hi = c->media_hi;
+	p->max_streams = c->limit_streams;
+	p->hold_close = !c->hold_keep;
+	out->early_media = c->early_media;
+	out->limit_calls = c->limit_calls;
+	out->limit_per_source = c->limit_per_source;
+	out->timeout_setup = c->timeout_setup;
+	out->timeout_max = c->timeout_max;
+	return PH_OK;
+}
+
+static void
+on_commit(void *ctx, const struct fw_change *changes, size_t n)
+{
+	struct engine *e = ctx;
+
+	e->sink.commit(e->sink.ctx, changes, n);
+}
+
+enum ph_err
+engine_new(struct engine **out, const struct conf *conf,
+    const struct engine_place *place, const struct events *ev,
+    const struct engine_sink *sink)
+{
+	struct engine *e;
+	struct sip_config config;
+	struct sip_sink up = { NULL, on_wants, on_refuse, on_changed, on_gone,
+		on_last_media };
+	struct holes_sink down = { NULL, on_commit };
+	enum ph_err rc;
+
+	*out = NULL;
+	if ((rc = sip_message_init()) != PH_OK)
+		return rc;
+	if ((e = calloc(1, sizeof(*e))) == NULL)
+		return PH_ENOMEM;
+	e->conf = conf;
+	e->place = *place;
+	e->sink = *sink;
+	RB_INIT(&e->owners);
+	TAILQ_INIT(&e->dirty);
+	timers_init(&e->timers);
+	up.ctx = down.ctx = e;
+	if ((rc = sip_config_of(e, &config)) != PH_OK ||
+	    (e->holes = holes_new((size_t)conf->sip.limit_calls * 8, ev,
+		 &down)) == NULL ||
+	    (e->sip = sip_new(&config, &up, &e->timers)) == NULL) {
+		engine_free(e);
+		return PH_ENOMEM;
+	}
+	*out = e;
+	return PH_OK;
+}
+
+void
+engine_free(struct engine *e)
+{
+	struct owner *o;
+
+	if (e == NULL)
+		return;
+	sip_free(e->sip);
+	holes_free(e->holes);
+	while ((o = RB_ROOT(&e->owners)) != NULL)
+		owner_free(o);
+	free(e->external);
+	free(e);
+}
+
+static bool
+is_own(const struct engine *e, const struct addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < e->place.nown; i++)
+		if (addr_eq(&e->place.own[i], a))
+			return true;
+	return false;
+}
+
+static bool
+is_inside(const struct engine *e, uint32_t ifindex)
+{
+	size_t i;
+
+	for (i = 0; i < e->place.ninside; i++)
+		if (e->place.inside[i] == ifindex)
+			return true;
+	return e->place.ninside == 0;
+}
+
+static bool
+is_protected(const struct engine *e, const struct addr *a)
+{
+	return prefixes_contain(e->conf->protect.v, e->conf->protect.n, a);
+}
+
+/*
+ * Whether a message counts where it was seen.  From a protected host: where
+ * it comes in from the inside; from the firewall itself: where it goes out.
+ * From outside: where the firewall has let it through to the inside, or to
+ * itself.  Anything else is another sighting of the same packet, or forged.
+ */
+static bool
+counts_here(const struct engine *e, const struct datagram *d)
+{
+	if (!e->place.live || d->dir == PKT_UNKNOWN)
+		return true;
+	if (is_protected(e, &d->src.addr)) {
+		if (is_own(e, &d->src.addr))
+			return d->dir == PKT_OUT;
+		return d->dir == PKT_IN && is_inside(e, d->ifindex);
+	}
+	if (is_own(e, &d->dst.addr))
+		return d->dir == PKT_IN;
+	return d->dir == PKT_OUT && is_inside(e, d->ifindex);
+}
+
+static bool
+is_port(const struct ports *ports, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < ports->n; i++)
+		if (ports->v[i] == port)
+			return true;
+	return false;
+}
+
+static bool
+is_sip(const struct engine *e, const struct datagram *d)
+{
+	return e->conf->sip.on &&
+	    (is_port(&e->conf->sip.port, d->src.port) ||
+		is_port(&e->conf->sip.port, d->dst.port));
+}
+
+static void
+sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
+    struct span text, bool stream)
+{
+	enum sip_reject why = SIP_REJECT_NONE;
+	struct sip_message m;
+
+	if (sip_message_parse(&m, text, stream, &why) != PH_OK) {
+		e->n.rejected[why]++;
+		return;
+	}
+	e->n.messages++;
+	sip_input(e->sip, now, d, &m);
+	sip_message_free(&m);
+}
+
+void
+engine_udp(struct engine *e, int64_t now, const struct datagram *d)
+{
+	engine_run(e, now);
+	if (!is_sip(e, d))
+		return;
+	if (!counts_here(e, d)) {
+		e->n.not_ours++;
+		return;
+	}
+	sip_message_in(e, now, d, d->payload, false);
+}
+
+struct stream_feed {
+	struct engine *e;
+	int64_t now;
+	const struct datagram *d;
+};
+
+static void
+on_stream_message(void *ctx, struct span text)
+{
+	struct stream_feed *f = ctx;
+
+	sip_message_in(f->e, f->now, f->d, text, true);
+}
+
+bool
+engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
+{
+	struct stream_feed feed = { e, now, d };
+
+	engine_run(e, now);
+	if (!is_sip(e, d))
+		return false;
+	/* One direction may count here and the other elsewhere. */
+	if (!counts_here(e, d))
+		return true;
+	if (*user == NULL && (*user = stream_new(&d->src)) == NULL)
+		return false;
+	if (stream_add(*user, &d->src, d->payload, on_stream_message, &feed) ==
+	    PH_OK)
+		return true;
+	e->n.streams_lost++;
+	return false;
+}
+
+void
+engine_tcp_end(struct engine *e, void *user)
+{
+	(void)e;
+	stream_free(user);
+}
+
+void
+engine_run(struct engine *e, int64_t now)
+{
+	timers_run(&e->timers, now);
+}
+
+int64_t
+engine_next(const struct engine *e)
+{
+	return timers_next(&e->timers);
+}
+
+void
+engine_seen(struct engine *e, uint64_t id, int64_t now)
+{
+	holes_seen(e->holes, id, now);
+}
+
+void
+engine_resend(struct engine *e, int64_t now)
+{
+	holes_resend(e->holes, now);
+}
+
+static void
+checkpoint(struct engine *e, struct owner *o)
+{
+	size_t nholes, ncall;
+	int i;
+
+	if (holes_export(e->holes, o->id, e->record + 4, HOLES_EXPORT_MAX,
+		&nholes) != PH_OK ||
+	    sip_export(e->sip, o->id, e->record + 4 + nholes,
+		sizeof(e->record) - 4 - nholes, &ncall) != PH_OK) {
+		e->sink.checkpoint(e->sink.ctx, o->id, NULL, 0);
+		return;
+	}
+	for (i = 0; i < 4; i++)
+		e->record[i] = (uint8_t)(nholes >> (24 - 8 * i));
+	e->sink.checkpoint(e->sink.ctx, o->id, e->record, 4 + nholes + ncall);
+}
+
+void
+engine_flush(struct engine *e)
+{
+	struct owner *o;
+
+	while ((o = TAILQ_FIRST(&e->dirty)) != NULL) {
+		TAILQ_REMOVE(&e->dirty, o, dirty_entry);
+		o->dirty = false;
+		checkpoint(e, o);
+	}
+}
+
+void
+engine_adopt(struct engine *e, const void *p, size_t len, int64_t now)
+{
+	struct cursor r = cursor_of(p, len);
+	struct span holes, call;
+	uint64_t id;
+
+	holes = cursor_span(&r, cursor_u32(&r));
+	call = cursor_span(&r, cursor_left(&r));
+	if (r.bad || sip_export_names(call.p, call.len, &id, &call) != PH_OK)
+		return;
+	/*
+	 * First the pinholes under their old names, then the call; what the
+	 * call does not want any more closes at once.
+	 */
+	if (owner_find(e, id) != NULL ||
+	    holes_adopt(e->holes, id, call, holes.p, holes.len,
+		e->conf->sip.timeout_idle * USEC_PER_SEC, now) != PH_OK)
+		return;
+	if (sip_import(e->sip, (const uint8_t *)p + 4 + holes.len,
+		len - 4 - holes.len, now) != PH_OK) {
+		struct holes_want none = { id, call, NULL, 0, REASON_NONE,
+			REASON_SHUTDOWN, 0 };
+
+		holes_want(e->holes, &none, now);
+	}
+}
+
+void
+engine_shutdown(struct engine *e, int64_t now)
+{
+	sip_shutdown(e->sip, REASON_SHUTDOWN, now);
+}
+
+static void
+line(struct strbuf *b, const char *name, uint64_t v)
+{
+	strbuf_fmt(b, "%s %" PRIu64 "\n", name, v);
+}
+
+void
+engine_report(const struct engine *e, struct strbuf *b)
+{
+	const struct sip_counters *s = sip_counters(e->sip);
+	const struct holes_counters *h = holes_counters(e->holes);
+	size_t i;
+
+	line(b, "sip_messages", e->n.messages);
+	for (i = SIP_REJECT_NONE + 1; i < SIP_REJECT_MAX; i++)
+		strbuf_fmt(b, "sip_rejected_%s %" PRIu64 "\n",
+		    sip_reject_name(i), e->n.rejected[i]);
+	line(b, "sip_seen_elsewhere", e->n.not_ours);
+	line(b, "sip_streams_given_up", e->n.streams_lost);
+	line(b, "sip_not_protected", s->not_protected);
+	line(b, "sip_unmatched", s->unmatched);
+	line(b, "sip_no_dialog", s->no_dialog);
+	line(b, "sip_forged", s->forged);
+	line(b, "sip_retransmissions", s->retransmissions);
+	line(b, "sdp_malformed", s->sdp_malformed);
+	line(b, "sdp_ambiguous", s->sdp_ambiguous);
+	line(b, "calls", s->calls);
+	line(b, "calls_accepted", s->accepted);
+	line(b, "calls_total", s->calls_total);
+	line(b, "calls_accepted_total", s->accepted_total);
+	line(b, "calls_evicted", s->evicted);
+	line(b, "limit_calls", s->limit_calls);
+	line(b, "limit_per_source", s->limit_source);
+	line(b, "limit_dialogs", s->limit_dialogs);
+	line(b, "limit_transactions", s->limit_transactions);
+	line(b, "pinholes", h->open);
+	line(b, "pinholes_in_filter", h->tuples);
+	line(b, "pinholes_opened", h->opened);
+	line(b, "pinholes_closed", h->closed);
+	line(b, "pinholes_refused", h->refused);
+	line(b, "pinholes_limit", h->limit);
+	line(b, "fw_commits", h->commits);
+	line(b, "fw_changes", h->changes);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/datagram.h"
+#include "src/base/err.h"
+#include "src/base/strbuf.h"
+#include "src/base/timers.h"
+#include "src/conf.h"
+#include "src/events.h"
+#include "src/fw.h"
+
+/*
+ * The engine: the only place that knows a protocol and the packet filter.
+ *
+ * Datagrams and stream bytes come in, changes for the filter, events and
+ * checkpoints go out; the same in a replay and live.  It opens nothing, owns
+ * no descriptor and reads no clock, so that a replay is the same to the byte.
+ * In a live run its caller is engine_main.c, in a replay replay.c.
+ */
+struct engine;
+
+/* What the engine is told about where it runs. */
+struct engine_place {
+	bool live; /* direction and interface are known and must fit */
+	const struct addr *own; /* the firewall's addresses */
+	size_t nown;
+	const uint32_t *inside; /* interface indexes; none: all are inside */
+	size_t ninside;
+	bool activity; /* the backend reports silence */
+};
+
+struct engine_sink {
+	void *ctx;
+	void (*commit)(void *ctx, const struct fw_change *changes, size_t n);
+	/* State of a call to remember under `key`; len 0: forget it. */
+	void (*checkpoint)(void *ctx, uint64_t key, const void *p, size_t len);
+};
+
+PH_NODISCARD enum ph_err engine_new(struct engine **out,
+    const struct conf *conf, const struct engine_place *place,
+    const struct events *ev, const struct engine_sink *sink);
+void engine_free(struct engine *e); /* silently */
+
+/* One UDP datagram.  Timers due before `now` fire first. */
+void engine_udp(struct engine *e, int64_t now, const struct datagram *d);
+
+/* The next bytes of a TCP connection; see capture_sink.tcp. */
+bool engine_tcp(struct engine *e, int64_t now, void **user,
+    const struct datagram *d);
+void engine_tcp_end(struct engine *e, void *user);
+
+void engine_run(struct engine *e, int64_t now); /* timers */
+int64_t engine_next(const struct engine *e);	/* INT64_MAX: none */
+
+/* The filter saw packets for pinhole `id` (fw's name for it). */
+void engine_seen(struct engine *e, uint64_t id, int64_t now);
+/* The filter may have lost everything: tell it all again. */
+void engine_resend(struct engine *e, int64_t now);
+
+/* Take over one checkpoint record.  Trusts nothing in it. */
+void engine_adopt(struct engine *e, const void *p, size_t len, int64_t now);
+
+/*
+ * Checkpoint whatever is not yet written.  Called after each batch of work;
+ * cheap when nothing changed.
+ */
+void engine_flush(struct engine *e);
+
+/* Close everything that is open, with events. */
+void engine_shutdown(struct engine *e, int64_t now);
+
+/* Counters, one "name value" a line. */
+void engine_report(const struct engine *e, struct strbuf *out);
+
+#endif

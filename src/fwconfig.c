@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/capture/capture.h"
+#include "src/fwconfig.h"
+
+enum ph_err
+fwconfig_of(const struct conf *conf, struct fw_config *out)
+{
+	struct fw_uplink *uplinks = NULL;
+	size_t i;
+
+	memset(out, 0, sizeof(*out));
+	if (conf->nuplink > 0) {
+		uplinks = calloc(conf->nuplink, sizeof(*uplinks));
+		if (uplinks == NULL)
+			return PH_ENOMEM;
+		for (i = 0; i < conf->nuplink; i++) {
+			uplinks[i].ifname = conf->uplink[i].ifname;
+			uplinks[i].gateway = conf->uplink[i].gateway;
+		}
+	}
+	out->name = conf->name;
+	out->mark = conf->mark;
+	out->mode = conf->mode;
+	out->kill = conf->kill;
+	out->log = conf->log;
+	out->tag = conf->tag;
+	out->queue = conf->queue;
+	out->uplinks = uplinks;
+	out->nuplinks = conf->nuplink;
+	if (conf->sip.remote == REMOTE_LIST) {
+		out->remotes = conf->sip.remotes.v;
+		out->nremotes = conf->sip.remotes.n;
+	}
+	out->tables = (const char *const *)conf->tables.allow.v;
+	out->ntables = conf->tables.allow.n;
+	return PH_OK;
+}
+
+void
+fwconfig_free(struct fw_config *c)
+{
+	free((void *)(uintptr_t)c->uplinks);
+	memset(c, 0, sizeof(*c));
+}
+
+static void
+add(struct capture_port *v, size_t *n, uint8_t proto, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < *n; i++)
+		if (v[i].proto == proto && v[i].port == port)
+			return;
+	v[*n].proto = proto;
+	v[(*n)++].port = port;
+}
+
+enum ph_err
+fwconfig_ports(const struct conf *conf, struct capture_port **out, size_t *np)
+{
+	size_t i, n = 0;
+	struct capture_port *v;
+
+	v = calloc(conf->sip.port.n * 2 + conf->ftp.port.n + conf->tftp.port.n +
+		1,
+	    sizeof(*v));
+	if (v == NULL)
+		return PH_ENOMEM;
+	for (i = 0; conf->sip.on && i < conf->sip.port.n; i++) {
+		add(v, &n, IPPROTO_UDP, conf->sip.port.v[i]);
+		add(v, &n, IPPROTO_TCP, conf->sip.port.v[i]);
+	}
+	for (i = 0; conf->ftp.on && i < conf->ftp.port.n; i++)
+		add(v, &n, IPPROTO_TCP, conf->ftp.port.v[i]);
+	for (i = 0; conf->tftp.on && i < conf->tftp.port.n; i++)
+		add(v, &n, IPPROTO_UDP, conf->tftp.port.v[i]);
+	*out = v;
+	*np = n;
+	return PH_OK;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/capture/capture.h"
+#include "src/engine.h"
+#include "src/fwconfig.h"
+#include "src/replay.h"
+
+struct replay {
+	struct engine *engine;
+	const struct fw_ops *ops;
+	struct fw *fw;
+	int64_t now;
+	unsigned long failed; /* commits the backend refused */
+};
+
+static void
+on_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	puts(text);
+}
+
+static void
+on_commit(void *ctx, const struct fw_change *changes, size_t n)
+{
+	struct replay *r = ctx;
+
+	if (r->ops->commit(r->fw, changes, n, r->now) != PH_OK)
+		r->failed++;
+}
+
+static void
+on_udp(void *ctx, const struct datagram *d)
+{
+	struct replay *r = ctx;
+
+	r->now = d->ts;
+	engine_udp(r->engine, d->ts, d);
+}
+
+static bool
+on_tcp(void *ctx, void **user, const struct datagram *d)
+{
+	struct replay *r = ctx;
+
+	r->now = d->ts;
+	return engine_tcp(r->engine, d->ts, user, d);
+}
+
+static void
+on_tcp_end(void *ctx, void *user)
+{
+	struct replay *r = ctx;
+
+	engine_tcp_end(r->engine, user);
+}
+
+static void
+report(struct replay *r, struct capture *cap)
+{
+	char text[4096];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct capture_stats s;
+
+	capture_stats(cap, &s);
+	engine_report(r->engine, &b);
+	fprintf(stderr,
+	    "packets %llu\ntruncated %llu\nmalformed %llu\n"
+	    "ignored %llu\nfragments %llu\n%s",
+	    (unsigned long long)s.packets, (unsigned long long)s.truncated,
+	    (unsigned long long)s.malformed, (unsigned long long)s.ignored,
+	    (unsigned long long)s.fragments, text);
+}
+
+static int
+run(struct replay *r, struct capture *cap, const struct replay_options *opt)
+{
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct capture_sink sink = { r, on_udp, on_tcp, on_tcp_end };
+	enum ph_err rc;
+	int64_t ts = 0;
+
+	while ((rc = capture_next(cap, &sink, &ts, &why)) == PH_OK) {
+		r->now = ts;
+		engine_run(r->engine, ts);
+	}
+	engine_shutdown(r->engine, r->now);
+	if (opt->verbose > 1)
+		report(r, cap);
+	capture_close(cap, &sink);
+	if (rc != PH_EGONE) {
+		fprintf(stderr, "pinholed: %s: %s\n", opt->path, text);
+		return 2;
+	}
+	if (r->failed > 0) {
+		fprintf(stderr, "pinholed: %s: %lu changes failed\n",
+		    r->ops->name, r->failed);
+		return 2;
+	}
+	return 0;
+}
+
+int
+replay_main(const struct conf *conf, const struct replay_options *opt)
+{
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct engine_place place = { 0 };
+	struct replay r = { 0 };
+	struct engine_sink sink = { &r, on_commit, NULL };
+	struct capture_config cc = { 0 };
+	struct capture_port *ports = NULL;
+	struct fw_config fc;
+	struct events ev = { opt->format, opt->verbose, opt->fw, &fc, on_line,
+		NULL };
+	struct capture *cap = NULL;
+	int code = 2;
+
+	r.ops = opt->fw;
+	if (fwconfig_of(conf, &fc) != PH_OK ||
+	    fwconfig_ports(conf, &ports, &cc.nports) != PH_OK) {
+		fprintf(stderr, "pinholed: out of memory\n");
+		return 2;
+	}
+	cc.ports = ports;
+	if (r.ops->open(&r.fw, &fc, 0, &why) != PH_OK)
+		fprintf(stderr, "pinholed: %s: %s\n", r.ops->name, text);
+	else if (capture_open_file(&cap, &cc, opt->path, &why) != PH_OK)
+		fprintf(stderr, "pinholed: %s\n", text);
+	else if (engine_new(&r.engine, conf, &place, &ev, &sink) != PH_OK) {
+		fprintf(stderr, "pinholed: out of memory\n");
+		capture_close(cap, &(struct capture_sink) { 0 });
+	} else
+		code = run(&r, cap, opt);
+	engine_free(r.engine);
+	if (r.fw != NULL)
+		r.ops->close(r.fw, false);
+	fwconfig_free(&fc);
+	free(ports);
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		perror("pinholed: standard output");
+		code = 2;
+	}
+	return code;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef REPLAY_H
+#define REPLAY_H
+
+#include "src/conf.h"
+#include "src/events.h"
+#include "src/fw.h"
+
+/*
+ * pinholed -r: what a capture would have opened, by the capture's own clock.
+ * One process, no privilege, nothing but the file is read; the same file and
+ * configuration give the same bytes of output.
+ */
+struct replay_options {
+	const char *path; /* "-": standard input */
+	enum events_format format;
+	int verbose;
+	const struct fw_ops *fw; /* must need no privilege */
+};
+
+/* Returns the exit code: 0, or 2 when the file ends in mid-packet. */
+int replay_main(const struct conf *conf, const struct replay_options *opt);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sip/message.h"
+#include "src/stream.h"
+
+#define STREAM_MAX (SIP_MAX_HEAD + SIP_MAX_MESSAGE)
+
+struct half_stream {
+	char *p;
+	size_t len, size;
+};
+
+struct stream {
+	struct endpoint first;
+	struct half_stream half[2];
+};
+
+struct stream *
+stream_new(const struct endpoint *first)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (s != NULL)
+		s->first = *first;
+	return s;
+}
+
+void
+stream_free(struct stream *s)
+{
+	if (s == NULL)
+		return;
+	free(s->half[0].p);
+	free(s->half[1].p);
+	free(s);
+}
+
+static enum ph_err
+append(struct half_stream *h, struct span bytes)
+{
+	size_t size = h->size == 0 ? 2048 : h->size;
+	char *p;
+
+	if (bytes.len == 0)
+		return PH_OK;
+	if (bytes.len > STREAM_MAX - h->len)
+		return PH_ELIMIT;
+	while (size < h->len + bytes.len)
+		size *= 2;
+	if (size != h->size) {
+		if ((p = realloc(h->p, size)) == NULL)
+			return PH_ENOMEM;
+		h->p = p;
+		h->size = size;
+	}
+	memcpy(h->p + h->len, bytes.p, bytes.len);
+	h->len += bytes.len;
+	return PH_OK;
+}
+
+enum ph_err
+stream_add(struct stream *s, const struct endpoint *src, struct span bytes,
+    void (*message)(void *ctx, struct span text), void *ctx)
+{
+	struct half_stream *h = &s->half[endpoint_cmp(src, &s->first) != 0];
+	struct span rest;
+	size_t skip, len, n;
+	enum ph_err rc;
+
+	/* A segment may be as large as the window: feed it in pieces. */
+	while (bytes.len > 0) {
+		n = STREAM_MAX - h->len;
+		if ((rc = append(h, span_sub(bytes, 0, n))) != PH_OK)
+			return rc;
+		bytes = span_sub(bytes, n, bytes.len);
+		rest = (struct span) { h->p, h->len };
+		do {
+			skip = len = 0;
+			rc = sip_frame(rest, &skip, &len);
+			rest = span_sub(rest, skip, rest.len);
+			if (rc != PH_OK)
+				break;
+			message(ctx, span_sub(rest, 0, len));
+			rest = span_sub(rest, len, rest.len);
+		} while (rest.len > 0);
+		if (rc != PH_OK && rc != PH_ETRUNC)
+			return rc;
+		if (rest.len == STREAM_MAX)
+			return PH_ELIMIT;
+		if (rest.len > 0 && rest.p != h->p)
+			memmove(h->p, rest.p, rest.len);
+		h->len = rest.len;
+	}
+	return PH_OK;
+}

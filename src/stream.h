@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/base/span.h"
+
+/*
+ * SIP over one TCP connection: each direction's bytes gathered until a
+ * message is whole (RFC 3261 section 18.3).  Bounded by the largest message;
+ * what cannot be framed ends the connection, there is no guessing where the
+ * next message might begin.
+ */
+struct stream;
+
+/* `first` is either end; it tells the directions apart. */
+struct stream *stream_new(const struct endpoint *first);
+void stream_free(struct stream *s);
+
+/*
+ * The next bytes from `src`; `message` is called for each whole message.
+ * Anything but PH_OK: give the connection up.
+ */
+PH_NODISCARD enum ph_err stream_add(struct stream *s,
+    const struct endpoint *src, struct span bytes,
+    void (*message)(void *ctx, struct span text), void *ctx);
+
+#endif
