@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <string.h>
+
+#include "sip/sdp.h"
+
+#define MAX_GROUPS     8
+#define MAX_GROUP_TEXT 512
+#define MAX_PORT_COUNT 8 /* m=audio 49170/N; more is a mistake or malice */
+
+/* Where we are while reading, and what a section has said so far. */
+struct scan {
+	struct sdp *out;
+	struct sdp_media *m; /* NULL: session level */
+	bool version;
+	bool c_seen; /* in this section */
+	enum sdp_fault c_fault;
+	struct addr c_addr; /* session level */
+	bool session_c;
+	enum sdp_fault session_fault;
+	enum sdp_mode mode; /* session level */
+	enum sdp_setup setup;
+	struct span group[MAX_GROUPS]; /* a=group:BUNDLE values */
+	size_t ngroup;
+};
+
+/* The next word of a line, fields being separated by single spaces. */
+static struct span
+word(struct span *line)
+{
+	struct span w = span_cut(*line, ' ', line);
+
+	return w;
+}
+
+/*
+ * c=IN IP4 192.0.2.1[/ttl[/count]]: RFC 8866 section 5.7.  Multicast forms
+ * keep their address; its scope rules it out later.
+ */
+static enum sdp_fault
+read_connection(struct span v, struct addr *out)
+{
+	struct span net = word(&v), type = word(&v), rest;
+	struct span text = span_cut(span_trim(v), '/', &rest);
+	size_t i;
+	bool dots = false;
+
+	memset(out, 0, sizeof(*out));
+	if (!span_caseeq_str(net, "IN") || text.len == 0)
+		return SDP_FAULT_ADDRESS;
+	if (addr_parse(text, out) == PH_OK) {
+		if ((span_caseeq_str(type, "IP4") && out->af == AF_INET) ||
+		    (span_caseeq_str(type, "IP6") && out->af == AF_INET6))
+			return SDP_OK;
+		memset(out, 0, sizeof(*out));
+		return SDP_FAULT_ADDRESS;
+	}
+	if (!span_caseeq_str(type, "IP4") && !span_caseeq_str(type, "IP6"))
+		return SDP_FAULT_ADDRESS;
+	/* A name: letters, digits, dots and hyphens, not all numeric. */
+	for (i = 0; i < text.len; i++) {
+		char c = text.p[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+			dots = true;
+		else if (!(c >= '0' && c <= '9') && c != '.' && c != '-')
+			return SDP_FAULT_ADDRESS;
+	}
+	return dots ? SDP_FAULT_NAME : SDP_FAULT_ADDRESS;
+}
+
+static enum sdp_kind
+kind_of(struct span proto)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*name;
+		enum sdp_kind	 kind;
+	} kinds[] = {
+		{ "RTP/AVP",		SDP_RTP },
+		{ "RTP/AVPF",		SDP_RTP },
+		{ "RTP/SAVP",		SDP_RTP },
+		{ "RTP/SAVPF",		SDP_RTP },
+		{ "UDP/TLS/RTP/SAVP",	SDP_RTP },
+		{ "UDP/TLS/RTP/SAVPF",	SDP_RTP },
+		{ "udptl",		SDP_UDP },
+		{ "UDP/TLS/UDPTL",	SDP_UDP },
+		{ "UDP",		SDP_UDP },
+		{ "UDP/BFCP",		SDP_UDP },
+		{ "UDP/TLS/BFCP",	SDP_UDP },
+		{ "UDP/DTLS/SCTP",	SDP_UDP },
+		{ "DTLS/SCTP",		SDP_UDP },
+		{ "TCP",		SDP_TCP },
+	};
+	/* clang-format on */
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (span_caseeq_str(proto, kinds[i].name))
+			return kinds[i].kind;
+	/* RFC 4145, 4571, 4975, 8856: TCP/<anything>. */
+	if (proto.len > 4 && span_caseeq_str(span_sub(proto, 0, 4), "TCP/"))
+		return SDP_TCP;
+	return SDP_OTHER;
+}
+
+/* m=<media> <port>[/<count>] <proto> <fmt> ...: RFC 8866 section 5.14. */
+static void
+read_media(struct scan *s, struct span v)
+{
+	struct span name, port, count, proto;
+	struct sdp_media *m = s->m;
+	uint64_t p, n = 1;
+	bool counted;
+	size_t i;
+
+	name = word(&v);
+	port = word(&v);
+	proto = word(&v);
+	m->nports = 1;
+	m->fault = SDP_FAULT_SYNTAX;
+	if (name.len == 0 || port.len == 0 || proto.len == 0)
+		return;
+	for (i = 0; i < name.len; i++)
+		if ((unsigned char)name.p[i] <= ' ')
+			return;
+	m->kind = kind_of(proto);
+	counted = span_find(port, '/') < port.len;
+	port = span_cut(port, '/', &count);
+	m->fault = SDP_FAULT_PORT;
+	if (!span_number(port, UINT16_MAX, &p))
+		return;
+	m->port = (uint16_t)p;
+	if (counted && (!span_number(count, MAX_PORT_COUNT, &n) || n == 0))
+		return;
+	m->nports = (uint16_t)n;
+	/* The last port, RTCP of the last pair included, must exist. */
+	if (p != 0 &&
+	    p + (n > 1 && m->kind == SDP_RTP ? 2 * n : n) - 1 > UINT16_MAX)
+		return;
+	m->fault = SDP_OK;
+}
+
+static void
+section_end(struct scan *s)
+{
+	struct sdp_media *m = s->m;
+
+	if (m == NULL) {
+		s->session_c = s->c_seen;
+		s->session_fault = s->c_fault;
+		return;
+	}
+	if (s->c_seen && s->c_fault != SDP_OK) {
+		if (m->fault == SDP_OK)
+			m->fault = s->c_fault;
+	} else if (!s->c_seen) {
+		m->addr = s->c_addr;
+		if (m->fault == SDP_OK)
+			m->fault =
+			    s->session_c ? s->session_fault : SDP_FAULT_ADDRESS;
+	}
+	/* A refused stream needs no address (RFC 3264 section 6). */
+	if (m->port == 0 &&
+	    (m->fault == SDP_FAULT_ADDRESS || m->fault == SDP_FAULT_NAME))
+		m->fault = SDP_OK;
+}
+
+static enum ph_err
+connection(struct scan *s, struct span v)
+{
+	struct addr a;
+	enum sdp_fault fault = read_connection(v, &a);
+
+	if (s->c_seen) {
+		if (s->m == NULL)
+			return PH_EAMBIGUOUS;
+		s->c_fault = SDP_FAULT_AMBIGUOUS;
+		return PH_OK;
+	}
+	s->c_seen = true;
+	s->c_fault = fault;
+	if (s->m != NULL)
+		s->m->addr = a;
+	else
+		s->c_addr = a;
+	return PH_OK;
+}
+
+/* a=rtcp:53020 [IN IP4 192.0.2.1]: RFC 3605 section 2.1. */
+static void
+attr_rtcp(struct sdp_media *m, struct span v)
+{
+	struct span port = word(&v);
+	struct addr a;
+	uint64_t p;
+
+	if (!span_number(port, UINT16_MAX, &p) || p == 0) {
+		if (m->fault == SDP_OK)
+			m->fault = SDP_FAULT_PORT;
+		return;
+	}
+	m->rtcp.port = (uint16_t)p;
+	if (v.len > 0 && read_connection(v, &a) == SDP_OK)
+		m->rtcp.addr = a;
+}
+
+/*
+ * a=candidate:<foundation> <component> <transport> <priority> <address>
+ * <port> typ <type> ...: RFC 8839 section 5.1.
+ */
+static void
+attr_candidate(struct sdp_media *m, struct span v)
+{
+	struct span component, transport, address, port;
+	struct sdp_candidate *c;
+	uint64_t comp, p;
+	struct addr a;
+
+	(void)word(&v);
+	component = word(&v);
+	transport = word(&v);
+	(void)word(&v);
+	address = word(&v);
+	port = word(&v);
+	if (!span_number(component, 256, &comp) || comp < 1 || comp > 2 ||
+	    !span_number(port, UINT16_MAX, &p) || p == 0 ||
+	    addr_parse(address, &a) != PH_OK || !span_eq_str(word(&v), "typ") ||
+	    m->ncandidates == SDP_MAX_CANDIDATES)
+		return;
+	if (!span_caseeq_str(transport, "UDP") &&
+	    !span_caseeq_str(transport, "TCP"))
+		return;
+	c = &m->candidates[m->ncandidates++];
+	c->addr = a;
+	c->port = (uint16_t)p;
+	c->component = (uint8_t)comp;
+	c->tcp = span_caseeq_str(transport, "TCP");
+}
+
+static bool
+attr_mode(struct span name, enum sdp_mode *mode)
+{
+	if (span_eq_str(name, "sendrecv"))
+		*mode = SDP_SENDRECV;
+	else if (span_eq_str(name, "sendonly"))
+		*mode = SDP_SENDONLY;
+	else if (span_eq_str(name, "recvonly"))
+		*mode = SDP_RECVONLY;
+	else if (span_eq_str(name, "inactive"))
+		*mode = SDP_INACTIVE;
+	else
+		return false;
+	return true;
+}
+
+static void
+attr_setup(struct span v, enum sdp_setup *setup)
+{
+	if (span_caseeq_str(v, "active"))
+		*setup = SDP_ACTIVE;
+	else if (span_caseeq_str(v, "passive"))
+		*setup = SDP_PASSIVE;
+	else if (span_caseeq_str(v, "actpass"))
+		*setup = SDP_ACTPASS;
+	else if (span_caseeq_str(v, "holdconn"))
+		*setup = SDP_HOLDCONN;
+}
+
+/* a=mid: is it in one of the session's BUNDLE groups?  RFC 9143. */
+static void
+attr_mid(struct scan *s, struct span mid)
+{
+	struct span list, one;
+	size_t i;
+
+	for (i = 0; i < s->ngroup; i++)
+		for (list = s->group[i]; list.len > 0;) {
+			one = word(&list);
+			if (one.len > 0 && span_eq(one, mid)) {
+				s->m->in_bundle = true;
+				s->m->bundle = (uint8_t)i;
+				return;
+			}
+		}
+}
+
+static void
+attribute(struct scan *s, struct span line)
+{
+	struct span v, name = span_cut(line, ':', &v);
+	struct sdp_media *m = s->m;
+
+	v = span_trim(v);
+	if (span_eq_str(name, "ice-ufrag") || span_eq_str(name, "candidate"))
+		s->out->ice = true;
+	if (attr_mode(span_trim(name), m != NULL ? &m->mode : &s->mode))
+		return;
+	if (span_eq_str(name, "setup")) {
+		attr_setup(v, m != NULL ? &m->setup : &s->setup);
+		return;
+	}
+	if (m == NULL) {
+		if (span_eq_str(name, "group") && s->ngroup < MAX_GROUPS &&
+		    v.len < MAX_GROUP_TEXT && span_eq_str(word(&v), "BUNDLE"))
+			s->group[s->ngroup++] = v;
+		return;
+	}
+	if (span_eq_str(name, "rtcp"))
+		attr_rtcp(m, v);
+	else if (span_eq_str(span_trim(name), "rtcp-mux"))
+		m->rtcp_mux = true;
+	else if (span_eq_str(span_trim(name), "rtcp-mux-only"))
+		m->rtcp_mux_only = true;
+	else if (span_eq_str(span_trim(name), "bundle-only"))
+		m->bundle_only = true;
+	else if (span_eq_str(name, "candidate"))
+		attr_candidate(m, v);
+	else if (span_eq_str(name, "mid"))
+		attr_mid(s, v);
+}
+
+/* o=<user> <id> <version> ...: RFC 8866 section 5.2. */
+static void
+origin(struct scan *s, struct span v)
+{
+	(void)word(&v);
+	(void)word(&v);
+	if (!span_number(word(&v), UINT64_MAX, &s->out->version))
+		s->out->version = 0;
+}
+
+static enum ph_err
+read_line(struct scan *s, struct span line)
+{
+	struct span v = span_sub(line, 2, line.len);
+
+	/* "a=" with exactly one letter: RFC 8866 section 5. */
+	if (line.len < 2 || line.p[1] != '=' || line.p[0] < 'A' ||
+	    (line.p[0] > 'Z' && line.p[0] < 'a') || line.p[0] > 'z')
+		return PH_EMALFORMED;
+	if (!s->version) {
+		if (line.p[0] != 'v' || !span_eq_str(span_trim(v), "0"))
+			return PH_EMALFORMED;
+		s->version = true;
+		return PH_OK;
+	}
+	switch (line.p[0]) {
+	case 'v':
+		/* A second body glued on is a second reading. */
+		return PH_EAMBIGUOUS;
+	case 'o':
+		if (s->m == NULL)
+			origin(s, v);
+		break;
+	case 'c':
+		return connection(s, v);
+	case 'm':
+		section_end(s);
+		s->c_seen = false;
+		s->c_fault = SDP_OK;
+		if (s->out->nmedia == SDP_MAX_MEDIA) {
+			s->out->more = true; /* and no further */
+			break;
+		}
+		s->m = &s->out->media[s->out->nmedia++];
+		memset(s->m, 0, sizeof(*s->m));
+		s->m->mode = s->mode;
+		s->m->setup = s->setup;
+		read_media(s, v);
+		break;
+	case 'a':
+		attribute(s, v);
+		break;
+	default:
+		break;
+	}
+	return PH_OK;
+}
+
+enum ph_err
+sdp_parse(struct sdp *out, struct span body, size_t *where)
+{
+	struct span rest = body, line;
+	struct scan s;
+	enum ph_err rc = PH_OK;
+	size_t at = 0;
+
+	memset(out, 0, sizeof(*out));
+	memset(&s, 0, sizeof(s));
+	s.out = out;
+	if (body.len > 0 && memchr(body.p, '\0', body.len) != NULL)
+		rc = PH_EMALFORMED;
+	while (rc == PH_OK && rest.len > 0 && !out->more) {
+		at = (size_t)(rest.p - body.p);
+		line = span_cut(rest, '\n', &rest);
+		if (line.len > 0 && line.p[line.len - 1] == '\r')
+			line.len--;
+		if (line.len > 0 && memchr(line.p, '\r', line.len) != NULL) {
+			rc = PH_EMALFORMED;
+			break;
+		}
+		if (line.len == 0) {
+			/* Blank lines may only trail. */
+			while (rest.len > 0 &&
+			    (rest.p[0] == '\r' || rest.p[0] == '\n'))
+				rest = span_sub(rest, 1, rest.len);
+			if (rest.len > 0)
+				rc = PH_EMALFORMED;
+			break;
+		}
+		rc = read_line(&s, line);
+	}
+	if (rc == PH_OK && !s.version)
+		rc = PH_EMALFORMED;
+	if (rc != PH_OK) {
+		memset(out, 0, sizeof(*out));
+		if (where != NULL)
+			*where = at;
+		return rc;
+	}
+	if (!out->more)
+		section_end(&s);
+	return PH_OK;
+}
