@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef COMPAT_SANDBOX_H
+#define COMPAT_SANDBOX_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+
+#include "src/base/err.h"
+#include "src/base/strbuf.h"
+
+/*
+ * Giving up privilege, for good.
+ *
+ * Whatever needs root is opened first.  Afterwards the process is an ordinary
+ * user in an empty directory, without supplementary groups, core dumps or
+ * the right to fork, and:
+ *
+ *	Linux	 no capability in any set (SANDBOX_FIREWALL: CAP_NET_ADMIN
+ *		 alone), no new privileges, not dumpable
+ *	FreeBSD	 Capsicum where what the role does allows it
+ *	OpenBSD	 pledge(2), unveil(2)
+ */
+enum sandbox_role {
+	SANDBOX_ENGINE,
+	SANDBOX_FIREWALL,
+	SANDBOX_PROXY,
+};
+
+struct sandbox {
+	uid_t uid;
+	gid_t gid;
+	const char *dir;  /* empty, owned by root */
+	const char *user; /* whom we become */
+};
+
+/*
+ * As root: find the user and an empty directory.  Without `user`, when it is
+ * not `required`, "nobody" is taken and out->user tells.
+ */
+PH_NODISCARD enum ph_err sandbox_prepare(struct sandbox *out, const char *user,
+    bool required, struct strbuf *why);
+
+/* On failure `why` has a sentence, and the process must not go on. */
+PH_NODISCARD enum ph_err sandbox_enter(enum sandbox_role role,
+    const struct sandbox *s, struct strbuf *why);
+
+/*
+ * What is missing for a live run, as words ("CAP_NET_RAW, CAP_SETUID"); empty
+ * if nothing is.  `firewall`: the packet filter will be changed, too.
+ */
+void sandbox_missing(bool firewall, struct strbuf *out);
+
+#endif
