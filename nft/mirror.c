@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft/mirror.h"
+#include "nft/table.h"
+#include "src/compat/tree.h"
+
+struct hold;
+
+/* One pinhole's claim on one element. */
+struct link {
+	LIST_ENTRY(link) of_node;
+	struct node *node;
+	struct hold *hold;
+};
+
+struct node {
+	RB_ENTRY(node) entry;
+	struct elem elem;
+	LIST_HEAD(, link) links;
+	int64_t told; /* the deadline the kernel knows */
+	uint8_t told_data[ELEM_DATALEN];
+	uint64_t packets; /* the kernel's counter when last seen */
+	uint32_t stamp;	  /* of the last count that showed it */
+	bool in_kernel;
+	bool dirty;
+	bool leftover; /* not ours, but may be there: remove */
+	bool active;   /* since the last report */
+	bool used;     /* a single connection's element that has gone */
+};
+
+struct hold {
+	RB_ENTRY(hold) entry;
+	struct pinhole hole;
+	uint32_t reported; /* stamp of the last count that named it */
+	size_t n;
+	struct link links[];
+};
+
+enum deed {
+	OPENED,
+	REFRESHED,
+	CLOSED,
+};
+
+struct record {
+	enum deed deed;
+	struct hold *hold;
+	int64_t old_deadline;
+};
+
+RB_HEAD(nodes, node);
+RB_HEAD(holds, hold);
+
+struct mirror {
+	const struct fw_config *config;
+	struct nodes nodes;
+	struct holds holds;
+	size_t count[SET_COUNT];
+	struct node **dirty; /* touched since the last commit */
+	size_t ndirty, dirty_cap;
+	struct record *journal; /* how to undo it */
+	size_t njournal, journal_cap;
+	uint32_t stamp;
+	bool leftovers;
+};
+
+static int
+node_cmp(const struct node *a, const struct node *b)
+{
+	return elem_cmp(&a->elem, &b->elem);
+}
+
+static int
+hold_cmp(const struct hold *a, const struct hold *b)
+{
+	return (a->hole.id > b->hole.id) - (a->hole.id < b->hole.id);
+}
+
+RB_PROTOTYPE_STATIC(nodes, node, entry, node_cmp)
+RB_GENERATE_STATIC(nodes, node, entry, node_cmp)
+RB_PROTOTYPE_STATIC(holds, hold, entry, hold_cmp)
+RB_GENERATE_STATIC(holds, hold, entry, hold_cmp)
+
+struct mirror *
+mirror_new(const struct fw_config *config)
+{
+	struct mirror *m;
+
+	if ((m = calloc(1, sizeof(*m))) == NULL)
+		return NULL;
+	m->config = config;
+	RB_INIT(&m->nodes);
+	RB_INIT(&m->holds);
+	return m;
+}
+
+void
+mirror_free(struct mirror *m)
+{
+	struct node *node, *next_node;
+	struct hold *hold, *next_hold;
+
+	if (m == NULL)
+		return;
+	mirror_rollback(m);
+	RB_FOREACH_SAFE(hold, holds, &m->holds, next_hold) {
+		RB_REMOVE(holds, &m->holds, hold);
+		free(hold);
+	}
+	RB_FOREACH_SAFE(node, nodes, &m->nodes, next_node) {
+		RB_REMOVE(nodes, &m->nodes, node);
+		free(node);
+	}
+	free(m->dirty);
+	free(m->journal);
+	free(m);
+}
+
+static bool
+grow(void **v, size_t *cap, size_t need, size_t size)
+{
+	size_t n = *cap > 0 ? *cap : 64;
+	void *p;
+
+	if (need <= *cap)
+		return true;
+	while (n < need)
+		n *= 2;
+	if ((p = reallocarray(*v, n, size)) == NULL)
+		return false;
+	*v = p;
+	*cap = n;
+	return true;
+}
+
+/* Room for one more record and `n` more dirty nodes. */
+static bool
+reserve(struct mirror *m, size_t n)
+{
+	void *dirty = m->dirty, *journal = m->journal;
+	bool ok;
+
+	ok = grow(&dirty, &m->dirty_cap, m->ndirty + n, sizeof(*m->dirty));
+	m->dirty = dirty;
+	ok = ok &&
+	    grow(&journal, &m->journal_cap, m->njournal + 1,
+		sizeof(*m->journal));
+	m->journal = journal;
+	return ok;
+}
+
+static void
+touch(struct mirror *m, struct node *node)
+{
+	if (node->dirty)
+		return;
+	node->dirty = true;
+	m->dirty[m->ndirty++] = node;
+}
+
+static void
+record(struct mirror *m, enum deed deed, struct hold *hold)
+{
+	m->journal[m->njournal++] =
+	    (struct record) { deed, hold, hold->hole.deadline };
+}
+
+static struct node *
+find_node(struct mirror *m, const struct elem *e)
+{
+	struct node key;
+
+	key.elem = *e;
+	return RB_FIND(nodes, &m->nodes, &key);
+}
+
+static struct hold *
+find_hold(struct mirror *m, uint64_t id)
+{
+	struct hold key;
+
+	key.hole.id = id;
+	return RB_FIND(holds, &m->holds, &key);
+}
+
+/* The node of an element; a new one is dirty, so that it cannot be lost. */
+static struct node *
+get_node(struct mirror *m, const struct elem *e)
+{
+	struct node *node;
+
+	if ((node = find_node(m, e)) != NULL)
+		return node;
+	if ((node = calloc(1, sizeof(*node))) == NULL)
+		return NULL;
+	node->elem = *e;
+	LIST_INIT(&node->links);
+	RB_INSERT(nodes, &m->nodes, node);
+	touch(m, node);
+	return node;
+}
+
+static int64_t
+due(const struct pinhole *hole)
+{
+	return hole->deadline == 0 ? INT64_MAX : hole->deadline;
+}
+
+static int64_t
+node_deadline(const struct node *node)
+{
+	const struct link *link;
+	int64_t last = 0;
+
+	LIST_FOREACH(link, &node->links, of_node)
+		if (due(&link->hold->hole) > last)
+			last = due(&link->hold->hole);
+	return last;
+}
+
+static void
+attach(struct mirror *m, struct hold *hold)
+{
+	size_t i;
+
+	for (i = 0; i < hold->n; i++) {
+		LIST_INSERT_HEAD(&hold->links[i].node->links, &hold->links[i],
+		    of_node);
+		touch(m, hold->links[i].node);
+	}
+}
+
+static void
+detach(struct mirror *m, struct hold *hold)
+{
+	size_t i;
+
+	for (i = 0; i < hold->n; i++) {
+		LIST_REMOVE(&hold->links[i], of_node);
+		touch(m, hold->links[i].node);
+	}
+}
+
+static enum ph_err
+refresh(struct mirror *m, struct hold *hold, const struct pinhole *hole)
+{
+	size_t i;
+
+	if (pinhole_cmp(&hold->hole, hole) != 0)
+		return PH_EBAD;
+	if (!reserve(m, hold->n))
+		return PH_ENOMEM;
+	record(m, REFRESHED, hold);
+	hold->hole.deadline = hole->deadline;
+	for (i = 0; i < hold->n; i++)
+		touch(m, hold->links[i].node);
+	return PH_OK;
+}
+
+/*
+ * The node that `e` will be held by.  A map can send a key to one place only,
+ * but to another one as soon as nobody holds it: a port may be closed and
+ * opened to elsewhere in one commit.
+ */
+static enum ph_err
+claim(struct mirror *m, const struct elem *e, struct node **out)
+{
+	struct node *node;
+
+	if ((node = get_node(m, e)) == NULL)
+		return PH_ENOMEM;
+	if (memcmp(node->elem.data, e->data, sizeof(e->data)) != 0) {
+		if (!LIST_EMPTY(&node->links))
+			return PH_EBAD;
+		node->elem = *e;
+	}
+	*out = node;
+	return PH_OK;
+}
+
+enum ph_err
+mirror_open(struct mirror *m, const struct pinhole *hole)
+{
+	struct elem v[ELEM_MAX];
+	struct hold *hold;
+	enum ph_err rc;
+	size_t i, n;
+
+	if ((hold = find_hold(m, hole->id)) != NULL)
+		return refresh(m, hold, hole);
+	if ((rc = hole_elements(hole, m->config, v, &n)) != PH_OK)
+		return rc;
+	if (!reserve(m, n))
+		return PH_ENOMEM;
+	hold = calloc(1, sizeof(*hold) + n * sizeof(hold->links[0]));
+	if (hold == NULL)
+		return PH_ENOMEM;
+	hold->hole = *hole;
+	hold->n = n;
+	for (i = 0; i < n; i++) {
+		hold->links[i].hold = hold;
+		rc = claim(m, &v[i], &hold->links[i].node);
+		if (rc != PH_OK) {
+			free(hold);
+			return rc;
+		}
+	}
+	record(m, OPENED, hold);
+	RB_INSERT(holds, &m->holds, hold);
+	attach(m, hold);
+	return PH_OK;
+}
+
+enum ph_err
+mirror_close(struct mirror *m, const struct pinhole *hole)
+{
+	struct elem v[ELEM_MAX];
+	struct node *node;
+	struct hold *hold;
+	size_t i, n;
+
+	if ((hold = find_hold(m, hole->id)) != NULL) {
+		if (!reserve(m, hold->n))
+			return PH_ENOMEM;
+		record(m, CLOSED, hold);
+		RB_REMOVE(holds, &m->holds, hold);
+		detach(m, hold);
+		return PH_OK;
+	}
+	if (hole_elements(hole, m->config, v, &n) != PH_OK)
+		return PH_OK; /* then it was never open */
+	if (!reserve(m, n))
+		return PH_ENOMEM;
+	for (i = 0; i < n; i++) {
+		if ((node = get_node(m, &v[i])) == NULL)
+			return PH_ENOMEM;
+		if (!node->in_kernel && LIST_EMPTY(&node->links)) {
+			node->leftover = true;
+			touch(m, node);
+		}
+	}
+	return PH_OK;
+}
+
+static int
+dirty_cmp(const void *a, const void *b)
+{
+	const struct node *const *x = a, *const *y = b;
+
+	return node_cmp(*x, *y);
+}
+
+/* What this node asks of the kernel; 0 for nothing. */
+static enum mirror_op
+node_op(const struct mirror *m, const struct node *node)
+{
+	if (LIST_EMPTY(&node->links))
+		return node->in_kernel || node->leftover ? MIRROR_REMOVE : 0;
+	if (!node->in_kernel)
+		return m->leftovers || node->leftover ? MIRROR_REPLACE
+						      : MIRROR_ADD;
+	if (node_deadline(node) != node->told ||
+	    memcmp(node->told_data, node->elem.data, ELEM_DATALEN) != 0)
+		return MIRROR_REPLACE;
+	return 0;
+}
+
+static void
+describe(const struct node *node, struct mirror_change *out)
+{
+	out->elem = &node->elem;
+	out->old_data = node->in_kernel ? node->told_data : node->elem.data;
+	out->deadline = node_deadline(node);
+}
+
+bool
+mirror_next_change(struct mirror *m, size_t *iter, struct mirror_change *out)
+{
+	struct node *node;
+
+	if (*iter == 0 && m->ndirty > 1)
+		qsort(m->dirty, m->ndirty, sizeof(*m->dirty), dirty_cmp);
+	while (*iter < m->ndirty) {
+		node = m->dirty[(*iter)++];
+		if ((out->op = node_op(m, node)) != 0) {
+			describe(node, out);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+forget_node(struct mirror *m, struct node *node)
+{
+	RB_REMOVE(nodes, &m->nodes, node);
+	free(node);
+}
+
+void
+mirror_commit(struct mirror *m)
+{
+	struct node *node;
+	size_t i;
+
+	for (i = 0; i < m->ndirty; i++) {
+		node = m->dirty[i];
+		if (node_op(m, node) == MIRROR_REPLACE) {
+			node->packets = 0;
+			node->used = false;
+		}
+		if (node->in_kernel)
+			m->count[node->elem.set]--;
+		if (LIST_EMPTY(&node->links)) {
+			forget_node(m, node);
+			continue;
+		}
+		m->count[node->elem.set]++;
+		node->in_kernel = true;
+		node->dirty = node->leftover = false;
+		node->told = node_deadline(node);
+		memcpy(node->told_data, node->elem.data, ELEM_DATALEN);
+	}
+	for (i = 0; i < m->njournal; i++)
+		if (m->journal[i].deed == CLOSED)
+			free(m->journal[i].hold);
+	m->ndirty = m->njournal = 0;
+}
+
+static void
+undo(struct mirror *m, const struct record *r)
+{
+	switch (r->deed) {
+	case OPENED:
+		RB_REMOVE(holds, &m->holds, r->hold);
+		detach(m, r->hold);
+		free(r->hold);
+		break;
+	case REFRESHED:
+		r->hold->hole.deadline = r->old_deadline;
+		break;
+	case CLOSED:
+		RB_INSERT(holds, &m->holds, r->hold);
+		attach(m, r->hold);
+		break;
+	}
+}
+
+void
+mirror_rollback(struct mirror *m)
+{
+	struct node *node;
+	size_t i;
+
+	/* Backwards, so that each deed meets the world it left. */
+	while (m->njournal > 0)
+		undo(m, &m->journal[--m->njournal]);
+	for (i = 0; i < m->ndirty; i++) {
+		node = m->dirty[i];
+		if (!node->in_kernel) {
+			forget_node(m, node);
+			continue;
+		}
+		node->dirty = node->leftover = false;
+		memcpy(node->elem.data, node->told_data, ELEM_DATALEN);
+	}
+	m->ndirty = 0;
+}
+
+bool
+mirror_next(struct mirror *m, void **iter, struct mirror_change *out)
+{
+	struct node *node = *iter;
+
+	do {
+		node = node == NULL ? RB_MIN(nodes, &m->nodes)
+				    : RB_NEXT(nodes, &m->nodes, node);
+	} while (node != NULL && !node->in_kernel);
+	if ((*iter = node) == NULL)
+		return false;
+	out->op = MIRROR_ADD;
+	describe(node, out);
+	return true;
+}
+
+size_t
+mirror_count(const struct mirror *m, unsigned int set)
+{
+	return m->count[set];
+}
+
+void
+mirror_expect_leftovers(struct mirror *m, bool expect)
+{
+	m->leftovers = expect;
+}
+
+bool
+mirror_has(struct mirror *m, const struct elem *e)
+{
+	return find_node(m, e) != NULL;
+}
+
+static bool
+has(struct mirror *m, struct elem e)
+{
+	return mirror_has(m, &e);
+}
+
+/* The rules of chain udp4 and its like, one by one; see nft/table.c. */
+static bool
+covers_mirrored(struct mirror *m, const struct flow_view *v, bool mirrored)
+{
+	const struct addr *from = mirrored ? &v->dst : &v->src;
+	const struct addr *to = mirrored ? &v->src : &v->dst;
+	uint16_t from_port = mirrored ? v->dport : v->sport;
+	uint16_t to_port = mirrored ? v->sport : v->dport;
+	uint8_t proto = v->proto;
+
+	if (has(m, elem_host(SET_IN, proto, from, to, to_port)) ||
+	    has(m,
+		elem_port(SET_IN_PORT, proto, from, from_port, to, to_port)) ||
+	    has(m, elem_to(SET_IN_ANY, proto, to, to_port)))
+		return true;
+	if (has(m, elem_to(SET_IN_NET, proto, to, to_port)) &&
+	    prefixes_contain(m->config->remotes, m->config->nremotes, from))
+		return true;
+	if (mirrored && !v->reply)
+		return false;
+	return has(m, elem_host(SET_OUT, proto, from, to, to_port)) ||
+	    has(m,
+		elem_port(SET_OUT_PORT, proto, from, from_port, to, to_port));
+}
+
+bool
+mirror_covers(struct mirror *m, const struct flow_view *v)
+{
+	return covers_mirrored(m, v, false) || covers_mirrored(m, v, true);
+}
+
+void
+mirror_count_begin(struct mirror *m)
+{
+	m->stamp++;
+}
+
+/*
+ * Also for an element that is about to be replaced, or that the kernel has
+ * just replaced and reports for the last time.
+ */
+void
+mirror_counted(struct mirror *m, const struct elem *e, uint64_t packets)
+{
+	struct node *node;
+
+	if ((node = find_node(m, e)) == NULL)
+		return;
+	node->stamp = m->stamp;
+	if (packets != node->packets)
+		node->active = true;
+	node->packets = packets;
+}
+
+static void
+report(struct mirror *m, struct node *node,
+    void (*seen)(void *ctx, uint64_t id), void *ctx)
+{
+	struct link *link;
+
+	LIST_FOREACH(link, &node->links, of_node) {
+		if (link->hold->reported == m->stamp)
+			continue;
+		link->hold->reported = m->stamp;
+		seen(ctx, link->hold->hole.id);
+	}
+}
+
+void
+mirror_count_end(struct mirror *m, bool complete, int64_t now,
+    void (*seen)(void *ctx, uint64_t id), void *ctx)
+{
+	struct node *node;
+	bool once;
+
+	RB_FOREACH(node, nodes, &m->nodes) {
+		once = set_part(node->elem.set) == PART_ONCE;
+		if (once && complete && !node->used && node->in_kernel &&
+		    node->stamp != m->stamp && node->told > now)
+			node->used = node->active = true;
+		if (node->active)
+			report(m, node, seen, ctx);
+		node->active = false;
+	}
+}
+
+void
+mirror_count_reset(struct mirror *m)
+{
+	struct node *node;
+
+	RB_FOREACH(node, nodes, &m->nodes)
+		node->packets = 0;
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft/table.h"
+
+enum shape {
+	SHAPE_HOST, /* address . address . port */
+	SHAPE_PORT, /* address . port . address . port */
+	SHAPE_TO,   /* address . port */
+};
+
+enum verdict {
+	PASS,	/* `goto ours` */
+	PASS_1, /* for one connection */
+	DNAT,
+	SNAT,
+	SNAT_ADDR,
+};
+
+/* clang-format off */
+static const struct kind {
+	const char *name;
+	enum table_part part;
+	enum shape shape;
+	enum verdict verdict;
+	bool net;		/* its sources are in @remotes4, @remotes6 */
+	bool both;		/* matched mirrored, too */
+	const char *way_back;	/* and mirrored only if */
+} kinds[SET_NKINDS] = {
+	[SET_IN] =	  { "in", PART_BASE, SHAPE_HOST, PASS, 0, 1, "" },
+	[SET_OUT] =	  { "out", PART_BASE, SHAPE_HOST, PASS, 0, 1,
+			    "ct direction reply " },
+	[SET_IN_PORT] =	  { "in_port", PART_PORT, SHAPE_PORT, PASS, 0, 1, "" },
+	[SET_OUT_PORT] =  { "out_port", PART_PORT, SHAPE_PORT, PASS, 0, 1,
+			    "ct direction reply " },
+	[SET_IN_ANY] =	  { "in_any", PART_ANY, SHAPE_TO, PASS, 0, 1, "" },
+	[SET_IN_NET] =	  { "in_net", PART_NET, SHAPE_TO, PASS, 1, 1, "" },
+	[SET_ONCE] =	  { "once", PART_ONCE, SHAPE_HOST, PASS_1, 0, 0, "" },
+	[SET_ONCE_PORT] = { "once_port", PART_ONCE, SHAPE_PORT, PASS_1, 0, 0, "" },
+	[SET_ONCE_ANY] =  { "once_any", PART_ONCE, SHAPE_TO, PASS_1, 0, 0, "" },
+	[SET_ONCE_NET] =  { "once_net", PART_ONCE, SHAPE_TO, PASS_1, 1, 0, "" },
+	[SET_DNAT] =	  { "dnat", PART_NAT, SHAPE_HOST, DNAT, 0, 0, "" },
+	[SET_DNAT_ANY] =  { "dnat_any", PART_NAT, SHAPE_TO, DNAT, 0, 0, "" },
+	[SET_DNAT_NET] =  { "dnat_net", PART_NAT, SHAPE_TO, DNAT, 1, 0, "" },
+	[SET_SNAT] =	  { "snat", PART_NAT, SHAPE_HOST, SNAT, 0, 0, "" },
+	[SET_SNAT_ADDR] = { "snat_addr", PART_NAT, SHAPE_HOST, SNAT_ADDR, 0, 0, "" },
+};
+/* clang-format on */
+
+unsigned int
+set_number(enum set_kind kind, uint8_t proto, uint8_t af)
+{
+	return (unsigned int)kind * 4 + (proto == IPPROTO_TCP ? 2 : 0) +
+	    (af == AF_INET6 ? 1 : 0);
+}
+
+enum set_kind
+set_kind(unsigned int set)
+{
+	return (enum set_kind)(set / 4);
+}
+
+uint8_t
+set_proto(unsigned int set)
+{
+	return set & 2 ? IPPROTO_TCP : IPPROTO_UDP;
+}
+
+uint8_t
+set_af(unsigned int set)
+{
+	return set & 1 ? AF_INET6 : AF_INET;
+}
+
+enum table_part
+set_part(unsigned int set)
+{
+	return kinds[set_kind(set)].part;
+}
+
+bool
+set_exists(unsigned int set)
+{
+	return set < SET_COUNT &&
+	    (kinds[set_kind(set)].verdict != PASS_1 ||
+		set_proto(set) == IPPROTO_TCP);
+}
+
+bool
+set_counts(unsigned int set)
+{
+	return kinds[set_kind(set)].verdict <= PASS_1;
+}
+
+static const char *
+proto_word(unsigned int set)
+{
+	return set_proto(set) == IPPROTO_TCP ? "tcp" : "udp";
+}
+
+static const char *
+family_word(unsigned int set)
+{
+	return set_af(set) == AF_INET6 ? "ip6" : "ip";
+}
+
+static char
+family_digit(unsigned int set)
+{
+	return set_af(set) == AF_INET6 ? '6' : '4';
+}
+
+const char *
+set_name(unsigned int set, char buf[SET_NAMELEN])
+{
+	snprintf(buf, SET_NAMELEN, "%s%c_%s", proto_word(set),
+	    family_digit(set), kinds[set_kind(set)].name);
+	return buf;
+}
+
+bool
+table_name_ok(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char rest[] = "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+	return name != NULL && strlen(name) < 32 && strspn(name, letters) > 0 &&
+	    name[strspn(name, rest)] == '\0';
+}
+
+/* The key as the packet shows it, or as a packet the other way does. */
+static void
+put_key(struct strbuf *b, unsigned int set, bool mirrored)
+{
+	const char *ip = family_word(set), *proto = proto_word(set);
+	const char *from = mirrored ? "daddr" : "saddr";
+	const char *to = mirrored ? "saddr" : "daddr";
+	const char *fport = mirrored ? "dport" : "sport";
+	const char *tport = mirrored ? "sport" : "dport";
+
+	switch (kinds[set_kind(set)].shape) {
+	case SHAPE_HOST:
+		strbuf_fmt(b, "%s %s . %s %s . %s %s", ip, from, ip, to, proto,
+		    tport);
+		break;
+	case SHAPE_PORT:
+		strbuf_fmt(b, "%s %s . %s %s . %s %s . %s %s", ip, from, proto,
+		    fport, ip, to, proto, tport);
+		break;
+	case SHAPE_TO:
+		strbuf_fmt(b, "%s %s . %s %s", ip, to, proto, tport);
+		break;
+	}
+}
+
+/*
+ *	set udp4_in {
+ *		type ipv4_addr . ipv4_addr . inet_service
+ *		flags timeout
+ *		counter
+ *	}
+ */
+static void
+put_set(struct strbuf *b, unsigned int set)
+{
+	const struct kind *k = &kinds[set_kind(set)];
+	const char *addr = set_af(set) == AF_INET6 ? "ipv6_addr" : "ipv4_addr";
+	char name[SET_NAMELEN];
+
+	strbuf_fmt(b, "\t%s %s {\n\t\ttype %s . ",
+	    k->verdict >= DNAT ? "map" : "set", set_name(set, name), addr);
+	if (k->shape == SHAPE_HOST)
+		strbuf_fmt(b, "%s . inet_service", addr);
+	else if (k->shape == SHAPE_PORT)
+		strbuf_fmt(b, "inet_service . %s . inet_service", addr);
+	else
+		strbuf_str(b, "inet_service");
+	if (k->verdict == SNAT_ADDR)
+		strbuf_fmt(b, " : %s", addr);
+	else if (k->verdict >= DNAT)
+		strbuf_fmt(b, " : %s . inet_service", addr);
+	/* Rules may only delete from sets that are `dynamic`. */
+	if (k->verdict == PASS_1)
+		strbuf_str(b, "\n\t\tsize 65536\n\t\tflags dynamic,timeout\n");
+	else
+		strbuf_str(b, "\n\t\tflags timeout\n");
+	if (set_counts(set))
+		strbuf_str(b, "\t\tcounter\n");
+	strbuf_str(b, "\t}\n");
+}
+
+static void
+put_rule(struct strbuf *b, unsigned int set, bool mirrored)
+{
+	const struct kind *k = &kinds[set_kind(set)];
+	const char *ip = family_word(set);
+	char name[SET_NAMELEN];
+
+	set_name(set, name);
+	strbuf_str(b, "\t\t");
+	if (k->verdict == PASS_1)
+		strbuf_str(b, "tcp flags & (fin|syn|rst|ack) == syn ");
+	if (mirrored)
+		strbuf_str(b, k->way_back);
+	if (k->net)
+		strbuf_fmt(b, "%s %s @remotes%c ", ip,
+		    mirrored ? "daddr" : "saddr", family_digit(set));
+	if (k->verdict == DNAT)
+		strbuf_fmt(b, "dnat %s to ", ip);
+	else if (k->verdict == SNAT || k->verdict == SNAT_ADDR)
+		strbuf_fmt(b, "snat %s to ", ip);
+	put_key(b, set, mirrored);
+	if (k->verdict >= DNAT) {
+		strbuf_fmt(b, " map @%s\n", name);
+		return;
+	}
+	strbuf_fmt(b, " @%s ", name);
+	if (k->verdict == PASS_1) {
+		strbuf_fmt(b, "delete @%s { ", name);
+		put_key(b, set, mirrored);
+		strbuf_str(b, " } goto once\n");
+		return;
+	}
+	strbuf_str(b, "goto ours\n");
+}
+
+static bool
+in_part(unsigned int set, enum table_part part)
+{
+	return set_exists(set) && set_part(set) == part;
+}
+
+/* chain udp4 { ... } with what this part adds to it, and its like. */
+static unsigned int
+put_matches(struct strbuf *b, const struct fw_config *config,
+    enum table_part part)
+{
+	unsigned int i, kind, set, n, nrules = 0;
+
+	for (i = 0; i < 4; i++) {
+		strbuf_fmt(b, "\tchain %s%c {\n", proto_word(i),
+		    family_digit(i));
+		for (n = 0, kind = 0; kind < SET_NKINDS; kind++) {
+			set = kind * 4 + i;
+			if (!in_part(set, part) || kinds[kind].verdict >= DNAT)
+				continue;
+			put_rule(b, set, false);
+			n++;
+			if (kinds[kind].both) {
+				put_rule(b, set, true);
+				n++;
+			}
+		}
+		if (part == PART_ONCE && set_proto(i) == IPPROTO_TCP) {
+			strbuf_fmt(b,
+			    "\t\tct mark & 0x%x == 0x%x ct id @connections"
+			    " update @connections { ct id } goto ours\n",
+			    config->mark, config->mark);
+			n++;
+		}
+		strbuf_str(b, "\t}\n");
+		nrules += n;
+	}
+	return nrules;
+}
+
+static unsigned int
+put_translations(struct strbuf *b, bool source)
+{
+	unsigned int set, n = 0;
+	enum verdict v;
+
+	for (set = 0; set < SET_COUNT; set++) {
+		v = kinds[set_kind(set)].verdict;
+		if (v >= DNAT && (v != DNAT) == source) {
+			put_rule(b, set, false);
+			n++;
+		}
+	}
+	return n;
+}
+
+static void
+put_remotes(struct strbuf *b, const struct fw_config *config, uint8_t af)
+{
+	char text[ADDR_STRLEN];
+	size_t i, n = 0;
+
+	strbuf_fmt(b,
+	    "\tset remotes%c {\n\t\ttype %s\n\t\tflags interval\n"
+	    "\t\tauto-merge\n",
+	    af == AF_INET6 ? '6' : '4',
+	    af == AF_INET6 ? "ipv6_addr" : "ipv4_addr");
+	for (i = 0; i < config->nremotes; i++)
+		if (config->remotes[i].addr.af == af)
+			strbuf_fmt(b, "%s%s",
+			    n++ == 0 ? "\t\telements = { " : ", ",
+			    prefix_format(&config->remotes[i], text));
+	strbuf_str(b, n > 0 ? " }\n\t}\n" : "\t}\n");
+}
+
+/* Accept in our chain ends only our chain; the user's comes next. */
+static void
+put_hook(struct strbuf *b, const char *hook)
+{
+	strbuf_fmt(b,
+	    "\tchain %s {\n"
+	    "\t\ttype filter hook %s priority filter - 10; policy accept;\n"
+	    "\t\tjump pinholes\n"
+	    "\t}\n",
+	    hook, hook);
+}
+
+static unsigned int
+put_base(struct strbuf *b, const struct fw_config *config)
+{
+	uint32_t m = config->mark;
+	unsigned int nrules;
+
+	put_remotes(b, config, AF_INET);
+	put_remotes(b, config, AF_INET6);
+	/*
+	 * A connection that ran both ways before there was a pinhole for it
+	 * is the user's own, and stays so when the pinhole closes.
+	 */
+	strbuf_fmt(b,
+	    "\tchain ours {\n"
+	    "\t\tmeta mark set meta mark | 0x%x\n"
+	    "\t\tct status assured accept\n"
+	    "\t\tct mark set ct mark | 0x%x\n"
+	    "\t\taccept\n"
+	    "\t}\n",
+	    m, m);
+	nrules = 4 + put_matches(b, config, PART_BASE);
+	/*
+	 * What was ours and is no longer in a set ends here, before the
+	 * user's chain can accept it as established.
+	 */
+	strbuf_fmt(b,
+	    "\tchain pinholes {\n"
+	    "\t\tmeta nfproto . meta l4proto vmap {"
+	    " ipv4 . udp : jump udp4, ipv4 . tcp : jump tcp4,"
+	    " ipv6 . udp : jump udp6, ipv6 . tcp : jump tcp6 }\n"
+	    "\t\tmeta l4proto { tcp, udp } ct mark & 0x%x == 0x%x drop\n"
+	    "\t}\n",
+	    m, m);
+	put_hook(b, "forward");
+	nrules += 3;
+	if (config->local) {
+		put_hook(b, "input");
+		put_hook(b, "output");
+		nrules += 2;
+	}
+	return nrules;
+}
+
+static unsigned int
+put_once(struct strbuf *b, const struct fw_config *config)
+{
+	strbuf_str(b,
+	    "\tset connections {\n"
+	    "\t\ttypeof ct id\n"
+	    "\t\tsize 65536\n"
+	    "\t\tflags dynamic,timeout\n"
+	    "\t\ttimeout 2h\n"
+	    "\t}\n"
+	    "\tchain once {\n"
+	    "\t\tadd @connections { ct id }\n"
+	    "\t\tgoto ours\n"
+	    "\t}\n");
+	return 2 + put_matches(b, config, PART_ONCE);
+}
+
+static unsigned int
+put_nat(struct strbuf *b)
+{
+	unsigned int nrules;
+
+	strbuf_str(b,
+	    "\tchain prerouting {\n"
+	    "\t\ttype nat hook prerouting priority dstnat - 10;"
+	    " policy accept;\n");
+	nrules = put_translations(b, false);
+	strbuf_str(b,
+	    "\t}\n"
+	    "\tchain postrouting {\n"
+	    "\t\ttype nat hook postrouting priority srcnat - 10;"
+	    " policy accept;\n");
+	nrules += put_translations(b, true);
+	strbuf_str(b, "\t}\n");
+	return nrules;
+}
+
+static unsigned int
+put_part(struct strbuf *b, const struct fw_config *config, enum table_part part)
+{
+	unsigned int set;
+
+	for (set = 0; set < SET_COUNT; set++)
+		if (in_part(set, part))
+			put_set(b, set);
+	switch (part) {
+	case PART_BASE:
+		return put_base(b, config);
+	case PART_ONCE:
+		return put_once(b, config);
+	case PART_NAT:
+		return put_nat(b);
+	default:
+		return put_matches(b, config, part);
+	}
+}
+
+unsigned int
+table_text(struct strbuf *out, const struct fw_config *config,
+    enum table_part part)
+{
+	char comment[TABLE_COMMENTLEN];
+	unsigned int nrules;
+
+	if (part == PART_BASE)
+		/* `add` first, so that `delete` cannot fail. */
+		strbuf_fmt(out,
+		    "add table inet %s\n"
+		    "delete table inet %s\n"
+		    "table inet %s {\n"
+		    "\tcomment \"%s\"\n",
+		    config->name, config->name, config->name,
+		    table_comment(config, comment));
+	else
+		strbuf_fmt(out, "table inet %s {\n", config->name);
+	nrules = put_part(out, config, part);
+	strbuf_str(out, "}\n");
+	return nrules;
+}
+
+size_t
+table_text_size(const struct fw_config *config)
+{
+	return 16384 + config->nremotes * (ADDR_STRLEN + 2);
+}
+
+/* FNV-1a; nobody attacks his own ruleset. */
+static uint32_t
+hash(uint32_t h, const struct strbuf *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->len; i++)
+		h = (h ^ (uint8_t)b->p[i]) * 16777619u;
+	return h;
+}
+
+uint32_t
+table_layout(const struct fw_config *config)
+{
+	size_t size = table_text_size(config);
+	uint32_t h = 2166136261u;
+	struct strbuf b;
+	char *text;
+	int part;
+
+	if ((text = malloc(size)) == NULL)
+		return 0;
+	for (part = 0; part < TABLE_NPARTS; part++) {
+		b = strbuf_of(text, size);
+		(void)put_part(&b, config, (enum table_part)part);
+		h = hash(h, &b);
+	}
+	free(text);
+	return h;
+}
+
+const char *
+table_comment(const struct fw_config *config, char buf[TABLE_COMMENTLEN])
+{
+	snprintf(buf, TABLE_COMMENTLEN, "pinholed layout %08x",
+	    table_layout(config));
+	return buf;
+}

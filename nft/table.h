@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NFT_TABLE_H
+#define NFT_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/strbuf.h"
+#include "src/fw.h"
+
+/*
+ * What our table looks like: its sets, and the text that creates it.
+ *
+ * Pure: nothing here talks to the kernel.  The text goes to libnftables, and
+ * contains nothing but numbers, addresses we formatted ourselves and the
+ * table's name, which table_name_ok() has seen.
+ *
+ * Sets are hash sets (no `interval`): an exact lookup costs the same with
+ * ten elements and with fifty thousand, and so does adding one.  Each holds
+ * one kind of key for one protocol and family, e.g. udp4_in.
+ */
+enum set_kind {
+	SET_IN,	      /* from . to . port; both ways, either side first */
+	SET_OUT,      /* from . to . port; the way back as an answer only */
+	SET_IN_PORT,  /* from . port . to . port */
+	SET_OUT_PORT, /* from . port . to . port */
+	SET_IN_ANY,   /* to . port, from anybody */
+	SET_IN_NET,   /* to . port, from a prefix in @remotes4, @remotes6 */
+	/*
+	 * The same for one TCP connection each: the element goes when the
+	 * connection begins, and the connection outlives its pinhole.
+	 */
+	SET_ONCE,
+	SET_ONCE_PORT,
+	SET_ONCE_ANY,
+	SET_ONCE_NET,
+	SET_DNAT, /* from . to . port : to . port */
+	SET_DNAT_ANY,
+	SET_DNAT_NET,
+	SET_SNAT,      /* from . to . port : source . port */
+	SET_SNAT_ADDR, /* from . to . port : source; the port is kept */
+	SET_NKINDS,
+};
+
+/*
+ * The table grows in parts, so that nobody pays per packet for what he does
+ * not use: PART_BASE at start, the others when the first pinhole needs them.
+ */
+enum table_part {
+	PART_BASE,
+	PART_PORT,
+	PART_ANY,
+	PART_NET,
+	PART_ONCE,
+	PART_NAT,
+	TABLE_NPARTS,
+};
+
+/* A set's number: kind, protocol and family in one byte. */
+#define SET_COUNT (SET_NKINDS * 4)
+unsigned int set_number(enum set_kind kind, uint8_t proto, uint8_t af);
+enum set_kind set_kind(unsigned int set);
+uint8_t set_proto(unsigned int set);
+uint8_t set_af(unsigned int set);
+enum table_part set_part(unsigned int set);
+bool set_exists(unsigned int set); /* there is no udp4_once */
+bool set_counts(unsigned int set); /* its elements carry counters */
+
+#define SET_NAMELEN 20
+const char *set_name(unsigned int set, char buf[SET_NAMELEN]);
+
+/* Letters, digits, '_' and '-', beginning with a letter; 1 to 31 long. */
+bool table_name_ok(const char *name);
+
+/*
+ * The text that adds one part to the table; PART_BASE first removes what
+ * there is under our name.  Returns how many rules it adds.  `out` is full
+ * when its array is shorter than table_text_size(config).
+ */
+unsigned int table_text(struct strbuf *out, const struct fw_config *config,
+    enum table_part part);
+size_t table_text_size(const struct fw_config *config);
+
+/*
+ * A number that differs when any part's text would.  It is kept in the
+ * table's comment, so that a later run knows whether it can take the table
+ * over.
+ */
+uint32_t table_layout(const struct fw_config *config);
+
+/* "pinholed layout 1234abcd" */
+#define TABLE_COMMENTLEN 40
+const char *table_comment(const struct fw_config *config,
+    char buf[TABLE_COMMENTLEN]);
+
+/*
+ * Whether some rule of `ruleset` (text of `nft list ruleset`), outside of
+ * our own table, accepts packets for their mark or at least looks at it
+ * before going elsewhere.  Best effort: false means "warn".
+ */
+bool ruleset_heeds_mark(struct span ruleset, const struct fw_config *config);
+
+/* Whether some rule offloads flows, which then pass our chains by. */
+bool ruleset_offloads(struct span ruleset);
+
+#endif
