@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+#include <pcap/pcap.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/capture/handle.h"
+#include "src/capture/link.h"
+
+struct capture *
+capture_new(const struct capture_config *config)
+{
+	struct capture *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->ports =
+	    calloc(config->nports > 0 ? config->nports : 1, sizeof(*c->ports));
+	if (c->ports == NULL) {
+		free(c);
+		return NULL;
+	}
+	memcpy(c->ports, config->ports, config->nports * sizeof(*c->ports));
+	if ((c->packets = packets_new(c->ports, config->nports)) == NULL) {
+		free(c->ports);
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+capture_close(struct capture *c, const struct capture_sink *sink)
+{
+	size_t i;
+
+	if (c == NULL)
+		return;
+	packets_free(c->packets, sink);
+	for (i = 0; i < c->nhandles; i++)
+		pcap_close(c->handles[i].pcap);
+	free(c->ports);
+	free(c);
+}
+
+int64_t
+capture_time(struct capture *c, const struct pcap_pkthdr *h, bool nano)
+{
+	int64_t ts = (int64_t)h->ts.tv_sec * 1000000 +
+	    (nano ? h->ts.tv_usec / 1000 : h->ts.tv_usec);
+
+	/* A clock that was set back must not undo what has happened. */
+	if (ts < c->last)
+		ts = c->last;
+	return c->last = ts;
+}
+
+void
+capture_frame(struct capture *c, const struct capture_handle *handle,
+    const struct pcap_pkthdr *h, const unsigned char *bytes, int64_t ts,
+    const struct capture_sink *sink)
+{
+	struct span frame = { (const char *)bytes, h->caplen };
+
+	/* Half a message says anything: never read one. */
+	if (h->caplen < h->len) {
+		packets_stats(c->packets)->packets++;
+		packets_stats(c->packets)->truncated++;
+		return;
+	}
+	packets_add(c->packets, handle->dlt, ts, frame, c->ifs, c->nifs,
+	    handle->dir, handle->ifindex, sink);
+}
+
+enum ph_err
+capture_open_file(struct capture **out, const struct capture_config *config,
+    const char *path, struct strbuf *why)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	struct capture_handle *h;
+	struct capture *c;
+
+	*out = NULL;
+	if ((c = capture_new(config)) == NULL)
+		return PH_ENOMEM;
+	h = &c->handles[0];
+	h->pcap = pcap_open_offline(path, text);
+	if (h->pcap == NULL) {
+		strbuf_fmt(why, "%s", text);
+		/* libpcap names the file in some of its errors only. */
+		if (strstr(text, path) == NULL) {
+			strbuf_reset(why);
+			strbuf_fmt(why, "%s: %s", path, text);
+		}
+		capture_close(c, NULL);
+		return PH_EIO;
+	}
+	c->nhandles = 1;
+	h->dlt = pcap_datalink(h->pcap);
+	if (!link_supported(h->dlt)) {
+		const char *name = pcap_datalink_val_to_name(h->dlt);
+
+		strbuf_fmt(why, "%s: link type %s (%d) is not supported", path,
+		    name != NULL ? name : "unknown", h->dlt);
+		capture_close(c, NULL);
+		return PH_EUNSUPPORTED;
+	}
+	*out = c;
+	return PH_OK;
+}
+
+enum ph_err
+capture_next(struct capture *c, const struct capture_sink *sink, int64_t *ts,
+    struct strbuf *why)
+{
+	const unsigned char *bytes;
+	struct pcap_pkthdr *h;
+
+	switch (pcap_next_ex(c->handles[0].pcap, &h, &bytes)) {
+	case 1:
+		break;
+	case PCAP_ERROR_BREAK:
+		return PH_EGONE;
+	default:
+		strbuf_fmt(why, "after %llu packets: %s",
+		    (unsigned long long)packets_stats(c->packets)->packets,
+		    pcap_geterr(c->handles[0].pcap));
+		return PH_ETRUNC;
+	}
+	*ts = capture_time(c, h, false);
+	packets_expire(c->packets, *ts, sink);
+	capture_frame(c, &c->handles[0], h, bytes, *ts, sink);
+	return PH_OK;
+}
+
+void
+capture_stats(struct capture *c, struct capture_stats *out)
+{
+	struct pcap_stat st;
+	uint64_t drops = 0;
+	size_t i;
+
+	for (i = 0; i < c->nhandles; i++)
+		if (c->live && pcap_stats(c->handles[i].pcap, &st) == 0)
+			drops += st.ps_drop;
+	*out = *packets_stats(c->packets);
+	out->kernel_drops = drops;
+}

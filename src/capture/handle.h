@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CAPTURE_HANDLE_H
+#define CAPTURE_HANDLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/capture/capture.h"
+#include "src/capture/packet.h"
+
+/*
+ * The inside of a capture, shared by capture.c (files and what is common)
+ * and live_linux.c or live_bsd.c.
+ */
+struct pcap;
+struct pcap_pkthdr;
+
+#define CAPTURE_MAX_HANDLES 32
+#define CAPTURE_MAX_IFS	    16
+#define CAPTURE_SNAPLEN	    262144
+
+struct capture_handle {
+	struct pcap *pcap;
+	int dlt;
+	uint8_t dir; /* where the handle, not the packet, tells it */
+	uint32_t ifindex;
+};
+
+struct capture {
+	struct capture_port *ports;
+	struct packets *packets;
+	struct capture_handle handles[CAPTURE_MAX_HANDLES];
+	size_t nhandles;
+	bool live;
+	uint32_t ifs[CAPTURE_MAX_IFS]; /* only these interfaces; none: all */
+	char names[CAPTURE_MAX_IFS][32];
+	size_t nifs;
+	int64_t last;	 /* time of the last packet */
+	int64_t checked; /* when the interfaces were last looked at */
+};
+
+struct capture *capture_new(const struct capture_config *config);
+int64_t capture_time(struct capture *c, const struct pcap_pkthdr *h, bool nano);
+void capture_frame(struct capture *c, const struct capture_handle *handle,
+    const struct pcap_pkthdr *h, const unsigned char *bytes, int64_t ts,
+    const struct capture_sink *sink);
+
+/*
+ * The kernel's filter, as a pcap-filter(7) expression: our ports, and every
+ * fragment, for only the first has ports.  `tags` where a `vlan` keyword
+ * works (Ethernet); elsewhere tagged frames pass whole.
+ */
+void capture_filter(const struct capture_port *ports, size_t nports, bool tags,
+    struct strbuf *out);
+
+#endif

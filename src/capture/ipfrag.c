@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/capture/ipfrag.h"
+#include "src/compat/queue.h"
+#include "src/compat/tree.h"
+
+#define MAX_DATAGRAM 65535
+
+struct piece {
+	uint32_t off, len;
+};
+
+struct pending {
+	RB_ENTRY(pending) node;
+	TAILQ_ENTRY(pending) age;
+	struct frag_key key;
+	int64_t since;
+	bool condemned;
+	uint8_t proto;
+	uint32_t total; /* 0: the last piece is missing */
+	uint32_t have;	/* bytes */
+	uint8_t *data;
+	uint32_t size; /* allocated */
+	unsigned int npieces;
+	struct piece pieces[FRAG_MAX_PIECES]; /* sorted by offset */
+};
+
+struct frag_source {
+	RB_ENTRY(frag_source) node;
+	struct addr addr;
+	unsigned int n;
+};
+
+RB_HEAD(pending_tree, pending);
+RB_HEAD(frag_source_tree, frag_source);
+
+struct ipfrag {
+	struct pending_tree tree;
+	struct frag_source_tree sources;
+	TAILQ_HEAD(, pending) ages; /* oldest first */
+	size_t bytes;
+	uint8_t *done; /* the datagram handed out last */
+};
+
+static int
+key_cmp(const struct frag_key *a, const struct frag_key *b)
+{
+	int r;
+
+	if ((r = addr_cmp(&a->src, &b->src)) != 0)
+		return r;
+	if ((r = addr_cmp(&a->dst, &b->dst)) != 0)
+		return r;
+	if (a->id != b->id)
+		return a->id < b->id ? -1 : 1;
+	if (a->ifindex != b->ifindex)
+		return a->ifindex < b->ifindex ? -1 : 1;
+	if (a->dir != b->dir)
+		return (int)a->dir - (int)b->dir;
+	return (int)a->proto - (int)b->proto;
+}
+
+static int
+pending_cmp(const struct pending *a, const struct pending *b)
+{
+	return key_cmp(&a->key, &b->key);
+}
+
+static int
+source_cmp(const struct frag_source *a, const struct frag_source *b)
+{
+	return addr_cmp(&a->addr, &b->addr);
+}
+
+RB_GENERATE_STATIC(pending_tree, pending, node, pending_cmp)
+RB_GENERATE_STATIC(frag_source_tree, frag_source, node, source_cmp)
+
+struct ipfrag *
+ipfrag_new(void)
+{
+	struct ipfrag *f = calloc(1, sizeof(*f));
+
+	if (f != NULL) {
+		RB_INIT(&f->tree);
+		RB_INIT(&f->sources);
+		TAILQ_INIT(&f->ages);
+	}
+	return f;
+}
+
+static void
+pending_free(struct ipfrag *f, struct pending *p)
+{
+	struct frag_source key, *s;
+
+	key.addr = p->key.src;
+	s = RB_FIND(frag_source_tree, &f->sources, &key);
+	if (s != NULL && --s->n == 0) {
+		RB_REMOVE(frag_source_tree, &f->sources, s);
+		free(s);
+	}
+	RB_REMOVE(pending_tree, &f->tree, p);
+	TAILQ_REMOVE(&f->ages, p, age);
+	f->bytes -= sizeof(*p) + p->size;
+	free(p->data);
+	free(p);
+}
+
+void
+ipfrag_free(struct ipfrag *f)
+{
+	if (f == NULL)
+		return;
+	while (!TAILQ_EMPTY(&f->ages))
+		pending_free(f, TAILQ_FIRST(&f->ages));
+	free(f->done);
+	free(f);
+}
+
+void
+ipfrag_expire(struct ipfrag *f, int64_t now, struct capture_stats *stats)
+{
+	struct pending *p;
+
+	while ((p = TAILQ_FIRST(&f->ages)) != NULL &&
+	    now - p->since >= FRAG_TIMEOUT) {
+		if (!p->condemned)
+			stats->frag_timeouts++;
+		pending_free(f, p);
+	}
+}
+
+static struct pending *
+pending_new(struct ipfrag *f, const struct frag_key *key, int64_t now,
+    struct capture_stats *stats)
+{
+	struct frag_source skey, *s;
+	struct pending *p;
+
+	skey.addr = key->src;
+	if ((s = RB_FIND(frag_source_tree, &f->sources, &skey)) != NULL &&
+	    s->n >= FRAG_MAX_SOURCE) {
+		stats->frag_limits++;
+		return NULL;
+	}
+	while (
+	    f->bytes + sizeof(*p) > FRAG_MAX_BYTES && !TAILQ_EMPTY(&f->ages)) {
+		stats->frag_limits++;
+		pending_free(f, TAILQ_FIRST(&f->ages));
+	}
+	/* The eviction may have taken the source with it. */
+	s = RB_FIND(frag_source_tree, &f->sources, &skey);
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		return NULL;
+	if (s == NULL) {
+		if ((s = calloc(1, sizeof(*s))) == NULL) {
+			free(p);
+			return NULL;
+		}
+		s->addr = key->src;
+		RB_INSERT(frag_source_tree, &f->sources, s);
+	}
+	s->n++;
+	p->key = *key;
+	p->since = now;
+	RB_INSERT(pending_tree, &f->tree, p);
+	TAILQ_INSERT_TAIL(&f->ages, p, age);
+	f->bytes += sizeof(*p);
+	return p;
+}
+
+static void
+condemn(struct ipfrag *f, struct pending *p, struct capture_stats *stats)
+{
+	if (!p->condemned)
+		stats->frag_overlaps++;
+	p->condemned = true;
+	f->bytes -= p->size;
+	free(p->data);
+	p->data = NULL;
+	p->size = 0;
+}
+
+static enum ph_err
+reserve(struct ipfrag *f, struct pending *p, uint32_t end,
+    struct capture_stats *stats)
+{
+	uint32_t size = p->size == 0 ? 2048 : p->size;
+	struct pending *oldest;
+	uint8_t *data;
+
+	while (size < end)
+		size *= 2;
+	if (size == p->size)
+		return PH_OK;
+	while (f->bytes + size - p->size > FRAG_MAX_BYTES) {
+		if ((oldest = TAILQ_FIRST(&f->ages)) == p)
+			return PH_ELIMIT;
+		stats->frag_limits++;
+		pending_free(f, oldest);
+	}
+	if ((data = realloc(p->data, size)) == NULL)
+		return PH_ENOMEM;
+	f->bytes += size - p->size;
+	p->data = data;
+	p->size = size;
+	return PH_OK;
+}
+
+/*
+ * Where the piece belongs: PH_OK with its place in *at, PH_EEXIST for an
+ * exact repetition, PH_EMALFORMED for an overlap.
+ */
+static enum ph_err
+place(const struct pending *p, uint32_t off, struct span data, unsigned int *at)
+{
+	uint32_t len = (uint32_t)data.len;
+	unsigned int i;
+
+	for (i = 0; i < p->npieces; i++)
+		if (off < p->pieces[i].off + p->pieces[i].len)
+			break;
+	*at = i;
+	if (i == p->npieces || off + len <= p->pieces[i].off)
+		return PH_OK;
+	if (p->pieces[i].off == off && p->pieces[i].len == len &&
+	    memcmp(p->data + off, data.p, len) == 0)
+		return PH_EEXIST;
+	return PH_EMALFORMED;
+}
+
+enum ph_err
+ipfrag_add(struct ipfrag *f, int64_t now, const struct frag_key *key,
+    uint32_t off, bool more, uint8_t proto, struct span data,
+    struct span *whole, uint8_t *wholeproto, struct capture_stats *stats)
+{
+	struct pending find, *p;
+	uint32_t end = off + (uint32_t)data.len;
+	unsigned int at;
+	enum ph_err rc;
+
+	stats->fragments++;
+	ipfrag_expire(f, now, stats);
+	find.key = *key;
+	if ((p = RB_FIND(pending_tree, &f->tree, &find)) == NULL &&
+	    (p = pending_new(f, key, now, stats)) == NULL)
+		return PH_ELIMIT;
+	if (p->condemned)
+		return PH_EMALFORMED;
+	/*
+	 * All but the last are multiples of eight long, nothing is empty,
+	 * nothing goes past the end, and there is but one end.
+	 */
+	if (data.len == 0 || data.len > MAX_DATAGRAM || end > MAX_DATAGRAM ||
+	    (more && data.len % 8 != 0) || (p->total != 0 && end > p->total) ||
+	    (!more && p->total != 0 && end != p->total) ||
+	    (!more && p->npieces > 0 &&
+		p->pieces[p->npieces - 1].off + p->pieces[p->npieces - 1].len >
+		    end)) {
+		condemn(f, p, stats);
+		return PH_EMALFORMED;
+	}
+	switch (rc = place(p, off, data, &at)) {
+	case PH_OK:
+		break;
+	case PH_EEXIST:
+		return PH_ETRUNC;
+	default:
+		condemn(f, p, stats);
+		return rc;
+	}
+	if (p->npieces == FRAG_MAX_PIECES ||
+	    (rc = reserve(f, p, end, stats)) != PH_OK) {
+		stats->frag_limits++;
+		pending_free(f, p);
+		return PH_ELIMIT;
+	}
+	memmove(&p->pieces[at + 1], &p->pieces[at],
+	    (p->npieces - at) * sizeof(p->pieces[0]));
+	p->pieces[at] = (struct piece) { off, (uint32_t)data.len };
+	p->npieces++;
+	memcpy(p->data + off, data.p, data.len);
+	p->have += (uint32_t)data.len;
+	if (off == 0)
+		p->proto = proto;
+	if (!more)
+		p->total = end;
+	if (p->total == 0 || p->have < p->total)
+		return PH_ETRUNC;
+	free(f->done);
+	f->done = p->data;
+	f->bytes -= p->size;
+	p->data = NULL;
+	p->size = 0;
+	*whole = (struct span) { (const char *)f->done, p->total };
+	*wholeproto = p->proto;
+	pending_free(f, p);
+	return PH_OK;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CAPTURE_LINK_H
+#define CAPTURE_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/base/err.h"
+#include "src/base/span.h"
+
+/*
+ * Link layers, down to the IP packet: a pure function of bytes.
+ *
+ * Ethernet with up to four VLAN tags (802.1Q, 802.1ad) and PPPoE sessions,
+ * Linux cooked v1 and v2, raw IP, BSD loopback, pflog.
+ */
+struct link_packet {
+	struct span ip;	  /* from the version nibble on */
+	uint32_t ifindex; /* 0: not told */
+	uint8_t dir;	  /* enum pkt_dir */
+};
+
+bool link_supported(int dlt);
+
+/*
+ * PH_OK; PH_EUNSUPPORTED: not IP, or a link type we do not know;
+ * PH_EMALFORMED: too short for its own header.
+ */
+PH_NODISCARD enum ph_err link_decode(int dlt, struct span frame,
+    struct link_packet *out);
+
+#endif

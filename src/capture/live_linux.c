@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Live on Linux: the `any` device with cooked v2 frames, where each packet
+ * brings its direction and interface, in one ordered stream.
+ */
+#include <pcap/pcap.h>
+
+#include <net/if.h>
+
+#include <string.h>
+
+#include "src/capture/handle.h"
+
+#define CHECK_EVERY INT64_C(1000000)
+
+static enum ph_err
+find_interfaces(struct capture *c, const struct capture_config *config,
+    struct strbuf *why)
+{
+	size_t i;
+
+	if (config->ninterfaces > CAPTURE_MAX_IFS) {
+		strbuf_fmt(why, "more than %d interfaces", CAPTURE_MAX_IFS);
+		return PH_ELIMIT;
+	}
+	for (i = 0; i < config->ninterfaces; i++) {
+		c->ifs[i] = if_nametoindex(config->interfaces[i]);
+		if (c->ifs[i] == 0) {
+			strbuf_fmt(why, "there is no interface \"%s\"",
+			    config->interfaces[i]);
+			return PH_EBAD;
+		}
+		strlcpy(c->names[i], config->interfaces[i],
+		    sizeof(c->names[i]));
+	}
+	c->nifs = config->ninterfaces;
+	return PH_OK;
+}
+
+static enum ph_err
+set_filter(struct capture *c, const struct capture_config *config, pcap_t *p,
+    struct strbuf *why)
+{
+	char text[16384];
+	struct strbuf f = strbuf_of(text, sizeof(text));
+	struct bpf_program prog;
+	size_t i;
+
+	/* With the firewall itself protected, every interface matters. */
+	if (!config->own && c->nifs > 0) {
+		strbuf_str(&f, "(");
+		for (i = 0; i < c->nifs; i++)
+			strbuf_fmt(&f, "%sifindex %u", i > 0 ? " or " : "",
+			    c->ifs[i]);
+		strbuf_str(&f, ") and (");
+	}
+	capture_filter(config->ports, config->nports, false, &f);
+	if (!config->own && c->nifs > 0)
+		strbuf_str(&f, ")");
+	if (f.full) {
+		strbuf_str(why, "too many ports for one capture filter");
+		return PH_ELIMIT;
+	}
+	if (pcap_compile(p, &prog, text, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+		strbuf_fmt(why, "capture filter: %s", pcap_geterr(p));
+		return PH_EIO;
+	}
+	i = (size_t)pcap_setfilter(p, &prog);
+	pcap_freecode(&prog);
+	if (i != 0) {
+		strbuf_fmt(why, "capture filter: %s", pcap_geterr(p));
+		return PH_EIO;
+	}
+	return PH_OK;
+}
+
+static enum ph_err
+open_any(struct capture *c, const struct capture_config *config,
+    struct strbuf *why)
+{
+	struct capture_handle *h = &c->handles[0];
+	char text[PCAP_ERRBUF_SIZE] = "";
+	int rc;
+
+	if ((h->pcap = pcap_create("any", text)) == NULL) {
+		strbuf_fmt(why, "%s", text);
+		return PH_EIO;
+	}
+	c->nhandles = 1;
+	pcap_set_snaplen(h->pcap, CAPTURE_SNAPLEN);
+	pcap_set_promisc(h->pcap, 0);
+	pcap_set_immediate_mode(h->pcap, 1);
+	pcap_set_timeout(h->pcap, 1);
+	if (config->buffer > 0)
+		pcap_set_buffer_size(h->pcap, (int)config->buffer);
+	if ((rc = pcap_activate(h->pcap)) < 0) {
+		strbuf_fmt(why, "capturing needs %s: %s",
+		    rc == PCAP_ERROR_PERM_DENIED ? "root or CAP_NET_RAW"
+						 : "a working packet socket",
+		    pcap_statustostr(rc));
+		return rc == PCAP_ERROR_PERM_DENIED ? PH_EDENIED : PH_EIO;
+	}
+	if (pcap_set_datalink(h->pcap, DLT_LINUX_SLL2) != 0 ||
+	    pcap_setnonblock(h->pcap, 1, text) != 0) {
+		strbuf_fmt(why, "%s", pcap_geterr(h->pcap));
+		return PH_EIO;
+	}
+	h->dlt = pcap_datalink(h->pcap);
+	return set_filter(c, config, h->pcap, why);
+}
+
+enum ph_err
+capture_open_live(struct capture **out, const struct capture_config *config,
+    struct strbuf *why)
+{
+	struct capture *c;
+	enum ph_err rc;
+
+	*out = NULL;
+	if ((c = capture_new(config)) == NULL)
+		return PH_ENOMEM;
+	c->live = true;
+	if ((rc = find_interfaces(c, config, why)) != PH_OK ||
+	    (rc = open_any(c, config, why)) != PH_OK) {
+		capture_close(c, NULL);
+		return rc;
+	}
+	/* The engine judges by interface; here only the unasked are shed. */
+	if (config->own)
+		c->nifs = 0;
+	*out = c;
+	return PH_OK;
+}
+
+size_t
+capture_fds(const struct capture *c, int *fds, size_t max)
+{
+	if (max == 0)
+		return 0;
+	fds[0] = pcap_get_selectable_fd(c->handles[0].pcap);
+	return 1;
+}
+
+enum ph_err
+capture_dispatch(struct capture *c, size_t max, int64_t now,
+    const struct capture_sink *sink)
+{
+	const unsigned char *bytes;
+	struct pcap_pkthdr *h;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < max; i++) {
+		rc = pcap_next_ex(c->handles[0].pcap, &h, &bytes);
+		if (rc != 1)
+			break;
+		/* Time is the caller's: monotonic, which packets' is not. */
+		capture_frame(c, &c->handles[0], h, bytes, now, sink);
+	}
+	packets_expire(c->packets, now, sink);
+	if (rc < 0)
+		return PH_EGONE;
+	if (now - c->checked >= CHECK_EVERY) {
+		c->checked = now;
+		for (i = 0; i < c->nifs; i++)
+			if (if_nametoindex(c->names[i]) != c->ifs[i])
+				return PH_EGONE;
+	}
+	return PH_OK;
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/capture/ipfrag.h"
+#include "src/capture/link.h"
+#include "src/capture/packet.h"
+#include "src/capture/tcpstream.h"
+
+#define RECENT	       64
+#define RECENT_WITHIN  INT64_C(50000) /* microseconds */
+#define MAX_EXTENSIONS 8
+
+struct recent {
+	uint64_t digest;
+	int64_t ts;
+};
+
+struct packets {
+	const struct capture_port *ports;
+	size_t nports;
+	struct ipfrag *frag;
+	struct tcpstream *tcp;
+	struct capture_stats n;
+	struct recent recent[RECENT];
+	size_t nextrecent;
+};
+
+struct packets *
+packets_new(const struct capture_port *ports, size_t nports)
+{
+	struct packets *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->ports = ports;
+	p->nports = nports;
+	p->frag = ipfrag_new();
+	p->tcp = tcpstream_new();
+	if (p->frag == NULL || p->tcp == NULL) {
+		packets_free(p, NULL);
+		return NULL;
+	}
+	return p;
+}
+
+void
+packets_free(struct packets *p, const struct capture_sink *sink)
+{
+	if (p == NULL)
+		return;
+	ipfrag_free(p->frag);
+	tcpstream_free(p->tcp, sink);
+	free(p);
+}
+
+struct capture_stats *
+packets_stats(struct packets *p)
+{
+	return &p->n;
+}
+
+void
+packets_expire(struct packets *p, int64_t now, const struct capture_sink *sink)
+{
+	ipfrag_expire(p->frag, now, &p->n);
+	tcpstream_expire(p->tcp, now, sink);
+}
+
+static bool
+interesting(const struct packets *p, const struct datagram *d)
+{
+	size_t i;
+
+	for (i = 0; i < p->nports; i++)
+		if (p->ports[i].proto == d->proto &&
+		    (p->ports[i].port == d->src.port ||
+			p->ports[i].port == d->dst.port))
+			return true;
+	return false;
+}
+
+static uint64_t
+mix(uint64_t h, const void *bytes, size_t len)
+{
+	const uint8_t *b = bytes;
+
+	for (; len > 0; len--)
+		h = (h ^ *b++) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/*
+ * The same packet recorded twice (mirror ports, a capture of two interfaces
+ * in one file) within a moment.  A retransmission by its sender comes later,
+ * half a second for SIP.  Only repetition at the same place counts, for a
+ * packet seen coming in may not count where it is seen going out.
+ */
+static bool
+duplicate(struct packets *p, const struct datagram *d, uint32_t id)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	size_t i;
+
+	h = mix(h, &d->src.addr, sizeof(d->src.addr));
+	h = mix(h, &d->dst.addr, sizeof(d->dst.addr));
+	h = mix(h, &d->src.port, sizeof(d->src.port));
+	h = mix(h, &d->dst.port, sizeof(d->dst.port));
+	h = mix(h, &d->dir, sizeof(d->dir));
+	h = mix(h, &d->ifindex, sizeof(d->ifindex));
+	h = mix(h, &id, sizeof(id));
+	h = mix(h, d->payload.p, d->payload.len);
+	for (i = 0; i < RECENT; i++)
+		if (p->recent[i].digest == h && p->recent[i].ts != 0 &&
+		    d->ts - p->recent[i].ts <= RECENT_WITHIN) {
+			p->n.duplicates++;
+			return true;
+		}
+	p->recent[p->nextrecent] = (struct recent) { h, d->ts };
+	p->nextrecent = (p->nextrecent + 1) % RECENT;
+	return false;
+}
+
+static void
+udp(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
+    const struct capture_sink *sink)
+{
+	struct cursor c = cursor_of(seg.p, seg.len);
+	uint16_t len;
+
+	d->src.port = cursor_u16(&c);
+	d->dst.port = cursor_u16(&c);
+	len = cursor_u16(&c);
+	cursor_skip(&c, 2);
+	/* RFC 768; a length that differs from IP's is two readings. */
+	if (c.bad || len < 8 || len > seg.len) {
+		p->n.malformed++;
+		return;
+	}
+	d->payload = cursor_span(&c, len - 8u);
+	if (!interesting(p, d)) {
+		p->n.ignored++;
+		return;
+	}
+	if (!duplicate(p, d, id))
+		sink->udp(sink->ctx, d);
+}
+
+static void
+tcp(struct packets *p, struct datagram *d, struct span seg,
+    const struct capture_sink *sink)
+{
+	struct cursor c = cursor_of(seg.p, seg.len);
+	uint32_t seq;
+	uint8_t off, flags;
+
+	d->src.port = cursor_u16(&c);
+	d->dst.port = cursor_u16(&c);
+	seq = cursor_u32(&c);
+	cursor_skip(&c, 4);
+	off = (uint8_t)(cursor_u8(&c) >> 4) * 4;
+	flags = cursor_u8(&c);
+	cursor_skip(&c, 6);
+	if (!c.bad && off >= 20)
+		cursor_skip(&c, off - 20u);
+	if (c.bad || off < 20) {
+		p->n.malformed++;
+		return;
+	}
+	d->payload = cursor_span(&c, cursor_left(&c));
+	if (!interesting(p, d)) {
+		p->n.ignored++;
+		return;
+	}
+	tcpstream_add(p->tcp, d, seq, flags, sink, &p->n);
+}
+
+static void
+transport(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
+    const struct capture_sink *sink)
+{
+	if (d->proto == IPPROTO_UDP)
+		udp(p, d, seg, id, sink);
+	else if (d->proto == IPPROTO_TCP)
+		tcp(p, d, seg, sink);
+	else
+		p->n.ignored++;
+}
+
+static void
+fragment(struct packets *p, struct datagram *d, uint32_t id, uint32_t off,
+    bool more, struct span data, const struct capture_sink *sink)
+{
+	struct frag_key key;
+	struct span whole;
+	uint8_t proto;
+
+	memset(&key, 0, sizeof(key));
+	key.src = d->src.addr;
+	key.dst = d->dst.addr;
+	key.id = id;
+	key.ifindex = d->ifindex;
+	key.dir = d->dir;
+	key.proto = d->src.addr.af == AF_INET ? d->proto : 0;
+	if (ipfrag_add(p->frag, d->ts, &key, off, more, d->proto, data, &whole,
+		&proto, &p->n) != PH_OK)
+		return;
+	d->proto = proto;
+	transport(p, d, whole, id, sink);
+}
+
+static void
+ipv4(struct packets *p, struct datagram *d, struct span ip,
+    const struct capture_sink *sink)
+{
+	struct cursor c = cursor_of(ip.p, ip.len);
+	uint8_t ihl = (uint8_t)(cursor_u8(&c) & 0x0f) * 4;
+	uint16_t total, id, off;
+	uint8_t b[4];
+
+	cursor_skip(&c, 1);
+	total = cursor_u16(&c);
+	id = cursor_u16(&c);
+	off = cursor_u16(&c);
+	cursor_skip(&c, 1);
+	d->proto = cursor_u8(&c);
+	cursor_skip(&c, 2);
+	cursor_copy(&c, b, 4);
+	d->src.addr = addr_from_bytes(AF_INET, b);
+	cursor_copy(&c, b, 4);
+	d->dst.addr = addr_from_bytes(AF_INET, b);
+	/* Segmentation offload may leave the length for later. */
+	if (total == 0 && ip.len > UINT16_MAX)
+		total = UINT16_MAX;
+	else if (total == 0)
+		total = (uint16_t)ip.len;
+	if (c.bad || ihl < 20 || total < ihl || total > ip.len) {
+		p->n.malformed++;
+		return;
+	}
+	ip = span_sub(ip, ihl, total - (size_t)ihl);
+	if ((off & 0x3fff) != 0)
+		fragment(p, d, id, (off & 0x1fffu) * 8, (off & 0x2000) != 0, ip,
+		    sink);
+	else
+		transport(p, d, ip, id, sink);
+}
+
+static void
+ipv6(struct packets *p, struct datagram *d, struct span ip,
+    const struct capture_sink *sink)
+{
+	struct cursor c = cursor_of(ip.p, ip.len);
+	unsigned int n, hlen;
+	uint8_t next, b[16];
+	uint16_t len, off;
+	uint32_t id;
+
+	cursor_skip(&c, 4);
+	len = cursor_u16(&c);
+	next = cursor_u8(&c);
+	cursor_skip(&c, 1);
+	cursor_copy(&c, b, 16);
+	d->src.addr = addr_from_bytes(AF_INET6, b);
+	cursor_copy(&c, b, 16);
+	d->dst.addr = addr_from_bytes(AF_INET6, b);
+	/* Length 0 is a jumbogram, or segmentation offload at work. */
+	if (!c.bad && len == 0 && next == IPPROTO_TCP &&
+	    cursor_left(&c) <= UINT16_MAX)
+		len = (uint16_t)cursor_left(&c);
+	if (c.bad || len == 0 || len > cursor_left(&c)) {
+		p->n.malformed++;
+		return;
+	}
+	c.len = c.pos + len;
+	/* RFC 8200 section 4. */
+	for (n = 0; n < MAX_EXTENSIONS; n++) {
+		switch (next) {
+		case IPPROTO_HOPOPTS:
+		case IPPROTO_ROUTING:
+		case IPPROTO_DSTOPTS:
+			next = cursor_u8(&c);
+			hlen = cursor_u8(&c) * 8u + 8;
+			cursor_skip(&c, hlen - 2);
+			continue;
+		case IPPROTO_AH:
+			next = cursor_u8(&c);
+			hlen = cursor_u8(&c) * 4u + 8;
+			cursor_skip(&c, hlen - 2);
+			continue;
+		case IPPROTO_FRAGMENT:
+			next = cursor_u8(&c);
+			cursor_skip(&c, 1);
+			off = cursor_u16(&c);
+			id = cursor_u32(&c);
+			if (c.bad)
+				break;
+			/* An atomic fragment is whole: RFC 6946. */
+			if ((off & 0xfff9) == 0)
+				continue;
+			d->proto = next;
+			fragment(p, d, id, off & 0xfff8u, (off & 1) != 0,
+			    cursor_span(&c, cursor_left(&c)), sink);
+			return;
+		default:
+			break;
+		}
+		break;
+	}
+	if (c.bad || n == MAX_EXTENSIONS) {
+		p->n.malformed++;
+		return;
+	}
+	d->proto = next;
+	transport(p, d, cursor_span(&c, cursor_left(&c)), 0, sink);
+}
+
+void
+packets_add(struct packets *p, int dlt, int64_t ts, struct span frame,
+    const uint32_t *ifs, size_t nifs, uint8_t dir, uint32_t ifindex,
+    const struct capture_sink *sink)
+{
+	struct link_packet link;
+	struct datagram d;
+	size_t i;
+
+	p->n.packets++;
+	switch (link_decode(dlt, frame, &link)) {
+	case PH_OK:
+		break;
+	case PH_EUNSUPPORTED:
+		p->n.ignored++;
+		return;
+	default:
+		p->n.malformed++;
+		return;
+	}
+	memset(&d, 0, sizeof(d));
+	d.ts = ts;
+	d.ifindex = link.ifindex != 0 ? link.ifindex : ifindex;
+	d.dir = link.dir != PKT_UNKNOWN ? link.dir : dir;
+	for (i = 0; i < nifs && d.ifindex != 0; i++)
+		if (ifs[i] == d.ifindex)
+			break;
+	if (nifs > 0 && i == nifs) {
+		p->n.ignored++;
+		return;
+	}
+	if (((uint8_t)link.ip.p[0] >> 4) == 4)
+		ipv4(p, &d, link.ip, sink);
+	else
+		ipv6(p, &d, link.ip, sink);
+}
