@@ -501,6 +501,12 @@ engine_seen(struct engine *e, uint64_t id, int64_t now)
 }
 
 void
+engine_lost(struct engine *e, uint64_t id)
+{
+	holes_lost(e->holes, id);
+}
+
+void
 engine_resend(struct engine *e, int64_t now)
 {
 	holes_resend(e->holes, now);

@@ -359,6 +359,16 @@ holes_seen(struct holes *h, uint64_t fw_id, int64_t now)
 		t->seen = now;
 }
 
+void
+holes_lost(struct holes *h, uint64_t fw_id)
+{
+	struct tuple key, *t;
+
+	key.hole.id = fw_id;
+	if ((t = RB_FIND(tuple_id_tree, &h->ids, &key)) != NULL)
+		t->hole.deadline = 0;
+}
+
 int64_t
 holes_last_seen(struct holes *h, uint64_t owner)
 {

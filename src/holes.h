@@ -64,6 +64,9 @@ void holes_refuse(struct holes *h, const struct event_refusal *r,
 /* The filter saw packets for what it knows by this id. */
 void holes_seen(struct holes *h, uint64_t fw_id, int64_t now);
 
+/* The filter closed it at its deadline: the next renewal opens it again. */
+void holes_lost(struct holes *h, uint64_t fw_id);
+
 /* When media was last seen for any pinhole of the owner; 0: never. */
 int64_t holes_last_seen(struct holes *h, uint64_t owner);
 

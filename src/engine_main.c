@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: ISC */
+#include <event2/event.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/capture/capture.h"
+#include "src/checkpoint.h"
+#include "src/clock.h"
+#include "src/engine.h"
+#include "src/engine_main.h"
+#include "src/fwconfig.h"
+#include "src/iface.h"
+#include "src/ipc.h"
+#include "src/log.h"
+
+#define MODULE	      "engine"
+#define PACKETS	      512 /* taken from a capture before others get a turn */
+#define DROPS_EVERY   (10 * USEC_PER_SEC)
+#define RETRY_AFTER   (1 * USEC_PER_SEC)
+#define JOURNAL_LIMIT (UINT64_C(1) << 30)
+#define MAX_FDS	      32
+
+struct live {
+	const struct engine_args *args;
+	struct event_base *base;
+	struct event *timer, *monitor_ev, *fw_ev, *term_ev;
+	struct event *capture_ev[MAX_FDS];
+	size_t ncaptures;
+	struct iface iface;
+	struct engine *engine;
+	struct capture *capture;
+	struct checkpoint *journal;
+	struct ipc monitor, fw;
+	struct ipc_msg msg; /* too big for the stack */
+	struct fw_config fw_config;
+	bool started; /* reading the captures */
+	bool again;   /* something could not be sent: say everything */
+	uint64_t seq;
+	uint64_t drops; /* last known */
+	int64_t drops_at;
+	struct log_limit refused_log, journal_log;
+	int status;
+};
+
+static void
+stop(struct live *l, int status)
+{
+	l->status = status;
+	event_base_loopbreak(l->base);
+}
+
+static void
+on_line(void *ctx, const char *text)
+{
+	const struct live *l = ctx;
+
+	if (!l->args->foreground) {
+		log_event(text);
+		return;
+	}
+	puts(text);
+	fflush(stdout);
+}
+
+static void
+fw_lost(struct live *l, enum ph_err rc)
+{
+	log_warnx(MODULE, "the firewall process is gone: %s", ph_strerror(rc));
+	if (l->fw_ev != NULL)
+		event_free(l->fw_ev);
+	l->fw_ev = NULL;
+	ipc_close(&l->fw);
+	if (l->monitor.fd == -1)
+		stop(l, 2);
+}
+
+/* Wait for writing, too, while something is queued. */
+static void
+fw_watch(struct live *l)
+{
+	short what = EV_READ | EV_PERSIST;
+
+	if (l->fw_ev == NULL)
+		return;
+	if (ipc_unsent(&l->fw))
+		what |= EV_WRITE;
+	if (event_get_events(l->fw_ev) == what)
+		return;
+	event_del(l->fw_ev);
+	event_assign(l->fw_ev, l->base, l->fw.fd, what,
+	    event_get_callback(l->fw_ev), l);
+	event_add(l->fw_ev, NULL);
+}
+
+static void
+fw_send(struct live *l, enum ipc_type type)
+{
+	enum ph_err rc;
+
+	if (l->fw.fd == -1)
+		return;
+	rc = ipc_send(&l->fw, type, ++l->seq, &l->msg, -1);
+	if (rc == PH_ELIMIT) {
+		/* It has not read for long; it will be told all of it. */
+		l->again = true;
+		rc = PH_OK;
+	}
+	if (rc != PH_OK)
+		fw_lost(l, rc);
+	else
+		fw_watch(l);
+}
+
+static void
+on_commit(void *ctx, const struct fw_change *changes, size_t n)
+{
+	struct live *l = ctx;
+	size_t k;
+
+	for (; n > 0; n -= k, changes += k) {
+		k = n < IPC_BATCH ? n : IPC_BATCH;
+		l->msg.u.commit.n = (uint32_t)k;
+		l->msg.u.commit.pad = 0;
+		memcpy(l->msg.u.commit.changes, changes, k * sizeof(*changes));
+		fw_send(l, IPC_COMMIT);
+	}
+}
+
+static void
+journal_failed(struct live *l, enum ph_err rc)
+{
+	uint32_t missed;
+
+	if (log_may(&l->journal_log, clock_now(), &missed))
+		log_warnx(MODULE, "a call cannot be written down: %s",
+		    ph_strerror(rc));
+}
+
+static void
+on_checkpoint(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	struct live *l = ctx;
+	enum ph_err rc;
+
+	if (l->journal == NULL)
+		return;
+	rc = len > 0 ? checkpoint_put(l->journal, key, p, len)
+		     : checkpoint_del(l->journal, key);
+	if (rc != PH_OK)
+		journal_failed(l, rc);
+}
+
+static void
+on_udp(void *ctx, const struct datagram *d)
+{
+	struct live *l = ctx;
+
+	engine_udp(l->engine, d->ts, d);
+}
+
+static bool
+on_tcp(void *ctx, void **user, const struct datagram *d)
+{
+	struct live *l = ctx;
+
+	return engine_tcp(l->engine, d->ts, user, d);
+}
+
+static void
+on_tcp_end(void *ctx, void *user)
+{
+	struct live *l = ctx;
+
+	engine_tcp_end(l->engine, user);
+}
+
+static void
+resync(struct live *l)
+{
+	l->again = false;
+	fw_send(l, IPC_BEGIN);
+	engine_resend(l->engine, clock_now());
+	fw_send(l, IPC_SETTLE);
+}
+
+static void
+watch_drops(struct live *l, int64_t now)
+{
+	struct capture_stats s;
+
+	if (now - l->drops_at < DROPS_EVERY)
+		return;
+	l->drops_at = now;
+	capture_stats(l->capture, &s);
+	if (s.kernel_drops > l->drops)
+		log_warnx(MODULE,
+		    "the kernel dropped %llu packets before we "
+		    "saw them; see `buffer` in pinholed.conf(5)",
+		    (unsigned long long)(s.kernel_drops - l->drops));
+	l->drops = s.kernel_drops;
+}
+
+/* After any work: what must not wait, and when to wake up. */
+static void
+settle(struct live *l)
+{
+	int64_t now = clock_now(), next, wait;
+	struct timeval tv;
+	enum ph_err rc;
+
+	engine_run(l->engine, now);
+	engine_flush(l->engine);
+	if (l->journal != NULL && (rc = checkpoint_sync(l->journal)) != PH_OK)
+		journal_failed(l, rc);
+	if (l->again && !ipc_unsent(&l->fw))
+		resync(l);
+	watch_drops(l, now);
+	next = engine_next(l->engine);
+	wait = next > now + RETRY_AFTER ? RETRY_AFTER : next - now;
+	if (wait < 0)
+		wait = 0;
+	tv.tv_sec = (time_t)(wait / USEC_PER_SEC);
+	tv.tv_usec = (suseconds_t)(wait % USEC_PER_SEC);
+	event_add(l->timer, &tv);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	settle(arg);
+}
+
+static void
+on_capture(evutil_socket_t fd, short what, void *arg)
+{
+	struct live *l = arg;
+	struct capture_sink sink = { l, on_udp, on_tcp, on_tcp_end };
+
+	(void)fd;
+	(void)what;
+	if (capture_dispatch(l->capture, PACKETS, clock_now(), &sink) !=
+	    PH_OK) {
+		log_warnx(MODULE, "an interface went away");
+		stop(l, 2);
+		return;
+	}
+	settle(l);
+}
+
+static void
+on_result(struct live *l, const struct ipc_result *r)
+{
+	uint32_t missed;
+
+	if (r->err == PH_OK || !log_may(&l->refused_log, clock_now(), &missed))
+		return;
+	log_warnx(MODULE, "the firewall process refused pinholes: %s",
+	    ph_strerror((enum ph_err)r->err));
+}
+
+static void
+on_fw(evutil_socket_t fd, short what, void *arg)
+{
+	struct live *l = arg;
+	int64_t now = clock_now();
+	enum ph_err rc = PH_OK;
+	uint32_t i;
+	int passed;
+
+	(void)fd;
+	if (what & EV_WRITE)
+		rc = ipc_flush(&l->fw);
+	while (
+	    rc == PH_OK && (rc = ipc_recv(&l->fw, &l->msg, &passed)) == PH_OK) {
+		if (passed != -1)
+			close(passed);
+		switch (l->msg.hdr.type) {
+		case IPC_RESULT:
+			on_result(l, &l->msg.u.result);
+			break;
+		case IPC_SEEN:
+			for (i = 0; i < l->msg.u.ids.n; i++)
+				engine_seen(l->engine, l->msg.u.ids.ids[i],
+				    now);
+			break;
+		case IPC_CLOSED:
+			for (i = 0; i < l->msg.u.ids.n; i++)
+				engine_lost(l->engine, l->msg.u.ids.ids[i]);
+			break;
+		default:
+			break;
+		}
+	}
+	if (rc != PH_EAGAIN && rc != PH_OK) {
+		fw_lost(l, rc);
+		return;
+	}
+	fw_watch(l);
+	settle(l);
+}
+
+static void
+on_record(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	struct live *l = ctx;
+
+	(void)key;
+	engine_adopt(l->engine, p, len, clock_now());
+}
+
+/* The predecessor, if any, is gone: take over what it left and go. */
+static void
+begin(struct live *l)
+{
+	int fds[MAX_FDS];
+	enum ph_err rc;
+	size_t i;
+
+	l->started = true;
+	if ((rc = checkpoint_open(&l->journal, l->args->journal_fds,
+		 JOURNAL_LIMIT, on_record, l)) != PH_OK)
+		log_warnx(MODULE,
+		    "no journal, calls will not survive a "
+		    "restart: %s",
+		    ph_strerror(rc));
+	l->ncaptures = capture_fds(l->capture, fds, MAX_FDS);
+	for (i = 0; i < l->ncaptures; i++) {
+		l->capture_ev[i] = event_new(l->base, fds[i],
+		    EV_READ | EV_PERSIST, on_capture, l);
+		if (l->capture_ev[i] == NULL)
+			log_fatalx(MODULE, "out of memory");
+		event_add(l->capture_ev[i], NULL);
+	}
+}
+
+static void
+new_fw(struct live *l, int fd)
+{
+	if (l->fw_ev != NULL)
+		event_free(l->fw_ev);
+	ipc_close(&l->fw);
+	ipc_init(&l->fw, fd);
+	l->fw_ev = event_new(l->base, fd, EV_READ | EV_PERSIST, on_fw, l);
+	if (l->fw_ev == NULL)
+		log_fatalx(MODULE, "out of memory");
+	event_add(l->fw_ev, NULL);
+	fw_send(l, IPC_BEGIN);
+	if (!l->started)
+		begin(l);
+	resync(l);
+	settle(l);
+}
+
+static void
+quit(struct live *l, bool keep)
+{
+	if (!keep)
+		engine_shutdown(l->engine, clock_now());
+	engine_flush(l->engine);
+	/* What is queued for the firewall process still has to get there. */
+	if (l->fw.fd != -1 && ipc_flush(&l->fw) != PH_OK)
+		log_debug(MODULE, "the firewall process did not listen");
+	stop(l, 0);
+}
+
+static void
+report(struct live *l)
+{
+	char text[8192];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct span rest, line;
+	struct capture_stats s;
+	char one[128];
+
+	capture_stats(l->capture, &s);
+	strbuf_fmt(&b,
+	    "packets %llu\npackets_dropped_by_kernel %llu\n"
+	    "packets_truncated %llu\npackets_malformed %llu\n"
+	    "fragments %llu\nfragment_overlaps %llu\n"
+	    "fragment_timeouts %llu\ntcp_connections %llu\ntcp_gaps %llu\n",
+	    (unsigned long long)s.packets, (unsigned long long)s.kernel_drops,
+	    (unsigned long long)s.truncated, (unsigned long long)s.malformed,
+	    (unsigned long long)s.fragments,
+	    (unsigned long long)s.frag_overlaps,
+	    (unsigned long long)s.frag_timeouts,
+	    (unsigned long long)s.tcp_connections,
+	    (unsigned long long)s.tcp_gaps);
+	engine_report(l->engine, &b);
+	for (rest = (struct span) { b.p, b.len }; rest.len > 0;) {
+		line = span_cut(rest, '\n', &rest);
+		snprintf(one, sizeof(one), "%.*s", (int)line.len, line.p);
+		log_info(MODULE, "%s", one);
+	}
+}
+
+static void
+monitor_lost(struct live *l)
+{
+	log_warnx(MODULE, "the monitor is gone; carrying on without it");
+	event_free(l->monitor_ev);
+	l->monitor_ev = NULL;
+	ipc_close(&l->monitor);
+	/* From now on nobody else will tell us to stop. */
+	event_add(l->term_ev, NULL);
+	if (l->fw.fd == -1)
+		stop(l, 2);
+}
+
+static void
+on_monitor(evutil_socket_t fd, short what, void *arg)
+{
+	struct live *l = arg;
+	enum ph_err rc;
+	int passed;
+
+	(void)fd;
+	(void)what;
+	while ((rc = ipc_recv(&l->monitor, &l->msg, &passed)) == PH_OK) {
+		switch (l->msg.hdr.type) {
+		case IPC_FW:
+			if (passed != -1)
+				new_fw(l, passed);
+			passed = -1;
+			break;
+		case IPC_QUIT:
+			quit(l, l->msg.u.quit.keep != 0);
+			return;
+		case IPC_REPORT:
+			report(l);
+			break;
+		default:
+			break;
+		}
+		if (passed != -1)
+			close(passed);
+	}
+	if (rc != PH_EAGAIN)
+		monitor_lost(l);
+}
+
+static void
+on_term(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	quit(arg, false);
+}
+
+static void
+ignore(int sig)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = SIG_IGN;
+	sigaction(sig, &sa, NULL);
+}
+
+static void
+open_capture(struct live *l)
+{
+	const char *names[IFACE_MAX];
+	struct capture_config cc = { 0 };
+	struct capture_port *ports;
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	size_t i;
+
+	if (iface_find(&l->iface, l->args->conf, &why) != PH_OK)
+		log_fatalx(MODULE, "%s", text);
+	if (fwconfig_ports(l->args->conf, &ports, &cc.nports) != PH_OK)
+		log_fatalx(MODULE, "out of memory");
+	for (i = 0; i < l->iface.n; i++)
+		names[i] = l->iface.name[i];
+	cc.ports = ports;
+	cc.interfaces = names;
+	cc.ninterfaces = l->iface.n;
+	cc.buffer = l->args->conf->buffer;
+	cc.own = l->iface.local;
+	if (capture_open_live(&l->capture, &cc, &why) != PH_OK)
+		log_fatalx(MODULE, "%s", text);
+	free(ports);
+	for (i = 0; i < l->iface.n; i++)
+		log_info(MODULE, "listening on %s", names[i]);
+	if (l->iface.local)
+		log_info(MODULE,
+		    "listening on every interface for the "
+		    "firewall's own addresses");
+}
+
+static void
+make_engine(struct live *l)
+{
+	const struct engine_args *a = l->args;
+	struct events ev = { a->format, a->verbose, NULL, &l->fw_config,
+		on_line, l };
+	struct engine_sink sink = { l, on_commit, on_checkpoint };
+	struct engine_place place = { 0 };
+
+	ev.explain = fw_lookup(a->conf->firewall);
+	place.live = true;
+	place.own = l->iface.own;
+	place.nown = l->iface.nown;
+	place.inside = l->iface.index;
+	place.ninside = l->iface.n;
+	place.activity =
+	    ev.explain != NULL && (ev.explain->caps & FW_CAP_ACTIVITY);
+	if (fwconfig_of(a->conf, &l->fw_config) != PH_OK ||
+	    engine_new(&l->engine, a->conf, &place, &ev, &sink) != PH_OK)
+		log_fatalx(MODULE, "out of memory");
+}
+
+static void
+make_events(struct live *l)
+{
+	const struct engine_args *a = l->args;
+
+	if ((l->base = event_base_new()) == NULL ||
+	    (l->timer = event_new(l->base, -1, 0, on_timer, l)) == NULL ||
+	    (l->term_ev = event_new(l->base, SIGTERM, EV_SIGNAL | EV_PERSIST,
+		 on_term, l)) == NULL ||
+	    (l->monitor_ev = event_new(l->base, a->monitor_fd,
+		 EV_READ | EV_PERSIST, on_monitor, l)) == NULL)
+		log_fatalx(MODULE, "cannot make the event loop");
+	ipc_init(&l->monitor, a->monitor_fd);
+	ipc_init(&l->fw, -1);
+	event_add(l->monitor_ev, NULL);
+}
+
+int
+engine_main(const struct engine_args *args)
+{
+	static struct live live; /* one engine a process, and large */
+	struct live *l = &live;
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	size_t i;
+
+	memset(l, 0, sizeof(*l));
+	l->args = args;
+	open_capture(l);
+	if (sandbox_enter(SANDBOX_ENGINE, args->sandbox, &why) != PH_OK)
+		log_fatalx(MODULE, "%s", text);
+	make_engine(l);
+	make_events(l);
+	/* With a monitor it is the monitor who tells us to stop. */
+	ignore(SIGTERM);
+	if (ipc_send(&l->monitor, IPC_READY, 0, &l->msg, -1) != PH_OK)
+		log_fatalx(MODULE, "the monitor does not listen");
+	event_base_dispatch(l->base);
+
+	for (i = 0; i < l->ncaptures; i++)
+		event_free(l->capture_ev[i]);
+	capture_close(l->capture,
+	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end });
+	engine_free(l->engine);
+	checkpoint_close(l->journal);
+	fwconfig_free(&l->fw_config);
+	if (l->fw_ev != NULL)
+		event_free(l->fw_ev);
+	if (l->monitor_ev != NULL)
+		event_free(l->monitor_ev);
+	event_free(l->term_ev);
+	event_free(l->timer);
+	ipc_close(&l->fw);
+	ipc_close(&l->monitor);
+	event_base_free(l->base);
+	return l->status;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/iface.h"
+
+static bool
+is_own(const struct iface *f, const struct addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < f->nown; i++)
+		if (addr_eq(&f->own[i], a))
+			return true;
+	return false;
+}
+
+static enum ph_err
+add(struct iface *f, const char *name, struct strbuf *why)
+{
+	uint32_t index = if_nametoindex(name);
+	size_t i;
+
+	if (index == 0) {
+		strbuf_fmt(why, "there is no interface \"%s\"", name);
+		return PH_EBAD;
+	}
+	for (i = 0; i < f->n; i++)
+		if (f->index[i] == index)
+			return PH_OK;
+	if (f->n == IFACE_MAX) {
+		strbuf_fmt(why, "more than %d inside interfaces", IFACE_MAX);
+		return PH_ELIMIT;
+	}
+	strlcpy(f->name[f->n], name, sizeof(f->name[f->n]));
+	f->index[f->n++] = index;
+	return PH_OK;
+}
+
+static uint8_t
+mask_len(const struct sockaddr *mask, uint8_t af)
+{
+	struct addr a;
+	uint8_t len = 0;
+	size_t i;
+
+	if (mask == NULL)
+		return (uint8_t)(addr_bytes(af) * 8);
+	a = addr_from_sockaddr(mask);
+	for (i = 0; i < addr_bytes(af) * 8; i++)
+		if (a.b[i / 8] & (0x80 >> i % 8))
+			len++;
+	return len;
+}
+
+static bool
+overlap(const struct prefix *p, const struct addr *a, uint8_t len)
+{
+	struct prefix net = { *a, len };
+
+	return prefix_contains(p, a) || prefix_contains(&net, &p->addr);
+}
+
+/* A prefix that is nothing but an address of ours has no inside. */
+static bool
+only_own(const struct iface *f, const struct prefix *p)
+{
+	return p->len == addr_bytes(p->addr.af) * 8 && is_own(f, &p->addr);
+}
+
+/* Which of our addresses the kernel would speak from to reach `p`. */
+static bool
+route_source(const struct prefix *p, struct addr *out)
+{
+	struct endpoint to = { p->addr, 9 };
+	struct sockaddr_storage ss;
+	socklen_t len;
+	bool ok;
+	int fd;
+
+	/* The first host of the prefix; nothing is sent. */
+	if (p->len < addr_bytes(p->addr.af) * 8)
+		to.addr.b[addr_bytes(p->addr.af) - 1] |= 1;
+	if ((fd = socket(p->addr.af, SOCK_DGRAM, 0)) == -1)
+		return false;
+	len = (socklen_t)endpoint_to_sockaddr(&to, &ss);
+	ok = connect(fd, (struct sockaddr *)&ss, len) == 0;
+	len = sizeof(ss);
+	ok = ok && getsockname(fd, (struct sockaddr *)&ss, &len) == 0;
+	close(fd);
+	if (ok)
+		*out = addr_from_sockaddr((struct sockaddr *)&ss);
+	return ok;
+}
+
+static enum ph_err
+reaching(struct iface *f, const struct prefix *p, const struct ifaddrs *list,
+    struct strbuf *why)
+{
+	const struct ifaddrs *i;
+	struct addr a, from;
+	bool found = false;
+	enum ph_err rc;
+
+	for (i = list; i != NULL; i = i->ifa_next) {
+		a = addr_from_sockaddr(i->ifa_addr);
+		if (a.af != p->addr.af || (i->ifa_flags & IFF_LOOPBACK) ||
+		    addr_scope(&a) == ADDR_UNUSABLE ||
+		    !overlap(p, &a, mask_len(i->ifa_netmask, a.af)))
+			continue;
+		if ((rc = add(f, i->ifa_name, why)) != PH_OK)
+			return rc;
+		found = true;
+	}
+	if (found || !route_source(p, &from))
+		return PH_OK;
+	for (i = list; i != NULL; i = i->ifa_next) {
+		a = addr_from_sockaddr(i->ifa_addr);
+		if (addr_eq(&a, &from) && !(i->ifa_flags & IFF_LOOPBACK))
+			return add(f, i->ifa_name, why);
+	}
+	return PH_OK;
+}
+
+enum ph_err
+iface_find(struct iface *f, const struct conf *conf, struct strbuf *why)
+{
+	struct ifaddrs *list, *i;
+	enum ph_err rc = PH_OK;
+	struct addr a;
+	size_t k;
+
+	memset(f, 0, sizeof(*f));
+	if (getifaddrs(&list) != 0) {
+		strbuf_fmt(why, "getifaddrs: %s", strerror(errno));
+		return PH_EIO;
+	}
+	for (i = list; i != NULL && f->nown < IFACE_MAX_OWN; i = i->ifa_next) {
+		a = addr_from_sockaddr(i->ifa_addr);
+		if (a.af == AF_UNSPEC || addr_scope(&a) == ADDR_UNUSABLE)
+			continue;
+		f->own[f->nown++] = a;
+		f->local = f->local ||
+		    prefixes_contain(conf->protect.v, conf->protect.n, &a);
+	}
+	for (k = 0; k < conf->interface.n && rc == PH_OK; k++)
+		rc = add(f, conf->interface.v[k], why);
+	for (k = 0;
+	     conf->interface.n == 0 && k < conf->protect.n && rc == PH_OK; k++)
+		if (!only_own(f, &conf->protect.v[k]))
+			rc = reaching(f, &conf->protect.v[k], list, why);
+	freeifaddrs(list);
+	if (rc == PH_OK && f->n == 0 && !f->local) {
+		strbuf_str(why,
+		    "no interface reaches the hosts of `protect`; "
+		    "name one: interface em1");
+		rc = PH_EBAD;
+	}
+	return rc;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef IFACE_H
+#define IFACE_H
+
+#include <net/if.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/err.h"
+#include "src/base/strbuf.h"
+#include "src/conf.h"
+
+/*
+ * Where this machine is: its own addresses, and the interfaces behind which
+ * the protected hosts are.  Asked once, at start; a reload asks again.
+ */
+#define IFACE_MAX     16
+#define IFACE_MAX_OWN 256
+
+struct iface {
+	struct addr own[IFACE_MAX_OWN];
+	size_t nown;
+	bool local; /* `protect` contains an address of our own */
+	char name[IFACE_MAX][IF_NAMESIZE];
+	uint32_t index[IFACE_MAX];
+	size_t n;
+};
+
+/*
+ * The configured interfaces, or, when none are, those that reach `protect`:
+ * by their own prefix, else by the route to it.  PH_EBAD with a sentence when
+ * one does not exist, or none can be found.
+ */
+PH_NODISCARD enum ph_err iface_find(struct iface *out, const struct conf *conf,
+    struct strbuf *why);
+
+#endif
