@@ -19,7 +19,7 @@
  *
  * Everything read is untrusted: the previous engine may have been taken over.
  */
-#define CHECKPOINT_RECORD_MAX 65536
+#define CHECKPOINT_RECORD_MAX (128 * 1024)
 
 struct checkpoint;
 
@@ -40,7 +40,8 @@ PH_NODISCARD enum ph_err checkpoint_open(struct checkpoint **out,
     const int fds[2], uint64_t limit,
     void (*record)(void *ctx, uint64_t key, const void *p, size_t len),
     void *ctx);
-void checkpoint_close(struct checkpoint *c); /* syncs */
+/* What was not synced is lost. */
+void checkpoint_close(struct checkpoint *c);
 
 /* PH_ELIMIT: larger than CHECKPOINT_RECORD_MAX, or the journal is full. */
 PH_NODISCARD enum ph_err checkpoint_put(struct checkpoint *c, uint64_t key,

@@ -50,6 +50,7 @@ enum fw_table_op {
 #define FW_CAP_NAT	0x04 /* rdr_from and nat_to work */
 #define FW_CAP_ORIGINAL 0x08
 #define FW_CAP_TABLES	0x10
+#define FW_CAP_OFFLINE	0x20 /* touches no packet filter: good for -r */
 
 /* An outside interface and the gateway to answer through (pf reply-to). */
 struct fw_uplink {

@@ -19,7 +19,7 @@
  *	Linux	 no capability in any set (SANDBOX_FIREWALL: CAP_NET_ADMIN
  *		 alone), no new privileges, not dumpable
  *	FreeBSD	 Capsicum where what the role does allows it
- *	OpenBSD	 pledge(2), unveil(2)
+ *	OpenBSD	 pledge(2)
  */
 enum sandbox_role {
 	SANDBOX_ENGINE,
@@ -30,20 +30,24 @@ enum sandbox_role {
 struct sandbox {
 	uid_t uid;
 	gid_t gid;
-	const char *dir;  /* empty, owned by root */
 	const char *user; /* whom we become */
+	char dir[128];	  /* empty, owned by root */
 };
 
 /*
- * As root: find the user and an empty directory.  Without `user`, when it is
- * not `required`, "nobody" is taken and out->user tells.
+ * As root: find `user` (or, unless `required`, nobody; out->user tells) and
+ * an empty directory, which is made below `rundir` if the system has none.
  */
 PH_NODISCARD enum ph_err sandbox_prepare(struct sandbox *out, const char *user,
-    bool required, struct strbuf *why);
+    bool required, const char *rundir, struct strbuf *why);
 
 /* On failure `why` has a sentence, and the process must not go on. */
 PH_NODISCARD enum ph_err sandbox_enter(enum sandbox_role role,
     const struct sandbox *s, struct strbuf *why);
+
+/* The part that is the same everywhere; for the sandbox_*.c files. */
+PH_NODISCARD enum ph_err sandbox_confine(const struct sandbox *s,
+    struct strbuf *why);
 
 /*
  * What is missing for a live run, as words ("CAP_NET_RAW, CAP_SETUID"); empty

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/mman.h>
+
+#include "src/compat/memfile.h"
+
+int
+memfile(void)
+{
+	return memfd_create("pinholed", MFD_CLOEXEC);
+}

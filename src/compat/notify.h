@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef COMPAT_NOTIFY_H
+#define COMPAT_NOTIFY_H
+
+/*
+ * Tell the service manager how we are: sd_notify(3)'s protocol, a datagram of
+ * VAR=value lines to the Unix socket in $NOTIFY_SOCKET.  Without one, nothing
+ * happens; nobody's start-up depends on it.
+ */
+void notify_ready(void);
+void notify_reloading(void);
+void notify_stopping(void);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef COMPAT_PROCESS_H
+#define COMPAT_PROCESS_H
+
+#include <stdint.h>
+
+/* Make setproctitle(3) work; before anything else in main(). */
+void process_title_init(int argc, char *argv[]);
+
+/*
+ * A number for the network stack we are in (a network namespace, a vnet
+ * jail): two of us in different ones do not meet.
+ */
+uint64_t process_network(void);
+
+#endif

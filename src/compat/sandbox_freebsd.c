@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/types.h>
+#include <sys/capsicum.h>
+#include <sys/procctl.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/compat/sandbox.h"
+
+enum ph_err
+sandbox_enter(enum sandbox_role role, const struct sandbox *s,
+    struct strbuf *why)
+{
+	int trace = PROC_TRACE_CTL_DISABLE;
+	enum ph_err rc;
+
+	if ((rc = sandbox_confine(s, why)) != PH_OK)
+		return rc;
+	(void)procctl(P_PID, getpid(), PROC_TRACE_CTL, &trace);
+	/*
+	 * Capability mode takes away every global name.  The engine needs
+	 * none: captures, journal and sockets are open.  The firewall process
+	 * has /dev/pf open and reads our addresses by sysctl(3), which
+	 * capability mode forbids; a proxy connects.
+	 */
+	if (role == SANDBOX_ENGINE && cap_enter() == -1 && errno != ENOSYS) {
+		strbuf_fmt(why, "cap_enter: %s", strerror(errno));
+		return PH_EIO;
+	}
+	return PH_OK;
+}
+
+void
+sandbox_missing(bool firewall, struct strbuf *out)
+{
+	(void)firewall;
+	if (geteuid() != 0)
+		strbuf_str(out, "root");
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <linux/capability.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/compat/sandbox.h"
+
+/*
+ * Capabilities by the system call itself: what is wanted is one of two
+ * constant masks, and that needs no library.
+ */
+static bool
+get_caps(uint64_t *effective, uint64_t *permitted)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2];
+
+	memset(d, 0, sizeof(d));
+	if (syscall(SYS_capget, &h, d) == -1)
+		return false;
+	*effective = (uint64_t)d[1].effective << 32 | d[0].effective;
+	*permitted = (uint64_t)d[1].permitted << 32 | d[0].permitted;
+	return true;
+}
+
+static bool
+set_caps(uint64_t mask)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2];
+
+	memset(d, 0, sizeof(d));
+	d[0].effective = d[0].permitted = (uint32_t)mask;
+	d[1].effective = d[1].permitted = (uint32_t)(mask >> 32);
+	return syscall(SYS_capset, &h, d) == 0;
+}
+
+/* No program that is ever executed gets any of them. */
+static bool
+clear_bounding_set(void)
+{
+	int cap;
+
+	/* Ends with EINVAL behind the last one that the kernel knows. */
+	for (cap = 0; cap < 64; cap++) {
+		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == -1)
+			return errno == EINVAL;
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
+			return false;
+	}
+	return true;
+}
+
+enum ph_err
+sandbox_enter(enum sandbox_role role, const struct sandbox *s,
+    struct strbuf *why)
+{
+	uint64_t keep = 0, effective, permitted;
+	enum ph_err rc;
+
+	if (role == SANDBOX_FIREWALL)
+		keep = UINT64_C(1) << CAP_NET_ADMIN;
+	if (!clear_bounding_set() ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    prctl(PR_SET_KEEPCAPS, keep != 0, 0, 0, 0) == -1) {
+		strbuf_fmt(why, "prctl: %s", strerror(errno));
+		return PH_EIO;
+	}
+	if ((rc = sandbox_confine(s, why)) != PH_OK)
+		return rc;
+	if (!set_caps(keep) || !get_caps(&effective, &permitted) ||
+	    effective != keep || permitted != keep) {
+		strbuf_fmt(why, "capset: %s", strerror(errno));
+		return PH_EIO;
+	}
+	/* Its memory and descriptors are nobody else's, same user or not. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) {
+		strbuf_fmt(why, "prctl: %s", strerror(errno));
+		return PH_EIO;
+	}
+	return PH_OK;
+}
+
+void
+sandbox_missing(bool firewall, struct strbuf *out)
+{
+	/* clang-format off */
+	static const struct {
+		int		 cap;
+		const char	*name;
+		bool		 firewall;
+	} wanted[] = {
+		{ CAP_NET_RAW,		"CAP_NET_RAW",		false },
+		{ CAP_NET_ADMIN,	"CAP_NET_ADMIN",	true },
+		{ CAP_SETUID,		"CAP_SETUID",		false },
+		{ CAP_SETGID,		"CAP_SETGID",		false },
+		{ CAP_SETPCAP,		"CAP_SETPCAP",		false },
+		{ CAP_SYS_CHROOT,	"CAP_SYS_CHROOT",	false },
+	};
+	/* clang-format on */
+	uint64_t effective = 0, permitted;
+	size_t i;
+
+	(void)get_caps(&effective, &permitted);
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		if ((wanted[i].firewall && !firewall) ||
+		    (effective & UINT64_C(1) << wanted[i].cap) != 0)
+			continue;
+		if (out->len > 0)
+			strbuf_str(out, ", ");
+		strbuf_str(out, wanted[i].name);
+	}
+}

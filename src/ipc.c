@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/ipc.h"
+
+/*
+ * Bytes that may wait for a peer: a table of 200,000 pinholes being told to a
+ * firewall process that has just started, and to spare.
+ */
+#define QUEUE_MAX     (64u << 20)
+#define SOCKET_BUFFER (256 * 1024)
+
+struct ipc_out {
+	STAILQ_ENTRY(ipc_out) entry;
+	int fd;
+	size_t len;
+	char bytes[];
+};
+
+/* How long a message of each type is: fixed, plus n elements. */
+/* clang-format off */
+static const struct shape {
+	uint16_t fixed;		/* behind the header */
+	uint16_t element;
+	uint16_t max;		/* elements */
+} shapes[IPC_NTYPES] = {
+	[IPC_READY]	= { 0, 0, 0 },
+	[IPC_FW]	= { 0, 0, 0 },
+	[IPC_CLIENT]	= { sizeof(struct ipc_client), 0, 0 },
+	[IPC_QUIT]	= { sizeof(struct ipc_quit), 0, 0 },
+	[IPC_REPORT]	= { 0, 0, 0 },
+	[IPC_BEGIN]	= { 0, 0, 0 },
+	[IPC_COMMIT]	= { offsetof(struct ipc_commit, changes),
+			    sizeof(struct fw_change), IPC_BATCH },
+	[IPC_SETTLE]	= { 0, 0, 0 },
+	[IPC_RESULT]	= { sizeof(struct ipc_result), 0, 0 },
+	[IPC_SEEN]	= { offsetof(struct ipc_ids, ids),
+			    sizeof(uint64_t), IPC_IDS },
+	[IPC_CLOSED]	= { offsetof(struct ipc_ids, ids),
+			    sizeof(uint64_t), IPC_IDS },
+	[IPC_ORIGINAL]	= { sizeof(struct ipc_original), 0, 0 },
+	[IPC_TARGET]	= { sizeof(struct ipc_target), 0, 0 },
+	[IPC_TABLE]	= { offsetof(struct ipc_table, prefixes),
+			    sizeof(struct prefix), IPC_PREFIXES },
+	[IPC_BIND]	= { sizeof(struct ipc_socket), 0, 0 },
+	[IPC_SOCKET]	= { sizeof(struct ipc_result), 0, 0 },
+};
+/* clang-format on */
+
+_Static_assert(sizeof(struct ipc_msg) <= 8192,
+    "FreeBSD's net.local.seqpacket.maxseqpacket");
+
+static size_t
+elements(const struct ipc_msg *m)
+{
+	switch (m->hdr.type) {
+	case IPC_COMMIT:
+		return m->u.commit.n;
+	case IPC_SEEN:
+	case IPC_CLOSED:
+		return m->u.ids.n;
+	case IPC_TABLE:
+		return m->u.table.n;
+	default:
+		return 0;
+	}
+}
+
+/* The length that type and count call for; 0 if there is no such message. */
+static size_t
+length(const struct ipc_msg *m)
+{
+	const struct shape *s;
+	size_t n;
+
+	if (m->hdr.type == 0 || m->hdr.type >= IPC_NTYPES)
+		return 0;
+	s = &shapes[m->hdr.type];
+	if ((n = elements(m)) > s->max)
+		return 0;
+	return sizeof(m->hdr) + s->fixed + n * s->element;
+}
+
+bool
+ipc_valid(const struct ipc_msg *m, size_t len)
+{
+	if (len < sizeof(m->hdr) || len > sizeof(*m) || len != m->hdr.len)
+		return false;
+	if (m->hdr.type == 0 || m->hdr.type >= IPC_NTYPES ||
+	    len < sizeof(m->hdr) + shapes[m->hdr.type].fixed)
+		return false;
+	return length(m) == len;
+}
+
+enum ph_err
+ipc_pair(int fds[2])
+{
+	int i, size = SOCKET_BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) == -1)
+		return PH_EIO;
+	for (i = 0; i < 2; i++) {
+		(void)fcntl(fds[i], F_SETFD, FD_CLOEXEC);
+		/* Less is slower, not wrong. */
+		(void)setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size,
+		    sizeof(size));
+		(void)setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &size,
+		    sizeof(size));
+	}
+	return PH_OK;
+}
+
+void
+ipc_init(struct ipc *c, int fd)
+{
+	memset(c, 0, sizeof(*c));
+	STAILQ_INIT(&c->out);
+	c->fd = fd;
+	if (fd != -1)
+		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+static void
+out_free(struct ipc *c, struct ipc_out *o)
+{
+	STAILQ_REMOVE_HEAD(&c->out, entry);
+	c->queued -= o->len;
+	if (o->fd != -1)
+		close(o->fd);
+	free(o);
+}
+
+void
+ipc_close(struct ipc *c)
+{
+	struct ipc_out *o;
+
+	while ((o = STAILQ_FIRST(&c->out)) != NULL)
+		out_free(c, o);
+	if (c->fd != -1)
+		close(c->fd);
+	c->fd = -1;
+	c->gone = true;
+}
+
+static enum ph_err
+transmit(struct ipc *c, const void *p, size_t len, int fd)
+{
+	/* A union for alignment, as cmsg(3) advises. */
+	union {
+		struct cmsghdr hdr;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { (void *)(uintptr_t)p, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *cm;
+
+	if (fd != -1) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		cm = CMSG_FIRSTHDR(&msg);
+		cm->cmsg_len = CMSG_LEN(sizeof(int));
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	}
+	while (sendmsg(c->fd, &msg, MSG_NOSIGNAL) == -1) {
+		if (errno == EINTR)
+			continue;
+		/* The BSDs say ENOBUFS for a full Unix socket. */
+		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+			return PH_EAGAIN;
+		return PH_EGONE;
+	}
+	return PH_OK;
+}
+
+enum ph_err
+ipc_send(struct ipc *c, enum ipc_type type, uint64_t seq, struct ipc_msg *m,
+    int fd)
+{
+	enum ph_err rc = PH_EGONE;
+	struct ipc_out *o;
+
+	m->hdr.type = type;
+	m->hdr.seq = seq;
+	m->hdr.len = (uint32_t)length(m);
+	if (c->fd == -1 || c->gone)
+		goto out;
+	if (m->hdr.len == 0) {
+		rc = PH_EBAD;
+		goto out;
+	}
+	if (STAILQ_EMPTY(&c->out)) {
+		rc = transmit(c, m, m->hdr.len, fd);
+		if (rc != PH_EAGAIN) {
+			c->gone = rc != PH_OK;
+			goto out;
+		}
+	}
+	if (c->queued + m->hdr.len > QUEUE_MAX) {
+		rc = PH_ELIMIT;
+		goto out;
+	}
+	if ((o = malloc(sizeof(*o) + m->hdr.len)) == NULL) {
+		rc = PH_ENOMEM;
+		goto out;
+	}
+	o->fd = fd;
+	o->len = m->hdr.len;
+	memcpy(o->bytes, m, o->len);
+	STAILQ_INSERT_TAIL(&c->out, o, entry);
+	c->queued += o->len;
+	return PH_OK;
+out:
+	if (fd != -1)
+		close(fd);
+	return rc;
+}
+
+bool
+ipc_unsent(const struct ipc *c)
+{
+	return c->fd != -1 && !c->gone && !STAILQ_EMPTY(&c->out);
+}
+
+enum ph_err
+ipc_flush(struct ipc *c)
+{
+	struct ipc_out *o;
+	enum ph_err rc;
+
+	while ((o = STAILQ_FIRST(&c->out)) != NULL) {
+		if (c->fd == -1 || c->gone)
+			return PH_EGONE;
+		rc = transmit(c, o->bytes, o->len, o->fd);
+		if (rc == PH_EAGAIN)
+			return PH_OK;
+		if (rc != PH_OK) {
+			c->gone = true;
+			return rc;
+		}
+		out_free(c, o);
+	}
+	return PH_OK;
+}
+
+/* Keep the first descriptor that came along and close all others. */
+static int
+take_fd(struct msghdr *msg)
+{
+	struct cmsghdr *cm;
+	size_t i, n;
+	int fd, taken = -1;
+
+	for (cm = CMSG_FIRSTHDR(msg); cm != NULL; cm = CMSG_NXTHDR(msg, cm)) {
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(int),
+			    sizeof(fd));
+			if (taken == -1)
+				taken = fd;
+			else
+				close(fd);
+		}
+	}
+	return taken;
+}
+
+enum ph_err
+ipc_recv(struct ipc *c, struct ipc_msg *m, int *fd)
+{
+	union {
+		struct cmsghdr hdr;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { m, sizeof(*m) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	*fd = -1;
+	if (c->fd == -1)
+		return PH_EGONE;
+	msg.msg_control = control.buf;
+	msg.msg_controllen = sizeof(control.buf);
+	while ((n = recvmsg(c->fd, &msg, MSG_CMSG_CLOEXEC)) == -1) {
+		if (errno == EINTR)
+			continue;
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return PH_EAGAIN;
+		c->gone = true;
+		return PH_EGONE;
+	}
+	*fd = take_fd(&msg);
+	if (n == 0) {
+		c->gone = true;
+		return PH_EGONE;
+	}
+	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+	    !ipc_valid(m, (size_t)n)) {
+		if (*fd != -1)
+			close(*fd);
+		*fd = -1;
+		return PH_EMALFORMED;
+	}
+	return PH_OK;
+}

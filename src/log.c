@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "src/base/strbuf.h"
+#include "src/log.h"
+
+#define LINE_MAX_LEN 2048
+
+static struct {
+	bool to_stderr;
+	bool to_syslog;
+	bool levels; /* "<4>" before each line: systemd reads our stderr */
+	int verbose;
+} out = { .to_stderr = true };
+
+void
+log_init(const struct log_options *opt)
+{
+	out.to_stderr = true;
+	out.to_syslog = !opt->foreground;
+	out.levels = opt->foreground && getenv("JOURNAL_STREAM") != NULL;
+	out.verbose = opt->verbose;
+	/* Connected now, for later there is no /dev/log to be seen. */
+	if (out.to_syslog)
+		openlog("pinholed", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+void
+log_detach(void)
+{
+	if (out.to_syslog)
+		out.to_stderr = false;
+}
+
+static void
+emit(int level, const char *line)
+{
+	if (out.to_syslog)
+		syslog(level, "%s", line);
+	if (!out.to_stderr)
+		return;
+	if (out.levels)
+		fprintf(stderr, "<%d>%s\n", level, line);
+	else
+		fprintf(stderr, "pinholed: %s\n", line);
+}
+
+/* A line is a line: whatever is in it must not start another one. */
+static void
+escape(struct strbuf *b, const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			strbuf_fmt(b, "\\x%02x", (unsigned char)*s);
+		else
+			strbuf_add(b, (struct span) { s, 1 });
+	}
+}
+
+static void LOG_PRINTF(4, 0)
+    vlog(int level, const char *module, int error, const char *fmt, va_list ap)
+{
+	char text[LINE_MAX_LEN], line[LINE_MAX_LEN];
+	struct strbuf b = strbuf_of(line, sizeof(line));
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (module != NULL)
+		strbuf_fmt(&b, "%s: ", module);
+	escape(&b, text);
+	if (error != 0)
+		strbuf_fmt(&b, ": %s", strerror(error));
+	emit(level, line);
+}
+
+void
+log_fatal(const char *module, const char *fmt, ...)
+{
+	int error = errno;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vlog(LOG_CRIT, module, error, fmt, ap);
+	va_end(ap);
+	exit(2);
+}
+
+void
+log_fatalx(const char *module, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vlog(LOG_CRIT, module, 0, fmt, ap);
+	va_end(ap);
+	exit(2);
+}
+
+void
+log_warn(const char *module, const char *fmt, ...)
+{
+	int error = errno;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vlog(LOG_WARNING, module, error, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_warnx(const char *module, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vlog(LOG_WARNING, module, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_info(const char *module, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vlog(LOG_INFO, module, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_debug(const char *module, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (out.verbose == 0)
+		return;
+	va_start(ap, fmt);
+	vlog(LOG_DEBUG, module, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_lines(const char *module, const char *text)
+{
+	size_t len;
+
+	while (*text != '\0') {
+		len = strcspn(text, "\n");
+		if (len > 0)
+			log_warnx(module, "%.*s", (int)len, text);
+		text += len + (text[len] == '\n');
+	}
+}
+
+void
+log_event(const char *line)
+{
+	char text[LINE_MAX_LEN];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+
+	escape(&b, line);
+	emit(LOG_INFO, text);
+}
+
+bool
+log_may(struct log_limit *l, int64_t now, uint32_t *missed)
+{
+	*missed = 0;
+	if (l->since == 0 || now - l->since >= LOG_LIMIT_INTERVAL) {
+		*missed = l->missed;
+		l->since = now;
+		l->n = l->missed = 0;
+	}
+	if (l->n >= LOG_LIMIT_BURST) {
+		l->missed++;
+		return false;
+	}
+	l->n++;
+	return true;
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: ISC */
+#include <net/if.h>
+
+#include <err.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/clock.h"
+#include "src/compat/process.h"
+#include "src/compat/sandbox.h"
+#include "src/conf.h"
+#include "src/fwconfig.h"
+#include "src/log.h"
+#include "src/monitor.h"
+#include "src/replay.h"
+#include "src/version.h"
+
+/* The command line of pinholed(8). */
+
+#define EXIT_CONFIG  1
+#define EXIT_RUNTIME 2
+#define TEXT_MAX     4096
+
+struct options {
+	bool foreground, check, version;
+	int verbose;
+	const char *backend, *config, *pidfile, *read, *control;
+	enum events_format format;
+	struct conf_define *defines;
+	size_t ndefines;
+	char **interfaces;
+	size_t ninterfaces;
+};
+
+/* clang-format off */
+static const struct option long_options[] = {
+	{ "backend",	required_argument,	NULL, 'b' },
+	{ "define",	required_argument,	NULL, 'D' },
+	{ "foreground",	no_argument,		NULL, 'd' },
+	{ "config",	required_argument,	NULL, 'f' },
+	{ "help",	no_argument,		NULL, 'h' },
+	{ "interface",	required_argument,	NULL, 'i' },
+	{ "check",	no_argument,		NULL, 'n' },
+	{ "output",	required_argument,	NULL, 'o' },
+	{ "pidfile",	required_argument,	NULL, 'p' },
+	{ "read",	required_argument,	NULL, 'r' },
+	{ "socket",	required_argument,	NULL, 's' },
+	{ "version",	no_argument,		NULL, 'V' },
+	{ "verbose",	no_argument,		NULL, 'v' },
+	{ NULL, 0, NULL, 0 },
+};
+/* clang-format on */
+
+static void
+usage(FILE *f)
+{
+	fprintf(f,
+	    "usage: pinholed [-dnvV] [-b backend] [-D macro=value] [-f file]\n"
+	    "                [-i interface] [-o text|json] [-p pidfile] "
+	    "[-r file]\n"
+	    "                [-s socket]\n");
+}
+
+/* One more element at the end of an array. */
+static void *
+grow(void *v, size_t n, size_t size)
+{
+	if ((v = reallocarray(v, n + 1, size)) == NULL)
+		err(EXIT_RUNTIME, NULL);
+	return v;
+}
+
+static void
+add_define(struct options *o, char *arg)
+{
+	char *value = strchr(arg, '=');
+
+	if (value == NULL || value == arg)
+		errx(EXIT_CONFIG, "-D %s: want macro=value", arg);
+	*value++ = '\0';
+	o->defines = grow(o->defines, o->ndefines, sizeof(*o->defines));
+	o->defines[o->ndefines].name = arg;
+	o->defines[o->ndefines++].value = value;
+}
+
+static enum events_format
+output_format(const char *arg)
+{
+	if (strcmp(arg, "json") == 0)
+		return EVENTS_JSON;
+	if (strcmp(arg, "text") != 0)
+		errx(EXIT_CONFIG, "-o %s: want text or json", arg);
+	return EVENTS_TEXT;
+}
+
+static void
+parse_options(struct options *o, int argc, char *argv[])
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "b:D:df:hi:no:p:r:s:Vv",
+		    long_options, NULL)) != -1) {
+		switch (c) {
+		case 'b':
+			o->backend = optarg;
+			break;
+		case 'D':
+			add_define(o, optarg);
+			break;
+		case 'd':
+			o->foreground = true;
+			break;
+		case 'f':
+			o->config = optarg;
+			break;
+		case 'h':
+			usage(stdout);
+			exit(0);
+		case 'i':
+			o->interfaces = grow(o->interfaces, o->ninterfaces,
+			    sizeof(*o->interfaces));
+			o->interfaces[o->ninterfaces++] = optarg;
+			break;
+		case 'n':
+			o->check = true;
+			break;
+		case 'o':
+			o->format = output_format(optarg);
+			break;
+		case 'p':
+			o->pidfile = optarg;
+			break;
+		case 'r':
+			o->read = optarg;
+			break;
+		case 's':
+			o->control = optarg;
+			break;
+		case 'V':
+			o->version = true;
+			break;
+		case 'v':
+			o->verbose++;
+			break;
+		default:
+			usage(stderr);
+			exit(EXIT_CONFIG);
+		}
+	}
+	if (optind < argc) {
+		warnx("unexpected argument: %s", argv[optind]);
+		usage(stderr);
+		exit(EXIT_CONFIG);
+	}
+}
+
+static void
+print_version(void)
+{
+	char text[TEXT_MAX];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+
+	fw_names(&b);
+	printf("pinholed %s\nfirewalls: %s\nlibraries: %s\n", PINHOLED_VERSION,
+	    text, PINHOLED_LIBRARIES);
+}
+
+/* The command line wins over the file. */
+static bool
+set_string(char **out, const char *value)
+{
+	char *copy;
+
+	if (value == NULL)
+		return true;
+	if ((copy = strdup(value)) == NULL)
+		return false;
+	free(*out);
+	*out = copy;
+	return true;
+}
+
+static bool
+set_interfaces(struct conf *conf, const struct options *o)
+{
+	char **v;
+	size_t i;
+
+	if (o->ninterfaces == 0)
+		return true;
+	if ((v = calloc(o->ninterfaces, sizeof(*v))) == NULL)
+		return false;
+	for (i = 0; i < conf->interface.n; i++)
+		free(conf->interface.v[i]);
+	free(conf->interface.v);
+	conf->interface.v = v;
+	conf->interface.n = o->ninterfaces;
+	for (i = 0; i < o->ninterfaces; i++)
+		if ((v[i] = strdup(o->interfaces[i])) == NULL)
+			return false;
+	return true;
+}
+
+/*
+ * What to read.  A replay needs no file when the command line says what is
+ * protected; a file that was named must be there.
+ */
+static const char *
+config_path(const struct options *o)
+{
+	if (o->config != NULL)
+		return o->config;
+	if (o->read != NULL && o->ndefines > 0 &&
+	    access(PINHOLED_CONF, R_OK) == -1)
+		return NULL;
+	return PINHOLED_CONF;
+}
+
+/* Also called by the monitor, for SIGHUP. */
+static enum ph_err
+load(void *ctx, struct conf **out, FILE *errors)
+{
+	const struct options *o = ctx;
+	const char *backend = o->backend;
+	char text[TEXT_MAX];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	enum ph_err rc;
+
+	rc = conf_load(out, config_path(o), o->defines, o->ndefines, errors);
+	if (rc != PH_OK)
+		return rc;
+	if (backend == NULL && o->read != NULL)
+		backend = fw_dryrun.name;
+	if (!set_string(&(*out)->firewall, backend) ||
+	    !set_string(&(*out)->control, o->control) ||
+	    !set_interfaces(*out, o)) {
+		fprintf(errors, "out of memory\n");
+		rc = PH_ENOMEM;
+	} else if (fw_lookup((*out)->firewall) == NULL) {
+		fw_names(&b);
+		fprintf(errors, "unknown firewall \"%s\": this build has %s\n",
+		    (*out)->firewall, text);
+		rc = PH_EUNSUPPORTED;
+	}
+	if (rc != PH_OK) {
+		conf_free(*out);
+		*out = NULL;
+	}
+	return rc;
+}
+
+/* Whether every interface that is named exists here. */
+static bool
+interfaces_exist(const struct conf *conf)
+{
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < conf->interface.n; i++)
+		if (if_nametoindex(conf->interface.v[i]) == 0) {
+			warnx("no such interface: %s", conf->interface.v[i]);
+			ok = false;
+		}
+	return ok;
+}
+
+/* -n.  What only this host can tell is a warning: the file may be fine. */
+static int
+check(const struct conf *conf)
+{
+	const struct fw_ops *ops = fw_lookup(conf->firewall);
+	char text[TEXT_MAX], lacking[TEXT_MAX];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct strbuf missing = strbuf_of(lacking, sizeof(lacking));
+	struct fw_config fc;
+
+	(void)interfaces_exist(conf);
+	sandbox_missing(true, &missing);
+	if (missing.len == 0 && (ops->caps & FW_CAP_OFFLINE) == 0) {
+		if (fwconfig_of(conf, &fc) != PH_OK)
+			errx(EXIT_RUNTIME, "out of memory");
+		if (ops->check(&fc, &why) != PH_OK && why.len == 0)
+			strbuf_str(&why, "cannot be asked");
+		fwconfig_free(&fc);
+		log_lines(ops->name, text);
+	}
+	printf("configuration OK\n");
+	return fflush(stdout) == EOF ? EXIT_RUNTIME : 0;
+}
+
+/*
+ * -r.  A packet filter that would need privilege is asked only for the words
+ * of its rules; what it would do is done by the dry run.
+ */
+static int
+replay(const struct conf *conf, const struct options *o)
+{
+	struct replay_options ro = { .path = o->read,
+		.format = o->format,
+		.verbose = o->verbose };
+	const struct fw_ops *ops = fw_lookup(conf->firewall);
+	struct fw_ops words = fw_dryrun;
+
+	ro.fw = ops;
+	if ((ops->caps & FW_CAP_OFFLINE) == 0) {
+		words.explain = ops->explain;
+		ro.fw = &words;
+	}
+	return replay_main(conf, &ro);
+}
+
+static int
+run(struct conf *conf, struct options *o)
+{
+	const struct fw_ops *ops = fw_lookup(conf->firewall);
+	char text[TEXT_MAX];
+	struct strbuf missing = strbuf_of(text, sizeof(text));
+	struct monitor_options mo = { .foreground = o->foreground,
+		.verbose = o->verbose,
+		.format = o->format,
+		.pidfile = o->pidfile,
+		.load = load,
+		.ctx = o,
+		.engine = engine_main };
+
+	sandbox_missing((ops->caps & FW_CAP_OFFLINE) == 0, &missing);
+	if (missing.len > 0) {
+		warnx("to run live, these privileges are missing: %s", text);
+		warnx("run as root, or read a capture file with -r");
+		conf_free(conf);
+		return EXIT_RUNTIME;
+	}
+	if (!interfaces_exist(conf)) {
+		conf_free(conf);
+		return EXIT_CONFIG;
+	}
+	return monitor_main(conf, &mo);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options o = { .format = EVENTS_TEXT };
+	struct conf *conf = NULL;
+	int code = EXIT_CONFIG;
+
+	process_title_init(argc, argv);
+	parse_options(&o, argc, argv);
+	clock_start();
+	log_init(&(struct log_options) { .foreground = o.foreground ||
+		o.check || o.read != NULL,
+	    .verbose = o.verbose });
+	if (o.version) {
+		print_version();
+		code = 0;
+	} else if (load(&o, &conf, stderr) == PH_OK) {
+		if (o.check)
+			code = check(conf);
+		else if (o.read != NULL)
+			code = replay(conf, &o);
+		else {
+			code = run(conf, &o);
+			conf = NULL;
+		}
+	}
+	conf_free(conf);
+	free(o.defines);
+	free(o.interfaces);
+	return code;
+}

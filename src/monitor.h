@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef MONITOR_H
+#define MONITOR_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "src/base/err.h"
+#include "src/conf.h"
+#include "src/engine_main.h"
+#include "src/fw.h"
+
+/*
+ * The monitor: the one process that stays root.
+ *
+ * It starts the firewall process and the engine, connects them, replaces
+ * whichever dies, and on SIGHUP replaces both by successors with the new
+ * configuration, so that no packet and no call is lost.  It keeps what must
+ * outlive them: the journal, the control socket, the lock.  It parses nothing
+ * that came from the network and nothing that another process wrote.
+ */
+struct monitor_options {
+	bool foreground;
+	int verbose;
+	enum events_format format;
+	const char *pidfile; /* NULL: none in the foreground */
+
+	/* Read the configuration again; errors are written to `errors`. */
+	PH_NODISCARD enum ph_err (
+	    *load)(void *ctx, struct conf **out, FILE *errors);
+	void *ctx;
+
+	/* The processes; tests have their own. */
+	int (*engine)(const struct engine_args *args);
+};
+
+/* Takes `conf`.  Returns the exit status: 0, or 2. */
+int monitor_main(struct conf *conf, const struct monitor_options *opt);
+
+#endif
