@@ -375,9 +375,27 @@ elements_parse(const struct nlmsghdr *nlh, const char *table,
 		return false;
 	while (!set_exists(each.set) ||
 	    !is_str(w.want[NFTA_SET_ELEM_LIST_SET], set_name(each.set, name)))
-		if (++each.set == SET_COUNT)
+		if (++each.set > SET_CONNECTIONS)
 			return false;
 	return w.want[NFTA_SET_ELEM_LIST_ELEMENTS] == NULL ||
 	    mnl_attr_parse_nested(w.want[NFTA_SET_ELEM_LIST_ELEMENTS],
 		each_element, &each) >= 0;
+}
+
+struct nlmsghdr *
+elements_request(char *buf, const char *table, unsigned int set)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	char name[SET_NAMELEN];
+	struct nfgenmsg *nfg;
+
+	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = NFPROTO_INET;
+	nfg->version = NFNETLINK_V0;
+	nfg->res_id = 0;
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table);
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set_name(set, name));
+	return nlh;
 }

@@ -66,6 +66,10 @@ void batch_changes(struct batch *b, struct mirror *m, int64_t now);
 /* Milliseconds from `now` to `deadline`: 0 for never, else at least 1000. */
 uint64_t timeout_ms(int64_t deadline, int64_t now);
 
+/* Ask for all that one set contains; a request of its own, not in a batch. */
+struct nlmsghdr *elements_request(char *buf, const char *table,
+    unsigned int set);
+
 /*
  * Elements out of a NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM message as the
  * kernel sends it.  Returns false if it is of another table or set, or

@@ -14,11 +14,13 @@
 
 #define RECEIVE_SIZE   65536
 #define RECEIVE_BUFFER (4 << 20)
+#define SLICE	       16 /* datagrams, of some 150 answers each */
 
 struct nlsock {
 	struct mnl_socket *nl;
 	uint32_t seq;
 	size_t sndbuf;
+	bool interrupted; /* the dump under way */
 	char *buf;
 };
 
@@ -154,51 +156,73 @@ nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
 
 /* One datagram of answers.  1: more will come, 0: done, below: failed. */
 static int
-take_answers(const char *buf, size_t len, uint32_t seq, bool dump,
-    nlsock_cb *cb, void *ctx, bool *interrupted)
+take_answers(struct nlsock *s, size_t len, bool dump, nlsock_cb *cb, void *ctx)
 {
 	const struct nlmsghdr *nlh;
 	int left = (int)len;
 
-	for (nlh = (const struct nlmsghdr *)(const void *)buf;
+	for (nlh = (const struct nlmsghdr *)(void *)s->buf;
 	     mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-		if (nlh->nlmsg_seq != seq)
+		if (nlh->nlmsg_seq != s->seq)
 			continue;
 		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-			*interrupted = true;
+			s->interrupted = true;
 		if (nlh->nlmsg_type == NLMSG_ERROR)
 			return error_of(nlh);
 		if (nlh->nlmsg_type == NLMSG_DONE)
-			return 0;
+			return s->interrupted ? -EINTR : 0;
 		if (cb != NULL)
 			cb(ctx, nlh);
-		if (!dump && !(nlh->nlmsg_flags & NLM_F_MULTI))
+		if (!dump)
 			return 0;
 	}
 	return 1;
+}
+
+static int
+receive(struct nlsock *s, bool dump, nlsock_cb *cb, void *ctx)
+{
+	int fd = mnl_socket_get_fd(s->nl);
+	ssize_t n;
+
+	do {
+		n = recv(fd, s->buf, RECEIVE_SIZE, 0);
+	} while (n == -1 && errno == EINTR);
+	if (n <= 0)
+		return n == 0 ? -EIO : -errno;
+	return take_answers(s, (size_t)n, dump, cb, ctx);
+}
+
+int
+nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh)
+{
+	nlh->nlmsg_seq = ++s->seq;
+	s->interrupted = false;
+	return send_all(s, nlh, nlh->nlmsg_len);
+}
+
+int
+nlsock_more(struct nlsock *s, nlsock_cb *cb, void *ctx)
+{
+	int i, rc = 1;
+
+	for (i = 0; i < SLICE && rc == 1; i++)
+		rc = receive(s, true, cb, ctx);
+	return rc;
 }
 
 int
 nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 {
 	bool dump = (nlh->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
-	int fd = mnl_socket_get_fd(s->nl), rc;
-	bool interrupted = false;
-	ssize_t n;
+	int rc;
 
-	nlh->nlmsg_seq = ++s->seq;
-	if ((rc = send_all(s, nlh, nlh->nlmsg_len)) != 0)
+	if ((rc = nlsock_dump(s, nlh)) != 0)
 		return rc;
 	do {
-		n = recv(fd, s->buf, RECEIVE_SIZE, 0);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 ? -EIO : -errno;
-		rc = take_answers(s->buf, (size_t)n, nlh->nlmsg_seq, dump, cb,
-		    ctx, &interrupted);
-	} while (n == -1 || rc == 1);
-	return rc == 0 && interrupted ? -EINTR : rc;
+		rc = receive(s, dump, cb, ctx);
+	} while (rc == 1);
+	return rc;
 }
 
 enum ph_err

@@ -43,6 +43,14 @@ int nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
 int nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb,
     void *ctx);
 
+/*
+ * A dump in slices, for one that is long: nlsock_dump() begins it, each
+ * nlsock_more() takes some thousand answers.  1: there are more, 0: that was
+ * the last, else as above.  The socket serves nothing else meanwhile.
+ */
+int nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh);
+int nlsock_more(struct nlsock *s, nlsock_cb *cb, void *ctx);
+
 /* What a kernel's answer to a change means to those above. */
 enum ph_err nlsock_err(int err);
 

@@ -7,27 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nft/batch.h"
-#include "nft/conntrack.h"
-#include "nft/elements.h"
-#include "nft/mirror.h"
-#include "nft/netlink.h"
-#include "nft/ruleset.h"
+#include "nft/inspect.h"
+#include "nft/nft.h"
 #include "nft/table.h"
-#include "src/fw.h"
 
 /* Elements put back at a time when our table has to be built again. */
 #define REBUILD_CHUNK 20000
-
-struct fw {
-	const struct fw_config *config;
-	struct nlsock *nl;
-	struct ruleset *ruleset;
-	struct mirror *mirror;
-	struct batch batch;
-	unsigned int parts; /* 1 << enum table_part: what the kernel has */
-	bool rebuilt;	    /* and nobody has been told */
-};
 
 /* Create the table with these parts, or add them to it. */
 static enum ph_err
@@ -72,10 +57,10 @@ ensure_parts(struct fw *fw, unsigned int parts)
 	parts &= ~fw->parts;
 	if (parts == 0)
 		return PH_OK;
-	rc = add_parts(fw, parts, &why);
-	if (rc == PH_OK)
-		fw->parts |= parts;
-	return rc;
+	if ((rc = add_parts(fw, parts, &why)) != PH_OK)
+		return rc;
+	fw->parts |= parts;
+	return nft_remember(fw);
 }
 
 static void
@@ -96,19 +81,19 @@ echoed(void *ctx, const struct nlmsghdr *nlh)
 		(void)elements_parse(nlh, fw->config->name, last_count, fw);
 }
 
-static int
-send_batch(struct fw *fw)
+enum ph_err
+nft_send(struct fw *fw)
 {
 	batch_end(&fw->batch);
-	return nlsock_transact(fw->nl, &fw->batch, echoed, fw);
+	return nlsock_err(nlsock_transact(fw->nl, &fw->batch, echoed, fw));
 }
 
 /*
  * Somebody removed our table, as every reload of /etc/nftables.conf does
  * (`flush ruleset`): build it again with everything that is open.
  */
-static enum ph_err
-rebuild(struct fw *fw, int64_t now)
+enum ph_err
+nft_rebuild(struct fw *fw, int64_t now)
 {
 	char text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
@@ -116,7 +101,6 @@ rebuild(struct fw *fw, int64_t now)
 	void *iter = NULL;
 	bool more = true;
 	enum ph_err rc;
-	int err;
 
 	if ((rc = create(fw, fw->parts, &why)) != PH_OK)
 		return rc;
@@ -130,10 +114,10 @@ rebuild(struct fw *fw, int64_t now)
 				batch_element(&fw->batch, NFT_MSG_NEWSETELEM,
 				    NLM_F_CREATE, c.elem, c.elem->data,
 				    timeout_ms(c.deadline, now));
-		if (fw->batch.nelements > 0 && (err = send_batch(fw)) != 0)
-			return nlsock_err(err);
+		if (fw->batch.nelements > 0 && (rc = nft_send(fw)) != PH_OK)
+			return rc;
 	}
-	return PH_OK;
+	return nft_remember(fw);
 }
 
 /* What the mirror has been asked for, and nothing if that fails. */
@@ -156,39 +140,62 @@ stage(struct fw *fw, const struct fw_change *changes, size_t n)
 	return rc;
 }
 
-static unsigned int
-parts_needed(struct fw *fw)
+/* What the staged changes come to. */
+struct needs {
+	unsigned int parts;
+	bool closes;
+	bool urgent;
+};
+
+static struct needs
+needs_of(struct fw *fw)
 {
+	struct needs needs = { 0, false, fw->flowtables };
 	struct mirror_change c;
-	unsigned int parts = 0;
 	size_t iter = 0;
 
-	while (mirror_next_change(fw->mirror, &iter, &c))
-		parts |= 1u << set_part(c.elem->set);
-	return parts;
+	while (mirror_next_change(fw->mirror, &iter, &c)) {
+		needs.parts |= 1u << set_part(c.elem->set);
+		if (c.op == MIRROR_REMOVE) {
+			needs.closes = true;
+			needs.urgent |= set_part(c.elem->set) == PART_NAT;
+		}
+	}
+	return needs;
 }
 
-/* One attempt: what was staged is in the kernel and the mirror, or neither. */
+static enum ph_err
+carry_out(struct fw *fw, const struct needs *needs, int64_t now)
+{
+	enum ph_err rc;
+
+	if (needs->parts == 0)
+		return PH_OK;
+	if ((rc = ensure_parts(fw, needs->parts)) != PH_OK)
+		return rc;
+	batch_begin(&fw->batch, nlsock_seq(fw->nl));
+	batch_changes(&fw->batch, fw->mirror, now);
+	return fw->batch.full ? PH_ELIMIT : nft_send(fw);
+}
+
+/* What is asked for is in the kernel and in the mirror, or in neither. */
 static enum ph_err
 attempt(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
 {
+	struct needs needs;
 	enum ph_err rc;
 
 	if ((rc = stage(fw, changes, n)) != PH_OK)
 		return rc;
-	if ((rc = ensure_parts(fw, parts_needed(fw))) == PH_OK) {
-		batch_begin(&fw->batch, nlsock_seq(fw->nl));
-		batch_changes(&fw->batch, fw->mirror, now);
-		if (fw->batch.full)
-			rc = PH_ELIMIT;
-		else if (fw->batch.nelements > 0)
-			rc = nlsock_err(send_batch(fw));
-	}
-	if (rc == PH_OK)
-		mirror_commit(fw->mirror);
-	else
+	needs = needs_of(fw);
+	if ((rc = carry_out(fw, &needs, now)) != PH_OK) {
 		mirror_rollback(fw->mirror);
-	return rc;
+		return rc;
+	}
+	mirror_commit(fw->mirror);
+	if (needs.closes)
+		nft_sweep_soon(fw, needs.urgent, now);
+	return PH_OK;
 }
 
 static enum ph_err
@@ -200,9 +207,15 @@ nft_commit(struct fw *fw, const struct fw_change *changes, size_t n,
 	rc = attempt(fw, changes, n, now);
 	if (rc != PH_EGONE)
 		return rc;
-	if (rebuild(fw, now) != PH_OK)
+	if (nft_rebuild(fw, now) != PH_OK)
 		return PH_EGONE;
 	return attempt(fw, changes, n, now);
+}
+
+static enum ph_err
+nft_original(struct fw *fw, const struct fw_flow *flow, struct endpoint *out)
+{
+	return conntrack_original(fw->nl, flow, out);
 }
 
 static void
@@ -227,25 +240,86 @@ nft_close(struct fw *fw, bool keep)
 	}
 	batch_free(&fw->batch);
 	mirror_free(fw->mirror);
+	sweep_free(fw->sweep);
+	free(fw->outliving);
 	ruleset_free(fw->ruleset);
 	nlsock_close(fw->nl);
 	free(fw);
 }
 
-static enum ph_err
-check_config(const struct fw_config *config, struct strbuf *why)
+static struct fw *
+fw_new(const struct fw_config *config)
 {
-	if (!table_name_ok(config->name)) {
-		strbuf_fmt(why,
-		    "\"%.40s\" cannot be the name of an nftables table",
-		    config->name != NULL ? config->name : "");
-		return PH_EBAD;
+	struct fw *fw;
+
+	if ((fw = calloc(1, sizeof(*fw))) == NULL)
+		return NULL;
+	fw->config = config;
+	fw->sweep_at = INT64_MAX;
+	batch_init(&fw->batch, config->name);
+	if ((fw->mirror = mirror_new(config)) == NULL ||
+	    (fw->nl = nlsock_open()) == NULL ||
+	    (fw->sweep = sweep_new(config->mark)) == NULL ||
+	    (fw->ruleset = ruleset_new()) == NULL) {
+		nft_close(fw, true);
+		return NULL;
 	}
-	if (config->mark == 0) {
-		strbuf_str(why, "the mark must not be 0");
-		return PH_EBAD;
+	return fw;
+}
+
+/*
+ * Take over what an earlier run left, if it was laid out as we would.  The
+ * mirror will tell old elements from new ones; not so where keys lead to
+ * data, for an old key with other data would be in the way.
+ */
+static enum ph_err
+adopt(struct fw *fw, bool *adopted)
+{
+	char comment[TABLE_COMMENTLEN];
+	struct table_seen seen;
+	unsigned int set;
+	int rc;
+
+	*adopted = false;
+	if ((rc = inspect_table(fw->nl, fw->config->name, &seen)) != 0)
+		return nlsock_err(rc);
+	if (!seen.exists ||
+	    strcmp(seen.comment, table_comment(fw->config, comment)) != 0 ||
+	    seen.nrules != table_rules(fw->config, seen.parts))
+		return PH_OK;
+	fw->parts = seen.parts;
+	*adopted = true;
+	mirror_expect_leftovers(fw->mirror, true);
+	if ((fw->parts & 1u << PART_NAT) == 0)
+		return PH_OK;
+	batch_begin(&fw->batch, nlsock_seq(fw->nl));
+	for (set = 0; set < SET_COUNT; set++)
+		if (set_part(set) == PART_NAT)
+			batch_flush_set(&fw->batch, set);
+	return nft_send(fw);
+}
+
+static enum ph_err
+set_up(struct fw *fw, struct strbuf *why)
+{
+	bool adopted = false;
+	enum ph_err rc;
+
+	if (fw->config->adopt && (rc = adopt(fw, &adopted)) != PH_OK) {
+		strbuf_str(why, "cannot look at our old table");
+		return rc;
 	}
-	return PH_OK;
+	if (!adopted && (rc = create(fw, 0, why)) != PH_OK)
+		return rc;
+	/* The new table is empty and in force: what runs now is over. */
+	if (!fw->config->adopt &&
+	    (rc = conntrack_delete(fw->nl, fw->config->mark)) != PH_OK) {
+		strbuf_str(why, "cannot delete our old connections");
+		return rc;
+	}
+	if ((rc = nft_remember(fw)) != PH_OK)
+		strbuf_str(why, "cannot look at our new table");
+	return rc;
 }
 
 static enum ph_err
@@ -255,29 +329,18 @@ nft_open(struct fw **out, const struct fw_config *config, int64_t now,
 	struct fw *fw;
 	enum ph_err rc;
 
-	(void)now;
 	*out = NULL;
-	if ((rc = check_config(config, why)) != PH_OK)
+	if ((rc = nft_check_config(config, why)) != PH_OK)
 		return rc;
-	if ((fw = calloc(1, sizeof(*fw))) == NULL)
-		return PH_ENOMEM;
-	fw->config = config;
-	batch_init(&fw->batch, config->name);
-	if ((fw->mirror = mirror_new(config)) == NULL ||
-	    (fw->nl = nlsock_open()) == NULL ||
-	    (fw->ruleset = ruleset_new()) == NULL) {
+	if ((fw = fw_new(config)) == NULL) {
 		strbuf_fmt(why, "cannot open netlink: %s", strerror(errno));
-		nft_close(fw, true);
 		return PH_EIO;
 	}
-	rc = create(fw, 0, why);
-	if (rc == PH_OK &&
-	    (rc = conntrack_delete(fw->nl, config->mark)) != PH_OK)
-		strbuf_str(why, "cannot delete connections by ctnetlink");
-	if (rc != PH_OK) {
+	if ((rc = set_up(fw, why)) != PH_OK) {
 		nft_close(fw, true);
 		return rc;
 	}
+	fw->look_at = now;
 	*out = fw;
 	return PH_OK;
 }
@@ -307,9 +370,15 @@ nft_explain(const struct fw_config *config, const struct pinhole *hole,
 
 const struct fw_ops fw_nftables = {
 	.name = "nftables",
-	.caps = FW_CAP_DEADLINE | FW_CAP_NAT,
+	.caps =
+	    FW_CAP_ACTIVITY | FW_CAP_DEADLINE | FW_CAP_NAT | FW_CAP_ORIGINAL,
 	.open = nft_open,
+	.check = nft_check,
 	.commit = nft_commit,
+	.settle = nft_settle,
+	.activity = nft_activity,
+	.tick = nft_tick,
+	.original = nft_original,
 	.explain = nft_explain,
 	.close = nft_close,
 };

@@ -64,6 +64,17 @@ ruleset_run(struct ruleset *r, const char *text, struct strbuf *why)
 					       : PH_EIO;
 }
 
+enum ph_err
+ruleset_try(struct ruleset *r, const char *text, struct strbuf *why)
+{
+	enum ph_err rc;
+
+	nft_ctx_set_dry_run(r->ctx, true);
+	rc = ruleset_run(r, text, why);
+	nft_ctx_set_dry_run(r->ctx, false);
+	return rc;
+}
+
 char *
 ruleset_list(struct ruleset *r, struct strbuf *why)
 {

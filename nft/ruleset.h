@@ -25,6 +25,10 @@ void ruleset_free(struct ruleset *r);
 PH_NODISCARD enum ph_err ruleset_run(struct ruleset *r, const char *text,
     struct strbuf *why);
 
+/* Let the kernel say whether it would, and change nothing. */
+PH_NODISCARD enum ph_err ruleset_try(struct ruleset *r, const char *text,
+    struct strbuf *why);
+
 /* All rules, without set elements; NULL on failure.  For free(). */
 char *ruleset_list(struct ruleset *r, struct strbuf *why);
 

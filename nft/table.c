@@ -80,21 +80,21 @@ set_af(unsigned int set)
 enum table_part
 set_part(unsigned int set)
 {
-	return kinds[set_kind(set)].part;
+	return set == SET_CONNECTIONS ? PART_ONCE : kinds[set_kind(set)].part;
 }
 
 bool
 set_exists(unsigned int set)
 {
-	return set < SET_COUNT &&
-	    (kinds[set_kind(set)].verdict != PASS_1 ||
-		set_proto(set) == IPPROTO_TCP);
+	return set == SET_CONNECTIONS ||
+	    kinds[set_kind(set)].verdict != PASS_1 ||
+	    set_proto(set) == IPPROTO_TCP;
 }
 
 bool
 set_counts(unsigned int set)
 {
-	return kinds[set_kind(set)].verdict <= PASS_1;
+	return set < SET_COUNT && kinds[set_kind(set)].verdict <= PASS_1;
 }
 
 static const char *
@@ -118,8 +118,11 @@ family_digit(unsigned int set)
 const char *
 set_name(unsigned int set, char buf[SET_NAMELEN])
 {
-	snprintf(buf, SET_NAMELEN, "%s%c_%s", proto_word(set),
-	    family_digit(set), kinds[set_kind(set)].name);
+	if (set == SET_CONNECTIONS)
+		snprintf(buf, SET_NAMELEN, "connections");
+	else
+		snprintf(buf, SET_NAMELEN, "%s%c_%s", proto_word(set),
+		    family_digit(set), kinds[set_kind(set)].name);
 	return buf;
 }
 
@@ -456,6 +459,20 @@ hash(uint32_t h, const struct strbuf *b)
 	for (i = 0; i < b->len; i++)
 		h = (h ^ (uint8_t)b->p[i]) * 16777619u;
 	return h;
+}
+
+unsigned int
+table_rules(const struct fw_config *config, unsigned int parts)
+{
+	char none[1];
+	struct strbuf nowhere = strbuf_of(none, sizeof(none));
+	unsigned int n = 0;
+	int part;
+
+	for (part = 0; part < TABLE_NPARTS; part++)
+		if (parts & 1u << part)
+			n += put_part(&nowhere, config, (enum table_part)part);
+	return n;
 }
 
 uint32_t

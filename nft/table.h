@@ -58,7 +58,9 @@ enum table_part {
 };
 
 /* A set's number: kind, protocol and family in one byte. */
-#define SET_COUNT (SET_NKINDS * 4)
+#define SET_COUNT	(SET_NKINDS * 4)
+/* And one that holds the ids of connections which outlive their pinholes. */
+#define SET_CONNECTIONS SET_COUNT
 unsigned int set_number(enum set_kind kind, uint8_t proto, uint8_t af);
 enum set_kind set_kind(unsigned int set);
 uint8_t set_proto(unsigned int set);
@@ -94,14 +96,7 @@ uint32_t table_layout(const struct fw_config *config);
 const char *table_comment(const struct fw_config *config,
     char buf[TABLE_COMMENTLEN]);
 
-/*
- * Whether some rule of `ruleset` (text of `nft list ruleset`), outside of
- * our own table, accepts packets for their mark or at least looks at it
- * before going elsewhere.  Best effort: false means "warn".
- */
-bool ruleset_heeds_mark(struct span ruleset, const struct fw_config *config);
-
-/* Whether some rule offloads flows, which then pass our chains by. */
-bool ruleset_offloads(struct span ruleset);
+/* How many rules the table has with these parts (1 << enum table_part). */
+unsigned int table_rules(const struct fw_config *config, unsigned int parts);
 
 #endif

@@ -1,166 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The nftables backend against the kernel: packets from one namespace to
- * another through a third, where the user's ruleset accepts `established` and
- * our mark, and drops the rest.
+ * What passes, what does not, and how it ends: packets from one namespace to
+ * another through a third.
  */
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <netinet/in.h>
 
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "src/fw.h"
-#include "tests/netns.h"
-#include "tests/unit.h"
-
-static const char user_rules[] =
-    "flush ruleset\n"
-    "table inet user {\n"
-    " chain forward {\n"
-    "  type filter hook forward priority filter; policy drop;\n"
-    "  ct state established,related accept\n"
-    "  udp dport 5060 accept\n"
-    "  meta mark & 0x10000 == 0x10000 accept\n"
-    " }\n"
-    "}\n";
-
-static struct fw_config config;
-static struct fw *fw;
-static uint64_t last_id;
-
-static int64_t
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-static void
-load(const char *rules)
-{
-	FILE *f;
-
-	if ((f = popen("nft -f -", "w")) == NULL)
-		abort();
-	fputs(rules, f);
-	assert_int_equal(pclose(f), 0);
-}
-
-static void
-start(void)
-{
-	char text[512];
-	struct strbuf why = strbuf_of(text, sizeof(text));
-
-	if (fw_nftables.open(&fw, &config, now(), &why) != PH_OK)
-		fail_msg("open: %s", text);
-}
-
-static int
-fresh(void **state)
-{
-	(void)state;
-	memset(&config, 0, sizeof(config));
-	config.name = "pinholed";
-	config.mark = 0x10000;
-	load(user_rules);
-	start();
-	return 0;
-}
-
-static int
-done(void **state)
-{
-	(void)state;
-	if (fw != NULL)
-		fw_nftables.close(fw, false);
-	fw = NULL;
-	return 0;
-}
-
-static struct addr
-ip(const char *text)
-{
-	struct addr a;
-
-	assert_int_equal(addr_parse(span_of(text), &a), PH_OK);
-	return a;
-}
-
-static struct pinhole
-hole(enum pinhole_dir dir, const char *from, const char *to, uint16_t port)
-{
-	struct pinhole h;
-
-	memset(&h, 0, sizeof(h));
-	h.id = ++last_id;
-	h.proto = IPPROTO_UDP;
-	h.dir = (uint8_t)dir;
-	if (strcmp(from, "any") != 0)
-		assert_int_equal(prefix_parse(span_of(from), &h.from), PH_OK);
-	h.to = ip(to);
-	h.to_lo = h.to_hi = port;
-	h.deadline = now() + 60 * 1000000LL;
-	return h;
-}
-
-static enum ph_err
-commit1(enum fw_op op, struct pinhole *h)
-{
-	struct fw_change change;
-
-	memset(&change, 0, sizeof(change));
-	change.op = op;
-	change.hole = *h;
-	return fw_nftables.commit(fw, &change, 1, now());
-}
-
-static struct pinhole
-opened(enum pinhole_dir dir, const char *from, const char *to, uint16_t port)
-{
-	struct pinhole h = hole(dir, from, to, port);
-
-	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
-	return h;
-}
-
-static void
-closed(struct pinhole *h)
-{
-	assert_int_equal(commit1(FW_CLOSE, h), PH_OK);
-}
-
-/* Sockets that tests share; each test has its own ports. */
-static int
-out_at(uint16_t port)
-{
-	return netns_socket(OUTSIDE, SOCK_DGRAM, "198.51.100.7", port);
-}
-
-static int
-third_at(uint16_t port)
-{
-	return netns_socket(OUTSIDE, SOCK_DGRAM, "198.51.100.66", port);
-}
-
-static int
-in_at(uint16_t port)
-{
-	return netns_socket(INSIDE, SOCK_DGRAM, "192.0.2.20", port);
-}
-
-#define PASS(from, addr, port, to)                                             \
-	assert_true(netns_passes(from, addr, port, to))
-#define STOP(from, addr, port, to)                                             \
-	assert_false(netns_passes(from, addr, port, to))
+#include "tests/nftlab.h"
 
 static void
 test_outside_may_speak_first(void **state)
@@ -269,42 +119,444 @@ test_closing_stops_running_media_both_ways(void **state)
 static void
 test_presence_and_absence_never_fail(void **state)
 {
-	struct pinhole h = hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 1);
+	struct pinhole h =
+	    lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 1);
 	struct pinhole twin;
 
 	(void)state;
-	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
-	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
-	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	assert_int_equal(lab_commit(FW_CLOSE, &h), PH_OK);
+	assert_int_equal(lab_commit(FW_OPEN, &h), PH_OK);
+	assert_int_equal(lab_commit(FW_OPEN, &h), PH_OK);
 	twin = h;
-	twin.id = ++last_id;
-	assert_int_equal(commit1(FW_OPEN, &twin), PH_OK);
-	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
-	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
-	assert_int_equal(commit1(FW_CLOSE, &twin), PH_OK);
+	twin.id = h.id + 1000;
+	assert_int_equal(lab_commit(FW_OPEN, &twin), PH_OK);
+	assert_int_equal(lab_commit(FW_CLOSE, &h), PH_OK);
+	assert_int_equal(lab_commit(FW_CLOSE, &h), PH_OK);
+	assert_int_equal(lab_commit(FW_CLOSE, &twin), PH_OK);
 	/* Behind our back. */
-	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	assert_int_equal(lab_commit(FW_OPEN, &h), PH_OK);
 	assert_int_equal(system("nft flush set inet pinholed udp4_in"), 0);
-	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
+	assert_int_equal(lab_commit(FW_CLOSE, &h), PH_OK);
+}
+
+static void
+test_ipv6_is_the_same(void **state)
+{
+	int out = netns_socket(OUTSIDE, SOCK_DGRAM, "2001:db8:1::7", 4040);
+	int third = netns_socket(OUTSIDE, SOCK_DGRAM, "2001:db8:1::66", 4040);
+	int in = netns_socket(INSIDE, SOCK_DGRAM, "2001:db8:2::20", 10040);
+	struct pinhole a, b;
+
+	(void)state;
+	STOP(out, "2001:db8:2::20", 10040, in);
+	a = opened(PINHOLE_IN, "2001:db8:1::7", "2001:db8:2::20", 10040);
+	b = opened(PINHOLE_OUT, "2001:db8:2::20", "2001:db8:1::7", 4040);
+	STOP(third, "2001:db8:2::20", 10040, in);
+	PASS(in, "2001:db8:1::7", 4040, out);
+	PASS(out, "2001:db8:2::20", 10040, in);
+	closed(&a);
+	closed(&b);
+	STOP(out, "2001:db8:2::20", 10040, in);
+	STOP(in, "2001:db8:1::7", 4040, out);
+	close(out);
+	close(third);
+	close(in);
+}
+
+static void
+test_a_range_is_every_port_of_it(void **state)
+{
+	int out = out_at(4050), rtp = in_at(10050), rtcp = in_at(10051);
+	int beyond = in_at(10052);
+	struct pinhole h;
+
+	(void)state;
+	h = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10050);
+	h.to_hi = 10051;
+	lab_do(FW_OPEN, &h);
+	PASS(out, "192.0.2.20", 10050, rtp);
+	PASS(out, "192.0.2.20", 10051, rtcp);
+	STOP(out, "192.0.2.20", 10052, beyond);
+	closed(&h);
+	STOP(out, "192.0.2.20", 10051, rtcp);
+	close(out);
+	close(rtp);
+	close(rtcp);
+	close(beyond);
+}
+
+static void
+test_any_source_and_prefixes(void **state)
+{
+	struct prefix remotes[2];
+	int out = out_at(4060), third = third_at(4060);
+	int in = in_at(10060), in2 = in_at(10062);
+	struct pinhole any, net;
+
+	(void)state;
+	assert_int_equal(prefix_parse(span_of("198.51.100.64/26"), &remotes[0]),
+	    PH_OK);
+	assert_int_equal(prefix_parse(span_of("2001:db8:1::/64"), &remotes[1]),
+	    PH_OK);
+	lab_close(NULL);
+	config.remotes = remotes;
+	config.nremotes = 2;
+	lab_open();
+	any = opened(PINHOLE_IN, "any", "192.0.2.20", 10060);
+	PASS(out, "192.0.2.20", 10060, in);
+	PASS(third, "192.0.2.20", 10060, in);
+	net = opened(PINHOLE_IN, "198.51.100.64/26", "192.0.2.20", 10062);
+	STOP(out, "192.0.2.20", 10062, in2);
+	PASS(third, "192.0.2.20", 10062, in2);
+	PASS(in2, "198.51.100.66", 4060, third);
+	closed(&any);
+	closed(&net);
+	STOP(third, "192.0.2.20", 10060, in);
+	STOP(third, "192.0.2.20", 10062, in2);
+	/* One that the configuration does not name has no set. */
+	net = lab_hole(PINHOLE_IN, "198.51.100.0/26", "192.0.2.20", 10062);
+	assert_int_equal(lab_commit(FW_OPEN, &net), PH_EBAD);
+	close(out);
+	close(third);
+	close(in);
+	close(in2);
+	lab_close(NULL);
+}
+
+static void
+test_a_source_port_can_be_asked_for(void **state)
+{
+	int out = out_at(4070), other = out_at(4072), in = in_at(10070);
+	struct pinhole h;
+
+	(void)state;
+	h = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10070);
+	h.from_port = 4070;
+	lab_do(FW_OPEN, &h);
+	STOP(other, "192.0.2.20", 10070, in);
+	STOP(in, "198.51.100.7", 4072, other);
+	PASS(out, "192.0.2.20", 10070, in);
+	PASS(in, "198.51.100.7", 4070, out);
+	closed(&h);
+	STOP(out, "192.0.2.20", 10070, in);
+	close(out);
+	close(other);
+	close(in);
+}
+
+static void
+test_it_works_without_connection_tracking(void **state)
+{
+	int out = out_at(4080), in = in_at(10080);
+	struct pinhole h;
+
+	(void)state;
+	lab_load("table inet raw { chain c {"
+		 " type filter hook prerouting priority raw; notrack\n}\n}\n");
+	h = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10080);
+	PASS(out, "192.0.2.20", 10080, in);
+	PASS(in, "198.51.100.7", 4080, out);
+	closed(&h);
+	STOP(out, "192.0.2.20", 10080, in);
+	STOP(in, "198.51.100.7", 4080, out);
+	close(out);
+	close(in);
+}
+
+/*
+ * A call whose SDP names the port of the signalling itself, or of another
+ * connection that the user's own rules have let through for long.
+ */
+static void
+test_what_was_the_users_stays_the_users(void **state)
+{
+	int out = out_at(5060), in = in_at(5060);
+	struct pinhole h;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		PASS(in, "198.51.100.7", 5060, out);
+		PASS(out, "192.0.2.20", 5060, in);
+		usleep(600 * 1000);
+	}
+	h = opened(PINHOLE_OUT, "192.0.2.20", "198.51.100.7", 5060);
+	PASS(in, "198.51.100.7", 5060, out);
+	PASS(out, "192.0.2.20", 5060, in);
+	closed(&h);
+	PASS(in, "198.51.100.7", 5060, out);
+	PASS(out, "192.0.2.20", 5060, in);
+	close(out);
+	close(in);
+}
+
+/* Two sweeps of a closed connection, half a minute apart. */
+static void
+test_a_closed_port_is_not_barred_for_ever(void **state)
+{
+	int out = out_at(5060), in = in_at(10090);
+	struct pinhole h;
+	int64_t t = lab_now(), end = t + 100 * 1000000LL;
+	enum ph_err err;
+
+	(void)state;
+	h = opened(PINHOLE_OUT, "192.0.2.20", "198.51.100.7", 5060);
+	PASS(in, "198.51.100.7", 5060, out);
+	PASS(out, "192.0.2.20", 10090, in);
+	closed(&h);
+	/* Although the user lets out what goes to port 5060. */
+	STOP(in, "198.51.100.7", 5060, out);
+	while (t < end)
+		t = fw_nftables.tick(fw, t, &err);
+	PASS(in, "198.51.100.7", 5060, out);
+	close(out);
+	close(in);
+}
+
+static void
+test_a_sweep_spares_what_is_open(void **state)
+{
+	int out = out_at(4092), in = in_at(10092), in2 = in_at(10094);
+	struct pinhole a, b;
+	int64_t t = lab_now(), end = t + 100 * 1000000LL;
+	enum ph_err err;
+
+	(void)state;
+	a = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10092);
+	b = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10094);
+	PASS(out, "192.0.2.20", 10092, in);
+	PASS(in, "198.51.100.7", 4092, out);
+	PASS(in2, "198.51.100.7", 4092, out);
+	closed(&b);
+	assert_int_equal(lab_lines("conntrack -L -m 0x10000 2>&- | grep udp"),
+	    2);
+	while (t < end)
+		t = fw_nftables.tick(fw, t, &err);
+	assert_int_equal(lab_lines("conntrack -L -m 0x10000 2>&- | grep udp"),
+	    1);
+	PASS(out, "192.0.2.20", 10092, in);
+	closed(&a);
+	close(out);
+	close(in);
+	close(in2);
+}
+
+static void
+test_tcp_media_stops_when_closed(void **state)
+{
+	int listener, ends[2];
+	struct pinhole h;
+	char c;
+
+	(void)state;
+	listener = netns_socket(INSIDE, SOCK_STREAM, "192.0.2.20", 10100);
+	assert_false(netns_connects(OUTSIDE, "198.51.100.7", "192.0.2.20",
+	    10100, listener, ends));
+	h = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10100);
+	h.proto = IPPROTO_TCP;
+	lab_do(FW_OPEN, &h);
+	assert_true(netns_connects(OUTSIDE, "198.51.100.7", "192.0.2.20", 10100,
+	    listener, ends));
+	assert_int_equal(write(ends[0], "a", 1), 1);
+	assert_int_equal(read(ends[1], &c, 1), 1);
+	closed(&h);
+	assert_int_equal(write(ends[0], "b", 1), 1);
+	usleep(300 * 1000);
+	assert_int_equal(recv(ends[1], &c, 1, MSG_DONTWAIT), -1);
+	close(ends[0]);
+	close(ends[1]);
+	close(listener);
+}
+
+static void
+test_one_connection_outlives_its_pinhole(void **state)
+{
+	int listener, ends[2], more[2];
+	struct pinhole h;
+	int64_t t = lab_now(), end = t + 100 * 1000000LL;
+	enum ph_err err;
+	char c;
+
+	(void)state;
+	/* Even if the user does not accept `established`. */
+	lab_load("delete table inet user\n"
+		 "table inet user { chain forward {"
+		 " type filter hook forward priority filter; policy drop;"
+		 " meta mark & 0x10000 == 0x10000 accept\n}\n}\n");
+	listener = netns_socket(OUTSIDE, SOCK_STREAM, "198.51.100.7", 20);
+	h = lab_hole(PINHOLE_OUT, "192.0.2.20", "198.51.100.7", 20);
+	h.proto = IPPROTO_TCP;
+	h.once = 1;
+	lab_do(FW_OPEN, &h);
+	assert_true(netns_connects(INSIDE, "192.0.2.20", "198.51.100.7", 20,
+	    listener, ends));
+	assert_false(netns_connects(INSIDE, "192.0.2.20", "198.51.100.7", 20,
+	    listener, more));
+	assert_int_equal(write(ends[0], "a", 1), 1);
+	assert_int_equal(read(ends[1], &c, 1), 1);
+	closed(&h);
+	while (t < end)
+		t = fw_nftables.tick(fw, t, &err);
+	assert_int_equal(write(ends[1], "b", 1), 1);
+	usleep(100 * 1000);
+	assert_int_equal(recv(ends[0], &c, 1, MSG_DONTWAIT), 1);
+	close(ends[0]);
+	close(ends[1]);
+	close(listener);
+}
+
+/* The PBX on the firewall: input and output. */
+static void
+test_the_firewall_itself_can_be_protected(void **state)
+{
+	int out = out_at(4110), in, beside;
+	struct pinhole a, b;
+
+	(void)state;
+	lab_close(NULL);
+	lab_load("table inet own {"
+		 " chain i { type filter hook input priority filter;"
+		 " policy drop; ct state established accept;"
+		 " icmpv6 type nd-neighbor-solicit accept;"
+		 " meta mark & 0x10000 == 0x10000 accept;\n}\n"
+		 " chain o { type filter hook output priority filter;"
+		 " policy drop; ct state established accept;"
+		 " meta mark & 0x10000 == 0x10000 accept;\n}\n}\n");
+	config.local = true;
+	lab_open();
+	in = netns_socket(FIREWALL, SOCK_DGRAM, "198.51.100.1", 10110);
+	beside = netns_socket(FIREWALL, SOCK_DGRAM, "198.51.100.1", 10112);
+	STOP(out, "198.51.100.1", 10110, in);
+	STOP(in, "198.51.100.7", 4110, out);
+	a = opened(PINHOLE_IN, "198.51.100.7", "198.51.100.1", 10110);
+	b = opened(PINHOLE_OUT, "198.51.100.1", "198.51.100.7", 4110);
+	STOP(out, "198.51.100.1", 10112, beside);
+	PASS(beside, "198.51.100.7", 4110, out);
+	PASS(out, "198.51.100.1", 10112, beside);
+	PASS(in, "198.51.100.7", 4110, out);
+	PASS(out, "198.51.100.1", 10110, in);
+	closed(&a);
+	closed(&b);
+	STOP(out, "198.51.100.1", 10110, in);
+	STOP(in, "198.51.100.7", 4110, out);
+	close(out);
+	close(in);
+	close(beside);
+}
+
+static void
+test_nat_in_front_does_not_matter(void **state)
+{
+	int out = out_at(4120), in = in_at(10120);
+	struct pinhole a, b;
+
+	(void)state;
+	lab_load("table inet usernat {"
+		 " chain pre { type nat hook prerouting priority dstnat;"
+		 "  iif fwout udp dport 10000-10200 dnat ip to 192.0.2.20\n}\n"
+		 " chain post { type nat hook postrouting priority srcnat;"
+		 "  oif fwout masquerade\n}\n}\n");
+	STOP(out, "198.51.100.1", 10120, in);
+	a = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10120);
+	b = opened(PINHOLE_OUT, "192.0.2.20", "198.51.100.7", 4120);
+	PASS(out, "198.51.100.1", 10120, in);
+	PASS(in, "198.51.100.7", 4120, out);
+	assert_string_equal(netns_last_source(), "198.51.100.1:10120");
+	closed(&a);
+	closed(&b);
+	STOP(out, "198.51.100.1", 10120, in);
+	STOP(in, "198.51.100.7", 4120, out);
+	close(out);
+	close(in);
+}
+
+static void
+test_redirection_comes_and_goes_with_the_pinhole(void **state)
+{
+	int out = out_at(4130), third = third_at(4130), in = in_at(10130);
+	int other = netns_socket(INSIDE, SOCK_DGRAM, "192.0.2.21", 10131);
+	struct pinhole h, g;
+	int64_t t;
+	enum ph_err err;
+
+	(void)state;
+	h = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10130);
+	h.rdr_from = lab_endpoint("198.51.100.1", 49441);
+	lab_do(FW_OPEN, &h);
+	STOP(third, "198.51.100.1", 49441, in);
+	PASS(out, "198.51.100.1", 49441, in);
+	PASS(in, "198.51.100.7", 4130, out);
+	assert_string_equal(netns_last_source(), "198.51.100.1:49441");
+	/* The same port leads elsewhere with the next request. */
+	g = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.21", 10131);
+	g.rdr_from = h.rdr_from;
+	assert_int_equal(lab_commit(FW_OPEN, &g), PH_EBAD);
+	closed(&h);
+	STOP(out, "198.51.100.1", 49441, in);
+	lab_do(FW_OPEN, &g);
+	t = lab_now() + 200 * 1000;
+	while (t < lab_now() + 300 * 1000)
+		t = fw_nftables.tick(fw, t, &err);
+	PASS(out, "198.51.100.1", 49441, other);
+	closed(&g);
+	close(out);
+	close(third);
+	close(in);
+	close(other);
+}
+
+static void
+test_sources_can_be_translated(void **state)
+{
+	int out = out_at(4140), in = in_at(10140);
+	struct pinhole h;
+
+	(void)state;
+	h = lab_hole(PINHOLE_OUT, "192.0.2.20", "198.51.100.7", 4140);
+	h.nat_to = lab_endpoint("198.51.100.1", 0);
+	lab_do(FW_OPEN, &h);
+	PASS(in, "198.51.100.7", 4140, out);
+	assert_string_equal(netns_last_source(), "198.51.100.1:10140");
+	PASS(out, "198.51.100.1", 10140, in);
+	closed(&h);
+	STOP(in, "198.51.100.7", 4140, out);
+	h = lab_hole(PINHOLE_OUT, "192.0.2.20", "198.51.100.7", 4142);
+	h.nat_to = lab_endpoint("198.51.100.1", 50000);
+	lab_do(FW_OPEN, &h);
+	close(out);
+	out = out_at(4142);
+	PASS(in, "198.51.100.7", 4142, out);
+	assert_string_equal(netns_last_source(), "198.51.100.1:50000");
+	closed(&h);
+	close(out);
+	close(in);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define LIVE(f) cmocka_unit_test_setup_teardown(f, fresh, done)
 		LIVE(test_outside_may_speak_first),
 		LIVE(test_inside_may_speak_first),
 		LIVE(test_nobody_rides_on_an_outward_pinhole),
 		LIVE(test_third_parties_stay_out),
 		LIVE(test_closing_stops_running_media_both_ways),
 		LIVE(test_presence_and_absence_never_fail),
+		LIVE(test_ipv6_is_the_same),
+		LIVE(test_a_range_is_every_port_of_it),
+		LIVE(test_any_source_and_prefixes),
+		LIVE(test_a_source_port_can_be_asked_for),
+		LIVE(test_it_works_without_connection_tracking),
+		LIVE(test_what_was_the_users_stays_the_users),
+		LIVE(test_a_closed_port_is_not_barred_for_ever),
+		LIVE(test_a_sweep_spares_what_is_open),
+		LIVE(test_tcp_media_stops_when_closed),
+		LIVE(test_one_connection_outlives_its_pinhole),
+		LIVE(test_the_firewall_itself_can_be_protected),
+		LIVE(test_nat_in_front_does_not_matter),
+		LIVE(test_redirection_comes_and_goes_with_the_pinhole),
+		LIVE(test_sources_can_be_translated),
 	};
-	const char *reason;
 
-	if ((reason = netns_setup()) != NULL) {
-		printf("skipped: %s\n", reason);
-		return 77;
-	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return lab_main(tests, ROWS(tests));
 }

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nft/check.h"
+#include "nft/inspect.h"
+#include "nft/nft.h"
+#include "nft/table.h"
+
+static bool
+line_has(struct span line, const char *word)
+{
+	return memmem(line.p, line.len, word, strlen(word)) != NULL;
+}
+
+/* A number after `word`, decimal or 0x...; false if there is none. */
+static bool
+number_after(struct span line, const char *word, uint32_t *out)
+{
+	const char *p = memmem(line.p, line.len, word, strlen(word));
+	char text[16];
+	size_t n;
+	char *end;
+
+	if (p == NULL)
+		return false;
+	p += strlen(word);
+	n = line.len - (size_t)(p - line.p);
+	if (n > sizeof(text) - 1)
+		n = sizeof(text) - 1;
+	memcpy(text, p, n);
+	text[n] = '\0';
+	*out = (uint32_t)strtoul(text, &end, 0);
+	return end != text;
+}
+
+/*
+ * "meta mark & 0x00010000 == 0x00010000", "meta mark 0x00010000", or a set or
+ * map, which we do not look into.  A mask must let our bits count.
+ */
+static bool
+tests_mark(struct span line, uint32_t mark)
+{
+	uint32_t v;
+
+	if (number_after(line, "meta mark & ", &v))
+		return (v & mark) != 0;
+	if (number_after(line, "meta mark ", &v))
+		return (v & mark) == mark;
+	return line_has(line, "meta mark @") || line_has(line, "meta mark {") ||
+	    line_has(line, "meta mark vmap");
+}
+
+static bool
+lets_pass(struct span line)
+{
+	return line_has(line, " accept") || line_has(line, " jump ") ||
+	    line_has(line, " goto ") || line_has(line, " vmap ") ||
+	    line_has(line, " return");
+}
+
+static bool
+drops(struct span line)
+{
+	return line_has(line, " drop") || line_has(line, "\tdrop") ||
+	    line_has(line, " reject") || line_has(line, "\treject");
+}
+
+struct advice
+ruleset_advice(struct span rest, const char *own_table, uint32_t mark)
+{
+	struct advice advice = { false, false, false };
+	struct span line;
+	char own[64];
+
+	snprintf(own, sizeof(own), "table inet %s {", own_table);
+	while (rest.len > 0) {
+		line = span_cut(rest, '\n', &rest);
+		if (span_eq_str(line, own)) {
+			/* Down to the brace that stands alone. */
+			while (rest.len > 0 && !span_eq_str(line, "}"))
+				line = span_cut(rest, '\n', &rest);
+			continue;
+		}
+		if (line_has(line, "policy drop"))
+			advice.guards |= line_has(line, "hook forward");
+		else if (drops(line))
+			advice.guards = true;
+		if (tests_mark(line, mark) && lets_pass(line))
+			advice.heeds_mark = true;
+		if ((line_has(line, "flow add @") ||
+			line_has(line, "flow offload @")) &&
+		    !tests_mark(line, mark))
+			advice.offloads = true;
+	}
+	return advice;
+}
+
+enum ph_err
+nft_check_config(const struct fw_config *config, struct strbuf *why)
+{
+	if (!table_name_ok(config->name)) {
+		strbuf_fmt(why,
+		    "\"%.40s\" cannot be the name of an nftables table",
+		    config->name != NULL ? config->name : "");
+		return PH_EBAD;
+	}
+	if (config->mark == 0) {
+		strbuf_str(why, "the mark must not be 0");
+		return PH_EBAD;
+	}
+	return PH_OK;
+}
+
+static void
+sentence(struct strbuf *why)
+{
+	if (why->len > 0)
+		strbuf_str(why, "\n");
+}
+
+static void
+advise(const struct fw_config *config, struct span ruleset, struct strbuf *why)
+{
+	struct advice a = ruleset_advice(ruleset, config->name, config->mark);
+	uint32_t m = config->mark;
+
+	if (!a.guards) {
+		sentence(why);
+		strbuf_str(why,
+		    "no nftables rule drops forwarded packets, so they may "
+		    "all pass, pinhole or not");
+	} else if (!a.heeds_mark) {
+		sentence(why);
+		strbuf_fmt(why,
+		    "no nftables rule accepts our packets; add to your %s, "
+		    "before anything that drops:\n"
+		    "\tmeta mark & 0x%x == 0x%x accept",
+		    config->local ? "forward, input and output chains"
+				  : "forward chain",
+		    m, m);
+	}
+	if (a.offloads) {
+		sentence(why);
+		strbuf_fmt(why,
+		    "a rule puts flows into a flowtable, where no pinhole "
+		    "can be closed in time; before `flow add`, write:\n"
+		    "\tmeta mark & 0x%x == 0",
+		    m);
+	}
+}
+
+/* Frames between the ports of a bridge do not come by the forward hook. */
+static void
+mention_bridges(struct strbuf *why)
+{
+	char path[300];
+	struct dirent *e;
+	DIR *d;
+
+	if ((d = opendir("/sys/class/net")) == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		snprintf(path, sizeof(path), "/sys/class/net/%s/brport",
+		    e->d_name);
+		if (e->d_name[0] == '.' || access(path, F_OK) == -1)
+			continue;
+		sentence(why);
+		strbuf_fmt(why,
+		    "%s is the port of a bridge; what it passes to another "
+		    "port of the same bridge, pinholes do not govern",
+		    e->d_name);
+		break;
+	}
+	closedir(d);
+}
+
+/* Ask the kernel for a table like ours, without committing it. */
+static enum ph_err
+try_table(struct ruleset *r, const struct fw_config *config, struct strbuf *why)
+{
+	size_t size = TABLE_NPARTS * table_text_size(config);
+	struct strbuf text;
+	enum ph_err rc;
+	char *p;
+	int part;
+
+	if ((p = malloc(size)) == NULL)
+		return PH_ENOMEM;
+	text = strbuf_of(p, size);
+	for (part = 0; part < TABLE_NPARTS; part++)
+		(void)table_text(&text, config, (enum table_part)part);
+	rc = ruleset_try(r, p, why);
+	free(p);
+	return rc;
+}
+
+static enum ph_err
+check_kernel(struct strbuf *why)
+{
+	struct nlsock *nl;
+	uint32_t generation;
+	int err = 0;
+
+	if ((nl = nlsock_open()) == NULL)
+		err = -errno;
+	else
+		err = inspect_generation(nl, &generation);
+	nlsock_close(nl);
+	if (err == 0)
+		return PH_OK;
+	if (err == -EPERM) {
+		strbuf_str(why, "only root may look at nftables");
+		return PH_EDENIED;
+	}
+	strbuf_fmt(why, "this kernel has no nftables: %s", strerror(-err));
+	return PH_EUNSUPPORTED;
+}
+
+enum ph_err
+nft_check(const struct fw_config *config, struct strbuf *why)
+{
+	struct ruleset *r;
+	enum ph_err rc;
+	char *text;
+
+	if ((rc = nft_check_config(config, why)) != PH_OK ||
+	    (rc = check_kernel(why)) != PH_OK)
+		return rc;
+	if ((r = ruleset_new()) == NULL)
+		return PH_ENOMEM;
+	rc = try_table(r, config, why);
+	if (rc == PH_OK && (text = ruleset_list(r, why)) != NULL) {
+		advise(config, span_of(text), why);
+		free(text);
+		mention_bridges(why);
+	}
+	ruleset_free(r);
+	return rc;
+}

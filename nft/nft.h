@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NFT_NFT_H
+#define NFT_NFT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "nft/batch.h"
+#include "nft/conntrack.h"
+#include "nft/mirror.h"
+#include "nft/netlink.h"
+#include "nft/ruleset.h"
+#include "src/fw.h"
+
+/* An open backend; shared by nft.c (changes), watch.c (looks) and user.c. */
+struct fw {
+	const struct fw_config *config;
+	struct nlsock *nl;
+	struct ruleset *ruleset;
+	struct mirror *mirror;
+	struct batch batch;
+	unsigned int parts; /* 1 << enum table_part: what the kernel has */
+
+	/* Does our table still stand? */
+	uint32_t generation; /* of all tables, when last looked */
+	uint64_t print;	     /* of ours, as we made it */
+	bool flowtables;     /* somebody's */
+	bool rebuilt;	     /* and nobody has been told */
+	int64_t look_at;
+
+	/* Connections whose pinholes have closed. */
+	struct sweep *sweep;
+	bool sweeping;
+	int64_t sweep_at;    /* INT64_MAX: no reason to */
+	uint32_t *outliving; /* ids of those that may, sorted */
+	size_t noutliving;
+};
+
+/*
+ * Build our table with everything that is open, whatever is there now; and
+ * remember what it looks like.
+ */
+PH_NODISCARD enum ph_err nft_rebuild(struct fw *fw, int64_t now);
+PH_NODISCARD enum ph_err nft_remember(struct fw *fw);
+
+/* Finish fw->batch and send it. */
+PH_NODISCARD enum ph_err nft_send(struct fw *fw);
+
+/* Pinholes closed; `urgent` if their flows do not ask our chains. */
+void nft_sweep_soon(struct fw *fw, bool urgent, int64_t now);
+
+/* watch.c */
+PH_NODISCARD enum ph_err nft_settle(struct fw *fw, int64_t now);
+PH_NODISCARD enum ph_err nft_activity(struct fw *fw,
+    void (*seen)(void *ctx, uint64_t id), void *ctx, int64_t now);
+int64_t nft_tick(struct fw *fw, int64_t now, enum ph_err *err);
+
+/* check.c */
+PH_NODISCARD enum ph_err nft_check_config(const struct fw_config *config,
+    struct strbuf *why);
+PH_NODISCARD enum ph_err nft_check(const struct fw_config *config,
+    struct strbuf *why);
+
+#endif

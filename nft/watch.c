@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft/inspect.h"
+#include "nft/nft.h"
+#include "nft/table.h"
+
+/*
+ * How often to look whether our table still stands.  /etc/nftables.conf
+ * begins with `flush ruleset`, so every reload of it takes our table away;
+ * the question costs 2 us, the answer "something changed" some 100 us.
+ */
+#define LOOK_US (250 * 1000)
+
+/* See struct sweep for what these mean. */
+#define SWEEP_US	(30 * 1000000LL)
+#define SWEEP_URGENT_US (100 * 1000)
+#define SWEEP_PAUSE_US	2000
+
+/* Dumps that a change overtakes are repeated, but not for ever. */
+#define DUMP_TRIES 4
+
+struct dump {
+	struct fw *fw;
+	void (*cb)(void *ctx, const struct element_seen *e);
+	void *ctx;
+};
+
+static void
+dumped(void *ctx, const struct nlmsghdr *nlh)
+{
+	struct dump *d = ctx;
+
+	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_NEWSETELEM)
+		(void)elements_parse(nlh, d->fw->config->name, d->cb, d->ctx);
+}
+
+/* What one set contains.  -EINTR: perhaps not all of it. */
+static int
+dump_set(struct fw *fw, unsigned int set,
+    void (*cb)(void *ctx, const struct element_seen *e), void *ctx)
+{
+	_Alignas(struct nlmsghdr) char buf[256];
+	struct dump d = { fw, cb, ctx };
+	int tries, rc = -EINTR;
+
+	for (tries = 0; tries < DUMP_TRIES && rc == -EINTR; tries++)
+		rc = nlsock_request(fw->nl,
+		    elements_request(buf, fw->config->name, set), dumped, &d);
+	return rc;
+}
+
+static void
+count(void *ctx, const struct element_seen *e)
+{
+	struct fw *fw = ctx;
+
+	mirror_counted(fw->mirror, &e->elem, e->packets);
+}
+
+enum ph_err
+nft_activity(struct fw *fw, void (*seen)(void *ctx, uint64_t id), void *ctx,
+    int64_t now)
+{
+	bool complete = true;
+	unsigned int set;
+	int rc;
+
+	mirror_count_begin(fw->mirror);
+	for (set = 0; set < SET_COUNT; set++) {
+		if (mirror_count(fw->mirror, set) == 0 || !set_counts(set))
+			continue;
+		rc = dump_set(fw, set, count, fw);
+		if (rc == -EINTR)
+			complete = false;
+		else if (rc != 0)
+			return nlsock_err(rc);
+	}
+	mirror_count_end(fw->mirror, complete, now, seen, ctx);
+	return PH_OK;
+}
+
+struct strays {
+	struct fw *fw;
+	struct elem *v;
+	size_t n, cap;
+	bool full;
+};
+
+static void
+collect_stray(void *ctx, const struct element_seen *e)
+{
+	struct strays *s = ctx;
+	struct elem *v;
+	size_t cap;
+
+	if (mirror_has(s->fw->mirror, &e->elem))
+		return;
+	if (s->n == s->cap) {
+		cap = s->cap > 0 ? s->cap * 2 : 64;
+		if ((v = reallocarray(s->v, cap, sizeof(*v))) == NULL) {
+			s->full = true;
+			return;
+		}
+		s->v = v;
+		s->cap = cap;
+	}
+	s->v[s->n++] = e->elem;
+}
+
+/* Added, so that one which has just expired can be deleted all the same. */
+static enum ph_err
+delete_strays(struct fw *fw, const struct strays *s)
+{
+	size_t i;
+
+	if (s->n == 0)
+		return PH_OK;
+	batch_begin(&fw->batch, nlsock_seq(fw->nl));
+	for (i = 0; i < s->n; i++)
+		batch_element(&fw->batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE,
+		    &s->v[i], s->v[i].data, 0);
+	for (i = 0; i < s->n; i++)
+		batch_element(&fw->batch, NFT_MSG_DELSETELEM, 0, &s->v[i], NULL,
+		    0);
+	return nft_send(fw);
+}
+
+enum ph_err
+nft_settle(struct fw *fw, int64_t now)
+{
+	struct strays s = { .fw = fw };
+	enum ph_err rc = PH_OK;
+	unsigned int set;
+
+	for (set = 0; set < SET_COUNT && rc == PH_OK; set++)
+		if (set_exists(set) && fw->parts & 1u << set_part(set))
+			rc = nlsock_err(dump_set(fw, set, collect_stray, &s));
+	if (rc == PH_OK && s.full)
+		rc = PH_ENOMEM;
+	if (rc == PH_OK)
+		rc = delete_strays(fw, &s);
+	free(s.v);
+	if (rc != PH_OK)
+		return rc;
+	mirror_expect_leftovers(fw->mirror, false);
+	nft_sweep_soon(fw, fw->flowtables, now);
+	return PH_OK;
+}
+
+enum ph_err
+nft_remember(struct fw *fw)
+{
+	struct table_seen seen;
+	int rc;
+
+	if ((rc = inspect_generation(fw->nl, &fw->generation)) == 0 &&
+	    (rc = inspect_flowtables(fw->nl, &fw->flowtables)) == 0 &&
+	    (rc = inspect_table(fw->nl, fw->config->name, &seen)) == 0)
+		fw->print = seen.print;
+	return nlsock_err(rc);
+}
+
+/* False when our table is not as we made it, or not there. */
+static bool
+still_stands(struct fw *fw)
+{
+	struct table_seen seen;
+	uint32_t generation;
+
+	if (inspect_generation(fw->nl, &generation) != 0)
+		return true; /* no answer is no reason to touch anything */
+	if (generation == fw->generation)
+		return true;
+	if (inspect_table(fw->nl, fw->config->name, &seen) != 0 ||
+	    inspect_flowtables(fw->nl, &fw->flowtables) != 0)
+		return true;
+	if (!seen.exists || seen.print != fw->print)
+		return false;
+	fw->generation = generation;
+	return true;
+}
+
+void
+nft_sweep_soon(struct fw *fw, bool urgent, int64_t now)
+{
+	int64_t at = now + (urgent ? SWEEP_URGENT_US : SWEEP_US);
+
+	if (at < fw->sweep_at)
+		fw->sweep_at = at;
+}
+
+static int
+id_cmp(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* The key of @connections is the number that ctnetlink calls CTA_ID. */
+static void
+collect_outliving(void *ctx, const struct element_seen *e)
+{
+	struct fw *fw = ctx;
+	uint32_t *v;
+
+	if (e->elem.keylen != sizeof(*v))
+		return;
+	v = reallocarray(fw->outliving, fw->noutliving + 1, sizeof(*v));
+	if (v == NULL)
+		return;
+	memcpy(&v[fw->noutliving++], e->elem.key, sizeof(*v));
+	fw->outliving = v;
+}
+
+static bool
+may_outlive(void *ctx, uint32_t ct_id)
+{
+	struct fw *fw = ctx;
+
+	return fw->noutliving > 0 &&
+	    bsearch(&ct_id, fw->outliving, fw->noutliving, sizeof(ct_id),
+		id_cmp) != NULL;
+}
+
+static bool
+covered(void *ctx, const struct flow_view *v)
+{
+	struct fw *fw = ctx;
+
+	return mirror_covers(fw->mirror, v);
+}
+
+static void
+begin_sweep(struct fw *fw)
+{
+	fw->sweep_at = INT64_MAX;
+	fw->noutliving = 0;
+	if (fw->parts & 1u << PART_ONCE &&
+	    dump_set(fw, SET_CONNECTIONS, collect_outliving, fw) != 0)
+		return; /* we cannot tell, so nothing is swept */
+	if (fw->noutliving > 0)
+		qsort(fw->outliving, fw->noutliving, sizeof(*fw->outliving),
+		    id_cmp);
+	sweep_start(fw->sweep);
+	fw->sweeping = true;
+}
+
+static int64_t
+sweep_some(struct fw *fw, int64_t now)
+{
+	const struct sweep_question q = { covered, may_outlive, fw };
+
+	if (fw->sweep_at != INT64_MAX && fw->sweep_at - now > SWEEP_US)
+		fw->sweep_at = now + SWEEP_US; /* the clock was set back */
+	if (!fw->sweeping && now >= fw->sweep_at)
+		begin_sweep(fw);
+	if (fw->sweeping) {
+		if (sweep_step(fw->sweep, &q) == 1)
+			return now + SWEEP_PAUSE_US;
+		fw->sweeping = false;
+		if (sweep_left(fw->sweep) > 0)
+			nft_sweep_soon(fw, false, now);
+	}
+	return fw->sweep_at;
+}
+
+int64_t
+nft_tick(struct fw *fw, int64_t now, enum ph_err *err)
+{
+	enum ph_err rc = PH_OK;
+	int64_t next;
+
+	/* Also when the clock was set back. */
+	if (now >= fw->look_at || fw->look_at - now > LOOK_US) {
+		fw->look_at = now + LOOK_US;
+		if (!still_stands(fw))
+			rc = nft_rebuild(fw, now);
+	}
+	if (fw->rebuilt || rc != PH_OK)
+		rc = PH_EGONE;
+	fw->rebuilt = false;
+	if (err != NULL)
+		*err = rc;
+	next = sweep_some(fw, now);
+	return next < fw->look_at ? next : fw->look_at;
+}
