@@ -1,0 +1,68 @@
+#!/bin/sh
+# Who may include whom (HACKING.md, "Rooms"), which library lives where, and
+# which functions nobody calls.  Prints each line that breaks a rule.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+bad=0
+
+# only DIR PATTERN: what DIR includes from this tree must match PATTERN.
+only() {
+	found=$(grep -nE '^#include "' "$1"/*.[chy] 2>/dev/null |
+	    grep -vE "\"($2)" || true)
+	if [ -n "$found" ]; then
+		echo "layering: $1 may include only $2"
+		echo "$found"
+		bad=1
+	fi
+}
+
+# lives HEADER PATTERN: files that include <HEADER> must match PATTERN.
+lives() {
+	found=$(git ls-files '*.[chy]' | grep -vE "$2" |
+	    xargs grep -nE "^#[[:space:]]*include <$1" /dev/null || true)
+	if [ -n "$found" ]; then
+		echo "layering: <$1> belongs to $2"
+		echo "$found"
+		bad=1
+	fi
+}
+
+base='src/base/|src/compat/(tree|queue|socklen)\.h'
+only src/base "$base"
+only src/capture "$base|src/capture/"
+only sip "$base|sip/"
+only ftp "$base|ftp/"
+only tftp "$base|tftp/"
+only tables "$base|tables/"
+only pf "$base|src/fw\.h|pf/"
+only nft "$base|src/fw\.h|nft/"
+
+lives 'osipparser2/' '^sip/message\.c$'
+lives 'pcap' '^src/capture/|^tests/'
+lives '(libmnl|libnftnl|nftables|linux/netfilter)' '^nft/|^tests/|^bench/'
+lives 'net/pfvar' '^pf/|^tests/pf|^bench/'
+lives 'event2/' '^src/[a-z_]*\.c$'
+
+found=$(git ls-files '*.[chy]' | xargs grep -nE \
+    '(^|[^a-z_>.])(strcpy|strcat|sprintf|strtok|atoi|atol|gets|inet_ntoa|alloca|rand|signal)[[:space:]]*\(' \
+    /dev/null || true)
+if [ -n "$found" ]; then
+	echo "layering: banned functions"
+	echo "$found"
+	bad=1
+fi
+
+# One #ifdef is one too many inside a function: tabs before it, or after.
+found=$(git ls-files '*.c' | xargs awk '
+	FNR == 1 { depth = 0 }
+	/^{/ { depth = 1 }
+	/^}/ { depth = 0 }
+	depth && /^[ \t]*#[ \t]*(if|ifdef|ifndef|elif|else)/ {
+		print FILENAME ":" FNR ": " $0
+	}')
+if [ -n "$found" ]; then
+	echo "layering: preprocessor conditionals inside functions"
+	echo "$found"
+	bad=1
+fi
+exit $bad

@@ -1,0 +1,36 @@
+#!/bin/sh
+# House style (HACKING.md) as far as a program can judge it.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+bad=0
+
+complain() {
+	echo "style: $1"
+	bad=1
+}
+
+sources=$(git ls-files '*.c' '*.h')
+# shellcheck disable=SC2086
+clang-format --dry-run -Werror $sources || complain "clang-format -i it"
+
+for f in $sources $(git ls-files '*.y'); do
+	case $f in
+	*.y) ;;
+	*) head -n 1 "$f" | grep -q '^/\* SPDX-License-Identifier: ISC \*/$' ||
+	    complain "$f: no SPDX line" ;;
+	esac
+	[ "$(wc -l <"$f")" -le 900 ] || complain "$f: more than 900 lines"
+done
+
+man=$(git ls-files 'man/*.[0-9]')
+# shellcheck disable=SC2086
+[ -z "$man" ] || mandoc -Tlint -Wwarning $man || complain "mandoc"
+
+scripts=$(git ls-files | xargs grep -lE -m1 '^#!/bin/(ba)?sh' 2>/dev/null)
+# shellcheck disable=SC2086
+[ -z "$scripts" ] || shellcheck $scripts || complain "shellcheck"
+
+git ls-files '*.[chy]' '*.md' 'man/*' |
+    xargs codespell -q 3 -L 'nown,keep-alives,inout' ||
+    complain "codespell"
+exit $bad
