@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/strbuf.h"
+#include "src/conf_set.h"
+
+#ifndef CONF_DEFAULT_FIREWALL
+#define CONF_DEFAULT_FIREWALL "pf"
+#endif
+#ifndef CONF_DEFAULT_STATE
+#define CONF_DEFAULT_STATE "/var/db/pinholed/state"
+#endif
+#define CONF_DEFAULT_CONTROL "/var/run/pinholed.sock"
+
+/*
+ * Files.
+ */
+static enum ph_err
+read_file(struct parse *p, FILE *f, struct span *out)
+{
+	size_t size = 4096, len = 0, n;
+	char *text = NULL, *grown;
+
+	for (;;) {
+		if ((grown = conf_alloc(p, size)) == NULL)
+			return PH_ENOMEM;
+		if (len > 0)
+			memcpy(grown, text, len);
+		text = grown;
+		while (
+		    len < size && (n = fread(text + len, 1, size - len, f)) > 0)
+			len += n;
+		if (len < size)
+			break;
+		if (len > CONF_MAX_FILE)
+			return PH_ELIMIT;
+		size *= 2;
+	}
+	if (ferror(f))
+		return PH_EIO;
+	if (len > CONF_MAX_FILE)
+		return PH_ELIMIT;
+	out->p = text;
+	out->len = len;
+	return PH_OK;
+}
+
+static const char *
+read_error(enum ph_err rc)
+{
+	if (rc == PH_EIO)
+		return strerror(errno);
+	return rc == PH_ELIMIT ? "larger than 1 MiB" : ph_strerror(rc);
+}
+
+/* PH_EEXIST: we are reading it already.  PH_ELIMIT: too large or deep. */
+static enum ph_err
+push_file(struct parse *p, const char *path)
+{
+	struct span text;
+	struct stat st;
+	enum ph_err rc;
+	FILE *f;
+
+	if ((f = fopen(path, "re")) == NULL)
+		return PH_EIO;
+	errno = 0;
+	if (fstat(fileno(f), &st) == -1)
+		rc = PH_EIO;
+	else if (conf_reading(p, &st))
+		rc = PH_EEXIST;
+	else
+		rc = read_file(p, f, &text);
+	fclose(f);
+	if (rc == PH_OK && !conf_push(p, path, text, &st))
+		rc = p->nomem ? PH_ENOMEM : PH_ELIMIT;
+	return rc;
+}
+
+void
+conf_include(struct parse *p, const struct lexeme *name)
+{
+	const char *from = name->at.file, *slash = strrchr(from, '/'), *why;
+	char path[4096];
+	struct strbuf b = strbuf_of(path, sizeof(path));
+	enum ph_err rc = PH_EUNSUPPORTED;
+
+	if (name->bad)
+		return;
+	if (p->memory) {
+		conf_error(p, &name->at, "\"include\" works in files only");
+		return;
+	}
+	/* Relative to the file that says so. */
+	if (name->text[0] != '/' && slash != NULL)
+		strbuf_add(&b,
+		    (struct span) { from, (size_t)(slash - from) + 1 });
+	strbuf_str(&b, name->text);
+	if (b.full) {
+		conf_error(p, &name->at, "this path is too long");
+		return;
+	}
+	switch (rc = push_file(p, path)) {
+	case PH_OK:
+	case PH_ENOMEM:
+		return;
+	case PH_EIO:
+		why = strerror(errno);
+		break;
+	case PH_EEXIST:
+		why = "it includes itself";
+		break;
+	case PH_ELIMIT:
+		why = "too much text, or nested too deeply";
+		break;
+	default:
+		why = ph_strerror(rc);
+		break;
+	}
+	conf_error(p, &name->at, "cannot include \"%s\": %s", path, why);
+}
+
+/*
+ * Defaults, and what must hold between statements.
+ */
+static void
+default_string(struct parse *p, char **dst, const char *value)
+{
+	if (*dst == NULL && (*dst = strdup(value)) == NULL)
+		p->nomem = true;
+}
+
+static void
+default_port(struct parse *p, struct ports *dst, uint16_t port)
+{
+	if (dst->n > 0)
+		return;
+	if ((dst->v = calloc(1, sizeof(port))) == NULL) {
+		p->nomem = true;
+		return;
+	}
+	dst->v[dst->n++] = port;
+}
+
+static void
+default_prefixes(struct parse *p, struct prefixes *dst,
+    const struct prefixes *src)
+{
+	if (dst->n > 0 || src->n == 0)
+		return;
+	if ((dst->v = calloc(src->n, sizeof(*dst->v))) == NULL) {
+		p->nomem = true;
+		return;
+	}
+	memcpy(dst->v, src->v, src->n * sizeof(*dst->v));
+	dst->n = src->n;
+}
+
+static void
+set_defaults(struct conf *c)
+{
+	c->mark = 0x10000;
+	c->buffer = 4 * 1024 * 1024;
+	c->sip.media_lo = 1024;
+	c->sip.media_hi = 65535;
+	c->sip.remote = REMOTE_BOTH;
+	c->sip.early_media = true;
+	c->sip.hold_keep = true;
+	c->sip.limit_calls = 50000;
+	c->sip.limit_per_source = 200;
+	c->sip.limit_streams = 16;
+	c->sip.timeout_setup = 180;
+	c->sip.timeout_idle = 300;
+	c->sip.timeout_max = 43200;
+	c->ftp.timeout = 2;
+	c->tftp.timeout = 30;
+	c->tftp.allow_read = c->tftp.allow_write = true;
+	c->tables.listen.port = 56789;
+	c->tables.max = 100000;
+}
+
+/* Those that depend on what has been written. */
+static void
+fill_defaults(struct parse *p)
+{
+	struct conf *c = p->conf;
+	size_t i;
+
+	if (!c->ftp.on && !c->tftp.on && !c->tables.on)
+		c->sip.on = true;
+	if (c->sip.on)
+		default_port(p, &c->sip.port, 5060);
+	if (c->ftp.on && c->ftp.nproxy == 0)
+		default_port(p, &c->ftp.port, 21);
+	if (c->tftp.on && c->tftp.nproxy == 0)
+		default_port(p, &c->tftp.port, 69);
+	for (i = 0; i < c->ftp.nproxy; i++)
+		if (c->ftp.proxy[i].reverse.port == 0 &&
+		    c->ftp.proxy[i].reverse.addr.af != AF_UNSPEC)
+			c->ftp.proxy[i].reverse.port = 21;
+	default_prefixes(p, &c->sip.media, &c->protect);
+	default_prefixes(p, &c->tables.never, &c->protect);
+	default_string(p, &c->user, "_pinholed");
+	default_string(p, &c->firewall, CONF_DEFAULT_FIREWALL);
+	default_string(p, &c->name, "pinholed");
+	default_string(p, &c->mode, "rules");
+	default_string(p, &c->control, CONF_DEFAULT_CONTROL);
+	default_string(p, &c->state, CONF_DEFAULT_STATE);
+}
+
+static bool
+overlap(const struct prefixes *v, const struct prefix *x)
+{
+	size_t i;
+
+	for (i = 0; i < v->n; i++)
+		if (prefix_contains(&v->v[i], &x->addr) ||
+		    prefix_contains(x, &v->v[i].addr))
+			return true;
+	return false;
+}
+
+static void
+check_inside(struct parse *p, enum once what, const char *name,
+    const struct prefixes *v)
+{
+	char text[ADDR_STRLEN];
+	size_t i;
+
+	for (i = 0; i < v->n; i++)
+		if (!overlap(&p->conf->protect, &v->v[i]))
+			conf_error(p, &p->seen[what],
+			    "%s %s is not inside \"protect\"", name,
+			    prefix_format(&v->v[i], text));
+}
+
+static void
+check_protect(struct parse *p)
+{
+	const struct conf *c = p->conf;
+	size_t i;
+
+	if (c->protect.n == 0 && p->seen[ONCE_PROTECT].file == NULL &&
+	    (c->sip.on || c->ftp.on || c->tftp.on))
+		conf_error(p, &p->tok.at,
+		    "nothing is protected; write which addresses are behind "
+		    "this firewall: protect { 192.0.2.0/24 }");
+	for (i = 0; i < c->protect.n; i++)
+		if (c->protect.v[i].len == 0)
+			conf_error(p, &p->seen[ONCE_PROTECT],
+			    "\"protect\" cannot be every address there is");
+}
+
+static void
+check_sip(struct parse *p)
+{
+	const struct conf *c = p->conf;
+	char text[ADDR_STRLEN];
+	size_t i;
+
+	if (c->protect.n == 0)
+		return;
+	check_inside(p, ONCE_SERVER, "server", &c->sip.server);
+	check_inside(p, ONCE_MEDIA, "media", &c->sip.media);
+	for (i = 0; i < c->sip.nexternal; i++)
+		if (!prefixes_contain(c->protect.v, c->protect.n,
+			&c->sip.external[i].inside))
+			conf_error(p, &p->seen[ONCE_EXTERNAL],
+			    "%s, which \"external\" stands for, is not "
+			    "inside \"protect\"",
+			    addr_format(&c->sip.external[i].inside, text));
+	if (c->sip.redirect && c->sip.nexternal == 0)
+		conf_error(p, &p->seen[ONCE_REDIRECT],
+		    "\"redirect\" needs a line \"external ADDRESS for "
+		    "ADDRESS\"");
+}
+
+static bool
+is_loopback(const struct addr *a)
+{
+	return a->af == AF_INET
+	    ? a->b[0] == 127
+	    : memcmp(a->b, (const uint8_t[16]) { [15] = 1 }, 16) == 0;
+}
+
+static void
+check_tables(struct parse *p)
+{
+	const struct conf_tables *t = &p->conf->tables;
+
+	if (p->seen[ONCE_LISTEN].file == NULL)
+		conf_error(p, &p->seen[ONCE_TABLES],
+		    "\"tables\" needs a line \"listen on ADDRESS\"");
+	else if (t->listen.addr.af != AF_UNSPEC && t->nkey == 0 &&
+	    p->seen[ONCE_KEY].file == NULL && !is_loopback(&t->listen.addr))
+		conf_error(p, &p->seen[ONCE_LISTEN],
+		    "without a \"key\" anybody could change the tables: "
+		    "listen on 127.0.0.1 or ::1");
+	if (p->seen[ONCE_TABLES_ALLOW].file == NULL &&
+	    p->seen[ONCE_FORCE].file == NULL)
+		conf_error(p, &p->seen[ONCE_TABLES],
+		    "\"tables\" needs a line \"allow { TABLE ... }\" or "
+		    "\"force TABLE\"");
+}
+
+static void
+check(struct parse *p)
+{
+	const struct conf *c = p->conf;
+
+	check_protect(p);
+	if (c->sip.on)
+		check_sip(p);
+	if (c->tables.on)
+		check_tables(p);
+}
+
+/*
+ * The ways in.
+ */
+static void
+add_defines(struct parse *p, const struct conf_define *defines, size_t n)
+{
+	const struct loc at = { "-D", NULL, 1, 1 };
+
+	/* Of two, the later counts; conf_macro_set() keeps the first. */
+	while (n-- > 0)
+		if (!conf_macro_name(defines[n].name))
+			conf_error(p, &at,
+			    "the name of a macro consists of at most %d "
+			    "letters, digits and \"_\"",
+			    CONF_MAX_NAME);
+		else if (!conf_macro_set(p, defines[n].name, defines[n].value,
+			     true))
+			conf_error(p, &at, "more than %d macros",
+			    CONF_MAX_MACROS);
+}
+
+/* The macro `protect` stands for the statement that nobody wrote. */
+static bool
+parse_protect(struct parse *p)
+{
+	static const char list[] = "protect { $protect }\n";
+	static const char one[] = "protect $protect\n";
+	const struct macro *m = conf_macro_get(p, "protect");
+	const char *text;
+
+	if (m == NULL || p->seen[ONCE_PROTECT].file != NULL)
+		return true;
+	text = strchr(m->value, '{') != NULL ? one : list;
+	p->src = NULL;
+	/* So that a complaint points to where the value is: column 1. */
+	return conf_push(p, m->define ? "-D protect" : "protect", span_of(text),
+		   NULL) &&
+	    conf_grammar(p);
+}
+
+static enum ph_err
+parse(struct conf **out, struct parse *p, const struct conf_define *defines,
+    size_t ndefines)
+{
+	if ((p->conf = calloc(1, sizeof(*p->conf))) == NULL) {
+		p->nomem = true;
+		goto done;
+	}
+	set_defaults(p->conf);
+	add_defines(p, defines, ndefines);
+	/* If the end was not reached, what is missing may be behind it. */
+	if (conf_grammar(p) && parse_protect(p)) {
+		fill_defaults(p);
+		if (!p->nomem)
+			check(p);
+	}
+done:
+	conf_alloc_free(p);
+	if (!p->nomem && p->nerrors == 0) {
+		*out = p->conf;
+		return PH_OK;
+	}
+	conf_free(p->conf);
+	return p->nomem ? PH_ENOMEM : PH_EMALFORMED;
+}
+
+enum ph_err
+conf_load(struct conf **out, const char *path,
+    const struct conf_define *defines, size_t ndefines, FILE *errors)
+{
+	struct parse p = { .errors = errors };
+	enum ph_err rc = PH_OK;
+
+	*out = NULL;
+	if (path == NULL) {
+		if (!conf_push(&p, "no file", SPAN_LITERAL(""), NULL))
+			rc = PH_ENOMEM;
+	} else if ((rc = push_file(&p, path)) != PH_OK && errors != NULL)
+		fprintf(errors, "%s: %s\n", path, read_error(rc));
+	if (rc == PH_OK)
+		return parse(out, &p, defines, ndefines);
+	conf_alloc_free(&p);
+	return rc == PH_ELIMIT ? PH_EMALFORMED : rc;
+}
+
+enum ph_err
+conf_parse(struct conf **out, struct span text, const char *name,
+    const struct conf_define *defines, size_t ndefines, FILE *errors)
+{
+	struct parse p = { .errors = errors, .memory = true };
+
+	*out = NULL;
+	if (text.len > CONF_MAX_FILE) {
+		if (errors != NULL)
+			fprintf(errors, "%s: larger than 1 MiB\n", name);
+		return PH_EMALFORMED;
+	}
+	if (!conf_push(&p, name, text, NULL)) {
+		conf_alloc_free(&p);
+		return PH_ENOMEM;
+	}
+	return parse(out, &p, defines, ndefines);
+}
+
+static void
+free_strings(struct strings *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		free(s->v[i]);
+	free(s->v);
+}
+
+void
+conf_free(struct conf *c)
+{
+	size_t i;
+
+	if (c == NULL)
+		return;
+	free_strings(&c->interface);
+	free(c->protect.v);
+	free(c->sip.port.v);
+	free(c->sip.server.v);
+	free(c->sip.media.v);
+	free(c->sip.remotes.v);
+	free(c->sip.external);
+	free(c->ftp.port.v);
+	free(c->ftp.proxy);
+	free(c->tftp.port.v);
+	free_strings(&c->tftp.file);
+	free(c->tftp.proxy);
+	for (i = 0; i < c->tables.nkey; i++) {
+		free(c->tables.key[i].name);
+		free(c->tables.key[i].path);
+	}
+	free(c->tables.key);
+	free_strings(&c->tables.allow);
+	free(c->tables.force);
+	free(c->tables.never.v);
+	for (i = 0; i < c->nuplink; i++)
+		free(c->uplink[i].ifname);
+	free(c->uplink);
+	free(c->user);
+	free(c->firewall);
+	free(c->name);
+	free(c->mode);
+	free(c->kill);
+	free(c->dialect);
+	free(c->tag);
+	free(c->queue);
+	free(c->control);
+	free(c->state);
+	free(c);
+}

@@ -1,0 +1,657 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/stat.h>
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/strbuf.h"
+#include "src/conf_parse.h"
+
+/*
+ * Bytes to words.  Input is a stack: the file, what it includes, and on top
+ * the macros being expanded, which is done byte by byte, so that
+ * `$net/24` and `$lo:$hi` read as they look.
+ */
+struct source {
+	struct span text;
+	size_t pos;
+	unsigned int line;
+	unsigned int col;
+	const char *file;
+	const struct macro *macro; /* NULL: a file */
+	struct loc use;		   /* of a macro: where */
+	bool bol;		   /* of a file: a new line begins */
+	int depth;		   /* of a file: braces open around it */
+	dev_t dev;		   /* of a file: which */
+	ino_t ino;
+	struct source *up;
+};
+
+/* What peek() returns beside bytes. */
+#define C_EOF	(-1)
+#define C_UNDEF (-2) /* a macro that is not; already complained of */
+
+struct arena {
+	struct arena *next;
+};
+
+void *
+conf_alloc(struct parse *p, size_t n)
+{
+	struct arena *a = calloc(1, sizeof(*a) + n);
+
+	if (a == NULL) {
+		p->nomem = true;
+		return NULL;
+	}
+	a->next = p->arena;
+	p->arena = a;
+	return a + 1;
+}
+
+void
+conf_alloc_free(struct parse *p)
+{
+	struct arena *a;
+
+	while ((a = p->arena) != NULL) {
+		p->arena = a->next;
+		free(a);
+	}
+}
+
+static char *
+copy(struct parse *p, const char *s, size_t len)
+{
+	char *out = conf_alloc(p, len + 1);
+
+	if (out != NULL)
+		memcpy(out, s, len);
+	return out;
+}
+
+/*
+ * Errors.
+ */
+void
+conf_error(struct parse *p, const struct loc *at, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (p->nerrors++ >= CONF_MAX_ERRORS || p->errors == NULL)
+		return;
+	fprintf(p->errors, "%s:%u:%u: ", at->file, at->line, at->col);
+	va_start(ap, fmt);
+	vfprintf(p->errors, fmt, ap);
+	va_end(ap);
+	if (at->macro != NULL)
+		fprintf(p->errors, " (in macro \"%s\")", at->macro);
+	fputc('\n', p->errors);
+	if (p->nerrors == CONF_MAX_ERRORS)
+		fprintf(p->errors, "%s: too many errors\n", at->file);
+}
+
+static void
+complain(struct parse *p, const struct lexeme *lex, const char *what)
+{
+	char found[256];
+	struct strbuf b = strbuf_of(found, sizeof(found));
+
+	if (lex->kind == LEX_EOF)
+		strbuf_str(&b, "end of file");
+	else if (lex->kind == LEX_NL)
+		strbuf_str(&b, "end of line");
+	else {
+		strbuf_str(&b, lex->keyword ? "the keyword \"" : "\"");
+		strbuf_vis(&b, span_sub(span_of(lex->text), 0, 48));
+		strbuf_str(&b, strlen(lex->text) > 48 ? "...\"" : "\"");
+	}
+	conf_error(p, &lex->at, "expected %s, found %s", what, found);
+}
+
+void
+conf_expected(struct parse *p, const char *what)
+{
+	if (!p->pending)
+		return;
+	p->pending = false;
+	complain(p, &p->tok, what);
+}
+
+void
+conf_wrong(struct parse *p, const struct lexeme *lex, const char *what)
+{
+	if (!lex->bad)
+		complain(p, lex, what);
+}
+
+/* Edit distance, given up above 2. */
+static size_t
+distance(const char *a, const char *b)
+{
+	size_t row[32], na = strlen(a), nb = strlen(b), i, j, diag, next;
+
+	if (na >= 32 || nb >= 32)
+		return 3;
+	for (j = 0; j <= nb; j++)
+		row[j] = j;
+	for (i = 1; i <= na; i++) {
+		diag = row[0];
+		row[0] = i;
+		for (j = 1; j <= nb; j++) {
+			next = diag + (a[i - 1] != b[j - 1]);
+			if (row[j] + 1 < next)
+				next = row[j] + 1;
+			if (row[j - 1] + 1 < next)
+				next = row[j - 1] + 1;
+			diag = row[j];
+			row[j] = next;
+		}
+	}
+	return row[nb];
+}
+
+const char *
+conf_nearest(const char *text, const char *const *list)
+{
+	const char *best = NULL;
+	size_t d, least = 3;
+
+	for (; *list != NULL; list++)
+		if ((d = distance(text, *list)) < least && d < strlen(text)) {
+			least = d;
+			best = *list;
+		}
+	return best;
+}
+
+/*
+ * Macros.
+ */
+static bool
+name_byte(int c)
+{
+	return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	    (c >= 'A' && c <= 'Z');
+}
+
+bool
+conf_macro_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; name[i] != '\0'; i++)
+		if (!name_byte((unsigned char)name[i]))
+			return false;
+	return i > 0 && i <= CONF_MAX_NAME;
+}
+
+const struct macro *
+conf_macro_get(const struct parse *p, const char *name)
+{
+	const struct macro *m;
+
+	for (m = p->macros; m != NULL; m = m->next)
+		if (strcmp(m->name, name) == 0)
+			return m;
+	return NULL;
+}
+
+bool
+conf_macro_set(struct parse *p, const char *name, const char *value,
+    bool define)
+{
+	const struct macro *old = conf_macro_get(p, name);
+	struct macro *m;
+
+	if (old != NULL && old->define)
+		return true;
+	/* An old one stays below: text of it may still be in use. */
+	if (p->nmacros++ >= CONF_MAX_MACROS)
+		return false;
+	if ((m = conf_alloc(p, sizeof(*m))) == NULL ||
+	    (m->name = copy(p, name, strlen(name))) == NULL ||
+	    (m->value = copy(p, value, strlen(value))) == NULL)
+		return true;
+	m->define = define;
+	m->next = p->macros;
+	p->macros = m;
+	return true;
+}
+
+/*
+ * Input.
+ */
+static struct source *
+push(struct parse *p, struct span text)
+{
+	struct source *s;
+
+	if ((p->total += text.len + 1) > CONF_MAX_TOTAL ||
+	    (s = conf_alloc(p, sizeof(*s))) == NULL)
+		return NULL;
+	s->text = text;
+	s->line = 1;
+	s->col = 1;
+	s->bol = true;
+	s->up = p->src;
+	p->src = s;
+	return s;
+}
+
+bool
+conf_push(struct parse *p, const char *name, struct span text,
+    const struct stat *st)
+{
+	const struct source *up;
+	struct source *s;
+	unsigned int n = 0;
+	char *file;
+
+	for (up = p->src; up != NULL; up = up->up)
+		n++;
+	if (n >= CONF_MAX_INCLUDE ||
+	    (file = copy(p, name, strlen(name))) == NULL ||
+	    (s = push(p, text)) == NULL)
+		return false;
+	s->file = file;
+	s->depth = p->depth;
+	if (st != NULL) {
+		s->dev = st->st_dev;
+		s->ino = st->st_ino;
+	}
+	return true;
+}
+
+bool
+conf_reading(const struct parse *p, const struct stat *st)
+{
+	const struct source *s;
+
+	for (s = p->src; s != NULL; s = s->up)
+		if (s->macro == NULL && s->dev == st->st_dev &&
+		    s->ino == st->st_ino)
+			return true;
+	return false;
+}
+
+static struct loc
+here(const struct parse *p)
+{
+	const struct source *s = p->src;
+	struct loc at;
+
+	if (s->macro != NULL) {
+		at = s->use;
+		at.macro = s->macro->name;
+		return at;
+	}
+	at.file = s->file;
+	at.macro = NULL;
+	at.line = s->line;
+	at.col = s->col;
+	return at;
+}
+
+static void
+take(struct parse *p)
+{
+	struct source *s = p->src;
+
+	if (s->pos >= s->text.len)
+		return;
+	if (s->text.p[s->pos++] == '\n') {
+		s->line++;
+		s->col = 1;
+	} else
+		s->col++;
+}
+
+/* The byte at hand in this source, nothing expanded. */
+static int
+raw(const struct parse *p)
+{
+	const struct source *s = p->src;
+
+	return s->pos < s->text.len ? (unsigned char)s->text.p[s->pos] : C_EOF;
+}
+
+static void
+undefined(struct parse *p, const struct loc *at, const char *name)
+{
+	const char *names[CONF_MAX_MACROS + 1], *near;
+	const struct macro *m;
+	size_t n = 0;
+
+	for (m = p->macros; m != NULL && n < CONF_MAX_MACROS; m = m->next)
+		names[n++] = m->name;
+	names[n] = NULL;
+	if ((near = conf_nearest(name, names)) != NULL)
+		conf_error(p, at,
+		    "macro \"%s\" is not defined; did you mean \"%s\"?", name,
+		    near);
+	else
+		conf_error(p, at, "macro \"%s\" is not defined", name);
+}
+
+/* At a "$": put the macro's value in front of the input. */
+static bool
+expand(struct parse *p)
+{
+	char name[CONF_MAX_NAME + 1];
+	struct loc at = here(p);
+	const struct macro *m;
+	struct source *s;
+	size_t n = 0;
+	int depth = 0;
+
+	take(p);
+	while (name_byte(raw(p))) {
+		if (n < sizeof(name) - 1)
+			name[n] = (char)raw(p);
+		n++;
+		take(p);
+	}
+	if (n == 0) {
+		conf_error(p, &at, "expected the name of a macro after \"$\"");
+		return false;
+	}
+	if (n >= sizeof(name)) {
+		conf_error(p, &at, "the name of a macro has at most %d bytes",
+		    CONF_MAX_NAME);
+		return false;
+	}
+	name[n] = '\0';
+	if ((m = conf_macro_get(p, name)) == NULL) {
+		undefined(p, &at, name);
+		return false;
+	}
+	for (s = p->src; s != NULL && s->macro != NULL; s = s->up)
+		if (s->macro == m || ++depth >= CONF_MAX_NESTING) {
+			conf_error(p, &at, "macro \"%s\" %s", name,
+			    s->macro == m ? "contains itself"
+					  : "is nested too deeply");
+			return false;
+		}
+	if (p->total + strlen(m->value) + 1 > CONF_MAX_TOTAL) {
+		conf_error(p, &at, "the macros expand to too much text");
+		p->nerrors += CONF_MAX_ERRORS;
+		return false;
+	}
+	at.macro = NULL;
+	if ((s = push(p, span_of(m->value))) == NULL)
+		return false;
+	s->macro = m;
+	s->use = at;
+	return true;
+}
+
+/*
+ * The byte at hand, macros expanded.  The end of a macro is not seen; the
+ * end of a file is.
+ */
+static int
+peek(struct parse *p)
+{
+	int c;
+
+	for (;;) {
+		if ((c = raw(p)) == C_EOF && p->src->macro != NULL)
+			p->src = p->src->up;
+		else if (c != '$')
+			return c;
+		else if (!expand(p))
+			return C_UNDEF;
+	}
+}
+
+static bool
+word_byte(int c)
+{
+	return c > ' ' && c < 0x7f && strchr("{}(),=#\"'$\\", c) == NULL;
+}
+
+static void
+control(struct parse *p, int c)
+{
+	struct loc at = here(p);
+
+	conf_error(p, &at,
+	    c < 0x80 ? "control byte 0x%02x"
+		     : "byte 0x%02x outside quotes and comments",
+	    (unsigned int)c);
+}
+
+static bool
+is_control(int c)
+{
+	return (c >= 0 && c < ' ' && c != '\t' && c != '\n') || c == 0x7f;
+}
+
+/* "..." or '...', where \" and \\ mean the second byte. */
+static void
+quoted(struct parse *p, struct lexeme *t)
+{
+	char text[CONF_MAX_WORD + 1];
+	int quote = raw(p), c;
+	size_t n = 0;
+
+	t->kind = LEX_STRING;
+	take(p);
+	while ((c = raw(p)) != quote) {
+		if (c == C_EOF || c == '\n') {
+			conf_error(p, &t->at, "this quote is never closed");
+			t->bad = true;
+			break;
+		}
+		if (is_control(c)) {
+			control(p, c);
+			t->bad = true;
+		}
+		take(p);
+		if (c == '\\' && (raw(p) == quote || raw(p) == '\\')) {
+			c = raw(p);
+			take(p);
+		}
+		if (n < sizeof(text))
+			text[n++] = (char)c;
+	}
+	if (c == quote)
+		take(p);
+	if (n == sizeof(text)) {
+		if (!t->bad)
+			conf_error(p, &t->at, "more than %d bytes in quotes",
+			    CONF_MAX_WORD);
+		t->bad = true;
+		n--;
+	}
+	if ((t->text = copy(p, text, n)) == NULL)
+		t->kind = LEX_EOF;
+}
+
+/* Does "=" follow? */
+static bool
+names_macro(const struct parse *p)
+{
+	const struct source *s = p->src;
+	size_t i;
+
+	for (i = s->pos; i < s->text.len; i++)
+		if (s->text.p[i] != ' ' && s->text.p[i] != '\t')
+			return s->text.p[i] == '=';
+	return false;
+}
+
+static void
+word(struct parse *p, struct lexeme *t)
+{
+	char text[CONF_MAX_WORD + 1];
+	size_t n = 0;
+	int c;
+
+	t->kind = LEX_WORD;
+	while (word_byte(c = peek(p)) || c == C_UNDEF) {
+		if (c == C_UNDEF) {
+			t->bad = true;
+			if (p->nomem || p->nerrors >= CONF_MAX_ERRORS)
+				break;
+			continue;
+		}
+		if (n < sizeof(text))
+			text[n++] = (char)c;
+		take(p);
+	}
+	if (n == sizeof(text)) {
+		conf_error(p, &t->at, "a word of more than %d bytes",
+		    CONF_MAX_WORD);
+		t->bad = true;
+		n--;
+	}
+	if (!t->bad && !p->in_value && names_macro(p))
+		t->kind = LEX_NAME;
+	if ((t->text = copy(p, text, n)) == NULL)
+		t->kind = LEX_EOF;
+}
+
+/* Blanks, comments and continued lines; returns what follows. */
+static int
+skip_blank(struct parse *p)
+{
+	struct source *s;
+	int c;
+
+	for (;;) {
+		c = peek(p);
+		s = p->src;
+		if (c == ' ' || c == '\t')
+			take(p);
+		else if (c == '#') {
+			while ((c = raw(p)) != C_EOF && c != '\n') {
+				if (is_control(c) && c != '\r')
+					control(p, c);
+				take(p);
+			}
+		} else if (c == '\\' && s->pos + 1 < s->text.len &&
+		    s->text.p[s->pos + 1] == '\n') {
+			take(p);
+			take(p);
+		} else if (c == '\\' && s->pos + 2 < s->text.len &&
+		    s->text.p[s->pos + 1] == '\r' &&
+		    s->text.p[s->pos + 2] == '\n') {
+			take(p);
+			take(p);
+			take(p);
+		} else if (c == '\r' && s->pos + 1 < s->text.len &&
+		    s->text.p[s->pos + 1] == '\n')
+			take(p);
+		else if (c == '\\' || is_control(c) || c >= 0x80) {
+			if (c == '\\') {
+				struct loc at = here(p);
+
+				conf_error(p, &at,
+				    "expected the end of the "
+				    "line after \"\\\"");
+			} else
+				control(p, c);
+			take(p);
+		} else
+			return c;
+		if (p->nerrors >= CONF_MAX_ERRORS)
+			return C_EOF;
+	}
+}
+
+static void
+read_token(struct parse *p, struct lexeme *t)
+{
+	char text[2] = "";
+	int c = skip_blank(p);
+
+	memset(t, 0, sizeof(*t));
+	t->at = here(p);
+	t->text = "";
+	if (p->nomem || p->nerrors >= CONF_MAX_ERRORS) {
+		t->kind = LEX_EOF;
+		return;
+	}
+	if (c == C_EOF) {
+		/* Every file ends with its line. */
+		t->kind = p->src->bol ? LEX_EOF : LEX_NL;
+		p->src->bol = true;
+		return;
+	}
+	if (c == '\n') {
+		t->kind = LEX_NL;
+		take(p);
+	} else if (c == '"' || c == '\'')
+		quoted(p, t);
+	else if (c == C_UNDEF) {
+		t->bad = true;
+		word(p, t);
+	} else if (word_byte(c))
+		word(p, t);
+	else {
+		t->kind = LEX_PUNCT;
+		text[0] = (char)c;
+		take(p);
+		if ((t->text = copy(p, text, 1)) == NULL)
+			t->kind = LEX_EOF;
+	}
+}
+
+static void
+next(struct parse *p, struct lexeme *t)
+{
+	struct source *s;
+
+	for (;;) {
+		read_token(p, t);
+		for (s = p->src; s->macro != NULL; s = s->up)
+			;
+		if (t->kind != LEX_EOF)
+			s->bol = t->kind == LEX_NL;
+		/* An included file must close what it opens. */
+		if (t->kind != LEX_EOF || s->up == NULL ||
+		    p->depth != s->depth || p->nomem ||
+		    p->nerrors >= CONF_MAX_ERRORS)
+			break;
+		p->src = s->up;
+	}
+	if (t->kind == LEX_PUNCT && t->text[0] == '{') {
+		if (p->depth < CONF_MAX_DEPTH)
+			p->open[p->depth] = t->at;
+		p->depth++;
+	}
+	if (t->kind == LEX_PUNCT && t->text[0] == '}' && p->depth > 0)
+		p->depth--;
+}
+
+/* Does the last token end the statement it stands in? */
+bool
+conf_at_end(const struct parse *p)
+{
+	return p->tok.kind == LEX_EOF ||
+	    (p->tok.kind == LEX_NL && p->depth <= p->base) || p->closed;
+}
+
+void
+conf_next(struct parse *p, struct lexeme *t)
+{
+	do {
+		next(p, &p->tok);
+		p->closed = p->depth < p->base;
+	} while (p->skipping && !conf_at_end(p));
+	p->skipping = false;
+	if (p->tok.kind == LEX_NL)
+		p->in_value = false;
+	if (p->closed)
+		p->base = p->depth;
+	*t = p->tok;
+}
+
+void
+conf_skip(struct parse *p)
+{
+	p->skipping = !conf_at_end(p);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CONF_PARSE_H
+#define CONF_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "src/base/span.h"
+#include "src/conf.h"
+
+/*
+ * What the parts of the configuration parser share, and nobody else sees:
+ * conf.c (files, defaults, checks across statements), conf_lex.c (bytes to
+ * words, macros, errors), parse.y (words to statements) and conf_set.c
+ * (words to values).
+ *
+ * Everything a parse allocates hangs off one struct parse; its text lives in
+ * an arena until the end, so that yacc may drop a value at any time.
+ */
+#define CONF_MAX_FILE	 (1024 * 1024)	     /* bytes of one file */
+#define CONF_MAX_TOTAL	 (4 * CONF_MAX_FILE) /* files and macros expanded */
+#define CONF_MAX_WORD	 1023
+#define CONF_MAX_INCLUDE 16
+#define CONF_MAX_DEPTH	 8  /* braces whose places are remembered */
+#define CONF_MAX_NESTING 32 /* macros within macros */
+#define CONF_MAX_MACROS	 1024
+#define CONF_MAX_ENTRIES 16384 /* list entries, all together */
+#define CONF_MAX_ERRORS	 100
+#define CONF_MAX_ONCE	 64
+#define CONF_MAX_PORTS	 64 /* of one list */
+#define CONF_MAX_KEYS	 64
+#define CONF_MAX_NAME	 31 /* of tables, anchors, keys, users */
+
+/* Where a word stands: in a macro, where the macro was used. */
+struct loc {
+	const char *file;
+	const char *macro; /* or NULL */
+	unsigned int line, col;
+};
+
+enum lex {
+	LEX_EOF,
+	LEX_NL,
+	LEX_WORD,
+	LEX_STRING, /* in quotes */
+	LEX_NAME,   /* a word with "=" after it */
+	LEX_PUNCT,  /* one of { } ( ) , = */
+};
+
+struct lexeme {
+	enum lex kind;
+	const char *text; /* without quotes; NUL-terminated, in the arena */
+	struct loc at;
+	bool keyword;
+	bool bad; /* an error about it has been written */
+};
+
+struct word {
+	struct lexeme lex;
+	struct word *next;
+};
+
+/* A list as it was written; `v` is NULL if it was bad. */
+struct words {
+	struct word *v, *last;
+	bool braces;
+};
+
+struct macro {
+	const char *name, *value;
+	bool define; /* from -D: the file cannot change it */
+	struct macro *next;
+};
+
+struct stat;
+
+struct parse {
+	struct conf *conf;
+	FILE *errors; /* or NULL */
+	unsigned int nerrors;
+	bool nomem;
+	bool memory; /* there are no files to include */
+	struct arena *arena;
+	/* conf_lex.c */
+	struct source *src;
+	struct macro *macros;
+	size_t nmacros, total, nentries;
+	struct lexeme tok; /* the last one read */
+	bool in_value;	   /* behind "name =": no keywords */
+	bool pending;	   /* tok is a surprise not yet reported */
+	bool skipping;	   /* to the end of the statement */
+	int depth, base;   /* open braces; those of the block we are in */
+	bool closed;	   /* tok is the brace that ended a block */
+	struct loc open[CONF_MAX_DEPTH]; /* where each brace is */
+	/* parse.y */
+	struct loc seen[CONF_MAX_ONCE];	 /* by enum once */
+	const char *block;		 /* the last one: "sip" */
+	struct conf_proxy *proxy, spare; /* the line being read */
+};
+
+/* conf_lex.c */
+void *conf_alloc(struct parse *p, size_t n); /* zeroed; NULL sets nomem */
+void conf_alloc_free(struct parse *p);
+/* Read `text`, which must outlive the parse, next; st may be NULL. */
+bool conf_push(struct parse *p, const char *name, struct span text,
+    const struct stat *st);
+bool conf_reading(const struct parse *p, const struct stat *st);
+void conf_next(struct parse *p, struct lexeme *out);
+bool conf_at_end(const struct parse *p); /* of a statement */
+void conf_skip(struct parse *p); /* the next token ends this statement */
+bool conf_macro_set(struct parse *p, const char *name, const char *value,
+    bool define);
+const struct macro *conf_macro_get(const struct parse *p, const char *name);
+bool conf_macro_name(const char *name);
+void conf_error(struct parse *p, const struct loc *at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* If the last token was a surprise: what should have been there. */
+void conf_expected(struct parse *p, const char *what);
+/* "expected `what`, found `lex`" unless lex is bad already. */
+void conf_wrong(struct parse *p, const struct lexeme *lex, const char *what);
+/* The word of the list (NULL-terminated) that `text` was meant to be. */
+const char *conf_nearest(const char *text, const char *const *list);
+
+/* conf.c */
+void conf_include(struct parse *p, const struct lexeme *name);
+
+/* parse.y: read all of p->src; errors have been written.
+ * False: it had to give up before the end. */
+bool conf_grammar(struct parse *p);
+
+#endif

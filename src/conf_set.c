@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/strbuf.h"
+#include "src/conf_set.h"
+
+void *
+conf_grow(struct parse *p, void *array, size_t n, size_t size)
+{
+	if (p->nentries >= CONF_MAX_ENTRIES) {
+		if (p->nentries++ == CONF_MAX_ENTRIES)
+			conf_error(p, &p->tok.at,
+			    "more than %d entries in all lists together",
+			    CONF_MAX_ENTRIES);
+		return NULL;
+	}
+	p->nentries++;
+	/* Doubling: the size is a power of two whenever it is full. */
+	if (n > 0 && (n & (n - 1)) != 0)
+		return array;
+	if ((array = reallocarray(array, n > 0 ? 2 * n : 1, size)) == NULL)
+		p->nomem = true;
+	return array;
+}
+
+int
+conf_choose(struct parse *p, const struct lexeme *lex, const char *const *list,
+    const char *what)
+{
+	int i;
+
+	for (i = 0; list[i] != NULL && !lex->bad; i++)
+		if (strcmp(list[i], lex->text) == 0)
+			return i;
+	conf_wrong(p, lex, what);
+	return -1;
+}
+
+/*
+ * Is it a name, which nobody here will resolve?  Then say so instead of
+ * merely "not an address".
+ */
+static bool
+is_host_name(const char *s)
+{
+	size_t i;
+	bool letter = false;
+
+	for (i = 0; s[i] != '\0'; i++) {
+		if ((s[i] >= 'g' && s[i] <= 'z') ||
+		    (s[i] >= 'G' && s[i] <= 'Z'))
+			letter = true;
+		else if (strchr("0123456789abcdefABCDEF.-_", s[i]) == NULL)
+			return false;
+	}
+	return letter;
+}
+
+static void
+not_an_address(struct parse *p, const struct lexeme *lex, const char *what)
+{
+	char said[128];
+	struct strbuf b = strbuf_of(said, sizeof(said));
+
+	strbuf_str(&b, what);
+	if (is_host_name(lex->text))
+		strbuf_str(&b, " (names are not resolved)");
+	conf_wrong(p, lex, said);
+}
+
+void
+conf_set_addr(struct parse *p, struct addr *dst, const struct lexeme *lex)
+{
+	struct addr a;
+
+	if (lex->bad)
+		return;
+	if (addr_parse(span_of(lex->text), &a) != PH_OK)
+		not_an_address(p, lex, "an address");
+	else
+		*dst = a;
+}
+
+static bool
+port_number(struct span text, uint16_t lo, uint16_t *out)
+{
+	uint64_t n;
+
+	if (!span_number(text, UINT16_MAX, &n) || n < lo)
+		return false;
+	*out = (uint16_t)n;
+	return true;
+}
+
+void
+conf_set_port(struct parse *p, uint16_t *dst, const struct lexeme *lex)
+{
+	if (!lex->bad && !port_number(span_of(lex->text), 1, dst))
+		conf_wrong(p, lex, "a port from 1 to 65535");
+}
+
+void
+conf_set_range(struct parse *p, uint16_t *lo, uint16_t *hi,
+    const struct lexeme *lex)
+{
+	struct span text = span_of(lex->text), upper;
+	struct span lower = span_cut(text, ':', &upper);
+	uint16_t a = 0, b = 0;
+
+	if (lex->bad)
+		return;
+	if (lower.len == text.len)
+		upper = lower;
+	if (!port_number(lower, 1, &a) || !port_number(upper, 1, &b))
+		conf_wrong(p, lex, "a range of ports as in 10000:20000");
+	else if (a > b)
+		conf_error(p, &lex->at, "%u is more than %u", a, b);
+	else if (a < 1024)
+		conf_error(p, &lex->at, "ports below 1024 are never opened");
+	else {
+		*lo = a;
+		*hi = b;
+	}
+}
+
+void
+conf_set_number(struct parse *p, uint32_t *dst, const struct lexeme *lex,
+    uint32_t lo, uint32_t hi)
+{
+	char what[64];
+	struct strbuf b = strbuf_of(what, sizeof(what));
+	uint64_t n;
+
+	if (lex->bad)
+		return;
+	if (span_number(span_of(lex->text), hi, &n) && n >= lo) {
+		*dst = (uint32_t)n;
+		return;
+	}
+	if (lo == hi)
+		strbuf_fmt(&b, "%u", lo);
+	else
+		strbuf_fmt(&b, "a number from %u to %u", lo, hi);
+	conf_wrong(p, lex, what);
+}
+
+void
+conf_set_bytes(struct parse *p, uint32_t *dst, const struct lexeme *lex)
+{
+	struct span text = span_of(lex->text);
+	uint64_t n, unit = 1;
+
+	if (lex->bad)
+		return;
+	if (text.len > 0 && (text.p[text.len - 1] | 0x20) == 'k')
+		unit = 1024;
+	else if (text.len > 0 && (text.p[text.len - 1] | 0x20) == 'm')
+		unit = 1024 * 1024;
+	if (unit > 1)
+		text.len--;
+	if (span_number(text, (1024 * 1024 * 1024) / unit, &n) &&
+	    n * unit >= 65536)
+		*dst = (uint32_t)(n * unit);
+	else
+		conf_wrong(p, lex, "a size from 64k to 1024m");
+}
+
+void
+conf_set_mark(struct parse *p, uint32_t *dst, const struct lexeme *lex)
+{
+	unsigned long long n;
+	char *end;
+
+	if (lex->bad)
+		return;
+	errno = 0;
+	n = strtoull(lex->text, &end,
+	    strncmp(lex->text, "0x", 2) == 0 ? 16 : 10);
+	if (lex->text[0] < '0' || lex->text[0] > '9' || *end != '\0' ||
+	    errno != 0 || n == 0 || n > UINT32_MAX)
+		conf_wrong(p, lex, "a mark from 0x1 to 0xffffffff");
+	else
+		*dst = (uint32_t)n;
+}
+
+void
+conf_set_yes(struct parse *p, bool *dst, const struct lexeme *lex)
+{
+	static const char *const words[] = { "no", "yes", NULL };
+	int i = conf_choose(p, lex, words, "\"yes\" or \"no\"");
+
+	if (i != -1)
+		*dst = i == 1;
+}
+
+void
+conf_set_string(struct parse *p, char **dst, const struct lexeme *lex)
+{
+	char *s;
+
+	if (lex->bad)
+		return;
+	if ((s = strdup(lex->text)) == NULL)
+		p->nomem = true;
+	free(*dst);
+	*dst = s;
+}
+
+static bool
+only_bytes(const char *s, const char *more)
+{
+	for (; *s != '\0'; s++)
+		if (!((*s >= '0' && *s <= '9') || (*s >= 'a' && *s <= 'z') ||
+			(*s >= 'A' && *s <= 'Z') || strchr(more, *s) != NULL))
+			return false;
+	return true;
+}
+
+static bool
+check_name(struct parse *p, const struct lexeme *lex, const char *what,
+    const char *more)
+{
+	size_t n = strlen(lex->text);
+
+	if (lex->bad)
+		return false;
+	if (n == 0)
+		conf_wrong(p, lex, what);
+	else if (n > CONF_MAX_NAME)
+		conf_error(p, &lex->at, "%s has at most %d bytes", what,
+		    CONF_MAX_NAME);
+	else if (!only_bytes(lex->text, more))
+		conf_error(p, &lex->at,
+		    "%s consists of letters, digits and \"%s\"", what, more);
+	else
+		return true;
+	return false;
+}
+
+void
+conf_set_name(struct parse *p, char **dst, const struct lexeme *lex,
+    const char *what)
+{
+	if (check_name(p, lex, what, "_.-"))
+		conf_set_string(p, dst, lex);
+}
+
+void
+conf_set_table(struct parse *p, char **dst, const struct lexeme *lex)
+{
+	conf_set_name(p, dst, lex, "the name of a table");
+}
+
+void
+conf_set_anchor(struct parse *p, char **dst, const struct lexeme *lex)
+{
+	size_t n = strlen(lex->text);
+
+	if (!check_name(p, lex, "the name of an anchor", "_.-/"))
+		return;
+	if (lex->text[0] == '/' || lex->text[n - 1] == '/' ||
+	    strstr(lex->text, "//") != NULL)
+		conf_error(p, &lex->at,
+		    "an anchor has a name before and behind each \"/\"");
+	else
+		conf_set_string(p, dst, lex);
+}
+
+void
+conf_set_interface(struct parse *p, char **dst, const struct lexeme *lex)
+{
+	size_t n = strlen(lex->text);
+
+	if (lex->bad)
+		return;
+	if (n >= IFNAMSIZ)
+		conf_error(p, &lex->at,
+		    "the name of an interface has at most %d bytes",
+		    IFNAMSIZ - 1);
+	else if (n == 0 || !only_bytes(lex->text, "_.-:@+~"))
+		conf_wrong(p, lex, "the name of an interface");
+	else
+		conf_set_string(p, dst, lex);
+}
+
+void
+conf_set_path(struct parse *p, char **dst, const struct lexeme *lex, size_t max)
+{
+	if (lex->bad)
+		return;
+	if (lex->text[0] != '/')
+		conf_wrong(p, lex, "a path that begins with \"/\"");
+	else if (strlen(lex->text) > max)
+		conf_error(p, &lex->at, "this path has more than %zu bytes",
+		    max);
+	else
+		conf_set_string(p, dst, lex);
+}
+
+void
+conf_add_word(struct parse *p, struct words *list, const struct lexeme *lex)
+{
+	struct word *w = conf_alloc(p, sizeof(*w));
+
+	if (w == NULL)
+		return;
+	w->lex = *lex;
+	if (list->v == NULL)
+		list->v = w;
+	else
+		list->last->next = w;
+	list->last = w;
+}
+
+void
+conf_join(struct words *list, const struct words *more)
+{
+	if (list->v == NULL)
+		*list = *more;
+	else if (more->v != NULL) {
+		list->last->next = more->v;
+		list->last = more->last;
+	}
+}
+
+void
+conf_set_prefixes(struct parse *p, struct prefixes *dst,
+    const struct words *src)
+{
+	const struct word *w;
+	struct prefix prefix, *v;
+
+	for (w = src->v; w != NULL; w = w->next) {
+		if (w->lex.bad)
+			continue;
+		if (prefix_parse(span_of(w->lex.text), &prefix) != PH_OK) {
+			not_an_address(p, &w->lex, "an address or a prefix");
+			continue;
+		}
+		if ((v = conf_grow(p, dst->v, dst->n, sizeof(prefix))) == NULL)
+			return;
+		dst->v = v;
+		v[dst->n++] = prefix;
+	}
+}
+
+void
+conf_set_ports(struct parse *p, struct ports *dst, const struct words *src)
+{
+	const struct word *w;
+	uint16_t port, *v;
+	size_t i;
+
+	for (w = src->v; w != NULL; w = w->next) {
+		port = 0;
+		conf_set_port(p, &port, &w->lex);
+		if (port == 0)
+			continue;
+		for (i = 0; i < dst->n && dst->v[i] != port; i++)
+			;
+		if (i < dst->n)
+			continue;
+		if (dst->n == CONF_MAX_PORTS) {
+			conf_error(p, &w->lex.at, "more than %d ports",
+			    CONF_MAX_PORTS);
+			return;
+		}
+		if ((v = conf_grow(p, dst->v, dst->n, sizeof(port))) == NULL)
+			return;
+		dst->v = v;
+		v[dst->n++] = port;
+	}
+}
+
+void
+conf_set_strings(struct parse *p, struct strings *dst, const struct words *src,
+    void (*set)(struct parse *, char **, const struct lexeme *))
+{
+	const struct word *w;
+	char *s, **v;
+
+	for (w = src->v; w != NULL; w = w->next) {
+		s = NULL;
+		set(p, &s, &w->lex);
+		if (s == NULL)
+			continue;
+		if ((v = conf_grow(p, dst->v, dst->n, sizeof(s))) == NULL) {
+			free(s);
+			return;
+		}
+		dst->v = v;
+		v[dst->n++] = s;
+	}
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/conf.h"
+#include "tests/unit.h"
+
+/* Parse, and keep what was said in `said`. */
+static char said[16384];
+
+static enum ph_err
+parse(struct conf **c, const char *text, const struct conf_define *d, size_t n)
+{
+	FILE *f = fmemopen(said, sizeof(said), "w");
+	enum ph_err rc;
+
+	assert_non_null(f);
+	said[0] = '\0';
+	rc = conf_parse(c, span_of(text), "x", d, n, f);
+	fclose(f);
+	return rc;
+}
+
+static struct conf *
+good(const char *text)
+{
+	struct conf *c;
+	enum ph_err rc = parse(&c, text, NULL, 0);
+
+	if (rc != PH_OK)
+		print_message("%s\n%s", text, said);
+	assert_int_equal(rc, PH_OK);
+	assert_string_equal(said, "");
+	return c;
+}
+
+static void
+assert_prefixes(const struct prefixes *v, const char *expected)
+{
+	char text[1024] = "", one[ADDR_STRLEN];
+	size_t i;
+
+	for (i = 0; i < v->n; i++) {
+		if (i > 0)
+			strlcat(text, " ", sizeof(text));
+		strlcat(text, prefix_format(&v->v[i], one), sizeof(text));
+	}
+	assert_string_equal(text, expected);
+}
+
+static void
+assert_strings(const struct strings *v, const char *expected)
+{
+	char text[1024] = "";
+	size_t i;
+
+	for (i = 0; i < v->n; i++) {
+		if (i > 0)
+			strlcat(text, " ", sizeof(text));
+		strlcat(text, v->v[i], sizeof(text));
+	}
+	assert_string_equal(text, expected);
+}
+
+static void
+assert_ports(const struct ports *v, const char *expected)
+{
+	char text[1024] = "", one[16];
+	size_t i;
+
+	for (i = 0; i < v->n; i++) {
+		snprintf(one, sizeof(one), i > 0 ? " %u" : "%u", v->v[i]);
+		strlcat(text, one, sizeof(text));
+	}
+	assert_string_equal(text, expected);
+}
+
+static void
+assert_addr(const struct addr *a, const char *expected)
+{
+	char text[ADDR_STRLEN];
+
+	assert_string_equal(addr_format(a, text), expected);
+}
+
+static void
+assert_endpoint(const struct endpoint *e, const char *expected)
+{
+	char text[ADDR_STRLEN];
+
+	assert_string_equal(endpoint_format(e, text), expected);
+}
+
+static void
+one_line_is_a_whole_configuration(void **state)
+{
+	struct conf *c = good("protect { 192.0.2.0/24 2001:db8:2::/64 }\n");
+
+	(void)state;
+	assert_prefixes(&c->protect, "192.0.2.0/24 2001:db8:2::/64");
+	assert_int_equal(c->interface.n, 0);
+	assert_true(c->sip.on);
+	assert_ports(&c->sip.port, "5060");
+	assert_int_equal(c->sip.server.n, 0);
+	assert_prefixes(&c->sip.media, "192.0.2.0/24 2001:db8:2::/64");
+	assert_int_equal(c->sip.media_lo, 1024);
+	assert_int_equal(c->sip.media_hi, 65535);
+	assert_int_equal(c->sip.remote, REMOTE_BOTH);
+	assert_true(c->sip.early_media);
+	assert_true(c->sip.hold_keep);
+	assert_false(c->sip.redirect);
+	assert_int_equal(c->sip.nexternal, 0);
+	assert_int_equal(c->sip.limit_calls, 50000);
+	assert_int_equal(c->sip.limit_per_source, 200);
+	assert_int_equal(c->sip.limit_rate, 0);
+	assert_int_equal(c->sip.limit_streams, 16);
+	assert_int_equal(c->sip.timeout_setup, 180);
+	assert_int_equal(c->sip.timeout_idle, 300);
+	assert_int_equal(c->sip.timeout_max, 43200);
+	assert_false(c->ftp.on);
+	assert_false(c->tftp.on);
+	assert_false(c->tables.on);
+	assert_string_equal(c->user, "_pinholed");
+	assert_false(c->user_set);
+#ifdef __linux__
+	assert_string_equal(c->firewall, "nftables");
+#else
+	assert_string_equal(c->firewall, "pf");
+#endif
+	assert_string_equal(c->name, "pinholed");
+	assert_string_equal(c->mode, "rules");
+	assert_null(c->kill);
+	assert_null(c->dialect);
+	assert_false(c->log);
+	assert_null(c->tag);
+	assert_null(c->queue);
+	assert_int_equal(c->nuplink, 0);
+	assert_int_equal(c->mark, 0x10000);
+	assert_string_equal(c->control, "/var/run/pinholed.sock");
+	assert_non_null(c->state);
+	assert_int_equal(c->buffer, 4 * 1024 * 1024);
+	conf_free(c);
+}
+
+static void
+every_statement_sets_its_field(void **state)
+{
+	struct conf *c = good(
+	    "pbx = \"192.0.2.10\"\n"
+	    "gws = \"{ 192.0.2.20, 192.0.2.21 }\"	# two\n"
+	    "interface { em1 \"em2\" }\n"
+	    "protect 192.0.2.99/24\n"
+	    "sip {\n"
+	    "	port { 5060 5080 5060 }\n"
+	    "	server $pbx\n"
+	    "	media { $pbx $gws } port 10000:20000\n"
+	    "	remote { 198.51.100.0/24, 203.0.113.7 }\n"
+	    "	early media no redirect yes\n"
+	    "	hold close\n"
+	    "	external 203.0.113.10 for 192.0.2.10\n"
+	    "	external 203.0.113.11 for 192.0.2.11\n"
+	    "	limit calls 500 per source 20 rate 30 streams 8\n"
+	    "	timeout setup 60 idle \\\n"
+	    "	    120 max 3600\n"
+	    "}\n"
+	    "ftp {\n"
+	    "	port 2121 loose\n"
+	    "	timeout 5\n"
+	    "	proxy on 127.0.0.1 port 8021\n"
+	    "	proxy on 203.0.113.1 port 21 reverse to 192.0.2.30 port 2100 "
+	    "source 192.0.2.1 source-port 20 anonymous only "
+	    "max sessions 7 timeout 60\n"
+	    "}\n"
+	    "tftp { port { 69 1069 } timeout 9 allow read\n"
+	    "	file { \"SEP*.xml\" 'a\\\\b\"' }\n"
+	    "	file firmware\n"
+	    "	proxy on ::1 port 6969 max sessions 50 timeout 3 }\n"
+	    "tables { listen on 192.0.2.1 port 5678\n"
+	    "	key \"/etc/a.key\" key 'b' /etc/b.key\n"
+	    "	allow { spammer blocked } force \"log\" timeout 3600 max 10\n"
+	    "	never { 192.0.2.0/24 ::1 } }\n"
+	    "user _sip\r\n"
+	    "control \"/tmp/c\"\n"
+	    "state /tmp/s\n"
+	    "buffer 512k\n"
+	    "firewall pf states anchor \"a/b\" kill no log tag t queue \"q\" "
+	    "dialect openbsd on em0 reply-to (em0 203.0.113.254) "
+	    "reply-to (em3 2001:db8::1)\n"
+	    "on em4 reply-to ( em4, 198.51.100.254 )");
+
+	(void)state;
+	assert_strings(&c->interface, "em1 em2");
+	assert_prefixes(&c->protect, "192.0.2.0/24");
+	assert_true(c->sip.on);
+	assert_ports(&c->sip.port, "5060 5080");
+	assert_prefixes(&c->sip.server, "192.0.2.10");
+	assert_prefixes(&c->sip.media, "192.0.2.10 192.0.2.20 192.0.2.21");
+	assert_int_equal(c->sip.media_lo, 10000);
+	assert_int_equal(c->sip.media_hi, 20000);
+	assert_int_equal(c->sip.remote, REMOTE_LIST);
+	assert_prefixes(&c->sip.remotes, "198.51.100.0/24 203.0.113.7");
+	assert_false(c->sip.early_media);
+	assert_true(c->sip.redirect);
+	assert_false(c->sip.hold_keep);
+	assert_int_equal(c->sip.nexternal, 2);
+	assert_addr(&c->sip.external[1].outside, "203.0.113.11");
+	assert_addr(&c->sip.external[1].inside, "192.0.2.11");
+	assert_int_equal(c->sip.limit_calls, 500);
+	assert_int_equal(c->sip.limit_per_source, 20);
+	assert_int_equal(c->sip.limit_rate, 30);
+	assert_int_equal(c->sip.limit_streams, 8);
+	assert_int_equal(c->sip.timeout_setup, 60);
+	assert_int_equal(c->sip.timeout_idle, 120);
+	assert_int_equal(c->sip.timeout_max, 3600);
+
+	assert_true(c->ftp.on);
+	assert_ports(&c->ftp.port, "2121");
+	assert_true(c->ftp.loose);
+	assert_int_equal(c->ftp.timeout, 5);
+	assert_int_equal(c->ftp.nproxy, 2);
+	assert_endpoint(&c->ftp.proxy[0].listen, "127.0.0.1:8021");
+	assert_int_equal(c->ftp.proxy[0].reverse.addr.af, AF_UNSPEC);
+	assert_int_equal(c->ftp.proxy[0].source.af, AF_UNSPEC);
+	assert_false(c->ftp.proxy[0].source_port_20);
+	assert_false(c->ftp.proxy[0].anonymous_only);
+	assert_int_equal(c->ftp.proxy[0].max_sessions, 100);
+	assert_int_equal(c->ftp.proxy[0].timeout, 86400);
+	assert_endpoint(&c->ftp.proxy[1].listen, "203.0.113.1:21");
+	assert_endpoint(&c->ftp.proxy[1].reverse, "192.0.2.30:2100");
+	assert_addr(&c->ftp.proxy[1].source, "192.0.2.1");
+	assert_true(c->ftp.proxy[1].source_port_20);
+	assert_true(c->ftp.proxy[1].anonymous_only);
+	assert_int_equal(c->ftp.proxy[1].max_sessions, 7);
+	assert_int_equal(c->ftp.proxy[1].timeout, 60);
+
+	assert_true(c->tftp.on);
+	assert_ports(&c->tftp.port, "69 1069");
+	assert_int_equal(c->tftp.timeout, 9);
+	assert_true(c->tftp.allow_read);
+	assert_false(c->tftp.allow_write);
+	assert_strings(&c->tftp.file, "SEP*.xml a\\b\" firmware");
+	assert_int_equal(c->tftp.nproxy, 1);
+	assert_endpoint(&c->tftp.proxy[0].listen, "[::1]:6969");
+	assert_int_equal(c->tftp.proxy[0].max_sessions, 50);
+	assert_int_equal(c->tftp.proxy[0].timeout, 3);
+
+	assert_true(c->tables.on);
+	assert_endpoint(&c->tables.listen, "192.0.2.1:5678");
+	assert_int_equal(c->tables.nkey, 2);
+	assert_string_equal(c->tables.key[0].name, "");
+	assert_string_equal(c->tables.key[0].path, "/etc/a.key");
+	assert_string_equal(c->tables.key[1].name, "b");
+	assert_string_equal(c->tables.key[1].path, "/etc/b.key");
+	assert_strings(&c->tables.allow, "spammer blocked");
+	assert_string_equal(c->tables.force, "log");
+	assert_int_equal(c->tables.timeout, 3600);
+	assert_int_equal(c->tables.max, 10);
+	assert_prefixes(&c->tables.never, "192.0.2.0/24 ::1");
+
+	assert_string_equal(c->user, "_sip");
+	assert_true(c->user_set);
+	assert_string_equal(c->control, "/tmp/c");
+	assert_string_equal(c->state, "/tmp/s");
+	assert_int_equal(c->buffer, 512 * 1024);
+	assert_string_equal(c->firewall, "pf");
+	assert_string_equal(c->mode, "states");
+	assert_string_equal(c->name, "a/b");
+	assert_string_equal(c->kill, "no");
+	assert_true(c->log);
+	assert_string_equal(c->tag, "t");
+	assert_string_equal(c->queue, "q");
+	assert_string_equal(c->dialect, "openbsd");
+	assert_int_equal(c->nuplink, 3);
+	assert_string_equal(c->uplink[0].ifname, "em0");
+	assert_addr(&c->uplink[0].gateway, "203.0.113.254");
+	assert_string_equal(c->uplink[1].ifname, "em3");
+	assert_addr(&c->uplink[1].gateway, "2001:db8::1");
+	assert_string_equal(c->uplink[2].ifname, "em4");
+	conf_free(c);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_line_is_a_whole_configuration),
+		cmocka_unit_test(every_statement_sets_its_field),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
