@@ -53,6 +53,7 @@ if [ -n "$found" ]; then
 fi
 
 # One #ifdef is one too many inside a function: tabs before it, or after.
+# shellcheck disable=SC2016
 found=$(git ls-files '*.c' | xargs awk '
 	FNR == 1 { depth = 0 }
 	/^{/ { depth = 1 }

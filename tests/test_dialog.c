@@ -2,9 +2,9 @@
 /*
  * Calls as short plays: who says what when, and what opens and closes.
  *
- *	o	198.51.100.7, a phone outside		i	192.0.2.10, the PBX
- *	p	198.51.100.9, a proxy outside		g	192.0.2.20, a gateway
- *	x	203.0.113.66, somebody else
+ *	o	198.51.100.7, a phone outside		i	192.0.2.10, the
+ *PBX p	198.51.100.9, a proxy outside		g	192.0.2.20, a gateway x
+ *203.0.113.66, somebody else
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -18,12 +18,12 @@
 #include "tests/unit.h"
 
 struct step {
-	int t; /* seconds */
+	int t;		  /* seconds */
 	const char *path; /* "o>i": from and to; "": only time passes */
 	const char *what; /* "INVITE", "200 INVITE"; "!" first: with reliable */
 	unsigned int cseq;
 	const char *branch, *from, *to; /* tags */
-	const char *sdp; /* "addr port", or a whole body, or NULL */
+	const char *sdp;    /* "addr port", or a whole body, or NULL */
 	const char *expect; /* event lines, without time and Call-ID */
 };
 
@@ -90,8 +90,8 @@ on_changed(void *ctx, uint64_t call)
 	size_t len;
 
 	/* Whatever state a call is in, it can be written down. */
-	assert_int_equal(
-	    sip_export(w->sip, call, buf, sizeof(buf), &len), PH_OK);
+	assert_int_equal(sip_export(w->sip, call, buf, sizeof(buf), &len),
+	    PH_OK);
 }
 
 static void
@@ -115,14 +115,12 @@ default_config(void)
 {
 	struct sip_config c = { 0 };
 
-	assert_int_equal(
-	    prefix_parse(span_of("192.0.2.0/24"), &protect[0]), PH_OK);
-	assert_int_equal(
-	    prefix_parse(span_of("192.0.2.10"), &server[0]), PH_OK);
-	assert_int_equal(
-	    prefix_parse(span_of("192.0.2.10"), &media[0]), PH_OK);
-	assert_int_equal(
-	    prefix_parse(span_of("192.0.2.20"), &media[1]), PH_OK);
+	assert_int_equal(prefix_parse(span_of("192.0.2.0/24"), &protect[0]),
+	    PH_OK);
+	assert_int_equal(prefix_parse(span_of("192.0.2.10"), &server[0]),
+	    PH_OK);
+	assert_int_equal(prefix_parse(span_of("192.0.2.10"), &media[0]), PH_OK);
+	assert_int_equal(prefix_parse(span_of("192.0.2.20"), &media[1]), PH_OK);
 	c.policy.protect = protect;
 	c.policy.nprotect = 1;
 	c.policy.server = server;
@@ -240,11 +238,13 @@ say(struct world *w, const struct step *s, const char *call_id)
 		if (s->sdp[1] == '=')
 			snprintf(body, sizeof(body), "%s", s->sdp);
 		else {
-			assert_int_equal(
-			    sscanf(s->sdp, "%63s %u", addr, &port), 2);
-			snprintf(body, sizeof(body), "v=0\r\no=- 1 1 IN IP4 %s"
+			assert_int_equal(sscanf(s->sdp, "%63s %u", addr, &port),
+			    2);
+			snprintf(body, sizeof(body),
+			    "v=0\r\no=- 1 1 IN IP4 %s"
 			    "\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n"
-			    "m=audio %u RTP/AVP 0\r\n", addr, addr, port);
+			    "m=audio %u RTP/AVP 0\r\n",
+			    addr, addr, port);
 		}
 		m.body = SIP_BODY_SDP;
 		m.sdp = span_of(body);
@@ -280,10 +280,10 @@ play(const struct sip_config *c, const struct step *steps, size_t n)
 	world_close(&w);
 }
 
-#define PLAY(steps)                                                           \
-	do {                                                                  \
-		struct sip_config config_ = default_config();                 \
-		play(&config_, steps, ROWS(steps));                           \
+#define PLAY(steps)                                                            \
+	do {                                                                   \
+		struct sip_config config_ = default_config();                  \
+		play(&config_, steps, ROWS(steps));                            \
 	} while (0)
 
 /* clang-format off */
@@ -759,10 +759,9 @@ a_call_survives_being_written_down(void **state)
 	memcpy(cut, buf, len);
 	assert_int_not_equal(sip_import(v.sip, cut, len + 1, 0), PH_OK);
 	assert_int_equal(sip_counters(v.sip)->calls, 0);
-	assert_int_equal(
-	    sip_import(v.sip, buf, len, 5 * USEC_PER_SEC), PH_OK);
-	assert_int_equal(
-	    sip_import(v.sip, buf, len, 5 * USEC_PER_SEC), PH_EEXIST);
+	assert_int_equal(sip_import(v.sip, buf, len, 5 * USEC_PER_SEC), PH_OK);
+	assert_int_equal(sip_import(v.sip, buf, len, 5 * USEC_PER_SEC),
+	    PH_EEXIST);
 	play_in(&v, after, ROWS(after));
 	world_close(&v);
 }
