@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How the backend takes care of what is ours: across crashes, restarts and
+ * other people's changes, with as little privilege as possible.
+ */
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/nftlab.h"
+
+static int
+elements(const char *set)
+{
+	return lab_lines("nft -j list set inet pinholed %s |"
+			 " tr '{' '\\n' | grep '\"concat\"'",
+	    set);
+}
+
+static void
+test_the_kernel_keeps_deadlines_when_we_are_killed(void **state)
+{
+	int out = out_at(4200), in = in_at(10200), status, ready[2];
+	struct pinhole h;
+	pid_t pid;
+	char c;
+
+	(void)state;
+	lab_close(NULL);
+	assert_int_equal(pipe(ready), 0);
+	if ((pid = fork()) == 0) {
+		lab_open();
+		h = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10200);
+		h.deadline = lab_now() + 2000000;
+		if (lab_commit(FW_OPEN, &h) != PH_OK ||
+		    write(ready[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	PASS(out, "192.0.2.20", 10200, in);
+	PASS(in, "198.51.100.7", 4200, out);
+	sleep(2);
+	STOP(out, "192.0.2.20", 10200, in);
+	STOP(in, "198.51.100.7", 4200, out);
+	/* And the next start clears away the rest. */
+	lab_open();
+	assert_int_equal(lab_lines("conntrack -L -m 0x10000 2>&-"), 0);
+	close(out);
+	close(in);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static void
+test_a_refresh_moves_the_deadline(void **state)
+{
+	int out = out_at(4210), in = in_at(10210);
+	struct pinhole h;
+
+	(void)state;
+	h = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10210);
+	h.deadline = lab_now() + 1000000;
+	lab_do(FW_OPEN, &h);
+	h.deadline = lab_now() + 60000000;
+	lab_do(FW_OPEN, &h);
+	usleep(1300 * 1000);
+	PASS(out, "192.0.2.20", 10210, in);
+	/* Also backwards, and after the kernel has let it expire. */
+	h.deadline = lab_now() + 1000000;
+	lab_do(FW_OPEN, &h);
+	usleep(1300 * 1000);
+	STOP(out, "192.0.2.20", 10210, in);
+	h.deadline = lab_now() + 60000000;
+	lab_do(FW_OPEN, &h);
+	PASS(out, "192.0.2.20", 10210, in);
+	closed(&h);
+	h.deadline = 0;
+	lab_do(FW_OPEN, &h);
+	assert_int_equal(
+	    lab_lines("nft list set inet pinholed udp4_in | grep expires"), 0);
+	closed(&h);
+	STOP(out, "192.0.2.20", 10210, in);
+	close(out);
+	close(in);
+}
+
+static void
+test_a_commit_survives_flush_ruleset(void **state)
+{
+	int out = out_at(4220), in = in_at(10220), in2 = in_at(10222);
+	struct pinhole a, b;
+	enum ph_err err;
+
+	(void)state;
+	a = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10220);
+	b = opened(PINHOLE_IN, "any", "192.0.2.20", 10224);
+	PASS(out, "192.0.2.20", 10220, in);
+	lab_load(lab_rules);
+	assert_int_equal(lab_lines("nft list tables | grep pinholed"), 0);
+	closed(&b);
+	b = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10222);
+	PASS(out, "192.0.2.20", 10220, in);
+	PASS(out, "192.0.2.20", 10222, in2);
+	/* Those above are told, once. */
+	(void)fw_nftables.tick(fw, lab_now(), &err);
+	assert_int_equal(err, PH_EGONE);
+	(void)fw_nftables.tick(fw, lab_now(), &err);
+	assert_int_equal(err, PH_OK);
+	closed(&a);
+	closed(&b);
+	close(out);
+	close(in);
+	close(in2);
+}
+
+static void
+test_tick_builds_the_table_again(void **state)
+{
+	int out = out_at(4230), in = in_at(10230);
+	struct pinhole h;
+	int64_t t = lab_now();
+	enum ph_err err;
+
+	(void)state;
+	h = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10230);
+	t = fw_nftables.tick(fw, t, &err);
+	assert_int_equal(err, PH_OK);
+	lab_load(lab_rules);
+	t = fw_nftables.tick(fw, t, &err);
+	assert_int_equal(err, PH_EGONE);
+	PASS(out, "192.0.2.20", 10230, in);
+	t = fw_nftables.tick(fw, t, &err);
+	assert_int_equal(err, PH_OK);
+	/* Our rules can go without our table. */
+	assert_int_equal(system("nft flush table inet pinholed"), 0);
+	t = fw_nftables.tick(fw, t, &err);
+	assert_int_equal(err, PH_EGONE);
+	PASS(out, "192.0.2.20", 10230, in);
+	/* What others do to their own is no reason. */
+	assert_int_equal(system("nft add table inet another"), 0);
+	t = fw_nftables.tick(fw, t, &err);
+	assert_int_equal(err, PH_OK);
+	closed(&h);
+	close(out);
+	close(in);
+}
+
+static void
+test_adopting_keeps_media_and_settling_clears_the_rest(void **state)
+{
+	int out = out_at(4240), in = in_at(10240), in2 = in_at(10242);
+	struct pinhole kept, left, any;
+
+	(void)state;
+	kept = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10240);
+	left = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10242);
+	any = opened(PINHOLE_IN, "any", "192.0.2.20", 10244);
+	PASS(out, "192.0.2.20", 10240, in);
+	PASS(in, "198.51.100.7", 4240, out);
+	PASS(out, "192.0.2.20", 10242, in2);
+	fw_nftables.close(fw, true);
+	PASS(out, "192.0.2.20", 10240, in);
+	config.adopt = true;
+	lab_open();
+	PASS(out, "192.0.2.20", 10240, in);
+	kept.id = 7;
+	kept.deadline = lab_now() + 90 * 1000000LL;
+	lab_do(FW_OPEN, &kept);
+	assert_int_equal(lab_lines("nft list set inet pinholed udp4_in |"
+				   " grep '10240 .*timeout 1m'"),
+	    1);
+	PASS(out, "192.0.2.20", 10242, in2);
+	assert_int_equal(fw_nftables.settle(fw, lab_now()), PH_OK);
+	STOP(out, "192.0.2.20", 10242, in2);
+	PASS(out, "192.0.2.20", 10240, in);
+	PASS(in, "198.51.100.7", 4240, out);
+	assert_int_equal(elements("udp4_in"), 1);
+	assert_int_equal(elements("udp4_in_any"), 0);
+	closed(&kept);
+	closed(&left);
+	closed(&any);
+	STOP(out, "192.0.2.20", 10240, in);
+	close(out);
+	close(in);
+	close(in2);
+}
+
+static void
+test_a_strange_layout_is_not_adopted(void **state)
+{
+	struct pinhole h;
+
+	(void)state;
+	h = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10250);
+	fw_nftables.close(fw, true);
+	config.adopt = true;
+	config.local = true;
+	lab_open();
+	assert_int_equal(elements("udp4_in"), 0);
+	assert_int_equal(lab_lines(
+			     "nft list chain inet pinholed output | grep hook"),
+	    1);
+	fw_nftables.close(fw, true);
+	assert_int_equal(system("nft flush chain inet pinholed udp4"), 0);
+	lab_open();
+	assert_int_equal(lab_lines(
+			     "nft list chain inet pinholed udp4 | grep goto"),
+	    4);
+	closed(&h);
+}
+
+static void
+test_closing_leaves_nothing_of_ours_and_all_of_theirs(void **state)
+{
+	int out = out_at(5060), in = in_at(10260), sip = in_at(5060);
+	struct pinhole h;
+
+	(void)state;
+	lab_load("table inet marks { chain c {"
+		 " type filter hook forward priority -20;"
+		 " udp sport 5060 ct mark set ct mark | 0x4\n}\n}\n");
+	h = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10260);
+	PASS(in, "198.51.100.7", 5060, out);
+	PASS(out, "192.0.2.20", 10260, in);
+	PASS(sip, "198.51.100.7", 5060, out);
+	PASS(out, "192.0.2.20", 5060, sip);
+	lab_close(NULL);
+	assert_int_equal(lab_lines("nft list tables | grep pinholed"), 0);
+	assert_int_equal(lab_lines("conntrack -L -m 0x10000 2>&-"), 0);
+	assert_int_equal(lab_lines("conntrack -L -m 0x4 2>&-"), 1);
+	/* What ran does not live on as the user's `established`. */
+	STOP(out, "192.0.2.20", 10260, in);
+	PASS(out, "192.0.2.20", 5060, sip);
+	(void)h;
+	close(out);
+	close(in);
+	close(sip);
+}
+
+static uint64_t seen_ids[16];
+static size_t nseen;
+
+static void
+seen(void *ctx, uint64_t id)
+{
+	(void)ctx;
+	if (nseen < ROWS(seen_ids))
+		seen_ids[nseen++] = id;
+}
+
+static size_t
+activity(void)
+{
+	nseen = 0;
+	assert_int_equal(fw_nftables.activity(fw, seen, NULL, lab_now()),
+	    PH_OK);
+	return nseen;
+}
+
+static void
+test_activity_is_reported_once_and_never_lost(void **state)
+{
+	int out = out_at(4270), in = in_at(10270), in2 = in_at(10272);
+	struct pinhole a, b, twin;
+
+	(void)state;
+	a = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10270);
+	b = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10272);
+	assert_int_equal(activity(), 0);
+	PASS(out, "192.0.2.20", 10270, in);
+	assert_int_equal(activity(), 1);
+	assert_int_equal(seen_ids[0], a.id);
+	assert_int_equal(activity(), 0);
+	/* The way back counts, too. */
+	PASS(in, "198.51.100.7", 4270, out);
+	assert_int_equal(activity(), 1);
+	/* A refresh starts a new counter, and loses nothing. */
+	PASS(out, "192.0.2.20", 10272, in2);
+	b.deadline += 1000000;
+	lab_do(FW_OPEN, &b);
+	assert_int_equal(activity(), 1);
+	assert_int_equal(seen_ids[0], b.id);
+	assert_int_equal(activity(), 0);
+	PASS(out, "192.0.2.20", 10272, in2);
+	assert_int_equal(activity(), 1);
+	/* As many packets again as before the refresh. */
+	b.deadline += 1000000;
+	lab_do(FW_OPEN, &b);
+	PASS(out, "192.0.2.20", 10272, in2);
+	assert_int_equal(activity(), 1);
+	/* Two that stand for one element are both alive. */
+	twin = a;
+	twin.id += 1000;
+	lab_do(FW_OPEN, &twin);
+	PASS(out, "192.0.2.20", 10270, in);
+	assert_int_equal(activity(), 2);
+	closed(&a);
+	closed(&b);
+	closed(&twin);
+	close(out);
+	close(in);
+	close(in2);
+}
+
+static void
+test_a_connection_that_began_is_activity(void **state)
+{
+	int listener, ends[2];
+	struct pinhole h;
+
+	(void)state;
+	listener = netns_socket(INSIDE, SOCK_STREAM, "192.0.2.20", 10280);
+	h = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10280);
+	h.proto = IPPROTO_TCP;
+	h.once = 1;
+	lab_do(FW_OPEN, &h);
+	assert_int_equal(activity(), 0);
+	assert_true(netns_connects(OUTSIDE, "198.51.100.7", "192.0.2.20", 10280,
+	    listener, ends));
+	assert_int_equal(activity(), 1);
+	assert_int_equal(seen_ids[0], h.id);
+	assert_int_equal(activity(), 0);
+	closed(&h);
+	close(ends[0]);
+	close(ends[1]);
+	close(listener);
+}
+
+static void
+test_a_thousand_pinholes_in_one_commit(void **state)
+{
+	enum { N = 1000 };
+	struct fw_change *v = calloc(N, sizeof(*v));
+	int out = out_at(4290), in = in_at(20500);
+	int64_t t;
+	int i;
+
+	(void)state;
+	assert_non_null(v);
+	for (i = 0; i < N; i++) {
+		v[i].op = FW_OPEN;
+		v[i].hole = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20",
+		    (uint16_t)(20000 + i));
+	}
+	t = lab_now();
+	assert_int_equal(fw_nftables.commit(fw, v, N, t), PH_OK);
+	PASS(out, "192.0.2.20", 20500, in);
+	assert_int_equal(elements("udp4_in"), N);
+	/* One that makes no sense, and nothing happens. */
+	for (i = 0; i < N; i++)
+		v[i].op = FW_CLOSE;
+	v[N - 1].op = FW_OPEN;
+	v[N - 1].hole.id = 1;
+	v[N - 1].hole.to_lo = 0;
+	assert_int_equal(fw_nftables.commit(fw, v, N, t), PH_EBAD);
+	assert_int_equal(elements("udp4_in"), N);
+	PASS(out, "192.0.2.20", 20500, in);
+	assert_int_equal(fw_nftables.commit(fw, v, N - 1, t), PH_OK);
+	assert_int_equal(elements("udp4_in"), 1);
+	STOP(out, "192.0.2.20", 20500, in);
+	free(v);
+	close(out);
+	close(in);
+}
+
+static void
+test_many_more_come_back_after_a_flush(void **state)
+{
+	enum { N = 45000 };
+	struct fw_change *v = calloc(N, sizeof(*v));
+	enum ph_err err;
+	int i;
+
+	(void)state;
+	assert_non_null(v);
+	for (i = 0; i < N; i++) {
+		v[i].op = FW_OPEN;
+		v[i].hole = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20",
+		    (uint16_t)(20000 + i));
+	}
+	assert_int_equal(fw_nftables.commit(fw, v, N, lab_now()), PH_OK);
+	lab_load(lab_rules);
+	(void)fw_nftables.tick(fw, lab_now(), &err);
+	assert_int_equal(err, PH_EGONE);
+	assert_int_equal(elements("udp4_in"), N);
+	for (i = 0; i < N; i++)
+		v[i].op = FW_CLOSE;
+	assert_int_equal(fw_nftables.commit(fw, v, N, lab_now()), PH_OK);
+	assert_int_equal(elements("udp4_in"), 0);
+	free(v);
+}
+
+static void
+test_a_redirected_client_is_asked_where_it_wanted_to_go(void **state)
+{
+	int out = out_at(69), proxy, in, ends[2];
+	struct fw_flow flow;
+	struct endpoint to;
+	struct sockaddr_in sin;
+	socklen_t len = sizeof(sin);
+
+	(void)state;
+	lab_load("table ip nat { chain pre {"
+		 " type nat hook prerouting priority dstnat;"
+		 " iif fwin udp dport 69 redirect to :6969\n"
+		 " iif fwin tcp dport 21 redirect to :8021\n}\n}\n");
+	proxy = netns_socket(FIREWALL, SOCK_DGRAM, "192.0.2.1", 6969);
+	in = in_at(50232);
+	PASS(in, "198.51.100.7", 69, proxy);
+	memset(&flow, 0, sizeof(flow));
+	flow.proto = IPPROTO_UDP;
+	flow.client = lab_endpoint("192.0.2.20", 50232);
+	flow.local = lab_endpoint("192.0.2.1", 6969);
+	assert_int_equal(fw_nftables.original(fw, &flow, &to), PH_OK);
+	assert_true(
+	    addr_eq(&to.addr, &(struct addr) { AF_INET, { 198, 51, 100, 7 } }));
+	assert_int_equal(to.port, 69);
+	flow.client.port++;
+	assert_int_equal(fw_nftables.original(fw, &flow, &to), PH_EMALFORMED);
+	close(proxy);
+
+	proxy = netns_socket(FIREWALL, SOCK_STREAM, "192.0.2.1", 8021);
+	assert_true(netns_connects(INSIDE, "192.0.2.20", "198.51.100.7", 21,
+	    proxy, ends));
+	assert_int_equal(getsockname(ends[0], (struct sockaddr *)&sin, &len),
+	    0);
+	flow.proto = IPPROTO_TCP;
+	flow.client.port = ntohs(sin.sin_port);
+	flow.local.port = 8021;
+	assert_int_equal(fw_nftables.original(fw, &flow, &to), PH_OK);
+	assert_int_equal(to.port, 21);
+	close(ends[0]);
+	close(ends[1]);
+	close(proxy);
+	close(in);
+	close(out);
+}
+
+/* As the firewall process is after open(): nobody, nowhere, one capability. */
+static void
+drop_privileges(void)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
+		0 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	data[0].effective = data[0].permitted = 1u << CAP_NET_ADMIN;
+	if (chroot("/proc/self/fdinfo") == -1 || chdir("/") == -1 ||
+	    prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1 || setgid(65534) == -1 ||
+	    setuid(65534) == -1 || syscall(SYS_capset, &head, data) == -1 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		_exit(99);
+}
+
+static void
+test_everything_works_without_privileges(void **state)
+{
+	int out = out_at(4300), in = in_at(10300), status, go[2], ready[2];
+	struct pinhole h, any;
+	enum ph_err err;
+	pid_t pid;
+	char c;
+
+	(void)state;
+	assert_int_equal(pipe(go), 0);
+	assert_int_equal(pipe(ready), 0);
+	if ((pid = fork()) == 0) {
+		drop_privileges();
+		h = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10300);
+		if (lab_commit(FW_OPEN, &h) != PH_OK ||
+		    write(ready[1], "x", 1) != 1 || read(go[0], &c, 1) != 1)
+			_exit(1);
+		(void)fw_nftables.tick(fw, lab_now(), &err);
+		if (err != PH_EGONE)
+			_exit(2);
+		any = lab_hole(PINHOLE_IN, "any", "192.0.2.20", 10302);
+		if (lab_commit(FW_OPEN, &any) != PH_OK ||
+		    fw_nftables.activity(fw, seen, NULL, lab_now()) != PH_OK ||
+		    fw_nftables.settle(fw, lab_now()) != PH_OK)
+			_exit(3);
+		if (write(ready[1], "x", 1) != 1 || read(go[0], &c, 1) != 1)
+			_exit(4);
+		fw_nftables.close(fw, false);
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	PASS(out, "192.0.2.20", 10300, in);
+	lab_load(lab_rules);
+	assert_int_equal(write(go[1], "x", 1), 1);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	PASS(out, "192.0.2.20", 10300, in);
+	assert_int_equal(write(go[1], "x", 1), 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(lab_lines("nft list tables | grep pinholed"), 0);
+	fw_nftables.close(fw, true);
+	fw = NULL;
+	close(out);
+	close(in);
+}
+
+static void
+test_check_says_what_is_missing(void **state)
+{
+	char text[1024];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	(void)state;
+	lab_close(NULL);
+	assert_int_equal(fw_nftables.check(&config, &why), PH_OK);
+	assert_null(strstr(text, "accept"));
+	/* It has changed nothing. */
+	assert_int_equal(lab_lines("nft list tables | grep pinholed"), 0);
+	config.mark = 0x20000;
+	strbuf_reset(&why);
+	assert_int_equal(fw_nftables.check(&config, &why), PH_OK);
+	assert_non_null(
+	    strstr(text, "\tmeta mark & 0x20000 == 0x20000 accept"));
+	lab_load("flush ruleset\n");
+	strbuf_reset(&why);
+	assert_int_equal(fw_nftables.check(&config, &why), PH_OK);
+	assert_non_null(strstr(text, "drops"));
+	config.name = "no such name";
+	strbuf_reset(&why);
+	assert_int_equal(fw_nftables.check(&config, &why), PH_EBAD);
+	/* A word of nft's own grammar. */
+	config.name = "fwd";
+	strbuf_reset(&why);
+	assert_int_not_equal(fw_nftables.check(&config, &why), PH_OK);
+	assert_non_null(strstr(text, "syntax error"));
+	assert_int_not_equal(fw_nftables.open(&fw, &config, lab_now(), &why),
+	    PH_OK);
+	assert_null(fw);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LIVE(test_the_kernel_keeps_deadlines_when_we_are_killed),
+		LIVE(test_a_refresh_moves_the_deadline),
+		LIVE(test_a_commit_survives_flush_ruleset),
+		LIVE(test_tick_builds_the_table_again),
+		LIVE(test_adopting_keeps_media_and_settling_clears_the_rest),
+		LIVE(test_a_strange_layout_is_not_adopted),
+		LIVE(test_closing_leaves_nothing_of_ours_and_all_of_theirs),
+		LIVE(test_activity_is_reported_once_and_never_lost),
+		LIVE(test_a_connection_that_began_is_activity),
+		LIVE(test_a_thousand_pinholes_in_one_commit),
+		LIVE(test_many_more_come_back_after_a_flush),
+		LIVE(test_a_redirected_client_is_asked_where_it_wanted_to_go),
+		LIVE(test_everything_works_without_privileges),
+		LIVE(test_check_says_what_is_missing),
+	};
+
+	return lab_main(tests, ROWS(tests));
+}
