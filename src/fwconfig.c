@@ -28,6 +28,7 @@ fwconfig_of(const struct conf *conf, struct fw_config *out)
 	out->mark = conf->mark;
 	out->mode = conf->mode;
 	out->kill = conf->kill;
+	out->dialect = conf->dialect;
 	out->log = conf->log;
 	out->tag = conf->tag;
 	out->queue = conf->queue;

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PF_HOLES_H
+#define PF_HOLES_H
+
+#include <stdint.h>
+
+#include "pf/pf_tree.h"
+#include "src/base/strbuf.h"
+#include "src/compat/tree.h"
+#include "src/fw.h"
+
+/*
+ * What is open, by id, and changes to it that can be taken back:
+ * p_holes_apply makes them in the table and in the tree; then either the
+ * kernel took them (p_holes_keep) or it did not (p_holes_undo).  What an
+ * undone change left dirty in the tree is written with the next commit.
+ */
+struct p_hole {
+	RB_ENTRY(p_hole) entry;
+	struct pinhole hole;
+	uint64_t packets;  /* seen in its states at the last look */
+	uint64_t counting; /* at this look, until it ends */
+	bool by_state;	   /* states mode: made by DIOCADDSTATE, not a rule */
+};
+
+struct p_holes;
+
+PH_NODISCARD enum ph_err p_holes_new(struct p_holes **out);
+void p_holes_free(struct p_holes *h);
+
+/*
+ * Apply all changes or none.  `in_tree` says for a new pinhole whether it
+ * goes into the tree; NULL: always.  Opening what is open renews its
+ * deadline, closing what is not succeeds, another tuple under the same id is
+ * PH_EBAD.
+ */
+PH_NODISCARD enum ph_err p_holes_apply(struct p_holes *h, struct p_tree *tree,
+    const struct fw_change *changes, size_t n,
+    bool (*in_tree)(const struct pinhole *hole));
+/* Done; `closed` (may be NULL) is told what is no longer open. */
+void p_holes_keep(struct p_holes *h,
+    void (*closed)(void *ctx, const struct p_hole *hole), void *ctx);
+void p_holes_undo(struct p_holes *h, struct p_tree *tree);
+
+/* The pinholes that the changes now pending open or close, in order. */
+size_t p_holes_pending(const struct p_holes *h);
+const struct p_hole *p_holes_pending_at(const struct p_holes *h, size_t i,
+    enum fw_op *op);
+
+struct p_hole *p_holes_find(struct p_holes *h, uint64_t id);
+struct p_hole *p_holes_first(struct p_holes *h);
+struct p_hole *p_holes_next(struct p_hole *hole);
+size_t p_holes_count(const struct p_holes *h);
+
+/* fw_ops.explain, for any dialect. */
+void p_explain(const struct pinhole *hole, enum p_dialect dialect,
+    const struct fw_config *config, struct strbuf *out);
+
+#endif

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pf/pf_node.h"
+
+/* Roots of classes must always find room. */
+#define SPLIT_LIMIT (P_ANCHORS - P_NCLASSES - 1)
+
+static struct p_node *
+node_new(struct p_tree *t, struct p_node *parent)
+{
+	struct p_node *n;
+	int i;
+
+	for (i = 0; i < P_ANCHORS && t->numbers[i]; i++)
+		;
+	if (i == P_ANCHORS || (n = calloc(1, sizeof(*n))) == NULL)
+		return NULL;
+	t->numbers[i] = true;
+	t->nanchors++;
+	n->number = i;
+	n->class = parent->class;
+	n->parent = parent;
+	snprintf(n->path, sizeof(n->path), "%.55s/%03d", t->top.path, i);
+	return n;
+}
+
+/* It stays on the dirty list, without rules, until the tree is clean. */
+static void
+node_die(struct p_tree *t, struct p_node *n)
+{
+	n->dead = true;
+	n->parent = NULL;
+	n->nkids = n->nitems = n->nrules = 0;
+	free(n->items);
+	n->items = NULL;
+	p_node_mark(t, n);
+	t->nanchors--;
+}
+
+size_t
+p_kid_index(const struct p_node *n)
+{
+	size_t i;
+
+	for (i = 0; n->parent->kids[i] != n; i++)
+		;
+	return i;
+}
+
+static void
+kid_insert(struct p_node *parent, size_t at, struct p_node *kid)
+{
+	memmove(&parent->kids[at + 1], &parent->kids[at],
+	    (parent->nkids - at) * sizeof(parent->kids[0]));
+	parent->kids[at] = kid;
+	parent->nkids++;
+	kid->parent = parent;
+}
+
+static void
+kid_remove(struct p_node *parent, size_t at)
+{
+	parent->nkids--;
+	memmove(&parent->kids[at], &parent->kids[at + 1],
+	    (parent->nkids - at) * sizeof(parent->kids[0]));
+}
+
+/* Count again what a node holds. */
+static void
+node_sum(struct p_node *n)
+{
+	uint16_t span = 0;
+	size_t i;
+
+	n->nrules = 0;
+	for (i = 0; i < n->nitems; i++) {
+		n->nrules += n->items[i].nrules;
+		if (n->items[i].hi - n->items[i].key.port > span)
+			span =
+			    (uint16_t)(n->items[i].hi - n->items[i].key.port);
+	}
+	for (i = 0; i < n->nkids; i++)
+		if (n->kids[i]->span > span)
+			span = n->kids[i]->span;
+	/* RTP and RTCP are the rule; a first one should not cost a rewrite. */
+	n->span = span > 0 ? span : 1;
+}
+
+static bool
+cuts(const struct p_node *n, size_t i)
+{
+	return i > 0 && i < n->nitems &&
+	    p_key_cmp(&n->items[i - 1].key, &n->items[i].key) != 0;
+}
+
+/*
+ * Where to cut the items of a leaf, of which the one at `at` is new: in the
+ * middle, but never between equal keys; 0 if it cannot be done.  Ports are
+ * often handed out upwards: if the item before the new one came last before
+ * it, what is below will not be touched soon and stays full.
+ */
+static size_t
+leaf_cut(const struct p_node *n, size_t at)
+{
+	size_t i, d, mid = n->nitems / 2;
+
+	for (i = 0; at > 0 && i < n->nitems; i++)
+		if (i != at && n->items[i].hole->id > n->items[at - 1].hole->id)
+			break;
+	if (at > 0 && i == n->nitems)
+		mid = at;
+	for (d = 0; d < n->nitems; d++) {
+		if (d < mid && cuts(n, mid - d))
+			return mid - d;
+		if (cuts(n, mid + d))
+			return mid + d;
+	}
+	return 0;
+}
+
+/*
+ * The lowest key of what begins with `right`: the port alone where the port
+ * differs from the one before, for then no addresses need be looked at.
+ */
+static struct p_key
+key_between(const struct p_key *left, const struct p_key *right)
+{
+	struct p_key k = { right->port, { 0 } };
+
+	if (left->port == right->port)
+		k = *right;
+	return k;
+}
+
+/* Move items from `cut` on, or kids, from n to the empty node `to`. */
+static bool
+move_half(struct p_node *n, size_t cut, struct p_node *to)
+{
+	size_t i;
+
+	if (n->nkids > 0) {
+		to->lo = n->kids[cut]->lo;
+		for (i = cut; i < n->nkids; i++)
+			kid_insert(to, to->nkids, n->kids[i]);
+		n->nkids = cut;
+	} else {
+		if ((to->items = calloc(n->nitems - cut + 1,
+			 sizeof(*to->items))) == NULL)
+			return false;
+		to->size = n->nitems - cut + 1;
+		to->nitems = n->nitems - cut;
+		memcpy(to->items, &n->items[cut],
+		    to->nitems * sizeof(*to->items));
+		if (cut > 0)
+			to->lo = key_between(&n->items[cut - 1].key,
+			    &n->items[cut].key);
+		n->nitems = cut;
+	}
+	node_sum(n);
+	node_sum(to);
+	return true;
+}
+
+/* Where to cut n, now that its leaf has a new item at `at`. */
+static size_t
+cut_of(const struct p_node *n, const struct p_node *leaf, size_t at)
+{
+	const struct p_node *kid = leaf;
+
+	if (n->nkids == 0)
+		return leaf_cut(n, at);
+	while (kid->parent != n)
+		kid = kid->parent;
+	return n->kids[n->nkids - 1] == kid ? n->nkids - 1 : n->nkids / 2;
+}
+
+/* Give n a right neighbour. */
+static void
+split(struct p_tree *t, struct p_node *n, size_t cut)
+{
+	struct p_node *right;
+
+	if (cut == 0 || t->nanchors + 1 > SPLIT_LIMIT ||
+	    (right = node_new(t, n->parent)) == NULL)
+		return;
+	if (!move_half(n, cut, right)) {
+		node_die(t, right);
+		return;
+	}
+	kid_insert(n->parent, p_kid_index(n) + 1, right);
+	p_node_mark(t, n);
+	p_node_mark(t, right);
+	p_node_mark(t, n->parent);
+}
+
+/* The root keeps its name: what it held goes to two children. */
+static void
+split_root(struct p_tree *t, struct p_node *root, size_t cut)
+{
+	struct p_node *left, *right;
+
+	if (cut == 0 || t->nanchors + 2 > SPLIT_LIMIT ||
+	    (left = node_new(t, root)) == NULL)
+		return;
+	if ((right = node_new(t, root)) == NULL ||
+	    !move_half(root, cut, right)) {
+		if (right != NULL)
+			node_die(t, right);
+		node_die(t, left);
+		return;
+	}
+	left->items = root->items;
+	left->nitems = root->nitems;
+	left->size = root->size;
+	root->items = NULL;
+	root->nitems = root->size = root->nrules = 0;
+	while (root->nkids > 0) {
+		kid_insert(left, 0, root->kids[root->nkids - 1]);
+		root->nkids--;
+	}
+	node_sum(left);
+	kid_insert(root, 0, left);
+	kid_insert(root, 1, right);
+	p_node_mark(t, left);
+	p_node_mark(t, right);
+	p_node_mark(t, root);
+}
+
+static bool
+merge(struct p_tree *t, struct p_node *left, struct p_node *right)
+{
+	struct p_item *v;
+	size_t n = left->nitems + right->nitems;
+
+	if (n > left->size) {
+		if ((v = reallocarray(left->items, n + 1, sizeof(*v))) == NULL)
+			return false;
+		left->items = v;
+		left->size = n + 1;
+	}
+	if (right->nitems > 0)
+		memcpy(&left->items[left->nitems], right->items,
+		    right->nitems * sizeof(*right->items));
+	left->nitems = n;
+	node_sum(left);
+	p_node_mark(t, left);
+	p_node_mark(t, left->parent);
+	kid_remove(left->parent, p_kid_index(right));
+	node_die(t, right);
+	return true;
+}
+
+/* A node with a single child is of no use. */
+static void
+collapse(struct p_tree *t, struct p_node *n)
+{
+	struct p_node *kid = n->kids[0];
+
+	if (n->parent != NULL) {
+		kid->lo = n->lo;
+		kid->parent = n->parent;
+		n->parent->kids[p_kid_index(n)] = kid;
+		p_node_mark(t, n->parent);
+		n->nkids = 0;
+		node_die(t, n);
+		return;
+	}
+	n->nkids = 0;
+	while (kid->nkids > 0) {
+		kid_insert(n, 0, kid->kids[kid->nkids - 1]);
+		kid->nkids--;
+	}
+	n->items = kid->items;
+	n->nitems = kid->nitems;
+	n->size = kid->size;
+	kid->items = NULL;
+	node_sum(n);
+	p_node_mark(t, n);
+	node_die(t, kid);
+}
+
+static bool
+merge_with_a_neighbour(struct p_tree *t, struct p_node *n, size_t most)
+{
+	struct p_node *p = n->parent, *best = NULL, *kid;
+	size_t i, at;
+
+	if (p == NULL)
+		return false;
+	at = p_kid_index(n);
+	for (i = at == 0 ? 0 : at - 1; i <= at + 1 && i < p->nkids; i++) {
+		kid = p->kids[i];
+		if (i != at && kid->nkids == 0 &&
+		    (best == NULL || kid->nrules < best->nrules))
+			best = kid;
+	}
+	if (best == NULL || best->nrules + n->nrules > most)
+		return false;
+	if (best == (at > 0 ? p->kids[at - 1] : NULL)) {
+		if (!merge(t, best, n))
+			return false;
+	} else if (!merge(t, n, best))
+		return false;
+	if (p->nkids == 1)
+		collapse(t, p);
+	return true;
+}
+
+/* The two neighbouring leaves that would make the smallest one. */
+static struct p_node *
+lightest(struct p_node *n, size_t *sum)
+{
+	struct p_node *best = NULL, *found;
+	size_t i, s;
+
+	for (i = 0; i < n->nkids; i++) {
+		if (n->kids[i]->nkids > 0) {
+			if ((found = lightest(n->kids[i], sum)) != NULL)
+				best = found;
+		} else if (i + 1 < n->nkids && n->kids[i + 1]->nkids == 0) {
+			s = n->kids[i]->nrules + n->kids[i + 1]->nrules;
+			if (s < *sum) {
+				*sum = s;
+				best = n->kids[i];
+			}
+		}
+	}
+	return best;
+}
+
+/* All anchors are in use: merge two leaves with less than n has alone. */
+static void
+make_room(struct p_tree *t, const struct p_node *n)
+{
+	struct p_node *best = NULL, *found;
+	size_t i, sum = n->nrules;
+
+	for (i = 0; i < P_NCLASSES; i++)
+		if ((found = lightest(&t->classes[i].root, &sum)) != NULL)
+			best = found;
+	if (best != NULL)
+		merge_with_a_neighbour(t, best, sum);
+}
+
+void
+p_node_grow(struct p_tree *t, struct p_node *n, size_t at)
+{
+	struct p_node *victim = n, *p;
+	size_t cut;
+
+	if (n->nrules <=
+	    (n->class->kind == P_KIND_IN ? P_FULL_TWICE : P_FULL_ONCE))
+		return;
+	if (t->nanchors + 2 > SPLIT_LIMIT) {
+		if (n->nrules <= P_BUDGET)
+			return;
+		make_room(t, n);
+	}
+	/* One split a change, the topmost first: see P_BUDGET. */
+	for (p = n->parent; p != NULL && p->nkids == P_FANOUT; p = p->parent)
+		victim = p;
+	cut = cut_of(victim, n, at);
+	if (victim->parent == NULL)
+		split_root(t, victim, cut);
+	else
+		split(t, victim, cut);
+}
+
+void
+p_node_shrink(struct p_tree *t, struct p_node *n)
+{
+	struct p_node *p = n->parent;
+
+	if (p == NULL || merge_with_a_neighbour(t, n, P_SPARSE) ||
+	    n->nitems > 0)
+		return;
+	kid_remove(p, p_kid_index(n));
+	p_node_mark(t, p);
+	node_die(t, n);
+	if (p->nkids == 1)
+		collapse(t, p);
+}
+
+void
+p_node_free_below(struct p_node *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->nkids; i++) {
+		p_node_free_below(n->kids[i]);
+		free(n->kids[i]);
+	}
+	free(n->items);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The backend that says what it would do.  Each change prints the whole of
+ * every ruleset it touches: a comment with the command that would load it,
+ * then the rules.  The rulesets that only call others are left out, for
+ * pfctl -nf - reads one list of rules, in which each must stand for itself.
+ */
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pf/pf_holes.h"
+#include "pf/pf_rules.h"
+#include "pf/pf_text.h"
+#include "pf/pf_tree.h"
+#include "src/fw.h"
+
+struct fw {
+	const struct fw_config *config;
+	enum p_dialect dialect;
+	struct p_tree *tree;
+	struct p_holes *holes;
+};
+
+static FILE *output;
+
+void
+pf_text_output(FILE *f)
+{
+	output = f;
+}
+
+static FILE *
+out_file(void)
+{
+	return output != NULL ? output : stdout;
+}
+
+/* The configured dialect; false if there is no such. */
+static bool
+dialect_of(const struct fw_config *config, enum p_dialect *d)
+{
+	*d = P_FREEBSD;
+	if (config->dialect == NULL || strcmp(config->dialect, "freebsd") == 0)
+		return true;
+	*d = P_OPENBSD;
+	return strcmp(config->dialect, "openbsd") == 0;
+}
+
+static void
+text_close(struct fw *fw, bool keep)
+{
+	(void)keep;
+	if (fw == NULL)
+		return;
+	p_holes_free(fw->holes);
+	p_tree_free(fw->tree);
+	free(fw);
+}
+
+static enum ph_err
+text_check(const struct fw_config *config, struct strbuf *why)
+{
+	enum p_dialect d;
+
+	if (!dialect_of(config, &d)) {
+		strbuf_fmt(why,
+		    "unknown pf dialect \"%s\": "
+		    "freebsd or openbsd",
+		    config->dialect);
+		return PH_EBAD;
+	}
+	return PH_OK;
+}
+
+static enum ph_err
+text_open(struct fw **out, const struct fw_config *config, int64_t now,
+    struct strbuf *why)
+{
+	struct fw *fw;
+	enum ph_err rc;
+
+	(void)now;
+	*out = NULL;
+	if ((rc = text_check(config, why)) != PH_OK)
+		return rc;
+	if ((fw = calloc(1, sizeof(*fw))) == NULL)
+		return PH_ENOMEM;
+	fw->config = config;
+	(void)dialect_of(config, &fw->dialect);
+	if ((rc = p_tree_new(&fw->tree, fw->dialect, config)) != PH_OK ||
+	    (rc = p_holes_new(&fw->holes)) != PH_OK) {
+		strbuf_fmt(why, "anchor \"%s\": %s", config->name,
+		    ph_strerror(rc));
+		text_close(fw, false);
+		return rc;
+	}
+	/* What we print is a list of lists, translation among the filter. */
+	if (fw->dialect == P_FREEBSD)
+		fprintf(out_file(), "set require-order no\n");
+	*out = fw;
+	return PH_OK;
+}
+
+static enum ph_err
+print_node(struct fw *fw, const struct p_node *n)
+{
+	const struct p_rule *v;
+	char line[512];
+	struct strbuf b;
+	enum ph_err rc;
+	size_t i, len;
+
+	if ((rc = p_node_rules(fw->tree, n, p_node_part(n), &v, &len)) != PH_OK)
+		return rc;
+	if (p_node_is_top(n) || p_node_is_inner(n))
+		return PH_OK;
+	if (len == 0) {
+		fprintf(out_file(), "# pfctl -a %s -F rules\n", p_node_path(n));
+		return PH_OK;
+	}
+	fprintf(out_file(), "# pfctl -a %s -f -\n", p_node_path(n));
+	for (i = 0; i < len; i++) {
+		b = strbuf_of(line, sizeof(line));
+		p_rule_print(&v[i], fw->dialect, fw->config, &b);
+		fprintf(out_file(), "%s\n", line);
+	}
+	return PH_OK;
+}
+
+static enum ph_err
+text_commit(struct fw *fw, const struct fw_change *changes, size_t n,
+    int64_t now)
+{
+	const struct p_node *node;
+	enum ph_err rc;
+
+	(void)now;
+	if ((rc = p_holes_apply(fw->holes, fw->tree, changes, n, NULL)) !=
+	    PH_OK)
+		return rc;
+	for (node = p_tree_dirty(fw->tree); node != NULL && rc == PH_OK;
+	     node = p_node_next(node))
+		rc = print_node(fw, node);
+	if (rc != PH_OK) {
+		p_holes_undo(fw->holes, fw->tree);
+		return rc;
+	}
+	p_holes_keep(fw->holes, NULL, NULL);
+	p_tree_clean(fw->tree);
+	return fflush(out_file()) == 0 ? PH_OK : PH_EIO;
+}
+
+static void
+text_explain(const struct fw_config *config, const struct pinhole *hole,
+    struct strbuf *out)
+{
+	enum p_dialect d;
+
+	(void)dialect_of(config, &d);
+	p_explain(hole, d, config, out);
+}
+
+const struct fw_ops fw_pf_text = {
+	.name = "pf-text",
+	.caps = FW_CAP_NAT | FW_CAP_OFFLINE,
+	.open = text_open,
+	.check = text_check,
+	.commit = text_commit,
+	.explain = text_explain,
+	.close = text_close,
+};

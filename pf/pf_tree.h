@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PF_TREE_H
+#define PF_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pf/pf_rules.h"
+#include "src/base/err.h"
+
+/*
+ * Which pinhole lives in which anchor, without any kernel.
+ *
+ * pf walks a ruleset from top to bottom and a wildcard anchor child by
+ * child, so thousands of pinholes in one place make every packet that
+ * matches no state pay for all of them; and OpenBSD allows 512 anchors.  So
+ * below the anchor that the user hooks there is a search tree:
+ *
+ *	pinholed	anchor "/pinholed/in4u" inet proto udp to HULL
+ *			anchor "/pinholed/in4u" inet proto udp from HULL
+ *	pinholed/in4u	anchor "/pinholed/001" from any to any port 1:10399
+ *			anchor "/pinholed/002" from any to any port 10400:65535
+ *			anchor "/pinholed/001" from HULL port 1:10399 ...
+ *	pinholed/001	pass quick ...
+ *
+ * One class for each part (see pf_rules.h), direction, family and protocol;
+ * in it, pinholes in the order of their port and address, each node standing
+ * for an interval.  A node of PINHOLE_IN is called for packets to its ports
+ * and, from inside only (the hull is the shortest prefix around all inside
+ * addresses), for packets from them.  A class with few pinholes is a single
+ * ruleset, `pinholed/in4u`, that a person can read.
+ *
+ * A node is rewritten whole.  A node that is full is split, one split per
+ * change, so that a change rewrites at most P_BUDGET rules; how full that is
+ * depends on how many of P_ANCHORS are in use.  With none left, nodes grow:
+ * slower, never refused.
+ */
+#define P_ANCHORS 396
+#define P_BUDGET  128
+
+struct p_tree;
+struct p_node;
+
+PH_NODISCARD enum ph_err p_tree_new(struct p_tree **out, enum p_dialect dialect,
+    const struct fw_config *config);
+void p_tree_free(struct p_tree *t);
+
+/*
+ * Put in and take out a pinhole, in all its parts.  The tree borrows `hole`
+ * until it is removed.  PH_EEXIST: its id is there already.
+ */
+PH_NODISCARD enum ph_err p_tree_insert(struct p_tree *t,
+    const struct pinhole *hole);
+void p_tree_remove(struct p_tree *t, const struct pinhole *hole);
+
+/*
+ * The nodes whose rules differ from what was last marked clean, in the
+ * order of their first change; NULL at the end.  A node without rules is to
+ * be emptied, upon which pf forgets its anchor.
+ */
+const struct p_node *p_tree_dirty(const struct p_tree *t);
+const struct p_node *p_node_next(const struct p_node *n);
+void p_tree_clean(struct p_tree *t);
+/* Everything is dirty: somebody flushed our anchors. */
+void p_tree_taint(struct p_tree *t);
+
+/* "pinholed/in4u"; valid until the node is gone and the tree clean. */
+const char *p_node_path(const struct p_node *n);
+bool p_node_is_top(const struct p_node *n);   /* "pinholed" itself */
+bool p_node_is_inner(const struct p_node *n); /* only calls others */
+/* Its ruleset on systems that have several; the top has all. */
+enum p_part p_node_part(const struct p_node *n);
+
+/*
+ * The rules of a node that belong into the ruleset of `part` (OpenBSD: all
+ * of them, whatever the part).  Valid until the next call.
+ */
+PH_NODISCARD enum ph_err p_node_rules(struct p_tree *t, const struct p_node *n,
+    enum p_part part, const struct p_rule **v, size_t *len);
+
+/* The paths that can occur besides the numbered nodes "000", "001"... */
+size_t p_class_count(void);
+const char *p_class_name(size_t i);
+
+size_t p_tree_anchors(const struct p_tree *t); /* in use, top included */
+
+/*
+ * Call `seen` for each pinhole that lets a connection from `src` to `dst`
+ * begin, until it returns false.
+ */
+void p_tree_match(const struct p_tree *t, uint8_t proto,
+    const struct endpoint *src, const struct endpoint *dst,
+    bool (*seen)(void *ctx, const struct pinhole *hole), void *ctx);
+
+#endif
