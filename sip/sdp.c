@@ -14,7 +14,8 @@ struct scan {
 	struct sdp *out;
 	struct sdp_media *m; /* NULL: session level */
 	bool version;
-	bool c_seen; /* in this section */
+	bool c_seen, rtcp_seen, mid_seen; /* in this section */
+	bool refused;			  /* its port is 0 */
 	enum sdp_fault c_fault;
 	struct addr c_addr; /* session level */
 	bool session_c;
@@ -34,6 +35,24 @@ word(struct span *line)
 	return w;
 }
 
+/* Letters, digits, dots and hyphens, and not only digits and dots. */
+static bool
+is_name(struct span s)
+{
+	bool letters = false;
+	size_t i;
+	char c;
+
+	for (i = 0; i < s.len; i++) {
+		c = s.p[i];
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+			letters = true;
+		else if (!(c >= '0' && c <= '9') && c != '.' && c != '-')
+			return false;
+	}
+	return letters;
+}
+
 /*
  * c=IN IP4 192.0.2.1[/ttl[/count]]: RFC 8866 section 5.7.  Multicast forms
  * keep their address; its scope rules it out later.
@@ -41,14 +60,19 @@ word(struct span *line)
 static enum sdp_fault
 read_connection(struct span v, struct addr *out)
 {
-	struct span net = word(&v), type = word(&v), rest;
+	struct span net = word(&v), type = word(&v), rest, one;
 	struct span text = span_cut(span_trim(v), '/', &rest);
-	size_t i;
-	bool dots = false;
+	uint64_t n;
 
 	memset(out, 0, sizeof(*out));
 	if (!span_caseeq_str(net, "IN") || text.len == 0)
 		return SDP_FAULT_ADDRESS;
+	if (text.len < span_trim(v).len) {
+		one = span_cut(rest, '/', &rest);
+		if (!span_number(one, UINT8_MAX, &n) ||
+		    (rest.len > 0 && !span_number(rest, UINT8_MAX, &n)))
+			return SDP_FAULT_ADDRESS;
+	}
 	if (addr_parse(text, out) == PH_OK) {
 		if ((span_caseeq_str(type, "IP4") && out->af == AF_INET) ||
 		    (span_caseeq_str(type, "IP6") && out->af == AF_INET6))
@@ -58,16 +82,7 @@ read_connection(struct span v, struct addr *out)
 	}
 	if (!span_caseeq_str(type, "IP4") && !span_caseeq_str(type, "IP6"))
 		return SDP_FAULT_ADDRESS;
-	/* A name: letters, digits, dots and hyphens, not all numeric. */
-	for (i = 0; i < text.len; i++) {
-		char c = text.p[i];
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-			dots = true;
-		else if (!(c >= '0' && c <= '9') && c != '.' && c != '-')
-			return SDP_FAULT_ADDRESS;
-	}
-	return dots ? SDP_FAULT_NAME : SDP_FAULT_ADDRESS;
+	return is_name(text) ? SDP_FAULT_NAME : SDP_FAULT_ADDRESS;
 }
 
 static enum sdp_kind
@@ -109,22 +124,19 @@ kind_of(struct span proto)
 static void
 read_media(struct scan *s, struct span v)
 {
+	/* Other blanks than spaces: is it "audio<TAB>49170", or two words? */
+	bool blank = span_find(v, '\t') < v.len, counted;
 	struct span name, port, count, proto;
 	struct sdp_media *m = s->m;
 	uint64_t p, n = 1;
-	bool counted;
-	size_t i;
 
 	name = word(&v);
 	port = word(&v);
 	proto = word(&v);
 	m->nports = 1;
 	m->fault = SDP_FAULT_SYNTAX;
-	if (name.len == 0 || port.len == 0 || proto.len == 0)
+	if (blank || name.len == 0 || port.len == 0 || proto.len == 0)
 		return;
-	for (i = 0; i < name.len; i++)
-		if ((unsigned char)name.p[i] <= ' ')
-			return;
 	m->kind = kind_of(proto);
 	counted = span_find(port, '/') < port.len;
 	port = span_cut(port, '/', &count);
@@ -132,6 +144,7 @@ read_media(struct scan *s, struct span v)
 	if (!span_number(port, UINT16_MAX, &p))
 		return;
 	m->port = (uint16_t)p;
+	s->refused = p == 0;
 	if (counted && (!span_number(count, MAX_PORT_COUNT, &n) || n == 0))
 		return;
 	m->nports = (uint16_t)n;
@@ -161,9 +174,8 @@ section_end(struct scan *s)
 			m->fault =
 			    s->session_c ? s->session_fault : SDP_FAULT_ADDRESS;
 	}
-	/* A refused stream needs no address (RFC 3264 section 6). */
-	if (m->port == 0 &&
-	    (m->fault == SDP_FAULT_ADDRESS || m->fault == SDP_FAULT_NAME))
+	/* Nothing can be wrong with a refused stream: RFC 3264 section 6. */
+	if (s->refused)
 		m->fault = SDP_OK;
 }
 
@@ -188,22 +200,53 @@ connection(struct scan *s, struct span v)
 	return PH_OK;
 }
 
+static void
+fail(struct sdp_media *m, enum sdp_fault fault)
+{
+	if (m->fault == SDP_OK)
+		m->fault = fault;
+}
+
 /* a=rtcp:53020 [IN IP4 192.0.2.1]: RFC 3605 section 2.1. */
 static void
-attr_rtcp(struct sdp_media *m, struct span v)
+attr_rtcp(struct scan *s, struct span v)
 {
 	struct span port = word(&v);
+	struct sdp_media *m = s->m;
 	struct addr a;
 	uint64_t p;
 
+	if (s->rtcp_seen) {
+		fail(m, SDP_FAULT_AMBIGUOUS);
+		return;
+	}
+	s->rtcp_seen = true;
 	if (!span_number(port, UINT16_MAX, &p) || p == 0) {
-		if (m->fault == SDP_OK)
-			m->fault = SDP_FAULT_PORT;
+		fail(m, SDP_FAULT_PORT);
 		return;
 	}
 	m->rtcp.port = (uint16_t)p;
-	if (v.len > 0 && read_connection(v, &a) == SDP_OK)
+	if (v.len == 0)
+		return;
+	switch (read_connection(v, &a)) {
+	case SDP_OK:
 		m->rtcp.addr = a;
+		break;
+	case SDP_FAULT_NAME:
+		/* Never resolved; the stream's own address stands for it. */
+		break;
+	default:
+		fail(m, SDP_FAULT_ADDRESS);
+		break;
+	}
+}
+
+/* RFC 8839 section 5.1: all others are extensions, which we cannot judge. */
+static bool
+is_candidate_type(struct span s)
+{
+	return span_caseeq_str(s, "host") || span_caseeq_str(s, "srflx") ||
+	    span_caseeq_str(s, "prflx") || span_caseeq_str(s, "relay");
 }
 
 /*
@@ -213,21 +256,25 @@ attr_rtcp(struct sdp_media *m, struct span v)
 static void
 attr_candidate(struct sdp_media *m, struct span v)
 {
-	struct span component, transport, address, port;
+	struct span component, transport, priority, address, port;
 	struct sdp_candidate *c;
-	uint64_t comp, p;
+	uint64_t comp, p, n;
 	struct addr a;
 
-	(void)word(&v);
+	(void)word(&v); /* foundation */
 	component = word(&v);
 	transport = word(&v);
-	(void)word(&v);
+	priority = word(&v);
 	address = word(&v);
 	port = word(&v);
 	if (!span_number(component, 256, &comp) || comp < 1 || comp > 2 ||
+	    !span_number(priority, UINT32_MAX, &n) ||
 	    !span_number(port, UINT16_MAX, &p) || p == 0 ||
-	    addr_parse(address, &a) != PH_OK || !span_eq_str(word(&v), "typ") ||
+	    !span_caseeq_str(word(&v), "typ") || !is_candidate_type(word(&v)) ||
 	    m->ncandidates == SDP_MAX_CANDIDATES)
+		return;
+	/* Names of hosts, such as mDNS's *.local, are never resolved. */
+	if (addr_parse(address, &a) != PH_OK)
 		return;
 	if (!span_caseeq_str(transport, "UDP") &&
 	    !span_caseeq_str(transport, "TCP"))
@@ -275,6 +322,9 @@ attr_mid(struct scan *s, struct span mid)
 	struct span list, one;
 	size_t i;
 
+	if (s->mid_seen)
+		return;
+	s->mid_seen = true;
 	for (i = 0; i < s->ngroup; i++)
 		for (list = s->group[i]; list.len > 0;) {
 			one = word(&list);
@@ -308,7 +358,7 @@ attribute(struct scan *s, struct span line)
 		return;
 	}
 	if (span_eq_str(name, "rtcp"))
-		attr_rtcp(m, v);
+		attr_rtcp(s, v);
 	else if (span_eq_str(span_trim(name), "rtcp-mux"))
 		m->rtcp_mux = true;
 	else if (span_eq_str(span_trim(name), "rtcp-mux-only"))
@@ -358,7 +408,7 @@ read_line(struct scan *s, struct span line)
 		return connection(s, v);
 	case 'm':
 		section_end(s);
-		s->c_seen = false;
+		s->c_seen = s->rtcp_seen = s->mid_seen = s->refused = false;
 		s->c_fault = SDP_OK;
 		if (s->out->nmedia == SDP_MAX_MEDIA) {
 			s->out->more = true; /* and no further */

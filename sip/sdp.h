@@ -18,7 +18,8 @@
  *
  * As tolerant as the servers we stand in front of: any line order, unknown
  * lines, LF alone, no final line end, empty s=.  Strict where two readings
- * are possible: two c= in one section, a NUL, a blank line in the middle.
+ * are possible: two c= in one section, a NUL, a lone CR, a blank line in the
+ * middle.
  * Nothing is allocated; `out` holds values and no pointers.
  */
 #define SDP_MAX_MEDIA	   16
@@ -52,7 +53,7 @@ enum sdp_fault {
 	SDP_FAULT_PORT,	     /* not a number, too big, count too big */
 	SDP_FAULT_ADDRESS,   /* no c= applies, or its address is garbage */
 	SDP_FAULT_NAME,	     /* c= names a host: never resolved */
-	SDP_FAULT_AMBIGUOUS, /* two c= in this section */
+	SDP_FAULT_AMBIGUOUS, /* two c= or two a=rtcp in this section */
 	SDP_FAULT_SYNTAX,    /* the m= line breaks its grammar */
 };
 
@@ -92,8 +93,9 @@ struct sdp {
 
 /*
  * Parse one body.  PH_OK, PH_EMALFORMED (not SDP at all: no v=0 first, NUL,
- * blank line in the middle), PH_EAMBIGUOUS (two session-level c=).  On error
- * `out` is zeroed and *where, if not NULL, is the offset of the line.
+ * blank line in the middle), PH_EAMBIGUOUS (two session-level c=, a second
+ * v=).  On error `out` is zeroed and *where, if not NULL, is the offset of the
+ * line.
  * More m= lines than SDP_MAX_MEDIA set `more`; the first ones are usable.
  */
 PH_NODISCARD enum ph_err sdp_parse(struct sdp *out, struct span body,
