@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The main job, for people to watch; see ../../demo."""
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import net  # noqa: E402
+from net import PBX, PHONE, Stream, conf, name, passes  # noqa: E402
+
+PBX_RTP, PHONE_RTP = 6000, 6000  # what sipp's built-in scenarios announce
+TALK_MS = 4000
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class Show:
+    def __init__(self, world):
+        self.world = world
+        self.wrong = 0
+        self.shown = 0
+
+    def events(self, d):
+        for e in d.events[self.shown:]:
+            ports = f"{e['dport']}:{e['dport_end']}"
+            say(f"      pinholed: {e['event']:5} {e['dir']:3} {e['proto']} "
+                f"{e['src']} -> {e['dst']} port {ports}  ({e['reason']})")
+        self.shown = len(d.events)
+
+    def observe(self, what, seen, wanted):
+        word = "passes" if seen else "BLOCKED"
+        mark = "" if seen == wanted else "   <- WRONG"
+        self.wrong += seen != wanted
+        say(f"   {what:34} {word}{mark}")
+
+
+def sipp(world, where, addr, *argv):
+    return subprocess.Popen(
+        ["ip", "netns", "exec", f"{world.tag}-{where}", "sipp", "-i", addr,
+         "-p", "5060", "-m", "1", "-timeout", "30", *argv],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, cwd="/tmp")
+
+
+def main():
+    net.Daemon.binary = sys.argv[1]
+    say("== three hosts: a phone (198.51.100.7), a firewall, a PBX "
+        "(192.0.2.10)")
+    world = net.Net()
+    show = Show(world)
+    try:
+        say("== the firewall forwards SIP (port 5060) and what pinholed "
+            "marks, and drops the rest:")
+        for line in world.run("fw", "nft", "list", "chain", "inet", "filter",
+                              "forward").splitlines():
+            say("      " + line.strip())
+        d = world.pinholed(conf=conf())
+        phone = world.socket("out", PHONE, PHONE_RTP)
+        pbx = world.socket("in", PBX, PBX_RTP)
+        say("== before the call")
+        show.observe("media from the phone to the PBX",
+                     passes(phone, pbx, name(pbx), tries=1), False)
+        say("== the phone calls; the PBX answers (sipp at both ends)")
+        server = sipp(world, "in", PBX, "-sn", "uas")
+        time.sleep(0.5)
+        client = sipp(world, "out", PHONE, "-sn", "uac", "-d", str(TALK_MS),
+                      f"{PBX}:5060")
+        net.until(lambda: d.seen(event="open", dir="out"), 5, "an answer")
+        show.events(d)
+        say("== during the call")
+        show.observe("media from the phone to the PBX",
+                     passes(phone, pbx, name(pbx)), True)
+        show.observe("media from the PBX to the phone",
+                     passes(pbx, phone, name(phone)), True)
+        stranger = world.socket("out", net.EVIL, PHONE_RTP)
+        show.observe("media from a stranger to the PBX",
+                     passes(stranger, pbx, name(pbx), tries=1), False)
+        stream = Stream(phone, pbx)
+        stream.flows()
+        say("   they talk, RTP both ways, until the phone hangs up")
+        net.until(lambda: len(d.seen(event="close")) == 2, 10, "the BYE")
+        show.events(d)
+        time.sleep(0.2)
+        stream.stop()
+        say("== after the call")
+        show.observe("media from the phone to the PBX",
+                     passes(phone, pbx, name(pbx), tries=1), False)
+        if client.wait(10) != 0 or server.wait(10) != 0:
+            say("   sipp was not content with the call   <- WRONG")
+            show.wrong += 1
+        d.stop()
+    finally:
+        world.close()
+    say("== as it should be" if not show.wrong else "== something is wrong")
+    return 1 if show.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Run one live scenario, or list them.
+
+usage: run.py list
+       run.py PINHOLED SCENARIO
+"""
+import os
+import shutil
+import sys
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import net  # noqa: E402
+from scenarios import scenarios  # noqa: E402
+
+SKIP = 77
+
+
+def unable():
+    if os.geteuid() != 0:
+        return "not root"
+    for tool in ("ip", "nft", "sysctl"):
+        if shutil.which(tool) is None:
+            return f"no {tool}"
+    try:
+        net.sh("ip", "netns", "add", f"ph{os.getpid()}-try")
+        net.sh("ip", "netns", "del", f"ph{os.getpid()}-try")
+    except net.Failure as why:
+        return f"no network namespaces: {why}"
+    return None
+
+
+def main():
+    if sys.argv[1:] == ["list"]:
+        print("\n".join(scenarios))
+        return 0
+    net.Daemon.binary, wanted = sys.argv[1:]
+    why = unable()
+    if why:
+        print(f"skipped: {why}")
+        return SKIP
+    play, options = scenarios[wanted]
+    world = net.Net(**options)
+    world.egress = options.get("egress", True)
+    try:
+        play(world)
+    except Exception:
+        traceback.print_exc()
+        for d in world.daemons:
+            print("log:", *d.log[-40:], sep="\n    ")
+            print("events:", *d.events[-40:], sep="\n    ")
+        try:
+            print(world.run("fw", "nft", "list", "ruleset"))
+        except net.Failure:
+            pass
+        return 1
+    finally:
+        world.close()
+    print("ok")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
