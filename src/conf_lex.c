@@ -79,7 +79,9 @@ conf_error(struct parse *p, const struct loc *at, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (p->nerrors++ >= CONF_MAX_ERRORS || p->errors == NULL)
+	if (p->nerrors++ >= CONF_MAX_ERRORS)
+		p->stop = true;
+	if (p->stop || p->errors == NULL)
 		return;
 	fprintf(p->errors, "%s:%u:%u: ", at->file, at->line, at->col);
 	va_start(ap, fmt);
@@ -88,8 +90,10 @@ conf_error(struct parse *p, const struct loc *at, const char *fmt, ...)
 	if (at->macro != NULL)
 		fprintf(p->errors, " (in macro \"%s\")", at->macro);
 	fputc('\n', p->errors);
-	if (p->nerrors == CONF_MAX_ERRORS)
+	if (p->nerrors == CONF_MAX_ERRORS) {
 		fprintf(p->errors, "%s: too many errors\n", at->file);
+		p->stop = true;
+	}
 }
 
 static void
@@ -111,12 +115,38 @@ complain(struct parse *p, const struct lexeme *lex, const char *what)
 }
 
 void
+conf_want(struct parse *p, const char *what)
+{
+	p->want = what;
+	p->want_at = p->ntoken + 1;
+}
+
+void
+conf_surprise(struct parse *p)
+{
+	p->pending = !p->tok.bad;
+	if (p->ntoken == p->want_at)
+		conf_expected(p, p->want);
+	conf_skip(p);
+}
+
+void
 conf_expected(struct parse *p, const char *what)
 {
 	if (!p->pending)
 		return;
 	p->pending = false;
 	complain(p, &p->tok, what);
+}
+
+void
+conf_expected_more(struct parse *p)
+{
+	char what[128];
+	struct strbuf b = strbuf_of(what, sizeof(what));
+
+	strbuf_fmt(&b, "%s or \"}\"", p->want);
+	conf_expected(p, what);
 }
 
 void
@@ -340,11 +370,13 @@ static bool
 expand(struct parse *p)
 {
 	char name[CONF_MAX_NAME + 1];
-	struct loc at = here(p);
+	struct loc at = here(p), use = at;
 	const struct macro *m;
 	struct source *s;
 	size_t n = 0;
 	int depth = 0;
+
+	use.macro = NULL;
 
 	take(p);
 	while (name_byte(raw(p))) {
@@ -369,21 +401,20 @@ expand(struct parse *p)
 	}
 	for (s = p->src; s != NULL && s->macro != NULL; s = s->up)
 		if (s->macro == m || ++depth >= CONF_MAX_NESTING) {
-			conf_error(p, &at, "macro \"%s\" %s", name,
+			conf_error(p, &use, "macro \"%s\" %s", name,
 			    s->macro == m ? "contains itself"
 					  : "is nested too deeply");
 			return false;
 		}
 	if (p->total + strlen(m->value) + 1 > CONF_MAX_TOTAL) {
-		conf_error(p, &at, "the macros expand to too much text");
-		p->nerrors += CONF_MAX_ERRORS;
+		conf_error(p, &use, "the macros expand to too much text");
+		p->stop = true;
 		return false;
 	}
-	at.macro = NULL;
 	if ((s = push(p, span_of(m->value))) == NULL)
 		return false;
 	s->macro = m;
-	s->use = at;
+	s->use = use;
 	return true;
 }
 
@@ -494,7 +525,7 @@ word(struct parse *p, struct lexeme *t)
 	while (word_byte(c = peek(p)) || c == C_UNDEF) {
 		if (c == C_UNDEF) {
 			t->bad = true;
-			if (p->nomem || p->nerrors >= CONF_MAX_ERRORS)
+			if (p->nomem || p->stop)
 				break;
 			continue;
 		}
@@ -557,7 +588,7 @@ skip_blank(struct parse *p)
 			take(p);
 		} else
 			return c;
-		if (p->nerrors >= CONF_MAX_ERRORS)
+		if (p->stop)
 			return C_EOF;
 	}
 }
@@ -571,7 +602,7 @@ read_token(struct parse *p, struct lexeme *t)
 	memset(t, 0, sizeof(*t));
 	t->at = here(p);
 	t->text = "";
-	if (p->nomem || p->nerrors >= CONF_MAX_ERRORS) {
+	if (p->nomem || p->stop) {
 		t->kind = LEX_EOF;
 		return;
 	}
@@ -613,8 +644,7 @@ next(struct parse *p, struct lexeme *t)
 			s->bol = t->kind == LEX_NL;
 		/* An included file must close what it opens. */
 		if (t->kind != LEX_EOF || s->up == NULL ||
-		    p->depth != s->depth || p->nomem ||
-		    p->nerrors >= CONF_MAX_ERRORS)
+		    p->depth != s->depth || p->nomem || p->stop)
 			break;
 		p->src = s->up;
 	}
@@ -640,6 +670,7 @@ conf_next(struct parse *p, struct lexeme *t)
 {
 	do {
 		next(p, &p->tok);
+		p->ntoken++;
 		p->closed = p->depth < p->base;
 	} while (p->skipping && !conf_at_end(p));
 	p->skipping = false;

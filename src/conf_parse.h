@@ -20,7 +20,7 @@
  * an arena until the end, so that yacc may drop a value at any time.
  */
 #define CONF_MAX_FILE	 (1024 * 1024)	     /* bytes of one file */
-#define CONF_MAX_TOTAL	 (4 * CONF_MAX_FILE) /* files and macros expanded */
+#define CONF_MAX_TOTAL	 (2 * CONF_MAX_FILE) /* files and macros expanded */
 #define CONF_MAX_WORD	 1023
 #define CONF_MAX_INCLUDE 16
 #define CONF_MAX_DEPTH	 8  /* braces whose places are remembered */
@@ -29,9 +29,9 @@
 #define CONF_MAX_ENTRIES 16384 /* list entries, all together */
 #define CONF_MAX_ERRORS	 100
 #define CONF_MAX_ONCE	 64
-#define CONF_MAX_PORTS	 64 /* of one list */
-#define CONF_MAX_KEYS	 64
-#define CONF_MAX_NAME	 31 /* of tables, anchors, keys, users */
+#define CONF_MAX_PORTS	 64  /* of one list */
+#define CONF_MAX_LINES	 256 /* external, proxy, key, reply-to: of each */
+#define CONF_MAX_NAME	 31  /* of tables, anchors, keys, users */
 
 /* Where a word stands: in a macro, where the macro was used. */
 struct loc {
@@ -81,18 +81,21 @@ struct parse {
 	FILE *errors; /* or NULL */
 	unsigned int nerrors;
 	bool nomem;
+	bool stop;   /* enough: the rest is not read */
 	bool memory; /* there are no files to include */
 	struct arena *arena;
 	/* conf_lex.c */
 	struct source *src;
 	struct macro *macros;
-	size_t nmacros, total, nentries;
+	size_t nmacros, total, nwords;
 	struct lexeme tok; /* the last one read */
 	bool in_value;	   /* behind "name =": no keywords */
-	bool pending;	   /* tok is a surprise not yet reported */
-	bool skipping;	   /* to the end of the statement */
-	int depth, base;   /* open braces; those of the block we are in */
-	bool closed;	   /* tok is the brace that ended a block */
+	const char *want;  /* what token number want_at should be */
+	unsigned long want_at, ntoken;
+	bool pending;	 /* tok is a surprise not yet reported */
+	bool skipping;	 /* to the end of the statement */
+	int depth, base; /* open braces; those of the block we are in */
+	bool closed;	 /* tok is the brace that ended a block */
 	struct loc open[CONF_MAX_DEPTH]; /* where each brace is */
 	/* parse.y */
 	struct loc seen[CONF_MAX_ONCE];	 /* by enum once */
@@ -116,8 +119,15 @@ const struct macro *conf_macro_get(const struct parse *p, const char *name);
 bool conf_macro_name(const char *name);
 void conf_error(struct parse *p, const struct loc *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* If the last token was a surprise: what should have been there. */
+/*
+ * The next token should be `what`.  conf_surprise() says so if it is not.  If
+ * nothing so definite was expected, whoever knows the context says what was,
+ * by conf_expected(), or inside a list conf_expected_more().
+ */
+void conf_want(struct parse *p, const char *what);
+void conf_surprise(struct parse *p);
 void conf_expected(struct parse *p, const char *what);
+void conf_expected_more(struct parse *p);
 /* "expected `what`, found `lex`" unless lex is bad already. */
 void conf_wrong(struct parse *p, const struct lexeme *lex, const char *what);
 /* The word of the list (NULL-terminated) that `text` was meant to be. */

@@ -10,15 +10,7 @@
 void *
 conf_grow(struct parse *p, void *array, size_t n, size_t size)
 {
-	if (p->nentries >= CONF_MAX_ENTRIES) {
-		if (p->nentries++ == CONF_MAX_ENTRIES)
-			conf_error(p, &p->tok.at,
-			    "more than %d entries in all lists together",
-			    CONF_MAX_ENTRIES);
-		return NULL;
-	}
-	p->nentries++;
-	/* Doubling: the size is a power of two whenever it is full. */
+	/* Doubling: it is full whenever its size is a power of two. */
 	if (n > 0 && (n & (n - 1)) != 0)
 		return array;
 	if ((array = reallocarray(array, n > 0 ? 2 * n : 1, size)) == NULL)
@@ -303,9 +295,17 @@ conf_set_path(struct parse *p, char **dst, const struct lexeme *lex, size_t max)
 void
 conf_add_word(struct parse *p, struct words *list, const struct lexeme *lex)
 {
-	struct word *w = conf_alloc(p, sizeof(*w));
+	struct word *w;
 
-	if (w == NULL)
+	if (p->nwords++ >= CONF_MAX_ENTRIES) {
+		if (!p->stop)
+			conf_error(p, &lex->at,
+			    "more than %d entries in all lists together",
+			    CONF_MAX_ENTRIES);
+		p->stop = true;
+		return;
+	}
+	if ((w = conf_alloc(p, sizeof(*w))) == NULL)
 		return;
 	w->lex = *lex;
 	if (list->v == NULL)

@@ -28,6 +28,13 @@ enum once {
 /* clang-format on */
 #define ONCE_PROXY ONCE_ANONYMOUS
 
+/* What is expected where only some words will do. */
+#define CONF_BACKENDS "\"nftables\", \"pf\", \"pf-text\" or \"dry-run\""
+#define CONF_DIALECTS "\"freebsd\" or \"openbsd\""
+#define CONF_HOLDS    "\"keep\" or \"close\""
+#define CONF_REMOTES                                                           \
+	"\"both\", \"sdp\", \"signalling\", \"any\" or a list of prefixes"
+
 /*
  * From words to values (conf_set.c) and to whole statements (conf_stmt.c),
  * for parse.y.  Everything writes its own errors, is silent about a word
@@ -90,6 +97,8 @@ void conf_set_access(struct parse *p, const struct words *src);
 void conf_add_key(struct parse *p, const struct lexeme *name,
     const struct lexeme *path);
 void conf_set_backend(struct parse *p, const struct lexeme *lex);
+void conf_set_nft_table(struct parse *p, const struct lexeme *lex);
+void conf_set_user(struct parse *p, const struct lexeme *lex);
 void conf_set_mode(struct parse *p, const struct lexeme *lex);
 /* The option at `lex` is for `family` ("nftables", "pf") alone. */
 void conf_only_for(struct parse *p, const struct lexeme *lex,

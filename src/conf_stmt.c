@@ -86,6 +86,17 @@ conf_add_macro(struct parse *p, const struct lexeme *name,
 		    CONF_MAX_MACROS);
 }
 
+/* Lines that may be repeated, but not for ever. */
+static bool
+full(struct parse *p, size_t n, const struct lexeme *lex)
+{
+	if (n < CONF_MAX_LINES)
+		return false;
+	conf_error(p, &lex->at, "more than %d lines of this kind",
+	    CONF_MAX_LINES);
+	return true;
+}
+
 void
 conf_add_external(struct parse *p, const struct lexeme *outside,
     const struct lexeme *inside)
@@ -96,7 +107,8 @@ conf_add_external(struct parse *p, const struct lexeme *outside,
 	p->seen[ONCE_EXTERNAL] = outside->at;
 	conf_set_addr(p, &e.outside, outside);
 	conf_set_addr(p, &e.inside, inside);
-	if (e.outside.af == AF_UNSPEC || e.inside.af == AF_UNSPEC)
+	if (e.outside.af == AF_UNSPEC || e.inside.af == AF_UNSPEC ||
+	    full(p, sip->nexternal, outside))
 		return;
 	if (e.outside.af != e.inside.af) {
 		conf_error(p, &inside->at,
@@ -137,9 +149,7 @@ conf_set_remote(struct parse *p, const struct words *src)
 		}
 	p->conf->sip.remote = REMOTE_LIST;
 	if (!src->braces && prefix_parse(span_of(lex->text), &prefix) != PH_OK)
-		conf_wrong(p, lex,
-		    "\"both\", \"sdp\", \"signalling\", \"any\" or a list of "
-		    "prefixes");
+		conf_wrong(p, lex, CONF_REMOTES);
 	else
 		conf_set_prefixes(p, &p->conf->sip.remotes, src);
 }
@@ -166,7 +176,8 @@ conf_add_proxy(struct parse *p, const struct lexeme *address,
 	x.max_sessions = 100;
 	x.timeout = in_tftp(p) ? 30 : 86400;
 	p->spare = x;
-	if ((grown = conf_grow(p, *v, *n, sizeof(x))) == NULL) {
+	if (full(p, *n, address) ||
+	    (grown = conf_grow(p, *v, *n, sizeof(x))) == NULL) {
 		p->proxy = &p->spare;
 		return;
 	}
@@ -243,11 +254,8 @@ conf_add_key(struct parse *p, const struct lexeme *name,
 			    "there is a key \"%s\" already", k.name);
 			goto fail;
 		}
-	if (t->nkey == CONF_MAX_KEYS) {
-		conf_error(p, &path->at, "more than %d keys", CONF_MAX_KEYS);
-		goto fail;
-	}
-	if ((v = conf_grow(p, t->key, t->nkey, sizeof(k))) == NULL)
+	if (full(p, t->nkey, path) ||
+	    (v = conf_grow(p, t->key, t->nkey, sizeof(k))) == NULL)
 		goto fail;
 	t->key = v;
 	v[t->nkey++] = k;
@@ -263,8 +271,7 @@ conf_set_backend(struct parse *p, const struct lexeme *lex)
 	static const char *const backends[] = { "dry-run", "nftables", "pf",
 		"pf-text", NULL };
 
-	if (conf_choose(p, lex, backends,
-		"\"nftables\", \"pf\", \"pf-text\" or \"dry-run\"") != -1)
+	if (conf_choose(p, lex, backends, CONF_BACKENDS) != -1)
 		conf_set_string(p, &p->conf->firewall, lex);
 }
 
@@ -281,6 +288,29 @@ conf_only_for(struct parse *p, const struct lexeme *lex, const char *family)
 }
 
 void
+conf_set_nft_table(struct parse *p, const struct lexeme *lex)
+{
+	char **name = &p->conf->name;
+
+	conf_set_table(p, name, lex);
+	/* What nft(8) takes for an identifier. */
+	if (*name != NULL && strchr("0123456789.-", **name) != NULL)
+		conf_error(p, &lex->at,
+		    "the table of nftables begins with a letter or \"_\"");
+}
+
+void
+conf_set_user(struct parse *p, const struct lexeme *lex)
+{
+	if (!lex->bad && strcmp(lex->text, "root") == 0)
+		conf_error(p, &lex->at,
+		    "the engine and the proxy must not run as \"root\"");
+	else
+		conf_set_name(p, &p->conf->user, lex, "a user name");
+	p->conf->user_set = true;
+}
+
+void
 conf_set_mode(struct parse *p, const struct lexeme *lex)
 {
 	static const char *const options[] = { "anchor", "dialect", "kill",
@@ -293,7 +323,10 @@ conf_set_mode(struct parse *p, const struct lexeme *lex)
 		return;
 	}
 	conf_only_for(p, lex, "pf");
-	if (conf_once(p, ONCE_MODE, lex))
+	if (p->seen[ONCE_MODE].file != NULL)
+		conf_error(p, &lex->at, "the mode is already set on line %u",
+		    p->seen[ONCE_MODE].line);
+	else if (conf_once(p, ONCE_MODE, lex))
 		conf_set_string(p, &p->conf->mode, lex);
 }
 
@@ -313,6 +346,7 @@ conf_add_uplink(struct parse *p, const struct lexeme *on,
 	conf_set_interface(p, &u.ifname, ifname);
 	conf_set_addr(p, &u.gateway, gateway);
 	if (u.ifname == NULL || u.gateway.af == AF_UNSPEC ||
+	    full(p, c->nuplink, ifname) ||
 	    (v = conf_grow(p, c->uplink, c->nuplink, sizeof(u))) == NULL) {
 		free(u.ifname);
 		return;

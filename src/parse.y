@@ -106,9 +106,7 @@ statement	: NAME '=' value {
 		}
 		| USER name {
 			if (conf_once(p, ONCE_USER, &$1.lex))
-				conf_set_name(p, &p->conf->user, &$2.lex,
-				    "a user name");
-			p->conf->user_set = true;
+				conf_set_user(p, &$2.lex);
 		}
 		| CONTROL path {
 			/* struct sockaddr_un holds 104 bytes on BSD. */
@@ -136,16 +134,12 @@ statement	: NAME '=' value {
 		}
 		;
 
-value		: STRING {
+value		: w_value STRING {
 			$$.words.v = NULL;
-			conf_add_word(p, &$$.words, &$1.lex);
+			conf_add_word(p, &$$.words, &$2.lex);
 		}
 		| value STRING {
 			conf_add_word(p, &$$.words, &$2.lex);
-		}
-		| error {
-			conf_expected(p, "a value");
-			$$.words.v = NULL;
 		}
 		| value error {
 			conf_expected(p, "the end of the value; quote a list: "
@@ -171,9 +165,7 @@ list		: STRING {
 			$$.words.v = NULL;
 		}
 		| '{' optnl error {
-			$$.words.v = NULL;
-		}
-		| error {
+			conf_expected_more(p);
 			$$.words.v = NULL;
 		}
 		;
@@ -198,74 +190,187 @@ separator	: optnl
 		| optnl ',' optnl
 		;
 
-prefixes	: list { conf_expected(p, "an address or a prefix"); }
-		;
-
-ports		: list { conf_expected(p, "a port number"); }
-		;
-
-interfaces	: list { conf_expected(p, "an interface (quote a keyword)"); }
-		;
-
-tablenames	: list { conf_expected(p, "a table (quote a keyword)"); }
-		;
-
-patterns	: list { conf_expected(p, "a file name pattern"); }
-		;
-
-accesses	: list { conf_expected(p, "\"read\" or \"write\""); }
-		;
-
-remotes		: list {
-			conf_expected(p, "\"both\", \"sdp\", \"signalling\", "
-			    "\"any\" or a list of prefixes");
-		}
-		;
-
 /*
- * Words.
+ * Words, each after a note of what it should be.
  */
-address		: STRING
-		| error { conf_expected(p, "an address"); $$.lex.bad = true; }
+prefixes	: w_prefixes list { $$ = $2; }
 		;
 
-number		: STRING
-		| error { conf_expected(p, "a number"); $$.lex.bad = true; }
+w_prefixes	: { conf_want(p, "an address or a prefix"); }
 		;
 
-range		: STRING
-		| error {
-			conf_expected(p, "a range of ports as in 10000:20000");
-			$$.lex.bad = true;
+ports		: w_ports list { $$ = $2; }
+		;
+
+w_ports		: { conf_want(p, "a port number"); }
+		;
+
+interfaces	: w_interfaces list { $$ = $2; }
+		;
+
+w_interfaces	: { conf_want(p, "an interface (quote a keyword)"); }
+		;
+
+tablenames	: w_tablenames list { $$ = $2; }
+		;
+
+w_tablenames	: { conf_want(p, "a table (quote a keyword)"); }
+		;
+
+patterns	: w_patterns list { $$ = $2; }
+		;
+
+w_patterns	: { conf_want(p, "a file name pattern"); }
+		;
+
+accesses	: w_accesses list { $$ = $2; }
+		;
+
+w_accesses	: { conf_want(p, "\"read\" or \"write\""); }
+		;
+
+remotes		: w_remotes list { $$ = $2; }
+		;
+
+w_remotes	: { conf_want(p, CONF_REMOTES); }
+		;
+
+address		: w_address STRING { $$ = $2; }
+		;
+
+w_address	: { conf_want(p, "an address"); }
+		;
+
+number		: w_number STRING { $$ = $2; }
+		;
+
+w_number	: { conf_want(p, "a number"); }
+		;
+
+range		: w_range STRING { $$ = $2; }
+		;
+
+w_range		: { conf_want(p, "a range of ports as in 10000:20000"); }
+		;
+
+name		: w_name STRING { $$ = $2; }
+		;
+
+w_name		: { conf_want(p, "a name (quote a keyword)"); }
+		;
+
+path		: w_path STRING { $$ = $2; }
+		;
+
+w_path		: { conf_want(p, "a file name in quotes"); }
+		;
+
+yesno		: w_yesno STRING { $$ = $2; }
+		;
+
+w_yesno		: { conf_want(p, "\"yes\" or \"no\""); }
+		;
+
+keep		: w_keep STRING { $$ = $2; }
+		;
+
+w_keep		: { conf_want(p, CONF_HOLDS); }
+		;
+
+backend		: w_backend STRING { $$ = $2; }
+		;
+
+w_backend	: { conf_want(p, CONF_BACKENDS); }
+		;
+
+dialect		: w_dialect STRING { $$ = $2; }
+		;
+
+w_dialect	: { conf_want(p, CONF_DIALECTS); }
+		;
+
+media		: w_media MEDIA
+		;
+
+w_media		: { conf_want(p, "\"media\""); }
+		;
+
+for		: w_for FOR
+		;
+
+w_for		: { conf_want(p, "\"for\""); }
+		;
+
+on		: w_on ON
+		;
+
+w_on		: { conf_want(p, "\"on\""); }
+		;
+
+only		: w_only ONLY
+		;
+
+w_only		: { conf_want(p, "\"only\""); }
+		;
+
+port		: w_port PORT
+		;
+
+w_port		: { conf_want(p, "\"port\""); }
+		;
+
+replyto		: w_replyto REPLYTO
+		;
+
+w_replyto	: { conf_want(p, "\"reply-to\""); }
+		;
+
+sessions	: w_sessions SESSIONS
+		;
+
+w_sessions	: { conf_want(p, "\"sessions\""); }
+		;
+
+source		: w_source SOURCE
+		;
+
+w_source	: { conf_want(p, "\"source\""); }
+		;
+
+to		: w_to TO
+		;
+
+w_to		: { conf_want(p, "\"to\""); }
+		;
+
+begin		: w_begin '{'
+		;
+
+w_begin		: { conf_want(p, "\"{\""); }
+		;
+
+left		: w_left '('
+		;
+
+w_left		: { conf_want(p, "\"(\""); }
+		;
+
+right		: w_right ')'
+		;
+
+w_right		: { conf_want(p, "\")\""); }
+		;
+
+w_limits	: {
+			conf_want(p, "\"calls\", \"per source\", \"rate\" "
+			    "or \"streams\"");
 		}
 		;
 
-name		: STRING
-		| error {
-			conf_expected(p, "a name (quote a keyword)");
-			$$.lex.bad = true;
-		}
+w_timeouts	: { conf_want(p, "\"setup\", \"idle\" or \"max\""); }
 		;
 
-path		: STRING
-		| error {
-			conf_expected(p, "a file name in quotes");
-			$$.lex.bad = true;
-		}
-		;
-
-yesno		: STRING
-		| error {
-			conf_expected(p, "\"yes\" or \"no\"");
-			$$.lex.bad = true;
-		}
-		;
-
-choice		: STRING
-		| error {
-			conf_expected(p, "a word");
-			$$.lex.bad = true;
-		}
+w_value		: { conf_want(p, "a value"); }
 		;
 
 /* A flag, for those who like to say yes. */
@@ -276,49 +381,13 @@ optyes		: /* empty */ %prec ALONE {
 		| STRING
 		;
 
-media		: MEDIA | error { conf_expected(p, "\"media\""); }
-		;
-
-for		: FOR | error { conf_expected(p, "\"for\""); }
-		;
-
-on		: ON | error { conf_expected(p, "\"on\""); }
-		;
-
-only		: ONLY | error { conf_expected(p, "\"only\""); }
-		;
-
-port		: PORT | error { conf_expected(p, "\"port\""); }
-		;
-
-replyto		: REPLYTO | error { conf_expected(p, "\"reply-to\""); }
-		;
-
-sessions	: SESSIONS | error { conf_expected(p, "\"sessions\""); }
-		;
-
-source		: SOURCE | error { conf_expected(p, "\"source\""); }
-		;
-
-to		: TO | error { conf_expected(p, "\"to\""); }
-		;
-
-left		: '(' | error { conf_expected(p, "\"(\""); }
-		;
-
-right		: ')' | error { conf_expected(p, "\")\""); }
-		;
-
 /*
  * sip { ... }
  */
-sip		: SIP '{' {
+sip		: SIP begin {
 			conf_block_begin(p, "sip", ONCE_SIP, &$1.lex);
 			p->conf->sip.on = true;
 		} sip_settings '}'
-		| SIP error {
-			conf_expected(p, "\"{\"");
-		}
 		;
 
 sip_settings	: /* empty */
@@ -354,11 +423,10 @@ sip_setting	: PORT ports {
 				conf_set_yes(p, &p->conf->sip.early_media,
 				    &$3.lex);
 		}
-		| HOLD choice {
+		| HOLD keep {
 			if (conf_once(p, ONCE_HOLD, &$1.lex))
 				p->conf->sip.hold_keep = conf_choose(p,
-				    &$2.lex, hold_words,
-				    "\"keep\" or \"close\"") == 0;
+				    &$2.lex, hold_words, CONF_HOLDS) == 0;
 		}
 		| REDIRECT yesno {
 			if (conf_once(p, ONCE_REDIRECT, &$1.lex))
@@ -382,12 +450,8 @@ media_ports	: /* empty */ %prec ALONE
 		}
 		;
 
-limits		: limit
+limits		: w_limits limit
 		| limits limit
-		| error {
-			conf_expected(p, "\"calls\", \"per source\", \"rate\""
-			    " or \"streams\"");
-		}
 		;
 
 limit		: CALLS number {
@@ -413,11 +477,8 @@ limit		: CALLS number {
 		}
 		;
 
-timeouts	: timeout
+timeouts	: w_timeouts timeout
 		| timeouts timeout
-		| error {
-			conf_expected(p, "\"setup\", \"idle\" or \"max\"");
-		}
 		;
 
 timeout		: SETUP number {
@@ -440,13 +501,10 @@ timeout		: SETUP number {
 /*
  * ftp { ... } and tftp { ... }
  */
-ftp		: FTP '{' {
+ftp		: FTP begin {
 			conf_block_begin(p, "ftp", ONCE_FTP, &$1.lex);
 			p->conf->ftp.on = true;
 		} ftp_settings '}'
-		| FTP error {
-			conf_expected(p, "\"{\"");
-		}
 		;
 
 ftp_settings	: /* empty */
@@ -478,13 +536,10 @@ ftp_setting	: PORT ports {
 		}
 		;
 
-tftp		: TFTP '{' {
+tftp		: TFTP begin {
 			conf_block_begin(p, "tftp", ONCE_TFTP, &$1.lex);
 			p->conf->tftp.on = true;
 		} tftp_settings '}'
-		| TFTP error {
-			conf_expected(p, "\"{\"");
-		}
 		;
 
 tftp_settings	: /* empty */
@@ -575,13 +630,10 @@ reverse_port	: /* empty */ %prec ALONE
 /*
  * tables { ... }
  */
-tables		: TABLES '{' {
+tables		: TABLES begin {
 			conf_block_begin(p, "tables", ONCE_TABLES, &$1.lex);
 			p->conf->tables.on = true;
 		} tables_settings '}'
-		| TABLES error {
-			conf_expected(p, "\"{\"");
-		}
 		;
 
 tables_settings	: /* empty */
@@ -645,7 +697,7 @@ listen_port	: /* empty */
 /*
  * firewall BACKEND ...
  */
-firewall	: FIREWALL choice {
+firewall	: FIREWALL backend {
 			if (conf_once(p, ONCE_FIREWALL, &$1.lex))
 				conf_set_backend(p, &$2.lex);
 		} firewall_options
@@ -658,8 +710,7 @@ firewall_options: /* empty */
 firewall_option	: TABLE name {
 			conf_only_for(p, &$1.lex, "nftables");
 			if (conf_once(p, ONCE_NAME, &$1.lex))
-				conf_set_name(p, &p->conf->name, &$2.lex,
-				    "the name of a table");
+				conf_set_nft_table(p, &$2.lex);
 		}
 		| MARK number {
 			conf_only_for(p, &$1.lex, "nftables");
@@ -671,18 +722,18 @@ firewall_option	: TABLE name {
 			if (conf_once(p, ONCE_NAME, &$1.lex))
 				conf_set_anchor(p, &p->conf->name, &$2.lex);
 		}
-		| KILL choice {
+		| KILL yesno {
 			conf_only_for(p, &$1.lex, "pf");
 			if (conf_once(p, ONCE_KILL, &$1.lex) &&
 			    conf_choose(p, &$2.lex, kill_words,
 				"\"yes\" or \"no\"") != -1)
 				conf_set_string(p, &p->conf->kill, &$2.lex);
 		}
-		| DIALECT choice {
+		| DIALECT dialect {
 			conf_only_for(p, &$1.lex, "pf");
 			if (conf_once(p, ONCE_DIALECT, &$1.lex) &&
 			    conf_choose(p, &$2.lex, dialect_words,
-				"\"freebsd\" or \"openbsd\"") != -1)
+				CONF_DIALECTS) != -1)
 				conf_set_string(p, &p->conf->dialect,
 				    &$2.lex);
 		}
@@ -821,7 +872,7 @@ yyerror(const char *what)
 {
 	(void)what; /* "syntax error", in any language but the user's */
 	if (p->tok.kind == LEX_EOF && p->depth > 0) {
-		if (p->nerrors < CONF_MAX_ERRORS && !p->nomem)
+		if (!p->stop && !p->nomem)
 			conf_error(p,
 			    &p->open[p->depth <= CONF_MAX_DEPTH ?
 				    p->depth - 1 :
@@ -829,8 +880,7 @@ yyerror(const char *what)
 			    "this \"{\" is never closed");
 		return;
 	}
-	p->pending = !p->tok.bad;
-	conf_skip(p);
+	conf_surprise(p);
 }
 
 bool

@@ -1,57 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "src/conf.h"
-#include "tests/unit.h"
-
-/* Parse, and keep what was said in `said`. */
-static char said[16384];
-
-static enum ph_err
-parse(struct conf **c, const char *text, const struct conf_define *d, size_t n)
-{
-	FILE *f = fmemopen(said, sizeof(said), "w");
-	enum ph_err rc;
-
-	assert_non_null(f);
-	said[0] = '\0';
-	rc = conf_parse(c, span_of(text), "x", d, n, f);
-	fclose(f);
-	return rc;
-}
-
-static struct conf *
-good(const char *text)
-{
-	struct conf *c;
-	enum ph_err rc = parse(&c, text, NULL, 0);
-
-	if (rc != PH_OK)
-		print_message("%s\n%s", text, said);
-	assert_int_equal(rc, PH_OK);
-	assert_string_equal(said, "");
-	return c;
-}
-
-static void
-assert_prefixes(const struct prefixes *v, const char *expected)
-{
-	char text[1024] = "", one[ADDR_STRLEN];
-	size_t i;
-
-	for (i = 0; i < v->n; i++) {
-		if (i > 0)
-			strlcat(text, " ", sizeof(text));
-		strlcat(text, prefix_format(&v->v[i], one), sizeof(text));
-	}
-	assert_string_equal(text, expected);
-}
+#include "tests/conf_unit.h"
 
 static void
 assert_strings(const struct strings *v, const char *expected)
@@ -284,12 +237,247 @@ every_statement_sets_its_field(void **state)
 	conf_free(c);
 }
 
+static void
+only_the_blocks_that_are_written_run(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *text;
+		bool sip, ftp, tftp, tables;
+		const char *ftp_port, *tftp_port;
+	} rows[] = {
+		{ P, 1, 0, 0, 0, "", "" },
+		{ P "sip { }\n", 1, 0, 0, 0, "", "" },
+		{ P "ftp { }\n", 0, 1, 0, 0, "21", "" },
+		{ P "tftp { }\n", 0, 0, 1, 0, "", "69" },
+		{ P "sip {\n} \n tftp {\n}", 1, 0, 1, 0, "", "69" },
+		{ P "ftp { proxy on ::1 port 8021 }\n"
+		    "tftp { proxy on ::1 port 6969 }\n", 0, 1, 1, 0, "", "" },
+		{ P "ftp { port 21 proxy on ::1 port 8021 }\n",
+		    0, 1, 0, 0, "21", "" },
+		/* Table updates alone protect nobody. */
+		{ "tables { listen on ::1 allow spammer }\n",
+		    0, 0, 0, 1, "", "" },
+	};
+	/* clang-format on */
+	struct conf *c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		c = good(rows[i].text);
+		assert_int_equal(c->sip.on, rows[i].sip);
+		assert_int_equal(c->ftp.on, rows[i].ftp);
+		assert_int_equal(c->tftp.on, rows[i].tftp);
+		assert_int_equal(c->tables.on, rows[i].tables);
+		assert_ports(&c->ftp.port, rows[i].ftp_port);
+		assert_ports(&c->tftp.port, rows[i].tftp_port);
+		conf_free(c);
+	}
+}
+
+static void
+remote_is_a_word_or_a_list(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *text;
+		enum conf_remote remote;
+		const char *list;
+	} rows[] = {
+		{ "both",	REMOTE_BOTH,		"" },
+		{ "sdp",	REMOTE_SDP,		"" },
+		{ "signalling",	REMOTE_SIGNALLING,	"" },
+		{ "any",	REMOTE_ANY,		"" },
+		{ "203.0.113.1", REMOTE_LIST,		"203.0.113.1" },
+		{ "{ 203.0.113.1,2001:db8::/32 }", REMOTE_LIST,
+		    "203.0.113.1 2001:db8::/32" },
+	};
+	/* clang-format on */
+	struct conf *c;
+	char text[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		snprintf(text, sizeof(text), P "sip { remote %s }\n",
+		    rows[i].text);
+		c = good(text);
+		assert_int_equal(c->sip.remote, rows[i].remote);
+		assert_prefixes(&c->sip.remotes, rows[i].list);
+		conf_free(c);
+	}
+}
+
+static void
+the_defaults_of_proxies_and_tables_are_those_of_the_manual(void **state)
+{
+	struct conf *c = good(P "ftp { proxy on ::1 port 8021 reverse to ::2\n"
+				"}\n"
+				"tftp { proxy on ::1 port 6969 }\n"
+				"tables { listen on ::1 allow a }\n");
+
+	(void)state;
+	assert_endpoint(&c->ftp.proxy[0].reverse, "[::2]:21");
+	assert_false(c->ftp.loose);
+	assert_int_equal(c->ftp.timeout, 2);
+	assert_int_equal(c->tftp.timeout, 30);
+	assert_true(c->tftp.allow_read);
+	assert_true(c->tftp.allow_write);
+	assert_int_equal(c->tftp.file.n, 0);
+	assert_int_equal(c->tftp.proxy[0].max_sessions, 100);
+	assert_int_equal(c->tftp.proxy[0].timeout, 30);
+	assert_endpoint(&c->tables.listen, "[::1]:56789");
+	assert_int_equal(c->tables.nkey, 0);
+	assert_null(c->tables.force);
+	assert_int_equal(c->tables.timeout, 0);
+	assert_int_equal(c->tables.max, 100000);
+	assert_prefixes(&c->tables.never, "192.0.2.0/24");
+	conf_free(c);
+}
+
+static void
+a_firewall_statement_knows_its_options(void **state)
+{
+	struct conf *c = good(P "firewall nftables table \"calls\" mark 512\n");
+
+	(void)state;
+	assert_string_equal(c->firewall, "nftables");
+	assert_string_equal(c->name, "calls");
+	assert_int_equal(c->mark, 512);
+	conf_free(c);
+
+	c = good(P "firewall pf-text dialect freebsd rules kill yes\n");
+	assert_string_equal(c->firewall, "pf-text");
+	assert_string_equal(c->dialect, "freebsd");
+	assert_string_equal(c->mode, "rules");
+	assert_string_equal(c->kill, "yes");
+	conf_free(c);
+
+	c = good(P "firewall nftables mark 0xFFFFFFFF\n");
+	assert_int_equal(c->mark, 0xffffffff);
+	conf_free(c);
+
+	c = good(P "firewall dry-run anchor \"x\"\n");
+	assert_string_equal(c->firewall, "dry-run");
+	conf_free(c);
+}
+
+static void
+macros_are_text_put_in_their_place(void **state)
+{
+	struct conf *c =
+	    good("lo = 10000\nhi = 20000\n"
+		 "net = 192.0.2\n"
+		 "a = $net.0/24 # comment\n"
+		 "b = \"{ $a,\t$c }\"\n" /* not before it is used */
+		 "c = \"{ 10.0.0.0/8 }\"\n"
+		 "early = log\n" /* keywords, both of them */
+		 "user = \"user\"\n"
+		 "protect { $b 172.16.0.0/12 $c }\n"
+		 "a = \"no longer\"\n"
+		 "$user _sip\n"
+		 "sip { media $net.1 port $lo:$hi }\n"
+		 "firewall pf $early\n");
+
+	(void)state;
+	assert_prefixes(&c->protect,
+	    "192.0.2.0/24 10.0.0.0/8 172.16.0.0/12 10.0.0.0/8");
+	assert_prefixes(&c->sip.media, "192.0.2.1");
+	assert_int_equal(c->sip.media_lo, 10000);
+	assert_int_equal(c->sip.media_hi, 20000);
+	assert_string_equal(c->user, "_sip");
+	assert_true(c->log);
+	conf_free(c);
+}
+
+static void
+defines_win_over_the_file(void **state)
+{
+	const struct conf_define d[] = { { "inside", "10.0.0.0/8" },
+		{ "x", "1" }, { "x", "\"_two\"" } };
+	const struct conf_define odd[] = { { "a b", "1" }, { "", "2" } };
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(parse(&c,
+			     "inside = 192.0.2.0/24\n"
+			     "protect $inside\nuser $x",
+			     d, 3),
+	    PH_OK);
+	assert_prefixes(&c->protect, "10.0.0.0/8");
+	assert_string_equal(c->user, "_two");
+	conf_free(c);
+
+	assert_int_equal(parse(&c, P, odd, 2), PH_EMALFORMED);
+	assert_string_equal(said,
+	    "-D:1:1: the name of a macro consists of at most 31 letters, "
+	    "digits and \"_\"\n"
+	    "-D:1:1: the name of a macro consists of at most 31 letters, "
+	    "digits and \"_\"\n");
+}
+
+static void
+the_macro_protect_stands_for_the_statement(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *value, *text, *protect;
+	} rows[] = {
+		{ "192.0.2.1", "", "192.0.2.1" },
+		{ "192.0.2.1 10.0.0.0/8", "user x\n", "192.0.2.1 10.0.0.0/8" },
+		{ "192.0.2.1,10.0.0.0/8", "", "192.0.2.1 10.0.0.0/8" },
+		{ "{ 192.0.2.1 }", "", "192.0.2.1" },
+		{ "192.0.2.1", P, "192.0.2.0/24" },
+		{ "192.0.2.1", "protect { $protect ::1 }", "192.0.2.1 ::1" },
+	};
+	/* clang-format on */
+	struct conf_define d = { "protect", NULL };
+	struct conf *c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		d.value = rows[i].value;
+		assert_int_equal(parse(&c, rows[i].text, &d, 1), PH_OK);
+		assert_prefixes(&c->protect, rows[i].protect);
+		conf_free(c);
+	}
+	/* Without any file. */
+	d.value = "192.0.2.7/24";
+	assert_int_equal(conf_load(&c, NULL, &d, 1, NULL), PH_OK);
+	assert_prefixes(&c->protect, "192.0.2.0/24");
+	conf_free(c);
+	/* In the file, it works as well. */
+	c = good("protect = ::1\n");
+	assert_prefixes(&c->protect, "::1");
+	conf_free(c);
+
+	d.value = "192.0.2.1 lan";
+	assert_int_equal(parse(&c, "user root\n", &d, 1), PH_EMALFORMED);
+	assert_string_equal(said,
+	    "x:1:6: the engine and the proxy must not run as \"root\"\n"
+	    "-D protect:1:11: expected an address or a prefix (names are not "
+	    "resolved), found \"lan\" (in macro \"protect\")\n");
+	d.value = "";
+	assert_int_equal(parse(&c, "", &d, 1), PH_EMALFORMED);
+	assert_string_equal(said, "-D protect:1:9: this list is empty\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_line_is_a_whole_configuration),
 		cmocka_unit_test(every_statement_sets_its_field),
+		cmocka_unit_test(only_the_blocks_that_are_written_run),
+		cmocka_unit_test(remote_is_a_word_or_a_list),
+		cmocka_unit_test(
+		    the_defaults_of_proxies_and_tables_are_those_of_the_manual),
+		cmocka_unit_test(a_firewall_statement_knows_its_options),
+		cmocka_unit_test(macros_are_text_put_in_their_place),
+		cmocka_unit_test(defines_win_over_the_file),
+		cmocka_unit_test(the_macro_protect_stands_for_the_statement),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
