@@ -289,12 +289,21 @@ value_of(const struct nlattr *nest, uint8_t *dst, uint8_t *len, size_t max)
 	return true;
 }
 
+static bool
+get_u64(const struct nlattr *attr, uint64_t *out)
+{
+	if (attr == NULL || mnl_attr_get_payload_len(attr) != sizeof(*out))
+		return false;
+	*out = be64toh(mnl_attr_get_u64(attr));
+	return true;
+}
+
 /* { name "counter", data { bytes, packets } } */
 static bool
 counter_of(const struct nlattr *expr, uint64_t *packets)
 {
 	struct walk w = { 0 }, d = { 0 };
-	const struct nlattr *name, *p;
+	const struct nlattr *name;
 
 	if (mnl_attr_parse_nested(expr, take, &w) < 0 ||
 	    (name = w.want[NFTA_EXPR_NAME]) == NULL ||
@@ -302,12 +311,9 @@ counter_of(const struct nlattr *expr, uint64_t *packets)
 	    mnl_attr_get_payload_len(name) != sizeof("counter") ||
 	    memcmp(mnl_attr_get_payload(name), "counter", 8) != 0)
 		return false;
-	if (mnl_attr_parse_nested(w.want[NFTA_EXPR_DATA], take, &d) < 0 ||
-	    (p = d.want[NFTA_COUNTER_PACKETS]) == NULL ||
-	    mnl_attr_get_payload_len(p) != sizeof(uint64_t))
+	if (mnl_attr_parse_nested(w.want[NFTA_EXPR_DATA], take, &d) < 0)
 		return false;
-	*packets = be64toh(mnl_attr_get_u64(p));
-	return true;
+	return get_u64(d.want[NFTA_COUNTER_PACKETS], packets);
 }
 
 static bool
@@ -328,6 +334,7 @@ element_parse(const struct nlattr *attr, unsigned int set,
 	    !value_of(w.want[NFTA_SET_ELEM_DATA], out->elem.data,
 		&out->elem.datalen, ELEM_DATALEN))
 		return false;
+	(void)get_u64(w.want[NFTA_SET_ELEM_TIMEOUT], &out->timeout_ms);
 	if (w.want[NFTA_SET_ELEM_EXPR] != NULL)
 		out->counted =
 		    counter_of(w.want[NFTA_SET_ELEM_EXPR], &out->packets);

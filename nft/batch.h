@@ -77,6 +77,7 @@ struct nlmsghdr *elements_request(char *buf, const char *table,
  */
 struct element_seen {
 	struct elem elem;
+	uint64_t timeout_ms; /* as it was added; 0: none */
 	uint64_t packets;
 	bool counted; /* it had a counter */
 };

@@ -451,11 +451,12 @@ test_nat_in_front_does_not_matter(void **state)
 	struct pinhole a, b;
 
 	(void)state;
-	lab_load("table inet usernat {"
-		 " chain pre { type nat hook prerouting priority dstnat;"
-		 "  iif fwout udp dport 10000-10200 dnat ip to 192.0.2.20\n}\n"
-		 " chain post { type nat hook postrouting priority srcnat;"
-		 "  oif fwout masquerade\n}\n}\n");
+	lab_load(
+	    "table inet usernat {"
+	    " chain pre { type nat hook prerouting priority dstnat;"
+	    "  iifname fwout udp dport 10000-10200 dnat ip to 192.0.2.20\n}\n"
+	    " chain post { type nat hook postrouting priority srcnat;"
+	    "  oifname fwout masquerade\n}\n}\n");
 	STOP(out, "198.51.100.1", 10120, in);
 	a = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10120);
 	b = opened(PINHOLE_OUT, "192.0.2.20", "198.51.100.7", 4120);

@@ -415,8 +415,8 @@ test_a_redirected_client_is_asked_where_it_wanted_to_go(void **state)
 	(void)state;
 	lab_load("table ip nat { chain pre {"
 		 " type nat hook prerouting priority dstnat;"
-		 " iif fwin udp dport 69 redirect to :6969\n"
-		 " iif fwin tcp dport 21 redirect to :8021\n}\n}\n");
+		 " iifname fwin udp dport 69 redirect to :6969\n"
+		 " iifname fwin tcp dport 21 redirect to :8021\n}\n}\n");
 	proxy = netns_socket(FIREWALL, SOCK_DGRAM, "192.0.2.1", 6969);
 	in = in_at(50232);
 	PASS(in, "198.51.100.7", 69, proxy);

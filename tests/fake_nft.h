@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TESTS_FAKE_NFT_H
+#define TESTS_FAKE_NFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nft/elements.h"
+
+/*
+ * A kernel of paper: stands in for nft/netlink.c and nft/ruleset.c, so that
+ * the backend's own decisions can be tested by an ordinary user.  It keeps
+ * the elements of one table, refuses what nf_tables would refuse, and refuses
+ * on request.
+ */
+struct fake_element {
+	struct elem elem;
+	uint64_t timeout_ms; /* 0: none */
+	uint64_t packets;
+};
+
+struct fake_kernel {
+	bool table; /* it exists */
+	unsigned int parts;
+	uint32_t generation;
+	struct fake_element *v;
+	size_t n, cap;
+	int refuse;		/* the next transaction, with this errno */
+	unsigned int refused;	/* transactions that failed by themselves */
+	unsigned int commits;	/* transactions that did not */
+	unsigned int creations; /* of the table */
+	unsigned int ct_deletes;
+	bool interrupt; /* every dump is overtaken by a change */
+};
+
+extern struct fake_kernel fake;
+
+void fake_reset(void);
+struct fake_element *fake_find(const struct elem *e);
+void fake_expire(size_t i);
+void fake_flush_ruleset(void);
+
+#endif

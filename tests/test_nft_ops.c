@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: ISC */
+/* The nftables backend's decisions, against a kernel of paper. */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft/elements.h"
+#include "nft/table.h"
+#include "src/fw.h"
+#include "tests/fake_nft.h"
+#include "tests/unit.h"
+
+#define SECOND 1000000LL
+
+static struct fw_config config;
+static struct fw *fw;
+static int64_t now;
+
+static enum ph_err
+open_it(void)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	return fw_nftables.open(&fw, &config, now, &why);
+}
+
+static int
+fresh(void **state)
+{
+	(void)state;
+	fake_reset();
+	memset(&config, 0, sizeof(config));
+	config.name = "pinholed";
+	config.mark = 0x10000;
+	now = 1000 * SECOND;
+	return open_it() == PH_OK ? 0 : -1;
+}
+
+static int
+done(void **state)
+{
+	(void)state;
+	fw_nftables.close(fw, false);
+	fw = NULL;
+	assert_false(fake.table);
+	fake_reset();
+	return 0;
+}
+
+/*
+ * Thirty pinholes that overlap as much as possible: three hosts, a few ports,
+ * ranges, all kinds.
+ */
+#define NHOLES 30
+
+static struct pinhole
+hole(unsigned int i)
+{
+	struct pinhole h;
+
+	memset(&h, 0, sizeof(h));
+	h.id = i + 1;
+	h.proto = i % 5 == 4 ? IPPROTO_TCP : IPPROTO_UDP;
+	h.dir = i % 3 == 2 ? PINHOLE_OUT : PINHOLE_IN;
+	h.once = i % 10 == 4;
+	h.to = addr_v4(192, 0, 2, (uint8_t)(i % 2));
+	h.to_lo = (uint16_t)(100 + i % 3);
+	h.to_hi = (uint16_t)(h.to_lo + i % 4);
+	if (h.dir == PINHOLE_OUT || i % 7 != 0)
+		h.from = prefix_host(
+		    &(struct addr) { AF_INET, { 198, 51, 100, 7 } });
+	if (i % 8 == 1)
+		h.rdr_from =
+		    (struct endpoint) { addr_v4(203, 0, 113, (uint8_t)i),
+			    7000 };
+	return h;
+}
+
+static enum ph_err
+commit1(enum fw_op op, const struct pinhole *h)
+{
+	struct fw_change c;
+
+	memset(&c, 0, sizeof(c));
+	c.op = op;
+	c.hole = *h;
+	return fw_nftables.commit(fw, &c, 1, now);
+}
+
+/* What the kernel should have of one element: the last deadline, or 0. */
+static int64_t
+wanted(const int64_t *deadlines, const struct elem *e)
+{
+	struct elem v[ELEM_MAX];
+	struct pinhole h;
+	int64_t last = 0;
+	unsigned int i;
+	size_t j, n;
+
+	for (i = 0; i < NHOLES; i++) {
+		if (deadlines[i] <= last)
+			continue;
+		h = hole(i);
+		assert_int_equal(hole_elements(&h, &config, v, &n), PH_OK);
+		for (j = 0; j < n; j++)
+			if (elem_cmp(&v[j], e) == 0)
+				last = deadlines[i];
+	}
+	return last;
+}
+
+/* Deadlines are whole seconds, and time stands still: compare exactly. */
+static void
+compare(const int64_t *deadlines)
+{
+	struct elem v[ELEM_MAX];
+	struct fake_element *f;
+	struct pinhole h;
+	unsigned int i;
+	size_t j, n;
+
+	for (j = 0; j < fake.n; j++)
+		assert_int_equal(fake.v[j].timeout_ms * 1000,
+		    wanted(deadlines, &fake.v[j].elem) - now);
+	for (i = 0; i < NHOLES; i++) {
+		if (deadlines[i] == 0)
+			continue;
+		h = hole(i);
+		assert_int_equal(hole_elements(&h, &config, v, &n), PH_OK);
+		for (j = 0; j < n; j++) {
+			assert_non_null(f = fake_find(&v[j]));
+			assert_memory_equal(&f->elem, &v[j], sizeof(v[j]));
+		}
+	}
+}
+
+static unsigned int seed;
+
+static unsigned int
+dice(unsigned int sides)
+{
+	seed = seed * 1103515245 + 12345;
+	return (seed >> 16) % sides;
+}
+
+static void
+test_any_sequence_of_commits_is_mirrored(void **state)
+{
+	static const int errors[] = { EBUSY, ENOSPC, EINTR, EIO };
+	static const enum ph_err expected[] = { PH_EAGAIN, PH_ELIMIT, PH_EAGAIN,
+		PH_EIO };
+	int64_t deadlines[NHOLES] = { 0 }, after[NHOLES];
+	struct fw_change changes[6];
+	unsigned int round, i, k, n, e;
+	enum ph_err rc;
+
+	(void)state;
+	seed = 1;
+	for (round = 0; round < 4000; round++) {
+		memcpy(after, deadlines, sizeof(after));
+		memset(changes, 0, sizeof(changes));
+		n = 1 + dice(ROWS(changes));
+		for (k = 0; k < n; k++) {
+			i = dice(NHOLES);
+			changes[k].hole = hole(i);
+			changes[k].op = dice(2) ? FW_OPEN : FW_CLOSE;
+			after[i] = 0;
+			if (changes[k].op == FW_OPEN)
+				after[i] = now + (2 + dice(9)) * SECOND;
+			changes[k].hole.deadline = after[i];
+		}
+		e = dice(16);
+		if (e < ROWS(errors))
+			fake.refuse = errors[e];
+		else if (e == 5)
+			fake_flush_ruleset();
+		else if (e == 6)
+			fake.refuse = EOVERFLOW;
+		rc = fw_nftables.commit(fw, changes, n, now);
+		if (rc == PH_OK)
+			memcpy(deadlines, after, sizeof(deadlines));
+		else if (e >= ROWS(errors) || rc != expected[e])
+			fail_msg("round %u: %d", round, rc);
+		fake.refuse = 0;
+		/* Nothing we send is ever refused for what it is. */
+		assert_int_equal(fake.refused, 0);
+		if (rc == PH_OK && fake.table)
+			compare(deadlines);
+	}
+	assert_true(fake.commits > 2000);
+}
+
+static void
+test_an_expired_element_can_be_refreshed_and_closed(void **state)
+{
+	struct pinhole h = hole(2);
+
+	(void)state;
+	h.deadline = now + 2 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	while (fake.n > 0)
+		fake_expire(0);
+	h.deadline = now + 3 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	assert_int_equal(fake.n, 3);
+	while (fake.n > 0)
+		fake_expire(0);
+	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
+	assert_int_equal(fake.n, 0);
+	assert_int_equal(fake.refused, 0);
+}
+
+static void
+test_an_unchanged_deadline_costs_nothing(void **state)
+{
+	struct pinhole h = hole(2), twin = hole(2);
+	unsigned int commits;
+
+	(void)state;
+	h.deadline = twin.deadline = now + 20 * SECOND;
+	twin.id = 1000;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	commits = fake.commits;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	assert_int_equal(commit1(FW_OPEN, &twin), PH_OK);
+	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
+	assert_int_equal(fake.commits, commits);
+	assert_int_equal(commit1(FW_CLOSE, &twin), PH_OK);
+	assert_int_equal(fake.n, 0);
+}
+
+static void
+test_what_expired_stays_shut_when_the_table_is_rebuilt(void **state)
+{
+	struct pinhole h = hole(2);
+	enum ph_err err;
+
+	(void)state;
+	h.deadline = now + 2 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	fake_flush_ruleset();
+	now += 3 * SECOND;
+	(void)fw_nftables.tick(fw, now, &err);
+	assert_int_equal(err, PH_EGONE);
+	assert_true(fake.table);
+	assert_int_equal(fake.n, 0);
+}
+
+static void
+test_tick_looks_only_when_something_changed(void **state)
+{
+	enum ph_err err;
+	int64_t next;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 10; i++) {
+		next = fw_nftables.tick(fw, now, &err);
+		assert_int_equal(err, PH_OK);
+		assert_true(next > now && next <= now + SECOND);
+		now = next;
+	}
+	assert_int_equal(fake.creations, 1);
+	/* The clock goes back a day: it still looks. */
+	now -= 86400 * SECOND;
+	fake_flush_ruleset();
+	next = fw_nftables.tick(fw, now, &err);
+	assert_int_equal(err, PH_EGONE);
+	assert_true(next <= now + SECOND);
+}
+
+static void
+test_the_table_grows_by_what_is_needed(void **state)
+{
+	struct pinhole h = hole(7);
+
+	(void)state;
+	assert_int_equal(fake.parts, 1u << PART_BASE);
+	h.deadline = now + 9 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	assert_int_equal(fake.parts, 1u << PART_BASE | 1u << PART_ANY);
+	h = hole(1);
+	h.deadline = now + 9 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	assert_int_equal(fake.parts,
+	    1u << PART_BASE | 1u << PART_ANY | 1u << PART_NAT);
+	/* And comes back like that. */
+	fake_flush_ruleset();
+	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
+	assert_int_equal(fake.parts,
+	    1u << PART_BASE | 1u << PART_ANY | 1u << PART_NAT);
+}
+
+static void
+count_id(void *ctx, uint64_t id)
+{
+	*(uint64_t *)ctx = *(uint64_t *)ctx * 100 + id;
+}
+
+static uint64_t
+activity(void)
+{
+	uint64_t ids = 0;
+
+	assert_int_equal(fw_nftables.activity(fw, count_id, &ids, now), PH_OK);
+	return ids;
+}
+
+static void
+test_activity_survives_refresh_and_interruption(void **state)
+{
+	struct pinhole h = hole(3);
+
+	(void)state;
+	h.deadline = now + 5 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	assert_int_equal(activity(), 0);
+	fake.v[0].packets = 3;
+	assert_int_equal(activity(), 4);
+	fake.v[0].packets = 4;
+	h.deadline += SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	assert_int_equal(fake.v[0].packets, 0);
+	assert_int_equal(activity(), 4);
+	assert_int_equal(activity(), 0);
+	fake.v[0].packets = 4;
+	fake.interrupt = true;
+	assert_int_equal(activity(), 4);
+	assert_int_equal(activity(), 0);
+}
+
+static void
+test_an_interrupted_dump_is_no_proof_of_absence(void **state)
+{
+	struct pinhole h = hole(4);
+
+	(void)state;
+	assert_true(h.once);
+	h.deadline = now + 5 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	fake_expire(0);
+	fake.interrupt = true;
+	assert_int_equal(activity(), 0);
+	fake.interrupt = false;
+	assert_int_equal(activity(), 5);
+}
+
+static void
+test_adopting_and_settling(void **state)
+{
+	struct pinhole keep = hole(2), leave = hole(7), nat = hole(1);
+	unsigned int deletes = fake.ct_deletes;
+
+	(void)state;
+	keep.deadline = leave.deadline = nat.deadline = now + 5 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &keep), PH_OK);
+	assert_int_equal(commit1(FW_OPEN, &leave), PH_OK);
+	assert_int_equal(commit1(FW_OPEN, &nat), PH_OK);
+	fw_nftables.close(fw, true);
+	assert_true(fake.table);
+	config.adopt = true;
+	assert_int_equal(open_it(), PH_OK);
+	assert_int_equal(fake.creations, 1);
+	/* Redirections are not taken over; they might lead elsewhere now. */
+	nat.id = 77;
+	nat.to.b[3] = 9;
+	assert_int_equal(commit1(FW_OPEN, &nat), PH_OK);
+	keep.id = 78;
+	keep.deadline = now + 50 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &keep), PH_OK);
+	assert_int_equal(fw_nftables.settle(fw, now), PH_OK);
+	assert_int_equal(fake.n, 3 + 2 * 2);
+	assert_int_equal(fake.refused, 0);
+	/* Nobody's running media was cut. */
+	assert_int_equal(fake.ct_deletes, deletes);
+}
+
+static void
+test_a_limit_is_told_from_a_shock(void **state)
+{
+	struct pinhole h = hole(2);
+
+	(void)state;
+	h.deadline = now + 5 * SECOND;
+	fake.refuse = ENOSPC;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_ELIMIT);
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	h.to_lo = 0;
+	h.id = 99;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_EBAD);
+	assert_int_equal(commit1((enum fw_op)9, &h), PH_EBAD);
+	assert_int_equal(fake.n, 3);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_any_sequence_of_commits_is_mirrored, fresh, done),
+		cmocka_unit_test_setup_teardown(
+		    test_an_expired_element_can_be_refreshed_and_closed, fresh,
+		    done),
+		cmocka_unit_test_setup_teardown(
+		    test_an_unchanged_deadline_costs_nothing, fresh, done),
+		cmocka_unit_test_setup_teardown(
+		    test_what_expired_stays_shut_when_the_table_is_rebuilt,
+		    fresh, done),
+		cmocka_unit_test_setup_teardown(
+		    test_tick_looks_only_when_something_changed, fresh, done),
+		cmocka_unit_test_setup_teardown(
+		    test_the_table_grows_by_what_is_needed, fresh, done),
+		cmocka_unit_test_setup_teardown(
+		    test_activity_survives_refresh_and_interruption, fresh,
+		    done),
+		cmocka_unit_test_setup_teardown(
+		    test_an_interrupted_dump_is_no_proof_of_absence, fresh,
+		    done),
+		cmocka_unit_test_setup_teardown(test_adopting_and_settling,
+		    fresh, done),
+		cmocka_unit_test_setup_teardown(
+		    test_a_limit_is_told_from_a_shock, fresh, done),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
