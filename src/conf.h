@@ -138,6 +138,7 @@ struct conf {
 	char *mode;	/* pf: "rules" (default) or "states" */
 	char *kill;	/* pf: "yes" or "no", NULL: default */
 	char *dialect;	/* pf-text: "freebsd" or "openbsd", NULL: default */
+	bool if_bound;	/* pf: states bound to an interface */
 	bool log;
 	char *tag;		    /* pf, or NULL */
 	char *queue;		    /* pf, or NULL */

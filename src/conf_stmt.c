@@ -293,10 +293,13 @@ conf_set_nft_table(struct parse *p, const struct lexeme *lex)
 	char **name = &p->conf->name;
 
 	conf_set_table(p, name, lex);
-	/* What nft(8) takes for an identifier. */
-	if (*name != NULL && strchr("0123456789.-", **name) != NULL)
+	/* What nft(8) takes for an identifier everywhere. */
+	if (*name != NULL &&
+	    (strchr("0123456789_-", **name) != NULL ||
+		strchr(*name, '.') != NULL))
 		conf_error(p, &lex->at,
-		    "the table of nftables begins with a letter or \"_\"");
+		    "the table of nftables begins with a letter and has no "
+		    "\".\"");
 }
 
 void
@@ -314,8 +317,8 @@ void
 conf_set_mode(struct parse *p, const struct lexeme *lex)
 {
 	static const char *const options[] = { "anchor", "dialect", "kill",
-		"log", "mark", "on", "queue", "reply-to", "rules", "states",
-		"table", "tag", NULL };
+		"if-bound", "log", "mark", "on", "queue", "reply-to", "rules",
+		"states", "table", "tag", NULL };
 
 	if (strcmp(lex->text, "rules") != 0 &&
 	    strcmp(lex->text, "states") != 0) {

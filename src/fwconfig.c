@@ -29,6 +29,7 @@ fwconfig_of(const struct conf *conf, struct fw_config *out)
 	out->mode = conf->mode;
 	out->kill = conf->kill;
 	out->dialect = conf->dialect;
+	out->if_bound = conf->if_bound;
 	out->log = conf->log;
 	out->tag = conf->tag;
 	out->queue = conf->queue;

@@ -57,8 +57,8 @@ static const char *const dialect_words[] = { "freebsd", "openbsd", NULL };
 
 %token STRING NAME
 %token ALLOW ANCHOR ANONYMOUS BUFFER CALLS CONTROL DIALECT EARLY EXTERNAL
-%token TFILE FIREWALL FOR FORCE FTP HOLD IDLE INCLUDE INTERFACE KEY KILL LIMIT
-%token LISTEN LOG LOOSE MARK MAX MEDIA NEVER ON ONLY PER PORT PROTECT PROXY
+%token TFILE FIREWALL FOR FORCE FTP HOLD IDLE IFBOUND INCLUDE INTERFACE KEY
+%token KILL LIMIT LISTEN LOG LOOSE MARK MAX MEDIA NEVER ON ONLY PER PORT PROTECT PROXY
 %token QUEUE RATE REDIRECT REMOTE REPLYTO REVERSE SERVER SESSIONS SETUP SIP
 %token SOURCE SOURCEPORT STATE STREAMS TABLE TABLES TAG TFTP TIMEOUT TO USER
 
@@ -742,6 +742,11 @@ firewall_option	: TABLE name {
 			if (conf_once(p, ONCE_LOG, &$1.lex))
 				p->conf->log = true;
 		}
+		| IFBOUND {
+			conf_only_for(p, &$1.lex, "pf");
+			if (conf_once(p, ONCE_IFBOUND, &$1.lex))
+				p->conf->if_bound = true;
+		}
 		| TAG name {
 			conf_only_for(p, &$1.lex, "pf");
 			if (conf_once(p, ONCE_TAG, &$1.lex))
@@ -794,6 +799,7 @@ static const struct {
 	{ "ftp", FTP },
 	{ "hold", HOLD },
 	{ "idle", IDLE },
+	{ "if-bound", IFBOUND },
 	{ "include", INCLUDE },
 	{ "interface", INTERFACE },
 	{ "key", KEY },

@@ -89,6 +89,7 @@ one_line_is_a_whole_configuration(void **state)
 	assert_string_equal(c->mode, "rules");
 	assert_null(c->kill);
 	assert_null(c->dialect);
+	assert_false(c->if_bound);
 	assert_false(c->log);
 	assert_null(c->tag);
 	assert_null(c->queue);
@@ -141,7 +142,8 @@ every_statement_sets_its_field(void **state)
 	    "control \"/tmp/c\"\n"
 	    "state /tmp/s\n"
 	    "buffer 512k\n"
-	    "firewall pf states anchor \"a/b\" kill no log tag t queue \"q\" "
+	    "firewall pf states anchor \"a/b\" kill no if-bound log tag t "
+	    "queue \"q\" "
 	    "dialect openbsd on em0 reply-to (em0 203.0.113.254) "
 	    "reply-to (em3 2001:db8::1)\n"
 	    "on em4 reply-to ( em4, 198.51.100.254 )");
@@ -224,6 +226,7 @@ every_statement_sets_its_field(void **state)
 	assert_string_equal(c->mode, "states");
 	assert_string_equal(c->name, "a/b");
 	assert_string_equal(c->kill, "no");
+	assert_true(c->if_bound);
 	assert_true(c->log);
 	assert_string_equal(c->tag, "t");
 	assert_string_equal(c->queue, "q");

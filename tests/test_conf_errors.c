@@ -235,7 +235,8 @@ static const struct {
 	    "x:2:25: the name of a table consists of letters, digits and "
 	    "\"_.-\"\n" },
 	{ P "firewall nftables table \"1\"\n",
-	    "x:2:25: the table of nftables begins with a letter or \"_\"\n" },
+	    "x:2:25: the table of nftables begins with a letter and has no "
+	    "\".\"\n" },
 	{ P "firewall nftables mark 0x100000000 mark 1 loge\n",
 	    "x:2:24: expected a mark from 0x1 to 0xffffffff, "
 	    "found \"0x100000000\"\n"
