@@ -439,7 +439,8 @@ txn_of_response(struct sip *sip, const struct datagram *d,
 		*cp = c;
 		return t;
 	}
-	if (known && m->status >= 180)
+	/* PRACK is followed only when it carries SDP. */
+	if (known && m->status >= 180 && m->method != SIP_PRACK)
 		sip->n.forged++;
 	else
 		sip->n.unmatched++;
