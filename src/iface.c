@@ -129,19 +129,13 @@ reaching(struct iface *f, const struct prefix *p, const struct ifaddrs *list,
 	return PH_OK;
 }
 
-enum ph_err
-iface_find(struct iface *f, const struct conf *conf, struct strbuf *why)
+static void
+own_addresses(struct iface *f, const struct conf *conf,
+    const struct ifaddrs *list)
 {
-	struct ifaddrs *list, *i;
-	enum ph_err rc = PH_OK;
+	const struct ifaddrs *i;
 	struct addr a;
-	size_t k;
 
-	memset(f, 0, sizeof(*f));
-	if (getifaddrs(&list) != 0) {
-		strbuf_fmt(why, "getifaddrs: %s", strerror(errno));
-		return PH_EIO;
-	}
 	for (i = list; i != NULL && f->nown < IFACE_MAX_OWN; i = i->ifa_next) {
 		a = addr_from_sockaddr(i->ifa_addr);
 		if (a.af == AF_UNSPEC || addr_scope(&a) == ADDR_UNUSABLE)
@@ -150,6 +144,42 @@ iface_find(struct iface *f, const struct conf *conf, struct strbuf *why)
 		f->local = f->local ||
 		    prefixes_contain(conf->protect.v, conf->protect.n, &a);
 	}
+}
+
+static enum ph_err
+list_interfaces(struct ifaddrs **list, struct strbuf *why)
+{
+	if (getifaddrs(list) == 0)
+		return PH_OK;
+	strbuf_fmt(why, "getifaddrs: %s", strerror(errno));
+	return PH_EIO;
+}
+
+enum ph_err
+iface_own(struct iface *f, const struct conf *conf, struct strbuf *why)
+{
+	struct ifaddrs *list;
+	enum ph_err rc;
+
+	memset(f, 0, sizeof(*f));
+	if ((rc = list_interfaces(&list, why)) != PH_OK)
+		return rc;
+	own_addresses(f, conf, list);
+	freeifaddrs(list);
+	return PH_OK;
+}
+
+enum ph_err
+iface_find(struct iface *f, const struct conf *conf, struct strbuf *why)
+{
+	struct ifaddrs *list;
+	enum ph_err rc;
+	size_t k;
+
+	memset(f, 0, sizeof(*f));
+	if ((rc = list_interfaces(&list, why)) != PH_OK)
+		return rc;
+	own_addresses(f, conf, list);
 	for (k = 0; k < conf->interface.n && rc == PH_OK; k++)
 		rc = add(f, conf->interface.v[k], why);
 	for (k = 0;

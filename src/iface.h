@@ -28,6 +28,10 @@ struct iface {
 	size_t n;
 };
 
+/* Only our own addresses, and whether any of them is protected. */
+PH_NODISCARD enum ph_err iface_own(struct iface *out, const struct conf *conf,
+    struct strbuf *why);
+
 /*
  * The configured interfaces, or, when none are, those that reach `protect`:
  * by their own prefix, else by the route to it.  PH_EBAD with a sentence when

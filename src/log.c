@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "src/base/strbuf.h"
 #include "src/log.h"
@@ -16,7 +18,8 @@ static struct {
 	bool to_syslog;
 	bool levels; /* "<4>" before each line: systemd reads our stderr */
 	int verbose;
-} out = { .to_stderr = true };
+	int null; /* /dev/null; later there is none to be seen */
+} out = { .to_stderr = true, .null = -1 };
 
 void
 log_init(const struct log_options *opt)
@@ -25,16 +28,27 @@ log_init(const struct log_options *opt)
 	out.to_syslog = !opt->foreground;
 	out.levels = opt->foreground && getenv("JOURNAL_STREAM") != NULL;
 	out.verbose = opt->verbose;
+	if (!out.to_syslog)
+		return;
 	/* Connected now, for later there is no /dev/log to be seen. */
-	if (out.to_syslog)
-		openlog("pinholed", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	openlog("pinholed", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	out.null = open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
 void
 log_detach(void)
 {
-	if (out.to_syslog)
-		out.to_stderr = false;
+	if (!out.to_syslog || !out.to_stderr)
+		return;
+	out.to_stderr = false;
+	if (out.null == -1)
+		return;
+	fflush(stdout);
+	dup2(out.null, STDIN_FILENO);
+	dup2(out.null, STDOUT_FILENO);
+	dup2(out.null, STDERR_FILENO);
+	close(out.null);
+	out.null = -1;
 }
 
 static void

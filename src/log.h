@@ -20,7 +20,8 @@ struct log_options {
 };
 
 void log_init(const struct log_options *opt);
-void log_detach(void); /* in a daemon: from now on syslog only */
+/* In a daemon: from now on syslog only, and stdin to stderr are /dev/null. */
+void log_detach(void);
 
 #define LOG_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <string.h>
+
+#include "src/fw_policy.h"
+
+/* Pinholes per call: a few streams, two directions, two remote addresses. */
+#define HOLES_PER_CALL 16
+#define HOLES_MIN      4096
+#define HOLES_MAX      (1u << 20)
+
+#define PORT_MIN 1024
+
+static bool
+all_zero(const uint8_t *p, size_t n)
+{
+	while (n > 0 && *p == 0) {
+		p++;
+		n--;
+	}
+	return n == 0;
+}
+
+/* As src/base/addr.h promises it: unused bytes are zero. */
+static bool
+addr_sane(const struct addr *a)
+{
+	if (a->af != AF_UNSPEC && a->af != AF_INET && a->af != AF_INET6)
+		return false;
+	return all_zero(a->b + addr_bytes(a->af),
+	    sizeof(a->b) - addr_bytes(a->af));
+}
+
+static bool
+prefix_sane(const struct prefix *p)
+{
+	size_t bits = addr_bytes(p->addr.af) * 8, i;
+
+	if (!addr_sane(&p->addr) || p->len > bits)
+		return false;
+	for (i = p->len; i < bits; i++)
+		if (p->addr.b[i / 8] & 0x80 >> i % 8)
+			return false;
+	return true;
+}
+
+static bool
+is_host(const struct prefix *p)
+{
+	return p->addr.af != AF_UNSPEC && p->len == addr_bytes(p->addr.af) * 8;
+}
+
+/* An endpoint that is not used, or is one of the pinhole's family. */
+static bool
+translation_sane(const struct endpoint *e, uint8_t af)
+{
+	if (e->addr.af == AF_UNSPEC)
+		return addr_sane(&e->addr) && e->port == 0;
+	return addr_sane(&e->addr) && e->addr.af == af;
+}
+
+static bool
+usable(const struct addr *a)
+{
+	enum addr_scope s = addr_scope(a);
+
+	return s == ADDR_PRIVATE || s == ADDR_GLOBAL;
+}
+
+static bool
+is_own(const struct fw_policy *p, const struct addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < p->nown; i++)
+		if (addr_eq(&p->own[i], a))
+			return true;
+	return false;
+}
+
+static bool
+is_protected(const struct fw_policy *p, const struct addr *a)
+{
+	return prefixes_contain(p->conf->protect.v, p->conf->protect.n, a);
+}
+
+/* A remote: somebody outside, or another protected host. */
+static bool
+is_remote(const struct fw_policy *p, const struct addr *a)
+{
+	return usable(a) && (!is_own(p, a) || is_protected(p, a));
+}
+
+static bool
+sip_media(const struct fw_policy *p, const struct pinhole *h)
+{
+	const struct conf_sip *sip = &p->conf->sip;
+
+	return sip->on && is_protected(p, &h->to) &&
+	    prefixes_contain(sip->media.v, sip->media.n, &h->to) &&
+	    h->to_lo >= sip->media_lo && h->to_hi <= sip->media_hi;
+}
+
+/* A data connection of FTP, or a transfer of TFTP, to a protected host. */
+static bool
+transfer(const struct fw_policy *p, const struct pinhole *h)
+{
+	const struct conf *c = p->conf;
+
+	return h->to_lo == h->to_hi && is_protected(p, &h->to) &&
+	    ((c->ftp.on && h->proto == IPPROTO_TCP) ||
+		(c->tftp.on && h->proto == IPPROTO_UDP));
+}
+
+/* Who may send into a pinhole for SIP media: `remote` of the sip block. */
+static bool
+sip_remote(const struct fw_policy *p, const struct prefix *from)
+{
+	const struct conf_sip *sip = &p->conf->sip;
+	size_t i;
+
+	switch (sip->remote) {
+	case REMOTE_ANY:
+		return from->addr.af == AF_UNSPEC ||
+		    (is_host(from) && is_remote(p, &from->addr));
+	case REMOTE_LIST:
+		for (i = 0; i < sip->remotes.n; i++)
+			if (prefix_cmp(&sip->remotes.v[i], from) == 0)
+				return true;
+		return false;
+	case REMOTE_BOTH:
+	case REMOTE_SDP:
+	case REMOTE_SIGNALLING:
+		break;
+	}
+	return is_host(from) && is_remote(p, &from->addr);
+}
+
+/* external 203.0.113.10 for 192.0.2.10, with redirect yes */
+static bool
+is_external(const struct fw_policy *p, const struct pinhole *h)
+{
+	const struct conf_sip *sip = &p->conf->sip;
+	size_t i;
+
+	for (i = 0; sip->redirect && i < sip->nexternal; i++)
+		if (addr_eq(&sip->external[i].outside, &h->rdr_from.addr) &&
+		    addr_eq(&sip->external[i].inside, &h->to))
+			return true;
+	return false;
+}
+
+static enum ph_err
+check_in(const struct fw_policy *p, enum ipc_role role, const struct pinhole *h,
+    const char **why)
+{
+	bool media = sip_media(p, h) && sip_remote(p, &h->from);
+	bool data =
+	    transfer(p, h) && is_host(&h->from) && is_remote(p, &h->from.addr);
+
+	*why = "not a host, port or peer that the configuration opens";
+	if (!media && !data)
+		return PH_EDENIED;
+	*why = "translation that the configuration does not ask for";
+	if (role == IPC_ENGINE && h->nat_to.addr.af != AF_UNSPEC)
+		return PH_EDENIED;
+	if (role == IPC_ENGINE && h->rdr_from.addr.af != AF_UNSPEC &&
+	    !is_external(p, h))
+		return PH_EDENIED;
+	return PH_OK;
+}
+
+static enum ph_err
+check_out(const struct fw_policy *p, enum ipc_role role,
+    const struct pinhole *h, const char **why)
+{
+	*why = "outward, but not from a protected host";
+	if (!is_host(&h->from) || !is_protected(p, &h->from.addr))
+		return PH_EDENIED;
+	*why = "outward to where nobody may be";
+	if (!is_remote(p, &h->to))
+		return PH_EDENIED;
+	*why = "translation that the configuration does not ask for";
+	if (role == IPC_ENGINE &&
+	    (h->rdr_from.addr.af != AF_UNSPEC ||
+		h->nat_to.addr.af != AF_UNSPEC))
+		return PH_EDENIED;
+	return PH_OK;
+}
+
+static bool
+well_formed(const struct pinhole *h)
+{
+	return h->id != 0 &&
+	    (h->proto == IPPROTO_UDP || h->proto == IPPROTO_TCP) &&
+	    (h->dir == PINHOLE_IN || h->dir == PINHOLE_OUT) && h->once <= 1 &&
+	    h->to.af != AF_UNSPEC && addr_sane(&h->to) &&
+	    prefix_sane(&h->from) &&
+	    (h->from.addr.af == AF_UNSPEC || h->from.addr.af == h->to.af) &&
+	    translation_sane(&h->rdr_from, h->to.af) &&
+	    translation_sane(&h->nat_to, h->to.af) && h->to_lo != 0 &&
+	    h->to_lo <= h->to_hi;
+}
+
+enum ph_err
+fw_policy_open(const struct fw_policy *p, enum ipc_role role,
+    const struct pinhole *h, const char **why)
+{
+	*why = "malformed";
+	if (!well_formed(h))
+		return PH_EBAD;
+	*why = "privileged port";
+	if (h->to_lo < PORT_MIN ||
+	    (h->rdr_from.port != 0 && h->rdr_from.port < PORT_MIN))
+		return PH_EDENIED;
+	*why = "too many ports at once";
+	if (h->to_hi - h->to_lo >= FW_POLICY_PORTS)
+		return PH_EDENIED;
+	*why = "address that nobody may have";
+	if (!usable(&h->to) ||
+	    (h->rdr_from.addr.af != AF_UNSPEC && !usable(&h->rdr_from.addr)) ||
+	    (h->nat_to.addr.af != AF_UNSPEC && !usable(&h->nat_to.addr)))
+		return PH_EDENIED;
+	return h->dir == PINHOLE_IN ? check_in(p, role, h, why)
+				    : check_out(p, role, h, why);
+}
+
+/* Whether the two have an address in common. */
+static bool
+overlap(const struct prefix *a, const struct prefix *b)
+{
+	return prefix_contains(a, &b->addr) || prefix_contains(b, &a->addr);
+}
+
+enum ph_err
+fw_policy_table(const struct fw_policy *p, enum ipc_role role,
+    const struct ipc_table *t, const char **why)
+{
+	const struct conf_tables *c = &p->conf->tables;
+	uint32_t i;
+	size_t k;
+
+	*why = "tables are not for this process";
+	if (role != IPC_PROXY || !c->on)
+		return PH_EDENIED;
+	*why = "malformed";
+	if (t->index >= c->allow.n || t->op < FW_TABLE_ADD ||
+	    t->op > FW_TABLE_FLUSH || (t->op == FW_TABLE_FLUSH && t->n != 0))
+		return PH_EBAD;
+	for (i = 0; i < t->n; i++) {
+		*why = "malformed";
+		if (!prefix_sane(&t->prefixes[i]) ||
+		    t->prefixes[i].addr.af == AF_UNSPEC)
+			return PH_EBAD;
+		*why = "an address that must never be in a table";
+		for (k = 0; t->op == FW_TABLE_ADD && k < c->never.n; k++)
+			if (overlap(&c->never.v[k], &t->prefixes[i]))
+				return PH_EDENIED;
+	}
+	return PH_OK;
+}
+
+size_t
+fw_policy_max(const struct fw_policy *p)
+{
+	size_t i, n = 0;
+
+	if (p->conf->sip.on)
+		n = (size_t)p->conf->sip.limit_calls * HOLES_PER_CALL;
+	for (i = 0; i < p->conf->ftp.nproxy; i++)
+		n += p->conf->ftp.proxy[i].max_sessions;
+	for (i = 0; i < p->conf->tftp.nproxy; i++)
+		n += p->conf->tftp.proxy[i].max_sessions;
+	if (n < HOLES_MIN)
+		return HOLES_MIN;
+	return n > HOLES_MAX ? HOLES_MAX : n;
+}
+
+int64_t
+fw_policy_lease(const struct fw_policy *p)
+{
+	int64_t s = 3600, t;
+	size_t i;
+
+	if (p->conf->sip.on && p->conf->sip.timeout_max > s)
+		s = p->conf->sip.timeout_max;
+	for (i = 0; i < p->conf->ftp.nproxy; i++)
+		if ((t = p->conf->ftp.proxy[i].timeout) > s)
+			s = t;
+	return s * 1000000;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef FW_POLICY_H
+#define FW_POLICY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/conf.h"
+#include "src/fw.h"
+#include "src/ipc.h"
+
+/*
+ * What the firewall process lets the others have.
+ *
+ * The engine reads what strangers send; whoever takes it over through that
+ * can ask for anything.  So everything is checked once more, against nothing
+ * but the configuration: even then no port opens that some call, transfer or
+ * proxy of this configuration might not have opened, and for no longer.
+ *
+ * Pure: no state, no time, no I/O.
+ */
+struct fw_policy {
+	const struct conf *conf;
+	const struct addr *own; /* the firewall's addresses */
+	size_t nown;
+};
+
+/* The most ports in one pinhole: 16 pairs of RTP and RTCP. */
+#define FW_POLICY_PORTS 32
+
+/*
+ * PH_OK; PH_EBAD: not a pinhole at all (unknown values, addresses of two
+ * families, bytes where none belong); PH_EDENIED: well formed, but not ours
+ * to open.  `*why` is a constant phrase unless PH_OK.
+ */
+PH_NODISCARD enum ph_err fw_policy_open(const struct fw_policy *p,
+    enum ipc_role role, const struct pinhole *h, const char **why);
+
+PH_NODISCARD enum ph_err fw_policy_table(const struct fw_policy *p,
+    enum ipc_role role, const struct ipc_table *t, const char **why);
+
+/* How many pinholes there may be at a time. */
+size_t fw_policy_max(const struct fw_policy *p);
+
+/* The longest that one may stay open without being renewed, microseconds. */
+int64_t fw_policy_lease(const struct fw_policy *p);
+
+#endif

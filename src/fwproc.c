@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: ISC */
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/timers.h"
+#include "src/clock.h"
+#include "src/fw_policy.h"
+#include "src/fwconfig.h"
+#include "src/fwproc.h"
+#include "src/fwtable.h"
+#include "src/iface.h"
+#include "src/ipc.h"
+#include "src/log.h"
+
+#define MODULE "fw"
+
+/* Messages taken from one client before the others and the filter get on. */
+#define MESSAGES     256
+/* Addresses of our own come and go. */
+#define LOOK_AT_OWN  (10 * USEC_PER_SEC)
+/* With the last commit refused for now, how long leaving may wait for it. */
+#define LEAVE_WITHIN (2 * USEC_PER_SEC)
+
+struct fwproc {
+	const struct fwproc_args *args;
+	struct fw_config config;
+	struct fw *fw;
+	struct fwtable *table;
+	struct fw_policy policy;
+	struct iface iface;
+	int64_t own_at;
+	struct ipc monitor;
+	struct ipc client[IPC_NROLES];
+	struct ipc_msg msg; /* too big for the stack */
+	bool quit, keep;
+};
+
+static volatile sig_atomic_t got_term;
+
+static const char *const role_names[IPC_NROLES] = {
+	[IPC_ENGINE] = "engine",
+	[IPC_PROXY] = "proxy",
+};
+
+static void
+on_term(int sig)
+{
+	(void)sig;
+	got_term = 1;
+}
+
+static void
+client_lost(struct fwproc *p, enum ipc_role role)
+{
+	if (p->client[role].fd == -1)
+		return;
+	log_debug(MODULE, "the %s is gone", role_names[role]);
+	ipc_close(&p->client[role]);
+	if (role == IPC_PROXY)
+		fwtable_drop(p->table, role);
+}
+
+static void
+send_client(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
+    struct ipc_msg *m)
+{
+	struct fwproc *p = ctx;
+
+	/* Nobody there, or not listening: it will say everything again. */
+	if (p->client[role].fd != -1 &&
+	    ipc_send(&p->client[role], type, seq, m, -1) != PH_OK)
+		client_lost(p, role);
+}
+
+static void
+original(struct fwproc *p, enum ipc_role role)
+{
+	const struct fw_ops *ops = p->args->ops;
+	uint64_t seq = p->msg.hdr.seq;
+	struct fw_flow flow = p->msg.u.original.flow;
+	struct endpoint target = { 0 };
+	enum ph_err rc = PH_EUNSUPPORTED;
+
+	if (ops->original != NULL)
+		rc = ops->original(p->fw, &flow, &target);
+	memset(&p->msg.u.target, 0, sizeof(p->msg.u.target));
+	p->msg.u.target.err = rc;
+	p->msg.u.target.target = target;
+	send_client(p, role, IPC_TARGET, seq, &p->msg);
+}
+
+static void
+table(struct fwproc *p, enum ipc_role role)
+{
+	const struct fw_ops *ops = p->args->ops;
+	const struct ipc_table *t = &p->msg.u.table;
+	uint64_t seq = p->msg.hdr.seq;
+	enum ph_err rc = PH_EUNSUPPORTED;
+	const char *why;
+
+	if (ops->table != NULL)
+		rc = fw_policy_table(&p->policy, role, t, &why);
+	if (rc == PH_OK)
+		rc = ops->table(p->fw, t->index, (enum fw_table_op)t->op,
+		    t->prefixes, t->n, t->ttl_s);
+	memset(&p->msg.u.result, 0, sizeof(p->msg.u.result));
+	p->msg.u.result.err = rc;
+	send_client(p, role, IPC_RESULT, seq, &p->msg);
+}
+
+static void
+client_message(struct fwproc *p, enum ipc_role role, int64_t now)
+{
+	switch (p->msg.hdr.type) {
+	case IPC_BEGIN:
+		fwtable_begin(p->table, role);
+		break;
+	case IPC_COMMIT:
+		fwtable_commit(p->table, role, p->msg.hdr.seq, &p->msg.u.commit,
+		    now);
+		break;
+	case IPC_SETTLE:
+		fwtable_settle(p->table, role);
+		/* A proxy's pinholes end with it: no need to wait for one. */
+		if (role == IPC_ENGINE)
+			fwtable_forget_rest(p->table);
+		break;
+	case IPC_ORIGINAL:
+		original(p, role);
+		break;
+	case IPC_TABLE:
+		table(p, role);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+read_client(struct fwproc *p, enum ipc_role role, int64_t now)
+{
+	enum ph_err rc;
+	int fd, n;
+
+	for (n = 0; n < MESSAGES && p->client[role].fd != -1; n++) {
+		rc = ipc_recv(&p->client[role], &p->msg, &fd);
+		if (fd != -1)
+			close(fd);
+		if (rc == PH_EAGAIN)
+			return;
+		if (rc == PH_EMALFORMED) {
+			log_warnx(MODULE, "the %s sent what is no message",
+			    role_names[role]);
+			rc = PH_EGONE;
+		}
+		if (rc != PH_OK) {
+			client_lost(p, role);
+			return;
+		}
+		client_message(p, role, now);
+	}
+}
+
+static void
+new_client(struct fwproc *p, int fd)
+{
+	uint32_t role = p->msg.u.client.role;
+
+	if (role >= IPC_NROLES || fd == -1) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	ipc_close(&p->client[role]);
+	ipc_init(&p->client[role], fd);
+	/* Whoever waited at a terminal for us to start has heard enough. */
+	log_detach();
+}
+
+static void
+report(const struct fwproc *p)
+{
+	const struct fwtable_counters *c = fwtable_counters(p->table);
+
+	log_info(MODULE,
+	    "open=%" PRIu64 " wanted=%" PRIu64 " batches=%" PRIu64
+	    " changes=%" PRIu64 " commits=%" PRIu64 " retries=%" PRIu64
+	    " lost=%" PRIu64 " denied=%" PRIu64 " bad=%" PRIu64
+	    " limit=%" PRIu64 " expired=%" PRIu64,
+	    c->open, c->wanted, c->batches, c->changes, c->commits, c->retries,
+	    c->lost, c->denied, c->bad, c->limit, c->expired);
+}
+
+static void
+read_monitor(struct fwproc *p)
+{
+	enum ph_err rc;
+	int fd;
+
+	while ((rc = ipc_recv(&p->monitor, &p->msg, &fd)) == PH_OK) {
+		switch (p->msg.hdr.type) {
+		case IPC_CLIENT:
+			new_client(p, fd);
+			fd = -1;
+			break;
+		case IPC_QUIT:
+			p->quit = true;
+			p->keep = p->msg.u.quit.keep != 0;
+			break;
+		case IPC_REPORT:
+			report(p);
+			break;
+		default:
+			break;
+		}
+		if (fd != -1)
+			close(fd);
+	}
+	if (rc != PH_EGONE)
+		return;
+	ipc_close(&p->monitor);
+	if (!p->quit)
+		log_warnx(MODULE,
+		    "the monitor is gone; carrying on without it");
+}
+
+static void
+look_at_own(struct fwproc *p, int64_t now)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct iface fresh;
+
+	if (now < p->own_at)
+		return;
+	p->own_at = now + LOOK_AT_OWN;
+	if (iface_own(&fresh, p->args->conf, &why) != PH_OK)
+		return;
+	p->iface = fresh;
+	p->policy.own = p->iface.own;
+	p->policy.nown = p->iface.nown;
+}
+
+/* Nobody is left who could want anything of us, or tell us to go. */
+static bool
+forsaken(const struct fwproc *p)
+{
+	int i;
+
+	for (i = 0; i < IPC_NROLES; i++)
+		if (p->client[i].fd != -1)
+			return false;
+	return p->monitor.fd == -1 && fwtable_idle(p->table);
+}
+
+static void
+wait_for_work(struct fwproc *p, int64_t next, const sigset_t *mask)
+{
+	struct pollfd pfd[IPC_NROLES + 1];
+	int64_t now = clock_now(), wait;
+	struct timespec ts;
+	int i, r;
+
+	for (i = 0; i < IPC_NROLES; i++) {
+		pfd[i].fd = p->client[i].fd;
+		pfd[i].events = POLLIN;
+		if (ipc_unsent(&p->client[i]))
+			pfd[i].events |= POLLOUT;
+	}
+	pfd[i].fd = p->monitor.fd;
+	pfd[i].events = POLLIN;
+	if (next > p->own_at)
+		next = p->own_at;
+	wait = next > now ? next - now : 0;
+	ts.tv_sec = (time_t)(wait / USEC_PER_SEC);
+	ts.tv_nsec = (long)(wait % USEC_PER_SEC) * 1000;
+	if (ppoll(pfd, IPC_NROLES + 1, &ts, mask) <= 0)
+		return;
+	now = clock_now();
+	for (r = 0; r < IPC_NROLES; r++) {
+		if (pfd[r].revents & POLLOUT &&
+		    ipc_flush(&p->client[r]) != PH_OK)
+			client_lost(p, (enum ipc_role)r);
+		if (pfd[r].revents & ~POLLOUT)
+			read_client(p, (enum ipc_role)r, now);
+	}
+	if (pfd[IPC_NROLES].revents != 0)
+		read_monitor(p);
+}
+
+static void
+loop(struct fwproc *p)
+{
+	struct sigaction sa;
+	sigset_t block, before;
+	int64_t next, leave_at = 0;
+
+	/* Delivered only while waiting, so that none is missed. */
+	sigemptyset(&block);
+	sigaddset(&block, SIGTERM);
+	sigprocmask(SIG_BLOCK, &block, &before);
+	sigdelset(&before, SIGTERM);
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_term;
+	sigaction(SIGTERM, &sa, NULL);
+
+	for (;;) {
+		next = fwtable_run(p->table, clock_now());
+		if (p->quit) {
+			if (leave_at == 0)
+				leave_at = clock_now() + LEAVE_WITHIN;
+			if (!p->keep || fwtable_settled(p->table) ||
+			    clock_now() >= leave_at)
+				return;
+			if (next > leave_at)
+				next = leave_at;
+		}
+		wait_for_work(p, next, &before);
+		look_at_own(p, clock_now());
+		/* While there is a monitor, it is the one to decide. */
+		if ((got_term && p->monitor.fd == -1) || forsaken(p)) {
+			p->quit = true;
+			p->keep = false;
+		}
+		got_term = 0;
+	}
+}
+
+static void
+open_filter(struct fwproc *p)
+{
+	char text[1024];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	const struct fw_ops *ops = p->args->ops;
+
+	if (fwconfig_of(p->args->conf, &p->config) != PH_OK)
+		log_fatalx(MODULE, "out of memory");
+	if (iface_own(&p->iface, p->args->conf, &why) != PH_OK)
+		log_fatalx(MODULE, "%s", text);
+	p->config.adopt = p->args->adopt;
+	p->config.local = p->iface.local;
+	p->policy.conf = p->args->conf;
+	p->policy.own = p->iface.own;
+	p->policy.nown = p->iface.nown;
+	p->own_at = clock_now() + LOOK_AT_OWN;
+	if (ops->open(&p->fw, &p->config, clock_now(), &why) != PH_OK)
+		log_fatalx(MODULE, "%s: %s", ops->name, text);
+}
+
+int
+fwproc_main(const struct fwproc_args *args)
+{
+	static struct fwproc proc; /* one a process, and large */
+	struct fwproc *p = &proc;
+	struct fwtable_sink sink = { p, send_client };
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	int i;
+
+	memset(p, 0, sizeof(*p));
+	p->args = args;
+	open_filter(p);
+	if (sandbox_enter(SANDBOX_FIREWALL, args->sandbox, &why) != PH_OK)
+		log_fatalx(MODULE, "%s", text);
+	p->table = fwtable_new(args->ops, p->fw, &p->policy, &sink);
+	if (p->table == NULL)
+		log_fatalx(MODULE, "out of memory");
+	for (i = 0; i < IPC_NROLES; i++)
+		ipc_init(&p->client[i], -1);
+	ipc_init(&p->monitor, args->monitor_fd);
+	if (ipc_send(&p->monitor, IPC_READY, 0, &p->msg, -1) != PH_OK)
+		log_fatalx(MODULE, "the monitor does not listen");
+	loop(p);
+
+	args->ops->close(p->fw, p->keep);
+	fwtable_free(p->table);
+	fwconfig_free(&p->config);
+	for (i = 0; i < IPC_NROLES; i++)
+		ipc_close(&p->client[i]);
+	ipc_close(&p->monitor);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef FWPROC_H
+#define FWPROC_H
+
+#include <stdbool.h>
+
+#include "src/compat/sandbox.h"
+#include "src/conf.h"
+#include "src/fw.h"
+
+/*
+ * The firewall process: holds the packet filter and nothing else.
+ *
+ *  1. As root: open the backend; sandbox_enter(); IPC_READY to the monitor.
+ *  2. IPC_CLIENT brings a client (the engine, a proxy); one of each role.
+ *     What a client asks for is checked by fw_policy.h and kept by fwtable.h.
+ *  3. A client is gone: what the engine wanted stays until its deadline or
+ *     until its successor has spoken; what a proxy wanted closes.
+ *  4. IPC_QUIT: with `keep`, leave the packet filter as it is for the
+ *     successor; without, remove what is ours.
+ *  5. The monitor is gone: carry on.  Only then SIGTERM counts, as IPC_QUIT
+ *     without `keep`; so does having neither a client nor a pinhole left.
+ */
+struct fwproc_args {
+	const struct conf *conf;
+	const struct fw_ops *ops;
+	const struct sandbox *sandbox;
+	int monitor_fd;
+	bool adopt; /* take over what is in the packet filter */
+};
+
+/* Returns the exit status of the process. */
+int fwproc_main(const struct fwproc_args *args);
+
+#endif

@@ -1,0 +1,793 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/timers.h"
+#include "src/compat/queue.h"
+#include "src/compat/tree.h"
+#include "src/fwtable.h"
+#include "src/log.h"
+
+#define MODULE "fw"
+
+/* Changes in one commit: bounded work, then the next message gets a look. */
+#define COMMIT_MAX 2048
+
+#define RETRY_FIRST  INT64_C(1000) /* microseconds; doubled each time */
+#define RETRY_LAST   (2 * USEC_PER_SEC)
+#define ACTIVITY_MIN USEC_PER_SEC
+#define ACTIVITY_MAX (10 * USEC_PER_SEC)
+
+/* A batch that has not been answered. */
+struct batch {
+	TAILQ_ENTRY(batch) entry;
+	enum ipc_role role;
+	uint64_t seq;
+	struct ipc_result result;
+};
+
+/* What one role wants of a tuple. */
+struct hold {
+	RB_ENTRY(hold) node; /* by id, among those of its role */
+	struct item *item;
+	uint64_t id;
+	int64_t deadline;
+	bool held;
+	bool stale; /* from before IPC_BEGIN; then it has no name */
+};
+
+struct item {
+	RB_ENTRY(item) by_tuple;
+	RB_ENTRY(item) by_id;
+	TAILQ_ENTRY(item) dirty_entry;
+	struct fwtable *t;
+	struct pinhole hole; /* as the filter is told: its id is ours */
+	struct hold hold[IPC_NROLES];
+	struct timer timer;
+	bool dirty; /* is on t->dirty */
+	bool have;  /* the filter has it */
+	/* Who asked last, to be told if it cannot be had. */
+	struct batch *asker;
+	uint8_t bit;
+};
+
+RB_HEAD(tuple_tree, item);
+RB_HEAD(id_tree, item);
+RB_HEAD(hold_tree, hold);
+
+struct fwtable {
+	const struct fw_ops *ops;
+	struct fw *fw;
+	const struct fw_policy *policy;
+	struct fwtable_sink sink;
+	size_t max;
+	int64_t lease;
+	uint64_t next_id;
+	size_t nitems;
+	struct tuple_tree tuples;
+	struct id_tree ids;
+	struct hold_tree names[IPC_NROLES];
+	struct timers timers;
+	TAILQ_HEAD(, item) dirty;
+	TAILQ_HEAD(, batch) batches;
+	bool forget; /* settle the backend after the next commit */
+	int64_t retry_at, retry_wait;
+	int64_t tick_at;
+	int64_t activity_at, activity_every; /* 0: never */
+	struct fwtable_counters n;
+	struct log_limit refused_log, failed_log;
+	struct fw_change changes[COMMIT_MAX];
+	struct ipc_msg closed[IPC_NROLES]; /* being gathered */
+	struct ipc_msg seen[IPC_NROLES];
+};
+
+static int
+tuple_cmp(const struct item *a, const struct item *b)
+{
+	return pinhole_cmp(&a->hole, &b->hole);
+}
+
+static int
+id_cmp(const struct item *a, const struct item *b)
+{
+	return a->hole.id < b->hole.id ? -1 : a->hole.id > b->hole.id;
+}
+
+static int
+hold_cmp(const struct hold *a, const struct hold *b)
+{
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+RB_GENERATE_STATIC(tuple_tree, item, by_tuple, tuple_cmp)
+RB_GENERATE_STATIC(id_tree, item, by_id, id_cmp)
+RB_GENERATE_STATIC(hold_tree, hold, node, hold_cmp)
+
+struct fwtable *
+fwtable_new(const struct fw_ops *ops, struct fw *fw,
+    const struct fw_policy *policy, const struct fwtable_sink *sink)
+{
+	struct fwtable *t;
+	int64_t every;
+	int i;
+
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return NULL;
+	t->ops = ops;
+	t->fw = fw;
+	t->policy = policy;
+	t->sink = *sink;
+	t->max = fw_policy_max(policy);
+	t->lease = fw_policy_lease(policy);
+	RB_INIT(&t->tuples);
+	RB_INIT(&t->ids);
+	for (i = 0; i < IPC_NROLES; i++)
+		RB_INIT(&t->names[i]);
+	TAILQ_INIT(&t->dirty);
+	TAILQ_INIT(&t->batches);
+	timers_init(&t->timers);
+	if (ops->activity != NULL) {
+		every = policy->conf->sip.timeout_idle * USEC_PER_SEC / 4;
+		t->activity_every = every < ACTIVITY_MIN ? ACTIVITY_MIN
+		    : every > ACTIVITY_MAX		 ? ACTIVITY_MAX
+							 : every;
+	}
+	return t;
+}
+
+static struct item *
+find_tuple(struct fwtable *t, const struct pinhole *h)
+{
+	struct item key;
+
+	key.hole = *h;
+	return RB_FIND(tuple_tree, &t->tuples, &key);
+}
+
+static struct hold *
+find_name(struct fwtable *t, enum ipc_role role, uint64_t id)
+{
+	struct hold key;
+
+	key.id = id;
+	return RB_FIND(hold_tree, &t->names[role], &key);
+}
+
+static void
+mark_dirty(struct item *i)
+{
+	if (i->dirty)
+		return;
+	i->dirty = true;
+	TAILQ_INSERT_TAIL(&i->t->dirty, i, dirty_entry);
+}
+
+static bool
+wanted(const struct item *i)
+{
+	int r;
+
+	for (r = 0; r < IPC_NROLES; r++)
+		if (i->hold[r].held)
+			return true;
+	return false;
+}
+
+static void
+item_free(struct item *i)
+{
+	struct fwtable *t = i->t;
+
+	if (i->dirty)
+		TAILQ_REMOVE(&t->dirty, i, dirty_entry);
+	timer_clear(&t->timers, &i->timer);
+	RB_REMOVE(tuple_tree, &t->tuples, i);
+	RB_REMOVE(id_tree, &t->ids, i);
+	t->nitems--;
+	free(i);
+}
+
+/* A new one, which nobody wants yet; NULL: no memory. */
+static struct item *
+item_new(struct fwtable *t, const struct pinhole *h)
+{
+	struct item *i;
+
+	if ((i = calloc(1, sizeof(*i))) == NULL)
+		return NULL;
+	i->t = t;
+	i->hole = *h;
+	i->hole.id = ++t->next_id;
+	i->hole.deadline = 0;
+	RB_INSERT(tuple_tree, &t->tuples, i);
+	RB_INSERT(id_tree, &t->ids, i);
+	t->nitems++;
+	return i;
+}
+
+static void on_deadline(void *arg, int64_t now);
+
+/* The filter's deadline is the latest of its holders'. */
+static void
+set_deadline(struct item *i)
+{
+	int64_t at = 0;
+	int r;
+
+	for (r = 0; r < IPC_NROLES; r++)
+		if (i->hold[r].held && i->hold[r].deadline > at)
+			at = i->hold[r].deadline;
+	if (at == 0)
+		timer_clear(&i->t->timers, &i->timer);
+	else
+		timer_set(&i->t->timers, &i->timer, at, on_deadline, i);
+	if (at != 0 && at != i->hole.deadline) {
+		i->hole.deadline = at;
+		mark_dirty(i);
+	}
+}
+
+static void
+release(struct hold *hold, enum ipc_role role)
+{
+	struct item *i = hold->item;
+
+	if (!hold->stale)
+		RB_REMOVE(hold_tree, &i->t->names[role], hold);
+	hold->held = hold->stale = false;
+	i->t->n.wanted--;
+	mark_dirty(i);
+	set_deadline(i);
+}
+
+static void
+send_ids(struct fwtable *t, enum ipc_role role, enum ipc_type type,
+    struct ipc_msg *m)
+{
+	if (m->u.ids.n > 0)
+		t->sink.send(t->sink.ctx, role, type, 0, m);
+	m->u.ids.n = 0;
+}
+
+static void
+gather(struct fwtable *t, enum ipc_role role, enum ipc_type type,
+    struct ipc_msg *m, uint64_t id)
+{
+	m->u.ids.ids[m->u.ids.n++] = id;
+	if (m->u.ids.n == IPC_IDS)
+		send_ids(t, role, type, m);
+}
+
+static void
+on_deadline(void *arg, int64_t now)
+{
+	struct item *i = arg;
+	struct fwtable *t = i->t;
+	struct hold *hold;
+	int r;
+
+	for (r = 0; r < IPC_NROLES; r++) {
+		hold = &i->hold[r];
+		if (!hold->held || hold->deadline > now)
+			continue;
+		if (!hold->stale)
+			gather(t, (enum ipc_role)r, IPC_CLOSED, &t->closed[r],
+			    hold->id);
+		t->n.expired++;
+		release(hold, (enum ipc_role)r);
+	}
+	set_deadline(i);
+}
+
+static void
+refuse(struct batch *b, unsigned int bit, enum ph_err rc)
+{
+	b->result.refused |= UINT64_C(1) << bit;
+	/* The worst is told: what smells of mischief, then of a bug. */
+	if (b->result.err == PH_OK || rc == PH_EDENIED ||
+	    (rc == PH_EBAD && b->result.err != PH_EDENIED))
+		b->result.err = rc;
+}
+
+static void
+say_refused(struct fwtable *t, const struct pinhole *h, const char *why,
+    int64_t now)
+{
+	char text[512], a[ADDR_STRLEN];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	uint32_t missed;
+
+	if (!log_may(&t->refused_log, now, &missed))
+		return;
+	strbuf_fmt(&b, "dir=%u proto=%u from=%s", h->dir, h->proto,
+	    prefix_format(&h->from, a));
+	strbuf_fmt(&b, " to=%s port=%u:%u", addr_format(&h->to, a), h->to_lo,
+	    h->to_hi);
+	if (missed > 0)
+		strbuf_fmt(&b, " (and %u more like it)", missed);
+	log_warnx(MODULE, "refused: %s: %s", why, text);
+}
+
+static enum ph_err
+want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
+    int64_t now, struct item **out)
+{
+	struct hold *old, *hold;
+	struct item *i;
+
+	i = find_tuple(t, h);
+	if (i == NULL && t->nitems >= t->max)
+		return PH_ELIMIT;
+	/* The same name for something else: the old one is given up. */
+	old = find_name(t, role, h->id);
+	if (old != NULL && old->item != i)
+		release(old, role);
+	if (i == NULL && (i = item_new(t, h)) == NULL)
+		return PH_ENOMEM;
+	hold = &i->hold[role];
+	if (hold->held && !hold->stale && hold->id != h->id)
+		RB_REMOVE(hold_tree, &t->names[role], hold);
+	if (!hold->held || hold->stale || hold->id != h->id) {
+		if (!hold->held)
+			t->n.wanted++;
+		hold->item = i;
+		hold->id = h->id;
+		hold->held = true;
+		hold->stale = false;
+		RB_INSERT(hold_tree, &t->names[role], hold);
+	}
+	hold->deadline = h->deadline;
+	if (hold->deadline == 0 || hold->deadline > now + t->lease)
+		hold->deadline = now + t->lease;
+	set_deadline(i);
+	if (!i->have)
+		mark_dirty(i);
+	*out = i;
+	return PH_OK;
+}
+
+/* One change; what is wrong with it goes into the batch's answer. */
+static void
+take(struct fwtable *t, struct batch *b, unsigned int bit,
+    const struct fw_change *c, int64_t now)
+{
+	const char *why = "malformed";
+	struct item *i = NULL;
+	enum ph_err rc = PH_EBAD;
+	struct hold *hold;
+
+	t->n.changes++;
+	if (c->op == FW_CLOSE) {
+		hold = find_name(t, b->role, c->hole.id);
+		if (hold != NULL)
+			release(hold, b->role);
+		return;
+	}
+	if (c->op == FW_OPEN)
+		rc = fw_policy_open(t->policy, b->role, &c->hole, &why);
+	if (rc == PH_OK) {
+		why = "too many pinholes";
+		rc = want(t, b->role, &c->hole, now, &i);
+	}
+	if (rc == PH_OK) {
+		if (i->dirty) {
+			i->asker = b;
+			i->bit = (uint8_t)bit;
+		}
+		return;
+	}
+	refuse(b, bit, rc);
+	if (rc == PH_EDENIED)
+		t->n.denied++;
+	else if (rc == PH_EBAD)
+		t->n.bad++;
+	else
+		t->n.limit++;
+	say_refused(t, &c->hole, why, now);
+}
+
+void
+fwtable_commit(struct fwtable *t, enum ipc_role role, uint64_t seq,
+    const struct ipc_commit *c, int64_t now)
+{
+	struct ipc_msg m;
+	struct batch *b;
+	uint32_t i;
+
+	t->n.batches++;
+	if ((b = calloc(1, sizeof(*b))) == NULL) {
+		memset(&m, 0, sizeof(m));
+		m.u.result.err = PH_ENOMEM;
+		m.u.result.refused = UINT64_MAX;
+		t->sink.send(t->sink.ctx, role, IPC_RESULT, seq, &m);
+		return;
+	}
+	b->role = role;
+	b->seq = seq;
+	for (i = 0; i < c->n && i < IPC_BATCH; i++)
+		take(t, b, i, &c->changes[i], now);
+	TAILQ_INSERT_TAIL(&t->batches, b, entry);
+}
+
+void
+fwtable_begin(struct fwtable *t, enum ipc_role role)
+{
+	struct hold *h;
+
+	while ((h = RB_ROOT(&t->names[role])) != NULL) {
+		RB_REMOVE(hold_tree, &t->names[role], h);
+		h->stale = true;
+	}
+}
+
+void
+fwtable_settle(struct fwtable *t, enum ipc_role role)
+{
+	struct item *i;
+
+	RB_FOREACH(i, tuple_tree, &t->tuples)
+		if (i->hold[role].held && i->hold[role].stale)
+			release(&i->hold[role], role);
+}
+
+void
+fwtable_drop(struct fwtable *t, enum ipc_role role)
+{
+	fwtable_begin(t, role);
+	fwtable_settle(t, role);
+}
+
+void
+fwtable_forget_rest(struct fwtable *t)
+{
+	t->forget = t->ops->settle != NULL;
+}
+
+/* What the filter has to be told about this one; 0: nothing. */
+static uint32_t
+change_of(struct item *i, struct fw_change *c)
+{
+	bool want_it = wanted(i);
+
+	memset(c, 0, sizeof(*c));
+	if (!want_it && !i->have)
+		return 0;
+	c->op = want_it ? FW_OPEN : FW_CLOSE;
+	c->hole = i->hole;
+	return c->op;
+}
+
+/* The filter now is as we want it, as far as this one goes. */
+static void
+settled(struct item *i)
+{
+	struct fwtable *t = i->t;
+	bool want_it = wanted(i);
+
+	if (want_it != i->have)
+		t->n.open += want_it ? 1 : (uint64_t)-1;
+	i->have = want_it;
+	i->asker = NULL;
+	TAILQ_REMOVE(&t->dirty, i, dirty_entry);
+	i->dirty = false;
+	if (!want_it)
+		item_free(i);
+}
+
+static void
+give_up(struct item *i, enum ph_err rc, int64_t now)
+{
+	struct fwtable *t = i->t;
+	int r;
+
+	if (rc == PH_EBAD)
+		t->n.bad++;
+	else
+		t->n.limit++;
+	say_refused(t, &i->hole, ph_strerror(rc), now);
+	if (i->asker != NULL)
+		refuse(i->asker, i->bit, rc);
+	for (r = 0; r < IPC_NROLES; r++)
+		if (i->hold[r].held)
+			release(&i->hold[r], (enum ipc_role)r);
+	settled(i);
+}
+
+static void
+answer(struct fwtable *t)
+{
+	struct ipc_msg m;
+	struct batch *b;
+
+	while ((b = TAILQ_FIRST(&t->batches)) != NULL) {
+		TAILQ_REMOVE(&t->batches, b, entry);
+		m.u.result = b->result;
+		t->sink.send(t->sink.ctx, b->role, IPC_RESULT, b->seq, &m);
+		free(b);
+	}
+}
+
+static void
+later(struct fwtable *t, int64_t now)
+{
+	int64_t jitter;
+
+	t->retry_wait = t->retry_wait == 0 ? RETRY_FIRST : t->retry_wait * 2;
+	if (t->retry_wait > RETRY_LAST)
+		t->retry_wait = RETRY_LAST;
+	jitter = (int64_t)arc4random_uniform((uint32_t)t->retry_wait);
+	t->retry_at = now + t->retry_wait / 2 + jitter;
+	t->n.retries++;
+}
+
+/* Everything has to be opened again. */
+static void
+lost(struct fwtable *t)
+{
+	struct item *i, *next;
+
+	t->n.lost++;
+	t->n.open = 0;
+	for (i = RB_MIN(tuple_tree, &t->tuples); i != NULL; i = next) {
+		next = RB_NEXT(tuple_tree, &t->tuples, i);
+		i->have = false;
+		mark_dirty(i);
+	}
+}
+
+static void
+failed(struct fwtable *t, enum ph_err rc, int64_t now)
+{
+	uint32_t missed;
+
+	if (rc != PH_EAGAIN && log_may(&t->failed_log, now, &missed))
+		log_warnx(MODULE, "%s: %s; trying again", t->ops->name,
+		    ph_strerror(rc));
+	if (rc == PH_EGONE)
+		lost(t);
+	later(t, now);
+}
+
+/*
+ * One of a commit that was refused as a whole.  Returns false if the filter no
+ * longer answers sensibly.  *full: opening more was refused for want of room.
+ */
+static bool
+commit_one(struct fwtable *t, struct item *i, enum ph_err *full, int64_t now)
+{
+	struct fw_change c;
+	enum ph_err rc = PH_OK;
+
+	if (change_of(i, &c) == FW_OPEN && *full != PH_OK)
+		rc = *full;
+	else if (c.op != 0)
+		rc = t->ops->commit(t->fw, &c, 1, now);
+	switch (rc) {
+	case PH_OK:
+	case PH_EEXIST:
+		settled(i);
+		return true;
+	case PH_ELIMIT:
+	case PH_ENOMEM:
+		if (c.op == FW_OPEN) {
+			*full = rc;
+			/* New calls are refused, old ones kept. */
+			if (!i->have)
+				give_up(i, rc, now);
+			return true;
+		}
+		break;
+	case PH_EBAD:
+		/* What cannot be closed is not there. */
+		if (i->have)
+			t->n.open--;
+		i->have = false;
+		give_up(i, rc, now);
+		return true;
+	default:
+		break;
+	}
+	failed(t, rc, now);
+	return false;
+}
+
+/*
+ * Find out what a commit was refused for.  Closing comes first, for it makes
+ * room; then one at a time.
+ */
+static bool
+one_by_one(struct fwtable *t, size_t n, int64_t now)
+{
+	struct item *i, *next;
+	enum ph_err full = PH_OK;
+	size_t left = n;
+
+	TAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
+		if (left-- == 0)
+			break;
+		if (wanted(i))
+			continue;
+		n--;
+		if (!commit_one(t, i, &full, now))
+			return false;
+	}
+	left = n;
+	TAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
+		if (left-- == 0)
+			break;
+		if (!commit_one(t, i, &full, now))
+			return false;
+	}
+	if (full == PH_OK)
+		return true;
+	/* What is left are new deadlines, for which there was no room. */
+	later(t, now);
+	return false;
+}
+
+/* One commit.  Returns false if there is no use going on now. */
+static bool
+commit_some(struct fwtable *t, int64_t now)
+{
+	struct item *i, *next;
+	size_t n = 0, taken = 0;
+	enum ph_err rc;
+
+	TAILQ_FOREACH(i, &t->dirty, dirty_entry) {
+		if (n == COMMIT_MAX)
+			break;
+		taken++;
+		n += change_of(i, &t->changes[n]) != 0;
+	}
+	rc = n == 0 ? PH_OK : t->ops->commit(t->fw, t->changes, n, now);
+	t->n.commits += n > 0;
+	switch (rc) {
+	case PH_OK:
+	case PH_EEXIST:
+		break;
+	case PH_ELIMIT:
+	case PH_ENOMEM:
+	case PH_EBAD:
+		return one_by_one(t, taken, now);
+	default:
+		failed(t, rc, now);
+		return false;
+	}
+	t->retry_wait = 0;
+	for (i = TAILQ_FIRST(&t->dirty); taken-- > 0; i = next) {
+		next = TAILQ_NEXT(i, dirty_entry);
+		settled(i);
+	}
+	return true;
+}
+
+static void
+on_seen(void *ctx, uint64_t id)
+{
+	struct fwtable *t = ctx;
+	struct item *i, key;
+	int r;
+
+	key.hole.id = id;
+	if ((i = RB_FIND(id_tree, &t->ids, &key)) == NULL)
+		return;
+	for (r = 0; r < IPC_NROLES; r++)
+		if (i->hold[r].held && !i->hold[r].stale)
+			gather(t, (enum ipc_role)r, IPC_SEEN, &t->seen[r],
+			    i->hold[r].id);
+}
+
+static void
+look_for_activity(struct fwtable *t, int64_t now)
+{
+	enum ph_err rc = PH_OK;
+	uint32_t missed;
+	int r;
+
+	if (t->activity_every == 0 || now < t->activity_at)
+		return;
+	t->activity_at = now + t->activity_every;
+	if (t->n.open > 0)
+		rc = t->ops->activity(t->fw, on_seen, t, now);
+	if (rc != PH_OK && rc != PH_EAGAIN &&
+	    log_may(&t->failed_log, now, &missed))
+		log_warnx(MODULE, "%s: cannot tell silence: %s", t->ops->name,
+		    ph_strerror(rc));
+	for (r = 0; r < IPC_NROLES; r++)
+		send_ids(t, (enum ipc_role)r, IPC_SEEN, &t->seen[r]);
+}
+
+static void
+tick(struct fwtable *t, int64_t now)
+{
+	enum ph_err err = PH_OK;
+
+	if (t->ops->tick == NULL) {
+		t->tick_at = INT64_MAX;
+		return;
+	}
+	t->tick_at = t->ops->tick(t->fw, now, &err);
+	if (err == PH_EGONE) {
+		log_warnx(MODULE, "%s: what was ours is gone; opening it again",
+		    t->ops->name);
+		lost(t);
+	}
+}
+
+static int64_t
+earliest(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t
+fwtable_run(struct fwtable *t, int64_t now)
+{
+	int64_t next;
+	int r;
+
+	timers_run(&t->timers, now);
+	for (r = 0; r < IPC_NROLES; r++)
+		send_ids(t, (enum ipc_role)r, IPC_CLOSED, &t->closed[r]);
+	if (now >= t->retry_at) {
+		t->retry_at = 0;
+		while (!TAILQ_EMPTY(&t->dirty) && commit_some(t, now))
+			continue;
+	}
+	if (TAILQ_EMPTY(&t->dirty)) {
+		answer(t);
+		if (t->forget) {
+			enum ph_err rc = t->ops->settle(t->fw, now);
+
+			t->forget = false;
+			if (rc != PH_OK)
+				log_warnx(MODULE, "%s: leftovers remain: %s",
+				    t->ops->name, ph_strerror(rc));
+		}
+	}
+	look_for_activity(t, now);
+	/* The backend may have work from the commit just made. */
+	tick(t, now);
+
+	next = earliest(timers_next(&t->timers), t->tick_at);
+	if (!TAILQ_EMPTY(&t->dirty))
+		next = earliest(next, t->retry_at);
+	if (t->activity_every != 0 && t->n.open > 0)
+		next = earliest(next, t->activity_at);
+	return next;
+}
+
+bool
+fwtable_settled(const struct fwtable *t)
+{
+	return TAILQ_EMPTY(&t->dirty);
+}
+
+bool
+fwtable_idle(const struct fwtable *t)
+{
+	return t->n.wanted == 0 && fwtable_settled(t);
+}
+
+const struct fwtable_counters *
+fwtable_counters(const struct fwtable *t)
+{
+	return &t->n;
+}
+
+void
+fwtable_free(struct fwtable *t)
+{
+	struct batch *b;
+	struct item *i;
+
+	if (t == NULL)
+		return;
+	while ((i = RB_ROOT(&t->tuples)) != NULL)
+		item_free(i);
+	while ((b = TAILQ_FIRST(&t->batches)) != NULL) {
+		TAILQ_REMOVE(&t->batches, b, entry);
+		free(b);
+	}
+	free(t);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef FWTABLE_H
+#define FWTABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/fw.h"
+#include "src/fw_policy.h"
+#include "src/ipc.h"
+
+/*
+ * What the firewall process knows: which pinholes are wanted, by whom and
+ * until when, and which of them the packet filter has.
+ *
+ * Clients state wishes; fwtable_run() brings the filter in line with them, in
+ * one commit for all that came since the last.  A commit that fails for the
+ * moment is tried again with whatever has come since; a filter that lost
+ * everything is told everything.  Deadlines are kept here, so that pinholes
+ * close although nobody is left to close them.
+ *
+ * A pinhole is known by its tuple.  Ids are what a client calls it, and a
+ * successor may use the same ones for others: between IPC_BEGIN and
+ * IPC_SETTLE it says again what it wants, and the rest is closed.
+ *
+ * Reads no clock, owns no descriptor; answers go to the sink.
+ */
+struct fwtable;
+
+struct fwtable_sink {
+	void *ctx;
+	/* `m` holds the part that `type` needs. */
+	void (*send)(void *ctx, enum ipc_role role, enum ipc_type type,
+	    uint64_t seq, struct ipc_msg *m);
+};
+
+struct fwtable_counters {
+	uint64_t open;	  /* now, in the filter */
+	uint64_t wanted;  /* now */
+	uint64_t batches; /* from clients */
+	uint64_t changes, commits, retries, lost;
+	uint64_t denied, bad, limit;
+	uint64_t expired; /* closed at their deadline */
+};
+
+struct fwtable *fwtable_new(const struct fw_ops *ops, struct fw *fw,
+    const struct fw_policy *policy, const struct fwtable_sink *sink);
+void fwtable_free(struct fwtable *t); /* the filter keeps what it has */
+
+void fwtable_begin(struct fwtable *t, enum ipc_role role);
+void fwtable_commit(struct fwtable *t, enum ipc_role role, uint64_t seq,
+    const struct ipc_commit *c, int64_t now);
+void fwtable_settle(struct fwtable *t, enum ipc_role role);
+/* A role that does not come back: what it wanted is closed. */
+void fwtable_drop(struct fwtable *t, enum ipc_role role);
+
+/* Remove from the filter what nobody has asked for since it was adopted. */
+void fwtable_forget_rest(struct fwtable *t);
+
+/*
+ * Do what is due: deadlines, commits, the backend's own work, silence.
+ * Returns when to be called again at the latest, if nothing happens.
+ */
+int64_t fwtable_run(struct fwtable *t, int64_t now);
+
+bool fwtable_settled(const struct fwtable *t); /* the filter is up to date */
+bool fwtable_idle(const struct fwtable *t);    /* and nothing is wanted */
+
+const struct fwtable_counters *fwtable_counters(const struct fwtable *t);
+
+#endif
