@@ -96,6 +96,15 @@ output_format(const char *arg)
 	return EVENTS_TEXT;
 }
 
+/* For SIGHUP, when a daemon is somewhere else.  If it is missing, so be it. */
+static const char *
+absolute(const char *path)
+{
+	char *full = realpath(path, NULL);
+
+	return full != NULL ? full : path;
+}
+
 static void
 parse_options(struct options *o, int argc, char *argv[])
 {
@@ -337,6 +346,12 @@ run(struct conf *conf, struct options *o)
 		conf_free(conf);
 		return EXIT_CONFIG;
 	}
+	/* What a careless parent left open is none of our children's. */
+	closefrom(STDERR_FILENO + 1);
+	log_init(&(struct log_options) { .foreground = o->foreground,
+	    .verbose = o->verbose });
+	if (o->config != NULL)
+		o->config = absolute(o->config);
 	return monitor_main(conf, &mo);
 }
 

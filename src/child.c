@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/timers.h"
+#include "src/child.h"
+
+#define START_WITHIN (20 * USEC_PER_SEC)
+#define QUIT_WITHIN  (5 * USEC_PER_SEC)
+#define QUICK	     (10 * USEC_PER_SEC)
+#define WAIT_FIRST   (USEC_PER_SEC / 10)
+#define WAIT_LAST    (30 * USEC_PER_SEC)
+
+static const char *const names[CHILD_NROLES] = {
+	[CHILD_FIREWALL] = "firewall",
+	[CHILD_ENGINE] = "engine",
+};
+
+const char *
+child_name(enum child_role role)
+{
+	return names[role];
+}
+
+void
+child_init(struct child *c, enum child_role role)
+{
+	memset(c, 0, sizeof(*c));
+	c->role = role;
+	ipc_init(&c->ipc, -1);
+}
+
+static void
+disposition(int sig, void (*handler)(int))
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = handler;
+	sigaction(sig, &sa, NULL);
+}
+
+/* A terminal's ^C and a service manager's TERM reach us all at once. */
+static void
+child_signals(void)
+{
+	sigset_t none;
+
+	disposition(SIGINT, SIG_IGN);
+	disposition(SIGHUP, SIG_IGN);
+	disposition(SIGUSR1, SIG_IGN);
+	disposition(SIGPIPE, SIG_IGN);
+	disposition(SIGTERM, SIG_IGN);
+	disposition(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+enum ph_err
+child_start(struct child *c, int64_t now, int (*run)(void *ctx, int monitor_fd),
+    void *ctx)
+{
+	int fds[2], status;
+
+	if (ipc_pair(fds) != PH_OK)
+		return PH_EIO;
+	/* What is buffered would be written twice. */
+	fflush(NULL);
+	switch (c->pid = fork()) {
+	case -1:
+		c->pid = 0;
+		close(fds[0]);
+		close(fds[1]);
+		return PH_EIO;
+	case 0:
+		close(fds[0]);
+		child_signals();
+		setproctitle("%s", child_name(c->role));
+		status = run(ctx, fds[1]);
+		fflush(NULL);
+		_exit(status);
+	default:
+		close(fds[1]);
+		ipc_init(&c->ipc, fds[0]);
+		c->state = CHILD_STARTING;
+		c->since = now;
+		c->patience = now + START_WITHIN;
+		return PH_OK;
+	}
+}
+
+void
+child_quit(struct child *c, bool keep, int64_t now)
+{
+	struct ipc_msg m = { .u.quit.keep = keep };
+
+	if (c->state == CHILD_NONE || c->state == CHILD_QUITTING)
+		return;
+	c->state = CHILD_QUITTING;
+	c->patience = now + QUIT_WITHIN;
+	if (ipc_send(&c->ipc, IPC_QUIT, 0, &m, -1) != PH_OK)
+		child_kill(c);
+}
+
+void
+child_kill(struct child *c)
+{
+	if (c->pid != 0)
+		kill(c->pid, SIGKILL);
+}
+
+void
+child_died(struct child *c, int64_t now)
+{
+	int64_t wait = 0;
+	unsigned int i;
+
+	ipc_close(&c->ipc);
+	c->pid = 0;
+	c->state = CHILD_NONE;
+	if (now - c->since >= QUICK)
+		c->quick_deaths = 0;
+	for (i = 0; i < c->quick_deaths && wait < WAIT_LAST; i++)
+		wait = wait == 0 ? WAIT_FIRST : wait * 2;
+	c->quick_deaths++;
+	c->start_at = now + (wait < WAIT_LAST ? wait : WAIT_LAST);
+}
+
+bool
+child_run_out(struct child *c, int64_t now)
+{
+	if ((c->state != CHILD_STARTING && c->state != CHILD_QUITTING) ||
+	    now < c->patience)
+		return false;
+	c->patience = INT64_MAX;
+	child_kill(c);
+	return true;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/base/err.h"
+#include "src/ipc.h"
+
+/*
+ * One child of the monitor: alive or not, and when to be started again.
+ *
+ * The first death is answered at once; somebody who keeps dying soon after he
+ * was started waits longer each time.
+ */
+enum child_role { CHILD_FIREWALL, CHILD_ENGINE, CHILD_NROLES };
+
+enum child_state {
+	CHILD_NONE,	/* not running; start it at start_at */
+	CHILD_STARTING, /* has not said IPC_READY */
+	CHILD_READY,
+	CHILD_QUITTING, /* has been told IPC_QUIT */
+};
+
+struct child {
+	enum child_role role;
+	enum child_state state;
+	pid_t pid;
+	struct ipc ipc;
+	int64_t since;	  /* when it was started */
+	int64_t start_at; /* CHILD_NONE: not before */
+	int64_t patience; /* STARTING, QUITTING: it is killed then */
+	unsigned int quick_deaths;
+};
+
+const char *child_name(enum child_role role);
+
+void child_init(struct child *c, enum child_role role);
+
+/*
+ * Fork.  In the parent: PH_OK, or PH_EIO with errno.  In the child, `run` is
+ * called with the child's end of the pair, and its result is the exit status;
+ * signals that are the monitor's business are ignored there.
+ */
+PH_NODISCARD enum ph_err child_start(struct child *c, int64_t now,
+    int (*run)(void *ctx, int monitor_fd), void *ctx);
+
+/* Tell it to go; if it does not, child_run_out() kills it. */
+void child_quit(struct child *c, bool keep, int64_t now);
+void child_kill(struct child *c);
+
+/* It is dead; when to start another. */
+void child_died(struct child *c, int64_t now);
+
+/* Whether it had its time, and has been killed; at most once. */
+bool child_run_out(struct child *c, int64_t now);
+
+#endif

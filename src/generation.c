@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/types.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/compat/process.h"
+#include "src/fwconfig.h"
+#include "src/generation.h"
+#include "src/iface.h"
+#include "src/lock.h"
+#include "src/log.h"
+#include "src/unixsock.h"
+#include "src/version.h"
+
+#define MODULE	     "monitor"
+#define ORPHAN_TRIES 500 /* of 10 ms */
+
+/* "nftables-pinholed-1": also the name of the lock. */
+static void
+name_owner(struct generation *g)
+{
+	char *p;
+
+	snprintf(g->owner, sizeof(g->owner), "%s-%s-%" PRIx64, g->ops->name,
+	    g->conf->name, process_network());
+	/* A pf anchor may be below another. */
+	for (p = g->owner; *p != '\0'; p++)
+		if (*p == '/')
+			*p = '_';
+}
+
+/*
+ * The children of a monitor that was killed carry on without it.  They end
+ * here, without touching the packet filter: what they opened is adopted or
+ * removed like anything else that an earlier run left.
+ */
+static enum ph_err
+end_orphans(int fd, struct strbuf *why)
+{
+	pid_t pid, last = 0;
+	int tries;
+
+	for (tries = 0; (pid = lock_orphan(fd)) != 0; tries++) {
+		if (pid == -1 || tries == ORPHAN_TRIES) {
+			strbuf_fmt(why,
+			    "process %ld of an earlier run does not end",
+			    (long)pid);
+			return PH_EEXIST;
+		}
+		if (pid != last)
+			log_warnx(MODULE,
+			    "taking over from process %ld, which has lost "
+			    "its monitor",
+			    (long)pid);
+		last = pid;
+		(void)kill(pid, SIGKILL);
+		usleep(10000);
+	}
+	return PH_OK;
+}
+
+static enum ph_err
+take_lock(struct generation *g, const struct generation *before,
+    struct strbuf *why)
+{
+	char path[PATH_MAX];
+	enum ph_err rc;
+	pid_t holder;
+
+	if (g->ops->caps & FW_CAP_OFFLINE)
+		return PH_OK;
+	if (before != NULL && strcmp(before->owner, g->owner) == 0) {
+		g->lock_fd = before->lock_fd;
+		return PH_OK;
+	}
+	if (mkdir(PINHOLED_RUNDIR, 0755) == -1 && errno != EEXIST) {
+		strbuf_fmt(why, "%s: %s", PINHOLED_RUNDIR, strerror(errno));
+		return PH_EIO;
+	}
+	snprintf(path, sizeof(path), "%s/%s.lock", PINHOLED_RUNDIR, g->owner);
+	rc = lock_take(path, &g->lock_fd, &holder, why);
+	if (rc == PH_EEXIST)
+		strbuf_fmt(why,
+		    "already running as process %ld (for %s \"%s\")",
+		    (long)holder, g->ops->name, g->conf->name);
+	if (rc == PH_OK)
+		rc = end_orphans(g->lock_fd, why);
+	return rc;
+}
+
+/* What the packet filter has to say before we begin. */
+static enum ph_err
+ask_filter(const struct generation *g, struct strbuf *why)
+{
+	char text[2048];
+	struct strbuf advice = strbuf_of(text, sizeof(text));
+	struct iface iface;
+	struct fw_config fc;
+	enum ph_err rc;
+
+	if ((rc = iface_own(&iface, g->conf, why)) != PH_OK)
+		return rc;
+	if ((rc = fwconfig_of(g->conf, &fc)) != PH_OK) {
+		strbuf_str(why, "out of memory");
+		return rc;
+	}
+	fc.local = iface.local;
+	rc = g->ops->check(&fc, &advice);
+	fwconfig_free(&fc);
+	if (rc != PH_OK)
+		strbuf_fmt(why, "%s: %s", g->ops->name, text);
+	else
+		log_lines(g->ops->name, text);
+	return rc;
+}
+
+/* Calls do not depend on it: without one, they go on without. */
+static void
+open_control(struct generation *g, const struct generation *before)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	if (g->conf->control == NULL)
+		return;
+	if (before != NULL && before->conf->control != NULL &&
+	    strcmp(before->conf->control, g->conf->control) == 0)
+		g->control_fd = before->control_fd;
+	else if (unixsock_listen(g->conf->control, &g->control_fd, &why) !=
+	    PH_OK)
+		log_warnx(MODULE, "no control socket: %s", text);
+}
+
+struct generation *
+generation_new(struct conf *conf, const struct generation *before,
+    struct strbuf *why)
+{
+	struct generation *g;
+	int i;
+
+	if ((g = calloc(1, sizeof(*g))) == NULL) {
+		strbuf_str(why, "out of memory");
+		conf_free(conf);
+		return NULL;
+	}
+	g->conf = conf;
+	g->ops = fw_lookup(conf->firewall);
+	g->control_fd = g->lock_fd = -1;
+	for (i = 0; i < CHILD_NROLES; i++)
+		child_init(&g->child[i], (enum child_role)i);
+	name_owner(g);
+	if (sandbox_prepare(&g->sandbox, conf->user, conf->user_set,
+		PINHOLED_RUNDIR, why) != PH_OK ||
+	    take_lock(g, before, why) != PH_OK || ask_filter(g, why) != PH_OK) {
+		generation_free(g, before);
+		return NULL;
+	}
+	if (strcmp(g->sandbox.user, conf->user) != 0)
+		log_warnx(MODULE, "no user %s; running as %s", conf->user,
+		    g->sandbox.user);
+	g->adopt = before != NULL && strcmp(before->owner, g->owner) == 0;
+	open_control(g, before);
+	return g;
+}
+
+void
+generation_free(struct generation *g, const struct generation *after)
+{
+	int i;
+
+	if (g == NULL)
+		return;
+	for (i = 0; i < CHILD_NROLES; i++)
+		ipc_close(&g->child[i].ipc);
+	if (g->control_fd != -1 &&
+	    (after == NULL || after->control_fd != g->control_fd)) {
+		(void)unlink(g->conf->control);
+		close(g->control_fd);
+	}
+	if (g->lock_fd != -1 && (after == NULL || after->lock_fd != g->lock_fd))
+		close(g->lock_fd);
+	conf_free(g->conf);
+	free(g);
+}

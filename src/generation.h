@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef GENERATION_H
+#define GENERATION_H
+
+#include <stdbool.h>
+
+#include "src/child.h"
+#include "src/compat/sandbox.h"
+#include "src/conf.h"
+#include "src/fw.h"
+
+/*
+ * One configuration and everything that came of it: who to become, which
+ * packet filter, the sockets, the children.  A reload makes the next one
+ * beside the current one; only when all of it stands do they change places.
+ */
+struct generation {
+	struct conf *conf; /* owned */
+	const struct fw_ops *ops;
+	struct sandbox sandbox;
+	struct child child[CHILD_NROLES];
+	int control_fd;	 /* -1: none */
+	int lock_fd;	 /* -1: a backend that touches nothing */
+	char owner[128]; /* which packet filter in which network stack */
+	bool adopt;	 /* the firewall process takes over what is there */
+	bool linked;	 /* engine and firewall process know each other */
+};
+
+/*
+ * Takes `conf` in any case.  With `before`, what has not changed is shared
+ * with it.  NULL with a sentence; advice about the packet filter is logged.
+ */
+struct generation *generation_new(struct conf *conf,
+    const struct generation *before, struct strbuf *why);
+
+/* With `after`, what it shares is kept.  The children must be gone. */
+void generation_free(struct generation *g, const struct generation *after);
+
+#endif

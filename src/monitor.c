@@ -1,0 +1,790 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/types.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/timers.h"
+#include "src/clock.h"
+#include "src/compat/memfile.h"
+#include "src/compat/notify.h"
+#include "src/fwproc.h"
+#include "src/generation.h"
+#include "src/lock.h"
+#include "src/log.h"
+#include "src/monitor.h"
+#include "src/state.h"
+
+#define MODULE	   "monitor"
+#define PIDFILE	   "/var/run/pinholed.pid"
+#define SAVE_EVERY (30 * USEC_PER_SEC)
+#define ERRORS_MAX 4096
+
+/*
+ * An engine that dies again and again right after it was started may be dying
+ * of what its journal says.
+ */
+#define JOURNAL_TRIES 5
+
+enum phase {
+	PHASE_STARTING, /* nothing has worked yet: any failure ends us */
+	PHASE_RUNNING,
+	PHASE_STOPPING,
+};
+
+struct monitor {
+	const struct monitor_options *opt;
+	enum phase phase;
+	/*
+	 * `cur` serves.  While `next` starts, nothing has changed; once it
+	 * stands, it becomes `cur`, and as long as there is an `old` one that
+	 * has not gone, `cur` waits.
+	 */
+	struct generation *cur, *next, *old;
+	int journal[2];
+	off_t saved[2]; /* sizes of the journal in the state file */
+	int64_t save_at;
+	bool save_failed;
+	bool reload_again;
+	bool swept; /* stopping: somebody removes what is ours */
+	int pidfile_fd;
+	const char *pidfile;
+	int parent_fd; /* who waits at the terminal */
+	int status;
+	struct ipc_msg msg; /* too big for the stack */
+};
+
+static volatile sig_atomic_t got_chld, got_hup, got_term, got_usr1;
+
+static void
+on_signal(int sig)
+{
+	switch (sig) {
+	case SIGCHLD:
+		got_chld = 1;
+		break;
+	case SIGHUP:
+		got_hup = 1;
+		break;
+	case SIGUSR1:
+		got_usr1 = 1;
+		break;
+	default:
+		got_term = 1;
+		break;
+	}
+}
+
+/* Delivered only while we wait, so that none is missed. */
+static void
+catch_signals(sigset_t *unblocked)
+{
+	static const int signals[] = { SIGCHLD, SIGHUP, SIGUSR1, SIGTERM,
+		SIGINT };
+	struct sigaction sa;
+	sigset_t set;
+	size_t i;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_signal;
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		sigaddset(&set, signals[i]);
+		sigaction(signals[i], &sa, NULL);
+	}
+	sigprocmask(SIG_BLOCK, &set, unblocked);
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigdelset(unblocked, signals[i]);
+	sa.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &sa, NULL);
+}
+
+/* Children. */
+
+struct start {
+	struct monitor *m;
+	struct generation *g;
+};
+
+/* In a child: what is not its own. */
+static void
+close_others(struct monitor *m, struct generation *g, bool engine)
+{
+	struct generation *all[] = { m->cur, m->next, m->old };
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++)
+			ipc_close(&all[i]->child[r].ipc);
+		if (all[i] != NULL && all[i]->control_fd != -1 &&
+		    (!engine || all[i]->control_fd != g->control_fd))
+			close(all[i]->control_fd);
+	}
+	if (!engine) {
+		close(m->journal[0]);
+		close(m->journal[1]);
+	}
+	if (m->pidfile_fd != -1)
+		close(m->pidfile_fd);
+	if (m->parent_fd != -1)
+		close(m->parent_fd);
+	/* Last, for closing any descriptor of the file would release it. */
+	if (g->lock_fd != -1)
+		lock_take_child(g->lock_fd);
+}
+
+static int
+run_firewall(void *ctx, int monitor_fd)
+{
+	struct start *s = ctx;
+	struct fwproc_args args = { .conf = s->g->conf,
+		.ops = s->g->ops,
+		.sandbox = &s->g->sandbox,
+		.monitor_fd = monitor_fd,
+		.adopt = s->g->adopt };
+
+	close_others(s->m, s->g, false);
+	return fwproc_main(&args);
+}
+
+static int
+run_engine(void *ctx, int monitor_fd)
+{
+	struct start *s = ctx;
+	const struct monitor_options *opt = s->m->opt;
+	struct engine_args args = { .conf = s->g->conf,
+		.format = opt->format,
+		.verbose = opt->verbose,
+		.foreground = opt->foreground,
+		.sandbox = &s->g->sandbox,
+		.monitor_fd = monitor_fd,
+		.journal_fds = { s->m->journal[0], s->m->journal[1] },
+		.control_fd = s->g->control_fd };
+
+	close_others(s->m, s->g, true);
+	return opt->engine(&args);
+}
+
+static void
+start(struct monitor *m, struct generation *g, enum child_role role)
+{
+	struct child *c = &g->child[role];
+	struct start s = { m, g };
+	int64_t now = clock_now();
+
+	if (role == CHILD_ENGINE && c->quick_deaths == JOURNAL_TRIES) {
+		log_warnx(MODULE,
+		    "the engine keeps dying; starting without the calls that "
+		    "are in its journal");
+		if (ftruncate(m->journal[0], 0) == -1 ||
+		    ftruncate(m->journal[1], 0) == -1)
+			log_warn(MODULE, "ftruncate");
+	}
+	if (child_start(c, now,
+		role == CHILD_ENGINE ? run_engine : run_firewall, &s) == PH_OK)
+		return;
+	log_warn(MODULE, "cannot start the %s process", child_name(role));
+	child_died(c, now);
+}
+
+static bool
+all_are(const struct generation *g, enum child_state state)
+{
+	int r;
+
+	for (r = 0; r < CHILD_NROLES; r++)
+		if (g->child[r].state != state)
+			return false;
+	return true;
+}
+
+static void
+tell_parent(struct monitor *m)
+{
+	uint8_t ok = 0;
+
+	if (m->parent_fd == -1)
+		return;
+	if (write(m->parent_fd, &ok, 1) == -1)
+		log_debug(MODULE, "nobody waits for us");
+	close(m->parent_fd);
+	m->parent_fd = -1;
+}
+
+/* Engine and firewall process get to know each other. */
+static void
+link_children(struct monitor *m, struct generation *g)
+{
+	int64_t now = clock_now();
+	int fds[2];
+
+	if (ipc_pair(fds) != PH_OK) {
+		/* Once more when one of them has been replaced. */
+		log_warn(MODULE, "socketpair");
+		child_kill(&g->child[CHILD_ENGINE]);
+		g->linked = true;
+		return;
+	}
+	g->linked = true;
+	g->adopt = true;
+	m->msg.u.client.role = IPC_ENGINE;
+	if (ipc_send(&g->child[CHILD_FIREWALL].ipc, IPC_CLIENT, 0, &m->msg,
+		fds[0]) != PH_OK)
+		child_kill(&g->child[CHILD_FIREWALL]);
+	if (ipc_send(&g->child[CHILD_ENGINE].ipc, IPC_FW, 0, &m->msg, fds[1]) !=
+	    PH_OK)
+		child_kill(&g->child[CHILD_ENGINE]);
+	if (m->phase != PHASE_STARTING)
+		return;
+	m->phase = PHASE_RUNNING;
+	m->save_at = now + SAVE_EVERY;
+	log_info(MODULE, "running: %s \"%s\"", g->ops->name, g->conf->name);
+	tell_parent(m);
+	log_detach();
+	notify_ready();
+}
+
+static void
+read_child(struct monitor *m, struct child *c)
+{
+	enum ph_err rc;
+	int fd;
+
+	while ((rc = ipc_recv(&c->ipc, &m->msg, &fd)) == PH_OK) {
+		/* They have nothing to give us. */
+		if (fd != -1)
+			close(fd);
+		if (m->msg.hdr.type == IPC_READY && c->state == CHILD_STARTING)
+			c->state = CHILD_READY;
+	}
+	/* It is dying; SIGCHLD says when it has. */
+	if (rc == PH_EGONE)
+		ipc_close(&c->ipc);
+}
+
+static void
+abandon_reload(struct monitor *m, const char *why)
+{
+	int r;
+
+	log_warnx(MODULE, "not reloaded: %s", why);
+	for (r = 0; r < CHILD_NROLES; r++)
+		child_kill(&m->next->child[r]);
+	/* Nobody else waits for these, and they are as good as dead. */
+	for (r = 0; r < CHILD_NROLES; r++)
+		if (m->next->child[r].pid != 0)
+			(void)waitpid(m->next->child[r].pid, NULL, 0);
+	generation_free(m->next, m->cur);
+	m->next = NULL;
+	notify_ready();
+}
+
+static void
+stop(struct monitor *m, int status)
+{
+	if (m->phase == PHASE_STOPPING)
+		return;
+	m->phase = PHASE_STOPPING;
+	m->status = status;
+	notify_stopping();
+	if (m->next != NULL)
+		abandon_reload(m, "stopping");
+}
+
+static void
+describe(char *buf, size_t size, int status)
+{
+	if (WIFSIGNALED(status))
+		snprintf(buf, size, "killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(buf, size, "exit status %d", WEXITSTATUS(status));
+}
+
+static void
+buried(struct monitor *m, struct generation *g, struct child *c, int status)
+{
+	bool expected = c->state == CHILD_QUITTING || g == m->old ||
+	    m->phase == PHASE_STOPPING;
+	pid_t pid = c->pid;
+	char how[64];
+
+	describe(how, sizeof(how), status);
+	child_died(c, clock_now());
+	g->linked = false;
+	if (!expected)
+		log_warnx(MODULE, "the %s process %ld is gone: %s",
+		    child_name(c->role), (long)pid, how);
+	else if (status != 0)
+		log_warnx(MODULE, "the %s process %ld did not end well: %s",
+		    child_name(c->role), (long)pid, how);
+	if (g == m->next)
+		abandon_reload(m, "its processes cannot be started");
+	else if (m->phase == PHASE_STARTING)
+		stop(m, 2);
+}
+
+static void
+reap(struct monitor *m)
+{
+	struct generation *all[3];
+	int status, r;
+	pid_t pid;
+	size_t i;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		all[0] = m->cur;
+		all[1] = m->next;
+		all[2] = m->old;
+		for (i = 0; i < 3; i++)
+			for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++)
+				if (all[i]->child[r].pid == pid) {
+					buried(m, all[i], &all[i]->child[r],
+					    status);
+					all[i] = NULL;
+				}
+	}
+}
+
+/* The state file. */
+
+static void
+load_state(struct monitor *m)
+{
+	const struct conf *conf = m->cur->conf;
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	enum ph_err rc;
+
+	if (conf->state == NULL)
+		return;
+	rc = state_load(conf->state, m->journal, m->cur->owner,
+	    conf->sip.timeout_max, &why);
+	if (rc == PH_OK) {
+		log_info(MODULE, "taking up the calls in %s", conf->state);
+		m->cur->adopt = true;
+	} else if (why.len > 0)
+		log_warnx(MODULE, "%s: %s; starting with no calls", conf->state,
+		    text);
+}
+
+static void
+save_state(struct monitor *m, int64_t now)
+{
+	const struct conf *conf = m->cur->conf;
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct stat st[2];
+	enum ph_err rc;
+
+	if (now < m->save_at || conf->state == NULL)
+		return;
+	m->save_at = now + SAVE_EVERY;
+	if (fstat(m->journal[0], &st[0]) == -1 ||
+	    fstat(m->journal[1], &st[1]) == -1 ||
+	    (st[0].st_size == m->saved[0] && st[1].st_size == m->saved[1]))
+		return;
+	rc = state_save(conf->state, m->journal, m->cur->owner, &why);
+	if (rc == PH_EAGAIN) {
+		m->save_at = now + USEC_PER_SEC;
+		return;
+	}
+	if (rc != PH_OK && !m->save_failed)
+		log_warnx(MODULE, "calls will not survive a restart: %s", text);
+	m->save_failed = rc != PH_OK;
+	m->saved[0] = st[0].st_size;
+	m->saved[1] = st[1].st_size;
+}
+
+/* Reload. */
+
+static void
+reload(struct monitor *m)
+{
+	char *text = NULL, message[1024];
+	struct strbuf why = strbuf_of(message, sizeof(message));
+	struct conf *conf = NULL;
+	size_t len = 0;
+	enum ph_err rc;
+	FILE *errors;
+
+	/* One at a time. */
+	if (m->phase != PHASE_RUNNING || m->next != NULL || m->old != NULL) {
+		m->reload_again = m->phase != PHASE_STOPPING;
+		return;
+	}
+	m->reload_again = false;
+	notify_reloading();
+	if ((errors = open_memstream(&text, &len)) == NULL) {
+		log_warn(MODULE, "not reloaded");
+		return;
+	}
+	rc = m->opt->load(m->opt->ctx, &conf, errors);
+	fclose(errors);
+	if (rc != PH_OK) {
+		log_lines(MODULE, text);
+		log_warnx(MODULE, "not reloaded: the configuration has errors");
+		notify_ready();
+	} else if ((m->next = generation_new(conf, m->cur, &why)) == NULL) {
+		log_warnx(MODULE, "not reloaded: %s", message);
+		notify_ready();
+	}
+	free(text);
+	if (m->next == NULL)
+		return;
+	start(m, m->next, CHILD_FIREWALL);
+	start(m, m->next, CHILD_ENGINE);
+}
+
+/* The next generation stands: the current one finishes. */
+static void
+change_places(struct monitor *m)
+{
+	int64_t now = clock_now();
+
+	m->old = m->cur;
+	m->cur = m->next;
+	m->next = NULL;
+	child_quit(&m->old->child[CHILD_ENGINE], true, now);
+}
+
+/* First the old engine, which may still be closing calls; then the other. */
+static void
+finish_old(struct monitor *m)
+{
+	struct child *fw = &m->old->child[CHILD_FIREWALL];
+	bool same = strcmp(m->old->owner, m->cur->owner) == 0;
+
+	if (m->old->child[CHILD_ENGINE].state != CHILD_NONE)
+		return;
+	child_quit(fw, same, clock_now());
+	if (fw->state != CHILD_NONE)
+		return;
+	generation_free(m->old, m->cur);
+	m->old = NULL;
+	log_info(MODULE, "reloaded");
+	notify_ready();
+}
+
+/* What there is to do, whatever has just happened. */
+
+static void
+run_generation(struct monitor *m, struct generation *g, int64_t now)
+{
+	struct child *c;
+	int r;
+
+	for (r = 0; r < CHILD_NROLES; r++) {
+		c = &g->child[r];
+		if (c->state == CHILD_NONE && now >= c->start_at)
+			start(m, g, (enum child_role)r);
+	}
+	if (!g->linked && m->old == NULL && all_are(g, CHILD_READY))
+		link_children(m, g);
+}
+
+/*
+ * Stopping: the engine says goodbye, then the firewall process removes what is
+ * ours.  If there is none, one is made for it.
+ */
+static void
+run_stop(struct monitor *m, int64_t now)
+{
+	struct child *fw = &m->cur->child[CHILD_FIREWALL];
+	struct child *engine = &m->cur->child[CHILD_ENGINE];
+
+	child_quit(engine, false, now);
+	if (engine->state != CHILD_NONE)
+		return;
+	if (fw->state == CHILD_NONE && !m->swept && m->status == 0) {
+		m->cur->adopt = false;
+		start(m, m->cur, CHILD_FIREWALL);
+	}
+	m->swept = true;
+	if (fw->state == CHILD_READY || m->status != 0)
+		child_quit(fw, false, now);
+}
+
+static void
+run_out(struct generation *g, int64_t now)
+{
+	int r;
+
+	for (r = 0; g != NULL && r < CHILD_NROLES; r++)
+		if (child_run_out(&g->child[r], now))
+			log_warnx(MODULE, "the %s process took too long",
+			    child_name((enum child_role)r));
+}
+
+static void
+run(struct monitor *m)
+{
+	int64_t now = clock_now();
+
+	run_out(m->cur, now);
+	run_out(m->next, now);
+	run_out(m->old, now);
+	if (m->old != NULL)
+		finish_old(m);
+	if (m->phase == PHASE_STOPPING) {
+		if (m->old == NULL)
+			run_stop(m, now);
+		return;
+	}
+	if (m->next != NULL && all_are(m->next, CHILD_READY))
+		change_places(m);
+	run_generation(m, m->cur, now);
+	if (m->reload_again)
+		reload(m);
+	if (m->phase == PHASE_RUNNING)
+		save_state(m, now);
+}
+
+static bool
+finished(const struct monitor *m)
+{
+	return m->phase == PHASE_STOPPING && m->old == NULL &&
+	    all_are(m->cur, CHILD_NONE) && (m->swept || m->status != 0);
+}
+
+/* Waiting. */
+
+static int64_t
+next_event(const struct monitor *m)
+{
+	const struct generation *all[] = { m->cur, m->next, m->old };
+	int64_t next = m->phase == PHASE_RUNNING ? m->save_at : INT64_MAX, at;
+	const struct child *c;
+	size_t i;
+	int r;
+
+	for (i = 0; i < 3; i++)
+		for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++) {
+			c = &all[i]->child[r];
+			at = c->patience;
+			if (c->state == CHILD_READY)
+				continue;
+			if (c->state == CHILD_NONE)
+				at = i == 0 && m->phase != PHASE_STOPPING
+				    ? c->start_at
+				    : INT64_MAX;
+			if (at < next)
+				next = at;
+		}
+	return next;
+}
+
+static void
+wait_for_events(struct monitor *m, const sigset_t *mask)
+{
+	struct generation *all[] = { m->cur, m->next, m->old };
+	struct pollfd pfd[3 * CHILD_NROLES];
+	struct child *who[3 * CHILD_NROLES];
+	int64_t now = clock_now(), next = next_event(m), wait;
+	struct timespec ts;
+	nfds_t i, n = 0;
+	int r;
+
+	for (i = 0; i < 3; i++)
+		for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++) {
+			who[n] = &all[i]->child[r];
+			if (who[n]->ipc.fd == -1)
+				continue;
+			pfd[n].fd = who[n]->ipc.fd;
+			pfd[n].events = POLLIN;
+			if (ipc_unsent(&who[n]->ipc))
+				pfd[n].events |= POLLOUT;
+			n++;
+		}
+	wait = next == INT64_MAX ? 3600 * USEC_PER_SEC
+	    : next > now	 ? next - now
+				 : 0;
+	ts.tv_sec = (time_t)(wait / USEC_PER_SEC);
+	ts.tv_nsec = (long)(wait % USEC_PER_SEC) * 1000;
+	if (ppoll(pfd, n, &ts, mask) <= 0)
+		return;
+	for (i = 0; i < n; i++) {
+		if (pfd[i].revents & POLLOUT &&
+		    ipc_flush(&who[i]->ipc) != PH_OK)
+			ipc_close(&who[i]->ipc);
+		if (pfd[i].revents & ~POLLOUT)
+			read_child(m, who[i]);
+	}
+}
+
+static void
+report(struct monitor *m)
+{
+	int r;
+
+	for (r = 0; r < CHILD_NROLES; r++)
+		if (ipc_send(&m->cur->child[r].ipc, IPC_REPORT, 0, &m->msg,
+			-1) != PH_OK)
+			log_info(MODULE, "the %s process is not running",
+			    child_name((enum child_role)r));
+}
+
+static void
+heed_signals(struct monitor *m)
+{
+	if (got_chld) {
+		got_chld = 0;
+		reap(m);
+	}
+	if (got_term) {
+		got_term = 0;
+		log_info(MODULE, "stopping");
+		stop(m, 0);
+	}
+	if (got_hup) {
+		got_hup = 0;
+		reload(m);
+	}
+	if (got_usr1) {
+		got_usr1 = 0;
+		report(m);
+	}
+}
+
+/* Start and end. */
+
+/*
+ * Go into the background.  The parent waits until all is well, or not, and
+ * tells it by its exit status.
+ */
+static void
+daemonise(struct monitor *m)
+{
+	uint8_t status = 2;
+	int fds[2];
+
+	if (pipe(fds) == -1)
+		log_fatal(MODULE, "pipe");
+	switch (fork()) {
+	case -1:
+		log_fatal(MODULE, "fork");
+	case 0:
+		break;
+	default:
+		close(fds[1]);
+		if (read(fds[0], &status, 1) != 1)
+			status = 2;
+		_exit(status);
+	}
+	close(fds[0]);
+	(void)fcntl(fds[1], F_SETFD, FD_CLOEXEC);
+	m->parent_fd = fds[1];
+	if (setsid() == -1 || chdir("/") == -1)
+		log_fatal(MODULE, "cannot become a daemon");
+}
+
+static bool
+write_pidfile(struct monitor *m)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	enum ph_err rc;
+	pid_t holder;
+
+	m->pidfile = m->opt->pidfile;
+	if (m->pidfile == NULL && !m->opt->foreground)
+		m->pidfile = PIDFILE;
+	if (m->pidfile == NULL)
+		return true;
+	rc = lock_take(m->pidfile, &m->pidfile_fd, &holder, &why);
+	if (rc == PH_EEXIST)
+		log_warnx(MODULE, "%s: already running as process %ld",
+		    m->pidfile, (long)holder);
+	else if (rc != PH_OK)
+		log_warnx(MODULE, "%s", text);
+	if (rc != PH_OK)
+		return false;
+	if (ftruncate(m->pidfile_fd, 0) == -1 ||
+	    fchmod(m->pidfile_fd, 0644) == -1 ||
+	    dprintf(m->pidfile_fd, "%ld\n", (long)getpid()) < 0)
+		log_warn(MODULE, "%s", m->pidfile);
+	return true;
+}
+
+/* Takes `conf`. */
+static bool
+set_up(struct monitor *m, struct conf *conf)
+{
+	char text[1024];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	umask(077);
+	if (!m->opt->foreground)
+		daemonise(m);
+	if (!write_pidfile(m)) {
+		conf_free(conf);
+		return false;
+	}
+	if ((m->journal[0] = memfile()) == -1 ||
+	    (m->journal[1] = memfile()) == -1) {
+		log_warn(MODULE, "cannot make the journal");
+		conf_free(conf);
+		return false;
+	}
+	if ((m->cur = generation_new(conf, NULL, &why)) == NULL) {
+		log_warnx(MODULE, "%s", text);
+		return false;
+	}
+	load_state(m);
+	return true;
+}
+
+static void
+tear_down(struct monitor *m)
+{
+	/* All calls are over: nothing to be taken up. */
+	if (m->cur != NULL && m->status == 0 && m->cur->conf->state != NULL)
+		state_remove(m->cur->conf->state);
+	generation_free(m->cur, NULL);
+	if (m->pidfile_fd != -1) {
+		(void)unlink(m->pidfile);
+		close(m->pidfile_fd);
+	}
+	if (m->journal[0] != -1)
+		close(m->journal[0]);
+	if (m->journal[1] != -1)
+		close(m->journal[1]);
+	if (m->parent_fd != -1)
+		close(m->parent_fd);
+}
+
+int
+monitor_main(struct conf *conf, const struct monitor_options *opt)
+{
+	static struct monitor monitor; /* one a process, and large */
+	struct monitor *m = &monitor;
+	sigset_t mask;
+
+	memset(m, 0, sizeof(*m));
+	m->opt = opt;
+	m->journal[0] = m->journal[1] = m->pidfile_fd = m->parent_fd = -1;
+	m->saved[0] = m->saved[1] = -1;
+	if (!set_up(m, conf)) {
+		m->status = 2;
+		tear_down(m);
+		return m->status;
+	}
+	setproctitle("monitor");
+	catch_signals(&mask);
+	for (run(m); !finished(m); run(m)) {
+		wait_for_events(m, &mask);
+		heed_signals(m);
+	}
+	log_info(MODULE, "stopped");
+	tear_down(m);
+	return m->status;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/types.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/state.h"
+
+#define MAGIC	       0x70685374u /* also tells the byte order */
+#define VERSION	       1u
+#define SIZE_MAX_BYTES (UINT64_C(1) << 31)
+
+/* A journal file's header and then some: a new one means it began anew. */
+#define HEAD 24
+
+struct state_header {
+	uint32_t magic;
+	uint32_t version;
+	int64_t saved; /* seconds since the epoch */
+	uint64_t size[2];
+	char owner[128];
+};
+
+static bool
+transfer(int to, off_t to_off, int from, off_t from_off, uint64_t len)
+{
+	char buf[65536];
+	ssize_t n, done;
+
+	while (len > 0) {
+		n = pread(from, buf, len < sizeof(buf) ? len : sizeof(buf),
+		    from_off);
+		if (n <= 0)
+			return false;
+		for (done = 0; done < n;) {
+			ssize_t w = pwrite(to, buf + done, (size_t)(n - done),
+			    to_off + done);
+
+			if (w <= 0)
+				return false;
+			done += w;
+		}
+		to_off += n;
+		from_off += n;
+		len -= (uint64_t)n;
+	}
+	return true;
+}
+
+static enum ph_err
+check_header(int fd, const struct state_header *h, const char *owner,
+    int64_t max_age_s, struct strbuf *why)
+{
+	int64_t age = (int64_t)time(NULL) - h->saved;
+	struct stat st;
+
+	if (fstat(fd, &st) == -1) {
+		strbuf_str(why, strerror(errno));
+		return PH_EIO;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		strbuf_str(why, "others could have written it");
+		return PH_EDENIED;
+	}
+	if (h->magic != MAGIC || h->version != VERSION ||
+	    memchr(h->owner, '\0', sizeof(h->owner)) == NULL ||
+	    h->size[0] > SIZE_MAX_BYTES || h->size[1] > SIZE_MAX_BYTES ||
+	    sizeof(*h) + h->size[0] + h->size[1] != (uint64_t)st.st_size) {
+		strbuf_str(why, "damaged, or of another version");
+		return PH_EMALFORMED;
+	}
+	if (strcmp(h->owner, owner) != 0) {
+		strbuf_str(why, "of another packet filter");
+		return PH_EDENIED;
+	}
+	if (age < -60 || age > max_age_s) {
+		strbuf_fmt(why, "written %lld seconds ago", (long long)age);
+		return PH_EGONE;
+	}
+	return PH_OK;
+}
+
+enum ph_err
+state_load(const char *path, const int fds[2], const char *owner,
+    int64_t max_age_s, struct strbuf *why)
+{
+	struct state_header h;
+	enum ph_err rc;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1) {
+		if (errno == ENOENT)
+			return PH_EGONE;
+		strbuf_str(why, strerror(errno));
+		return PH_EIO;
+	}
+	memset(&h, 0, sizeof(h));
+	if (pread(fd, &h, sizeof(h), 0) == -1) {
+		strbuf_str(why, strerror(errno));
+		rc = PH_EIO;
+	} else
+		rc = check_header(fd, &h, owner, max_age_s, why);
+	if (rc == PH_OK &&
+	    (!transfer(fds[0], 0, fd, sizeof(h), h.size[0]) ||
+		!transfer(fds[1], 0, fd, (off_t)(sizeof(h) + h.size[0]),
+		    h.size[1]))) {
+		strbuf_str(why, "cannot be read");
+		rc = PH_EIO;
+	}
+	close(fd);
+	if (rc != PH_OK &&
+	    (ftruncate(fds[0], 0) == -1 || ftruncate(fds[1], 0) == -1))
+		rc = PH_EIO;
+	return rc;
+}
+
+static bool
+heads(const int fds[2], char out[2][HEAD])
+{
+	memset(out, 0, 2 * HEAD);
+	return pread(fds[0], out[0], HEAD, 0) != -1 &&
+	    pread(fds[1], out[1], HEAD, 0) != -1;
+}
+
+/*
+ * A snapshot: appending to a file meanwhile does no harm, for a torn record
+ * is known to be one; but neither must have begun anew.
+ */
+static enum ph_err
+snapshot(int fd, const int fds[2], struct state_header *h)
+{
+	char before[2][HEAD], after[2][HEAD];
+	struct stat st;
+	off_t off = sizeof(*h);
+	int i;
+
+	if (!heads(fds, before))
+		return PH_EIO;
+	for (i = 0; i < 2; i++) {
+		if (fstat(fds[i], &st) == -1)
+			return PH_EIO;
+		h->size[i] = (uint64_t)st.st_size;
+		if (h->size[i] > SIZE_MAX_BYTES)
+			return PH_ELIMIT;
+		if (!transfer(fd, off, fds[i], 0, h->size[i]))
+			return PH_EAGAIN;
+		off += st.st_size;
+	}
+	if (!heads(fds, after))
+		return PH_EIO;
+	if (memcmp(before, after, sizeof(before)) != 0)
+		return PH_EAGAIN;
+	return pwrite(fd, h, sizeof(*h), 0) == sizeof(*h) ? PH_OK : PH_EIO;
+}
+
+/* The directory that the file is in, if it is missing; one level. */
+static void
+make_directory(const char *path)
+{
+	char dir[PATH_MAX];
+	char *slash;
+
+	if (strlcpy(dir, path, sizeof(dir)) >= sizeof(dir) ||
+	    (slash = strrchr(dir, '/')) == NULL || slash == dir)
+		return;
+	*slash = '\0';
+	/* If it cannot be made, opening the file says why. */
+	(void)mkdir(dir, 0700);
+}
+
+enum ph_err
+state_save(const char *path, const int fds[2], const char *owner,
+    struct strbuf *why)
+{
+	struct state_header h;
+	char tmp[PATH_MAX];
+	enum ph_err rc;
+	int fd;
+
+	memset(&h, 0, sizeof(h));
+	h.magic = MAGIC;
+	h.version = VERSION;
+	h.saved = (int64_t)time(NULL);
+	strlcpy(h.owner, owner, sizeof(h.owner));
+	make_directory(path);
+	snprintf(tmp, sizeof(tmp), "%s.new", path);
+	(void)unlink(tmp);
+	fd =
+	    open(tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd == -1) {
+		strbuf_fmt(why, "%s: %s", tmp, strerror(errno));
+		return PH_EIO;
+	}
+	rc = snapshot(fd, fds, &h);
+	if (rc == PH_OK && (fsync(fd) == -1 || rename(tmp, path) == -1))
+		rc = PH_EIO;
+	if (rc != PH_OK) {
+		strbuf_fmt(why, "%s: %s", path, strerror(errno));
+		(void)unlink(tmp);
+	}
+	close(fd);
+	return rc;
+}
+
+void
+state_remove(const char *path)
+{
+	(void)unlink(path);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/unixsock.h"
+
+#define BACKLOG 16
+
+/* Whether somebody still listens there; if not, it is removed. */
+static bool
+in_use(const struct sockaddr_un *sun)
+{
+	struct stat st;
+	bool used;
+	int fd;
+
+	if (lstat(sun->sun_path, &st) == -1)
+		return false;
+	if (!S_ISSOCK(st.st_mode) ||
+	    (fd = socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
+		return true;
+	used = connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 ||
+	    errno != ECONNREFUSED;
+	close(fd);
+	return used || unlink(sun->sun_path) == -1;
+}
+
+enum ph_err
+unixsock_listen(const char *path, int *fd, struct strbuf *why)
+{
+	struct sockaddr_un sun;
+
+	*fd = -1;
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path)) {
+		strbuf_fmt(why, "%s: too long for a socket", path);
+		return PH_EBAD;
+	}
+	if (in_use(&sun)) {
+		strbuf_fmt(why, "%s: in use", path);
+		return PH_EEXIST;
+	}
+	if ((*fd = socket(AF_UNIX, SOCK_STREAM, 0)) == -1) {
+		strbuf_fmt(why, "socket: %s", strerror(errno));
+		return PH_EIO;
+	}
+	(void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
+	(void)fcntl(*fd, F_SETFL, O_NONBLOCK);
+	/* umask(2) is 077: root alone may connect. */
+	if (bind(*fd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
+	    listen(*fd, BACKLOG) == -1) {
+		strbuf_fmt(why, "%s: %s", path, strerror(errno));
+		close(*fd);
+		*fd = -1;
+		return PH_EIO;
+	}
+	return PH_OK;
+}
