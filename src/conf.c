@@ -165,7 +165,7 @@ static void
 set_defaults(struct conf *c)
 {
 	c->mark = 0x10000;
-	c->buffer = 4 * 1024 * 1024;
+	c->buffer = 32 * 1024 * 1024;
 	c->sip.media_lo = 1024;
 	c->sip.media_hi = 65535;
 	c->sip.remote = REMOTE_BOTH;

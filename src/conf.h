@@ -146,7 +146,7 @@ struct conf {
 	size_t nuplink;
 	char *control;	 /* socket path */
 	char *state;	 /* where calls survive a restart */
-	uint32_t buffer; /* capture buffer in bytes; default 4 MiB */
+	uint32_t buffer; /* capture buffer in bytes; default 32 MiB */
 };
 
 /* -D macro=value; wins over the same macro in the file, as in pf.conf. */

@@ -97,7 +97,7 @@ one_line_is_a_whole_configuration(void **state)
 	assert_int_equal(c->mark, 0x10000);
 	assert_string_equal(c->control, "/var/run/pinholed.sock");
 	assert_non_null(c->state);
-	assert_int_equal(c->buffer, 4 * 1024 * 1024);
+	assert_int_equal(c->buffer, 32 * 1024 * 1024);
 	conf_free(c);
 }
 

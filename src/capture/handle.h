@@ -17,7 +17,11 @@ struct pcap_pkthdr;
 
 #define CAPTURE_MAX_HANDLES 32
 #define CAPTURE_MAX_IFS	    16
-#define CAPTURE_SNAPLEN	    262144
+/*
+ * The largest packet, and on Linux the size of every slot in the kernel's
+ * ring: just below 64 KiB with the slot's own header, so that none is wasted.
+ */
+#define CAPTURE_SNAPLEN	    65280
 
 struct capture_handle {
 	struct pcap *pcap;

@@ -116,16 +116,20 @@ class Net:
         """
         nats = ""
         if nat:
-            nats += """chain post {
+            nats += """
+            chain post {
                 type nat hook postrouting priority srcnat;
                 oifname "o0" masquerade
-            }"""
+            }
+            """
         if dnat:
-            nats += f"""chain pre {{
+            nats += f"""
+            chain pre {{
                 type nat hook prerouting priority dstnat;
                 iifname "o0" ip daddr {FW_OUT} udp dport 5060 dnat ip to {PBX}
                 iifname "o0" ip daddr {FW_OUT} udp dport 10000-20000 dnat ip to {PBX}
-            }}"""
+            }}
+            """
         if nats:
             text += f"table inet xlate {{ {nats} }}"
         self.run("fw", "nft", "-f", "-",
@@ -235,7 +239,7 @@ class Daemon:
             check(self.proc.poll() is None, "pinholed ended: " +
                   "\n".join(self.log))
             return len(self.children()) == 2 and any(
-                "ready" in line for line in self.log)
+                "running:" in line for line in self.log)
         until(listening, 10, "pinholed ready: " + "\n".join(self.log))
         time.sleep(0.1)
 
@@ -337,6 +341,7 @@ class Stream:
         self.got = [0.0, 0.0]
         self.gap = [0.0, 0.0]
         self.stopped = False
+        self.mute = None
         self.begin = begin
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -344,6 +349,8 @@ class Stream:
     def _run(self):
         while not self.stopped:
             for i in (0, 1):
+                if i == self.mute:
+                    continue
                 if self.begin is not None and i != self.begin and \
                         self.got[i] == 0:
                     continue

@@ -186,13 +186,9 @@ def lan_phone(net, d, phone_seen=None, sig_to=None):
     stream.flows()
     call.hang_up()
     d.expect(event="close", dir="out", reason="bye")
-    if not net_egress(net):
+    if not net.egress:
         stream.stops()
     stream.stop()
-
-
-def net_egress(net):
-    return net.egress
 
 
 @scenario()
@@ -244,6 +240,9 @@ def closing(net, begin, end):
     if end == "bye":
         call.hang_up()
     else:
+        # Without us, and with egress open, whoever is inside may begin anew.
+        if net.egress:
+            stream.mute = 1
         d.proc.send_signal(signal.SIGTERM)
     stream.stops()
     stream.stop()
