@@ -43,8 +43,6 @@ sip_frame(struct span stream, size_t *skip, size_t *len)
 		return PH_EMALFORMED;
 	if (body > SIP_MAX_MESSAGE - h.len)
 		return PH_ELIMIT;
-	if (body > stream.len - h.len)
-		return PH_ETRUNC;
 	*len = h.len + body;
-	return PH_OK;
+	return *len > stream.len ? PH_ETRUNC : PH_OK;
 }

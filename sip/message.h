@@ -96,8 +96,9 @@ void sip_message_free(struct sip_message *m);
  * Where the first message in a TCP stream ends (RFC 3261 section 18.3):
  * leading CRLFs are keep-alives and are counted in *skip, *len is the length
  * of the message after them.  PH_OK, PH_ETRUNC (more bytes are needed; *skip
- * may be dropped already), or PH_EMALFORMED / PH_ELIMIT: give the connection
- * up, there is no resynchronising by guess.
+ * may be dropped already, and *len, if not 0, is what it will be), or
+ * PH_EMALFORMED / PH_ELIMIT: give the connection up, there is no
+ * resynchronising by guess.
  */
 PH_NODISCARD enum ph_err sip_frame(struct span stream, size_t *skip,
     size_t *len);

@@ -10,6 +10,7 @@
 struct half_stream {
 	char *p;
 	size_t len, size;
+	size_t need; /* bytes before it is worth looking again */
 };
 
 struct stream {
@@ -75,6 +76,8 @@ stream_add(struct stream *s, const struct endpoint *src, struct span bytes,
 		if ((rc = append(h, span_sub(bytes, 0, n))) != PH_OK)
 			return rc;
 		bytes = span_sub(bytes, n, bytes.len);
+		if (h->len < h->need)
+			continue;
 		rest = (struct span) { h->p, h->len };
 		do {
 			skip = len = 0;
@@ -92,6 +95,7 @@ stream_add(struct stream *s, const struct endpoint *src, struct span bytes,
 		if (rest.len > 0 && rest.p != h->p)
 			memmove(h->p, rest.p, rest.len);
 		h->len = rest.len;
+		h->need = rc == PH_ETRUNC ? len : 0;
 	}
 	return PH_OK;
 }
