@@ -60,15 +60,15 @@ struct fw_uplink {
 
 /* How a backend was configured; strings live as long as the backend. */
 struct fw_config {
-	const char *name; /* table or anchor, "pinholed" by default */
-	uint32_t mark;	  /* nftables: the bit(s) set on our packets */
-	const char *mode; /* backend's own word: pf "rules" or "states" */
-	const char *kill; /* pf: "yes" or "no" */
+	const char *name;    /* table or anchor, "pinholed" by default */
+	uint32_t mark;	     /* nftables: the bit(s) set on our packets */
+	const char *mode;    /* backend's own word: pf "rules" or "states" */
+	const char *kill;    /* pf: "yes" or "no" */
 	const char *dialect; /* pf-text: "freebsd", "openbsd" or NULL */
 	bool if_bound; /* pf: states bound to an interface; else floating */
-	bool adopt; /* take over what is in the kernel instead of clearing */
-	bool local; /* protect contains the firewall's own addresses */
-	bool log;   /* log packets that create state, where supported */
+	bool adopt;    /* take over what is in the kernel instead of clearing */
+	bool local;    /* protect contains the firewall's own addresses */
+	bool log;      /* log packets that create state, where supported */
 	const char *tag;		 /* pf, or NULL */
 	const char *queue;		 /* pf, or NULL */
 	const struct fw_uplink *uplinks; /* pf reply-to */

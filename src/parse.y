@@ -4,10 +4,12 @@
  *
  * Only keywords and punctuation matter here: every value is a STRING that
  * conf_set.c reads, so that a wrong value costs one sentence and not the
- * rest of the statement.  Behind a syntax error the lexer itself skips to
- * the end of the statement (conf_skip), which both yaccs then find
- * acceptable.  `error` stands wherever something definite was expected and
- * says what; yyerror() only takes note of the surprise.
+ * rest of the statement.
+ *
+ * Where one thing must come next, an empty rule w_... has just noted what
+ * (conf_want), so that yyerror() can say so, in the same words under every
+ * yacc.  Other surprises are reported where `error` stands.  Behind either,
+ * the lexer itself skips to the end of the statement.
  *
  * No yacc promises a pure parser that the others understand, so one
  * file-static pointer to the parse in progress is the only global.
@@ -195,181 +197,150 @@ separator	: optnl
  */
 prefixes	: w_prefixes list { $$ = $2; }
 		;
-
 w_prefixes	: { conf_want(p, "an address or a prefix"); }
 		;
 
 ports		: w_ports list { $$ = $2; }
 		;
-
 w_ports		: { conf_want(p, "a port number"); }
 		;
 
 interfaces	: w_interfaces list { $$ = $2; }
 		;
-
 w_interfaces	: { conf_want(p, "an interface (quote a keyword)"); }
 		;
 
 tablenames	: w_tablenames list { $$ = $2; }
 		;
-
 w_tablenames	: { conf_want(p, "a table (quote a keyword)"); }
 		;
 
 patterns	: w_patterns list { $$ = $2; }
 		;
-
 w_patterns	: { conf_want(p, "a file name pattern"); }
 		;
 
 accesses	: w_accesses list { $$ = $2; }
 		;
-
 w_accesses	: { conf_want(p, "\"read\" or \"write\""); }
 		;
 
 remotes		: w_remotes list { $$ = $2; }
 		;
-
 w_remotes	: { conf_want(p, CONF_REMOTES); }
 		;
 
 address		: w_address STRING { $$ = $2; }
 		;
-
 w_address	: { conf_want(p, "an address"); }
 		;
 
 number		: w_number STRING { $$ = $2; }
 		;
-
 w_number	: { conf_want(p, "a number"); }
 		;
 
 range		: w_range STRING { $$ = $2; }
 		;
-
 w_range		: { conf_want(p, "a range of ports as in 10000:20000"); }
 		;
 
 name		: w_name STRING { $$ = $2; }
 		;
-
 w_name		: { conf_want(p, "a name (quote a keyword)"); }
 		;
 
 path		: w_path STRING { $$ = $2; }
 		;
-
 w_path		: { conf_want(p, "a file name in quotes"); }
 		;
 
 yesno		: w_yesno STRING { $$ = $2; }
 		;
-
 w_yesno		: { conf_want(p, "\"yes\" or \"no\""); }
 		;
 
 keep		: w_keep STRING { $$ = $2; }
 		;
-
 w_keep		: { conf_want(p, CONF_HOLDS); }
 		;
 
 backend		: w_backend STRING { $$ = $2; }
 		;
-
 w_backend	: { conf_want(p, CONF_BACKENDS); }
 		;
 
 dialect		: w_dialect STRING { $$ = $2; }
 		;
-
 w_dialect	: { conf_want(p, CONF_DIALECTS); }
 		;
 
 media		: w_media MEDIA
 		;
-
 w_media		: { conf_want(p, "\"media\""); }
 		;
 
 for		: w_for FOR
 		;
-
 w_for		: { conf_want(p, "\"for\""); }
 		;
 
 on		: w_on ON
 		;
-
 w_on		: { conf_want(p, "\"on\""); }
 		;
 
 only		: w_only ONLY
 		;
-
 w_only		: { conf_want(p, "\"only\""); }
 		;
 
 port		: w_port PORT
 		;
-
 w_port		: { conf_want(p, "\"port\""); }
 		;
 
 replyto		: w_replyto REPLYTO
 		;
-
 w_replyto	: { conf_want(p, "\"reply-to\""); }
 		;
 
 sessions	: w_sessions SESSIONS
 		;
-
 w_sessions	: { conf_want(p, "\"sessions\""); }
 		;
 
 source		: w_source SOURCE
 		;
-
 w_source	: { conf_want(p, "\"source\""); }
 		;
 
 to		: w_to TO
 		;
-
 w_to		: { conf_want(p, "\"to\""); }
 		;
 
 begin		: w_begin '{'
 		;
-
 w_begin		: { conf_want(p, "\"{\""); }
 		;
 
 left		: w_left '('
 		;
-
 w_left		: { conf_want(p, "\"(\""); }
 		;
 
 right		: w_right ')'
 		;
-
 w_right		: { conf_want(p, "\")\""); }
 		;
-
 w_limits	: {
 			conf_want(p, "\"calls\", \"per source\", \"rate\" "
 			    "or \"streams\"");
 		}
 		;
-
 w_timeouts	: { conf_want(p, "\"setup\", \"idle\" or \"max\""); }
 		;
-
 w_value		: { conf_want(p, "a value"); }
 		;
 
@@ -783,62 +754,34 @@ static const struct {
 	const char *text;
 	int token;
 } keywords[] = {
-	{ "allow", ALLOW },
-	{ "anchor", ANCHOR },
-	{ "anonymous", ANONYMOUS },
-	{ "buffer", BUFFER },
-	{ "calls", CALLS },
-	{ "control", CONTROL },
-	{ "dialect", DIALECT },
-	{ "early", EARLY },
-	{ "external", EXTERNAL },
-	{ "file", TFILE },
-	{ "firewall", FIREWALL },
-	{ "for", FOR },
-	{ "force", FORCE },
-	{ "ftp", FTP },
-	{ "hold", HOLD },
-	{ "idle", IDLE },
-	{ "if-bound", IFBOUND },
-	{ "include", INCLUDE },
-	{ "interface", INTERFACE },
-	{ "key", KEY },
-	{ "kill", KILL },
-	{ "limit", LIMIT },
-	{ "listen", LISTEN },
-	{ "log", LOG },
-	{ "loose", LOOSE },
-	{ "mark", MARK },
-	{ "max", MAX },
-	{ "media", MEDIA },
-	{ "never", NEVER },
-	{ "on", ON },
-	{ "only", ONLY },
-	{ "per", PER },
-	{ "port", PORT },
-	{ "protect", PROTECT },
-	{ "proxy", PROXY },
-	{ "queue", QUEUE },
-	{ "rate", RATE },
-	{ "redirect", REDIRECT },
-	{ "remote", REMOTE },
-	{ "reply-to", REPLYTO },
-	{ "reverse", REVERSE },
-	{ "server", SERVER },
-	{ "sessions", SESSIONS },
-	{ "setup", SETUP },
-	{ "sip", SIP },
-	{ "source", SOURCE },
-	{ "source-port", SOURCEPORT },
-	{ "state", STATE },
-	{ "streams", STREAMS },
-	{ "table", TABLE },
-	{ "tables", TABLES },
-	{ "tag", TAG },
-	{ "tftp", TFTP },
-	{ "timeout", TIMEOUT },
-	{ "to", TO },
-	{ "user", USER },
+	{ "allow", ALLOW }, { "anchor", ANCHOR },
+	{ "anonymous", ANONYMOUS }, { "buffer", BUFFER },
+	{ "calls", CALLS }, { "control", CONTROL },
+	{ "dialect", DIALECT }, { "early", EARLY },
+	{ "external", EXTERNAL }, { "file", TFILE },
+	{ "firewall", FIREWALL }, { "for", FOR },
+	{ "force", FORCE }, { "ftp", FTP },
+	{ "hold", HOLD }, { "idle", IDLE },
+	{ "if-bound", IFBOUND }, { "include", INCLUDE },
+	{ "interface", INTERFACE }, { "key", KEY },
+	{ "kill", KILL }, { "limit", LIMIT },
+	{ "listen", LISTEN }, { "log", LOG },
+	{ "loose", LOOSE }, { "mark", MARK },
+	{ "max", MAX }, { "media", MEDIA },
+	{ "never", NEVER }, { "on", ON },
+	{ "only", ONLY }, { "per", PER },
+	{ "port", PORT }, { "protect", PROTECT },
+	{ "proxy", PROXY }, { "queue", QUEUE },
+	{ "rate", RATE }, { "redirect", REDIRECT },
+	{ "remote", REMOTE }, { "reply-to", REPLYTO },
+	{ "reverse", REVERSE }, { "server", SERVER },
+	{ "sessions", SESSIONS }, { "setup", SETUP },
+	{ "sip", SIP }, { "source", SOURCE },
+	{ "source-port", SOURCEPORT }, { "state", STATE },
+	{ "streams", STREAMS }, { "table", TABLE },
+	{ "tables", TABLES }, { "tag", TAG },
+	{ "tftp", TFTP }, { "timeout", TIMEOUT },
+	{ "to", TO }, { "user", USER },
 };
 
 static int
