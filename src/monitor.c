@@ -248,7 +248,7 @@ link_children(struct monitor *m, struct generation *g)
 		return;
 	m->phase = PHASE_RUNNING;
 	m->save_at = now + SAVE_EVERY;
-	log_info(MODULE, "ready: %s \"%s\"", g->ops->name, g->conf->name);
+	log_info(MODULE, "running: %s \"%s\"", g->ops->name, g->conf->name);
 	tell_parent(m);
 	log_detach();
 	notify_ready();

@@ -40,9 +40,9 @@ set_caps(uint64_t mask)
 	return syscall(SYS_capset, &h, d) == 0;
 }
 
-/* No program that is ever executed gets any of them. */
+/* What no program that is ever executed could get back. */
 static bool
-clear_bounding_set(void)
+limit_bounding_set(uint64_t keep)
 {
 	int cap;
 
@@ -50,7 +50,8 @@ clear_bounding_set(void)
 	for (cap = 0; cap < 64; cap++) {
 		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == -1)
 			return errno == EINVAL;
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
+		if ((keep & UINT64_C(1) << cap) == 0 &&
+		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
 			return false;
 	}
 	return true;
@@ -65,7 +66,7 @@ sandbox_enter(enum sandbox_role role, const struct sandbox *s,
 
 	if (role == SANDBOX_FIREWALL)
 		keep = UINT64_C(1) << CAP_NET_ADMIN;
-	if (!clear_bounding_set() ||
+	if (!limit_bounding_set(keep) ||
 	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
 	    prctl(PR_SET_KEEPCAPS, keep != 0, 0, 0, 0) == -1) {
