@@ -168,8 +168,7 @@ note_field(struct head *h, struct span field, enum sip_reject *why)
 	if (id == HEAD_OTHER || id == HEAD_VIA || id == HEAD_CONTACT)
 		return PH_OK;
 	/* Agents in the wild say this twice; the same is no second reading. */
-	if (id == HEAD_CONTENT_TYPE &&
-	    span_eq(h->value[id], head_trim(value)))
+	if (id == HEAD_CONTENT_TYPE && span_eq(h->value[id], head_trim(value)))
 		return PH_OK;
 	*why = SIP_REJECT_DUPLICATE;
 	return PH_EMALFORMED;

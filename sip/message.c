@@ -243,8 +243,7 @@ param(struct reader *r, const osip_list_t *list, const char *name,
 		if (p->gname == NULL ||
 		    !span_caseeq_str(span_of(p->gname), name))
 			continue;
-		if (found && p->gvalue != NULL &&
-		    span_eq_str(*out, p->gvalue))
+		if (found && p->gvalue != NULL && span_eq_str(*out, p->gvalue))
 			continue;
 		if (found)
 			return reject(r, SIP_REJECT_DUPLICATE);

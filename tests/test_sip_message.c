@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sip/message.h"
@@ -533,6 +534,71 @@ the_session_is_found_or_the_body_is_ambiguous(void **state)
 	}
 }
 
+/* Append `s` as often as fits, and leave room for a few bytes. */
+static size_t
+repeat(char *buf, size_t n, size_t size, const char *s)
+{
+	size_t len = strlen(s);
+
+	while (n + len + 64 <= size) {
+		memcpy(buf + n, s, len);
+		n += len;
+	}
+	return n;
+}
+
+static void
+no_message_costs_much(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*what, *begin, *again, *end;
+		size_t		 size;
+	} rows[] = {
+		{ "escapes in a user part", INVITE VIA TO CALL CSEQ "From: <sip:", "%41", "@x>\r\n\r\n", 4200 },
+		{ "parameters", INVITE VIA TO CALL CSEQ "From: <sip:a@x>", ";a=\"b\"", "\r\n\r\n", 600 },
+		{ "headers in a URI", INVITE BASE "m: <sip:a@x?a=b", "&a=b", ">\r\n\r\n", 500 },
+		{ "blanks in a Via", INVITE FROM TO CALL CSEQ "Via: SIP/2.0/", " \t", "UDP h\r\n\r\n", 8000 },
+		{ "Vias in a Via", INVITE FROM TO CALL CSEQ "Via: SIP/2.0/UDP a", ", SIP/2.0/UDP a", "\r\n\r\n", 4200 },
+		{ "folds", INVITE BASE "Y: ", "\r\n y", "\r\n\r\n", 8000 },
+		{ "lines of a head", INVITE BASE, "Y:\r\n", "\r\n", 800 },
+		{ "parts", INVITE BASE MIXED, "--b\r\n\r\n\r\n", "--b--\r\n", 65000 },
+		{ "lines of a part", INVITE BASE MIXED "--b\r\n\r\n", "--\r\n", "--b--\r\n", 65000 },
+		{ "line ends", INVITE BASE MIXED "--b\r\n\r\n", "\n", "--b--\r\n", 65000 },
+		{ "parts inside a part", INVITE BASE MIXED "--b\r\nc:multipart/x;boundary=i\r\n\r\n",
+		  "--i\r\n\r\n\r\n", "--i--\r\n--b--\r\n", 65000 },
+		{ "line ends before a message", "", "\r\n", INVITE "\r\n", 65000 },
+	};
+	/* clang-format on */
+	static char buf[SIP_MAX_MESSAGE];
+	struct timespec a, b;
+	struct sip_message m;
+	enum sip_reject why;
+	int64_t us;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		n = (size_t)snprintf(buf, sizeof(buf), "%s", rows[i].begin);
+		n = repeat(buf, n, rows[i].size, rows[i].again);
+		n += (size_t)snprintf(buf + n, sizeof(buf) - n, "%s",
+		    rows[i].end);
+		assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a),
+		    0);
+		(void)!sip_message_parse(&m, (struct span) { buf, n }, false,
+		    &why);
+		assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b),
+		    0);
+		sip_message_free(&m);
+		us = (int64_t)(b.tv_sec - a.tv_sec) * 1000000 +
+		    (b.tv_nsec - a.tv_nsec) / 1000;
+		printf("%s: %s, %lld us\n", rows[i].what, sip_reject_name(why),
+		    (long long)us);
+		/* Far below, but for sanitizers and a busy machine. */
+		assert_true(us < 50000);
+	}
+}
+
 static void
 nothing_is_written_to_stdout(void **state)
 {
@@ -588,6 +654,7 @@ main(void)
 		cmocka_unit_test(fields_are_read_whatever_their_form),
 		cmocka_unit_test(extensions_are_read),
 		cmocka_unit_test(the_session_is_found_or_the_body_is_ambiguous),
+		cmocka_unit_test(no_message_costs_much),
 		cmocka_unit_test(nothing_is_written_to_stdout),
 		cmocka_unit_test(every_reason_has_a_name),
 	};
