@@ -184,6 +184,28 @@ set_defaults(struct conf *c)
 	c->tables.max = 100000;
 }
 
+/* Whoever holds the tables knows them by their place in `allow`. */
+static void
+allow_forced(struct parse *p, struct conf_tables *t)
+{
+	char *name, **v;
+	size_t i;
+
+	if (t->force == NULL)
+		return;
+	for (i = 0; i < t->allow.n; i++)
+		if (strcmp(t->allow.v[i], t->force) == 0)
+			return;
+	v = conf_grow(p, t->allow.v, t->allow.n, sizeof(name));
+	if (v == NULL)
+		return;
+	t->allow.v = v;
+	if ((name = strdup(t->force)) == NULL)
+		p->nomem = true;
+	else
+		v[t->allow.n++] = name;
+}
+
 /* Those that depend on what has been written. */
 static void
 fill_defaults(struct parse *p)
@@ -205,6 +227,7 @@ fill_defaults(struct parse *p)
 			c->ftp.proxy[i].reverse.port = 21;
 	default_prefixes(p, &c->sip.media, &c->protect);
 	default_prefixes(p, &c->tables.never, &c->protect);
+	allow_forced(p, &c->tables);
 	default_string(p, &c->user, "_pinholed");
 	default_string(p, &c->firewall, CONF_DEFAULT_FIREWALL);
 	default_string(p, &c->name, "pinholed");

@@ -111,7 +111,7 @@ struct conf_tables {
 	struct endpoint listen; /* port 56789 by default */
 	struct conf_key *key;
 	size_t nkey;
-	struct strings allow;
+	struct strings allow;  /* `force` included */
 	char *force;	       /* force TABLE, or NULL */
 	struct prefixes never; /* default: protect and own addresses */
 	uint32_t timeout;      /* 0: for ever */

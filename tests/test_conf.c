@@ -211,7 +211,7 @@ every_statement_sets_its_field(void **state)
 	assert_string_equal(c->tables.key[0].path, "/etc/a.key");
 	assert_string_equal(c->tables.key[1].name, "b");
 	assert_string_equal(c->tables.key[1].path, "/etc/b.key");
-	assert_strings(&c->tables.allow, "spammer blocked");
+	assert_strings(&c->tables.allow, "spammer blocked log");
 	assert_string_equal(c->tables.force, "log");
 	assert_int_equal(c->tables.timeout, 3600);
 	assert_int_equal(c->tables.max, 10);
