@@ -387,7 +387,7 @@ append(struct checkpoint *c, struct record_header *h, const void *p,
 	h->check = record_check(h, p);
 	*off = c->end + c->buffered;
 	memcpy(c->buf + c->buffered, h, sizeof(*h));
-	if (h->len > 0)
+	if (p != NULL && h->len > 0)
 		memcpy(c->buf + c->buffered + sizeof(*h), p, h->len);
 	c->buffered += need;
 	return PH_OK;

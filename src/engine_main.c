@@ -17,9 +17,10 @@
 #include "src/iface.h"
 #include "src/ipc.h"
 #include "src/log.h"
+#include "src/output.h"
 
 #define MODULE	      "engine"
-#define PACKETS	      512 /* taken from a capture before others get a turn */
+#define PACKETS	      64 /* taken from a capture before others get a turn */
 #define DROPS_EVERY   (10 * USEC_PER_SEC)
 #define RETRY_AFTER   (1 * USEC_PER_SEC)
 #define JOURNAL_LIMIT (UINT64_C(1) << 30)
@@ -43,6 +44,7 @@ struct live {
 	uint64_t seq;
 	uint64_t drops; /* last known */
 	int64_t drops_at;
+	struct output *output; /* events, in the foreground */
 	struct log_limit refused_log, journal_log;
 	int status;
 };
@@ -63,8 +65,7 @@ on_line(void *ctx, const char *text)
 		log_event(text);
 		return;
 	}
-	puts(text);
-	fflush(stdout);
+	output_line(l->output, text);
 }
 
 static void
@@ -219,6 +220,7 @@ settle(struct live *l)
 		journal_failed(l, rc);
 	if (l->again && !ipc_unsent(&l->fw))
 		resync(l);
+	output_flush(l->output);
 	watch_drops(l, now);
 	next = engine_next(l->engine);
 	wait = next > now + RETRY_AFTER ? RETRY_AFTER : next - now;
@@ -393,6 +395,8 @@ report(struct live *l)
 	    (unsigned long long)s.tcp_connections,
 	    (unsigned long long)s.tcp_gaps);
 	engine_report(l->engine, &b);
+	strbuf_fmt(&b, "events_lost %llu\n",
+	    (unsigned long long)output_lost(l->output));
 	for (rest = (struct span) { b.p, b.len }; rest.len > 0;) {
 		line = span_cut(rest, '\n', &rest);
 		snprintf(one, sizeof(one), "%.*s", (int)line.len, line.p);
@@ -483,13 +487,14 @@ open_capture(struct live *l)
 	cc.interfaces = names;
 	cc.ninterfaces = l->iface.n;
 	cc.buffer = l->args->conf->buffer;
-	cc.own = l->iface.local;
+	cc.own = l->iface.ownprotected;
+	cc.nown = l->iface.nownprotected;
 	if (capture_open_live(&l->capture, &cc, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);
 	free(ports);
 	for (i = 0; i < l->iface.n; i++)
 		log_info(MODULE, "listening on %s", names[i]);
-	if (l->iface.local)
+	if (l->iface.nownprotected > 0)
 		log_info(MODULE,
 		    "listening on every interface for the "
 		    "firewall's own addresses");
@@ -523,6 +528,7 @@ make_events(struct live *l)
 	const struct engine_args *a = l->args;
 
 	if ((l->base = event_base_new()) == NULL ||
+	    (l->output = output_new(l->base, STDOUT_FILENO)) == NULL ||
 	    (l->timer = event_new(l->base, -1, 0, on_timer, l)) == NULL ||
 	    (l->term_ev = event_new(l->base, SIGTERM, EV_SIGNAL | EV_PERSIST,
 		 on_term, l)) == NULL ||
@@ -571,6 +577,7 @@ engine_main(const struct engine_args *args)
 	event_free(l->timer);
 	ipc_close(&l->fw);
 	ipc_close(&l->monitor);
+	output_free(l->output);
 	event_base_free(l->base);
 	return l->status;
 }

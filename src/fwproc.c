@@ -342,7 +342,7 @@ open_filter(struct fwproc *p)
 	if (iface_own(&p->iface, p->args->conf, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);
 	p->config.adopt = p->args->adopt;
-	p->config.local = p->iface.local;
+	p->config.local = p->iface.nownprotected > 0;
 	p->policy.conf = p->args->conf;
 	p->policy.own = p->iface.own;
 	p->policy.nown = p->iface.nown;

@@ -112,7 +112,7 @@ ask_filter(const struct generation *g, struct strbuf *why)
 		strbuf_str(why, "out of memory");
 		return rc;
 	}
-	fc.local = iface.local;
+	fc.local = iface.nownprotected > 0;
 	rc = g->ops->check(&fc, &advice);
 	fwconfig_free(&fc);
 	if (rc != PH_OK)

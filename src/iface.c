@@ -141,8 +141,8 @@ own_addresses(struct iface *f, const struct conf *conf,
 		if (a.af == AF_UNSPEC || addr_scope(&a) == ADDR_UNUSABLE)
 			continue;
 		f->own[f->nown++] = a;
-		f->local = f->local ||
-		    prefixes_contain(conf->protect.v, conf->protect.n, &a);
+		if (prefixes_contain(conf->protect.v, conf->protect.n, &a))
+			f->ownprotected[f->nownprotected++] = a;
 	}
 }
 
@@ -187,7 +187,7 @@ iface_find(struct iface *f, const struct conf *conf, struct strbuf *why)
 		if (!only_own(f, &conf->protect.v[k]))
 			rc = reaching(f, &conf->protect.v[k], list, why);
 	freeifaddrs(list);
-	if (rc == PH_OK && f->n == 0 && !f->local) {
+	if (rc == PH_OK && f->n == 0 && f->nownprotected == 0) {
 		strbuf_str(why,
 		    "no interface reaches the hosts of `protect`; "
 		    "name one: interface em1");

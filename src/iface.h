@@ -22,7 +22,8 @@
 struct iface {
 	struct addr own[IFACE_MAX_OWN];
 	size_t nown;
-	bool local; /* `protect` contains an address of our own */
+	struct addr ownprotected[IFACE_MAX_OWN]; /* those in `protect` */
+	size_t nownprotected;
 	char name[IFACE_MAX][IF_NAMESIZE];
 	uint32_t index[IFACE_MAX];
 	size_t n;

@@ -62,7 +62,12 @@ struct capture_config {
 	const char *const *interfaces; /* live: inside interfaces by name */
 	size_t ninterfaces;
 	uint32_t buffer; /* kernel buffer, bytes */
-	bool own; /* live: the firewall itself is protected: all interfaces */
+	/*
+	 * Live: the firewall's own protected addresses.  Packets from and to
+	 * them count on every interface.
+	 */
+	const struct addr *own;
+	size_t nown;
 };
 
 struct capture;

@@ -3,37 +3,43 @@
 
 #include "src/capture/handle.h"
 
-/* Our ports, and whatever is a fragment or may hide one. */
+/* Our ports, and with UDP whatever is a fragment or may hide one. */
 static void
-plain(const struct capture_port *ports, size_t nports, struct strbuf *out)
+plain(const struct capture_port *ports, size_t nports, uint8_t proto,
+    struct strbuf *out)
 {
 	size_t i;
 
-	strbuf_str(out,
-	    "(ip[6:2] & 0x3fff != 0 or ip6[6] == 44 or "
-	    "ip6[6] == 0 or ip6[6] == 43 or ip6[6] == 60 or ip6[6] == 51");
+	if (proto == IPPROTO_TCP)
+		strbuf_str(out, "(less 0");
+	else
+		strbuf_str(out,
+		    "(ip[6:2] & 0x3fff != 0 or ip6[6] == 44 or ip6[6] == 0 "
+		    "or ip6[6] == 43 or ip6[6] == 60 or ip6[6] == 51");
 	for (i = 0; i < nports; i++)
-		strbuf_fmt(out, " or %s port %u",
-		    ports[i].proto == IPPROTO_TCP ? "tcp" : "udp",
-		    ports[i].port);
+		if (proto == 0 || ports[i].proto == proto)
+			strbuf_fmt(out, " or %s port %u",
+			    ports[i].proto == IPPROTO_TCP ? "tcp" : "udp",
+			    ports[i].port);
 	strbuf_str(out, ")");
 }
 
 void
-capture_filter(const struct capture_port *ports, size_t nports, bool tags,
-    struct strbuf *out)
+capture_filter(const struct capture_port *ports, size_t nports, uint8_t proto,
+    bool tags, struct strbuf *out)
 {
-	plain(ports, nports, out);
+	plain(ports, nports, proto, out);
 	if (!tags) {
-		strbuf_str(out,
-		    " or ether proto 0x8100 or ether proto 0x88a8"
-		    " or ether proto 0x9100 or ether proto 0x8864");
+		if (proto != IPPROTO_TCP)
+			strbuf_str(out,
+			    " or ether proto 0x8100 or ether proto 0x88a8"
+			    " or ether proto 0x9100 or ether proto 0x8864");
 		return;
 	}
 	/* Each `vlan` moves the offsets of all that follows it. */
 	strbuf_str(out, " or pppoes or (vlan and (");
-	plain(ports, nports, out);
+	plain(ports, nports, proto, out);
 	strbuf_str(out, " or (vlan and ");
-	plain(ports, nports, out);
+	plain(ports, nports, proto, out);
 	strbuf_str(out, ")))");
 }

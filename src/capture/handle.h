@@ -17,11 +17,7 @@ struct pcap_pkthdr;
 
 #define CAPTURE_MAX_HANDLES 32
 #define CAPTURE_MAX_IFS	    16
-/*
- * The largest packet, and on Linux the size of every slot in the kernel's
- * ring: just below 64 KiB with the slot's own header, so that none is wasted.
- */
-#define CAPTURE_SNAPLEN	    65280
+#define CAPTURE_SNAPLEN	    65280 /* the largest packet */
 
 struct capture_handle {
 	struct pcap *pcap;
@@ -51,10 +47,11 @@ void capture_frame(struct capture *c, const struct capture_handle *handle,
 
 /*
  * The kernel's filter, as a pcap-filter(7) expression: our ports, and every
- * fragment, for only the first has ports.  `tags` where a `vlan` keyword
+ * fragment, for only the first has ports.  With `proto`, only its ports, and
+ * fragments come with UDP; 0: all in one.  `tags` where a `vlan` keyword
  * works (Ethernet); elsewhere tagged frames pass whole.
  */
-void capture_filter(const struct capture_port *ports, size_t nports, bool tags,
-    struct strbuf *out);
+void capture_filter(const struct capture_port *ports, size_t nports,
+    uint8_t proto, bool tags, struct strbuf *out);
 
 #endif

@@ -6,12 +6,30 @@
 #include <pcap/pcap.h>
 
 #include <net/if.h>
+#include <netinet/in.h>
 
 #include <string.h>
 
 #include "src/capture/handle.h"
 
 #define CHECK_EVERY INT64_C(1000000)
+
+/*
+ * In immediate mode every packet takes a slot of the kernel's ring, and a
+ * slot is as large as the largest packet.  Segmentation offload makes TCP
+ * packets of up to 64 KiB; a UDP packet or a fragment is no larger than the
+ * MTU.  So each has a ring of its own, and a burst of small messages finds
+ * room for thousands.  Sizes are just below a power of two, for the slot has
+ * a header.
+ */
+static const struct ring {
+	uint8_t proto; /* fragments of either come with UDP */
+	int snaplen;
+	uint32_t share; /* of the configured buffer, in quarters */
+} rings[] = {
+	{ IPPROTO_UDP, 16384 - 256, 3 },
+	{ IPPROTO_TCP, CAPTURE_SNAPLEN, 1 },
+};
 
 static enum ph_err
 find_interfaces(struct capture *c, const struct capture_config *config,
@@ -39,24 +57,22 @@ find_interfaces(struct capture *c, const struct capture_config *config,
 
 static enum ph_err
 set_filter(struct capture *c, const struct capture_config *config, pcap_t *p,
-    struct strbuf *why)
+    uint8_t proto, struct strbuf *why)
 {
-	char text[16384];
+	char text[32768], host[ADDR_STRLEN];
 	struct strbuf f = strbuf_of(text, sizeof(text));
 	struct bpf_program prog;
 	size_t i;
 
-	/* With the firewall itself protected, every interface matters. */
-	if (!config->own && c->nifs > 0) {
-		strbuf_str(&f, "(");
-		for (i = 0; i < c->nifs; i++)
-			strbuf_fmt(&f, "%sifindex %u", i > 0 ? " or " : "",
-			    c->ifs[i]);
-		strbuf_str(&f, ") and (");
-	}
-	capture_filter(config->ports, config->nports, false, &f);
-	if (!config->own && c->nifs > 0)
-		strbuf_str(&f, ")");
+	strbuf_str(&f, "(");
+	for (i = 0; i < c->nifs; i++)
+		strbuf_fmt(&f, "%sifindex %u", i > 0 ? " or " : "", c->ifs[i]);
+	for (i = 0; i < config->nown; i++)
+		strbuf_fmt(&f, "%shost %s", c->nifs + i > 0 ? " or " : "",
+		    addr_format(&config->own[i], host));
+	strbuf_str(&f, ") and (");
+	capture_filter(config->ports, config->nports, proto, false, &f);
+	strbuf_str(&f, ")");
 	if (f.full) {
 		strbuf_str(why, "too many ports for one capture filter");
 		return PH_ELIMIT;
@@ -75,10 +91,10 @@ set_filter(struct capture *c, const struct capture_config *config, pcap_t *p,
 }
 
 static enum ph_err
-open_any(struct capture *c, const struct capture_config *config,
-    struct strbuf *why)
+open_ring(struct capture *c, const struct capture_config *config,
+    const struct ring *ring, struct strbuf *why)
 {
-	struct capture_handle *h = &c->handles[0];
+	struct capture_handle *h = &c->handles[c->nhandles];
 	char text[PCAP_ERRBUF_SIZE] = "";
 	int rc;
 
@@ -86,13 +102,14 @@ open_any(struct capture *c, const struct capture_config *config,
 		strbuf_fmt(why, "%s", text);
 		return PH_EIO;
 	}
-	c->nhandles = 1;
-	pcap_set_snaplen(h->pcap, CAPTURE_SNAPLEN);
+	c->nhandles++;
+	pcap_set_snaplen(h->pcap, ring->snaplen);
 	pcap_set_promisc(h->pcap, 0);
 	pcap_set_immediate_mode(h->pcap, 1);
 	pcap_set_timeout(h->pcap, 1);
 	if (config->buffer > 0)
-		pcap_set_buffer_size(h->pcap, (int)config->buffer);
+		pcap_set_buffer_size(h->pcap,
+		    (int)(config->buffer / 4 * ring->share));
 	if ((rc = pcap_activate(h->pcap)) < 0) {
 		strbuf_fmt(why, "capturing needs %s: %s",
 		    rc == PCAP_ERROR_PERM_DENIED ? "root or CAP_NET_RAW"
@@ -106,7 +123,20 @@ open_any(struct capture *c, const struct capture_config *config,
 		return PH_EIO;
 	}
 	h->dlt = pcap_datalink(h->pcap);
-	return set_filter(c, config, h->pcap, why);
+	return set_filter(c, config, h->pcap, ring->proto, why);
+}
+
+static enum ph_err
+open_any(struct capture *c, const struct capture_config *config,
+    struct strbuf *why)
+{
+	enum ph_err rc;
+	size_t i;
+
+	for (i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
+		if ((rc = open_ring(c, config, &rings[i], why)) != PH_OK)
+			return rc;
+	return PH_OK;
 }
 
 enum ph_err
@@ -126,7 +156,7 @@ capture_open_live(struct capture **out, const struct capture_config *config,
 		return rc;
 	}
 	/* The engine judges by interface; here only the unasked are shed. */
-	if (config->own)
+	if (config->nown > 0)
 		c->nifs = 0;
 	*out = c;
 	return PH_OK;
@@ -135,36 +165,43 @@ capture_open_live(struct capture **out, const struct capture_config *config,
 size_t
 capture_fds(const struct capture *c, int *fds, size_t max)
 {
-	if (max == 0)
-		return 0;
-	fds[0] = pcap_get_selectable_fd(c->handles[0].pcap);
-	return 1;
+	size_t i;
+
+	for (i = 0; i < c->nhandles && i < max; i++)
+		fds[i] = pcap_get_selectable_fd(c->handles[i].pcap);
+	return i;
+}
+
+static enum ph_err
+drain(struct capture *c, struct capture_handle *handle, size_t max, int64_t now,
+    const struct capture_sink *sink)
+{
+	const unsigned char *bytes;
+	struct pcap_pkthdr *h;
+	int rc = 0;
+
+	while (max-- > 0 && (rc = pcap_next_ex(handle->pcap, &h, &bytes)) == 1)
+		/* Time is the caller's: monotonic, which packets' is not. */
+		capture_frame(c, handle, h, bytes, now, sink);
+	return rc < 0 ? PH_EGONE : PH_OK;
 }
 
 enum ph_err
 capture_dispatch(struct capture *c, size_t max, int64_t now,
     const struct capture_sink *sink)
 {
-	const unsigned char *bytes;
-	struct pcap_pkthdr *h;
+	enum ph_err rc;
 	size_t i;
-	int rc = 0;
 
-	for (i = 0; i < max; i++) {
-		rc = pcap_next_ex(c->handles[0].pcap, &h, &bytes);
-		if (rc != 1)
-			break;
-		/* Time is the caller's: monotonic, which packets' is not. */
-		capture_frame(c, &c->handles[0], h, bytes, now, sink);
-	}
+	for (i = 0; i < c->nhandles; i++)
+		if ((rc = drain(c, &c->handles[i], max, now, sink)) != PH_OK)
+			return rc;
 	packets_expire(c->packets, now, sink);
-	if (rc < 0)
-		return PH_EGONE;
-	if (now - c->checked >= CHECK_EVERY) {
-		c->checked = now;
-		for (i = 0; i < c->nifs; i++)
-			if (if_nametoindex(c->names[i]) != c->ifs[i])
-				return PH_EGONE;
-	}
+	if (now - c->checked < CHECK_EVERY)
+		return PH_OK;
+	c->checked = now;
+	for (i = 0; i < c->nifs; i++)
+		if (if_nametoindex(c->names[i]) != c->ifs[i])
+			return PH_EGONE;
 	return PH_OK;
 }

@@ -67,6 +67,8 @@ class Net:
             sh("ip", "netns", "add", full)
             self.ns[name] = os.open(f"/run/netns/{full}", os.O_RDONLY)
             self.ip(name, "link", "set", "lo", "up")
+            self.run(name, "sysctl", "-qw",
+                     "net.ipv6.conf.default.accept_dad=0")
         self._cable("out", "o0", "198.51.100", "2001:db8:1::",
                     (PHONE, PROXY, EVIL), (PHONE6,))
         self._cable("in", "i0", "192.0.2", "2001:db8:2::",
