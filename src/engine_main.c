@@ -326,6 +326,7 @@ begin(struct live *l)
 	size_t i;
 
 	l->started = true;
+	log_detach();
 	if ((rc = checkpoint_open(&l->journal, l->args->journal_fds,
 		 JOURNAL_LIMIT, on_record, l)) != PH_OK)
 		log_warnx(MODULE,
@@ -363,9 +364,13 @@ new_fw(struct live *l, int fd)
 static void
 quit(struct live *l, bool keep)
 {
+	enum ph_err rc;
+
 	if (!keep)
 		engine_shutdown(l->engine, clock_now());
 	engine_flush(l->engine);
+	if (l->journal != NULL && (rc = checkpoint_sync(l->journal)) != PH_OK)
+		journal_failed(l, rc);
 	/* What is queued for the firewall process still has to get there. */
 	if (l->fw.fd != -1 && ipc_flush(&l->fw) != PH_OK)
 		log_debug(MODULE, "the firewall process did not listen");

@@ -548,18 +548,24 @@ failed(struct fwtable *t, enum ph_err rc, int64_t now)
 	later(t, now);
 }
 
+/* How it goes, one change at a time. */
+struct singly {
+	enum ph_err full; /* why nothing new fits, once that is known */
+	bool again;	  /* a new deadline did not, either */
+};
+
 /*
  * One of a commit that was refused as a whole.  Returns false if the filter no
- * longer answers sensibly.  *full: opening more was refused for want of room.
+ * longer answers sensibly.
  */
 static bool
-commit_one(struct fwtable *t, struct item *i, enum ph_err *full, int64_t now)
+commit_one(struct fwtable *t, struct item *i, struct singly *s, int64_t now)
 {
 	struct fw_change c;
 	enum ph_err rc = PH_OK;
 
-	if (change_of(i, &c) == FW_OPEN && *full != PH_OK)
-		rc = *full;
+	if (change_of(i, &c) == FW_OPEN && !i->have && s->full != PH_OK)
+		rc = s->full;
 	else if (c.op != 0)
 		rc = t->ops->commit(t->fw, &c, 1, now);
 	switch (rc) {
@@ -569,14 +575,16 @@ commit_one(struct fwtable *t, struct item *i, enum ph_err *full, int64_t now)
 		return true;
 	case PH_ELIMIT:
 	case PH_ENOMEM:
-		if (c.op == FW_OPEN) {
-			*full = rc;
-			/* New calls are refused, old ones kept. */
-			if (!i->have)
-				give_up(i, rc, now);
-			return true;
+		if (c.op == FW_CLOSE)
+			break;
+		/* New calls are refused, old ones kept. */
+		if (i->have)
+			s->again = true;
+		else {
+			s->full = rc;
+			give_up(i, rc, now);
 		}
-		break;
+		return true;
 	case PH_EBAD:
 		/* What cannot be closed is not there. */
 		if (i->have)
@@ -598,8 +606,8 @@ commit_one(struct fwtable *t, struct item *i, enum ph_err *full, int64_t now)
 static bool
 one_by_one(struct fwtable *t, size_t n, int64_t now)
 {
+	struct singly s = { PH_OK, false };
 	struct item *i, *next;
-	enum ph_err full = PH_OK;
 	size_t left = n;
 
 	TAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
@@ -608,21 +616,19 @@ one_by_one(struct fwtable *t, size_t n, int64_t now)
 		if (wanted(i))
 			continue;
 		n--;
-		if (!commit_one(t, i, &full, now))
+		if (!commit_one(t, i, &s, now))
 			return false;
 	}
 	left = n;
 	TAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
 		if (left-- == 0)
 			break;
-		if (!commit_one(t, i, &full, now))
+		if (!commit_one(t, i, &s, now))
 			return false;
 	}
-	if (full == PH_OK)
-		return true;
-	/* What is left are new deadlines, for which there was no room. */
-	later(t, now);
-	return false;
+	if (s.again)
+		later(t, now);
+	return !s.again;
 }
 
 /* One commit.  Returns false if there is no use going on now. */
