@@ -4,28 +4,31 @@
 #include "sip/head.h"
 
 /* The fields we read, in both spellings: RFC 3261 section 7.3.3. */
+#define NAME(s) s, sizeof(s) - 1
 /* clang-format off */
 static const struct {
 	const char	*name;
+	size_t		 len;
 	char		 compact;	/* or NUL */
 	enum head_id	 id;
 } names[] = {
-	{ "Call-ID",			'i',	HEAD_CALL_ID },
-	{ "Contact",			'm',	HEAD_CONTACT },
-	{ "Content-Disposition",	'\0',	HEAD_CONTENT_DISPOSITION },
-	{ "Content-Encoding",		'e',	HEAD_CONTENT_ENCODING },
-	{ "Content-Length",		'l',	HEAD_CONTENT_LENGTH },
-	{ "Content-Transfer-Encoding",	'\0',	HEAD_CONTENT_TRANSFER_ENCODING },
-	{ "Content-Type",		'c',	HEAD_CONTENT_TYPE },
-	{ "CSeq",			'\0',	HEAD_CSEQ },
-	{ "From",			'f',	HEAD_FROM },
-	{ "RAck",			'\0',	HEAD_RACK },
-	{ "RSeq",			'\0',	HEAD_RSEQ },
-	{ "Session-Expires",		'x',	HEAD_SESSION_EXPIRES },
-	{ "To",				't',	HEAD_TO },
-	{ "Via",			'v',	HEAD_VIA },
+	{ NAME("Call-ID"),		'i',	HEAD_CALL_ID },
+	{ NAME("Contact"),		'm',	HEAD_CONTACT },
+	{ NAME("Content-Disposition"),	'\0',	HEAD_CONTENT_DISPOSITION },
+	{ NAME("Content-Encoding"),	'e',	HEAD_CONTENT_ENCODING },
+	{ NAME("Content-Length"),	'l',	HEAD_CONTENT_LENGTH },
+	{ NAME("Content-Transfer-Encoding"), '\0', HEAD_CONTENT_TRANSFER_ENCODING },
+	{ NAME("Content-Type"),		'c',	HEAD_CONTENT_TYPE },
+	{ NAME("CSeq"),			'\0',	HEAD_CSEQ },
+	{ NAME("From"),			'f',	HEAD_FROM },
+	{ NAME("RAck"),			'\0',	HEAD_RACK },
+	{ NAME("RSeq"),			'\0',	HEAD_RSEQ },
+	{ NAME("Session-Expires"),	'x',	HEAD_SESSION_EXPIRES },
+	{ NAME("To"),			't',	HEAD_TO },
+	{ NAME("Via"),			'v',	HEAD_VIA },
 };
 /* clang-format on */
+#undef NAME
 
 /* How the lines of this head end, as far as is known. */
 enum eol {
@@ -79,7 +82,8 @@ id_of(struct span name)
 		if (name.len == 1 && names[i].compact != '\0' &&
 		    (name.p[0] | 0x20) == names[i].compact)
 			return names[i].id;
-		if (span_caseeq_str(name, names[i].name))
+		if (name.len == names[i].len &&
+		    span_caseeq_str(name, names[i].name))
 			return names[i].id;
 	}
 	return HEAD_OTHER;

@@ -265,10 +265,37 @@ param(struct reader *r, const osip_list_t *list, const char *name,
 static struct span
 skip_name(struct span value)
 {
-	size_t i = span_find(value, '<');
+	struct span rest, name = span_cut(value, '<', &rest);
 
-	return i < span_find(value, '"') ? span_sub(value, i, value.len)
-					 : value;
+	/* A quote, or an address before the <, is for the grammar to judge. */
+	if (name.len == value.len || span_find(name, '"') < name.len ||
+	    span_find(name, ';') < name.len)
+		return value;
+	return span_sub(value, name.len, value.len);
+}
+
+/*
+ * Nothing but parameters may follow the address: libosip2 would look for them
+ * behind a second one.
+ */
+static bool
+is_one_address(struct span value)
+{
+	bool quoted = false;
+	struct span rest;
+	size_t i;
+
+	for (i = 0; i < value.len; i++) {
+		if (quoted && value.p[i] == '\\')
+			i++;
+		else if (value.p[i] == '"')
+			quoted = !quoted;
+		else if (value.p[i] == '<' && !quoted)
+			break;
+	}
+	(void)span_cut(span_sub(value, i, value.len), '>', &rest);
+	rest = head_trim(rest);
+	return rest.len == 0 || rest.p[0] == ';';
 }
 
 /* From and To: RFC 3261 sections 20.20 and 20.39. */
@@ -281,6 +308,8 @@ read_party(struct reader *r, enum head_id id, struct span *tag)
 
 	if ((rc = bounded(r, value)) != PH_OK)
 		return rc;
+	if (!is_one_address(value))
+		return reject(r, SIP_REJECT_SYNTAX);
 	if (osip_from_init(&from) != OSIP_SUCCESS)
 		return PH_ENOMEM;
 	rc = osip_result(r, osip_from_parse(from, keep(r, value, NULL)));

@@ -13,9 +13,10 @@
 /*
  * One SIP message, as far as a firewall needs it (RFC 3261 section 7).
  *
- * Headers are read by libosip2's parser, fenced in by message.c: size and
- * header-count caps before it, sanity checks after it, its tracing silenced.
- * It never sees the body.  Nothing outside message.c knows libosip2.
+ * Addresses, Via and CSeq are read by libosip2's parsers, fenced in by
+ * message.c: one field at a time, within bounds, sanity checks after it, its
+ * tracing silenced.  Where the head ends, which fields it has, the start line
+ * and the body are ours to read.  Nothing outside message.c knows libosip2.
  *
  * Whatever could be read in two ways is refused rather than guessed at: a
  * firewall and a server that disagree are a hole.

@@ -286,22 +286,6 @@ attr_candidate(struct sdp_media *m, struct span v)
 	c->tcp = span_caseeq_str(transport, "TCP");
 }
 
-static bool
-attr_mode(struct span name, enum sdp_mode *mode)
-{
-	if (span_eq_str(name, "sendrecv"))
-		*mode = SDP_SENDRECV;
-	else if (span_eq_str(name, "sendonly"))
-		*mode = SDP_SENDONLY;
-	else if (span_eq_str(name, "recvonly"))
-		*mode = SDP_RECVONLY;
-	else if (span_eq_str(name, "inactive"))
-		*mode = SDP_INACTIVE;
-	else
-		return false;
-	return true;
-}
-
 static void
 attr_setup(struct span v, enum sdp_setup *setup)
 {
@@ -336,39 +320,128 @@ attr_mid(struct scan *s, struct span mid)
 		}
 }
 
+enum attr {
+	ATTR_BUNDLE_ONLY,
+	ATTR_CANDIDATE,
+	ATTR_GROUP,
+	ATTR_ICE_UFRAG,
+	ATTR_INACTIVE,
+	ATTR_MID,
+	ATTR_OTHER,
+	ATTR_RECVONLY,
+	ATTR_RTCP,
+	ATTR_RTCP_MUX,
+	ATTR_RTCP_MUX_ONLY,
+	ATTR_SENDONLY,
+	ATTR_SENDRECV,
+	ATTR_SETUP,
+};
+
+/* Names are case-sensitive: RFC 8866 section 5.13. */
+static enum attr
+attr_of(struct span name)
+{
+#define NAME(s)                                                                \
+	{                                                                      \
+		(s), sizeof(s) - 1                                             \
+	}
+	/* clang-format off */
+	static const struct {
+		struct span	name;
+		enum attr	attr;
+	} attrs[] = {
+		{ NAME("bundle-only"),		ATTR_BUNDLE_ONLY },
+		{ NAME("candidate"),		ATTR_CANDIDATE },
+		{ NAME("group"),		ATTR_GROUP },
+		{ NAME("ice-ufrag"),		ATTR_ICE_UFRAG },
+		{ NAME("inactive"),		ATTR_INACTIVE },
+		{ NAME("mid"),			ATTR_MID },
+		{ NAME("recvonly"),		ATTR_RECVONLY },
+		{ NAME("rtcp"),			ATTR_RTCP },
+		{ NAME("rtcp-mux"),		ATTR_RTCP_MUX },
+		{ NAME("rtcp-mux-only"),	ATTR_RTCP_MUX_ONLY },
+		{ NAME("sendonly"),		ATTR_SENDONLY },
+		{ NAME("sendrecv"),		ATTR_SENDRECV },
+		{ NAME("setup"),		ATTR_SETUP },
+	};
+	/* clang-format on */
+#undef NAME
+	size_t i;
+
+	for (i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++)
+		if (span_eq(attrs[i].name, name))
+			return attrs[i].attr;
+	return ATTR_OTHER;
+}
+
+/* Attributes that set a default for all media, or for the one. */
+static bool
+attr_default(struct scan *s, enum attr attr, struct span v)
+{
+	struct sdp_media *m = s->m;
+	enum sdp_mode *mode = m != NULL ? &m->mode : &s->mode;
+
+	switch (attr) {
+	case ATTR_INACTIVE:
+		*mode = SDP_INACTIVE;
+		return true;
+	case ATTR_RECVONLY:
+		*mode = SDP_RECVONLY;
+		return true;
+	case ATTR_SENDONLY:
+		*mode = SDP_SENDONLY;
+		return true;
+	case ATTR_SENDRECV:
+		*mode = SDP_SENDRECV;
+		return true;
+	case ATTR_SETUP:
+		attr_setup(v, m != NULL ? &m->setup : &s->setup);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void
 attribute(struct scan *s, struct span line)
 {
 	struct span v, name = span_cut(line, ':', &v);
+	enum attr attr = attr_of(span_trim(name));
 	struct sdp_media *m = s->m;
 
 	v = span_trim(v);
-	if (span_eq_str(name, "ice-ufrag") || span_eq_str(name, "candidate"))
+	if (attr == ATTR_ICE_UFRAG || attr == ATTR_CANDIDATE)
 		s->out->ice = true;
-	if (attr_mode(span_trim(name), m != NULL ? &m->mode : &s->mode))
+	if (attr_default(s, attr, v))
 		return;
-	if (span_eq_str(name, "setup")) {
-		attr_setup(v, m != NULL ? &m->setup : &s->setup);
-		return;
-	}
 	if (m == NULL) {
-		if (span_eq_str(name, "group") && s->ngroup < MAX_GROUPS &&
+		if (attr == ATTR_GROUP && s->ngroup < MAX_GROUPS &&
 		    v.len < MAX_GROUP_TEXT && span_eq_str(word(&v), "BUNDLE"))
 			s->group[s->ngroup++] = v;
 		return;
 	}
-	if (span_eq_str(name, "rtcp"))
-		attr_rtcp(s, v);
-	else if (span_eq_str(span_trim(name), "rtcp-mux"))
-		m->rtcp_mux = true;
-	else if (span_eq_str(span_trim(name), "rtcp-mux-only"))
-		m->rtcp_mux_only = true;
-	else if (span_eq_str(span_trim(name), "bundle-only"))
+	switch (attr) {
+	case ATTR_BUNDLE_ONLY:
 		m->bundle_only = true;
-	else if (span_eq_str(name, "candidate"))
+		break;
+	case ATTR_CANDIDATE:
 		attr_candidate(m, v);
-	else if (span_eq_str(name, "mid"))
+		break;
+	case ATTR_MID:
 		attr_mid(s, v);
+		break;
+	case ATTR_RTCP:
+		attr_rtcp(s, v);
+		break;
+	case ATTR_RTCP_MUX:
+		m->rtcp_mux = true;
+		break;
+	case ATTR_RTCP_MUX_ONLY:
+		m->rtcp_mux_only = true;
+		break;
+	default:
+		break;
+	}
 }
 
 /* o=<user> <id> <version> ...: RFC 8866 section 5.2. */

@@ -246,7 +246,7 @@ write("regbadct", request(
 
 # Blanks within the <> of To.
 write("badaspec", request(
-    "OPTIONS", to='To: "Watson, Thomas" < t.watson@example.org >',
+    "OPTIONS", to='To: "Watson, Thomas" < sip:t.watson@example.org >',
     contact=""))
 
 # A comma in a display name that is not quoted.
