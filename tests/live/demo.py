@@ -11,8 +11,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import net  # noqa: E402
 from net import PBX, PHONE, Stream, conf, name, passes  # noqa: E402
 
-PBX_RTP, PHONE_RTP = 6000, 6000  # what sipp's built-in scenarios announce
-TALK_MS = 4000
+HERE = os.path.dirname(os.path.abspath(__file__))
+PHONE_RTP, PBX_RTP = 4000, 10000  # as in uac.xml and uas.xml
 
 
 def say(text):
@@ -66,9 +66,9 @@ def main():
         show.observe("media from the phone to the PBX",
                      passes(phone, pbx, name(pbx), tries=1), False)
         say("== the phone calls; the PBX answers (sipp at both ends)")
-        server = sipp(world, "in", PBX, "-sn", "uas")
+        server = sipp(world, "in", PBX, "-sf", f"{HERE}/uas.xml")
         time.sleep(0.5)
-        client = sipp(world, "out", PHONE, "-sn", "uac", "-d", str(TALK_MS),
+        client = sipp(world, "out", PHONE, "-sf", f"{HERE}/uac.xml",
                       f"{PBX}:5060")
         net.until(lambda: d.seen(event="open", dir="out"), 5, "an answer")
         show.events(d)
