@@ -386,6 +386,19 @@ tell_table(nlsock_cb *cb, void *ctx)
 	cb(ctx, nlh);
 }
 
+static int
+forget_id(const struct nlattr *attr, void *data)
+{
+	size_t i;
+
+	(void)data;
+	if (mnl_attr_get_type(attr) == CTA_ID)
+		for (i = 0; i < FAKE_CONNECTIONS; i++)
+			if (fake.ct[i].id == ntohl(mnl_attr_get_u32(attr)))
+				fake.ct[i].id = 0;
+	return MNL_CB_OK;
+}
+
 int
 nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 {
@@ -406,32 +419,71 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 		tell_rules(cb, ctx);
 		return 0;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETFLOWTABLE:
+		if (fake.flowtable)
+			cb(ctx, nlh);
 		return 0;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM:
 		return fake.table ? tell_elements(nlh, cb, ctx) : -ENOENT;
 	case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE:
 		fake.ct_deletes++;
+		(void)mnl_attr_parse(nlh, sizeof(struct nfgenmsg), forget_id,
+		    NULL);
 		return 0;
 	default:
 		return -EOPNOTSUPP;
 	}
 }
 
-/* No connections. */
 int
 nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh)
 {
 	(void)s;
-	(void)nlh;
-	return 0;
+	return nlh->nlmsg_type ==
+		(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET)
+	    ? 0
+	    : -EOPNOTSUPP;
+}
+
+static void
+put_tuple(struct nlmsghdr *nlh, uint16_t type, uint32_t src, uint16_t sport,
+    uint32_t dst, uint16_t dport)
+{
+	struct nlattr *outer = mnl_attr_nest_start(nlh, type), *inner;
+
+	inner = mnl_attr_nest_start(nlh, CTA_TUPLE_IP);
+	mnl_attr_put_u32(nlh, CTA_IP_V4_SRC, htonl(src));
+	mnl_attr_put_u32(nlh, CTA_IP_V4_DST, htonl(dst));
+	mnl_attr_nest_end(nlh, inner);
+	inner = mnl_attr_nest_start(nlh, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(nlh, CTA_PROTO_NUM, 17);
+	mnl_attr_put_u16(nlh, CTA_PROTO_SRC_PORT, htons(sport));
+	mnl_attr_put_u16(nlh, CTA_PROTO_DST_PORT, htons(dport));
+	mnl_attr_nest_end(nlh, inner);
+	mnl_attr_nest_end(nlh, outer);
 }
 
 int
 nlsock_more(struct nlsock *s, nlsock_cb *cb, void *ctx)
 {
+	_Alignas(struct nlmsghdr) char buf[512];
+	const struct fake_connection *c;
+	struct nlmsghdr *nlh;
+	size_t i;
+
 	(void)s;
-	(void)cb;
-	(void)ctx;
+	for (i = 0; i < FAKE_CONNECTIONS; i++) {
+		c = &fake.ct[i];
+		if (c->id == 0)
+			continue;
+		nlh = answer(buf, IPCTNL_MSG_CT_NEW);
+		put_tuple(nlh, CTA_TUPLE_ORIG, c->src, c->sport, c->dst,
+		    c->dport);
+		put_tuple(nlh, CTA_TUPLE_REPLY, c->dst, c->dport, c->src,
+		    c->sport);
+		mnl_attr_put_u32(nlh, CTA_ID, htonl(c->id));
+		mnl_attr_put_u32(nlh, CTA_STATUS, htonl(c->status));
+		cb(ctx, nlh);
+	}
 	return 0;
 }
 

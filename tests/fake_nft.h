@@ -20,6 +20,16 @@ struct fake_element {
 	uint64_t packets;
 };
 
+/* A UDP connection that bears our bit; IPv4 in host order. */
+struct fake_connection {
+	uint32_t id; /* 0: forgotten */
+	uint32_t status;
+	uint32_t src, dst;
+	uint16_t sport, dport;
+};
+
+#define FAKE_CONNECTIONS 4
+
 struct fake_kernel {
 	bool table; /* it exists */
 	unsigned int parts;
@@ -31,6 +41,8 @@ struct fake_kernel {
 	unsigned int commits;	/* transactions that did not */
 	unsigned int creations; /* of the table */
 	unsigned int ct_deletes;
+	struct fake_connection ct[FAKE_CONNECTIONS];
+	bool flowtable;
 	bool interrupt; /* every dump is overtaken by a change */
 };
 

@@ -512,6 +512,47 @@ test_everything_works_without_privileges(void **state)
 	close(in);
 }
 
+/* Offloaded flows pass our chains by: closing forgets their connections. */
+static void
+test_flows_in_a_flowtable_are_closed_too(void **state)
+{
+	int out = out_at(4310), in = in_at(10310), i;
+	struct pinhole a, b;
+	int64_t t, end;
+	enum ph_err err;
+
+	(void)state;
+	if (system("nft -f - 2>/dev/null <<E\n"
+		   "table inet user {\n"
+		   " flowtable f { hook ingress priority 0;"
+		   "  devices = { fwout, fwin }; }\n"
+		   " chain forward { type filter hook forward priority 0;"
+		   "  policy drop; ct state established flow add @f; }\n"
+		   "}\nE\n") != 0) {
+		print_message("no flowtables here\n");
+		skip();
+	}
+	(void)fw_nftables.tick(fw, lab_now(), &err);
+	a = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10310);
+	b = opened(PINHOLE_OUT, "192.0.2.20", "198.51.100.7", 4310);
+	for (i = 0; i < 5; i++) {
+		PASS(out, "192.0.2.20", 10310, in);
+		PASS(in, "198.51.100.7", 4310, out);
+	}
+	assert_int_equal(lab_lines("conntrack -L 2>&- | grep OFFLOAD"), 1);
+	closed(&a);
+	closed(&b);
+	t = lab_now();
+	for (end = t + 400 * 1000; t < end; t = lab_now()) {
+		(void)fw_nftables.tick(fw, t, &err);
+		usleep(10 * 1000);
+	}
+	STOP(out, "192.0.2.20", 10310, in);
+	STOP(in, "198.51.100.7", 4310, out);
+	close(out);
+	close(in);
+}
+
 static void
 test_check_says_what_is_missing(void **state)
 {
@@ -563,6 +604,7 @@ main(void)
 		LIVE(test_many_more_come_back_after_a_flush),
 		LIVE(test_a_redirected_client_is_asked_where_it_wanted_to_go),
 		LIVE(test_everything_works_without_privileges),
+		LIVE(test_flows_in_a_flowtable_are_closed_too),
 		LIVE(test_check_says_what_is_missing),
 	};
 

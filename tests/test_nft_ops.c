@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -379,6 +382,100 @@ test_adopting_and_settling(void **state)
 	assert_int_equal(fake.ct_deletes, deletes);
 }
 
+/* 198.51.100.7:4000 -> 192.0.2.0:port */
+static struct fake_connection
+connection(uint32_t id, uint32_t status, uint16_t port)
+{
+	return (struct fake_connection) { id, status, 0xc6336407, 0xc0000200,
+		4000, port };
+}
+
+/* So many seconds of ticks. */
+static void
+run(int64_t seconds)
+{
+	int64_t end = now + seconds * SECOND;
+	enum ph_err err;
+
+	while (now < end)
+		now = fw_nftables.tick(fw, now, &err);
+}
+
+static void
+test_closed_connections_are_forgotten_in_due_time(void **state)
+{
+	struct pinhole h = hole(6), closing = hole(3);
+
+	(void)state;
+	h.deadline = closing.deadline = now + 1000 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	assert_int_equal(commit1(FW_OPEN, &closing), PH_OK);
+	fake.ct[0] = connection(1, IPS_CONFIRMED, 100); /* open */
+	fake.ct[1] = connection(2, IPS_CONFIRMED, 999); /* closed */
+	fake.ct[2] = connection(3, IPS_CONFIRMED | IPS_OFFLOAD, 999);
+	fake.ct[3] = connection(4, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	/* Nothing closed, nothing to look for. */
+	run(100);
+	assert_int_equal(fake.ct[3].id, 4);
+	assert_int_equal(commit1(FW_CLOSE, &closing), PH_OK);
+	run(29);
+	assert_int_equal(fake.ct[3].id, 4);
+	/* At once what our chains are not asked about; */
+	run(3);
+	assert_int_equal(fake.ct[3].id, 0);
+	assert_int_equal(fake.ct[2].id, 0);
+	/* the rest when it is found closed again. */
+	assert_int_equal(fake.ct[1].id, 2);
+	run(40);
+	assert_int_equal(fake.ct[1].id, 0);
+	assert_int_equal(fake.ct[0].id, 1);
+}
+
+static void
+test_with_a_flowtable_closing_is_urgent(void **state)
+{
+	struct pinhole h = hole(6);
+
+	(void)state;
+	h.deadline = now + 1000 * SECOND;
+	fake.flowtable = true;
+	fake.generation++;
+	run(1);
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	fake.ct[0] = connection(1, IPS_CONFIRMED | IPS_OFFLOAD, 100);
+	run(2);
+	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
+	run(1);
+	assert_int_equal(fake.ct[0].id, 0);
+}
+
+static void
+test_a_connection_that_outlives_its_pinhole_is_spared(void **state)
+{
+	struct pinhole once = hole(4), h = hole(3);
+	struct fake_element *remembered;
+	uint32_t id = htonl(7);
+
+	(void)state;
+	h.deadline = once.deadline = now + 1000 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &once), PH_OK);
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	fake.ct[0] = connection(7, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	fake.ct[1] = connection(8, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	/* The kernel itself adds to @connections and takes from @tcp4_once. */
+	remembered = fake_find(&fake.v[0].elem);
+	if (set_part(remembered->elem.set) != PART_ONCE)
+		remembered++;
+	memset(&remembered->elem, 0, sizeof(remembered->elem));
+	remembered->elem.set = SET_CONNECTIONS;
+	remembered->elem.keylen = sizeof(id);
+	memcpy(remembered->elem.key, &id, sizeof(id));
+	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
+	run(100);
+	assert_int_equal(fake.ct[0].id, 7);
+	assert_int_equal(fake.ct[1].id, 0);
+}
+
 static void
 test_a_limit_is_told_from_a_shock(void **state)
 {
@@ -421,6 +518,14 @@ main(void)
 		    test_an_interrupted_dump_is_no_proof_of_absence, fresh,
 		    done),
 		cmocka_unit_test_setup_teardown(test_adopting_and_settling,
+		    fresh, done),
+		cmocka_unit_test_setup_teardown(
+		    test_closed_connections_are_forgotten_in_due_time, fresh,
+		    done),
+		cmocka_unit_test_setup_teardown(
+		    test_with_a_flowtable_closing_is_urgent, fresh, done),
+		cmocka_unit_test_setup_teardown(
+		    test_a_connection_that_outlives_its_pinhole_is_spared,
 		    fresh, done),
 		cmocka_unit_test_setup_teardown(
 		    test_a_limit_is_told_from_a_shock, fresh, done),
