@@ -199,18 +199,43 @@ try_table(struct ruleset *r, const struct fw_config *config, struct strbuf *why)
 	return rc;
 }
 
-static enum ph_err
-check_kernel(struct strbuf *why)
+/* Sets that others tell us to fill, and that are not there to be filled. */
+static void
+look_for_tables(struct nlsock *nl, const struct fw_config *config,
+    struct strbuf *why)
 {
-	struct nlsock *nl;
-	uint32_t generation;
-	int err = 0;
+	struct user_table t;
+	size_t i;
 
-	if ((nl = nlsock_open()) == NULL)
-		err = -errno;
-	else
+	for (i = 0; i < config->ntables; i++) {
+		if (user_table_find(nl, config->tables[i], config->name, &t) !=
+		    0)
+			return;
+		if (!t.v4.found && !t.v6.found) {
+			sentence(why);
+			strbuf_fmt(why,
+			    "no nftables set is called %.64s; add to your "
+			    "table:\n\tset %.64s { type ipv4_addr; "
+			    "flags interval, timeout; }",
+			    config->tables[i], config->tables[i]);
+		} else if (t.v4.ambiguous || t.v6.ambiguous) {
+			sentence(why);
+			strbuf_fmt(why,
+			    "several nftables sets are called %.64s; say "
+			    "family/table/%.64s",
+			    config->tables[i], config->tables[i]);
+		}
+	}
+}
+
+static enum ph_err
+check_kernel(struct nlsock *nl, struct strbuf *why)
+{
+	uint32_t generation;
+	int err = -errno;
+
+	if (nl != NULL)
 		err = inspect_generation(nl, &generation);
-	nlsock_close(nl);
 	if (err == 0)
 		return PH_OK;
 	if (err == -EPERM) {
@@ -224,21 +249,27 @@ check_kernel(struct strbuf *why)
 enum ph_err
 nft_check(const struct fw_config *config, struct strbuf *why)
 {
-	struct ruleset *r;
+	struct ruleset *r = NULL;
+	struct nlsock *nl;
 	enum ph_err rc;
 	char *text;
 
-	if ((rc = nft_check_config(config, why)) != PH_OK ||
-	    (rc = check_kernel(why)) != PH_OK)
+	if ((rc = nft_check_config(config, why)) != PH_OK)
 		return rc;
-	if ((r = ruleset_new()) == NULL)
-		return PH_ENOMEM;
-	rc = try_table(r, config, why);
-	if (rc == PH_OK && (text = ruleset_list(r, why)) != NULL) {
-		advise(config, span_of(text), why);
-		free(text);
-		mention_bridges(why);
-	}
+	nl = nlsock_open();
+	if ((rc = check_kernel(nl, why)) != PH_OK)
+		goto out;
+	rc = PH_ENOMEM;
+	if ((r = ruleset_new()) == NULL ||
+	    (rc = try_table(r, config, why)) != PH_OK ||
+	    (text = ruleset_list(r, why)) == NULL)
+		goto out;
+	advise(config, span_of(text), why);
+	free(text);
+	look_for_tables(nl, config, why);
+	mention_bridges(why);
+out:
 	ruleset_free(r);
+	nlsock_close(nl);
 	return rc;
 }

@@ -218,6 +218,33 @@ nft_original(struct fw *fw, const struct fw_flow *flow, struct endpoint *out)
 	return conntrack_original(fw->nl, flow, out);
 }
 
+static enum ph_err
+find_user_table(struct fw *fw, size_t index)
+{
+	return nlsock_err(user_table_find(fw->nl, fw->config->tables[index],
+	    fw->config->name, &fw->user[index]));
+}
+
+/* The user may have replaced his sets since we found them: look again. */
+static enum ph_err
+nft_table(struct fw *fw, size_t index, enum fw_table_op op,
+    const struct prefix *v, size_t n, uint32_t ttl_s)
+{
+	struct user_table *t;
+	enum ph_err rc = PH_EGONE;
+
+	if (index >= fw->config->ntables)
+		return PH_EBAD;
+	t = &fw->user[index];
+	if (t->looked_up)
+		rc = user_table_change(fw->nl, &fw->batch, t, op, v, n, ttl_s);
+	if (rc != PH_EGONE && rc != PH_EIO)
+		return rc;
+	if ((rc = find_user_table(fw, index)) != PH_OK)
+		return rc;
+	return user_table_change(fw->nl, &fw->batch, t, op, v, n, ttl_s);
+}
+
 static void
 nft_close(struct fw *fw, bool keep)
 {
@@ -242,6 +269,7 @@ nft_close(struct fw *fw, bool keep)
 	mirror_free(fw->mirror);
 	sweep_free(fw->sweep);
 	free(fw->outliving);
+	free(fw->user);
 	ruleset_free(fw->ruleset);
 	nlsock_close(fw->nl);
 	free(fw);
@@ -257,7 +285,9 @@ fw_new(const struct fw_config *config)
 	fw->config = config;
 	fw->sweep_at = INT64_MAX;
 	batch_init(&fw->batch, config->name);
-	if ((fw->mirror = mirror_new(config)) == NULL ||
+	if ((fw->user = calloc(config->ntables + 1, sizeof(*fw->user))) ==
+		NULL ||
+	    (fw->mirror = mirror_new(config)) == NULL ||
 	    (fw->nl = nlsock_open()) == NULL ||
 	    (fw->sweep = sweep_new(config->mark)) == NULL ||
 	    (fw->ruleset = ruleset_new()) == NULL) {
@@ -379,6 +409,7 @@ const struct fw_ops fw_nftables = {
 	.activity = nft_activity,
 	.tick = nft_tick,
 	.original = nft_original,
+	.table = nft_table,
 	.explain = nft_explain,
 	.close = nft_close,
 };

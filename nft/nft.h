@@ -10,9 +10,10 @@
 #include "nft/mirror.h"
 #include "nft/netlink.h"
 #include "nft/ruleset.h"
+#include "nft/user.h"
 #include "src/fw.h"
 
-/* An open backend; shared by nft.c (changes), watch.c (looks) and user.c. */
+/* An open backend; shared by nft.c (changes) and watch.c (looks). */
 struct fw {
 	const struct fw_config *config;
 	struct nlsock *nl;
@@ -34,6 +35,8 @@ struct fw {
 	int64_t sweep_at;    /* INT64_MAX: no reason to */
 	uint32_t *outliving; /* ids of those that may, sorted */
 	size_t noutliving;
+
+	struct user_table *user; /* config->ntables of them */
 };
 
 /*

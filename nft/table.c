@@ -325,7 +325,7 @@ static unsigned int
 put_base(struct strbuf *b, const struct fw_config *config)
 {
 	uint32_t m = config->mark;
-	unsigned int nrules;
+	unsigned int nrules = 0;
 
 	put_remotes(b, config, AF_INET);
 	put_remotes(b, config, AF_INET6);
@@ -333,15 +333,22 @@ put_base(struct strbuf *b, const struct fw_config *config)
 	 * A connection that ran both ways before there was a pinhole for it
 	 * is the user's own, and stays so when the pinhole closes.
 	 */
+	strbuf_str(b, "\tchain ours {\n");
+	if (config->log) {
+		strbuf_fmt(b,
+		    "\t\tct state new ct mark & 0x%x == 0"
+		    " log prefix \"pinholed: \"\n",
+		    m);
+		nrules++;
+	}
 	strbuf_fmt(b,
-	    "\tchain ours {\n"
 	    "\t\tmeta mark set meta mark | 0x%x\n"
 	    "\t\tct status assured accept\n"
 	    "\t\tct mark set ct mark | 0x%x\n"
 	    "\t\taccept\n"
 	    "\t}\n",
 	    m, m);
-	nrules = 4 + put_matches(b, config, PART_BASE);
+	nrules += 4 + put_matches(b, config, PART_BASE);
 	/*
 	 * What was ours and is no longer in a set ends here, before the
 	 * user's chain can accept it as established.

@@ -22,8 +22,12 @@
  * Calls are synchronous, run in the firewall process and never log.
  */
 enum fw_op {
-	FW_OPEN = 1,  /* also when already open: same id, new deadline */
-	FW_CLOSE = 2, /* by id; established flows stop, too */
+	FW_OPEN = 1, /* also when already open: same id, new deadline */
+	/*
+	 * By id; established flows stop, too, but for the connection of a
+	 * TCP pinhole that was good for one: that lives until it ends.
+	 */
+	FW_CLOSE = 2,
 };
 
 struct fw_change {
@@ -128,15 +132,25 @@ struct fw_ops {
 	/*
 	 * Work due: gathered kills, a table that somebody flushed away.
 	 * Returns when to be called next, at the latest, or INT64_MAX.
-	 * PH_EGONE in *err: everything must be opened again.  May be NULL.
+	 * PH_EGONE in *err: what was ours had gone, and everything must be
+	 * opened again; where the backend did that itself it costs nothing.
+	 * May be NULL.
 	 */
 	int64_t (*tick)(struct fw *fw, int64_t now, enum ph_err *err);
 
-	/* Where a redirected client wanted to go.  NULL w/o FW_CAP_ORIGINAL. */
+	/*
+	 * Where a redirected client wanted to go; PH_EMALFORMED if nobody
+	 * knows that flow.  NULL without FW_CAP_ORIGINAL.
+	 */
 	PH_NODISCARD enum ph_err (*original)(struct fw *fw,
 	    const struct fw_flow *flow, struct endpoint *out);
 
-	/* Change one table by its index.  NULL without FW_CAP_TABLES. */
+	/*
+	 * Change one table by its index; ttl_s 0 is for ever.  PH_EEXIST and
+	 * PH_OK are success, PH_EGONE: no such table, PH_EAMBIGUOUS: two,
+	 * PH_EUNSUPPORTED: a table that cannot hold this.  NULL without
+	 * FW_CAP_TABLES.
+	 */
 	PH_NODISCARD enum ph_err (*table)(struct fw *fw, size_t index,
 	    enum fw_table_op op, const struct prefix *v, size_t n,
 	    uint32_t ttl_s);

@@ -553,6 +553,117 @@ test_flows_in_a_flowtable_are_closed_too(void **state)
 	close(in);
 }
 
+static struct prefix
+prefix(const char *text)
+{
+	struct prefix p;
+
+	assert_int_equal(prefix_parse(span_of(text), &p), PH_OK);
+	return p;
+}
+
+static enum ph_err
+table(size_t index, enum fw_table_op op, const char *text, uint32_t ttl_s)
+{
+	struct prefix p = prefix(text);
+
+	return fw_nftables.table(fw, index, op, &p, 1, ttl_s);
+}
+
+static int
+members(const char *set)
+{
+	return lab_lines("nft list set inet user %s |"
+			 " grep -oE '([0-9]+\\.){3}[0-9]+|[0-9a-f:]+::'",
+	    set);
+}
+
+static void
+test_the_users_sets_are_filled(void **state)
+{
+	static const char *const names[] = { "spammer", "inet/user/hosts",
+		"missing", "twice" };
+	struct prefix list[2];
+
+	(void)state;
+	lab_close(NULL);
+	config.tables = names;
+	config.ntables = ROWS(names);
+	lab_load("table inet user {\n"
+		 " set spammer { type ipv4_addr; flags interval,timeout; }\n"
+		 " set spammer6 { type ipv6_addr; flags interval,timeout; }\n"
+		 " set hosts { type ipv4_addr; flags timeout; }\n"
+		 " set twice { type ipv4_addr; }\n"
+		 "}\n"
+		 "table ip other { set twice { type ipv4_addr; }\n}\n");
+	lab_open();
+	/* Hosts, with a timeout that a repetition begins anew. */
+	assert_int_equal(table(1, FW_TABLE_ADD, "203.0.113.9", 1), PH_OK);
+	assert_int_equal(table(1, FW_TABLE_ADD, "203.0.113.8", 1), PH_OK);
+	assert_int_equal(table(1, FW_TABLE_ADD, "203.0.113.8", 60), PH_OK);
+	assert_int_equal(members("hosts"), 2);
+	usleep(1300 * 1000);
+	assert_int_equal(members("hosts"), 1);
+	assert_int_equal(table(1, FW_TABLE_DELETE, "203.0.113.9", 0), PH_OK);
+	assert_int_equal(table(1, FW_TABLE_DELETE, "203.0.113.8", 0), PH_OK);
+	assert_int_equal(members("hosts"), 0);
+	assert_int_equal(table(1, FW_TABLE_ADD, "203.0.113.0/24", 0),
+	    PH_EUNSUPPORTED);
+	/* Prefixes and IPv6. */
+	assert_int_equal(table(0, FW_TABLE_ADD, "203.0.113.0/24", 60), PH_OK);
+	assert_int_equal(table(0, FW_TABLE_ADD, "203.0.113.0/24", 90), PH_OK);
+	assert_int_equal(table(0, FW_TABLE_ADD, "198.51.100.7", 0), PH_OK);
+	assert_int_equal(table(0, FW_TABLE_ADD, "255.255.255.255", 0), PH_OK);
+	assert_int_equal(table(0, FW_TABLE_ADD, "2001:db8::/32", 60), PH_OK);
+	assert_int_equal(table(0, FW_TABLE_ADD, "2001:db8:ffff::1", 60),
+	    PH_EEXIST);
+	assert_int_equal(lab_lines("nft list set inet user spammer |"
+				   " grep -E '203.0.113.0/24 timeout 1m30s'"),
+	    1);
+	assert_int_equal(lab_lines("nft list set inet user spammer |"
+				   " tr , '\\n' | grep -cF 198.51.100.7"),
+	    1);
+	assert_int_equal(system("nft get element inet user spammer"
+				" '{ 203.0.113.200, 198.51.100.7, "
+				"255.255.255.255 }'"
+				" >/dev/null"),
+	    0);
+	assert_int_equal(system("nft get element inet user spammer6"
+				" '{ 2001:db8:5::1 }' >/dev/null"),
+	    0);
+	assert_int_not_equal(system("nft get element inet user spammer"
+				    " '{ 203.0.114.0 }' >/dev/null 2>&1"),
+	    0);
+	assert_int_equal(table(0, FW_TABLE_DELETE, "203.0.113.0/24", 0), PH_OK);
+	assert_int_not_equal(system("nft get element inet user spammer"
+				    " '{ 203.0.113.200 }' >/dev/null 2>&1"),
+	    0);
+	/* One of a list is there already: the other is done. */
+	list[0] = prefix("2001:db8:ffff::1");
+	list[1] = prefix("2001:db9::1");
+	assert_int_equal(fw_nftables.table(fw, 0, FW_TABLE_ADD, list, 2, 60),
+	    PH_EEXIST);
+	assert_int_equal(system("nft get element inet user spammer6"
+				" '{ 2001:db9::1 }' >/dev/null"),
+	    0);
+	assert_int_equal(fw_nftables.table(fw, 0, FW_TABLE_FLUSH, NULL, 0, 0),
+	    PH_OK);
+	assert_int_equal(members("spammer"), 0);
+	assert_int_equal(members("spammer6"), 0);
+	/* What cannot be. */
+	assert_int_equal(table(2, FW_TABLE_ADD, "203.0.113.9", 1), PH_EGONE);
+	assert_int_equal(table(3, FW_TABLE_ADD, "203.0.113.9", 0),
+	    PH_EAMBIGUOUS);
+	assert_int_equal(table(4, FW_TABLE_ADD, "203.0.113.9", 1), PH_EBAD);
+	/* The user loads his ruleset again, with other kinds of sets. */
+	lab_load("flush ruleset\ntable ip mine {\n"
+		 " set spammer { type ipv4_addr; flags timeout; }\n}\n");
+	assert_int_equal(table(0, FW_TABLE_ADD, "203.0.113.9", 5), PH_OK);
+	assert_int_equal(system("nft get element ip mine spammer"
+				" '{ 203.0.113.9 }' >/dev/null"),
+	    0);
+}
+
 static void
 test_check_says_what_is_missing(void **state)
 {
@@ -605,6 +716,7 @@ main(void)
 		LIVE(test_a_redirected_client_is_asked_where_it_wanted_to_go),
 		LIVE(test_everything_works_without_privileges),
 		LIVE(test_flows_in_a_flowtable_are_closed_too),
+		LIVE(test_the_users_sets_are_filled),
 		LIVE(test_check_says_what_is_missing),
 	};
 

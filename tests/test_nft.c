@@ -21,6 +21,7 @@ static const struct fw_config config = {
 	.name = "pinholed",
 	.mark = 0x10000,
 	.local = true,
+	.log = true,
 	.remotes = remotes,
 	.nremotes = 2,
 };
@@ -87,7 +88,8 @@ test_rules_are_counted_as_written(void **state)
 		    (strstr(line, "goto") || strstr(line, "jump") ||
 			strstr(line, "accept") || strstr(line, "drop") ||
 			strstr(line, " map @") || strstr(line, " mark set") ||
-			strstr(line, "\tadd @")) &&
+			strstr(line, "\tadd @") ||
+			strstr(line, "log prefix")) &&
 		    strstr(line, "policy") == NULL;
 	assert_int_equal(table_rules(&config, (1u << TABLE_NPARTS) - 1), n);
 	assert_true(table_rules(&config, 1u << PART_BASE) < n);
