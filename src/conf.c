@@ -377,7 +377,7 @@ parse_protect(struct parse *p)
 		return true;
 	text = strchr(m->value, '{') != NULL ? one : list;
 	p->src = NULL;
-	/* So that a complaint points to where the value is: column 1. */
+	p->total = 0;
 	return conf_push(p, m->define ? "-D protect" : "protect", span_of(text),
 		   NULL) &&
 	    conf_grammar(p);

@@ -91,7 +91,7 @@ void conf_set_remote(struct parse *p, const struct words *src);
 void conf_add_proxy(struct parse *p, const struct lexeme *address,
     const struct lexeme *port);
 struct conf_proxy *conf_proxy(struct parse *p); /* the one just added */
-void conf_end_proxy(struct parse *p);
+void conf_end_proxy(struct parse *p, const struct lexeme *address);
 void conf_ftp_only(struct parse *p, const struct lexeme *lex);
 void conf_set_access(struct parse *p, const struct words *src);
 void conf_add_key(struct parse *p, const struct lexeme *name,

@@ -193,16 +193,24 @@ conf_proxy(struct parse *p)
 }
 
 void
-conf_end_proxy(struct parse *p)
+conf_end_proxy(struct parse *p, const struct lexeme *address)
 {
 	const struct conf_proxy *x = p->proxy;
+	const struct conf_proxy *v =
+	    in_tftp(p) ? p->conf->tftp.proxy : p->conf->ftp.proxy;
 	uint8_t af = x->reverse.addr.af;
+	char text[ADDR_STRLEN];
 
 	if (af == AF_UNSPEC)
 		af = x->listen.addr.af;
 	if (x->source.af != AF_UNSPEC && af != AF_UNSPEC && x->source.af != af)
 		conf_error(p, &p->seen[ONCE_SOURCE],
 		    "\"source\" is not of the same family as the server");
+	for (; x != &p->spare && v != x; v++)
+		if (endpoint_cmp(&v->listen, &x->listen) == 0)
+			conf_error(p, &address->at,
+			    "there is a proxy on %s already",
+			    endpoint_format(&x->listen, text));
 }
 
 void

@@ -550,7 +550,7 @@ tftp_setting	: PORT ports {
 proxy		: PROXY on address port number {
 			conf_add_proxy(p, &$3.lex, &$5.lex);
 		} proxy_options %prec ALONE {
-			conf_end_proxy(p);
+			conf_end_proxy(p, &$3.lex);
 		}
 		;
 
