@@ -3,6 +3,7 @@
 
 #include <err.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,9 +101,9 @@ output_format(const char *arg)
 static const char *
 absolute(const char *path)
 {
-	char *full = realpath(path, NULL);
+	static char full[PATH_MAX];
 
-	return full != NULL ? full : path;
+	return realpath(path, full) != NULL ? full : path;
 }
 
 static void

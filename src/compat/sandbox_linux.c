@@ -40,9 +40,9 @@ set_caps(uint64_t mask)
 	return syscall(SYS_capset, &h, d) == 0;
 }
 
-/* What no program that is ever executed could get back. */
+/* No program that is ever executed gets any of them. */
 static bool
-limit_bounding_set(uint64_t keep)
+clear_bounding_set(void)
 {
 	int cap;
 
@@ -50,8 +50,7 @@ limit_bounding_set(uint64_t keep)
 	for (cap = 0; cap < 64; cap++) {
 		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == -1)
 			return errno == EINVAL;
-		if ((keep & UINT64_C(1) << cap) == 0 &&
-		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
 			return false;
 	}
 	return true;
@@ -66,7 +65,7 @@ sandbox_enter(enum sandbox_role role, const struct sandbox *s,
 
 	if (role == SANDBOX_FIREWALL)
 		keep = UINT64_C(1) << CAP_NET_ADMIN;
-	if (!limit_bounding_set(keep) ||
+	if (!clear_bounding_set() ||
 	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
 	    prctl(PR_SET_KEEPCAPS, keep != 0, 0, 0, 0) == -1) {

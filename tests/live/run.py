@@ -13,6 +13,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import net  # noqa: E402
+import processes  # noqa: E402,F401 pylint: disable=unused-import
 from scenarios import scenarios  # noqa: E402
 
 SKIP = 77

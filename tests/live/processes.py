@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: ISC
+"""Processes that die, are replaced, are told to go.  Each is one test."""
+import os
+import signal
+import subprocess
+import time
+
+from net import (Daemon, Failure, PBX, PHONE, Stream, check, conf, name, passes,
+                 until)
+from scenarios import media, scenario, signalling
+from sip import Call, sdp
+
+
+def call_with_media(net, d):
+    p, m = media(net)
+    call = Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in")
+    stream = Stream(p, m)
+    stream.flows()
+    return call, stream
+
+
+def next_call(net, wire, port=4100):
+    q, n = media(net, phone_port=port, pbx_port=port + 6000)
+    Call(wire).set_up(sdp(PHONE, port), sdp(PBX, port + 6000))
+    until(lambda: passes(q, n, name(n), tries=1), 2, "the next call")
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def ended(pids, seconds=5):
+    until(lambda: not any(alive(p) for p in pids), seconds,
+          f"the end of {pids}")
+
+
+def tables(net):
+    return net.run("fw", "nft", "list", "tables")
+
+
+def orphans(net, d):
+    pids = d.children()
+    d.kill("monitor")
+    d.proc.wait(5)
+    until(lambda: sum("carrying on" in line for line in d.log) == 2, 2,
+          f"both say so: {d.log}")
+    return pids
+
+
+@scenario()
+def a_new_daemon_takes_over_from_orphans(net):
+    d = net.pinholed()
+    call, stream = call_with_media(net, d)
+    left = orphans(net, d)
+    stream.flows()
+    stream.stop()
+    new = net.pinholed()
+    ended(left.values())
+    check(any("taking over" in line for line in new.log), new.log)
+    next_call(net, call.wire)
+    new.stop()
+    check("pinholed" not in tables(net), "TERM removes what is ours")
+
+
+@scenario()
+def a_second_daemon_is_refused(net):
+    d = net.pinholed()
+    call, stream = call_with_media(net, d)
+    second = net.pinholed(wait=False)
+    check(second.proc.wait(5) == 2, "exit status 2")
+    until(lambda: any(f"already running as process {d.proc.pid}" in line
+                      for line in second.log), 1, second.log)
+    stream.flows()
+    call.hang_up()
+    stream.stops()
+    stream.stop()
+
+
+@scenario(egress=False)
+def orphans_can_be_told_to_close(net):
+    d = net.pinholed()
+    _, stream = call_with_media(net, d)
+    left = orphans(net, d)
+    os.kill(left["engine"], signal.SIGTERM)
+    d.expect(2, event="close", dir="in", reason="shutdown")
+    os.kill(left["firewall"], signal.SIGTERM)
+    ended(left.values())
+    stream.stops()
+    stream.stop()
+    check("pinholed" not in tables(net), "nothing of ours is left")
+
+
+@scenario()
+def children_heed_term_only_without_a_monitor(net):
+    d = net.pinholed()
+    call, stream = call_with_media(net, d)
+    before = d.children()
+    for pid in before.values():
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGHUP)
+    time.sleep(0.5)
+    check(d.children() == before, "they are the monitor's to stop")
+    stream.flows()
+    call.hang_up()
+    stream.stops()
+    stream.stop()
+
+
+@scenario(egress=False)
+def the_last_process_closes_and_goes(net):
+    d = net.pinholed(conf=conf("\ttimeout idle 3\n"))
+    _, stream = call_with_media(net, d)
+    left = d.children()
+    d.kill("monitor")
+    os.kill(left["engine"], signal.SIGKILL)
+    stream.flows()
+    ended(left.values(), 10)
+    stream.stops()
+    stream.stop()
+    check("pinholed" not in tables(net), "nothing of ours is left")
+
+
+@scenario()
+def both_children_die_at_once(net):
+    d = net.pinholed()
+    call, stream = call_with_media(net, d)
+    before = d.children()
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: len(d.children()) == 2 and
+          not set(d.children().values()) & set(before.values()), 3,
+          f"two others; log {d.log}")
+    time.sleep(0.5)
+    stream.flows()
+    check(max(stream.gap) < 0.25, f"media never stopped: {stream.gap}")
+    call.hang_up()
+    d.expect(2, event="close", dir="in", reason="bye")
+    stream.stops()
+    stream.stop()
+
+
+@scenario()
+def who_keeps_dying_waits_longer(net):
+    d = net.pinholed()
+    call, stream = call_with_media(net, d)
+    end = time.monotonic() + 3
+    killed = 0
+    while time.monotonic() < end:
+        pid = d.children().get("engine")
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+        time.sleep(0.01)
+    check(3 <= killed <= 8, f"{killed} engines in 3 s")
+    stream.flows()
+    check(max(stream.gap) < 0.25, f"media never stopped: {stream.gap}")
+    until(lambda: "engine" in d.children(), 15, "in the end there is one")
+    time.sleep(1)
+    next_call(net, call.wire)
+    stream.stop()
+
+
+@scenario()
+def a_reload_may_change_the_table(net):
+    d = net.pinholed()
+    call, stream = call_with_media(net, d)
+    d.write(conf().replace("firewall nftables",
+                           'firewall nftables table "second"'))
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: any("reloaded" in line for line in d.log), 5, d.log)
+    found = tables(net)
+    check("second" in found and "pinholed" not in found, found)
+    stream.flows()
+    call.hang_up()
+    d.expect(event="close", dir="in", reason="bye")
+    stream.stops()
+    stream.stop()
+
+
+@scenario()
+def reloads_do_not_get_in_each_others_way(net):
+    d = net.pinholed()
+    call, stream = call_with_media(net, d)
+    for _ in range(5):
+        d.proc.send_signal(signal.SIGHUP)
+        time.sleep(0.05)
+    time.sleep(2)
+    stream.flows()
+    check(max(stream.gap) < 0.25, f"media never stopped: {stream.gap}")
+    check(len(d.children()) == 2, "two children")
+    # A reload whose processes cannot be started changes nothing.
+    before = d.children()
+    d.write(conf().replace("interface i0", "interface nope0"))
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: any("not reloaded" in line for line in d.log), 5, d.log)
+    time.sleep(0.3)
+    check(d.children() == before, "the old ones are still there")
+    call.hang_up()
+    d.expect(event="close", dir="in", reason="bye")
+    stream.stops()
+    stream.stop()
+
+
+@scenario()
+def in_the_background(net):
+    pidfile = f"/run/{net.tag}.pid"
+    config = f"/run/{net.tag}.conf"
+    binary = os.path.abspath(Daemon.binary)
+
+    def start():
+        return subprocess.run(
+            ["ip", "netns", "exec", f"{net.tag}-fw", binary, "-f", config,
+             "-p", pidfile], cwd="/tmp", capture_output=True, text=True,
+            timeout=30, check=False)
+    with open(config, "w", encoding="ascii") as f:
+        f.write(conf().replace("interface i0", "interface nope0"))
+    done = start()
+    check(done.returncode == 1, f"no such interface: {done}")
+    check("nope0" in done.stderr, done.stderr)
+    with open(config, "w", encoding="ascii") as f:
+        f.write(conf())
+    done = start()
+    check(done.returncode == 0, f"started: {done}")
+    with open(pidfile, encoding="ascii") as f:
+        pid = int(f.read())
+    try:
+        # When the parent says so, it works.
+        next_call(net, signalling(net))
+        again = start()
+        check(again.returncode == 2 and str(pid) in again.stderr, again)
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            where = os.readlink(f"/proc/{pid}/fd/{fd}")
+            check("pipe" not in where and "tty" not in where,
+                  f"descriptor {fd} is {where}")
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not os.path.exists(pidfile), 5, "TERM ends it")
+        check("pinholed" not in tables(net), "and closes everything")
+    finally:
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+        os.unlink(config)
+
+
+@scenario()
+def term_while_starting(net):
+    for wait in (0, 0.02, 0.05, 0.1, 0.2):
+        d = net.pinholed(wait=False)
+        time.sleep(wait)
+        d.proc.send_signal(signal.SIGTERM)
+        d.proc.wait(10)
+        check(d.proc.returncode in (0, -signal.SIGTERM), d.proc.returncode)
+        try:
+            check("pinholed" not in tables(net), f"after {wait} s")
+        except Failure:
+            print(d.log)
+            raise
