@@ -1,0 +1,20 @@
+#!/bin/sh
+# Replay one folder of test-pcaps and compare the events, byte for byte.
+#
+# usage: replay.sh PINHOLED FOLDER	(UPDATE=1 rewrites FOLDER/expected)
+set -u
+pinholed=$1 folder=$2
+want=0
+[ -f "$folder/status" ] && want=$(cat "$folder/status")
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+"$pinholed" -r "$folder/input.pcap" -f "$folder/pinholed.conf" -o json >"$out"
+status=$?
+if [ "${UPDATE-}" ]; then
+	cp "$out" "$folder/expected"
+fi
+diff -u "$folder/expected" "$out" || exit 1
+if [ "$status" != "$want" ]; then
+	echo "exit status $status, expected $want"
+	exit 1
+fi
