@@ -86,8 +86,8 @@ directions_are_apart(void **state)
 {
 	feed(*state, &here, ONE, 10);
 	feed(*state, &there, TWO, 20);
-	feed(*state, &here, ONE + 10, sizeof(ONE) - 1 - 10);
-	feed(*state, &there, TWO + 20, sizeof(TWO) - 1 - 20);
+	feed(*state, &here, &ONE[10], sizeof(ONE) - 1 - 10);
+	feed(*state, &there, &TWO[20], sizeof(TWO) - 1 - 20);
 	assert_got(ONE "|" TWO "|");
 }
 
