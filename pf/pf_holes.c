@@ -11,7 +11,9 @@ struct change {
 RB_HEAD(hole_tree, p_hole);
 
 struct p_holes {
-	struct hole_tree tree;
+	struct hole_tree holes;
+	struct p_tree *tree, *made; /* borrowed */
+	bool (*as_state)(const struct pinhole *hole);
 	size_t n;
 	struct change *pending;
 	size_t npending, size;
@@ -26,11 +28,15 @@ hole_cmp(const struct p_hole *a, const struct p_hole *b)
 RB_GENERATE_STATIC(hole_tree, p_hole, entry, hole_cmp)
 
 enum ph_err
-p_holes_new(struct p_holes **out)
+p_holes_new(struct p_holes **out, struct p_tree *tree, struct p_tree *made,
+    bool (*as_state)(const struct pinhole *hole))
 {
 	if ((*out = calloc(1, sizeof(**out))) == NULL)
 		return PH_ENOMEM;
-	RB_INIT(&(*out)->tree);
+	RB_INIT(&(*out)->holes);
+	(*out)->tree = tree;
+	(*out)->made = made;
+	(*out)->as_state = as_state;
 	return PH_OK;
 }
 
@@ -42,8 +48,8 @@ p_holes_free(struct p_holes *h)
 	if (h == NULL)
 		return;
 	p_holes_keep(h, NULL, NULL);
-	while ((hole = RB_MIN(hole_tree, &h->tree)) != NULL) {
-		RB_REMOVE(hole_tree, &h->tree, hole);
+	while ((hole = RB_MIN(hole_tree, &h->holes)) != NULL) {
+		RB_REMOVE(hole_tree, &h->holes, hole);
 		free(hole);
 	}
 	free(h->pending);
@@ -56,13 +62,13 @@ p_holes_find(struct p_holes *h, uint64_t id)
 	struct p_hole key;
 
 	key.hole.id = id;
-	return RB_FIND(hole_tree, &h->tree, &key);
+	return RB_FIND(hole_tree, &h->holes, &key);
 }
 
 struct p_hole *
 p_holes_first(struct p_holes *h)
 {
-	return RB_MIN(hole_tree, &h->tree);
+	return RB_MIN(hole_tree, &h->holes);
 }
 
 struct p_hole *
@@ -77,9 +83,14 @@ p_holes_count(const struct p_holes *h)
 	return h->n;
 }
 
+static struct p_tree *
+tree_of(const struct p_holes *h, const struct p_hole *hole)
+{
+	return hole->by_state ? h->made : h->tree;
+}
+
 static enum ph_err
-open_one(struct p_holes *h, struct p_tree *tree, const struct pinhole *new,
-    bool (*in_tree)(const struct pinhole *hole))
+open_one(struct p_holes *h, const struct pinhole *new)
 {
 	struct p_hole *hole;
 	enum ph_err rc;
@@ -93,36 +104,32 @@ open_one(struct p_holes *h, struct p_tree *tree, const struct pinhole *new,
 	if ((hole = calloc(1, sizeof(*hole))) == NULL)
 		return PH_ENOMEM;
 	hole->hole = *new;
-	hole->by_state = in_tree != NULL && !in_tree(new);
-	if (!hole->by_state &&
-	    (rc = p_tree_insert(tree, &hole->hole)) != PH_OK) {
+	hole->by_state = h->as_state != NULL && h->as_state(new);
+	if ((rc = p_tree_insert(tree_of(h, hole), &hole->hole)) != PH_OK) {
 		free(hole);
 		return rc;
 	}
-	RB_INSERT(hole_tree, &h->tree, hole);
+	RB_INSERT(hole_tree, &h->holes, hole);
 	h->n++;
 	h->pending[h->npending++] = (struct change) { FW_OPEN, hole };
 	return PH_OK;
 }
 
 static void
-close_one(struct p_holes *h, struct p_tree *tree, uint64_t id)
+close_one(struct p_holes *h, uint64_t id)
 {
 	struct p_hole *hole = p_holes_find(h, id);
 
 	if (hole == NULL)
 		return;
-	if (!hole->by_state)
-		p_tree_remove(tree, &hole->hole);
-	RB_REMOVE(hole_tree, &h->tree, hole);
+	p_tree_remove(tree_of(h, hole), &hole->hole);
+	RB_REMOVE(hole_tree, &h->holes, hole);
 	h->n--;
 	h->pending[h->npending++] = (struct change) { FW_CLOSE, hole };
 }
 
 enum ph_err
-p_holes_apply(struct p_holes *h, struct p_tree *tree,
-    const struct fw_change *changes, size_t n,
-    bool (*in_tree)(const struct pinhole *hole))
+p_holes_apply(struct p_holes *h, const struct fw_change *changes, size_t n)
 {
 	struct change *v;
 	enum ph_err rc;
@@ -137,13 +144,13 @@ p_holes_apply(struct p_holes *h, struct p_tree *tree,
 	for (i = 0; i < n; i++) {
 		rc = PH_EBAD;
 		if (changes[i].op == FW_OPEN)
-			rc = open_one(h, tree, &changes[i].hole, in_tree);
+			rc = open_one(h, &changes[i].hole);
 		else if (changes[i].op == FW_CLOSE) {
-			close_one(h, tree, changes[i].hole.id);
+			close_one(h, changes[i].hole.id);
 			rc = PH_OK;
 		}
 		if (rc != PH_OK) {
-			p_holes_undo(h, tree);
+			p_holes_undo(h);
 			return rc;
 		}
 	}
@@ -169,7 +176,7 @@ p_holes_keep(struct p_holes *h,
 }
 
 void
-p_holes_undo(struct p_holes *h, struct p_tree *tree)
+p_holes_undo(struct p_holes *h)
 {
 	struct p_hole *hole;
 	enum fw_op op;
@@ -179,20 +186,18 @@ p_holes_undo(struct p_holes *h, struct p_tree *tree)
 		op = h->pending[h->npending].op;
 		hole = h->pending[h->npending].hole;
 		if (op == FW_OPEN) {
-			RB_REMOVE(hole_tree, &h->tree, hole);
+			RB_REMOVE(hole_tree, &h->holes, hole);
 			h->n--;
-			if (!hole->by_state)
-				p_tree_remove(tree, &hole->hole);
+			p_tree_remove(tree_of(h, hole), &hole->hole);
 			free(hole);
 			continue;
 		}
 		/* Without memory it stays closed: that is the safe side. */
-		if (!hole->by_state &&
-		    p_tree_insert(tree, &hole->hole) != PH_OK) {
+		if (p_tree_insert(tree_of(h, hole), &hole->hole) != PH_OK) {
 			free(hole);
 			continue;
 		}
-		RB_INSERT(hole_tree, &h->tree, hole);
+		RB_INSERT(hole_tree, &h->holes, hole);
 		h->n++;
 	}
 }

@@ -25,22 +25,24 @@ struct p_hole {
 
 struct p_holes;
 
-PH_NODISCARD enum ph_err p_holes_new(struct p_holes **out);
+/*
+ * New pinholes go into `tree`, or, where `as_state` says so, into `made`;
+ * both are borrowed, the latter two may be NULL.
+ */
+PH_NODISCARD enum ph_err p_holes_new(struct p_holes **out, struct p_tree *tree,
+    struct p_tree *made, bool (*as_state)(const struct pinhole *hole));
 void p_holes_free(struct p_holes *h);
 
 /*
- * Apply all changes or none.  `in_tree` says for a new pinhole whether it
- * goes into the tree; NULL: always.  Opening what is open renews its
- * deadline, closing what is not succeeds, another tuple under the same id is
- * PH_EBAD.
+ * Apply all changes or none.  Opening what is open renews its deadline,
+ * closing what is not succeeds, another tuple under the same id is PH_EBAD.
  */
-PH_NODISCARD enum ph_err p_holes_apply(struct p_holes *h, struct p_tree *tree,
-    const struct fw_change *changes, size_t n,
-    bool (*in_tree)(const struct pinhole *hole));
+PH_NODISCARD enum ph_err p_holes_apply(struct p_holes *h,
+    const struct fw_change *changes, size_t n);
 /* Done; `closed` (may be NULL) is told what is no longer open. */
 void p_holes_keep(struct p_holes *h,
     void (*closed)(void *ctx, const struct p_hole *hole), void *ctx);
-void p_holes_undo(struct p_holes *h, struct p_tree *tree);
+void p_holes_undo(struct p_holes *h);
 
 /* The pinholes that the changes now pending open or close, in order. */
 size_t p_holes_pending(const struct p_holes *h);

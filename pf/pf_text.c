@@ -91,7 +91,7 @@ text_open(struct fw **out, const struct fw_config *config, int64_t now,
 	fw->config = config;
 	(void)dialect_of(config, &fw->dialect);
 	if ((rc = p_tree_new(&fw->tree, fw->dialect, config)) != PH_OK ||
-	    (rc = p_holes_new(&fw->holes)) != PH_OK) {
+	    (rc = p_holes_new(&fw->holes, fw->tree, NULL, NULL)) != PH_OK) {
 		strbuf_fmt(why, "anchor \"%s\": %s", config->name,
 		    ph_strerror(rc));
 		text_close(fw, false);
@@ -138,14 +138,13 @@ text_commit(struct fw *fw, const struct fw_change *changes, size_t n,
 	enum ph_err rc;
 
 	(void)now;
-	if ((rc = p_holes_apply(fw->holes, fw->tree, changes, n, NULL)) !=
-	    PH_OK)
+	if ((rc = p_holes_apply(fw->holes, changes, n)) != PH_OK)
 		return rc;
 	for (node = p_tree_dirty(fw->tree); node != NULL && rc == PH_OK;
 	     node = p_node_next(node))
 		rc = print_node(fw, node);
 	if (rc != PH_OK) {
-		p_holes_undo(fw->holes, fw->tree);
+		p_holes_undo(fw->holes);
 		return rc;
 	}
 	p_holes_keep(fw->holes, NULL, NULL);

@@ -311,26 +311,26 @@ changes_can_be_taken_back(void **state)
 			(uint16_t)(4000 + 2 * i), (uint16_t)(4001 + 2 * i));
 		v[i].hole.id = i + 1;
 	}
-	assert_int_equal(p_holes_new(&h), PH_OK);
 	assert_int_equal(p_tree_new(&t, P_FREEBSD, &c), PH_OK);
-	assert_int_equal(p_holes_apply(h, t, v, 2, NULL), PH_OK);
+	assert_int_equal(p_holes_new(&h, t, NULL, NULL), PH_OK);
+	assert_int_equal(p_holes_apply(h, v, 2), PH_OK);
 	p_holes_keep(h, closed, &sum);
 	assert_int_equal(sum, 0);
 
 	v[0].op = v[1].op = FW_CLOSE;
-	assert_int_equal(p_holes_apply(h, t, v, 3, NULL), PH_OK);
+	assert_int_equal(p_holes_apply(h, v, 3), PH_OK);
 	assert_int_equal(p_holes_count(h), 1);
-	p_holes_undo(h, t);
+	p_holes_undo(h);
 	assert_int_equal(p_holes_count(h), 2);
 	assert_non_null(p_holes_find(h, 1));
 	assert_non_null(p_holes_find(h, 2));
 	assert_null(p_holes_find(h, 3));
 
 	v[2].op = 99;
-	assert_int_equal(p_holes_apply(h, t, v, 3, NULL), PH_EBAD);
+	assert_int_equal(p_holes_apply(h, v, 3), PH_EBAD);
 	assert_int_equal(p_holes_count(h), 2);
 	v[2].op = FW_OPEN;
-	assert_int_equal(p_holes_apply(h, t, v, 3, NULL), PH_OK);
+	assert_int_equal(p_holes_apply(h, v, 3), PH_OK);
 	p_holes_keep(h, closed, &sum);
 	assert_int_equal(sum, 3);
 	assert_int_equal(p_holes_count(h), 1);

@@ -1,0 +1,722 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The pf backend above the ioctls: what is open, which states end with it,
+ * which still carry packets, what an earlier run left.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pf/pf_expiry.h"
+#include "pf/pf_holes.h"
+#include "pf/pf_states.h"
+#include "pf/pf_sys.h"
+
+#define GATHER	  (500 * 1000LL)       /* kills wait so long for company */
+#define HEARTBEAT (5 * 1000 * 1000LL)  /* is our anchor still there? */
+#define REMAKE	  (20 * 1000 * 1000LL) /* states mode: less than a timeout */
+#define TRIES	  6
+#define INHERITED (UINT64_C(1) << 63) /* ids of what another run opened */
+#define SWEEP_MAX 100000	      /* closed pinholes waiting for a sweep */
+
+struct fw {
+	const struct p_sys *sys;
+	const struct fw_config *config;
+	struct p_dev *dev;
+	struct p_tree *tree;
+	struct p_tree *made; /* states mode: pinholes that are states */
+	struct p_holes *holes;
+	struct p_expiry *expiry; /* of table entries */
+	bool kill;
+	bool states;	    /* states mode */
+	uint64_t inherited; /* how many there were */
+	/* Closed since `gone_since`; their states are still to be killed. */
+	struct p_tree *gone;
+	struct p_holes *gone_holes;
+	int64_t gone_since;
+	int64_t heartbeat, remake; /* when due */
+	int64_t now;		   /* as told last */
+};
+
+enum ph_err
+p_error(int error)
+{
+	switch (error) {
+	case 0:
+	case EEXIST:
+		return PH_OK;
+	case EBUSY:
+	case EAGAIN:
+	case EINTR:
+		return PH_EAGAIN;
+	case ENOMEM:
+	case ENOBUFS:
+	case ENOSPC:
+		return PH_ELIMIT;
+	case EINVAL:
+	case E2BIG:
+	case EOPNOTSUPP:
+		return PH_EBAD;
+	case ENOTTY:
+		return PH_EUNSUPPORTED;
+	case EPERM:
+	case EACCES:
+	case ENODEV:
+	case ENXIO:
+	case EBADF:
+		return PH_EGONE;
+	default:
+		return PH_EIO;
+	}
+}
+
+/* Between two tries: 0.5 to 1.5 times 1, 2, 4 ... milliseconds. */
+static void
+back_off(const struct fw *fw, unsigned int try)
+{
+	uint32_t us = 1000u << try;
+
+	fw->sys->pause(us / 2 + arc4random_uniform(us));
+}
+
+/*
+ * EBUSY: pfctl -f has taken the address pool between two of our calls, or a
+ * queue is unknown.  We step back, so that neither starves.
+ */
+static enum ph_err
+write_tree(struct fw *fw)
+{
+	enum ph_err rc = PH_OK;
+	unsigned int try;
+
+	if (p_tree_dirty(fw->tree) == NULL)
+		return PH_OK;
+	for (try = 0; try < TRIES; try++) {
+		if (try > 0)
+			back_off(fw, try - 1);
+		rc = fw->sys->write(fw->dev, fw->tree, fw->config);
+		if (rc != PH_EAGAIN)
+			break;
+	}
+	if (rc == PH_OK)
+		p_tree_clean(fw->tree);
+	return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
+}
+
+/* Remember what was closed until the next sweep. */
+static void
+remember(void *ctx, const struct p_hole *hole)
+{
+	struct fw *fw = ctx;
+	struct fw_change change = { .op = FW_OPEN, .hole = hole->hole };
+
+	if (!fw->kill || p_holes_count(fw->gone_holes) >= SWEEP_MAX)
+		return;
+	if (p_holes_apply(fw->gone_holes, &change, 1) == PH_OK)
+		p_holes_keep(fw->gone_holes, NULL, NULL);
+	p_tree_clean(fw->gone);
+}
+
+static bool
+found_one(void *ctx, const struct pinhole *hole)
+{
+	(void)hole;
+	*(bool *)ctx = true;
+	return false;
+}
+
+/* Would any pinhole of the tree let this state begin? */
+static bool
+state_in(const struct p_tree *t, const struct p_state *s)
+{
+	bool yes = false;
+
+	p_tree_match(t, s->proto, &s->src, &s->dst, found_one, &yes);
+	if (!yes)
+		p_tree_match(t, s->proto, &s->in_src, &s->in_dst, found_one,
+		    &yes);
+	return yes;
+}
+
+struct sweep {
+	struct fw *fw;
+	enum ph_err rc;
+};
+
+static void
+sweep_one(void *ctx, const struct p_state *s)
+{
+	struct sweep *sweep = ctx;
+	struct fw *fw = sweep->fw;
+	enum ph_err rc;
+
+	if (!state_in(fw->gone, s) || state_in(fw->tree, s) ||
+	    state_in(fw->made, s))
+		return;
+	rc = fw->sys->kill(fw->dev, s->id, s->creator);
+	if (rc != PH_OK)
+		sweep->rc = rc;
+}
+
+static enum ph_err
+gone_reset(struct fw *fw)
+{
+	enum ph_err rc;
+
+	p_holes_free(fw->gone_holes);
+	p_tree_free(fw->gone);
+	fw->gone = NULL;
+	fw->gone_holes = NULL;
+	fw->gone_since = 0;
+	rc = p_tree_new(&fw->gone, fw->sys->dialect, fw->config);
+	if (rc != PH_OK)
+		return rc;
+	return p_holes_new(&fw->gone_holes, fw->gone, NULL, NULL);
+}
+
+/* One walk over all states for everything closed since the last. */
+static enum ph_err
+sweep(struct fw *fw)
+{
+	struct sweep s = { fw, PH_OK };
+	enum ph_err rc;
+
+	if (p_holes_count(fw->gone_holes) == 0)
+		return PH_OK;
+	rc = fw->sys->states(fw->dev, sweep_one, &s);
+	if (rc == PH_EAGAIN || s.rc == PH_EAGAIN)
+		return PH_EAGAIN;
+	if (rc == PH_OK)
+		rc = s.rc;
+	if (gone_reset(fw) != PH_OK)
+		return PH_ENOMEM;
+	return rc;
+}
+
+/* States for the new pinholes that a state can stand for. */
+static enum ph_err
+make_pending(struct fw *fw)
+{
+	const struct p_hole *h;
+	enum ph_err rc = PH_OK;
+	enum fw_op op;
+	size_t i;
+
+	for (i = 0; i < p_holes_pending(fw->holes) && rc == PH_OK; i++) {
+		h = p_holes_pending_at(fw->holes, i, &op);
+		if (op == FW_OPEN && h->by_state)
+			rc = p_states_make(fw->sys, fw->dev, &h->hole,
+			    fw->config->log, false);
+	}
+	return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
+}
+
+/* A state ends with its silence; a pinhole does not. */
+static enum ph_err
+remake(struct fw *fw)
+{
+	struct p_hole *h;
+	enum ph_err rc = PH_OK;
+
+	for (h = p_holes_first(fw->holes); h != NULL && rc == PH_OK;
+	     h = p_holes_next(h))
+		if (h->by_state)
+			rc = p_states_make(fw->sys, fw->dev, &h->hole,
+			    fw->config->log, true);
+	return rc;
+}
+
+enum ph_err
+p_commit(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
+{
+	enum ph_err rc;
+
+	fw->now = now;
+	if ((rc = p_holes_apply(fw->holes, changes, n)) != PH_OK)
+		return rc;
+	if ((rc = write_tree(fw)) != PH_OK ||
+	    (rc = make_pending(fw)) != PH_OK) {
+		p_holes_undo(fw->holes);
+		return rc;
+	}
+	p_tree_clean(fw->made);
+	p_holes_keep(fw->holes, remember, fw);
+	if (fw->gone_since == 0 && p_holes_count(fw->gone_holes) > 0)
+		fw->gone_since = now;
+	return PH_OK;
+}
+
+/* The rules that another run left, to be read as pinholes. */
+struct heritage {
+	struct p_rule *v;
+	size_t n, size;
+	bool nomem;
+};
+
+static void
+inherit_rule(void *ctx, const struct p_rule *r)
+{
+	struct heritage *h = ctx;
+	struct p_rule *v;
+
+	if (r->action != P_ACT_PASS || r->on != NULL || r->label == 0)
+		return;
+	if (h->n == h->size) {
+		v = reallocarray(h->v, h->size * 2 + 64, sizeof(*v));
+		if (v == NULL) {
+			h->nomem = true;
+			return;
+		}
+		h->v = v;
+		h->size = h->size * 2 + 64;
+	}
+	h->v[h->n++] = *r;
+}
+
+static int
+by_label(const void *a, const void *b)
+{
+	const struct p_rule *x = a, *y = b;
+
+	if (x->label != y->label)
+		return x->label < y->label ? -1 : 1;
+	return p_rule_cmp(x, y);
+}
+
+static bool
+pinhole_of(const struct p_rule *r, struct pinhole *h)
+{
+	memset(h, 0, sizeof(*h));
+	if (r->dst.lo == 0 || r->dst.net.addr.af == AF_UNSPEC ||
+	    r->dst.net.len != addr_bytes(r->dst.net.addr.af) * 8)
+		return false;
+	h->proto = r->proto;
+	h->dir = PINHOLE_OUT;
+	h->once = r->max_states > 0;
+	h->from = r->src.net;
+	h->from_port = r->src.lo;
+	h->to = r->dst.net.addr;
+	h->to_lo = r->dst.lo;
+	h->to_hi = r->dst.hi;
+	return true;
+}
+
+/* Is r what lets `to` of the pinhole speak first? */
+static bool
+is_way_back(const struct p_rule *r, const struct pinhole *h)
+{
+	return addr_eq(&r->src.net.addr, &h->to) && r->src.lo == h->to_lo &&
+	    r->src.hi == h->to_hi && prefix_cmp(&r->dst.net, &h->from) == 0;
+}
+
+/*
+ * Read the rules in and below our anchor as pinholes and hand them to
+ * `found`, which sees each once.
+ */
+static enum ph_err
+inherit(struct fw *fw, void (*found)(struct fw *fw, const struct pinhole *h))
+{
+	struct heritage old = { 0 };
+	struct pinhole h;
+	enum ph_err rc;
+	size_t i, j, next;
+
+	rc = fw->sys->rules(fw->dev, fw->config->name, inherit_rule, &old);
+	if (rc == PH_OK && old.nomem)
+		rc = PH_ENOMEM;
+	if (rc == PH_OK && old.n > 0)
+		qsort(old.v, old.n, sizeof(*old.v), by_label);
+	for (i = 0; rc == PH_OK && i < old.n; i = next) {
+		for (next = i;
+		     next < old.n && old.v[next].label == old.v[i].label;)
+			next++;
+		while (i < next && !pinhole_of(&old.v[i], &h))
+			i++;
+		if (i == next)
+			continue;
+		for (j = next; j-- > 0 && old.v[j].label == old.v[i].label;)
+			if (is_way_back(&old.v[j], &h))
+				h.dir = PINHOLE_IN;
+		h.id = INHERITED | ++fw->inherited;
+		found(fw, &h);
+	}
+	free(old.v);
+	return rc == PH_EUNSUPPORTED ? PH_OK : rc;
+}
+
+static void
+take_over(struct fw *fw, const struct pinhole *h)
+{
+	struct fw_change change = { .op = FW_OPEN, .hole = *h };
+
+	if (p_holes_apply(fw->holes, &change, 1) == PH_OK)
+		p_holes_keep(fw->holes, NULL, NULL);
+}
+
+static void
+leave(struct fw *fw, const struct pinhole *h)
+{
+	struct p_hole hole = { .hole = *h };
+
+	remember(fw, &hole);
+}
+
+/* What an earlier run left goes, its states included. */
+static enum ph_err
+clear(struct fw *fw)
+{
+	enum ph_err rc;
+	unsigned int try;
+
+	if ((rc = inherit(fw, leave)) != PH_OK)
+		return rc;
+	for (try = 0; try < TRIES; try++) {
+		if (try > 0)
+			back_off(fw, try - 1);
+		rc = fw->sys->flush(fw->dev, fw->config->name);
+		if (rc != PH_EAGAIN)
+			break;
+	}
+	return rc == PH_OK ? sweep(fw) : rc;
+}
+
+enum ph_err
+p_settle(struct fw *fw, int64_t now)
+{
+	struct fw_change *v;
+	struct p_hole *h;
+	enum ph_err rc;
+	size_t n = 0;
+
+	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
+		n += (h->hole.id & INHERITED) != 0;
+	if (n == 0)
+		return PH_OK;
+	if ((v = calloc(n, sizeof(*v))) == NULL)
+		return PH_ENOMEM;
+	n = 0;
+	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
+		if ((h->hole.id & INHERITED) != 0) {
+			v[n].op = FW_CLOSE;
+			v[n++].hole = h->hole;
+		}
+	rc = p_commit(fw, v, n, now);
+	free(v);
+	return rc;
+}
+
+struct count {
+	struct p_holes *holes;
+	uint64_t packets;
+};
+
+static bool
+count_one(void *ctx, const struct pinhole *hole)
+{
+	const struct count *c = ctx;
+	struct p_hole *h = p_holes_find(c->holes, hole->id);
+
+	if (h != NULL)
+		h->counting += c->packets;
+	return true;
+}
+
+static void
+count_state(void *ctx, const struct p_state *s)
+{
+	struct fw *fw = ctx;
+	struct count c = { fw->holes, s->packets };
+
+	p_tree_match(fw->tree, s->proto, &s->src, &s->dst, count_one, &c);
+	p_tree_match(fw->made, s->proto, &s->src, &s->dst, count_one, &c);
+	if (endpoint_cmp(&s->src, &s->in_src) != 0 ||
+	    endpoint_cmp(&s->dst, &s->in_dst) != 0)
+		p_tree_match(fw->tree, s->proto, &s->in_src, &s->in_dst,
+		    count_one, &c);
+}
+
+/*
+ * Silence is read from states: a rule that was just rewritten counts from
+ * zero, while the media still runs on the old one.  Fewer packets than last
+ * time means that a state has gone, not that something came.
+ */
+enum ph_err
+p_activity(struct fw *fw, void (*seen)(void *ctx, uint64_t id), void *ctx,
+    int64_t now)
+{
+	struct p_hole *h;
+	enum ph_err rc;
+
+	(void)now;
+	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
+		h->counting = 0;
+	rc = fw->sys->states(fw->dev, count_state, fw);
+	if (rc != PH_OK)
+		return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
+	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h)) {
+		if (h->counting > h->packets)
+			seen(ctx, h->hole.id);
+		h->packets = h->counting;
+	}
+	return PH_OK;
+}
+
+/* Somebody flushed our anchor: write it again. */
+static enum ph_err
+heartbeat(struct fw *fw)
+{
+	enum ph_err rc;
+	size_t n = 0;
+
+	if (p_tree_anchors(fw->tree) < 2)
+		return PH_OK;
+	rc = fw->sys->count(fw->dev, fw->config->name, &n);
+	if (rc == PH_EGONE || (rc == PH_OK && n > 0))
+		return rc;
+	p_tree_taint(fw->tree);
+	return write_tree(fw);
+}
+
+int64_t
+p_tick(struct fw *fw, int64_t now, enum ph_err *err)
+{
+	int64_t next;
+	size_t index;
+	struct prefix p;
+	enum ph_err rc = PH_OK;
+
+	*err = PH_OK;
+	fw->now = now;
+	if (fw->states && now >= fw->remake) {
+		rc = remake(fw);
+		fw->remake = now + REMAKE;
+	}
+	if (rc != PH_EGONE && now >= fw->heartbeat) {
+		rc = heartbeat(fw);
+		fw->heartbeat = now + HEARTBEAT;
+	}
+	/* What an undone commit left behind. */
+	if (rc == PH_OK && p_tree_dirty(fw->tree) != NULL)
+		rc = write_tree(fw);
+	if (rc == PH_OK && fw->gone_since != 0 &&
+	    now >= fw->gone_since + GATHER) {
+		rc = sweep(fw);
+		if (rc == PH_EAGAIN)
+			fw->gone_since = now;
+	}
+	while (p_expiry_due(fw->expiry, now, &index, &p))
+		(void)fw->sys->table(fw->dev, fw->config->tables[index],
+		    FW_TABLE_DELETE, &p, 1);
+	if (rc == PH_EGONE)
+		*err = rc;
+	next = fw->heartbeat;
+	if (fw->states && fw->remake < next)
+		next = fw->remake;
+	if (fw->gone_since != 0 && fw->gone_since + GATHER < next)
+		next = fw->gone_since + GATHER;
+	if (p_expiry_next(fw->expiry) < next)
+		next = p_expiry_next(fw->expiry);
+	return next > now ? next : now + 1;
+}
+
+enum ph_err
+p_original(struct fw *fw, const struct fw_flow *flow, struct endpoint *out)
+{
+	enum ph_err rc = fw->sys->original(fw->dev, flow, out);
+
+	return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
+}
+
+enum ph_err
+p_table(struct fw *fw, size_t index, enum fw_table_op op,
+    const struct prefix *v, size_t n, uint32_t ttl_s)
+{
+	enum ph_err rc;
+	size_t i;
+
+	if (index >= fw->config->ntables)
+		return PH_EBAD;
+	rc = fw->sys->table(fw->dev, fw->config->tables[index], op, v, n);
+	if (rc != PH_OK)
+		return rc;
+	if (op == FW_TABLE_FLUSH)
+		p_expiry_forget_all(fw->expiry, index);
+	for (i = 0; op != FW_TABLE_FLUSH && i < n && rc == PH_OK; i++) {
+		p_expiry_forget(fw->expiry, index, &v[i]);
+		if (op == FW_TABLE_ADD && ttl_s > 0)
+			rc = p_expiry_add(fw->expiry, index, &v[i],
+			    fw->now + (int64_t)ttl_s * 1000000);
+	}
+	return rc;
+}
+
+void
+p_close(struct fw *fw, bool keep)
+{
+	struct p_hole *h;
+
+	if (fw == NULL)
+		return;
+	if (!keep && fw->dev != NULL) {
+		if (fw->gone_holes != NULL)
+			for (h = p_holes_first(fw->holes); h != NULL;
+			     h = p_holes_next(h))
+				remember(fw, h);
+		(void)fw->sys->flush(fw->dev, fw->config->name);
+		/* Nothing is open any more that would keep a state. */
+		p_tree_free(fw->tree);
+		p_holes_free(fw->holes);
+		p_tree_free(fw->made);
+		fw->tree = fw->made = NULL;
+		fw->holes = NULL;
+		if (fw->gone != NULL &&
+		    p_tree_new(&fw->tree, fw->sys->dialect, fw->config) ==
+			PH_OK &&
+		    p_tree_new(&fw->made, fw->sys->dialect, fw->config) ==
+			PH_OK)
+			(void)sweep(fw);
+	}
+	p_holes_free(fw->gone_holes);
+	p_tree_free(fw->gone);
+	p_holes_free(fw->holes);
+	p_tree_free(fw->tree);
+	p_tree_free(fw->made);
+	p_expiry_free(fw->expiry);
+	if (fw->dev != NULL)
+		fw->sys->close(fw->dev);
+	free(fw);
+}
+
+static void
+ignore_state(void *ctx, const struct p_state *s)
+{
+	(void)ctx;
+	(void)s;
+}
+
+/* Can states be found and killed here? */
+static bool
+can_kill(struct fw *fw)
+{
+	return fw->sys->states(fw->dev, ignore_state, NULL) !=
+	    PH_EUNSUPPORTED &&
+	    fw->sys->kill(fw->dev, UINT64_MAX, UINT32_MAX) != PH_EUNSUPPORTED;
+}
+
+static enum ph_err
+setup(struct fw *fw, struct strbuf *why)
+{
+	const struct fw_config *c = fw->config;
+	enum ph_err rc;
+
+	if ((rc = p_expiry_new(&fw->expiry)) != PH_OK ||
+	    (rc = p_tree_new(&fw->tree, fw->sys->dialect, c)) != PH_OK ||
+	    (rc = p_tree_new(&fw->made, fw->sys->dialect, c)) != PH_OK ||
+	    (rc = p_holes_new(&fw->holes, fw->tree, fw->made,
+		 fw->states ? p_states_can : NULL)) != PH_OK ||
+	    (rc = gone_reset(fw)) != PH_OK) {
+		strbuf_fmt(why, "anchor \"%s\": %s", c->name, ph_strerror(rc));
+		return rc;
+	}
+	if ((rc = fw->sys->open(&fw->dev, true, why)) != PH_OK)
+		return rc;
+	if (fw->kill && !can_kill(fw)) {
+		strbuf_str(why,
+		    "this kernel cannot kill the states of a "
+		    "pinhole: write \"kill no\" to live with it");
+		return PH_EUNSUPPORTED;
+	}
+	if (fw->states) {
+		rc = p_states_probe(fw->sys, fw->dev);
+		if (rc != PH_OK) {
+			strbuf_str(why,
+			    "\"states\" needs pfsync(4): "
+			    "kldload pfsync, or use \"rules\"");
+			return rc;
+		}
+	}
+	if (c->adopt)
+		rc = inherit(fw, take_over);
+	else
+		rc = clear(fw);
+	if (rc != PH_OK)
+		strbuf_fmt(why, "anchor \"%s\": %s", c->name, ph_strerror(rc));
+	return rc;
+}
+
+enum ph_err
+p_open(struct fw **out, const struct p_sys *sys, const struct fw_config *c,
+    int64_t now, struct strbuf *why)
+{
+	struct fw *fw;
+	enum ph_err rc;
+
+	*out = NULL;
+	if (c->mode != NULL && strcmp(c->mode, "rules") != 0 &&
+	    strcmp(c->mode, "states") != 0) {
+		strbuf_fmt(why, "unknown pf mode \"%s\": rules or states",
+		    c->mode);
+		return PH_EBAD;
+	}
+	if ((fw = calloc(1, sizeof(*fw))) == NULL)
+		return PH_ENOMEM;
+	fw->sys = sys;
+	fw->config = c;
+	fw->kill = c->kill == NULL || strcmp(c->kill, "no") != 0;
+	fw->states = c->mode != NULL && strcmp(c->mode, "states") == 0;
+	fw->now = now;
+	fw->heartbeat = now + HEARTBEAT;
+	fw->remake = now + REMAKE;
+	if ((rc = setup(fw, why)) != PH_OK) {
+		p_close(fw, true);
+		return rc;
+	}
+	*out = fw;
+	return PH_OK;
+}
+
+static const char *
+part_words(enum p_part part)
+{
+	return part == P_RDR ? "redirection"
+	    : part == P_NAT  ? "translation"
+			     : "filter";
+}
+
+enum ph_err
+p_check(const struct p_sys *sys, const struct fw_config *c, struct strbuf *why)
+{
+	static const enum p_part parts[] = { P_NAT, P_RDR, P_PASS };
+	bool on = true, yes, missing[P_NPARTS] = { false };
+	struct p_dev *dev;
+	enum ph_err rc;
+	size_t i;
+
+	if ((rc = sys->open(&dev, false, why)) != PH_OK)
+		return rc;
+	rc = sys->enabled(dev, &on);
+	if (rc == PH_OK && !on)
+		strbuf_str(why, "pf is not enabled: pfctl -e\n");
+	for (i = 0; i < P_NPARTS; i++) {
+		if (parts[i] != P_PASS &&
+		    (!c->translate || sys->dialect == P_OPENBSD))
+			continue;
+		yes = true;
+		rc = sys->hooked(dev, c->name, parts[i], &yes);
+		missing[parts[i]] = rc == PH_OK && !yes;
+		if (missing[parts[i]])
+			strbuf_fmt(why,
+			    "the %s rules of pf.conf do not call our anchor\n",
+			    part_words(parts[i]));
+	}
+	sys->close(dev);
+	if (missing[P_PASS] || missing[P_RDR] || missing[P_NAT]) {
+		strbuf_str(why, "add to pf.conf, before any quick rule:\n");
+		p_hook_print(sys->dialect, c, missing[P_PASS], missing[P_RDR],
+		    missing[P_NAT], why);
+	}
+	return PH_OK;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * -b pf: this system's own pf.
+ */
+#include "pf/pf_holes.h"
+#include "pf/pf_sys.h"
+
+static enum ph_err
+native_open(struct fw **out, const struct fw_config *config, int64_t now,
+    struct strbuf *why)
+{
+	return p_open(out, &p_sys_native, config, now, why);
+}
+
+static enum ph_err
+native_check(const struct fw_config *config, struct strbuf *why)
+{
+	return p_check(&p_sys_native, config, why);
+}
+
+static void
+native_explain(const struct fw_config *config, const struct pinhole *hole,
+    struct strbuf *out)
+{
+	p_explain(hole, p_sys_native.dialect, config, out);
+}
+
+const struct fw_ops fw_pf = {
+	.name = "pf",
+	.caps = FW_CAP_ACTIVITY | FW_CAP_NAT | FW_CAP_ORIGINAL | FW_CAP_TABLES,
+	.open = native_open,
+	.check = native_check,
+	.commit = p_commit,
+	.settle = p_settle,
+	.activity = p_activity,
+	.tick = p_tick,
+	.original = p_original,
+	.table = p_table,
+	.explain = native_explain,
+	.close = p_close,
+};
