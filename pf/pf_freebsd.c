@@ -567,9 +567,11 @@ sys_table(struct p_dev *d, const char *name, enum fw_table_op op,
 		memset(&io, 0, sizeof(io));
 		strlcpy(io.pfrio_table.pfrt_name, name,
 		    sizeof(io.pfrio_table.pfrt_name));
-		io.pfrio_buffer = a;
-		io.pfrio_esize = sizeof(*a);
-		io.pfrio_size = (int)n;
+		if (op != FW_TABLE_FLUSH) {
+			io.pfrio_buffer = a;
+			io.pfrio_esize = sizeof(*a);
+			io.pfrio_size = (int)n;
+		}
 		if (p_ioctl(d->fd, requests[op], &io) != -1) {
 			rc = PH_OK;
 			break;

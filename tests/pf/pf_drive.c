@@ -12,6 +12,9 @@
  *	natlook udp|tcp CLIENT LOCAL	"original EP"
  *	table add|delete|flush [PREFIX]
  *	sleep MS
+ *	end
+ *
+ * With -f FILE, FILE is followed as it grows, until "end".
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -160,9 +163,9 @@ static void
 op_table(char **w, int n)
 {
 	struct prefix p = { 0 };
-	enum fw_table_op op = strcmp(w[1], "add") == 0 ? FW_TABLE_ADD :
-	    strcmp(w[1], "delete") == 0		       ? FW_TABLE_DELETE :
-							 FW_TABLE_FLUSH;
+	enum fw_table_op op = strcmp(w[1], "add") == 0 ? FW_TABLE_ADD
+	    : strcmp(w[1], "delete") == 0	       ? FW_TABLE_DELETE
+						       : FW_TABLE_FLUSH;
 
 	if (n > 2 && prefix_parse(span_of(w[2]), &p) != PH_OK)
 		errx(1, "not a prefix: %s", w[2]);
@@ -212,24 +215,30 @@ static const char *const tables[] = { "pinholed_test" };
 int
 main(int argc, char *argv[])
 {
-	struct fw_config c = { .name = "pinholed", .tables = tables,
+	struct fw_config c = { .name = "pinholed",
+		.tables = tables,
 		.ntables = 1 };
 	static struct fw_uplink uplinks[4];
 	char buf[1024], text[1024] = "";
 	struct strbuf why = strbuf_of(text, sizeof(text));
-	bool keep = false, check = false;
+	bool keep = false, check = false, follow = false;
 	struct endpoint e;
 	enum ph_err rc;
 	int ch;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((ch = getopt(argc, argv, "abkK:lnt:m:q:u:x")) != -1)
+	while ((ch = getopt(argc, argv, "abf:kK:lnt:m:q:u:x")) != -1)
 		switch (ch) {
 		case 'a':
 			c.adopt = true;
 			break;
 		case 'b':
 			c.if_bound = true;
+			break;
+		case 'f':
+			if (freopen(optarg, "r", stdin) == NULL)
+				err(1, "%s", optarg);
+			follow = true;
 			break;
 		case 'k':
 			keep = true;
@@ -275,8 +284,17 @@ main(int argc, char *argv[])
 	}
 	if ((rc = fw_pf.open(&fw, &c, now(), &why)) != PH_OK)
 		errx(2, "%s: %s", ph_strerror(rc), text);
-	while (fgets(buf, sizeof(buf), stdin) != NULL)
-		line(buf);
+	for (;;) {
+		if (fgets(buf, sizeof(buf), stdin) == NULL) {
+			if (!follow)
+				break;
+			clearerr(stdin);
+			usleep(20000);
+		} else if (strcmp(buf, "end\n") == 0)
+			break;
+		else
+			line(buf);
+	}
 	fw_pf.close(fw, keep);
 	return 0;
 }

@@ -1,0 +1,338 @@
+#!/bin/sh
+# The pf backend against the real /dev/pf, between two vnet jails: an outside
+# and an inside with us in the middle.  Needs root on FreeBSD with pf and
+# VIMAGE, nothing in pf that you would miss, and nc(1); says why and exits 77
+# otherwise.
+#
+#	live.sh PATH-OF-pf_drive
+set -u
+drive=$1
+tmp=$(mktemp -d) || exit 1
+fails=0
+n=0
+
+[ "$(uname -s)" = FreeBSD ] || { echo "not FreeBSD"; exit 77; }
+[ "$(id -u)" = 0 ] || { echo "not root"; exit 77; }
+[ -c /dev/pf ] || { echo "no /dev/pf: kldload pf"; exit 77; }
+[ "$(sysctl -n kern.features.vimage 2>/dev/null)" = 1 ] ||
+    { echo "no VIMAGE"; exit 77; }
+if pfctl -si 2>/dev/null | grep -q 'Status: Enabled'; then
+	echo "pf is in use here"
+	exit 77
+fi
+
+cleanup() {
+	jail -r pho phi pho2 2>/dev/null
+	for i in $ifs; do ifconfig "$i" destroy 2>/dev/null; done
+	pfctl -q -d -F all 2>/dev/null
+	pfctl -q -t pinholed_test -T kill 2>/dev/null
+	rm -rf "$tmp"
+}
+ifs=
+outside=
+outside2=
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+ok() {
+	n=$((n + 1))
+	if "$@"; then
+		echo "ok $n - $what"
+	else
+		echo "not ok $n - $what"
+		fails=$((fails + 1))
+	fi
+}
+
+# pair HOST-IF-VAR JAIL HOST-ADDRESS JAIL-ADDRESS HOST-6 JAIL-6
+pair() {
+	a=$(ifconfig epair create)
+	b=${a%a}b
+	ifs="$ifs $a"
+	jail -c name="$2" vnet persist vnet.interface="$b"
+	ifconfig "$a" "$3/24" up
+	jexec "$2" ifconfig lo0 127.0.0.1/8 up
+	jexec "$2" ifconfig "$b" "$4/24" up
+	jexec "$2" route -q add default "$3"
+	ifconfig "$a" inet6 "$5/64" no_dad
+	jexec "$2" ifconfig "$b" inet6 "$6/64" no_dad
+	jexec "$2" route -q add -6 default "$5"
+	eval "$1=$a"
+}
+
+# Does one datagram from jail $1 (source $2:$3) reach jail $4 at $5:$6?
+reaches() {
+	f="$tmp/got"
+	: > "$f"
+	jexec "$4" nc -lnu -w 3 "$5" "$6" > "$f" 2>/dev/null &
+	receiver=$!
+	sleep 0.3
+	echo hello | jexec "$1" nc -nu -w 1 -s "$2" -p "$3" "$5" "$6" \
+	    > /dev/null 2>&1
+	sleep 0.3
+	kill $receiver 2>/dev/null
+	wait $receiver 2>/dev/null
+	grep -q hello "$f"
+}
+blocked() { ! reaches "$@"; }
+
+# The driver follows a file; each line of it is answered.
+start() {
+	: > "$tmp/in"
+	: > "$tmp/out"
+	"$drive" -f "$tmp/in" "$@" >> "$tmp/out" 2>&1 &
+	driver=$!
+}
+say() { for l in "$@"; do echo "$l" >> "$tmp/in"; done; }
+# Wait for an answer, and forget it.
+answered() {
+	i=0
+	while [ $i -lt 80 ]; do
+		if grep -q "^$1" "$tmp/out"; then
+			: > "$tmp/out"
+			return 0
+		fi
+		i=$((i + 1))
+		sleep 0.1
+	done
+	cat "$tmp/out"
+	return 1
+}
+stop() {
+	say end
+	wait $driver
+}
+rules() { pfctl -a "pinholed/$1" -sr 2>/dev/null | wc -l; }
+is() { test "$1" "$2" "$3"; }
+states() { pfctl -ss 2>/dev/null | grep -c "$1"; }
+
+sysctl -q net.inet.ip.forwarding=1 net.inet6.ip6.forwarding=1 > /dev/null
+pair outside pho 198.51.100.1 198.51.100.7 2001:db8:1::1 2001:db8:1::7
+pair inside phi 192.0.2.1 192.0.2.20 2001:db8:2::1 2001:db8:2::20
+
+what="check names the line to add when nothing calls the anchor"
+ok sh -c "$drive -n | grep -q '^anchor \"pinholed\"'"
+what="check says that pf is off"
+ok sh -c "$drive -n | grep -q 'pfctl -e'"
+cat > "$tmp/pf.conf" <<X
+nat-anchor "pinholed"
+rdr-anchor "pinholed"
+block all
+pass quick proto icmp6
+anchor "pinholed"
+X
+pfctl -q -e -f "$tmp/pf.conf"
+what="check is content with the hooks in place"
+ok sh -c "[ \"\$($drive -n -x)\" = 'check ok' ]"
+
+what="nothing passes before anything is open"
+ok blocked pho 198.51.100.7 4000 phi 192.0.2.20 10000
+start
+say "open 1 in udp 198.51.100.7 192.0.2.20 10000 10001" commit
+what="a pinhole opens"
+ok answered "commit ok"
+what="the remote may speak first, from any port"
+ok reaches pho 198.51.100.7 4444 phi 192.0.2.20 10000
+what="RTCP comes by the same rule"
+ok reaches pho 198.51.100.7 4445 phi 192.0.2.20 10001
+what="the next port is closed"
+ok blocked pho 198.51.100.7 4444 phi 192.0.2.20 10002
+what="the inside may speak first, from the port it named"
+ok reaches phi 192.0.2.20 10000 pho 198.51.100.7 7777
+what="and from no other"
+ok blocked phi 192.0.2.20 10002 pho 198.51.100.7 7777
+say "open 2 out udp 192.0.2.20 198.51.100.7 4000 4001" commit
+what="a second pinhole opens"
+ok answered "commit ok"
+what="outward from any port to the port the remote named"
+ok reaches phi 192.0.2.20 9999 pho 198.51.100.7 4000
+what="nobody rides in on it"
+ok blocked pho 198.51.100.7 4001 phi 192.0.2.20 9998
+say "open 3 in udp any 2001:db8:2::20 6000 6001" commit
+what="IPv6 opens"
+ok answered "commit ok"
+what="anybody, over IPv6"
+ok reaches pho 2001:db8:1::7 4000 phi 2001:db8:2::20 6001
+
+what="packets were seen"
+say activity
+ok answered "seen 1"
+sleep 0.5
+: > "$tmp/out"
+say activity activity
+sleep 0.5
+what="silence is not activity"
+ok sh -c "! grep -q seen '$tmp/out' && grep -q 'activity ok' '$tmp/out'"
+: > "$tmp/out"
+# Rewrite the leaf, then send by the state that the old rule made.
+say "open 4 in udp 198.51.100.7 192.0.2.20 10004 10005" commit
+answered "commit ok"
+reaches pho 198.51.100.7 4444 phi 192.0.2.20 10000
+say activity
+what="media on a rule that was rewritten since counts"
+ok answered "seen 1"
+
+before=$(states 'udp.*192.0.2.20:10000')
+what="there are states to kill"
+ok is "$before" -gt 0
+say "close 1" commit
+answered "commit ok"
+say "sleep 600" tick
+what="the sweep runs"
+ok answered "tick ok"
+what="states end with their pinhole"
+ok is "$(states '192.0.2.20:10000')" -eq 0
+what="states of another pinhole stay"
+ok is "$(states '198.51.100.7:4000')" -gt 0
+what="what was closed is closed"
+ok blocked pho 198.51.100.7 4444 phi 192.0.2.20 10000
+
+# kill -9, then another that takes over.
+kill -9 $driver
+wait $driver 2>/dev/null
+what="after kill -9 the rules are still there"
+ok is "$(rules in4u)" -gt 0
+start -a
+say "open 12 out udp 192.0.2.20 198.51.100.7 4000 4001" commit
+answered "commit ok"
+what="a successor keeps what it does not know yet"
+ok reaches pho 198.51.100.7 4444 phi 192.0.2.20 10004
+say settle "sleep 600" tick
+what="and then settles"
+ok answered "tick ok"
+what="what was not opened again is gone"
+ok is "$(rules in4u)" -eq 0
+what="what was opened again is there"
+ok reaches phi 192.0.2.20 9997 pho 198.51.100.7 4000
+kill -9 $driver
+wait $driver 2>/dev/null
+start
+say commit
+answered "commit ok"
+what="a fresh start clears what an earlier run left"
+ok is "$(rules out4u)" -eq 0
+what="and its states"
+ok is "$(states '198.51.100.7:4000')" -eq 0
+
+# Translation: out -> our 198.51.100.1:40001 is sent on to the inside.
+say "open 20 in udp 198.51.100.7 192.0.2.20 5001 5001 rdr 198.51.100.1:40001 nat 192.0.2.1:7070" commit
+answered "commit ok"
+f="$tmp/got"
+jexec phi nc -lnu -w 3 192.0.2.20 5001 > "$f" 2>/dev/null &
+receiver=$!
+sleep 0.3
+echo hello | jexec pho nc -nu -w 1 -p 2000 198.51.100.1 40001
+sleep 0.3
+what="rdr sends it on"
+ok grep -q hello "$f"
+what="nat gives it the source that was asked for"
+ok is "$(pfctl -ss | grep -c '192.0.2.1:7070')" -gt 0
+kill $receiver 2>/dev/null
+wait $receiver 2>/dev/null
+say "natlook udp 198.51.100.7:2000 192.0.2.20:5001"
+what="natlook finds where a redirected client wanted to go"
+ok answered "original 198.51.100.1:40001"
+say "natlook tcp 198.51.100.7:2000 192.0.2.20:5001"
+what="and nothing where there is no state"
+ok answered "original "
+
+say "table add 203.0.113.0/24" "table add 2001:db8:9::1"
+answered "table ok"
+what="a table is made when it is missing"
+ok is "$(pfctl -t pinholed_test -T show | wc -l)" -eq 2
+say "table delete 203.0.113.0/24" "table add 198.51.100.9 1"
+sleep 0.3
+: > "$tmp/out"
+what="entries come and go"
+ok is "$(pfctl -t pinholed_test -T show | wc -l)" -eq 2
+sleep 1.5
+say tick
+answered "tick ok"
+what="an entry with an end ends"
+ok is "$(pfctl -t pinholed_test -T show | wc -l)" -eq 1
+say "table flush"
+answered "table ok"
+what="and all go at once"
+ok is "$(pfctl -t pinholed_test -T show | wc -l)" -eq 0
+
+# pfctl -f of others and us.
+(
+	i=0
+	while [ $i -lt 30 ]; do
+		pfctl -q -f "$tmp/pf.conf" 2>&1 || echo lost
+		i=$((i + 1))
+	done
+) > "$tmp/pfctl.out" 2>&1 &
+others=$!
+i=0
+while [ $i -lt 60 ]; do
+	say "open $((100 + i)) in udp 198.51.100.7 192.0.2.20 $((20000 + 2 * i)) $((20001 + 2 * i))" commit
+	i=$((i + 1))
+done
+wait $others
+sleep 1
+what="a concurrent pfctl -f does not fail us"
+ok is "$(grep -c 'commit ok' "$tmp/out")" -eq 60
+what="nor we it"
+ok is "$(grep -c lost "$tmp/pfctl.out")" -eq 0
+: > "$tmp/out"
+
+# Somebody flushes our anchor.
+pfctl -q -a pinholed -F rules
+say "sleep 5100" tick
+what="an anchor that was flushed away comes back"
+ok answered "tick ok"
+ok is "$(pfctl -a pinholed -sr | wc -l)" -gt 0
+ok reaches pho 198.51.100.7 4444 phi 192.0.2.20 20000
+stop
+what="the end leaves no rule"
+ok is "$(pfctl -a pinholed -sr 2>/dev/null | wc -l)" -eq 0
+what="and no state"
+ok is "$(states '192.0.2.20:20000')" -eq 0
+
+# States mode.
+start -m states
+sleep 0.5
+if kill -0 $driver 2>/dev/null; then
+	say "open 30 in udp 198.51.100.7:4000 192.0.2.20 10000 10000" commit
+	what="states mode opens without a rule"
+	ok answered "commit ok"
+	ok is "$(rules in4u)" -eq 0
+	what="and lets both sides speak"
+	ok reaches pho 198.51.100.7 4000 phi 192.0.2.20 10000
+	ok reaches phi 192.0.2.20 10000 pho 198.51.100.7 4000
+	what="but no other port"
+	ok blocked pho 198.51.100.7 4001 phi 192.0.2.20 10000
+	say "open 31 in udp 198.51.100.7 192.0.2.20 10002 10003" commit
+	answered "commit ok"
+	what="what no state can say becomes a rule"
+	ok reaches pho 198.51.100.7 4001 phi 192.0.2.20 10002
+	say "close 30" commit "sleep 600" tick
+	answered "tick ok"
+	what="and closes"
+	ok blocked pho 198.51.100.7 4000 phi 192.0.2.20 10000
+	stop
+else
+	what="states mode without pfsync says what is missing"
+	ok grep -q pfsync "$tmp/out"
+fi
+
+# Two uplinks: what comes in by the second is answered there.
+pair outside2 pho2 203.0.113.1 203.0.113.9 2001:db8:3::1 2001:db8:3::9
+jexec pho2 ifconfig lo0 inet 100.64.0.1/32 alias
+route -q add default 198.51.100.7
+start -u "$outside2=203.0.113.9:0" -u "$outside=198.51.100.7:0"
+say "open 40 in udp any 192.0.2.20 10000 10001" commit
+answered "commit ok"
+jexec phi sh -c 'nc -lnu -w 3 192.0.2.20 10000 < /dev/zero > /dev/null' &
+receiver=$!
+jexec pho2 sh -c 'echo hello | nc -nu -w 2 -s 100.64.0.1 -p 4000 192.0.2.20 10000 | head -c 1 | wc -c' > "$f" 2>/dev/null
+kill $receiver 2>/dev/null
+wait $receiver 2>/dev/null
+what="an answer leaves by the uplink it came by"
+ok is "$(cat "$f")" -eq 1
+stop
+route -q delete default 2>/dev/null
+
+echo "1..$n"
+[ "$fails" -eq 0 ]
