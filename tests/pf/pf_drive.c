@@ -34,8 +34,8 @@
 static struct fw *fw;
 static struct fw_change batch[MAXBATCH];
 static size_t nbatch;
-static struct pinhole known[4096];
-static size_t nknown;
+static struct pinhole held[4096];
+static size_t nheld;
 
 static int64_t
 now(void)
@@ -101,7 +101,7 @@ op_open(char **w, int n)
 	int i;
 
 	if (n < 8 || nbatch == MAXBATCH ||
-	    nknown == sizeof(known) / sizeof(known[0]))
+	    nheld == sizeof(held) / sizeof(held[0]))
 		errx(1, "open: bad line");
 	h.id = number(w[1]);
 	h.dir = strcmp(w[2], "in") == 0 ? PINHOLE_IN : PINHOLE_OUT;
@@ -114,7 +114,7 @@ op_open(char **w, int n)
 	for (i = 8; i + 1 < n; i += 2)
 		*(strcmp(w[i], "rdr") == 0 ? &h.rdr_from : &h.nat_to) =
 		    endpoint(w[i + 1]);
-	known[nknown++] = h;
+	held[nheld++] = h;
 	batch[nbatch].op = FW_OPEN;
 	batch[nbatch++].hole = h;
 }
@@ -124,12 +124,12 @@ op_close(char **w)
 {
 	size_t i;
 
-	for (i = 0; i < nknown && known[i].id != number(w[1]); i++)
+	for (i = 0; i < nheld && held[i].id != number(w[1]); i++)
 		;
-	if (i == nknown || nbatch == MAXBATCH)
+	if (i == nheld || nbatch == MAXBATCH)
 		errx(1, "close: bad line");
 	batch[nbatch].op = FW_CLOSE;
-	batch[nbatch++].hole = known[i];
+	batch[nbatch++].hole = held[i];
 }
 
 static void
