@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Link layers, fragments and TCP streams: a sequence of frames, each preceded
+ * by its link type (an index), a time step and its length.
+ */
+#include <pcap/dlt.h>
+#include <netinet/in.h>
+
+#include <stdlib.h>
+
+#include "src/capture/packet.h"
+
+static const int dlts[] = { DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW,
+	DLT_NULL, DLT_PFLOG };
+
+/* Touch every byte, so that ASan sees one that is not there. */
+static unsigned int
+touch(const struct datagram *d)
+{
+	unsigned int sum = 0;
+	size_t i;
+
+	for (i = 0; i < d->payload.len; i++)
+		sum += (unsigned char)d->payload.p[i];
+	return sum;
+}
+
+static void
+on_udp(void *ctx, const struct datagram *d)
+{
+	*(unsigned int *)ctx += touch(d);
+}
+
+static bool
+on_tcp(void *ctx, void **user, const struct datagram *d)
+{
+	*(unsigned int *)ctx += touch(d);
+	if (*user == NULL)
+		*user = malloc(1);
+	return d->payload.len == 0 || d->payload.p[0] != 'X';
+}
+
+static void
+on_end(void *ctx, void *user)
+{
+	(void)ctx;
+	free(user);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static const struct capture_port ports[] = {
+		{ IPPROTO_UDP, 5060 },
+		{ IPPROTO_TCP, 5060 },
+	};
+	unsigned int sum = 0;
+	struct capture_sink sink = { &sum, on_udp, on_tcp, on_end };
+	struct packets *p = packets_new(ports, 2);
+	struct cursor c = cursor_of(data, len);
+	int64_t now = 0;
+	uint8_t dlt;
+
+	if (p == NULL)
+		return 0;
+	while (cursor_left(&c) > 4) {
+		dlt = cursor_u8(&c);
+		now += cursor_u8(&c) * INT64_C(10000);
+		packets_add(p, dlts[dlt % (sizeof(dlts) / sizeof(dlts[0]))],
+		    now, cursor_span(&c, cursor_u16(&c)), NULL, 0, 0, 0, &sink);
+	}
+	packets_expire(p, now + INT64_C(60000000), &sink);
+	packets_free(p, &sink);
+	return 0;
+}
