@@ -193,7 +193,7 @@ check_out(const struct fw_policy *p, enum ipc_role role,
 static bool
 well_formed(const struct pinhole *h)
 {
-	return h->id != 0 &&
+	return h->id != 0 && h->deadline >= 0 &&
 	    (h->proto == IPPROTO_UDP || h->proto == IPPROTO_TCP) &&
 	    (h->dir == PINHOLE_IN || h->dir == PINHOLE_OUT) && h->once <= 1 &&
 	    h->to.af != AF_UNSPEC && addr_sane(&h->to) &&

@@ -229,6 +229,7 @@ what_is_no_pinhole_is_bad(void **state)
 	} while (0)
 	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &good, &why), PH_OK);
 	BAD(h.id = 0);
+	BAD(h.deadline = -1);
 	BAD(h.proto = IPPROTO_ICMP);
 	BAD(h.dir = 0);
 	BAD(h.dir = 3);
