@@ -12,6 +12,7 @@
 #include "src/compat/tree.h"
 #include "src/engine.h"
 #include "src/holes.h"
+#include "src/rate.h"
 #include "src/stream.h"
 
 /* Per call, what the engine keeps beside sip/'s own state. */
@@ -48,6 +49,7 @@ struct engine {
 	struct timers timers;
 	struct sip *sip;
 	struct holes *holes;
+	struct rate *rate; /* NULL: no limit */
 	struct owner_tree owners;
 	struct engine_counters n;
 	TAILQ_HEAD(, owner) dirty;
@@ -325,6 +327,11 @@ engine_new(struct engine **out, const struct conf *conf,
 		engine_free(e);
 		return PH_ENOMEM;
 	}
+	if (conf->sip.limit_rate > 0 &&
+	    (e->rate = rate_new(conf->sip.limit_rate)) == NULL) {
+		engine_free(e);
+		return PH_ENOMEM;
+	}
 	*out = e;
 	return PH_OK;
 }
@@ -338,6 +345,7 @@ engine_free(struct engine *e)
 		return;
 	sip_free(e->sip);
 	holes_free(e->holes);
+	rate_free(e->rate);
 	while ((o = RB_ROOT(&e->owners)) != NULL)
 		owner_free(o);
 	free(e->external);
@@ -412,12 +420,28 @@ is_sip(const struct engine *e, const struct datagram *d)
 		is_port(&e->conf->sip.port, d->dst.port));
 }
 
+/* `limit rate`: INVITEs of outside sources, before they cost a parse. */
+static bool
+too_often(struct engine *e, int64_t now, const struct datagram *d,
+    struct span text)
+{
+	if (e->rate == NULL || !span_has_prefix(text, "INVITE ") ||
+	    is_protected(e, &d->src.addr) ||
+	    rate_allow(e->rate, &d->src.addr, now))
+		return false;
+	e->n.rate_limited++;
+	return true;
+}
+
 static void
 sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
     struct span text, bool stream)
 {
 	enum sip_reject why = SIP_REJECT_NONE;
 	struct sip_message m;
+
+	if (too_often(e, now, d, text))
+		return;
 
 	if (sip_message_parse(&m, text, stream, &why) != PH_OK) {
 		e->n.rejected[why]++;
@@ -609,6 +633,7 @@ engine_report(const struct engine *e, struct strbuf *b)
 	line(b, "calls_evicted", s->evicted);
 	line(b, "limit_calls", s->limit_calls);
 	line(b, "limit_per_source", s->limit_source);
+	line(b, "limit_rate", e->n.rate_limited);
 	line(b, "limit_dialogs", s->limit_dialogs);
 	line(b, "limit_transactions", s->limit_transactions);
 	line(b, "pinholes", h->open);

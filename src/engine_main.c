@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/types.h>
+#include <sys/socket.h>
+
 #include <event2/event.h>
 
 #include <errno.h>
@@ -29,7 +32,7 @@
 struct live {
 	const struct engine_args *args;
 	struct event_base *base;
-	struct event *timer, *monitor_ev, *fw_ev, *term_ev;
+	struct event *timer, *monitor_ev, *fw_ev, *term_ev, *control_ev;
 	struct event *capture_ev[MAX_FDS];
 	size_t ncaptures;
 	struct iface iface;
@@ -378,35 +381,63 @@ quit(struct live *l, bool keep)
 }
 
 static void
-report(struct live *l)
+counters(struct live *l, struct strbuf *b)
 {
-	char text[8192];
-	struct strbuf b = strbuf_of(text, sizeof(text));
-	struct span rest, line;
 	struct capture_stats s;
-	char one[128];
 
 	capture_stats(l->capture, &s);
-	strbuf_fmt(&b,
+	strbuf_fmt(b,
 	    "packets %llu\npackets_dropped_by_kernel %llu\n"
 	    "packets_truncated %llu\npackets_malformed %llu\n"
-	    "fragments %llu\nfragment_overlaps %llu\n"
-	    "fragment_timeouts %llu\ntcp_connections %llu\ntcp_gaps %llu\n",
+	    "packets_duplicate %llu\nfragments %llu\n"
+	    "fragment_overlaps %llu\nfragment_timeouts %llu\n"
+	    "tcp_connections %llu\ntcp_gaps %llu\n",
 	    (unsigned long long)s.packets, (unsigned long long)s.kernel_drops,
 	    (unsigned long long)s.truncated, (unsigned long long)s.malformed,
-	    (unsigned long long)s.fragments,
+	    (unsigned long long)s.duplicates, (unsigned long long)s.fragments,
 	    (unsigned long long)s.frag_overlaps,
 	    (unsigned long long)s.frag_timeouts,
 	    (unsigned long long)s.tcp_connections,
 	    (unsigned long long)s.tcp_gaps);
-	engine_report(l->engine, &b);
-	strbuf_fmt(&b, "events_lost %llu\n",
+	engine_report(l->engine, b);
+	strbuf_fmt(b, "events_lost %llu\n",
 	    (unsigned long long)output_lost(l->output));
+}
+
+static void
+report(struct live *l)
+{
+	char text[8192], one[128];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct span rest, line;
+
+	counters(l, &b);
 	for (rest = (struct span) { b.p, b.len }; rest.len > 0;) {
 		line = span_cut(rest, '\n', &rest);
 		snprintf(one, sizeof(one), "%.*s", (int)line.len, line.p);
 		log_info(MODULE, "%s", one);
 	}
+}
+
+/*
+ * The control socket has one thing to say, whoever connects: the counters.
+ * They fit into a socket's buffer, so nobody has to be waited for.
+ */
+static void
+on_control(evutil_socket_t listener, short what, void *arg)
+{
+	struct live *l = arg;
+	char text[8192];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	int fd = accept(listener, NULL, NULL);
+
+	(void)what;
+	if (fd == -1)
+		return;
+	counters(l, &b);
+	if (send(fd, b.p, b.len, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
+		log_debug(MODULE, "the control socket's peer went away");
+	close(fd);
 }
 
 static void
@@ -540,6 +571,12 @@ make_events(struct live *l)
 	    (l->monitor_ev = event_new(l->base, a->monitor_fd,
 		 EV_READ | EV_PERSIST, on_monitor, l)) == NULL)
 		log_fatalx(MODULE, "cannot make the event loop");
+	if (a->control_fd != -1) {
+		l->control_ev = event_new(l->base, a->control_fd,
+		    EV_READ | EV_PERSIST, on_control, l);
+		if (l->control_ev == NULL)
+			log_fatalx(MODULE, "out of memory");
+	}
 	ipc_init(&l->monitor, a->monitor_fd);
 	ipc_init(&l->fw, -1);
 	event_add(l->monitor_ev, NULL);
@@ -578,6 +615,8 @@ engine_main(const struct engine_args *args)
 		event_free(l->fw_ev);
 	if (l->monitor_ev != NULL)
 		event_free(l->monitor_ev);
+	if (l->control_ev != NULL)
+		event_free(l->control_ev);
 	event_free(l->term_ev);
 	event_free(l->timer);
 	ipc_close(&l->fw);

@@ -223,8 +223,7 @@ config_path(const struct options *o)
 {
 	if (o->config != NULL)
 		return o->config;
-	if (o->read != NULL && o->ndefines > 0 &&
-	    access(PINHOLED_CONF, R_OK) == -1)
+	if (o->ndefines > 0 && access(PINHOLED_CONF, R_OK) == -1)
 		return NULL;
 	return PINHOLED_CONF;
 }
@@ -275,6 +274,24 @@ interfaces_exist(const struct conf *conf)
 			ok = false;
 		}
 	return ok;
+}
+
+/*
+ * Blocks that are part of the language, and not yet of the program: said at
+ * every start, so that nobody relies on them.
+ */
+static void
+warn_of_unserved(const struct conf *conf)
+{
+	static const char text[] =
+	    "this version reads the \"%s\" block and does not act on it";
+
+	if (conf->ftp.on)
+		warnx(text, "ftp");
+	if (conf->tftp.on)
+		warnx(text, "tftp");
+	if (conf->tables.on)
+		warnx(text, "tables");
 }
 
 /* -n.  What only this host can tell is a warning: the file may be fine. */
@@ -373,6 +390,7 @@ main(int argc, char *argv[])
 		print_version();
 		code = 0;
 	} else if (load(&o, &conf, stderr) == PH_OK) {
+		warn_of_unserved(conf);
 		if (o.check)
 			code = check(conf);
 		else if (o.read != NULL)
