@@ -38,7 +38,7 @@ only pf "$base|src/fw\.h|pf/"
 only nft "$base|src/fw\.h|nft/"
 
 lives 'osipparser2/' '^sip/message\.c$'
-lives 'pcap' '^src/capture/|^tests/'
+lives 'pcap' '^src/capture/|^(tests|fuzz)/'
 lives '(libmnl|libnftnl|nftables|linux/netfilter)' '^nft/|^tests/|^bench/'
 lives 'net/pfvar' '^pf/|^tests/pf|^bench/'
 lives 'event2/' '^src/[a-z_]*\.c$'
