@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
 #include <sys/sysctl.h>
-#include <sys/user.h>
 
 #include <unistd.h>
 
@@ -14,15 +13,24 @@ process_title_init(int argc, char *argv[])
 	(void)argv;
 }
 
-/* The jail we are in; 0 for the host. */
+/*
+ * A jail is not told its number, and may have the host's files; its hostname
+ * is what it has of its own.
+ */
 uint64_t
 process_network(void)
 {
-	int mib[] = { CTL_KERN, KERN_PROC, KERN_PROC_PID, getpid() };
-	struct kinfo_proc kp;
-	size_t len = sizeof(kp);
+	uint64_t hash = UINT64_C(14695981039346656037);
+	size_t len = sizeof(int);
+	char name[256] = "";
+	int jailed = 0;
+	size_t i;
 
-	if (sysctl(mib, 4, &kp, &len, NULL, 0) == -1 || len != sizeof(kp))
+	if (sysctlbyname("security.jail.jailed", &jailed, &len, NULL, 0) ==
+		-1 ||
+	    !jailed || gethostname(name, sizeof(name) - 1) == -1)
 		return 0;
-	return (uint64_t)kp.ki_jid;
+	for (i = 0; name[i] != '\0'; i++)
+		hash = (hash ^ (uint8_t)name[i]) * UINT64_C(1099511628211);
+	return hash;
 }

@@ -5,10 +5,14 @@
 
 #include "src/compat/memfile.h"
 
+/*
+ * An ordinary file: FreeBSD's anonymous shared memory does not grow when it
+ * is written to.
+ */
 int
 memfile(void)
 {
-	char path[] = "/tmp/pinholed.XXXXXXXXXX";
+	char path[] = "/var/run/pinholed.XXXXXXXXXX";
 	int fd = mkostemp(path, O_CLOEXEC);
 
 	if (fd != -1)
