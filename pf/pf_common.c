@@ -106,6 +106,12 @@ write_tree(struct fw *fw)
 	return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
 }
 
+static bool
+gathering(const struct fw *fw)
+{
+	return p_holes_count(fw->gone_holes) > 0;
+}
+
 /* Remember what was closed until the next sweep. */
 static void
 remember(void *ctx, const struct p_hole *hole)
@@ -170,7 +176,6 @@ gone_reset(struct fw *fw)
 	p_tree_free(fw->gone);
 	fw->gone = NULL;
 	fw->gone_holes = NULL;
-	fw->gone_since = 0;
 	rc = p_tree_new(&fw->gone, fw->sys->dialect, fw->config);
 	if (rc != PH_OK)
 		return rc;
@@ -184,7 +189,7 @@ sweep(struct fw *fw)
 	struct sweep s = { fw, PH_OK };
 	enum ph_err rc;
 
-	if (p_holes_count(fw->gone_holes) == 0)
+	if (!gathering(fw))
 		return PH_OK;
 	rc = fw->sys->states(fw->dev, sweep_one, &s);
 	if (rc == PH_EAGAIN || s.rc == PH_EAGAIN)
@@ -243,9 +248,9 @@ p_commit(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
 		return rc;
 	}
 	p_tree_clean(fw->made);
-	p_holes_keep(fw->holes, remember, fw);
-	if (fw->gone_since == 0 && p_holes_count(fw->gone_holes) > 0)
+	if (!gathering(fw))
 		fw->gone_since = now;
+	p_holes_keep(fw->holes, remember, fw);
 	return PH_OK;
 }
 
@@ -464,20 +469,29 @@ p_activity(struct fw *fw, void (*seen)(void *ctx, uint64_t id), void *ctx,
 	return PH_OK;
 }
 
-/* Somebody flushed our anchor: write it again. */
+/* Somebody flushed our anchor, or a part of it: write it again. */
 static enum ph_err
 heartbeat(struct fw *fw)
 {
-	enum ph_err rc;
-	size_t n = 0;
+	const struct p_rule *v;
+	enum ph_err rc = PH_OK;
+	size_t expected, n;
+	int part;
 
-	if (p_tree_anchors(fw->tree) < 2)
-		return PH_OK;
-	rc = fw->sys->count(fw->dev, fw->config->name, &n);
-	if (rc == PH_EGONE || (rc == PH_OK && n > 0))
-		return rc;
-	p_tree_taint(fw->tree);
-	return write_tree(fw);
+	for (part = 0; part < P_NPARTS && rc == PH_OK; part++) {
+		if (part != P_PASS && fw->sys->dialect == P_OPENBSD)
+			continue;
+		n = 0;
+		rc = fw->sys->count(fw->dev, fw->config->name,
+		    (enum p_part)part, &n);
+		if (rc != PH_OK ||
+		    p_node_rules(fw->tree, p_tree_top(fw->tree),
+			(enum p_part)part, &v, &expected) != PH_OK)
+			break;
+		if (n != expected)
+			p_tree_taint(fw->tree);
+	}
+	return rc == PH_OK ? write_tree(fw) : rc;
 }
 
 int64_t
@@ -501,8 +515,7 @@ p_tick(struct fw *fw, int64_t now, enum ph_err *err)
 	/* What an undone commit left behind. */
 	if (rc == PH_OK && p_tree_dirty(fw->tree) != NULL)
 		rc = write_tree(fw);
-	if (rc == PH_OK && fw->gone_since != 0 &&
-	    now >= fw->gone_since + GATHER) {
+	if (rc == PH_OK && gathering(fw) && now >= fw->gone_since + GATHER) {
 		rc = sweep(fw);
 		if (rc == PH_EAGAIN)
 			fw->gone_since = now;
@@ -515,7 +528,7 @@ p_tick(struct fw *fw, int64_t now, enum ph_err *err)
 	next = fw->heartbeat;
 	if (fw->states && fw->remake < next)
 		next = fw->remake;
-	if (fw->gone_since != 0 && fw->gone_since + GATHER < next)
+	if (gathering(fw) && fw->gone_since + GATHER < next)
 		next = fw->gone_since + GATHER;
 	if (p_expiry_next(fw->expiry) < next)
 		next = p_expiry_next(fw->expiry);

@@ -19,66 +19,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pf/pf_bsd.h"
 #include "pf/pf_freebsd.h"
-#include "pf/pf_sys.h"
-
-#define DEPTH 4 /* of anchors below ours that we look into */
-
-struct p_dev {
-	int fd;
-	/*
-	 * The one address pool of the system is handed out by ticket, and
-	 * taking a new one makes a pfctl -f that is under way fail.  So the
-	 * last one is used for as long as pf takes it.
-	 */
-	uint32_t pool_ticket;
-	bool have_pool;
-};
-
-static int
-real_ioctl(int fd, unsigned long request, void *arg)
-{
-	return ioctl(fd, request, arg);
-}
-
-int (*p_ioctl)(int fd, unsigned long request, void *arg) = real_ioctl;
-
-static enum ph_err
-call(const struct p_dev *d, unsigned long request, void *arg)
-{
-	return p_ioctl(d->fd, request, arg) == -1 ? p_error(errno) : PH_OK;
-}
-
-static enum ph_err
-dev_open(struct p_dev **out, bool write, struct strbuf *why)
-{
-	struct p_dev *d;
-
-	*out = NULL;
-	if ((d = calloc(1, sizeof(*d))) == NULL)
-		return PH_ENOMEM;
-	d->fd = open("/dev/pf", (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-	if (d->fd == -1) {
-		strbuf_fmt(why, "/dev/pf: %s%s", strerror(errno),
-		    errno == ENOENT ? " (kldload pf)" : "");
-		free(d);
-		return PH_EGONE;
-	}
-	*out = d;
-	return PH_OK;
-}
-
-static void
-dev_close(struct p_dev *d)
-{
-	close(d->fd);
-	free(d);
-}
 
 static const int rulesets[P_NPARTS] = {
 	[P_PASS] = PF_RULESET_FILTER,
 	[P_RDR] = PF_RULESET_RDR,
 	[P_NAT] = PF_RULESET_NAT,
+};
+
+static const int part_actions[P_NPARTS] = {
+	[P_PASS] = PF_PASS,
+	[P_RDR] = PF_RDR,
+	[P_NAT] = PF_NAT,
 };
 
 /* The rulesets of one transaction. */
@@ -114,7 +67,7 @@ batch_call(const struct p_dev *d, struct batch *b, unsigned long request)
 	t.size = (int)b->n;
 	t.esize = (int)sizeof(*b->v);
 	t.array = b->v;
-	return call(d, request, &t);
+	return p_call(d, request, &t);
 }
 
 static enum ph_err
@@ -124,7 +77,7 @@ pool_begin(struct p_dev *d)
 	enum ph_err rc;
 
 	memset(&pp, 0, sizeof(pp));
-	if ((rc = call(d, DIOCBEGINADDRS, &pp)) != PH_OK)
+	if ((rc = p_call(d, DIOCBEGINADDRS, &pp)) != PH_OK)
 		return rc;
 	d->pool_ticket = pp.ticket;
 	d->have_pool = true;
@@ -140,7 +93,7 @@ pool_fill(struct p_dev *d, const struct p_rule *r)
 	if (!p_freebsd_pool(r, &pp))
 		return PH_OK;
 	pp.ticket = d->pool_ticket;
-	return call(d, DIOCADDADDR, &pp);
+	return p_call(d, DIOCADDADDR, &pp);
 }
 
 static enum ph_err
@@ -156,7 +109,7 @@ rule_add(struct p_dev *d, const struct pfioc_trans_e *e, const struct p_rule *r,
 	strlcpy(pr.anchor, e->anchor, sizeof(pr.anchor));
 	pr.ticket = e->ticket;
 	pr.pool_ticket = d->pool_ticket;
-	return call(d, DIOCADDRULE, &pr);
+	return p_call(d, DIOCADDRULE, &pr);
 }
 
 static enum ph_err
@@ -238,38 +191,6 @@ sys_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *c)
 	return rc;
 }
 
-/* Call `found` for each anchor below `path`, deepest first. */
-static enum ph_err
-walk(struct p_dev *d, const char *path, int depth,
-    enum ph_err (*found)(struct p_dev *d, const char *path, void *ctx),
-    void *ctx)
-{
-	struct pfioc_ruleset rs;
-	char sub[MAXPATHLEN];
-	enum ph_err rc;
-	uint32_t nr;
-
-	memset(&rs, 0, sizeof(rs));
-	strlcpy(rs.path, path, sizeof(rs.path));
-	rc = call(d, DIOCGETRULESETS, &rs);
-	if (rc == PH_EBAD)
-		return PH_OK; /* there is no such anchor */
-	/* From the last, for what is emptied makes those after it move. */
-	for (nr = rs.nr; rc == PH_OK && nr-- > 0;) {
-		rs.nr = nr;
-		strlcpy(rs.path, path, sizeof(rs.path));
-		rc = call(d, DIOCGETRULESET, &rs);
-		if (rc == PH_EAGAIN || rc == PH_EBAD) {
-			rc = PH_OK; /* gone meanwhile */
-			continue;
-		}
-		snprintf(sub, sizeof(sub), "%s/%s", path, rs.name);
-		if (rc == PH_OK && depth > 0)
-			rc = walk(d, sub, depth - 1, found, ctx);
-	}
-	return rc == PH_OK ? found(d, path, ctx) : rc;
-}
-
 static enum ph_err
 collect(struct p_dev *d, const char *path, void *ctx)
 {
@@ -291,7 +212,7 @@ sys_flush(struct p_dev *d, const char *anchor)
 	enum ph_err rc;
 	size_t i;
 
-	rc = walk(d, anchor, DEPTH, collect, &b);
+	rc = p_walk(d, anchor, P_DEPTH, collect, &b);
 	for (i = 0; i < b.n / 2; i++) {
 		swap = b.v[i];
 		b.v[i] = b.v[b.n - 1 - i];
@@ -320,7 +241,7 @@ list(struct p_dev *d, const char *anchor, int action,
 	memset(&pr, 0, sizeof(pr));
 	strlcpy(pr.anchor, anchor, sizeof(pr.anchor));
 	pr.rule.action = (u_int8_t)action;
-	if ((rc = call(d, DIOCGETRULES, &pr)) != PH_OK)
+	if ((rc = p_call(d, DIOCGETRULES, &pr)) != PH_OK)
 		return rc;
 	n = pr.nr;
 	ticket = pr.ticket;
@@ -332,7 +253,7 @@ list(struct p_dev *d, const char *anchor, int action,
 		pr.rule.action = (u_int8_t)action;
 		pr.nr = nr;
 		pr.ticket = ticket;
-		if ((rc = call(d, DIOCGETRULE, &pr)) == PH_OK)
+		if ((rc = p_call(d, DIOCGETRULE, &pr)) == PH_OK)
 			found(ctx, &pr);
 	}
 	return rc;
@@ -349,7 +270,7 @@ rule_found(void *ctx, const struct pfioc_rule *pr)
 	struct rules_ctx *c = ctx;
 	struct p_rule r;
 
-	if (p_freebsd_read(pr, &r))
+	if (p_read(pr, &r))
 		c->found(c->ctx, &r);
 }
 
@@ -367,248 +288,45 @@ sys_rules(struct p_dev *d, const char *anchor,
 {
 	struct rules_ctx c = { found, ctx };
 
-	return walk(d, anchor, DEPTH, rules_of, &c);
-}
-
-static enum ph_err
-sys_enabled(struct p_dev *d, bool *yes)
-{
-	struct pf_status st;
-	enum ph_err rc;
-
-	memset(&st, 0, sizeof(st));
-	if ((rc = call(d, DIOCGETSTATUS, &st)) == PH_OK)
-		*yes = st.running != 0;
-	return rc;
-}
-
-struct hook {
-	const char *anchor;
-	bool yes;
-};
-
-/* "pinholed", "/pinholed"; for a/b also "a/" and a star. */
-static void
-hook_found(void *ctx, const struct pfioc_rule *pr)
-{
-	struct hook *h = ctx;
-	const char *called = pr->anchor_call, *slash;
-	size_t len;
-
-	if (called[0] == '/')
-		called++;
-	if (strcmp(called, h->anchor) == 0)
-		h->yes = true;
-	if ((slash = strrchr(h->anchor, '/')) == NULL)
-		return;
-	len = (size_t)(slash - h->anchor);
-	if (strncmp(called, h->anchor, len) == 0 &&
-	    strcmp(called + len, "/*") == 0)
-		h->yes = true;
+	return p_walk(d, anchor, P_DEPTH, rules_of, &c);
 }
 
 static enum ph_err
 sys_hooked(struct p_dev *d, const char *anchor, enum p_part part, bool *yes)
 {
-	static const int actions[P_NPARTS] = {
-		[P_PASS] = PF_PASS,
-		[P_RDR] = PF_RDR,
-		[P_NAT] = PF_NAT,
-	};
-	struct hook h = { anchor, false };
+	struct p_hook h = { anchor, false };
 	enum ph_err rc;
 
-	rc = list(d, "", actions[part], hook_found, &h, NULL);
+	rc = list(d, "", part_actions[part], p_hook_found, &h, NULL);
 	*yes = h.yes;
 	return rc;
 }
 
 static enum ph_err
-sys_count(struct p_dev *d, const char *anchor, size_t *n)
+sys_count(struct p_dev *d, const char *anchor, enum p_part part, size_t *n)
 {
-	static const int actions[] = { PF_PASS, PF_RDR, PF_NAT };
 	enum ph_err rc;
-	uint32_t one;
-	size_t i;
+	uint32_t count = 0;
 
-	*n = 0;
-	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-		one = 0;
-		rc = list(d, anchor, actions[i], NULL, NULL, &one);
-		if (rc == PH_EBAD)
-			return PH_OK; /* not even the anchor */
-		if (rc != PH_OK)
-			return rc;
-		*n += one;
-	}
-	return PH_OK;
-}
-
-static enum ph_err
-sys_states(struct p_dev *d, void (*found)(void *ctx, const struct p_state *s),
-    void *ctx)
-{
-	struct pfioc_states ps;
-	struct pfsync_state *v = NULL;
-	struct p_state s;
-	enum ph_err rc;
-	size_t i, n, room = 0;
-	int len;
-
-	for (;;) {
-		memset(&ps, 0, sizeof(ps));
-		ps.ps_len = (int)(room * sizeof(*v));
-		ps.ps_states = v;
-		if ((rc = call(d, DIOCGETSTATES, &ps)) != PH_OK)
-			goto out;
-		len = ps.ps_len;
-		n = (size_t)len / sizeof(*v);
-		if (room > 0 && n < room)
-			break;
-		/* Some more may come until we ask again. */
-		room = (room > n ? room : n) + n / 8 + 64;
-		free(v);
-		if ((v = calloc(room, sizeof(*v))) == NULL)
-			return PH_ENOMEM;
-	}
-	for (i = 0; i < n; i++)
-		if (p_freebsd_state(&v[i], &s))
-			found(ctx, &s);
-out:
-	free(v);
-	return rc;
-}
-
-static enum ph_err
-sys_kill(struct p_dev *d, uint64_t id, uint32_t creator)
-{
-	struct pfioc_state_kill k;
-
-	memset(&k, 0, sizeof(k));
-	k.psk_pfcmp.id = id;
-	k.psk_pfcmp.creatorid = creator;
-	return call(d, DIOCKILLSTATES, &k);
-}
-
-static enum ph_err
-sys_add(struct p_dev *d, const struct p_state *s, bool log)
-{
-	struct pfioc_state ps;
-
-	p_freebsd_new_state(s, log, &ps.state);
-	if (p_ioctl(d->fd, DIOCADDSTATE, &ps) != -1)
-		return PH_OK;
-	if (errno == EEXIST)
-		return PH_EEXIST;
-	/* No pfsync in this kernel. */
-	return errno == EOPNOTSUPP ? PH_EUNSUPPORTED : p_error(errno);
-}
-
-static enum ph_err
-sys_original(struct p_dev *d, const struct fw_flow *flow, struct endpoint *out)
-{
-	static const u_int8_t ways[] = { PF_OUT, PF_IN };
-	struct pfioc_natlook nl;
-	enum ph_err rc = PH_EIO;
-	size_t i;
-
-	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		p_freebsd_natlook(flow, ways[i], &nl);
-		if ((rc = call(d, DIOCNATLOOK, &nl)) == PH_OK) {
-			*out = p_freebsd_natlook_result(&nl);
-			return PH_OK;
-		}
-	}
-	return rc;
-}
-
-static enum ph_err
-table_make(struct p_dev *d, const char *name)
-{
-	struct pfioc_table io;
-	struct pfr_table t;
-
-	memset(&io, 0, sizeof(io));
-	memset(&t, 0, sizeof(t));
-	strlcpy(t.pfrt_name, name, sizeof(t.pfrt_name));
-	t.pfrt_flags = PFR_TFLAG_PERSIST;
-	io.pfrio_buffer = &t;
-	io.pfrio_esize = sizeof(t);
-	io.pfrio_size = 1;
-	return call(d, DIOCRADDTABLES, &io);
-}
-
-static enum ph_err
-sys_table(struct p_dev *d, const char *name, enum fw_table_op op,
-    const struct prefix *v, size_t n)
-{
-	static const unsigned long requests[] = {
-		[FW_TABLE_ADD] = DIOCRADDADDRS,
-		[FW_TABLE_DELETE] = DIOCRDELADDRS,
-		[FW_TABLE_FLUSH] = DIOCRCLRADDRS,
-	};
-	struct pfioc_table io;
-	struct pfr_addr *a;
-	enum ph_err rc = PH_OK;
-	size_t i;
-	int try;
-
-	if (strlen(name) >= sizeof(io.pfrio_table.pfrt_name))
-		return PH_EBAD;
-	if (op == FW_TABLE_FLUSH)
-		n = 0;
-	else if (n == 0)
-		return PH_OK;
-	if ((a = calloc(n + 1, sizeof(*a))) == NULL)
-		return PH_ENOMEM;
-	for (i = 0; i < n; i++)
-		p_freebsd_table_addr(&v[i], &a[i]);
-	for (try = 0; try < 2; try++) {
-		memset(&io, 0, sizeof(io));
-		strlcpy(io.pfrio_table.pfrt_name, name,
-		    sizeof(io.pfrio_table.pfrt_name));
-		if (op != FW_TABLE_FLUSH) {
-			io.pfrio_buffer = a;
-			io.pfrio_esize = sizeof(*a);
-			io.pfrio_size = (int)n;
-		}
-		if (p_ioctl(d->fd, requests[op], &io) != -1) {
-			rc = PH_OK;
-			break;
-		}
-		/* Nobody has made the table; deleting needs none. */
-		rc = errno == ESRCH ? PH_OK : p_error(errno);
-		if (rc != PH_OK || op != FW_TABLE_ADD || try == 1)
-			break;
-		if ((rc = table_make(d, name)) != PH_OK)
-			break;
-	}
-	free(a);
-	return rc;
-}
-
-static void
-sys_pause(uint32_t us)
-{
-	struct timespec ts = { us / 1000000, (long)(us % 1000000) * 1000 };
-
-	(void)nanosleep(&ts, NULL);
+	rc = list(d, anchor, part_actions[part], NULL, NULL, &count);
+	*n = count;
+	return rc == PH_EBAD ? PH_OK : rc; /* not even the anchor */
 }
 
 const struct p_sys p_sys_native = {
 	.dialect = P_FREEBSD,
-	.open = dev_open,
-	.close = dev_close,
+	.open = p_dev_open,
+	.close = p_dev_close,
 	.write = sys_write,
 	.flush = sys_flush,
 	.rules = sys_rules,
-	.enabled = sys_enabled,
+	.enabled = p_sys_enabled,
 	.hooked = sys_hooked,
 	.count = sys_count,
-	.states = sys_states,
-	.kill = sys_kill,
-	.add = sys_add,
-	.original = sys_original,
-	.table = sys_table,
-	.pause = sys_pause,
+	.states = p_sys_states,
+	.kill = p_sys_kill,
+	.add = p_sys_add,
+	.original = p_sys_original,
+	.table = p_sys_table,
+	.pause = p_sys_pause,
 };

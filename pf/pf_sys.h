@@ -56,8 +56,9 @@ struct p_sys {
 	/* Does the main ruleset call the anchor, in the ruleset of part? */
 	enum ph_err (*hooked)(struct p_dev *d, const char *anchor,
 	    enum p_part part, bool *yes);
-	/* How many rules the anchor itself has. */
-	enum ph_err (*count)(struct p_dev *d, const char *anchor, size_t *n);
+	/* How many rules the anchor itself has in one ruleset. */
+	enum ph_err (*count)(struct p_dev *d, const char *anchor,
+	    enum p_part part, size_t *n);
 
 	enum ph_err (*states)(struct p_dev *d,
 	    void (*found)(void *ctx, const struct p_state *s), void *ctx);

@@ -153,6 +153,12 @@ p_tree_taint(struct p_tree *t)
 			taint_below(t, &t->classes[i].root);
 }
 
+const struct p_node *
+p_tree_top(const struct p_tree *t)
+{
+	return &t->top;
+}
+
 const char *
 p_node_path(const struct p_node *n)
 {

@@ -65,6 +65,7 @@ void p_tree_clean(struct p_tree *t);
 /* Everything is dirty: somebody flushed our anchors. */
 void p_tree_taint(struct p_tree *t);
 
+const struct p_node *p_tree_top(const struct p_tree *t);
 /* "pinholed/in4u"; valid until the node is gone and the tree clean. */
 const char *p_node_path(const struct p_node *n);
 bool p_node_is_top(const struct p_node *n);   /* "pinholed" itself */

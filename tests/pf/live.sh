@@ -8,6 +8,7 @@
 set -u
 drive=$1
 tmp=$(mktemp -d) || exit 1
+f=$tmp/got
 fails=0
 n=0
 
@@ -326,6 +327,7 @@ say "open 40 in udp any 192.0.2.20 10000 10001" commit
 answered "commit ok"
 jexec phi sh -c 'nc -lnu -w 3 192.0.2.20 10000 < /dev/zero > /dev/null' &
 receiver=$!
+sleep 0.5
 jexec pho2 sh -c 'echo hello | nc -nu -w 2 -s 100.64.0.1 -p 4000 192.0.2.20 10000 | head -c 1 | wc -c' > "$f" 2>/dev/null
 kill $receiver 2>/dev/null
 wait $receiver 2>/dev/null

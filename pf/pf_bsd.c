@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The ioctls of pf(4) that FreeBSD and OpenBSD have in common: the device,
+ * the tree of anchors, states, tables, natlook.
+ */
+#include <sys/param.h>
+#include <sys/ioctl.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pf/pf_bsd.h"
+
+static int
+real_ioctl(int fd, unsigned long request, void *arg)
+{
+	return ioctl(fd, request, arg);
+}
+
+int (*p_ioctl)(int fd, unsigned long request, void *arg) = real_ioctl;
+
+enum ph_err
+p_call(const struct p_dev *d, unsigned long request, void *arg)
+{
+	return p_ioctl(d->fd, request, arg) == -1 ? p_error(errno) : PH_OK;
+}
+
+enum ph_err
+p_dev_open(struct p_dev **out, bool write, struct strbuf *why)
+{
+	struct p_dev *d;
+
+	*out = NULL;
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return PH_ENOMEM;
+	d->fd = open("/dev/pf", (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (d->fd == -1) {
+		strbuf_fmt(why, "/dev/pf: %s%s", strerror(errno),
+		    errno == ENOENT ? " (kldload pf)" : "");
+		free(d);
+		return PH_EGONE;
+	}
+	*out = d;
+	return PH_OK;
+}
+
+void
+p_dev_close(struct p_dev *d)
+{
+	close(d->fd);
+	free(d);
+}
+
+/* Call `found` for each anchor below `path`, deepest first. */
+enum ph_err
+p_walk(struct p_dev *d, const char *path, int depth,
+    enum ph_err (*found)(struct p_dev *d, const char *path, void *ctx),
+    void *ctx)
+{
+	struct pfioc_ruleset rs;
+	char sub[MAXPATHLEN];
+	enum ph_err rc;
+	uint32_t nr;
+
+	memset(&rs, 0, sizeof(rs));
+	strlcpy(rs.path, path, sizeof(rs.path));
+	rc = p_call(d, DIOCGETRULESETS, &rs);
+	if (rc == PH_EBAD)
+		return PH_OK; /* there is no such anchor */
+	/* From the last, for what is emptied makes those after it move. */
+	for (nr = rs.nr; rc == PH_OK && nr-- > 0;) {
+		rs.nr = nr;
+		strlcpy(rs.path, path, sizeof(rs.path));
+		rc = p_call(d, DIOCGETRULESET, &rs);
+		if (rc == PH_EAGAIN || rc == PH_EBAD) {
+			rc = PH_OK; /* gone meanwhile */
+			continue;
+		}
+		snprintf(sub, sizeof(sub), "%s/%s", path, rs.name);
+		if (rc == PH_OK && depth > 0)
+			rc = p_walk(d, sub, depth - 1, found, ctx);
+	}
+	return rc == PH_OK ? found(d, path, ctx) : rc;
+}
+
+enum ph_err
+p_sys_enabled(struct p_dev *d, bool *yes)
+{
+	struct pf_status st;
+	enum ph_err rc;
+
+	memset(&st, 0, sizeof(st));
+	if ((rc = p_call(d, DIOCGETSTATUS, &st)) == PH_OK)
+		*yes = st.running != 0;
+	return rc;
+}
+
+/* "pinholed", "/pinholed"; for a/b also "a/" and a star. */
+void
+p_hook_found(void *ctx, const struct pfioc_rule *pr)
+{
+	struct p_hook *h = ctx;
+	const char *called = pr->anchor_call, *slash;
+	size_t len;
+
+	if (called[0] == '/')
+		called++;
+	if (strcmp(called, h->anchor) == 0)
+		h->yes = true;
+	if ((slash = strrchr(h->anchor, '/')) == NULL)
+		return;
+	len = (size_t)(slash - h->anchor);
+	if (strncmp(called, h->anchor, len) == 0 &&
+	    strcmp(called + len, "/*") == 0)
+		h->yes = true;
+}
+
+enum ph_err
+p_sys_states(struct p_dev *d, void (*found)(void *ctx, const struct p_state *s),
+    void *ctx)
+{
+	struct pfioc_states ps;
+	struct pfsync_state *v = NULL;
+	struct p_state s;
+	enum ph_err rc;
+	size_t i, n, room = 0;
+	int len;
+
+	for (;;) {
+		memset(&ps, 0, sizeof(ps));
+		ps.ps_len = (int)(room * sizeof(*v));
+		ps.ps_states = v;
+		if ((rc = p_call(d, DIOCGETSTATES, &ps)) != PH_OK)
+			goto out;
+		len = ps.ps_len;
+		n = (size_t)len / sizeof(*v);
+		if (room > 0 && n < room)
+			break;
+		/* Some more may come until we ask again. */
+		room = (room > n ? room : n) + n / 8 + 64;
+		free(v);
+		if ((v = calloc(room, sizeof(*v))) == NULL)
+			return PH_ENOMEM;
+	}
+	for (i = 0; i < n; i++)
+		if (p_get_state(&v[i], &s))
+			found(ctx, &s);
+out:
+	free(v);
+	return rc;
+}
+
+enum ph_err
+p_sys_kill(struct p_dev *d, uint64_t id, uint32_t creator)
+{
+	struct pfioc_state_kill k;
+
+	memset(&k, 0, sizeof(k));
+	k.psk_pfcmp.id = id;
+	k.psk_pfcmp.creatorid = creator;
+	return p_call(d, DIOCKILLSTATES, &k);
+}
+
+enum ph_err
+p_sys_add(struct p_dev *d, const struct p_state *s, bool log)
+{
+	struct pfioc_state ps;
+
+	p_new_state(s, log, &ps.state);
+	if (p_ioctl(d->fd, DIOCADDSTATE, &ps) != -1)
+		return PH_OK;
+	if (errno == EEXIST)
+		return PH_EEXIST;
+	/* No pfsync in this kernel. */
+	return errno == EOPNOTSUPP ? PH_EUNSUPPORTED : p_error(errno);
+}
+
+enum ph_err
+p_sys_original(struct p_dev *d, const struct fw_flow *flow,
+    struct endpoint *out)
+{
+	static const u_int8_t ways[] = { PF_OUT, PF_IN };
+	struct pfioc_natlook nl;
+	enum ph_err rc = PH_EIO;
+	size_t i;
+
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		p_set_natlook(flow, ways[i], &nl);
+		if ((rc = p_call(d, DIOCNATLOOK, &nl)) == PH_OK) {
+			*out = p_get_natlook(&nl);
+			return PH_OK;
+		}
+	}
+	return rc;
+}
+
+static enum ph_err
+table_make(struct p_dev *d, const char *name)
+{
+	struct pfioc_table io;
+	struct pfr_table t;
+
+	memset(&io, 0, sizeof(io));
+	memset(&t, 0, sizeof(t));
+	strlcpy(t.pfrt_name, name, sizeof(t.pfrt_name));
+	t.pfrt_flags = PFR_TFLAG_PERSIST;
+	io.pfrio_buffer = &t;
+	io.pfrio_esize = sizeof(t);
+	io.pfrio_size = 1;
+	return p_call(d, DIOCRADDTABLES, &io);
+}
+
+enum ph_err
+p_sys_table(struct p_dev *d, const char *name, enum fw_table_op op,
+    const struct prefix *v, size_t n)
+{
+	static const unsigned long requests[] = {
+		[FW_TABLE_ADD] = DIOCRADDADDRS,
+		[FW_TABLE_DELETE] = DIOCRDELADDRS,
+		[FW_TABLE_FLUSH] = DIOCRCLRADDRS,
+	};
+	struct pfioc_table io;
+	struct pfr_addr *a;
+	enum ph_err rc = PH_OK;
+	size_t i;
+	int try;
+
+	if (strlen(name) >= sizeof(io.pfrio_table.pfrt_name))
+		return PH_EBAD;
+	if (op == FW_TABLE_FLUSH)
+		n = 0;
+	else if (n == 0)
+		return PH_OK;
+	if ((a = calloc(n + 1, sizeof(*a))) == NULL)
+		return PH_ENOMEM;
+	for (i = 0; i < n; i++)
+		p_table_addr(&v[i], &a[i]);
+	for (try = 0; try < 2; try++) {
+		memset(&io, 0, sizeof(io));
+		strlcpy(io.pfrio_table.pfrt_name, name,
+		    sizeof(io.pfrio_table.pfrt_name));
+		if (op != FW_TABLE_FLUSH) {
+			io.pfrio_buffer = a;
+			io.pfrio_esize = sizeof(*a);
+			io.pfrio_size = (int)n;
+		}
+		if (p_ioctl(d->fd, requests[op], &io) != -1) {
+			rc = PH_OK;
+			break;
+		}
+		/* Nobody has made the table; deleting needs none. */
+		rc = errno == ESRCH ? PH_OK : p_error(errno);
+		if (rc != PH_OK || op != FW_TABLE_ADD || try == 1)
+			break;
+		if ((rc = table_make(d, name)) != PH_OK)
+			break;
+	}
+	free(a);
+	return rc;
+}
+
+void
+p_sys_pause(uint32_t us)
+{
+	struct timespec ts = { us / 1000000, (long)(us % 1000000) * 1000 };
+
+	(void)nanosleep(&ts, NULL);
+}

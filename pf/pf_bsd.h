@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PF_BSD_H
+#define PF_BSD_H
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <net/pfvar.h>
+
+#include "pf/pf_sys.h"
+
+/*
+ * What pf_freebsd.c and pf_openbsd.c share of struct p_sys (pf_bsd.c), and
+ * the translation between our values and those of <net/pfvar.h> where that
+ * is the same or nearly so (pf_bsd_value.c): pure functions.  Byte order is
+ * the trap here: ports of a rule, a state and natlook are in network order,
+ * proxy_port in host order.
+ */
+#define P_DEPTH 4 /* of anchors below ours that we look into */
+
+struct p_dev {
+	int fd;
+	/*
+	 * FreeBSD: the one address pool of the system is handed out by
+	 * ticket, and taking a new one makes a pfctl -f that is under way
+	 * fail.  So the last one is used for as long as pf takes it.
+	 */
+	uint32_t pool_ticket;
+	bool have_pool;
+};
+
+struct p_hook {
+	const char *anchor;
+	bool yes;
+};
+
+enum ph_err p_call(const struct p_dev *d, unsigned long request, void *arg);
+enum ph_err p_dev_open(struct p_dev **out, bool write, struct strbuf *why);
+void p_dev_close(struct p_dev *d);
+enum ph_err p_walk(struct p_dev *d, const char *path, int depth,
+    enum ph_err (*found)(struct p_dev *d, const char *path, void *ctx),
+    void *ctx);
+/* For each rule of the main ruleset; ctx is a struct p_hook. */
+void p_hook_found(void *ctx, const struct pfioc_rule *pr);
+
+enum ph_err p_sys_enabled(struct p_dev *d, bool *yes);
+enum ph_err p_sys_states(struct p_dev *d,
+    void (*found)(void *ctx, const struct p_state *s), void *ctx);
+enum ph_err p_sys_kill(struct p_dev *d, uint64_t id, uint32_t creator);
+enum ph_err p_sys_add(struct p_dev *d, const struct p_state *s, bool log);
+enum ph_err p_sys_original(struct p_dev *d, const struct fw_flow *flow,
+    struct endpoint *out);
+enum ph_err p_sys_table(struct p_dev *d, const char *name, enum fw_table_op op,
+    const struct prefix *v, size_t n);
+void p_sys_pause(uint32_t us);
+
+/* Values. */
+void p_set_addr(const struct addr *a, struct pf_addr *out);
+struct addr p_get_addr(const struct pf_addr *a, uint8_t af);
+void p_set_mask(uint8_t len, struct pf_addr *out);
+void p_set_side(const struct p_side *s, struct pf_rule_addr *out);
+/* What is in every filter rule, whatever the system. */
+void p_set_pass(const struct p_rule *r, const struct fw_config *c,
+    struct pf_rule *out);
+void p_set_anchor(const struct p_rule *r, struct pfioc_rule *out);
+/* A rule read back; false if it is not of ours. */
+bool p_read(const struct pfioc_rule *pr, struct p_rule *out);
+/* false: no flow of ours (ICMP and the like). */
+bool p_get_state(const struct pfsync_state *ps, struct p_state *out);
+void p_new_state(const struct p_state *s, bool log, struct pfsync_state *out);
+void p_set_natlook(const struct fw_flow *flow, uint8_t way,
+    struct pfioc_natlook *out);
+struct endpoint p_get_natlook(const struct pfioc_natlook *nl);
+void p_table_addr(const struct prefix *p, struct pfr_addr *out);
+
+#endif
