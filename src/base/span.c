@@ -77,7 +77,8 @@ span_sub(struct span a, size_t off, size_t n)
 		off = a.len;
 	if (n > a.len - off)
 		n = a.len - off;
-	return (struct span) { a.p + off, n };
+	/* An empty span may be a null pointer, to which nothing is added. */
+	return (struct span) { off > 0 ? a.p + off : a.p, n };
 }
 
 size_t
