@@ -77,7 +77,7 @@ span_sub(struct span a, size_t off, size_t n)
 		off = a.len;
 	if (n > a.len - off)
 		n = a.len - off;
-	/* An empty span may be a null pointer, to which nothing is added. */
+	/* Empty may be a null pointer, to which nothing may be added. */
 	return (struct span) { off > 0 ? a.p + off : a.p, n };
 }
 
@@ -140,7 +140,7 @@ cursor_take(struct cursor *c, size_t n)
 		c->bad = true;
 		return NULL;
 	}
-	p = c->p + c->pos;
+	p = c->pos > 0 ? c->p + c->pos : c->p; /* may be null and empty */
 	c->pos += n;
 	return p;
 }
