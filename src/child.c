@@ -13,7 +13,7 @@
 #define QUIT_WITHIN  (5 * USEC_PER_SEC)
 #define QUICK	     (10 * USEC_PER_SEC)
 #define WAIT_FIRST   (USEC_PER_SEC / 10)
-#define WAIT_LAST    (30 * USEC_PER_SEC)
+#define WAIT_LAST    (5 * USEC_PER_SEC)
 
 static const char *const names[CHILD_NROLES] = {
 	[CHILD_FIREWALL] = "firewall",
@@ -119,11 +119,13 @@ child_died(struct child *c, int64_t now)
 	int64_t wait = 0;
 	unsigned int i;
 
+	if (now - c->since >= QUICK)
+		c->quick_deaths = c->ready_deaths = 0;
+	if (c->state == CHILD_READY)
+		c->ready_deaths++;
 	ipc_close(&c->ipc);
 	c->pid = 0;
 	c->state = CHILD_NONE;
-	if (now - c->since >= QUICK)
-		c->quick_deaths = 0;
 	for (i = 0; i < c->quick_deaths && wait < WAIT_LAST; i++)
 		wait = wait == 0 ? WAIT_FIRST : wait * 2;
 	c->quick_deaths++;

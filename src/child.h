@@ -34,6 +34,7 @@ struct child {
 	int64_t start_at; /* CHILD_NONE: not before */
 	int64_t patience; /* STARTING, QUITTING: it is killed then */
 	unsigned int quick_deaths;
+	unsigned int ready_deaths; /* those of them after IPC_READY */
 };
 
 const char *child_name(enum child_role role);

@@ -25,6 +25,7 @@
 #define MODULE	      "engine"
 #define PACKETS	      64 /* taken from a capture before others get a turn */
 #define DROPS_EVERY   (10 * USEC_PER_SEC)
+#define IFACE_EVERY   (1 * USEC_PER_SEC)
 #define RETRY_AFTER   (1 * USEC_PER_SEC)
 #define JOURNAL_LIMIT (UINT64_C(1) << 30)
 #define MAX_FDS	      32
@@ -47,6 +48,7 @@ struct live {
 	uint64_t seq;
 	uint64_t drops; /* last known */
 	int64_t drops_at;
+	int64_t iface_at;      /* last looked at */
 	struct output *output; /* events, in the foreground */
 	struct log_limit refused_log, journal_log;
 	int status;
@@ -209,6 +211,24 @@ watch_drops(struct live *l, int64_t now)
 	l->drops = s.kernel_drops;
 }
 
+static void quit(struct live *l, bool keep);
+
+/*
+ * An interface that was made anew is another one, though it has the old name:
+ * a successor has to open it.
+ */
+static void
+watch_interfaces(struct live *l, int64_t now)
+{
+	if (!l->started || now - l->iface_at < IFACE_EVERY)
+		return;
+	l->iface_at = now;
+	if (!iface_moved(&l->iface))
+		return;
+	log_warnx(MODULE, "an interface is another one now; starting anew");
+	quit(l, true);
+}
+
 /* After any work: what must not wait, and when to wake up. */
 static void
 settle(struct live *l)
@@ -225,6 +245,7 @@ settle(struct live *l)
 		resync(l);
 	output_flush(l->output);
 	watch_drops(l, now);
+	watch_interfaces(l, now);
 	next = engine_next(l->engine);
 	wait = next > now + RETRY_AFTER ? RETRY_AFTER : next - now;
 	if (wait < 0)

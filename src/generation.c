@@ -166,6 +166,10 @@ generation_new(struct conf *conf, const struct generation *before,
 	if (strcmp(g->sandbox.user, conf->user) != 0)
 		log_warnx(MODULE, "no user %s; running as %s", conf->user,
 		    g->sandbox.user);
+	if (conf->ftp.on || conf->tftp.on || conf->tables.on)
+		log_warnx(MODULE,
+		    "ftp, tftp and tables are read but not served by this "
+		    "version");
 	g->adopt = before != NULL && strcmp(before->owner, g->owner) == 0;
 	open_control(g, before);
 	return g;

@@ -195,3 +195,17 @@ iface_find(struct iface *f, const struct conf *conf, struct strbuf *why)
 	}
 	return rc;
 }
+
+bool
+iface_moved(const struct iface *f)
+{
+	uint32_t index;
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		index = if_nametoindex(f->name[i]);
+		if (index != 0 && index != f->index[i])
+			return true;
+	}
+	return false;
+}

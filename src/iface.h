@@ -41,4 +41,10 @@ PH_NODISCARD enum ph_err iface_own(struct iface *out, const struct conf *conf,
 PH_NODISCARD enum ph_err iface_find(struct iface *out, const struct conf *conf,
     struct strbuf *why);
 
+/*
+ * Whether one of the names now means another interface.  One that is gone
+ * does not count: the others still work, and it may come back.
+ */
+bool iface_moved(const struct iface *f);
+
 #endif

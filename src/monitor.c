@@ -60,6 +60,7 @@ struct monitor {
 	const char *pidfile;
 	int parent_fd; /* who waits at the terminal */
 	int status;
+	struct log_limit deaths;
 	struct ipc_msg msg; /* too big for the stack */
 };
 
@@ -182,7 +183,8 @@ start(struct monitor *m, struct generation *g, enum child_role role)
 	struct start s = { m, g };
 	int64_t now = clock_now();
 
-	if (role == CHILD_ENGINE && c->quick_deaths == JOURNAL_TRIES) {
+	if (role == CHILD_ENGINE && c->ready_deaths >= JOURNAL_TRIES) {
+		c->ready_deaths = 0;
 		log_warnx(MODULE,
 		    "the engine keeps dying; starting without the calls that "
 		    "are in its journal");
@@ -316,15 +318,16 @@ buried(struct monitor *m, struct generation *g, struct child *c, int status)
 	bool expected = c->state == CHILD_QUITTING || g == m->old ||
 	    m->phase == PHASE_STOPPING;
 	pid_t pid = c->pid;
+	uint32_t missed;
 	char how[64];
 
 	describe(how, sizeof(how), status);
 	child_died(c, clock_now());
 	g->linked = false;
-	if (!expected)
+	if (!expected && log_may(&m->deaths, clock_now(), &missed))
 		log_warnx(MODULE, "the %s process %ld is gone: %s",
 		    child_name(c->role), (long)pid, how);
-	else if (status != 0)
+	else if (expected && status != 0)
 		log_warnx(MODULE, "the %s process %ld did not end well: %s",
 		    child_name(c->role), (long)pid, how);
 	if (g == m->next)

@@ -2,11 +2,12 @@
 """Processes that die, are replaced, are told to go.  Each is one test."""
 import os
 import signal
+import socket
 import subprocess
 import time
 
 from net import (Daemon, Failure, PBX, PHONE, Stream, check, conf, name, passes,
-                 until)
+                 sh, until)
 from scenarios import media, scenario, signalling
 from sip import Call, sdp
 
@@ -247,6 +248,61 @@ def in_the_background(net):
         except ProcessLookupError:
             pass
         os.unlink(config)
+
+
+@scenario()
+def the_service_manager_is_told(net):
+    path = f"/run/{net.tag}.notify"
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(path)
+    told.settimeout(5)
+    os.environ["NOTIFY_SOCKET"] = path
+    try:
+        d = net.pinholed()
+        check(told.recv(200) == b"READY=1\n", "ready")
+        d.proc.send_signal(signal.SIGHUP)
+        check(told.recv(200).startswith(b"RELOADING=1\nMONOTONIC_USEC="),
+              "reloading")
+        check(told.recv(200) == b"READY=1\n", "ready again")
+        d.stop()
+        check(told.recv(200) == b"STOPPING=1\n", "stopping")
+    finally:
+        del os.environ["NOTIFY_SOCKET"]
+        told.close()
+        os.unlink(path)
+
+
+@scenario()
+def an_interface_goes_and_comes_back(net):
+    d = net.pinholed()
+    wire = signalling(net)
+    next_call(net, wire)
+    fw, inside = f"{net.tag}-fw", f"{net.tag}-in"
+    before = d.children()["engine"]
+    net.ip("fw", "link", "del", "i0")
+    time.sleep(3)
+    check("firewall" in d.children(), "the firewall process stays")
+    check(d.proc.poll() is None, "the monitor stays")
+    sh("ip", "link", "add", "i0", "netns", fw, "type", "veth", "peer", "name",
+       "eth0", "netns", inside)
+    for where, dev, addr in (("fw", "i0", "192.0.2.1/24"),
+                             ("in", "eth0", f"{PBX}/24")):
+        net.ip(where, "addr", "add", addr, "dev", dev)
+        net.ip(where, "link", "set", dev, "up")
+    net.ip("in", "route", "add", "default", "via", "192.0.2.1")
+    until(lambda: d.children().get("engine") not in (None, before), 6,
+          f"another engine; {d.log}")
+    time.sleep(1)
+    next_call(net, wire, 4200)
+
+
+@scenario()
+def counters_on_request(net):
+    d = net.pinholed()
+    call_with_media(net, d)[1].stop()
+    d.proc.send_signal(signal.SIGUSR1)
+    until(lambda: any("fw: open=2 wanted=2" in line for line in d.log), 2,
+          d.log)
 
 
 @scenario()
