@@ -592,6 +592,63 @@ prack_and_update_carry_offers(void **state)
 }
 
 static void
+glare_never_leaves_a_call_without_media(void **state)
+{
+	static const struct step steps[] = {
+		CALL_SET_UP,
+		{ 5, "o>i", "INVITE",     2, "b5", "a", "z", "198.51.100.7 6000", "" },
+		{ 5, "i>o", "INVITE",     7, "b6", "z", "a", "192.0.2.10 12000",
+		    "open 3 in udp 198.51.100.7 -> 192.0.2.10 port 12000:12001 (reinvite)\n" },
+		{ 5, "i>o", "491 INVITE", 2, "b5", "a", "z", NULL, "" },
+		{ 5, "o>i", "491 INVITE", 7, "b6", "z", "a", NULL,
+		    "close 3 in udp 198.51.100.7 -> 192.0.2.10 port 12000:12001 (reject)\n" },
+		{ 7, "o>i", "INVITE",     3, "b7", "a", "z", "198.51.100.7 6000", "" },
+		{ 7, "i>o", "200 INVITE", 3, "b7", "a", "z", "192.0.2.10 10000",
+		    "open 4 out udp 192.0.2.10 -> 198.51.100.7 port 6000:6001 (reinvite)\n" },
+		{ 10, "", "", 0, "", "", "", NULL, CLOSE_OUT("replaced") },
+	};
+
+	(void)state;
+	PLAY(steps);
+}
+
+static void
+an_early_update_that_is_refused_changes_nothing(void **state)
+{
+	static const struct step steps[] = {
+		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 10000", "" },
+		{ 2, "o>i", "!183 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000",
+		    "open 1 in udp 198.51.100.7 -> 192.0.2.10 port 10000:10001 (early)\n"
+		    "open 2 out udp 192.0.2.10 -> 198.51.100.7 port 4000:4001 (early)\n" },
+		{ 3, "i>o", "UPDATE",     2, "b2", "a", "z", "192.0.2.20 12000", "" },
+		{ 3, "o>i", "504 UPDATE", 2, "b2", "a", "z", NULL, "" },
+		{ 4, "i>o", "UPDATE",     3, "b3", "a", "z", "192.0.2.10 10000", "" },
+		{ 4, "o>i", "200 UPDATE", 3, "b3", "a", "z", "198.51.100.7 4002",
+		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 4002:4003 (update)\n"
+		    CLOSE_OUT("replaced") },
+		{ 5, "o>i", "200 INVITE", 1, "b1", "a", "z", NULL, "" },
+	};
+
+	(void)state;
+	PLAY(steps);
+}
+
+static void
+a_late_offer_without_its_ack_opens_nothing(void **state)
+{
+	static const struct step steps[] = {
+		{ 1, "o>i", "INVITE",     1, "b1", "a", "",  NULL, "" },
+		{ 2, "i>o", "200 INVITE", 1, "b1", "a", "z", "192.0.2.10 10000", "" },
+		{ 40, "", "", 0, "", "", "", NULL, "" },
+		{ 41, "i>o", "BYE",        9, "b5", "z", "a", NULL, "" },
+		{ 41, "o>i", "481 BYE",    9, "b5", "z", "a", NULL, "" },
+	};
+
+	(void)state;
+	PLAY(steps);
+}
+
+static void
 hold_keeps_the_door_open(void **state)
 {
 	static const struct step steps[] = {
@@ -808,6 +865,10 @@ main(void)
 		cmocka_unit_test(a_spiral_is_two_legs),
 		cmocka_unit_test(a_cancel_that_crosses_the_answer_has_lost),
 		cmocka_unit_test(prack_and_update_carry_offers),
+		cmocka_unit_test(glare_never_leaves_a_call_without_media),
+		cmocka_unit_test(
+		    an_early_update_that_is_refused_changes_nothing),
+		cmocka_unit_test(a_late_offer_without_its_ack_opens_nothing),
 		cmocka_unit_test(hold_keeps_the_door_open),
 		cmocka_unit_test(
 		    a_call_without_media_ends_with_its_session_timer),
