@@ -41,7 +41,7 @@ class Show:
 
 def sipp(world, where, addr, *argv):
     return subprocess.Popen(
-        ["ip", "netns", "exec", f"{world.tag}-{where}", "sipp", "-i", addr,
+        [*world.enter(where), "sipp", "-i", addr,
          "-p", "5060", "-m", "1", "-timeout", "30", *argv],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, cwd="/tmp")

@@ -138,11 +138,15 @@ class Net:
                  text="table inet filter {}\n" + text)
 
     def ip(self, name, *argv):
-        return sh("ip", "-n", f"{self.tag}-{name}", *argv)
+        return self.run(name, "ip", *argv)
 
     def run(self, name, *argv, text=None):
-        return sh("ip", "netns", "exec", f"{self.tag}-{name}", *argv,
-                  text=text)
+        return sh(*self.enter(name), *argv, text=text)
+
+    def enter(self, name):
+        """What to put before a command for it to run in a namespace.  Not
+        `ip netns exec`, which remounts / and fails in a plain chroot."""
+        return ["nsenter", f"--net=/run/netns/{self.tag}-{name}"]
 
     def inside(self, name, call):
         """Do something in a namespace, in this process."""
@@ -214,7 +218,7 @@ class Daemon:
         self.write(text if text is not None else conf())
         self.events, self.log = [], []
         self.proc = subprocess.Popen(
-            ["ip", "netns", "exec", f"{net.tag}-fw", self.binary, "-d", "-o",
+            [*net.enter("fw"), self.binary, "-d", "-o",
              "json", "-f", self.path, *argv], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
         self.threads = [

@@ -216,7 +216,7 @@ def in_the_background(net):
 
     def start():
         return subprocess.run(
-            ["ip", "netns", "exec", f"{net.tag}-fw", binary, "-f", config,
+            [*net.enter("fw"), binary, "-f", config,
              "-p", pidfile], cwd="/tmp", capture_output=True, text=True,
             timeout=30, check=False)
     with open(config, "w", encoding="ascii") as f:
