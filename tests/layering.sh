@@ -3,6 +3,10 @@
 # which functions nobody calls.  Prints each line that breaks a rule.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+if ! git ls-files --error-unmatch HACKING.md >/dev/null 2>&1; then
+	echo "skipped: not a git checkout, or no git"
+	exit 77
+fi
 bad=0
 
 # only DIR PATTERN: what DIR includes from this tree must match PATTERN.

@@ -2,6 +2,10 @@
 # House style (HACKING.md) as far as a program can judge it.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+if ! git ls-files --error-unmatch HACKING.md >/dev/null 2>&1; then
+	echo "skipped: not a git checkout, or no git"
+	exit 77
+fi
 bad=0
 
 complain() {
