@@ -45,6 +45,11 @@ p_dev_open(struct p_dev **out, bool write, struct strbuf *why)
 		free(d);
 		return PH_EGONE;
 	}
+	if (p_dev_confine(d->fd) != PH_OK) {
+		strbuf_fmt(why, "/dev/pf: %s", strerror(errno));
+		p_dev_close(d);
+		return PH_EDENIED;
+	}
 	*out = d;
 	return PH_OK;
 }

@@ -35,6 +35,8 @@ struct p_hook {
 	bool yes;
 };
 
+/* From now on nothing but our ioctls, where the system can promise that. */
+enum ph_err p_dev_confine(int fd);
 enum ph_err p_call(const struct p_dev *d, unsigned long request, void *arg);
 enum ph_err p_dev_open(struct p_dev **out, bool write, struct strbuf *why);
 void p_dev_close(struct p_dev *d);

@@ -5,6 +5,7 @@
  * KILLSTATES) answers ENOTTY and is PH_EUNSUPPORTED to whoever asked.
  */
 #include <sys/param.h>
+#include <sys/capsicum.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <net/if.h>
@@ -33,6 +34,27 @@ static const int part_actions[P_NPARTS] = {
 	[P_RDR] = PF_RDR,
 	[P_NAT] = PF_NAT,
 };
+
+/* capsicum(4), also for a process that is in no sandbox. */
+enum ph_err
+p_dev_confine(int fd)
+{
+	static const unsigned long ours[] = { DIOCADDADDR, DIOCADDRULE,
+		DIOCADDSTATE, DIOCBEGINADDRS, DIOCGETRULE, DIOCGETRULES,
+		DIOCGETRULESET, DIOCGETRULESETS, DIOCGETSTATES, DIOCGETSTATUS,
+		DIOCKILLSTATES, DIOCNATLOOK, DIOCRADDADDRS, DIOCRADDTABLES,
+		DIOCRCLRADDRS, DIOCRDELADDRS, DIOCXBEGIN, DIOCXCOMMIT,
+		DIOCXROLLBACK };
+	cap_rights_t rights;
+
+	cap_rights_init(&rights, CAP_IOCTL);
+	if ((cap_rights_limit(fd, &rights) == -1 ||
+		cap_ioctls_limit(fd, ours, sizeof(ours) / sizeof(ours[0])) ==
+		    -1) &&
+	    errno != ENOSYS)
+		return PH_EDENIED;
+	return PH_OK;
+}
 
 /* The rulesets of one transaction. */
 struct batch {

@@ -15,6 +15,14 @@
 #include "pf/pf_bsd.h"
 #include "pf/pf_openbsd.h"
 
+/* pledge(2) does that for the whole process. */
+enum ph_err
+p_dev_confine(int fd)
+{
+	(void)fd;
+	return PH_OK;
+}
+
 /* The rulesets of one transaction. */
 struct batch {
 	struct pfioc_trans_e *v;

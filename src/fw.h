@@ -55,6 +55,7 @@ enum fw_table_op {
 #define FW_CAP_ORIGINAL 0x08
 #define FW_CAP_TABLES	0x10
 #define FW_CAP_OFFLINE	0x20 /* touches no packet filter: good for -r */
+#define FW_CAP_RULES	0x40 /* prints rules: events among them are comments */
 
 /* An outside interface and the gateway to answer through (pf reply-to). */
 struct fw_uplink {

@@ -19,8 +19,10 @@ struct replay {
 static void
 on_line(void *ctx, const char *text)
 {
-	(void)ctx;
-	puts(text);
+	const struct replay *r = ctx;
+
+	/* pinholed -r x.pcap -b pf-text | pfctl -nf - */
+	printf("%s%s\n", r->ops->caps & FW_CAP_RULES ? "# " : "", text);
 }
 
 static void
@@ -116,7 +118,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct capture_port *ports = NULL;
 	struct fw_config fc;
 	struct events ev = { opt->format, opt->verbose, opt->fw, &fc, on_line,
-		NULL };
+		&r };
 	struct capture *cap = NULL;
 	int code = 2;
 
