@@ -106,7 +106,7 @@ batch_begin(struct batch *b, uint32_t seq)
 	b->full = false;
 	b->list = 0;
 	b->message = 0;
-	b->nelements = 0;
+	b->nelements = b->nechoes = 0;
 	put_mark(b, NFNL_MSG_BATCH_BEGIN);
 }
 
@@ -190,6 +190,7 @@ batch_element(struct batch *b, int type, uint16_t flags, const struct elem *e,
 		mnl_attr_put_u64(nlh, NFTA_SET_ELEM_TIMEOUT, htobe64(ms));
 	mnl_attr_nest_end(nlh, outer);
 	b->nelements++;
+	b->nechoes += (flags & NLM_F_ECHO) != 0;
 }
 
 void

@@ -35,6 +35,7 @@ struct batch {
 	const char *table;
 	int set;
 	size_t nelements; /* in the whole batch */
+	size_t nechoes;	  /* of them, those the kernel is to repeat */
 };
 
 void batch_init(struct batch *b, const char *table);

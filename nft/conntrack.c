@@ -17,6 +17,9 @@
 #define ATTR_MAX     32
 /* One sweep forgets at most so many; the next takes the rest. */
 #define SWEEP_MAX    65536
+/* What one step takes: datagrams of some 150 connections, or deletions. */
+#define SLICE	     16
+#define SLICE_DELETE 256
 
 struct attrs {
 	const struct nlattr *at[ATTR_MAX + 1];
@@ -376,11 +379,11 @@ sweep_step(struct sweep *w, const struct sweep_question *q)
 
 	if (w->dumping) {
 		w->q = q;
-		w->dumping = nlsock_more(w->nl, see_connection, w) == 1;
+		w->dumping = nlsock_more(w->nl, SLICE, see_connection, w) == 1;
 		w->q = NULL;
 		return 1;
 	}
-	for (i = 0; i < 256 && w->next < w->ndoomed; i++)
+	for (i = 0; i < SLICE_DELETE && w->next < w->ndoomed; i++)
 		forget(w, &w->doomed[w->next++]);
 	if (w->next < w->ndoomed)
 		return 1;

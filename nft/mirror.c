@@ -562,7 +562,7 @@ mirror_counted(struct mirror *m, const struct elem *e, uint64_t packets)
 	if ((node = find_node(m, e)) == NULL)
 		return;
 	node->stamp = m->stamp;
-	if (packets != node->packets)
+	if (packets != node->packets && packets != 0)
 		node->active = true;
 	node->packets = packets;
 }

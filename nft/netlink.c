@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <libmnl/libmnl.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,22 +14,42 @@
 #include "nft/netlink.h"
 
 #define RECEIVE_SIZE   65536
-#define RECEIVE_BUFFER (4 << 20)
-#define SLICE	       16 /* datagrams, of some 150 answers each */
+#define RECEIVE_BUFFER (1 << 20)
+/* What an echoed element takes of it, by the kernel's way of counting. */
+#define ECHO_SIZE      1024
 
 struct nlsock {
 	struct mnl_socket *nl;
 	uint32_t seq;
-	size_t sndbuf;
+	size_t sndbuf, rcvbuf;
 	bool interrupted; /* the dump under way */
+	bool unfinished;  /* answers to the last request may still come */
 	char *buf;
 };
+
+/* All answers wait in the socket until the request has been served. */
+static int
+room_for(struct nlsock *s, size_t len)
+{
+	int size;
+
+	if (len <= s->rcvbuf)
+		return 0;
+	if (len > INT_MAX / 2)
+		return -ENOMEM;
+	size = (int)len;
+	if (setsockopt(mnl_socket_get_fd(s->nl), SOL_SOCKET, SO_RCVBUFFORCE,
+		&size, sizeof(size)) == -1)
+		return -errno;
+	s->rcvbuf = len;
+	return 0;
+}
 
 struct nlsock *
 nlsock_open(void)
 {
 	struct timeval patience = { .tv_sec = 5 };
-	int on = 1, rcvbuf = RECEIVE_BUFFER, fd;
+	int on = 1;
 	struct nlsock *s;
 
 	if ((s = calloc(1, sizeof(*s))) == NULL ||
@@ -39,16 +60,14 @@ nlsock_open(void)
 		nlsock_close(s);
 		return NULL;
 	}
-	fd = mnl_socket_get_fd(s->nl);
 	/*
-	 * Errors without the request they answer.  Neither option is needed
-	 * for a right answer, so a refusal is no error.
+	 * Errors without the request they answer, and patience.  Neither is
+	 * needed for a right answer, so a refusal is no error.
 	 */
 	(void)mnl_socket_setsockopt(s->nl, NETLINK_CAP_ACK, &on, sizeof(on));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf,
-	    sizeof(rcvbuf));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
-	    sizeof(patience));
+	(void)setsockopt(mnl_socket_get_fd(s->nl), SOL_SOCKET, SO_RCVTIMEO,
+	    &patience, sizeof(patience));
+	(void)room_for(s, RECEIVE_BUFFER);
 	s->seq = 1;
 	return s;
 }
@@ -90,6 +109,8 @@ drain(struct nlsock *s)
 {
 	int fd = mnl_socket_get_fd(s->nl);
 
+	if (!s->unfinished)
+		return;
 	while (recv(fd, s->buf, RECEIVE_SIZE, MSG_DONTWAIT) >= 0 ||
 	    errno == ENOBUFS || errno == EINTR)
 		continue;
@@ -102,6 +123,7 @@ send_all(struct nlsock *s, const void *p, size_t len)
 	int fd = mnl_socket_get_fd(s->nl), size;
 
 	drain(s);
+	s->unfinished = true;
 	if (len + 65536 > s->sndbuf) {
 		size = (int)(len + 65536);
 		if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size,
@@ -127,7 +149,8 @@ nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
 	if (b->full)
 		return -ENOMEM;
 	s->seq = b->seq + 1;
-	if ((rc = send_all(s, b->p, b->len)) != 0)
+	if ((rc = room_for(s, RECEIVE_BUFFER + b->nechoes * ECHO_SIZE)) != 0 ||
+	    (rc = send_all(s, b->p, b->len)) != 0)
 		return rc;
 	for (;;) {
 		n = recv(fd, s->buf, RECEIVE_SIZE, MSG_DONTWAIT);
@@ -151,6 +174,7 @@ nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
 				rc = error_of(nlh);
 		}
 	}
+	s->unfinished = false;
 	return rc == 0 && !answered ? -EOVERFLOW : rc;
 }
 
@@ -167,6 +191,8 @@ take_answers(struct nlsock *s, size_t len, bool dump, nlsock_cb *cb, void *ctx)
 			continue;
 		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 			s->interrupted = true;
+		s->unfinished = dump && nlh->nlmsg_type != NLMSG_ERROR &&
+		    nlh->nlmsg_type != NLMSG_DONE;
 		if (nlh->nlmsg_type == NLMSG_ERROR)
 			return error_of(nlh);
 		if (nlh->nlmsg_type == NLMSG_DONE)
@@ -202,11 +228,11 @@ nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh)
 }
 
 int
-nlsock_more(struct nlsock *s, nlsock_cb *cb, void *ctx)
+nlsock_more(struct nlsock *s, int datagrams, nlsock_cb *cb, void *ctx)
 {
-	int i, rc = 1;
+	int rc = 1;
 
-	for (i = 0; i < SLICE && rc == 1; i++)
+	while (datagrams-- > 0 && rc == 1)
 		rc = receive(s, true, cb, ctx);
 	return rc;
 }

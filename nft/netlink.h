@@ -45,11 +45,12 @@ int nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb,
 
 /*
  * A dump in slices, for one that is long: nlsock_dump() begins it, each
- * nlsock_more() takes some thousand answers.  1: there are more, 0: that was
- * the last, else as above.  The socket serves nothing else meanwhile.
+ * nlsock_more() takes the answers of so many datagrams, which are some
+ * hundred each.  1: there are more, 0: that was the last, else as above.  The
+ * socket serves nothing else meanwhile.
  */
 int nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh);
-int nlsock_more(struct nlsock *s, nlsock_cb *cb, void *ctx);
+int nlsock_more(struct nlsock *s, int datagrams, nlsock_cb *cb, void *ctx);
 
 /* What a kernel's answer to a change means to those above. */
 enum ph_err nlsock_err(int err);

@@ -271,6 +271,7 @@ nft_close(struct fw *fw, bool keep)
 	free(fw->outliving);
 	free(fw->user);
 	ruleset_free(fw->ruleset);
+	nlsock_close(fw->counts);
 	nlsock_close(fw->nl);
 	free(fw);
 }
@@ -289,6 +290,7 @@ fw_new(const struct fw_config *config)
 		NULL ||
 	    (fw->mirror = mirror_new(config)) == NULL ||
 	    (fw->nl = nlsock_open()) == NULL ||
+	    (fw->counts = nlsock_open()) == NULL ||
 	    (fw->sweep = sweep_new(config->mark)) == NULL ||
 	    (fw->ruleset = ruleset_new()) == NULL) {
 		nft_close(fw, true);

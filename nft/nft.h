@@ -29,6 +29,11 @@ struct fw {
 	bool rebuilt;	     /* and nobody has been told */
 	int64_t look_at;
 
+	/* Reading counters in slices, when there are many. */
+	struct nlsock *counts;
+	bool counting, dumping;
+	unsigned int counting_set;
+
 	/* Connections whose pinholes have closed. */
 	struct sweep *sweep;
 	bool sweeping;

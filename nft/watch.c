@@ -24,6 +24,15 @@
 #define SWEEP_URGENT_US (100 * 1000)
 #define SWEEP_PAUSE_US	2000
 
+/*
+ * Up to so many elements, activity is what a dump shows at that moment: some
+ * 10 ms.  Reading more would keep new pinholes waiting, so it is done between
+ * other work, and activity tells what has been read since it was last asked.
+ */
+#define COUNT_AT_ONCE  4096
+#define COUNT_SLICE    4
+#define COUNT_PAUSE_US 1000
+
 /* Dumps that a change overtakes are repeated, but not for ever. */
 #define DUMP_TRIES 4
 
@@ -65,17 +74,36 @@ count(void *ctx, const struct element_seen *e)
 	mirror_counted(fw->mirror, &e->elem, e->packets);
 }
 
+static bool
+is_counted(const struct fw *fw, unsigned int set)
+{
+	return set_counts(set) && mirror_count(fw->mirror, set) > 0;
+}
+
+static bool
+is_much(const struct fw *fw)
+{
+	unsigned int set;
+	size_t n = 0;
+
+	for (set = 0; set < SET_COUNT; set++)
+		n += is_counted(fw, set) ? mirror_count(fw->mirror, set) : 0;
+	return n > COUNT_AT_ONCE;
+}
+
 enum ph_err
 nft_activity(struct fw *fw, void (*seen)(void *ctx, uint64_t id), void *ctx,
     int64_t now)
 {
-	bool complete = true;
+	bool complete = true, much = is_much(fw);
 	unsigned int set;
 	int rc;
 
 	mirror_count_begin(fw->mirror);
 	for (set = 0; set < SET_COUNT; set++) {
-		if (mirror_count(fw->mirror, set) == 0 || !set_counts(set))
+		/* Which of these are missing counts, too. */
+		if (!is_counted(fw, set) ||
+		    (much && set_part(set) != PART_ONCE))
 			continue;
 		rc = dump_set(fw, set, count, fw);
 		if (rc == -EINTR)
@@ -84,7 +112,39 @@ nft_activity(struct fw *fw, void (*seen)(void *ctx, uint64_t id), void *ctx,
 			return nlsock_err(rc);
 	}
 	mirror_count_end(fw->mirror, complete, now, seen, ctx);
+	if (much && !fw->counting) {
+		fw->counting = true;
+		fw->dumping = false;
+		fw->counting_set = 0;
+	}
 	return PH_OK;
+}
+
+static int64_t
+count_some(struct fw *fw, int64_t now)
+{
+	_Alignas(struct nlmsghdr) char buf[256];
+	struct dump d = { fw, count, fw };
+
+	if (!fw->counting)
+		return INT64_MAX;
+	if (fw->dumping) {
+		fw->dumping =
+		    nlsock_more(fw->counts, COUNT_SLICE, dumped, &d) == 1;
+		return now + COUNT_PAUSE_US;
+	}
+	while (fw->counting_set < SET_COUNT &&
+	    (!is_counted(fw, fw->counting_set) ||
+		set_part(fw->counting_set) == PART_ONCE))
+		fw->counting_set++;
+	if (fw->counting_set == SET_COUNT) {
+		fw->counting = false;
+		return INT64_MAX;
+	}
+	fw->dumping = nlsock_dump(fw->counts,
+			  elements_request(buf, fw->config->name,
+			      fw->counting_set++)) == 0;
+	return now;
 }
 
 struct strays {
@@ -273,6 +333,12 @@ sweep_some(struct fw *fw, int64_t now)
 	return fw->sweep_at;
 }
 
+static int64_t
+earliest(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 int64_t
 nft_tick(struct fw *fw, int64_t now, enum ph_err *err)
 {
@@ -290,6 +356,6 @@ nft_tick(struct fw *fw, int64_t now, enum ph_err *err)
 	fw->rebuilt = false;
 	if (err != NULL)
 		*err = rc;
-	next = sweep_some(fw, now);
-	return next < fw->look_at ? next : fw->look_at;
+	next = earliest(fw->look_at, count_some(fw, now));
+	return earliest(next, sweep_some(fw, now));
 }

@@ -23,6 +23,7 @@ struct fake_kernel fake;
 
 struct nlsock {
 	uint32_t seq;
+	_Alignas(struct nlmsghdr) char request[256]; /* of the dump */
 };
 
 struct ruleset {
@@ -437,11 +438,10 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 int
 nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh)
 {
-	(void)s;
-	return nlh->nlmsg_type ==
-		(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET)
-	    ? 0
-	    : -EOPNOTSUPP;
+	if (nlh->nlmsg_len > sizeof(s->request))
+		return -EMSGSIZE;
+	memcpy(s->request, nlh, nlh->nlmsg_len);
+	return 0;
 }
 
 static void
@@ -463,14 +463,18 @@ put_tuple(struct nlmsghdr *nlh, uint16_t type, uint32_t src, uint16_t sport,
 }
 
 int
-nlsock_more(struct nlsock *s, nlsock_cb *cb, void *ctx)
+nlsock_more(struct nlsock *s, int datagrams, nlsock_cb *cb, void *ctx)
 {
+	const struct nlmsghdr *asked =
+	    (const struct nlmsghdr *)(void *)s->request;
 	_Alignas(struct nlmsghdr) char buf[512];
 	const struct fake_connection *c;
 	struct nlmsghdr *nlh;
 	size_t i;
 
-	(void)s;
+	(void)datagrams;
+	if (asked->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES)
+		return tell_elements(asked, cb, ctx);
 	for (i = 0; i < FAKE_CONNECTIONS; i++) {
 		c = &fake.ct[i];
 		if (c->id == 0)

@@ -381,7 +381,9 @@ test_many_more_come_back_after_a_flush(void **state)
 {
 	enum { N = 45000 };
 	struct fw_change *v = calloc(N, sizeof(*v));
+	int out = out_at(4295), in = in_at(20007);
 	enum ph_err err;
+	int64_t end;
 	int i;
 
 	(void)state;
@@ -396,11 +398,21 @@ test_many_more_come_back_after_a_flush(void **state)
 	(void)fw_nftables.tick(fw, lab_now(), &err);
 	assert_int_equal(err, PH_EGONE);
 	assert_int_equal(elements("udp4_in"), N);
+	/* So many counters are read between other work. */
+	PASS(out, "192.0.2.20", 20007, in);
+	assert_int_equal(activity(), 0);
+	end = lab_now() + 2000000;
+	while (lab_now() < end)
+		(void)fw_nftables.tick(fw, lab_now(), &err);
+	assert_int_equal(activity(), 1);
+	assert_int_equal(seen_ids[0], v[7].hole.id);
 	for (i = 0; i < N; i++)
 		v[i].op = FW_CLOSE;
 	assert_int_equal(fw_nftables.commit(fw, v, N, lab_now()), PH_OK);
 	assert_int_equal(elements("udp4_in"), 0);
 	free(v);
+	close(out);
+	close(in);
 }
 
 static void

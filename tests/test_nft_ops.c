@@ -337,6 +337,35 @@ test_activity_survives_refresh_and_interruption(void **state)
 }
 
 static void
+test_many_counters_are_read_between_other_work(void **state)
+{
+	enum { N = 5000 };
+	struct fw_change *v = calloc(N, sizeof(*v));
+	unsigned int i;
+	enum ph_err err;
+
+	(void)state;
+	assert_non_null(v);
+	for (i = 0; i < N; i++) {
+		v[i].op = FW_OPEN;
+		v[i].hole = hole(3);
+		v[i].hole.id = i + 1;
+		v[i].hole.to_lo = v[i].hole.to_hi = (uint16_t)(i + 1);
+		v[i].hole.deadline = now + 1000 * SECOND;
+	}
+	assert_int_equal(fw_nftables.commit(fw, v, N, now), PH_OK);
+	free(v);
+	fake.v[11].packets = 1;
+	assert_int_equal(activity(), 0);
+	for (i = 0; i < 10; i++)
+		now = fw_nftables.tick(fw, now, &err);
+	assert_int_equal(activity(), 12);
+	for (i = 0; i < 10; i++)
+		now = fw_nftables.tick(fw, now, &err);
+	assert_int_equal(activity(), 0);
+}
+
+static void
 test_an_interrupted_dump_is_no_proof_of_absence(void **state)
 {
 	struct pinhole h = hole(4);
@@ -513,6 +542,9 @@ main(void)
 		    test_the_table_grows_by_what_is_needed, fresh, done),
 		cmocka_unit_test_setup_teardown(
 		    test_activity_survives_refresh_and_interruption, fresh,
+		    done),
+		cmocka_unit_test_setup_teardown(
+		    test_many_counters_are_read_between_other_work, fresh,
 		    done),
 		cmocka_unit_test_setup_teardown(
 		    test_an_interrupted_dump_is_no_proof_of_absence, fresh,
