@@ -116,6 +116,26 @@ nft_check_config(const struct fw_config *config, struct strbuf *why)
 	return PH_OK;
 }
 
+enum ph_err
+nft_check_owner(struct nlsock *nl, const struct fw_config *config,
+    struct strbuf *why)
+{
+	struct table_seen seen;
+	int err;
+
+	if ((err = inspect_table(nl, config->name, &seen)) != 0) {
+		strbuf_fmt(why, "cannot look at nftables: %s", strerror(-err));
+		return nlsock_err(err);
+	}
+	if (!seen.exists || (seen.parts & 1u << PART_BASE) != 0 ||
+	    strncmp(seen.comment, TABLE_COMMENT, strlen(TABLE_COMMENT)) == 0)
+		return PH_OK;
+	strbuf_fmt(why,
+	    "there is a table inet %s that is not ours; give us another name",
+	    config->name);
+	return PH_EBAD;
+}
+
 static void
 sentence(struct strbuf *why)
 {
@@ -258,6 +278,8 @@ nft_check(const struct fw_config *config, struct strbuf *why)
 		return rc;
 	nl = nlsock_open();
 	if ((rc = check_kernel(nl, why)) != PH_OK)
+		goto out;
+	if ((rc = nft_check_owner(nl, config, why)) != PH_OK)
 		goto out;
 	rc = PH_ENOMEM;
 	if ((r = ruleset_new()) == NULL ||

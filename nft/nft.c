@@ -47,6 +47,16 @@ create(struct fw *fw, unsigned int parts, struct strbuf *why)
 	return rc;
 }
 
+/* Parts lean on the base; without it they cannot be added. */
+static bool
+has_gone(struct fw *fw)
+{
+	struct table_seen seen;
+
+	return inspect_table(fw->nl, fw->config->name, &seen) == 0 &&
+	    (seen.parts & 1u << PART_BASE) == 0;
+}
+
 static enum ph_err
 ensure_parts(struct fw *fw, unsigned int parts)
 {
@@ -58,7 +68,7 @@ ensure_parts(struct fw *fw, unsigned int parts)
 	if (parts == 0)
 		return PH_OK;
 	if ((rc = add_parts(fw, parts, &why)) != PH_OK)
-		return rc;
+		return has_gone(fw) ? PH_EGONE : rc;
 	fw->parts |= parts;
 	return nft_remember(fw);
 }
@@ -332,17 +342,20 @@ adopt(struct fw *fw, bool *adopted)
 }
 
 static enum ph_err
-set_up(struct fw *fw, struct strbuf *why)
+set_up(struct fw *fw, bool *created, struct strbuf *why)
 {
 	bool adopted = false;
 	enum ph_err rc;
 
+	if ((rc = nft_check_owner(fw->nl, fw->config, why)) != PH_OK)
+		return rc;
 	if (fw->config->adopt && (rc = adopt(fw, &adopted)) != PH_OK) {
 		strbuf_str(why, "cannot look at our old table");
 		return rc;
 	}
 	if (!adopted && (rc = create(fw, 0, why)) != PH_OK)
 		return rc;
+	*created = !adopted;
 	/* The new table is empty and in force: what runs now is over. */
 	if (!fw->config->adopt &&
 	    (rc = conntrack_delete(fw->nl, fw->config->mark)) != PH_OK) {
@@ -358,6 +371,7 @@ static enum ph_err
 nft_open(struct fw **out, const struct fw_config *config, int64_t now,
     struct strbuf *why)
 {
+	bool created = false;
 	struct fw *fw;
 	enum ph_err rc;
 
@@ -368,8 +382,8 @@ nft_open(struct fw **out, const struct fw_config *config, int64_t now,
 		strbuf_fmt(why, "cannot open netlink: %s", strerror(errno));
 		return PH_EIO;
 	}
-	if ((rc = set_up(fw, why)) != PH_OK) {
-		nft_close(fw, true);
+	if ((rc = set_up(fw, &created, why)) != PH_OK) {
+		nft_close(fw, !created);
 		return rc;
 	}
 	fw->look_at = now;

@@ -505,7 +505,7 @@ table_layout(const struct fw_config *config)
 const char *
 table_comment(const struct fw_config *config, char buf[TABLE_COMMENTLEN])
 {
-	snprintf(buf, TABLE_COMMENTLEN, "pinholed layout %08x",
+	snprintf(buf, TABLE_COMMENTLEN, TABLE_COMMENT "%08x",
 	    table_layout(config));
 	return buf;
 }

@@ -91,7 +91,8 @@ size_t table_text_size(const struct fw_config *config);
  */
 uint32_t table_layout(const struct fw_config *config);
 
-/* "pinholed layout 1234abcd" */
+/* "pinholed layout 1234abcd"; the word says that a table is ours. */
+#define TABLE_COMMENT	 "pinholed layout "
 #define TABLE_COMMENTLEN 40
 const char *table_comment(const struct fw_config *config,
     char buf[TABLE_COMMENTLEN]);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -261,6 +262,32 @@ test_it_works_without_connection_tracking(void **state)
 	STOP(in, "198.51.100.7", 4080, out);
 	close(out);
 	close(in);
+}
+
+/* Errors about media are the user's `related`, and not ours to drop. */
+static void
+test_icmp_errors_come_back(void **state)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct pinhole h;
+	int out = out_at(4085), error = 0, i;
+	socklen_t len = sizeof(error);
+
+	(void)state;
+	h = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10085);
+	memcpy(&sin.sin_addr, lab_addr("192.0.2.20").b, 4);
+	sin.sin_port = htons(10085);
+	assert_int_equal(connect(out, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(send(out, "x", 1, 0), 1);
+	for (i = 0; i < 20 && error == 0; i++) {
+		usleep(20 * 1000);
+		assert_int_equal(getsockopt(out, SOL_SOCKET, SO_ERROR, &error,
+				     &len),
+		    0);
+	}
+	assert_int_equal(error, ECONNREFUSED);
+	closed(&h);
+	close(out);
 }
 
 /*
@@ -548,6 +575,7 @@ main(void)
 		LIVE(test_any_source_and_prefixes),
 		LIVE(test_a_source_port_can_be_asked_for),
 		LIVE(test_it_works_without_connection_tracking),
+		LIVE(test_icmp_errors_come_back),
 		LIVE(test_what_was_the_users_stays_the_users),
 		LIVE(test_a_closed_port_is_not_barred_for_ever),
 		LIVE(test_a_sweep_spares_what_is_open),

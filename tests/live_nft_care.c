@@ -101,7 +101,8 @@ static void
 test_a_commit_survives_flush_ruleset(void **state)
 {
 	int out = out_at(4220), in = in_at(10220), in2 = in_at(10222);
-	struct pinhole a, b;
+	int in3 = in_at(10226);
+	struct pinhole a, b, c;
 	enum ph_err err;
 
 	(void)state;
@@ -112,6 +113,12 @@ test_a_commit_survives_flush_ruleset(void **state)
 	assert_int_equal(lab_lines("nft list tables | grep pinholed"), 0);
 	closed(&b);
 	b = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10222);
+	/* Also if the commit needs what our table never had. */
+	lab_load(lab_rules);
+	c = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10226);
+	c.from_port = 4220;
+	lab_do(FW_OPEN, &c);
+	PASS(out, "192.0.2.20", 10226, in3);
 	PASS(out, "192.0.2.20", 10220, in);
 	PASS(out, "192.0.2.20", 10222, in2);
 	/* Those above are told, once. */
@@ -220,6 +227,25 @@ test_a_strange_layout_is_not_adopted(void **state)
 			     "nft list chain inet pinholed udp4 | grep goto"),
 	    4);
 	closed(&h);
+}
+
+static void
+test_a_table_of_the_user_is_not_taken_for_ours(void **state)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	(void)state;
+	lab_close(NULL);
+	config.name = "user";
+	assert_int_equal(fw_nftables.open(&fw, &config, lab_now(), &why),
+	    PH_EBAD);
+	assert_non_null(strstr(text, "table inet user"));
+	config.adopt = true;
+	assert_int_equal(fw_nftables.open(&fw, &config, lab_now(), &why),
+	    PH_EBAD);
+	assert_int_equal(fw_nftables.check(&config, &why), PH_EBAD);
+	assert_int_equal(lab_lines("nft list table inet user | grep hook"), 1);
 }
 
 static void
@@ -720,6 +746,7 @@ main(void)
 		LIVE(test_tick_builds_the_table_again),
 		LIVE(test_adopting_keeps_media_and_settling_clears_the_rest),
 		LIVE(test_a_strange_layout_is_not_adopted),
+		LIVE(test_a_table_of_the_user_is_not_taken_for_ours),
 		LIVE(test_closing_leaves_nothing_of_ours_and_all_of_theirs),
 		LIVE(test_activity_is_reported_once_and_never_lost),
 		LIVE(test_a_connection_that_began_is_activity),
