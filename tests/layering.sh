@@ -43,7 +43,7 @@ only nft "$base|src/fw\.h|nft/"
 
 lives 'osipparser2/' '^sip/message\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz)/'
-lives '(libmnl|libnftnl|nftables|linux/netfilter)' '^nft/|^tests/|^bench/'
+lives '(libmnl|libnftnl|nftables|linux/netfilter)' '^nft/|^tests/|^bench/|^fuzz/'
 lives 'net/pfvar' '^pf/|^tests/pf|^bench/'
 lives 'event2/' '^src/[a-z_]*\.c$'
 
