@@ -10,20 +10,23 @@
 #include "src/child.h"
 
 #define START_WITHIN (20 * USEC_PER_SEC)
-#define QUIT_WITHIN  (5 * USEC_PER_SEC)
 #define QUICK	     (10 * USEC_PER_SEC)
 #define WAIT_FIRST   (USEC_PER_SEC / 10)
 #define WAIT_LAST    (5 * USEC_PER_SEC)
 
-static const char *const names[CHILD_NROLES] = {
-	[CHILD_FIREWALL] = "firewall",
-	[CHILD_ENGINE] = "engine",
+/* How long one may take to go: a hundred thousand goodbyes, or connections. */
+static const struct {
+	const char *name;
+	int64_t quit_within;
+} roles[CHILD_NROLES] = {
+	[CHILD_FIREWALL] = { "firewall", 30 * USEC_PER_SEC },
+	[CHILD_ENGINE] = { "engine", 10 * USEC_PER_SEC },
 };
 
 const char *
 child_name(enum child_role role)
 {
-	return names[role];
+	return roles[role].name;
 }
 
 void
@@ -101,7 +104,7 @@ child_quit(struct child *c, bool keep, int64_t now)
 	if (c->state == CHILD_NONE || c->state == CHILD_QUITTING)
 		return;
 	c->state = CHILD_QUITTING;
-	c->patience = now + QUIT_WITHIN;
+	c->patience = now + roles[c->role].quit_within;
 	if (ipc_send(&c->ipc, IPC_QUIT, 0, &m, -1) != PH_OK)
 		child_kill(c);
 }

@@ -310,6 +310,8 @@ loop(struct fwproc *p)
 
 	for (;;) {
 		next = fwtable_run(p->table, clock_now());
+		if (forsaken(p))
+			return;
 		if (p->quit) {
 			if (leave_at == 0)
 				leave_at = clock_now() + LEAVE_WITHIN;
@@ -322,10 +324,8 @@ loop(struct fwproc *p)
 		wait_for_work(p, next, &before);
 		look_at_own(p, clock_now());
 		/* While there is a monitor, it is the one to decide. */
-		if ((got_term && p->monitor.fd == -1) || forsaken(p)) {
+		if (got_term && p->monitor.fd == -1)
 			p->quit = true;
-			p->keep = false;
-		}
 		got_term = 0;
 	}
 }

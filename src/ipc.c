@@ -50,8 +50,6 @@ static const struct shape {
 	[IPC_TARGET]	= { sizeof(struct ipc_target), 0, 0 },
 	[IPC_TABLE]	= { offsetof(struct ipc_table, prefixes),
 			    sizeof(struct prefix), IPC_PREFIXES },
-	[IPC_BIND]	= { sizeof(struct ipc_socket), 0, 0 },
-	[IPC_SOCKET]	= { sizeof(struct ipc_result), 0, 0 },
 };
 /* clang-format on */
 

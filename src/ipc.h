@@ -39,9 +39,6 @@ enum ipc_type {
 	IPC_ORIGINAL, /* P>F  (ipc_original) where did this client want to go */
 	IPC_TARGET,   /* F>P  (ipc_target) its answer */
 	IPC_TABLE,    /* P>F  (ipc_table), answered by IPC_RESULT */
-
-	IPC_BIND,   /* P>M  (ipc_socket) */
-	IPC_SOCKET, /* M>P  (ipc_result) +fd */
 	IPC_NTYPES
 };
 
@@ -110,13 +107,6 @@ struct ipc_table {
 	struct prefix prefixes[IPC_PREFIXES];
 };
 
-/* A socket that only root may have; must be one the configuration names. */
-struct ipc_socket {
-	struct endpoint local;
-	uint8_t proto;
-	uint8_t listen;
-};
-
 struct ipc_msg {
 	struct ipc_hdr hdr;
 	union {
@@ -128,7 +118,6 @@ struct ipc_msg {
 		struct ipc_original original;
 		struct ipc_target target;
 		struct ipc_table table;
-		struct ipc_socket socket;
 	} u;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,9 +55,14 @@ log_detach(void)
 static void
 emit(int level, const char *line)
 {
+	struct pollfd pfd = { STDERR_FILENO, POLLOUT, 0 };
+
 	if (out.to_syslog)
 		syslog(level, "%s", line);
 	if (!out.to_stderr)
+		return;
+	/* Whoever reads our stderr may have stopped; calls go on. */
+	if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLOUT) == 0)
 		return;
 	if (out.levels)
 		fprintf(stderr, "<%d>%s\n", level, line);
