@@ -125,11 +125,15 @@ class Net:
             }
             """
         if dnat:
+            # "sip": the media ports are left for pinholed to redirect.
+            media = "" if dnat == "sip" else \
+                f'iifname "o0" ip daddr {FW_OUT} udp dport 10000-20000 ' \
+                f"dnat ip to {PBX}"
             nats += f"""
             chain pre {{
                 type nat hook prerouting priority dstnat;
                 iifname "o0" ip daddr {FW_OUT} udp dport 5060 dnat ip to {PBX}
-                iifname "o0" ip daddr {FW_OUT} udp dport 10000-20000 dnat ip to {PBX}
+                {media}
             }}
             """
         if nats:

@@ -293,6 +293,27 @@ def dnat_in_front_of_the_pbx(net):
     stream.stop()
 
 
+@scenario(dnat="sip")
+def a_public_alias_that_pinholed_redirects(net):
+    """SDP says the firewall's own address and means the PBX behind it."""
+    d = net.pinholed(conf=conf(
+        f"\texternal {FW_OUT} for {PBX}\n\tredirect yes\n"))
+    wire = Wire(net.socket("out", PHONE, 5060), net.socket("in", PBX, 5060),
+                a_to=(FW_OUT, 5060))
+    p, m = media(net)
+    prtcp, mrtcp = media(net, phone_port=4001, pbx_port=10001)
+    check(not passes(p, m, (FW_OUT, 10000), tries=1), "shut before")
+    call = Call(wire).set_up(sdp(PHONE, 4000), sdp(FW_OUT, 10000))
+    d.expect(event="open", dir="in", dst=PBX, dport=10000)
+    check(passes(p, m, (FW_OUT, 10000)), "RTP to the alias")
+    check(passes(prtcp, mrtcp, (FW_OUT, 10001)), "RTCP to the alias")
+    check(passes(m, p, name(p)), "PBX to phone")
+    call.hang_up()
+    d.expect(event="close", dir="in", reason="bye")
+    time.sleep(0.2)
+    check(not passes(p, m, (FW_OUT, 10000), tries=1), "shut after")
+
+
 @scenario()
 def forgeries_change_nothing(net):
     d = net.pinholed()
