@@ -536,14 +536,16 @@ engine_resend(struct engine *e, int64_t now)
 	holes_resend(e->holes, now);
 }
 
+/* `closed`: its pinholes are no more, and a successor opens them anew. */
 static void
-checkpoint(struct engine *e, struct owner *o)
+checkpoint(struct engine *e, struct owner *o, bool closed)
 {
-	size_t nholes, ncall;
+	size_t nholes = 0, ncall;
 	int i;
 
-	if (holes_export(e->holes, o->id, e->record + 4, HOLES_EXPORT_MAX,
-		&nholes) != PH_OK ||
+	if ((!closed &&
+		holes_export(e->holes, o->id, e->record + 4, HOLES_EXPORT_MAX,
+		    &nholes) != PH_OK) ||
 	    sip_export(e->sip, o->id, e->record + 4 + nholes,
 		sizeof(e->record) - 4 - nholes, &ncall) != PH_OK) {
 		e->sink.checkpoint(e->sink.ctx, o->id, NULL, 0);
@@ -562,7 +564,7 @@ engine_flush(struct engine *e)
 	while ((o = TAILQ_FIRST(&e->dirty)) != NULL) {
 		TAILQ_REMOVE(&e->dirty, o, dirty_entry);
 		o->dirty = false;
-		checkpoint(e, o);
+		checkpoint(e, o, false);
 	}
 }
 
@@ -597,6 +599,15 @@ engine_adopt(struct engine *e, const void *p, size_t len, int64_t now)
 void
 engine_shutdown(struct engine *e, int64_t now)
 {
+	struct owner *o;
+
+	/* The calls go on without us: whoever comes next may know them. */
+	if (e->sink.checkpoint != NULL) {
+		engine_flush(e);
+		RB_FOREACH(o, owner_tree, &e->owners)
+			checkpoint(e, o, true);
+		e->sink.checkpoint = NULL;
+	}
 	sip_shutdown(e->sip, REASON_SHUTDOWN, now);
 }
 

@@ -73,7 +73,10 @@ void engine_adopt(struct engine *e, const void *p, size_t len, int64_t now);
  */
 void engine_flush(struct engine *e);
 
-/* Close everything that is open, with events. */
+/*
+ * Close everything that is open, with events.  What is known of the calls
+ * stays in the checkpoints, for a successor to open for them again.
+ */
 void engine_shutdown(struct engine *e, int64_t now);
 
 /* Counters, one "name value" a line. */

@@ -749,9 +749,11 @@ set_up(struct monitor *m, struct conf *conf)
 static void
 tear_down(struct monitor *m)
 {
-	/* All calls are over: nothing to be taken up. */
-	if (m->cur != NULL && m->status == 0 && m->cur->conf->state != NULL)
-		state_remove(m->cur->conf->state);
+	/* What the engine knew of the calls, for the next start. */
+	if (m->cur != NULL && m->status == 0) {
+		m->save_at = 0;
+		save_state(m, clock_now());
+	}
 	generation_free(m->cur, NULL);
 	if (m->pidfile_fd != -1) {
 		(void)unlink(m->pidfile);

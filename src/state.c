@@ -210,9 +210,3 @@ state_save(const char *path, const int fds[2], const char *owner,
 	close(fd);
 	return rc;
 }
-
-void
-state_remove(const char *path)
-{
-	(void)unlink(path);
-}

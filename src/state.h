@@ -31,6 +31,4 @@ PH_NODISCARD enum ph_err state_load(const char *path, const int fds[2],
 PH_NODISCARD enum ph_err state_save(const char *path, const int fds[2],
     const char *owner, struct strbuf *why);
 
-void state_remove(const char *path);
-
 #endif

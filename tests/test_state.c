@@ -47,7 +47,7 @@ group_teardown(void **state)
 	char sub[64];
 
 	(void)state;
-	state_remove(path);
+	(void)unlink(path);
 	snprintf(sub, sizeof(sub), "%s/sub", dir);
 	(void)rmdir(sub);
 	return rmdir(dir);

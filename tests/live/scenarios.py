@@ -563,3 +563,22 @@ def calls_survive_a_restart_of_it_all(net):
     d.expect(event="close", dir="in", reason="bye")
     stream.stops()
     stream.stop()
+
+
+@scenario()
+def calls_survive_a_stop_and_a_start(net):
+    d = net.pinholed()
+    p, m = media(net)
+    call = Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in")
+    check(passes(p, m, name(m)), "media")
+    d.stop()
+    check(any(e["event"] == "close" and e["reason"] == "shutdown"
+              for e in d.events), "closed on TERM")
+    shut(p, m)
+    d = net.pinholed()
+    d.expect(event="open", dir="in", call=call.call_id)
+    check(passes(p, m, name(m)), "media again")
+    call.hang_up()
+    d.expect(event="close", dir="in", reason="bye")
+    shut(p, m)
