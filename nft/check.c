@@ -38,6 +38,21 @@ number_after(struct span line, const char *word, uint32_t *out)
 	return end != text;
 }
 
+/* "type filter hook forward priority -150; policy drop;" */
+static bool
+comes_before_ours(struct span line)
+{
+	const char *p = memmem(line.p, line.len, "priority -", 10);
+	long priority = 0;
+
+	if (p == NULL)
+		return false;
+	for (p += 10; p < line.p + line.len && *p >= '0' && *p <= '9'; p++)
+		if (priority < 100000)
+			priority = priority * 10 + (*p - '0');
+	return priority >= -TABLE_PRIORITY;
+}
+
 /*
  * "meta mark & 0x00010000 == 0x00010000", "meta mark 0x00010000", or a set or
  * map, which we do not look into.  A mask must let our bits count.
@@ -73,7 +88,7 @@ drops(struct span line)
 struct advice
 ruleset_advice(struct span rest, const char *own_table, uint32_t mark)
 {
-	struct advice advice = { false, false, false };
+	struct advice advice = { false, false, false, false };
 	struct span line;
 	char own[64];
 
@@ -86,9 +101,12 @@ ruleset_advice(struct span rest, const char *own_table, uint32_t mark)
 				line = span_cut(rest, '\n', &rest);
 			continue;
 		}
-		if (line_has(line, "policy drop"))
-			advice.guards |= line_has(line, "hook forward");
-		else if (drops(line))
+		if (line_has(line, "policy drop")) {
+			if (line_has(line, "hook forward")) {
+				advice.guards = true;
+				advice.early |= comes_before_ours(line);
+			}
+		} else if (drops(line))
 			advice.guards = true;
 		if (tests_mark(line, mark) && lets_pass(line))
 			advice.heeds_mark = true;
@@ -163,6 +181,13 @@ advise(const struct fw_config *config, struct span ruleset, struct strbuf *why)
 		    config->local ? "forward, input and output chains"
 				  : "forward chain",
 		    m, m);
+	}
+	if (a.early) {
+		sentence(why);
+		strbuf_fmt(why,
+		    "a chain that drops forwarded packets comes before ours "
+		    "and cannot see our mark; give it a priority above %d",
+		    TABLE_PRIORITY);
 	}
 	if (a.offloads) {
 		sentence(why);

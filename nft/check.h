@@ -15,6 +15,8 @@
 struct advice {
 	bool heeds_mark; /* some rule goes by our mark and lets pass */
 	bool guards;	 /* something drops or rejects forwarded packets */
+	bool early;	 /* a chain that drops forwarded packets by policy
+			    comes before ours, and cannot see the mark */
 	bool offloads;	 /* some rule puts flows into a flowtable, and does
 			    not look at our mark first */
 };

@@ -365,6 +365,8 @@ node_op(const struct mirror *m, const struct node *node)
 	if (!node->in_kernel)
 		return m->leftovers || node->leftover ? MIRROR_REPLACE
 						      : MIRROR_ADD;
+	if (node->used)
+		return 0; /* its connection has begun, and is the only one */
 	if (node_deadline(node) != node->told ||
 	    memcmp(node->told_data, node->elem.data, ELEM_DATALEN) != 0)
 		return MIRROR_REPLACE;
@@ -411,10 +413,8 @@ mirror_commit(struct mirror *m)
 
 	for (i = 0; i < m->ndirty; i++) {
 		node = m->dirty[i];
-		if (node_op(m, node) == MIRROR_REPLACE) {
+		if (node_op(m, node) == MIRROR_REPLACE)
 			node->packets = 0;
-			node->used = false;
-		}
 		if (node->in_kernel)
 			m->count[node->elem.set]--;
 		if (LIST_EMPTY(&node->links)) {
@@ -481,7 +481,7 @@ mirror_next(struct mirror *m, void **iter, struct mirror_change *out)
 	do {
 		node = node == NULL ? RB_MIN(nodes, &m->nodes)
 				    : RB_NEXT(nodes, &m->nodes, node);
-	} while (node != NULL && !node->in_kernel);
+	} while (node != NULL && (!node->in_kernel || node->used));
 	if ((*iter = node) == NULL)
 		return false;
 	out->op = MIRROR_ADD;

@@ -75,6 +75,9 @@ const char *set_name(unsigned int set, char buf[SET_NAMELEN]);
 /* Letters, digits, '_' and '-', beginning with a letter; 1 to 31 long. */
 bool table_name_ok(const char *name);
 
+/* Of our chains at forward, input and output: before `filter`. */
+#define TABLE_PRIORITY (-10)
+
 /*
  * The text that adds one part to the table; PART_BASE first removes what
  * there is under our name.  Returns how many rules it adds.  `out` is full

@@ -665,6 +665,16 @@ test_a_single_connection_that_began_is_activity(void **state)
 	assert_string_equal(count(m, v, 1, 0), "");
 	assert_string_equal(count(m, v, 0, 0), "3 ");
 	assert_string_equal(count(m, v, 0, 0), "");
+	/* A refresh does not let another one in. */
+	h.deadline = 200;
+	OPEN(h);
+	assert_string_equal(changes(m), "");
+	mirror_commit(m);
+	CLOSE(h);
+	mirror_commit(m);
+	h.deadline = 100;
+	OPEN(h);
+	mirror_commit(m);
 	/* Missing after its deadline means nothing. */
 	h.deadline = 40;
 	OPEN(h);
@@ -766,27 +776,31 @@ test_advice_about_the_users_ruleset(void **state)
 	/* clang-format off */
 	static const struct {
 		const char *what, *rule;
-		bool heeds, guards, offloads;
+		bool heeds, guards, offloads, early;
 	} t[] = {
-	{ "nothing", "", 0, 0, 0 },
-	{ "policy", "type filter hook forward priority 0; policy drop;", 0, 1, 0 },
-	{ "accepts", "type filter hook forward priority 0; policy accept;", 0, 0, 0 },
-	{ "input only", "type filter hook input priority 0; policy drop;", 0, 0, 0 },
-	{ "a last rule", "counter packets 0 bytes 0 drop", 0, 1, 0 },
-	{ "a reject", "reject with icmpx 3", 0, 1, 0 },
-	{ "ours", "meta mark & 0x00010000 == 0x00010000 accept", 1, 0, 0 },
+	{ "nothing", "", 0, 0, 0, 0 },
+	{ "policy", "type filter hook forward priority 0; policy drop;", 0, 1, 0, 0 },
+	{ "accepts", "type filter hook forward priority 0; policy accept;", 0, 0, 0, 0 },
+	{ "input only", "type filter hook input priority 0; policy drop;", 0, 0, 0, 0 },
+	{ "too early", "type filter hook forward priority -150; policy drop;", 0, 1, 0, 1 },
+	{ "at ours", "type filter hook forward priority -10; policy drop;", 0, 1, 0, 1 },
+	{ "after ours", "type filter hook forward priority -9; policy drop;", 0, 1, 0, 0 },
+	{ "harmless", "type filter hook forward priority -150; policy accept;", 0, 0, 0, 0 },
+	{ "a last rule", "counter packets 0 bytes 0 drop", 0, 1, 0, 0 },
+	{ "a reject", "reject with icmpx 3", 0, 1, 0, 0 },
+	{ "ours", "meta mark & 0x00010000 == 0x00010000 accept", 1, 0, 0, 0 },
 	{ "counted", "meta mark & 0x00010000 == 0x00010000 counter packets 0"
-	    " bytes 0 accept", 1, 0, 0 },
-	{ "a wider mask", "meta mark & 0x00ff0000 == 0x00010000 jump media", 1, 0, 0 },
-	{ "exactly", "meta mark 0x00010000 accept", 1, 0, 0 },
-	{ "other bits", "meta mark & 0x000000ff == 0x00000001 accept", 0, 0, 0 },
-	{ "another mark", "meta mark 0x00000001 accept", 0, 0, 0 },
-	{ "a map", "meta mark vmap { 0x00010000 : accept }", 1, 0, 0 },
-	{ "sets it", "meta mark set 0x00010000", 0, 0, 0 },
-	{ "drops it", "meta mark & 0x00010000 == 0x00010000 drop", 0, 1, 0 },
-	{ "ct mark", "ct mark & 0x00010000 == 0x00010000 accept", 0, 0, 0 },
-	{ "offload", "ct state 0x2 flow add @f", 0, 0, 1 },
-	{ "but us", "meta mark & 0x00010000 == 0x00000000 flow add @f", 0, 0, 0 },
+	    " bytes 0 accept", 1, 0, 0, 0 },
+	{ "a wider mask", "meta mark & 0x00ff0000 == 0x00010000 jump media", 1, 0, 0, 0 },
+	{ "exactly", "meta mark 0x00010000 accept", 1, 0, 0, 0 },
+	{ "other bits", "meta mark & 0x000000ff == 0x00000001 accept", 0, 0, 0, 0 },
+	{ "another mark", "meta mark 0x00000001 accept", 0, 0, 0, 0 },
+	{ "a map", "meta mark vmap { 0x00010000 : accept }", 1, 0, 0, 0 },
+	{ "sets it", "meta mark set 0x00010000", 0, 0, 0, 0 },
+	{ "drops it", "meta mark & 0x00010000 == 0x00010000 drop", 0, 1, 0, 0 },
+	{ "ct mark", "ct mark & 0x00010000 == 0x00010000 accept", 0, 0, 0, 0 },
+	{ "offload", "ct state 0x2 flow add @f", 0, 0, 1, 0 },
+	{ "but us", "meta mark & 0x00010000 == 0x00000000 flow add @f", 0, 0, 0, 0 },
 	};
 	/* clang-format on */
 	struct advice a;
@@ -800,9 +814,9 @@ test_advice_about_the_users_ruleset(void **state)
 		    t[i].rule);
 		a = ruleset_advice(span_of(text), "pinholed", 0x10000);
 		if (a.heeds_mark != t[i].heeds || a.guards != t[i].guards ||
-		    a.offloads != t[i].offloads)
-			fail_msg("%s: %d %d %d", t[i].what, a.heeds_mark,
-			    a.guards, a.offloads);
+		    a.offloads != t[i].offloads || a.early != t[i].early)
+			fail_msg("%s: %d %d %d %d", t[i].what, a.heeds_mark,
+			    a.guards, a.offloads, a.early);
 		/* In our own table nothing counts, and it ends in time. */
 		a = ruleset_advice(span_of(text), "user", 0x10000);
 		assert_false(a.heeds_mark || a.guards || a.offloads);
