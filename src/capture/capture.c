@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include <pcap/pcap.h>
+#include <pcap.h>
 
 #include <stdlib.h>
 #include <string.h>

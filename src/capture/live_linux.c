@@ -3,7 +3,7 @@
  * Live on Linux: the `any` device with cooked v2 frames, where each packet
  * brings its direction and interface, in one ordered stream.
  */
-#include <pcap/pcap.h>
+#include <pcap.h>
 
 #include <net/if.h>
 #include <netinet/in.h>

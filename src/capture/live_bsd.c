@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Live on the BSDs: Ethernet tells no direction, so each interface is opened
+ * twice, once for what comes in and once for what goes out, and the two are
+ * merged by time stamp: a 200 read before its INVITE would be refused.
+ */
+#include <sys/types.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <net/bpf.h>
+#include <net/if.h>
+
+#include <pcap.h>
+
+#include <ifaddrs.h>
+#include <string.h>
+
+#include "src/capture/handle.h"
+#include "src/capture/link.h"
+
+#define CHECK_EVERY INT64_C(1000000)
+
+/*
+ * Nothing can be sent through it, and nobody without root can change that or
+ * the filter: bpf(4), BIOCSETWF and BIOCLOCK.
+ */
+static bool
+lock_handle(pcap_t *p)
+{
+	struct bpf_insn reject = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct bpf_program prog = { 1, &reject };
+	int fd = pcap_fileno(p);
+
+	return ioctl(fd, BIOCSETWF, &prog) != -1 && ioctl(fd, BIOCLOCK) != -1;
+}
+
+static enum ph_err
+set_filter(const struct capture_config *config, struct capture_handle *h,
+    struct strbuf *why)
+{
+	char text[16384];
+	struct strbuf f = strbuf_of(text, sizeof(text));
+	struct bpf_program prog;
+	int rc;
+
+	capture_filter(config->ports, config->nports, 0, h->dlt == DLT_EN10MB,
+	    &f);
+	if (f.full) {
+		strbuf_str(why, "too many ports for one capture filter");
+		return PH_ELIMIT;
+	}
+	if (pcap_compile(h->pcap, &prog, text, 1, 0) != 0) {
+		strbuf_fmt(why, "capture filter: %s", pcap_geterr(h->pcap));
+		return PH_EIO;
+	}
+	rc = pcap_setfilter(h->pcap, &prog);
+	pcap_freecode(&prog);
+	if (rc != 0) {
+		strbuf_fmt(why, "capture filter: %s", pcap_geterr(h->pcap));
+		return PH_EIO;
+	}
+	return PH_OK;
+}
+
+static enum ph_err
+open_one(struct capture *c, const struct capture_config *config,
+    const char *name, uint8_t dir, struct strbuf *why)
+{
+	struct capture_handle *h;
+	char text[PCAP_ERRBUF_SIZE] = "";
+	enum ph_err rc;
+	int err;
+
+	if (c->nhandles == CAPTURE_MAX_HANDLES) {
+		strbuf_fmt(why, "more than %d interfaces",
+		    CAPTURE_MAX_HANDLES / 2);
+		return PH_ELIMIT;
+	}
+	h = &c->handles[c->nhandles];
+	if ((h->pcap = pcap_create(name, text)) == NULL) {
+		strbuf_fmt(why, "%s: %s", name, text);
+		return PH_EIO;
+	}
+	c->nhandles++;
+	h->dir = dir;
+	h->ifindex = if_nametoindex(name);
+	pcap_set_snaplen(h->pcap, CAPTURE_SNAPLEN);
+	pcap_set_promisc(h->pcap, 0);
+	pcap_set_immediate_mode(h->pcap, 1);
+	pcap_set_timeout(h->pcap, 1);
+	if (config->buffer > 0)
+		pcap_set_buffer_size(h->pcap, (int)config->buffer);
+	if ((err = pcap_activate(h->pcap)) < 0) {
+		strbuf_fmt(why, "%s: capturing needs /dev/bpf: %s", name,
+		    pcap_statustostr(err));
+		return err == PCAP_ERROR_PERM_DENIED ? PH_EDENIED : PH_EIO;
+	}
+	h->dlt = pcap_datalink(h->pcap);
+	if (!link_supported(h->dlt)) {
+		strbuf_fmt(why, "%s: link type %d is not supported", name,
+		    h->dlt);
+		return PH_EUNSUPPORTED;
+	}
+	if ((rc = set_filter(config, h, why)) != PH_OK)
+		return rc;
+	if (pcap_setdirection(h->pcap,
+		dir == PKT_IN ? PCAP_D_IN : PCAP_D_OUT) != 0 ||
+	    pcap_setnonblock(h->pcap, 1, text) != 0 || !lock_handle(h->pcap)) {
+		strbuf_fmt(why, "%s: cannot set up the capture", name);
+		return PH_EIO;
+	}
+	return PH_OK;
+}
+
+static enum ph_err
+open_both(struct capture *c, const struct capture_config *config,
+    const char *name, struct strbuf *why)
+{
+	enum ph_err rc;
+	size_t i;
+
+	for (i = 0; i < c->nifs; i++)
+		if (strcmp(c->names[i], name) == 0)
+			return PH_OK;
+	if (if_nametoindex(name) == 0) {
+		strbuf_fmt(why, "there is no interface \"%s\"", name);
+		return PH_EBAD;
+	}
+	if (c->nifs == CAPTURE_MAX_IFS) {
+		strbuf_fmt(why, "more than %d interfaces", CAPTURE_MAX_IFS);
+		return PH_ELIMIT;
+	}
+	strlcpy(c->names[c->nifs], name, sizeof(c->names[c->nifs]));
+	c->ifs[c->nifs++] = if_nametoindex(name);
+	if ((rc = open_one(c, config, name, PKT_IN, why)) != PH_OK)
+		return rc;
+	return open_one(c, config, name, PKT_OUT, why);
+}
+
+/* With the firewall itself protected, every interface matters. */
+static enum ph_err
+open_all(struct capture *c, const struct capture_config *config,
+    struct strbuf *why)
+{
+	struct ifaddrs *list, *i;
+	enum ph_err rc = PH_OK;
+
+	if (getifaddrs(&list) != 0) {
+		strbuf_str(why, "getifaddrs failed");
+		return PH_EIO;
+	}
+	for (i = list; i != NULL && rc == PH_OK; i = i->ifa_next)
+		if ((i->ifa_flags & (IFF_UP | IFF_LOOPBACK)) == IFF_UP &&
+		    i->ifa_addr != NULL &&
+		    (i->ifa_addr->sa_family == AF_INET ||
+			i->ifa_addr->sa_family == AF_INET6))
+			rc = open_both(c, config, i->ifa_name, why);
+	freeifaddrs(list);
+	return rc;
+}
+
+enum ph_err
+capture_open_live(struct capture **out, const struct capture_config *config,
+    struct strbuf *why)
+{
+	struct capture *c;
+	enum ph_err rc = PH_OK;
+	size_t i;
+
+	*out = NULL;
+	if ((c = capture_new(config)) == NULL)
+		return PH_ENOMEM;
+	c->live = true;
+	for (i = 0; i < config->ninterfaces && rc == PH_OK; i++)
+		rc = open_both(c, config, config->interfaces[i], why);
+	if (rc == PH_OK && config->nown > 0)
+		rc = open_all(c, config, why);
+	if (rc != PH_OK) {
+		capture_close(c, NULL);
+		return rc;
+	}
+	*out = c;
+	return PH_OK;
+}
+
+size_t
+capture_fds(const struct capture *c, int *fds, size_t max)
+{
+	size_t i;
+
+	for (i = 0; i < c->nhandles && i < max; i++)
+		fds[i] = pcap_get_selectable_fd(c->handles[i].pcap);
+	return i;
+}
+
+/* The next packet of each handle, while it waits for its turn. */
+struct waiting {
+	struct pcap_pkthdr *h;
+	const unsigned char *bytes;
+	bool dry;
+};
+
+static bool
+earlier(const struct pcap_pkthdr *a, const struct pcap_pkthdr *b)
+{
+	if (a->ts.tv_sec != b->ts.tv_sec)
+		return a->ts.tv_sec < b->ts.tv_sec;
+	return a->ts.tv_usec < b->ts.tv_usec;
+}
+
+enum ph_err
+capture_dispatch(struct capture *c, size_t max, int64_t now,
+    const struct capture_sink *sink)
+{
+	struct waiting w[CAPTURE_MAX_HANDLES];
+	size_t i, first;
+	int rc;
+
+	memset(w, 0, sizeof(w));
+	for (;;) {
+		first = c->nhandles;
+		for (i = 0; i < c->nhandles; i++) {
+			if (w[i].h == NULL && !w[i].dry && max > 0) {
+				rc = pcap_next_ex(c->handles[i].pcap, &w[i].h,
+				    &w[i].bytes);
+				if (rc < 0)
+					return PH_EGONE;
+				w[i].dry = rc == 0;
+				if (rc == 0)
+					w[i].h = NULL;
+				else
+					max--;
+			}
+			if (w[i].h != NULL &&
+			    (first == c->nhandles ||
+				earlier(w[i].h, w[first].h)))
+				first = i;
+		}
+		if (first == c->nhandles)
+			break;
+		capture_frame(c, &c->handles[first], w[first].h, w[first].bytes,
+		    now, sink);
+		w[first].h = NULL;
+	}
+	packets_expire(c->packets, now, sink);
+	if (now - c->checked < CHECK_EVERY)
+		return PH_OK;
+	c->checked = now;
+	for (i = 0; i < c->nifs; i++)
+		if (if_nametoindex(c->names[i]) != c->ifs[i])
+			return PH_EGONE;
+	return PH_OK;
+}
