@@ -369,14 +369,24 @@ get_txn(struct cursor *r, struct call *c)
 		c->sip->next_serial = serial + 1;
 }
 
+/* A deadline that is set, and no further off than it could be. */
+static int64_t
+within(int64_t at, int64_t now, uint32_t seconds)
+{
+	int64_t latest = now + seconds * USEC_PER_SEC;
+
+	return at > 0 && at < latest ? at : latest;
+}
+
 static void
-get_call(struct cursor *r, struct call *c)
+get_call(struct cursor *r, struct call *c, int64_t now)
 {
 	uint8_t i, n;
 
-	c->setup_until = get_time(r);
-	c->max_until = get_time(r);
-	c->forget_at = get_time(r);
+	/* Only the dead are forgotten by time, and they are not taken. */
+	c->setup_until = within(get_time(r), now, c->sip->config.timeout_setup);
+	c->max_until = within(get_time(r), now, c->sip->config.timeout_max);
+	(void)get_time(r);
 	n = get_enum(r, SIP_MAX_DIALOGS);
 	for (i = 0; i < n && !r->bad; i++)
 		get_dialog(r, c);
@@ -440,7 +450,7 @@ sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 	call_set_id(c, id);
 	if (accepted)
 		call_accept(c, now);
-	get_call(&r, c);
+	get_call(&r, c, now);
 	if (r.bad) {
 		call_free(c);
 		return PH_EMALFORMED;
