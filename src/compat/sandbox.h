@@ -17,7 +17,7 @@
  * the right to fork, and:
  *
  *	Linux	 no capability in any set (SANDBOX_FIREWALL: CAP_NET_ADMIN
- *		 alone), no new privileges, not dumpable
+ *		 alone), no new privileges, not dumpable, seccomp(2)
  *	FreeBSD	 Capsicum where what the role does allows it
  *	OpenBSD	 pledge(2)
  */

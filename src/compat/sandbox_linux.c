@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "src/compat/sandbox.h"
+#include "src/compat/seccomp_linux.h"
 
 /*
  * Capabilities by the system call itself: what is wanted is one of two
@@ -78,6 +79,11 @@ sandbox_enter(enum sandbox_role role, const struct sandbox *s,
 	    effective != keep || permitted != keep) {
 		strbuf_fmt(why, "capset: %s", strerror(errno));
 		return PH_EIO;
+	}
+	rc = seccomp_limit(role == SANDBOX_FIREWALL);
+	if (rc != PH_OK && rc != PH_EUNSUPPORTED) {
+		strbuf_fmt(why, "seccomp: %s", strerror(errno));
+		return rc;
 	}
 	/* Its memory and descriptors are nobody else's, same user or not. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) {
