@@ -62,6 +62,13 @@ class Net:
         self.tag = f"ph{os.getpid()}"
         self.home = os.open("/proc/self/ns/net", os.O_RDONLY)
         self.ns, self.sockets, self.daemons = {}, [], []
+        try:
+            self._build(egress, nat, dnat, extra)
+        except Exception:
+            self.close()
+            raise
+
+    def _build(self, egress, nat, dnat, extra):
         for name in ("out", "fw", "in"):
             full = f"{self.tag}-{name}"
             sh("ip", "netns", "add", full)
