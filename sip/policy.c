@@ -71,11 +71,30 @@ refuse(struct work *w, const struct addr *src, const struct addr *dst,
 	r->reason = reason;
 }
 
+static bool
+takes_signalling(const struct sip_policy *p, const struct pinhole *hole)
+{
+	size_t i;
+
+	for (i = 0; i < p->nports; i++)
+		if (p->ports[i] >= hole->to_lo && p->ports[i] <= hole->to_hi)
+			return true;
+	return false;
+}
+
 static void
 add(struct work *w, const struct pinhole *hole)
 {
 	struct sip_plan *plan = w->plan;
 	size_t i;
+
+	if (takes_signalling(w->p, hole)) {
+		refuse(w,
+		    hole->dir == PINHOLE_IN ? &w->in->speaker
+					    : &w->out->speaker,
+		    &hole->to, hole->to_lo, REASON_PORT_RANGE);
+		return;
+	}
 
 	for (i = 0; i < plan->nholes; i++)
 		if (pinhole_cmp(&plan->holes[i], hole) == 0)

@@ -52,6 +52,10 @@ struct sip_policy {
 	bool redirect; /* let the backend redirect `external` itself */
 	enum sip_remote remote;
 	uint16_t media_lo, media_hi;
+	/* Signalling's own ports are nobody's media: a pinhole there would
+	 * take the signalling along when it closes. */
+	const uint16_t *ports;
+	size_t nports;
 	uint32_t max_streams;
 	bool hold_close; /* inactive streams get no pinhole */
 };

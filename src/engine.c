@@ -278,6 +278,8 @@ sip_config_of(struct engine *e, struct sip_config *out)
 	p->remote = remote_of(c->remote);
 	p->media_lo = c->media_lo;
 	p->media_hi = c->media_hi;
+	p->ports = c->port.v;
+	p->nports = c->port.n;
 	p->max_streams = c->limit_streams;
 	p->hold_close = !c->hold_keep;
 	out->early_media = c->early_media;

@@ -248,6 +248,26 @@ a_private_peer_may_name_a_private_address(void **state)
 }
 
 static void
+signalling_ports_are_nobodys_media(void **state)
+{
+	static const uint16_t ports[] = { 5060 };
+	static const struct row rows[] = {
+		{ "an outsider names the PBX's own peer", IN "m=audio 10000 RTP/AVP 0\r\n",
+		  OUT "m=audio 5060 RTP/AVP 0\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000-10001\nrefuse 198.51.100.7:5060 port-range\n" },
+		{ "the RTCP port counts, too", IN "m=audio 5059 RTP/AVP 0\r\n",
+		  OUT "m=audio 4000 RTP/AVP 0\r\n",
+		  "out 192.0.2.10>198.51.100.7:4000-4001\nrefuse 192.0.2.10:5059 port-range\n" },
+	};
+	struct sip_policy p = policy();
+
+	(void)state;
+	p.ports = ports;
+	p.nports = 1;
+	check(&p, rows, ROWS(rows));
+}
+
+static void
 hold_close_shuts_what_is_held(void **state)
 {
 	static const struct row rows[] = {
@@ -296,6 +316,7 @@ main(void)
 		cmocka_unit_test(ice_opens_what_it_may_choose_and_then_shrinks),
 		cmocka_unit_test(a_public_alias_means_the_host_behind_it),
 		cmocka_unit_test(a_private_peer_may_name_a_private_address),
+		cmocka_unit_test(signalling_ports_are_nobodys_media),
 		cmocka_unit_test(hold_close_shuts_what_is_held),
 		cmocka_unit_test(streams_are_capped),
 	};
