@@ -36,6 +36,8 @@ struct fwproc {
 	struct ipc monitor;
 	struct ipc client[IPC_NROLES];
 	struct ipc_msg msg; /* too big for the stack */
+	int64_t settle_at;  /* when what was adopted is given up; 0: done */
+	bool served;	    /* has ever had a client */
 	bool quit, keep;
 };
 
@@ -126,8 +128,10 @@ client_message(struct fwproc *p, enum ipc_role role, int64_t now)
 	case IPC_SETTLE:
 		fwtable_settle(p->table, role);
 		/* A proxy's pinholes end with it: no need to wait for one. */
-		if (role == IPC_ENGINE)
+		if (role == IPC_ENGINE) {
 			fwtable_forget_rest(p->table);
+			p->settle_at = 0;
+		}
 		break;
 	case IPC_ORIGINAL:
 		original(p, role);
@@ -177,6 +181,7 @@ new_client(struct fwproc *p, int fd)
 	}
 	ipc_close(&p->client[role]);
 	ipc_init(&p->client[role], fd);
+	p->served = true;
 	/* Whoever waited at a terminal for us to start has heard enough. */
 	log_detach();
 }
@@ -245,6 +250,20 @@ look_at_own(struct fwproc *p, int64_t now)
 	p->policy.nown = p->iface.nown;
 }
 
+/*
+ * What an earlier process left was adopted for an engine that does not come.
+ * It is nobody's, and a packet filter without deadlines would keep it.
+ */
+static void
+give_up_adopted(struct fwproc *p, int64_t now)
+{
+	if (p->settle_at == 0 || now < p->settle_at)
+		return;
+	p->settle_at = 0;
+	log_warnx(MODULE, "no engine; closing what was open before");
+	fwtable_forget_rest(p->table);
+}
+
 /* Nobody is left who could want anything of us, or tell us to go. */
 static bool
 forsaken(const struct fwproc *p)
@@ -275,6 +294,8 @@ wait_for_work(struct fwproc *p, int64_t next, const sigset_t *mask)
 	pfd[i].events = POLLIN;
 	if (next > p->own_at)
 		next = p->own_at;
+	if (p->settle_at != 0 && next > p->settle_at)
+		next = p->settle_at;
 	wait = next > now ? next - now : 0;
 	ts.tv_sec = (time_t)(wait / USEC_PER_SEC);
 	ts.tv_nsec = (long)(wait % USEC_PER_SEC) * 1000;
@@ -309,9 +330,17 @@ loop(struct fwproc *p)
 	sigaction(SIGTERM, &sa, NULL);
 
 	for (;;) {
+		give_up_adopted(p, clock_now());
 		next = fwtable_run(p->table, clock_now());
-		if (forsaken(p))
+		if (forsaken(p)) {
+			/*
+			 * Made for a reload that did not happen: what is there
+			 * is still another's.
+			 */
+			p->keep = !p->served && p->args->adopt &&
+			    (p->args->ops->caps & FW_CAP_DEADLINE) != 0;
 			return;
+		}
 		if (p->quit) {
 			if (leave_at == 0)
 				leave_at = clock_now() + LEAVE_WITHIN;
@@ -347,6 +376,9 @@ open_filter(struct fwproc *p)
 	p->policy.own = p->iface.own;
 	p->policy.nown = p->iface.nown;
 	p->own_at = clock_now() + LOOK_AT_OWN;
+	if (p->args->adopt)
+		p->settle_at = clock_now() +
+		    p->args->conf->sip.timeout_idle * USEC_PER_SEC;
 	if (ops->open(&p->fw, &p->config, clock_now(), &why) != PH_OK)
 		log_fatalx(MODULE, "%s: %s", ops->name, text);
 }

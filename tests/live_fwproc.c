@@ -108,7 +108,7 @@ note_close(struct fw *fw, bool keep)
 
 static const struct fw_ops ops = {
 	.name = "notes",
-	.caps = FW_CAP_ORIGINAL | FW_CAP_TABLES,
+	.caps = FW_CAP_DEADLINE | FW_CAP_ORIGINAL | FW_CAP_TABLES,
 	.open = note_open,
 	.commit = note_commit,
 	.settle = note_settle,
@@ -424,6 +424,28 @@ with_nobody_left_it_goes(void **state)
 	assert_true(notes->closed && !notes->kept);
 }
 
+static void
+made_for_nothing_it_leaves_all_as_it_was(void **state)
+{
+	(void)state;
+	ipc_close(&monitor);
+	assert_int_equal(status(), 0);
+	assert_true(notes->closed && notes->kept);
+	assert_int_equal(notes->settles, 0);
+}
+
+static void
+what_it_adopted_for_nobody_it_closes(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i < 400 && notes->settles == 0; i++)
+		usleep(10000);
+	assert_int_equal(notes->settles, 1);
+	assert_true(i > 100);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -438,10 +460,12 @@ main(void)
 		CASE(told_to_quit_it_keeps_or_closes),
 		CASE(term_counts_only_without_a_monitor),
 		CASE(with_nobody_left_it_goes),
+		CASE(made_for_nothing_it_leaves_all_as_it_was),
+		CASE(what_it_adopted_for_nobody_it_closes),
 	};
 	static const char text[] =
 	    "protect { 192.0.2.0/24 }\n"
-	    "sip { port 5060 }\n"
+	    "sip { timeout idle 2 }\n"
 	    "tables { listen on 127.0.0.1 port 56789\n"
 	    "key \"/dev/null\"\nallow { spammer blocked } }\n";
 	char reason[256], dir[] = "/tmp/pinholed-test.XXXXXX";
