@@ -320,7 +320,7 @@ loop(struct fwproc *p)
 	sigset_t block, before;
 	int64_t next, leave_at = 0;
 
-	/* Delivered only while waiting, so that none is missed. */
+	/* Delivered only where we look for it, so that none is missed. */
 	sigemptyset(&block);
 	sigaddset(&block, SIGTERM);
 	sigprocmask(SIG_BLOCK, &block, &before);
@@ -351,6 +351,9 @@ loop(struct fwproc *p)
 				next = leave_at;
 		}
 		wait_for_work(p, next, &before);
+		/* A wait that need not wait delivers no signal. */
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		sigprocmask(SIG_BLOCK, &block, NULL);
 		look_at_own(p, clock_now());
 		/* While there is a monitor, it is the one to decide. */
 		if (got_term && p->monitor.fd == -1)

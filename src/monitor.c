@@ -27,7 +27,8 @@
 #define MODULE	   "monitor"
 #define PIDFILE	   "/var/run/pinholed.pid"
 #define SAVE_EVERY (30 * USEC_PER_SEC)
-#define ERRORS_MAX 4096
+/* Taken from one child before the others and the signals. */
+#define MESSAGES   16
 
 /*
  * An engine that dies again and again right after it was started may be dying
@@ -259,10 +260,12 @@ link_children(struct monitor *m, struct generation *g)
 static void
 read_child(struct monitor *m, struct child *c)
 {
-	enum ph_err rc;
-	int fd;
+	enum ph_err rc = PH_OK;
+	int fd, n;
 
-	while ((rc = ipc_recv(&c->ipc, &m->msg, &fd)) == PH_OK) {
+	for (n = 0;
+	     n < MESSAGES && (rc = ipc_recv(&c->ipc, &m->msg, &fd)) == PH_OK;
+	     n++) {
 		/* They have nothing to give us. */
 		if (fd != -1)
 			close(fd);
@@ -594,8 +597,9 @@ wait_for_events(struct monitor *m, const sigset_t *mask)
 	struct child *who[3 * CHILD_NROLES];
 	int64_t now = clock_now(), next = next_event(m), wait;
 	struct timespec ts;
+	sigset_t blocked;
 	nfds_t i, n = 0;
-	int r;
+	int r, ready;
 
 	for (i = 0; i < 3; i++)
 		for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++) {
@@ -613,7 +617,11 @@ wait_for_events(struct monitor *m, const sigset_t *mask)
 				 : 0;
 	ts.tv_sec = (time_t)(wait / USEC_PER_SEC);
 	ts.tv_nsec = (long)(wait % USEC_PER_SEC) * 1000;
-	if (ppoll(pfd, n, &ts, mask) <= 0)
+	ready = ppoll(pfd, n, &ts, mask);
+	/* A wait that need not wait delivers no signal. */
+	sigprocmask(SIG_SETMASK, mask, &blocked);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	if (ready <= 0)
 		return;
 	for (i = 0; i < n; i++) {
 		if (pfd[i].revents & POLLOUT &&

@@ -383,9 +383,8 @@ told_to_quit_it_keeps_or_closes(void **state)
 }
 
 /*
- * Whatever happened to the process before this returns, it has dealt with:
- * the first answer says that it has woken up, and what had arrived by then
- * came out of the same wait as the second question at the latest.
+ * What had happened when this was called, the process has dealt with when it
+ * returns: it may have been found with the first question, in either order.
  */
 static void
 let_it_notice(struct ipc *e, uint64_t seq)
