@@ -16,7 +16,7 @@
  * The first death is answered at once; somebody who keeps dying soon after he
  * was started waits longer each time.
  */
-enum child_role { CHILD_FIREWALL, CHILD_ENGINE, CHILD_NROLES };
+enum child_role { CHILD_FIREWALL, CHILD_ENGINE, CHILD_PROXY, CHILD_NROLES };
 
 enum child_state {
 	CHILD_NONE,	/* not running; start it at start_at */
@@ -28,6 +28,8 @@ enum child_state {
 struct child {
 	enum child_role role;
 	enum child_state state;
+	bool wanted; /* by the configuration */
+	bool linked; /* knows the firewall process, and is known to it */
 	pid_t pid;
 	struct ipc ipc;
 	int64_t since;	  /* when it was started */

@@ -78,7 +78,7 @@ struct conf_proxy {
 	struct addr source;	 /* source ADDR: our address to the server */
 	bool source_port_20;
 	bool anonymous_only;
-	uint32_t max_sessions; /* default 100 */
+	uint32_t max_sessions; /* default: ftp 100, tftp 1000 */
 	uint32_t timeout;      /* idle seconds; ftp 86400, tftp 30 */
 };
 

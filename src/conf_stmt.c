@@ -173,7 +173,7 @@ conf_add_proxy(struct parse *p, const struct lexeme *address,
 	    (ONCE_N - ONCE_PROXY) * sizeof(p->seen[0]));
 	conf_set_addr(p, &x.listen.addr, address);
 	conf_set_port(p, &x.listen.port, port);
-	x.max_sessions = 100;
+	x.max_sessions = in_tftp(p) ? 1000 : 100;
 	x.timeout = in_tftp(p) ? 30 : 86400;
 	p->spare = x;
 	if (full(p, *n, address) ||

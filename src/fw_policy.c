@@ -12,6 +12,7 @@
 #define HOLES_MAX      (1u << 20)
 
 #define PORT_MIN 1024
+#define FTP_DATA 20
 
 static bool
 all_zero(const uint8_t *p, size_t n)
@@ -103,15 +104,22 @@ sip_media(const struct fw_policy *p, const struct pinhole *h)
 	    h->to_lo >= sip->media_lo && h->to_hi <= sip->media_hi;
 }
 
-/* A data connection of FTP, or a transfer of TFTP, to a protected host. */
+/*
+ * A data connection of FTP, or a transfer of TFTP: who asks for it must be
+ * configured to, the passive helper of the engine or a proxy.
+ */
 static bool
-transfer(const struct fw_policy *p, const struct pinhole *h)
+transfer(const struct fw_policy *p, enum ipc_role role, const struct pinhole *h)
 {
-	const struct conf *c = p->conf;
+	const struct conf_ftp *ftp = &p->conf->ftp;
+	const struct conf_tftp *tftp = &p->conf->tftp;
+	bool proxy = role == IPC_PROXY;
 
-	return h->to_lo == h->to_hi && is_protected(p, &h->to) &&
-	    ((c->ftp.on && h->proto == IPPROTO_TCP) ||
-		(c->tftp.on && h->proto == IPPROTO_UDP));
+	if (h->to_lo != h->to_hi)
+		return false;
+	return h->proto == IPPROTO_TCP
+	    ? ftp->on && (proxy ? ftp->nproxy : ftp->port.n) > 0
+	    : tftp->on && (proxy ? tftp->nproxy : tftp->port.n) > 0;
 }
 
 /* Who may send into a pinhole for SIP media: `remote` of the sip block. */
@@ -152,24 +160,45 @@ is_external(const struct fw_policy *p, const struct pinhole *h)
 	return false;
 }
 
+/*
+ * A proxy makes its own addresses stand for either end, or an end stand for
+ * itself with another port.
+ */
+static bool
+proxied(const struct fw_policy *p, const struct pinhole *h)
+{
+	const struct addr *rdr = &h->rdr_from.addr, *nat = &h->nat_to.addr;
+
+	return (rdr->af == AF_UNSPEC || is_own(p, rdr) ||
+		   addr_eq(rdr, &h->to)) &&
+	    (nat->af == AF_UNSPEC || is_own(p, nat) ||
+		addr_eq(nat, &h->from.addr)) &&
+	    (h->nat_to.port == 0 || h->nat_to.port == FTP_DATA ||
+		h->nat_to.port >= PORT_MIN);
+}
+
+static bool
+translation_allowed(const struct fw_policy *p, enum ipc_role role,
+    const struct pinhole *h)
+{
+	if (role == IPC_PROXY)
+		return proxied(p, h);
+	return h->nat_to.addr.af == AF_UNSPEC &&
+	    (h->rdr_from.addr.af == AF_UNSPEC ||
+		(h->dir == PINHOLE_IN && is_external(p, h)));
+}
+
 static enum ph_err
 check_in(const struct fw_policy *p, enum ipc_role role, const struct pinhole *h,
     const char **why)
 {
-	bool media = sip_media(p, h) && sip_remote(p, &h->from);
-	bool data =
-	    transfer(p, h) && is_host(&h->from) && is_remote(p, &h->from.addr);
+	bool media =
+	    role == IPC_ENGINE && sip_media(p, h) && sip_remote(p, &h->from);
+	bool data = transfer(p, role, h) && is_protected(p, &h->to) &&
+	    is_host(&h->from) && is_remote(p, &h->from.addr);
 
 	*why = "not a host, port or peer that the configuration opens";
-	if (!media && !data)
-		return PH_EDENIED;
-	*why = "translation that the configuration does not ask for";
-	if (role == IPC_ENGINE && h->nat_to.addr.af != AF_UNSPEC)
-		return PH_EDENIED;
-	if (role == IPC_ENGINE && h->rdr_from.addr.af != AF_UNSPEC &&
-	    !is_external(p, h))
-		return PH_EDENIED;
-	return PH_OK;
+	return media || data ? PH_OK : PH_EDENIED;
 }
 
 static enum ph_err
@@ -182,10 +211,8 @@ check_out(const struct fw_policy *p, enum ipc_role role,
 	*why = "outward to where nobody may be";
 	if (!is_remote(p, &h->to))
 		return PH_EDENIED;
-	*why = "translation that the configuration does not ask for";
-	if (role == IPC_ENGINE &&
-	    (h->rdr_from.addr.af != AF_UNSPEC ||
-		h->nat_to.addr.af != AF_UNSPEC))
+	*why = "outward for what is not configured";
+	if (!(role == IPC_ENGINE && p->conf->sip.on) && !transfer(p, role, h))
 		return PH_EDENIED;
 	return PH_OK;
 }
@@ -222,6 +249,9 @@ fw_policy_open(const struct fw_policy *p, enum ipc_role role,
 	if (!usable(&h->to) ||
 	    (h->rdr_from.addr.af != AF_UNSPEC && !usable(&h->rdr_from.addr)) ||
 	    (h->nat_to.addr.af != AF_UNSPEC && !usable(&h->nat_to.addr)))
+		return PH_EDENIED;
+	*why = "translation that the configuration does not ask for";
+	if (!translation_allowed(p, role, h))
 		return PH_EDENIED;
 	return h->dir == PINHOLE_IN ? check_in(p, role, h, why)
 				    : check_out(p, role, h, why);

@@ -159,17 +159,17 @@ generation_new(struct conf *conf, const struct generation *before,
 	name_owner(g);
 	if (sandbox_prepare(&g->sandbox, conf->user, conf->user_set,
 		PINHOLED_RUNDIR, why) != PH_OK ||
-	    take_lock(g, before, why) != PH_OK || ask_filter(g, why) != PH_OK) {
+	    take_lock(g, before, why) != PH_OK || ask_filter(g, why) != PH_OK ||
+	    listeners_open(&g->listeners, conf,
+		before != NULL ? &before->listeners : NULL, why) != PH_OK) {
 		generation_free(g, before);
 		return NULL;
 	}
 	if (strcmp(g->sandbox.user, conf->user) != 0)
 		log_warnx(MODULE, "no user %s; running as %s", conf->user,
 		    g->sandbox.user);
-	if (conf->ftp.on || conf->tftp.on || conf->tables.on)
-		log_warnx(MODULE,
-		    "ftp, tftp and tables are read but not served by this "
-		    "version");
+	g->child[CHILD_FIREWALL].wanted = g->child[CHILD_ENGINE].wanted = true;
+	g->child[CHILD_PROXY].wanted = g->listeners.n > 0;
 	g->adopt = before != NULL && strcmp(before->owner, g->owner) == 0;
 	open_control(g, before);
 	return g;
@@ -189,6 +189,8 @@ generation_free(struct generation *g, const struct generation *after)
 		(void)unlink(g->conf->control);
 		close(g->control_fd);
 	}
+	listeners_close(&g->listeners,
+	    after != NULL ? &after->listeners : NULL);
 	if (g->lock_fd != -1 && (after == NULL || after->lock_fd != g->lock_fd))
 		close(g->lock_fd);
 	conf_free(g->conf);

@@ -8,6 +8,7 @@
 #include "src/compat/sandbox.h"
 #include "src/conf.h"
 #include "src/fw.h"
+#include "src/listen.h"
 
 /*
  * One configuration and everything that came of it: who to become, which
@@ -19,11 +20,11 @@ struct generation {
 	const struct fw_ops *ops;
 	struct sandbox sandbox;
 	struct child child[CHILD_NROLES];
+	struct listeners listeners;
 	int control_fd;	 /* -1: none */
 	int lock_fd;	 /* -1: a backend that touches nothing */
 	char owner[128]; /* which packet filter in which network stack */
 	bool adopt;	 /* the firewall process takes over what is there */
-	bool linked;	 /* engine and firewall process know each other */
 };
 
 /*

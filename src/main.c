@@ -351,7 +351,8 @@ run(struct conf *conf, struct options *o)
 		.pidfile = o->pidfile,
 		.load = load,
 		.ctx = o,
-		.engine = engine_main };
+		.engine = engine_main,
+		.proxy = proxy_main };
 
 	sandbox_missing((ops->caps & FW_CAP_OFFLINE) == 0, &missing);
 	if (missing.len > 0) {

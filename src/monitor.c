@@ -119,8 +119,9 @@ struct start {
 
 /* In a child: what is not its own. */
 static void
-close_others(struct monitor *m, struct generation *g, bool engine)
+close_others(struct monitor *m, struct generation *g, enum child_role role)
 {
+	bool engine = role == CHILD_ENGINE;
 	struct generation *all[] = { m->cur, m->next, m->old };
 	size_t i;
 	int r;
@@ -131,7 +132,12 @@ close_others(struct monitor *m, struct generation *g, bool engine)
 		if (all[i] != NULL && all[i]->control_fd != -1 &&
 		    (!engine || all[i]->control_fd != g->control_fd))
 			close(all[i]->control_fd);
+		if (all[i] != NULL && all[i] != g)
+			listeners_close(&all[i]->listeners,
+			    role == CHILD_PROXY ? &g->listeners : NULL);
 	}
+	if (role != CHILD_PROXY)
+		listeners_close(&g->listeners, NULL);
 	if (!engine) {
 		close(m->journal[0]);
 		close(m->journal[1]);
@@ -155,7 +161,7 @@ run_firewall(void *ctx, int monitor_fd)
 		.monitor_fd = monitor_fd,
 		.adopt = s->g->adopt };
 
-	close_others(s->m, s->g, false);
+	close_others(s->m, s->g, CHILD_FIREWALL);
 	return fwproc_main(&args);
 }
 
@@ -173,13 +179,35 @@ run_engine(void *ctx, int monitor_fd)
 		.journal_fds = { s->m->journal[0], s->m->journal[1] },
 		.control_fd = s->g->control_fd };
 
-	close_others(s->m, s->g, true);
+	close_others(s->m, s->g, CHILD_ENGINE);
 	return opt->engine(&args);
+}
+
+static int
+run_proxy(void *ctx, int monitor_fd)
+{
+	struct start *s = ctx;
+	const struct monitor_options *opt = s->m->opt;
+	struct proxy_args args = { .conf = s->g->conf,
+		.format = opt->format,
+		.verbose = opt->verbose,
+		.foreground = opt->foreground,
+		.sandbox = &s->g->sandbox,
+		.monitor_fd = monitor_fd,
+		.listeners = &s->g->listeners };
+
+	close_others(s->m, s->g, CHILD_PROXY);
+	return opt->proxy(&args);
 }
 
 static void
 start(struct monitor *m, struct generation *g, enum child_role role)
 {
+	static int (*const run_child[CHILD_NROLES])(void *, int) = {
+		[CHILD_FIREWALL] = run_firewall,
+		[CHILD_ENGINE] = run_engine,
+		[CHILD_PROXY] = run_proxy,
+	};
 	struct child *c = &g->child[role];
 	struct start s = { m, g };
 	int64_t now = clock_now();
@@ -193,8 +221,7 @@ start(struct monitor *m, struct generation *g, enum child_role role)
 		    ftruncate(m->journal[1], 0) == -1)
 			log_warn(MODULE, "ftruncate");
 	}
-	if (child_start(c, now,
-		role == CHILD_ENGINE ? run_engine : run_firewall, &s) == PH_OK)
+	if (child_start(c, now, run_child[role], &s) == PH_OK)
 		return;
 	log_warn(MODULE, "cannot start the %s process", child_name(role));
 	child_died(c, now);
@@ -206,7 +233,7 @@ all_are(const struct generation *g, enum child_state state)
 	int r;
 
 	for (r = 0; r < CHILD_NROLES; r++)
-		if (g->child[r].state != state)
+		if (g->child[r].wanted && g->child[r].state != state)
 			return false;
 	return true;
 }
@@ -224,34 +251,51 @@ tell_parent(struct monitor *m)
 	m->parent_fd = -1;
 }
 
-/* Engine and firewall process get to know each other. */
+/* Whoever wants pinholes and the firewall process get to know each other. */
+static void
+link_child(struct monitor *m, struct generation *g, struct child *c)
+{
+	struct child *fw = &g->child[CHILD_FIREWALL];
+	int fds[2];
+
+	c->linked = true;
+	if (ipc_pair(fds) != PH_OK) {
+		/* Once more when it has been replaced. */
+		log_warn(MODULE, "socketpair");
+		child_kill(c);
+		return;
+	}
+	m->msg.u.client.role = c->role == CHILD_PROXY ? IPC_PROXY : IPC_ENGINE;
+	if (ipc_send(&fw->ipc, IPC_CLIENT, 0, &m->msg, fds[0]) != PH_OK)
+		child_kill(fw);
+	if (ipc_send(&c->ipc, IPC_FW, 0, &m->msg, fds[1]) != PH_OK)
+		child_kill(c);
+}
+
 static void
 link_children(struct monitor *m, struct generation *g)
 {
-	int64_t now = clock_now();
-	int fds[2];
+	struct child *c;
+	int r;
 
-	if (ipc_pair(fds) != PH_OK) {
-		/* Once more when one of them has been replaced. */
-		log_warn(MODULE, "socketpair");
-		child_kill(&g->child[CHILD_ENGINE]);
-		g->linked = true;
+	if (g->child[CHILD_FIREWALL].state != CHILD_READY)
 		return;
+	for (r = 0; r < CHILD_NROLES; r++) {
+		c = &g->child[r];
+		if (r != CHILD_FIREWALL && c->state == CHILD_READY &&
+		    !c->linked)
+			link_child(m, g, c);
 	}
-	g->linked = true;
 	g->adopt = true;
-	m->msg.u.client.role = IPC_ENGINE;
-	if (ipc_send(&g->child[CHILD_FIREWALL].ipc, IPC_CLIENT, 0, &m->msg,
-		fds[0]) != PH_OK)
-		child_kill(&g->child[CHILD_FIREWALL]);
-	if (ipc_send(&g->child[CHILD_ENGINE].ipc, IPC_FW, 0, &m->msg, fds[1]) !=
-	    PH_OK)
-		child_kill(&g->child[CHILD_ENGINE]);
-	if (m->phase != PHASE_STARTING)
-		return;
+}
+
+static void
+now_running(struct monitor *m)
+{
 	m->phase = PHASE_RUNNING;
-	m->save_at = now + SAVE_EVERY;
-	log_info(MODULE, "running: %s \"%s\"", g->ops->name, g->conf->name);
+	m->save_at = clock_now() + SAVE_EVERY;
+	log_info(MODULE, "running: %s \"%s\"", m->cur->ops->name,
+	    m->cur->conf->name);
 	tell_parent(m);
 	log_detach();
 	notify_ready();
@@ -323,10 +367,13 @@ buried(struct monitor *m, struct generation *g, struct child *c, int status)
 	pid_t pid = c->pid;
 	uint32_t missed;
 	char how[64];
+	int r;
 
 	describe(how, sizeof(how), status);
 	child_died(c, clock_now());
-	g->linked = false;
+	if (c->role == CHILD_FIREWALL)
+		for (r = 0; r < CHILD_NROLES; r++)
+			g->child[r].linked = false;
 	if (!expected && log_may(&m->deaths, clock_now(), &missed))
 		log_warnx(MODULE, "the %s process %ld is gone: %s",
 		    child_name(c->role), (long)pid, how);
@@ -422,6 +469,7 @@ reload(struct monitor *m)
 	size_t len = 0;
 	enum ph_err rc;
 	FILE *errors;
+	int r;
 
 	/* One at a time. */
 	if (m->phase != PHASE_RUNNING || m->next != NULL || m->old != NULL) {
@@ -447,8 +495,9 @@ reload(struct monitor *m)
 	free(text);
 	if (m->next == NULL)
 		return;
-	start(m, m->next, CHILD_FIREWALL);
-	start(m, m->next, CHILD_ENGINE);
+	for (r = 0; r < CHILD_NROLES; r++)
+		if (m->next->child[r].wanted)
+			start(m, m->next, (enum child_role)r);
 }
 
 /* The next generation stands: the current one finishes. */
@@ -461,16 +510,25 @@ change_places(struct monitor *m)
 	m->cur = m->next;
 	m->next = NULL;
 	child_quit(&m->old->child[CHILD_ENGINE], true, now);
+	child_quit(&m->old->child[CHILD_PROXY], true, now);
 }
 
-/* First the old engine, which may still be closing calls; then the other. */
+/* Who wants pinholes has gone, or may still be closing calls. */
+static bool
+clients_gone(const struct generation *g)
+{
+	return g->child[CHILD_ENGINE].state == CHILD_NONE &&
+	    g->child[CHILD_PROXY].state == CHILD_NONE;
+}
+
+/* First the old engine and proxy, then the firewall process. */
 static void
 finish_old(struct monitor *m)
 {
 	struct child *fw = &m->old->child[CHILD_FIREWALL];
 	bool same = strcmp(m->old->owner, m->cur->owner) == 0;
 
-	if (m->old->child[CHILD_ENGINE].state != CHILD_NONE)
+	if (!clients_gone(m->old))
 		return;
 	child_quit(fw, same, clock_now());
 	if (fw->state != CHILD_NONE)
@@ -491,25 +549,30 @@ run_generation(struct monitor *m, struct generation *g, int64_t now)
 
 	for (r = 0; r < CHILD_NROLES; r++) {
 		c = &g->child[r];
-		if (c->state == CHILD_NONE && now >= c->start_at)
+		if (c->wanted && c->state == CHILD_NONE && now >= c->start_at)
 			start(m, g, (enum child_role)r);
 	}
-	if (!g->linked && m->old == NULL && all_are(g, CHILD_READY))
-		link_children(m, g);
+	/* At first all or nothing; later each as soon as it stands. */
+	if (m->old != NULL ||
+	    (m->phase == PHASE_STARTING && !all_are(g, CHILD_READY)))
+		return;
+	link_children(m, g);
+	if (m->phase == PHASE_STARTING)
+		now_running(m);
 }
 
 /*
- * Stopping: the engine says goodbye, then the firewall process removes what is
- * ours.  If there is none, one is made for it.
+ * Stopping: engine and proxy say goodbye, then the firewall process removes
+ * what is ours.  If there is none, one is made for it.
  */
 static void
 run_stop(struct monitor *m, int64_t now)
 {
 	struct child *fw = &m->cur->child[CHILD_FIREWALL];
-	struct child *engine = &m->cur->child[CHILD_ENGINE];
 
-	child_quit(engine, false, now);
-	if (engine->state != CHILD_NONE)
+	child_quit(&m->cur->child[CHILD_ENGINE], false, now);
+	child_quit(&m->cur->child[CHILD_PROXY], false, now);
+	if (!clients_gone(m->cur))
 		return;
 	if (fw->state == CHILD_NONE && !m->swept && m->status == 0) {
 		m->cur->adopt = false;
@@ -580,7 +643,8 @@ next_event(const struct monitor *m)
 			if (c->state == CHILD_READY)
 				continue;
 			if (c->state == CHILD_NONE)
-				at = i == 0 && m->phase != PHASE_STOPPING
+				at = i == 0 && c->wanted &&
+					m->phase != PHASE_STOPPING
 				    ? c->start_at
 				    : INT64_MAX;
 			if (at < next)
@@ -638,7 +702,8 @@ report(struct monitor *m)
 	int r;
 
 	for (r = 0; r < CHILD_NROLES; r++)
-		if (ipc_send(&m->cur->child[r].ipc, IPC_REPORT, 0, &m->msg,
+		if (m->cur->child[r].wanted &&
+		    ipc_send(&m->cur->child[r].ipc, IPC_REPORT, 0, &m->msg,
 			-1) != PH_OK)
 			log_info(MODULE, "the %s process is not running",
 			    child_name((enum child_role)r));

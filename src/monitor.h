@@ -9,6 +9,7 @@
 #include "src/conf.h"
 #include "src/engine_main.h"
 #include "src/fw.h"
+#include "src/proxy_main.h"
 
 /*
  * The monitor: the one process that stays root.
@@ -32,6 +33,7 @@ struct monitor_options {
 
 	/* The processes; tests have their own. */
 	int (*engine)(const struct engine_args *args);
+	int (*proxy)(const struct proxy_args *args);
 };
 
 /* Takes `conf`.  Returns the exit status: 0, or 2. */

@@ -474,6 +474,7 @@ main(void)
 	};
 	static const char text[] =
 	    "protect { 192.0.2.0/24 }\n"
+	    "tftp { proxy on 192.0.2.1 port 6969 }\n"
 	    "sip { timeout idle 2 }\n"
 	    "tables { listen on 127.0.0.1 port 56789\n"
 	    "key \"/dev/null\"\nallow { spammer blocked } }\n";

@@ -328,7 +328,7 @@ the_defaults_of_proxies_and_tables_are_those_of_the_manual(void **state)
 	assert_true(c->tftp.allow_read);
 	assert_true(c->tftp.allow_write);
 	assert_int_equal(c->tftp.file.n, 0);
-	assert_int_equal(c->tftp.proxy[0].max_sessions, 100);
+	assert_int_equal(c->tftp.proxy[0].max_sessions, 1000);
 	assert_int_equal(c->tftp.proxy[0].timeout, 30);
 	assert_endpoint(&c->tables.listen, "[::1]:56789");
 	assert_int_equal(c->tables.nkey, 0);

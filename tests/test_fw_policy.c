@@ -21,6 +21,10 @@ static const char list_conf[] =
 static const char local_conf[] = "protect { 192.0.2.0/24 198.51.100.1 }\n";
 static const char ftp_conf[] = "protect { 192.0.2.0/24 }\nftp { port 21 }\n";
 static const char tftp_conf[] = "protect { 192.0.2.0/24 }\ntftp { port 69 }\n";
+static const char ftp_proxy_conf[] = "protect { 192.0.2.0/24 }\n"
+				     "ftp { proxy on 192.0.2.1 port 8021 }\n";
+static const char tftp_proxy_conf[] = "protect { 192.0.2.0/24 }\n"
+				      "tftp { proxy on 192.0.2.1 port 6969 }\n";
 static const char alias_conf[] =
     "protect { 192.0.2.0/24 }\n"
     "sip { external 203.0.113.10 for 192.0.2.10\nredirect yes }\n";
@@ -249,7 +253,7 @@ what_is_no_pinhole_is_bad(void **state)
 }
 
 static void
-translation_is_for_proxies_and_aliases(void **state)
+translation_is_for_aliases(void **state)
 {
 	struct conf *c = config(alias_conf);
 	struct fw_policy p = policy(c);
@@ -265,14 +269,94 @@ translation_is_for_proxies_and_aliases(void **state)
 	h.rdr_from.port = 2000;
 	h.rdr_from.addr = addr_v4(203, 0, 113, 11);
 	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
-	assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h, &why), PH_OK);
-	h.rdr_from.addr = addr_v4(127, 0, 0, 1);
-	assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h, &why), PH_EDENIED);
 	memset(&h.rdr_from, 0, sizeof(h.rdr_from));
 	h.nat_to.addr = addr_v4(198, 51, 100, 1);
 	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
-	assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h, &why), PH_OK);
 	conf_free(c);
+}
+
+/* What a proxy may ask for; the firewall is .1 on both sides. */
+/* clang-format off */
+static const struct {
+	const char	*what;
+	const char	*conf;
+	const char	*dir, *from, *to;
+	const char	*rdr, *nat;	/* NULL: none */
+	uint16_t	 nat_port;
+	enum ph_err	 rc;
+} proxied[] = {
+	{ "TFTP data to a phone", tftp_proxy_conf, "in",
+	  "198.51.100.7", "192.0.2.10", "198.51.100.1", NULL, 0, PH_OK },
+	{ "TFTP data by the way of a stranger", tftp_proxy_conf, "in",
+	  "198.51.100.7", "192.0.2.10", "198.51.100.9", NULL, 0, PH_EDENIED },
+	{ "TFTP data to a stranger", tftp_proxy_conf, "in",
+	  "198.51.100.7", "203.0.113.1", "198.51.100.1", NULL, 0, PH_EDENIED },
+	{ "TFTP without a proxy", tftp_conf, "in",
+	  "198.51.100.7", "192.0.2.10", "198.51.100.1", NULL, 0, PH_EDENIED },
+	{ "TFTP from the firewall", tftp_proxy_conf, "in",
+	  "198.51.100.1", "192.0.2.10", "198.51.100.1", NULL, 0, PH_EDENIED },
+	{ "SIP media", sip_conf, "in",
+	  "198.51.100.7", "192.0.2.10", NULL, NULL, 0, PH_EDENIED },
+	{ "SIP media outward", sip_conf, "out",
+	  "192.0.2.10", "198.51.100.7", NULL, NULL, 0, PH_EDENIED },
+
+	{ "FTP passive, forward", ftp_proxy_conf, "tout", "192.0.2.10",
+	  "198.51.100.7", "198.51.100.7", "198.51.100.1", 0, PH_OK },
+	{ "FTP passive, to another server", ftp_proxy_conf, "tout", "192.0.2.10",
+	  "198.51.100.7", "198.51.100.8", "198.51.100.1", 0, PH_EDENIED },
+	{ "FTP passive, as another client", ftp_proxy_conf, "tout", "192.0.2.10",
+	  "198.51.100.7", "198.51.100.7", "192.0.2.11", 0, PH_EDENIED },
+	{ "FTP passive, from a stranger", ftp_proxy_conf, "tout", "203.0.113.1",
+	  "198.51.100.7", "198.51.100.7", "198.51.100.1", 0, PH_EDENIED },
+	{ "FTP passive without a proxy", ftp_conf, "tout", "192.0.2.10",
+	  "198.51.100.7", "198.51.100.7", "198.51.100.1", 0, PH_EDENIED },
+	{ "FTP passive over UDP", ftp_proxy_conf, "out", "192.0.2.10",
+	  "198.51.100.7", "198.51.100.7", "198.51.100.1", 0, PH_EDENIED },
+	{ "FTP active, forward", ftp_proxy_conf, "tin", "198.51.100.7",
+	  "192.0.2.10", "198.51.100.1", "198.51.100.7", 20, PH_OK },
+	{ "FTP active, from port 22", ftp_proxy_conf, "tin", "198.51.100.7",
+	  "192.0.2.10", "198.51.100.1", "198.51.100.7", 22, PH_EDENIED },
+	{ "FTP passive, reverse", ftp_proxy_conf, "tin", "198.51.100.7",
+	  "192.0.2.10", "198.51.100.1", "192.0.2.1", 0, PH_OK },
+	{ "FTP active, reverse", ftp_proxy_conf, "tout", "192.0.2.10",
+	  "198.51.100.7", "192.0.2.1", "198.51.100.1", 20, PH_OK },
+	{ "by loopback", ftp_proxy_conf, "tin", "198.51.100.7",
+	  "192.0.2.10", "127.0.0.1", NULL, 0, PH_EDENIED },
+};
+/* clang-format on */
+
+static void
+a_proxy_has_what_its_lines_need(void **state)
+{
+	struct fw_policy p;
+	struct pinhole h;
+	struct conf *c;
+	const char *why;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(proxied); i++) {
+		print_message("%s\n", proxied[i].what);
+		c = config(proxied[i].conf);
+		p = policy(c);
+		h = hole(proxied[i].dir, proxied[i].from, proxied[i].to, 2000,
+		    2000);
+		h.once = h.proto == IPPROTO_TCP;
+		if (proxied[i].rdr != NULL) {
+			h.rdr_from.addr = prefix(proxied[i].rdr).addr;
+			h.rdr_from.port = 50001;
+		}
+		if (proxied[i].nat != NULL) {
+			h.nat_to.addr = prefix(proxied[i].nat).addr;
+			h.nat_to.port = proxied[i].nat_port;
+		}
+		assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h, &why),
+		    proxied[i].rc);
+		/* Nothing of this is for who reads what strangers send. */
+		assert_int_not_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why),
+		    proxied[i].rdr != NULL ? PH_OK : PH_EBAD);
+		conf_free(c);
+	}
 }
 
 static void
@@ -333,7 +417,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_what_the_configuration_opens_is_opened),
 		cmocka_unit_test(what_is_no_pinhole_is_bad),
-		cmocka_unit_test(translation_is_for_proxies_and_aliases),
+		cmocka_unit_test(translation_is_for_aliases),
+		cmocka_unit_test(a_proxy_has_what_its_lines_need),
 		cmocka_unit_test(tables_are_by_index_and_never_ours),
 		cmocka_unit_test(bounds_follow_the_configuration),
 	};

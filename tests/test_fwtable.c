@@ -175,7 +175,8 @@ setup(void **state)
 	fake.room = ROOM;
 	now = 1000 * USEC_PER_SEC;
 	if (conf_parse(&conf,
-		span_of("protect 192.0.2.0/24\nsip { limit calls 100 }\n"),
+		span_of("protect 192.0.2.0/24\nsip { limit calls 100 }\n"
+			"tftp { proxy on 192.0.2.1 port 6969 }\n"),
 		"test", NULL, 0, stderr) != PH_OK)
 		return -1;
 	policy.conf = conf;

@@ -12,6 +12,7 @@ namespace, so that a test says exactly who sends what, and when.
 import ctypes
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -226,7 +227,11 @@ class Daemon:
     def __init__(self, net, argv, text):
         self.net = net
         self.path = f"/run/{net.tag}.conf"
-        self.write(text if text is not None else conf())
+        text = text if text is not None else conf()
+        self.write(text)
+        self.roles = ["engine", "firewall"]
+        if re.search(r"proxy on|tables *{", text):
+            self.roles.append("proxy")
         self.events, self.log = [], []
         self.proc = subprocess.Popen(
             [*net.enter("fw"), self.binary, "-d", "-o",
@@ -255,7 +260,7 @@ class Daemon:
         def listening():
             check(self.proc.poll() is None, "pinholed ended: " +
                   "\n".join(self.log))
-            return len(self.children()) == 2 and any(
+            return len(self.children()) == len(self.roles) and any(
                 "running:" in line for line in self.log)
         until(listening, 10, "pinholed ready: " + "\n".join(self.log))
         time.sleep(0.1)
@@ -274,10 +279,10 @@ class Daemon:
             except OSError:
                 continue
             if ppid == self.proc.pid:
-                for role in ("engine", "firewall"):
-                    if role in title:
+                for role in self.roles:
+                    if re.search(rf"\b{role}\b", title):
                         found[role] = int(pid)
-        if len(found) == 2:
+        if len(found) == len(self.roles):
             self.known.update(found)
         return found
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/param.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <string.h>
+
+#include "src/compat/origdst.h"
+
+/* OpenBSD tells the port, too, which divert-to leaves as it was. */
+#ifndef IP_RECVDSTPORT
+#define IP_RECVDSTPORT	 (-1)
+#define IPV6_RECVDSTPORT (-1)
+#endif
+#ifndef SO_BINDANY
+#define SO_BINDANY (-1)
+#endif
+
+static bool
+enable(int fd, int level, int name)
+{
+	const int on = 1;
+
+	return name == -1 || setsockopt(fd, level, name, &on, sizeof(on)) == 0;
+}
+
+enum ph_err
+origdst_prepare(int fd, uint8_t af, int type)
+{
+	if (!enable(fd, SOL_SOCKET, SO_BINDANY))
+		return PH_EIO;
+	if (type != SOCK_DGRAM)
+		return PH_OK;
+	if (af == AF_INET)
+		return enable(fd, IPPROTO_IP, IP_RECVDSTADDR) &&
+			enable(fd, IPPROTO_IP, IP_RECVDSTPORT)
+		    ? PH_OK
+		    : PH_EIO;
+	return enable(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO) &&
+		enable(fd, IPPROTO_IPV6, IPV6_RECVDSTPORT)
+	    ? PH_OK
+	    : PH_EIO;
+}
+
+static void
+take(struct endpoint *to, const struct cmsghdr *c, const void *data, size_t len)
+{
+	struct in6_pktinfo info;
+	in_port_t port;
+
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVDSTADDR &&
+	    len >= sizeof(struct in_addr))
+		to->addr = addr_from_bytes(AF_INET, data);
+	if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO &&
+	    len >= sizeof(info)) {
+		memcpy(&info, data, sizeof(info));
+		to->addr = addr_from_bytes(AF_INET6, &info.ipi6_addr);
+	}
+	if (((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVDSTPORT) ||
+		(c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_RECVDSTPORT)) &&
+	    len >= sizeof(port)) {
+		memcpy(&port, data, sizeof(port));
+		to->port = ntohs(port);
+	}
+}
+
+ssize_t
+origdst_recv(int fd, void *buf, size_t size, struct endpoint *from,
+    struct endpoint *to)
+{
+	struct sockaddr_storage ss;
+	struct iovec iov = { buf, size };
+	_Alignas(struct cmsghdr) char control[256];
+	struct msghdr m = { .msg_name = &ss,
+		.msg_namelen = sizeof(ss),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	memset(to, 0, sizeof(*to));
+	memset(from, 0, sizeof(*from));
+	memset(&ss, 0, sizeof(ss));
+	if ((n = recvmsg(fd, &m, 0)) == -1)
+		return -1;
+	*from = endpoint_from_sockaddr((const struct sockaddr *)&ss);
+	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
+		take(to, c, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	return n;
+}

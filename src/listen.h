@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/base/strbuf.h"
+#include "src/conf.h"
+
+/*
+ * The sockets of the proxy process, made by the monitor, for some need root:
+ * a port below 1024, packets that were addressed to somebody else.
+ */
+enum listen_kind {
+	LISTEN_FTP,
+	LISTEN_TFTP,
+	LISTEN_TABLES,
+};
+
+struct listener {
+	enum listen_kind kind;
+	size_t index; /* of the proxy line in its block */
+	struct endpoint at;
+	int fd;
+};
+
+struct listeners {
+	struct listener *v;
+	size_t n;
+};
+
+/*
+ * Whatever the configuration asks for.  With `before`, sockets that are to
+ * stay are shared with it.  On failure *out is empty, `why` has a sentence.
+ */
+PH_NODISCARD enum ph_err listeners_open(struct listeners *out,
+    const struct conf *conf, const struct listeners *before,
+    struct strbuf *why);
+
+/* With `after`, what it shares is kept. */
+void listeners_close(struct listeners *l, const struct listeners *after);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PROXY_H
+#define PROXY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/base/pinhole.h"
+#include "src/base/reason.h"
+#include "src/conf.h"
+#include "src/fw.h"
+#include "src/listen.h"
+
+/*
+ * What the proxy process offers to its services (proxy_ftp, proxy_tftp,
+ * proxy_tables): an event loop, and questions to the firewall process.
+ *
+ * Each question is answered exactly once, from the loop and never from within
+ * the call that asks: PH_OK once the packet filter has it; PH_EDENIED and
+ * PH_EBAD, the policy forbids it; PH_ELIMIT, there are too many; PH_EAGAIN,
+ * the firewall process did not answer in time.  After proxy_forget() no
+ * answer comes any more.
+ *
+ * The pinholes live here: told again to a new firewall process, renewed while
+ * packets go through, and announced as events.
+ */
+struct proxy;
+struct event_base;
+
+struct event_base *proxy_base(const struct proxy *p);
+const struct conf *proxy_conf(const struct proxy *p);
+int64_t proxy_now(const struct proxy *p); /* microseconds since the epoch */
+
+typedef void proxy_answer(void *ctx, enum ph_err err);
+
+struct proxy_wish {
+	struct pinhole hole; /* id and deadline are filled in */
+	uint32_t lease_s;    /* it closes after so many seconds, ... */
+	bool renew;	     /* ... of silence */
+	proxy_answer *answer;
+	/* It closed by itself; may be NULL.  Not after proxy_close(). */
+	void (*gone)(void *ctx);
+	void *ctx;
+};
+
+/*
+ * The id to close it by; 0: no memory.  If the answer is not PH_OK, it has
+ * gone; if it is closed before the answer, none comes.
+ */
+uint64_t proxy_open(struct proxy *p, const struct proxy_wish *wish);
+void proxy_close(struct proxy *p, uint64_t id, enum reason why);
+
+/* Where a redirected client wanted to go; false: no memory. */
+typedef void proxy_target(void *ctx, enum ph_err err,
+    const struct endpoint *target);
+bool proxy_original(struct proxy *p, const struct fw_flow *flow,
+    proxy_target *answer, void *ctx);
+
+/* Change a table; `index` is its place in conf->tables.allow.  See fw.h. */
+struct proxy_table {
+	uint32_t index;
+	enum fw_table_op op;
+	const struct prefix *v;
+	size_t n; /* at most IPC_PREFIXES */
+	uint32_t ttl_s;
+};
+bool proxy_table(struct proxy *p, const struct proxy_table *t,
+    proxy_answer *answer, void *ctx);
+
+/* Whatever was asked with this ctx is of no interest any more. */
+void proxy_forget(struct proxy *p, void *ctx);
+
+/*
+ * A service for one listening socket, or NULL with a log line.  It does not
+ * own the socket; stopping ends its sessions and forgets its questions.
+ */
+struct proxy_tftp *proxy_tftp_start(struct proxy *p, const struct listener *l);
+void proxy_tftp_stop(struct proxy_tftp *s);
+
+#endif

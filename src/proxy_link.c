@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: ISC */
+#include <event2/event.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/timers.h"
+#include "src/clock.h"
+#include "src/compat/queue.h"
+#include "src/compat/tree.h"
+#include "src/log.h"
+#include "src/proxy_link.h"
+
+#define MODULE "proxy"
+
+/* A firewall process that is silent for longer is as good as none. */
+#define ANSWER_WITHIN (10 * USEC_PER_SEC)
+/* Out of the way of the engine's ids in one stream of events. */
+#define FIRST_ID      (UINT64_C(1) << 40)
+
+struct question {
+	TAILQ_ENTRY(question) entry;
+	enum ipc_type type; /* of the question */
+	uint64_t seq;
+	int64_t until;
+	uint64_t hole; /* IPC_COMMIT */
+	proxy_answer *answer;
+	proxy_target *target;
+	void *ctx;
+};
+
+struct hole {
+	RB_ENTRY(hole) node;
+	struct proxy_wish wish; /* with its id and deadline */
+	uint64_t asked;		/* the question's seq */
+	bool open;		/* the filter has it, and an event said so */
+};
+
+RB_HEAD(hole_tree, hole);
+
+struct proxy {
+	struct proxy_setup setup;
+	struct ipc fw;
+	struct event *fw_ev, *timer;
+	struct ipc_msg msg; /* too big for the stack */
+	TAILQ_HEAD(, question) questions;
+	struct hole_tree holes;
+	uint64_t seq, last_id;
+	bool again; /* something could not be sent: say everything */
+	struct proxy_counters n;
+};
+
+static int
+hole_cmp(const struct hole *a, const struct hole *b)
+{
+	uint64_t x = a->wish.hole.id, y = b->wish.hole.id;
+
+	return x < y ? -1 : x > y;
+}
+
+RB_GENERATE_STATIC(hole_tree, hole, node, hole_cmp)
+
+static struct hole *
+find(struct proxy *p, uint64_t id)
+{
+	struct hole key;
+
+	key.wish.hole.id = id;
+	return RB_FIND(hole_tree, &p->holes, &key);
+}
+
+static void on_fw(evutil_socket_t fd, short what, void *arg);
+
+/* Wait for writing, too, while something is queued. */
+static void
+fw_watch(struct proxy *p)
+{
+	short what = EV_READ | EV_PERSIST;
+
+	if (p->fw_ev == NULL)
+		return;
+	if (ipc_unsent(&p->fw))
+		what |= EV_WRITE;
+	if (event_get_events(p->fw_ev) == what)
+		return;
+	event_del(p->fw_ev);
+	event_assign(p->fw_ev, p->setup.base, p->fw.fd, what, on_fw, p);
+	event_add(p->fw_ev, NULL);
+}
+
+/*
+ * What cannot be sent is not lost: questions run out of time, and a successor
+ * is told of all pinholes.  The loop hears of a peer that is gone.
+ */
+static void
+say(struct proxy *p, enum ipc_type type, uint64_t seq)
+{
+	if (p->fw.fd == -1)
+		return;
+	if (ipc_send(&p->fw, type, seq, &p->msg, -1) == PH_ELIMIT)
+		p->again = true;
+	fw_watch(p);
+}
+
+static void
+say_hole(struct proxy *p, enum fw_op op, const struct pinhole *h, uint64_t seq)
+{
+	struct ipc_commit *c = &p->msg.u.commit;
+
+	c->n = 1;
+	c->pad = 0;
+	memset(&c->changes[0], 0, sizeof(c->changes[0]));
+	c->changes[0].op = op;
+	c->changes[0].hole = *h;
+	say(p, IPC_COMMIT, seq);
+}
+
+static void
+say_everything(struct proxy *p)
+{
+	struct hole *h;
+
+	p->again = false;
+	say(p, IPC_BEGIN, ++p->seq);
+	RB_FOREACH(h, hole_tree, &p->holes)
+		say_hole(p, FW_OPEN, &h->wish.hole,
+		    h->open ? ++p->seq : h->asked);
+	say(p, IPC_SETTLE, ++p->seq);
+}
+
+/* Ask in `seq`'s name; the caller has filled in the rest. */
+static struct question *
+ask(struct proxy *p, enum ipc_type type, void *ctx)
+{
+	struct question *q;
+
+	if ((q = calloc(1, sizeof(*q))) == NULL)
+		return NULL;
+	q->type = type;
+	q->seq = ++p->seq;
+	q->until = clock_now() + ANSWER_WITHIN;
+	q->ctx = ctx;
+	TAILQ_INSERT_TAIL(&p->questions, q, entry);
+	p->n.questions++;
+	return q;
+}
+
+static void
+hole_free(struct proxy *p, struct hole *h)
+{
+	RB_REMOVE(hole_tree, &p->holes, h);
+	p->n.open -= h->open;
+	free(h);
+}
+
+static void
+closed(struct proxy *p, struct hole *h, enum reason why)
+{
+	if (!h->open)
+		return;
+	p->n.closed++;
+	events_close(&p->setup.events, clock_now(), &h->wish.hole,
+	    (struct span) { NULL, 0 }, why);
+}
+
+static void
+refused(struct proxy *p, const struct hole *h, enum ph_err rc)
+{
+	struct event_refusal r = { 0 };
+
+	p->n.refused++;
+	r.src = h->wish.hole.from.addr;
+	r.dst = h->wish.hole.to;
+	r.dport = h->wish.hole.to_lo;
+	r.reason =
+	    rc == PH_EDENIED || rc == PH_EBAD ? REASON_ADDRESS : REASON_LIMIT;
+	events_refuse(&p->setup.events, clock_now(), &r,
+	    (struct span) { NULL, 0 });
+}
+
+static void
+answer_hole(struct proxy *p, struct question *q, enum ph_err rc)
+{
+	struct hole *h = find(p, q->hole);
+
+	if (h == NULL)
+		return;
+	if (rc != PH_OK) {
+		refused(p, h, rc);
+		say_hole(p, FW_CLOSE, &h->wish.hole, ++p->seq);
+		hole_free(p, h);
+	} else {
+		h->open = true;
+		p->n.open++;
+		p->n.opened++;
+		events_open(&p->setup.events, clock_now(), &h->wish.hole,
+		    (struct span) { NULL, 0 }, REASON_REQUEST);
+	}
+	if (q->answer != NULL)
+		q->answer(q->ctx, rc);
+}
+
+/* The question is answered, one way or the other. */
+static void
+answer(struct proxy *p, struct question *q, enum ph_err rc,
+    const struct endpoint *target)
+{
+	static const struct endpoint nowhere;
+
+	TAILQ_REMOVE(&p->questions, q, entry);
+	if (rc == PH_EAGAIN)
+		p->n.unanswered++;
+	if (q->type == IPC_COMMIT)
+		answer_hole(p, q, rc);
+	else if (q->target != NULL)
+		q->target(q->ctx, rc, target != NULL ? target : &nowhere);
+	else if (q->answer != NULL)
+		q->answer(q->ctx, rc);
+	free(q);
+}
+
+static void
+answered(struct proxy *p, enum ph_err rc, const struct endpoint *target)
+{
+	bool original = p->msg.hdr.type == IPC_TARGET;
+	struct question *q;
+
+	/* Mostly the first one. */
+	TAILQ_FOREACH(q, &p->questions, entry)
+		if (q->seq == p->msg.hdr.seq &&
+		    (q->type == IPC_ORIGINAL) == original) {
+			answer(p, q, rc, target);
+			return;
+		}
+}
+
+static void
+seen(struct proxy *p, uint64_t id)
+{
+	struct hole *h = find(p, id);
+	int64_t now = clock_now(), lease;
+
+	if (h == NULL || !h->wish.renew)
+		return;
+	lease = h->wish.lease_s * USEC_PER_SEC;
+	if (h->wish.hole.deadline - now > lease / 4 * 3)
+		return;
+	h->wish.hole.deadline = now + lease;
+	say_hole(p, FW_OPEN, &h->wish.hole, ++p->seq);
+}
+
+static void
+ran_out(struct proxy *p, uint64_t id)
+{
+	struct hole *h = find(p, id);
+	struct proxy_wish wish;
+
+	if (h == NULL || !h->open)
+		return;
+	wish = h->wish;
+	closed(p, h, wish.renew ? REASON_IDLE : REASON_DONE);
+	hole_free(p, h);
+	if (wish.gone != NULL)
+		wish.gone(wish.ctx);
+}
+
+static void
+heard(struct proxy *p)
+{
+	struct ipc_ids ids;
+	struct endpoint target;
+	uint32_t i;
+
+	switch (p->msg.hdr.type) {
+	case IPC_RESULT:
+		answered(p, (enum ph_err)p->msg.u.result.err, NULL);
+		break;
+	case IPC_TARGET:
+		/* An answer may make us ask, and the message is one for all. */
+		target = p->msg.u.target.target;
+		answered(p, (enum ph_err)p->msg.u.target.err, &target);
+		break;
+	case IPC_SEEN:
+	case IPC_CLOSED:
+		ids = p->msg.u.ids;
+		for (i = 0; i < ids.n; i++)
+			if (p->msg.hdr.type == IPC_SEEN)
+				seen(p, ids.ids[i]);
+			else
+				ran_out(p, ids.ids[i]);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+fw_lost(struct proxy *p)
+{
+	struct question *q, *next;
+
+	log_debug(MODULE, "the firewall process is gone");
+	if (p->fw_ev != NULL)
+		event_free(p->fw_ev);
+	p->fw_ev = NULL;
+	ipc_close(&p->fw);
+	/* A pinhole can wait for its successor; who asks for more cannot. */
+	TAILQ_FOREACH_SAFE(q, &p->questions, entry, next)
+		if (q->type != IPC_COMMIT)
+			answer(p, q, PH_EAGAIN, NULL);
+	p->setup.lost(p->setup.ctx);
+}
+
+static void
+on_fw(evutil_socket_t fd, short what, void *arg)
+{
+	struct proxy *p = arg;
+	enum ph_err rc = PH_OK;
+	int passed;
+
+	(void)fd;
+	if (what & EV_WRITE)
+		rc = ipc_flush(&p->fw);
+	while (
+	    rc == PH_OK && (rc = ipc_recv(&p->fw, &p->msg, &passed)) == PH_OK) {
+		if (passed != -1)
+			close(passed);
+		heard(p);
+	}
+	if (rc != PH_EAGAIN && rc != PH_OK) {
+		fw_lost(p);
+		return;
+	}
+	if (p->again && !ipc_unsent(&p->fw))
+		say_everything(p);
+	fw_watch(p);
+}
+
+/* Who waits for too long for an answer is told that there is none. */
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval second = { 1, 0 };
+	struct proxy *p = arg;
+	int64_t now = clock_now();
+	struct question *q;
+
+	(void)fd;
+	(void)what;
+	while ((q = TAILQ_FIRST(&p->questions)) != NULL && q->until <= now)
+		answer(p, q, PH_EAGAIN, NULL);
+	event_add(p->timer, &second);
+}
+
+struct proxy *
+proxy_new(const struct proxy_setup *setup)
+{
+	const struct timeval second = { 1, 0 };
+	struct proxy *p;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		return NULL;
+	p->setup = *setup;
+	p->last_id = FIRST_ID;
+	TAILQ_INIT(&p->questions);
+	RB_INIT(&p->holes);
+	ipc_init(&p->fw, -1);
+	if ((p->timer = event_new(setup->base, -1, 0, on_timer, p)) == NULL) {
+		free(p);
+		return NULL;
+	}
+	event_add(p->timer, &second);
+	return p;
+}
+
+enum ph_err
+proxy_link(struct proxy *p, int fd)
+{
+	if (p->fw_ev != NULL)
+		event_free(p->fw_ev);
+	ipc_close(&p->fw);
+	ipc_init(&p->fw, fd);
+	p->fw_ev = event_new(p->setup.base, fd, EV_READ | EV_PERSIST, on_fw, p);
+	if (p->fw_ev == NULL)
+		return PH_ENOMEM;
+	event_add(p->fw_ev, NULL);
+	say_everything(p);
+	return PH_OK;
+}
+
+bool
+proxy_linked(const struct proxy *p)
+{
+	return p->fw.fd != -1;
+}
+
+struct event_base *
+proxy_base(const struct proxy *p)
+{
+	return p->setup.base;
+}
+
+const struct conf *
+proxy_conf(const struct proxy *p)
+{
+	return p->setup.conf;
+}
+
+int64_t
+proxy_now(const struct proxy *p)
+{
+	(void)p;
+	return clock_now();
+}
+
+uint64_t
+proxy_open(struct proxy *p, const struct proxy_wish *wish)
+{
+	struct question *q;
+	struct hole *h;
+
+	if ((h = calloc(1, sizeof(*h))) == NULL)
+		return 0;
+	if ((q = ask(p, IPC_COMMIT, wish->ctx)) == NULL) {
+		free(h);
+		return 0;
+	}
+	h->wish = *wish;
+	h->wish.hole.id = q->hole = ++p->last_id;
+	h->asked = q->seq;
+	h->wish.hole.deadline = clock_now() + wish->lease_s * USEC_PER_SEC;
+	q->answer = wish->answer;
+	RB_INSERT(hole_tree, &p->holes, h);
+	say_hole(p, FW_OPEN, &h->wish.hole, q->seq);
+	return q->hole;
+}
+
+void
+proxy_close(struct proxy *p, uint64_t id, enum reason why)
+{
+	struct hole *h = find(p, id);
+
+	if (h == NULL)
+		return;
+	closed(p, h, why);
+	say_hole(p, FW_CLOSE, &h->wish.hole, ++p->seq);
+	hole_free(p, h);
+}
+
+bool
+proxy_original(struct proxy *p, const struct fw_flow *flow,
+    proxy_target *target, void *ctx)
+{
+	struct question *q;
+
+	if ((q = ask(p, IPC_ORIGINAL, ctx)) == NULL)
+		return false;
+	q->target = target;
+	p->msg.u.original.flow = *flow;
+	say(p, IPC_ORIGINAL, q->seq);
+	return true;
+}
+
+bool
+proxy_table(struct proxy *p, const struct proxy_table *t, proxy_answer *reply,
+    void *ctx)
+{
+	struct ipc_table *m = &p->msg.u.table;
+	struct question *q;
+
+	if (t->n > IPC_PREFIXES || (q = ask(p, IPC_TABLE, ctx)) == NULL)
+		return false;
+	q->answer = reply;
+	m->index = t->index;
+	m->op = t->op;
+	m->ttl_s = t->ttl_s;
+	m->n = (uint32_t)t->n;
+	if (t->n > 0)
+		memcpy(m->prefixes, t->v, t->n * sizeof(t->v[0]));
+	say(p, IPC_TABLE, q->seq);
+	return true;
+}
+
+void
+proxy_forget(struct proxy *p, void *ctx)
+{
+	struct question *q;
+	struct hole *h;
+
+	TAILQ_FOREACH(q, &p->questions, entry)
+		if (q->ctx == ctx) {
+			q->answer = NULL;
+			q->target = NULL;
+		}
+	RB_FOREACH(h, hole_tree, &p->holes)
+		if (h->wish.ctx == ctx)
+			h->wish.gone = NULL;
+}
+
+void
+proxy_shutdown(struct proxy *p, enum reason why)
+{
+	struct hole *h;
+
+	while ((h = RB_MIN(hole_tree, &p->holes)) != NULL)
+		proxy_close(p, h->wish.hole.id, why);
+	/* What is queued for the firewall process still has to get there. */
+	if (p->fw.fd != -1 && ipc_flush(&p->fw) != PH_OK)
+		log_debug(MODULE, "the firewall process did not listen");
+}
+
+void
+proxy_free(struct proxy *p)
+{
+	struct question *q;
+	struct hole *h;
+
+	while ((q = TAILQ_FIRST(&p->questions)) != NULL) {
+		TAILQ_REMOVE(&p->questions, q, entry);
+		free(q);
+	}
+	while ((h = RB_MIN(hole_tree, &p->holes)) != NULL)
+		hole_free(p, h);
+	if (p->fw_ev != NULL)
+		event_free(p->fw_ev);
+	event_free(p->timer);
+	ipc_close(&p->fw);
+	free(p);
+}
+
+const struct proxy_counters *
+proxy_counters(const struct proxy *p)
+{
+	return &p->n;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PROXY_LINK_H
+#define PROXY_LINK_H
+
+#include "src/events.h"
+#include "src/ipc.h"
+#include "src/proxy.h"
+
+/*
+ * The proxy process's talk with the firewall process, and the pinholes of
+ * which it is about; for proxy_main.c.
+ */
+struct proxy_setup {
+	struct event_base *base;
+	const struct conf *conf;
+	struct events events;
+	/* The firewall process is gone; a successor may come. */
+	void (*lost)(void *ctx);
+	void *ctx;
+};
+
+struct proxy *proxy_new(const struct proxy_setup *setup);
+
+/* `fd` leads to a firewall process that knows nothing of us yet. */
+PH_NODISCARD enum ph_err proxy_link(struct proxy *p, int fd);
+bool proxy_linked(const struct proxy *p);
+
+/* Close everything, with events. */
+void proxy_shutdown(struct proxy *p, enum reason why);
+void proxy_free(struct proxy *p);
+
+struct proxy_counters {
+	uint64_t open; /* now */
+	uint64_t opened, closed, refused, unanswered, questions;
+};
+const struct proxy_counters *proxy_counters(const struct proxy *p);
+
+#endif

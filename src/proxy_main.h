@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PROXY_MAIN_H
+#define PROXY_MAIN_H
+
+#include <stdbool.h>
+
+#include "src/compat/sandbox.h"
+#include "src/conf.h"
+#include "src/events.h"
+#include "src/listen.h"
+
+/*
+ * The proxy process: FTP, TFTP and remote table updates.  Its sockets come
+ * from the monitor; it is an ordinary user in an empty directory from its
+ * first line on, and asks the firewall process for all else.
+ *
+ *  1. sandbox_enter(); IPC_READY to the monitor.  Nobody is served yet:
+ *     another one may be at work.
+ *  2. IPC_FW brings the way to the firewall process; serve.
+ *  3. The firewall process is gone: sessions go on, new pinholes wait for
+ *     the next IPC_FW, which tells its successor of all that is open.
+ *  4. IPC_QUIT: close what is open, with events, and return 0.
+ *  5. The monitor is gone: carry on.  Only then SIGTERM counts; and when the
+ *     firewall process goes as well, return 2.
+ */
+struct proxy_args {
+	const struct conf *conf;
+	enum events_format format;
+	int verbose;
+	bool foreground; /* events to stdout; else to syslog */
+	const struct sandbox *sandbox;
+	int monitor_fd; /* see ipc.h */
+	const struct listeners *listeners;
+};
+
+/* Returns the exit status of the process. */
+int proxy_main(const struct proxy_args *args);
+
+#endif
