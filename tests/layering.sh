@@ -42,6 +42,7 @@ only pf "$base|src/fw\.h|pf/"
 only nft "$base|src/fw\.h|nft/"
 
 lives 'osipparser2/' '^sip/message\.c$'
+lives 'openssl/' '^tables/mac\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz)/'
 lives '(libmnl|libnftnl|nftables|linux/netfilter)' '^nft/|^tests/|^bench/|^fuzz/'
 lives 'net/pfvar' '^pf/|^tests/pf|^bench/'

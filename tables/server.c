@@ -1,0 +1,728 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/timers.h"
+#include "tables/entries.h"
+#include "tables/replay.h"
+#include "tables/server.h"
+#include "tables/state.h"
+
+#define RETRY	 (10 * USEC_PER_SEC)
+#define TABLES	 65535
+#define DROP_MAX 8 /* chunks of the journal that are cleared at a time */
+
+struct server {
+	struct server_config config;
+	struct server_sink sink;
+	const struct addr *own;
+	size_t nown;
+	struct entries *entries;
+	struct replay *replay;
+	uint32_t floor; /* as it was kept */
+	uint64_t last_id, last_stamp;
+	uint64_t *flushed; /* of each table: what is not newer is going */
+	bool resuming;
+	uint16_t resume_table; /* what comes after these is still to be told */
+	struct prefix resume_prefix;
+	struct server_counters count;
+};
+
+/* Sign and check without a key, so that version 3 has answers there, too. */
+static const struct key no_key;
+
+struct server *
+server_new(const struct server_config *c, const struct server_sink *sink)
+{
+	struct server *s;
+
+	if (c->ntable == 0 || c->ntable > TABLES ||
+	    (s = calloc(1, sizeof(*s))) == NULL)
+		return NULL;
+	s->config = *c;
+	s->sink = *sink;
+	s->entries = entries_new(c->max);
+	s->replay = replay_new(REPLAY_MAX);
+	s->flushed = calloc(c->ntable, sizeof(*s->flushed));
+	if (s->entries != NULL && s->replay != NULL && s->flushed != NULL)
+		return s;
+	server_free(s);
+	return NULL;
+}
+
+void
+server_free(struct server *s)
+{
+	if (s == NULL)
+		return;
+	entries_free(s->entries);
+	replay_free(s->replay);
+	free(s->flushed);
+	free(s);
+}
+
+void
+server_set_own(struct server *s, const struct addr *own, size_t n)
+{
+	s->own = own;
+	s->nown = n;
+}
+
+/*
+ * Keeping.
+ */
+static void
+keep(struct server *s, const struct state_record *r)
+{
+	uint8_t buf[STATE_MAX];
+	uint64_t key;
+	size_t len;
+
+	len = state_encode(r, &key, buf);
+	s->sink.keep(s->sink.ctx, key, buf, len);
+}
+
+static void
+keep_entry(struct server *s, const struct entry *x)
+{
+	struct state_record r = { .kind = STATE_ENTRY };
+	const char *name = s->config.table[x->table];
+
+	r.u.entry.id = x->id;
+	r.u.entry.prefix = x->prefix;
+	r.u.entry.until = x->until;
+	memcpy(r.u.entry.table, name, strnlen(name, WIRE_NAME));
+	keep(s, &r);
+}
+
+static void
+keep_replay(struct server *s)
+{
+	struct state_record r = { .kind = STATE_CHUNK };
+	uint64_t number;
+	int i;
+
+	r.u.chunk = *replay_chunk(s->replay);
+	keep(s, &r);
+	if (replay_floor(s->replay) != s->floor) {
+		s->floor = replay_floor(s->replay);
+		r.kind = STATE_FLOOR;
+		r.u.floor = s->floor;
+		keep(s, &r);
+	}
+	for (i = 0; i < DROP_MAX; i++)
+		if ((number = replay_dropped(s->replay)) != 0)
+			s->sink.keep(s->sink.ctx, STATE_KEY_CHUNK | number,
+			    NULL, 0);
+}
+
+static void
+drop(struct server *s, struct entry *x)
+{
+	s->sink.keep(s->sink.ctx, x->id, NULL, 0);
+	entries_remove(s->entries, x);
+}
+
+/*
+ * What the packet filter holds: the entries that are not within another.
+ */
+static bool
+living(const struct server *s, const struct entry *x, int64_t now)
+{
+	return x->until > now && x->stamp > s->flushed[x->table];
+}
+
+static bool
+covered(struct server *s, uint16_t table, const struct prefix *p, int64_t now)
+{
+	struct entry *x = NULL;
+
+	while ((x = entries_around(s->entries, table, p, x)) != NULL)
+		if (living(s, x, now))
+			return true;
+	return false;
+}
+
+static uint32_t
+seconds_left(const struct entry *x, int64_t now)
+{
+	int64_t left;
+
+	if (x->until == ENTRY_FOREVER)
+		return 0;
+	left = (x->until - now + USEC_PER_SEC - 1) / USEC_PER_SEC;
+	return left < 1 ? 1 : left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
+}
+
+static void
+tell(struct server *s, struct server_change *c)
+{
+	if (c->job != NULL)
+		c->job->pending++;
+	s->sink.change(s->sink.ctx, c);
+}
+
+static void
+tell_add(struct server *s, const struct entry *x, struct server_job *job,
+    uint8_t entry, int64_t now)
+{
+	struct server_change c = { .command = SERVER_ADD,
+		.table = x->table,
+		.ttl_s = seconds_left(x, now),
+		.prefix = x->prefix,
+		.stamp = x->stamp,
+		.job = job,
+		.entry = entry };
+
+	tell(s, &c);
+}
+
+/* The widest of what lives within `p`: aside with it, or back again. */
+static void
+tell_within(struct server *s, uint16_t table, const struct prefix *p,
+    bool aside, int64_t now)
+{
+	struct server_change c = { .command = SERVER_DELETE,
+		.table = table,
+		.aside = true };
+	struct entry *x = NULL;
+	struct prefix last = { { AF_INET, { 0 } }, 0 };
+	bool any = false;
+
+	while ((x = entries_within(s->entries, table, p, x)) != NULL) {
+		if (!living(s, x, now) ||
+		    (any && prefix_contains(&last, &x->prefix.addr)))
+			continue;
+		any = true;
+		last = x->prefix;
+		c.prefix = x->prefix;
+		c.stamp = x->stamp;
+		if (aside)
+			tell(s, &c);
+		else
+			tell_add(s, x, NULL, 0, now);
+	}
+}
+
+static void
+tell_delete(struct server *s, uint16_t table, const struct prefix *p,
+    struct server_job *job, uint8_t entry, int64_t now)
+{
+	struct server_change c = { .command = SERVER_DELETE,
+		.table = table,
+		.prefix = *p,
+		.stamp = ++s->last_stamp,
+		.job = job,
+		.entry = entry };
+
+	tell(s, &c);
+	tell_within(s, table, p, false, now);
+}
+
+/*
+ * Receiving.
+ */
+static void
+refuse(struct server *s, struct server_job *job, uint8_t entry,
+    enum server_verdict why)
+{
+	s->count.verdict[why]++;
+	job->refused |= UINT64_C(1) << entry;
+	if (job->verdict == SERVER_TAKEN)
+		job->verdict = why;
+}
+
+static bool
+overlap(const struct prefix *a, const struct prefix *b)
+{
+	return prefix_contains(a, &b->addr) || prefix_contains(b, &a->addr);
+}
+
+static bool
+is_never(const struct server *s, const struct prefix *p)
+{
+	/* This machine, and IPv4 by another name. */
+	static const struct prefix always[] = {
+		{ { AF_INET, { 127 } }, 8 },
+		{ { AF_INET6, { [15] = 1 } }, 128 },
+		{ { AF_INET6, { [10] = 0xff, [11] = 0xff } }, 96 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		if (overlap(&always[i], p))
+			return true;
+	for (i = 0; i < s->config.nnever; i++)
+		if (overlap(&s->config.never[i], p))
+			return true;
+	for (i = 0; i < s->nown; i++)
+		if (prefix_contains(p, &s->own[i]))
+			return true;
+	return false;
+}
+
+static int64_t
+until(const struct server *s, uint32_t ttl_s, int64_t now)
+{
+	if (ttl_s == 0 || (s->config.timeout != 0 && ttl_s > s->config.timeout))
+		ttl_s = s->config.timeout;
+	return ttl_s == 0 ? ENTRY_FOREVER : now + ttl_s * USEC_PER_SEC;
+}
+
+static void
+add(struct server *s, struct server_job *job, uint16_t table, uint8_t i,
+    int64_t now)
+{
+	const struct wire_entry *e = &job->request.entries[i];
+	const struct prefix *p = &e->prefix;
+	struct entry *x;
+	bool again;
+
+	if (p->len == 0) {
+		refuse(s, job, i, SERVER_MASK);
+		return;
+	}
+	if (is_never(s, p)) {
+		refuse(s, job, i, SERVER_NEVER);
+		return;
+	}
+	x = entries_find(s->entries, table, p);
+	again = x != NULL && living(s, x, now);
+	if (entries_add(s->entries, table, p, until(s, e->ttl_s, now),
+		++s->last_stamp, &x) != PH_OK) {
+		refuse(s, job, i, SERVER_FULL);
+		return;
+	}
+	if (x->id == 0)
+		x->id = ++s->last_id;
+	x->fresh = !again;
+	if (again)
+		s->count.renewed++;
+	else
+		s->count.added++;
+	keep_entry(s, x);
+	if (covered(s, table, p, now)) {
+		x->fresh = false;
+		return;
+	}
+	if (!again)
+		tell_within(s, table, p, true, now);
+	tell_add(s, x, job, i, now);
+}
+
+static void delete (struct server *s, struct server_job *job, uint16_t table,
+    uint8_t i, int64_t now)
+{
+	const struct prefix *p = &job->request.entries[i].prefix;
+	struct entry *x = entries_find(s->entries, table, p);
+
+	if (p->len == 0) {
+		refuse(s, job, i, SERVER_MASK);
+		return;
+	}
+	if (covered(s, table, p, now)) {
+		/* The packet filter does not have it. */
+		if (x != NULL) {
+			s->count.removed++;
+			drop(s, x);
+		}
+		return;
+	}
+	/* If we end before it is done, it is done at the next start. */
+	if (x != NULL) {
+		x->until = now;
+		entries_set_due(s->entries, x, now + RETRY);
+		keep_entry(s, x);
+	}
+	tell_delete(s, table, p, job, i, now);
+}
+
+static void
+flush(struct server *s, struct server_job *job, uint16_t table)
+{
+	struct server_change c = { .command = SERVER_FLUSH,
+		.table = table,
+		.stamp = ++s->last_stamp,
+		.job = job };
+
+	s->flushed[table] = c.stamp;
+	tell(s, &c);
+}
+
+static size_t
+find_table(const struct server *s, const char *name)
+{
+	size_t i;
+
+	if (s->config.force != SERVER_NONE)
+		return s->config.force;
+	for (i = 0; i < s->config.ntable; i++)
+		if (strcmp(s->config.table[i], name) == 0)
+			return i;
+	return SERVER_NONE;
+}
+
+static void
+carry_out(struct server *s, struct server_job *job, int64_t now)
+{
+	size_t table = find_table(s, job->request.table);
+	uint8_t i;
+
+	if (table == SERVER_NONE) {
+		refuse(s, job, 0, SERVER_TABLE);
+		return;
+	}
+	switch (job->request.command) {
+	case WIRE_ADD:
+		for (i = 0; i < job->request.n; i++)
+			add(s, job, (uint16_t)table, i, now);
+		break;
+	case WIRE_DELETE:
+		for (i = 0; i < job->request.n; i++)
+			delete (s, job, (uint16_t)table, i, now);
+		break;
+	case WIRE_FLUSH:
+		flush(s, job, (uint16_t)table);
+		break;
+	default:
+		refuse(s, job, 0, SERVER_COMMAND);
+		break;
+	}
+}
+
+static bool
+loopback(const struct addr *a)
+{
+	struct addr six = { AF_INET6, { [15] = 1 } };
+
+	return (a->af == AF_INET && a->b[0] == 127) || addr_eq(a, &six);
+}
+
+/* Versions 1 and 2 do not say whose it is. */
+static const struct key *
+signer(const struct server *s, const struct wire_request *r, struct span d,
+    const struct addr *from)
+{
+	const struct key *k;
+	size_t i;
+
+	if (s->config.nkey == 0)
+		return loopback(from) ? &no_key : NULL;
+	if (r->version == 3) {
+		k = keys_find(s->config.key, s->config.nkey, r->key);
+		return k != NULL && wire_verify(d, k) ? k : NULL;
+	}
+	for (i = 0; i < s->config.nkey; i++)
+		if (wire_verify(d, &s->config.key[i]))
+			return &s->config.key[i];
+	return NULL;
+}
+
+static uint64_t
+tag_of(struct span mac)
+{
+	struct cursor c = cursor_of(mac.p, mac.len);
+
+	return cursor_u64(&c);
+}
+
+/* What is wrong with the datagram as a whole. */
+static enum server_verdict
+judge(struct server *s, struct span d, const struct addr *from, int64_t now,
+    struct server_job *job)
+{
+	const struct wire_request *r = &job->request;
+	struct span mac;
+	int64_t skew;
+
+	switch (wire_parse(d, &job->request)) {
+	case PH_OK:
+		break;
+	case PH_EUNSUPPORTED:
+		return SERVER_VERSION;
+	default:
+		return SERVER_MALFORMED;
+	}
+	if ((job->key = signer(s, r, d, from)) == NULL)
+		return SERVER_KEY;
+	mac = wire_mac(d);
+	memcpy(job->mac, mac.p, mac.len);
+	skew = now - r->time * USEC_PER_SEC;
+	if (skew > REPLAY_SKEW || skew < -REPLAY_SKEW)
+		return SERVER_CLOCK;
+	/* Without a key there is nothing to tell one from another. */
+	if (job->key == &no_key)
+		return SERVER_TAKEN;
+	switch (replay_take(s->replay, tag_of(mac), r->time, now)) {
+	case PH_OK:
+		keep_replay(s);
+		return SERVER_TAKEN;
+	case PH_ELIMIT:
+	case PH_ENOMEM:
+		return SERVER_FLOOD;
+	default:
+		return SERVER_REPLAY;
+	}
+}
+
+enum server_verdict
+server_receive(struct server *s, struct span d, const struct addr *from,
+    int64_t now, struct server_job *job)
+{
+	enum server_verdict v;
+
+	memset(job, 0, sizeof(*job));
+	s->count.received++;
+	if ((v = judge(s, d, from, now, job)) != SERVER_TAKEN) {
+		job->verdict = v;
+		s->count.verdict[v]++;
+		return v;
+	}
+	s->count.verdict[SERVER_TAKEN]++;
+	carry_out(s, job, now);
+	return job->verdict;
+}
+
+/*
+ * Afterwards.
+ */
+static void
+flushed(struct server *s, const struct server_change *c)
+{
+	struct prefix none;
+	struct entry *x, *next;
+
+	memset(&none, 0, sizeof(none));
+	for (x = entries_from(s->entries, c->table, &none);
+	     x != NULL && x->table == c->table; x = next) {
+		next = entries_next(x);
+		if (x->stamp > c->stamp)
+			continue;
+		s->count.flushed++;
+		drop(s, x);
+	}
+}
+
+static void
+after_add(struct server *s, const struct server_change *c, bool done,
+    bool later, int64_t now)
+{
+	struct entry *x = entries_find(s->entries, c->table, &c->prefix);
+
+	if (x == NULL || x->stamp != c->stamp)
+		return;
+	if (done) {
+		x->fresh = false;
+		return;
+	}
+	/* What it was to cover is uncovered again. */
+	if (!x->fresh)
+		return;
+	x->until = now;
+	tell_within(s, c->table, &c->prefix, false, now);
+	/* Whether it is in there is not known: see to it that it is not. */
+	if (later)
+		entries_set_due(s->entries, x, now);
+	else
+		drop(s, x);
+}
+
+static void
+after_delete(struct server *s, const struct server_change *c, bool later)
+{
+	struct entry *x;
+
+	if (c->aside || later)
+		return;
+	x = entries_find(s->entries, c->table, &c->prefix);
+	if (x == NULL || x->stamp > c->stamp)
+		return;
+	s->count.removed += c->job != NULL;
+	drop(s, x);
+}
+
+void
+server_changed(struct server *s, const struct server_change *c, enum ph_err err,
+    int64_t now)
+{
+	bool done = err == PH_OK || err == PH_EEXIST;
+	bool later = err == PH_EAGAIN || err == PH_EIO;
+
+	if (!done && c->job != NULL)
+		refuse(s, c->job, c->entry, SERVER_FILTER);
+	if (c->job != NULL)
+		c->job->pending--;
+	switch (c->command) {
+	case SERVER_ADD:
+		after_add(s, c, done, later, now);
+		break;
+	case SERVER_DELETE:
+		after_delete(s, c, later);
+		break;
+	case SERVER_FLUSH:
+		if (done)
+			flushed(s, c);
+		else if (s->flushed[c->table] == c->stamp)
+			s->flushed[c->table] = 0;
+		break;
+	}
+}
+
+size_t
+server_reply(struct server *s, const struct server_job *job, int64_t now,
+    uint8_t buf[WIRE_REPLY_LEN])
+{
+	static const uint8_t status[SERVER_NVERDICTS] = {
+		[SERVER_CLOCK] = WIRE_CLOCK,
+		[SERVER_FLOOD] = WIRE_BUSY,
+		[SERVER_TABLE] = WIRE_TABLE,
+		[SERVER_COMMAND] = WIRE_COMMAND,
+		[SERVER_MASK] = WIRE_MASK,
+		[SERVER_NEVER] = WIRE_NEVER,
+		[SERVER_FULL] = WIRE_FULL,
+		[SERVER_FILTER] = WIRE_REFUSED,
+	};
+	struct wire_reply r = { 0 };
+
+	/* Strangers and echoes get none. */
+	if (job->request.version != 3 || job->key == NULL ||
+	    job->verdict == SERVER_REPLAY)
+		return 0;
+	r.command = job->request.command;
+	r.status = status[job->verdict];
+	r.time = (uint32_t)(now / USEC_PER_SEC);
+	r.nonce = job->request.nonce;
+	r.refused = job->refused;
+	if (job->verdict == SERVER_CLOCK || job->verdict == SERVER_FLOOD ||
+	    job->verdict == SERVER_TABLE || job->verdict == SERVER_COMMAND)
+		r.refused = UINT64_MAX >> (64 - WIRE_ENTRIES);
+	s->count.replied++;
+	return wire_reply_build(&r, job->key, job->mac, buf);
+}
+
+void
+server_expire(struct server *s, size_t n, int64_t now)
+{
+	struct entry *x;
+
+	for (; n > 0 && (x = entries_due(s->entries)) != NULL && x->due <= now;
+	     n--) {
+		s->count.expired += x->due == x->until;
+		/* Once more if it does not succeed. */
+		entries_set_due(s->entries, x, now + RETRY);
+		if (covered(s, x->table, &x->prefix, now))
+			drop(s, x);
+		else
+			tell_delete(s, x->table, &x->prefix, NULL, 0, now);
+	}
+}
+
+int64_t
+server_next(struct server *s)
+{
+	struct entry *x = entries_due(s->entries);
+
+	return x != NULL ? x->due : INT64_MAX;
+}
+
+/*
+ * Starting.
+ */
+static enum ph_err
+load_entry(struct server *s, const struct state_entry *e, int64_t now)
+{
+	struct entry *x;
+	enum ph_err rc;
+	size_t i;
+
+	/* The names of the configuration, without `force`. */
+	for (i = 0; i < s->config.ntable; i++)
+		if (strcmp(s->config.table[i], e->table) == 0)
+			break;
+	if (i == s->config.ntable)
+		return PH_EGONE;
+	if (e->id > s->last_id)
+		s->last_id = e->id;
+	if (entries_find(s->entries, (uint16_t)i, &e->prefix) != NULL)
+		return PH_EEXIST;
+	/* The configuration may have changed its mind: then it is removed. */
+	rc = entries_add(s->entries, (uint16_t)i, &e->prefix,
+	    is_never(s, &e->prefix) ? now : e->until, ++s->last_stamp, &x);
+	if (rc == PH_OK) {
+		x->id = e->id;
+		x->fresh = false;
+		s->resuming = true;
+	}
+	return rc;
+}
+
+enum ph_err
+server_load(struct server *s, uint64_t key, const void *p, size_t len,
+    int64_t now)
+{
+	struct state_record r;
+	enum ph_err rc;
+
+	if ((rc = state_decode(key, p, len, &r)) != PH_OK)
+		return rc;
+	switch (r.kind) {
+	case STATE_ENTRY:
+		return load_entry(s, &r.u.entry, now);
+	case STATE_CHUNK:
+		return replay_load(s->replay, &r.u.chunk, now);
+	default:
+		return replay_load_floor(s->replay, r.u.floor, now);
+	}
+}
+
+bool
+server_resume(struct server *s, size_t n, int64_t now)
+{
+	struct entry *x;
+
+	if (!s->resuming)
+		return false;
+	x = entries_from(s->entries, s->resume_table, &s->resume_prefix);
+	for (; x != NULL && n > 0; n--, x = entries_next(x))
+		if (living(s, x, now) && !covered(s, x->table, &x->prefix, now))
+			tell_add(s, x, NULL, 0, now);
+	if (x != NULL) {
+		s->resume_table = x->table;
+		s->resume_prefix = x->prefix;
+		return true;
+	}
+	s->resuming = false;
+	return false;
+}
+
+void
+server_counters(const struct server *s, struct server_counters *out)
+{
+	*out = s->count;
+	out->entries = entries_count(s->entries);
+	out->remembered = replay_count(s->replay);
+}
+
+const char *
+server_verdict_text(enum server_verdict v)
+{
+	static const char *const texts[SERVER_NVERDICTS] = {
+		[SERVER_TAKEN] = "taken",
+		[SERVER_MALFORMED] = "malformed",
+		[SERVER_VERSION] = "unknown version",
+		[SERVER_KEY] = "wrong key",
+		[SERVER_CLOCK] = "clocks differ by more than a minute",
+		[SERVER_REPLAY] = "replayed",
+		[SERVER_FLOOD] = "too many in two minutes",
+		[SERVER_TABLE] = "not a table that may be changed",
+		[SERVER_COMMAND] = "unknown command",
+		[SERVER_MASK] = "a prefix of length 0",
+		[SERVER_NEVER] = "an address that is never entered",
+		[SERVER_FULL] = "too many entries",
+		[SERVER_FILTER] = "refused by the packet filter",
+	};
+
+	return v < SERVER_NVERDICTS ? texts[v] : "?";
+}
