@@ -39,7 +39,7 @@ struct transfer {
 	LIST_ENTRY(transfer) entry;
 	struct proxy_tftp *s;
 	struct endpoint client, server, ours;
-	int fd; /* bound to `ours`, connected to `server`; -1: not any more */
+	int fd; /* has `ours`, so that nobody else gets the same; -1: none */
 	uint64_t hole;
 	char *request; /* NULL: sent */
 	size_t len;
@@ -166,8 +166,6 @@ on_open(void *ctx, enum ph_err err)
 		return;
 	}
 	log_request(t);
-	close(t->fd);
-	t->fd = -1;
 	t->s->waiting -= t->len;
 	free(t->request);
 	t->request = NULL;
@@ -180,6 +178,7 @@ make_socket(struct transfer *t)
 	const struct addr *source = &t->s->line->source;
 	struct endpoint from = { 0 };
 	struct sockaddr_storage ss;
+	const int least = 1;
 	socklen_t len;
 
 	t->fd = socket(t->server.addr.af, SOCK_DGRAM, 0);
@@ -187,6 +186,8 @@ make_socket(struct transfer *t)
 		return PH_EIO;
 	(void)fcntl(t->fd, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(t->fd, F_SETFL, O_NONBLOCK);
+	/* The data go elsewhere; nobody reads what comes here. */
+	(void)setsockopt(t->fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
 	if (source->af == t->server.addr.af) {
 		from.addr = *source;
 		len = (socklen_t)endpoint_to_sockaddr(&from, &ss);

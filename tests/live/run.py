@@ -14,15 +14,16 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import net  # noqa: E402
 import processes  # noqa: E402,F401 pylint: disable=unused-import
+import tftpproxy  # noqa: E402,F401 pylint: disable=unused-import
 from scenarios import scenarios  # noqa: E402
 
 SKIP = 77
 
 
-def unable():
+def unable(needs):
     if os.geteuid() != 0:
         return "not root"
-    for tool in ("ip", "nft", "sysctl"):
+    for tool in ("ip", "nft", "sysctl", *needs):
         if shutil.which(tool) is None:
             return f"no {tool}"
     try:
@@ -38,11 +39,11 @@ def main():
         print("\n".join(scenarios))
         return 0
     net.Daemon.binary, wanted = sys.argv[1:]
-    why = unable()
+    play, options = scenarios[wanted]
+    why = unable(options.pop("needs", ()))
     if why:
         print(f"skipped: {why}")
         return SKIP
-    play, options = scenarios[wanted]
     world = net.Net(**options)
     world.egress = options.get("egress", True)
     try:
