@@ -199,7 +199,7 @@ watch_drops(struct live *l, int64_t now)
 {
 	struct capture_stats s;
 
-	if (now - l->drops_at < DROPS_EVERY)
+	if (l->capture == NULL || now - l->drops_at < DROPS_EVERY)
 		return;
 	l->drops_at = now;
 	capture_stats(l->capture, &s);
@@ -357,7 +357,8 @@ begin(struct live *l)
 		    "no journal, calls will not survive a "
 		    "restart: %s",
 		    ph_strerror(rc));
-	l->ncaptures = capture_fds(l->capture, fds, MAX_FDS);
+	if (l->capture != NULL)
+		l->ncaptures = capture_fds(l->capture, fds, MAX_FDS);
 	for (i = 0; i < l->ncaptures; i++) {
 		l->capture_ev[i] = event_new(l->base, fds[i],
 		    EV_READ | EV_PERSIST, on_capture, l);
@@ -404,9 +405,10 @@ quit(struct live *l, bool keep)
 static void
 counters(struct live *l, struct strbuf *b)
 {
-	struct capture_stats s;
+	struct capture_stats s = { 0 };
 
-	capture_stats(l->capture, &s);
+	if (l->capture != NULL)
+		capture_stats(l->capture, &s);
 	strbuf_fmt(b,
 	    "packets %llu\npackets_dropped_by_kernel %llu\n"
 	    "packets_truncated %llu\npackets_malformed %llu\n"
@@ -534,10 +536,15 @@ open_capture(struct live *l)
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	size_t i;
 
-	if (iface_find(&l->iface, l->args->conf, &why) != PH_OK)
-		log_fatalx(MODULE, "%s", text);
 	if (fwconfig_ports(l->args->conf, &ports, &cc.nports) != PH_OK)
 		log_fatalx(MODULE, "out of memory");
+	if (cc.nports == 0) {
+		/* There are proxies only, and they have sockets. */
+		free(ports);
+		return;
+	}
+	if (iface_find(&l->iface, l->args->conf, &why) != PH_OK)
+		log_fatalx(MODULE, "%s", text);
 	for (i = 0; i < l->iface.n; i++)
 		names[i] = l->iface.name[i];
 	cc.ports = ports;

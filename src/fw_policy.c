@@ -321,3 +321,18 @@ fw_policy_lease(const struct fw_policy *p)
 			s = t;
 	return s * 1000000;
 }
+
+int64_t
+fw_policy_silence(const struct fw_policy *p)
+{
+	const struct conf_tftp *tftp = &p->conf->tftp;
+	int64_t s = p->conf->sip.timeout_idle;
+	size_t i;
+
+	if (tftp->on && tftp->port.n > 0 && tftp->timeout < s)
+		s = tftp->timeout;
+	for (i = 0; tftp->on && i < tftp->nproxy; i++)
+		if (tftp->proxy[i].timeout < s)
+			s = tftp->proxy[i].timeout;
+	return s * 1000000;
+}

@@ -42,6 +42,9 @@ PH_NODISCARD enum ph_err fw_policy_table(const struct fw_policy *p,
 /* How many pinholes there may be at a time. */
 size_t fw_policy_max(const struct fw_policy *p);
 
+/* The shortest silence after which one is to close, microseconds. */
+int64_t fw_policy_silence(const struct fw_policy *p);
+
 /* The longest that one may stay open without being renewed, microseconds. */
 int64_t fw_policy_lease(const struct fw_policy *p);
 

@@ -127,7 +127,7 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	TAILQ_INIT(&t->batches);
 	timers_init(&t->timers);
 	if (ops->activity != NULL) {
-		every = policy->conf->sip.timeout_idle * USEC_PER_SEC / 4;
+		every = fw_policy_silence(policy) / 4;
 		t->activity_every = every < ACTIVITY_MIN ? ACTIVITY_MIN
 		    : every > ACTIVITY_MAX		 ? ACTIVITY_MAX
 							 : every;

@@ -408,6 +408,13 @@ bounds_follow_the_configuration(void **state)
 	(void)state;
 	assert_int_equal(fw_policy_max(&p), 16000);
 	assert_int_equal(fw_policy_lease(&p), 7200 * INT64_C(1000000));
+	assert_int_equal(fw_policy_silence(&p), 300 * INT64_C(1000000));
+	conf_free(c);
+	c = config("protect { 192.0.2.0/24 }\n"
+		   "tftp { port 69\ntimeout 60\n"
+		   "proxy on 192.0.2.1 port 6969 timeout 5 }\n");
+	p.conf = c;
+	assert_int_equal(fw_policy_silence(&p), 5 * INT64_C(1000000));
 	conf_free(c);
 }
 
