@@ -141,7 +141,7 @@ open_control(struct generation *g, const struct generation *before)
 
 struct generation *
 generation_new(struct conf *conf, const struct generation *before,
-    struct strbuf *why)
+    const struct listeners *inherited, struct strbuf *why)
 {
 	struct generation *g;
 	int i;
@@ -161,7 +161,8 @@ generation_new(struct conf *conf, const struct generation *before,
 		PINHOLED_RUNDIR, why) != PH_OK ||
 	    take_lock(g, before, why) != PH_OK || ask_filter(g, why) != PH_OK ||
 	    listeners_open(&g->listeners, conf,
-		before != NULL ? &before->listeners : NULL, why) != PH_OK) {
+		before != NULL ? &before->listeners : inherited,
+		why) != PH_OK) {
 		generation_free(g, before);
 		return NULL;
 	}

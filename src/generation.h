@@ -29,10 +29,12 @@ struct generation {
 
 /*
  * Takes `conf` in any case.  With `before`, what has not changed is shared
- * with it.  NULL with a sentence; advice about the packet filter is logged.
+ * with it; the first may have `inherited` sockets, which become its own.
+ * NULL with a sentence; advice about the packet filter is logged.
  */
 struct generation *generation_new(struct conf *conf,
-    const struct generation *before, struct strbuf *why);
+    const struct generation *before, const struct listeners *inherited,
+    struct strbuf *why);
 
 /* With `after`, what it shares is kept.  The children must be gone. */
 void generation_free(struct generation *g, const struct generation *after);

@@ -115,6 +115,39 @@ listeners_open(struct listeners *out, const struct conf *conf,
 	return rc;
 }
 
+enum ph_err
+listeners_inherit(struct listeners *out, int fd, struct endpoint *at,
+    struct strbuf *why)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss), size = sizeof(int);
+	int type = 0;
+
+	out->n = 0;
+	memset(&ss, 0, sizeof(ss));
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == -1 ||
+	    type != SOCK_DGRAM ||
+	    (ss.ss_family != AF_INET && ss.ss_family != AF_INET6)) {
+		strbuf_str(why, "the standard input is no UDP socket");
+		return PH_EBAD;
+	}
+	*at = endpoint_from_sockaddr((const struct sockaddr *)&ss);
+	if (origdst_prepare(fd, at->addr.af, type) != PH_OK) {
+		strbuf_fmt(why, "setsockopt: %s", strerror(errno));
+		return PH_EIO;
+	}
+	if ((out->v = calloc(1, sizeof(*out->v))) == NULL) {
+		strbuf_str(why, "out of memory");
+		return PH_ENOMEM;
+	}
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	out->v[0] = (struct listener) { LISTEN_TFTP, 0, *at, fd };
+	out->n = 1;
+	return PH_OK;
+}
+
 void
 listeners_close(struct listeners *l, const struct listeners *after)
 {

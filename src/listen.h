@@ -40,6 +40,13 @@ PH_NODISCARD enum ph_err listeners_open(struct listeners *out,
     const struct conf *conf, const struct listeners *before,
     struct strbuf *why);
 
+/*
+ * A TFTP proxy's socket that inetd(8) or its like has made, at `fd`: to be
+ * the `before` of the first listeners_open().  *at is where it listens.
+ */
+PH_NODISCARD enum ph_err listeners_inherit(struct listeners *out, int fd,
+    struct endpoint *at, struct strbuf *why);
+
 /* With `after`, what it shares is kept. */
 void listeners_close(struct listeners *l, const struct listeners *after);
 

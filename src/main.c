@@ -14,6 +14,7 @@
 #include "src/compat/sandbox.h"
 #include "src/conf.h"
 #include "src/fwconfig.h"
+#include "src/listen.h"
 #include "src/log.h"
 #include "src/monitor.h"
 #include "src/replay.h"
@@ -24,10 +25,13 @@
 #define EXIT_CONFIG  1
 #define EXIT_RUNTIME 2
 #define TEXT_MAX     4096
+/* -T: where the socket that was our standard input goes. */
+#define INHERITED_FD 3
 
 struct options {
-	bool foreground, check, version;
+	bool foreground, check, version, inetd;
 	int verbose;
+	struct listeners inherited; /* with inetd */
 	const char *backend, *config, *pidfile, *read, *control;
 	enum events_format format;
 	struct conf_define *defines;
@@ -49,6 +53,7 @@ static const struct option long_options[] = {
 	{ "pidfile",	required_argument,	NULL, 'p' },
 	{ "read",	required_argument,	NULL, 'r' },
 	{ "socket",	required_argument,	NULL, 's' },
+	{ "inetd",	no_argument,		NULL, 'T' },
 	{ "version",	no_argument,		NULL, 'V' },
 	{ "verbose",	no_argument,		NULL, 'v' },
 	{ NULL, 0, NULL, 0 },
@@ -59,7 +64,7 @@ static void
 usage(FILE *f)
 {
 	fprintf(f,
-	    "usage: pinholed [-dnvV] [-b backend] [-D macro=value] [-f file]\n"
+	    "usage: pinholed [-dnTvV] [-b backend] [-D macro=value] [-f file]\n"
 	    "                [-i interface] [-o text|json] [-p pidfile] "
 	    "[-r file]\n"
 	    "                [-s socket]\n");
@@ -111,7 +116,7 @@ parse_options(struct options *o, int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "b:D:df:hi:no:p:r:s:Vv",
+	while ((c = getopt_long(argc, argv, "b:D:df:hi:no:p:r:s:TVv",
 		    long_options, NULL)) != -1) {
 		switch (c) {
 		case 'b':
@@ -148,6 +153,9 @@ parse_options(struct options *o, int argc, char *argv[])
 			break;
 		case 's':
 			o->control = optarg;
+			break;
+		case 'T':
+			o->inetd = true;
 			break;
 		case 'V':
 			o->version = true;
@@ -248,12 +256,19 @@ load(void *ctx, struct conf **out, FILE *errors)
 	    !set_interfaces(*out, o)) {
 		fprintf(errors, "out of memory\n");
 		rc = PH_ENOMEM;
+	} else if (o->inherited.n > 0 && (*out)->tftp.nproxy != 1) {
+		fprintf(errors,
+		    "-T: want a configuration with one proxy "
+		    "line in its tftp block\n");
+		rc = PH_EBAD;
 	} else if (fw_lookup((*out)->firewall) == NULL) {
 		fw_names(&b);
 		fprintf(errors, "unknown firewall \"%s\": this build has %s\n",
 		    (*out)->firewall, text);
 		rc = PH_EUNSUPPORTED;
 	}
+	if (rc == PH_OK && o->inherited.n > 0)
+		(*out)->tftp.proxy[0].listen = o->inherited.v[0].at;
 	if (rc != PH_OK) {
 		conf_free(*out);
 		*out = NULL;
@@ -349,6 +364,7 @@ run(struct conf *conf, struct options *o)
 		.verbose = o->verbose,
 		.format = o->format,
 		.pidfile = o->pidfile,
+		.inherited = o->inetd ? &o->inherited : NULL,
 		.load = load,
 		.ctx = o,
 		.engine = engine_main,
@@ -366,12 +382,55 @@ run(struct conf *conf, struct options *o)
 		return EXIT_CONFIG;
 	}
 	/* What a careless parent left open is none of our children's. */
-	closefrom(STDERR_FILENO + 1);
-	log_init(&(struct log_options) { .foreground = o->foreground,
-	    .verbose = o->verbose });
+	if (!o->inetd) {
+		closefrom(STDERR_FILENO + 1);
+		log_init(&(struct log_options) { .foreground = o->foreground,
+		    .verbose = o->verbose });
+	}
 	if (o->config != NULL)
 		o->config = absolute(o->config);
 	return monitor_main(conf, &mo);
+}
+
+/*
+ * -T.  The socket is our standard input, output and error output: whatever we
+ * said would go to a client, so the system's log has to do.
+ */
+static void
+take_socket(struct options *o)
+{
+	char text[TEXT_MAX];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct endpoint at;
+
+	if (dup2(STDIN_FILENO, INHERITED_FD) == -1)
+		err(EXIT_RUNTIME, "-T");
+	if (listeners_inherit(&o->inherited, INHERITED_FD, &at, &why) != PH_OK)
+		errx(EXIT_CONFIG, "-T: %s", text);
+	closefrom(INHERITED_FD + 1);
+	log_init(&(
+	    struct log_options) { .foreground = false, .verbose = o->verbose });
+	log_detach();
+}
+
+/* The configuration; -T has nobody to tell of its errors but the log. */
+static enum ph_err
+load_first(struct options *o, struct conf **conf)
+{
+	char *text = NULL;
+	size_t len = 0;
+	enum ph_err rc;
+	FILE *errors;
+
+	if (!o->inetd)
+		return load(o, conf, stderr);
+	if ((errors = open_memstream(&text, &len)) == NULL)
+		return PH_ENOMEM;
+	rc = load(o, conf, errors);
+	fclose(errors);
+	log_lines("config", text);
+	free(text);
+	return rc;
 }
 
 int
@@ -384,13 +443,16 @@ main(int argc, char *argv[])
 	process_title_init(argc, argv);
 	parse_options(&o, argc, argv);
 	clock_start();
-	log_init(&(struct log_options) { .foreground = o.foreground ||
-		o.check || o.read != NULL,
-	    .verbose = o.verbose });
+	if (o.inetd && !o.version)
+		take_socket(&o);
+	else
+		log_init(&(struct log_options) { .foreground = o.foreground ||
+			o.check || o.read != NULL,
+		    .verbose = o.verbose });
 	if (o.version) {
 		print_version();
 		code = 0;
-	} else if (load(&o, &conf, stderr) == PH_OK) {
+	} else if (load_first(&o, &conf) == PH_OK) {
 		warn_of_unserved(conf);
 		if (o.check)
 			code = check(conf);
@@ -404,5 +466,6 @@ main(int argc, char *argv[])
 	conf_free(conf);
 	free(o.defines);
 	free(o.interfaces);
+	free(o.inherited.v);
 	return code;
 }

@@ -194,7 +194,8 @@ run_proxy(void *ctx, int monitor_fd)
 		.foreground = opt->foreground,
 		.sandbox = &s->g->sandbox,
 		.monitor_fd = monitor_fd,
-		.listeners = &s->g->listeners };
+		.listeners = &s->g->listeners,
+		.until_idle = opt->inherited != NULL };
 
 	close_others(s->m, s->g, CHILD_PROXY);
 	return opt->proxy(&args);
@@ -384,6 +385,9 @@ buried(struct monitor *m, struct generation *g, struct child *c, int status)
 		abandon_reload(m, "its processes cannot be started");
 	else if (m->phase == PHASE_STARTING)
 		stop(m, 2);
+	else if (m->opt->inherited != NULL && c->role == CHILD_PROXY &&
+	    status == 0)
+		stop(m, 0);
 }
 
 static void
@@ -488,7 +492,8 @@ reload(struct monitor *m)
 		log_lines(MODULE, text);
 		log_warnx(MODULE, "not reloaded: the configuration has errors");
 		notify_ready();
-	} else if ((m->next = generation_new(conf, m->cur, &why)) == NULL) {
+	} else if ((m->next = generation_new(conf, m->cur, NULL, &why)) ==
+	    NULL) {
 		log_warnx(MODULE, "not reloaded: %s", message);
 		notify_ready();
 	}
@@ -764,6 +769,12 @@ daemonise(struct monitor *m)
 }
 
 static bool
+is_daemon(const struct monitor *m)
+{
+	return !m->opt->foreground && m->opt->inherited == NULL;
+}
+
+static bool
 write_pidfile(struct monitor *m)
 {
 	char text[256];
@@ -772,7 +783,7 @@ write_pidfile(struct monitor *m)
 	pid_t holder;
 
 	m->pidfile = m->opt->pidfile;
-	if (m->pidfile == NULL && !m->opt->foreground)
+	if (m->pidfile == NULL && is_daemon(m))
 		m->pidfile = PIDFILE;
 	if (m->pidfile == NULL)
 		return true;
@@ -799,7 +810,7 @@ set_up(struct monitor *m, struct conf *conf)
 	struct strbuf why = strbuf_of(text, sizeof(text));
 
 	umask(077);
-	if (!m->opt->foreground)
+	if (is_daemon(m))
 		daemonise(m);
 	if (!write_pidfile(m)) {
 		conf_free(conf);
@@ -811,7 +822,8 @@ set_up(struct monitor *m, struct conf *conf)
 		conf_free(conf);
 		return false;
 	}
-	if ((m->cur = generation_new(conf, NULL, &why)) == NULL) {
+	if ((m->cur = generation_new(conf, NULL, m->opt->inherited, &why)) ==
+	    NULL) {
 		log_warnx(MODULE, "%s", text);
 		return false;
 	}

@@ -26,6 +26,12 @@ struct monitor_options {
 	enum events_format format;
 	const char *pidfile; /* NULL: none in the foreground */
 
+	/*
+	 * Started for what has arrived at these sockets: not a daemon, and
+	 * it ends when there is nothing left to do.  NULL: none.
+	 */
+	const struct listeners *inherited;
+
 	/* Read the configuration again; errors are written to `errors`. */
 	PH_NODISCARD enum ph_err (
 	    *load)(void *ctx, struct conf **out, FILE *errors);

@@ -48,6 +48,7 @@ struct proxy {
 	struct hole_tree holes;
 	uint64_t seq, last_id;
 	bool again; /* something could not be sent: say everything */
+	int64_t asked_at;
 	struct proxy_counters n;
 };
 
@@ -139,7 +140,8 @@ ask(struct proxy *p, enum ipc_type type, void *ctx)
 		return NULL;
 	q->type = type;
 	q->seq = ++p->seq;
-	q->until = clock_now() + ANSWER_WITHIN;
+	p->asked_at = clock_now();
+	q->until = p->asked_at + ANSWER_WITHIN;
 	q->ctx = ctx;
 	TAILQ_INSERT_TAIL(&p->questions, q, entry);
 	p->n.questions++;
@@ -363,6 +365,7 @@ proxy_new(const struct proxy_setup *setup)
 		return NULL;
 	p->setup = *setup;
 	p->last_id = FIRST_ID;
+	p->asked_at = clock_now();
 	TAILQ_INIT(&p->questions);
 	RB_INIT(&p->holes);
 	ipc_init(&p->fw, -1);
@@ -393,6 +396,14 @@ bool
 proxy_linked(const struct proxy *p)
 {
 	return p->fw.fd != -1;
+}
+
+int64_t
+proxy_idle(const struct proxy *p)
+{
+	if (!RB_EMPTY(&p->holes) || !TAILQ_EMPTY(&p->questions))
+		return 0;
+	return clock_now() - p->asked_at;
 }
 
 struct event_base *

@@ -25,6 +25,9 @@ struct proxy *proxy_new(const struct proxy_setup *setup);
 PH_NODISCARD enum ph_err proxy_link(struct proxy *p, int fd);
 bool proxy_linked(const struct proxy *p);
 
+/* For how long there has been nothing to do, in microseconds. */
+int64_t proxy_idle(const struct proxy *p);
+
 /* Close everything, with events. */
 void proxy_shutdown(struct proxy *p, enum reason why);
 void proxy_free(struct proxy *p);

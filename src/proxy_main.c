@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/timers.h"
 #include "src/fwconfig.h"
 #include "src/ipc.h"
 #include "src/log.h"
@@ -22,6 +23,9 @@
 #define FDS_MAX	  65536
 #define FDS_OTHER 64
 
+/* Whoever asks once often asks again. */
+#define IDLE_ENOUGH (5 * USEC_PER_SEC)
+
 /* One per listener. */
 struct service {
 	enum listen_kind kind;
@@ -31,7 +35,7 @@ struct service {
 struct process {
 	const struct proxy_args *args;
 	struct event_base *base;
-	struct event *monitor_ev, *term_ev;
+	struct event *monitor_ev, *term_ev, *idle_ev;
 	struct ipc monitor;
 	struct ipc_msg msg; /* too big for the stack */
 	struct fw_config fw_config;
@@ -195,6 +199,20 @@ on_term(evutil_socket_t sig, short what, void *arg)
 	quit(arg);
 }
 
+static void
+on_idle(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval second = { 1, 0 };
+	struct process *x = arg;
+
+	(void)fd;
+	(void)what;
+	if (x->serving && proxy_idle(x->proxy) >= IDLE_ENOUGH)
+		quit(x);
+	else
+		event_add(x->idle_ev, &second);
+}
+
 /* While still root, where that matters. */
 static void
 allow_descriptors(const struct conf *conf)
@@ -242,6 +260,12 @@ make_events(struct process *x)
 		NULL ||
 	    (x->proxy = proxy_new(&setup)) == NULL)
 		log_fatalx(MODULE, "out of memory");
+	if (a->until_idle) {
+		x->idle_ev = event_new(x->base, -1, 0, on_idle, x);
+		if (x->idle_ev == NULL)
+			log_fatalx(MODULE, "out of memory");
+		on_idle(-1, 0, x);
+	}
 	ipc_init(&x->monitor, a->monitor_fd);
 	event_add(x->monitor_ev, NULL);
 }
@@ -272,6 +296,8 @@ proxy_main(const struct proxy_args *args)
 	if (x->monitor_ev != NULL)
 		event_free(x->monitor_ev);
 	event_free(x->term_ev);
+	if (x->idle_ev != NULL)
+		event_free(x->idle_ev);
 	ipc_close(&x->monitor);
 	output_free(x->output);
 	event_base_free(x->base);

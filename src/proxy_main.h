@@ -31,6 +31,7 @@ struct proxy_args {
 	const struct sandbox *sandbox;
 	int monitor_fd; /* see ipc.h */
 	const struct listeners *listeners;
+	bool until_idle; /* return 0 when nothing has been open for a while */
 };
 
 /* Returns the exit status of the process. */

@@ -265,6 +265,33 @@ def tftp_proxy_outlives_what_fails(net):
 
 
 @scenario(needs=NEEDS, nat=True, egress=False)
+def tftp_proxy_started_by_inetd(net):
+    with World(net) as w:
+        w.d.stop()
+        with open(w.d.path, encoding="ascii") as f:
+            text = f.read()
+        w.d.write("protect 192.0.2.0/24\n" + text[text.index("tftp"):])
+        listener = net.socket("fw", FW_IN, 6969)
+        phones = [Client(net, PBX, PHONE) for _ in range(3)]
+        for c in phones:
+            c.ask("SEP0014F2.cnf.xml")
+        check(select.select([listener], [], [], 2)[0], "a request")
+        d = subprocess.Popen(
+            [*net.enter("fw"), w.d.binary, "-T", "-f", w.d.path],
+            stdin=listener, stdout=listener, stderr=listener)
+        finish(phones, 5)
+        check(all(c.got == w.data["SEP0014F2.cnf.xml"] for c in phones),
+              "the file, and nothing else on that socket")
+        check(d.wait(15) == 0, "it went by itself")
+        check("pinholed" not in net.run("fw", "nft", "list", "tables"),
+              "nothing of ours is left")
+        d = subprocess.run([*net.enter("fw"), w.d.binary, "-T", "-f",
+                            w.d.path], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, check=False)
+        check(d.returncode == 1 and "no UDP socket" in d.stderr, d.stderr)
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
 def tftp_proxy_by_tproxy(net):
     net.run("fw", "nft", "-f", "-", text="""
         table inet divert {
