@@ -5,15 +5,15 @@ import os
 import select
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import tempfile
 import time
 
 from net import (EVIL, FW_IN, FW_OUT, HOST, PBX, PBX6, PHONE, PHONE6, check,
-                 conf, sh, until)
-from scenarios import scenario
+                 conf, drain, until)
+from scenarios import scenario, signalling
+from sip import Call, Wire, sdp
 
 NEEDS = ("in.tftpd", "tftp", "atftp", "ss")
 REDIRECT = """
@@ -262,6 +262,31 @@ def tftp_proxy_outlives_what_fails(net):
         w.d.stop()
         check("pinholed" not in net.run("fw", "nft", "list", "tables"),
               "nothing of ours is left")
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def tftp_proxy_and_sip_do_not_wait_for_each_other(net):
+    with World(net, options="timeout 2 max sessions 100") as w:
+        wire = signalling(net)
+        flood = Call(Wire(net.socket("out", EVIL, 5060), wire.sock["b"]))
+        phone = Client(net, PBX, PHONE)
+        phone.ask("SEP0014F2.cnf.xml")
+        for i in range(3000):
+            flood.call_id = os.urandom(8).hex()
+            flood.request("a", "INVITE", sdp(EVIL, 4000), tag=False,
+                          arrive=False)
+            if i % 50 == 49:
+                drain(wire.sock["b"])
+        finish([phone], 1)
+        phone = Client(net, PBX, PHONE).fetch("SEP0014F2.cnf.xml", 1)
+        check(phone.got == w.data["SEP0014F2.cnf.xml"], "the file")
+        drain(wire.sock["b"])
+        # And now requests, as many as will go, for nothing.
+        mad = net.socket("in", HOST, 0)
+        for i in range(3000):
+            mad.sendto(b"\0\1SEP%d\0octet\0" % i, (PHONE, 69))
+        Call(wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+        w.d.expect(1, event="open", dir="in", dport=10000)
 
 
 @scenario(needs=NEEDS, nat=True, egress=False)
