@@ -77,6 +77,8 @@ void proxy_forget(struct proxy *p, void *ctx);
  * A service for one listening socket, or NULL with a log line.  It does not
  * own the socket; stopping ends its sessions and forgets its questions.
  */
+struct proxy_ftp *proxy_ftp_start(struct proxy *p, const struct listener *l);
+void proxy_ftp_stop(struct proxy_ftp *f);
 struct proxy_tftp *proxy_tftp_start(struct proxy *p, const struct listener *l);
 void proxy_tftp_stop(struct proxy_tftp *s);
 

@@ -29,6 +29,7 @@
 /* One per listener. */
 struct service {
 	enum listen_kind kind;
+	struct proxy_ftp *ftp;
 	struct proxy_tftp *tftp;
 };
 
@@ -81,9 +82,10 @@ start_one(struct process *x, struct service *s, const struct listener *l)
 {
 	s->kind = l->kind;
 	switch (l->kind) {
+	case LISTEN_FTP:
+		return (s->ftp = proxy_ftp_start(x->proxy, l)) != NULL;
 	case LISTEN_TFTP:
 		return (s->tftp = proxy_tftp_start(x->proxy, l)) != NULL;
-	case LISTEN_FTP:
 	case LISTEN_TABLES:
 		break;
 	}
@@ -94,10 +96,12 @@ static void
 stop_one(struct service *s)
 {
 	switch (s->kind) {
+	case LISTEN_FTP:
+		proxy_ftp_stop(s->ftp);
+		break;
 	case LISTEN_TFTP:
 		proxy_tftp_stop(s->tftp);
 		break;
-	case LISTEN_FTP:
 	case LISTEN_TABLES:
 		break;
 	}
