@@ -288,6 +288,9 @@ fw_policy_table(const struct fw_policy *p, enum ipc_role role,
 		for (k = 0; t->op == FW_TABLE_ADD && k < c->never.n; k++)
 			if (overlap(&c->never.v[k], &t->prefixes[i]))
 				return PH_EDENIED;
+		for (k = 0; t->op == FW_TABLE_ADD && k < p->nown; k++)
+			if (prefix_contains(&t->prefixes[i], &p->own[k]))
+				return PH_EDENIED;
 	}
 	return PH_OK;
 }

@@ -305,8 +305,6 @@ warn_of_unserved(const struct conf *conf)
 		warnx(text, "ftp");
 	if (conf->tftp.on)
 		warnx(text, "tftp");
-	if (conf->tables.on)
-		warnx(text, "tables");
 }
 
 /* -n.  What only this host can tell is a warning: the file may be fine. */

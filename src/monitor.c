@@ -15,14 +15,13 @@
 
 #include "src/base/timers.h"
 #include "src/clock.h"
-#include "src/compat/memfile.h"
 #include "src/compat/notify.h"
 #include "src/fwproc.h"
 #include "src/generation.h"
+#include "src/journal.h"
 #include "src/lock.h"
 #include "src/log.h"
 #include "src/monitor.h"
-#include "src/state.h"
 
 #define MODULE	   "monitor"
 #define PIDFILE	   "/var/run/pinholed.pid"
@@ -51,10 +50,8 @@ struct monitor {
 	 * has not gone, `cur` waits.
 	 */
 	struct generation *cur, *next, *old;
-	int journal[2];
-	off_t saved[2]; /* sizes of the journal in the state file */
+	struct journal calls, tables;
 	int64_t save_at;
-	bool save_failed;
 	bool reload_again;
 	bool swept; /* stopping: somebody removes what is ours */
 	int pidfile_fd;
@@ -138,10 +135,10 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 	}
 	if (role != CHILD_PROXY)
 		listeners_close(&g->listeners, NULL);
-	if (!engine) {
-		close(m->journal[0]);
-		close(m->journal[1]);
-	}
+	if (!engine)
+		journal_close(&m->calls);
+	if (role != CHILD_PROXY)
+		journal_close(&m->tables);
 	if (m->pidfile_fd != -1)
 		close(m->pidfile_fd);
 	if (m->parent_fd != -1)
@@ -176,7 +173,7 @@ run_engine(void *ctx, int monitor_fd)
 		.foreground = opt->foreground,
 		.sandbox = &s->g->sandbox,
 		.monitor_fd = monitor_fd,
-		.journal_fds = { s->m->journal[0], s->m->journal[1] },
+		.journal_fds = { s->m->calls.fds[0], s->m->calls.fds[1] },
 		.control_fd = s->g->control_fd };
 
 	close_others(s->m, s->g, CHILD_ENGINE);
@@ -194,6 +191,7 @@ run_proxy(void *ctx, int monitor_fd)
 		.foreground = opt->foreground,
 		.sandbox = &s->g->sandbox,
 		.monitor_fd = monitor_fd,
+		.journal_fds = { s->m->tables.fds[0], s->m->tables.fds[1] },
 		.listeners = &s->g->listeners,
 		.until_idle = opt->inherited != NULL };
 
@@ -213,14 +211,16 @@ start(struct monitor *m, struct generation *g, enum child_role role)
 	struct start s = { m, g };
 	int64_t now = clock_now();
 
-	if (role == CHILD_ENGINE && c->ready_deaths >= JOURNAL_TRIES) {
+	if (role != CHILD_FIREWALL && c->ready_deaths >= JOURNAL_TRIES) {
+		struct journal *j =
+		    role == CHILD_ENGINE ? &m->calls : &m->tables;
+
 		c->ready_deaths = 0;
 		log_warnx(MODULE,
-		    "the engine keeps dying; starting without the calls that "
-		    "are in its journal");
-		if (ftruncate(m->journal[0], 0) == -1 ||
-		    ftruncate(m->journal[1], 0) == -1)
-			log_warn(MODULE, "ftruncate");
+		    "the %s keeps dying; starting without the %s that are in "
+		    "its journal",
+		    child_name(role), j->what);
+		journal_forget(j);
 	}
 	if (child_start(c, now, run_child[role], &s) == PH_OK)
 		return;
@@ -417,49 +417,30 @@ reap(struct monitor *m)
 static void
 load_state(struct monitor *m)
 {
-	const struct conf *conf = m->cur->conf;
-	char text[256];
-	struct strbuf why = strbuf_of(text, sizeof(text));
-	enum ph_err rc;
+	const struct generation *g = m->cur;
 
-	if (conf->state == NULL)
-		return;
-	rc = state_load(conf->state, m->journal, m->cur->owner,
-	    conf->sip.timeout_max, &why);
-	if (rc == PH_OK) {
-		log_info(MODULE, "taking up the calls in %s", conf->state);
+	journal_name(&m->calls, g->conf->state, "");
+	journal_name(&m->tables, g->conf->state, ".tables");
+	if (journal_load(&m->calls, g->owner, g->conf->sip.timeout_max))
 		m->cur->adopt = true;
-	} else if (why.len > 0)
-		log_warnx(MODULE, "%s: %s; starting with no calls", conf->state,
-		    text);
+	/* Its entries know themselves for how long they are good. */
+	(void)journal_load(&m->tables, g->owner, INT64_MAX);
 }
 
 static void
 save_state(struct monitor *m, int64_t now)
 {
-	const struct conf *conf = m->cur->conf;
-	char text[256];
-	struct strbuf why = strbuf_of(text, sizeof(text));
-	struct stat st[2];
-	enum ph_err rc;
+	const struct generation *g = m->cur;
+	bool done;
 
-	if (now < m->save_at || conf->state == NULL)
+	if (now < m->save_at)
 		return;
-	m->save_at = now + SAVE_EVERY;
-	if (fstat(m->journal[0], &st[0]) == -1 ||
-	    fstat(m->journal[1], &st[1]) == -1 ||
-	    (st[0].st_size == m->saved[0] && st[1].st_size == m->saved[1]))
-		return;
-	rc = state_save(conf->state, m->journal, m->cur->owner, &why);
-	if (rc == PH_EAGAIN) {
-		m->save_at = now + USEC_PER_SEC;
-		return;
-	}
-	if (rc != PH_OK && !m->save_failed)
-		log_warnx(MODULE, "calls will not survive a restart: %s", text);
-	m->save_failed = rc != PH_OK;
-	m->saved[0] = st[0].st_size;
-	m->saved[1] = st[1].st_size;
+	journal_name(&m->calls, g->conf->state, "");
+	journal_name(&m->tables, g->conf->state, ".tables");
+	done = journal_save(&m->calls, g->owner);
+	if (g->conf->tables.on)
+		done = journal_save(&m->tables, g->owner) && done;
+	m->save_at = now + (done ? SAVE_EVERY : USEC_PER_SEC);
 }
 
 /* Reload. */
@@ -816,8 +797,8 @@ set_up(struct monitor *m, struct conf *conf)
 		conf_free(conf);
 		return false;
 	}
-	if ((m->journal[0] = memfile()) == -1 ||
-	    (m->journal[1] = memfile()) == -1) {
+	if (!journal_make(&m->calls, "calls") ||
+	    !journal_make(&m->tables, "table entries")) {
 		log_warn(MODULE, "cannot make the journal");
 		conf_free(conf);
 		return false;
@@ -844,10 +825,8 @@ tear_down(struct monitor *m)
 		(void)unlink(m->pidfile);
 		close(m->pidfile_fd);
 	}
-	if (m->journal[0] != -1)
-		close(m->journal[0]);
-	if (m->journal[1] != -1)
-		close(m->journal[1]);
+	journal_close(&m->calls);
+	journal_close(&m->tables);
 	if (m->parent_fd != -1)
 		close(m->parent_fd);
 }
@@ -861,8 +840,9 @@ monitor_main(struct conf *conf, const struct monitor_options *opt)
 
 	memset(m, 0, sizeof(*m));
 	m->opt = opt;
-	m->journal[0] = m->journal[1] = m->pidfile_fd = m->parent_fd = -1;
-	m->saved[0] = m->saved[1] = -1;
+	m->pidfile_fd = m->parent_fd = -1;
+	m->calls.fds[0] = m->calls.fds[1] = -1;
+	m->tables.fds[0] = m->tables.fds[1] = -1;
 	if (!set_up(m, conf)) {
 		m->status = 2;
 		tear_down(m);

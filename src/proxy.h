@@ -12,6 +12,8 @@
 #include "src/base/reason.h"
 #include "src/conf.h"
 #include "src/fw.h"
+#include "src/iface.h"
+#include "src/keyfile.h"
 #include "src/listen.h"
 
 /*
@@ -81,5 +83,16 @@ struct proxy_ftp *proxy_ftp_start(struct proxy *p, const struct listener *l);
 void proxy_ftp_stop(struct proxy_ftp *f);
 struct proxy_tftp *proxy_tftp_start(struct proxy *p, const struct listener *l);
 void proxy_tftp_stop(struct proxy_tftp *s);
+
+/* What tables need besides, made as root. */
+struct proxy_tables_setup {
+	const struct keyfiles *keys;
+	const struct iface *own; /* the firewall process looks again */
+	const int *journal_fds;	 /* two; see checkpoint.h */
+};
+struct proxy_tables *proxy_tables_start(struct proxy *p,
+    const struct listener *l, const struct proxy_tables_setup *setup);
+void proxy_tables_stop(struct proxy_tables *t);
+void proxy_tables_report(const struct proxy_tables *t); /* counters, logged */
 
 #endif

@@ -31,6 +31,7 @@ struct service {
 	enum listen_kind kind;
 	struct proxy_ftp *ftp;
 	struct proxy_tftp *tftp;
+	struct proxy_tables *tables;
 };
 
 struct process {
@@ -42,6 +43,8 @@ struct process {
 	struct fw_config fw_config;
 	struct output *output; /* events, in the foreground */
 	struct proxy *proxy;
+	struct keyfiles keys; /* of tables */
+	struct iface own;
 	struct service *service;
 	size_t nservices;
 	bool serving;
@@ -80,6 +83,9 @@ on_fw_lost(void *ctx)
 static bool
 start_one(struct process *x, struct service *s, const struct listener *l)
 {
+	struct proxy_tables_setup setup = { &x->keys, &x->own,
+		x->args->journal_fds };
+
 	s->kind = l->kind;
 	switch (l->kind) {
 	case LISTEN_FTP:
@@ -87,7 +93,8 @@ start_one(struct process *x, struct service *s, const struct listener *l)
 	case LISTEN_TFTP:
 		return (s->tftp = proxy_tftp_start(x->proxy, l)) != NULL;
 	case LISTEN_TABLES:
-		break;
+		s->tables = proxy_tables_start(x->proxy, l, &setup);
+		return s->tables != NULL;
 	}
 	return true;
 }
@@ -103,6 +110,7 @@ stop_one(struct service *s)
 		proxy_tftp_stop(s->tftp);
 		break;
 	case LISTEN_TABLES:
+		proxy_tables_stop(s->tables);
 		break;
 	}
 }
@@ -138,12 +146,16 @@ static void
 report(const struct process *x)
 {
 	const struct proxy_counters *n = proxy_counters(x->proxy);
+	size_t i;
 
 	log_info(MODULE,
 	    "open=%" PRIu64 " opened=%" PRIu64 " closed=%" PRIu64
 	    " refused=%" PRIu64 " questions=%" PRIu64 " unanswered=%" PRIu64,
 	    n->open, n->opened, n->closed, n->refused, n->questions,
 	    n->unanswered);
+	for (i = 0; i < x->nservices; i++)
+		if (x->service[i].kind == LISTEN_TABLES)
+			proxy_tables_report(x->service[i].tables);
 }
 
 static void
@@ -285,6 +297,9 @@ proxy_main(const struct proxy_args *args)
 	memset(x, 0, sizeof(*x));
 	x->args = args;
 	allow_descriptors(args->conf);
+	if (keyfiles_read(&x->keys, &args->conf->tables, &why) != PH_OK ||
+	    iface_own(&x->own, args->conf, &why) != PH_OK)
+		log_fatalx(MODULE, "%s", text);
 	if (sandbox_enter(SANDBOX_PROXY, args->sandbox, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);
 	make_events(x);
@@ -295,6 +310,7 @@ proxy_main(const struct proxy_args *args)
 	while (x->nservices > 0)
 		stop_one(&x->service[--x->nservices]);
 	free(x->service);
+	keyfiles_wipe(&x->keys);
 	proxy_free(x->proxy);
 	fwconfig_free(&x->fw_config);
 	if (x->monitor_ev != NULL)

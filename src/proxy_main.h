@@ -29,7 +29,8 @@ struct proxy_args {
 	int verbose;
 	bool foreground; /* events to stdout; else to syslog */
 	const struct sandbox *sandbox;
-	int monitor_fd; /* see ipc.h */
+	int monitor_fd;	    /* see ipc.h */
+	int journal_fds[2]; /* of table entries; see checkpoint.h */
 	const struct listeners *listeners;
 	bool until_idle; /* return 0 when nothing has been open for a while */
 };

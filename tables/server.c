@@ -551,7 +551,8 @@ server_changed(struct server *s, const struct server_change *c, enum ph_err err,
 	bool later = err == PH_EAGAIN || err == PH_EIO;
 
 	if (!done && c->job != NULL)
-		refuse(s, c->job, c->entry, SERVER_FILTER);
+		refuse(s, c->job, c->entry,
+		    err == PH_EDENIED ? SERVER_NEVER : SERVER_FILTER);
 	if (c->job != NULL)
 		c->job->pending--;
 	switch (c->command) {
@@ -705,24 +706,32 @@ server_counters(const struct server *s, struct server_counters *out)
 	out->remembered = replay_count(s->replay);
 }
 
+/* clang-format off */
+static const struct { const char *name, *text; } verdicts[SERVER_NVERDICTS] = {
+	[SERVER_TAKEN] =	{ "taken", "taken" },
+	[SERVER_MALFORMED] =	{ "malformed", "malformed" },
+	[SERVER_VERSION] =	{ "version", "not version 1, 2 or 3" },
+	[SERVER_KEY] =		{ "key", "wrong key" },
+	[SERVER_CLOCK] =	{ "clock", "more than a minute from our clock" },
+	[SERVER_REPLAY] =	{ "replay", "not for the first time" },
+	[SERVER_FLOOD] =	{ "flood", "too many within two minutes" },
+	[SERVER_TABLE] =	{ "table", "not a table that may be changed" },
+	[SERVER_COMMAND] =	{ "command", "unknown command" },
+	[SERVER_MASK] =		{ "mask", "prefix of length 0" },
+	[SERVER_NEVER] =	{ "never", "address that is never entered" },
+	[SERVER_FULL] =		{ "full", "too many entries" },
+	[SERVER_FILTER] =	{ "filter", "the packet filter refused it" },
+};
+/* clang-format on */
+
 const char *
 server_verdict_text(enum server_verdict v)
 {
-	static const char *const texts[SERVER_NVERDICTS] = {
-		[SERVER_TAKEN] = "taken",
-		[SERVER_MALFORMED] = "malformed",
-		[SERVER_VERSION] = "unknown version",
-		[SERVER_KEY] = "wrong key",
-		[SERVER_CLOCK] = "clocks differ by more than a minute",
-		[SERVER_REPLAY] = "replayed",
-		[SERVER_FLOOD] = "too many in two minutes",
-		[SERVER_TABLE] = "not a table that may be changed",
-		[SERVER_COMMAND] = "unknown command",
-		[SERVER_MASK] = "a prefix of length 0",
-		[SERVER_NEVER] = "an address that is never entered",
-		[SERVER_FULL] = "too many entries",
-		[SERVER_FILTER] = "refused by the packet filter",
-	};
+	return v < SERVER_NVERDICTS ? verdicts[v].text : "?";
+}
 
-	return v < SERVER_NVERDICTS ? texts[v] : "?";
+const char *
+server_verdict_name(enum server_verdict v)
+{
+	return v < SERVER_NVERDICTS ? verdicts[v].name : "?";
 }

@@ -59,8 +59,9 @@ enum server_verdict {
 	SERVER_NVERDICTS,
 };
 
-/* "wrong key" */
+/* "signed by no key of ours"; "key", for a counter */
 const char *server_verdict_text(enum server_verdict v);
+const char *server_verdict_name(enum server_verdict v);
 
 struct server_counters {
 	uint64_t received;
@@ -124,7 +125,10 @@ bool server_resume(struct server *s, size_t n, int64_t now);
 enum server_verdict server_receive(struct server *s, struct span datagram,
     const struct addr *from, int64_t now, struct server_job *job);
 
-/* What became of a change; PH_EAGAIN and PH_EIO: not yet. */
+/*
+ * What became of a change.  PH_EAGAIN and PH_EIO: it may have been made;
+ * PH_EDENIED: who makes them knows more addresses that are never entered.
+ */
 void server_changed(struct server *s, const struct server_change *c,
     enum ph_err err, int64_t now);
 

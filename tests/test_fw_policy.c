@@ -376,7 +376,7 @@ tables_are_by_index_and_never_ours(void **state)
 	t.index = 1;
 	t.op = FW_TABLE_ADD;
 	t.n = 1;
-	t.prefixes[0] = prefix("203.0.113.0/24");
+	t.prefixes[0] = prefix("198.51.99.0/24");
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_OK);
 	assert_int_equal(fw_policy_table(&p, IPC_ENGINE, &t, &why), PH_EDENIED);
 	t.index = 2;
@@ -388,6 +388,11 @@ tables_are_by_index_and_never_ours(void **state)
 	t.prefixes[0] = prefix("192.0.2.7");
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
 	t.prefixes[0] = prefix("192.0.0.0/16");
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
+	/* The firewall's own, protected or not. */
+	t.prefixes[0] = prefix("198.51.100.1");
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
+	t.prefixes[0] = prefix("198.51.100.0/22");
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
 	/* What got in somehow may be taken out. */
 	t.op = FW_TABLE_DELETE;

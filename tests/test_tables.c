@@ -728,6 +728,9 @@ what_the_filter_refuses_is_not_entered(void **state)
 	assert_int_equal(say(WIRE_ADD, "spammer", "203.0.113.7"),
 	    SERVER_FILTER);
 	assert_int_equal(counters().entries, 1);
+	answer = PH_EDENIED;
+	assert_int_equal(say(WIRE_ADD, "spammer", "203.0.113.8"), SERVER_NEVER);
+	assert_int_equal(counters().entries, 1);
 }
 
 static void

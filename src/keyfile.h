@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef KEYFILE_H
+#define KEYFILE_H
+
+#include <stddef.h>
+
+#include "src/base/err.h"
+#include "src/base/strbuf.h"
+#include "src/conf.h"
+#include "tables/keys.h"
+
+/*
+ * The keys of a tables block, read as root.  A file that others could read or
+ * write is none.
+ */
+struct keyfiles {
+	struct key *v;
+	size_t n;
+};
+
+/* On failure *out is empty, `why` has a sentence. */
+PH_NODISCARD enum ph_err keyfiles_read(struct keyfiles *out,
+    const struct conf_tables *c, struct strbuf *why);
+void keyfiles_wipe(struct keyfiles *k);
+
+#endif

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/timers.h"
+#include "src/checkpoint.h"
+#include "src/compat/queue.h"
+#include "src/ipc.h"
+#include "src/log.h"
+#include "src/proxy.h"
+#include "tables/server.h"
+
+/*
+ * Signed datagrams in, changes to the firewall process out, one batch at a
+ * time and in order: what comes while it is at work is the next batch.
+ */
+#define MODULE "tables"
+
+/* Taken before others get a turn. */
+#define DATAGRAMS 64
+/* Nothing more is read, nor expired, while so many batches wait. */
+#define QUEUE_MAX 64
+/* A firewall process that is gone has a successor soon. */
+#define TRIES	  5
+#define RETRY	  USEC_PER_SEC
+
+#define JOURNAL_LIMIT (UINT64_C(1) << 30)
+
+/* A datagram whose changes are not all done. */
+struct visitor {
+	struct server_job job; /* first */
+	LIST_ENTRY(visitor) entry;
+	struct endpoint from;
+	bool received; /* all its changes are known */
+};
+
+struct batch {
+	STAILQ_ENTRY(batch) entry;
+	size_t n, done;
+	bool apart; /* something in it was refused: one by one */
+	unsigned int tries;
+	struct server_change v[IPC_PREFIXES];
+};
+
+struct proxy_tables {
+	struct proxy *proxy;
+	struct listener at;
+	struct server *server;
+	struct checkpoint *journal;
+	struct event *ev, *timer, *retry;
+	STAILQ_HEAD(, batch) queue;
+	size_t queued;
+	LIST_HEAD(, visitor) visitors;
+	size_t asked; /* changes in the question that is being answered */
+	uint32_t asked_ttl_s;
+	bool *untimed; /* tables whose filter has no timeouts */
+	bool resuming, paused;
+	const char **names;
+	uint64_t *stale; /* keys in the journal that nobody needs */
+	size_t nstale, maxstale;
+	struct log_limit refused[SERVER_NVERDICTS];
+	struct log_limit journal_log, filter_log;
+	char buf[WIRE_MAX + 1];
+};
+
+static void pump(struct proxy_tables *t);
+
+/*
+ * What survives.
+ */
+static void
+journal_failed(struct proxy_tables *t, enum ph_err rc)
+{
+	uint32_t missed;
+
+	if (log_may(&t->journal_log, proxy_now(t->proxy), &missed))
+		log_warnx(MODULE,
+		    "entries and what was received may not survive a restart: "
+		    "%s",
+		    ph_strerror(rc));
+}
+
+static void
+on_keep(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	struct proxy_tables *t = ctx;
+	enum ph_err rc;
+
+	if (t->journal == NULL)
+		return;
+	rc = len > 0 ? checkpoint_put(t->journal, key, p, len)
+		     : checkpoint_del(t->journal, key);
+	if (rc != PH_OK)
+		journal_failed(t, rc);
+}
+
+static void
+sync_journal(struct proxy_tables *t)
+{
+	enum ph_err rc;
+
+	if (t->journal != NULL && (rc = checkpoint_sync(t->journal)) != PH_OK)
+		journal_failed(t, rc);
+}
+
+static void
+on_record(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	struct proxy_tables *t = ctx;
+	uint64_t *v;
+	size_t n;
+
+	if (server_load(t->server, key, p, len, proxy_now(t->proxy)) == PH_OK)
+		return;
+	if (t->nstale == t->maxstale) {
+		n = t->maxstale > 0 ? t->maxstale * 2 : 64;
+		if ((v = reallocarray(t->stale, n, sizeof(*v))) == NULL)
+			return;
+		t->stale = v;
+		t->maxstale = n;
+	}
+	t->stale[t->nstale++] = key;
+}
+
+static void
+open_journal(struct proxy_tables *t, const int fds[2])
+{
+	enum ph_err rc;
+
+	rc = checkpoint_open(&t->journal, fds, JOURNAL_LIMIT, on_record, t);
+	if (rc != PH_OK)
+		journal_failed(t, rc);
+	while (t->nstale > 0)
+		on_keep(t, t->stale[--t->nstale], NULL, 0);
+	free(t->stale);
+	t->stale = NULL;
+	sync_journal(t);
+}
+
+/*
+ * Answering.
+ */
+static void
+say_refused(struct proxy_tables *t, const struct visitor *v)
+{
+	const struct wire_request *r = &v->job.request;
+	enum server_verdict why = v->job.verdict;
+	char from[ADDR_STRLEN], what[ADDR_STRLEN];
+	uint32_t missed;
+	uint8_t i = 0;
+
+	if (!log_may(&t->refused[why], proxy_now(t->proxy), &missed))
+		return;
+	while (i + 1 < r->n && (v->job.refused >> i & 1) == 0)
+		i++;
+	if (v->job.key == NULL || r->n == 0 || (v->job.refused >> i & 1) == 0)
+		log_warnx(MODULE, "%s: refused: %s",
+		    endpoint_format(&v->from, from), server_verdict_text(why));
+	else
+		log_warnx(MODULE, "%s: %s in table \"%s\" refused: %s",
+		    endpoint_format(&v->from, from),
+		    prefix_format(&r->entries[i].prefix, what), r->table,
+		    server_verdict_text(why));
+	if (missed > 0)
+		log_warnx(MODULE, "and %" PRIu32 " more: %s", missed,
+		    server_verdict_text(why));
+}
+
+static void
+say_taken(const struct visitor *v)
+{
+	static const char *const verbs[] = { [WIRE_ADD] = "add",
+		[WIRE_DELETE] = "delete",
+		[WIRE_FLUSH] = "flush" };
+	const struct wire_request *r = &v->job.request;
+	char from[ADDR_STRLEN], what[ADDR_STRLEN];
+
+	log_debug(MODULE, "%s: key \"%s\": %s %s%s in table \"%s\"",
+	    endpoint_format(&v->from, from), v->job.key->name,
+	    verbs[r->command],
+	    r->n > 0 ? prefix_format(&r->entries[0].prefix, what) : "all",
+	    r->n > 1 ? " and more" : "", r->table);
+}
+
+static void
+finish(struct proxy_tables *t, struct visitor *v)
+{
+	struct sockaddr_storage ss;
+	uint8_t reply[WIRE_REPLY_LEN];
+	socklen_t len;
+	size_t n;
+
+	if (!v->received || v->job.pending > 0)
+		return;
+	if (v->job.verdict == SERVER_TAKEN)
+		say_taken(v);
+	else
+		say_refused(t, v);
+	n = server_reply(t->server, &v->job, proxy_now(t->proxy), reply);
+	len = (socklen_t)endpoint_to_sockaddr(&v->from, &ss);
+	if (n > 0 &&
+	    sendto(t->at.fd, reply, n, 0, (struct sockaddr *)&ss, len) == -1)
+		log_debug(MODULE, "cannot answer: %s", strerror(errno));
+	LIST_REMOVE(v, entry);
+	free(v);
+}
+
+/*
+ * Changes, in order.
+ */
+static void
+on_change(void *ctx, const struct server_change *c)
+{
+	struct proxy_tables *t = ctx;
+	struct batch *b = STAILQ_LAST(&t->queue, batch, entry);
+
+	/* What is being asked cannot be added to. */
+	if (b == NULL || b->n == IPC_PREFIXES ||
+	    (t->asked > 0 && b == STAILQ_FIRST(&t->queue)) ||
+	    c->command == SERVER_FLUSH || b->v[0].command != c->command ||
+	    b->v[0].table != c->table || b->v[0].ttl_s != c->ttl_s) {
+		/* Half of what was asked for would be worse than a restart. */
+		if ((b = malloc(sizeof(*b))) == NULL)
+			log_fatalx(MODULE, "out of memory");
+		b->n = b->done = 0;
+		b->apart = false;
+		b->tries = 0;
+		STAILQ_INSERT_TAIL(&t->queue, b, entry);
+		t->queued++;
+	}
+	b->v[b->n++] = *c;
+}
+
+static void
+arm(struct event *ev, int64_t wait)
+{
+	struct timeval tv;
+
+	if (wait < 0)
+		wait = 0;
+	tv.tv_sec = (time_t)(wait / USEC_PER_SEC);
+	tv.tv_usec = (suseconds_t)(wait % USEC_PER_SEC);
+	event_add(ev, &tv);
+}
+
+static void
+tell_server(struct proxy_tables *t, struct batch *b, enum ph_err err)
+{
+	const struct server_change *c = &b->v[b->done], *end = c + t->asked;
+	uint32_t missed;
+
+	if (err != PH_OK && err != PH_EEXIST &&
+	    log_may(&t->filter_log, proxy_now(t->proxy), &missed)) {
+		log_warnx(MODULE, "table \"%s\": %s", t->names[c->table],
+		    ph_strerror(err));
+		if (missed > 0)
+			log_warnx(MODULE, "and %" PRIu32 " more like that",
+			    missed);
+	}
+	for (; c < end; c++) {
+		server_changed(t->server, c, err, proxy_now(t->proxy));
+		if (c->job != NULL)
+			finish(t, (struct visitor *)c->job);
+	}
+	b->done += t->asked;
+}
+
+static void
+on_answer(void *ctx, enum ph_err err)
+{
+	struct proxy_tables *t = ctx;
+	struct batch *b = STAILQ_FIRST(&t->queue);
+	const struct server_change *c = &b->v[b->done];
+
+	if (err == PH_EAGAIN && ++b->tries < TRIES) {
+		t->asked = 0;
+		arm(t->retry, RETRY);
+		return;
+	}
+	/* Not every set has timeouts: then this process alone has them. */
+	if (err == PH_EUNSUPPORTED && t->asked_ttl_s > 0) {
+		t->untimed[c->table] = true;
+		t->asked = 0;
+		pump(t);
+		return;
+	}
+	if (err == PH_EUNSUPPORTED)
+		t->untimed[c->table] = false;
+	if (err != PH_OK && err != PH_EEXIST && err != PH_EAGAIN &&
+	    t->asked > 1)
+		b->apart = true;
+	else
+		tell_server(t, b, err);
+	t->asked = 0;
+	if (b->done == b->n) {
+		STAILQ_REMOVE_HEAD(&t->queue, entry);
+		t->queued--;
+		free(b);
+	}
+	sync_journal(t);
+	pump(t);
+}
+
+static void
+ask(struct proxy_tables *t, struct batch *b)
+{
+	static const enum fw_table_op ops[] = { [SERVER_ADD] = FW_TABLE_ADD,
+		[SERVER_DELETE] = FW_TABLE_DELETE,
+		[SERVER_FLUSH] = FW_TABLE_FLUSH };
+	const struct server_change *c = &b->v[b->done];
+	struct prefix prefixes[IPC_PREFIXES];
+	struct proxy_table q = { .index = c->table,
+		.op = ops[c->command],
+		.v = prefixes,
+		.ttl_s = t->untimed[c->table] ? 0 : c->ttl_s };
+
+	t->asked = b->apart ? 1 : b->n - b->done;
+	t->asked_ttl_s = q.ttl_s;
+	if (c->command != SERVER_FLUSH)
+		for (; q.n < t->asked; q.n++)
+			prefixes[q.n] = c[q.n].prefix;
+	if (!proxy_table(t->proxy, &q, on_answer, t)) {
+		t->asked = 0;
+		arm(t->retry, RETRY);
+	}
+}
+
+/* If nothing is being asked, ask; and let more come if there is room. */
+static void
+pump(struct proxy_tables *t)
+{
+	int64_t now = proxy_now(t->proxy), next;
+	bool full;
+
+	while (t->resuming && t->queued < QUEUE_MAX / 2)
+		t->resuming = server_resume(t->server, IPC_PREFIXES, now);
+	if (t->asked == 0 && t->queued > 0 &&
+	    !event_pending(t->retry, EV_TIMEOUT, NULL))
+		ask(t, STAILQ_FIRST(&t->queue));
+	full = t->queued >= QUEUE_MAX;
+	if (full != t->paused) {
+		t->paused = full;
+		if (full)
+			event_del(t->ev);
+		else
+			event_add(t->ev, NULL);
+	}
+	next = server_next(t->server);
+	if (!full && next != INT64_MAX)
+		arm(t->timer,
+		    next - now < 3600 * USEC_PER_SEC ? next - now
+						     : 3600 * USEC_PER_SEC);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	pump(arg);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct proxy_tables *t = arg;
+
+	(void)fd;
+	(void)what;
+	if (t->queued < QUEUE_MAX)
+		server_expire(t->server, IPC_PREFIXES, proxy_now(t->proxy));
+	sync_journal(t);
+	pump(t);
+}
+
+/*
+ * Receiving.
+ */
+static bool
+receive_one(struct proxy_tables *t, int64_t now)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct visitor *v;
+	ssize_t n;
+
+	n = recvfrom(t->at.fd, t->buf, sizeof(t->buf), 0,
+	    (struct sockaddr *)&ss, &len);
+	if (n == -1)
+		return errno == EINTR || errno == ECONNREFUSED;
+	if ((v = malloc(sizeof(*v))) == NULL)
+		return false;
+	v->received = false;
+	v->from = endpoint_from_sockaddr((struct sockaddr *)&ss);
+	LIST_INSERT_HEAD(&t->visitors, v, entry);
+	(void)server_receive(t->server, (struct span) { t->buf, (size_t)n },
+	    &v->from.addr, now, &v->job);
+	v->received = true;
+	finish(t, v);
+	return true;
+}
+
+static void
+on_datagrams(evutil_socket_t fd, short what, void *arg)
+{
+	struct proxy_tables *t = arg;
+	int64_t now = proxy_now(t->proxy);
+	int n;
+
+	(void)fd;
+	(void)what;
+	for (n = 0; n < DATAGRAMS && t->queued < QUEUE_MAX; n++)
+		if (!receive_one(t, now))
+			break;
+	sync_journal(t);
+	pump(t);
+}
+
+/*
+ * Beginning and end.
+ */
+static bool
+make_server(struct proxy_tables *t, const struct keyfiles *keys)
+{
+	const struct conf_tables *c = &proxy_conf(t->proxy)->tables;
+	struct server_sink sink = { t, on_change, on_keep };
+	struct server_config config = { .ntable = c->allow.n,
+		.force = SERVER_NONE,
+		.key = keys->v,
+		.nkey = keys->n,
+		.never = c->never.v,
+		.nnever = c->never.n,
+		.timeout = c->timeout,
+		.max = c->max };
+	size_t i;
+
+	t->names = calloc(c->allow.n + 1, sizeof(*t->names));
+	t->untimed = calloc(c->allow.n + 1, sizeof(*t->untimed));
+	if (t->names == NULL || t->untimed == NULL)
+		return false;
+	for (i = 0; i < c->allow.n; i++) {
+		t->names[i] = c->allow.v[i];
+		if (c->force != NULL && strcmp(c->force, t->names[i]) == 0)
+			config.force = i;
+	}
+	config.table = t->names;
+	return (t->server = server_new(&config, &sink)) != NULL;
+}
+
+struct proxy_tables *
+proxy_tables_start(struct proxy *p, const struct listener *l,
+    const struct proxy_tables_setup *setup)
+{
+	struct proxy_tables *t;
+
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return NULL;
+	t->proxy = p;
+	t->at = *l;
+	t->resuming = true;
+	STAILQ_INIT(&t->queue);
+	LIST_INIT(&t->visitors);
+	t->ev = event_new(proxy_base(p), l->fd, EV_READ | EV_PERSIST,
+	    on_datagrams, t);
+	t->timer = event_new(proxy_base(p), -1, 0, on_timer, t);
+	t->retry = event_new(proxy_base(p), -1, 0, on_retry, t);
+	if (t->ev == NULL || t->timer == NULL || t->retry == NULL ||
+	    !make_server(t, setup->keys)) {
+		proxy_tables_stop(t);
+		return NULL;
+	}
+	server_set_own(t->server, setup->own->own, setup->own->nown);
+	open_journal(t, setup->journal_fds);
+	event_add(t->ev, NULL);
+	pump(t);
+	return t;
+}
+
+static void
+event_free_if(struct event *ev)
+{
+	if (ev != NULL)
+		event_free(ev);
+}
+
+void
+proxy_tables_stop(struct proxy_tables *t)
+{
+	struct visitor *v;
+	struct batch *b;
+
+	if (t == NULL)
+		return;
+	proxy_forget(t->proxy, t);
+	sync_journal(t);
+	checkpoint_close(t->journal);
+	event_free_if(t->ev);
+	event_free_if(t->timer);
+	event_free_if(t->retry);
+	while ((b = STAILQ_FIRST(&t->queue)) != NULL) {
+		STAILQ_REMOVE_HEAD(&t->queue, entry);
+		free(b);
+	}
+	while ((v = LIST_FIRST(&t->visitors)) != NULL) {
+		LIST_REMOVE(v, entry);
+		free(v);
+	}
+	server_free(t->server);
+	free(t->names);
+	free(t->untimed);
+	free(t);
+}
+
+void
+proxy_tables_report(const struct proxy_tables *t)
+{
+	struct server_counters n;
+	char text[512];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	int i;
+
+	server_counters(t->server, &n);
+	strbuf_fmt(&b,
+	    "entries=%" PRIu64 " added=%" PRIu64 " renewed=%" PRIu64
+	    " removed=%" PRIu64 " flushed=%" PRIu64 " expired=%" PRIu64
+	    " received=%" PRIu64 " replied=%" PRIu64 " remembered=%" PRIu64,
+	    n.entries, n.added, n.renewed, n.removed, n.flushed, n.expired,
+	    n.received, n.replied, n.remembered);
+	for (i = 0; i < SERVER_NVERDICTS; i++)
+		strbuf_fmt(&b, " %s=%" PRIu64,
+		    server_verdict_name((enum server_verdict)i), n.verdict[i]);
+	log_info(MODULE, "%s", text);
+}
