@@ -209,3 +209,394 @@ def ftp_proxy_reverse_pureftpd(net):
         python_client(w)
         other_clients(w)
         w.clean()
+
+
+class Wire:
+    """A control connection through the proxy, both ends in our hands."""
+
+    listeners = {}
+
+    def __init__(self, w, hello=b"220 hi\r\n", client=PBX):
+        net = w.net
+        if net not in self.listeners:
+            s = net.socket("out", PHONE, 21, socket.SOCK_STREAM)
+            s.listen(600)
+            self.listeners[net] = s
+        self.w, self.net = w, net
+        self.c = net.socket("in", client, 0, socket.SOCK_STREAM)
+        self.c.connect((PHONE, 21))
+        self.s, self.ours = self.listeners[net].accept()
+        self.s.settimeout(2)
+        net.sockets.append(self.s)
+        self.server(hello)
+
+    def server(self, data, arrives=None):
+        """The server says so; what the client must read."""
+        self.s.sendall(data)
+        self._read(self.c, data if arrives is None else arrives)
+
+    def client(self, data, arrives=None):
+        self.c.sendall(data)
+        self._read(self.s, data if arrives is None else arrives)
+
+    def refused(self, data, code):
+        """The client says so; the proxy, not the server, answers."""
+        self.c.sendall(data)
+        line = self.line(self.c)
+        check(line.startswith(code), f"{data}: {code}, got {line}")
+        check(not select.select([self.s], [], [], 0.05)[0],
+              f"{data} reaches the server")
+
+    @staticmethod
+    def _read(sock, want):
+        got = b""
+        while len(got) < len(want):
+            part = sock.recv(len(want) - len(got))
+            check(part, f"closed; wanted {want}, got {got}")
+            got += part
+        check(got == want, f"wanted {want}, got {got}")
+
+    @staticmethod
+    def line(sock):
+        got = b""
+        while not got.endswith(b"\n"):
+            part = sock.recv(1)
+            check(part, f"closed after {got}")
+            got += part
+        return got
+
+    def passive(self, addr=PHONE, port=40000):
+        """Where the client is sent; extended if no address is given."""
+        if addr is None:
+            self.client(b"EPSV\r\n")
+            self.s.sendall(b"229 ok (|||%d|)\r\n" % port)
+            return PHONE, int(self.line(self.c).split(b"|")[3])
+        self.client(b"PASV\r\n")
+        self.s.sendall(b"227 ok (%s)\r\n" % six(addr, port))
+        return named(self.line(self.c), b"227 Entering Passive Mode (", b")")
+
+    def active(self, addr, port):
+        """Where the server is sent."""
+        self.c.sendall(b"PORT %s\r\n" % six(addr, port))
+        at = named(self.line(self.s), b"PORT ", b"")
+        self.server(b"200 ok\r\n")
+        return at
+
+    def closed(self, sock):
+        sock.settimeout(5)
+        try:
+            until(lambda: sock.recv(4096) == b"", 5, "closed")
+        except ConnectionResetError:
+            pass
+
+    def close(self):
+        self.c.close()
+        self.s.close()
+
+
+def six(addr, port):
+    return (addr.replace(".", ",") +
+            f",{port >> 8},{port & 255}").encode()
+
+
+def named(line, before, after):
+    check(line.startswith(before) and line.endswith(after + b"\r\n"),
+          f"{before}, got {line}")
+    v = line[len(before):len(line) - len(after) - 2].split(b",")
+    return (b".".join(v[:4]).decode(), int(v[4]) << 8 | int(v[5]))
+
+
+def listening(net, where, addr, port):
+    s = net.socket(where, addr, port, socket.SOCK_STREAM)
+    s.listen(5)
+    return s
+
+
+def connects(net, where, addr, to, port=0):
+    """The connection, or None."""
+    s = net.socket(where, addr, port, socket.SOCK_STREAM)
+    s.settimeout(0.4)
+    try:
+        s.connect(to)
+    except OSError:
+        s.close()
+        return None
+    return s
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def ftp_proxy_gives_strangers_nothing(net):
+    with World(net) as w:
+        wire = Wire(w)
+        listener = listening(net, "in", PBX, 30000)
+        elsewhere = listening(net, "in", HOST, 30000)
+        # Bounce: a third host is named, and it is not heeded.
+        at = wire.active(HOST, 30000)
+        check(at[0] == FW_OUT, f"our address, not {at}")
+        check(connects(net, "out", EVIL, at) is None, "a stranger comes in")
+        check(connects(net, "out", PHONE, (FW_OUT, at[1] ^ 1)) is None,
+              "another port")
+        server = connects(net, "out", PHONE, at, 20)
+        check(server is not None, "the server comes in")
+        data, peer = listener.accept()
+        check(peer == (PHONE, 20), f"as itself, not {peer}")
+        check(not select.select([elsewhere], [], [], 0)[0], "to the client")
+        check(connects(net, "out", PHONE, at) is None, "but once")
+        data.sendall(b"still here")
+        # A server that names another host sends the client to itself.
+        outside = listening(net, "out", PHONE, 40000)
+        third = listening(net, "out", EVIL, 40000)
+        at = wire.passive(EVIL, 40000)
+        check(at[0] == PHONE, f"the server's address, not {at}")
+        check(connects(net, "in", HOST, at) is None, "another client")
+        client = connects(net, "in", PBX, at)
+        check(client is not None, "the client")
+        check(outside.accept()[1][0] == FW_OUT, "as ourselves")
+        check(not select.select([third], [], [], 0)[0], "nobody else")
+        check(server.recv(100) == b"still here", "the first one runs on")
+        # Ports of services.
+        n = len(w.d.seen(event="open"))
+        wire.refused(b"PORT " + six(PBX, 22) + b"\r\n", b"501")
+        wire.refused(b"EPRT |1|192.0.2.10|22|\r\n", b"501")
+        wire.refused(b"EPRT |2|2001:db8::1|30000|\r\n", b"522")
+        wire.refused(b"PORT 1,2,3\r\n", b"501")
+        wire.client(b"PASV\r\n")
+        wire.s.sendall(b"227 (" + six(PHONE, 22) + b")\r\n")
+        check(wire.line(wire.c).startswith(b"425"), "port 22 of the server")
+        # Nobody asked, or it is not where a reply begins.
+        for line in (b"227 (198,51,100,7,156,64)\r\n",
+                     b"229 (|||40000|)\r\n",
+                     b"200 echo 227 (198,51,100,7,156,64)\r\n",
+                     b"214-help\r\n227 (198,51,100,7,156,64)\r\n214 x\r\n"):
+            wire.server(line)
+        wire.client(b"STAT 227 (198,51,100,7,156,64)\r\n")
+        wire.server(b"213 PORT 192,0,2,10,117,48\r\n")
+        check(len(w.d.seen(event="open")) == n, "nothing opened")
+        w.logged("nobody asked for: \"227 (198,51,100,7,156,64)\"")
+        wire.close()
+        w.clean()
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def ftp_proxy_reads_lines_however_they_come(net):
+    with World(net) as w:
+        wire = Wire(w)
+        for c in b"pasv\r\n":
+            wire.c.sendall(bytes([c]))
+            time.sleep(0.002)
+        wire._read(wire.s, b"pasv\r\n")
+        for c in b"227 " + six(PHONE, 40000) + b"\r\n":
+            wire.s.sendall(bytes([c]))
+            time.sleep(0.002)
+        named(wire.line(wire.c), b"227 Entering Passive Mode (", b")")
+        # All at once, and our refusal in its place.
+        wire.c.sendall(b"SYST\r\nPORT 1,2,3,4,0,22\r\nEPSV\r\nNOOP\r\n")
+        wire._read(wire.s, b"SYST\r\nEPSV\r\nNOOP\r\n")
+        wire.s.sendall(b"215 a\r\n229 x (|||40001|)\r\n200 b\r\n")
+        got = [wire.line(wire.c)[:3] for _ in range(4)]
+        check(got == [b"215", b"501", b"229", b"200"], f"{got}")
+        wire.c.send(b"\xff\xf4\xff", socket.MSG_OOB)
+        wire.c.sendall(b"\xf2ABOR\r\n")
+        wire._read(wire.s, b"\xff\xf4\xff\xf2ABOR\r\n")
+        wire.server(b"226 x\r\n")
+        wire.client(b"AUTH TLS\r\n")
+        wire.server(b"234 go\r\n")
+        wire.client(b"\x16\x03\x01\x00\x04a\0\nb")
+        wire.server(b"\x16\x03\x03\x00\x04a\0\nb")
+        w.logged("TLS")
+        wire.close()
+        for junk, end in ((b"x" * 5000, "client command too long"),
+                          (b"NO\0OP\r\n", "client command not clean")):
+            wire = Wire(w)
+            wire.c.sendall(junk)
+            check(wire.line(wire.c)[:2] == b"50", "the client is told")
+            wire.closed(wire.s)
+            wire.c.shutdown(socket.SHUT_WR)
+            wire.closed(wire.c)
+            wire.close()
+            w.logged(end)
+        for junk, end in ((b"2" * 5000, "server reply too long"),
+                          (b"200 \0\r\n", "server reply not clean")):
+            wire = Wire(w)
+            wire.s.sendall(junk)
+            wire.closed(wire.c)
+            wire.close()
+            w.logged(end)
+        w.clean()
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def ftp_proxy_outlives_both_ends(net):
+    with World(net) as w:
+        # The server dies in the middle of a transfer.
+        wire = Wire(w)
+        outside = listening(net, "out", PHONE, 40000)
+        client = connects(net, "in", PBX, wire.passive())
+        server = outside.accept()[0]
+        server.sendall(b"half of it")
+        check(client.recv(100) == b"half of it", "data")
+        wire.passive()
+        linger = b"\1\0\0\0\0\0\0\0"
+        for s in (server, wire.s):
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            s.close()
+        wire.closed(client)
+        wire.closed(wire.c)
+        w.clean()
+        # The client goes away, and its transfer ends in its own time.
+        wire = Wire(w)
+        client = connects(net, "in", PBX, wire.passive())
+        server = outside.accept()[0]
+        wire.active(PBX, 30000)
+        wire.c.close()
+        wire.closed(wire.s)
+        wire.s.close()
+        w.clean()
+        server.sendall(b"the rest")
+        check(client.recv(100) == b"the rest", "data after the session")
+        # Nobody listens, and nobody is there.
+        Wire.listeners.pop(net).close()
+        net.ip("fw", "route", "add", "unreachable", "203.0.113.0/24")
+        for to in (PHONE, "203.0.113.7"):
+            c = connects(net, "in", PBX, (to, 21))
+            check(c.recv(100)[:3] == b"421", f"{to} cannot be reached")
+            c.close()
+        # Not redirected, or to itself, or not ours to serve.
+        c = connects(net, "in", PBX, (FW_IN, 8021))
+        check(c.recv(100)[:3] == b"421", "not redirected")
+        net.run("fw", "nft", "-f", "-", text="""
+            table inet loop {
+                chain out {
+                    type nat hook output priority -100;
+                    tcp dport 21 dnat ip to 192.0.2.1:8021
+                }
+            }
+            add rule inet filter input tcp dport 8021 accept""")
+        c = connects(net, "in", PBX, (PHONE, 21))
+        check(c.recv(100)[:3] == b"421", "a loop")
+        w.logged("the proxy was redirected to itself")
+        net.run("fw", "nft", "delete", "table", "inet", "loop")
+        c = connects(net, "out", EVIL, (FW_IN, 8021))
+        check(c is None or c.recv(100)[:3] == b"421", "a stranger")
+        check(w.d.proc.poll() is None, "alive")
+        w.clean()
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def ftp_proxy_holds_little_for_those_who_do_not_read(net):
+    with World(net, options="timeout 3") as w:
+        deaf, other = Wire(w), Wire(w)
+        begin = time.monotonic()
+        sent = 0
+        deaf.s.settimeout(0.5)
+        try:
+            while sent < 100 << 20:
+                sent += deaf.s.send(b"200 " + b"x" * 1000 + b"\r\n")
+        except TimeoutError:
+            pass
+        check(sent < 20 << 20, f"the server was stopped, after {sent}")
+        other.client(b"NOOP\r\n")
+        other.server(b"200 ok\r\n")
+        pid = w.d.children()["proxy"]
+        with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+            f.read()
+        # Once it reads, all of it comes.
+        got = 0
+        while got < sent and time.monotonic() < begin + 20:
+            got += len(deaf.c.recv(1 << 20))
+        check(got >= sent - 1006, f"{got} of {sent}")
+        # Idle sessions end.
+        deaf.closed(deaf.c)
+        deaf.closed(deaf.s)
+        w.logged("ending session: idle")
+        other.close()
+        w.clean()
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def ftp_proxy_serves_five_hundred(net):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
+    with World(net, options="max sessions 500") as w:
+        wires = [Wire(w) for _ in range(500)]
+        c = connects(net, "in", PBX, (PHONE, 21))
+        check(c.recv(100)[:3] == b"421", "one too many")
+        w.logged("session limit reached")
+        for wire in wires:
+            wire.c.sendall(b"PASV\r\n")
+        for i, wire in enumerate(wires):
+            wire._read(wire.s, b"PASV\r\n")
+            wire.s.sendall(b"227 (" + six(PHONE, 40000 + i) + b")\r\n")
+        at = [named(wire.line(wire.c), b"227 Entering Passive Mode (", b")")
+              for wire in wires]
+        check(len(set(at)) == 500, "each its own port")
+        for i in (0, 1, 250, 499):
+            outside = listening(net, "out", PHONE, 40000 + i)
+            client = connects(net, "in", PBX, at[i])
+            check(client is not None, f"the data of {i}")
+            outside.accept()[0].sendall(b"x")
+            check(client.recv(1) == b"x", "data")
+        # A server with few ports uses one again while its last session is on.
+        for wire in wires[:5]:
+            client = connects(net, "in", PBX, wire.passive(PHONE, 40499))
+            check(client is not None, "the same port again")
+            outside.accept()[0].sendall(b"x")
+            check(client.recv(1) == b"x", "data")
+        for wire in wires:
+            wire.close()
+        w.clean()
+        Wire(w).passive()
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def ftp_proxy_heeds_its_options(net):
+    with World(net, options="anonymous only source-port 20") as w:
+        wire = Wire(w)
+        wire.refused(b"USER root\r\n", b"500 Only anonymous FTP allowed")
+        wire.refused(b"AUTH TLS\r\n", b"534")
+        wire.client(b"USER anonymous\r\n")
+        wire.server(b"331 ok\r\n")
+        for port in (20, 54321):
+            listener = listening(net, "in", PBX, port + 10000)
+            at = wire.active(PBX, port + 10000)
+            check(connects(net, "out", PHONE, at, port) is not None, "data")
+            data, peer = listener.accept()
+            check(peer == (PHONE, 20), f"port 20, not {peer}")
+            data.close()
+        wire.close()
+        w.clean()
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def ftp_proxy_lets_tls_through(net):
+    with World(net, "vsftpd", tls=True) as w:
+        def talk():
+            with ftplib.FTP_TLS(timeout=10) as c:
+                c.connect(PHONE)
+                c.login("ftp", "x")
+                c.sendcmd("NOOP")
+                check("big" not in c.sendcmd("SYST"), "an answer")
+                c.quit()
+        net.inside("in", talk)
+        w.logged("TLS: its data connections cannot be seen any more")
+        w.clean()
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def ftp_proxy_survives_its_neighbours(net):
+    with World(net, "vsftpd") as w:
+        def session():
+            net.inside("in", lambda: transfers(w, PHONE, True, False))
+        session()
+        for role in ("firewall", "engine", "proxy"):
+            pid = w.d.kill(role)
+            until(lambda: w.d.children().get(role, pid) != pid, 5, role)
+            time.sleep(0.3)
+            session()
+        w.d.proc.send_signal(1)
+        w.logged("reloaded")
+        time.sleep(0.3)
+        session()
+        until(lambda: w.elements() == 0, 5, "nothing is open")
+        w.d.stop()
+        check("pinholed" not in net.run("fw", "nft", "list", "tables"),
+              "nothing of ours is left")

@@ -25,6 +25,7 @@ anon_root={files}
 secure_chroot_dir={dir}/empty
 write_enable=YES
 anon_upload_enable=YES
+anon_other_write_enable=YES
 anon_umask=022
 connect_from_port_20=YES
 seccomp_sandbox=NO
