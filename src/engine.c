@@ -11,6 +11,7 @@
 #include "src/compat/queue.h"
 #include "src/compat/tree.h"
 #include "src/engine.h"
+#include "src/helpers.h"
 #include "src/holes.h"
 #include "src/rate.h"
 #include "src/stream.h"
@@ -54,6 +55,8 @@ struct engine {
 	struct engine_counters n;
 	TAILQ_HEAD(, owner) dirty;
 	struct sip_external *external; /* conf's, in sip's terms */
+	struct ftp_helper *ftp;	       /* NULL: not configured */
+	struct tftp_helper *tftp;
 	uint8_t record[RECORD_MAX];
 };
 
@@ -190,7 +193,8 @@ on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
     int64_t now)
 {
 	struct engine *e = ctx;
-	struct event_refusal refusal = { r->src, r->dst, r->dport, r->reason };
+	struct event_refusal refusal = { r->src, r->dst, r->dport, r->reason,
+		EVENT_SAID_SDP };
 
 	holes_refuse(e->holes, &refusal, call_id, now);
 }
@@ -298,6 +302,31 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 	e->sink.commit(e->sink.ctx, changes, n);
 }
 
+/* What is not configured is not there. */
+static enum ph_err
+helpers_new(struct engine *e)
+{
+	const struct conf *c = e->conf;
+	struct helper_place place = { 0 };
+
+	place.conf = c;
+	place.own = e->place.own;
+	place.nown = e->place.nown;
+	place.activity = e->place.activity;
+	place.holes = e->holes;
+	place.timers = &e->timers;
+	place.say = e->sink.say;
+	place.remember = e->sink.checkpoint;
+	place.ctx = e->sink.ctx;
+	if (c->ftp.on && c->ftp.port.n > 0 &&
+	    (e->ftp = ftp_helper_new(&place)) == NULL)
+		return PH_ENOMEM;
+	if (c->tftp.on && c->tftp.port.n > 0 &&
+	    (e->tftp = tftp_helper_new(&place)) == NULL)
+		return PH_ENOMEM;
+	return PH_OK;
+}
+
 enum ph_err
 engine_new(struct engine **out, const struct conf *conf,
     const struct engine_place *place, const struct events *ev,
@@ -323,9 +352,11 @@ engine_new(struct engine **out, const struct conf *conf,
 	timers_init(&e->timers);
 	up.ctx = down.ctx = e;
 	if ((rc = sip_config_of(e, &config)) != PH_OK ||
-	    (e->holes = holes_new((size_t)conf->sip.limit_calls * 8, ev,
-		 &down)) == NULL ||
-	    (e->sip = sip_new(&config, &up, &e->timers)) == NULL) {
+	    (e->holes = holes_new((size_t)conf->sip.limit_calls * 8 +
+		     helpers_max(conf),
+		 ev, &down)) == NULL ||
+	    (e->sip = sip_new(&config, &up, &e->timers)) == NULL ||
+	    helpers_new(e) != PH_OK) {
 		engine_free(e);
 		return PH_ENOMEM;
 	}
@@ -346,6 +377,8 @@ engine_free(struct engine *e)
 	if (e == NULL)
 		return;
 	sip_free(e->sip);
+	ftp_helper_free(e->ftp);
+	tftp_helper_free(e->tftp);
 	holes_free(e->holes);
 	rate_free(e->rate);
 	while ((o = RB_ROOT(&e->owners)) != NULL)
@@ -422,6 +455,21 @@ is_sip(const struct engine *e, const struct datagram *d)
 		is_port(&e->conf->sip.port, d->dst.port));
 }
 
+/* Of a transfer, only the request goes to a port that is known. */
+static bool
+is_tftp(const struct engine *e, const struct datagram *d)
+{
+	return e->tftp != NULL && is_port(&e->conf->tftp.port, d->dst.port);
+}
+
+static bool
+is_ftp(const struct engine *e, const struct datagram *d)
+{
+	return e->ftp != NULL &&
+	    (is_port(&e->conf->ftp.port, d->src.port) ||
+		is_port(&e->conf->ftp.port, d->dst.port));
+}
+
 /* `limit rate`: INVITEs of outside sources, before they cost a parse. */
 static bool
 too_often(struct engine *e, int64_t now, const struct datagram *d,
@@ -457,14 +505,19 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 void
 engine_udp(struct engine *e, int64_t now, const struct datagram *d)
 {
+	bool sip = is_sip(e, d);
+
 	engine_run(e, now);
-	if (!is_sip(e, d))
+	if (!sip && !is_tftp(e, d))
 		return;
 	if (!counts_here(e, d)) {
 		e->n.not_ours++;
 		return;
 	}
-	sip_message_in(e, now, d, d->payload, false);
+	if (sip)
+		sip_message_in(e, now, d, d->payload, false);
+	else
+		tftp_helper_input(e->tftp, now, d);
 }
 
 struct stream_feed {
@@ -481,37 +534,66 @@ on_stream_message(void *ctx, struct span text)
 	sip_message_in(f->e, f->now, f->d, text, true);
 }
 
-bool
-engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
+/* Who listens to a TCP connection: one of them. */
+struct listener {
+	struct stream *sip;
+	struct ftp_watch *ftp;
+};
+
+static bool
+sip_stream_in(struct engine *e, int64_t now, struct listener *l,
+    const struct datagram *d)
 {
 	struct stream_feed feed = { e, now, d };
 
-	engine_run(e, now);
-	if (!is_sip(e, d))
+	if (l->sip == NULL && (l->sip = stream_new(&d->src)) == NULL)
 		return false;
-	/* One direction may count here and the other elsewhere. */
-	if (!counts_here(e, d))
-		return true;
-	if (*user == NULL && (*user = stream_new(&d->src)) == NULL)
-		return false;
-	if (stream_add(*user, &d->src, d->payload, on_stream_message, &feed) ==
+	if (stream_add(l->sip, &d->src, d->payload, on_stream_message, &feed) ==
 	    PH_OK)
 		return true;
 	e->n.streams_lost++;
 	return false;
 }
 
+bool
+engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
+{
+	bool sip = is_sip(e, d);
+
+	engine_run(e, now);
+	if (!sip && !is_ftp(e, d))
+		return false;
+	/* One direction may count here and the other elsewhere. */
+	if (!counts_here(e, d))
+		return true;
+	if (*user == NULL &&
+	    (*user = calloc(1, sizeof(struct listener))) == NULL)
+		return false;
+	if (sip)
+		return sip_stream_in(e, now, *user, d);
+	return ftp_helper_input(e->ftp, now, &((struct listener *)*user)->ftp,
+	    d);
+}
+
 void
 engine_tcp_end(struct engine *e, void *user)
 {
-	(void)e;
-	stream_free(user);
+	struct listener *l = user;
+
+	if (l == NULL)
+		return;
+	stream_free(l->sip);
+	if (l->ftp != NULL)
+		ftp_helper_end(e->ftp, l->ftp);
+	free(l);
 }
 
 void
 engine_run(struct engine *e, int64_t now)
 {
 	timers_run(&e->timers, now);
+	if (e->ftp != NULL)
+		ftp_helper_run(e->ftp, now);
 }
 
 int64_t
@@ -571,15 +653,22 @@ engine_flush(struct engine *e)
 }
 
 void
-engine_adopt(struct engine *e, const void *p, size_t len, int64_t now)
+engine_adopt(struct engine *e, uint64_t key, const void *p, size_t len,
+    int64_t now)
 {
 	struct cursor r = cursor_of(p, len);
 	struct span holes, call;
 	uint64_t id;
 
+	if (key >= HELPER_TFTP_OWNER) {
+		if (e->tftp != NULL)
+			tftp_helper_adopt(e->tftp, key, p, len, now);
+		return;
+	}
 	holes = cursor_span(&r, cursor_u32(&r));
 	call = cursor_span(&r, cursor_left(&r));
-	if (r.bad || sip_export_names(call.p, call.len, &id, &call) != PH_OK)
+	if (r.bad || sip_export_names(call.p, call.len, &id, &call) != PH_OK ||
+	    id >= HELPER_FTP_OWNER)
 		return;
 	/*
 	 * First the pinholes under their old names, then the call; what the
@@ -611,6 +700,10 @@ engine_shutdown(struct engine *e, int64_t now)
 		e->sink.checkpoint = NULL;
 	}
 	sip_shutdown(e->sip, REASON_SHUTDOWN, now);
+	if (e->ftp != NULL)
+		ftp_helper_shutdown(e->ftp, now);
+	if (e->tftp != NULL)
+		tftp_helper_shutdown(e->tftp, now);
 }
 
 static void
@@ -630,7 +723,7 @@ engine_report(const struct engine *e, struct strbuf *b)
 	for (i = SIP_REJECT_NONE + 1; i < SIP_REJECT_MAX; i++)
 		strbuf_fmt(b, "sip_rejected_%s %" PRIu64 "\n",
 		    sip_reject_name(i), e->n.rejected[i]);
-	line(b, "sip_seen_elsewhere", e->n.not_ours);
+	line(b, "seen_elsewhere", e->n.not_ours);
 	line(b, "sip_streams_given_up", e->n.streams_lost);
 	line(b, "sip_not_protected", s->not_protected);
 	line(b, "sip_unmatched", s->unmatched);
@@ -649,6 +742,10 @@ engine_report(const struct engine *e, struct strbuf *b)
 	line(b, "limit_rate", e->n.rate_limited);
 	line(b, "limit_dialogs", s->limit_dialogs);
 	line(b, "limit_transactions", s->limit_transactions);
+	if (e->ftp != NULL)
+		ftp_helper_report(e->ftp, b);
+	if (e->tftp != NULL)
+		tftp_helper_report(e->tftp, b);
 	line(b, "pinholes", h->open);
 	line(b, "pinholes_in_filter", h->tuples);
 	line(b, "pinholes_opened", h->opened);

@@ -37,8 +37,13 @@ struct engine_place {
 struct engine_sink {
 	void *ctx;
 	void (*commit)(void *ctx, const struct fw_change *changes, size_t n);
-	/* State of a call to remember under `key`; len 0: forget it. */
+	/*
+	 * State of a call or transfer to remember under `key`; len 0: forget
+	 * it.
+	 */
 	void (*checkpoint)(void *ctx, uint64_t key, const void *p, size_t len);
+	/* Something an administrator may want to read; may be NULL. */
+	void (*say)(void *ctx, const char *text);
 };
 
 PH_NODISCARD enum ph_err engine_new(struct engine **out,
@@ -65,7 +70,8 @@ void engine_lost(struct engine *e, uint64_t id);
 void engine_resend(struct engine *e, int64_t now);
 
 /* Take over one checkpoint record.  Trusts nothing in it. */
-void engine_adopt(struct engine *e, const void *p, size_t len, int64_t now);
+void engine_adopt(struct engine *e, uint64_t key, const void *p, size_t len,
+    int64_t now);
 
 /*
  * Checkpoint whatever is not yet written.  Called after each batch of work;

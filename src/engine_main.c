@@ -50,7 +50,7 @@ struct live {
 	int64_t drops_at;
 	int64_t iface_at;      /* last looked at */
 	struct output *output; /* events, in the foreground */
-	struct log_limit refused_log, journal_log;
+	struct log_limit refused_log, journal_log, said_log;
 	int status;
 };
 
@@ -159,6 +159,22 @@ on_checkpoint(void *ctx, uint64_t key, const void *p, size_t len)
 		     : checkpoint_del(l->journal, key);
 	if (rc != PH_OK)
 		journal_failed(l, rc);
+}
+
+/* Nobody may be able to fill the log from outside. */
+static void
+on_say(void *ctx, const char *text)
+{
+	struct live *l = ctx;
+	uint32_t missed;
+
+	if (!log_may(&l->said_log, clock_now(), &missed))
+		return;
+	if (missed > 0)
+		log_info(MODULE, "%s (%u like this were not said)", text,
+		    missed);
+	else
+		log_info(MODULE, "%s", text);
 }
 
 static void
@@ -337,8 +353,7 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 {
 	struct live *l = ctx;
 
-	(void)key;
-	engine_adopt(l->engine, p, len, clock_now());
+	engine_adopt(l->engine, key, p, len, clock_now());
 }
 
 /* The predecessor, if any, is gone: take over what it left and go. */
@@ -570,7 +585,7 @@ make_engine(struct live *l)
 	const struct engine_args *a = l->args;
 	struct events ev = { a->format, a->verbose, NULL, &l->fw_config,
 		on_line, l };
-	struct engine_sink sink = { l, on_commit, on_checkpoint };
+	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say };
 	struct engine_place place = { 0 };
 
 	ev.explain = fw_lookup(a->conf->firewall);

@@ -133,6 +133,37 @@ events_close(const struct events *ev, int64_t ts, const struct pinhole *h,
 
 /* Why, in words an administrator can act on. */
 static void
+explain_transfer(const struct event_refusal *r, struct strbuf *b)
+{
+	char src[ADDR_STRLEN], dst[ADDR_STRLEN];
+	const char *what = r->said == EVENT_SAID_FTP ? "an FTP data connection"
+						     : "a TFTP transfer";
+
+	addr_format(&r->src, src);
+	addr_format(&r->dst, dst);
+	switch (r->reason) {
+	case REASON_ADDRESS:
+		strbuf_fmt(b,
+		    "%s wants %s to %s, which it may not name; see `loose` "
+		    "in pinholed.conf(5)",
+		    src, what, dst);
+		break;
+	case REASON_PORT_RANGE:
+		strbuf_fmt(b,
+		    "%s wants %s to port %u of %s, which is below "
+		    "1024",
+		    src, what, r->dport, dst);
+		break;
+	case REASON_LIMIT:
+		strbuf_fmt(b, "%s wants %s, and there are too many", src, what);
+		break;
+	default:
+		strbuf_str(b, reason_name(r->reason));
+		break;
+	}
+}
+
+static void
 explain_refusal(const struct event_refusal *r, struct strbuf *b)
 {
 	char src[ADDR_STRLEN], dst[ADDR_STRLEN];
@@ -219,7 +250,10 @@ events_refuse(const struct events *ev, int64_t ts,
 	if (ev->verbose > 0) {
 		strbuf_reset(&b);
 		strbuf_str(&b, "    ");
-		explain_refusal(r, &b);
+		if (r->said == EVENT_SAID_SDP)
+			explain_refusal(r, &b);
+		else
+			explain_transfer(r, &b);
 		ev->line(ev->ctx, line);
 	}
 }

@@ -33,11 +33,19 @@ struct events {
 	void *ctx;
 };
 
+/* What was refused, for the explanation. */
+enum event_said {
+	EVENT_SAID_SDP,
+	EVENT_SAID_FTP,
+	EVENT_SAID_TFTP,
+};
+
 struct event_refusal {
 	struct addr src; /* who said it */
 	struct addr dst; /* what it named */
 	uint16_t dport;
 	enum reason reason;
+	enum event_said said;
 };
 
 /* `call` is the Call-ID, or empty for none. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/fw_policy.h"
+#include "src/helpers.h"
 
 /* Pinholes per call: a few streams, two directions, two remote addresses. */
 #define HOLES_PER_CALL 16
@@ -105,7 +106,7 @@ sip_media(const struct fw_policy *p, const struct pinhole *h)
 }
 
 /*
- * A data connection of FTP, or a transfer of TFTP: who asks for it must be
+ * One data connection of FTP, or a transfer of TFTP: who asks for it must be
  * configured to, the passive helper of the engine or a proxy.
  */
 static bool
@@ -118,7 +119,7 @@ transfer(const struct fw_policy *p, enum ipc_role role, const struct pinhole *h)
 	if (h->to_lo != h->to_hi)
 		return false;
 	return h->proto == IPPROTO_TCP
-	    ? ftp->on && (proxy ? ftp->nproxy : ftp->port.n) > 0
+	    ? h->once && ftp->on && (proxy ? ftp->nproxy : ftp->port.n) > 0
 	    : tftp->on && (proxy ? tftp->nproxy : tftp->port.n) > 0;
 }
 
@@ -302,6 +303,7 @@ fw_policy_max(const struct fw_policy *p)
 
 	if (p->conf->sip.on)
 		n = (size_t)p->conf->sip.limit_calls * HOLES_PER_CALL;
+	n += helpers_max(p->conf);
 	for (i = 0; i < p->conf->ftp.nproxy; i++)
 		n += p->conf->ftp.proxy[i].max_sessions;
 	for (i = 0; i < p->conf->tftp.nproxy; i++)

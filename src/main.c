@@ -291,22 +291,6 @@ interfaces_exist(const struct conf *conf)
 	return ok;
 }
 
-/*
- * Blocks that are part of the language, and not yet of the program: said at
- * every start, so that nobody relies on them.
- */
-static void
-warn_of_unserved(const struct conf *conf)
-{
-	static const char text[] =
-	    "this version reads the \"%s\" block and does not act on it";
-
-	if (conf->ftp.on)
-		warnx(text, "ftp");
-	if (conf->tftp.on)
-		warnx(text, "tftp");
-}
-
 /* -n.  What only this host can tell is a warning: the file may be fine. */
 static int
 check(const struct conf *conf)
@@ -451,7 +435,6 @@ main(int argc, char *argv[])
 		print_version();
 		code = 0;
 	} else if (load_first(&o, &conf) == PH_OK) {
-		warn_of_unserved(conf);
 		if (o.check)
 			code = check(conf);
 		else if (o.read != NULL)

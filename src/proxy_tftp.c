@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "src/compat/queue.h"
 #include "src/log.h"
 #include "src/proxy.h"
+#include "src/tftp_allow.h"
 #include "tftp/request.h"
 
 /*
@@ -269,28 +269,6 @@ transfer_new(struct proxy_tftp *s, const struct endpoint *client, size_t len)
 	return t;
 }
 
-/* What the configuration lets a client do; NULL, or why not. */
-static const char *
-forbidden(const struct proxy_tftp *s, const struct tftp_request *r)
-{
-	const struct strings *patterns = &s->conf->file;
-	char name[512];
-	size_t i;
-
-	if (!(r->op == TFTP_RRQ ? s->conf->allow_read : s->conf->allow_write))
-		return "not allowed here";
-	if (patterns->n == 0)
-		return NULL;
-	if (r->file.len >= sizeof(name))
-		return "file name too long";
-	memcpy(name, r->file.p, r->file.len);
-	name[r->file.len] = '\0';
-	for (i = 0; i < patterns->n; i++)
-		if (fnmatch(patterns->v[i], name, 0) == 0)
-			return NULL;
-	return "no such file for you";
-}
-
 static void
 on_request(struct proxy_tftp *s, size_t len, const struct endpoint *client,
     const struct endpoint *to)
@@ -307,7 +285,7 @@ on_request(struct proxy_tftp *s, size_t len, const struct endpoint *client,
 	if (!prefixes_contain(protect->v, protect->n, &client->addr) ||
 	    tftp_request_parse(&r, (struct span) { s->buf, len }) != PH_OK)
 		return;
-	if ((why = forbidden(s, &r)) != NULL) {
+	if ((why = tftp_forbidden(s->conf, &r)) != NULL) {
 		refuse(s, client, ERROR_ACCESS, why);
 		return;
 	}

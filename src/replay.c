@@ -13,6 +13,7 @@ struct replay {
 	const struct fw_ops *ops;
 	struct fw *fw;
 	int64_t now;
+	int verbose;
 	unsigned long failed; /* commits the backend refused */
 };
 
@@ -58,6 +59,16 @@ on_tcp_end(void *ctx, void *user)
 	struct replay *r = ctx;
 
 	engine_tcp_end(r->engine, user);
+}
+
+/* With -v, beside the events and not among them. */
+static void
+on_say(void *ctx, const char *text)
+{
+	const struct replay *r = ctx;
+
+	if (r->verbose > 0)
+		fprintf(stderr, "pinholed: %s\n", text);
 }
 
 static void
@@ -113,7 +124,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	struct engine_place place = { 0 };
 	struct replay r = { 0 };
-	struct engine_sink sink = { &r, on_commit, NULL };
+	struct engine_sink sink = { &r, on_commit, NULL, on_say };
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;
 	struct fw_config fc;
@@ -123,6 +134,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	int code = 2;
 
 	r.ops = opt->fw;
+	r.verbose = opt->verbose;
 	if (fwconfig_of(conf, &fc) != PH_OK ||
 	    fwconfig_ports(conf, &ports, &cc.nports) != PH_OK) {
 		fprintf(stderr, "pinholed: out of memory\n");

@@ -77,7 +77,8 @@ on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
     int64_t now)
 {
 	struct world *w = ctx;
-	struct event_refusal e = { r->src, r->dst, r->dport, r->reason };
+	struct event_refusal e = { r->src, r->dst, r->dport, r->reason,
+		EVENT_SAID_SDP };
 
 	holes_refuse(w->holes, &e, call_id, now);
 }

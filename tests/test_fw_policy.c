@@ -7,6 +7,7 @@
 
 #include "src/conf.h"
 #include "src/fw_policy.h"
+#include "src/helpers.h"
 #include "tests/unit.h"
 
 /* The firewall is .1 on both sides. */
@@ -132,6 +133,14 @@ static const struct {
 	  "any", "192.0.2.10", 2000, 2000, PH_EDENIED },
 	{ "FTP data to a stranger", ftp_conf, "tin",
 	  "198.51.100.7", "203.0.113.1", 2000, 2000, PH_EDENIED },
+	{ "FTP data, outward", ftp_conf, "tout",
+	  "192.0.2.10", "198.51.100.7", 2000, 2000, PH_OK },
+	{ "FTP data, outward to port 22", ftp_conf, "tout",
+	  "192.0.2.10", "198.51.100.7", 22, 22, PH_EDENIED },
+	{ "FTP data, between strangers", ftp_conf, "tout",
+	  "203.0.113.1", "198.51.100.7", 2000, 2000, PH_EDENIED },
+	{ "a TFTP transfer, outward", tftp_conf, "out",
+	  "192.0.2.10", "198.51.100.7", 2000, 2000, PH_OK },
 	{ "a TFTP transfer", tftp_conf, "in",
 	  "198.51.100.7", "192.0.2.10", 2000, 2000, PH_OK },
 	{ "a TFTP transfer over TCP", tftp_conf, "tin",
@@ -205,8 +214,16 @@ only_what_the_configuration_opens_is_opened(void **state)
 		/* ftp and tftp alone: a block of their own turns sip off. */
 		h = hole(rows[i].dir, rows[i].from, rows[i].to, rows[i].lo,
 		    rows[i].hi);
+		h.once = h.proto == IPPROTO_TCP && c->ftp.on;
 		assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why),
 		    rows[i].rc);
+		/* FTP data is one connection, and not whatever follows. */
+		if (h.once) {
+			h.once = 0;
+			assert_int_not_equal(fw_policy_open(&p, IPC_ENGINE, &h,
+						 &why),
+			    PH_OK);
+		}
 		conf_free(c);
 	}
 }
@@ -420,6 +437,7 @@ bounds_follow_the_configuration(void **state)
 		   "proxy on 192.0.2.1 port 6969 timeout 5 }\n");
 	p.conf = c;
 	assert_int_equal(fw_policy_silence(&p), 5 * INT64_C(1000000));
+	assert_int_equal(fw_policy_max(&p), HELPER_TFTP_MAX + 1000);
 	conf_free(c);
 }
 

@@ -637,8 +637,8 @@ def write(name, data):
         f.write(data)
 
 
-def main():
-    for path, (make, about, conf, link, status) in cases.items():
+def write_all(found, script):
+    for path, (make, about, conf, link, status) in found.items():
         folder = os.path.join(TOP, path)
         os.makedirs(folder, exist_ok=True)
         packets = make().packets
@@ -653,13 +653,13 @@ def main():
         write(f"{folder}/input.pcap", data)
         write(f"{folder}/pinholed.conf", conf.encode())
         write(f"{folder}/README", (
-            f"{about}\n\nBuilt from bytes by tests/pcaps/build.py.\n"
+            f"{about}\n\nBuilt from bytes by tests/pcaps/{script}.\n"
         ).encode())
         if status:
             write(f"{folder}/status", f"{status}\n".encode())
-    print(len(cases), "captures")
+    print(len(found), "captures")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_all(cases, "build.py"))

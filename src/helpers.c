@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <string.h>
+
+#include "src/helpers.h"
+
+size_t
+helpers_max(const struct conf *conf)
+{
+	size_t n = 0;
+
+	if (conf->ftp.on && conf->ftp.port.n > 0)
+		n += HELPER_FTP_MAX;
+	if (conf->tftp.on && conf->tftp.port.n > 0)
+		n += HELPER_TFTP_MAX;
+	return n;
+}
+
+static bool
+is_own(const struct helper_place *place, const struct addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < place->nown; i++)
+		if (addr_eq(&place->own[i], a))
+			return true;
+	return false;
+}
+
+bool
+helper_protects(const struct helper_place *place, const struct addr *a)
+{
+	return prefixes_contain(place->conf->protect.v, place->conf->protect.n,
+	    a);
+}
+
+/* Somebody a pinhole may lead to or come from. */
+static bool
+may_be_an_end(const struct helper_place *place, const struct addr *a)
+{
+	enum addr_scope s = addr_scope(a);
+
+	return (s == ADDR_PRIVATE || s == ADDR_GLOBAL) &&
+	    (!is_own(place, a) || helper_protects(place, a));
+}
+
+bool
+helper_pinhole(const struct helper_place *place, uint8_t proto,
+    const struct addr *from, const struct endpoint *to, struct pinhole *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (from->af != to->addr.af || addr_eq(from, &to->addr) ||
+	    !may_be_an_end(place, from) || !may_be_an_end(place, &to->addr))
+		return false;
+	if (helper_protects(place, &to->addr))
+		out->dir = PINHOLE_IN;
+	else if (helper_protects(place, from))
+		out->dir = PINHOLE_OUT;
+	else
+		return false;
+	out->proto = proto;
+	out->from = prefix_host(from);
+	out->to = to->addr;
+	out->to_lo = out->to_hi = to->port;
+	return true;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef HELPERS_H
+#define HELPERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/datagram.h"
+#include "src/base/err.h"
+#include "src/base/strbuf.h"
+#include "src/base/timers.h"
+#include "src/conf.h"
+#include "src/holes.h"
+
+/*
+ * The passive helpers: FTP and TFTP watched as they go by, where nothing is
+ * translated.  They stand between ftp/ or tftp/, which know no addresses of
+ * ours, and the pinhole table; the engine hands them what counts where it was
+ * seen, and nothing else.
+ *
+ * A data connection or a transfer is a pinhole from one end of what was
+ * watched to the other, inward if the one that is called is protected,
+ * outward if only the caller is.  Where neither is, or one is this firewall
+ * without being protected, nothing is opened.
+ */
+struct helper_place {
+	const struct conf *conf;
+	const struct addr *own; /* the firewall's addresses */
+	size_t nown;
+	bool activity; /* the packet filter reports silence */
+	struct holes *holes;
+	struct timers *timers;
+	/* Something that an administrator may want to read; may be NULL. */
+	void (*say)(void *ctx, const char *text);
+	/* A transfer to remember under `key`; len 0: forget it; or NULL. */
+	void (*remember)(void *ctx, uint64_t key, const void *p, size_t len);
+	void *ctx;
+};
+
+/*
+ * Owners of pinholes count from here, calls from 1; names in a checkpoint are
+ * the same, so that a successor tells a transfer from a call.
+ */
+#define HELPER_FTP_OWNER  (UINT64_C(1) << 62)
+#define HELPER_TFTP_OWNER (UINT64_C(1) << 63)
+
+/*
+ * At a time.  Beyond that, what is new is refused; a host alone has a share
+ * of the transfers, so that it cannot shut out others.
+ */
+#define HELPER_FTP_MAX	  16384
+#define HELPER_TFTP_MAX	  16384
+#define HELPER_TFTP_SHARE 4096
+
+/* How many pinholes the helpers of this configuration may have open. */
+size_t helpers_max(const struct conf *conf);
+
+bool helper_protects(const struct helper_place *place, const struct addr *a);
+
+/*
+ * A pinhole for packets from `from` to `to`, filled in but for `once`; false
+ * if there is nothing to open between the two.
+ */
+bool helper_pinhole(const struct helper_place *place, uint8_t proto,
+    const struct addr *from, const struct endpoint *to, struct pinhole *out);
+
+struct ftp_helper;
+struct ftp_watch; /* one control connection */
+
+struct ftp_helper *ftp_helper_new(const struct helper_place *place);
+void ftp_helper_free(struct ftp_helper *h);
+
+/*
+ * The next bytes of a connection whose port `port` says which end is the
+ * server.  *w starts as NULL and is kept for the connection; one that is seen
+ * at two interfaces is watched once.  False: not of interest (any more).
+ */
+bool ftp_helper_input(struct ftp_helper *h, int64_t now, struct ftp_watch **w,
+    const struct datagram *d);
+/* The connection is over; what is unused closes by ftp_helper_run(). */
+void ftp_helper_end(struct ftp_helper *h, struct ftp_watch *w);
+void ftp_helper_run(struct ftp_helper *h, int64_t now);
+void ftp_helper_shutdown(struct ftp_helper *h, int64_t now);
+void ftp_helper_report(const struct ftp_helper *h, struct strbuf *out);
+
+struct tftp_helper;
+
+struct tftp_helper *tftp_helper_new(const struct helper_place *place);
+void tftp_helper_free(struct tftp_helper *h);
+
+/* A datagram to one of the ports of requests. */
+void tftp_helper_input(struct tftp_helper *h, int64_t now,
+    const struct datagram *d);
+/* Take over a transfer of a predecessor.  Trusts nothing in it. */
+void tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
+    size_t len, int64_t now);
+void tftp_helper_shutdown(struct tftp_helper *h, int64_t now);
+void tftp_helper_report(const struct tftp_helper *h, struct strbuf *out);
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ftp/control.h"
+#include "src/compat/queue.h"
+#include "src/compat/tree.h"
+#include "src/helpers.h"
+#include "src/rate.h"
+
+#define REFUSALS_PER_SECOND 10 /* told of, for each source */
+
+struct ftp_watch {
+	RB_ENTRY(ftp_watch) node;
+	TAILQ_ENTRY(ftp_watch) over_entry;
+	struct ftp_helper *h;
+	struct endpoint client, server;
+	unsigned int refs; /* interfaces where it is seen */
+	uint64_t owner;	   /* of its one pinhole */
+	bool open;
+	bool begun; /* the data connection, says the server */
+	int64_t opened;
+	struct timer timer;
+	struct ftp_control control;
+};
+
+RB_HEAD(watch_tree, ftp_watch);
+
+struct ftp_counters {
+	uint64_t total, limit, foreign, opaque;
+	uint64_t ignored, refused;
+};
+
+struct ftp_helper {
+	struct helper_place place;
+	struct watch_tree watches;
+	TAILQ_HEAD(, ftp_watch) over; /* ended with a pinhole open */
+	struct rate *refusals;
+	size_t nwatches;
+	uint64_t next_owner;
+	struct ftp_counters n;
+};
+
+static int
+watch_cmp(const struct ftp_watch *a, const struct ftp_watch *b)
+{
+	int r = endpoint_cmp(&a->client, &b->client);
+
+	return r != 0 ? r : endpoint_cmp(&a->server, &b->server);
+}
+
+RB_GENERATE_STATIC(watch_tree, ftp_watch, node, watch_cmp)
+
+struct ftp_helper *
+ftp_helper_new(const struct helper_place *place)
+{
+	struct ftp_helper *h = calloc(1, sizeof(*h));
+
+	if (h == NULL ||
+	    (h->refusals = rate_new(REFUSALS_PER_SECOND)) == NULL) {
+		free(h);
+		return NULL;
+	}
+	h->place = *place;
+	h->next_owner = HELPER_FTP_OWNER;
+	RB_INIT(&h->watches);
+	TAILQ_INIT(&h->over);
+	return h;
+}
+
+static void
+watch_free(struct ftp_watch *w)
+{
+	timer_clear(w->h->place.timers, &w->timer);
+	w->h->nwatches--;
+	free(w);
+}
+
+void
+ftp_helper_free(struct ftp_helper *h)
+{
+	struct ftp_watch *w;
+
+	if (h == NULL)
+		return;
+	while ((w = RB_ROOT(&h->watches)) != NULL) {
+		RB_REMOVE(watch_tree, &h->watches, w);
+		watch_free(w);
+	}
+	while ((w = TAILQ_FIRST(&h->over)) != NULL) {
+		TAILQ_REMOVE(&h->over, w, over_entry);
+		watch_free(w);
+	}
+	rate_free(h->refusals);
+	free(h);
+}
+
+static void
+say(const struct ftp_watch *w, const char *what)
+{
+	const struct helper_place *place = &w->h->place;
+	char text[256], client[ADDR_STRLEN], server[ADDR_STRLEN];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+
+	if (place->say == NULL)
+		return;
+	strbuf_fmt(&b, "ftp %s -> %s: %s", endpoint_format(&w->client, client),
+	    endpoint_format(&w->server, server), what);
+	place->say(place->ctx, text);
+}
+
+static void
+data_close(struct ftp_watch *w, enum reason why, int64_t now)
+{
+	struct holes_want none = { 0 };
+
+	if (!w->open)
+		return;
+	w->open = false;
+	timer_clear(w->h->place.timers, &w->timer);
+	none.owner = w->owner;
+	none.close = why;
+	holes_want(w->h->place.holes, &none, now);
+}
+
+/* The connection has begun, and is nobody's business now; or never will. */
+static void
+on_timeout(void *arg, int64_t now)
+{
+	struct ftp_watch *w = arg;
+	int64_t seen = holes_last_seen(w->h->place.holes, w->owner);
+
+	data_close(w, w->begun || seen >= w->opened ? REASON_DONE : REASON_IDLE,
+	    now);
+}
+
+static void
+data_open(struct ftp_watch *w, const struct pinhole *hole, int64_t now)
+{
+	struct helper_place *place = &w->h->place;
+	struct holes_want want = { 0 };
+
+	data_close(w, REASON_REPLACED, now);
+	want.owner = w->owner;
+	want.v = hole;
+	want.n = 1;
+	want.open = REASON_REQUEST;
+	want.lease = place->conf->ftp.timeout * USEC_PER_SEC;
+	holes_want(place->holes, &want, now);
+	w->open = true;
+	w->begun = false;
+	w->opened = now;
+	timer_set(place->timers, &w->timer, now + want.lease, on_timeout, w);
+}
+
+struct feed {
+	struct ftp_watch *w;
+	enum ftp_side from;
+	int64_t now;
+};
+
+static void
+refuse(const struct feed *f, const struct endpoint *data, enum reason why)
+{
+	struct ftp_watch *w = f->w;
+	struct event_refusal r = { 0 };
+
+	w->h->n.refused++;
+	r.src = f->from == FTP_CLIENT ? w->client.addr : w->server.addr;
+	r.dst = data->addr;
+	r.dport = data->port;
+	r.reason = why;
+	r.said = EVENT_SAID_FTP;
+	if (rate_allow(w->h->refusals, &r.src, f->now))
+		holes_refuse(w->h->place.holes, &r, (struct span) { NULL, 0 },
+		    f->now);
+}
+
+/*
+ * One side calls the other at `data`.  Where `loose` lets somebody name
+ * another host, it still takes a protected one to name a protected one.
+ */
+static void
+on_data(const struct feed *f, bool active, const struct endpoint *data)
+{
+	struct ftp_watch *w = f->w;
+	const struct helper_place *place = &w->h->place;
+	const struct addr *from = active ? &w->server.addr : &w->client.addr;
+	const struct addr *speaker = active ? &w->client.addr : &w->server.addr;
+	struct pinhole hole;
+
+	if (!helper_pinhole(place, IPPROTO_TCP, from, data, &hole))
+		return;
+	if (hole.dir == PINHOLE_IN && !addr_eq(speaker, &data->addr) &&
+	    !helper_protects(place, speaker)) {
+		refuse(f, data, REASON_ADDRESS);
+		return;
+	}
+	hole.once = 1;
+	data_open(w, &hole, f->now);
+}
+
+static void
+on_news(void *ctx, const struct ftp_news *news)
+{
+	const struct feed *f = ctx;
+	struct ftp_watch *w = f->w;
+	struct ftp_counters *n = &w->h->n;
+
+	switch (news->kind) {
+	case FTP_ACTIVE:
+	case FTP_PASSIVE:
+		on_data(f, news->kind == FTP_ACTIVE, &news->data);
+		break;
+	case FTP_REJECTED:
+		data_close(w, REASON_REJECT, f->now);
+		break;
+	case FTP_BEGUN:
+		w->begun = true;
+		break;
+	case FTP_DONE:
+		data_close(w, REASON_DONE, f->now);
+		break;
+	case FTP_REFUSED:
+		refuse(f, &news->data, news->why);
+		break;
+	case FTP_IGNORED:
+		n->ignored++;
+		break;
+	case FTP_OPAQUE:
+		n->opaque++;
+		say(w,
+		    "encrypted; what its data connections need stays "
+		    "closed");
+		break;
+	case FTP_READABLE:
+		say(w, "in the clear again");
+		break;
+	case FTP_FOREIGN:
+		n->foreign++;
+		say(w, "speaks HTTP; not followed");
+		break;
+	}
+}
+
+static bool
+is_port(const struct ports *ports, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < ports->n; i++)
+		if (ports->v[i] == port)
+			return true;
+	return false;
+}
+
+/* Which end is the server; false if both might be. */
+static bool
+ends_of(const struct ftp_helper *h, const struct datagram *d,
+    struct ftp_watch *key)
+{
+	const struct ports *ports = &h->place.conf->ftp.port;
+	bool by_dst = is_port(ports, d->dst.port);
+
+	if (by_dst == is_port(ports, d->src.port))
+		return false;
+	key->client = by_dst ? d->src : d->dst;
+	key->server = by_dst ? d->dst : d->src;
+	return true;
+}
+
+static struct ftp_watch *
+watch_get(struct ftp_helper *h, const struct datagram *d)
+{
+	struct ftp_watch key, *w;
+	struct pinhole hole;
+
+	if (!ends_of(h, d, &key))
+		return NULL;
+	if ((w = RB_FIND(watch_tree, &h->watches, &key)) != NULL) {
+		w->refs++;
+		return w;
+	}
+	if (!helper_pinhole(&h->place, IPPROTO_TCP, &key.client.addr,
+		&key.server, &hole))
+		return NULL;
+	if (h->nwatches >= HELPER_FTP_MAX ||
+	    (w = calloc(1, sizeof(*w))) == NULL) {
+		h->n.limit++;
+		return NULL;
+	}
+	w->h = h;
+	w->client = key.client;
+	w->server = key.server;
+	w->refs = 1;
+	w->owner = h->next_owner++;
+	ftp_control_init(&w->control, &w->client.addr, &w->server.addr,
+	    h->place.conf->ftp.loose);
+	RB_INSERT(watch_tree, &h->watches, w);
+	h->nwatches++;
+	h->n.total++;
+	return w;
+}
+
+bool
+ftp_helper_input(struct ftp_helper *h, int64_t now, struct ftp_watch **w,
+    const struct datagram *d)
+{
+	struct feed f = { NULL, FTP_CLIENT, now };
+
+	if (*w == NULL && (*w = watch_get(h, d)) == NULL)
+		return false;
+	f.w = *w;
+	if (endpoint_cmp(&d->src, &f.w->server) == 0)
+		f.from = FTP_SERVER;
+	ftp_control_input(&f.w->control, f.from, d->payload, on_news, &f);
+	return !f.w->control.foreign;
+}
+
+void
+ftp_helper_end(struct ftp_helper *h, struct ftp_watch *w)
+{
+	if (w == NULL || --w->refs > 0)
+		return;
+	RB_REMOVE(watch_tree, &h->watches, w);
+	/* When it was is for ftp_helper_run() to say. */
+	if (w->open)
+		TAILQ_INSERT_TAIL(&h->over, w, over_entry);
+	else
+		watch_free(w);
+}
+
+void
+ftp_helper_run(struct ftp_helper *h, int64_t now)
+{
+	struct ftp_watch *w;
+
+	while ((w = TAILQ_FIRST(&h->over)) != NULL) {
+		TAILQ_REMOVE(&h->over, w, over_entry);
+		data_close(w, REASON_DONE, now);
+		watch_free(w);
+	}
+}
+
+void
+ftp_helper_shutdown(struct ftp_helper *h, int64_t now)
+{
+	struct ftp_watch *w;
+
+	ftp_helper_run(h, now);
+	RB_FOREACH(w, watch_tree, &h->watches)
+		data_close(w, REASON_SHUTDOWN, now);
+}
+
+void
+ftp_helper_report(const struct ftp_helper *h, struct strbuf *b)
+{
+	strbuf_fmt(b,
+	    "ftp_connections %zu\nftp_connections_total %" PRIu64 "\n"
+	    "ftp_encrypted %" PRIu64 "\nftp_foreign %" PRIu64 "\n"
+	    "ftp_ignored %" PRIu64 "\nftp_refused %" PRIu64 "\n"
+	    "ftp_limit %" PRIu64 "\n",
+	    h->nwatches, h->n.total, h->n.opaque, h->n.foreign, h->n.ignored,
+	    h->n.refused, h->n.limit);
+}

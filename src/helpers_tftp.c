@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/compat/tree.h"
+#include "src/helpers.h"
+#include "src/rate.h"
+#include "src/tftp_allow.h"
+#include "tftp/request.h"
+
+#define REFUSALS_PER_SECOND 10 /* told of, for each client */
+#define PORT_MIN	    1024
+
+/* Who has transfers, and how many. */
+struct client {
+	RB_ENTRY(client) node;
+	struct addr addr;
+	size_t n;
+};
+
+struct transfer {
+	RB_ENTRY(transfer) node;
+	struct tftp_helper *h;
+	struct client *by;
+	struct addr server;
+	struct endpoint client;
+	uint64_t owner; /* of its pinhole; key in checkpoints */
+	int64_t since;	/* silence counts from here at the earliest */
+	struct timer timer;
+};
+
+RB_HEAD(client_tree, client);
+RB_HEAD(transfer_tree, transfer);
+
+struct tftp_counters {
+	uint64_t requests, repeated, malformed, others;
+	uint64_t forbidden, refused, limit;
+};
+
+struct tftp_helper {
+	struct helper_place place;
+	struct client_tree clients;
+	struct transfer_tree transfers;
+	struct rate *refusals;
+	size_t ntransfers;
+	uint64_t next_owner;
+	struct tftp_counters n;
+};
+
+static int
+client_cmp(const struct client *a, const struct client *b)
+{
+	return addr_cmp(&a->addr, &b->addr);
+}
+
+static int
+transfer_cmp(const struct transfer *a, const struct transfer *b)
+{
+	int r = endpoint_cmp(&a->client, &b->client);
+
+	return r != 0 ? r : addr_cmp(&a->server, &b->server);
+}
+
+RB_GENERATE_STATIC(client_tree, client, node, client_cmp)
+RB_GENERATE_STATIC(transfer_tree, transfer, node, transfer_cmp)
+
+struct tftp_helper *
+tftp_helper_new(const struct helper_place *place)
+{
+	struct tftp_helper *h = calloc(1, sizeof(*h));
+
+	if (h == NULL ||
+	    (h->refusals = rate_new(REFUSALS_PER_SECOND)) == NULL) {
+		free(h);
+		return NULL;
+	}
+	h->place = *place;
+	h->next_owner = HELPER_TFTP_OWNER;
+	RB_INIT(&h->clients);
+	RB_INIT(&h->transfers);
+	return h;
+}
+
+static struct client *
+client_get(struct tftp_helper *h, const struct addr *a)
+{
+	struct client key, *c;
+
+	key.addr = *a;
+	if ((c = RB_FIND(client_tree, &h->clients, &key)) == NULL) {
+		if ((c = calloc(1, sizeof(*c))) == NULL)
+			return NULL;
+		c->addr = *a;
+		RB_INSERT(client_tree, &h->clients, c);
+	}
+	c->n++;
+	return c;
+}
+
+static void
+client_put(struct tftp_helper *h, struct client *c)
+{
+	if (--c->n > 0)
+		return;
+	RB_REMOVE(client_tree, &h->clients, c);
+	free(c);
+}
+
+static void
+transfer_free(struct transfer *t)
+{
+	struct tftp_helper *h = t->h;
+
+	timer_clear(h->place.timers, &t->timer);
+	RB_REMOVE(transfer_tree, &h->transfers, t);
+	h->ntransfers--;
+	client_put(h, t->by);
+	free(t);
+}
+
+void
+tftp_helper_free(struct tftp_helper *h)
+{
+	struct transfer *t;
+
+	if (h == NULL)
+		return;
+	while ((t = RB_ROOT(&h->transfers)) != NULL)
+		transfer_free(t);
+	rate_free(h->refusals);
+	free(h);
+}
+
+/* NULL: no room for another one. */
+static struct transfer *
+transfer_new(struct tftp_helper *h, const struct addr *server,
+    const struct endpoint *client, uint64_t owner, int64_t now)
+{
+	struct client *by;
+	struct transfer *t;
+
+	if (h->ntransfers >= HELPER_TFTP_MAX ||
+	    (by = client_get(h, &client->addr)) == NULL)
+		return NULL;
+	if (by->n > HELPER_TFTP_SHARE || (t = calloc(1, sizeof(*t))) == NULL) {
+		client_put(h, by);
+		return NULL;
+	}
+	t->h = h;
+	t->by = by;
+	t->server = *server;
+	t->client = *client;
+	t->owner = owner;
+	t->since = now;
+	RB_INSERT(transfer_tree, &h->transfers, t);
+	h->ntransfers++;
+	return t;
+}
+
+static struct transfer *
+transfer_find(struct tftp_helper *h, const struct addr *server,
+    const struct endpoint *client)
+{
+	struct transfer key;
+
+	key.server = *server;
+	key.client = *client;
+	return RB_FIND(transfer_tree, &h->transfers, &key);
+}
+
+static int64_t
+silence(const struct transfer *t)
+{
+	return t->h->place.conf->tftp.timeout * USEC_PER_SEC;
+}
+
+static int64_t
+last_seen(const struct transfer *t)
+{
+	int64_t seen = holes_last_seen(t->h->place.holes, t->owner);
+
+	return seen > t->since ? seen : t->since;
+}
+
+/*
+ * What a successor needs: when it was last heard of, both ends, and the
+ * pinhole's names while there is one.
+ */
+#define RECORD_TAIL (8 + 17 + 17 + 2)
+
+static void
+put(uint8_t **p, uint64_t v, size_t bytes)
+{
+	while (bytes-- > 0)
+		*(*p)++ = (uint8_t)(v >> 8 * bytes);
+}
+
+static void
+put_addr(uint8_t **p, const struct addr *a)
+{
+	put(p, addr_bytes(a->af), 1);
+	memcpy(*p, a->b, sizeof(a->b));
+	*p += sizeof(a->b);
+}
+
+static struct addr
+get_addr(struct cursor *r)
+{
+	uint8_t bytes[16], n = cursor_u8(r);
+
+	cursor_copy(r, bytes, sizeof(bytes));
+	if (n == 4 || n == 16)
+		return addr_from_bytes(n == 4 ? AF_INET : AF_INET6, bytes);
+	r->bad = true;
+	return (struct addr) { 0 };
+}
+
+static void
+remember(const struct transfer *t, bool open)
+{
+	const struct helper_place *place = &t->h->place;
+	uint8_t record[RECORD_TAIL + 256], *p = record;
+	size_t n = 0;
+
+	if (place->remember == NULL)
+		return;
+	put(&p, (uint64_t)last_seen(t), 8);
+	put_addr(&p, &t->server);
+	put_addr(&p, &t->client.addr);
+	put(&p, t->client.port, 2);
+	if (open &&
+	    holes_export(place->holes, t->owner, p,
+		sizeof(record) - RECORD_TAIL, &n) != PH_OK)
+		n = 0;
+	place->remember(place->ctx, t->owner, record, RECORD_TAIL + n);
+}
+
+static void
+transfer_end(struct transfer *t, enum reason why, int64_t now)
+{
+	const struct helper_place *place = &t->h->place;
+	struct holes_want none = { 0 };
+
+	none.owner = t->owner;
+	none.close = why;
+	holes_want(place->holes, &none, now);
+	if (place->remember != NULL)
+		place->remember(place->ctx, t->owner, NULL, 0);
+	transfer_free(t);
+}
+
+static void on_timer(void *arg, int64_t now);
+
+/* Half a lease from now, or when it will have been silent for too long. */
+static void
+schedule(struct transfer *t, int64_t now)
+{
+	int64_t at = last_seen(t) + silence(t);
+
+	if (t->h->place.activity && at > now + silence(t) / 2)
+		at = now + silence(t) / 2;
+	timer_set(t->h->place.timers, &t->timer, at, on_timer, t);
+}
+
+static void
+on_timer(void *arg, int64_t now)
+{
+	struct transfer *t = arg;
+
+	if (now - last_seen(t) >= silence(t)) {
+		transfer_end(t, REASON_IDLE, now);
+		return;
+	}
+	holes_renew(t->h->place.holes, t->owner, silence(t), now);
+	remember(t, true);
+	schedule(t, now);
+}
+
+static void
+transfer_open(struct transfer *t, const struct pinhole *hole, int64_t now)
+{
+	struct holes_want want = { 0 };
+
+	want.owner = t->owner;
+	want.v = hole;
+	want.n = 1;
+	want.open = REASON_REQUEST;
+	want.close = REASON_REPLACED;
+	want.lease = silence(t);
+	holes_want(t->h->place.holes, &want, now);
+	remember(t, true);
+	schedule(t, now);
+}
+
+static void
+refuse(struct tftp_helper *h, const struct endpoint *client, enum reason why,
+    int64_t now)
+{
+	struct event_refusal r = { 0 };
+
+	h->n.refused++;
+	r.src = r.dst = client->addr;
+	r.dport = client->port;
+	r.reason = why;
+	r.said = EVENT_SAID_TFTP;
+	if (rate_allow(h->refusals, &r.src, now))
+		holes_refuse(h->place.holes, &r, (struct span) { NULL, 0 },
+		    now);
+}
+
+/*
+ * The server answers from a port of its own choice to the one that the
+ * client has asked from; neither changes while the transfer lasts.
+ */
+static void
+on_request(struct tftp_helper *h, const struct addr *server,
+    const struct endpoint *client, int64_t now)
+{
+	struct transfer *t = transfer_find(h, server, client);
+	struct pinhole hole;
+
+	if (t != NULL) {
+		/* Repeated, or the next file from the same port. */
+		h->n.repeated++;
+		t->since = now;
+		holes_renew(h->place.holes, t->owner, silence(t), now);
+		schedule(t, now);
+		return;
+	}
+	if (!helper_pinhole(&h->place, IPPROTO_UDP, server, client, &hole)) {
+		h->n.others++;
+		return;
+	}
+	if (client->port < PORT_MIN) {
+		refuse(h, client, REASON_PORT_RANGE, now);
+		return;
+	}
+	if ((t = transfer_new(h, server, client, h->next_owner, now)) == NULL) {
+		h->n.limit++;
+		refuse(h, client, REASON_LIMIT, now);
+		return;
+	}
+	h->next_owner++;
+	transfer_open(t, &hole, now);
+}
+
+void
+tftp_helper_input(struct tftp_helper *h, int64_t now, const struct datagram *d)
+{
+	struct tftp_request r;
+
+	switch (tftp_request_parse(&r, d->payload)) {
+	case PH_OK:
+		break;
+	case PH_EUNSUPPORTED:
+		h->n.others++;
+		return;
+	default:
+		h->n.malformed++;
+		return;
+	}
+	h->n.requests++;
+	if (tftp_forbidden(&h->place.conf->tftp, &r) != NULL)
+		h->n.forbidden++;
+	else
+		on_request(h, &d->dst.addr, &d->src, now);
+}
+
+void
+tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
+    size_t len, int64_t now)
+{
+	struct cursor r = cursor_of(p, len);
+	int64_t seen = (int64_t)cursor_u64(&r);
+	struct addr server = get_addr(&r);
+	struct holes_want none = { 0 };
+	struct endpoint client = { 0 };
+	struct pinhole hole;
+	struct transfer *t;
+	struct span names;
+
+	client.addr = get_addr(&r);
+	client.port = cursor_u16(&r);
+	names = cursor_span(&r, cursor_left(&r));
+	none.owner = key;
+	none.close = REASON_IDLE;
+	if (r.bad || key < HELPER_TFTP_OWNER || key == UINT64_MAX ||
+	    holes_adopt(h->place.holes, key, (struct span) { NULL, 0 }, names.p,
+		names.len, h->place.conf->tftp.timeout * USEC_PER_SEC,
+		now) != PH_OK)
+		return;
+	/* It was written down at every half of a lease. */
+	if (seen < 0 || seen > now ||
+	    now - seen > 2 * h->place.conf->tftp.timeout * USEC_PER_SEC ||
+	    client.port < PORT_MIN ||
+	    !helper_pinhole(&h->place, IPPROTO_UDP, &server, &client, &hole) ||
+	    transfer_find(h, &server, &client) != NULL ||
+	    (t = transfer_new(h, &server, &client, key, now)) == NULL) {
+		holes_want(h->place.holes, &none, now);
+		if (h->place.remember != NULL)
+			h->place.remember(h->place.ctx, key, NULL, 0);
+		return;
+	}
+	if (h->next_owner <= key)
+		h->next_owner = key + 1;
+	/* Without an event for what was open; anything else closes. */
+	transfer_open(t, &hole, now);
+}
+
+void
+tftp_helper_shutdown(struct tftp_helper *h, int64_t now)
+{
+	struct helper_place *place = &h->place;
+	struct holes_want none = { 0 };
+	struct transfer *t;
+
+	/* A transfer may go on when a successor opens for it again. */
+	RB_FOREACH(t, transfer_tree, &h->transfers) {
+		remember(t, false);
+		none.owner = t->owner;
+		none.close = REASON_SHUTDOWN;
+		holes_want(place->holes, &none, now);
+	}
+	while ((t = RB_ROOT(&h->transfers)) != NULL)
+		transfer_free(t);
+}
+
+void
+tftp_helper_report(const struct tftp_helper *h, struct strbuf *b)
+{
+	const struct tftp_counters *n = &h->n;
+
+	strbuf_fmt(b,
+	    "tftp_transfers %zu\ntftp_requests %" PRIu64 "\n"
+	    "tftp_repeated %" PRIu64 "\ntftp_malformed %" PRIu64 "\n"
+	    "tftp_others %" PRIu64 "\ntftp_forbidden %" PRIu64 "\n"
+	    "tftp_refused %" PRIu64 "\ntftp_limit %" PRIu64 "\n",
+	    h->ntransfers, n->requests, n->repeated, n->malformed, n->others,
+	    n->forbidden, n->refused, n->limit);
+}
