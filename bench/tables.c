@@ -107,6 +107,7 @@ run(uint8_t version, uint32_t first, uint32_t n, uint8_t each)
 				&somebody, now, &jobs[k]) != SERVER_TAKEN)
 				errx(1, "refused: %s",
 				    server_verdict_text(jobs[k].verdict));
+		server_keep(server);
 		for (k = 0; k < nwaiting; k++)
 			server_changed(server, &waiting[k], PH_OK, now);
 		nwaiting = 0;

@@ -63,6 +63,7 @@ receive(struct server *s, const uint8_t *p, size_t len, const struct key *k)
 	}
 	(void)server_receive(s, (struct span) { (const char *)p, len }, &from,
 	    now, &job);
+	server_keep(s);
 	for (i = 0; i < nwaiting; i++)
 		server_changed(s, &waiting[i], i % 3 == 1 ? PH_EIO : PH_OK,
 		    now);

@@ -249,6 +249,23 @@ arm(struct event *ev, int64_t wait)
 	event_add(ev, &tv);
 }
 
+static const char *
+complaint(enum ph_err err)
+{
+	switch (err) {
+	case PH_EGONE:
+		return "the packet filter has none of that name";
+	case PH_EAMBIGUOUS:
+		return "the packet filter has two of that name";
+	case PH_EUNSUPPORTED:
+		return "cannot hold this address, or not beside another";
+	case PH_EDENIED:
+		return "an address that is never entered";
+	default:
+		return ph_strerror(err);
+	}
+}
+
 static void
 tell_server(struct proxy_tables *t, struct batch *b, enum ph_err err)
 {
@@ -258,7 +275,7 @@ tell_server(struct proxy_tables *t, struct batch *b, enum ph_err err)
 	if (err != PH_OK && err != PH_EEXIST &&
 	    log_may(&t->filter_log, proxy_now(t->proxy), &missed)) {
 		log_warnx(MODULE, "table \"%s\": %s", t->names[c->table],
-		    ph_strerror(err));
+		    complaint(err));
 		if (missed > 0)
 			log_warnx(MODULE, "and %" PRIu32 " more like that",
 			    missed);
@@ -418,6 +435,7 @@ on_datagrams(evutil_socket_t fd, short what, void *arg)
 	for (n = 0; n < DATAGRAMS && t->queued < QUEUE_MAX; n++)
 		if (!receive_one(t, now))
 			break;
+	server_keep(t->server);
 	sync_journal(t);
 	pump(t);
 }

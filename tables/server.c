@@ -22,6 +22,8 @@ struct server {
 	struct entries *entries;
 	struct replay *replay;
 	uint32_t floor; /* as it was kept */
+	bool unkept;	/* the newest chunk, as it was at that time */
+	int64_t unkept_at;
 	uint64_t last_id, last_stamp;
 	uint64_t *flushed; /* of each table: what is not newer is going */
 	bool resuming;
@@ -97,18 +99,30 @@ keep_entry(struct server *s, const struct entry *x)
 	keep(s, &r);
 }
 
+/* A chunk is kept when it is full, and at the end of a batch. */
 static void
-keep_replay(struct server *s)
+keep_chunk(struct server *s)
 {
 	struct state_record r = { .kind = STATE_CHUNK };
+
+	s->unkept = false;
+	r.u.chunk = *replay_chunk(s->replay);
+	keep(s, &r);
+}
+
+static void
+received(struct server *s, int64_t now)
+{
+	struct state_record r = { .kind = STATE_FLOOR };
 	uint64_t number;
 	int i;
 
-	r.u.chunk = *replay_chunk(s->replay);
-	keep(s, &r);
+	s->unkept = true;
+	s->unkept_at = now;
+	if (replay_chunk(s->replay)->n == REPLAY_CHUNK)
+		keep_chunk(s);
 	if (replay_floor(s->replay) != s->floor) {
 		s->floor = replay_floor(s->replay);
-		r.kind = STATE_FLOOR;
 		r.u.floor = s->floor;
 		keep(s, &r);
 	}
@@ -457,7 +471,7 @@ judge(struct server *s, struct span d, const struct addr *from, int64_t now,
 		return SERVER_TAKEN;
 	switch (replay_take(s->replay, tag_of(mac), r->time, now)) {
 	case PH_OK:
-		keep_replay(s);
+		received(s, now);
 		return SERVER_TAKEN;
 	case PH_ELIMIT:
 	case PH_ENOMEM:
@@ -473,6 +487,9 @@ server_receive(struct server *s, struct span d, const struct addr *from,
 {
 	enum server_verdict v;
 
+	/* A later time may begin another chunk. */
+	if (now != s->unkept_at)
+		server_keep(s);
 	memset(job, 0, sizeof(*job));
 	s->count.received++;
 	if ((v = judge(s, d, from, now, job)) != SERVER_TAKEN) {
@@ -483,6 +500,13 @@ server_receive(struct server *s, struct span d, const struct addr *from,
 	s->count.verdict[SERVER_TAKEN]++;
 	carry_out(s, job, now);
 	return job->verdict;
+}
+
+void
+server_keep(struct server *s)
+{
+	if (s->unkept)
+		keep_chunk(s);
 }
 
 /*

@@ -126,6 +126,12 @@ enum server_verdict server_receive(struct server *s, struct span datagram,
     const struct addr *from, int64_t now, struct server_job *job);
 
 /*
+ * Keep what has been received since, so that it cannot be received again:
+ * after a batch of datagrams and before any of its changes is made.
+ */
+void server_keep(struct server *s);
+
+/*
  * What became of a change.  PH_EAGAIN and PH_EIO: it may have been made;
  * PH_EDENIED: who makes them knows more addresses that are never entered.
  */

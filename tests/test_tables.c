@@ -207,6 +207,7 @@ send_signed(const struct wire_request *r, const struct key *k)
 	assert_true(n > 0);
 	server_receive(server, (struct span) { (char *)buf, n }, &somebody, now,
 	    &job);
+	server_keep(server);
 	if (!hold_back)
 		settle();
 	return job.verdict;
