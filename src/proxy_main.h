@@ -11,10 +11,10 @@
 
 /*
  * The proxy process: FTP, TFTP and remote table updates.  Its sockets come
- * from the monitor; it is an ordinary user in an empty directory from its
- * first line on, and asks the firewall process for all else.
+ * from the monitor; it asks the firewall process for all else.
  *
- *  1. sandbox_enter(); IPC_READY to the monitor.  Nobody is served yet:
+ *  1. As root: read the keys of tables and our own addresses.  Then
+ *     sandbox_enter(); IPC_READY to the monitor.  Nobody is served yet:
  *     another one may be at work.
  *  2. IPC_FW brings the way to the firewall process; serve.
  *  3. The firewall process is gone: sessions go on, new pinholes wait for
