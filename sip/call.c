@@ -57,6 +57,7 @@ half_new(const struct sdp *sdp, const struct addr *speaker)
 	if (h == NULL)
 		return NULL;
 	h->speaker = *speaker;
+	h->more = sdp->more;
 	memcpy(h->media, sdp->media, sdp->nmedia * sizeof(h->media[0]));
 	return h;
 }
@@ -404,15 +405,18 @@ dialog_find(struct call *c, struct span tag)
 }
 
 struct dialog *
-dialog_new(struct call *c, struct span tag, uint64_t origin)
+dialog_new(struct call *c, struct span tag, uint64_t origin, bool accepted)
 {
 	struct dialog *d;
 
 	if (c->ndialogs == SIP_MAX_DIALOGS) {
-		/* The oldest that is over, or lost, makes room. */
 		TAILQ_FOREACH(d, &c->dialogs, entry)
 			if (d->state == DIALOG_ENDED)
 				break;
+		if (d == NULL && accepted)
+			TAILQ_FOREACH(d, &c->dialogs, entry)
+				if (d->state == DIALOG_EARLY)
+					break;
 		if (d == NULL) {
 			c->sip->n.limit_dialogs++;
 			return NULL;
@@ -500,8 +504,8 @@ plan_halves(struct call *c, struct half *const half[2])
 {
 	enum role in = call_inside(c);
 	struct half *i = half[in], *o = half[!in];
-	struct sip_side inside = { i->speaker, i->media, i->n };
-	struct sip_side outside = { o->speaker, o->media, o->n };
+	struct sip_side inside = { i->speaker, i->media, i->n, i->more };
+	struct sip_side outside = { o->speaker, o->media, o->n, o->more };
 
 	sip_policy_plan(&c->sip->config.policy, &inside, &outside,
 	    &c->sip->plan);

@@ -28,6 +28,7 @@ struct half {
 	unsigned int refs;
 	struct addr speaker;
 	uint8_t n;
+	bool more; /* there were more streams than we read */
 	struct sdp_media media[];
 };
 
@@ -41,14 +42,16 @@ struct dialog {
 	TAILQ_ENTRY(dialog) entry;
 	struct span tag; /* the callee's; owned */
 	enum dialog_state state;
-	uint64_t origin; /* serial of the INVITE that made it */
-	bool answered;	 /* a 2xx to `answered_cseq` has been taken */
-	uint32_t answered_cseq;
+	uint64_t origin;   /* serial of the INVITE that made it */
+	uint64_t answered; /* serial of the last INVITE with a 2xx; 0: none */
+	uint64_t updated;  /* of the last UPDATE or PRACK that agreed on SDP */
 	struct half *half[2]; /* what both agreed on, by role; or NULL */
 	struct half *prev[2]; /* media before the last answer, for a while */
 	int64_t prev_until;
 	struct half *late; /* offer made in a response (late offer) */
 	uint32_t late_cseq, late_rseq;
+	uint8_t late_role;  /* who sent the INVITE and is to answer */
+	int64_t late_until; /* no answer counts after 64*T1 */
 	struct addr contact[2];
 	int64_t drop_at;       /* an early fork that lost; 0: none */
 	int64_t session_until; /* RFC 4028; 0: none */
@@ -152,7 +155,9 @@ void call_accept(struct call *c, int64_t now);
 enum role call_inside(const struct call *c);
 
 struct dialog *dialog_find(struct call *c, struct span tag);
-struct dialog *dialog_new(struct call *c, struct span tag, uint64_t origin);
+/* At the limit one that is over makes room or, if `accepted`, an early one. */
+struct dialog *dialog_new(struct call *c, struct span tag, uint64_t origin,
+    bool accepted);
 void dialog_end(struct dialog *d);
 struct txn *txn_new(struct call *c, enum sip_method method, uint32_t cseq,
     struct span branch);

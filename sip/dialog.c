@@ -55,32 +55,51 @@ refuse_body(struct call *c, enum reason why, const struct addr *src,
 static bool
 hold_address(const struct sdp_media *m)
 {
-	return m->fault == SDP_OK && m->port != 0 && m->ncandidates == 0 &&
+	return m->fault == SDP_OK && m->port != 0 && !m->ice &&
 	    addr_scope(&m->addr) == ADDR_UNSPECIFIED;
 }
 
 /*
+ * In a running call, "I only send" is hold, too, even if what is sent is
+ * music: RFC 3264 section 8.4.  From the start it is a stream with one end.
+ */
+static bool
+hold_mode(const struct sdp_media *m, const struct half *old, size_t i)
+{
+	return m->mode == SDP_SENDONLY && old != NULL && i < old->n &&
+	    old->media[i].port != 0 &&
+	    (old->media[i].mode == SDP_SENDRECV ||
+		old->media[i].mode == SDP_INACTIVE);
+}
+
+/*
  * c=0.0.0.0 puts a stream on hold (RFC 3264 section 8.4): the address used
- * so far stays good, so that resuming finds the door open.  Consumes `h`.
+ * so far stays good, so that resuming finds the door open.  With `hold close`
+ * whatever is on hold becomes inactive, for nothing shall pass.  Consumes `h`.
  */
 static struct half *
 keep_held(struct sip *sip, struct half *h, const struct half *old)
 {
+	bool close = sip->config.policy.hold_close;
 	struct half *copy;
 	size_t i;
 
 	for (i = 0; i < h->n; i++)
-		if (hold_address(&h->media[i]))
+		if (hold_address(&h->media[i]) ||
+		    (close && hold_mode(&h->media[i], old, i)))
 			break;
 	if (i == h->n || (copy = half_alloc(h->n)) == NULL)
 		return h;
 	copy->speaker = h->speaker;
+	copy->more = h->more;
 	memcpy(copy->media, h->media, h->n * sizeof(h->media[0]));
 	for (i = 0; i < copy->n; i++) {
+		if (close && hold_mode(&copy->media[i], old, i))
+			copy->media[i].mode = SDP_INACTIVE;
 		if (!hold_address(&copy->media[i]))
 			continue;
 		copy->media[i].mode = SDP_INACTIVE;
-		if (old != NULL && i < old->n && !sip->config.policy.hold_close)
+		if (old != NULL && i < old->n && !close)
 			copy->media[i].addr = old->media[i].addr;
 	}
 	half_unref(h);
@@ -275,6 +294,15 @@ in_dialog_offer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 	    REASON_REPLACED, now);
 }
 
+/* Is an offer that a response made waiting for this side's answer? */
+static bool
+is_late_answer(const struct dialog *dlg, enum role role, uint32_t cseq,
+    int64_t now)
+{
+	return dlg->late != NULL && dlg->late_cseq == cseq &&
+	    dlg->late_role == role && now < dlg->late_until;
+}
+
 /* The answer to an offer that a response made (late offer). */
 static void
 late_answer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
@@ -315,7 +343,7 @@ ack(struct sip *sip, int64_t now, const struct datagram *d,
 	}
 	if ((dlg = dialog_of_request(sip, d, m, &c, &role)) == NULL)
 		return;
-	if (dlg->late != NULL && dlg->late_cseq == m->cseq &&
+	if (is_late_answer(dlg, role, m->cseq, now) &&
 	    dlg->state == DIALOG_CONFIRMED)
 		late_answer(c, dlg, role, now, d, m, REASON_ACK);
 }
@@ -326,8 +354,8 @@ prack(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 {
 	if (dlg->state == DIALOG_ENDED)
 		return;
-	if (dlg->late != NULL && m->rack_method == SIP_INVITE &&
-	    dlg->late_cseq == m->rack_cseq && dlg->late_rseq == m->rack_rseq)
+	if (is_late_answer(dlg, role, m->rack_cseq, now) &&
+	    m->rack_method == SIP_INVITE && dlg->late_rseq == m->rack_rseq)
 		late_answer(c, dlg, role, now, d, m, REASON_EARLY);
 	else if (m->body != SIP_BODY_NONE)
 		in_dialog_offer(c, dlg, role, now, d, m);
@@ -475,6 +503,8 @@ response_body(struct call *c, struct dialog *dlg, struct txn *t, int64_t now,
 		return;
 	}
 	if (t->offer != NULL) {
+		if (t->method != SIP_INVITE)
+			dlg->updated = t->serial;
 		agree(c, dlg, t->role, half_ref(t->offer), b.half, why, now);
 		return;
 	}
@@ -483,13 +513,16 @@ response_body(struct call *c, struct dialog *dlg, struct txn *t, int64_t now,
 	dlg->late = b.half;
 	dlg->late_cseq = t->cseq;
 	dlg->late_rseq = m->rseq;
+	dlg->late_role = t->role;
+	dlg->late_until = now + SIP_T_TRANSACTION;
 	call_update(c, why, REASON_REPLACED, now);
 }
 
 static struct dialog *
 dialog_begin(struct call *c, const struct txn *t, const struct sip_message *m)
 {
-	struct dialog *dlg = dialog_new(c, m->to_tag, t->serial);
+	struct dialog *dlg =
+	    dialog_new(c, m->to_tag, t->serial, m->status >= 200);
 
 	if (dlg != NULL)
 		dlg->contact[CALLER] = t->contact;
@@ -550,15 +583,13 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 	if (dlg == NULL && (dlg = dialog_find(c, m->to_tag)) == NULL &&
 	    (dlg = dialog_begin(c, t, m)) == NULL)
 		return;
-	if (dlg->state == DIALOG_ENDED ||
-	    (dlg->answered && dlg->answered_cseq == t->cseq)) {
+	if (dlg->state == DIALOG_ENDED || dlg->answered == t->serial) {
 		c->sip->n.retransmissions++;
 		return;
 	}
 	/* A CANCEL that crossed the 2xx has lost: RFC 5407 section 3.1.2. */
 	dlg->state = DIALOG_CONFIRMED;
-	dlg->answered = true;
-	dlg->answered_cseq = t->cseq;
+	dlg->answered = t->serial;
 	dlg->drop_at = 0;
 	if (m->contact.af != AF_UNSPEC)
 		dlg->contact[!t->role] = m->contact;
@@ -572,9 +603,11 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 			if (other != dlg && other->origin == t->serial &&
 			    other->state == DIALOG_EARLY)
 				other->drop_at = now + SIP_T_TRANSACTION;
-	if (m->body != SIP_BODY_NONE)
+	/* Sent again, with what UPDATE or PRACK have changed since. */
+	if (m->body != SIP_BODY_NONE && dlg->updated < t->serial)
 		response_body(c, dlg, t, now, d, m, why);
-	else if (t->dlg != NULL && t->offer != NULL && t->answer != NULL)
+	else if (t->dlg != NULL && dlg->updated < t->serial &&
+	    t->offer != NULL && t->answer != NULL)
 		agree(c, dlg, t->role, half_ref(t->offer), half_ref(t->answer),
 		    why, now);
 	else {

@@ -11,7 +11,7 @@
  * with the layout; what another version wrote is refused, and its pinholes
  * close.  Shared halves are written once per reference.
  */
-#define EXPORT_VERSION 1
+#define EXPORT_VERSION 2
 
 struct writer {
 	uint8_t *p;
@@ -69,7 +69,9 @@ put_media(struct writer *w, const struct sdp_media *m)
 	put(w, m->rtcp_mux, 1);
 	put(w, m->rtcp_mux_only, 1);
 	put(w, m->bundle_only, 1);
+	put(w, m->ice, 1);
 	put(w, m->in_bundle, 1);
+	put(w, m->bundle_first, 1);
 	put(w, m->bundle, 1);
 	put(w, m->mode, 1);
 	put(w, m->setup, 1);
@@ -92,6 +94,7 @@ put_half(struct writer *w, const struct half *h)
 		return;
 	put_addr(w, &h->speaker);
 	put(w, h->n, 1);
+	put(w, h->more, 1);
 	for (i = 0; i < h->n; i++)
 		put_media(w, &h->media[i]);
 }
@@ -104,8 +107,8 @@ put_dialog(struct writer *w, const struct dialog *d)
 	put_span(w, d->tag);
 	put(w, d->state, 1);
 	put(w, d->origin, 8);
-	put(w, d->answered, 1);
-	put(w, d->answered_cseq, 4);
+	put(w, d->answered, 8);
+	put(w, d->updated, 8);
 	for (i = 0; i < 2; i++) {
 		put_half(w, d->half[i]);
 		put_half(w, d->prev[i]);
@@ -115,6 +118,8 @@ put_dialog(struct writer *w, const struct dialog *d)
 	put_half(w, d->late);
 	put(w, d->late_cseq, 4);
 	put(w, d->late_rseq, 4);
+	put(w, d->late_role, 1);
+	put(w, (uint64_t)d->late_until, 8);
 	put(w, (uint64_t)d->drop_at, 8);
 	put(w, (uint64_t)d->session_until, 8);
 	put(w, d->session_s, 4);
@@ -261,7 +266,9 @@ get_media(struct cursor *r, struct sdp_media *m)
 	m->rtcp_mux = get_bool(r);
 	m->rtcp_mux_only = get_bool(r);
 	m->bundle_only = get_bool(r);
+	m->ice = get_bool(r);
 	m->in_bundle = get_bool(r);
+	m->bundle_first = get_bool(r);
 	m->bundle = cursor_u8(r);
 	m->mode = get_enum(r, SDP_INACTIVE);
 	m->setup = get_enum(r, SDP_HOLDCONN);
@@ -295,6 +302,7 @@ get_half(struct cursor *r)
 		return NULL;
 	}
 	h->speaker = speaker;
+	h->more = get_bool(r);
 	for (i = 0; i < n; i++)
 		get_media(r, &h->media[i]);
 	return h;
@@ -303,7 +311,7 @@ get_half(struct cursor *r)
 static void
 get_dialog(struct cursor *r, struct call *c)
 {
-	struct dialog *d = dialog_new(c, get_span(r), 0);
+	struct dialog *d = dialog_new(c, get_span(r), 0, false);
 	int i;
 
 	if (d == NULL) {
@@ -312,8 +320,8 @@ get_dialog(struct cursor *r, struct call *c)
 	}
 	d->state = get_enum(r, DIALOG_ENDED);
 	d->origin = cursor_u64(r);
-	d->answered = get_bool(r);
-	d->answered_cseq = cursor_u32(r);
+	d->answered = cursor_u64(r);
+	d->updated = cursor_u64(r);
 	for (i = 0; i < 2; i++) {
 		d->half[i] = get_half(r);
 		d->prev[i] = get_half(r);
@@ -323,6 +331,8 @@ get_dialog(struct cursor *r, struct call *c)
 	d->late = get_half(r);
 	d->late_cseq = cursor_u32(r);
 	d->late_rseq = cursor_u32(r);
+	d->late_role = get_enum(r, CALLEE);
+	d->late_until = get_time(r);
 	d->drop_at = get_time(r);
 	d->session_until = get_time(r);
 	d->session_s = cursor_u32(r);

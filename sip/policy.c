@@ -82,6 +82,20 @@ takes_signalling(const struct sip_policy *p, const struct pinhole *hole)
 	return false;
 }
 
+/* Does `a` let through all that `b` would? */
+static bool
+covers(const struct pinhole *a, const struct pinhole *b)
+{
+	struct pinhole c = *b;
+
+	if (a->rdr_from.addr.af == AF_UNSPEC && a->to_lo <= b->to_lo &&
+	    a->to_hi >= b->to_hi) {
+		c.to_lo = a->to_lo;
+		c.to_hi = a->to_hi;
+	}
+	return pinhole_cmp(a, &c) == 0;
+}
+
 static void
 add(struct work *w, const struct pinhole *hole)
 {
@@ -97,7 +111,7 @@ add(struct work *w, const struct pinhole *hole)
 	}
 
 	for (i = 0; i < plan->nholes; i++)
-		if (pinhole_cmp(&plan->holes[i], hole) == 0)
+		if (covers(&plan->holes[i], hole))
 			return;
 	if (plan->nholes == SIP_PLAN_HOLES) {
 		refuse(w, &w->in->speaker, &hole->to, hole->to_lo,
@@ -166,10 +180,15 @@ remote_address(const struct work *w, const struct addr *a, bool *quiet)
 {
 	const struct sip_policy *p = w->p;
 	const struct addr *speaker = &w->out->speaker;
+	struct addr alias;
 	bool ok;
 
 	*quiet = false;
 	if (is_own(p, a) && !sip_policy_protects(p, a))
+		return false;
+	/* Nor is anybody else who the protected host claims to be. */
+	(void)unalias(p, a, &alias);
+	if (alias.af != AF_UNSPEC && !sip_policy_protects(p, a))
 		return false;
 	if (sip_policy_protects(p, a))
 		/* Between two protected networks both speak for themselves. */
@@ -379,24 +398,32 @@ rtcp_target(const struct sdp_media *m, bool mux, struct addr *addr,
 	return true;
 }
 
-/* Take one address and port range of the inside, or say why not. */
+/* Take one address of the inside, or say why not. */
+static bool
+inside_host(struct work *w, const struct addr *named, uint16_t port,
+    struct target *t)
+{
+	enum reason why;
+	bool ok;
+
+	t->addr = unalias(w->p, named, &t->alias);
+	why = inside_address(w->p, &w->in->speaker, &t->addr, &ok);
+	if (why != REASON_NONE)
+		refuse(w, &w->in->speaker, named, port, why);
+	return ok;
+}
+
+/* The same with a range of ports to be opened there. */
 static bool
 inside_target(struct work *w, const struct addr *named, uint16_t lo,
     uint16_t hi, struct target *t)
 {
 	const struct sip_policy *p = w->p;
-	enum reason why;
-	bool ok;
 
-	t->addr = unalias(p, named, &t->alias);
 	t->lo = lo;
 	t->hi = hi;
-	why = inside_address(p, &w->in->speaker, &t->addr, &ok);
-	if (!ok) {
-		if (why != REASON_NONE)
-			refuse(w, &w->in->speaker, named, lo, why);
+	if (!inside_host(w, named, lo, t))
 		return false;
-	}
 	if (lo < 1024 || lo < p->media_lo || hi > p->media_hi) {
 		refuse(w, &w->in->speaker, named,
 		    lo < 1024 || lo < p->media_lo || lo > p->media_hi ? lo : hi,
@@ -465,7 +492,8 @@ plan_default(struct work *w)
 	if (w->im->kind == SDP_TCP)
 		tcp_directions(w, &in, &out);
 	media_ports(w->im, &rtp);
-	if (!inside_target(w, &w->im->addr, rtp.lo, rtp.hi, &rtp))
+	if (!(in ? inside_target(w, &w->im->addr, rtp.lo, rtp.hi, &rtp)
+		 : inside_host(w, &w->im->addr, rtp.lo, &rtp)))
 		return w->in->speaker;
 
 	separate = rtcp_target(w->im, mux, &iaddr, &iport);
@@ -501,7 +529,7 @@ static void
 plan_stream(struct work *w)
 {
 	/* c=0.0.0.0 and port 9 mean "see the candidates" (RFC 8840). */
-	bool trickle = w->im->ncandidates > 0 && w->im->port == 9;
+	bool trickle = w->im->ice && w->im->port == 9;
 	struct addr from = trickle ? w->in->speaker : plan_default(w);
 
 	if (w->im->ncandidates > 0 || w->om->ncandidates > 0)
@@ -515,7 +543,6 @@ usable(struct work *w, const struct sip_side *side, const struct sdp_media *m,
 {
 	/* The side that connects names no port: 9 (RFC 4145 section 4.1). */
 	bool connects = m->kind == SDP_TCP && m->setup == SDP_ACTIVE;
-	bool ice = m->ncandidates > 0;
 
 	switch (m->fault) {
 	case SDP_OK:
@@ -539,11 +566,35 @@ usable(struct work *w, const struct sip_side *side, const struct sdp_media *m,
 	}
 	if (m->port == 0 || m->kind == SDP_OTHER)
 		return false;
-	if (!inside && m->port < 1024 && !connects && !ice) {
+	if (!inside && m->port < 1024 && !connects && !m->ice) {
 		refuse(w, &side->speaker, &m->addr, m->port, REASON_PORT_RANGE);
 		return false;
 	}
 	return true;
+}
+
+/*
+ * Does the stream run on the ports of another?  So it does when both sides
+ * agree on the group and on whose ports those are: RFC 9143 section 7.3.
+ */
+static bool
+is_bundled(const struct work *w, size_t n)
+{
+	const struct sdp_media *i, *o;
+	size_t k;
+
+	if (!w->im->in_bundle || !w->om->in_bundle || w->im->bundle_first ||
+	    w->om->bundle_first)
+		return false;
+	for (k = 0; k < n; k++) {
+		i = &w->in->media[k];
+		o = &w->out->media[k];
+		if (i->bundle_first && i->bundle == w->im->bundle &&
+		    o->bundle_first && o->bundle == w->om->bundle)
+			return i->fault == SDP_OK && i->port != 0 &&
+			    o->fault == SDP_OK && o->port != 0;
+	}
+	return false;
 }
 
 void
@@ -561,7 +612,8 @@ sip_policy_plan(const struct sip_policy *p, const struct sip_side *inside,
 		w.om = &outside->media[i];
 		w.stream = (uint8_t)i;
 		if ((w.im->fault == SDP_OK && w.im->port == 0) ||
-		    (w.om->fault == SDP_OK && w.om->port == 0))
+		    (w.om->fault == SDP_OK && w.om->port == 0) ||
+		    is_bundled(&w, n))
 			continue;
 		if (i >= p->max_streams) {
 			refuse(&w, &inside->speaker, &w.im->addr, w.im->port,
@@ -576,4 +628,7 @@ sip_policy_plan(const struct sip_policy *p, const struct sip_side *inside,
 			continue;
 		plan_stream(&w);
 	}
+	if (n > 0 && i == n && (inside->more || outside->more))
+		refuse(&w, &inside->speaker, &inside->media[n - 1].addr, 0,
+		    REASON_LIMIT);
 }

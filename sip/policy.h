@@ -65,6 +65,7 @@ struct sip_side {
 	struct addr speaker; /* whose signalling carried it */
 	const struct sdp_media *media;
 	size_t nmedia;
+	bool more; /* and there were others */
 };
 
 struct sip_refusal {

@@ -304,20 +304,27 @@ static void
 attr_mid(struct scan *s, struct span mid)
 {
 	struct span list, one;
+	bool first;
 	size_t i;
 
 	if (s->mid_seen)
 		return;
 	s->mid_seen = true;
-	for (i = 0; i < s->ngroup; i++)
+	for (i = 0; i < s->ngroup; i++) {
+		first = true;
 		for (list = s->group[i]; list.len > 0;) {
 			one = word(&list);
-			if (one.len > 0 && span_eq(one, mid)) {
+			if (one.len == 0)
+				continue;
+			if (span_eq(one, mid)) {
 				s->m->in_bundle = true;
+				s->m->bundle_first = first;
 				s->m->bundle = (uint8_t)i;
 				return;
 			}
+			first = false;
 		}
+	}
 }
 
 enum attr {
@@ -411,7 +418,7 @@ attribute(struct scan *s, struct span line)
 
 	v = span_trim(v);
 	if (attr == ATTR_ICE_UFRAG || attr == ATTR_CANDIDATE)
-		s->out->ice = true;
+		*(m != NULL ? &m->ice : &s->out->ice) = true;
 	if (attr_default(s, attr, v))
 		return;
 	if (m == NULL) {
@@ -491,6 +498,7 @@ read_line(struct scan *s, struct span line)
 		memset(s->m, 0, sizeof(*s->m));
 		s->m->mode = s->mode;
 		s->m->setup = s->setup;
+		s->m->ice = s->out->ice;
 		read_media(s, v);
 		break;
 	case 'a':

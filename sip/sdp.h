@@ -75,7 +75,9 @@ struct sdp_media {
 	bool rtcp_mux;
 	bool rtcp_mux_only; /* RFC 8858 */
 	bool bundle_only;
+	bool ice;	      /* candidates or credentials, usable or not */
 	bool in_bundle;	      /* its mid is in a session-level a=group:BUNDLE */
+	bool bundle_first;    /* and the first there: all use its ports */
 	uint8_t bundle;	      /* which group, with in_bundle */
 	enum sdp_mode mode;   /* session-level default applied */
 	enum sdp_setup setup; /* session-level default applied */
@@ -85,7 +87,7 @@ struct sdp_media {
 
 struct sdp {
 	uint64_t version; /* of o=; 0 if it is not a number */
-	bool ice;	  /* any a=candidate or a=ice-ufrag */
+	bool ice;	  /* credentials for all media */
 	uint8_t nmedia;
 	bool more; /* there were more than SDP_MAX_MEDIA m= lines */
 	struct sdp_media media[SDP_MAX_MEDIA];

@@ -35,6 +35,9 @@ RB_HEAD(owner_tree, owner);
  */
 #define RECORD_MAX (4 + HOLES_EXPORT_MAX + SIP_EXPORT_MAX)
 
+/* Lines a second about messages that are of no use. */
+#define IGNORE_BURST 20
+
 struct engine_counters {
 	uint64_t messages; /* parsed and used */
 	uint64_t rejected[SIP_REJECT_MAX];
@@ -57,6 +60,9 @@ struct engine {
 	struct sip_external *external; /* conf's, in sip's terms */
 	struct ftp_helper *ftp;	       /* NULL: not configured */
 	struct tftp_helper *tftp;
+	struct events events; /* for what is only ignored */
+	int64_t ignored_since;
+	uint32_t ignored; /* in the second that began then */
 	uint8_t record[RECORD_MAX];
 };
 
@@ -347,6 +353,7 @@ engine_new(struct engine **out, const struct conf *conf,
 	e->conf = conf;
 	e->place = *place;
 	e->sink = *sink;
+	e->events = *ev;
 	RB_INIT(&e->owners);
 	TAILQ_INIT(&e->dirty);
 	timers_init(&e->timers);
@@ -483,22 +490,73 @@ too_often(struct engine *e, int64_t now, const struct datagram *d,
 	return true;
 }
 
+/* What is wrong with a message, for a person. */
+static const char *
+reject_text(enum sip_reject why)
+{
+	/* clang-format off */
+	static const char *const texts[SIP_REJECT_MAX] = {
+		[SIP_REJECT_NONE] = "nothing is wrong with it",
+		[SIP_REJECT_NOISE] = "a keep-alive, STUN or no SIP at all",
+		[SIP_REJECT_SIZE] = "the message, a line or a value is too long, "
+		    "or there are too many",
+		[SIP_REJECT_SYNTAX] = "it breaks the grammar of SIP",
+		[SIP_REJECT_LENGTH] = "its Content-Length is not the length of "
+		    "its body",
+		[SIP_REJECT_DUPLICATE] = "it says a thing twice that may be said "
+		    "once",
+		[SIP_REJECT_RANGE] = "a number in it is out of range",
+		[SIP_REJECT_MISSING] = "From, To, Call-ID, CSeq or Via is "
+		    "missing",
+		[SIP_REJECT_MISMATCH] = "CSeq names another method than its "
+		    "first line",
+	};
+	/* clang-format on */
+
+	return texts[why];
+}
+
+/* Tell whoever wants to know, but only so often: strangers choose how many. */
+static void
+ignore(struct engine *e, int64_t now, const struct datagram *d, const char *why)
+{
+	if (now - e->ignored_since >= USEC_PER_SEC) {
+		e->ignored_since = now;
+		e->ignored = 0;
+	}
+	if (e->ignored++ < IGNORE_BURST)
+		events_ignore(&e->events, now, &d->src.addr, &d->dst.addr, why);
+}
+
 static void
 sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
     struct span text, bool stream)
 {
+	const struct sip_counters *n = sip_counters(e->sip);
 	enum sip_reject why = SIP_REJECT_NONE;
+	uint64_t forged = n->forged, unmatched = n->unmatched;
+	uint64_t no_dialog = n->no_dialog;
 	struct sip_message m;
 
-	if (too_often(e, now, d, text))
+	if (too_often(e, now, d, text)) {
+		ignore(e, now, d, "more INVITEs than `limit rate` allows");
 		return;
-
+	}
 	if (sip_message_parse(&m, text, stream, &why) != PH_OK) {
 		e->n.rejected[why]++;
+		ignore(e, now, d, reject_text(why));
 		return;
 	}
 	e->n.messages++;
 	sip_input(e->sip, now, d, &m);
+	if (n->forged > forged)
+		ignore(e, now, d,
+		    "its Call-ID is that of a call, but its tags, branch or "
+		    "addresses are not");
+	else if (n->no_dialog > no_dialog)
+		ignore(e, now, d, "it belongs to no call we have seen begin");
+	else if (n->unmatched > unmatched && m.method == SIP_INVITE)
+		ignore(e, now, d, "it answers no INVITE we have seen");
 	sip_message_free(&m);
 }
 

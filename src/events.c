@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
 #include <netinet/in.h>
 
 #include <inttypes.h>
@@ -131,6 +132,28 @@ events_close(const struct events *ev, int64_t ts, const struct pinhole *h,
 		text_hole(ev, "close", ts, h, call, why);
 }
 
+static void
+explain_port(const struct event_refusal *r, const char *src, const char *dst,
+    struct strbuf *b)
+{
+	if (r->dport == 0)
+		strbuf_fmt(b,
+		    "SDP from %s names no usable port: not a number from "
+		    "1024 to 65535, or too many at once",
+		    src);
+	else if (r->dport < 1024)
+		strbuf_fmt(b,
+		    "SDP from %s names port %u of %s; ports below "
+		    "1024 are never opened",
+		    src, r->dport, dst);
+	else
+		strbuf_fmt(b,
+		    "SDP from %s names port %u of %s: outside the ports of "
+		    "`media`, a port of the signalling, or the first of "
+		    "more ports (port/n) than there may be",
+		    src, r->dport, dst);
+}
+
 /* Why, in words an administrator can act on. */
 static void
 explain_transfer(const struct event_refusal *r, struct strbuf *b)
@@ -184,17 +207,20 @@ explain_refusal(const struct event_refusal *r, struct strbuf *b)
 		    src, dst);
 		break;
 	case REASON_PORT_RANGE:
-		strbuf_fmt(b,
-		    "SDP from %s names port %u of %s, which is "
-		    "outside the ports of `media`, below 1024 or no port at "
-		    "all",
-		    src, r->dport, dst);
+		explain_port(r, src, dst, b);
 		break;
 	case REASON_ADDRESS:
-		strbuf_fmt(b,
-		    "SDP from %s names %s, which is not its sender "
-		    "and not an address that media could come from",
-		    src, dst);
+		if (r->dst.af == AF_UNSPEC)
+			strbuf_fmt(b,
+			    "SDP from %s names no address in numbers: "
+			    "c= is missing, broken or a host name, which is "
+			    "never resolved",
+			    src);
+		else
+			strbuf_fmt(b,
+			    "SDP from %s names %s, which is not its sender "
+			    "and not an address that media could come from",
+			    src, dst);
 		break;
 	case REASON_AMBIGUOUS:
 		strbuf_fmt(b,
@@ -204,8 +230,9 @@ explain_refusal(const struct event_refusal *r, struct strbuf *b)
 		break;
 	case REASON_LIMIT:
 		strbuf_fmt(b,
-		    "a limit was reached for %s; see `limit` in "
-		    "pinholed.conf(5)",
+		    "%s has reached a limit: too many calls that "
+		    "nobody has accepted, or too many streams in one; see "
+		    "`limit` in pinholed.conf(5)",
 		    src);
 		break;
 	case REASON_MALFORMED:
@@ -243,8 +270,11 @@ events_refuse(const struct events *ev, int64_t ts,
 	}
 	text_time(&b, ts);
 	strbuf_fmt(&b, "refuse %s", addr_format(&r->src, buf));
-	strbuf_fmt(&b, " -> %s port %u (%s)", addr_format(&r->dst, buf),
-	    r->dport, reason_name(r->reason));
+	if (r->dst.af != AF_UNSPEC)
+		strbuf_fmt(&b, " -> %s", addr_format(&r->dst, buf));
+	if (r->dport != 0)
+		strbuf_fmt(&b, " port %u", r->dport);
+	strbuf_fmt(&b, " (%s)", reason_name(r->reason));
 	text_call(&b, call);
 	ev->line(ev->ctx, line);
 	if (ev->verbose > 0) {
@@ -256,4 +286,19 @@ events_refuse(const struct events *ev, int64_t ts,
 			explain_transfer(r, &b);
 		ev->line(ev->ctx, line);
 	}
+}
+
+void
+events_ignore(const struct events *ev, int64_t ts, const struct addr *src,
+    const struct addr *dst, const char *why)
+{
+	char line[LINE_MAX_BYTES], from[ADDR_STRLEN], to[ADDR_STRLEN];
+	struct strbuf b = strbuf_of(line, sizeof(line));
+
+	if (ev->format != EVENTS_TEXT || ev->verbose < 2)
+		return;
+	text_time(&b, ts);
+	strbuf_fmt(&b, "ignore %s -> %s: %s", addr_format(src, from),
+	    addr_format(dst, to), why);
+	ev->line(ev->ctx, line);
 }

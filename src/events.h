@@ -25,7 +25,8 @@ enum events_format {
 
 struct events {
 	enum events_format format;
-	int verbose;		      /* text: also the rules, and why */
+	int verbose; /* text: 1 also the rules, and why; 2 also what we ignore
+		      */
 	const struct fw_ops *explain; /* whose rules; may be NULL */
 	const struct fw_config *fw_config;
 	/* Takes one line without its newline. */
@@ -55,5 +56,11 @@ void events_close(const struct events *ev, int64_t ts, const struct pinhole *h,
     struct span call, enum reason why);
 void events_refuse(const struct events *ev, int64_t ts,
     const struct event_refusal *r, struct span call);
+/*
+ * A message that changed nothing because something is wrong with it; only
+ * for a person who asked twice to hear more.
+ */
+void events_ignore(const struct events *ev, int64_t ts, const struct addr *src,
+    const struct addr *dst, const char *why);
 
 #endif

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Replay one folder of test-pcaps and compare the events, byte for byte.
+# Replay one folder of test-pcaps and compare the events, byte for byte; where
+# there is a file `explained`, also what a person is told who asks twice.
 #
 # usage: replay.sh PINHOLED FOLDER	(UPDATE=1 rewrites FOLDER/expected)
 set -u
@@ -17,4 +18,10 @@ diff -u "$folder/expected" "$out" || exit 1
 if [ "$status" != "$want" ]; then
 	echo "exit status $status, expected $want"
 	exit 1
+fi
+if [ -f "$folder/explained" ]; then
+	"$pinholed" -r "$folder/input.pcap" -f "$folder/pinholed.conf" \
+	    -b dry-run -o text -vv >"$out" 2>/dev/null
+	[ -z "${UPDATE-}" ] || cp "$out" "$folder/explained"
+	diff -u "$folder/explained" "$out" || exit 1
 fi

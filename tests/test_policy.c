@@ -81,8 +81,9 @@ check(const struct sip_policy *p, const struct row *rows, size_t n)
 {
 	static struct sip_plan plan;
 	static struct sdp in, out;
-	struct sip_side inside = { addr_v4(192, 0, 2, 10), in.media, 0 };
-	struct sip_side outside = { addr_v4(198, 51, 100, 7), out.media, 0 };
+	struct sip_side inside = { addr_v4(192, 0, 2, 10), in.media, 0, false };
+	struct sip_side outside = { addr_v4(198, 51, 100, 7), out.media, 0,
+		false };
 	char text[4096];
 	struct strbuf b;
 	size_t i;
@@ -234,8 +235,8 @@ a_private_peer_may_name_a_private_address(void **state)
 	(void)state;
 	p.remote = SIP_REMOTE_SDP;
 	for (i = 0; i < ROWS(rows); i++) {
-		struct sip_side inside = { addr_v4(192, 0, 2, 10), in.media, 1 };
-		struct sip_side outside = { addr_v4(172, 16, 0, 1), out.media, 1 };
+		struct sip_side inside = { addr_v4(192, 0, 2, 10), in.media, 1, false };
+		struct sip_side outside = { addr_v4(172, 16, 0, 1), out.media, 1, false };
 
 		printf("%s\n", rows[i].what);
 		assert_int_equal(sdp_parse(&in, span_of(rows[i].in), NULL), PH_OK);

@@ -459,7 +459,7 @@ candidates_are_read_and_names_are_not_resolved(void **state)
 		    "m=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n",
 		    rows[i].line);
 		assert_int_equal(parse(text), PH_OK);
-		assert_true(sdp.ice);
+		assert_true(sdp.media[0].ice);
 		assert_int_equal(sdp.media[0].fault, SDP_OK);
 		assert_int_equal(sdp.media[0].ncandidates,
 		    rows[i].want != NULL ? 1 : 0);
@@ -472,9 +472,10 @@ candidates_are_read_and_names_are_not_resolved(void **state)
 		assert_int_equal(c->component, rows[i].component);
 	}
 	assert_int_equal(parse(HEAD M), PH_OK);
-	assert_false(sdp.ice);
+	assert_false(sdp.media[0].ice);
+	/* Credentials for all media count for each. */
 	assert_int_equal(parse(HEAD "a=ice-ufrag:x\r\n" M), PH_OK);
-	assert_true(sdp.ice);
+	assert_true(sdp.media[0].ice);
 }
 
 static void
