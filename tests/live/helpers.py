@@ -1,0 +1,490 @@
+# SPDX-License-Identifier: ISC
+"""The passive helpers of FTP and TFTP, without any translation, between real
+clients and servers and among liars.  Each is one test."""
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import ftpservers
+from ftpproxy import (NEEDS, connects, digest, listening, other_clients,
+                      python_client, six, transfers)
+from net import (EVIL, HOST, PBX, PBX6, PHONE, PHONE6, check, conf, passes,
+                 name, until)
+from scenarios import scenario
+from tftpproxy import NEEDS as TFTP_NEEDS
+from tftpproxy import Client, finish
+
+# What an administrator allows: control connections and requests, nothing else.
+ALLOW = "tcp dport 21 accept\nudp dport 69 accept"
+CLOSED = {"egress": False, "extra": ALLOW}
+
+
+class World:
+    """The client inside and the server outside, or the other way round."""
+
+    def __init__(self, net, kind=None, server_inside=False, ftp="",
+                 tftp="timeout 2", **server):
+        self.net = net
+        self.client, self.where = ("out", "in") if server_inside else \
+            ("in", "out")
+        self.host, self.host6 = (PBX, PBX6) if server_inside else \
+            (PHONE, PHONE6)
+        self.server = None
+        self.d = net.pinholed("-v", conf=conf(
+            more=f"ftp {{ port 21\n{ftp} }}\ntftp {{ port 69\n{tftp} }}"))
+        if kind:
+            self.server = ftpservers.Server(net, kind, self.where, **server)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
+        if self.server:
+            self.server.close()
+
+    def elements(self):
+        text = self.net.run("fw", "nft", "list", "table", "inet", "pinholed")
+        # Connections that outlive their pinholes are listed by their ids.
+        return sum(s.count("expires") for s in text.split("set ")
+                   if not s.startswith("connections"))
+
+    def clean(self, seconds=5):
+        """Whatever was open has closed, in the kernel, too."""
+        def even():
+            opened, closed = (len(self.d.seen(event=e))
+                              for e in ("open", "close"))
+            return opened == closed and self.elements() == 0
+        until(even, seconds, "nothing is open")
+
+    def logged(self, text):
+        until(lambda: any(text in line for line in self.d.log), 2,
+              f"in the log: {text}; got {self.d.log[-20:]}")
+
+
+def ftp_for_everybody(net, kind, times=1, **more):
+    with World(net, kind, **more) as w:
+        python_client(w, times)
+        other_clients(w)
+        w.clean()
+        check(not w.d.seen(event="refuse"), "nothing was refused")
+        check(not w.d.seen(event="close", reason="shutdown"), "no restart")
+        check(all(e["proto"] == "tcp" and e["reason"] == "request" and
+                  e["call"] is None for e in w.d.seen(event="open")), "opened")
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_client_inside_vsftpd(net):
+    ftp_for_everybody(net, "vsftpd", 10)
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_client_inside_proftpd(net):
+    ftp_for_everybody(net, "proftpd")
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_client_inside_pureftpd(net):
+    ftp_for_everybody(net, "pure-ftpd")
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_server_inside_vsftpd(net):
+    ftp_for_everybody(net, "vsftpd", 10, server_inside=True)
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_server_inside_proftpd(net):
+    ftp_for_everybody(net, "proftpd", server_inside=True)
+
+
+@scenario(needs=NEEDS, extra=ALLOW)
+def ftp_helper_server_inside_pureftpd_egress_open(net):
+    ftp_for_everybody(net, "pure-ftpd", server_inside=True)
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_one_port_for_all_transfers(net):
+    """The same pinhole again and again, each good for one connection."""
+    with World(net, "vsftpd", server_inside=True, ports=(40000, 40000)) as w:
+        for extended in (False, True):
+            net.inside("out", lambda: transfers(w, PBX, True, extended, 10))
+        w.clean()
+
+
+class Control:
+    """A control connection with both ends in our hands."""
+
+    def __init__(self, w, client=None, port=0):
+        there = listening(w.net, w.where, w.host, 21)
+        client = client or (PHONE if w.client == "out" else PBX)
+        self.w = w
+        self.c = w.net.socket(w.client, client, port, socket.SOCK_STREAM)
+        self.c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.c.connect((w.host, 21))
+        self.s = there.accept()[0]
+        there.close()
+        self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        w.net.sockets.append(self.s)
+        self.server(b"220 hi\r\n")
+
+    @staticmethod
+    def _say(frm, to, data, pieces):
+        to.settimeout(5)
+        for piece in pieces or (data,):
+            frm.sendall(piece)
+            left = len(piece)
+            while left > 0:
+                left -= len(to.recv(left))
+
+    def client(self, data=b"", pieces=()):
+        self._say(self.c, self.s, data, pieces)
+
+    def server(self, data=b"", pieces=()):
+        self._say(self.s, self.c, data, pieces)
+
+    def close(self):
+        self.c.close()
+        self.s.close()
+
+
+def bytes_of(data):
+    return [data[i:i + 1] for i in range(len(data))]
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_split_lines_and_one_connection_each(net):
+    with World(net) as w:
+        control = Control(w)
+        there = listening(net, "out", PHONE, 40000)
+        check(not connects(net, "in", PBX, (PHONE, 40000)), "shut before")
+        control.client(b"PASV\r\n")
+        control.server(pieces=bytes_of(
+            b"227 Entering Passive Mode (%s)\r\n" % six(PHONE, 40000)))
+        w.d.expect(event="open", dir="out", src=PBX, dst=PHONE, dport=40000)
+        data = connects(net, "in", PBX, (PHONE, 40000))
+        check(data, "the data connection")
+        peer = there.accept()[0]
+        net.sockets.append(peer)
+        # It was good for one, by whoever is quick enough.
+        check(not connects(net, "in", PBX, (PHONE, 40000)), "a second one")
+        w.d.expect(4, event="close", dport=40000)
+        w.clean()
+        # The one that began lives on.
+        data.sendall(b"still here")
+        peer.settimeout(2)
+        check(peer.recv(100) == b"still here", "established")
+        back = listening(net, "in", PBX, 41000)
+        control.client(pieces=bytes_of(b"PORT %s\r\n" % six(PBX, 41000)))
+        w.d.expect(event="open", dir="in", src=PHONE, dst=PBX, dport=41000)
+        check(not connects(net, "out", EVIL, (PBX, 41000)), "a stranger")
+        check(connects(net, "out", PHONE, (PBX, 41000)), "the server")
+        back.close()
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_gives_liars_nothing(net):
+    with World(net) as w:
+        control = Control(w)
+        ports = (22, 40000, 40001)
+        for port in ports:
+            for addr in (PBX, HOST):
+                listening(net, "in", addr, port)
+        for addr, port, why in ((HOST, 40000, "address"), (EVIL, 40000,
+                                                           "address"),
+                                (PBX, 22, "port-range")):
+            control.client(b"PORT %s\r\n" % six(addr, port))
+            control.server(b"500 no\r\n")
+            w.d.expect(event="refuse", src=PBX, dst=addr, dport=port,
+                       reason=why)
+        control.client(b"PASV\r\n")
+        control.server(b"227 (%s)\r\n" % six(HOST, 40000))
+        w.d.expect(event="refuse", src=PHONE, dst=HOST, reason="address")
+        for said in (b"CWD PORT %s\r\n", b"CWD x\nPORT %s\r\n",
+                     b"CWD x\0PORT %s\r\n",
+                     b"CWD " + b"x" * 2000 + b"PORT %s\r\n"):
+            control.client(said % six(PBX, 40001))
+            control.server(b"500 no\r\n")
+        control.server(b"227 (%s)\r\n" % six(PHONE, 40000))
+        control.client(b"STAT\r\n")
+        control.server(b"211-so\r\n227 (%s)\r\n211 so\r\n" %
+                       six(PHONE, 40001))
+        w.d.quiet(event="open")
+        for addr in (PBX, HOST):
+            for port in ports:
+                for frm in (PHONE, EVIL):
+                    check(not connects(net, "out", frm, (addr, port)),
+                          f"{frm} to {addr}:{port}")
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_an_outside_client_names_nobody_inside(net):
+    with World(net, server_inside=True, ftp="loose yes") as w:
+        control = Control(w)
+        listening(net, "in", HOST, 40000)
+        control.client(b"PORT %s\r\n" % six(HOST, 40000))
+        control.server(b"200 ok\r\n")
+        control.client(b"EPRT |1|%s|40000|\r\n" % HOST.encode())
+        control.server(b"200 ok\r\n")
+        w.d.quiet(event="open")
+        # A protected server may send its client to another.
+        control.client(b"PASV\r\n")
+        control.server(b"227 (%s)\r\n" % six(HOST, 40000))
+        w.d.expect(event="open", dir="in", src=PHONE, dst=HOST, dport=40000)
+        check(connects(net, "out", PHONE, (HOST, 40000)), "as it said")
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_closes_what_is_not_used(net):
+    with World(net, server_inside=True) as w:
+        control = Control(w)
+        for port in (40000, 40001):
+            listening(net, "in", PBX, port)
+        control.client(b"PASV\r\n")
+        control.server(b"227 (%s)\r\n" % six(PBX, 40000))
+        w.d.expect(event="open", dport=40000)
+        begun = time.monotonic()
+        w.d.expect(4, event="close", dport=40000, reason="idle")
+        check(1.5 < time.monotonic() - begun < 3, "two seconds")
+        check(not connects(net, "out", PHONE, (PBX, 40000)), "too late")
+        control.client(b"EPSV\r\n")
+        control.server(b"229 (|||40001|)\r\n")
+        w.d.expect(event="open", dport=40001)
+        control.close()
+        w.d.expect(event="close", dport=40001, reason="done")
+        check(not connects(net, "out", PHONE, (PBX, 40001)), "hung up")
+        w.clean()
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_says_when_it_cannot_read(net):
+    with World(net, "vsftpd", tls=True) as w:
+        # In the clear until somebody asks for TLS.
+        net.inside("in", lambda: transfers(w, PHONE, True, False))
+        w.clean()
+        opened = len(w.d.seen(event="open"))
+        done = subprocess.run(
+            [*net.enter("in"), "curl", "-sk", "-m", "5", "--connect-timeout",
+             "3", "--ssl-reqd", f"ftp://ftp:x@{PHONE}/big", "-o",
+             "/dev/null"], check=False)
+        check(done.returncode != 0, "its data connection stays shut")
+        w.logged(f" -> {PHONE}:21: encrypted")
+        check(len(w.d.seen(event="open")) == opened, "nothing opens")
+
+
+@scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_survives_a_reload(net):
+    """Sessions that begin after it are followed; nothing is left open."""
+    with World(net, "vsftpd") as w:
+        net.inside("in", lambda: transfers(w, PHONE, True, False))
+        w.d.proc.send_signal(signal.SIGHUP)
+        time.sleep(1)
+        w.d.ready()
+        net.inside("in", lambda: transfers(w, PHONE, False, False))
+        w.d.kill("engine")
+        time.sleep(0.5)
+        w.d.ready()
+        net.inside("in", lambda: transfers(w, PHONE6, True, True))
+        w.clean()
+
+
+class Files:
+    """A TFTP server and what it has."""
+
+    servers = {
+        "hpa": lambda at, d: ("in.tftpd", "-L", "-s", "-c", "-p", "-u",
+                              "root", "-a", at, d),
+        "atftpd": lambda at, d: ("atftpd", "--daemon", "--no-fork", "--user",
+                                 "root.root", "--bind-address",
+                                 at.strip("[]").rpartition(":")[0].strip("]"),
+                                 d),
+    }
+
+    def __init__(self, net, kind, where, addr):
+        self.net, self.where = net, where
+        self.dir = tempfile.mkdtemp(prefix="tftp", dir="/tmp")
+        os.chmod(self.dir, 0o777)
+        self.data = {}
+        for file, size in (("SEP0014F2.cnf.xml", 3000),
+                           ("firmware.bin", 1 << 20)):
+            self.data[file] = os.urandom(size)
+            with open(f"{self.dir}/{file}", "wb") as f:
+                f.write(self.data[file])
+        at = f"[{addr}]:69" if ":" in addr else f"{addr}:69"
+        self.proc = subprocess.Popen(
+            [*net.enter(where), *self.servers[kind](at, self.dir)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True)
+        until(lambda: ":69 " in net.run(where, "ss", "-lunH"), 5, kind)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
+        try:
+            os.killpg(self.proc.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.proc.wait(5)
+        shutil.rmtree(self.dir)
+
+
+def get_and_put(w, files, mine):
+    client, host = w.client, w.host
+    for file, data in files.data.items():
+        want = hashlib.sha256(data).hexdigest()
+        w.net.run(client, "tftp", "-m", "binary", host, "-c", "get", file,
+                  f"{mine}/hpa")
+        w.net.run(client, "atftp", "--option", "blksize 1428", "-g", "-r",
+                  file, "-l", f"{mine}/atftp", host)
+        for got in ("hpa", "atftp"):
+            with open(f"{mine}/{got}", "rb") as f:
+                check(digest(f.read()) == want, f"{got} gets {file}")
+    # Several from one port, one after the other.
+    w.net.run(client, "tftp", "-m", "binary", host, text="".join(
+        f"get firmware.bin {mine}/{i}\n" for i in range(10)))
+    for i in range(10):
+        with open(f"{mine}/{i}", "rb") as f:
+            check(f.read() == files.data["firmware.bin"], f"{i} in a row")
+    up = f"{files.dir}/upload"
+    w.net.run(client, "tftp", "-m", "binary", host, "-c", "put", f"{mine}/0",
+              "upload")
+    until(lambda: os.path.exists(up) and os.path.getsize(up) == 1 << 20, 3,
+          "the upload")
+    with open(up, "rb") as f:
+        check(f.read() == files.data["firmware.bin"], "the same bytes up")
+
+
+def tftp_for_everybody(net, kind, server_inside=False):
+    with World(net, server_inside=server_inside) as w, \
+            Files(net, kind, w.where, w.host) as files, \
+            tempfile.TemporaryDirectory() as mine:
+        get_and_put(w, files, mine)
+        client = PHONE if server_inside else PBX
+        w.d.expect(event="open", dir="out" if server_inside else "in",
+                   proto="udp", src=w.host, sport=None, dst=client, call=None,
+                   reason="request")
+        w.clean(10)
+        check(not w.d.seen(event="refuse"), "nothing was refused")
+        check({e["reason"] for e in w.d.seen(event="close")} == {"idle"},
+              "closed by silence")
+
+
+@scenario(needs=TFTP_NEEDS, **CLOSED)
+def tftp_helper_client_inside(net):
+    tftp_for_everybody(net, "hpa")
+
+
+@scenario(needs=TFTP_NEEDS, **CLOSED)
+def tftp_helper_server_inside(net):
+    tftp_for_everybody(net, "hpa", server_inside=True)
+
+
+@scenario(needs=(*TFTP_NEEDS, "atftpd"), **CLOSED)
+def tftp_helper_atftpd(net):
+    tftp_for_everybody(net, "atftpd")
+
+
+@scenario(needs=TFTP_NEEDS, extra=ALLOW)
+def tftp_helper_server_inside_egress_open(net):
+    tftp_for_everybody(net, "hpa", server_inside=True)
+
+
+@scenario(needs=TFTP_NEEDS, **CLOSED)
+def tftp_helper_over_ipv6(net):
+    with World(net) as w, Files(net, "hpa", "out", PHONE6) as files:
+        c = Client(net, PBX6, PHONE6).fetch("firmware.bin", 10)
+        check(c.got == files.data["firmware.bin"], "the file")
+        w.d.expect(event="open", dir="in", src=PHONE6, dst=PBX6)
+
+
+@scenario(needs=TFTP_NEEDS, **CLOSED)
+def tftp_helper_three_hundred_phones_boot_at_once(net):
+    with World(net, tftp="timeout 5") as w, \
+            Files(net, "hpa", "out", PHONE) as files:
+        phones = [Client(net, PBX, PHONE) for _ in range(300)]
+        for c in phones:
+            c.ask("SEP0014F2.cnf.xml")
+        finish(phones, 30)
+        check(all(c.got == files.data["SEP0014F2.cnf.xml"] for c in phones),
+              "all have the file")
+        check(len(w.d.seen(event="open")) == 300, "one event for each")
+
+
+@scenario(needs=TFTP_NEEDS, **CLOSED)
+def tftp_helper_opens_no_more_than_it_must(net):
+    with World(net, tftp='timeout 2 allow read file "SEP*"') as w:
+        phone = net.socket("in", PBX, 20000)
+        other = net.socket("in", PBX, 20001)
+        server = net.socket("out", PHONE, 30000)
+        evil = net.socket("out", EVIL, 30000)
+        net.socket("out", PHONE, 69)
+        for junk in (b"", b"\0", b"\0\1", b"\0\1SEP1", b"\0\1SEP1\0",
+                     b"\0\3\0\1SEP1\0octet\0", b"\0\2SEP1\0octet\0",
+                     b"\0\1passwd\0octet\0"):
+            phone.sendto(junk, (PHONE, 69))
+        w.d.quiet(event="open")
+        check(not passes(server, phone, name(phone), tries=1), "shut before")
+        phone.sendto(b"\0\1SEP1\0octet\0" + b"\xff" * 500, (PHONE, 69))
+        w.d.expect(event="open", dst=PBX, dport=20000, src=PHONE)
+        check(passes(server, phone, name(phone)), "the server, any port")
+        check(passes(phone, server, name(server)), "and back")
+        check(not passes(evil, phone, name(phone), tries=1), "a stranger")
+        check(not passes(server, other, name(other), tries=1), "another port")
+        # It stays open while it is used.
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            check(passes(server, phone, name(phone)), "in use")
+            time.sleep(0.2)
+        w.d.expect(8, event="close", dport=20000, reason="idle")
+        check(not passes(server, phone, name(phone), tries=1), "shut after")
+        w.clean()
+
+
+@scenario(needs=TFTP_NEEDS, **CLOSED)
+def tftp_helper_a_transfer_survives_reloads_and_crashes(net):
+    with World(net, tftp="timeout 5") as w:
+        phone = net.socket("in", PBX, 20000)
+        server = net.socket("out", PHONE, 30000)
+        phone.sendto(b"\0\1firmware\0octet\0", (PHONE, 69))
+        opened = w.d.expect(event="open", dport=20000)
+        check(passes(server, phone, name(phone)), "before")
+        for ill in (lambda: w.d.proc.send_signal(signal.SIGHUP),
+                    lambda: w.d.kill("engine"),
+                    lambda: w.d.kill("firewall")):
+            ill()
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                check(passes(server, phone, name(phone), wait=0.5),
+                      "meanwhile")
+                time.sleep(0.1)
+            w.d.ready()
+        check(len(w.d.seen(event="open")) == 1, "under the same name")
+        w.d.expect(12, event="close", id=opened["id"], reason="idle")
+        w.clean()
+
+
+@scenario(needs=TFTP_NEEDS, **CLOSED)
+def tftp_helper_a_flood_is_bounded(net):
+    """One client has its share, and others go on."""
+    with World(net, tftp="timeout 30") as w:
+        requests = 4096 + 200
+        for port in range(requests):
+            s = net.inside("in", lambda: socket.socket(socket.AF_INET,
+                                                       socket.SOCK_DGRAM))
+            s.bind((HOST, 10000 + port))
+            s.sendto(b"\0\1x\0octet\0", (PHONE, 69))
+            s.close()
+            if port % 100 == 99:
+                time.sleep(0.03)
+        w.d.expect(10, event="refuse", src=HOST, reason="limit")
+        until(lambda: len(w.d.seen(event="open")) == 4096, 5, "its share")
+        phone = net.socket("in", PBX, 20000)
+        server = net.socket("out", PHONE, 30000)
+        phone.sendto(b"\0\1firmware\0octet\0", (PHONE, 69))
+        w.d.expect(event="open", dst=PBX, dport=20000)
+        check(passes(server, phone, name(phone)), "somebody else's")
