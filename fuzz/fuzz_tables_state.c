@@ -81,6 +81,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		round_trip(key, record.p, record.len);
 		(void)!server_load(s, key, record.p, record.len, NOW);
 	}
+	server_loaded(s, NOW);
 	for (i = 0; i < 100 && server_resume(s, 2, NOW); i++)
 		;
 	server_expire(s, 100, NOW);

@@ -294,7 +294,8 @@ static void
 now_running(struct monitor *m)
 {
 	m->phase = PHASE_RUNNING;
-	m->save_at = clock_now() + SAVE_EVERY;
+	/* Soon: what the file says of an orderly end is true no more. */
+	m->save_at = clock_now() + USEC_PER_SEC;
 	log_info(MODULE, "running: %s \"%s\"", m->cur->ops->name,
 	    m->cur->conf->name);
 	tell_parent(m);

@@ -136,6 +136,7 @@ open_journal(struct proxy_tables *t, const int fds[2])
 	rc = checkpoint_open(&t->journal, fds, JOURNAL_LIMIT, on_record, t);
 	if (rc != PH_OK)
 		journal_failed(t, rc);
+	server_loaded(t->server, proxy_now(t->proxy));
 	while (t->nstale > 0)
 		on_keep(t, t->stale[--t->nstale], NULL, 0);
 	free(t->stale);
@@ -516,6 +517,8 @@ proxy_tables_stop(struct proxy_tables *t)
 	if (t == NULL)
 		return;
 	proxy_forget(t->proxy, t);
+	if (t->journal != NULL)
+		server_end(t->server);
 	sync_journal(t);
 	checkpoint_close(t->journal);
 	event_free_if(t->ev);

@@ -22,6 +22,7 @@ struct server {
 	struct entries *entries;
 	struct replay *replay;
 	uint32_t floor; /* as it was kept */
+	bool complete;	/* what was loaded */
 	bool unkept;	/* the newest chunk, as it was at that time */
 	int64_t unkept_at;
 	uint64_t last_id, last_stamp;
@@ -111,9 +112,19 @@ keep_chunk(struct server *s)
 }
 
 static void
-received(struct server *s, int64_t now)
+keep_floor(struct server *s)
 {
 	struct state_record r = { .kind = STATE_FLOOR };
+
+	if (replay_floor(s->replay) == s->floor)
+		return;
+	r.u.floor = s->floor = replay_floor(s->replay);
+	keep(s, &r);
+}
+
+static void
+received(struct server *s, int64_t now)
+{
 	uint64_t number;
 	int i;
 
@@ -121,11 +132,7 @@ received(struct server *s, int64_t now)
 	s->unkept_at = now;
 	if (replay_chunk(s->replay)->n == REPLAY_CHUNK)
 		keep_chunk(s);
-	if (replay_floor(s->replay) != s->floor) {
-		s->floor = replay_floor(s->replay);
-		r.u.floor = s->floor;
-		keep(s, &r);
-	}
+	keep_floor(s);
 	for (i = 0; i < DROP_MAX; i++)
 		if ((number = replay_dropped(s->replay)) != 0)
 			s->sink.keep(s->sink.ctx, STATE_KEY_CHUNK | number,
@@ -697,9 +704,34 @@ server_load(struct server *s, uint64_t key, const void *p, size_t len,
 		return load_entry(s, &r.u.entry, now);
 	case STATE_CHUNK:
 		return replay_load(s->replay, &r.u.chunk, now);
-	default:
+	case STATE_FLOOR:
 		return replay_load_floor(s->replay, r.u.floor, now);
+	case STATE_END:
+		s->complete = true;
+		break;
 	}
+	/* It is true once. */
+	return PH_EGONE;
+}
+
+void
+server_loaded(struct server *s, int64_t now)
+{
+	uint32_t second = (uint32_t)(now / USEC_PER_SEC);
+
+	/* Nobody dies and is replaced within a second. */
+	if (!s->complete &&
+	    replay_load_floor(s->replay, second - 1, now) == PH_OK)
+		keep_floor(s);
+}
+
+void
+server_end(struct server *s)
+{
+	struct state_record r = { .kind = STATE_END };
+
+	server_keep(s);
+	keep(s, &r);
 }
 
 bool

@@ -118,6 +118,13 @@ void server_set_own(struct server *s, const struct addr *own, size_t n);
  */
 PH_NODISCARD enum ph_err server_load(struct server *s, uint64_t key,
     const void *p, size_t len, int64_t now);
+/*
+ * That was all.  A predecessor without time for server_end() may have received
+ * what is not in its records: so nothing counts from before now.
+ */
+void server_loaded(struct server *s, int64_t now);
+/* Nothing more will be received. */
+void server_end(struct server *s);
 /* Tell the packet filter up to `n` of what was loaded; false: that was all. */
 bool server_resume(struct server *s, size_t n, int64_t now);
 

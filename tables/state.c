@@ -13,6 +13,7 @@
  *		16 address; 32 table
  *	chunk	a = tags, c = latest time; u64 each
  *	floor	c = time
+ *	end
  */
 
 static uint8_t *
@@ -65,6 +66,10 @@ state_encode(const struct state_record *r, uint64_t *key,
 	case STATE_FLOOR:
 		*key = STATE_KEY_FLOOR;
 		p = put_head(p, STATE_FLOOR, 0, 0, r->u.floor);
+		break;
+	case STATE_END:
+		*key = STATE_KEY_END;
+		p = put_head(p, STATE_END, 0, 0, 0);
 		break;
 	}
 	return (size_t)(p - buf);
@@ -142,6 +147,11 @@ state_decode(uint64_t key, const void *p, size_t len, struct state_record *r)
 			return PH_EMALFORMED;
 		r->u.floor = v;
 		return PH_OK;
+	case STATE_END:
+		return key != STATE_KEY_END || a != 0 || b != 0 || v != 0 ||
+			cursor_left(&c) != 0
+		    ? PH_EMALFORMED
+		    : PH_OK;
 	default:
 		return PH_EMALFORMED;
 	}

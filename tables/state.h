@@ -17,12 +17,14 @@
  */
 #define STATE_KEY_CHUNK (UINT64_C(1) << 62) /* and its number */
 #define STATE_KEY_FLOOR (UINT64_C(1) << 63)
+#define STATE_KEY_END	(STATE_KEY_FLOOR + 1)
 #define STATE_MAX	(16 + REPLAY_CHUNK * 8)
 
 enum state_kind {
 	STATE_ENTRY = 1,
 	STATE_CHUNK = 2,
 	STATE_FLOOR = 3,
+	STATE_END = 4, /* who wrote all this had time to write all */
 };
 
 /* An entry names its table: the configuration may have another order now. */

@@ -574,21 +574,62 @@ a_datagram_counts_once(void **state)
 	}
 }
 
+/* The keys of what is not needed any more. */
+static uint64_t stale[KEPT];
+
 static void
-restart(void)
+begin_again(void)
 {
-	size_t i, n = nkept;
+	size_t i, nstale = 0;
 	int rounds;
 
 	server_free(server);
 	start();
-	for (i = 0; i < n; i++)
-		(void)!server_load(server, kept[i].key, kept[i].p, kept[i].len,
-		    now);
+	for (i = 0; i < nkept; i++)
+		if (server_load(server, kept[i].key, kept[i].p, kept[i].len,
+			now) != PH_OK)
+			stale[nstale++] = kept[i].key;
+	while (nstale > 0)
+		on_keep(NULL, stale[--nstale], NULL, 0);
+	server_loaded(server, now);
 	for (rounds = 0; server_resume(server, 2, now); rounds++)
 		assert_true(rounds < 100);
 	server_expire(server, 100, now);
 	settle();
+}
+
+static void
+restart(void)
+{
+	server_end(server);
+	begin_again();
+}
+
+static void
+without_an_end_nothing_counts_from_before(void **state)
+{
+	struct wire_request r =
+	    request_of(2, WIRE_ADD, "spammer", "203.0.113.7");
+
+	(void)state;
+	restart();
+	assert_int_equal(send_signed(&r, &keys[1]), SERVER_TAKEN);
+	/* Killed, with a state file that is from before that. */
+	nkept = 0;
+	now += 2 * SEC;
+	begin_again();
+	assert_int_equal(send_signed(&r, &keys[1]), SERVER_REPLAY);
+	assert_int_equal(say(WIRE_ADD, "spammer", "203.0.113.8"), SERVER_TAKEN);
+	/* An end is good for one beginning. */
+	now += 10 * SEC;
+	restart();
+	r = request_of(2, WIRE_ADD, "spammer", "203.0.113.9");
+	r.time--;
+	assert_int_equal(send_signed(&r, &keys[1]), SERVER_TAKEN);
+	now += 2 * SEC;
+	begin_again();
+	r.time++;
+	assert_int_equal(send_signed(&r, &keys[1]), SERVER_REPLAY);
 }
 
 static void
@@ -814,6 +855,7 @@ main(void)
 		CASE(one_datagram_may_be_refused_in_part),
 		CASE(there_is_room_for_so_many),
 		CASE(a_datagram_counts_once),
+		CASE(without_an_end_nothing_counts_from_before),
 		CASE(a_restart_forgets_neither_entries_nor_datagrams),
 		CASE(a_restart_heeds_a_new_configuration),
 		CASE(what_is_not_needed_is_not_kept),

@@ -306,10 +306,27 @@ def tables_survive_a_restart(net):
         w.d.stop()
         net.run("fw", "nft", "flush", "set", "inet", "filter", "spammer")
         time.sleep(1)
+        began = time.time()
         w.start()
         w.has("spammer", "198.51.100.7")
         w.send(good)
         until(lambda: w.counter("replay") == 1, 2, "replayed")
+        # All are killed: the state file has not heard of this yet.
+        until(lambda: os.stat(w.state + ".tables").st_mtime > began, 3,
+              "that the end is forgotten")
+        good = old(2, 1, "198.51.99.7/32", "blocked", w.key)
+        w.send(good)
+        w.has("blocked", "198.51.99.7")
+        w.d.kill_all()
+        net.run("fw", "nft", "flush", "set", "inet", "filter", "blocked")
+        time.sleep(1.5)
+        w.start()
+        w.send(good)
+        until(lambda: w.counter("replay") == 1, 2, "replayed")
+        check(w.elements("blocked") == {}, "and not entered")
+        good = old(2, 1, "198.51.100.7/32", "spammer", w.key)
+        w.send(good)
+        w.has("spammer", "198.51.100.7")
         # The proxy dies.
         pid = w.d.kill("proxy")
         until(lambda: w.d.children().get("proxy") not in (None, pid), 5,
