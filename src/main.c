@@ -14,6 +14,7 @@
 #include "src/compat/sandbox.h"
 #include "src/conf.h"
 #include "src/fwconfig.h"
+#include "src/keyfile.h"
 #include "src/listen.h"
 #include "src/log.h"
 #include "src/monitor.h"
@@ -299,10 +300,16 @@ check(const struct conf *conf)
 	char text[TEXT_MAX], lacking[TEXT_MAX];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	struct strbuf missing = strbuf_of(lacking, sizeof(lacking));
+	struct keyfiles keys = { 0 };
 	struct fw_config fc;
 
 	(void)interfaces_exist(conf);
 	sandbox_missing(true, &missing);
+	if (missing.len == 0 &&
+	    keyfiles_read(&keys, &conf->tables, &why) != PH_OK)
+		log_lines("tables", text);
+	keyfiles_wipe(&keys);
+	strbuf_reset(&why);
 	if (missing.len == 0 && (ops->caps & FW_CAP_OFFLINE) == 0) {
 		if (fwconfig_of(conf, &fc) != PH_OK)
 			errx(EXIT_RUNTIME, "out of memory");

@@ -395,6 +395,10 @@ def tables_without_a_key(net):
 def tables_key_files_are_checked(net):
     with World(net) as w:
         os.chmod(w.files[0], 0o644)
+        done = subprocess.run(
+            [*net.enter("fw"), Daemon.binary, "-n", "-f", w.d.path],
+            capture_output=True, text=True, timeout=30, check=False)
+        check(done.returncode == 0 and "chmod 600" in done.stderr, done)
         w.d.proc.send_signal(signal.SIGHUP)
         until(lambda: any("chmod 600" in line for line in w.d.log), 5,
               w.d.log)
@@ -403,6 +407,17 @@ def tables_key_files_are_checked(net):
         os.chmod(w.files[0], 0o600)
         w.client("spammer", "add", "198.51.100.7")
         w.has("spammer", "198.51.100.7")
+
+
+@scenario()
+def tables_over_ipv6(net):
+    with World(net, at="2001:db8:2::1") as w:
+        w.client("spammer", "add", "198.51.100.7", options=("-6",))
+        w.has("spammer", "198.51.100.7")
+        w.client("spammer", "flush", options=("-4",), expect=2)
+        w.run(sys.executable, os.path.join(CLIENTS, "pinholed_table.py"),
+              "-k", w.files[0], w.at, "spammer", "flush")
+        w.has("spammer")
 
 
 @scenario()
