@@ -41,7 +41,7 @@ struct visitor {
 };
 
 struct batch {
-	STAILQ_ENTRY(batch) entry;
+	TAILQ_ENTRY(batch) entry;
 	size_t n, done;
 	bool apart; /* something in it was refused: one by one */
 	unsigned int tries;
@@ -54,7 +54,7 @@ struct proxy_tables {
 	struct server *server;
 	struct checkpoint *journal;
 	struct event *ev, *timer, *retry;
-	STAILQ_HEAD(, batch) queue;
+	TAILQ_HEAD(batches, batch) queue;
 	size_t queued;
 	LIST_HEAD(, visitor) visitors;
 	size_t asked; /* changes in the question that is being answered */
@@ -219,11 +219,11 @@ static void
 on_change(void *ctx, const struct server_change *c)
 {
 	struct proxy_tables *t = ctx;
-	struct batch *b = STAILQ_LAST(&t->queue, batch, entry);
+	struct batch *b = TAILQ_LAST(&t->queue, batches);
 
 	/* What is being asked cannot be added to. */
 	if (b == NULL || b->n == IPC_PREFIXES ||
-	    (t->asked > 0 && b == STAILQ_FIRST(&t->queue)) ||
+	    (t->asked > 0 && b == TAILQ_FIRST(&t->queue)) ||
 	    c->command == SERVER_FLUSH || b->v[0].command != c->command ||
 	    b->v[0].table != c->table || b->v[0].ttl_s != c->ttl_s) {
 		/* Half of what was asked for would be worse than a restart. */
@@ -232,7 +232,7 @@ on_change(void *ctx, const struct server_change *c)
 		b->n = b->done = 0;
 		b->apart = false;
 		b->tries = 0;
-		STAILQ_INSERT_TAIL(&t->queue, b, entry);
+		TAILQ_INSERT_TAIL(&t->queue, b, entry);
 		t->queued++;
 	}
 	b->v[b->n++] = *c;
@@ -293,7 +293,7 @@ static void
 on_answer(void *ctx, enum ph_err err)
 {
 	struct proxy_tables *t = ctx;
-	struct batch *b = STAILQ_FIRST(&t->queue);
+	struct batch *b = TAILQ_FIRST(&t->queue);
 	const struct server_change *c = &b->v[b->done];
 
 	if (err == PH_EAGAIN && ++b->tries < TRIES) {
@@ -317,7 +317,7 @@ on_answer(void *ctx, enum ph_err err)
 		tell_server(t, b, err);
 	t->asked = 0;
 	if (b->done == b->n) {
-		STAILQ_REMOVE_HEAD(&t->queue, entry);
+		TAILQ_REMOVE(&t->queue, b, entry);
 		t->queued--;
 		free(b);
 	}
@@ -360,7 +360,7 @@ pump(struct proxy_tables *t)
 		t->resuming = server_resume(t->server, IPC_PREFIXES, now);
 	if (t->asked == 0 && t->queued > 0 &&
 	    !event_pending(t->retry, EV_TIMEOUT, NULL))
-		ask(t, STAILQ_FIRST(&t->queue));
+		ask(t, TAILQ_FIRST(&t->queue));
 	full = t->queued >= QUEUE_MAX;
 	if (full != t->paused) {
 		t->paused = full;
@@ -483,7 +483,7 @@ proxy_tables_start(struct proxy *p, const struct listener *l,
 	t->proxy = p;
 	t->at = *l;
 	t->resuming = true;
-	STAILQ_INIT(&t->queue);
+	TAILQ_INIT(&t->queue);
 	LIST_INIT(&t->visitors);
 	t->ev = event_new(proxy_base(p), l->fd, EV_READ | EV_PERSIST,
 	    on_datagrams, t);
@@ -524,8 +524,8 @@ proxy_tables_stop(struct proxy_tables *t)
 	event_free_if(t->ev);
 	event_free_if(t->timer);
 	event_free_if(t->retry);
-	while ((b = STAILQ_FIRST(&t->queue)) != NULL) {
-		STAILQ_REMOVE_HEAD(&t->queue, entry);
+	while ((b = TAILQ_FIRST(&t->queue)) != NULL) {
+		TAILQ_REMOVE(&t->queue, b, entry);
 		free(b);
 	}
 	while ((v = LIST_FIRST(&t->visitors)) != NULL) {
