@@ -11,7 +11,6 @@
 #include "src/base/timers.h"
 #include "src/checkpoint.h"
 #include "src/compat/queue.h"
-#include "src/ipc.h"
 #include "src/log.h"
 #include "src/proxy.h"
 #include "tables/server.h"
@@ -24,8 +23,10 @@
 
 /* Taken before others get a turn. */
 #define DATAGRAMS 64
+/* In one question: calls should not have to wait for long behind it. */
+#define BATCH	  64
 /* Nothing more is read, nor expired, while so many batches wait. */
-#define QUEUE_MAX 64
+#define QUEUE_MAX 256
 /* A firewall process that is gone has a successor soon. */
 #define TRIES	  5
 #define RETRY	  USEC_PER_SEC
@@ -45,7 +46,7 @@ struct batch {
 	size_t n, done;
 	bool apart; /* something in it was refused: one by one */
 	unsigned int tries;
-	struct server_change v[IPC_PREFIXES];
+	struct server_change v[BATCH];
 };
 
 struct proxy_tables {
@@ -222,7 +223,7 @@ on_change(void *ctx, const struct server_change *c)
 	struct batch *b = TAILQ_LAST(&t->queue, batches);
 
 	/* What is being asked cannot be added to. */
-	if (b == NULL || b->n == IPC_PREFIXES ||
+	if (b == NULL || b->n == BATCH ||
 	    (t->asked > 0 && b == TAILQ_FIRST(&t->queue)) ||
 	    c->command == SERVER_FLUSH || b->v[0].command != c->command ||
 	    b->v[0].table != c->table || b->v[0].ttl_s != c->ttl_s) {
@@ -332,7 +333,7 @@ ask(struct proxy_tables *t, struct batch *b)
 		[SERVER_DELETE] = FW_TABLE_DELETE,
 		[SERVER_FLUSH] = FW_TABLE_FLUSH };
 	const struct server_change *c = &b->v[b->done];
-	struct prefix prefixes[IPC_PREFIXES];
+	struct prefix prefixes[BATCH];
 	struct proxy_table q = { .index = c->table,
 		.op = ops[c->command],
 		.v = prefixes,
@@ -357,7 +358,7 @@ pump(struct proxy_tables *t)
 	bool full;
 
 	while (t->resuming && t->queued < QUEUE_MAX / 2)
-		t->resuming = server_resume(t->server, IPC_PREFIXES, now);
+		t->resuming = server_resume(t->server, BATCH, now);
 	if (t->asked == 0 && t->queued > 0 &&
 	    !event_pending(t->retry, EV_TIMEOUT, NULL))
 		ask(t, TAILQ_FIRST(&t->queue));
@@ -392,7 +393,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (t->queued < QUEUE_MAX)
-		server_expire(t->server, IPC_PREFIXES, proxy_now(t->proxy));
+		server_expire(t->server, BATCH, proxy_now(t->proxy));
 	sync_journal(t);
 	pump(t);
 }

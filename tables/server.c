@@ -686,7 +686,9 @@ load_entry(struct server *s, const struct state_entry *e, int64_t now)
 		x->id = e->id;
 		x->fresh = false;
 		s->resuming = true;
-	}
+	} else if (rc == PH_ELIMIT)
+		/* There is less room now, and nobody else would remove it. */
+		tell_delete(s, (uint16_t)i, &e->prefix, NULL, 0, now);
 	return rc;
 }
 

@@ -686,6 +686,12 @@ a_restart_heeds_a_new_configuration(void **state)
 	assert_string_equal(contents(0), "");
 	assert_string_equal(contents(1), "203.0.113.77 3600");
 	assert_int_equal(counters().entries, 1);
+	assert_int_equal(say(WIRE_ADD, "spammer", "203.0.113.78"),
+	    SERVER_TAKEN);
+	config.max = 1;
+	restart();
+	assert_int_equal(counters().entries, 1);
+	assert_int_equal(nheld, 1);
 }
 
 static void

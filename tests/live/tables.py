@@ -342,7 +342,8 @@ def tables_survive_a_restart(net):
               "another one")
         w.client("spammer", "add", "198.51.100.11")
         w.has("spammer", "198.51.100.11")
-        # A new configuration.
+        # A new configuration; somebody has loaded his ruleset before.
+        net.run("fw", "nft", "flush", "set", "inet", "filter", "spammer")
         w.d.proc.send_signal(signal.SIGHUP)
         until(lambda: any("reloaded" in line for line in w.d.log), 5,
               w.d.log)
