@@ -200,7 +200,10 @@ tell_add(struct server *s, const struct entry *x, struct server_job *job,
 	tell(s, &c);
 }
 
-/* The widest of what lives within `p`: aside with it, or back again. */
+/*
+ * The widest of what lives within `p`: aside with it, or back again.  What
+ * lives no longer may still be in the way.
+ */
 static void
 tell_within(struct server *s, uint16_t table, const struct prefix *p,
     bool aside, int64_t now)
@@ -213,11 +216,13 @@ tell_within(struct server *s, uint16_t table, const struct prefix *p,
 	bool any = false;
 
 	while ((x = entries_within(s->entries, table, p, x)) != NULL) {
-		if (!living(s, x, now) ||
-		    (any && prefix_contains(&last, &x->prefix.addr)))
+		if (any && prefix_contains(&last, &x->prefix.addr))
 			continue;
-		any = true;
-		last = x->prefix;
+		if (living(s, x, now)) {
+			any = true;
+			last = x->prefix;
+		} else if (!aside)
+			continue;
 		c.prefix = x->prefix;
 		c.stamp = x->stamp;
 		if (aside)
