@@ -6,12 +6,14 @@ import io
 import os
 import resource
 import select
+import shutil
+import signal
 import socket
-import threading
+import subprocess
 import time
 
 import ftpservers
-from net import (EVIL, FW_IN, FW_OUT, HOST, PBX, PBX6, PHONE, PHONE6, Failure,
+from net import (EVIL, FW_IN, FW_OUT, HOST, PBX, PBX6, PHONE, PHONE6, Daemon,
                  check, conf, until)
 from scenarios import scenario
 
@@ -75,6 +77,12 @@ class World:
         opened, closed = (len(self.d.seen(event=e)) for e in ("open", "close"))
         check(opened == closed, f"{opened} opened, {closed} closed")
         check(not self.d.seen(event="refuse"), "no refusal")
+
+    def memory(self):
+        """Of the proxy process, resident, in bytes."""
+        pid = self.d.children()["proxy"]
+        with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def logged(self, text):
         until(lambda: any(text in line for line in self.d.log), 2,
@@ -486,6 +494,7 @@ def ftp_proxy_outlives_both_ends(net):
 def ftp_proxy_holds_little_for_those_who_do_not_read(net):
     with World(net, options="timeout 3") as w:
         deaf, other = Wire(w), Wire(w)
+        before = w.memory()
         begin = time.monotonic()
         sent = 0
         deaf.s.settimeout(0.5)
@@ -497,9 +506,7 @@ def ftp_proxy_holds_little_for_those_who_do_not_read(net):
         check(sent < 20 << 20, f"the server was stopped, after {sent}")
         other.client(b"NOOP\r\n")
         other.server(b"200 ok\r\n")
-        pid = w.d.children()["proxy"]
-        with open(f"/proc/{pid}/statm", encoding="ascii") as f:
-            f.read()
+        check(w.memory() - before < 4 << 20, "little is held")
         # Once it reads, all of it comes.
         got = 0
         while got < sent and time.monotonic() < begin + 20:
@@ -600,3 +607,112 @@ def ftp_proxy_survives_its_neighbours(net):
         w.d.stop()
         check("pinholed" not in net.run("fw", "nft", "list", "tables"),
               "nothing of ours is left")
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def ftp_proxy_is_reached_in_other_ways(net):
+    public = "198.51.100.200"
+    net.ip("fw", "addr", "add", f"{public}/24", "dev", "o0")
+    with World(net) as w:
+        # As it was, by tproxy.
+        net.ip("fw", "rule", "add", "fwmark", "1", "lookup", "100")
+        net.ip("fw", "route", "add", "local", "default", "dev", "lo",
+               "table", "100")
+        net.run("fw", "nft", "delete", "table", "inet", "redir")
+        net.run("fw", "nft", "-f", "-", text=f"""
+            table inet redir {{
+                chain divert {{
+                    type filter hook prerouting priority mangle;
+                    iifname "i0" tcp dport 21 tproxy ip to {FW_IN}:8021 \
+                        meta mark set 1 accept
+                }}
+                chain pre {{
+                    type nat hook prerouting priority dstnat;
+                    iifname "o0" ip daddr {public} tcp dport 2121 \
+                        dnat ip to {FW_OUT}:21
+                }}
+            }}
+            add rule inet filter input iifname "i0" tcp dport 21 accept""")
+        wire = Wire(w)
+        outside = listening(net, "out", PHONE, 40000)
+        at = wire.passive()
+        check(at[0] == PHONE, f"where it wanted to go, not {at}")
+        check(connects(net, "in", PBX, at) is not None, "passive")
+        check(outside.accept()[1][0] == FW_OUT, "as ourselves")
+        listening(net, "in", PBX, 30000)
+        check(connects(net, "out", PHONE, wire.active(PBX, 30000)), "active")
+        wire.close()
+        # In reverse, by a redirection from another address and port.
+        server = listening(net, "in", PBX, 21)
+        client = connects(net, "out", PHONE, (public, 2121))
+        control, ours = server.accept()
+        check(ours[0] == FW_IN, f"from {FW_IN}, not {ours}")
+        control.sendall(b"220 hi\r\n")
+        Wire.line(client)
+        client.sendall(b"PASV\r\n")
+        Wire.line(control)
+        inside = listening(net, "in", PBX, 40000)
+        control.sendall(b"227 " + six(PBX, 40000) + b"\r\n")
+        at = named(Wire.line(client), b"227 Entering Passive Mode (", b")")
+        check(at[0] == public, f"what the client asked for, not {at}")
+        check(connects(net, "out", PHONE, at) is not None, "passive")
+        check(inside.accept()[1][0] == FW_IN, "as ourselves")
+        data = listening(net, "out", PHONE, 30000)
+        client.sendall(b"EPRT |1|1.2.3.4|30000|\r\n")
+        line = Wire.line(control).split(b"|")
+        check(line[2].decode() == FW_IN, f"our address, not {line}")
+        check(connects(net, "in", PBX, (FW_IN, int(line[3])), 20), "active")
+        check(data.accept()[1] == (public, 20), "from where it is believed")
+        client.close()
+        control.close()
+        w.clean()
+
+
+class Wrapped:
+    """Not pinholed, but contrib/ftp-proxy, which runs it."""
+
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                        "../../contrib/ftp-proxy")
+
+    def __init__(self, net, *flags):
+        self.net = net
+        net.run("fw", "nft", "-f", "-", text=REDIRECT)
+        self.dir = f"/tmp/{net.tag}-wrapped"
+        os.mkdir(self.dir)
+        env = {**os.environ, "PINHOLED": Daemon.binary,
+               "PINHOLED_RUNDIR": self.dir,
+               "PINHOLED_PROTECT": "192.0.2.0/24"}
+        self.proc = subprocess.Popen(
+            [*net.enter("fw"), self.path, "-d", *flags], env=env,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        line = ""
+        while "listening on" not in line:
+            line = self.proc.stderr.readline()
+            check(line, "it ended")
+        # Nobody reads the rest.
+        return self
+
+    def __exit__(self, *ignored):
+        self.proc.send_signal(signal.SIGTERM)
+        self.proc.communicate(timeout=10)
+        shutil.rmtree(self.dir)
+
+
+@scenario(needs=NEEDS, nat=True, egress=False,
+          extra="meta mark & 0x20000 == 0x20000 accept")
+def ftp_proxy_by_the_flags_of_another(net):
+    with Wrapped(net, "-A", "-r", "-b", FW_IN, "-m", "7") as w:
+        wire = Wire(w)
+        wire.refused(b"USER root\r\n", b"500 Only anonymous FTP allowed")
+        outside = listening(net, "out", PHONE, 40000)
+        client = connects(net, "in", PBX, wire.passive())
+        check(client is not None, "passive")
+        check(outside.accept()[1][0] == FW_OUT, "as ourselves")
+        inside = listening(net, "in", PBX, 30000)
+        check(connects(net, "out", PHONE, wire.active(PBX, 30000)), "active")
+        check(inside.accept()[1] == (PHONE, 20), "from port 20")
+        wire.close()
+    check("ftp-proxy" not in net.run("fw", "nft", "list", "tables"),
+          "nothing of ours is left")
