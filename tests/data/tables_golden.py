@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""The known answers of tests/test_tables_wire.c, made from the words of
-pinholed-tables(7) with nothing but hmac and struct: paste what this prints.
+"""Print tables_golden.h: known datagrams, made from the words of
+pinholed-tables(7) with nothing but hmac and struct.
 """
 import hashlib
 import hmac
@@ -41,6 +41,9 @@ def show(name, data):
     print("\n".join(f'    "{line}"' for line in lines) + ";")
 
 
+print("""/* SPDX-License-Identifier: ISC */
+/* Made by tables_golden.py, which shares no code with us. */
+/* clang-format off */""")
 NONCE = 0x0123456789abcdef
 BOTH = new(1, b"mail", b"spammer", NONCE, [
     ("192.0.2.7/32", 0), ("198.51.100.0/24", 3600),
@@ -53,3 +56,4 @@ show("v2_flush", old(2, 3, 32, "0.0.0.0", b"spammer"))
 show("v3_add", BOTH)
 show("v3_flush", new(3, b"", b"blocked", 0, []))
 show("v3_reply", reply(BOTH, 1, 5, 0b0110, NONCE))
+print("/* clang-format on */")
