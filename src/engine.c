@@ -308,30 +308,7 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 	e->sink.commit(e->sink.ctx, changes, n);
 }
 
-/* What is not configured is not there. */
-static enum ph_err
-helpers_new(struct engine *e)
-{
-	const struct conf *c = e->conf;
-	struct helper_place place = { 0 };
-
-	place.conf = c;
-	place.own = e->place.own;
-	place.nown = e->place.nown;
-	place.activity = e->place.activity;
-	place.holes = e->holes;
-	place.timers = &e->timers;
-	place.say = e->sink.say;
-	place.remember = e->sink.checkpoint;
-	place.ctx = e->sink.ctx;
-	if (c->ftp.on && c->ftp.port.n > 0 &&
-	    (e->ftp = ftp_helper_new(&place)) == NULL)
-		return PH_ENOMEM;
-	if (c->tftp.on && c->tftp.port.n > 0 &&
-	    (e->tftp = tftp_helper_new(&place)) == NULL)
-		return PH_ENOMEM;
-	return PH_OK;
-}
+static enum ph_err helpers_new(struct engine *e);
 
 enum ph_err
 engine_new(struct engine **out, const struct conf *conf,
@@ -526,6 +503,56 @@ ignore(struct engine *e, int64_t now, const struct datagram *d, const char *why)
 	}
 	if (e->ignored++ < IGNORE_BURST)
 		events_ignore(&e->events, now, &d->src.addr, &d->dst.addr, why);
+}
+
+static void
+helper_say(void *ctx, const char *text)
+{
+	struct engine *e = ctx;
+
+	if (e->sink.say != NULL)
+		e->sink.say(e->sink.ctx, text);
+}
+
+static void
+helper_ignore(void *ctx, int64_t now, const struct datagram *d, const char *why)
+{
+	ignore(ctx, now, d, why);
+}
+
+static void
+helper_remember(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	struct engine *e = ctx;
+
+	if (e->sink.checkpoint != NULL)
+		e->sink.checkpoint(e->sink.ctx, key, p, len);
+}
+
+/* What is not configured is not there. */
+static enum ph_err
+helpers_new(struct engine *e)
+{
+	const struct conf *c = e->conf;
+	struct helper_place place = { 0 };
+
+	place.conf = c;
+	place.own = e->place.own;
+	place.nown = e->place.nown;
+	place.activity = e->place.activity;
+	place.holes = e->holes;
+	place.timers = &e->timers;
+	place.say = helper_say;
+	place.ignore = helper_ignore;
+	place.remember = helper_remember;
+	place.ctx = e;
+	if (c->ftp.on && c->ftp.port.n > 0 &&
+	    (e->ftp = ftp_helper_new(&place)) == NULL)
+		return PH_ENOMEM;
+	if (c->tftp.on && c->tftp.port.n > 0 &&
+	    (e->tftp = tftp_helper_new(&place)) == NULL)
+		return PH_ENOMEM;
+	return PH_OK;
 }
 
 static void
@@ -750,6 +777,10 @@ engine_shutdown(struct engine *e, int64_t now)
 {
 	struct owner *o;
 
+	if (e->ftp != NULL)
+		ftp_helper_shutdown(e->ftp, now);
+	if (e->tftp != NULL)
+		tftp_helper_shutdown(e->tftp, now);
 	/* The calls go on without us: whoever comes next may know them. */
 	if (e->sink.checkpoint != NULL) {
 		engine_flush(e);
@@ -758,10 +789,6 @@ engine_shutdown(struct engine *e, int64_t now)
 		e->sink.checkpoint = NULL;
 	}
 	sip_shutdown(e->sip, REASON_SHUTDOWN, now);
-	if (e->ftp != NULL)
-		ftp_helper_shutdown(e->ftp, now);
-	if (e->tftp != NULL)
-		tftp_helper_shutdown(e->tftp, now);
 }
 
 static void

@@ -31,9 +31,12 @@ struct helper_place {
 	bool activity; /* the packet filter reports silence */
 	struct holes *holes;
 	struct timers *timers;
-	/* Something that an administrator may want to read; may be NULL. */
+	/* Something that an administrator may want to read. */
 	void (*say)(void *ctx, const char *text);
-	/* A transfer to remember under `key`; len 0: forget it; or NULL. */
+	/* What opens nothing, and why, for whoever asks. */
+	void (*ignore)(void *ctx, int64_t now, const struct datagram *d,
+	    const char *why);
+	/* A transfer to remember under `key`; len 0: forget it. */
 	void (*remember)(void *ctx, uint64_t key, const void *p, size_t len);
 	void *ctx;
 };

@@ -106,8 +106,6 @@ say(const struct ftp_watch *w, const char *what)
 	char text[256], client[ADDR_STRLEN], server[ADDR_STRLEN];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 
-	if (place->say == NULL)
-		return;
 	strbuf_fmt(&b, "ftp %s -> %s: %s", endpoint_format(&w->client, client),
 	    endpoint_format(&w->server, server), what);
 	place->say(place->ctx, text);
@@ -160,6 +158,7 @@ data_open(struct ftp_watch *w, const struct pinhole *hole, int64_t now)
 struct feed {
 	struct ftp_watch *w;
 	enum ftp_side from;
+	const struct datagram *d;
 	int64_t now;
 };
 
@@ -209,6 +208,7 @@ on_news(void *ctx, const struct ftp_news *news)
 {
 	const struct feed *f = ctx;
 	struct ftp_watch *w = f->w;
+	const struct helper_place *place = &w->h->place;
 	struct ftp_counters *n = &w->h->n;
 
 	switch (news->kind) {
@@ -230,6 +230,8 @@ on_news(void *ctx, const struct ftp_news *news)
 		break;
 	case FTP_IGNORED:
 		n->ignored++;
+		place->ignore(place->ctx, f->now, f->d,
+		    "it names a port, but cannot be read or is out of turn");
 		break;
 	case FTP_OPAQUE:
 		n->opaque++;
@@ -310,7 +312,7 @@ bool
 ftp_helper_input(struct ftp_helper *h, int64_t now, struct ftp_watch **w,
     const struct datagram *d)
 {
-	struct feed f = { NULL, FTP_CLIENT, now };
+	struct feed f = { NULL, FTP_CLIENT, d, now };
 
 	if (*w == NULL && (*w = watch_get(h, d)) == NULL)
 		return false;

@@ -226,8 +226,6 @@ remember(const struct transfer *t, bool open)
 	uint8_t record[RECORD_TAIL + 256], *p = record;
 	size_t n = 0;
 
-	if (place->remember == NULL)
-		return;
 	put(&p, (uint64_t)last_seen(t), 8);
 	put_addr(&p, &t->server);
 	put_addr(&p, &t->client.addr);
@@ -248,8 +246,7 @@ transfer_end(struct transfer *t, enum reason why, int64_t now)
 	none.owner = t->owner;
 	none.close = why;
 	holes_want(place->holes, &none, now);
-	if (place->remember != NULL)
-		place->remember(place->ctx, t->owner, NULL, 0);
+	place->remember(place->ctx, t->owner, NULL, 0);
 	transfer_free(t);
 }
 
@@ -312,14 +309,22 @@ refuse(struct tftp_helper *h, const struct endpoint *client, enum reason why,
 		    now);
 }
 
+static void
+ignore(const struct tftp_helper *h, int64_t now, const struct datagram *d,
+    const char *why)
+{
+	h->place.ignore(h->place.ctx, now, d, why);
+}
+
 /*
  * The server answers from a port of its own choice to the one that the
  * client has asked from; neither changes while the transfer lasts.
  */
 static void
-on_request(struct tftp_helper *h, const struct addr *server,
-    const struct endpoint *client, int64_t now)
+on_request(struct tftp_helper *h, int64_t now, const struct datagram *d)
 {
+	const struct addr *server = &d->dst.addr;
+	const struct endpoint *client = &d->src;
 	struct transfer *t = transfer_find(h, server, client);
 	struct pinhole hole;
 
@@ -333,6 +338,7 @@ on_request(struct tftp_helper *h, const struct addr *server,
 	}
 	if (!helper_pinhole(&h->place, IPPROTO_UDP, server, client, &hole)) {
 		h->n.others++;
+		ignore(h, now, d, "it goes from nobody to nobody of ours");
 		return;
 	}
 	if (client->port < PORT_MIN) {
@@ -358,16 +364,19 @@ tftp_helper_input(struct tftp_helper *h, int64_t now, const struct datagram *d)
 		break;
 	case PH_EUNSUPPORTED:
 		h->n.others++;
+		ignore(h, now, d, "it is no request of TFTP");
 		return;
 	default:
 		h->n.malformed++;
+		ignore(h, now, d, "a TFTP request without a name or mode");
 		return;
 	}
 	h->n.requests++;
-	if (tftp_forbidden(&h->place.conf->tftp, &r) != NULL)
+	if (tftp_forbidden(&h->place.conf->tftp, &r) != NULL) {
 		h->n.forbidden++;
-	else
-		on_request(h, &d->dst.addr, &d->src, now);
+		ignore(h, now, d, "`allow` and `file` do not let it through");
+	} else
+		on_request(h, now, d);
 }
 
 void
@@ -401,8 +410,7 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	    transfer_find(h, &server, &client) != NULL ||
 	    (t = transfer_new(h, &server, &client, key, now)) == NULL) {
 		holes_want(h->place.holes, &none, now);
-		if (h->place.remember != NULL)
-			h->place.remember(h->place.ctx, key, NULL, 0);
+		h->place.remember(h->place.ctx, key, NULL, 0);
 		return;
 	}
 	if (h->next_owner <= key)
