@@ -1,13 +1,17 @@
 #!/bin/sh
 # Make the captures of test-pcaps/agents: real clients and servers talking in
-# two network namespaces, recorded by tcpdump.  Needs root, sipp, baresip.
+# two network namespaces, recorded by tcpdump.  Needs root, sipp, baresip and,
+# for calls through a firewall, a proxy and its forks, kamailio and linphone.
 #
-# usage: agents.sh	then UPDATE=1 tests/replay.sh PINHOLED FOLDER, and read
+# usage: agents.sh [PINHOLED]
+#	then UPDATE=1 tests/replay.sh PINHOLED FOLDER, and read
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../../test-pcaps/agents
 live=$here/../live
 phone=198.51.100.7 pbx=192.0.2.10
+pinholed=
+[ $# -eq 0 ] || pinholed=$(realpath "$1")
 out=pc$$o inn=pc$$i
 
 cleanup() {
@@ -108,4 +112,24 @@ if command -v baresip >/dev/null; then
 	wait "$bob" 2>/dev/null || true
 else
 	echo "agents: no baresip, its capture was not made" >&2
+fi
+
+# through SCENARIO NAME ABOUT: one of tests/live/agents.py.
+through() {
+	mkdir -p "$top/$2"
+	RECORD="$tmp/through.pcap" python3 "$live/run.py" "$pinholed" "$1"
+	cp "$tmp/through.pcap" "$top/$2/input.pcap"
+	printf 'protect { 192.0.2.0/24 }\nsip { server 192.0.2.10 }\n' \
+	    >"$top/$2/pinholed.conf"
+	printf '%s\n\nRecorded by tests/pcaps/agents.sh.\n' "$3" \
+	    >"$top/$2/README"
+}
+if [ -n "$pinholed" ]; then
+	through baresip_holds_and_resumes_through_a_forking_proxy \
+	    baresip-kamailio-hold "A call by way of kamailio, which forks to
+two baresips; hold and resume from both sides."
+	through linphone_calls_through_a_forking_proxy linphone-kamailio \
+	    "linphonec calls by way of kamailio, which forks; pause, resume."
+	through baresip_calls_from_inside_without_the_proxy baresip-outward \
+	    "A baresip inside calls one outside."
 fi
