@@ -248,7 +248,8 @@ nft_table(struct fw *fw, size_t index, enum fw_table_op op,
 	t = &fw->user[index];
 	if (t->looked_up)
 		rc = user_table_change(fw->nl, &fw->batch, t, op, v, n, ttl_s);
-	if (rc != PH_EGONE && rc != PH_EIO)
+	if (rc != PH_EGONE && rc != PH_EIO && rc != PH_EAMBIGUOUS &&
+	    rc != PH_EUNSUPPORTED)
 		return rc;
 	if ((rc = find_user_table(fw, index)) != PH_OK)
 		return rc;

@@ -243,7 +243,21 @@ conf_set_name(struct parse *p, char **dst, const struct lexeme *lex,
 void
 conf_set_table(struct parse *p, char **dst, const struct lexeme *lex)
 {
-	conf_set_name(p, dst, lex, "the name of a table");
+	static const char what[] = "the name of a table";
+	struct span family, table, set, rest;
+
+	if (!check_name(p, lex, what, "_.-/"))
+		return;
+	/* Where several sets have one name: inet/filter/spammer. */
+	family = span_cut(span_of(lex->text), '/', &rest);
+	table = span_cut(rest, '/', &set);
+	if (family.len < strlen(lex->text) &&
+	    (family.len == 0 || table.len == 0 || set.len == 0 ||
+		span_find(set, '/') < set.len))
+		conf_error(p, &lex->at,
+		    "%s has no \"/\", or is family/table/set", what);
+	else
+		conf_set_string(p, dst, lex);
 }
 
 void

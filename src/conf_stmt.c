@@ -300,7 +300,7 @@ conf_set_nft_table(struct parse *p, const struct lexeme *lex)
 {
 	char **name = &p->conf->name;
 
-	conf_set_table(p, name, lex);
+	conf_set_name(p, name, lex, "the name of a table");
 	/* What nft(8) takes for an identifier everywhere. */
 	if (*name != NULL &&
 	    (strchr("0123456789_-", **name) != NULL ||

@@ -136,7 +136,8 @@ every_statement_sets_its_field(void **state)
 	    "	proxy on ::1 port 6969 max sessions 50 timeout 3 }\n"
 	    "tables { listen on 192.0.2.1 port 5678\n"
 	    "	key \"/etc/a.key\" key 'b' /etc/b.key\n"
-	    "	allow { spammer blocked } force \"log\" timeout 3600 max 10\n"
+	    "	allow { spammer inet/filter/b } force \"log\" timeout 3600 max "
+	    "10\n"
 	    "	never { 192.0.2.0/24 ::1 } }\n"
 	    "user _sip\r\n"
 	    "control \"/tmp/c\"\n"
@@ -211,7 +212,7 @@ every_statement_sets_its_field(void **state)
 	assert_string_equal(c->tables.key[0].path, "/etc/a.key");
 	assert_string_equal(c->tables.key[1].name, "b");
 	assert_string_equal(c->tables.key[1].path, "/etc/b.key");
-	assert_strings(&c->tables.allow, "spammer blocked log");
+	assert_strings(&c->tables.allow, "spammer inet/filter/b log");
 	assert_string_equal(c->tables.force, "log");
 	assert_int_equal(c->tables.timeout, 3600);
 	assert_int_equal(c->tables.max, 10);

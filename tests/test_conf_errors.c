@@ -216,12 +216,21 @@ static const struct {
 	{ P "tables { listen on ::1 allow { a;b }\nallow { log } force \"\"\n"
 	    "key /a key /b key \"k\" /c key \"k\" /d }\n",
 	    "x:2:32: the name of a table consists of letters, digits and "
-	    "\"_.-\"\n"
+	    "\"_.-/\"\n"
 	    "x:3:9: expected a table (quote a keyword) or \"}\", "
 	    "found the keyword \"log\"\n"
 	    "x:3:1: \"allow\" is already set on line 2\n"
 	    "x:4:12: there is a key \"\" already\n"
 	    "x:4:30: there is a key \"k\" already\n" },
+	{ P "tables { listen on ::1 allow { a/b a/b/c /a a//c a/b/c/d } }\n",
+	    "x:2:32: the name of a table has no \"/\", or is "
+	    "family/table/set\n"
+	    "x:2:42: the name of a table has no \"/\", or is "
+	    "family/table/set\n"
+	    "x:2:45: the name of a table has no \"/\", or is "
+	    "family/table/set\n"
+	    "x:2:50: the name of a table has no \"/\", or is "
+	    "family/table/set\n" },
 	/* firewall */
 	{ P "firewall\nfirewall iptables\n",
 	    "x:2:9: expected " BACKENDS ", found end of line\n"

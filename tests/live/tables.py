@@ -358,7 +358,7 @@ def tables_survive_a_restart(net):
 @scenario()
 def tables_that_are_not_there(net):
     """A missing set is a counter and a log line, and nobody's end."""
-    with World(net, allow="later") as w:
+    with World(net, allow="later ip/other/spammer") as w:
         before = w.d.children()
         why = w.client("later", "add", "198.51.100.7", expect=1)
         check("packet filter has refused" in why, why)
@@ -368,6 +368,24 @@ def tables_that_are_not_there(net):
                 "{ type ipv4_addr; flags timeout; }")
         w.client("later", "add", "198.51.100.7")
         w.has("later", "198.51.100.7")
+        # It comes back as a set of another kind.
+        w.client("blocked", "add", "198.51.100.6")
+        w.has("blocked", "198.51.100.6")
+        net.run("fw", "nft", "delete", "set", "inet", "filter", "blocked")
+        net.run("fw", "nft", "add", "set", "inet", "filter", "blocked",
+                "{ type ipv4_addr; flags interval, timeout; }")
+        time.sleep(0.6)
+        w.client("blocked", "add", "198.51.100.7", "198.51.96.0/23")
+        w.has("blocked", "198.51.100.7", "198.51.96.0/23")
+        # Two of one name, unless the whole name is said.
+        net.run("fw", "nft", "-f", "-", text="table ip other { set spammer "
+                "{ type ipv4_addr; flags timeout; }\n}")
+        w.client("spammer", "add", "198.51.100.7", expect=1)
+        w.client("ip/other/spammer", "add", "198.51.100.8")
+        w.has("spammer")
+        text = net.run("fw", "nft", "list", "set", "ip", "other", "spammer")
+        check("198.51.100.8" in text, text)
+        net.run("fw", "nft", "delete", "table", "ip", "other")
         net.run("fw", "nft", "delete", "set", "inet", "filter", "later")
         w.client("later", "add", "198.51.100.8", expect=1)
         w.client("spammer", "add", "198.51.100.9")
