@@ -235,25 +235,43 @@ find_user_table(struct fw *fw, size_t index)
 	    fw->config->name, &fw->user[index]));
 }
 
-/* The user may have replaced his sets since we found them: look again. */
+/*
+ * Forget what sets there are if somebody has changed a ruleset since the last
+ * nft_table().  An address for a set of hosts, put into one of intervals that
+ * has replaced it, would become an interval up to the next.
+ */
+static void
+forget_if_changed(struct fw *fw, uint32_t *generation)
+{
+	size_t i;
+
+	if (inspect_generation(fw->nl, generation) == 0 &&
+	    *generation == fw->user_generation)
+		return;
+	for (i = 0; i < fw->config->ntables; i++)
+		fw->user[i].looked_up = false;
+}
+
 static enum ph_err
 nft_table(struct fw *fw, size_t index, enum fw_table_op op,
     const struct prefix *v, size_t n, uint32_t ttl_s)
 {
+	uint32_t before = 0, after = 0;
 	struct user_table *t;
-	enum ph_err rc = PH_EGONE;
+	enum ph_err rc;
 
 	if (index >= fw->config->ntables)
 		return PH_EBAD;
 	t = &fw->user[index];
-	if (t->looked_up)
-		rc = user_table_change(fw->nl, &fw->batch, t, op, v, n, ttl_s);
-	if (rc != PH_EGONE && rc != PH_EIO && rc != PH_EAMBIGUOUS &&
-	    rc != PH_EUNSUPPORTED)
+	forget_if_changed(fw, &before);
+	if (!t->looked_up && (rc = find_user_table(fw, index)) != PH_OK)
 		return rc;
-	if ((rc = find_user_table(fw, index)) != PH_OK)
-		return rc;
-	return user_table_change(fw->nl, &fw->batch, t, op, v, n, ttl_s);
+	rc = user_table_change(fw->nl, &fw->batch, t, op, v, n, ttl_s);
+	/* Ours alone, or not even that. */
+	if (inspect_generation(fw->nl, &after) == 0 &&
+	    (after == before || after == before + 1))
+		fw->user_generation = after;
+	return rc;
 }
 
 static void

@@ -41,7 +41,8 @@ struct fw {
 	uint32_t *outliving; /* ids of those that may, sorted */
 	size_t noutliving;
 
-	struct user_table *user; /* config->ntables of them */
+	struct user_table *user;  /* config->ntables of them */
+	uint32_t user_generation; /* of all tables, when they were found */
 };
 
 /*

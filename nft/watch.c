@@ -228,16 +228,6 @@ nft_remember(struct fw *fw)
 	return nlsock_err(rc);
 }
 
-/* Sets of the user's may be of another kind now: find them when needed. */
-static void
-forget_user_tables(struct fw *fw)
-{
-	size_t i;
-
-	for (i = 0; i < fw->config->ntables; i++)
-		fw->user[i].looked_up = false;
-}
-
 /* False when our table is not as we made it, or not there. */
 static bool
 still_stands(struct fw *fw)
@@ -249,7 +239,6 @@ still_stands(struct fw *fw)
 		return true; /* no answer is no reason to touch anything */
 	if (generation == fw->generation)
 		return true;
-	forget_user_tables(fw);
 	if (inspect_table(fw->nl, fw->config->name, &seen) != 0 ||
 	    inspect_flowtables(fw->nl, &fw->flowtables) != 0)
 		return true;

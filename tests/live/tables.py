@@ -374,8 +374,9 @@ def tables_that_are_not_there(net):
         net.run("fw", "nft", "delete", "set", "inet", "filter", "blocked")
         net.run("fw", "nft", "add", "set", "inet", "filter", "blocked",
                 "{ type ipv4_addr; flags interval, timeout; }")
-        time.sleep(0.6)
-        w.client("blocked", "add", "198.51.100.7", "198.51.96.0/23")
+        w.client("blocked", "add", "198.51.100.7")
+        w.has("blocked", "198.51.100.7")
+        w.client("blocked", "add", "198.51.96.0/23")
         w.has("blocked", "198.51.100.7", "198.51.96.0/23")
         # Two of one name, unless the whole name is said.
         net.run("fw", "nft", "-f", "-", text="table ip other { set spammer "
