@@ -200,7 +200,8 @@ put_set(struct strbuf *b, unsigned int set)
 }
 
 static void
-put_rule(struct strbuf *b, unsigned int set, bool mirrored)
+put_rule(struct strbuf *b, const struct fw_config *config, unsigned int set,
+    bool mirrored)
 {
 	const struct kind *k = &kinds[set_kind(set)];
 	const char *ip = family_word(set);
@@ -231,7 +232,11 @@ put_rule(struct strbuf *b, unsigned int set, bool mirrored)
 		strbuf_str(b, " } goto once\n");
 		return;
 	}
-	strbuf_str(b, "goto ours\n");
+	if (config->latch && !mirrored && set_kind(set) == SET_IN &&
+	    set_proto(set) == IPPROTO_UDP)
+		strbuf_fmt(b, "goto latch%c\n", family_digit(set));
+	else
+		strbuf_str(b, "goto ours\n");
 }
 
 static bool
@@ -254,10 +259,10 @@ put_matches(struct strbuf *b, const struct fw_config *config,
 			set = kind * 4 + i;
 			if (!in_part(set, part) || kinds[kind].verdict >= DNAT)
 				continue;
-			put_rule(b, set, false);
+			put_rule(b, config, set, false);
 			n++;
 			if (kinds[kind].both) {
-				put_rule(b, set, true);
+				put_rule(b, config, set, true);
 				n++;
 			}
 		}
@@ -275,7 +280,7 @@ put_matches(struct strbuf *b, const struct fw_config *config,
 }
 
 static unsigned int
-put_translations(struct strbuf *b, bool source)
+put_translations(struct strbuf *b, const struct fw_config *config, bool source)
 {
 	unsigned int set, n = 0;
 	enum verdict v;
@@ -283,7 +288,7 @@ put_translations(struct strbuf *b, bool source)
 	for (set = 0; set < SET_COUNT; set++) {
 		v = kinds[set_kind(set)].verdict;
 		if (v >= DNAT && (v != DNAT) == source) {
-			put_rule(b, set, false);
+			put_rule(b, config, set, false);
 			n++;
 		}
 	}
@@ -321,6 +326,46 @@ put_hook(struct strbuf *b, const char *hook)
 	    hook, hook);
 }
 
+/*
+ * Where UDP from a host goes that may send from any port: the first port it
+ * sends from is the one, until it has been silent for five seconds.  A
+ * stranger behind the same NAT, or one who guesses, comes too late.
+ */
+static unsigned int
+put_latch(struct strbuf *b, uint8_t af)
+{
+	const char *ip = af == AF_INET6 ? "ip6" : "ip";
+	const char *type = af == AF_INET6 ? "ipv6_addr" : "ipv4_addr";
+	char key[64], digit = af == AF_INET6 ? '6' : '4';
+
+	snprintf(key, sizeof(key), "%s saddr . %s daddr . udp dport", ip, ip);
+	strbuf_fmt(b,
+	    "\tset heard%c {\n"
+	    "\t\ttype %s . %s . inet_service\n"
+	    "\t\tsize 262144\n"
+	    "\t\tflags dynamic,timeout\n"
+	    "\t\ttimeout 5s\n"
+	    "\t}\n"
+	    "\tset latched%c {\n"
+	    "\t\ttype %s . %s . inet_service . inet_service\n"
+	    "\t\tsize 262144\n"
+	    "\t\tflags dynamic,timeout\n"
+	    "\t\ttimeout 5s\n"
+	    "\t}\n",
+	    digit, type, type, digit, type, type);
+	strbuf_fmt(b,
+	    "\tchain latch%c {\n"
+	    "\t\t%s . udp sport @latched%c update @heard%c { %s }"
+	    " update @latched%c { %s . udp sport } goto ours\n"
+	    "\t\t%s @heard%c drop\n"
+	    "\t\tadd @heard%c { %s } add @latched%c { %s . udp sport }"
+	    " goto ours\n"
+	    "\t}\n",
+	    digit, key, digit, digit, key, digit, key, key, digit, digit, key,
+	    digit, key);
+	return 3;
+}
+
 static unsigned int
 put_base(struct strbuf *b, const struct fw_config *config)
 {
@@ -348,7 +393,10 @@ put_base(struct strbuf *b, const struct fw_config *config)
 	    "\t\taccept\n"
 	    "\t}\n",
 	    m, m);
-	nrules += 4 + put_matches(b, config, PART_BASE);
+	nrules += 4;
+	if (config->latch)
+		nrules += put_latch(b, AF_INET) + put_latch(b, AF_INET6);
+	nrules += put_matches(b, config, PART_BASE);
 	/*
 	 * What was ours and is no longer in a set ends here, before the
 	 * user's chain can accept it as established.
@@ -389,7 +437,7 @@ put_once(struct strbuf *b, const struct fw_config *config)
 }
 
 static unsigned int
-put_nat(struct strbuf *b)
+put_nat(struct strbuf *b, const struct fw_config *config)
 {
 	unsigned int nrules;
 
@@ -397,13 +445,13 @@ put_nat(struct strbuf *b)
 	    "\tchain prerouting {\n"
 	    "\t\ttype nat hook prerouting priority dstnat - 10;"
 	    " policy accept;\n");
-	nrules = put_translations(b, false);
+	nrules = put_translations(b, config, false);
 	strbuf_str(b,
 	    "\t}\n"
 	    "\tchain postrouting {\n"
 	    "\t\ttype nat hook postrouting priority srcnat - 10;"
 	    " policy accept;\n");
-	nrules += put_translations(b, true);
+	nrules += put_translations(b, config, true);
 	strbuf_str(b, "\t}\n");
 	return nrules;
 }
@@ -422,7 +470,7 @@ put_part(struct strbuf *b, const struct fw_config *config, enum table_part part)
 	case PART_ONCE:
 		return put_once(b, config);
 	case PART_NAT:
-		return put_nat(b);
+		return put_nat(b, config);
 	default:
 		return put_matches(b, config, part);
 	}

@@ -297,6 +297,11 @@ check_sip(struct parse *p)
 			    "%s, which \"external\" stands for, is not "
 			    "inside \"protect\"",
 			    addr_format(&c->sip.external[i].inside, text));
+	if (c->sip.latch &&
+	    (c->sip.remote == REMOTE_ANY || c->sip.remote == REMOTE_LIST))
+		conf_error(p, &p->seen[ONCE_LATCH],
+		    "\"latch\" needs to know who may send: it goes with "
+		    "\"remote\" both, sdp or signalling");
 	if (c->sip.redirect && c->sip.nexternal == 0)
 		conf_error(p, &p->seen[ONCE_REDIRECT],
 		    "\"redirect\" needs a line \"external ADDRESS for "

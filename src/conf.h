@@ -61,7 +61,8 @@ struct conf_sip {
 	bool hold_keep;		 /* hold keep (default) | close */
 	struct conf_external *external;
 	size_t nexternal;
-	bool redirect;		   /* redirect yes; default no */
+	bool redirect; /* redirect yes; default no */
+	bool latch; /* only the port that media first came from; default no */
 	uint32_t limit_calls;	   /* default 50000 */
 	uint32_t limit_per_source; /* calls not yet accepted; default 200 */
 	uint32_t limit_rate;	   /* INVITEs per second and source; 0 = off */

@@ -55,6 +55,7 @@ enum fw_table_op {
 #define FW_CAP_ORIGINAL 0x08
 #define FW_CAP_TABLES	0x10
 #define FW_CAP_OFFLINE	0x20 /* touches no packet filter: good for -r */
+#define FW_CAP_LATCH	0x80
 #define FW_CAP_RULES	0x40 /* prints rules: events among them are comments */
 
 /* An outside interface and the gateway to answer through (pf reply-to). */
@@ -74,9 +75,14 @@ struct fw_config {
 	bool if_bound; /* pf: states bound to an interface; else floating */
 	bool adopt;    /* take over what is in the kernel instead of clearing */
 	bool local;    /* protect contains the firewall's own addresses */
-	bool log;      /* log packets that create state, where supported */
-	const char *tag;		 /* pf, or NULL */
-	const char *queue;		 /* pf, or NULL */
+	/*
+	 * UDP from a single host is let in only from the port that the first
+	 * of it came from, until it has been silent for five seconds.
+	 */
+	bool latch;
+	bool log;	   /* log packets that create state, where supported */
+	const char *tag;   /* pf, or NULL */
+	const char *queue; /* pf, or NULL */
 	const struct fw_uplink *uplinks; /* pf reply-to */
 	size_t nuplinks;
 	const struct prefix *remotes; /* every prefix (not host) that can occur

@@ -33,6 +33,7 @@ fwconfig_of(const struct conf *conf, struct fw_config *out)
 	out->translate =
 	    conf->sip.redirect || conf->ftp.nproxy > 0 || conf->tftp.nproxy > 0;
 	out->log = conf->log;
+	out->latch = conf->sip.latch;
 	out->tag = conf->tag;
 	out->queue = conf->queue;
 	out->uplinks = uplinks;

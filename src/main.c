@@ -267,6 +267,11 @@ load(void *ctx, struct conf **out, FILE *errors)
 		fprintf(errors, "unknown firewall \"%s\": this build has %s\n",
 		    (*out)->firewall, text);
 		rc = PH_EUNSUPPORTED;
+	} else if ((*out)->sip.latch &&
+	    (fw_lookup((*out)->firewall)->caps & FW_CAP_LATCH) == 0) {
+		fprintf(errors, "\"latch yes\": %s cannot learn ports\n",
+		    (*out)->firewall);
+		rc = PH_EUNSUPPORTED;
 	}
 	if (rc == PH_OK && o->inherited.n > 0)
 		(*out)->tftp.proxy[0].listen = o->inherited.v[0].at;

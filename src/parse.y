@@ -44,8 +44,8 @@ static const char *const statements[] = { "buffer", "control", "firewall",
 	"ftp", "include", "interface", "on", "protect", "reply-to", "sip",
 	"state", "tables", "tftp", "user", NULL };
 static const char *const sip_settings[] = { "early", "external", "hold",
-	"limit", "media", "port", "redirect", "remote", "server", "timeout",
-	NULL };
+	"latch", "limit", "media", "port", "redirect", "remote", "server",
+	"timeout", NULL };
 static const char *const ftp_settings[] = { "loose", "port", "proxy",
 	"timeout", NULL };
 static const char *const tftp_settings[] = { "allow", "file", "port", "proxy",
@@ -60,7 +60,7 @@ static const char *const dialect_words[] = { "freebsd", "openbsd", NULL };
 %token STRING NAME
 %token ALLOW ANCHOR ANONYMOUS BUFFER CALLS CONTROL DIALECT EARLY EXTERNAL
 %token TFILE FIREWALL FOR FORCE FTP HOLD IDLE IFBOUND INCLUDE INTERFACE KEY
-%token KILL LIMIT LISTEN LOG LOOSE MARK MAX MEDIA NEVER ON ONLY PER PORT
+%token KILL LATCH LIMIT LISTEN LOG LOOSE MARK MAX MEDIA NEVER ON ONLY PER PORT
 %token PROTECT PROXY
 %token QUEUE RATE REDIRECT REMOTE REPLYTO REVERSE SERVER SESSIONS SETUP SIP
 %token SOURCE SOURCEPORT STATE STREAMS TABLE TABLES TAG TFTP TIMEOUT TO USER
@@ -399,6 +399,10 @@ sip_setting	: PORT ports {
 			if (conf_once(p, ONCE_HOLD, &$1.lex))
 				p->conf->sip.hold_keep = conf_choose(p,
 				    &$2.lex, hold_words, CONF_HOLDS) == 0;
+		}
+		| LATCH yesno {
+			if (conf_once(p, ONCE_LATCH, &$1.lex))
+				conf_set_yes(p, &p->conf->sip.latch, &$2.lex);
 		}
 		| REDIRECT yesno {
 			if (conf_once(p, ONCE_REDIRECT, &$1.lex))
@@ -765,8 +769,9 @@ static const struct {
 	{ "hold", HOLD }, { "idle", IDLE },
 	{ "if-bound", IFBOUND }, { "include", INCLUDE },
 	{ "interface", INTERFACE }, { "key", KEY },
-	{ "kill", KILL }, { "limit", LIMIT },
-	{ "listen", LISTEN }, { "log", LOG },
+	{ "kill", KILL }, { "latch", LATCH },
+	{ "limit", LIMIT }, { "listen", LISTEN },
+	{ "log", LOG },
 	{ "loose", LOOSE }, { "mark", MARK },
 	{ "max", MAX }, { "media", MEDIA },
 	{ "never", NEVER }, { "on", ON },

@@ -66,6 +66,7 @@ one_line_is_a_whole_configuration(void **state)
 	assert_int_equal(c->sip.remote, REMOTE_BOTH);
 	assert_true(c->sip.early_media);
 	assert_true(c->sip.hold_keep);
+	assert_false(c->sip.latch);
 	assert_false(c->sip.redirect);
 	assert_int_equal(c->sip.nexternal, 0);
 	assert_int_equal(c->sip.limit_calls, 50000);

@@ -117,6 +117,9 @@ static const struct {
 	{ P "sip { hold open redirect 1 }\n",
 	    "x:2:12: expected \"keep\" or \"close\", found \"open\"\n"
 	    "x:2:26: expected \"yes\" or \"no\", found \"1\"\n" },
+	{ P "sip { remote any latch yes }\n",
+	    "x:2:18: \"latch\" needs to know who may send: it goes with "
+	    "\"remote\" both, sdp or signalling\n" },
 	{ P "sip { redirect yes }\n",
 	    "x:2:7: \"redirect\" needs a line "
 	    "\"external ADDRESS for ADDRESS\"\n" },

@@ -38,9 +38,9 @@ set_remotes(void **state)
 }
 
 static char *
-whole_table(void)
+whole_table(const struct fw_config *c)
 {
-	size_t size = TABLE_NPARTS * table_text_size(&config);
+	size_t size = TABLE_NPARTS * table_text_size(c);
 	char *text = malloc(size);
 	struct strbuf b;
 	int part;
@@ -48,26 +48,25 @@ whole_table(void)
 	assert_non_null(text);
 	b = strbuf_of(text, size);
 	for (part = 0; part < TABLE_NPARTS; part++)
-		(void)table_text(&b, &config, (enum table_part)part);
+		(void)table_text(&b, c, (enum table_part)part);
 	assert_false(b.full);
 	return text;
 }
 
 /* UPDATE=1 writes it. */
 static void
-test_the_table_is_what_the_golden_file_says(void **state)
+compare_table(const struct fw_config *c, const char *file)
 {
-	char *text = whole_table(), *golden = calloc(1, 65536);
+	char *text = whole_table(c), *golden = calloc(1, 65536);
 	FILE *f;
 
-	(void)state;
 	assert_non_null(golden);
 	if (getenv("UPDATE") != NULL) {
-		assert_non_null(f = fopen(GOLDEN "/nft_table.nft", "w"));
+		assert_non_null(f = fopen(file, "w"));
 		fputs(text, f);
 		fclose(f);
 	}
-	assert_non_null(f = fopen(GOLDEN "/nft_table.nft", "r"));
+	assert_non_null(f = fopen(file, "r"));
 	assert_true(fread(golden, 1, 65535, f) > 0);
 	fclose(f);
 	assert_string_equal(text, golden);
@@ -76,9 +75,26 @@ test_the_table_is_what_the_golden_file_says(void **state)
 }
 
 static void
+test_the_table_is_what_the_golden_file_says(void **state)
+{
+	(void)state;
+	compare_table(&config, GOLDEN "/nft_table.nft");
+}
+
+static void
+test_the_table_that_latches_to_ports(void **state)
+{
+	struct fw_config c = config;
+
+	(void)state;
+	c.latch = true;
+	compare_table(&c, GOLDEN "/nft_latch.nft");
+}
+
+static void
 test_rules_are_counted_as_written(void **state)
 {
-	char *text = whole_table(), *line, *rest = text;
+	char *text = whole_table(&config), *line, *rest = text;
 	unsigned int n = 0;
 
 	(void)state;
@@ -835,6 +851,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_table_is_what_the_golden_file_says),
+		cmocka_unit_test(test_the_table_that_latches_to_ports),
 		cmocka_unit_test(test_rules_are_counted_as_written),
 		cmocka_unit_test(test_the_layout_number_tells_tables_apart),
 		cmocka_unit_test(test_table_names),

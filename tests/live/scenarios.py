@@ -111,6 +111,26 @@ def rtcp_and_a_strange_port(net):
 
 
 @scenario()
+def latch_keeps_to_the_first_port(net):
+    d = net.pinholed(conf=conf("\tlatch yes\n"))
+    p, m = media(net)
+    other = net.socket("out", PHONE, 4444)
+    call = Call(signalling(net))
+    call.set_up(sdp("192.168.1.10", 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in", src=PHONE, dst=PBX)
+    check(passes(p, m, name(m)), "the first port")
+    check(passes(m, p, name(p)), "and back")
+    check(not passes(other, m, name(m), tries=1), "no second one")
+    check(passes(p, m, name(m)), "still the first")
+    time.sleep(5.5)
+    check(passes(other, m, name(m)), "another after silence")
+    check(not passes(p, m, name(m), tries=1), "and the first no more")
+    call.hang_up()
+    d.expect(event="close", dir="in", reason="bye")
+    check(not passes(other, m, name(m), tries=1), "shut")
+
+
+@scenario()
 def media_of_a_second_host(net):
     d = net.pinholed(conf=conf(SERVER))
     p, m = media(net, pbx=GATEWAY)
