@@ -10,6 +10,7 @@
 #include "src/base/err.h"
 #include "src/base/span.h"
 #include "tables/keys.h"
+#include "tables/verdict.h"
 #include "tables/wire.h"
 
 /*
@@ -40,28 +41,6 @@ struct server_config {
 };
 
 #define SERVER_NONE SIZE_MAX
-
-/* Why a datagram, or the first of its entries that was refused, was. */
-enum server_verdict {
-	SERVER_TAKEN,
-	SERVER_MALFORMED, /* not of the length or form of its version */
-	SERVER_VERSION,	  /* not 1, 2 or 3 */
-	SERVER_KEY,	  /* not by a key of ours */
-	SERVER_CLOCK,	  /* more than a minute from ours */
-	SERVER_REPLAY,	  /* had before, or might have been */
-	SERVER_FLOOD,	  /* too many to tell replays among */
-	SERVER_TABLE,	  /* not one that may be changed */
-	SERVER_COMMAND,
-	SERVER_MASK,   /* every address there is */
-	SERVER_NEVER,  /* would lock somebody out who must not be */
-	SERVER_FULL,   /* `max` entries */
-	SERVER_FILTER, /* the packet filter refused it */
-	SERVER_NVERDICTS,
-};
-
-/* "signed by no key of ours"; "key", for a counter */
-const char *server_verdict_text(enum server_verdict v);
-const char *server_verdict_name(enum server_verdict v);
 
 struct server_counters {
 	uint64_t received;
