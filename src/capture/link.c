@@ -25,6 +25,20 @@
 #define ETHERTYPE_PPPOES 0x8864
 #define MAX_TAGS	 4
 
+static bool
+is_tag(uint16_t type)
+{
+	return type == ETHERTYPE_8021Q || type == ETHERTYPE_8021AD ||
+	    type == ETHERTYPE_QINQ;
+}
+
+static bool
+is_ours(uint16_t type)
+{
+	return type == ETHERTYPE_V4 || type == ETHERTYPE_V6 ||
+	    type == ETHERTYPE_PPPOES || is_tag(type);
+}
+
 /* An IP packet by its version, and nothing else. */
 static enum ph_err
 raw_ip(struct cursor *c, struct link_packet *out)
@@ -61,8 +75,7 @@ ethertype(struct cursor *c, uint16_t type, struct link_packet *out)
 {
 	int tags = 0;
 
-	while (type == ETHERTYPE_8021Q || type == ETHERTYPE_8021AD ||
-	    type == ETHERTYPE_QINQ) {
+	while (is_tag(type)) {
 		if (++tags > MAX_TAGS)
 			return PH_EUNSUPPORTED;
 		cursor_skip(c, 2);
@@ -88,12 +101,83 @@ cooked_dir(unsigned int pkttype)
 	return pkttype == 4 ? PKT_OUT : PKT_IN;
 }
 
+/* RFC 1071. */
+static bool
+checksum_good(struct cursor c, unsigned int len)
+{
+	uint32_t sum = 0;
+
+	for (; len > 1; len -= 2)
+		sum += cursor_u16(&c);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum += sum >> 16;
+	return !c.bad && (sum & 0xffff) == 0xffff;
+}
+
+/*
+ * Whether an IP packet begins here rather than a tag.  A tag of priority 2 or
+ * 3 may begin like one; where the next field could be a length as well as a
+ * type, the header's checksum decides, or, for IPv6, what follows the tag.
+ */
+static bool
+ip_begins(struct cursor c)
+{
+	struct cursor at = c, behind = c;
+	size_t left = cursor_left(&c);
+	uint8_t first = cursor_u8(&c), hlen = (first & 0x0f) * 4;
+	uint16_t word;
+
+	cursor_skip(&c, 1);
+	word = cursor_u16(&c);
+	cursor_skip(&behind, 4);
+	switch (first >> 4) {
+	case 4:
+		if (c.bad || hlen < 20 || (word != 0 && word < hlen) ||
+		    word > left)
+			return false;
+		return !is_ours(word) || checksum_good(at, hlen);
+	case 6:
+		if (is_ours(word) && ip_begins(behind))
+			return false;
+		word = cursor_u16(&c);
+		return !c.bad && left >= 40 && word <= left - 40;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Where the kernel says the link layer ends, tags may still be to come, and
+ * the type may be that of the packet or of a tag that is gone: an incoming
+ * frame keeps its inner tags under the type of the packet (Linux 6.11 and
+ * later) or of a tag (before), an outgoing one has none under either.
+ */
+static enum ph_err
+cooked(struct cursor *c, uint16_t type, struct link_packet *out)
+{
+	struct cursor at = *c;
+	uint16_t t = type;
+	int tags;
+
+	for (tags = 0; tags <= MAX_TAGS && !at.bad && is_ours(t); tags++) {
+		if (t == ETHERTYPE_PPPOES && cursor_left(&at) > 0 &&
+		    at.p[at.pos] == 0x11)
+			return pppoe(&at, out);
+		if (t != ETHERTYPE_PPPOES && ip_begins(at))
+			return raw_ip(&at, out);
+		cursor_skip(&at, 2);
+		t = cursor_u16(&at);
+	}
+	/* Nothing makes sense: then it is as it says. */
+	return ethertype(c, type, out);
+}
+
 static enum ph_err
 cooked1(struct cursor *c, struct link_packet *out)
 {
 	out->dir = cooked_dir(cursor_u16(c));
 	cursor_skip(c, 2 + 2 + 8);
-	return ethertype(c, cursor_u16(c), out);
+	return cooked(c, cursor_u16(c), out);
 }
 
 static enum ph_err
@@ -106,7 +190,7 @@ cooked2(struct cursor *c, struct link_packet *out)
 	cursor_skip(c, 2);
 	out->dir = cooked_dir(cursor_u8(c));
 	cursor_skip(c, 1 + 8);
-	return ethertype(c, type, out);
+	return cooked(c, type, out);
 }
 
 /*
