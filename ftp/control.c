@@ -20,6 +20,7 @@ enum tls {
 };
 
 #define TLS_HANDSHAKE	0x16
+#define TLS_DATA	0x17
 #define TLS_PAYLOAD_MAX (16384 + 2048)
 
 /* What every function below works on. */
@@ -37,6 +38,17 @@ ftp_control_init(struct ftp_control *c, const struct addr *client,
 	c->client = *client;
 	c->server = *server;
 	c->loose = loose;
+}
+
+void
+ftp_control_join(struct ftp_control *c, enum ftp_side side)
+{
+	struct ftp_lines *l = &c->side[side];
+
+	l->len = 0;
+	l->last = '\0';
+	l->overlong = false;
+	l->joined = true;
 }
 
 static void
@@ -190,7 +202,7 @@ begin_tls(struct watch *w, struct ftp_lines *l)
 		l->tls = TLS_RECORDS;
 		l->len = l->nheader = 0;
 		l->payload = 0;
-		l->overlong = false;
+		l->overlong = l->joined = false;
 		l->last = '\0';
 	}
 	if (!w->c->opaque) {
@@ -311,7 +323,7 @@ line_done(struct watch *w, enum ftp_side from)
 {
 	struct ftp_lines *l = &w->c->side[from];
 	bool crlf = l->last == '\r';
-	bool counts = !l->overlong && !(crlf && l->end == END_LF);
+	bool counts = !l->overlong && !l->joined && !(crlf && l->end == END_LF);
 	struct span line = { l->line, l->len };
 
 	if (crlf && !l->overlong)
@@ -323,7 +335,7 @@ line_done(struct watch *w, enum ftp_side from)
 		l->end = END_LF;
 	l->len = 0;
 	l->last = '\0';
-	l->overlong = false;
+	l->overlong = l->joined = false;
 	if (from == FTP_CLIENT)
 		on_command(w, line, counts);
 	else
@@ -431,7 +443,8 @@ ftp_control_input(struct ftp_control *c, enum ftp_side from, struct span bytes,
 	while (bytes.len > 0 && !c->foreign && l->tls != TLS_LOST) {
 		/* No line begins like that, but TLS without a word does. */
 		if (l->tls == TLS_NONE && l->len == 0 &&
-		    bytes.p[0] == TLS_HANDSHAKE)
+		    (bytes.p[0] == TLS_HANDSHAKE ||
+			(l->joined && bytes.p[0] == TLS_DATA)))
 			begin_tls(&w, l);
 		if (l->tls == TLS_RECORDS)
 			bytes = take_record(&w, from, bytes);

@@ -63,6 +63,7 @@ struct ftp_lines {
 	uint8_t end;   /* how lines end, once one has */
 	char last;     /* byte of the line so far */
 	bool overlong; /* of the line so far, only the head is here */
+	bool joined;   /* in the middle of a line, or of TLS */
 	uint8_t tls;   /* records, not lines */
 	uint8_t header[5];
 	uint8_t nheader;
@@ -89,6 +90,12 @@ struct ftp_control {
 
 void ftp_control_init(struct ftp_control *c, const struct addr *client,
     const struct addr *server, bool loose);
+
+/*
+ * What this side has sent before was not seen: what comes up to the end of
+ * its line does not count.  Records of TLS are still known by their head.
+ */
+void ftp_control_join(struct ftp_control *c, enum ftp_side side);
 
 /* The next bytes of one side; `tell` is called in the order of the lines. */
 void ftp_control_input(struct ftp_control *c, enum ftp_side from,

@@ -73,6 +73,10 @@ play(const uint8_t *p, size_t len, bool by_byte)
 
 	check(c != NULL);
 	ftp_control_init(c, &a[0], &a[1], p[0] & 2);
+	if (p[0] & 4) {
+		ftp_control_join(c, FTP_CLIENT);
+		ftp_control_join(c, FTP_SERVER);
+	}
 	for (p++, len--; len > 0; p += n, len -= n) {
 		from = *p & 0x80 ? FTP_SERVER : FTP_CLIENT;
 		n = *p & 0x7f;

@@ -648,6 +648,9 @@ engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
 	engine_run(e, now);
 	if (!sip && !is_ftp(e, d))
 		return false;
+	/* Nobody knows where a message begins after what was not seen. */
+	if (sip && d->joined)
+		return false;
 	/* One direction may count here and the other elsewhere. */
 	if (!counts_here(e, d))
 		return true;

@@ -319,6 +319,8 @@ ftp_helper_input(struct ftp_helper *h, int64_t now, struct ftp_watch **w,
 	f.w = *w;
 	if (endpoint_cmp(&d->src, &f.w->server) == 0)
 		f.from = FTP_SERVER;
+	if (d->joined)
+		ftp_control_join(&f.w->control, f.from);
 	ftp_control_input(&f.w->control, f.from, d->payload, on_news, &f);
 	return !f.w->control.foreign;
 }

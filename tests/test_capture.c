@@ -254,6 +254,8 @@ on_tcp(void *ctx, void **user, const struct datagram *d)
 	struct heard *h = ctx;
 
 	*user = h;
+	if (d->joined)
+		strbuf_str(&h->b, "|");
 	strbuf_add(&h->b, d->payload);
 	return h->stop_after == 0 || h->b.len < h->stop_after;
 }
@@ -329,7 +331,19 @@ segments_become_bytes_in_order(void **state)
 		{ 12, TCP_ACK, "XX", false },
 		{ 10, TCP_ACK, "abYYef", false },
 	};
-	static const struct seg no_syn[] = { { 10, TCP_ACK, "ab", false } };
+	/* From the first bytes of each side. */
+	static const struct seg no_syn[] = {
+		{ 9, TCP_ACK, "", false },
+		{ 10, TCP_ACK, "ab", false },
+		{ 16, TCP_ACK, "ef", false },
+		{ 4000000000u, TCP_ACK, "xy", true },
+		{ 12, TCP_ACK, "cdcd", false },
+		{ 4000000002u, TCP_ACK, "z", true },
+	};
+	static const struct seg only_reset[] = {
+		{ 9, TCP_RST, "ab", false },
+		{ 9, TCP_SYN | TCP_ACK, "ab", true },
+	};
 	static const struct seg server_unseen[] = {
 		{ 9, TCP_SYN, "", false },
 		{ 77, TCP_ACK, "ab", true },
@@ -362,9 +376,11 @@ segments_become_bytes_in_order(void **state)
 	assert_int_equal(stats.tcp_conflicts, 0);
 	feed(conflict, ROWS(conflict), "abcdef", 0, &stats);
 	assert_int_equal(stats.tcp_conflicts, 2);
-	feed(no_syn, ROWS(no_syn), "", 0, &stats);
+	feed(no_syn, ROWS(no_syn), "|ab|xycdcdefz", 0, &stats);
+	assert_int_equal(stats.tcp_midstream, 1);
+	feed(only_reset, ROWS(only_reset), "", 0, &stats);
 	feed(server_unseen, ROWS(server_unseen), "", 0, &stats);
-	assert_int_equal(stats.tcp_midstream, 2);
+	assert_int_equal(stats.tcp_midstream, 1);
 	feed(forged_reset, ROWS(forged_reset), "abcd", 0, &stats);
 	feed(gap, ROWS(gap), "ab", 0, &stats);
 	assert_int_equal(stats.tcp_gaps, 1);

@@ -75,6 +75,9 @@ struct script {
 	struct step steps[STEPS];
 };
 
+/* From the middle of a connection, for the tests of that. */
+static bool joined;
+
 static void
 check(const struct script *v, size_t n, const char *client, const char *server,
     bool loose)
@@ -91,6 +94,10 @@ check(const struct script *v, size_t n, const char *client, const char *server,
 	for (i = 0; i < n; i++)
 		for (p = 0; p < ROWS(pieces); p++) {
 			ftp_control_init(&c, &ca, &sa, loose);
+			if (joined) {
+				ftp_control_join(&c, FTP_CLIENT);
+				ftp_control_join(&c, FTP_SERVER);
+			}
 			b = strbuf_of(text, sizeof(text));
 			play(&c, v[i].steps, pieces[p], &b);
 			if (strcmp(text, v[i].expected) != 0)
@@ -289,6 +296,33 @@ tls_is_stepped_over_until_ccc(void **state)
 	check(v, ROWS(v), "10.0.0.1", "198.51.100.7", false);
 }
 
+static void
+from_the_middle_whole_lines_count(void **state)
+{
+	/* clang-format off */
+	static const struct script v[] = {
+		{ "the next line", "active=10.0.0.1:1025",
+		  { C("RETR x\r\nPORT 10,0,0,1,4,1\r\n") } },
+		{ "not the rest of one", "", { C("PORT 10,0,0,1,4,1\r\n") } },
+		{ "nor its answer", "ignored passive=198.51.100.7:1025",
+		  { C("TYPE I\r\nPASV\r\n"), S(P227), C("PASV\r\n"), S(P227) } },
+		{ "a session as it goes on", "passive=198.51.100.7:1025 begun done",
+		  { C("TYPE I\r\n"), S("200 ok\r\n"), C("PASV\r\n"), S(P227),
+		    C("RETR x\r\n"), S("150 here\r\n226 done\r\n") } },
+		{ "within another reply", "passive=198.51.100.7:1025",
+		  { S("more\r\n211 end\r\n"), C("NOOP\r\n"), S("200 ok\r\n"), C("PASV\r\n"),
+		    S(P227) } },
+		{ "TLS", "opaque readable passive=198.51.100.7:1025",
+		  { C(RECORD), S(RECORD), C("PASV\r\n"), S(P227) } },
+	};
+	/* clang-format on */
+
+	(void)state;
+	joined = true;
+	check(v, ROWS(v), "10.0.0.1", "198.51.100.7", false);
+	joined = false;
+}
+
 /* `n` bytes of 'x' between `before` and `after`. */
 static void
 play_long(struct ftp_control *c, enum ftp_side side, const char *before,
@@ -364,6 +398,7 @@ main(void)
 		cmocka_unit_test(nobody_else_is_named_and_no_low_port),
 		cmocka_unit_test(what_nobody_asked_for_does_not_count),
 		cmocka_unit_test(tls_is_stepped_over_until_ccc),
+		cmocka_unit_test(from_the_middle_whole_lines_count),
 		cmocka_unit_test(long_lines_are_stepped_over),
 		cmocka_unit_test(of_many_commands_the_last_count),
 	};

@@ -2,6 +2,7 @@
 #ifndef BASE_DATAGRAM_H
 #define BASE_DATAGRAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "src/base/addr.h"
@@ -23,6 +24,7 @@ struct datagram {
 	uint32_t ifindex; /* 0: unknown */
 	uint8_t dir;	  /* enum pkt_dir */
 	uint8_t proto;	  /* IPPROTO_UDP or IPPROTO_TCP */
+	bool joined;	  /* TCP: what this side sent before was not seen */
 	struct endpoint src, dst;
 	struct span payload;
 };

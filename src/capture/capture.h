@@ -29,7 +29,8 @@ struct capture_sink {
 	void (*udp)(void *ctx, const struct datagram *d);
 	/*
 	 * The next bytes of one direction of a TCP connection, in order,
-	 * none missing since its SYN.  *user starts NULL and is kept for
+	 * none missing since its SYN or, where that was not seen, since the
+	 * bytes that came with d->joined.  *user starts NULL and is kept for
 	 * the connection; both directions share it.  Returning false ends
 	 * interest in the connection until its next SYN.
 	 */
@@ -50,7 +51,7 @@ struct capture_stats {
 	uint64_t frag_limits;
 	uint64_t tcp_connections;
 	uint64_t tcp_gaps;	/* connections given up: window exceeded */
-	uint64_t tcp_midstream; /* segments of connections without a SYN */
+	uint64_t tcp_midstream; /* connections joined without their SYN */
 	uint64_t tcp_conflicts; /* retransmission with other bytes */
 	uint64_t tcp_limits;
 	uint64_t duplicates; /* the same packet seen again */

@@ -15,7 +15,8 @@ struct segment {
 };
 
 struct side {
-	bool known; /* the SYN was seen: `next` is good */
+	bool known;  /* `next` is good */
+	bool joined; /* without a SYN, and nothing is handed on yet */
 	bool fin;
 	uint32_t next; /* the next byte to hand on */
 	uint32_t fin_seq;
@@ -30,6 +31,7 @@ struct conn {
 	uint32_t ifindex;
 	int64_t last;
 	bool lost;	     /* not followed any more */
+	bool joined;	     /* begun without us */
 	struct side side[2]; /* sent by a, sent by b */
 	void *user;
 };
@@ -157,6 +159,8 @@ deliver(struct conn *c, struct side *s, const struct datagram *d,
 	struct datagram out = *d;
 
 	out.payload = bytes;
+	out.joined = s->joined;
+	s->joined = false;
 	s->next += (uint32_t)bytes.len;
 	return sink->tcp(sink->ctx, &c->user, &out);
 }
@@ -309,9 +313,11 @@ tcpstream_add(struct tcpstream *t, const struct datagram *d, uint32_t seq,
 		return;
 	}
 	if (c == NULL) {
-		if (d->payload.len > 0)
-			stats->tcp_midstream++;
-		return;
+		if (d->payload.len == 0 || (flags & (TCP_SYN | TCP_RST)) ||
+		    (c = conn_new(t, &key, d->ts, sink, stats)) == NULL)
+			return;
+		c->joined = true;
+		stats->tcp_midstream++;
 	}
 	if (c->lost)
 		return;
@@ -332,11 +338,14 @@ tcpstream_add(struct tcpstream *t, const struct datagram *d, uint32_t seq,
 	}
 	if (!s->known) {
 		/* Its SYN went by unseen. */
-		if (d->payload.len > 0) {
-			stats->tcp_midstream++;
+		if (d->payload.len == 0)
+			return;
+		if (!c->joined) {
 			conn_lose(t, c, sink);
+			return;
 		}
-		return;
+		s->known = s->joined = true;
+		s->next = seq;
 	}
 	if (flags & TCP_FIN) {
 		s->fin = true;

@@ -10,12 +10,14 @@
 /*
  * TCP segments back into bytes in order (RFC 9293), as far as a listener may.
  *
- * A connection is followed from its SYN and not otherwise; a gap that does
- * not close within TCP_WINDOW bytes ends the interest, for there is no
- * guessing what went by.  What arrived first counts: a retransmission with
- * other bytes is counted and ignored.  The same connection seen at two
- * interfaces is two.  Memory is bounded by TCP_MAX_CONNS connections, of
- * which the idlest goes first, and TCP_MAX_BYTES of bytes out of order.
+ * A connection is followed from its SYN or, if that went by before us, from
+ * the first bytes of each side, which say so: whether that is any good only
+ * the protocol knows.  A gap that does not close within TCP_WINDOW bytes ends
+ * the interest, for there is no guessing what went by.  What arrived first
+ * counts: a retransmission with other bytes is counted and ignored.  The same
+ * connection seen at two interfaces is two.  Memory is bounded by TCP_MAX_CONNS
+ * connections, of which the idlest goes first, and TCP_MAX_BYTES of bytes out
+ * of order.
  */
 #define TCP_WINDOW    (256 * 1024)
 #define TCP_MAX_CONNS 16384

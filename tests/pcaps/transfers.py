@@ -273,6 +273,17 @@ def server_inside():
         .c(f"PORT {numbers('h', 51000)}").s("500 no").quit()
 
 
+@case("ftp", "A capture that begins in the middle of a session: from the next "
+      "whole line on it counts.", FTP)
+def joined():
+    play = Control().login()
+    play.packets = []
+    return play.raw("C", f"{numbers('i', 51000)}\r\n".encode()) \
+        .s("200 ok").c("TYPE I").s("200 ok").c("PASV").s(p227(50000)) \
+        .transfer().c(f"PORT {numbers('i', 51001)}").s("200 ok").transfer() \
+        .quit()
+
+
 @case("ftp", "Between two protected hosts: inward, whoever calls.", FTP)
 def between_protected():
     return Control("i", "h").login().c("PASV").s(p227(50000, "h")) \
