@@ -458,6 +458,7 @@ read_extensions(struct reader *r)
 	const struct head *h = &r->head;
 	struct span rest, params;
 	enum ph_err rc;
+	uint64_t n;
 
 	if (h->count[HEAD_RSEQ] > 0) {
 		rc = number(r, h->value[HEAD_RSEQ], UINT32_MAX, &m->rseq);
@@ -476,9 +477,10 @@ read_extensions(struct reader *r)
 		m->rack_method = method_of(head_trim(rest));
 	}
 	if (h->count[HEAD_SESSION_EXPIRES] > 0) {
+		/* No timer is safer than no call: others watch it, too. */
 		rest = span_cut(h->value[HEAD_SESSION_EXPIRES], ';', &params);
-		return number(r, head_trim(rest), UINT32_MAX,
-		    &m->session_expires);
+		if (span_number(head_trim(rest), UINT32_MAX, &n))
+			m->session_expires = (uint32_t)n;
 	}
 	return PH_OK;
 }

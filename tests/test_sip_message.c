@@ -176,7 +176,7 @@ what_could_be_read_in_two_ways_is_refused(void **state)
 		R("RSeq 2^32", "SIP/2.0 183 X\r\n" BASE L0 "RSeq: 4294967296\r\n\r\n", RANGE),
 		R("RSeq x", "SIP/2.0 183 X\r\n" BASE L0 "RSeq: x\r\n\r\n", SYNTAX),
 		R("RAck of two words", INVITE BASE L0 "RAck: 1 INVITE\r\n\r\n", SYNTAX),
-		R("no interval", INVITE BASE L0 "x:\r\n\r\n", SYNTAX),
+		R("no interval", INVITE BASE L0 "x:\r\n\r\n", NONE),
 	};
 	/* clang-format on */
 	size_t i;
@@ -436,6 +436,14 @@ extensions_are_read(void **state)
 	assert_int_equal(m.rack_cseq, 1);
 	assert_int_equal(m.rack_method, SIP_INVITE);
 	assert_int_equal(m.session_expires, 1800);
+	sip_message_free(&m);
+
+	/* An interval that is none costs the timer, not the call. */
+	assert_int_equal(sip_message_parse(&m,
+			     SPAN_LITERAL(OK200 BASE "x: 99999999999\r\n\r\n"),
+			     false, &why),
+	    PH_OK);
+	assert_int_equal(m.session_expires, 0);
 	sip_message_free(&m);
 	sip_message_free(NULL);
 }
