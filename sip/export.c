@@ -308,6 +308,21 @@ get_half(struct cursor *r)
 	return h;
 }
 
+/* The number of a transaction, which no later one must have. */
+static uint64_t
+get_serial(struct cursor *r, struct sip *sip)
+{
+	uint64_t serial = cursor_u64(r);
+
+	if (serial > INT64_MAX) {
+		r->bad = true;
+		return 0;
+	}
+	if (!r->bad && sip->next_serial <= serial)
+		sip->next_serial = serial + 1;
+	return serial;
+}
+
 static void
 get_dialog(struct cursor *r, struct call *c)
 {
@@ -319,9 +334,9 @@ get_dialog(struct cursor *r, struct call *c)
 		return;
 	}
 	d->state = get_enum(r, DIALOG_ENDED);
-	d->origin = cursor_u64(r);
-	d->answered = cursor_u64(r);
-	d->updated = cursor_u64(r);
+	d->origin = get_serial(r, c->sip);
+	d->answered = get_serial(r, c->sip);
+	d->updated = get_serial(r, c->sip);
 	for (i = 0; i < 2; i++) {
 		d->half[i] = get_half(r);
 		d->prev[i] = get_half(r);
@@ -343,7 +358,7 @@ static void
 get_txn(struct cursor *r, struct call *c)
 {
 	uint8_t index = get_enum(r, SIP_MAX_DIALOGS);
-	uint64_t serial = cursor_u64(r);
+	uint64_t serial = get_serial(r, c->sip);
 	enum sip_method method = get_enum(r, SIP_UPDATE);
 	uint32_t cseq = cursor_u32(r);
 	struct txn *t = txn_new(c, method, cseq, get_span(r));
@@ -375,8 +390,6 @@ get_txn(struct cursor *r, struct call *c)
 	/* Only the caller speaks outside a dialog, and only to invite. */
 	if (t->dlg == NULL && (t->role != CALLER || t->method != SIP_INVITE))
 		r->bad = true;
-	if (c->sip->next_serial <= serial && serial < UINT64_MAX)
-		c->sip->next_serial = serial + 1;
 }
 
 /* A deadline that is set, and no further off than it could be. */

@@ -825,6 +825,43 @@ a_call_survives_being_written_down(void **state)
 }
 
 static void
+a_call_that_was_taken_over_can_still_change(void **state)
+{
+	/* clang-format off */
+	static const struct step before[] = {
+		CALL_SET_UP,
+		{ 5, "o>i", "UPDATE",      2, "b5", "a", "z", "198.51.100.7 6000", "" },
+		{ 5, "i>o", "200 UPDATE",  2, "b5", "a", "z", "192.0.2.10 10000",
+		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 6000:6001 (update)\n" },
+		/* By now its transactions are forgotten. */
+		{ 60, "", "", 0, "", "", "", NULL, CLOSE_OUT("replaced") },
+	};
+	static const struct step after[] = {
+		{ 70, "o>i", "INVITE",     3, "b7", "a", "z", "198.51.100.7 7000", "" },
+		{ 70, "i>o", "200 INVITE", 3, "b7", "a", "z", "192.0.2.10 10000",
+		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 7000:7001 (reinvite)\n" },
+		{ 80, "", "", 0, "", "", "", NULL,
+		    "close 2 out udp 192.0.2.10 -> 198.51.100.7 port 6000:6001 (replaced)\n" },
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	static char buf[SIP_EXPORT_MAX];
+	struct world w, v;
+	size_t len;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, before, ROWS(before));
+	assert_int_equal(sip_export(w.sip, 1, buf, sizeof(buf), &len), PH_OK);
+	world_close(&w);
+
+	world_open(&v, &c);
+	assert_int_equal(sip_import(v.sip, buf, len, 61 * USEC_PER_SEC), PH_OK);
+	play_in(&v, after, ROWS(after));
+	world_close(&v);
+}
+
+static void
 a_refresh_without_change_costs_nothing(void **state)
 {
 	/* clang-format off */
@@ -877,6 +914,7 @@ main(void)
 		cmocka_unit_test(outsiders_choose_who_may_come_and_never_where),
 		cmocka_unit_test(a_flood_evicts_only_its_own),
 		cmocka_unit_test(a_call_survives_being_written_down),
+		cmocka_unit_test(a_call_that_was_taken_over_can_still_change),
 		cmocka_unit_test(a_refresh_without_change_costs_nothing),
 	};
 
