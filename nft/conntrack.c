@@ -381,10 +381,13 @@ sweep_step(struct sweep *w, const struct sweep_question *q)
 		w->q = q;
 		w->dumping = nlsock_more(w->nl, SLICE, see_connection, w) == 1;
 		w->q = NULL;
+		if (!w->dumping && w->ndoomed > 0 && !q->refresh(q->ctx))
+			w->ndoomed = 0;
 		return 1;
 	}
-	for (i = 0; i < SLICE_DELETE && w->next < w->ndoomed; i++)
-		forget(w, &w->doomed[w->next++]);
+	for (i = 0; i < SLICE_DELETE && w->next < w->ndoomed; i++, w->next++)
+		if (!q->exempt(q->ctx, w->doomed[w->next].id))
+			forget(w, &w->doomed[w->next]);
 	if (w->next < w->ndoomed)
 		return 1;
 	if (w->nclosed > 0)

@@ -45,8 +45,14 @@ void sweep_free(struct sweep *w);
 struct sweep_question {
 	/* Is this packet let through now? */
 	bool (*covered)(void *ctx, const struct flow_view *v);
-	/* May this connection outlive its pinhole? */
+	/*
+	 * May this connection outlive its pinhole?  Asked again before it
+	 * is forgotten, when all connections have been seen and `refresh`
+	 * has read what is known of them anew: one may have begun meanwhile.
+	 * False if it cannot tell; then nothing is forgotten.
+	 */
 	bool (*exempt)(void *ctx, uint32_t ct_id);
+	bool (*refresh)(void *ctx);
 	void *ctx;
 };
 

@@ -299,17 +299,27 @@ covered(void *ctx, const struct flow_view *v)
 	return mirror_covers(fw->mirror, v);
 }
 
+static bool
+read_outliving(void *ctx)
+{
+	struct fw *fw = ctx;
+
+	fw->noutliving = 0;
+	if (fw->parts & 1u << PART_ONCE &&
+	    dump_set(fw, SET_CONNECTIONS, collect_outliving, fw) != 0)
+		return false;
+	if (fw->noutliving > 0)
+		qsort(fw->outliving, fw->noutliving, sizeof(*fw->outliving),
+		    id_cmp);
+	return true;
+}
+
 static void
 begin_sweep(struct fw *fw)
 {
 	fw->sweep_at = INT64_MAX;
-	fw->noutliving = 0;
-	if (fw->parts & 1u << PART_ONCE &&
-	    dump_set(fw, SET_CONNECTIONS, collect_outliving, fw) != 0)
+	if (!read_outliving(fw))
 		return; /* we cannot tell, so nothing is swept */
-	if (fw->noutliving > 0)
-		qsort(fw->outliving, fw->noutliving, sizeof(*fw->outliving),
-		    id_cmp);
 	sweep_start(fw->sweep);
 	fw->sweeping = true;
 }
@@ -317,7 +327,8 @@ begin_sweep(struct fw *fw)
 static int64_t
 sweep_some(struct fw *fw, int64_t now)
 {
-	const struct sweep_question q = { covered, may_outlive, fw };
+	const struct sweep_question q = { covered, may_outlive, read_outliving,
+		fw };
 
 	if (fw->sweep_at != INT64_MAX && fw->sweep_at - now > SWEEP_US)
 		fw->sweep_at = now + SWEEP_US; /* the clock was set back */

@@ -475,6 +475,8 @@ nlsock_more(struct nlsock *s, int datagrams, nlsock_cb *cb, void *ctx)
 	(void)datagrams;
 	if (asked->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES)
 		return tell_elements(asked, cb, ctx);
+	if (fake.meanwhile != NULL)
+		fake.meanwhile();
 	for (i = 0; i < FAKE_CONNECTIONS; i++) {
 		c = &fake.ct[i];
 		if (c->id == 0)

@@ -43,7 +43,8 @@ struct fake_kernel {
 	unsigned int ct_deletes;
 	struct fake_connection ct[FAKE_CONNECTIONS];
 	bool flowtable;
-	bool interrupt; /* every dump is overtaken by a change */
+	bool interrupt;		 /* every dump is overtaken by a change */
+	void (*meanwhile)(void); /* before a dump of connections is told */
 };
 
 extern struct fake_kernel fake;

@@ -478,12 +478,25 @@ test_with_a_flowtable_closing_is_urgent(void **state)
 	assert_int_equal(fake.ct[0].id, 0);
 }
 
+/* The kernel itself adds to @connections and takes from @tcp4_once. */
+static void
+remember(void)
+{
+	struct fake_element *remembered = fake_find(&fake.v[0].elem);
+	uint32_t id = htonl(7);
+
+	if (set_part(remembered->elem.set) != PART_ONCE)
+		remembered++;
+	memset(&remembered->elem, 0, sizeof(remembered->elem));
+	remembered->elem.set = SET_CONNECTIONS;
+	remembered->elem.keylen = sizeof(id);
+	memcpy(remembered->elem.key, &id, sizeof(id));
+}
+
 static void
 test_a_connection_that_outlives_its_pinhole_is_spared(void **state)
 {
 	struct pinhole once = hole(4), h = hole(3);
-	struct fake_element *remembered;
-	uint32_t id = htonl(7);
 
 	(void)state;
 	h.deadline = once.deadline = now + 1000 * SECOND;
@@ -491,16 +504,36 @@ test_a_connection_that_outlives_its_pinhole_is_spared(void **state)
 	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
 	fake.ct[0] = connection(7, IPS_CONFIRMED | IPS_DST_NAT, 999);
 	fake.ct[1] = connection(8, IPS_CONFIRMED | IPS_DST_NAT, 999);
-	/* The kernel itself adds to @connections and takes from @tcp4_once. */
-	remembered = fake_find(&fake.v[0].elem);
-	if (set_part(remembered->elem.set) != PART_ONCE)
-		remembered++;
-	memset(&remembered->elem, 0, sizeof(remembered->elem));
-	remembered->elem.set = SET_CONNECTIONS;
-	remembered->elem.keylen = sizeof(id);
-	memcpy(remembered->elem.key, &id, sizeof(id));
+	remember();
 	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
 	run(100);
+	assert_int_equal(fake.ct[0].id, 7);
+	assert_int_equal(fake.ct[1].id, 0);
+}
+
+/* Once. */
+static void
+begin_connection(void)
+{
+	fake.meanwhile = NULL;
+	fake.ct[0] = connection(7, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	remember();
+}
+
+static void
+test_a_connection_that_begins_during_a_sweep_is_spared(void **state)
+{
+	struct pinhole once = hole(4), h = hole(3);
+
+	(void)state;
+	h.deadline = once.deadline = now + 1000 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &once), PH_OK);
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	fake.ct[1] = connection(8, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	fake.meanwhile = begin_connection;
+	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
+	run(100);
+	assert_null(fake.meanwhile);
 	assert_int_equal(fake.ct[0].id, 7);
 	assert_int_equal(fake.ct[1].id, 0);
 }
@@ -558,6 +591,9 @@ main(void)
 		    test_with_a_flowtable_closing_is_urgent, fresh, done),
 		cmocka_unit_test_setup_teardown(
 		    test_a_connection_that_outlives_its_pinhole_is_spared,
+		    fresh, done),
+		cmocka_unit_test_setup_teardown(
+		    test_a_connection_that_begins_during_a_sweep_is_spared,
 		    fresh, done),
 		cmocka_unit_test_setup_teardown(
 		    test_a_limit_is_told_from_a_shock, fresh, done),
