@@ -203,6 +203,9 @@ conf_end_proxy(struct parse *p, const struct lexeme *address)
 
 	if (af == AF_UNSPEC)
 		af = x->listen.addr.af;
+	else if (x->listen.addr.af != AF_UNSPEC && x->listen.addr.af != af)
+		conf_error(p, &p->seen[ONCE_REVERSE],
+		    "the server is not of the same family as the proxy");
 	if (x->source.af != AF_UNSPEC && af != AF_UNSPEC && x->source.af != af)
 		conf_error(p, &p->seen[ONCE_SOURCE],
 		    "\"source\" is not of the same family as the server");

@@ -579,8 +579,7 @@ reach_server(struct conn *c)
 	socklen_t len;
 	int fd;
 
-	if (c->server.addr.af != c->client.addr.af ||
-	    is_listener(c->f, &c->server)) {
+	if (is_listener(c->f, &c->server)) {
 		conn_fail(c, "that would be one of us",
 		    endpoint_format(&c->server, a));
 		return;
@@ -775,6 +774,22 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	}
 }
 
+/* The packet filter would be asked in vain. */
+static void
+warn_of_unprotected(const struct proxy_ftp *f)
+{
+	const struct prefixes *protect = &proxy_conf(f->proxy)->protect;
+	const struct addr *server = &f->line->reverse.addr;
+	char a[ADDR_STRLEN];
+
+	if (server->af != AF_UNSPEC &&
+	    !prefixes_contain(protect->v, protect->n, server))
+		log_warnx(MODULE,
+		    "reverse to %s: not a protected host; there will be no"
+		    " data connections",
+		    addr_format(server, a));
+}
+
 struct proxy_ftp *
 proxy_ftp_start(struct proxy *p, const struct listener *l)
 {
@@ -794,6 +809,7 @@ proxy_ftp_start(struct proxy *p, const struct listener *l)
 		proxy_ftp_stop(f);
 		return NULL;
 	}
+	warn_of_unprotected(f);
 	return f;
 }
 

@@ -187,6 +187,7 @@ static const struct {
 	    "found \"localhost\"\n"
 	    "x:3:25: expected a port from 1 to 65535, found \"0\"\n"
 	    "x:4:24: \"source\" is not of the same family as the server\n"
+	    "x:5:41: the server is not of the same family as the proxy\n"
 	    "x:5:10: there is a proxy on [::1]:8021 already\n" },
 	{ P "tftp { allow execute\nfile { }\nloose\n"
 	    "proxy on 127.0.0.1 port 69 anonymous only source-port 20 "

@@ -162,7 +162,7 @@ def other_clients(w):
             run("curl", "-sS", "-m", "20", *more, "-o", mine, url)
         run("tnftp", "-o", mine, url)
         for passive in ("on", "off"):
-            run("lftp", "-c", f"set net:timeout 5; set net:max-retries 1; "
+            run("lftp", "-c", f"set net:timeout 10; set net:max-retries 1; "
                 f"set ftp:passive-mode {passive}; get {url} -o {mine}")
 
 
@@ -229,6 +229,7 @@ class Wire:
         if net not in self.listeners:
             s = net.socket("out", PHONE, 21, socket.SOCK_STREAM)
             s.listen(600)
+            s.settimeout(5)
             self.listeners[net] = s
         self.w, self.net = w, net
         self.c = net.socket("in", client, 0, socket.SOCK_STREAM)
@@ -552,6 +553,53 @@ def ftp_proxy_serves_five_hundred(net):
             wire.close()
         w.clean()
         Wire(w).passive()
+
+
+@scenario(needs=(*NEEDS, "setpriv", "prlimit"), nat=True, egress=False)
+def ftp_proxy_rests_when_it_has_no_descriptors(net):
+    few = f"/tmp/{net.tag}-few"
+    with open(few, "w", encoding="ascii") as f:
+        f.write("#!/bin/sh\nexec setpriv --bounding-set=-sys_resource "
+                f'prlimit --nofile=40:40 {Daemon.binary} "$@"\n')
+    os.chmod(few, 0o755)
+    Daemon.binary = few
+    try:
+        play_without_descriptors(net)
+    finally:
+        os.unlink(few)
+
+
+def play_without_descriptors(net):
+    with World(net) as w:
+        wire = Wire(w)
+        crowd = [net.socket("in", PBX, 0, socket.SOCK_STREAM)
+                 for _ in range(60)]
+        for c in crowd:
+            c.setblocking(False)
+            try:
+                c.connect((PHONE, 21))
+            except BlockingIOError:
+                pass
+        w.logged("cannot accept connections for the moment")
+        pid = w.d.children()["proxy"]
+
+        def ticks():
+            with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+                v = f.read().rsplit(")", 1)[1].split()
+            return int(v[11]) + int(v[12])
+        begin = ticks()
+        time.sleep(1.5)
+        check(ticks() - begin < 30, "it waits, and does not ask all the time")
+        wire.client(b"NOOP\r\n")
+        wire.server(b"200 ok\r\n")
+        wire.close()
+        listener = Wire.listeners[net]
+        for c in crowd:
+            c.close()
+        while select.select([listener], [], [], 1.5)[0]:
+            listener.accept()[0].close()
+        Wire(w).close()
+        w.clean()
 
 
 @scenario(needs=NEEDS, nat=True, egress=False)
