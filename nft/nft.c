@@ -363,6 +363,8 @@ adopt(struct fw *fw, bool *adopted)
 static enum ph_err
 set_up(struct fw *fw, bool *created, struct strbuf *why)
 {
+	/* Now, and not when a connection waits for it. */
+	unsigned int parts = fw->config->once ? 1u << PART_ONCE : 0;
 	bool adopted = false;
 	enum ph_err rc;
 
@@ -372,7 +374,7 @@ set_up(struct fw *fw, bool *created, struct strbuf *why)
 		strbuf_str(why, "cannot look at our old table");
 		return rc;
 	}
-	if (!adopted && (rc = create(fw, 0, why)) != PH_OK)
+	if (!adopted && (rc = create(fw, parts, why)) != PH_OK)
 		return rc;
 	*created = !adopted;
 	/* The new table is empty and in force: what runs now is over. */

@@ -30,6 +30,7 @@ fwconfig_of(const struct conf *conf, struct fw_config *out)
 	out->kill = conf->kill;
 	out->dialect = conf->dialect;
 	out->if_bound = conf->if_bound;
+	out->once = conf->ftp.on;
 	out->translate =
 	    conf->sip.redirect || conf->ftp.nproxy > 0 || conf->tftp.nproxy > 0;
 	out->log = conf->log;

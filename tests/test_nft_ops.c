@@ -296,6 +296,11 @@ test_the_table_grows_by_what_is_needed(void **state)
 	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
 	assert_int_equal(fake.parts,
 	    1u << PART_BASE | 1u << PART_ANY | 1u << PART_NAT);
+	/* With FTP there is no time for it when a connection comes. */
+	fw_nftables.close(fw, false);
+	config.once = true;
+	assert_int_equal(open_it(), PH_OK);
+	assert_int_equal(fake.parts, 1u << PART_BASE | 1u << PART_ONCE);
 }
 
 static void
