@@ -519,13 +519,17 @@ static size_t
 gather(struct sip *sip, size_t n, uint32_t streams)
 {
 	const struct sip_plan *plan = &sip->plan;
+	const struct pinhole *p;
 	size_t i, k;
 
 	for (i = 0; i < plan->nholes; i++) {
 		if ((streams & (UINT32_C(1) << plan->stream[i])) == 0)
 			continue;
+		p = &plan->holes[i];
+		/* There may be hundreds, and nearly all differ in this. */
 		for (k = 0; k < n; k++)
-			if (pinhole_cmp(&sip->holes[k], &plan->holes[i]) == 0)
+			if (sip->holes[k].to_lo == p->to_lo &&
+			    pinhole_cmp(&sip->holes[k], p) == 0)
 				break;
 		if (k == n && n < sizeof(sip->holes) / sizeof(sip->holes[0]))
 			sip->holes[n++] = plan->holes[i];

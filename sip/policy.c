@@ -23,6 +23,7 @@ struct work {
 	const struct sdp_media *im, *om;
 	uint8_t stream;
 	struct sip_plan *plan;
+	bool full; /* and no use in looking further */
 };
 
 bool
@@ -86,10 +87,13 @@ takes_signalling(const struct sip_policy *p, const struct pinhole *hole)
 static bool
 covers(const struct pinhole *a, const struct pinhole *b)
 {
-	struct pinhole c = *b;
+	struct pinhole c;
 
-	if (a->rdr_from.addr.af == AF_UNSPEC && a->to_lo <= b->to_lo &&
-	    a->to_hi >= b->to_hi) {
+	/* Nearly all that differ differ here; there may be many. */
+	if (a->dir != b->dir || a->to_lo > b->to_lo || a->to_hi < b->to_hi)
+		return false;
+	c = *b;
+	if (a->rdr_from.addr.af == AF_UNSPEC) {
 		c.to_lo = a->to_lo;
 		c.to_hi = a->to_hi;
 	}
@@ -114,8 +118,10 @@ add(struct work *w, const struct pinhole *hole)
 		if (covers(&plan->holes[i], hole))
 			return;
 	if (plan->nholes == SIP_PLAN_HOLES) {
-		refuse(w, &w->in->speaker, &hole->to, hole->to_lo,
-		    REASON_LIMIT);
+		if (!w->full)
+			refuse(w, &w->in->speaker, &hole->to, hole->to_lo,
+			    REASON_LIMIT);
+		w->full = true;
 		return;
 	}
 	plan->holes[plan->nholes] = *hole;
@@ -457,7 +463,7 @@ plan_candidates(struct work *w, const struct addr *from)
 	size_t i;
 	bool ok;
 
-	for (i = 0; i < w->im->ncandidates; i++) {
+	for (i = 0; i < w->im->ncandidates && !w->full; i++) {
 		c = &w->im->candidates[i];
 		t.addr = unalias(w->p, &c->addr, &t.alias);
 		t.lo = t.hi = c->port;
@@ -469,7 +475,7 @@ plan_candidates(struct work *w, const struct addr *from)
 			continue;
 		open_in_all(w, &w->om->addr, &t);
 	}
-	for (i = 0; i < w->om->ncandidates; i++) {
+	for (i = 0; i < w->om->ncandidates && !w->full; i++) {
 		c = &w->om->candidates[i];
 		if (!c->tcp && c->port >= 1024)
 			open_out(w, from, &c->addr, c->port, c->port);
@@ -601,13 +607,13 @@ void
 sip_policy_plan(const struct sip_policy *p, const struct sip_side *inside,
     const struct sip_side *outside, struct sip_plan *plan)
 {
-	struct work w = { p, inside, outside, NULL, NULL, 0, plan };
+	struct work w = { p, inside, outside, NULL, NULL, 0, plan, false };
 	size_t i, n;
 
 	plan->nholes = plan->nrefusals = 0;
 	/* The shorter of the two, index by index: RFC 3264 section 6. */
 	n = inside->nmedia < outside->nmedia ? inside->nmedia : outside->nmedia;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && !w.full; i++) {
 		w.im = &inside->media[i];
 		w.om = &outside->media[i];
 		w.stream = (uint8_t)i;

@@ -238,11 +238,16 @@ named(const struct hole *hole)
 	return p;
 }
 
+/*
+ * Wishes come in the order of before, mostly: `hint` is where to look first.
+ */
 static struct hole *
-hole_find(struct owner *o, const struct pinhole *p)
+hole_find(struct owner *o, const struct pinhole *p, struct hole *hint)
 {
 	struct hole *hole;
 
+	if (hint != NULL && pinhole_cmp(&hint->tuple->hole, p) == 0)
+		return hint;
 	TAILQ_FOREACH(hole, &o->holes, entry)
 		if (pinhole_cmp(&hole->tuple->hole, p) == 0)
 			return hole;
@@ -319,7 +324,7 @@ void
 holes_want(struct holes *h, const struct holes_want *w, int64_t now)
 {
 	struct owner *o = owner_find(h, w->owner);
-	struct hole *hole, *next;
+	struct hole *hole, *next, *hint;
 	size_t i;
 
 	if (o == NULL &&
@@ -327,10 +332,12 @@ holes_want(struct holes *h, const struct holes_want *w, int64_t now)
 		return;
 	TAILQ_FOREACH(hole, &o->holes, entry)
 		hole->wanted = false;
+	hint = TAILQ_FIRST(&o->holes);
 	for (i = 0; i < w->n; i++) {
-		if ((hole = hole_find(o, &w->v[i])) != NULL)
+		if ((hole = hole_find(o, &w->v[i], hint)) != NULL) {
 			hole->wanted = true;
-		else
+			hint = TAILQ_NEXT(hole, entry);
+		} else
 			hole_open(h, o, &w->v[i], w, now);
 	}
 	TAILQ_FOREACH_SAFE(hole, &o->holes, entry, next)
@@ -516,7 +523,7 @@ holes_adopt(struct holes *h, uint64_t owner, struct span call, const void *buf,
 		    fw_id >= UINT32_MAX || p.to_hi < p.to_lo ||
 		    p.from.len > addr_bytes(p.from.addr.af) * 8)
 			break;
-		if (hole_find(o, &p) != NULL ||
+		if (hole_find(o, &p, NULL) != NULL ||
 		    (hole = hole_add(h, o, &p, id, fw_id)) == NULL)
 			continue;
 		if (h->next_id <= id)

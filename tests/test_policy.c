@@ -274,7 +274,7 @@ hold_close_shuts_what_is_held(void **state)
 	static const struct row rows[] = {
 		{ "39: inactive, with hold close",
 		  IN "m=audio 10000 RTP/AVP 0\r\n", OUT "m=audio 4000 RTP/AVP 0\r\na=inactive\r\n", "" },
-		{ "39: sendonly is music for the other side: stays",
+		{ "39: sendonly from the start is one-way media, not hold: stays",
 		  IN "m=audio 10000 RTP/AVP 0\r\n", OUT "m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n",
 		  "in 198.51.100.7>192.0.2.10:10000-10001\nout 192.0.2.10>198.51.100.7:4000-4001\n" },
 	};
@@ -307,6 +307,39 @@ streams_are_capped(void **state)
 	p.max_streams = 2;
 	check(&p, &row, 1);
 }
+
+static void
+pinholes_are_capped_and_that_is_said_once(void **state)
+{
+	static char in[16384], out[16384];
+	struct strbuf a = strbuf_of(in, sizeof(in)), b = strbuf_of(out, sizeof(out));
+	static struct sip_plan plan;
+	static struct sdp is, os;
+	struct sip_side inside = { addr_v4(192, 0, 2, 10), is.media, 16, false };
+	struct sip_side outside = { addr_v4(198, 51, 100, 7), os.media, 16, false };
+	struct sip_policy p = policy();
+	int i, k;
+
+	(void)state;
+	strbuf_str(&a, IN);
+	strbuf_str(&b, OUT);
+	for (i = 0; i < 16; i++) {
+		strbuf_fmt(&a, "m=audio %d RTP/AVP 0\r\n", 10000 + 100 * i);
+		strbuf_fmt(&b, "m=audio %d RTP/AVP 0\r\n", 4000 + 100 * i);
+		for (k = 1; k <= 8; k++) {
+			strbuf_fmt(&a, "a=candidate:1 1 UDP 1 192.0.2.10 %d typ host\r\n",
+			    10002 + 100 * i + k);
+			strbuf_fmt(&b, "a=candidate:1 1 UDP 1 198.51.100.%d %d typ host\r\n",
+			    10 + k, 4002 + 100 * i + k);
+		}
+	}
+	assert_int_equal(sdp_parse(&is, span_of(in), NULL), PH_OK);
+	assert_int_equal(sdp_parse(&os, span_of(out), NULL), PH_OK);
+	sip_policy_plan(&p, &inside, &outside, &plan);
+	assert_int_equal(plan.nholes, SIP_PLAN_HOLES);
+	assert_int_equal(plan.nrefusals, 1);
+	assert_int_equal(plan.refusals[0].reason, REASON_LIMIT);
+}
 /* clang-format on */
 
 int
@@ -320,6 +353,7 @@ main(void)
 		cmocka_unit_test(signalling_ports_are_nobodys_media),
 		cmocka_unit_test(hold_close_shuts_what_is_held),
 		cmocka_unit_test(streams_are_capped),
+		cmocka_unit_test(pinholes_are_capped_and_that_is_said_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
