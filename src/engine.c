@@ -776,12 +776,18 @@ engine_adopt(struct engine *e, uint64_t key, const void *p, size_t len,
 }
 
 void
+engine_leave(struct engine *e, int64_t now)
+{
+	if (e->ftp != NULL)
+		ftp_helper_shutdown(e->ftp, now);
+}
+
+void
 engine_shutdown(struct engine *e, int64_t now)
 {
 	struct owner *o;
 
-	if (e->ftp != NULL)
-		ftp_helper_shutdown(e->ftp, now);
+	engine_leave(e, now);
 	if (e->tftp != NULL)
 		tftp_helper_shutdown(e->tftp, now);
 	/* The calls go on without us: whoever comes next may know them. */

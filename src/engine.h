@@ -80,6 +80,12 @@ void engine_adopt(struct engine *e, uint64_t key, const void *p, size_t len,
 void engine_flush(struct engine *e);
 
 /*
+ * A successor waits: close, with events, what it could not take over, which
+ * are the data connections of FTP that have not begun yet.
+ */
+void engine_leave(struct engine *e, int64_t now);
+
+/*
  * Close everything that is open, with events.  What is known of the calls
  * stays in the checkpoints, for a successor to open for them again.
  */

@@ -406,7 +406,9 @@ quit(struct live *l, bool keep)
 {
 	enum ph_err rc;
 
-	if (!keep)
+	if (keep)
+		engine_leave(l->engine, clock_now());
+	else
 		engine_shutdown(l->engine, clock_now());
 	engine_flush(l->engine);
 	if (l->journal != NULL && (rc = checkpoint_sync(l->journal)) != PH_OK)

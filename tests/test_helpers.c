@@ -238,6 +238,14 @@ a_data_connection_must_begin_in_time(void **state)
 	engine_seen(w->e, w->fw_id, NOW + USEC_PER_SEC);
 	engine_run(w->e, NOW + 5 * USEC_PER_SEC);
 	assert_non_null(strstr(w->events, "(done)"));
+	strbuf_reset(&w->out);
+	/* No successor would know of it. */
+	ftp(w, &user, INNER, PKT_IN, in, out, true,
+	    "PORT 192,0,2,10,156,66\r\n");
+	strbuf_reset(&w->out);
+	engine_leave(w->e, NOW + 6 * USEC_PER_SEC);
+	assert_events(w,
+	    "close 3 in tcp 198.51.100.7 -> 192.0.2.10 port 40002 (shutdown);");
 	engine_tcp_end(w->e, user);
 	world_free(w);
 }

@@ -259,6 +259,12 @@ def ftp_helper_closes_what_is_not_used(net):
         control.close()
         w.d.expect(event="close", dport=40001, reason="done")
         check(not connects(net, "out", PHONE, (PBX, 40001)), "hung up")
+        control = Control(w)
+        control.client(b"PASV\r\n")
+        control.server(b"227 (%s)\r\n" % six(PBX, 40000))
+        w.d.expect(event="open", dport=40000)
+        w.d.proc.send_signal(signal.SIGHUP)
+        w.d.expect(event="close", dport=40000, reason="shutdown")
         w.clean()
 
 
