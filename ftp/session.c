@@ -393,7 +393,12 @@ reply(struct ftp_session *s, const struct ftp_reply *r, struct span raw)
 	}
 	if (r->code == 227 || r->code == 229)
 		s->ops->note(s->ctx, FTP_NOTE_UNASKED, line_end(raw));
-	if (s->greeted && r->code >= 200 && s->npending > 0 &&
+	/* Nothing is sent on behind an AUTH, so that 234 can only mean that. */
+	if (s->greeted && r->code == 234 && s->auth)
+		do
+			what = pending_shift(s);
+		while (what != PENDING_AUTH);
+	else if (s->greeted && r->code >= 200 && s->npending > 0 &&
 	    pending_at(s, 0) < REPLY_FIRST)
 		what = pending_shift(s);
 	s->greeted = s->greeted || r->code >= 200;

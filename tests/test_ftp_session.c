@@ -397,6 +397,9 @@ static const struct play plays[] = {
   .out =
 	HI "> AUTH TLS\n< 500 no\n> PASV\n> NOOP\nwant passive 40000\n"
 	"< 227 Entering Passive Mode (192,0,2,99,195,81)\n< 200 ok\n" },
+{ .what = "AUTH after an ABOR without a reply", .in =
+	HELLO "C RETR a\nC ABOR\nS 226 done\nC AUTH TLS\nS 234 go\n", .out =
+	HI "> RETR a\n> ABOR\n< 226 done\n> AUTH TLS\n< 234 go\nnote opaque \n" },
 { .what = "empty lines", .in =
 	HELLO "C \nC  \nS \nC NOOP\nS 200 ok\n", .out =
 	HI "> \n>  \n< \n> NOOP\n< 200 ok\n" },
