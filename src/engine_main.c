@@ -372,6 +372,8 @@ begin(struct live *l)
 		    "no journal, calls will not survive a "
 		    "restart: %s",
 		    ph_strerror(rc));
+	if (l->control_ev != NULL)
+		event_add(l->control_ev, NULL);
 	if (l->capture != NULL)
 		l->ncaptures = capture_fds(l->capture, fds, MAX_FDS);
 	for (i = 0; i < l->ncaptures; i++) {
