@@ -36,10 +36,13 @@ capture_filter(const struct capture_port *ports, size_t nports, uint8_t proto,
 			    " or ether proto 0x9100 or ether proto 0x8864");
 		return;
 	}
-	/* Each `vlan` moves the offsets of all that follows it. */
-	strbuf_str(out, " or pppoes or (vlan and (");
+	/*
+	 * Each `vlan` moves the offsets of all that follows it; `pppoes`
+	 * would make of it something in which there are no VLANs.
+	 */
+	strbuf_str(out, " or ether proto 0x8864 or (vlan and (");
 	plain(ports, nports, proto, out);
-	strbuf_str(out, " or (vlan and ");
+	strbuf_str(out, " or ether proto 0x8864 or (vlan and (");
 	plain(ports, nports, proto, out);
-	strbuf_str(out, ")))");
+	strbuf_str(out, " or ether proto 0x8864))))");
 }
