@@ -61,6 +61,13 @@ p_dev_close(struct p_dev *d)
 	free(d);
 }
 
+/* What a kernel says of an anchor that does not exist. */
+static bool
+is_absent(int error)
+{
+	return error == ENOENT || error == EINVAL;
+}
+
 /* Call `found` for each anchor below `path`, deepest first. */
 enum ph_err
 p_walk(struct p_dev *d, const char *path, int depth,
@@ -75,14 +82,14 @@ p_walk(struct p_dev *d, const char *path, int depth,
 	memset(&rs, 0, sizeof(rs));
 	strlcpy(rs.path, path, sizeof(rs.path));
 	rc = p_call(d, DIOCGETRULESETS, &rs);
-	if (rc == PH_EBAD)
-		return PH_OK; /* there is no such anchor */
+	if (rc != PH_OK && is_absent(errno))
+		return PH_OK;
 	/* From the last, for what is emptied makes those after it move. */
 	for (nr = rs.nr; rc == PH_OK && nr-- > 0;) {
 		rs.nr = nr;
 		strlcpy(rs.path, path, sizeof(rs.path));
 		rc = p_call(d, DIOCGETRULESET, &rs);
-		if (rc == PH_EAGAIN || rc == PH_EBAD) {
+		if (rc == PH_EAGAIN || (rc != PH_OK && is_absent(errno))) {
 			rc = PH_OK; /* gone meanwhile */
 			continue;
 		}
@@ -200,6 +207,10 @@ p_sys_original(struct p_dev *d, const struct fw_flow *flow,
 			*out = p_get_natlook(&nl);
 			return PH_OK;
 		}
+		if (errno == ENOENT)
+			rc = PH_EMALFORMED; /* no such flow */
+		else if (errno == E2BIG)
+			rc = PH_EAMBIGUOUS;
 	}
 	return rc;
 }
