@@ -7,75 +7,8 @@
 #	live.sh PATH-OF-pf_drive
 set -u
 drive=$1
-tmp=$(mktemp -d) || exit 1
-f=$tmp/got
-fails=0
-n=0
-
-[ "$(uname -s)" = FreeBSD ] || { echo "not FreeBSD"; exit 77; }
-[ "$(id -u)" = 0 ] || { echo "not root"; exit 77; }
-[ -c /dev/pf ] || { echo "no /dev/pf: kldload pf"; exit 77; }
-[ "$(sysctl -n kern.features.vimage 2>/dev/null)" = 1 ] ||
-    { echo "no VIMAGE"; exit 77; }
-if pfctl -si 2>/dev/null | grep -q 'Status: Enabled'; then
-	echo "pf is in use here"
-	exit 77
-fi
-
-cleanup() {
-	jail -r pho phi pho2 2>/dev/null
-	for i in $ifs; do ifconfig "$i" destroy 2>/dev/null; done
-	pfctl -q -d -F all 2>/dev/null
-	pfctl -q -t pinholed_test -T kill 2>/dev/null
-	rm -rf "$tmp"
-}
-ifs=
-outside=
-outside2=
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-
-ok() {
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $what"
-	else
-		echo "not ok $n - $what"
-		fails=$((fails + 1))
-	fi
-}
-
-# pair HOST-IF-VAR JAIL HOST-ADDRESS JAIL-ADDRESS HOST-6 JAIL-6
-pair() {
-	a=$(ifconfig epair create)
-	b=${a%a}b
-	ifs="$ifs $a"
-	jail -c name="$2" vnet persist vnet.interface="$b"
-	ifconfig "$a" "$3/24" up
-	jexec "$2" ifconfig lo0 127.0.0.1/8 up
-	jexec "$2" ifconfig "$b" "$4/24" up
-	jexec "$2" route -q add default "$3"
-	ifconfig "$a" inet6 "$5/64" no_dad
-	jexec "$2" ifconfig "$b" inet6 "$6/64" no_dad
-	jexec "$2" route -q add -6 default "$5"
-	eval "$1=$a"
-}
-
-# Does one datagram from jail $1 (source $2:$3) reach jail $4 at $5:$6?
-reaches() {
-	f="$tmp/got"
-	: > "$f"
-	jexec "$4" nc -lnu -w 3 "$5" "$6" > "$f" 2>/dev/null &
-	receiver=$!
-	sleep 0.3
-	echo hello | jexec "$1" nc -nu -w 1 -s "$2" -p "$3" "$5" "$6" \
-	    > /dev/null 2>&1
-	sleep 0.3
-	kill $receiver 2>/dev/null
-	wait $receiver 2>/dev/null
-	grep -q hello "$f"
-}
-blocked() { ! reaches "$@"; }
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/jails.sh"
 
 # The driver follows a file; each line of it is answered.
 start() {
@@ -104,17 +37,16 @@ stop() {
 	wait $driver
 }
 rules() { pfctl -a "pinholed/$1" -sr 2>/dev/null | wc -l; }
-is() { test "$1" "$2" "$3"; }
-states() { pfctl -ss 2>/dev/null | grep -c "$1"; }
-
-sysctl -q net.inet.ip.forwarding=1 net.inet6.ip6.forwarding=1 > /dev/null
-pair outside pho 198.51.100.1 198.51.100.7 2001:db8:1::1 2001:db8:1::7
-pair inside phi 192.0.2.1 192.0.2.20 2001:db8:2::1 2001:db8:2::20
 
 what="check names the line to add when nothing calls the anchor"
 ok sh -c "$drive -n | grep -q '^anchor \"pinholed\"'"
 what="check says that pf is off"
 ok sh -c "$drive -n | grep -q 'pfctl -e'"
+what="it works before anything calls the anchor"
+start
+say "open 1 in udp any 192.0.2.20 10000 10001" commit
+ok answered "commit ok"
+stop
 cat > "$tmp/pf.conf" <<X
 nat-anchor "pinholed"
 rdr-anchor "pinholed"
@@ -319,7 +251,8 @@ else
 fi
 
 # Two uplinks: what comes in by the second is answered there.
-pair outside2 pho2 203.0.113.1 203.0.113.9 2001:db8:3::1 2001:db8:3::9
+pair pho2 203.0.113.1 203.0.113.9 2001:db8:3::1 2001:db8:3::9
+outside2=$a
 jexec pho2 ifconfig lo0 inet 100.64.0.1/32 alias
 route -q add default 198.51.100.7
 start -u "$outside2=203.0.113.9:0" -u "$outside=198.51.100.7:0"
