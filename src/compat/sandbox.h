@@ -19,7 +19,8 @@
  *	Linux	 no capability in any set (SANDBOX_FIREWALL: CAP_NET_ADMIN
  *		 alone), no new privileges, not dumpable, seccomp(2)
  *	FreeBSD	 Capsicum where what the role does allows it
- *	OpenBSD	 pledge(2)
+ *	OpenBSD	 pledge(2); SANDBOX_FIREWALL, which needs more of /dev/pf than
+ *		 a promise covers: unveil(2)
  */
 enum sandbox_role {
 	SANDBOX_ENGINE,
