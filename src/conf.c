@@ -72,7 +72,10 @@ push_file(struct parse *p, const char *path)
 	errno = 0;
 	if (fstat(fileno(f), &st) == -1)
 		rc = PH_EIO;
-	else if (conf_reading(p, &st))
+	else if (S_ISDIR(st.st_mode)) { /* some systems let it be read */
+		errno = EISDIR;
+		rc = PH_EIO;
+	} else if (conf_reading(p, &st))
 		rc = PH_EEXIST;
 	else
 		rc = read_file(p, f, &text);
