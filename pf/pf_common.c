@@ -619,6 +619,38 @@ can_kill(struct fw *fw)
 	    fw->sys->kill(fw->dev, UINT64_MAX, UINT32_MAX) != PH_EUNSUPPORTED;
 }
 
+/*
+ * OpenBSD answers EBUSY to the name of a queue that it does not know, which
+ * is what it answers while somebody else writes, too.  So ask once, with a
+ * pinhole from a documentation address to itself.
+ */
+static enum ph_err
+probe_queue(struct fw *fw, struct strbuf *why)
+{
+	struct pinhole h = { .id = INHERITED - 1,
+		.proto = IPPROTO_UDP,
+		.dir = PINHOLE_OUT,
+		.from_port = 9,
+		.to_lo = 9,
+		.to_hi = 9,
+		.to = addr_v4(192, 0, 2, 0) };
+	enum ph_err rc;
+
+	if (fw->config->queue == NULL)
+		return PH_OK;
+	h.from = prefix_host(&h.to);
+	if ((rc = p_tree_insert(fw->tree, &h)) != PH_OK)
+		return rc;
+	rc = write_tree(fw);
+	p_tree_remove(fw->tree, &h);
+	if (rc == PH_OK)
+		return write_tree(fw);
+	if (rc != PH_EAGAIN)
+		return rc;
+	strbuf_fmt(why, "pf does not know the queue \"%s\"", fw->config->queue);
+	return PH_EBAD;
+}
+
 static enum ph_err
 setup(struct fw *fw, struct strbuf *why)
 {
@@ -655,7 +687,9 @@ setup(struct fw *fw, struct strbuf *why)
 		rc = inherit(fw, take_over);
 	else
 		rc = clear(fw);
-	if (rc != PH_OK)
+	if (rc == PH_OK)
+		rc = probe_queue(fw, why);
+	if (rc != PH_OK && why->len == 0)
 		strbuf_fmt(why, "anchor \"%s\": %s", c->name, ph_strerror(rc));
 	return rc;
 }

@@ -553,10 +553,30 @@ errno_has_classes(void **state)
 
 #define T(f) cmocka_unit_test_setup(f, reset)
 
+static void
+an_unknown_queue_is_named_at_start(void **state)
+{
+	struct fw_config c = { .name = "pinholed", .queue = "nosuch" };
+	struct fw *fw;
+
+	(void)state;
+	why = strbuf_of(text, sizeof(text));
+	memset(&k, 0, sizeof(k));
+	k.busy = 1000;
+	assert_int_equal(p_open(&fw, &sys, &c, 0, &why), PH_EBAD);
+	assert_string_equal(text, "pf does not know the queue \"nosuch\"");
+	memset(&k, 0, sizeof(k));
+	assert_int_equal(p_open(&fw, &sys, &c, 0, &why), PH_OK);
+	/* What was asked with is gone again. */
+	assert_int_equal(k.top, 0);
+	p_close(fw, false);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_unknown_queue_is_named_at_start),
 		T(busy_is_tried_again_with_jitter),
 		T(a_storm_ends_as_again_and_changes_nothing),
 		T(closing_gathers_kills_into_one_sweep),
