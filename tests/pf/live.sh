@@ -169,6 +169,47 @@ say "natlook tcp 198.51.100.7:2000 192.0.2.20:5001"
 what="and nothing where there is no state"
 ok answered "original "
 
+# As the proxies of FTP and TFTP ask for it: one connection, both addresses
+# changed.  translated ID udp|tcp FROM FROM-PORT RDR TO TO-PORT NAT
+translated() {
+	[ "$2" = udp ] && u=-u || u=
+	say "open $1 in $2 $3 $6 $7 $7 rdr $5 nat $8 once" commit
+	answered "commit ok" || return 1
+	f="$tmp/got"
+	# shellcheck disable=SC2086
+	jexec phi nc -l -n $u -w 3 "$6" "$7" > "$f" 2>/dev/null &
+	receiver=$!
+	sleep 0.3
+	# shellcheck disable=SC2086
+	echo hello | jexec pho nc -n $u -w 1 -s "$3" -p "$4" "${5%:*}" \
+	    "${5##*:}" > /dev/null 2>&1
+	sleep 0.3
+	kill $receiver 2>/dev/null
+	wait $receiver 2>/dev/null
+	grep -q hello "$f"
+}
+id=200
+for p in udp tcp; do
+	what="rdr and nat of one connection, $p"
+	ok translated $id $p 198.51.100.7 $((id + 3000)) \
+	    198.51.100.1:$((id + 41000)) 192.0.2.20 $((id + 5000)) \
+	    192.0.2.1:$((id + 7000))
+	what="its source is the one that was asked for"
+	ok is "$(states "192.0.2.1:$((id + 7000))")" -gt 0
+	what="natlook knows it"
+	say "natlook $p 198.51.100.7:$((id + 3000)) 192.0.2.20:$((id + 5000))"
+	ok answered "original 198.51.100.1:$((id + 41000))"
+	id=$((id + 1))
+	what="rdr and nat of one connection, $p over IPv6"
+	ok translated $id $p 2001:db8:1::7 $((id + 3000)) \
+	    2001:db8:1::1:$((id + 41000)) 2001:db8:2::20 $((id + 5000)) \
+	    2001:db8:2::1:$((id + 7000))
+	what="natlook knows that, too"
+	say "natlook $p 2001:db8:1::7:$((id + 3000)) 2001:db8:2::20:$((id + 5000))"
+	ok answered "original .*2001:db8:1::1.*$((id + 41000))"
+	id=$((id + 1))
+done
+
 say "table add 203.0.113.0/24" "table add 2001:db8:9::1"
 answered "table ok"
 what="a table is made when it is missing"

@@ -114,6 +114,7 @@ op_open(char **w, int n)
 	for (i = 8; i + 1 < n; i += 2)
 		*(strcmp(w[i], "rdr") == 0 ? &h.rdr_from : &h.nat_to) =
 		    endpoint(w[i + 1]);
+	h.once = i < n && strcmp(w[i], "once") == 0;
 	held[nheld++] = h;
 	batch[nbatch].op = FW_OPEN;
 	batch[nbatch++].hole = h;
