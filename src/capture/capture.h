@@ -50,9 +50,10 @@ struct capture_stats {
 	uint64_t frag_timeouts;
 	uint64_t frag_limits;
 	uint64_t tcp_connections;
-	uint64_t tcp_gaps;	/* connections given up: window exceeded */
-	uint64_t tcp_midstream; /* connections joined without their SYN */
-	uint64_t tcp_conflicts; /* retransmission with other bytes */
+	uint64_t tcp_gaps;	  /* connections given up: bytes are missing */
+	uint64_t tcp_midstream;	  /* connections joined without their SYN */
+	uint64_t tcp_implausible; /* segments the receiver will not take */
+	uint64_t tcp_conflicts;	  /* retransmission with other bytes */
 	uint64_t tcp_limits;
 	uint64_t duplicates; /* the same packet seen again */
 };

@@ -67,7 +67,7 @@ void
 packets_expire(struct packets *p, int64_t now, const struct capture_sink *sink)
 {
 	ipfrag_expire(p->frag, now, &p->n);
-	tcpstream_expire(p->tcp, now, sink);
+	tcpstream_expire(p->tcp, now, sink, &p->n);
 }
 
 static bool
@@ -154,13 +154,13 @@ tcp(struct packets *p, struct datagram *d, struct span seg,
     const struct capture_sink *sink)
 {
 	struct cursor c = cursor_of(seg.p, seg.len);
-	uint32_t seq;
+	uint32_t seq, ack;
 	uint8_t off, flags;
 
 	d->src.port = cursor_u16(&c);
 	d->dst.port = cursor_u16(&c);
 	seq = cursor_u32(&c);
-	cursor_skip(&c, 4);
+	ack = cursor_u32(&c);
 	off = (uint8_t)(cursor_u8(&c) >> 4) * 4;
 	flags = cursor_u8(&c);
 	cursor_skip(&c, 6);
@@ -175,7 +175,7 @@ tcp(struct packets *p, struct datagram *d, struct span seg,
 		p->n.ignored++;
 		return;
 	}
-	tcpstream_add(p->tcp, d, seq, flags, sink, &p->n);
+	tcpstream_add(p->tcp, d, seq, ack, flags, sink, &p->n);
 }
 
 static void

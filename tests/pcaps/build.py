@@ -464,7 +464,7 @@ class Tcp:
         ports = (40000, 5060) if who == "o" else (5060, 40000)
         return ip(ADDR[who], ADDR[other], 6,
                   tcp(data, self.seq[who] if seq is None else seq, flags,
-                      *ports))
+                      *ports, self.seq[other]))
 
     def seg(self, who, data, flags=0x18):
         self.p.add(self.packet(who, data, flags))

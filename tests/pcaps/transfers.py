@@ -47,10 +47,12 @@ class Control:
 
     def _send(self, side, data, flags=ACK, seq=None):
         src = self.ends[side]
-        dst = self.ends["S" if side == "C" else "C"]
+        peer = "S" if side == "C" else "C"
+        dst = self.ends[peer]
         seq = self.seq[side] if seq is None else seq
         self.packets.append((round(self.at, 6), ip(
-            src[0], dst[0], 6, tcp(data, seq, flags, src[1], dst[1]),
+            src[0], dst[0], 6, tcp(data, seq, flags, src[1], dst[1],
+                                  self.seq[peer]),
             len(self.packets))))
         self.at += 0.01
 

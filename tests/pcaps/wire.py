@@ -39,8 +39,9 @@ def udp(data, sport=5060, dport=5060):
     return struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data
 
 
-def tcp(data, seq, flags, sport, dport=5060):
-    return struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff, 0,
+def tcp(data, seq, flags, sport, dport=5060, ack=0):
+    return struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff,
+                       ack & 0xffffffff if flags & 16 else 0,
                        5 << 4, flags, 65535, 0, 0) + data
 
 
