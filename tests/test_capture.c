@@ -164,6 +164,11 @@ fragments_come_in_any_order_and_never_overlap(void **state)
 		{ 0,  true,  "aaaaaaaa", PH_ETRUNC },
 		{ 0,  true,  "xxxxxxxx", PH_EMALFORMED },
 	};
+	static const struct piece last_or_not[] = {
+		{ 0,  true,  "aaaaaaaa", PH_ETRUNC },
+		{ 0,  false, "aaaaaaaa", PH_EMALFORMED },
+		{ 8,  false, "bb",	 PH_EMALFORMED },
+	};
 	static const struct piece two_ends[] = {
 		{ 16, false, "cc",	 PH_ETRUNC },
 		{ 24, false, "dd",	 PH_EMALFORMED },
@@ -182,6 +187,7 @@ fragments_come_in_any_order_and_never_overlap(void **state)
 	assemble(reversed, ROWS(reversed), "aaaaaaaabbbbbbbbcc");
 	assemble(overlap, ROWS(overlap), NULL);
 	assemble(changed, ROWS(changed), NULL);
+	assemble(last_or_not, ROWS(last_or_not), NULL);
 	assemble(two_ends, ROWS(two_ends), NULL);
 	assemble(beyond_the_end, ROWS(beyond_the_end), NULL);
 	assemble(odd, ROWS(odd), NULL);
@@ -238,6 +244,38 @@ fragments_of_a_flood_are_bounded(void **state)
 	assert_int_equal(ipfrag_add(f, SEC, &key, 8, false, 17,
 			     SPAN_LITERAL("b"), &whole, &proto, &stats),
 	    PH_OK);
+	ipfrag_free(f);
+}
+
+/* Eight bytes far behind cost the room of all that is before them. */
+static void
+fragments_of_one_source_are_bounded_in_bytes(void **state)
+{
+	struct capture_stats stats = { 0 };
+	struct ipfrag *f = ipfrag_new();
+	struct frag_key key;
+	struct span whole;
+	uint8_t proto;
+	uint32_t i, kept = 0;
+
+	(void)state;
+	/* To the source, every address of its /64 belongs. */
+	for (i = 0; i < 1000; i++) {
+		key = frag_key(i);
+		key.src = (struct addr) { AF_INET6, { 0x20, 1, 0xd, 0xb8 } };
+		key.src.b[14] = (uint8_t)(i >> 8);
+		key.src.b[15] = (uint8_t)i;
+		kept += ipfrag_add(f, SEC, &key, 65520, true, 17,
+			    SPAN_LITERAL("aaaaaaaa"), &whole, &proto,
+			    &stats) == PH_ETRUNC;
+	}
+	assert_in_range(kept, 1, FRAG_SOURCE_BYTES / 65536);
+	assert_int_equal(stats.frag_limits, 1000 - kept);
+	/* Another has his share. */
+	key.src.b[7] = 1;
+	assert_int_equal(ipfrag_add(f, SEC, &key, 65520, true, 17,
+			     SPAN_LITERAL("aaaaaaaa"), &whole, &proto, &stats),
+	    PH_ETRUNC);
 	ipfrag_free(f);
 }
 
@@ -865,6 +903,7 @@ main(void)
 		cmocka_unit_test(fragments_come_in_any_order_and_never_overlap),
 		cmocka_unit_test(fragments_wait_for_thirty_seconds),
 		cmocka_unit_test(fragments_of_a_flood_are_bounded),
+		cmocka_unit_test(fragments_of_one_source_are_bounded_in_bytes),
 		cmocka_unit_test(segments_become_bytes_in_order),
 		cmocka_unit_test(what_nobody_answers_is_not_read),
 		cmocka_unit_test(of_two_versions_the_first_counts),

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +12,16 @@
 
 struct piece {
 	uint32_t off, len;
+	bool more;
 };
+
+struct frag_source;
 
 struct pending {
 	RB_ENTRY(pending) node;
 	TAILQ_ENTRY(pending) age;
 	struct frag_key key;
+	struct frag_source *source;
 	int64_t since;
 	bool condemned;
 	uint8_t proto;
@@ -31,6 +37,7 @@ struct frag_source {
 	RB_ENTRY(frag_source) node;
 	struct addr addr;
 	unsigned int n;
+	size_t bytes;
 };
 
 RB_HEAD(pending_tree, pending);
@@ -91,19 +98,24 @@ ipfrag_new(void)
 }
 
 static void
+charge(struct ipfrag *f, struct pending *p, int64_t bytes)
+{
+	f->bytes += (size_t)bytes;
+	p->source->bytes += (size_t)bytes;
+}
+
+static void
 pending_free(struct ipfrag *f, struct pending *p)
 {
-	struct frag_source key, *s;
+	struct frag_source *s = p->source;
 
-	key.addr = p->key.src;
-	s = RB_FIND(frag_source_tree, &f->sources, &key);
-	if (s != NULL && --s->n == 0) {
+	charge(f, p, -(int64_t)(sizeof(*p) + p->size));
+	if (--s->n == 0) {
 		RB_REMOVE(frag_source_tree, &f->sources, s);
 		free(s);
 	}
 	RB_REMOVE(pending_tree, &f->tree, p);
 	TAILQ_REMOVE(&f->ages, p, age);
-	f->bytes -= sizeof(*p) + p->size;
 	free(p->data);
 	free(p);
 }
@@ -140,8 +152,11 @@ pending_new(struct ipfrag *f, const struct frag_key *key, int64_t now,
 	struct pending *p;
 
 	skey.addr = key->src;
+	if (skey.addr.af == AF_INET6)
+		memset(skey.addr.b + 8, 0, 8);
 	if ((s = RB_FIND(frag_source_tree, &f->sources, &skey)) != NULL &&
-	    s->n >= FRAG_MAX_SOURCE) {
+	    (s->n >= FRAG_MAX_SOURCE ||
+		s->bytes + sizeof(*p) > FRAG_SOURCE_BYTES)) {
 		stats->frag_limits++;
 		return NULL;
 	}
@@ -159,15 +174,16 @@ pending_new(struct ipfrag *f, const struct frag_key *key, int64_t now,
 			free(p);
 			return NULL;
 		}
-		s->addr = key->src;
+		s->addr = skey.addr;
 		RB_INSERT(frag_source_tree, &f->sources, s);
 	}
 	s->n++;
 	p->key = *key;
+	p->source = s;
 	p->since = now;
 	RB_INSERT(pending_tree, &f->tree, p);
 	TAILQ_INSERT_TAIL(&f->ages, p, age);
-	f->bytes += sizeof(*p);
+	charge(f, p, (int64_t)sizeof(*p));
 	return p;
 }
 
@@ -177,7 +193,7 @@ condemn(struct ipfrag *f, struct pending *p, struct capture_stats *stats)
 	if (!p->condemned)
 		stats->frag_overlaps++;
 	p->condemned = true;
-	f->bytes -= p->size;
+	charge(f, p, -(int64_t)p->size);
 	free(p->data);
 	p->data = NULL;
 	p->size = 0;
@@ -195,6 +211,8 @@ reserve(struct ipfrag *f, struct pending *p, uint32_t end,
 		size *= 2;
 	if (size == p->size)
 		return PH_OK;
+	if (p->source->bytes + size - p->size > FRAG_SOURCE_BYTES)
+		return PH_ELIMIT;
 	while (f->bytes + size - p->size > FRAG_MAX_BYTES) {
 		if ((oldest = TAILQ_FIRST(&f->ages)) == p)
 			return PH_ELIMIT;
@@ -203,7 +221,7 @@ reserve(struct ipfrag *f, struct pending *p, uint32_t end,
 	}
 	if ((data = realloc(p->data, size)) == NULL)
 		return PH_ENOMEM;
-	f->bytes += size - p->size;
+	charge(f, p, (int64_t)size - p->size);
 	p->data = data;
 	p->size = size;
 	return PH_OK;
@@ -214,7 +232,8 @@ reserve(struct ipfrag *f, struct pending *p, uint32_t end,
  * exact repetition, PH_EMALFORMED for an overlap.
  */
 static enum ph_err
-place(const struct pending *p, uint32_t off, struct span data, unsigned int *at)
+place(const struct pending *p, uint32_t off, bool more, struct span data,
+    unsigned int *at)
 {
 	uint32_t len = (uint32_t)data.len;
 	unsigned int i;
@@ -226,6 +245,7 @@ place(const struct pending *p, uint32_t off, struct span data, unsigned int *at)
 	if (i == p->npieces || off + len <= p->pieces[i].off)
 		return PH_OK;
 	if (p->pieces[i].off == off && p->pieces[i].len == len &&
+	    p->pieces[i].more == more &&
 	    memcmp(p->data + off, data.p, len) == 0)
 		return PH_EEXIST;
 	return PH_EMALFORMED;
@@ -262,7 +282,7 @@ ipfrag_add(struct ipfrag *f, int64_t now, const struct frag_key *key,
 		condemn(f, p, stats);
 		return PH_EMALFORMED;
 	}
-	switch (rc = place(p, off, data, &at)) {
+	switch (rc = place(p, off, more, data, &at)) {
 	case PH_OK:
 		break;
 	case PH_EEXIST:
@@ -279,7 +299,7 @@ ipfrag_add(struct ipfrag *f, int64_t now, const struct frag_key *key,
 	}
 	memmove(&p->pieces[at + 1], &p->pieces[at],
 	    (p->npieces - at) * sizeof(p->pieces[0]));
-	p->pieces[at] = (struct piece) { off, (uint32_t)data.len };
+	p->pieces[at] = (struct piece) { off, (uint32_t)data.len, more };
 	p->npieces++;
 	memcpy(p->data + off, data.p, data.len);
 	p->have += (uint32_t)data.len;
@@ -291,7 +311,7 @@ ipfrag_add(struct ipfrag *f, int64_t now, const struct frag_key *key,
 		return PH_ETRUNC;
 	free(f->done);
 	f->done = p->data;
-	f->bytes -= p->size;
+	charge(f, p, -(int64_t)p->size);
 	p->data = NULL;
 	p->size = 0;
 	*whole = (struct span) { (const char *)f->done, p->total };
