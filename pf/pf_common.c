@@ -349,7 +349,7 @@ inherit(struct fw *fw, void (*found)(struct fw *fw, const struct pinhole *h))
 		found(fw, &h);
 	}
 	free(old.v);
-	return rc == PH_EUNSUPPORTED ? PH_OK : rc;
+	return rc;
 }
 
 static void
@@ -376,7 +376,8 @@ clear(struct fw *fw)
 	enum ph_err rc;
 	unsigned int try;
 
-	if ((rc = inherit(fw, leave)) != PH_OK)
+	rc = inherit(fw, leave);
+	if (rc != PH_OK && rc != PH_EUNSUPPORTED)
 		return rc;
 	for (try = 0; try < TRIES; try++) {
 		if (try > 0)
@@ -459,8 +460,15 @@ p_activity(struct fw *fw, void (*seen)(void *ctx, uint64_t id), void *ctx,
 	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
 		h->counting = 0;
 	rc = fw->sys->states(fw->dev, count_state, fw);
+	if (rc == PH_EUNSUPPORTED) {
+		/* Who cannot hear must not call it silence: see p_check(). */
+		for (h = p_holes_first(fw->holes); h != NULL;
+		     h = p_holes_next(h))
+			seen(ctx, h->hole.id);
+		return PH_OK;
+	}
 	if (rc != PH_OK)
-		return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
+		return rc;
 	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h)) {
 		if (h->counting > h->packets)
 			seen(ctx, h->hole.id);
@@ -685,7 +693,8 @@ setup(struct fw *fw, struct strbuf *why)
 	}
 	if (c->adopt)
 		rc = inherit(fw, take_over);
-	else
+	/* What cannot be read cannot be taken over: it is opened anew. */
+	if (!c->adopt || rc == PH_EUNSUPPORTED)
 		rc = clear(fw);
 	if (rc == PH_OK)
 		rc = probe_queue(fw, why);
@@ -744,6 +753,10 @@ p_check(const struct p_sys *sys, const struct fw_config *c, struct strbuf *why)
 
 	if ((rc = sys->open(&dev, false, why)) != PH_OK)
 		return rc;
+	if (sys->states(dev, ignore_state, NULL) == PH_EUNSUPPORTED)
+		strbuf_str(why,
+		    "this kernel does not list its states: no call ends "
+		    "because its media is silent\n");
 	rc = sys->enabled(dev, &on);
 	if (rc == PH_OK && !on)
 		strbuf_str(why, "pf is not enabled: pfctl -e\n");
@@ -753,15 +766,24 @@ p_check(const struct p_sys *sys, const struct fw_config *c, struct strbuf *why)
 			continue;
 		yes = true;
 		rc = sys->hooked(dev, c->name, parts[i], &yes);
-		missing[parts[i]] = rc == PH_OK && !yes;
-		if (missing[parts[i]])
+		missing[parts[i]] =
+		    rc == PH_EUNSUPPORTED || (rc == PH_OK && !yes);
+		if (rc == PH_EUNSUPPORTED)
+			strbuf_fmt(why,
+			    "this kernel does not show the %s rules of "
+			    "pf.conf; they must call our anchor\n",
+			    part_words(parts[i]));
+		else if (missing[parts[i]])
 			strbuf_fmt(why,
 			    "the %s rules of pf.conf do not call our anchor\n",
 			    part_words(parts[i]));
 	}
 	sys->close(dev);
 	if (missing[P_PASS] || missing[P_RDR] || missing[P_NAT]) {
-		strbuf_str(why, "add to pf.conf, before any quick rule:\n");
+		strbuf_str(why,
+		    rc == PH_EUNSUPPORTED
+			? "pf.conf needs, before any quick rule:\n"
+			: "add to pf.conf, before any quick rule:\n");
 		p_hook_print(sys->dialect, c, missing[P_PASS], missing[P_RDR],
 		    missing[P_NAT], why);
 	}

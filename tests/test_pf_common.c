@@ -388,8 +388,11 @@ silence_is_read_from_states(void **state)
 		v = change(i % 2 == 0 ? FW_OPEN : FW_CLOSE, 9, 4010);
 		assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
 	}
+	/* Deaf is not silent. */
 	k.states_rc = PH_EUNSUPPORTED;
-	assert_int_equal(p_activity(fw, note, &sum, 0), PH_EGONE);
+	sum = 0;
+	assert_int_equal(p_activity(fw, note, &sum, 0), PH_OK);
+	assert_int_not_equal(sum, 0);
 	p_close(fw, true);
 }
 
@@ -498,6 +501,12 @@ check_names_the_lines_to_add(void **state)
 	assert_int_equal(p_check(&sys, &c, &why), PH_OK);
 	assert_non_null(strstr(text, "\nrdr-anchor \"pinholed\""));
 	assert_null(strstr(text, "nat-anchor"));
+	assert_null(strstr(text, "silent"));
+	k.states_rc = PH_EUNSUPPORTED;
+	strbuf_reset(&why);
+	assert_int_equal(p_check(&sys, &c, &why), PH_OK);
+	assert_non_null(strstr(text, "no call ends because its media is"));
+	k.states_rc = PH_OK;
 	assert_null(strstr(text, "pfctl -e"));
 	k.hooked = true;
 	strbuf_reset(&why);
