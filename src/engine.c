@@ -51,6 +51,7 @@ struct engine {
 	struct engine_place place;
 	struct engine_sink sink;
 	struct timers timers;
+	struct stream_room stream_room;
 	struct sip *sip;
 	struct holes *holes;
 	struct rate *rate; /* NULL: no limit */
@@ -631,7 +632,8 @@ sip_stream_in(struct engine *e, int64_t now, struct listener *l,
 {
 	struct stream_feed feed = { e, now, d };
 
-	if (l->sip == NULL && (l->sip = stream_new(&d->src)) == NULL)
+	if (l->sip == NULL &&
+	    (l->sip = stream_new(&d->src, &e->stream_room)) == NULL)
 		return false;
 	if (stream_add(l->sip, &d->src, d->payload, on_stream_message, &feed) ==
 	    PH_OK)

@@ -15,17 +15,28 @@ struct half_stream {
 
 struct stream {
 	struct endpoint first;
+	struct stream_room *room;
 	struct half_stream half[2];
 };
 
 struct stream *
-stream_new(const struct endpoint *first)
+stream_new(const struct endpoint *first, struct stream_room *room)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
-	if (s != NULL)
+	if (s != NULL) {
 		s->first = *first;
+		s->room = room;
+	}
 	return s;
+}
+
+static void
+half_free(struct stream *s, struct half_stream *h)
+{
+	s->room->used -= h->size;
+	free(h->p);
+	memset(h, 0, sizeof(*h));
 }
 
 void
@@ -33,13 +44,13 @@ stream_free(struct stream *s)
 {
 	if (s == NULL)
 		return;
-	free(s->half[0].p);
-	free(s->half[1].p);
+	half_free(s, &s->half[0]);
+	half_free(s, &s->half[1]);
 	free(s);
 }
 
 static enum ph_err
-append(struct half_stream *h, struct span bytes)
+append(struct stream *s, struct half_stream *h, struct span bytes)
 {
 	size_t size = h->size == 0 ? 2048 : h->size;
 	char *p;
@@ -51,8 +62,11 @@ append(struct half_stream *h, struct span bytes)
 	while (size < h->len + bytes.len)
 		size *= 2;
 	if (size != h->size) {
+		if (s->room->used + size - h->size > STREAM_ROOM)
+			return PH_ELIMIT;
 		if ((p = realloc(h->p, size)) == NULL)
 			return PH_ENOMEM;
+		s->room->used += size - h->size;
 		h->p = p;
 		h->size = size;
 	}
@@ -72,13 +86,17 @@ stream_add(struct stream *s, const struct endpoint *src, struct span bytes,
 
 	/* A segment may be as large as the window: feed it in pieces. */
 	while (bytes.len > 0) {
-		n = STREAM_MAX - h->len;
-		if ((rc = append(h, span_sub(bytes, 0, n))) != PH_OK)
-			return rc;
+		rest = bytes;
+		n = bytes.len;
+		if (h->len > 0) {
+			n = STREAM_MAX - h->len;
+			if ((rc = append(s, h, span_sub(bytes, 0, n))) != PH_OK)
+				return rc;
+			rest = (struct span) { h->p, h->len };
+		}
 		bytes = span_sub(bytes, n, bytes.len);
-		if (h->len < h->need)
+		if (rest.len < h->need)
 			continue;
-		rest = (struct span) { h->p, h->len };
 		do {
 			skip = len = 0;
 			rc = sip_frame(rest, &skip, &len);
@@ -90,12 +108,18 @@ stream_add(struct stream *s, const struct endpoint *src, struct span bytes,
 		} while (rest.len > 0);
 		if (rc != PH_OK && rc != PH_ETRUNC)
 			return rc;
-		if (rest.len == STREAM_MAX)
+		if (rest.len >= STREAM_MAX)
 			return PH_ELIMIT;
-		if (rest.len > 0 && rest.p != h->p)
+		if (rest.len == 0)
+			half_free(s, h);
+		else if (h->len == 0)
+			rc = append(s, h, rest);
+		else if (rest.p != h->p)
 			memmove(h->p, rest.p, rest.len);
+		if (rc != PH_OK && rc != PH_ETRUNC)
+			return rc;
 		h->len = rest.len;
-		h->need = rc == PH_ETRUNC ? len : 0;
+		h->need = rest.len > 0 ? len : 0;
 	}
 	return PH_OK;
 }

@@ -8,14 +8,23 @@
 
 /*
  * SIP over one TCP connection: each direction's bytes gathered until a
- * message is whole (RFC 3261 section 18.3).  Bounded by the largest message;
- * what cannot be framed ends the connection, there is no guessing where the
- * next message might begin.
+ * message is whole (RFC 3261 section 18.3).  Bounded by the largest message,
+ * and all connections together by STREAM_ROOM; a message that comes in one
+ * piece needs no room.  What cannot be framed ends the connection, there is
+ * no guessing where the next message might begin.
  */
+#define STREAM_ROOM ((size_t)64 << 20)
+
 struct stream;
 
-/* `first` is either end; it tells the directions apart. */
-struct stream *stream_new(const struct endpoint *first);
+/* What parts of messages take, of all that share it; begins as zeros. */
+struct stream_room {
+	size_t used;
+};
+
+/* `first` is either end; it tells the directions apart.  `room` is borrowed. */
+struct stream *stream_new(const struct endpoint *first,
+    struct stream_room *room);
 void stream_free(struct stream *s);
 
 /*

@@ -26,6 +26,8 @@ note(void *ctx, struct span text)
 	got[ngot++] = '|';
 }
 
+static struct stream_room room;
+
 static int
 setup(void **state)
 {
@@ -34,7 +36,7 @@ setup(void **state)
 	there.addr = addr_v4(192, 0, 2, 2);
 	there.port = 5060;
 	ngot = 0;
-	*state = stream_new(&here);
+	*state = stream_new(&here, &room);
 	return *state != NULL ? 0 : -1;
 }
 
@@ -42,7 +44,7 @@ static int
 teardown(void **state)
 {
 	stream_free(*state);
-	return 0;
+	return room.used == 0 ? 0 : -1;
 }
 
 static void
@@ -131,7 +133,7 @@ what_cannot_be_framed_is_given_up(void **state)
 	(void)state;
 	for (i = 0; i < ROWS(rows); i++) {
 		printf("%s\n", rows[i].what);
-		assert_non_null(s = stream_new(&here));
+		assert_non_null(s = stream_new(&here, &room));
 		assert_int_equal(stream_add(s, &here, span_of(rows[i].text),
 				     note, got),
 		    rows[i].rc);
@@ -141,10 +143,42 @@ what_cannot_be_framed_is_given_up(void **state)
 	stream_free(NULL);
 }
 
+/* Who sends half a message on each of many connections fills the room. */
+static void
+parts_of_messages_are_bounded(void **state)
+{
+	static char part[2048];
+	struct stream **s;
+	enum ph_err rc = PH_OK;
+	size_t i, n = 0, max = STREAM_ROOM / sizeof(part) + 2;
+
+	i = (size_t)snprintf(part, sizeof(part), "%sl: 65000\r\n\r\n", BYE);
+	memset(part + i, 'x', sizeof(part) - i);
+	s = calloc(max, sizeof(*s));
+	assert_non_null(s);
+	while (rc == PH_OK && n < max) {
+		assert_non_null(s[n] = stream_new(&here, &room));
+		rc = stream_add(s[n++], &here,
+		    (struct span) { part, sizeof(part) }, note, got);
+	}
+	assert_int_equal(rc, PH_ELIMIT);
+	assert_true(room.used <= STREAM_ROOM);
+	assert_int_equal(n, STREAM_ROOM / sizeof(part) + 1);
+	/* Those who send it in one piece notice nothing. */
+	feed(*state, &here, ONE, sizeof(ONE) - 1);
+	assert_got(ONE "|");
+	while (n > 0)
+		stream_free(s[--n]);
+	free(s);
+	assert_int_equal(room.used, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(parts_of_messages_are_bounded,
+		    setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    the_size_of_segments_does_not_matter, setup, teardown),
 		cmocka_unit_test_setup_teardown(directions_are_apart, setup,
