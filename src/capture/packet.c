@@ -87,9 +87,16 @@ static uint64_t
 mix(uint64_t h, const void *bytes, size_t len)
 {
 	const uint8_t *b = bytes;
+	uint64_t word;
+	size_t n;
 
-	for (; len > 0; len--)
-		h = (h ^ *b++) * UINT64_C(0x100000001b3);
+	for (; len > 0; b += n, len -= n) {
+		n = len < sizeof(word) ? len : sizeof(word);
+		word = len; /* where a short one ends counts, too */
+		memcpy(&word, b, n);
+		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
 	return h;
 }
 
