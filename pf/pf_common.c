@@ -31,6 +31,7 @@ struct fw {
 	struct p_holes *holes;
 	struct p_expiry *expiry; /* of table entries */
 	bool kill;
+	bool half;	    /* the last write got as far as some batches */
 	bool states;	    /* states mode */
 	uint64_t inherited; /* how many there were */
 	/* Closed since `gone_since`; their states are still to be killed. */
@@ -87,13 +88,11 @@ back_off(const struct fw *fw, unsigned int try)
  * queue is unknown.  We step back, so that neither starves.
  */
 static enum ph_err
-write_tree(struct fw *fw)
+write_batch(struct fw *fw)
 {
 	enum ph_err rc = PH_OK;
 	unsigned int try;
 
-	if (p_tree_dirty(fw->tree) == NULL)
-		return PH_OK;
 	for (try = 0; try < TRIES; try++) {
 		if (try > 0)
 			back_off(fw, try - 1);
@@ -101,9 +100,28 @@ write_tree(struct fw *fw)
 		if (rc != PH_EAGAIN)
 			break;
 	}
+	return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
+}
+
+/*
+ * In batches, each all or nothing.  If one fails, pf is left between two
+ * states of which it passes what both pass; what is to be is still dirty.
+ */
+static enum ph_err
+write_tree(struct fw *fw)
+{
+	size_t i, n = p_tree_batches(fw->tree);
+	enum ph_err rc = PH_OK;
+
+	for (i = 0; i < n && rc == PH_OK; i++) {
+		p_tree_select(fw->tree, i);
+		rc = write_batch(fw);
+	}
+	fw->half = rc != PH_OK && i > 1;
+	p_tree_select(fw->tree, P_ALL_BATCHES);
 	if (rc == PH_OK)
 		p_tree_clean(fw->tree);
-	return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
+	return rc;
 }
 
 static bool
@@ -245,6 +263,9 @@ p_commit(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
 	if ((rc = write_tree(fw)) != PH_OK ||
 	    (rc = make_pending(fw)) != PH_OK) {
 		p_holes_undo(fw->holes);
+		/* If this fails as well, the next commit or tick does it. */
+		if (fw->half && write_tree(fw) == PH_OK)
+			fw->half = false;
 		return rc;
 	}
 	p_tree_clean(fw->made);

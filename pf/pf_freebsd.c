@@ -156,7 +156,7 @@ batch_of(struct p_tree *tree, struct batch *b)
 	int part;
 
 	for (n = p_tree_dirty(tree); n != NULL && rc == PH_OK;
-	     n = p_node_next(n)) {
+	     n = p_node_next(tree, n)) {
 		if (!p_node_is_top(n)) {
 			rc = batch_add(b, p_node_path(n), p_node_part(n));
 			continue;
@@ -177,7 +177,7 @@ batch_rules(struct p_dev *d, struct p_tree *tree, const struct batch *b,
 	int part;
 
 	for (n = p_tree_dirty(tree); n != NULL && rc == PH_OK;
-	     n = p_node_next(n)) {
+	     n = p_node_next(tree, n)) {
 		if (!p_node_is_top(n)) {
 			rc = node_rules(d, tree, n, p_node_part(n), &b->v[i++],
 			    c);

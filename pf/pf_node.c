@@ -8,6 +8,12 @@
 /* Roots of classes must always find room. */
 #define SPLIT_LIMIT (P_ANCHORS - P_NCLASSES - 1)
 
+static bool
+none_left(const struct p_tree *t)
+{
+	return t->nanchors + 2 > SPLIT_LIMIT;
+}
+
 static struct p_node *
 node_new(struct p_tree *t, struct p_node *parent)
 {
@@ -191,6 +197,7 @@ split(struct p_tree *t, struct p_node *n, size_t cut)
 		return;
 	}
 	kid_insert(n->parent, p_kid_index(n) + 1, right);
+	n->gave = true;
 	p_node_mark(t, n);
 	p_node_mark(t, right);
 	p_node_mark(t, n->parent);
@@ -245,6 +252,7 @@ merge(struct p_tree *t, struct p_node *left, struct p_node *right)
 		memcpy(&left->items[left->nitems], right->items,
 		    right->nitems * sizeof(*right->items));
 	left->nitems = n;
+	left->took = true;
 	node_sum(left);
 	p_node_mark(t, left);
 	p_node_mark(t, left->parent);
@@ -293,11 +301,11 @@ merge_with_a_neighbour(struct p_tree *t, struct p_node *n, size_t most)
 	at = p_kid_index(n);
 	for (i = at == 0 ? 0 : at - 1; i <= at + 1 && i < p->nkids; i++) {
 		kid = p->kids[i];
-		if (i != at && kid->nkids == 0 &&
+		if (i != at && kid->nkids == 0 && !kid->gave &&
 		    (best == NULL || kid->nrules < best->nrules))
 			best = kid;
 	}
-	if (best == NULL || best->nrules + n->nrules > most)
+	if (best == NULL || n->gave || best->nrules + n->nrules > most)
 		return false;
 	if (best == (at > 0 ? p->kids[at - 1] : NULL)) {
 		if (!merge(t, best, n))
@@ -322,7 +330,8 @@ lightest(struct p_node *n, size_t *sum)
 				best = found;
 		} else if (i + 1 < n->nkids && n->kids[i + 1]->nkids == 0) {
 			s = n->kids[i]->nrules + n->kids[i + 1]->nrules;
-			if (s < *sum) {
+			if (s < *sum && !n->kids[i]->gave &&
+			    !n->kids[i + 1]->gave) {
 				*sum = s;
 				best = n->kids[i];
 			}
@@ -345,21 +354,124 @@ make_room(struct p_tree *t, const struct p_node *n)
 		merge_with_a_neighbour(t, best, sum);
 }
 
+/* How many rules a leaf may have: the fewer anchors are left, the more. */
+static size_t
+full(const struct p_tree *t, const struct p_class *c)
+{
+	size_t n = t->nanchors;
+
+	/* Strangers never get into the others. */
+	if (c->kind != P_KIND_IN || n >= P_RARE)
+		return P_FULL;
+	if (n <= P_SCARCE)
+		return P_SMALL;
+	return P_SMALL +
+	    (P_FULL - P_SMALL) * (n - P_SCARCE) / (P_RARE - P_SCARCE);
+}
+
+/*
+ * Let a neighbour have as much as makes both equal, if that leaves room for a
+ * while.
+ */
+static bool
+give(struct p_tree *t, struct p_node *n, struct p_node *with, size_t most)
+{
+	size_t both = n->nrules + with->nrules, at = p_kid_index(n), i, k;
+	bool left = p_kid_index(with) < at;
+	struct p_item *v;
+	size_t moved = 0;
+
+	if (n->nkids > 0 || with->nkids > 0 || n->took || with->gave ||
+	    n->nrules <= with->nrules ||
+	    both > (none_left(t) ? 2 * most : most + most / 2))
+		return false;
+	/* k items go; the cut is between two keys. */
+	for (k = 0; k + 1 < n->nitems && moved < n->nrules - both / 2; k++)
+		moved += n->items[left ? k : n->nitems - 1 - k].nrules;
+	while (k > 0 && !cuts(n, left ? k : n->nitems - k))
+		k--;
+	if (k == 0)
+		return false;
+	if ((v = reallocarray(with->items, with->nitems + k + 1, sizeof(*v))) ==
+	    NULL)
+		return false;
+	with->items = v;
+	with->size = with->nitems + k + 1;
+	i = left ? 0 : n->nitems - k;
+	if (left) {
+		memcpy(&v[with->nitems], n->items, k * sizeof(*v));
+		n->lo = key_between(&n->items[k - 1].key, &n->items[k].key);
+		memmove(n->items, &n->items[k], (n->nitems - k) * sizeof(*v));
+	} else {
+		memmove(&v[k], v, with->nitems * sizeof(*v));
+		memcpy(v, &n->items[i], k * sizeof(*v));
+		with->lo = key_between(&n->items[i - 1].key, &v[0].key);
+	}
+	n->nitems -= k;
+	with->nitems += k;
+	node_sum(n);
+	node_sum(with);
+	n->gave = true;
+	with->took = true;
+	p_node_mark(t, n);
+	p_node_mark(t, with);
+	p_node_mark(t, n->parent);
+	return true;
+}
+
+static bool
+give_to_a_neighbour(struct p_tree *t, struct p_node *n, size_t most)
+{
+	struct p_node *p = n->parent;
+	size_t at;
+
+	if (p == NULL || t->nanchors < P_SCARCE)
+		return false;
+	at = p_kid_index(n);
+	return (at > 0 && give(t, n, p->kids[at - 1], most)) ||
+	    (at + 1 < p->nkids && give(t, n, p->kids[at + 1], most));
+}
+
+/*
+ * Neighbours are full as well: let the nearest that can give away to the far
+ * side, so that there is room the next time.
+ */
+static void
+relieve(struct p_tree *t, struct p_node *n, size_t most)
+{
+	struct p_node *p = n->parent;
+	size_t at, d;
+
+	if (p == NULL)
+		return;
+	at = p_kid_index(n);
+	for (d = 1; d < p->nkids; d++) {
+		if (at >= d + 1 &&
+		    give(t, p->kids[at - d], p->kids[at - d - 1], most))
+			return;
+		if (at + d + 1 < p->nkids &&
+		    give(t, p->kids[at + d], p->kids[at + d + 1], most))
+			return;
+	}
+}
+
 void
 p_node_grow(struct p_tree *t, struct p_node *n, size_t at)
 {
 	struct p_node *victim = n, *p;
-	size_t cut;
+	size_t most = full(t, n->class), cut;
 
-	if (n->nrules <=
-	    (n->class->kind == P_KIND_IN ? P_FULL_TWICE : P_FULL_ONCE))
+	/* Not to give what it has just been given: see p_tree_batches(). */
+	if (n->nrules <= most || (n->took && n->nrules <= P_BUDGET) ||
+	    give_to_a_neighbour(t, n, most))
 		return;
-	if (t->nanchors + 2 > SPLIT_LIMIT) {
-		if (n->nrules <= P_BUDGET)
+	if (none_left(t)) {
+		if (n->nrules <= P_BUDGET - P_DEFERRED)
 			return;
+		relieve(t, n, most);
 		make_room(t, n);
 	}
-	/* One split a change, the topmost first: see P_BUDGET. */
+	/* One split a change, the topmost first: see P_FULL. */
 	for (p = n->parent; p != NULL && p->nkids == P_FANOUT; p = p->parent)
 		victim = p;
 	cut = cut_of(victim, n, at);

@@ -9,10 +9,13 @@
  * The inside of the tree, shared by pf_tree.c (classes, what is where),
  * pf_node.c (split and merge) and pf_tree_rules.c (what a node says).
  */
-#define P_FANOUT     10 /* children of a node */
-#define P_FULL_TWICE 76 /* rules of a leaf that is called twice; more and */
-#define P_FULL_ONCE  98 /* it is split: see P_BUDGET */
-#define P_SPARSE     40 /* two neighbours with less become one */
+#define P_FANOUT   16  /* children of a node */
+#define P_SPARSE   40  /* rules; two neighbours with less become one */
+#define P_SMALL	   76  /* as long as there are anchors, a leaf is split here */
+#define P_FULL	   116 /* else here: room for one more while others split */
+#define P_DEFERRED 8   /* what a leaf gets while nodes above it are split */
+#define P_SCARCE   220 /* in use: from here on, leaves grow from one to ... */
+#define P_RARE	   340 /* ... the other */
 
 struct p_key {
 	uint16_t port;
@@ -31,6 +34,9 @@ struct p_class;
 struct p_node {
 	TAILQ_ENTRY(p_node) entry; /* in p_tree.dirty */
 	bool dirty, dead;
+	bool known;	       /* the packet filter has it */
+	bool gave, took;       /* since it was clean, to and from a neighbour */
+	size_t batch;	       /* see p_tree_batches() */
 	struct p_class *class; /* NULL: the top */
 	struct p_node *parent; /* NULL: the root of a class, or the top */
 	struct p_key lo;       /* keys from here up to the next sibling's */
@@ -70,7 +76,8 @@ struct p_tree {
 	struct p_class classes[P_NCLASSES];
 	bool numbers[P_ANCHORS];
 	size_t nanchors;
-	TAILQ_HEAD(, p_node) dirty;
+	TAILQ_HEAD(p_dirty, p_node) dirty;
+	size_t batch;	      /* the one selected; P_ALL_BATCHES */
 	struct p_rule *rules; /* scratch for p_node_rules() */
 	size_t size;
 };

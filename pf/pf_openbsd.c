@@ -143,11 +143,11 @@ sys_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *c)
 	size_t i = 0;
 
 	for (n = p_tree_dirty(tree); n != NULL && rc == PH_OK;
-	     n = p_node_next(n))
+	     n = p_node_next(tree, n))
 		rc = batch_add(&b, p_node_path(n));
 	if (rc == PH_OK && (rc = batch_call(d, &b, DIOCXBEGIN)) == PH_OK) {
 		for (n = p_tree_dirty(tree); n != NULL && rc == PH_OK;
-		     n = p_node_next(n))
+		     n = p_node_next(tree, n))
 			rc = node_rules(d, tree, n, &b.v[i++], c);
 		if (rc == PH_OK)
 			rc = batch_call(d, &b, DIOCXCOMMIT);

@@ -141,7 +141,7 @@ text_commit(struct fw *fw, const struct fw_change *changes, size_t n,
 	if ((rc = p_holes_apply(fw->holes, changes, n)) != PH_OK)
 		return rc;
 	for (node = p_tree_dirty(fw->tree); node != NULL && rc == PH_OK;
-	     node = p_node_next(node))
+	     node = p_node_next(fw->tree, node))
 		rc = print_node(fw, node);
 	if (rc != PH_OK) {
 		p_holes_undo(fw->holes);

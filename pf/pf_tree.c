@@ -54,6 +54,7 @@ p_tree_new(struct p_tree **out, enum p_dialect dialect,
 	t->dialect = dialect;
 	t->config = config;
 	TAILQ_INIT(&t->dirty);
+	t->batch = P_ALL_BATCHES;
 	snprintf(t->top.path, sizeof(t->top.path), "%s", config->name);
 	t->top.number = -1;
 	t->nanchors = 1;
@@ -93,22 +94,32 @@ p_tree_free(struct p_tree *t)
 void
 p_node_mark(struct p_tree *t, struct p_node *n)
 {
+	t->batch = P_ALL_BATCHES;
 	if (n->dirty)
 		return;
 	n->dirty = true;
 	TAILQ_INSERT_TAIL(&t->dirty, n, entry);
 }
 
-const struct p_node *
-p_tree_dirty(const struct p_tree *t)
+/* The first at or behind n that is selected. */
+static const struct p_node *
+selected(const struct p_tree *t, const struct p_node *n)
 {
-	return TAILQ_FIRST(&t->dirty);
+	while (n != NULL && t->batch != P_ALL_BATCHES && n->batch != t->batch)
+		n = TAILQ_NEXT(n, entry);
+	return n;
 }
 
 const struct p_node *
-p_node_next(const struct p_node *n)
+p_tree_dirty(const struct p_tree *t)
 {
-	return TAILQ_NEXT(n, entry);
+	return selected(t, TAILQ_FIRST(&t->dirty));
+}
+
+const struct p_node *
+p_node_next(const struct p_tree *t, const struct p_node *n)
+{
+	return selected(t, TAILQ_NEXT(n, entry));
 }
 
 void
@@ -116,14 +127,126 @@ p_tree_clean(struct p_tree *t)
 {
 	struct p_node *n;
 
+	t->batch = P_ALL_BATCHES;
 	while ((n = TAILQ_FIRST(&t->dirty)) != NULL) {
 		TAILQ_REMOVE(&t->dirty, n, entry);
-		n->dirty = false;
+		n->dirty = n->gave = n->took = false;
+		n->known = true;
 		if (n->dead) {
 			t->numbers[n->number] = false;
 			free(n);
 		}
 	}
+}
+
+/*
+ * When a node is written, among the others: what nobody calls yet; who only
+ * took; who calls others; who did and gave some of them away; who gave rules.
+ */
+enum phase {
+	PHASE_NEW,
+	PHASE_GROWN,
+	PHASE_CALLER,
+	PHASE_SHRUNK_CALLER,
+	PHASE_SHRUNK,
+};
+
+static enum phase
+phase_of(const struct p_node *n)
+{
+	if (n->parent != NULL && !n->known)
+		return PHASE_NEW;
+	if (n->dead)
+		return PHASE_SHRUNK;
+	if (n->gave)
+		return n->nkids > 0 ? PHASE_SHRUNK_CALLER : PHASE_SHRUNK;
+	return n->parent == NULL || n->nkids > 0 ? PHASE_CALLER : PHASE_GROWN;
+}
+
+static unsigned int
+depth_of(const struct p_node *n)
+{
+	unsigned int d = 0;
+
+	if (n->class == NULL)
+		return 0;
+	for (; n != NULL; n = n->parent)
+		d++;
+	return d;
+}
+
+/*
+ * Of callers the deepest first, so that what is called is ready; but from
+ * where others were taken away the highest first, so that nobody still comes.
+ */
+static unsigned int
+rank_of(const struct p_node *n)
+{
+	enum { DEPTHS = 64 };
+	enum phase phase = phase_of(n);
+	unsigned int d = depth_of(n);
+
+	d = d < DEPTHS ? d : DEPTHS - 1;
+	return phase * DEPTHS +
+	    (phase == PHASE_SHRUNK_CALLER ? d : DEPTHS - 1 - d);
+}
+
+static size_t
+size_of(const struct p_node *n)
+{
+	if (n->class == NULL)
+		return 2 * P_NCLASSES;
+	if (n->nkids > 0)
+		return n->nkids * (n->class->kind == P_KIND_IN ? 2 : 1);
+	return n->nrules;
+}
+
+size_t
+p_tree_batches(struct p_tree *t)
+{
+	struct p_dirty sorted = TAILQ_HEAD_INITIALIZER(sorted);
+	size_t batch = 0, rules = 0, all = 0;
+	struct p_node *n, *at;
+	bool tangled = false;
+
+	t->batch = P_ALL_BATCHES;
+	TAILQ_FOREACH(n, &t->dirty, entry) {
+		all += size_of(n);
+		tangled |= n->known && n->gave && n->took;
+	}
+	/* Who both gave and took has no right time of its own. */
+	if (all <= P_BUDGET || tangled) {
+		TAILQ_FOREACH(n, &t->dirty, entry)
+			n->batch = 0;
+		return TAILQ_EMPTY(&t->dirty) ? 0 : 1;
+	}
+	while ((n = TAILQ_FIRST(&t->dirty)) != NULL) {
+		TAILQ_REMOVE(&t->dirty, n, entry);
+		at = TAILQ_LAST(&sorted, p_dirty);
+		while (at != NULL && rank_of(at) > rank_of(n))
+			at = TAILQ_PREV(at, p_dirty, entry);
+		if (at != NULL)
+			TAILQ_INSERT_AFTER(&sorted, at, n, entry);
+		else
+			TAILQ_INSERT_HEAD(&sorted, n, entry);
+	}
+	while ((n = TAILQ_FIRST(&sorted)) != NULL) {
+		TAILQ_REMOVE(&sorted, n, entry);
+		TAILQ_INSERT_TAIL(&t->dirty, n, entry);
+		if (rules > 0 && rules + size_of(n) > P_BUDGET) {
+			batch++;
+			rules = 0;
+		}
+		rules += size_of(n);
+		n->batch = batch;
+	}
+	return batch + 1;
+}
+
+void
+p_tree_select(struct p_tree *t, size_t batch)
+{
+	t->batch = batch;
 }
 
 static void

@@ -31,13 +31,18 @@
  * addresses), for packets from them.  A class with few pinholes is a single
  * ruleset, `pinholed/in4u`, that a person can read.
  *
- * A node is rewritten whole.  A node that is full is split, one split per
- * change, so that a change rewrites at most P_BUDGET rules; how full that is
- * depends on how many of P_ANCHORS are in use.  With none left, nodes grow:
- * slower, never refused.
+ * A node is rewritten whole.  One that is full gives to a neighbour or is
+ * split; how full that is depends on how many of P_ANCHORS are in use.  With
+ * none left, nodes grow: slower, never refused.
+ *
+ * What a change rewrites may be cut into batches of at most P_BUDGET rules,
+ * for pf holds its lock while it takes one.  They come in such an order that
+ * whatever passes before and after passes between them, too: first what is
+ * new and not called yet, then who calls it, last who has given it away.
  */
-#define P_ANCHORS 396
-#define P_BUDGET  128
+#define P_ANCHORS     396
+#define P_BUDGET      128
+#define P_ALL_BATCHES SIZE_MAX
 
 struct p_tree;
 struct p_node;
@@ -55,13 +60,20 @@ PH_NODISCARD enum ph_err p_tree_insert(struct p_tree *t,
 void p_tree_remove(struct p_tree *t, const struct pinhole *hole);
 
 /*
- * The nodes whose rules differ from what was last marked clean, in the
- * order of their first change; NULL at the end.  A node without rules is to
- * be emptied, upon which pf forgets its anchor.
+ * The nodes whose rules differ from what was last marked clean, all or those
+ * of the selected batch; NULL at the end.  A node without rules is to be
+ * emptied, upon which pf forgets its anchor.
  */
 const struct p_node *p_tree_dirty(const struct p_tree *t);
-const struct p_node *p_node_next(const struct p_node *n);
+const struct p_node *p_node_next(const struct p_tree *t,
+    const struct p_node *n);
 void p_tree_clean(struct p_tree *t);
+/*
+ * Cut what is dirty into batches, and say how many; select one.  All is
+ * selected again with P_ALL_BATCHES, by any change, and when it is clean.
+ */
+size_t p_tree_batches(struct p_tree *t);
+void p_tree_select(struct p_tree *t, size_t batch);
 /* Everything is dirty: somebody flushed our anchors. */
 void p_tree_taint(struct p_tree *t);
 

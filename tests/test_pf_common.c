@@ -63,7 +63,7 @@ fake_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *c)
 	if (k.write != PH_OK)
 		return k.write;
 	k.rules = 0;
-	for (n = p_tree_dirty(tree); n != NULL; n = p_node_next(n)) {
+	for (n = p_tree_dirty(tree); n != NULL; n = p_node_next(tree, n)) {
 		assert_int_equal(p_node_rules(tree, n, P_PASS, &v, &len),
 		    PH_OK);
 		if (p_node_is_top(n))

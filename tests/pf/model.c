@@ -1,22 +1,34 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/compat/tree.h"
 #include "tests/pf/model.h"
 #include "tests/unit.h"
 
 struct ruleset {
+	RB_ENTRY(ruleset) entry;
 	char path[P_NAMELEN];
 	struct p_rule *v;
 	size_t n;
 };
 
+RB_HEAD(ruleset_tree, ruleset);
+
 struct model {
-	struct ruleset *sets;
-	size_t n;
+	struct ruleset_tree sets;
 };
+
+static int
+ruleset_cmp(const struct ruleset *a, const struct ruleset *b)
+{
+	return strcmp(a->path, b->path);
+}
+
+RB_GENERATE_STATIC(ruleset_tree, ruleset, entry, ruleset_cmp)
 
 struct model *
 model_new(void)
@@ -24,70 +36,93 @@ model_new(void)
 	struct model *m = calloc(1, sizeof(*m));
 
 	assert_non_null(m);
+	RB_INIT(&m->sets);
 	return m;
+}
+
+static void
+forget(struct model *m, struct ruleset *s)
+{
+	RB_REMOVE(ruleset_tree, &m->sets, s);
+	free(s->v);
+	free(s);
 }
 
 void
 model_free(struct model *m)
 {
-	size_t i;
+	struct ruleset *s;
 
-	for (i = 0; i < m->n; i++)
-		free(m->sets[i].v);
-	free(m->sets);
+	while ((s = RB_ROOT(&m->sets)) != NULL)
+		forget(m, s);
 	free(m);
 }
 
 static struct ruleset *
 find(const struct model *m, const char *path)
 {
-	size_t i;
+	struct ruleset key;
 
-	for (i = 0; i < m->n; i++)
-		if (strcmp(m->sets[i].path, path) == 0)
-			return &m->sets[i];
-	return NULL;
+	snprintf(key.path, sizeof(key.path), "%s", path);
+	return RB_FIND(ruleset_tree, (struct ruleset_tree *)(uintptr_t)&m->sets,
+	    &key);
 }
 
-size_t
-model_commit(struct model *m, struct p_tree *t, enum p_dialect d)
+/* The rules that were written. */
+static size_t
+take_batch(struct model *m, struct p_tree *t, enum p_dialect d)
 {
 	const struct p_node *node;
 	const struct p_rule *v;
 	struct ruleset *s;
 	size_t n, touched = 0;
 
-	for (node = p_tree_dirty(t); node != NULL; node = p_node_next(node)) {
+	for (node = p_tree_dirty(t); node != NULL;
+	     node = p_node_next(t, node)) {
 		assert_int_equal(p_node_rules(t, node, P_PASS, &v, &n), PH_OK);
 		if (d == P_FREEBSD && !p_node_is_top(node) &&
 		    p_node_part(node) != P_PASS)
 			continue;
 		touched += n;
 		s = find(m, p_node_path(node));
-		if (s == NULL && n > 0) {
-			m->sets =
-			    reallocarray(m->sets, m->n + 1, sizeof(*m->sets));
-			assert_non_null(m->sets);
-			s = &m->sets[m->n++];
-			memset(s, 0, sizeof(*s));
-			memcpy(s->path, p_node_path(node),
-			    strlen(p_node_path(node)));
-		}
-		if (s == NULL)
-			continue;
-		free(s->v);
-		s->v = NULL;
 		if (n == 0) {
-			*s = m->sets[--m->n];
+			if (s != NULL)
+				forget(m, s);
 			continue;
 		}
+		if (s == NULL) {
+			s = calloc(1, sizeof(*s));
+			assert_non_null(s);
+			snprintf(s->path, sizeof(s->path), "%s",
+			    p_node_path(node));
+			RB_INSERT(ruleset_tree, &m->sets, s);
+		}
+		free(s->v);
 		s->v = calloc(n, sizeof(*v));
 		assert_non_null(s->v);
 		memcpy(s->v, v, n * sizeof(*v));
 		s->n = n;
 	}
-	p_tree_clean(t);
 	return touched;
+}
+
+size_t
+model_commit(struct model *m, struct p_tree *t, enum p_dialect d,
+    void (*between)(void *ctx), void *ctx)
+{
+	size_t i, batches = p_tree_batches(t), touched, most = 0;
+
+	for (i = 0; i < batches; i++) {
+		p_tree_select(t, i);
+		assert_non_null(p_tree_dirty(t));
+		touched = take_batch(m, t, d);
+		if (touched > most)
+			most = touched;
+		if (between != NULL)
+			between(ctx);
+	}
+	p_tree_clean(t);
+	return most;
 }
 
 static bool
@@ -189,18 +224,24 @@ model_pass(const struct model *m, const char *path, const struct packet *p,
 }
 
 size_t
-model_rulesets(const struct model *m)
+model_rulesets(struct model *m)
 {
-	return m->n;
+	struct ruleset *s;
+	size_t n = 0;
+
+	RB_FOREACH(s, ruleset_tree, &m->sets)
+		n++;
+	return n;
 }
 
 size_t
-model_biggest(const struct model *m)
+model_biggest(struct model *m)
 {
-	size_t i, most = 0;
+	struct ruleset *s;
+	size_t most = 0;
 
-	for (i = 0; i < m->n; i++)
-		if (m->sets[i].n > most)
-			most = m->sets[i].n;
+	RB_FOREACH(s, ruleset_tree, &m->sets)
+		if (s->n > most)
+			most = s->n;
 	return most;
 }

@@ -25,16 +25,18 @@ struct model *model_new(void);
 void model_free(struct model *m);
 
 /*
- * Take over what is dirty, as a commit would; returns how many rules were
- * written.  Fails the test if the tree contradicts itself.
+ * Take over what is dirty, as a commit would, batch by batch; returns the most
+ * rules of a batch.  `between`, if any, is called after each.  Fails the test
+ * if the tree contradicts itself.
  */
-size_t model_commit(struct model *m, struct p_tree *t, enum p_dialect d);
+size_t model_commit(struct model *m, struct p_tree *t, enum p_dialect d,
+    void (*between)(void *ctx), void *ctx);
 
 /* The label of the rule that passes the packet, 0 if none does. */
 uint64_t model_pass(const struct model *m, const char *top,
     const struct packet *p, unsigned int *evaluations);
 
-size_t model_rulesets(const struct model *m);
-size_t model_biggest(const struct model *m); /* ruleset, in rules */
+size_t model_rulesets(struct model *m);
+size_t model_biggest(struct model *m); /* ruleset, in rules */
 
 #endif
