@@ -36,7 +36,9 @@
 static unsigned int ncalls = 10000, npackets = 20000, npbx = 1;
 static bool both;
 static uint32_t seed = 1;
-static unsigned long added; /* rules, in the commit under way */
+static unsigned long added; /* rules, for the call under way */
+static unsigned long batch; /* in the transaction under way */
+static unsigned long most;  /* in any transaction */
 static int pfdev;
 
 static uint32_t
@@ -58,8 +60,14 @@ seconds(void)
 static int
 counting_ioctl(int fd, unsigned long request, void *arg)
 {
-	if (request == DIOCADDRULE)
+	if (request == DIOCXBEGIN)
+		batch = 0;
+	if (request == DIOCADDRULE) {
 		added++;
+		batch++;
+	}
+	if (request == DIOCXCOMMIT && batch > most)
+		most = batch;
 	return ioctl(fd, request, arg);
 }
 
@@ -190,7 +198,7 @@ open_calls(struct fw *fw)
 {
 	struct fw_change v[2] = { { .op = FW_OPEN }, { .op = FW_OPEN } };
 	struct addr pbx, phone;
-	unsigned long most = 0, sum = 0;
+	unsigned long dearest = 0, sum = 0;
 	double *us, start;
 	uint16_t *ports, swap;
 	unsigned int i, j;
@@ -219,13 +227,13 @@ open_calls(struct fw *fw)
 			errx(1, "call %u: commit failed", i);
 		us[i] = (seconds() - start) * 1e6;
 		sum += added;
-		most = added > most ? added : most;
+		dearest = added > dearest ? added : dearest;
 	}
 	qsort(us, ncalls, sizeof(*us), by_value);
-	printf("commit: median %.0f us, 99%% %.0f us; rules written: mean "
-	       "%.1f, most %lu\n",
+	printf("a call: median %.0f us, 99%% %.0f us; rules written: mean "
+	       "%.1f, most %lu, of them in one commit of pf %lu\n",
 	    us[ncalls / 2], us[ncalls - 1 - ncalls / 100], (double)sum / ncalls,
-	    most);
+	    dearest, most);
 	free(us);
 	free(ports);
 }

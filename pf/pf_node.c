@@ -28,6 +28,7 @@ node_new(struct p_tree *t, struct p_node *parent)
 	t->nanchors++;
 	n->number = i;
 	n->class = parent->class;
+	n->class->nnodes++;
 	n->parent = parent;
 	snprintf(n->path, sizeof(n->path), "%.55s/%03d", t->top.path, i);
 	return n;
@@ -43,6 +44,7 @@ node_die(struct p_tree *t, struct p_node *n)
 	free(n->items);
 	n->items = NULL;
 	p_node_mark(t, n);
+	n->class->nnodes--;
 	t->nanchors--;
 }
 
@@ -354,19 +356,31 @@ make_room(struct p_tree *t, const struct p_node *n)
 		merge_with_a_neighbour(t, best, sum);
 }
 
+static bool
+crowded(const struct p_tree *t, const struct p_class *c)
+{
+	return t->nanchors - c->nnodes >= P_CROWD;
+}
+
 /* How many rules a leaf may have: the fewer anchors are left, the more. */
 static size_t
 full(const struct p_tree *t, const struct p_class *c)
 {
-	size_t n = t->nanchors;
+	size_t n = t->nanchors, most = P_LARGE;
 
 	/* Strangers never get into the others. */
-	if (c->kind != P_KIND_IN || n >= P_RARE)
+	if (c->kind != P_KIND_IN || none_left(t))
 		return P_FULL;
+	if (crowded(t, c)) {
+		most = P_FULL;
+		n += 3 * P_CROWD;
+	}
 	if (n <= P_SCARCE)
 		return P_SMALL;
+	if (n >= P_RARE)
+		return most;
 	return P_SMALL +
-	    (P_FULL - P_SMALL) * (n - P_SCARCE) / (P_RARE - P_SCARCE);
+	    (most - P_SMALL) * (n - P_SCARCE) / (P_RARE - P_SCARCE);
 }
 
 /*
@@ -425,7 +439,8 @@ give_to_a_neighbour(struct p_tree *t, struct p_node *n, size_t most)
 	struct p_node *p = n->parent;
 	size_t at;
 
-	if (p == NULL || t->nanchors < P_SCARCE)
+	/* It costs more than a split does. */
+	if (p == NULL || (!none_left(t) && !crowded(t, n->class)))
 		return false;
 	at = p_kid_index(n);
 	return (at > 0 && give(t, n, p->kids[at - 1], most)) ||

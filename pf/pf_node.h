@@ -11,11 +11,13 @@
  */
 #define P_FANOUT   16  /* children of a node */
 #define P_SPARSE   40  /* rules; two neighbours with less become one */
-#define P_SMALL	   76  /* as long as there are anchors, a leaf is split here */
-#define P_FULL	   116 /* else here: room for one more while others split */
+#define P_SMALL	   76  /* as long as there are anchors, a leaf is split here, */
+#define P_LARGE	   92  /* later here: half, half and callers are P_BUDGET, */
+#define P_FULL	   116 /* and where many classes want anchors, here */
 #define P_DEFERRED 8   /* what a leaf gets while nodes above it are split */
-#define P_SCARCE   220 /* in use: from here on, leaves grow from one to ... */
-#define P_RARE	   340 /* ... the other */
+#define P_SCARCE   300 /* anchors in use from where leaves grow ... */
+#define P_RARE	   370 /* ... to where they have */
+#define P_CROWD	   40  /* anchors of other classes: they will want more */
 
 struct p_key {
 	uint16_t port;
@@ -65,6 +67,7 @@ struct p_class {
 	struct p_tree *tree;
 	enum p_kind kind;
 	uint8_t af, proto;
+	size_t nnodes;	    /* below the root */
 	struct prefix hull; /* around what the top asks for; see there */
 	struct p_node root;
 };

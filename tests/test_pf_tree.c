@@ -194,7 +194,7 @@ ten_thousand_calls_stay_cheap(void **state)
 		assert_true(mean <= rows[i].evaluations);
 
 		/* One ends, another begins, elsewhere. */
-		for (j = 0; j < NCALLS / 5; j++) {
+		for (j = 0; j < NCALLS / 10; j++) {
 			struct call *x = &c[next(NCALLS)];
 
 			p_tree_remove(t, &x->in);
@@ -259,7 +259,7 @@ look_between(void *ctx)
 	size_t i;
 
 	b->calls++;
-	for (i = b->calls % 101; i < NCALLS; i += 101) {
+	for (i = b->calls % 211; i < NCALLS; i += 211) {
 		if (!b->stays[i])
 			continue;
 		x = &b->c[i];
@@ -284,11 +284,11 @@ between_batches_nothing_is_missing(void **state)
 	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
 	memset(open, 0, sizeof(open));
 	/* From none to nearly all, and back; hundreds at a time. */
-	for (round = 0; round < 60; round++) {
+	for (round = 0; round < 32; round++) {
 		memcpy(stays, open, sizeof(stays));
-		for (i = 0; i < 400; i++) {
+		for (i = 0; i < 800; i++) {
 			n = next(NCALLS);
-			if (open[n] == (round < 40 && i % 8 != 0))
+			if (open[n] == (round < 20 && i % 8 != 0))
 				continue;
 			if (open[n]) {
 				p_tree_remove(t, &c[n].in);
@@ -305,7 +305,7 @@ between_batches_nothing_is_missing(void **state)
 		model_commit(m, t, P_FREEBSD, look_between, &b);
 		assert_true(p_tree_anchors(t) <= 400);
 	}
-	assert_true(b.calls > 2 * 60);
+	assert_true(b.calls > 2 * 32);
 	p_tree_free(t);
 	model_free(m);
 	free(c);

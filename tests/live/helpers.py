@@ -13,7 +13,7 @@ import time
 
 import ftpservers
 from ftpproxy import (NEEDS, connects, listening, other_clients,
-                      python_client, six, transfers)
+                      python_client, shut_out, six, transfers)
 from net import (EVIL, HOST, PBX, PBX6, PHONE, PHONE6, check, conf, passes,
                  name, until)
 from scenarios import scenario
@@ -163,7 +163,7 @@ def ftp_helper_split_lines_and_one_connection_each(net):
     with World(net) as w:
         control = Control(w)
         there = listening(net, "out", PHONE, 40000)
-        check(not connects(net, "in", PBX, (PHONE, 40000)), "shut before")
+        check(shut_out(net, "in", PBX, (PHONE, 40000)), "shut before")
         control.client(b"PASV\r\n")
         control.server(pieces=bytes_of(
             b"227 Entering Passive Mode (%s)\r\n" % six(PHONE, 40000)))
@@ -173,7 +173,7 @@ def ftp_helper_split_lines_and_one_connection_each(net):
         peer = there.accept()[0]
         net.sockets.append(peer)
         # It was good for one, by whoever is quick enough.
-        check(not connects(net, "in", PBX, (PHONE, 40000)), "a second one")
+        check(shut_out(net, "in", PBX, (PHONE, 40000)), "a second one")
         w.d.expect(4, event="close", dport=40000)
         w.clean()
         # The one that began lives on.
@@ -183,7 +183,7 @@ def ftp_helper_split_lines_and_one_connection_each(net):
         back = listening(net, "in", PBX, 41000)
         control.client(pieces=bytes_of(b"PORT %s\r\n" % six(PBX, 41000)))
         w.d.expect(event="open", dir="in", src=PHONE, dst=PBX, dport=41000)
-        check(not connects(net, "out", EVIL, (PBX, 41000)), "a stranger")
+        check(shut_out(net, "out", EVIL, (PBX, 41000)), "a stranger")
         check(connects(net, "out", PHONE, (PBX, 41000)), "the server")
         back.close()
 
@@ -219,7 +219,7 @@ def ftp_helper_gives_liars_nothing(net):
         for addr in (PBX, HOST):
             for port in ports:
                 for frm in (PHONE, EVIL):
-                    check(not connects(net, "out", frm, (addr, port)),
+                    check(shut_out(net, "out", frm, (addr, port)),
                           f"{frm} to {addr}:{port}")
 
 
@@ -252,13 +252,13 @@ def ftp_helper_closes_what_is_not_used(net):
         begun = time.monotonic()
         w.d.expect(4, event="close", dport=40000, reason="idle")
         check(1.5 < time.monotonic() - begun < 3, "two seconds")
-        check(not connects(net, "out", PHONE, (PBX, 40000)), "too late")
+        check(shut_out(net, "out", PHONE, (PBX, 40000)), "too late")
         control.client(b"EPSV\r\n")
         control.server(b"229 (|||40001|)\r\n")
         w.d.expect(event="open", dport=40001)
         control.close()
         w.d.expect(event="close", dport=40001, reason="done")
-        check(not connects(net, "out", PHONE, (PBX, 40001)), "hung up")
+        check(shut_out(net, "out", PHONE, (PBX, 40001)), "hung up")
         control = Control(w)
         control.client(b"PASV\r\n")
         control.server(b"227 (%s)\r\n" % six(PBX, 40000))
