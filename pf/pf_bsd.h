@@ -28,6 +28,7 @@ struct p_dev {
 	 */
 	uint32_t pool_ticket;
 	bool have_pool;
+	struct p_nl *nl; /* FreeBSD: see pf_freebsd.h; or NULL */
 };
 
 struct p_hook {

@@ -2,7 +2,8 @@
 /*
  * The ioctls of pf(4) as FreeBSD has them, from 12 on.  The old structs are
  * frozen there; what 15 has dropped (GETRULE, GETSTATUS, GETSTATES,
- * KILLSTATES) answers ENOTTY and is PH_EUNSUPPORTED to whoever asked.
+ * KILLSTATES) answers ENOTTY, and then netlink is asked; where there is none
+ * either, it is PH_EUNSUPPORTED to whoever asked.
  */
 #include <sys/param.h>
 #include <sys/capsicum.h>
@@ -250,6 +251,56 @@ sys_flush(struct p_dev *d, const char *anchor)
 	return rc;
 }
 
+static enum ph_err
+sys_open(struct p_dev **out, bool write, struct strbuf *why)
+{
+	enum ph_err rc = p_dev_open(out, write, why);
+
+	if (rc == PH_OK)
+		(*out)->nl = p_nl_open();
+	return rc;
+}
+
+static void
+sys_close(struct p_dev *d)
+{
+	p_nl_close(d->nl);
+	p_dev_close(d);
+}
+
+static enum ph_err
+sys_enabled(struct p_dev *d, bool *yes)
+{
+	enum ph_err rc = p_sys_enabled(d, yes);
+
+	return rc == PH_EUNSUPPORTED ? p_nl_enabled(d->nl, yes) : rc;
+}
+
+static enum ph_err
+sys_states(struct p_dev *d, void (*found)(void *ctx, const struct p_state *s),
+    void *ctx)
+{
+	enum ph_err rc = p_sys_states(d, found, ctx);
+
+	return rc == PH_EUNSUPPORTED ? p_nl_states(d->nl, found, ctx) : rc;
+}
+
+static enum ph_err
+sys_kill(struct p_dev *d, uint64_t id, uint32_t creator)
+{
+	enum ph_err rc = p_sys_kill(d, id, creator);
+
+	return rc == PH_EUNSUPPORTED ? p_nl_kill(d->nl, id, creator) : rc;
+}
+
+static enum ph_err
+get_rule(struct p_dev *d, struct pfioc_rule *pr)
+{
+	enum ph_err rc = p_call(d, DIOCGETRULE, pr);
+
+	return rc == PH_EUNSUPPORTED ? p_nl_rule(d->nl, pr) : rc;
+}
+
 /* Call `found` for each rule of one ruleset. */
 static enum ph_err
 list(struct p_dev *d, const char *anchor, int action,
@@ -275,7 +326,7 @@ list(struct p_dev *d, const char *anchor, int action,
 		pr.rule.action = (u_int8_t)action;
 		pr.nr = nr;
 		pr.ticket = ticket;
-		if ((rc = p_call(d, DIOCGETRULE, &pr)) == PH_OK)
+		if ((rc = get_rule(d, &pr)) == PH_OK)
 			found(ctx, &pr);
 	}
 	return rc;
@@ -337,16 +388,16 @@ sys_count(struct p_dev *d, const char *anchor, enum p_part part, size_t *n)
 
 const struct p_sys p_sys_native = {
 	.dialect = P_FREEBSD,
-	.open = p_dev_open,
-	.close = p_dev_close,
+	.open = sys_open,
+	.close = sys_close,
 	.write = sys_write,
 	.flush = sys_flush,
 	.rules = sys_rules,
-	.enabled = p_sys_enabled,
+	.enabled = sys_enabled,
 	.hooked = sys_hooked,
 	.count = sys_count,
-	.states = p_sys_states,
-	.kill = p_sys_kill,
+	.states = sys_states,
+	.kill = sys_kill,
 	.add = p_sys_add,
 	.original = p_sys_original,
 	.table = p_sys_table,

@@ -4,9 +4,9 @@
 # VIMAGE, nothing in pf that you would miss, and nc(1); says why and exits 77
 # otherwise.
 #
-#	live.sh PATH-OF-pf_drive
+#	live.sh PATH-OF-pf_drive [options for each of its runs]
 set -u
-drive=$1
+drive=$*
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/jails.sh"
 
@@ -14,7 +14,8 @@ drive=$1
 start() {
 	: > "$tmp/in"
 	: > "$tmp/out"
-	"$drive" -f "$tmp/in" "$@" >> "$tmp/out" 2>&1 &
+	# shellcheck disable=SC2086
+	$drive -f "$tmp/in" "$@" >> "$tmp/out" 2>&1 &
 	driver=$!
 }
 say() { for l in "$@"; do echo "$l" >> "$tmp/in"; done; }

@@ -14,7 +14,8 @@
  *	sleep MS
  *	end
  *
- * With -f FILE, FILE is followed as it grows, until "end".
+ * With -f FILE, FILE is followed as it grows, until "end".  With -N the
+ * kernel lacks what newer ones lack, and has netlink instead.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 #include "src/fw.h"
+#include "tests/pf/newer.h"
 
 #define MAXWORDS 16
 #define MAXBATCH 256
@@ -228,7 +230,7 @@ main(int argc, char *argv[])
 	int ch;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((ch = getopt(argc, argv, "abf:kK:lnt:m:q:u:x")) != -1)
+	while ((ch = getopt(argc, argv, "abf:kK:lnNt:m:q:u:x")) != -1)
 		switch (ch) {
 		case 'a':
 			c.adopt = true;
@@ -252,6 +254,9 @@ main(int argc, char *argv[])
 			break;
 		case 'n':
 			check = true;
+			break;
+		case 'N':
+			newer_kernel();
 			break;
 		case 't':
 			c.tag = optarg;
