@@ -424,23 +424,8 @@ quit(struct live *l, bool keep)
 static void
 counters(struct live *l, struct strbuf *b)
 {
-	struct capture_stats s = { 0 };
-
 	if (l->capture != NULL)
-		capture_stats(l->capture, &s);
-	strbuf_fmt(b,
-	    "packets %llu\npackets_dropped_by_kernel %llu\n"
-	    "packets_truncated %llu\npackets_malformed %llu\n"
-	    "packets_duplicate %llu\nfragments %llu\n"
-	    "fragment_overlaps %llu\nfragment_timeouts %llu\n"
-	    "tcp_connections %llu\ntcp_gaps %llu\n",
-	    (unsigned long long)s.packets, (unsigned long long)s.kernel_drops,
-	    (unsigned long long)s.truncated, (unsigned long long)s.malformed,
-	    (unsigned long long)s.duplicates, (unsigned long long)s.fragments,
-	    (unsigned long long)s.frag_overlaps,
-	    (unsigned long long)s.frag_timeouts,
-	    (unsigned long long)s.tcp_connections,
-	    (unsigned long long)s.tcp_gaps);
+		capture_report(l->capture, b);
 	engine_report(l->engine, b);
 	strbuf_fmt(b, "events_lost %llu\n",
 	    (unsigned long long)output_lost(l->output));

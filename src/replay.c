@@ -74,18 +74,12 @@ on_say(void *ctx, const char *text)
 static void
 report(struct replay *r, struct capture *cap)
 {
-	char text[4096];
+	char text[8192];
 	struct strbuf b = strbuf_of(text, sizeof(text));
-	struct capture_stats s;
 
-	capture_stats(cap, &s);
+	capture_report(cap, &b);
 	engine_report(r->engine, &b);
-	fprintf(stderr,
-	    "packets %llu\ntruncated %llu\nmalformed %llu\n"
-	    "ignored %llu\nfragments %llu\n%s",
-	    (unsigned long long)s.packets, (unsigned long long)s.truncated,
-	    (unsigned long long)s.malformed, (unsigned long long)s.ignored,
-	    (unsigned long long)s.fragments, text);
+	fputs(text, stderr);
 }
 
 static int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <pcap.h>
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,4 +146,38 @@ capture_stats(struct capture *c, struct capture_stats *out)
 			drops += st.ps_drop;
 	*out = *packets_stats(c->packets);
 	out->kernel_drops = drops;
+}
+
+void
+capture_report(struct capture *c, struct strbuf *out)
+{
+	struct capture_stats s;
+
+	capture_stats(c, &s);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} lines[] = {
+		{ "packets", s.packets },
+		{ "packets_dropped_by_kernel", s.kernel_drops },
+		{ "packets_truncated", s.truncated },
+		{ "packets_malformed", s.malformed },
+		{ "packets_ignored", s.ignored },
+		{ "packets_duplicate", s.duplicates },
+		{ "fragments", s.fragments },
+		{ "fragment_overlaps", s.frag_overlaps },
+		{ "fragment_timeouts", s.frag_timeouts },
+		{ "fragment_limits", s.frag_limits },
+		{ "tcp_connections", s.tcp_connections },
+		{ "tcp_midstream", s.tcp_midstream },
+		{ "tcp_gaps", s.tcp_gaps },
+		{ "tcp_implausible", s.tcp_implausible },
+		{ "tcp_conflicts", s.tcp_conflicts },
+		{ "tcp_limits", s.tcp_limits },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		strbuf_fmt(out, "%s %" PRIu64 "\n", lines[i].name,
+		    lines[i].value);
 }

@@ -108,5 +108,7 @@ PH_NODISCARD enum ph_err capture_next(struct capture *c,
 
 /* Counters so far; asks the kernel for its own. */
 void capture_stats(struct capture *c, struct capture_stats *out);
+/* The same for people: one name and value a line. */
+void capture_report(struct capture *c, struct strbuf *out);
 
 #endif
