@@ -144,6 +144,14 @@ remember(void *ctx, const struct p_hole *hole)
 	p_tree_clean(fw->gone);
 }
 
+/* What is good for one connection has served when that has begun. */
+static void
+closed(void *ctx, const struct p_hole *hole)
+{
+	if (!hole->hole.once)
+		remember(ctx, hole);
+}
+
 static bool
 found_one(void *ctx, const struct pinhole *hole)
 {
@@ -271,7 +279,7 @@ p_commit(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
 	p_tree_clean(fw->made);
 	if (!gathering(fw))
 		fw->gone_since = now;
-	p_holes_keep(fw->holes, remember, fw);
+	p_holes_keep(fw->holes, closed, fw);
 	return PH_OK;
 }
 

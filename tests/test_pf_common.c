@@ -346,6 +346,31 @@ a_state_that_another_pinhole_covers_lives(void **state)
 }
 
 static void
+a_connection_outlives_what_was_good_for_one(void **state)
+{
+	const struct fw_config c = { .name = "pinholed" };
+	struct fw_change v[2] = { change(FW_OPEN, 1, 4000),
+		change(FW_OPEN, 2, 4002) };
+	struct fw *fw = opened(&c);
+	enum ph_err err;
+
+	(void)state;
+	v[0].hole.once = v[1].hole.once = 1;
+	k.states[0] = state_to(11, 4000, 5);
+	k.states[1] = state_to(12, 4002, 5);
+	k.nstates = 2;
+	assert_int_equal(p_commit(fw, v, 2, 0), PH_OK);
+	v[0].op = FW_CLOSE;
+	assert_int_equal(p_commit(fw, v, 1, 0), PH_OK);
+	p_tick(fw, 600000, &err);
+	assert_int_equal(k.kills, 0);
+	/* The end leaves nothing that is open. */
+	p_close(fw, false);
+	assert_int_equal(k.kills, 1);
+	assert_int_equal(k.killed[0], 12);
+}
+
+static void
 note(void *ctx, uint64_t id)
 {
 	*(uint64_t *)ctx += id;
@@ -590,6 +615,7 @@ main(void)
 		T(a_storm_ends_as_again_and_changes_nothing),
 		T(closing_gathers_kills_into_one_sweep),
 		T(a_state_that_another_pinhole_covers_lives),
+		T(a_connection_outlives_what_was_good_for_one),
 		T(silence_is_read_from_states),
 		T(a_fresh_start_clears_rules_and_states),
 		T(a_successor_takes_over_and_settles),

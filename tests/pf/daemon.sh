@@ -3,16 +3,8 @@
 # reload, death and restart.  Needs what live.sh needs.
 #
 #	daemon.sh PATH-OF-pinholed
-pinholed=$1
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "$0")/jails.sh"
-
-monitor=
-at_end() {
-	[ -z "$monitor" ] && return
-	pkill -9 -P "$monitor"
-	kill -9 "$monitor" 2>/dev/null
-}
+. "$(dirname "$0")/running.sh"
 
 cat > "$tmp/conf" <<X
 protect { 192.0.2.0/24 }
@@ -21,35 +13,6 @@ control "$tmp/sock"
 state "$tmp/state"
 firewall pf anchor "pinholed"
 X
-
-# Wait until a command succeeds.
-until_ok() {
-	tries=0
-	while [ $tries -lt 60 ]; do
-		"$@" > /dev/null 2>&1 && return 0
-		tries=$((tries + 1))
-		sleep 0.2
-	done
-	return 1
-}
-start() {
-	: > "$tmp/log"
-	"$pinholed" -d -v -f "$tmp/conf" "$@" > "$tmp/log" 2>&1 &
-	monitor=$!
-	until_ok grep -q 'running: pf' "$tmp/log" || {
-		cat "$tmp/log"
-		return 1
-	}
-}
-# child NAME: its process id.
-child() {
-	for p in $(pgrep -P "$monitor"); do
-		case $(ps -o command= -p "$p") in *": $1"*) echo "$p" ;; esac
-	done
-}
-said() { grep -q "$1" "$tmp/log"; }
-gone() { ! kill -0 "$1" 2>/dev/null; }
-rules() { pfctl -a "pinholed/$1" -sr 2>/dev/null | grep -c label; }
 
 # sdp ADDRESS PORT
 sdp() {

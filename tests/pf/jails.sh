@@ -1,5 +1,5 @@
 #!/bin/sh
-# For live.sh and daemon.sh, which read it: an outside (jail pho) and an
+# For live.sh and running.sh, which read it: an outside (jail pho) and an
 # inside (phi) with us in the middle, and what to ask of them.  Exits 77 and
 # says why where that cannot be.
 set -u

@@ -1,0 +1,44 @@
+#!/bin/sh
+# For daemon.sh and proxy.sh, which read it: jails.sh, and the daemon ($1) in
+# the middle, with the configuration $tmp/conf.
+pinholed=$1
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/jails.sh"
+
+servers=
+monitor=
+at_end() {
+	for p in $servers; do kill -9 "$p" 2>/dev/null; done
+	[ -z "$monitor" ] && return
+	pkill -9 -P "$monitor"
+	kill -9 "$monitor" 2>/dev/null
+}
+
+# Wait until a command succeeds.
+until_ok() {
+	tries=0
+	while [ $tries -lt 60 ]; do
+		"$@" > /dev/null 2>&1 && return 0
+		tries=$((tries + 1))
+		sleep 0.2
+	done
+	return 1
+}
+start() {
+	: > "$tmp/log"
+	"$pinholed" -d -v -f "$tmp/conf" "$@" > "$tmp/log" 2>&1 &
+	monitor=$!
+	until_ok grep -q 'running: pf' "$tmp/log" || {
+		cat "$tmp/log"
+		return 1
+	}
+}
+# child NAME: its process id.
+child() {
+	for p in $(pgrep -P "$monitor"); do
+		case $(ps -o command= -p "$p") in *": $1"*) echo "$p" ;; esac
+	done
+}
+said() { grep -q "$1" "$tmp/log"; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+rules() { pfctl -a "pinholed/$1" -sr 2>/dev/null | grep -c label; }
