@@ -2,6 +2,7 @@
 #include <sys/types.h>
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,6 +51,13 @@ journal_name(struct journal *j, const char *path, const char *suffix)
 	/* Another file: it has nothing of this yet. */
 	memcpy(j->path, name, sizeof(name));
 	j->saved[0] = j->saved[1] = -1;
+}
+
+bool
+journal_first(struct journal *j, const char *owner)
+{
+	return j->path[0] != '\0' && access(j->path, F_OK) == -1 &&
+	    errno == ENOENT && journal_save(j, owner) && !j->failed;
 }
 
 bool

@@ -27,6 +27,9 @@ void journal_close(struct journal *j);
 /* Where to keep it: `path` with `suffix` behind it; NULL for nowhere. */
 void journal_name(struct journal *j, const char *path, const char *suffix);
 
+/* Whether this is the first run: there was no file, and now there is one. */
+bool journal_first(struct journal *j, const char *owner);
+
 /* True: there is something to take up.  Whatever is wrong is logged. */
 bool journal_load(struct journal *j, const char *owner, int64_t max_age_s);
 

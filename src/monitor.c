@@ -51,6 +51,7 @@ struct monitor {
 	 */
 	struct generation *cur, *next, *old;
 	struct journal calls, tables;
+	bool tables_first; /* nobody has ever received for this one */
 	int64_t save_at;
 	bool reload_again;
 	bool swept; /* stopping: somebody removes what is ours */
@@ -192,6 +193,7 @@ run_proxy(void *ctx, int monitor_fd)
 		.sandbox = &s->g->sandbox,
 		.monitor_fd = monitor_fd,
 		.journal_fds = { s->m->tables.fds[0], s->m->tables.fds[1] },
+		.first_run = s->m->tables_first,
 		.listeners = &s->g->listeners,
 		.until_idle = opt->inherited != NULL };
 
@@ -222,8 +224,11 @@ start(struct monitor *m, struct generation *g, enum child_role role)
 		    child_name(role), j->what);
 		journal_forget(j);
 	}
-	if (child_start(c, now, run_child[role], &s) == PH_OK)
+	if (child_start(c, now, run_child[role], &s) == PH_OK) {
+		if (role == CHILD_PROXY)
+			m->tables_first = false;
 		return;
+	}
 	log_warn(MODULE, "cannot start the %s process", child_name(role));
 	child_died(c, now);
 }
@@ -424,8 +429,11 @@ load_state(struct monitor *m)
 	journal_name(&m->tables, g->conf->state, ".tables");
 	if (journal_load(&m->calls, g->owner, g->conf->sip.timeout_max))
 		m->cur->adopt = true;
+	m->tables_first =
+	    g->conf->tables.on && journal_first(&m->tables, g->owner);
 	/* Its entries know themselves for how long they are good. */
-	(void)journal_load(&m->tables, g->owner, INT64_MAX);
+	if (!m->tables_first)
+		(void)journal_load(&m->tables, g->owner, INT64_MAX);
 }
 
 static void

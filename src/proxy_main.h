@@ -31,6 +31,7 @@ struct proxy_args {
 	const struct sandbox *sandbox;
 	int monitor_fd;	    /* see ipc.h */
 	int journal_fds[2]; /* of table entries; see checkpoint.h */
+	bool first_run;	    /* if they are empty, nothing is missing */
 	const struct listeners *listeners;
 	bool until_idle; /* return 0 when nothing has been open for a while */
 };

@@ -62,6 +62,7 @@ struct proxy_tables {
 	uint32_t asked_ttl_s;
 	bool *untimed; /* tables whose filter has no timeouts */
 	bool resuming, paused;
+	bool loaded; /* something was in the journal */
 	const char **names;
 	uint64_t *stale; /* keys in the journal that nobody needs */
 	size_t nstale, maxstale;
@@ -117,6 +118,7 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 	uint64_t *v;
 	size_t n;
 
+	t->loaded = true;
 	if (server_load(t->server, key, p, len, proxy_now(t->proxy)) == PH_OK)
 		return;
 	if (t->nstale == t->maxstale) {
@@ -130,14 +132,17 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 }
 
 static void
-open_journal(struct proxy_tables *t, const int fds[2])
+open_journal(struct proxy_tables *t, const struct proxy_tables_setup *setup)
 {
 	enum ph_err rc;
 
-	rc = checkpoint_open(&t->journal, fds, JOURNAL_LIMIT, on_record, t);
+	rc = checkpoint_open(&t->journal, setup->journal_fds, JOURNAL_LIMIT,
+	    on_record, t);
 	if (rc != PH_OK)
 		journal_failed(t, rc);
-	server_loaded(t->server, proxy_now(t->proxy));
+	/* Without a predecessor, it has received nothing. */
+	if (rc != PH_OK || t->loaded || !setup->first_run)
+		server_loaded(t->server, proxy_now(t->proxy));
 	while (t->nstale > 0)
 		on_keep(t, t->stale[--t->nstale], NULL, 0);
 	free(t->stale);
@@ -496,7 +501,7 @@ proxy_tables_start(struct proxy *p, const struct listener *l,
 		return NULL;
 	}
 	server_set_own(t->server, setup->own->own, setup->own->nown);
-	open_journal(t, setup->journal_fds);
+	open_journal(t, setup);
 	event_add(t->ev, NULL);
 	pump(t);
 	return t;

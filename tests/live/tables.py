@@ -266,6 +266,23 @@ def tables_as_pftabled_was_told(net):
 
 
 @scenario()
+def tables_without_a_past(net):
+    """Before the very first start, nothing can have been received."""
+    with World(net) as w:
+        old_news = old(2, 1, "198.51.100.7/32", "spammer", w.key,
+                       time.time() - 55)
+        w.send(old_news)
+        w.has("spammer", "198.51.100.7")
+        # Now there is a past, even if nobody had time to write it down.
+        w.d.kill_all()
+        net.run("fw", "nft", "flush", "set", "inet", "filter", "spammer")
+        w.start()
+        w.send(old_news)
+        until(lambda: w.counter("replay") == 1, 2, "replayed")
+        check(w.elements("spammer") == {}, "and not entered")
+
+
+@scenario()
 def tables_expire(net):
     with World(net, more="timeout 2") as w:
         w.client("spammer", "add", "198.51.100.7")
