@@ -267,9 +267,10 @@ static void
 on_timer(void *arg, int64_t now)
 {
 	struct transfer *t = arg;
+	bool begun = holes_last_seen(t->h->place.holes, t->owner) > 0;
 
 	if (now - last_seen(t) >= silence(t)) {
-		transfer_end(t, REASON_IDLE, now);
+		transfer_end(t, begun ? REASON_DONE : REASON_IDLE, now);
 		return;
 	}
 	holes_renew(t->h->place.holes, t->owner, silence(t), now);

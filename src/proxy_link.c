@@ -35,6 +35,7 @@ struct hole {
 	struct proxy_wish wish; /* with its id and deadline */
 	uint64_t asked;		/* the question's seq */
 	bool open;		/* the filter has it, and an event said so */
+	bool used;
 };
 
 RB_HEAD(hole_tree, hole);
@@ -245,6 +246,7 @@ seen(struct proxy *p, uint64_t id)
 
 	if (h == NULL || !h->wish.renew)
 		return;
+	h->used = true;
 	lease = h->wish.lease_s * USEC_PER_SEC;
 	if (h->wish.hole.deadline - now > lease / 4 * 3)
 		return;
@@ -261,7 +263,7 @@ ran_out(struct proxy *p, uint64_t id)
 	if (h == NULL || !h->open)
 		return;
 	wish = h->wish;
-	closed(p, h, wish.renew ? REASON_IDLE : REASON_DONE);
+	closed(p, h, wish.renew && !h->used ? REASON_IDLE : REASON_DONE);
 	hole_free(p, h);
 	if (wish.gone != NULL)
 		wish.gone(wish.ctx);
@@ -270,16 +272,17 @@ ran_out(struct proxy *p, uint64_t id)
 static void
 heard(struct proxy *p)
 {
+	uint32_t type = p->msg.hdr.type;
 	struct ipc_ids ids;
 	struct endpoint target;
 	uint32_t i;
 
-	switch (p->msg.hdr.type) {
+	/* What follows may make us ask, and the message is one for all. */
+	switch (type) {
 	case IPC_RESULT:
 		answered(p, (enum ph_err)p->msg.u.result.err, NULL);
 		break;
 	case IPC_TARGET:
-		/* An answer may make us ask, and the message is one for all. */
 		target = p->msg.u.target.target;
 		answered(p, (enum ph_err)p->msg.u.target.err, &target);
 		break;
@@ -287,7 +290,7 @@ heard(struct proxy *p)
 	case IPC_CLOSED:
 		ids = p->msg.u.ids;
 		for (i = 0; i < ids.n; i++)
-			if (p->msg.hdr.type == IPC_SEEN)
+			if (type == IPC_SEEN)
 				seen(p, ids.ids[i]);
 			else
 				ran_out(p, ids.ids[i]);

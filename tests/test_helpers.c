@@ -274,7 +274,7 @@ a_transfer_lasts_until_it_is_silent(void **state)
 	engine_run(w->e, t + 30 * USEC_PER_SEC - 1);
 	assert_events(w, "");
 	engine_run(w->e, t + 30 * USEC_PER_SEC);
-	assert_events(w, CLOSED("idle"));
+	assert_events(w, CLOSED("done"));
 	assert_int_equal(w->forgotten, 1);
 	/* Each request is one transfer, however often it is sent. */
 	tftp(w, t, "192.0.2.10", 20000, "198.51.100.7");

@@ -399,7 +399,7 @@ def tftp_for_everybody(net, kind, server_inside=False,
                    reason="request")
         w.clean(10)
         check(not w.d.seen(event="refuse"), "nothing was refused")
-        check({e["reason"] for e in w.d.seen(event="close")} == {"idle"},
+        check({e["reason"] for e in w.d.seen(event="close")} == {"done"},
               "closed by silence")
 
 
@@ -469,7 +469,7 @@ def tftp_helper_opens_no_more_than_it_must(net):
         while time.monotonic() < end:
             check(passes(server, phone, name(phone)), "in use")
             time.sleep(0.2)
-        w.d.expect(8, event="close", dport=20000, reason="idle")
+        w.d.expect(8, event="close", dport=20000, reason="done")
         check(not passes(server, phone, name(phone), tries=1), "shut after")
         w.clean()
 
@@ -493,7 +493,7 @@ def tftp_helper_a_transfer_survives_reloads_and_crashes(net):
                 time.sleep(0.1)
             w.d.ready()
         check(len(w.d.seen(event="open")) == 1, "under the same name")
-        w.d.expect(12, event="close", id=opened["id"], reason="idle")
+        w.d.expect(12, event="close", id=opened["id"], reason="done")
         w.clean()
 
 

@@ -161,7 +161,7 @@ def tftp_proxy_with_real_clients(net):
         opened = w.d.expect(event="open", dir="in", src=PHONE, dst=PBX,
                             proto="udp", sport=None, call=None,
                             reason="request")
-        w.d.expect(seconds=6, event="close", id=opened["id"], reason="idle")
+        w.d.expect(seconds=6, event="close", id=opened["id"], reason="done")
         until(lambda: len(w.d.seen(event="close")) == 7, 6, "all to close")
         check(w.elements() == 0, "nothing is left open")
         check(any(f" -> {FW_OUT}:" in line and f" -> {PHONE}:69 RRQ "
@@ -191,6 +191,26 @@ def tftp_proxy_three_hundred_phones_boot_at_once(net):
         check(300 <= opened < 400, "one event for each request")
         check(sum(" RRQ " in line for line in w.d.log) == opened,
               "and one line")
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def tftp_proxy_slow_phones_beside_each_other(net):
+    """Each transfer is kept open while it lasts, not just one of them."""
+    with World(net) as w:
+        phones = [Client(net, PBX, PHONE) for _ in range(3)]
+        for c in phones:
+            c.ask("firmware.bin")
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            for c in phones:
+                c.take()
+            time.sleep(0.3)
+        check(not w.d.seen(event="close"), "all are open")
+        finish(phones, 10)
+        for c in phones:
+            check(c.got == w.data["firmware.bin"], "all of it")
+        until(lambda: len(w.d.seen(event="close", reason="done")) == 3, 6,
+              f"the end of all: {w.d.events}")
 
 
 @scenario(needs=NEEDS, nat=True, egress=False)
@@ -227,7 +247,7 @@ def tftp_proxy_opens_no_more_than_it_must(net):
             net.socket("in", PBX, 0).sendto(junk, (PHONE, 69))
         time.sleep(0.3)
         check(len(w.d.seen(event="open")) == 1, "one pinhole in all")
-        w.d.expect(seconds=5, event="close", id=opened["id"], reason="idle")
+        w.d.expect(seconds=5, event="close", id=opened["id"], reason="done")
         # Too many at once: an error, and those that are in go on.
         phones = [Client(net, PBX, PHONE) for _ in range(6)]
         for c in phones:
