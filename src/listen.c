@@ -129,7 +129,7 @@ listeners_inherit(struct listeners *out, int fd, struct endpoint *at,
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == -1 ||
 	    type != SOCK_DGRAM ||
 	    (ss.ss_family != AF_INET && ss.ss_family != AF_INET6)) {
-		strbuf_str(why, "the standard input is no UDP socket");
+		strbuf_str(why, "the socket that was passed is not of UDP");
 		return PH_EBAD;
 	}
 	*at = endpoint_from_sockaddr((const struct sockaddr *)&ss);

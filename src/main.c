@@ -386,9 +386,21 @@ run(struct conf *conf, struct options *o)
 	return monitor_main(conf, &mo);
 }
 
+/* Has systemd passed the first one there?  See sd_listen_fds(3). */
+static bool
+is_passed(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+	uint64_t v;
+
+	return pid != NULL && n != NULL &&
+	    span_number(span_of(pid), INT_MAX, &v) && (pid_t)v == getpid() &&
+	    span_number(span_of(n), INT_MAX, &v) && v > 0;
+}
+
 /*
- * -T.  The socket is our standard input, output and error output: whatever we
- * said would go to a client, so the system's log has to do.
+ * -T.  From inetd, the socket is our standard input, output and error output:
+ * whatever we said would go to a client, so the system's log has to do.
  */
 static void
 take_socket(struct options *o)
@@ -397,7 +409,7 @@ take_socket(struct options *o)
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	struct endpoint at;
 
-	if (dup2(STDIN_FILENO, INHERITED_FD) == -1)
+	if (!is_passed() && dup2(STDIN_FILENO, INHERITED_FD) == -1)
 		err(EXIT_RUNTIME, "-T");
 	if (listeners_inherit(&o->inherited, INHERITED_FD, &at, &why) != PH_OK)
 		errx(EXIT_CONFIG, "-T: %s", text);

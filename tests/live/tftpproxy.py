@@ -333,7 +333,25 @@ def tftp_proxy_started_by_inetd(net):
         d = subprocess.run([*net.enter("fw"), w.d.binary, "-T", "-f",
                             w.d.path], stdin=subprocess.DEVNULL,
                            capture_output=True, text=True, check=False)
-        check(d.returncode == 1 and "no UDP socket" in d.stderr, d.stderr)
+        check(d.returncode == 1 and "not of UDP" in d.stderr, d.stderr)
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def tftp_proxy_started_by_systemd(net):
+    """Which passes the socket as the third, and says so."""
+    with World(net) as w:
+        w.d.stop()
+        listener = net.socket("fw", FW_IN, 6969)
+        c = Client(net, PBX, PHONE)
+        c.ask("SEP0014F2.cnf.xml")
+        check(select.select([listener], [], [], 2)[0], "a request")
+        d = subprocess.Popen(
+            [*net.enter("fw"), "sh", "-c",
+             "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"",
+             "sh", w.d.binary, "-T", "-f", w.d.path], stdin=listener)
+        finish([c], 5)
+        check(c.got == w.data["SEP0014F2.cnf.xml"], "the file")
+        check(d.wait(15) == 0, "it went by itself")
 
 
 @scenario(needs=NEEDS, nat=True, egress=False)
