@@ -13,7 +13,6 @@ struct replay {
 	const struct fw_ops *ops;
 	struct fw *fw;
 	int64_t now;
-	int verbose;
 	unsigned long failed; /* commits the backend refused */
 };
 
@@ -61,14 +60,12 @@ on_tcp_end(void *ctx, void *user)
 	engine_tcp_end(r->engine, user);
 }
 
-/* With -v, beside the events and not among them. */
+/* Beside the events and not among them. */
 static void
 on_say(void *ctx, const char *text)
 {
-	const struct replay *r = ctx;
-
-	if (r->verbose > 0)
-		fprintf(stderr, "pinholed: %s\n", text);
+	(void)ctx;
+	fprintf(stderr, "pinholed: %s\n", text);
 }
 
 static void
@@ -128,7 +125,6 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	int code = 2;
 
 	r.ops = opt->fw;
-	r.verbose = opt->verbose;
 	if (fwconfig_of(conf, &fc) != PH_OK ||
 	    fwconfig_ports(conf, &ports, &cc.nports) != PH_OK) {
 		fprintf(stderr, "pinholed: out of memory\n");

@@ -75,6 +75,13 @@ want 1 "$dir/missing.conf" -d -f "$dir/missing.conf"
 want 2 "$dir/missing.pcap" -f "$good" -r "$dir/missing.pcap"
 want 2 "$dir/missing.pcap" -D protect=192.0.2.0/24 -r "$dir/missing.pcap"
 
+# What is no event is said nevertheless.
+tls=$dir/tls.pcap
+cp "$(dirname "$0")/../test-pcaps/ftp/auth-tls/input.pcap" "$tls"
+printf 'protect { 192.0.2.0/24 }\nftp { }\n' >"$dir/ftp.conf"
+chmod 644 "$tls" "$dir/ftp.conf"
+want 0 ' -> .*:21: encrypted; ' -f "$dir/ftp.conf" -r "$tls"
+
 # What is wrong is said to stderr, what is right to stdout.
 if [ -n "$(unprivileged "$pinholed" -n -f "$wrong" 2>/dev/null)" ]; then
 	echo "errors on stdout"
