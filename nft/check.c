@@ -177,7 +177,7 @@ advise(const struct fw_config *config, struct span ruleset, struct strbuf *why)
 		strbuf_fmt(why,
 		    "no nftables rule accepts our packets; add to your %s, "
 		    "before anything that drops:\n"
-		    "\tmeta mark & 0x%x == 0x%x accept",
+		    "    meta mark & 0x%x == 0x%x accept",
 		    config->local ? "forward, input and output chains"
 				  : "forward chain",
 		    m, m);
@@ -194,7 +194,7 @@ advise(const struct fw_config *config, struct span ruleset, struct strbuf *why)
 		strbuf_fmt(why,
 		    "a rule puts flows into a flowtable, where no pinhole "
 		    "can be closed in time; before `flow add`, write:\n"
-		    "\tmeta mark & 0x%x == 0",
+		    "    meta mark & 0x%x == 0",
 		    m);
 	}
 }
@@ -260,7 +260,7 @@ look_for_tables(struct nlsock *nl, const struct fw_config *config,
 			sentence(why);
 			strbuf_fmt(why,
 			    "no nftables set is called %.64s; add to your "
-			    "table:\n\tset %.64s { type ipv4_addr; "
+			    "table:\n    set %.64s { type ipv4_addr; "
 			    "flags interval, timeout; }",
 			    config->tables[i], config->tables[i]);
 		} else if (t.v4.ambiguous || t.v6.ambiguous) {

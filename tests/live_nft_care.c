@@ -718,7 +718,7 @@ test_check_says_what_is_missing(void **state)
 	strbuf_reset(&why);
 	assert_int_equal(fw_nftables.check(&config, &why), PH_OK);
 	assert_non_null(
-	    strstr(text, "\tmeta mark & 0x20000 == 0x20000 accept"));
+	    strstr(text, "\n    meta mark & 0x20000 == 0x20000 accept"));
 	lab_load("flush ruleset\n");
 	strbuf_reset(&why);
 	assert_int_equal(fw_nftables.check(&config, &why), PH_OK);
