@@ -4,6 +4,7 @@
 #include <err.h>
 #include <getopt.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,8 +249,13 @@ load(void *ctx, struct conf **out, FILE *errors)
 	enum ph_err rc;
 
 	rc = conf_load(out, config_path(o), o->defines, o->ndefines, errors);
-	if (rc != PH_OK)
+	if (rc != PH_OK) {
+		if (o->config == NULL && access(PINHOLED_CONF, F_OK) == -1)
+			fprintf(errors,
+			    "name another file by -f, or say what is "
+			    "protected: -D protect=192.0.2.0/24\n");
 		return rc;
+	}
 	if (backend == NULL && o->read != NULL)
 		backend = fw_dryrun.name;
 	if (!set_string(&(*out)->firewall, backend) ||
@@ -309,6 +315,8 @@ check(const struct conf *conf)
 	struct fw_config fc;
 
 	(void)interfaces_exist(conf);
+	if (conf->user_set && getpwnam(conf->user) == NULL)
+		warnx("no such user: %s", conf->user);
 	sandbox_missing(true, &missing);
 	if (missing.len == 0 &&
 	    keyfiles_read(&keys, &conf->tables, &why) != PH_OK)

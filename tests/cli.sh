@@ -38,6 +38,7 @@ echo 'protect { 192.0.2.0/24 }' >"$good"
 printf 'protect { 192.0.2.0/24 }\nnonsense\nsip { prot 1 }\n' >"$wrong"
 # shellcheck disable=SC2016
 echo 'protect { $inside }' >"$dir/macro.conf"
+printf 'protect { 192.0.2.0/24 }\nuser nope0\n' >"$dir/user.conf"
 chmod 644 "$dir"/*
 
 want 0 '^pinholed [0-9]+\.[0-9]+\.[0-9]+$' -V
@@ -53,6 +54,7 @@ want 0 '^configuration OK$' --check --config "$good"
 want 0 '^configuration OK$' -n -f "$dir/macro.conf" -D inside=192.0.2.0/24
 want 0 'no such interface: nope0' -n -f "$good" -i nope0
 want 0 '^configuration OK$' -n -f "$good" -i nope0
+want 0 'no such user: nope0' -n -f "$dir/user.conf"
 want 1 "$wrong:2:" -n -f "$wrong"
 want 1 "$wrong:3:" -n -f "$wrong"
 want 1 "$dir/missing.conf" -n -f "$dir/missing.conf"
@@ -73,6 +75,9 @@ want 1 "$dir/missing.conf" -d -f "$dir/missing.conf"
 
 # Replay needs no privilege and, with -D protect, no configuration.
 want 2 "$dir/missing.pcap" -f "$good" -r "$dir/missing.pcap"
+if [ ! -e /etc/pinholed.conf ] && [ ! -e /usr/local/etc/pinholed.conf ]; then
+	want 1 '-D protect=' -r "$dir/missing.pcap"
+fi
 want 2 "$dir/missing.pcap" -D protect=192.0.2.0/24 -r "$dir/missing.pcap"
 
 # What is no event is said nevertheless.
