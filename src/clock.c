@@ -34,12 +34,6 @@ clock_now(void)
 }
 
 int64_t
-clock_of_wall(int64_t wall)
-{
-	return wall - offset_now() + offset;
-}
-
-int64_t
 clock_wall(int64_t now)
 {
 	return now - offset + offset_now();

@@ -15,8 +15,7 @@
 void clock_start(void);
 int64_t clock_now(void);
 
-/* A real time stamp, such as libpcap's, on this clock; and back. */
-int64_t clock_of_wall(int64_t wall);
+/* What a clock on the wall shows at that time, if it was set since. */
 int64_t clock_wall(int64_t now);
 
 #endif

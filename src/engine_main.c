@@ -573,7 +573,7 @@ make_engine(struct live *l)
 {
 	const struct engine_args *a = l->args;
 	struct events ev = { a->format, a->verbose, NULL, &l->fw_config,
-		on_line, l };
+		on_line, l, clock_wall };
 	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say };
 	struct engine_place place = { 0 };
 

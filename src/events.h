@@ -32,6 +32,8 @@ struct events {
 	/* Takes one line without its newline. */
 	void (*line)(void *ctx, const char *text);
 	void *ctx;
+	/* What to show for a time; NULL: that time. */
+	int64_t (*wall)(int64_t now);
 };
 
 /* What was refused, for the explanation. */

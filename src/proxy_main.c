@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "src/base/timers.h"
+#include "src/clock.h"
 #include "src/fwconfig.h"
 #include "src/ipc.h"
 #include "src/log.h"
@@ -270,7 +271,8 @@ make_events(struct process *x)
 		log_fatalx(MODULE, "cannot make the event loop");
 	setup.base = x->base;
 	setup.events = (struct events) { a->format, a->verbose,
-		fw_lookup(a->conf->firewall), &x->fw_config, on_line, x };
+		fw_lookup(a->conf->firewall), &x->fw_config, on_line, x,
+		clock_wall };
 	if (fwconfig_of(a->conf, &x->fw_config) != PH_OK ||
 	    (x->service = calloc(a->listeners->n + 1, sizeof(*x->service))) ==
 		NULL ||

@@ -120,7 +120,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct capture_port *ports = NULL;
 	struct fw_config fc;
 	struct events ev = { opt->format, opt->verbose, opt->fw, &fc, on_line,
-		&r };
+		&r, NULL };
 	struct capture *cap = NULL;
 	int code = 2;
 
