@@ -229,7 +229,6 @@ struct sweep {
 	size_t nclosed;
 	struct connection *doomed;
 	size_t ndoomed, next;
-	size_t deleted;
 	bool dumping;
 	const struct sweep_question *q;
 };
@@ -367,8 +366,8 @@ forget(struct sweep *w, const struct connection *c)
 	if (c->has_zone)
 		mnl_attr_put_u16(nlh, CTA_ZONE, htons(c->zone));
 	mnl_attr_put_u32(nlh, CTA_ID, c->id);
-	if (nlsock_request(w->nl, nlh, NULL, NULL) == 0)
-		w->deleted++;
+	/* If it is still there, the next sweep finds it. */
+	(void)nlsock_request(w->nl, nlh, NULL, NULL);
 }
 
 int
@@ -404,10 +403,4 @@ size_t
 sweep_left(const struct sweep *w)
 {
 	return w->nbefore;
-}
-
-size_t
-sweep_deleted(const struct sweep *w)
-{
-	return w->deleted;
 }

@@ -60,6 +60,5 @@ void sweep_start(struct sweep *w);
 /* 1: call again, 0: done; then sweep_left() is what waits for the next. */
 int sweep_step(struct sweep *w, const struct sweep_question *q);
 size_t sweep_left(const struct sweep *w);
-size_t sweep_deleted(const struct sweep *w); /* in all */
 
 #endif
