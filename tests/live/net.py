@@ -10,6 +10,7 @@ namespace, so that a test says exactly who sends what, and when.
     the firewall is .1 (::1) on both sides: `o0` outside, `i0` inside
 """
 import ctypes
+import glob
 import json
 import os
 import re
@@ -201,6 +202,9 @@ class Net:
         for name in self.ns:
             subprocess.run(["ip", "netns", "del", f"{self.tag}-{name}"],
                            check=False)
+        run = f"/run/{self.tag}"
+        for path in glob.glob(f"{run}.*") + glob.glob(run):
+            os.unlink(path)
 
 
 CONF = """
