@@ -34,6 +34,16 @@
 #define WORLD	  "world\n"
 #define LINE_SIZE 512
 
+static void
+ignore_signal(int sig)
+{
+	struct sigaction sa = { .sa_handler = SIG_IGN };
+
+	sigemptyset(&sa.sa_mask);
+	if (sigaction(sig, &sa, NULL) == -1)
+		err(2, "sigaction");
+}
+
 static struct sockaddr_storage
 address(const char *host, const char *port, socklen_t *len)
 {
@@ -264,8 +274,8 @@ ftpd(const char *host)
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &never, sizeof(never)) ==
 	    -1)
 		err(2, "setsockopt");
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_IGN);
+	ignore_signal(SIGPIPE);
+	ignore_signal(SIGCHLD);
 	while ((s = accept(fd, NULL, NULL)) != -1) {
 		if (fork() == 0) {
 			(void)setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &never,
@@ -368,7 +378,7 @@ ftp(const char *host, const char *port)
 	if ((f = fdopen(fd, "r")) == NULL)
 		err(2, "fdopen");
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGPIPE, SIG_IGN);
+	ignore_signal(SIGPIPE);
 	if (!ftp_reply(f, line, sizeof(line)))
 		errx(1, "no greeting");
 	while (fgets(line, sizeof(line), stdin) != NULL) {
