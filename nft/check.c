@@ -273,6 +273,16 @@ look_for_tables(struct nlsock *nl, const struct fw_config *config,
 	}
 }
 
+static void
+look_for_classes(const struct fw_config *config, struct strbuf *why)
+{
+	if (config->nclasses == 0)
+		return;
+	sentence(why);
+	strbuf_str(why,
+	    "tag and queue of a proxy are for pf; nftables has neither");
+}
+
 static enum ph_err
 check_kernel(struct nlsock *nl, struct strbuf *why)
 {
@@ -314,6 +324,7 @@ nft_check(const struct fw_config *config, struct strbuf *why)
 	advise(config, span_of(text), why);
 	free(text);
 	look_for_tables(nl, config, why);
+	look_for_classes(config, why);
 	mention_bridges(why);
 out:
 	ruleset_free(r);

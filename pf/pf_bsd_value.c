@@ -120,10 +120,10 @@ p_set_pass(const struct p_rule *r, const struct fw_config *c,
 	out->quick = 1;
 	out->log = c->log ? PF_LOG : 0;
 	set_state(r, c, out);
-	if (c->tag != NULL)
-		strlcpy(out->tagname, c->tag, sizeof(out->tagname));
-	if (c->queue != NULL)
-		strlcpy(out->qname, c->queue, sizeof(out->qname));
+	if (r->tag != NULL)
+		strlcpy(out->tagname, r->tag, sizeof(out->tagname));
+	if (r->queue != NULL)
+		strlcpy(out->qname, r->queue, sizeof(out->qname));
 	if (r->on != NULL)
 		strlcpy(out->ifname, r->on, sizeof(out->ifname));
 }

@@ -662,9 +662,11 @@ can_kill(struct fw *fw)
  * pinhole from a documentation address to itself.
  */
 static enum ph_err
-probe_queue(struct fw *fw, struct strbuf *why)
+probe_queue(struct fw *fw, uint16_t class, const char *queue,
+    struct strbuf *why)
 {
 	struct pinhole h = { .id = INHERITED - 1,
+		.class = class,
 		.proto = IPPROTO_UDP,
 		.dir = PINHOLE_OUT,
 		.from_port = 9,
@@ -673,7 +675,7 @@ probe_queue(struct fw *fw, struct strbuf *why)
 		.to = addr_v4(192, 0, 2, 0) };
 	enum ph_err rc;
 
-	if (fw->config->queue == NULL)
+	if (queue == NULL)
 		return PH_OK;
 	h.from = prefix_host(&h.to);
 	if ((rc = p_tree_insert(fw->tree, &h)) != PH_OK)
@@ -684,8 +686,21 @@ probe_queue(struct fw *fw, struct strbuf *why)
 		return write_tree(fw);
 	if (rc != PH_EAGAIN)
 		return rc;
-	strbuf_fmt(why, "pf does not know the queue \"%s\"", fw->config->queue);
+	strbuf_fmt(why, "pf does not know the queue \"%s\"", queue);
 	return PH_EBAD;
+}
+
+static enum ph_err
+probe_queues(struct fw *fw, struct strbuf *why)
+{
+	const struct fw_config *c = fw->config;
+	enum ph_err rc = probe_queue(fw, 0, c->queue, why);
+	uint16_t i;
+
+	for (i = 0; rc == PH_OK && i < c->nclasses; i++)
+		rc = probe_queue(fw, (uint16_t)(i + 1), c->classes[i].queue,
+		    why);
+	return rc;
 }
 
 static enum ph_err
@@ -726,7 +741,7 @@ setup(struct fw *fw, struct strbuf *why)
 	if (!c->adopt || rc == PH_EUNSUPPORTED)
 		rc = clear(fw);
 	if (rc == PH_OK)
-		rc = probe_queue(fw, why);
+		rc = probe_queues(fw, why);
 	if (rc != PH_OK && why->len == 0)
 		strbuf_fmt(why, "anchor \"%s\": %s", c->name, ph_strerror(rc));
 	return rc;

@@ -106,13 +106,13 @@ print_pass(const struct p_rule *r, enum p_dialect dialect,
 	if (r->proto == IPPROTO_TCP)
 		strbuf_str(out, " flags S/SA");
 	print_state(r, c, out);
-	if (c->tag != NULL)
-		strbuf_fmt(out, " tag \"%s\"", c->tag);
-	if (c->queue != NULL)
+	if (r->tag != NULL)
+		strbuf_fmt(out, " tag \"%s\"", r->tag);
+	if (r->queue != NULL)
 		strbuf_fmt(out,
 		    dialect == P_OPENBSD ? " set queue \"%s\""
 					 : " queue \"%s\"",
-		    c->queue);
+		    r->queue);
 	strbuf_fmt(out, " label \"%llu\"", (unsigned long long)r->label);
 	if (r->action == P_ACT_RDR)
 		print_target("rdr-to", r, out);

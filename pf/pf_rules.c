@@ -42,8 +42,12 @@ max_states(const struct pinhole *h, uint8_t way)
 }
 
 static struct p_rule
-rule_of(const struct pinhole *h, enum p_action action, enum p_way way)
+rule_of(const struct pinhole *h, const struct fw_config *c,
+    enum p_action action, enum p_way way)
 {
+	const struct fw_class *class = h->class > 0 && h->class <= c->nclasses
+	    ? &c->classes[h->class - 1]
+	    : NULL;
 	struct p_rule r = { 0 };
 
 	r.action = (uint8_t)action;
@@ -52,6 +56,9 @@ rule_of(const struct pinhole *h, enum p_action action, enum p_way way)
 	r.proto = h->proto;
 	r.label = h->id;
 	r.max_states = max_states(h, r.way);
+	r.tag = class != NULL && class->tag != NULL ? class->tag : c->tag;
+	r.queue =
+	    class != NULL && class->queue != NULL ? class->queue : c->queue;
 	r.src = side_of(&h->from, h->from_port, h->from_port);
 	r.dst = host_of(&h->to, h->to_lo, h->to_hi);
 	return r;
@@ -84,7 +91,7 @@ static size_t
 pass_rules(const struct pinhole *h, enum p_dialect dialect,
     const struct fw_config *c, struct p_rule *v)
 {
-	struct p_rule r = rule_of(h, P_ACT_PASS, P_BOTH), back;
+	struct p_rule r = rule_of(h, c, P_ACT_PASS, P_BOTH), back;
 	size_t n = 0;
 
 	if (h->dir == PINHOLE_IN)
@@ -112,7 +119,7 @@ static size_t
 rdr_rules(const struct pinhole *h, enum p_dialect dialect,
     const struct fw_config *c, struct p_rule *v)
 {
-	struct p_rule r = rule_of(h, P_ACT_RDR, P_IN);
+	struct p_rule r = rule_of(h, c, P_ACT_RDR, P_IN);
 	size_t n = 0;
 
 	if (h->rdr_from.addr.af == AF_UNSPEC)
@@ -132,11 +139,11 @@ rdr_rules(const struct pinhole *h, enum p_dialect dialect,
 }
 
 static size_t
-nat_rules(const struct pinhole *h, struct p_rule *v)
+nat_rules(const struct pinhole *h, const struct fw_config *c, struct p_rule *v)
 {
 	if (h->nat_to.addr.af == AF_UNSPEC)
 		return 0;
-	v[0] = rule_of(h, P_ACT_NAT, P_OUT);
+	v[0] = rule_of(h, c, P_ACT_NAT, P_OUT);
 	v[0].target = h->nat_to;
 	return 1;
 }
@@ -149,7 +156,7 @@ p_rules(const struct pinhole *h, enum p_part part, enum p_dialect dialect,
 	case P_RDR:
 		return rdr_rules(h, dialect, c, v);
 	case P_NAT:
-		return nat_rules(h, v);
+		return nat_rules(h, c, v);
 	default:
 		return pass_rules(h, dialect, c, v);
 	}

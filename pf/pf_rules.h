@@ -78,6 +78,8 @@ struct p_rule {
 	const char *on;		/* interface, or NULL */
 	struct addr gateway;	/* reply-to, with `on`; AF_UNSPEC: none */
 	uint32_t max_states;	/* 0: no limit */
+	const char *tag;	/* or NULL, as is the next */
+	const char *queue;
 	char anchor[P_NAMELEN]; /* P_ACT_*ANCHOR: absolute, no leading slash */
 };
 

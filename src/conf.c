@@ -408,6 +408,7 @@ parse(struct conf **out, struct parse *p, const struct conf_define *defines,
 			check(p);
 	}
 done:
+	conf_proxy_clear(&p->spare);
 	conf_alloc_free(p);
 	if (!p->nomem && p->nerrors == 0) {
 		*out = p->conf;
@@ -480,9 +481,13 @@ conf_free(struct conf *c)
 	free(c->sip.remotes.v);
 	free(c->sip.external);
 	free(c->ftp.port.v);
+	for (i = 0; i < c->ftp.nproxy; i++)
+		conf_proxy_clear(&c->ftp.proxy[i]);
 	free(c->ftp.proxy);
 	free(c->tftp.port.v);
 	free_strings(&c->tftp.file);
+	for (i = 0; i < c->tftp.nproxy; i++)
+		conf_proxy_clear(&c->tftp.proxy[i]);
 	free(c->tftp.proxy);
 	for (i = 0; i < c->tables.nkey; i++) {
 		free(c->tables.key[i].name);

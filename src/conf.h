@@ -81,6 +81,7 @@ struct conf_proxy {
 	bool anonymous_only;
 	uint32_t max_sessions; /* default: ftp 100, tftp 1000 */
 	uint32_t timeout;      /* idle seconds; ftp 86400, tftp 30 */
+	char *tag, *queue;     /* pf, or NULL */
 };
 
 struct conf_ftp {

@@ -21,8 +21,8 @@ enum once {
 	ONCE_KEY, ONCE_LISTEN, ONCE_NEVER, ONCE_TABLES_ALLOW, ONCE_TABLES_MAX,
 	ONCE_TABLES_TIMEOUT,
 	/* Once in each line that begins with "proxy". */
-	ONCE_ANONYMOUS, ONCE_PROXY_TIMEOUT, ONCE_REVERSE, ONCE_SESSIONS,
-	ONCE_SOURCE, ONCE_SOURCE_PORT,
+	ONCE_ANONYMOUS, ONCE_PROXY_QUEUE, ONCE_PROXY_TAG, ONCE_PROXY_TIMEOUT,
+	ONCE_REVERSE, ONCE_SESSIONS, ONCE_SOURCE, ONCE_SOURCE_PORT,
 	ONCE_N
 };
 /* clang-format on */
@@ -88,6 +88,7 @@ void conf_add_macro(struct parse *p, const struct lexeme *name,
 void conf_add_external(struct parse *p, const struct lexeme *outside,
     const struct lexeme *inside);
 void conf_set_remote(struct parse *p, const struct words *src);
+void conf_proxy_clear(struct conf_proxy *x);
 void conf_add_proxy(struct parse *p, const struct lexeme *address,
     const struct lexeme *port);
 struct conf_proxy *conf_proxy(struct parse *p); /* the one just added */

@@ -161,6 +161,14 @@ in_tftp(const struct parse *p)
 }
 
 void
+conf_proxy_clear(struct conf_proxy *x)
+{
+	free(x->tag);
+	free(x->queue);
+	x->tag = x->queue = NULL;
+}
+
+void
 conf_add_proxy(struct parse *p, const struct lexeme *address,
     const struct lexeme *port)
 {
@@ -175,6 +183,7 @@ conf_add_proxy(struct parse *p, const struct lexeme *address,
 	conf_set_port(p, &x.listen.port, port);
 	x.max_sessions = in_tftp(p) ? 1000 : 100;
 	x.timeout = in_tftp(p) ? 30 : 86400;
+	conf_proxy_clear(&p->spare);
 	p->spare = x;
 	if (full(p, *n, address) ||
 	    (grown = conf_grow(p, *v, *n, sizeof(x))) == NULL) {

@@ -64,6 +64,12 @@ struct fw_uplink {
 	struct addr gateway;
 };
 
+/* What else pf does with the packets of some pinholes; NULL: as with all. */
+struct fw_class {
+	const char *tag;
+	const char *queue;
+};
+
 /* How a backend was configured; strings live as long as the backend. */
 struct fw_config {
 	const char *name;    /* table or anchor, "pinholed" by default */
@@ -84,6 +90,8 @@ struct fw_config {
 	bool log;	   /* log packets that create state, where supported */
 	const char *tag;   /* pf, or NULL */
 	const char *queue; /* pf, or NULL */
+	const struct fw_class *classes;
+	size_t nclasses;
 	const struct fw_uplink *uplinks; /* pf reply-to */
 	size_t nuplinks;
 	const struct prefix *remotes; /* every prefix (not host) that can occur

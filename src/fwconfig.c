@@ -8,6 +8,49 @@
 #include "src/capture/capture.h"
 #include "src/fwconfig.h"
 
+/* The lines of ftp, then those of tftp: see fwconfig_class(). */
+static enum ph_err
+classes_of(const struct conf *conf, struct fw_config *out)
+{
+	size_t n = conf->ftp.nproxy + conf->tftp.nproxy, i;
+	const struct conf_proxy *line;
+	struct fw_class *v;
+	bool any = false;
+
+	if (n == 0)
+		return PH_OK;
+	if ((v = calloc(n, sizeof(*v))) == NULL)
+		return PH_ENOMEM;
+	for (i = 0; i < n; i++) {
+		line = i < conf->ftp.nproxy
+		    ? &conf->ftp.proxy[i]
+		    : &conf->tftp.proxy[i - conf->ftp.nproxy];
+		v[i].tag = line->tag;
+		v[i].queue = line->queue;
+		any = any || line->tag != NULL || line->queue != NULL;
+	}
+	if (any) {
+		out->classes = v;
+		out->nclasses = n;
+	} else
+		free(v);
+	return PH_OK;
+}
+
+uint16_t
+fwconfig_class(const struct conf *conf, const struct conf_proxy *line)
+{
+	size_t i, n = conf->ftp.nproxy;
+
+	if (line->tag == NULL && line->queue == NULL)
+		return 0;
+	for (i = 0; i < n && line != &conf->ftp.proxy[i]; i++)
+		continue;
+	if (i == n)
+		i += (size_t)(line - conf->tftp.proxy);
+	return (uint16_t)(i + 1);
+}
+
 enum ph_err
 fwconfig_of(const struct conf *conf, struct fw_config *out)
 {
@@ -23,6 +66,10 @@ fwconfig_of(const struct conf *conf, struct fw_config *out)
 			uplinks[i].ifname = conf->uplink[i].ifname;
 			uplinks[i].gateway = conf->uplink[i].gateway;
 		}
+	}
+	if (classes_of(conf, out) != PH_OK) {
+		free(uplinks);
+		return PH_ENOMEM;
 	}
 	out->name = conf->name;
 	out->mark = conf->mark;
@@ -52,6 +99,7 @@ void
 fwconfig_free(struct fw_config *c)
 {
 	free((void *)(uintptr_t)c->uplinks);
+	free((void *)(uintptr_t)c->classes);
 	memset(c, 0, sizeof(*c));
 }
 

@@ -17,6 +17,9 @@ PH_NODISCARD enum ph_err fwconfig_of(const struct conf *conf,
     struct fw_config *out);
 void fwconfig_free(struct fw_config *c);
 
+/* What `class` pinholes of this proxy line are of. */
+uint16_t fwconfig_class(const struct conf *conf, const struct conf_proxy *line);
+
 struct capture_port;
 
 /* The ports worth capturing; the caller frees *out. */

@@ -595,6 +595,16 @@ proxy_option	: REVERSE to address {
 				conf_set_number(p, &conf_proxy(p)->timeout, &$2.lex,
 				    1, 86400);
 		}
+		| TAG name {
+			if (conf_once(p, ONCE_PROXY_TAG, &$1.lex))
+				conf_set_name(p, &conf_proxy(p)->tag, &$2.lex,
+				    "a tag");
+		}
+		| QUEUE name {
+			if (conf_once(p, ONCE_PROXY_QUEUE, &$1.lex))
+				conf_set_name(p, &conf_proxy(p)->queue, &$2.lex,
+				    "the name of a queue");
+		}
 		;
 
 reverse_port	: /* empty */ %prec ALONE

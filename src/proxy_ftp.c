@@ -16,6 +16,7 @@
 
 #include "ftp/session.h"
 #include "src/compat/queue.h"
+#include "src/fwconfig.h"
 #include "src/log.h"
 #include "src/proxy.h"
 
@@ -421,6 +422,7 @@ on_want(void *ctx, const struct ftp_want *want)
 	data_close(c);
 	c->want = *want;
 	if ((c->port = port_take()) != 0) {
+		h->class = fwconfig_class(proxy_conf(c->f->proxy), c->f->line);
 		h->proto = IPPROTO_TCP;
 		h->once = 1;
 		h->from = prefix_host(

@@ -12,6 +12,7 @@
 
 #include "src/compat/origdst.h"
 #include "src/compat/queue.h"
+#include "src/fwconfig.h"
 #include "src/log.h"
 #include "src/proxy.h"
 #include "src/tftp_allow.h"
@@ -222,6 +223,7 @@ forward(struct transfer *t)
 		fail(t, "socket", strerror(errno));
 		return;
 	}
+	w.hole.class = fwconfig_class(proxy_conf(t->s->proxy), t->s->line);
 	w.hole.proto = IPPROTO_UDP;
 	w.hole.dir = PINHOLE_IN;
 	w.hole.from = prefix_host(&t->server.addr);

@@ -81,8 +81,8 @@ want "run: -f $dir/ftp-proxy-8021.conf" -D 5
 want "run: -d -f $dir/ftp-proxy-8021.conf" -d
 want "$p max sessions 500" -m 500
 want "${tab}proxy on 127.0.0.1 port 8022" -p 8022
-want "firewall pf anchor \"x\" queue \"q\"" -q q
-want "firewall pf anchor \"x\" tag \"t\"" -T t
+want "$p queue \"q\"" -q q
+want "$p tag \"t\"" -T t
 want "firewall pf anchor \"x\" log" -v
 want "firewall pf anchor \"x\" log" -vv
 want "$p reverse to 10.0.0.2" -R 10.0.0.2
@@ -101,7 +101,7 @@ refuse "not a number" -p ''
 refuse "not an address" -R 'localhost'
 refuse "not an address" -b '127.0.0.1 port 1'
 refuse "not a name" -T 'x" log "'
-if ! run "$dir/fake" 'nftables table "x"' -v | grep -q 'are for pf'; then
+if ! run "$dir/fake" 'nftables table "x"' -v | grep -q 'is for pf'; then
 	echo "ftp-proxy -v: not a word about nftables"
 	bad=1
 fi

@@ -129,12 +129,12 @@ every_statement_sets_its_field(void **state)
 	    "	proxy on 127.0.0.1 port 8021\n"
 	    "	proxy on 203.0.113.1 port 21 reverse to 192.0.2.30 port 2100 "
 	    "source 192.0.2.1 source-port 20 anonymous only "
-	    "max sessions 7 timeout 60\n"
+	    "max sessions 7 timeout 60 tag FTP queue \"bulk\"\n"
 	    "}\n"
 	    "tftp { port { 69 1069 } timeout 9 allow read\n"
 	    "	file { \"SEP*.xml\" 'a\\\\b\"' }\n"
 	    "	file firmware\n"
-	    "	proxy on ::1 port 6969 max sessions 50 timeout 3 }\n"
+	    "	proxy on ::1 port 6969 max sessions 50 timeout 3 queue q }\n"
 	    "tables { listen on 192.0.2.1 port 5678\n"
 	    "	key \"/etc/a.key\" key 'b' /etc/b.key\n"
 	    "	allow { spammer inet/filter/b } force \"log\" timeout 3600 max "
@@ -194,6 +194,9 @@ every_statement_sets_its_field(void **state)
 	assert_true(c->ftp.proxy[1].anonymous_only);
 	assert_int_equal(c->ftp.proxy[1].max_sessions, 7);
 	assert_int_equal(c->ftp.proxy[1].timeout, 60);
+	assert_null(c->ftp.proxy[0].tag);
+	assert_string_equal(c->ftp.proxy[1].tag, "FTP");
+	assert_string_equal(c->ftp.proxy[1].queue, "bulk");
 
 	assert_true(c->tftp.on);
 	assert_ports(&c->tftp.port, "69 1069");
@@ -203,6 +206,7 @@ every_statement_sets_its_field(void **state)
 	assert_strings(&c->tftp.file, "SEP*.xml a\\b\" firmware");
 	assert_int_equal(c->tftp.nproxy, 1);
 	assert_endpoint(&c->tftp.proxy[0].listen, "[::1]:6969");
+	assert_string_equal(c->tftp.proxy[0].queue, "q");
 	assert_int_equal(c->tftp.proxy[0].max_sessions, 50);
 	assert_int_equal(c->tftp.proxy[0].timeout, 3);
 

@@ -191,7 +191,7 @@ static const struct {
 	    "x:5:10: there is a proxy on [::1]:8021 already\n" },
 	{ P "tftp { allow execute\nfile { }\nloose\n"
 	    "proxy on 127.0.0.1 port 69 anonymous only source-port 20 "
-	    "reverse to 10.0.0.1 timeout 5 timeout 6 }\n",
+	    "reverse to 10.0.0.1 timeout 5 timeout 6 tag \"a b\" }\n",
 	    "x:2:14: expected \"read\" or \"write\", found \"execute\"\n"
 	    "x:3:6: this list is empty\n"
 	    "x:4:1: expected a setting of \"tftp\" or \"}\", "
@@ -199,7 +199,8 @@ static const struct {
 	    "x:5:28: \"anonymous\" is for ftp, not tftp\n"
 	    "x:5:43: \"source-port\" is for ftp, not tftp\n"
 	    "x:5:58: \"reverse\" is for ftp, not tftp\n"
-	    "x:5:88: \"timeout\" is already set on line 5\n" },
+	    "x:5:88: \"timeout\" is already set on line 5\n"
+	    "x:5:102: a tag consists of letters, digits and \"_.-\"\n" },
 	/* tables */
 	{ P "tables { }\n",
 	    "x:2:1: \"tables\" needs a line \"listen on ADDRESS\"\n"

@@ -7,6 +7,7 @@
 
 #include "src/conf.h"
 #include "src/fw_policy.h"
+#include "src/fwconfig.h"
 #include "src/helpers.h"
 #include "tests/unit.h"
 
@@ -441,6 +442,29 @@ bounds_follow_the_configuration(void **state)
 	conf_free(c);
 }
 
+static void
+each_proxy_has_its_own_class(void **state)
+{
+	struct conf *c =
+	    config("protect { 192.0.2.0/24 }\n"
+		   "ftp { proxy on 192.0.2.1 port 8021\n"
+		   "proxy on 192.0.2.1 port 8022 tag FTP }\n"
+		   "tftp { proxy on 192.0.2.1 port 6969 queue q }\n");
+	struct fw_config fc;
+
+	(void)state;
+	assert_int_equal(fwconfig_class(c, &c->ftp.proxy[0]), 0);
+	assert_int_equal(fwconfig_class(c, &c->ftp.proxy[1]), 2);
+	assert_int_equal(fwconfig_class(c, &c->tftp.proxy[0]), 3);
+	assert_int_equal(fwconfig_of(c, &fc), PH_OK);
+	assert_int_equal(fc.nclasses, 3);
+	assert_null(fc.classes[0].tag);
+	assert_string_equal(fc.classes[1].tag, "FTP");
+	assert_string_equal(fc.classes[2].queue, "q");
+	fwconfig_free(&fc);
+	conf_free(c);
+}
+
 int
 main(void)
 {
@@ -451,6 +475,7 @@ main(void)
 		cmocka_unit_test(a_proxy_has_what_its_lines_need),
 		cmocka_unit_test(tables_are_by_index_and_never_ours),
 		cmocka_unit_test(bounds_follow_the_configuration),
+		cmocka_unit_test(each_proxy_has_its_own_class),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -590,6 +590,7 @@ errno_has_classes(void **state)
 static void
 an_unknown_queue_is_named_at_start(void **state)
 {
+	const struct fw_class classes[] = { { "t", NULL }, { NULL, "none" } };
 	struct fw_config c = { .name = "pinholed", .queue = "nosuch" };
 	struct fw *fw;
 
@@ -604,6 +605,14 @@ an_unknown_queue_is_named_at_start(void **state)
 	/* What was asked with is gone again. */
 	assert_int_equal(k.top, 0);
 	p_close(fw, false);
+	/* Those of proxies, too. */
+	c.queue = NULL;
+	c.classes = classes;
+	c.nclasses = 2;
+	why = strbuf_of(text, sizeof(text));
+	k.busy = 1000;
+	assert_int_equal(p_open(&fw, &sys, &c, 0, &why), PH_EBAD);
+	assert_string_equal(text, "pf does not know the queue \"none\"");
 }
 
 int

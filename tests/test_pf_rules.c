@@ -189,6 +189,33 @@ options_of_the_user_are_in_each_rule(void **state)
 }
 
 static void
+some_pinholes_have_a_tag_and_a_queue_of_their_own(void **state)
+{
+	const struct fw_class classes[] = { { "FTP", NULL }, { NULL, "q" } };
+	const struct fw_config c = { .name = "pinholed",
+		.queue = "all",
+		.classes = classes,
+		.nclasses = 2 };
+	struct pinhole h = hole(IPPROTO_TCP, PINHOLE_OUT, "198.51.100.7",
+	    "192.0.2.20", 4000, 4000);
+
+	(void)state;
+#define TCP_RULE                                                               \
+	"pass quick inet proto tcp from 198.51.100.7 to 192.0.2.20 port 4000 " \
+	"flags S/SA keep state "
+	check("none", &h, P_FREEBSD, &c, TCP_RULE "queue \"all\" label \"7\"");
+	h.class = 1;
+	check("a tag", &h, P_FREEBSD, &c,
+	    TCP_RULE "tag \"FTP\" queue \"all\" label \"7\"");
+	h.class = 2;
+	check("a queue", &h, P_OPENBSD, &c,
+	    TCP_RULE "set queue \"q\" label \"7\"");
+	h.class = 3;
+	check("no such class", &h, P_FREEBSD, &c,
+	    TCP_RULE "queue \"all\" label \"7\"");
+}
+
+static void
 hooks_are_lines_to_copy(void **state)
 {
 	const struct fw_config c = { .name = "voip/pinholed" };
@@ -345,6 +372,8 @@ main(void)
 		cmocka_unit_test(pinholes_read_as_pfctl_would),
 		cmocka_unit_test(translation_differs_by_system),
 		cmocka_unit_test(options_of_the_user_are_in_each_rule),
+		cmocka_unit_test(
+		    some_pinholes_have_a_tag_and_a_queue_of_their_own),
 		cmocka_unit_test(hooks_are_lines_to_copy),
 		cmocka_unit_test(a_commit_prints_the_whole_ruleset),
 		cmocka_unit_test(an_unknown_dialect_is_refused),

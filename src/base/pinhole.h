@@ -36,6 +36,7 @@ struct pinhole {
 	 * epoch.  0: no deadline.
 	 */
 	int64_t deadline;
+	uint16_t class; /* fw_config.classes, from 1; 0: like all others */
 	/* From here on: the tuple, what makes two pinholes the same. */
 	uint8_t proto;	       /* IPPROTO_UDP or IPPROTO_TCP */
 	uint8_t dir;	       /* enum pinhole_dir */
@@ -54,7 +55,7 @@ struct pinhole {
 	struct endpoint nat_to;
 };
 
-/* Order by everything but id and deadline. */
+/* Order by everything but id, deadline and class. */
 int pinhole_cmp(const struct pinhole *a, const struct pinhole *b);
 
 #endif

@@ -740,10 +740,10 @@ class Wrapped:
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def __enter__(self):
-        line = ""
-        while "listening on" not in line:
-            line = self.proc.stderr.readline()
-            check(line, "it ended")
+        self.log = [""]
+        while "listening on" not in self.log[-1]:
+            self.log.append(self.proc.stderr.readline())
+            check(self.log[-1], "it ended")
         # Nobody reads the rest.
         return self
 
@@ -756,7 +756,9 @@ class Wrapped:
 @scenario(needs=NEEDS, nat=True, egress=False,
           extra="meta mark & 0x20000 == 0x20000 accept")
 def ftp_proxy_by_the_flags_of_another(net):
-    with Wrapped(net, "-A", "-r", "-b", FW_IN, "-m", "7") as w:
+    with Wrapped(net, "-A", "-r", "-b", FW_IN, "-m", "7", "-T", "t") as w:
+        check(any("tag and queue of a proxy are for pf" in line
+                  for line in w.log), "nftables has no tags")
         wire = Wire(w)
         wire.refused(b"USER root\r\n", b"500 Only anonymous FTP allowed")
         outside = listening(net, "out", PHONE, 40000)
