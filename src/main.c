@@ -66,7 +66,8 @@ static void
 usage(FILE *f)
 {
 	fprintf(f,
-	    "usage: pinholed [-dnTvV] [-b backend] [-D macro=value] [-f file]\n"
+	    "usage: pinholed [-dhnTvV] [-b backend] [-D macro=value] "
+	    "[-f file]\n"
 	    "                [-i interface] [-o text|json] [-p pidfile] "
 	    "[-r file]\n"
 	    "                [-s socket]\n");

@@ -47,6 +47,16 @@ want 0 '^libraries: .*osip' --version
 want 0 '^usage: pinholed' --help
 want 1 '^usage: pinholed' -x
 want 1 '^usage: pinholed' --nonsense
+# --help ends it, whatever the option.
+names=$(sed -n 's/^\.It Fl . , Fl Fl \([a-z]*\).*/\1/p' \
+    "$(dirname "$0")/../man/pinholed.8")
+for name in ${names:-none}; do
+	if unprivileged "$pinholed" "--$name" text --help 2>&1 |
+	    grep -q 'un[a-z]* option'; then
+		echo "in the manual, but not in the program: --$name"
+		bad=1
+	fi
+done
 want 1 'unexpected argument: stray' -n -f "$good" stray
 
 want 0 '^configuration OK$' -n -f "$good"
