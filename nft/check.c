@@ -321,11 +321,13 @@ nft_check(const struct fw_config *config, struct strbuf *why)
 	    (rc = try_table(r, config, why)) != PH_OK ||
 	    (text = ruleset_list(r, why)) == NULL)
 		goto out;
-	advise(config, span_of(text), why);
+	if (!config->tables_only) {
+		advise(config, span_of(text), why);
+		mention_bridges(why);
+	}
 	free(text);
 	look_for_tables(nl, config, why);
 	look_for_classes(config, why);
-	mention_bridges(why);
 out:
 	ruleset_free(r);
 	nlsock_close(nl);

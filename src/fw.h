@@ -78,6 +78,7 @@ struct fw_config {
 	const char *kill;    /* pf: "yes" or "no" */
 	const char *dialect; /* pf-text: "freebsd", "openbsd" or NULL */
 	bool once;	     /* pinholes good for one connection will come */
+	bool tables_only;    /* no pinholes will come */
 	bool translate;	     /* pinholes with rdr_from or nat_to will come */
 	bool if_bound; /* pf: states bound to an interface; else floating */
 	bool adopt;    /* take over what is in the kernel instead of clearing */

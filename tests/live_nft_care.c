@@ -723,6 +723,12 @@ test_check_says_what_is_missing(void **state)
 	strbuf_reset(&why);
 	assert_int_equal(fw_nftables.check(&config, &why), PH_OK);
 	assert_non_null(strstr(text, "drops"));
+	/* Without pinholes, neither is any of our business. */
+	config.tables_only = true;
+	strbuf_reset(&why);
+	assert_int_equal(fw_nftables.check(&config, &why), PH_OK);
+	assert_int_equal(why.len, 0);
+	config.tables_only = false;
 	config.name = "no such name";
 	strbuf_reset(&why);
 	assert_int_equal(fw_nftables.check(&config, &why), PH_EBAD);
