@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "src/checkpoint.h"
+#include "src/base/crc.h"
 #include "src/compat/queue.h"
 #include "src/compat/tree.h"
 
@@ -89,32 +90,11 @@ place_cmp(const struct place *a, const struct place *b)
 
 RB_GENERATE_STATIC(place_tree, place, node, place_cmp)
 
-/*
- * CRC-32 (ISO 3309): against torn writes and rotten bits.  Somebody who can
- * write to the journal can write what he likes; its readers know that.
- */
-static uint32_t
-crc(uint32_t sum, const void *p, size_t len)
-{
-	static uint32_t table[256];
-	const uint8_t *b = p;
-	uint32_t i, j, v;
-
-	if (table[1] == 0)
-		for (i = 0; i < 256; i++) {
-			for (v = i, j = 0; j < 8; j++)
-				v = v >> 1 ^ (v & 1 ? 0xedb88320u : 0);
-			table[i] = v;
-		}
-	for (sum = ~sum; len > 0; len--)
-		sum = table[(sum ^ *b++) & 0xff] ^ sum >> 8;
-	return ~sum;
-}
-
 static uint32_t
 record_sum(const struct record_header *h, const void *p)
 {
-	return crc(crc(0, h, offsetof(struct record_header, check)), p, h->len);
+	return crc32_of(crc32_of(0, h, offsetof(struct record_header, check)),
+	    p, h->len);
 }
 
 static bool
@@ -161,7 +141,7 @@ write_header(struct checkpoint *c, unsigned int file, bool complete)
 		.generation = c->generation,
 		.layout = LAYOUT };
 
-	h.check = crc(0, &h, offsetof(struct file_header, check));
+	h.check = crc32_of(0, &h, offsetof(struct file_header, check));
 	return write_all(c->fds[file], &h, sizeof(h), 0);
 }
 
@@ -171,7 +151,8 @@ read_header(int fd, struct file_header *h)
 	return read_some(fd, h, sizeof(*h), 0) == sizeof(*h) &&
 	    h->magic == MAGIC && h->layout == LAYOUT &&
 	    (!CHECKED ||
-		h->check == crc(0, h, offsetof(struct file_header, check)));
+		h->check ==
+		    crc32_of(0, h, offsetof(struct file_header, check)));
 }
 
 static struct place *

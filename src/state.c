@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "src/state.h"
+#include "src/base/crc.h"
 
 #define MAGIC	       0x70685374u /* also tells the byte order */
-#define VERSION	       1u
+#define VERSION	       2u
 #define SIZE_MAX_BYTES (UINT64_C(1) << 31)
 
 /* A journal file's header and then some: a new one means it began anew. */
@@ -26,10 +27,13 @@ struct state_header {
 	int64_t saved; /* seconds since the epoch */
 	uint64_t size[2];
 	char owner[128];
+	uint32_t check; /* over all before it and what follows */
+	uint32_t pad;
 };
 
 static bool
-transfer(int to, off_t to_off, int from, off_t from_off, uint64_t len)
+transfer(int to, off_t to_off, int from, off_t from_off, uint64_t len,
+    uint32_t *sum)
 {
 	char buf[65536];
 	ssize_t n, done;
@@ -39,6 +43,7 @@ transfer(int to, off_t to_off, int from, off_t from_off, uint64_t len)
 		    from_off);
 		if (n <= 0)
 			return false;
+		*sum = crc32_of(*sum, buf, (size_t)n);
 		for (done = 0; done < n;) {
 			ssize_t w = pwrite(to, buf + done, (size_t)(n - done),
 			    to_off + done);
@@ -52,6 +57,12 @@ transfer(int to, off_t to_off, int from, off_t from_off, uint64_t len)
 		len -= (uint64_t)n;
 	}
 	return true;
+}
+
+static uint32_t
+header_sum(const struct state_header *h)
+{
+	return crc32_of(0, h, offsetof(struct state_header, check));
 }
 
 static enum ph_err
@@ -94,6 +105,7 @@ state_load(const char *path, const int fds[2], const char *owner,
 {
 	struct state_header h;
 	enum ph_err rc;
+	uint32_t sum;
 	int fd;
 
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -109,12 +121,17 @@ state_load(const char *path, const int fds[2], const char *owner,
 		rc = PH_EIO;
 	} else
 		rc = check_header(fd, &h, owner, max_age_s, why);
+	sum = header_sum(&h);
 	if (rc == PH_OK &&
-	    (!transfer(fds[0], 0, fd, sizeof(h), h.size[0]) ||
+	    (!transfer(fds[0], 0, fd, sizeof(h), h.size[0], &sum) ||
 		!transfer(fds[1], 0, fd, (off_t)(sizeof(h) + h.size[0]),
-		    h.size[1]))) {
+		    h.size[1], &sum))) {
 		strbuf_str(why, "cannot be read");
 		rc = PH_EIO;
+	}
+	if (rc == PH_OK && sum != h.check) {
+		strbuf_str(why, "damaged");
+		rc = PH_EMALFORMED;
 	}
 	close(fd);
 	if (rc != PH_OK &&
@@ -141,6 +158,7 @@ snapshot(int fd, const int fds[2], struct state_header *h)
 	char before[2][HEAD], after[2][HEAD];
 	struct stat st;
 	off_t off = sizeof(*h);
+	uint32_t sum;
 	int i;
 
 	if (!heads(fds, before))
@@ -151,10 +169,14 @@ snapshot(int fd, const int fds[2], struct state_header *h)
 		h->size[i] = (uint64_t)st.st_size;
 		if (h->size[i] > SIZE_MAX_BYTES)
 			return PH_ELIMIT;
-		if (!transfer(fd, off, fds[i], 0, h->size[i]))
-			return PH_EAGAIN;
-		off += st.st_size;
 	}
+	sum = header_sum(h);
+	for (i = 0; i < 2; i++) {
+		if (!transfer(fd, off, fds[i], 0, h->size[i], &sum))
+			return PH_EAGAIN;
+		off += (off_t)h->size[i];
+	}
+	h->check = sum;
 	if (!heads(fds, after))
 		return PH_EIO;
 	if (memcmp(before, after, sizeof(before)) != 0)

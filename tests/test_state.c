@@ -118,7 +118,7 @@ spoil(off_t at, const void *p, size_t len)
 	close(fd);
 }
 
-/* Offsets: magic 0, version 4, saved 8, sizes 16 and 24, owner 32. */
+/* Offsets: magic 0, version 4, saved 8, sizes 16 and 24, owner 32, sum 160. */
 /* clang-format off */
 static const struct {
 	const char	*what;
@@ -138,6 +138,9 @@ static const struct {
 	{ "a size too small",	16, "\x01",	1, "me",    60, PH_EMALFORMED },
 	{ "an absurd size",	22, "\xff",	1, "me",    60, PH_EMALFORMED },
 	{ "an endless name",	32, NULL,     128, "me",    60, PH_EMALFORMED },
+	{ "rot in the header",	152, "x",	1, "me",    60, PH_EMALFORMED },
+	{ "rot in a journal",	168, "x",	1, "me",    60, PH_EMALFORMED },
+	{ "rot at the very end",172, "x",	1, "me",    60, PH_EMALFORMED },
 	{ "longer than it says", 200, "xxx",	3, "me",    60, PH_EMALFORMED },
 };
 /* clang-format on */
