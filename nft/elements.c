@@ -148,6 +148,8 @@ filter_element(const struct pinhole *h, uint16_t port)
 					      : SET_OUT_PORT,
 			    h->proto, &h->from.addr, h->from_port, &h->to,
 			    port);
+		if (once && h->rdr_from.port != 0)
+			port = (uint16_t)(h->rdr_from.port + port - h->to_lo);
 		return elem_host(once ? SET_ONCE
 			: in	      ? SET_IN
 				      : SET_OUT,

@@ -150,6 +150,14 @@ put_key(struct strbuf *b, unsigned int set, bool mirrored)
 
 	switch (kinds[set_kind(set)].shape) {
 	case SHAPE_HOST:
+		/* As it was sent: there, several may lead to the same port. */
+		if (set_kind(set) == SET_ONCE) {
+			strbuf_fmt(b,
+			    "%s saddr . %s daddr . ct original "
+			    "proto-dst",
+			    ip, ip);
+			break;
+		}
 		strbuf_fmt(b, "%s %s . %s %s . %s %s", ip, from, ip, to, proto,
 		    tport);
 		break;

@@ -31,7 +31,7 @@ enum set_kind {
 	 * The same for one TCP connection each: the element goes when the
 	 * connection begins, and the connection outlives its pinhole.
 	 */
-	SET_ONCE,
+	SET_ONCE, /* from . to . port before it is translated */
 	SET_ONCE_PORT,
 	SET_ONCE_ANY,
 	SET_ONCE_NET,

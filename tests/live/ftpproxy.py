@@ -548,9 +548,11 @@ def ftp_proxy_serves_five_hundred(net):
             check(client is not None, f"the data of {i}")
             outside.accept()[0].sendall(b"x")
             check(client.recv(1) == b"x", "data")
-        # A server with few ports uses one again while its last session is on.
-        for wire in wires[:5]:
-            client = connects(net, "in", PBX, wire.passive(PHONE, 40499))
+        # A server with few ports uses one again while its last session is on,
+        # or gives one to several.
+        at = [wire.passive(PHONE, 40499) for wire in wires[:5]]
+        for to in at:
+            client = connects(net, "in", PBX, to)
             check(client is not None, "the same port again")
             outside.accept()[0].sendall(b"x")
             check(client.recv(1) == b"x", "data")
