@@ -3,11 +3,11 @@
  * Link layers, fragments and TCP streams: a sequence of frames, each preceded
  * by its link type (an index), a time step and its length.
  */
-#include <pcap/dlt.h>
 #include <netinet/in.h>
 
 #include <stdlib.h>
 
+#include "src/capture/link.h"
 #include "src/capture/packet.h"
 
 static const int dlts[] = { DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW,

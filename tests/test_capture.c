@@ -3,7 +3,6 @@
  * What comes off the wire, from frames to datagrams and bytes in order.  The
  * captures of test-pcaps/capture go through all of it; here are the corners.
  */
-#include <pcap/dlt.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 

@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include <pcap.h>
-
 #include <string.h>
 
 #include "src/base/datagram.h"
 #include "src/capture/link.h"
-
-/* Older libpcaps lack the names, files have the numbers all the same. */
-#ifndef DLT_IPV4
-#define DLT_IPV4 228
-#endif
-#ifndef DLT_IPV6
-#define DLT_IPV6 229
-#endif
-#ifndef DLT_LINUX_SLL2
-#define DLT_LINUX_SLL2 276
-#endif
 
 #define ETHERTYPE_V4	 0x0800
 #define ETHERTYPE_V6	 0x86dd

@@ -2,11 +2,26 @@
 #ifndef CAPTURE_LINK_H
 #define CAPTURE_LINK_H
 
+#include <pcap.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "src/base/err.h"
 #include "src/base/span.h"
+
+/* Older libpcaps and OpenBSD's lack the names; files have the numbers. */
+#ifndef DLT_LINUX_SLL
+#define DLT_LINUX_SLL 113
+#endif
+#ifndef DLT_IPV4
+#define DLT_IPV4 228
+#endif
+#ifndef DLT_IPV6
+#define DLT_IPV6 229
+#endif
+#ifndef DLT_LINUX_SLL2
+#define DLT_LINUX_SLL2 276
+#endif
 
 /*
  * Link layers, down to the IP packet: a pure function of bytes.
