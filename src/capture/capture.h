@@ -70,6 +70,8 @@ struct capture_config {
 	 */
 	const struct addr *own;
 	size_t nown;
+	/* Is an interface in our network?  NULL: all are. */
+	bool (*here)(const char *ifname);
 };
 
 struct capture;

@@ -3,7 +3,11 @@
 
 #include "src/capture/handle.h"
 
-/* Our ports, and with UDP whatever is a fragment or may hide one. */
+/*
+ * Our ports, and with UDP whatever is a fragment or may hide one.  Without
+ * arithmetic: each operator costs OpenBSD's pcap_compile() one of 16
+ * registers, for as long as the process lives.
+ */
 static void
 plain(const struct capture_port *ports, size_t nports, uint8_t proto,
     struct strbuf *out)
@@ -14,8 +18,9 @@ plain(const struct capture_port *ports, size_t nports, uint8_t proto,
 		strbuf_str(out, "(less 0");
 	else
 		strbuf_str(out,
-		    "(ip[6:2] & 0x3fff != 0 or ip6[6] == 44 or ip6[6] == 0 "
-		    "or ip6[6] == 43 or ip6[6] == 60 or ip6[6] == 51");
+		    "((ip[6:2] != 0 and ip[6:2] != 0x4000) or ip6[6] == 44 "
+		    "or ip6[6] == 0 or ip6[6] == 43 or ip6[6] == 60 "
+		    "or ip6[6] == 51");
 	for (i = 0; i < nports; i++)
 		if (proto == 0 || ports[i].proto == proto)
 			strbuf_fmt(out, " or %s port %u",

@@ -34,17 +34,38 @@ lock_handle(pcap_t *p)
 	return ioctl(fd, BIOCSETWF, &prog) != -1 && ioctl(fd, BIOCLOCK) != -1;
 }
 
+/*
+ * Our filter on Ethernet, compiled once for all handles: the second time in
+ * a process OpenBSD's pcap_compile() takes `vlan` for any packet at all.
+ */
+struct opening {
+	const struct capture_config *config;
+	struct bpf_program ethernet;
+	bool made;
+};
+
 static enum ph_err
-set_filter(const struct capture_config *config, struct capture_handle *h,
-    struct strbuf *why)
+install(pcap_t *p, struct bpf_program *prog, struct strbuf *why)
 {
+	if (pcap_setfilter(p, prog) == 0)
+		return PH_OK;
+	strbuf_fmt(why, "capture filter: %s", pcap_geterr(p));
+	return PH_EIO;
+}
+
+static enum ph_err
+set_filter(struct opening *o, struct capture_handle *h, struct strbuf *why)
+{
+	const struct capture_config *config = o->config;
+	bool ethernet = h->dlt == DLT_EN10MB;
 	char text[16384];
 	struct strbuf f = strbuf_of(text, sizeof(text));
 	struct bpf_program prog;
-	int rc;
+	enum ph_err rc;
 
-	capture_filter(config->ports, config->nports, 0, h->dlt == DLT_EN10MB,
-	    &f);
+	if (ethernet && o->made)
+		return install(h->pcap, &o->ethernet, why);
+	capture_filter(config->ports, config->nports, 0, ethernet, &f);
 	if (f.full) {
 		strbuf_str(why, "too many ports for one capture filter");
 		return PH_ELIMIT;
@@ -53,18 +74,18 @@ set_filter(const struct capture_config *config, struct capture_handle *h,
 		strbuf_fmt(why, "capture filter: %s", pcap_geterr(h->pcap));
 		return PH_EIO;
 	}
-	rc = pcap_setfilter(h->pcap, &prog);
-	pcap_freecode(&prog);
-	if (rc != 0) {
-		strbuf_fmt(why, "capture filter: %s", pcap_geterr(h->pcap));
-		return PH_EIO;
-	}
-	return PH_OK;
+	rc = install(h->pcap, &prog, why);
+	if (ethernet) {
+		o->ethernet = prog;
+		o->made = true;
+	} else
+		pcap_freecode(&prog);
+	return rc;
 }
 
 static enum ph_err
-open_one(struct capture *c, const struct capture_config *config,
-    const char *name, uint8_t dir, struct strbuf *why)
+open_one(struct capture *c, struct opening *o, const char *name, uint8_t dir,
+    struct strbuf *why)
 {
 	struct capture_handle *h;
 	char text[PCAP_ERRBUF_SIZE] = "";
@@ -88,8 +109,8 @@ open_one(struct capture *c, const struct capture_config *config,
 	pcap_set_promisc(h->pcap, 0);
 	pcap_set_immediate_mode(h->pcap, 1);
 	pcap_set_timeout(h->pcap, 1);
-	if (config->buffer > 0)
-		pcap_set_buffer_size(h->pcap, (int)config->buffer);
+	if (o->config->buffer > 0)
+		pcap_set_buffer_size(h->pcap, (int)o->config->buffer);
 	if ((err = pcap_activate(h->pcap)) < 0) {
 		strbuf_fmt(why, "%s: capturing needs /dev/bpf: %s", name,
 		    pcap_statustostr(err));
@@ -101,7 +122,7 @@ open_one(struct capture *c, const struct capture_config *config,
 		    h->dlt);
 		return PH_EUNSUPPORTED;
 	}
-	if ((rc = set_filter(config, h, why)) != PH_OK)
+	if ((rc = set_filter(o, h, why)) != PH_OK)
 		return rc;
 	if (pcap_setdirection(h->pcap,
 		dir == PKT_IN ? PCAP_D_IN : PCAP_D_OUT) != 0 ||
@@ -113,8 +134,8 @@ open_one(struct capture *c, const struct capture_config *config,
 }
 
 static enum ph_err
-open_both(struct capture *c, const struct capture_config *config,
-    const char *name, struct strbuf *why)
+open_both(struct capture *c, struct opening *o, const char *name,
+    struct strbuf *why)
 {
 	enum ph_err rc;
 	size_t i;
@@ -132,15 +153,14 @@ open_both(struct capture *c, const struct capture_config *config,
 	}
 	strlcpy(c->names[c->nifs], name, sizeof(c->names[c->nifs]));
 	c->ifs[c->nifs++] = if_nametoindex(name);
-	if ((rc = open_one(c, config, name, PKT_IN, why)) != PH_OK)
+	if ((rc = open_one(c, o, name, PKT_IN, why)) != PH_OK)
 		return rc;
-	return open_one(c, config, name, PKT_OUT, why);
+	return open_one(c, o, name, PKT_OUT, why);
 }
 
 /* With the firewall itself protected, every interface matters. */
 static enum ph_err
-open_all(struct capture *c, const struct capture_config *config,
-    struct strbuf *why)
+open_all(struct capture *c, struct opening *o, struct strbuf *why)
 {
 	struct ifaddrs *list, *i;
 	enum ph_err rc = PH_OK;
@@ -154,7 +174,7 @@ open_all(struct capture *c, const struct capture_config *config,
 		    i->ifa_addr != NULL &&
 		    (i->ifa_addr->sa_family == AF_INET ||
 			i->ifa_addr->sa_family == AF_INET6))
-			rc = open_both(c, config, i->ifa_name, why);
+			rc = open_both(c, o, i->ifa_name, why);
 	freeifaddrs(list);
 	return rc;
 }
@@ -163,6 +183,7 @@ enum ph_err
 capture_open_live(struct capture **out, const struct capture_config *config,
     struct strbuf *why)
 {
+	struct opening o = { .config = config };
 	struct capture *c;
 	enum ph_err rc = PH_OK;
 	size_t i;
@@ -172,9 +193,11 @@ capture_open_live(struct capture **out, const struct capture_config *config,
 		return PH_ENOMEM;
 	c->live = true;
 	for (i = 0; i < config->ninterfaces && rc == PH_OK; i++)
-		rc = open_both(c, config, config->interfaces[i], why);
+		rc = open_both(c, &o, config->interfaces[i], why);
 	if (rc == PH_OK && config->nown > 0)
-		rc = open_all(c, config, why);
+		rc = open_all(c, &o, why);
+	if (o.made)
+		pcap_freecode(&o.ethernet);
 	if (rc != PH_OK) {
 		capture_close(c, NULL);
 		return rc;
