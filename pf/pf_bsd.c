@@ -184,6 +184,7 @@ p_sys_add(struct p_dev *d, const struct p_state *s, bool log)
 	struct pfioc_state ps;
 
 	p_new_state(s, log, &ps.state);
+	p_state_domain(&ps.state);
 	if (p_ioctl(d->fd, DIOCADDSTATE, &ps) != -1)
 		return PH_OK;
 	if (errno == EEXIST)
@@ -203,6 +204,7 @@ p_sys_original(struct p_dev *d, const struct fw_flow *flow,
 
 	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		p_set_natlook(flow, ways[i], &nl);
+		p_natlook_domain(&nl);
 		if ((rc = p_call(d, DIOCNATLOOK, &nl)) == PH_OK) {
 			*out = p_get_natlook(&nl);
 			return PH_OK;

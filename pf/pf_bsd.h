@@ -38,6 +38,12 @@ struct p_hook {
 
 /* From now on nothing but our ioctls, where the system can promise that. */
 enum ph_err p_dev_confine(int fd);
+/*
+ * Where the system has routing domains, our process is in one: there a state
+ * is looked for, and made.
+ */
+void p_natlook_domain(struct pfioc_natlook *nl);
+void p_state_domain(struct pfsync_state *ps);
 enum ph_err p_call(const struct p_dev *d, unsigned long request, void *arg);
 enum ph_err p_dev_open(struct p_dev **out, bool write, struct strbuf *why);
 void p_dev_close(struct p_dev *d);

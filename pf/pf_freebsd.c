@@ -36,6 +36,19 @@ static const int part_actions[P_NPARTS] = {
 	[P_NAT] = PF_NAT,
 };
 
+/* vnet jails have a pf each. */
+void
+p_natlook_domain(struct pfioc_natlook *nl)
+{
+	(void)nl;
+}
+
+void
+p_state_domain(struct pfsync_state *ps)
+{
+	(void)ps;
+}
+
 /* capsicum(4), also for a process that is in no sandbox. */
 enum ph_err
 p_dev_confine(int fd)

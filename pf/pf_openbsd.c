@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pf/pf_bsd.h"
 #include "pf/pf_openbsd.h"
@@ -21,6 +22,19 @@ p_dev_confine(int fd)
 {
 	(void)fd;
 	return PH_OK;
+}
+
+void
+p_natlook_domain(struct pfioc_natlook *nl)
+{
+	nl->rdomain = (u_int16_t)getrtable();
+}
+
+void
+p_state_domain(struct pfsync_state *ps)
+{
+	ps->key[PF_SK_WIRE].rdomain = ps->key[PF_SK_STACK].rdomain =
+	    htons((u_int16_t)getrtable());
 }
 
 /* The rulesets of one transaction. */

@@ -14,6 +14,7 @@
 #include "src/capture/capture.h"
 #include "src/checkpoint.h"
 #include "src/clock.h"
+#include "src/compat/process.h"
 #include "src/engine.h"
 #include "src/engine_main.h"
 #include "src/fwconfig.h"
@@ -557,6 +558,7 @@ open_capture(struct live *l)
 	cc.buffer = l->args->conf->buffer;
 	cc.own = l->iface.ownprotected;
 	cc.nown = l->iface.nownprotected;
+	cc.here = process_has_interface;
 	if (capture_open_live(&l->capture, &cc, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);
 	free(ports);

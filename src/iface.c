@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/compat/process.h"
 #include "src/iface.h"
 
 static bool
@@ -113,7 +114,8 @@ reaching(struct iface *f, const struct prefix *p, const struct ifaddrs *list,
 		a = addr_from_sockaddr(i->ifa_addr);
 		if (a.af != p->addr.af || (i->ifa_flags & IFF_LOOPBACK) ||
 		    addr_scope(&a) == ADDR_UNUSABLE ||
-		    !overlap(p, &a, mask_len(i->ifa_netmask, a.af)))
+		    !overlap(p, &a, mask_len(i->ifa_netmask, a.af)) ||
+		    !process_has_interface(i->ifa_name))
 			continue;
 		if ((rc = add(f, i->ifa_name, why)) != PH_OK)
 			return rc;
@@ -123,7 +125,8 @@ reaching(struct iface *f, const struct prefix *p, const struct ifaddrs *list,
 		return PH_OK;
 	for (i = list; i != NULL; i = i->ifa_next) {
 		a = addr_from_sockaddr(i->ifa_addr);
-		if (addr_eq(&a, &from) && !(i->ifa_flags & IFF_LOOPBACK))
+		if (addr_eq(&a, &from) && !(i->ifa_flags & IFF_LOOPBACK) &&
+		    process_has_interface(i->ifa_name))
 			return add(f, i->ifa_name, why);
 	}
 	return PH_OK;
@@ -138,7 +141,8 @@ own_addresses(struct iface *f, const struct conf *conf,
 
 	for (i = list; i != NULL && f->nown < IFACE_MAX_OWN; i = i->ifa_next) {
 		a = addr_from_sockaddr(i->ifa_addr);
-		if (a.af == AF_UNSPEC || addr_scope(&a) == ADDR_UNUSABLE)
+		if (a.af == AF_UNSPEC || addr_scope(&a) == ADDR_UNUSABLE ||
+		    !process_has_interface(i->ifa_name))
 			continue;
 		f->own[f->nown++] = a;
 		if (prefixes_contain(conf->protect.v, conf->protect.n, &a))

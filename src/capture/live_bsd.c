@@ -172,6 +172,7 @@ open_all(struct capture *c, struct opening *o, struct strbuf *why)
 	for (i = list; i != NULL && rc == PH_OK; i = i->ifa_next)
 		if ((i->ifa_flags & (IFF_UP | IFF_LOOPBACK)) == IFF_UP &&
 		    i->ifa_addr != NULL &&
+		    (o->config->here == NULL || o->config->here(i->ifa_name)) &&
 		    (i->ifa_addr->sa_family == AF_INET ||
 			i->ifa_addr->sa_family == AF_INET6))
 			rc = open_both(c, o, i->ifa_name, why);

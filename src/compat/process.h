@@ -2,6 +2,7 @@
 #ifndef COMPAT_PROCESS_H
 #define COMPAT_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Make setproctitle(3) work; before anything else in main(). */
@@ -12,5 +13,8 @@ void process_title_init(int argc, char *argv[]);
  * jail): two of us in different ones do not meet.
  */
 uint64_t process_network(void);
+
+/* Is the interface in it?  The system may list those of others, too. */
+bool process_has_interface(const char *name);
 
 #endif

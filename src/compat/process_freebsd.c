@@ -34,3 +34,10 @@ process_network(void)
 		hash = (hash ^ (uint8_t)name[i]) * UINT64_C(1099511628211);
 	return hash;
 }
+
+bool
+process_has_interface(const char *name)
+{
+	(void)name;
+	return true;
+}

@@ -30,3 +30,10 @@ process_network(void)
 	}
 	return stat("/proc/self/ns/net", &st) == 0 ? (uint64_t)st.st_ino : 0;
 }
+
+bool
+process_has_interface(const char *name)
+{
+	(void)name;
+	return true;
+}

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <net/if.h>
 
+#include <string.h>
 #include <unistd.h>
 
 #include "src/compat/process.h"
@@ -17,4 +20,21 @@ uint64_t
 process_network(void)
 {
 	return (uint64_t)getrtable();
+}
+
+bool
+process_has_interface(const char *name)
+{
+	struct ifreq r;
+	bool yes;
+	int fd;
+
+	memset(&r, 0, sizeof(r));
+	strlcpy(r.ifr_name, name, sizeof(r.ifr_name));
+	if ((fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
+		return false;
+	yes = ioctl(fd, SIOCGIFRDOMAIN, &r) != -1 &&
+	    r.ifr_rdomainid == getrtable();
+	close(fd);
+	return yes;
 }
