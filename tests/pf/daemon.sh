@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole daemon with -b pf: calls between two vnet jails, privileges,
+# The whole daemon with -b pf: calls between two places, privileges,
 # reload, death and restart.  Needs what live.sh needs.
 #
 #	daemon.sh PATH-OF-pinholed
@@ -35,12 +35,12 @@ message() {
 }
 from_phone() {
 	message "$@" > "$tmp/m"
-	jexec pho nc -nu -w 1 -s 198.51.100.7 -p 5060 192.0.2.20 5060 \
+	$(at pho) nc -nu -w 1 -s 198.51.100.7 -p 5060 192.0.2.20 5060 \
 	    < "$tmp/m" > /dev/null 2>&1
 }
 from_desk() {
 	message "$@" > "$tmp/m"
-	jexec phi nc -nu -w 1 -s 192.0.2.20 -p 5060 198.51.100.7 5060 \
+	$(at phi) nc -nu -w 1 -s 192.0.2.20 -p 5060 198.51.100.7 5060 \
 	    < "$tmp/m" > /dev/null 2>&1
 }
 # call NUMBER PORT: the phone calls, and the desk at PORT answers.
@@ -72,6 +72,7 @@ kill -TERM "$monitor"
 wait "$monitor"
 ok is $? -eq 0
 cat > "$tmp/pf.conf" <<X
+$hooks
 block all
 pass quick proto icmp6
 pass quick inet proto udp to port 5060
@@ -87,8 +88,8 @@ what="nobody keeps root but the monitor"
 for p in $(pgrep -P "$monitor"); do
 	ok is "$(ps -o user= -p "$p")" != root
 done
-what="the engine is in capability mode"
-ok sh -c "ps -o state= -p '$(child engine)' | grep -q C"
+what="the engine is in capability mode, or has pledged"
+ok sealed "$(child engine)"
 what="no media before the call"
 ok no_media 10000
 call 1 10000

@@ -1,14 +1,14 @@
 #!/bin/sh
-# The pf backend against the real /dev/pf, between two vnet jails: an outside
-# and an inside with us in the middle.  Needs root on FreeBSD with pf and
-# VIMAGE, nothing in pf that you would miss, and nc(1); says why and exits 77
-# otherwise.
+# The pf backend against the real /dev/pf, between two places: an outside and
+# an inside with us in the middle.  Needs root, FreeBSD with pf and VIMAGE or
+# OpenBSD with pf switched off, nothing in pf that you would miss, and nc(1);
+# says why and exits 77 otherwise.
 #
 #	live.sh PATH-OF-pf_drive [options for each of its runs]
 set -u
 drive=$*
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "$0")/jails.sh"
+. "$(dirname "$0")/stage.sh"
 
 # The driver follows a file; each line of it is answered.
 start() {
@@ -33,11 +33,22 @@ answered() {
 	cat "$tmp/out"
 	return 1
 }
-stop() {
+quit() {
 	say end
 	wait $driver
 }
 rules() { pfctl -a "pinholed/$1" -sr 2>/dev/null | wc -l; }
+# natlook PROTO CLIENT LOCAL ORIGINAL.  OpenBSD's DIOCNATLOOK (7.6) compares
+# a hash that it never computes, and so finds nothing.
+natlook() {
+	if [ "$os" = openbsd ]; then
+		n=$((n + 1))
+		echo "ok $n - $what # SKIP not on OpenBSD"
+		return
+	fi
+	say "natlook $1 $2 $3"
+	ok answered "original .*$4"
+}
 
 what="check names the line to add when nothing calls the anchor"
 ok sh -c "$drive -n | grep -q '^anchor \"pinholed\"'"
@@ -47,10 +58,9 @@ what="it works before anything calls the anchor"
 start
 say "open 1 in udp any 192.0.2.20 10000 10001" commit
 ok answered "commit ok"
-stop
+quit
 cat > "$tmp/pf.conf" <<X
-nat-anchor "pinholed"
-rdr-anchor "pinholed"
+$hooks
 block all
 pass quick proto icmp6
 anchor "pinholed"
@@ -152,10 +162,10 @@ ok is "$(states '198.51.100.7:4000')" -eq 0
 say "open 20 in udp 198.51.100.7 192.0.2.20 5001 5001 rdr 198.51.100.1:40001 nat 192.0.2.1:7070" commit
 answered "commit ok"
 f="$tmp/got"
-jexec phi nc -lnu -w 3 192.0.2.20 5001 > "$f" 2>/dev/null &
+$(at phi) nc -lnu -w 3 192.0.2.20 5001 > "$f" 2>/dev/null &
 receiver=$!
 sleep 0.3
-echo hello | jexec pho nc -nu -w 1 -p 2000 198.51.100.1 40001
+echo hello | $(at pho) nc -nu -w 1 -p 2000 198.51.100.1 40001
 sleep 0.3
 what="rdr sends it on"
 ok grep -q hello "$f"
@@ -163,9 +173,8 @@ what="nat gives it the source that was asked for"
 ok is "$(pfctl -ss | grep -c '192.0.2.1:7070')" -gt 0
 kill $receiver 2>/dev/null
 wait $receiver 2>/dev/null
-say "natlook udp 198.51.100.7:2000 192.0.2.20:5001"
 what="natlook finds where a redirected client wanted to go"
-ok answered "original 198.51.100.1:40001"
+natlook udp 198.51.100.7:2000 192.0.2.20:5001 198.51.100.1:40001
 say "natlook tcp 198.51.100.7:2000 192.0.2.20:5001"
 what="and nothing where there is no state"
 ok answered "original "
@@ -178,11 +187,11 @@ translated() {
 	answered "commit ok" || return 1
 	f="$tmp/got"
 	# shellcheck disable=SC2086
-	jexec phi nc -l -n $u -w 3 "$6" "$7" > "$f" 2>/dev/null &
+	$(at phi) nc -l -n $u -w 3 "$6" "$7" > "$f" 2>/dev/null &
 	receiver=$!
 	sleep 0.3
 	# shellcheck disable=SC2086
-	echo hello | jexec pho nc -n $u -w 1 -s "$3" -p "$4" "${5%:*}" \
+	echo hello | $(at pho) nc -n $u -w 1 -s "$3" -p "$4" "${5%:*}" \
 	    "${5##*:}" > /dev/null 2>&1
 	sleep 0.3
 	kill $receiver 2>/dev/null
@@ -198,16 +207,16 @@ for p in udp tcp; do
 	what="its source is the one that was asked for"
 	ok is "$(states "192.0.2.1:$((id + 7000))")" -gt 0
 	what="natlook knows it"
-	say "natlook $p 198.51.100.7:$((id + 3000)) 192.0.2.20:$((id + 5000))"
-	ok answered "original 198.51.100.1:$((id + 41000))"
+	natlook $p 198.51.100.7:$((id + 3000)) 192.0.2.20:$((id + 5000)) \
+	    198.51.100.1:$((id + 41000))
 	id=$((id + 1))
 	what="rdr and nat of one connection, $p over IPv6"
 	ok translated $id $p 2001:db8:1::7 $((id + 3000)) \
 	    2001:db8:1::1:$((id + 41000)) 2001:db8:2::20 $((id + 5000)) \
 	    2001:db8:2::1:$((id + 7000))
 	what="natlook knows that, too"
-	say "natlook $p 2001:db8:1::7:$((id + 3000)) 2001:db8:2::20:$((id + 5000))"
-	ok answered "original .*2001:db8:1::1.*$((id + 41000))"
+	natlook $p 2001:db8:1::7:$((id + 3000)) \
+	    2001:db8:2::20:$((id + 5000)) "2001:db8:1::1.*$((id + 41000))"
 	id=$((id + 1))
 done
 
@@ -259,7 +268,7 @@ what="an anchor that was flushed away comes back"
 ok answered "tick ok"
 ok is "$(pfctl -a pinholed -sr | wc -l)" -gt 0
 ok reaches pho 198.51.100.7 4444 phi 192.0.2.20 20000
-stop
+quit
 what="the end leaves no rule"
 ok is "$(pfctl -a pinholed -sr 2>/dev/null | wc -l)" -eq 0
 what="and no state"
@@ -286,7 +295,7 @@ if kill -0 $driver 2>/dev/null; then
 	answered "tick ok"
 	what="and closes"
 	ok blocked pho 198.51.100.7 4000 phi 192.0.2.20 10000
-	stop
+	quit
 else
 	what="states mode without pfsync says what is missing"
 	ok grep -q pfsync "$tmp/out"
@@ -295,7 +304,7 @@ fi
 # Two uplinks: what comes in by the second is answered there.
 pair pho2 203.0.113.1 203.0.113.9 2001:db8:3::1 2001:db8:3::9
 outside2=$a
-jexec pho2 ifconfig lo0 inet 100.64.0.1/32 alias
+address pho2 100.64.0.1
 route -q add default 198.51.100.7
 start -u "$outside2=203.0.113.9:0" -u "$outside=198.51.100.7:0"
 say "open 40 in udp any 192.0.2.20 10000 10001" commit
@@ -304,7 +313,7 @@ what="what comes by the second uplink comes in"
 ok reaches pho2 100.64.0.1 4000 phi 192.0.2.20 10000
 what="and its answer leaves there, whatever the default route says"
 ok reaches phi 192.0.2.20 10000 pho2 100.64.0.1 4000
-stop
+quit
 route -q delete default 2>/dev/null
 
 echo "1..$n"

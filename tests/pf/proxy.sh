@@ -1,16 +1,18 @@
 #!/bin/sh
 # The proxies of FTP and TFTP, their passive helpers and the tables, with
-# -b pf between two vnet jails.  Needs what live.sh needs.
+# -b pf between two places.  Needs what live.sh needs.
 #
 #	proxy.sh PATH-OF-pinholed PATH-OF-pf_ends PATH-OF-pinholed-table
+# What at() says is several words.
+# shellcheck disable=SC2046
 ends=$2
 table=$3
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/running.sh"
 
-# serve JAIL ftpd|tftpd ADDRESS
+# serve PLACE ftpd|tftpd ADDRESS
 serve() {
-	jexec "$1" "$ends" "$2" "$3" > /dev/null 2>&1 &
+	$(at "$1") "$ends" "$2" "$3" > /dev/null 2>&1 &
 	servers="$servers $!"
 }
 serve pho ftpd 198.51.100.7
@@ -20,21 +22,21 @@ serve pho tftpd 2001:db8:1::7
 serve phi ftpd 192.0.2.20
 serve phi ftpd 2001:db8:2::20
 
-# ftp JAIL ADDRESS PORT LINE...: what the client says is in $tmp/ftp.
+# ftp PLACE ADDRESS PORT LINE...: what the client says is in $tmp/ftp.
 ftp() {
 	jail=$1 host=$2 port=$3
 	shift 3
 	printf '%s\n' "USER ftp" "$@" QUIT |
-	    timeout 20 jexec "$jail" "$ends" ftp "$host" "$port" \
+	    timeout 20 $(at "$jail") "$ends" ftp "$host" "$port" \
 	    > "$tmp/ftp" 2>&1
 }
-# fetches MODE JAIL ADDRESS [PORT [FILE WORD]]: by a data connection.
+# fetches MODE PLACE ADDRESS [PORT [FILE WORD]]: by a data connection.
 fetches() {
 	ftp "$2" "$3" "${4-21}" "$1" "retr ${5-file}"
 	grep -q "^${6-hello}" "$tmp/ftp" || { sed 's/^/# /' "$tmp/ftp"; false; }
 }
 tftp() {
-	timeout 20 jexec "$1" "$ends" tftp "$2" "${3-file}" > "$tmp/tftp" 2>&1
+	timeout 20 $(at "$1") "$ends" tftp "$2" "${3-file}" > "$tmp/tftp" 2>&1
 	grep -q '^1541 bytes' "$tmp/tftp" || { sed 's/^/# /' "$tmp/tftp"; false; }
 }
 no_tftp() { ! tftp "$@" > /dev/null && grep -q error "$tmp/tftp"; }
@@ -71,15 +73,14 @@ tables {
 }
 firewall pf
 X
-head -c 32 /dev/urandom > "$tmp/key"
+dd if=/dev/urandom of="$tmp/key" bs=32 count=1 2>/dev/null
 chmod 600 "$tmp/key"
 pf_conf <<X
-nat-anchor "pinholed"
-rdr-anchor "pinholed"
-rdr pass on $inside inet proto tcp to port 21 -> 127.0.0.1 port 8021
-rdr pass on $inside inet6 proto tcp to port 21 -> 2001:db8:2::1 port 8021
-rdr pass on $inside inet proto udp to port 69 -> 127.0.0.1 port 6969
-rdr pass on $inside inet6 proto udp to port 69 -> 2001:db8:2::1 port 6969
+$hooks
+$(redirect inet tcp 21 127.0.0.1 8021)
+$(redirect inet6 tcp 21 2001:db8:2::1 8021)
+$(redirect inet udp 69 127.0.0.1 6969)
+$(redirect inet6 udp 69 2001:db8:2::1 6969)
 block all
 pass quick proto icmp6
 anchor "pinholed"
@@ -145,7 +146,7 @@ ok until_ok replaced firewall "$old"
 ok until_ok fetches epsv phi 198.51.100.7
 ok tftp phi 198.51.100.7
 
-tell() { jexec phi "$table" -q -w 1 -k "$tmp/key" "$@"; }
+tell() { $(at phi) "$table" -q -w 1 -k "$tmp/key" "$@"; }
 entries() { pfctl -t pinholed_test -T show 2>/dev/null | wc -l; }
 # refused STATUS COMMAND...
 refused() {
@@ -173,10 +174,10 @@ pfctl -q -t pinholed_test -T kill
 ok tell 192.0.2.1 pinholed_test add 203.0.113.7
 ok is "$(entries)" -ge 1
 what="another key is no key"
-head -c 32 /dev/urandom > "$tmp/key"
+dd if=/dev/urandom of="$tmp/key" bs=32 count=1 2>/dev/null
 ok refused 3 tell 192.0.2.1 pinholed_test flush
 what="and without one there is no answer"
-ok refused 3 jexec phi "$table" -q -w 1 192.0.2.1 pinholed_test flush
+ok refused 3 $(at phi) "$table" -q -w 1 192.0.2.1 pinholed_test flush
 ok is "$(entries)" -ge 1
 
 what="TERM ends it well"
@@ -198,6 +199,7 @@ tftp { }
 firewall pf
 X
 pf_conf <<X
+$hooks
 block all
 pass quick proto icmp6
 anchor "pinholed"

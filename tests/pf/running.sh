@@ -1,9 +1,9 @@
 #!/bin/sh
-# For daemon.sh and proxy.sh, which read it: jails.sh, and the daemon ($1) in
+# For daemon.sh and proxy.sh, which read it: stage.sh, and the daemon ($1) in
 # the middle, with the configuration $tmp/conf.
 pinholed=$1
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "$0")/jails.sh"
+. "$(dirname "$0")/stage.sh"
 
 servers=
 monitor=

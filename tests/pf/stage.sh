@@ -1,33 +1,34 @@
 #!/bin/sh
-# For live.sh and running.sh, which read it: an outside (jail pho) and an
+# For live.sh and running.sh, which read it: an outside (the place pho) and an
 # inside (phi) with us in the middle, and what to ask of them.  Exits 77 and
-# says why where that cannot be.
+# says why where that cannot be.  What a place is, stage_OS.sh knows.
 set -u
 tmp=$(mktemp -d) || exit 1
 fails=0
 n=0
 what=
 
-[ "$(uname -s)" = FreeBSD ] || { echo "not FreeBSD"; exit 77; }
+os=$(uname -s | tr '[:upper:]' '[:lower:]')
+here=$(dirname "$0")
+[ -f "$here/stage_$os.sh" ] || { echo "not FreeBSD or OpenBSD"; exit 77; }
 [ "$(id -u)" = 0 ] || { echo "not root"; exit 77; }
 [ -c /dev/pf ] || { echo "no /dev/pf: kldload pf"; exit 77; }
-[ "$(sysctl -n kern.features.vimage 2>/dev/null)" = 1 ] ||
-    { echo "no VIMAGE"; exit 77; }
 if pfctl -si 2>/dev/null | grep -q 'Status: Enabled'; then
 	echo "pf is in use here"
 	exit 77
 fi
+ifs=
+# shellcheck source-path=SCRIPTDIR source=stage_openbsd.sh
+. "$here/stage_$os.sh"
 
 at_end() { :; }
 cleanup() {
 	at_end
-	jail -r pho phi pho2 2>/dev/null
-	for i in $ifs; do ifconfig "$i" destroy 2>/dev/null; done
+	unpair
 	pfctl -q -d -F all 2>/dev/null
 	pfctl -q -t pinholed_test -T kill 2>/dev/null
 	rm -rf "$tmp"
 }
-ifs=
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
@@ -42,29 +43,14 @@ ok() {
 	fi
 }
 
-# pair JAIL HOST-ADDRESS JAIL-ADDRESS HOST-6 JAIL-6: our end is then $a.
-pair() {
-	a=$(ifconfig epair create)
-	b=${a%a}b
-	ifs="$ifs $a"
-	jail -c name="$1" vnet persist vnet.interface="$b"
-	ifconfig "$a" "$2/24" up
-	jexec "$1" ifconfig lo0 127.0.0.1/8 up
-	jexec "$1" ifconfig "$b" "$3/24" up
-	jexec "$1" route -q add default "$2"
-	ifconfig "$a" inet6 "$4/64" no_dad
-	jexec "$1" ifconfig "$b" inet6 "$5/64" no_dad
-	jexec "$1" route -q add -6 default "$4"
-}
-
-# Does one datagram from jail $1 (source $2:$3) reach jail $4 at $5:$6?
+# Does one datagram from place $1 (source $2:$3) reach place $4 at $5:$6?
 reaches() {
 	f="$tmp/got"
 	: > "$f"
-	jexec "$4" nc -lnu -w 3 "$5" "$6" > "$f" 2>/dev/null &
+	$(at "$4") nc -lnu -w 3 "$5" "$6" > "$f" 2>/dev/null &
 	receiver=$!
 	sleep 0.3
-	echo hello | jexec "$1" nc -nu -w 1 -s "$2" -p "$3" "$5" "$6" \
+	echo hello | $(at "$1") nc -nu -w 1 -s "$2" -p "$3" "$5" "$6" \
 	    > /dev/null 2>&1
 	sleep 0.3
 	kill $receiver 2>/dev/null
