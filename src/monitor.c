@@ -463,7 +463,6 @@ reload(struct monitor *m)
 	size_t len = 0;
 	enum ph_err rc;
 	FILE *errors;
-	int r;
 
 	/* One at a time. */
 	if (m->phase != PHASE_RUNNING || m->next != NULL || m->old != NULL) {
@@ -488,11 +487,26 @@ reload(struct monitor *m)
 		notify_ready();
 	}
 	free(text);
-	if (m->next == NULL)
-		return;
-	for (r = 0; r < CHILD_NROLES; r++)
-		if (m->next->child[r].wanted)
+}
+
+/*
+ * The firewall process last: it changes the packet filter when it starts, and
+ * a reload that fails must have changed nothing.
+ */
+static void
+start_next(struct monitor *m, int64_t now)
+{
+	bool others = true;
+	struct child *c;
+	int r;
+
+	for (r = CHILD_NROLES - 1; m->next != NULL && r >= 0; r--) {
+		c = &m->next->child[r];
+		if (c->wanted && c->state == CHILD_NONE && now >= c->start_at &&
+		    (r != CHILD_FIREWALL || others))
 			start(m, m->next, (enum child_role)r);
+		others = others && (!c->wanted || c->state == CHILD_READY);
+	}
 }
 
 /* The next generation stands: the current one finishes. */
@@ -609,6 +623,7 @@ run(struct monitor *m)
 	run_generation(m, m->cur, now);
 	if (m->reload_again)
 		reload(m);
+	start_next(m, now);
 	if (m->phase == PHASE_RUNNING)
 		save_state(m, now);
 }

@@ -197,11 +197,17 @@ def reloads_do_not_get_in_each_others_way(net):
     check(len(d.children()) == 2, "two children")
     # A reload whose processes cannot be started changes nothing.
     before = d.children()
-    d.write(conf().replace("interface i0", "interface nope0"))
+    found = tables(net)
+    d.write(conf().replace("interface i0", "interface nope0")
+            .replace("firewall nftables",
+                     'firewall nftables table "second"'))
     d.proc.send_signal(signal.SIGHUP)
     until(lambda: any("not reloaded" in line for line in d.log), 5, d.log)
     time.sleep(0.3)
     check(d.children() == before, "the old ones are still there")
+    check(tables(net) == found, f"and nothing new: {tables(net)}")
+    stream.flows()
+    check(max(stream.gap) < 0.25, f"media never stopped: {stream.gap}")
     call.hang_up()
     d.expect(event="close", dir="in", reason="bye")
     stream.stops()
