@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "ftp/control.h"
-#include "ftp/line.h"
 
 /* A verb of ours beside those of ftp/line.h. */
 #define VERB_EPSV_ALL (FTP_QUIT + 1)
@@ -73,7 +72,7 @@ offer(struct watch *w, enum ftp_news_kind kind, const struct addr *peer,
 	if (w->c->loose ? scope != ADDR_PRIVATE && scope != ADDR_GLOBAL
 			: !addr_eq(&data->addr, peer))
 		news.why = REASON_ADDRESS;
-	else if (data->port < FTP_CONTROL_PORT_MIN)
+	else if (data->port < FTP_PORT_MIN)
 		news.why = REASON_PORT_RANGE;
 	if (news.why != REASON_NONE)
 		news.kind = FTP_REFUSED;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ftp/line.h"
 #include "src/base/addr.h"
 #include "src/base/reason.h"
 #include "src/base/span.h"
@@ -23,21 +24,15 @@
  *    is stepped over.  What stands inside a reply of several lines is text.
  *  - A 227 or 229 counts only while a PASV or EPSV has not been answered.
  *  - The address is that of whoever names it, unless `loose`; even then it
- *    can be used at all.  No port is below FTP_CONTROL_PORT_MIN.
+ *    can be used at all.  No port is below FTP_PORT_MIN.
  *  - After EPSV ALL, unless the server refused it, only EPSV counts.
  *  - TLS is stepped over, record by record, until CCC has made the
  *    connection readable again.
  *  - A connection that speaks HTTP to the FTP port is not followed: a
  *    browser may have been talked into it.
  */
-#define FTP_CONTROL_LINE     512
-#define FTP_CONTROL_PORT_MIN 1024
-#define FTP_CONTROL_PENDING  8 /* of our verbs, sent and not answered */
-
-enum ftp_side {
-	FTP_CLIENT,
-	FTP_SERVER,
-};
+#define FTP_CONTROL_LINE    512
+#define FTP_CONTROL_PENDING 8 /* of our verbs, sent and not answered */
 
 enum ftp_news_kind {
 	FTP_ACTIVE = 1, /* server to `data`, by PORT or EPRT */

@@ -20,6 +20,14 @@
  * return PH_OK or PH_EMALFORMED, and what else is said beside them.  A port
  * may be any number, 0 included: judging it is the caller's.
  */
+/* No data connection goes to a port where services are. */
+#define FTP_PORT_MIN 1024
+
+enum ftp_side {
+	FTP_CLIENT,
+	FTP_SERVER,
+};
+
 enum ftp_verb {
 	FTP_OTHER, /* well formed; what it does is not our business */
 	FTP_USER,

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "ftp/line.h"
 #include "ftp/session.h"
 
 /* What a command is to its reply, or the reply that it gets from us. */
@@ -246,7 +245,7 @@ active(struct ftp_session *s, const struct ftp_command *c, struct span line)
 		refuse(s, REPLY_FAMILY, line);
 	else if (rc != PH_OK)
 		refuse(s, REPLY_SYNTAX, line);
-	else if (e.port < FTP_SESSION_MIN_PORT)
+	else if (e.port < FTP_PORT_MIN)
 		refuse(s, REPLY_PORT, line);
 	else {
 		if (!addr_eq(&e.addr, &s->config.client))
@@ -358,7 +357,7 @@ passive(struct ftp_session *s, const struct ftp_reply *r, struct span line)
 
 	rc = r->code == 227 ? ftp_227_parse(r->text, &e)
 			    : ftp_229_parse(r->text, &e.port);
-	if (rc != PH_OK || e.port < FTP_SESSION_MIN_PORT) {
+	if (rc != PH_OK || e.port < FTP_PORT_MIN) {
 		s->ops->note(s->ctx, FTP_NOTE_REFUSED, line);
 		pass_on(s, FTP_CLIENT, span_of(reply_text(s, REPLY_NO_DATA)));
 		return;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ftp/line.h"
 #include "src/base/addr.h"
 #include "src/base/span.h"
 
@@ -32,14 +33,6 @@
  */
 #define FTP_SESSION_LINE    2048 /* its end included */
 #define FTP_SESSION_PENDING 128	 /* commands without a reply */
-
-/* No data connection goes to a port where services are. */
-#define FTP_SESSION_MIN_PORT 1024
-
-enum ftp_side {
-	FTP_CLIENT,
-	FTP_SERVER,
-};
 
 /* One data connection. */
 struct ftp_want {

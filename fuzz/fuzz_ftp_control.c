@@ -32,12 +32,12 @@ on_news(void *ctx, const struct ftp_news *n)
 	switch (n->kind) {
 	case FTP_ACTIVE:
 		check(t->c->loose || addr_eq(&n->data.addr, &t->c->client));
-		check(n->data.port >= FTP_CONTROL_PORT_MIN);
+		check(n->data.port >= FTP_PORT_MIN);
 		check(!t->c->epsv_all);
 		break;
 	case FTP_PASSIVE:
 		check(t->c->loose || addr_eq(&n->data.addr, &t->c->server));
-		check(n->data.port >= FTP_CONTROL_PORT_MIN);
+		check(n->data.port >= FTP_PORT_MIN);
 		break;
 	case FTP_REFUSED:
 		check(n->why == REASON_ADDRESS || n->why == REASON_PORT_RANGE);

@@ -43,7 +43,7 @@ on_want(void *ctx, const struct ftp_want *want)
 	struct owner *o = ctx;
 	struct endpoint at = { o->s.config.client, 50000 };
 
-	if (want->port < FTP_SESSION_MIN_PORT)
+	if (want->port < FTP_PORT_MIN)
 		abort();
 	/* Nothing is taken while nobody has answered. */
 	if (ftp_session_input(&o->s, FTP_CLIENT, span_of("x")) != 0 ||

@@ -13,7 +13,6 @@ struct target {
 	uint16_t lo, hi;
 };
 
-#define MAX_TARGETS (2 + SDP_MAX_CANDIDATES)
 #define MAX_REMOTES (2 + SDP_MAX_CANDIDATES)
 
 /* Everything about one m= line while it is being worked on. */

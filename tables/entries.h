@@ -31,7 +31,6 @@ struct entry {
 };
 
 #define ENTRY_FOREVER INT64_MAX
-#define ENTRY_ID_MAX  (UINT64_MAX >> 2)
 
 struct entries;
 

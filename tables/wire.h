@@ -37,7 +37,6 @@
  *
  * Nothing here is authenticated until wire_verify() has said so.
  */
-#define WIRE_PORT	56789
 #define WIRE_NAME	32
 #define WIRE_LEGACY_LEN 64
 #define WIRE_HEAD	80
