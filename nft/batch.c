@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "nft/batch.h"
+#include "nft/nlmsg.h"
 #include "nft/table.h"
 
 /* A message ends when its list comes near the 64 KiB of an attribute. */
@@ -393,16 +394,10 @@ elements_parse(const struct nlmsghdr *nlh, const char *table,
 struct nlmsghdr *
 elements_request(char *buf, const char *table, unsigned int set)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nlmsghdr *nlh = nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES,
+	    NFT_MSG_GETSETELEM, NLM_F_DUMP, NFPROTO_INET);
 	char name[SET_NAMELEN];
-	struct nfgenmsg *nfg;
 
-	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
-	nfg->nfgen_family = NFPROTO_INET;
-	nfg->version = NFNETLINK_V0;
-	nfg->res_id = 0;
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table);
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set_name(set, name));
 	return nlh;

@@ -12,39 +12,19 @@
 #include <string.h>
 
 #include "nft/conntrack.h"
+#include "nft/nlmsg.h"
 
-#define MESSAGE_SIZE 1024
-#define ATTR_MAX     32
 /* One sweep forgets at most so many; the next takes the rest. */
 #define SWEEP_MAX    65536
 /* What one step takes: datagrams of some 150 connections, or deletions. */
 #define SLICE	     16
 #define SLICE_DELETE 256
 
-struct attrs {
-	const struct nlattr *at[ATTR_MAX + 1];
-};
-
 /* One direction of a connection. */
 struct tuple {
 	uint8_t proto;
 	struct endpoint src, dst;
 };
-
-static struct nlmsghdr *
-ct_message(char *buf, int type, uint16_t flags, uint8_t family)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct nfgenmsg *nfg;
-
-	nlh->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
-	nlh->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
-	nfg->nfgen_family = family;
-	nfg->version = NFNETLINK_V0;
-	nfg->res_id = 0;
-	return nlh;
-}
 
 static void
 put_mark(struct nlmsghdr *nlh, uint32_t mark)
@@ -57,32 +37,15 @@ put_mark(struct nlmsghdr *nlh, uint32_t mark)
 enum ph_err
 conntrack_delete(struct nlsock *s, uint32_t mark)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_SIZE];
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 	struct nlmsghdr *nlh;
 
 	if (mark == 0)
 		return PH_EBAD; /* that would be everybody's */
-	nlh = ct_message(buf, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, AF_UNSPEC);
+	nlh = nlmsg_begin(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE,
+	    NLM_F_ACK, AF_UNSPEC);
 	put_mark(nlh, mark);
 	return nlsock_err(nlsock_request(s, nlh, NULL, NULL));
-}
-
-static int
-take(const struct nlattr *attr, void *data)
-{
-	struct attrs *a = data;
-	uint16_t type = mnl_attr_get_type(attr);
-
-	if (type <= ATTR_MAX)
-		a->at[type] = attr;
-	return MNL_CB_OK;
-}
-
-static bool
-nested(const struct nlattr *attr, struct attrs *a)
-{
-	memset(a, 0, sizeof(*a));
-	return attr != NULL && mnl_attr_parse_nested(attr, take, a) >= 0;
 }
 
 static bool
@@ -106,11 +69,11 @@ get_port(const struct nlattr *attr, uint16_t *out)
 static bool
 tuple_parse(const struct nlattr *attr, struct tuple *t)
 {
-	struct attrs a, ip, proto;
+	struct nlmsg_attrs a, ip, proto;
 	bool ok;
 
-	if (!nested(attr, &a) || !nested(a.at[CTA_TUPLE_IP], &ip) ||
-	    !nested(a.at[CTA_TUPLE_PROTO], &proto) ||
+	if (!nlmsg_nested(attr, &a) || !nlmsg_nested(a.at[CTA_TUPLE_IP], &ip) ||
+	    !nlmsg_nested(a.at[CTA_TUPLE_PROTO], &proto) ||
 	    proto.at[CTA_PROTO_NUM] == NULL)
 		return false;
 	if (ip.at[CTA_IP_V4_SRC] != NULL)
@@ -164,12 +127,10 @@ get_u32(const struct nlattr *attr)
 static bool
 connection_parse(const struct nlmsghdr *nlh, struct connection *c)
 {
-	struct attrs a;
+	struct nlmsg_attrs a;
 
-	memset(&a, 0, sizeof(a));
 	memset(c, 0, sizeof(*c));
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg) ||
-	    mnl_attr_parse(nlh, sizeof(struct nfgenmsg), take, &a) < 0)
+	if (!nlmsg_attrs(nlh, &a))
 		return false;
 	c->id = get_u32(a.at[CTA_ID]);
 	c->status = ntohl(get_u32(a.at[CTA_STATUS]));
@@ -200,7 +161,7 @@ enum ph_err
 conntrack_original(struct nlsock *s, const struct fw_flow *flow,
     struct endpoint *out)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_SIZE];
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 	struct tuple reply = { flow->proto, flow->local, flow->client };
 	struct found f = { 0 };
 	struct nlmsghdr *nlh;
@@ -210,7 +171,8 @@ conntrack_original(struct nlsock *s, const struct fw_flow *flow,
 		flow->local.addr.af != AF_INET6) ||
 	    flow->client.addr.af != flow->local.addr.af)
 		return PH_EBAD;
-	nlh = ct_message(buf, IPCTNL_MSG_CT_GET, 0, flow->local.addr.af);
+	nlh = nlmsg_begin(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET, 0,
+	    flow->local.addr.af);
 	put_tuple(nlh, CTA_TUPLE_REPLY, &reply);
 	rc = nlsock_request(s, nlh, see_original, &f);
 	if (rc == -ENOENT || (rc == 0 && !f.any))
@@ -263,11 +225,12 @@ sweep_free(struct sweep *w)
 void
 sweep_start(struct sweep *w)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_SIZE];
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 	struct nlmsghdr *nlh;
 
 	w->nclosed = w->ndoomed = w->next = 0;
-	nlh = ct_message(buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
+	nlh = nlmsg_begin(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET,
+	    NLM_F_DUMP, AF_UNSPEC);
 	put_mark(nlh, w->mark);
 	w->dumping = nlsock_dump(w->nl, nlh) == 0;
 }
@@ -357,11 +320,11 @@ see_connection(void *ctx, const struct nlmsghdr *nlh)
 static void
 forget(struct sweep *w, const struct connection *c)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_SIZE];
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 	struct nlmsghdr *nlh;
 
-	nlh = ct_message(buf, IPCTNL_MSG_CT_DELETE, NLM_F_ACK,
-	    c->orig.src.addr.af);
+	nlh = nlmsg_begin(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE,
+	    NLM_F_ACK, c->orig.src.addr.af);
 	put_tuple(nlh, CTA_TUPLE_ORIG, &c->orig);
 	if (c->has_zone)
 		mnl_attr_put_u16(nlh, CTA_ZONE, htons(c->zone));

@@ -11,58 +11,18 @@
 #include <string.h>
 
 #include "nft/inspect.h"
+#include "nft/nlmsg.h"
 
-#define MESSAGE_SIZE  512
 /* How libnftables stores a comment: type, length, text with its NUL. */
 #define UDATA_COMMENT 0
-/* Enough of any message's attributes for what we read. */
-#define ATTR_MAX      16
-
-struct attrs {
-	const struct nlattr *at[ATTR_MAX + 1];
-};
-
-static int
-take(const struct nlattr *attr, void *data)
-{
-	struct attrs *a = data;
-	uint16_t type = mnl_attr_get_type(attr);
-
-	if (type <= ATTR_MAX)
-		a->at[type] = attr;
-	return MNL_CB_OK;
-}
-
-static bool
-attrs_of(const struct nlmsghdr *nlh, struct attrs *a)
-{
-	memset(a, 0, sizeof(*a));
-	return mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct nfgenmsg) &&
-	    mnl_attr_parse(nlh, sizeof(struct nfgenmsg), take, a) >= 0;
-}
-
-static struct nlmsghdr *
-question(char *buf, int type, uint16_t flags, uint8_t family)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct nfgenmsg *nfg;
-
-	nlh->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
-	nlh->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
-	nfg->nfgen_family = family;
-	nfg->version = NFNETLINK_V0;
-	nfg->res_id = 0;
-	return nlh;
-}
 
 static void
 see_generation(void *ctx, const struct nlmsghdr *nlh)
 {
 	uint32_t *generation = ctx;
-	struct attrs a;
+	struct nlmsg_attrs a;
 
-	if (attrs_of(nlh, &a) && a.at[NFTA_GEN_ID] != NULL &&
+	if (nlmsg_attrs(nlh, &a) && a.at[NFTA_GEN_ID] != NULL &&
 	    mnl_attr_get_payload_len(a.at[NFTA_GEN_ID]) == sizeof(uint32_t))
 		*generation = ntohl(mnl_attr_get_u32(a.at[NFTA_GEN_ID]));
 }
@@ -70,9 +30,11 @@ see_generation(void *ctx, const struct nlmsghdr *nlh)
 int
 inspect_generation(struct nlsock *s, uint32_t *generation)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_SIZE];
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 
-	return nlsock_request(s, question(buf, NFT_MSG_GETGEN, 0, AF_UNSPEC),
+	return nlsock_request(s,
+	    nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN, 0,
+		AF_UNSPEC),
 	    see_generation, generation);
 }
 
@@ -95,9 +57,9 @@ static void
 see_table(void *ctx, const struct nlmsghdr *nlh)
 {
 	struct table_seen *seen = ctx;
-	struct attrs a;
+	struct nlmsg_attrs a;
 
-	if (!attrs_of(nlh, &a))
+	if (!nlmsg_attrs(nlh, &a))
 		return;
 	seen->exists = true;
 	if (a.at[NFTA_TABLE_USERDATA] != NULL)
@@ -110,10 +72,10 @@ see_set(void *ctx, const struct nlmsghdr *nlh)
 	struct table_seen *seen = ctx;
 	char name[SET_NAMELEN];
 	unsigned int set;
-	struct attrs a;
+	struct nlmsg_attrs a;
 	size_t n;
 
-	if (!attrs_of(nlh, &a) || a.at[NFTA_SET_NAME] == NULL)
+	if (!nlmsg_attrs(nlh, &a) || a.at[NFTA_SET_NAME] == NULL)
 		return;
 	n = mnl_attr_get_payload_len(a.at[NFTA_SET_NAME]);
 	for (set = 0; set < SET_COUNT; set++)
@@ -127,9 +89,9 @@ static void
 see_rule(void *ctx, const struct nlmsghdr *nlh)
 {
 	struct table_seen *seen = ctx;
-	struct attrs a;
+	struct nlmsg_attrs a;
 
-	if (!attrs_of(nlh, &a) || a.at[NFTA_RULE_HANDLE] == NULL ||
+	if (!nlmsg_attrs(nlh, &a) || a.at[NFTA_RULE_HANDLE] == NULL ||
 	    mnl_attr_get_payload_len(a.at[NFTA_RULE_HANDLE]) !=
 		sizeof(uint64_t))
 		return;
@@ -141,22 +103,25 @@ see_rule(void *ctx, const struct nlmsghdr *nlh)
 int
 inspect_table(struct nlsock *s, const char *name, struct table_seen *out)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_SIZE];
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 	struct nlmsghdr *nlh;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	nlh = question(buf, NFT_MSG_GETTABLE, 0, NFPROTO_INET);
+	nlh = nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE, 0,
+	    NFPROTO_INET);
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, name);
 	if ((rc = nlsock_request(s, nlh, see_table, out)) == -ENOENT)
 		return 0;
 	if (rc != 0)
 		return rc;
-	nlh = question(buf, NFT_MSG_GETSET, NLM_F_DUMP, NFPROTO_INET);
+	nlh = nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETSET, NLM_F_DUMP,
+	    NFPROTO_INET);
 	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, name);
 	if ((rc = nlsock_request(s, nlh, see_set, out)) != 0)
 		return rc;
-	nlh = question(buf, NFT_MSG_GETRULE, NLM_F_DUMP, NFPROTO_INET);
+	nlh = nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETRULE,
+	    NLM_F_DUMP, NFPROTO_INET);
 	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, name);
 	return nlsock_request(s, nlh, see_rule, out);
 }
@@ -173,10 +138,11 @@ see_flowtable(void *ctx, const struct nlmsghdr *nlh)
 int
 inspect_flowtables(struct nlsock *s, bool *any)
 {
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_SIZE];
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 
 	*any = false;
 	return nlsock_request(s,
-	    question(buf, NFT_MSG_GETFLOWTABLE, NLM_F_DUMP, AF_UNSPEC),
+	    nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETFLOWTABLE,
+		NLM_F_DUMP, AF_UNSPEC),
 	    see_flowtable, any);
 }

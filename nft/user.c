@@ -12,12 +12,12 @@
 #include <string.h>
 
 #include "nft/batch.h"
+#include "nft/nlmsg.h"
 #include "nft/user.h"
 
 /* How libnftables numbers these types. */
 #define TYPE_IPV4_ADDR 7
 #define TYPE_IPV6_ADDR 8
-#define ATTR_MAX       32
 
 /* clang-format off */
 static const struct { const char *name; uint8_t number; } families[] = {
@@ -59,21 +59,6 @@ user_name_matches(const char *name, uint8_t family, const char *table,
 	return false;
 }
 
-struct attrs {
-	const struct nlattr *at[ATTR_MAX + 1];
-};
-
-static int
-take(const struct nlattr *attr, void *data)
-{
-	struct attrs *a = data;
-	uint16_t type = mnl_attr_get_type(attr);
-
-	if (type <= ATTR_MAX)
-		a->at[type] = attr;
-	return MNL_CB_OK;
-}
-
 static bool
 get_str(const struct nlattr *attr, char *dst, size_t size)
 {
@@ -100,11 +85,10 @@ see_set(void *ctx, const struct nlmsghdr *nlh)
 	struct search *search = ctx;
 	struct user_set seen = { .found = true }, *into;
 	const struct nfgenmsg *nfg;
-	struct attrs a = { { NULL } };
+	struct nlmsg_attrs a;
 	uint32_t flags, type;
 
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*nfg) ||
-	    mnl_attr_parse(nlh, sizeof(*nfg), take, &a) < 0 ||
+	if (!nlmsg_attrs(nlh, &a) ||
 	    !get_str(a.at[NFTA_SET_TABLE], seen.table, sizeof(seen.table)) ||
 	    !get_str(a.at[NFTA_SET_NAME], seen.set, sizeof(seen.set)))
 		return;
@@ -129,20 +113,15 @@ int
 user_table_find(struct nlsock *s, const char *name, const char *own,
     struct user_table *out)
 {
-	_Alignas(struct nlmsghdr) char buf[256];
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 	struct search search = { name, own, out };
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct nfgenmsg *nfg;
 
 	memset(out, 0, sizeof(*out));
-	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSET;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
-	nfg->nfgen_family = NFPROTO_UNSPEC;
-	nfg->version = NFNETLINK_V0;
-	nfg->res_id = 0;
 	out->looked_up = true;
-	return nlsock_request(s, nlh, see_set, &search);
+	return nlsock_request(s,
+	    nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETSET, NLM_F_DUMP,
+		NFPROTO_UNSPEC),
+	    see_set, &search);
 }
 
 static void
