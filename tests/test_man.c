@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,67 @@ every_example_is_a_configuration(void **state)
 		n++;
 	}
 	assert_int_equal(n, 10);
+}
+
+/* The n-th paragraph on a setting has this number as a word of its own. */
+static void
+assert_default(const char *setting, int n, unsigned long value,
+    const char *suffix)
+{
+	char item[64], number[32];
+	const char *at = page, *end, *p;
+	size_t len;
+
+	snprintf(item, sizeof(item), "\n.It Ic %s ", setting);
+	snprintf(number, sizeof(number), "%lu%s", value, suffix);
+	len = strlen(number);
+	for (; n > 0; n--) {
+		at = strstr(at, item);
+		assert_non_null(at);
+		at += strlen(item);
+	}
+	end = strstr(at, "\n.It ");
+	for (p = at; (p = strstr(p, number)) != NULL && p < end; p += len)
+		if (strchr(" (", p[-1]) != NULL &&
+		    !isalnum((unsigned char)p[len]))
+			return;
+	fail_msg("%s: the default is %s", setting, number);
+}
+
+static void
+every_default_is_the_one_in_force(void **state)
+{
+	static const char text[] =
+	    "protect 192.0.2.1\n"
+	    "sip {}\n"
+	    "ftp { proxy on 127.0.0.1 port 8021 }\n"
+	    "tftp { proxy on 127.0.0.1 port 6969 }\n"
+	    "tables { listen on 127.0.0.1 allow spammer }\n";
+	struct conf *c;
+
+	(void)state;
+	read_page("pinholed.conf.5");
+	assert_int_equal(conf_parse(&c, span_of(text), "defaults", NULL, 0,
+			     stderr),
+	    PH_OK);
+	assert_default("buffer", 1, c->buffer >> 20, "m");
+	assert_default("limit", 1, c->sip.limit_calls, "");
+	assert_default("limit", 1, c->sip.limit_per_source, "");
+	assert_default("limit", 1, c->sip.limit_rate, "");
+	assert_default("limit", 1, c->sip.limit_streams, "");
+	assert_default("timeout", 1, c->sip.timeout_setup, "");
+	assert_default("timeout", 1, c->sip.timeout_idle, "");
+	assert_default("timeout", 1, c->sip.timeout_max, "");
+	assert_default("timeout", 2, c->ftp.timeout, "");
+	assert_default("max sessions", 1, c->ftp.proxy[0].max_sessions, "");
+	assert_default("timeout", 3, c->ftp.proxy[0].timeout, "");
+	assert_default("timeout", 4, c->tftp.timeout, "");
+	assert_default("proxy", 2, c->tftp.proxy[0].max_sessions, "");
+	assert_default("proxy", 2, c->tftp.proxy[0].timeout, "");
+	assert_default("listen", 1, c->tables.listen.port, "");
+	assert_default("timeout", 5, c->tables.timeout, "");
+	assert_default("max", 2, c->tables.max, "");
+	conf_free(c);
 }
 
 /* Join continued lines, and let any white space be one space. */
@@ -231,6 +293,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_example_is_a_configuration),
+		cmocka_unit_test(every_default_is_the_one_in_force),
 		cmocka_unit_test(every_reason_is_explained),
 		cmocka_unit_test(the_pf_rules_are_those_that_are_made),
 #ifdef HAVE_NFTABLES
