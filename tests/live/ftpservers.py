@@ -48,6 +48,8 @@ rsa_private_key_file={dir}/key.pem
 """
 PROFTPD = """
 ServerName test
+# Or it wants the name of this host to have one.
+DefaultAddress 127.0.0.1
 ServerType standalone
 Port 21
 UseIPv6 on
