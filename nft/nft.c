@@ -274,6 +274,15 @@ nft_table(struct fw *fw, size_t index, enum fw_table_op op,
 	return rc;
 }
 
+static bool
+nft_emptied(struct fw *fw)
+{
+	bool emptied = fw->emptied;
+
+	fw->emptied = false;
+	return emptied;
+}
+
 static void
 nft_close(struct fw *fw, bool keep)
 {
@@ -299,6 +308,7 @@ nft_close(struct fw *fw, bool keep)
 	sweep_free(fw->sweep);
 	free(fw->outliving);
 	free(fw->user);
+	free(fw->looked_at);
 	ruleset_free(fw->ruleset);
 	nlsock_close(fw->counts);
 	nlsock_close(fw->nl);
@@ -317,6 +327,8 @@ fw_new(const struct fw_config *config)
 	batch_init(&fw->batch, config->name);
 	if ((fw->user = calloc(config->ntables + 1, sizeof(*fw->user))) ==
 		NULL ||
+	    (fw->looked_at = calloc(config->ntables + 1,
+		 sizeof(*fw->looked_at))) == NULL ||
 	    (fw->mirror = mirror_new(config)) == NULL ||
 	    (fw->nl = nlsock_open()) == NULL ||
 	    (fw->counts = nlsock_open()) == NULL ||
@@ -408,6 +420,8 @@ nft_open(struct fw **out, const struct fw_config *config, int64_t now,
 		return rc;
 	}
 	fw->look_at = now;
+	nft_look_at_user_sets(fw);
+	fw->emptied = false;
 	*out = fw;
 	return PH_OK;
 }
@@ -447,6 +461,7 @@ const struct fw_ops fw_nftables = {
 	.tick = nft_tick,
 	.original = nft_original,
 	.table = nft_table,
+	.emptied = nft_emptied,
 	.explain = nft_explain,
 	.close = nft_close,
 };

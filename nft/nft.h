@@ -43,6 +43,9 @@ struct fw {
 
 	struct user_table *user;  /* config->ntables of them */
 	uint32_t user_generation; /* of all tables, when they were found */
+	struct user_table *looked_at;
+	uint32_t looked_at_generation;
+	bool emptied; /* and nobody has asked yet */
 };
 
 /*
@@ -62,6 +65,7 @@ void nft_sweep_soon(struct fw *fw, bool urgent, int64_t now);
 PH_NODISCARD enum ph_err nft_settle(struct fw *fw, int64_t now);
 PH_NODISCARD enum ph_err nft_activity(struct fw *fw,
     void (*seen)(void *ctx, uint64_t id), void *ctx, int64_t now);
+void nft_look_at_user_sets(struct fw *fw);
 int64_t nft_tick(struct fw *fw, int64_t now, enum ph_err *err);
 
 /* check.c */

@@ -74,6 +74,14 @@ get_u32(const struct nlattr *attr)
 	    : 0;
 }
 
+static uint64_t
+get_u64(const struct nlattr *attr)
+{
+	return attr != NULL && mnl_attr_get_payload_len(attr) == 8
+	    ? be64toh(mnl_attr_get_u64(attr))
+	    : 0;
+}
+
 struct search {
 	const char *name, *own;
 	struct user_table *out;
@@ -104,9 +112,36 @@ see_set(void *ctx, const struct nlmsghdr *nlh)
 		return;
 	seen.interval = (flags & NFT_SET_INTERVAL) != 0;
 	seen.timeout = (flags & NFT_SET_TIMEOUT) != 0;
+	seen.handle = get_u64(a.at[NFTA_SET_HANDLE]);
 	into = type == TYPE_IPV4_ADDR ? &search->out->v4 : &search->out->v6;
 	seen.ambiguous = into->found;
 	*into = seen;
+}
+
+static void
+see_table(void *ctx, const struct nlmsghdr *nlh)
+{
+	struct user_set *set = ctx;
+	struct nlmsg_attrs a;
+
+	if (nlmsg_attrs(nlh, &a))
+		set->table_handle = get_u64(a.at[NFTA_TABLE_HANDLE]);
+}
+
+/* The numbers of sets begin anew in each table. */
+static void
+find_table_handle(struct nlsock *s, struct user_set *set)
+{
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
+	struct nlmsghdr *nlh;
+
+	if (!set->found)
+		return;
+	nlh = nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE, 0,
+	    set->family);
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, set->table);
+	if (nlsock_request(s, nlh, see_table, set) != 0)
+		set->table_handle = 0;
 }
 
 int
@@ -115,13 +150,31 @@ user_table_find(struct nlsock *s, const char *name, const char *own,
 {
 	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 	struct search search = { name, own, out };
+	int rc;
 
 	memset(out, 0, sizeof(*out));
 	out->looked_up = true;
-	return nlsock_request(s,
+	rc = nlsock_request(s,
 	    nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETSET, NLM_F_DUMP,
 		NFPROTO_UNSPEC),
 	    see_set, &search);
+	find_table_handle(s, &out->v4);
+	find_table_handle(s, &out->v6);
+	return rc;
+}
+
+static bool
+renewed(const struct user_set *then, const struct user_set *now)
+{
+	return now->found &&
+	    (!then->found || now->handle != then->handle ||
+		now->table_handle != then->table_handle);
+}
+
+bool
+user_table_renewed(const struct user_table *then, const struct user_table *now)
+{
+	return renewed(&then->v4, &now->v4) || renewed(&then->v6, &now->v6);
 }
 
 static void

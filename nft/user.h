@@ -34,6 +34,7 @@ struct user_set {
 	bool ambiguous; /* two tables have one */
 	bool interval;
 	bool timeout;
+	uint64_t handle, table_handle; /* others if it is made anew */
 	char table[64];
 	char set[64];
 };
@@ -50,6 +51,10 @@ bool user_name_matches(const char *name, uint8_t family, const char *table,
 /* Find the sets; what there is not has found false. */
 int user_table_find(struct nlsock *s, const char *name, const char *own,
     struct user_table *out);
+
+/* Whether there is a set now that was not there then: it is empty. */
+bool user_table_renewed(const struct user_table *then,
+    const struct user_table *now);
 
 /*
  * All or nothing, but for prefixes that lie within, or across, another that

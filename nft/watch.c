@@ -248,6 +248,32 @@ still_stands(struct fw *fw)
 	return true;
 }
 
+/*
+ * Who loads his ruleset anew, loads sets that are empty: other ones, by their
+ * numbers.
+ */
+void
+nft_look_at_user_sets(struct fw *fw)
+{
+	struct user_table found;
+	uint32_t generation;
+	size_t i;
+
+	if (fw->config->ntables == 0 ||
+	    inspect_generation(fw->nl, &generation) != 0 ||
+	    generation == fw->looked_at_generation)
+		return;
+	for (i = 0; i < fw->config->ntables; i++) {
+		if (user_table_find(fw->nl, fw->config->tables[i],
+			fw->config->name, &found) != 0)
+			return;
+		if (user_table_renewed(&fw->looked_at[i], &found))
+			fw->emptied = true;
+		fw->looked_at[i] = found;
+	}
+	fw->looked_at_generation = generation;
+}
+
 void
 nft_sweep_soon(struct fw *fw, bool urgent, int64_t now)
 {
@@ -361,6 +387,7 @@ nft_tick(struct fw *fw, int64_t now, enum ph_err *err)
 		fw->look_at = now + LOOK_US;
 		if (!still_stands(fw))
 			rc = nft_rebuild(fw, now);
+		nft_look_at_user_sets(fw);
 	}
 	if (fw->rebuilt || rc != PH_OK)
 		rc = PH_EGONE;

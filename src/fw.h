@@ -174,6 +174,12 @@ struct fw_ops {
 	    uint32_t ttl_s);
 
 	/*
+	 * Whether somebody has emptied tables that we fill, or made them anew,
+	 * since this was asked last.  May be NULL: that does not happen.
+	 */
+	bool (*emptied)(struct fw *fw);
+
+	/*
 	 * The rule(s) that one pinhole stands for, one per line, in the
 	 * filter's own language, for people.
 	 */

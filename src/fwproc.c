@@ -115,6 +115,16 @@ table(struct fwproc *p, enum ipc_role role)
 }
 
 static void
+look_at_tables(struct fwproc *p)
+{
+	const struct fw_ops *ops = p->args->ops;
+
+	if (p->client[IPC_PROXY].fd != -1 && ops->emptied != NULL &&
+	    ops->emptied(p->fw))
+		send_client(p, IPC_PROXY, IPC_EMPTIED, 0, &p->msg);
+}
+
+static void
 client_message(struct fwproc *p, enum ipc_role role, int64_t now)
 {
 	switch (p->msg.hdr.type) {
@@ -332,6 +342,7 @@ loop(struct fwproc *p)
 	for (;;) {
 		give_up_adopted(p, clock_now());
 		next = fwtable_run(p->table, clock_now());
+		look_at_tables(p);
 		if (forsaken(p)) {
 			/*
 			 * Made for a reload that did not happen: what is there

@@ -50,6 +50,7 @@ static const struct shape {
 	[IPC_TARGET]	= { sizeof(struct ipc_target), 0, 0 },
 	[IPC_TABLE]	= { offsetof(struct ipc_table, prefixes),
 			    sizeof(struct prefix), IPC_PREFIXES },
+	[IPC_EMPTIED]	= { 0, 0, 0 },
 };
 /* clang-format on */
 

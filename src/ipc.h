@@ -39,6 +39,7 @@ enum ipc_type {
 	IPC_ORIGINAL, /* P>F  (ipc_original) where did this client want to go */
 	IPC_TARGET,   /* F>P  (ipc_target) its answer */
 	IPC_TABLE,    /* P>F  (ipc_table), answered by IPC_RESULT */
+	IPC_EMPTIED,  /* F>P  somebody has emptied tables: fill them again */
 	IPC_NTYPES
 };
 

@@ -94,6 +94,7 @@ struct proxy_tables_setup {
 struct proxy_tables *proxy_tables_start(struct proxy *p,
     const struct listener *l, const struct proxy_tables_setup *setup);
 void proxy_tables_stop(struct proxy_tables *t);
+void proxy_tables_fill(struct proxy_tables *t);		/* with all there is */
 void proxy_tables_report(const struct proxy_tables *t); /* counters, logged */
 
 #endif

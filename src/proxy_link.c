@@ -295,6 +295,9 @@ heard(struct proxy *p)
 			else
 				ran_out(p, ids.ids[i]);
 		break;
+	case IPC_EMPTIED:
+		p->setup.emptied(p->setup.ctx);
+		break;
 	default:
 		break;
 	}

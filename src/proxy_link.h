@@ -16,6 +16,8 @@ struct proxy_setup {
 	struct events events;
 	/* The firewall process is gone; a successor may come. */
 	void (*lost)(void *ctx);
+	/* Tables of the packet filter have lost what we put into them. */
+	void (*emptied)(void *ctx);
 	void *ctx;
 };
 

@@ -81,6 +81,17 @@ on_fw_lost(void *ctx)
 		stop(x, 2);
 }
 
+static void
+on_emptied(void *ctx)
+{
+	struct process *x = ctx;
+	size_t i;
+
+	for (i = 0; i < x->nservices; i++)
+		if (x->service[i].kind == LISTEN_TABLES)
+			proxy_tables_fill(x->service[i].tables);
+}
+
 static bool
 start_one(struct process *x, struct service *s, const struct listener *l)
 {
@@ -260,6 +271,7 @@ make_events(struct process *x)
 	const struct proxy_args *a = x->args;
 	struct proxy_setup setup = { .conf = a->conf,
 		.lost = on_fw_lost,
+		.emptied = on_emptied,
 		.ctx = x };
 
 	if ((x->base = event_base_new()) == NULL ||

@@ -545,6 +545,17 @@ proxy_tables_stop(struct proxy_tables *t)
 }
 
 void
+proxy_tables_fill(struct proxy_tables *t)
+{
+	log_info(MODULE, "the ruleset was loaded anew; filling its tables");
+	memset(t->untimed, 0,
+	    proxy_conf(t->proxy)->tables.allow.n * sizeof(*t->untimed));
+	server_begin_again(t->server);
+	t->resuming = true;
+	pump(t);
+}
+
+void
 proxy_tables_report(const struct proxy_tables *t)
 {
 	struct server_counters n;

@@ -762,6 +762,14 @@ server_resume(struct server *s, size_t n, int64_t now)
 }
 
 void
+server_begin_again(struct server *s)
+{
+	s->resuming = true;
+	s->resume_table = 0;
+	memset(&s->resume_prefix, 0, sizeof(s->resume_prefix));
+}
+
+void
 server_counters(const struct server *s, struct server_counters *out)
 {
 	*out = s->count;

@@ -106,6 +106,8 @@ void server_loaded(struct server *s, int64_t now);
 void server_end(struct server *s);
 /* Tell the packet filter up to `n` of what was loaded; false: that was all. */
 bool server_resume(struct server *s, size_t n, int64_t now);
+/* Of everything there is. */
+void server_begin_again(struct server *s);
 
 /* Returns job->verdict.  Changes may already have been given out. */
 enum server_verdict server_receive(struct server *s, struct span datagram,

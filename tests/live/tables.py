@@ -373,6 +373,25 @@ def tables_survive_a_restart(net):
 
 
 @scenario()
+def tables_of_a_ruleset_that_is_loaded_anew(net):
+    with World(net) as w:
+        w.client("spammer", "add", "198.51.100.7", "2001:db8:9::/48")
+        w.client("plain", "add", "198.51.100.8")
+        ruleset = re.sub(r"elements = \{.*?\}", "", net.run(
+            "fw", "nft", "list", "table", "inet", "filter"), flags=re.S)
+        for before in ("delete table inet filter", "flush ruleset"):
+            net.run("fw", "nft", "-f", "-", text=f"{before}\n{ruleset}")
+            w.has("spammer", "198.51.100.7")
+            w.has("spammer6", "2001:db8:9::/48")
+            w.has("plain", "198.51.100.8")
+        # Somebody changes other things: nothing to do.
+        net.run("fw", "nft", "add", "table", "inet", "other")
+        time.sleep(0.6)
+        check(sum("filling its tables" in line for line in w.d.log) == 2,
+              f"twice: {w.d.log}")
+
+
+@scenario()
 def tables_that_are_not_there(net):
     """A missing set is a counter and a log line, and nobody's end."""
     with World(net, allow="later ip/other/spammer") as w:
