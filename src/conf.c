@@ -512,3 +512,14 @@ conf_free(struct conf *c)
 	free(c->state);
 	free(c);
 }
+
+bool
+ports_contain(const struct ports *ports, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < ports->n; i++)
+		if (ports->v[i] == port)
+			return true;
+	return false;
+}

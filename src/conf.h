@@ -177,4 +177,6 @@ PH_NODISCARD enum ph_err conf_parse(struct conf **out, struct span text,
 
 void conf_free(struct conf *c);
 
+bool ports_contain(const struct ports *ports, uint16_t port);
+
 #endif

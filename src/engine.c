@@ -422,37 +422,27 @@ counts_here(const struct engine *e, const struct datagram *d)
 }
 
 static bool
-is_port(const struct ports *ports, uint16_t port)
-{
-	size_t i;
-
-	for (i = 0; i < ports->n; i++)
-		if (ports->v[i] == port)
-			return true;
-	return false;
-}
-
-static bool
 is_sip(const struct engine *e, const struct datagram *d)
 {
 	return e->conf->sip.on &&
-	    (is_port(&e->conf->sip.port, d->src.port) ||
-		is_port(&e->conf->sip.port, d->dst.port));
+	    (ports_contain(&e->conf->sip.port, d->src.port) ||
+		ports_contain(&e->conf->sip.port, d->dst.port));
 }
 
 /* Of a transfer, only the request goes to a port that is known. */
 static bool
 is_tftp(const struct engine *e, const struct datagram *d)
 {
-	return e->tftp != NULL && is_port(&e->conf->tftp.port, d->dst.port);
+	return e->tftp != NULL &&
+	    ports_contain(&e->conf->tftp.port, d->dst.port);
 }
 
 static bool
 is_ftp(const struct engine *e, const struct datagram *d)
 {
 	return e->ftp != NULL &&
-	    (is_port(&e->conf->ftp.port, d->src.port) ||
-		is_port(&e->conf->ftp.port, d->dst.port));
+	    (ports_contain(&e->conf->ftp.port, d->src.port) ||
+		ports_contain(&e->conf->ftp.port, d->dst.port));
 }
 
 /* `limit rate`: INVITEs of outside sources, before they cost a parse. */

@@ -249,26 +249,15 @@ on_news(void *ctx, const struct ftp_news *news)
 	}
 }
 
-static bool
-is_port(const struct ports *ports, uint16_t port)
-{
-	size_t i;
-
-	for (i = 0; i < ports->n; i++)
-		if (ports->v[i] == port)
-			return true;
-	return false;
-}
-
 /* Which end is the server; false if both might be. */
 static bool
 ends_of(const struct ftp_helper *h, const struct datagram *d,
     struct ftp_watch *key)
 {
 	const struct ports *ports = &h->place.conf->ftp.port;
-	bool by_dst = is_port(ports, d->dst.port);
+	bool by_dst = ports_contain(ports, d->dst.port);
 
-	if (by_dst == is_port(ports, d->src.port))
+	if (by_dst == ports_contain(ports, d->src.port))
 		return false;
 	key->client = by_dst ? d->src : d->dst;
 	key->server = by_dst ? d->dst : d->src;
