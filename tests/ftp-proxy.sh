@@ -66,7 +66,7 @@ refuse() {
 tab=$(printf '\t')
 p="${tab}proxy on 127.0.0.1 port 8021"
 want "$p"
-want "run: -f $dir/ftp-proxy-8021.conf"
+want "run: -p $dir/ftp-proxy-8021.pid -f $dir/ftp-proxy-8021.conf"
 want "protect { 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 }"
 want "control \"$dir/ftp-proxy-8021.sock\""
 want "firewall pf anchor \"x\""
@@ -76,9 +76,9 @@ want "$p anonymous only" -A
 want "$p source 192.0.2.1" -a 192.0.2.1
 want "${tab}proxy on 192.0.2.1 port 8021" -b 192.0.2.1
 want "${tab}proxy on 2001:db8::1 port 8021" -6 -b 2001:db8::1
-want "run: -v -f $dir/ftp-proxy-8021.conf" -D 7
-want "run: -f $dir/ftp-proxy-8021.conf" -D 5
-want "run: -d -f $dir/ftp-proxy-8021.conf" -d
+want "run: -v -p $dir/ftp-proxy-8021.pid -f $dir/ftp-proxy-8021.conf" -D 7
+want "run: -p $dir/ftp-proxy-8021.pid -f $dir/ftp-proxy-8021.conf" -D 5
+want "run: -d -p $dir/ftp-proxy-8021.pid -f $dir/ftp-proxy-8021.conf" -d
 want "$p max sessions 500" -m 500
 want "${tab}proxy on 127.0.0.1 port 8022" -p 8022
 want "$p queue \"q\"" -q q
