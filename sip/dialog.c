@@ -580,8 +580,14 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 
 	if (m->to_tag.len == 0)
 		return;
-	if (dlg == NULL && (dlg = dialog_find(c, m->to_tag)) == NULL &&
-	    (dlg = dialog_begin(c, t, m)) == NULL)
+	if (dlg == NULL)
+		dlg = dialog_find(c, m->to_tag);
+	if (dlg == NULL && c->dead && c->accepted) {
+		/* Who has hung up does not wait for another fork's answer. */
+		c->sip->n.unmatched++;
+		return;
+	}
+	if (dlg == NULL && (dlg = dialog_begin(c, t, m)) == NULL)
 		return;
 	if (dlg->state == DIALOG_ENDED || dlg->answered == t->serial) {
 		c->sip->n.retransmissions++;

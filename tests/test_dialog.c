@@ -135,6 +135,22 @@ forks_live_until_64_t1_after_the_answer(void **state)
 }
 
 static void
+no_fork_answers_who_has_hung_up(void **state)
+{
+	static const struct step steps[] = {
+		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 10000", "" },
+		{ 2, "o>i", "200 INVITE", 1, "b1", "a", "y", "198.51.100.7 4000", OPEN_IN OPEN_OUT },
+		{ 3, "i>o", "BYE",        2, "b2", "a", "y", NULL, "" },
+		{ 4, "o>i", "200 BYE",    2, "b2", "a", "y", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+		{ 5, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 6000", "" },
+		{ 40, "", "", 0, "", "", "", NULL, "" },
+	};
+
+	(void)state;
+	PLAY(steps);
+}
+
+static void
 a_late_offer_opens_with_the_ack(void **state)
 {
 	static const struct step steps[] = {
@@ -441,6 +457,7 @@ main(void)
 		    an_answer_must_come_back_along_its_transaction),
 		cmocka_unit_test(early_media_opens_and_the_answer_wins),
 		cmocka_unit_test(forks_live_until_64_t1_after_the_answer),
+		cmocka_unit_test(no_fork_answers_who_has_hung_up),
 		cmocka_unit_test(a_late_offer_opens_with_the_ack),
 		cmocka_unit_test(
 		    a_reinvite_keeps_the_old_media_until_it_is_answered),
