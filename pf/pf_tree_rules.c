@@ -86,7 +86,9 @@ top_rules(struct p_tree *t, enum p_part part, size_t *n)
 			r->proto = c->proto;
 			r->dst.net = c->hull;
 		}
-		if (c->kind == P_KIND_IN || c->kind == P_KIND_OUT) {
+		/* Around all, this would be the same once more. */
+		if (c->kind == P_KIND_OUT ||
+		    (c->kind == P_KIND_IN && c->hull.len > 0)) {
 			if ((r = call_add(t, n, c, &c->root)) == NULL)
 				return PH_ENOMEM;
 			r->af = c->af;

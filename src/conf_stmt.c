@@ -353,6 +353,25 @@ conf_set_mode(struct parse *p, const struct lexeme *lex)
 		conf_set_string(p, &p->conf->mode, lex);
 }
 
+/* One way back for each interface and family: more would be ambiguous. */
+static bool
+known_uplink(struct parse *p, const struct conf_uplink *u,
+    const struct lexeme *ifname)
+{
+	const struct conf *c = p->conf;
+	size_t i;
+
+	for (i = 0; i < c->nuplink; i++)
+		if (strcmp(c->uplink[i].ifname, u->ifname) == 0 &&
+		    c->uplink[i].gateway.af == u->gateway.af) {
+			conf_error(p, &ifname->at,
+			    "\"%s\" already has a gateway for IPv%d", u->ifname,
+			    u->gateway.af == AF_INET ? 4 : 6);
+			return true;
+		}
+	return false;
+}
+
 void
 conf_add_uplink(struct parse *p, const struct lexeme *on,
     const struct lexeme *ifname, const struct lexeme *gateway)
@@ -369,7 +388,7 @@ conf_add_uplink(struct parse *p, const struct lexeme *on,
 	conf_set_interface(p, &u.ifname, ifname);
 	conf_set_addr(p, &u.gateway, gateway);
 	if (u.ifname == NULL || u.gateway.af == AF_UNSPEC ||
-	    full(p, c->nuplink, ifname) ||
+	    known_uplink(p, &u, ifname) || full(p, c->nuplink, ifname) ||
 	    (v = conf_grow(p, c->uplink, c->nuplink, sizeof(u))) == NULL) {
 		free(u.ifname);
 		return;

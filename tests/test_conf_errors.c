@@ -279,6 +279,9 @@ static const struct {
 	    "x:3:10: expected \"(\", found \"em0\"\n"
 	    "x:4:17: expected \")\", found end of line\n"
 	    "x:5:7: expected \"reply-to\", found end of line\n" },
+	{ P "reply-to (em0 192.0.2.1)\nreply-to (em0 2001:db8::1)\n"
+	    "reply-to (em1 192.0.2.1)\nreply-to (em0 192.0.2.9)\n",
+	    "x:5:11: \"em0\" already has a gateway for IPv4\n" },
 	/* Macros. */
 	{ P "pbx = 192.0.2.10\nsip { server $pxb\n media $nowhere }\n",
 	    "x:3:14: macro \"pxb\" is not defined; did you mean \"pbx\"?\n"

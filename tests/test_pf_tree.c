@@ -467,6 +467,33 @@ an_id_is_there_once(void **state)
 	p_tree_free(t);
 }
 
+/* FreeBSD from 14 on refuses the second of two such rules. */
+static void
+no_two_calls_are_the_same(void **state)
+{
+	struct pinhole a = hole_in(1, addr_v4(198, 51, 100, 7),
+			   addr_v4(10, 0, 0, 1), 4000),
+		       b = hole_in(2, addr_v4(198, 51, 100, 7),
+			   addr_v4(192, 0, 2, 1), 4000);
+	const struct p_rule *v;
+	struct p_tree *t;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	assert_int_equal(p_tree_insert(t, &a), PH_OK);
+	assert_int_equal(p_node_rules(t, p_tree_top(t), P_PASS, &v, &n), PH_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(v[0].dst.net.len, 32);
+	assert_int_equal(v[1].src.net.len, 32);
+	/* Nothing is in front of both. */
+	assert_int_equal(p_tree_insert(t, &b), PH_OK);
+	assert_int_equal(p_node_rules(t, p_tree_top(t), P_PASS, &v, &n), PH_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(v[0].src.net.len + v[0].dst.net.len, 0);
+	p_tree_free(t);
+}
+
 int
 main(void)
 {
@@ -476,6 +503,7 @@ main(void)
 		cmocka_unit_test(the_tree_agrees_with_a_list),
 		cmocka_unit_test(a_state_finds_its_pinhole),
 		cmocka_unit_test(an_id_is_there_once),
+		cmocka_unit_test(no_two_calls_are_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
