@@ -16,7 +16,7 @@
 #include "pf/pf_sys.h"
 
 #define GATHER	  (500 * 1000LL)       /* kills wait so long for company */
-#define HEARTBEAT (5 * 1000 * 1000LL)  /* is our anchor still there? */
+#define HEARTBEAT (5 * 1000 * 1000LL)  /* is all still there? */
 #define REMAKE	  (20 * 1000 * 1000LL) /* states mode: less than a timeout */
 #define TRIES	  6
 #define INHERITED (UINT64_C(1) << 63) /* ids of what another run opened */
@@ -506,9 +506,9 @@ p_activity(struct fw *fw, void (*seen)(void *ctx, uint64_t id), void *ctx,
 	return PH_OK;
 }
 
-/* Somebody flushed our anchor, or a part of it: write it again. */
+/* Has the packet filter as many rules in this anchor as we wrote? */
 static enum ph_err
-heartbeat(struct fw *fw)
+compare(struct fw *fw, const struct p_node *node, bool *same)
 {
 	const struct p_rule *v;
 	enum ph_err rc = PH_OK;
@@ -516,19 +516,39 @@ heartbeat(struct fw *fw)
 	int part;
 
 	for (part = 0; part < P_NPARTS && rc == PH_OK; part++) {
-		if (part != P_PASS && fw->sys->dialect == P_OPENBSD)
+		if (part != (int)p_node_part(node) &&
+		    (!p_node_is_top(node) || fw->sys->dialect == P_OPENBSD))
 			continue;
 		n = 0;
-		rc = fw->sys->count(fw->dev, fw->config->name,
+		rc = fw->sys->count(fw->dev, p_node_path(node),
 		    (enum p_part)part, &n);
-		if (rc != PH_OK ||
-		    p_node_rules(fw->tree, p_tree_top(fw->tree),
-			(enum p_part)part, &v, &expected) != PH_OK)
-			break;
-		if (n != expected)
-			p_tree_taint(fw->tree);
+		if (rc == PH_OK)
+			rc = p_node_rules(fw->tree, node, (enum p_part)part, &v,
+			    &expected);
+		if (rc == PH_OK && n != expected)
+			*same = false;
 	}
-	return rc == PH_OK ? write_tree(fw) : rc;
+	return rc;
+}
+
+/* Somebody flushed our anchor, or a part of it: write it again. */
+static enum ph_err
+heartbeat(struct fw *fw)
+{
+	const struct p_node *n;
+	enum ph_err rc = PH_OK;
+	bool same = true;
+
+	if (p_tree_dirty(fw->tree) != NULL)
+		return write_tree(fw);
+	p_tree_taint(fw->tree);
+	for (n = p_tree_dirty(fw->tree); n != NULL && same && rc == PH_OK;
+	     n = p_node_next(fw->tree, n))
+		rc = compare(fw, n, &same);
+	if (!same)
+		return write_tree(fw);
+	p_tree_clean(fw->tree);
+	return rc;
 }
 
 int64_t

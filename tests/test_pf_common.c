@@ -118,8 +118,9 @@ static enum ph_err
 fake_count(struct p_dev *d, const char *anchor, enum p_part part, size_t *n)
 {
 	(void)d;
-	(void)anchor;
-	*n = part == P_PASS ? k.top : 0;
+	*n = 0;
+	if (part == P_PASS)
+		*n = strcmp(anchor, "pinholed") == 0 ? k.top : k.rules;
 	return PH_OK;
 }
 
@@ -485,6 +486,10 @@ what_was_flushed_away_comes_back(void **state)
 	p_tick(fw, 12000000, &err);
 	assert_int_equal(k.writes, 2);
 	assert_int_equal(k.top, 2);
+	assert_int_equal(k.rules, 2);
+	k.rules = 1;
+	p_tick(fw, 18000000, &err);
+	assert_int_equal(k.writes, 3);
 	assert_int_equal(k.rules, 2);
 	p_close(fw, true);
 }

@@ -7,27 +7,48 @@
 . "$(dirname "$0")/running.sh"
 
 cat > "$tmp/conf" <<X
-protect { 192.0.2.0/24 }
+protect { 192.0.2.0/24 2001:db8:2::/64 }
 interface { $inside }
 control "$tmp/sock"
 state "$tmp/state"
 firewall pf anchor "pinholed"
 X
 
-# sdp ADDRESS PORT
-sdp() {
-	printf 'v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n' \
-	    "$1" "$1"
-	printf 'm=audio %s RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n' "$2"
+# family 4|6: who calls whom from here on.
+family() {
+	case $1 in
+	4)
+		ip=IP4
+		phone=198.51.100.7 desk=192.0.2.20
+		phone_at=198.51.100.7 desk_at=192.0.2.20
+		;;
+	6)
+		ip=IP6
+		phone=2001:db8:1::7 desk=2001:db8:2::20
+		phone_at="[2001:db8:1::7]" desk_at="[2001:db8:2::20]"
+		;;
+	esac
 }
-# message FIRST-LINE CALL CSEQ TO-TAG [CONTACT ADDRESS PORT]
+# sdp ADDRESS PORT...: a stream for each port, over TCP if it is "tcp/PORT".
+sdp() {
+	printf 'v=0\r\no=- 1 1 IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n' \
+	    "$ip" "$1" "$ip" "$1"
+	shift
+	for port; do
+		case $port in
+		tcp/*) printf 'm=message %s TCP/MSRP *\r\n' "${port#tcp/}" ;;
+		*) printf 'm=audio %s RTP/AVP 0\r\n' "$port" ;;
+		esac
+	done
+}
+# message FIRST-LINE CALL CSEQ TO-TAG [CONTACT ADDRESS PORT...]
 message() {
 	: > "$tmp/body"
-	[ $# -lt 6 ] || sdp "$6" "$7" > "$tmp/body"
+	[ $# -lt 6 ] || (shift 5 && sdp "$@") > "$tmp/body"
 	printf '%s\r\n' "$1" \
-	    "Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bK$2${3% *}" \
-	    "From: <sip:phone@198.51.100.7>;tag=p$2" \
-	    "To: <sip:desk@192.0.2.20>$4" "Call-ID: $2@198.51.100.7" \
+	    "Via: SIP/2.0/UDP $phone_at:5060;branch=z9hG4bK$2${3% *}" \
+	    "From: <sip:phone@$phone_at>;tag=p$2" \
+	    "To: <sip:desk@$desk_at>$4" "Call-ID: $2@198.51.100.7" \
 	    "CSeq: $3" "Max-Forwards: 70" ${5+"Contact: <sip:$5>"}
 	[ ! -s "$tmp/body" ] || printf 'Content-Type: application/sdp\r\n'
 	printf 'Content-Length: %d\r\n\r\n' "$(wc -c < "$tmp/body")"
@@ -35,28 +56,43 @@ message() {
 }
 from_phone() {
 	message "$@" > "$tmp/m"
-	$(at pho) nc -nu -w 1 -s 198.51.100.7 -p 5060 192.0.2.20 5060 \
+	$(at pho) nc -nu -w 1 -s "$phone" -p 5060 "$desk" 5060 \
 	    < "$tmp/m" > /dev/null 2>&1
 }
 from_desk() {
 	message "$@" > "$tmp/m"
-	$(at phi) nc -nu -w 1 -s 192.0.2.20 -p 5060 198.51.100.7 5060 \
+	$(at phi) nc -nu -w 1 -s "$desk" -p 5060 "$phone" 5060 \
 	    < "$tmp/m" > /dev/null 2>&1
 }
-# call NUMBER PORT: the phone calls, and the desk at PORT answers.
+# call NAME PORT...: the phone calls, and the desk answers, at these ports.
 call() {
-	from_phone "INVITE sip:desk@192.0.2.20 SIP/2.0" "$1" "1 INVITE" "" \
-	    phone@198.51.100.7 198.51.100.7 "$2"
-	from_desk "SIP/2.0 200 OK" "$1" "1 INVITE" ";tag=d$1" \
-	    desk@192.0.2.20 192.0.2.20 "$2"
-	from_phone "ACK sip:desk@192.0.2.20 SIP/2.0" "$1" "1 ACK" ";tag=d$1"
+	id=$1
+	shift
+	from_phone "INVITE sip:desk@$desk_at SIP/2.0" "$id" "1 INVITE" "" \
+	    "phone@$phone_at" "$phone" "$@"
+	from_desk "SIP/2.0 200 OK" "$id" "1 INVITE" ";tag=d$id" \
+	    "desk@$desk_at" "$desk" "$@"
+	from_phone "ACK sip:desk@$desk_at SIP/2.0" "$id" "1 ACK" ";tag=d$id"
 }
 hang_up() {
-	from_phone "BYE sip:desk@192.0.2.20 SIP/2.0" "$1" "2 BYE" ";tag=d$1"
+	from_phone "BYE sip:desk@$desk_at SIP/2.0" "$1" "2 BYE" ";tag=d$1"
 	from_desk "SIP/2.0 200 OK" "$1" "2 BYE" ";tag=d$1"
 }
-media() { reaches pho 198.51.100.7 "$1" phi 192.0.2.20 "$1"; }
+media() { reaches pho "$phone" "$1" phi "$desk" "$1"; }
+media_out() { reaches phi "$desk" "$1" pho "$phone" "$1"; }
 no_media() { ! media "$1"; }
+# As reaches, by a connection.
+reaches_tcp() {
+	$(at "$4") nc -ln -w 3 "$5" "$6" > "$tmp/got" 2>/dev/null &
+	receiver=$!
+	listening "$4" "$6"
+	echo hello | $(at "$1") nc -nN -w 1 -s "$2" -p "$3" "$5" "$6" \
+	    > /dev/null 2>&1
+	sleep 0.3
+	kill $receiver 2>/dev/null
+	wait $receiver 2>/dev/null
+	grep -q hello "$tmp/got"
+}
 
 what="-V knows pf"
 ok sh -c "'$pinholed' -V | grep -q 'firewalls:.*pf'"
@@ -75,7 +111,7 @@ cat > "$tmp/pf.conf" <<X
 $hooks
 block all
 pass quick proto icmp6
-pass quick inet proto udp to port 5060
+pass quick proto udp to port 5060
 anchor "pinholed"
 X
 pfctl -q -e -f "$tmp/pf.conf"
@@ -90,6 +126,7 @@ for p in $(pgrep -P "$monitor"); do
 done
 what="the engine is in capability mode, or has pledged"
 ok sealed "$(child engine)"
+family 4
 what="no media before the call"
 ok no_media 10000
 call 1 10000
@@ -98,11 +135,58 @@ ok media 10000
 what="and its RTCP"
 ok media 10001
 what="and out"
-ok reaches phi 192.0.2.20 10000 pho 198.51.100.7 10000
+ok media_out 10000
 what="and nothing beside it"
 ok no_media 10002
 what="the control socket counts"
 ok sh -c "timeout 5 nc -U '$tmp/sock' < /dev/null | grep -q '^packets [1-9]'"
+
+family 6
+call six 10000 10002 tcp/10004
+for port in 10000 10003; do
+	what="a call over IPv6 lets its media in, port $port"
+	ok media $port
+	what="and out"
+	ok media_out $port
+done
+what="and what it says over TCP, begun by either side"
+ok reaches_tcp pho "$phone" 4004 phi "$desk" 10004
+ok reaches_tcp phi "$desk" 4005 pho "$phone" 10004
+hang_up six
+sleep 1
+what="until it ends"
+ok no_media 10000
+ok is "$(rules in6u)" -eq 0
+ok is "$(rules in6t)" -eq 0
+family 4
+
+what="a call of sixteen streams"
+call many $(seq 11000 2 11030)
+ok is "$(rules in4u)" -eq 34
+ok media 11000
+ok media 11031
+hang_up many
+sleep 1
+ok no_media 11000
+
+what="calls go on when pf is switched off and on"
+pfctl -q -d
+call off 11100
+pfctl -q -e
+ok media 10000
+ok media 11100
+what="when somebody flushes all there is"
+pfctl -q -F all
+pfctl -q -f "$tmp/pf.conf"
+ok media 10000
+what="and when the anchor was not called for a while"
+grep -v anchor "$tmp/pf.conf" | pfctl -q -f - -F states
+ok no_media 11100
+ok sh -c "'$pinholed' -n -f '$tmp/conf' 2>&1 | grep -q 'anchor \"pinholed\"'"
+pfctl -q -f "$tmp/pf.conf"
+ok media 10000
+ok media 11100
+hang_up off
 
 kill -HUP "$monitor"
 what="SIGHUP reloads"

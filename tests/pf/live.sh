@@ -164,7 +164,7 @@ answered "commit ok"
 f="$tmp/got"
 $(at phi) nc -lnu -w 3 192.0.2.20 5001 > "$f" 2>/dev/null &
 receiver=$!
-sleep 0.3
+listening phi 5001
 echo hello | $(at pho) nc -nu -w 1 -p 2000 198.51.100.1 40001
 sleep 0.3
 what="rdr sends it on"
@@ -189,7 +189,7 @@ translated() {
 	# shellcheck disable=SC2086
 	$(at phi) nc -l -n $u -w 3 "$6" "$7" > "$f" 2>/dev/null &
 	receiver=$!
-	sleep 0.3
+	listening phi "$7"
 	# shellcheck disable=SC2086
 	echo hello | $(at pho) nc -n $u -w 1 -s "$3" -p "$4" "${5%:*}" \
 	    "${5##*:}" > /dev/null 2>&1
@@ -268,6 +268,12 @@ what="an anchor that was flushed away comes back"
 ok answered "tick ok"
 ok is "$(pfctl -a pinholed -sr | wc -l)" -gt 0
 ok reaches pho 198.51.100.7 4444 phi 192.0.2.20 20000
+before=$(pfctl -a pinholed/in4u -sr | wc -l)
+pfctl -q -a pinholed/in4u -F rules
+say "sleep 5100" tick
+what="and so does one below it"
+ok answered "tick ok"
+ok is "$(pfctl -a pinholed/in4u -sr | wc -l)" -eq "$before"
 quit
 what="the end leaves no rule"
 ok is "$(pfctl -a pinholed -sr 2>/dev/null | wc -l)" -eq 0

@@ -9,7 +9,8 @@
  *
  * The client of FTP sends each line and prints the reply, after the words
  * port, eprt, pasv and epsv those that belong to it; `retr FILE` then fetches
- * it and prints it, or "no data"; the file "slow" takes a while, and says more.
+ * it and prints it, or "no data".  A file with "slow" in its name takes a
+ * while; that of FTP then says more.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -394,7 +395,7 @@ ftp(const char *host, const char *port)
 /* A transfer has a port of its own, as RFC 1350 wants it. */
 static void
 tftpd_send(const struct sockaddr_storage *at, socklen_t len,
-    const struct sockaddr_storage *peer, socklen_t peerlen)
+    const struct sockaddr_storage *peer, socklen_t peerlen, bool slow)
 {
 	struct sockaddr_storage from = *at;
 	unsigned char packet[4 + BLOCK] = { 0, 3 }, ack[64];
@@ -406,6 +407,8 @@ tftpd_send(const struct sockaddr_storage *at, socklen_t len,
 	if (connect(fd, (const struct sockaddr *)peer, peerlen) == -1)
 		err(2, "connect");
 	for (i = 1; i <= NBLOCKS + 1; i++) {
+		if (slow)
+			sleep(SLOW / 2);
 		packet[3] = (unsigned char)i;
 		size = i <= NBLOCKS ? BLOCK : 5;
 		if (send(fd, packet, size + 4, 0) == -1 ||
@@ -425,6 +428,7 @@ tftpd(const char *host)
 	struct sockaddr_storage ss, from;
 	char request[LINE_SIZE];
 	socklen_t len, fromlen;
+	ssize_t n;
 	int fd;
 
 	ss = address(host, "69", &len);
@@ -434,10 +438,13 @@ tftpd(const char *host)
 		err(2, "setsockopt");
 	for (;;) {
 		fromlen = sizeof(from);
-		if (recvfrom(fd, request, sizeof(request), 0,
-			(struct sockaddr *)&from, &fromlen) == -1)
+		n = recvfrom(fd, request, sizeof(request) - 1, 0,
+		    (struct sockaddr *)&from, &fromlen);
+		if (n < 2)
 			err(2, "recvfrom");
-		tftpd_send(&ss, len, &from, fromlen);
+		request[n] = '\0';
+		tftpd_send(&ss, len, &from, fromlen,
+		    strstr(request + 2, "slow") != NULL);
 	}
 }
 

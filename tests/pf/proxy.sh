@@ -63,7 +63,7 @@ ftp {
 }
 tftp {
 	file "f*"
-	proxy on 127.0.0.1 port 6969
+	proxy on 127.0.0.1 port 6969 timeout 5
 	proxy on 2001:db8:2::1 port 6969
 }
 tables {
@@ -118,6 +118,8 @@ what="TFTP by proxy"
 ok tftp phi 198.51.100.7
 what="TFTP by proxy over IPv6"
 ok tftp phi 2001:db8:1::7
+what="a transfer that takes longer than the timeout"
+ok tftp phi 198.51.100.7 fslow
 what="a file that nobody may have"
 ok no_tftp phi 198.51.100.7 secret
 

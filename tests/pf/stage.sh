@@ -49,7 +49,7 @@ reaches() {
 	: > "$f"
 	$(at "$4") nc -lnu -w 3 "$5" "$6" > "$f" 2>/dev/null &
 	receiver=$!
-	sleep 0.3
+	listening "$4" "$6"
 	echo hello | $(at "$1") nc -nu -w 1 -s "$2" -p "$3" "$5" "$6" \
 	    > /dev/null 2>&1
 	sleep 0.3

@@ -35,5 +35,14 @@ unpair() {
 	jail -r pho phi pho2 2>/dev/null
 	for i in $ifs; do ifconfig "$i" destroy 2>/dev/null; done
 }
+# Wait until somebody in a place listens on a port.
+listening() {
+	polls=0
+	while [ $polls -lt 50 ]; do
+		jexec "$1" netstat -anW | grep -q "\.$2 .*\*\.\*" && return
+		polls=$((polls + 1))
+		sleep 0.1
+	done
+}
 # Is the process where it can open nothing?
 sealed() { ps -o state= -p "$1" | grep -q C; }

@@ -45,5 +45,7 @@ unpair() {
 	for i in $ifs; do ifconfig "$i" destroy 2>/dev/null; done
 	sysctl -q net.inet6.ip6.dad_count="$dad"
 }
+# Wait until somebody in a place listens on a port.
+listening() { sleep 0.3; }
 # Is the process where it can open nothing?
 sealed() { ps -o state= -p "$1" | grep -q p; }
