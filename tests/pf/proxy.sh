@@ -39,7 +39,11 @@ tftp() {
 	timeout 20 $(at "$1") "$ends" tftp "$2" "${3-file}" > "$tmp/tftp" 2>&1
 	grep -q '^1541 bytes' "$tmp/tftp" || { sed 's/^/# /' "$tmp/tftp"; false; }
 }
-no_tftp() { ! tftp "$@" > /dev/null && grep -q error "$tmp/tftp"; }
+# After divert-to the proxy has no socket that a refusal could come from.
+no_tftp() {
+	! tftp "$@" > /dev/null &&
+	    { [ "$os" = openbsd ] || grep -q error "$tmp/tftp"; }
+}
 replaced() {
 	p=$(child "$1")
 	test -n "$p" && test "$p" != "$2"
@@ -210,20 +214,21 @@ pass proto udp to port 69
 X
 what="it starts without proxies"
 ok start
+# The helpers look on: the first data connection may be faster than they are.
 for m in port eprt pasv epsv; do
 	what="FTP by the helper, $m"
-	ok fetches $m phi 198.51.100.7
+	ok until_ok fetches $m phi 198.51.100.7
 	what="FTP by the helper, outside client, $m"
-	ok fetches $m pho 192.0.2.20
+	ok until_ok fetches $m pho 192.0.2.20
 done
 for m in eprt epsv; do
 	what="FTP by the helper over IPv6, $m"
-	ok fetches $m phi 2001:db8:1::7
-	ok fetches $m pho 2001:db8:2::20
+	ok until_ok fetches $m phi 2001:db8:1::7
+	ok until_ok fetches $m pho 2001:db8:2::20
 done
 what="a transfer outlives its pinhole"
-ok fetches epsv phi 198.51.100.7 21 slow world
-ok fetches eprt phi 2001:db8:1::7 21 slow world
+ok until_ok fetches epsv phi 198.51.100.7 21 slow world
+ok until_ok fetches eprt phi 2001:db8:1::7 21 slow world
 what="TFTP by the helper"
 ok tftp phi 198.51.100.7
 ok tftp phi 2001:db8:1::7
