@@ -96,8 +96,10 @@ journal_save(struct journal *j, const char *owner)
 		log_warnx(MODULE, "%s will not survive a restart: %s", j->what,
 		    text);
 	j->failed = rc != PH_OK;
-	j->saved[0] = st[0].st_size;
-	j->saved[1] = st[1].st_size;
+	if (!j->failed) {
+		j->saved[0] = st[0].st_size;
+		j->saved[1] = st[1].st_size;
+	}
 	return true;
 }
 

@@ -31,7 +31,8 @@ struct state_header {
 	uint32_t pad;
 };
 
-static bool
+/* PH_EAGAIN: there is less than that, for somebody has begun anew. */
+static enum ph_err
 transfer(int to, off_t to_off, int from, off_t from_off, uint64_t len,
     uint32_t *sum)
 {
@@ -42,21 +43,21 @@ transfer(int to, off_t to_off, int from, off_t from_off, uint64_t len,
 		n = pread(from, buf, len < sizeof(buf) ? len : sizeof(buf),
 		    from_off);
 		if (n <= 0)
-			return false;
+			return n == 0 ? PH_EAGAIN : PH_EIO;
 		*sum = crc32_of(*sum, buf, (size_t)n);
 		for (done = 0; done < n;) {
 			ssize_t w = pwrite(to, buf + done, (size_t)(n - done),
 			    to_off + done);
 
 			if (w <= 0)
-				return false;
+				return PH_EIO;
 			done += w;
 		}
 		to_off += n;
 		from_off += n;
 		len -= (uint64_t)n;
 	}
-	return true;
+	return PH_OK;
 }
 
 static uint32_t
@@ -123,9 +124,9 @@ state_load(const char *path, const int fds[2], const char *owner,
 		rc = check_header(fd, &h, owner, max_age_s, why);
 	sum = header_sum(&h);
 	if (rc == PH_OK &&
-	    (!transfer(fds[0], 0, fd, sizeof(h), h.size[0], &sum) ||
-		!transfer(fds[1], 0, fd, (off_t)(sizeof(h) + h.size[0]),
-		    h.size[1], &sum))) {
+	    (transfer(fds[0], 0, fd, sizeof(h), h.size[0], &sum) != PH_OK ||
+		transfer(fds[1], 0, fd, (off_t)(sizeof(h) + h.size[0]),
+		    h.size[1], &sum) != PH_OK)) {
 		strbuf_str(why, "cannot be read");
 		rc = PH_EIO;
 	}
@@ -158,6 +159,7 @@ snapshot(int fd, const int fds[2], struct state_header *h)
 	char before[2][HEAD], after[2][HEAD];
 	struct stat st;
 	off_t off = sizeof(*h);
+	enum ph_err rc;
 	uint32_t sum;
 	int i;
 
@@ -172,8 +174,9 @@ snapshot(int fd, const int fds[2], struct state_header *h)
 	}
 	sum = header_sum(h);
 	for (i = 0; i < 2; i++) {
-		if (!transfer(fd, off, fds[i], 0, h->size[i], &sum))
-			return PH_EAGAIN;
+		rc = transfer(fd, off, fds[i], 0, h->size[i], &sum);
+		if (rc != PH_OK)
+			return rc;
 		off += (off_t)h->size[i];
 	}
 	h->check = sum;
@@ -226,7 +229,8 @@ state_save(const char *path, const int fds[2], const char *owner,
 	if (rc == PH_OK && (fsync(fd) == -1 || rename(tmp, path) == -1))
 		rc = PH_EIO;
 	if (rc != PH_OK) {
-		strbuf_fmt(why, "%s: %s", path, strerror(errno));
+		strbuf_fmt(why, "%s: %s", path,
+		    rc == PH_EIO ? strerror(errno) : ph_strerror(rc));
 		(void)unlink(tmp);
 	}
 	close(fd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -105,6 +106,31 @@ what_was_saved_is_loaded(void **state)
 	assert_int_equal(state_load(path, fds, "me", 60, &why), PH_OK);
 	contains(fds[0], "newer");
 	contains(fds[1], "");
+	done(fds);
+}
+
+/* A full disk is told of, once; it is no reason to try again at once. */
+static void
+what_cannot_be_written_is_said(void **state)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
+	struct rlimit before, small;
+	enum ph_err rc;
+	int fds[2];
+
+	(void)state;
+	journal(fds, "one journal", "and the other");
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = before;
+	small.rlim_cur = 64;
+	sigemptyset(&ignore.sa_mask);
+	sigaction(SIGXFSZ, &ignore, &old);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	rc = state_save(path, fds, "me", &why);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	sigaction(SIGXFSZ, &old, NULL);
+	assert_int_equal(rc, PH_EIO);
+	assert_non_null(strstr(text, strerror(EFBIG)));
 	done(fds);
 }
 
@@ -316,6 +342,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(what_was_saved_is_loaded),
+		CASE(what_cannot_be_written_is_said),
 		CASE(what_is_not_ours_is_not_loaded),
 		CASE(what_others_could_have_written_is_not_loaded),
 		CASE(a_failed_save_leaves_the_old_one),
