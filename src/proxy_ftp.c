@@ -491,7 +491,8 @@ on_connected(struct conn *c)
 	c->started = true;
 	log_info(MODULE,
 	    "#%" PRIu64
-	    " session %u/%u started: client %s to server %s via proxy %s",
+	    " FTP session %u/%u started: client %s to server %s via "
+	    "proxy %s",
 	    c->number, c->f->n, c->f->line->max_sessions,
 	    endpoint_format(&c->client, a), endpoint_format(&c->server, b),
 	    endpoint_format(&c->ours, d));
