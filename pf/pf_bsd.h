@@ -11,6 +11,23 @@
 #include "pf/pf_sys.h"
 
 /*
+ * FreeBSD 15 does not define any more what it has dropped.  A program that
+ * was built there asks all the same: older kernels answer.
+ */
+#ifndef DIOCGETRULE
+#define DIOCGETRULE _IOWR('D', 7, struct pfioc_rule)
+#endif
+#ifndef DIOCGETSTATUS
+#define DIOCGETSTATUS _IOWR('D', 21, struct pf_status)
+#endif
+#ifndef DIOCGETSTATES
+#define DIOCGETSTATES _IOWR('D', 25, struct pfioc_states)
+#endif
+#ifndef DIOCKILLSTATES
+#define DIOCKILLSTATES _IOWR('D', 41, struct pfioc_state_kill)
+#endif
+
+/*
  * What pf_freebsd.c and pf_openbsd.c share of struct p_sys (pf_bsd.c), and
  * the translation between our values and those of <net/pfvar.h> where that
  * is the same or nearly so (pf_bsd_value.c): pure functions.  Byte order is

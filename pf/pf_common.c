@@ -61,11 +61,12 @@ p_error(int error)
 	case E2BIG:
 	case EOPNOTSUPP:
 		return PH_EBAD;
+	/* So pf answers what it does not know, the last to who only reads. */
 	case ENOTTY:
+	case ENODEV:
+	case EACCES:
 		return PH_EUNSUPPORTED;
 	case EPERM:
-	case EACCES:
-	case ENODEV:
 	case ENXIO:
 	case EBADF:
 		return PH_EGONE;

@@ -2,7 +2,7 @@
 /*
  * The ioctls of pf(4) as FreeBSD has them, from 12 on.  The old structs are
  * frozen there; what 15 has dropped (GETRULE, GETSTATUS, GETSTATES,
- * KILLSTATES) answers ENOTTY, and then netlink is asked; where there is none
+ * KILLSTATES) answers ENODEV, and then netlink is asked; where there is none
  * either, it is PH_EUNSUPPORTED to whoever asked.
  */
 #include <sys/param.h>

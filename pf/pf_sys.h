@@ -18,7 +18,7 @@
  *
  * Functions return PH_OK or what errno stands for (p_error): PH_EAGAIN
  * (EBUSY), PH_ELIMIT, PH_EBAD, PH_EGONE, PH_EIO; and PH_EUNSUPPORTED where
- * this kernel has no such call (ENOTTY).
+ * this kernel has no such call (ENODEV).
  */
 struct p_dev;
 

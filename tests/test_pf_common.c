@@ -579,7 +579,8 @@ errno_has_classes(void **state)
 	static const struct { int error; enum ph_err rc; } rows[] = {
 		{ EBUSY,  PH_EAGAIN }, { EEXIST, PH_OK },
 		{ ENOMEM, PH_ELIMIT }, { EINVAL, PH_EBAD },
-		{ ENOTTY, PH_EUNSUPPORTED }, { EPERM,  PH_EGONE },
+		{ ENOTTY, PH_EUNSUPPORTED }, { ENODEV, PH_EUNSUPPORTED },
+		{ EACCES, PH_EUNSUPPORTED }, { EPERM,  PH_EGONE },
 		{ ENXIO,  PH_EGONE },  { EIO,	 PH_EIO },
 	};
 	/* clang-format on */

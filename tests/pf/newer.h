@@ -4,7 +4,7 @@
 
 /*
  * Make this kernel look like FreeBSD 15: the ioctls that it has dropped
- * answer ENOTTY, and a child answers for its netlink family by means of
+ * answer ENODEV, and a child answers for its netlink family by means of
  * those of the real kernel.  To be called once, before /dev/pf is opened.
  */
 void newer_kernel(void);

@@ -364,7 +364,7 @@ newer_ioctl(int fd, unsigned long request, void *arg)
 	case DIOCGETSTATES:
 	case DIOCGETSTATUS:
 	case DIOCKILLSTATES:
-		errno = ENOTTY;
+		errno = ENODEV;
 		return -1;
 	default:
 		return ioctl(fd, request, arg);
