@@ -25,18 +25,6 @@ p_key_cmp(const struct p_key *a, const struct p_key *b)
 	return addr_cmp(&a->addr, &b->addr);
 }
 
-size_t
-p_class_count(void)
-{
-	return P_NCLASSES;
-}
-
-const char *
-p_class_name(size_t i)
-{
-	return class_names[i];
-}
-
 enum ph_err
 p_tree_new(struct p_tree **out, enum p_dialect dialect,
     const struct fw_config *config)

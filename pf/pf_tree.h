@@ -92,10 +92,6 @@ enum p_part p_node_part(const struct p_node *n);
 PH_NODISCARD enum ph_err p_node_rules(struct p_tree *t, const struct p_node *n,
     enum p_part part, const struct p_rule **v, size_t *len);
 
-/* The paths that can occur besides the numbered nodes "000", "001"... */
-size_t p_class_count(void);
-const char *p_class_name(size_t i);
-
 size_t p_tree_anchors(const struct p_tree *t); /* in use, top included */
 
 /*
