@@ -15,6 +15,27 @@ addr_bytes(uint8_t af)
 	return af == AF_INET ? 4 : af == AF_INET6 ? 16 : 0;
 }
 
+/*
+ * 192.0.02.1: OpenBSD's inet_pton(3) takes it, others do not, and elsewhere
+ * such a number is octal.
+ */
+static bool
+has_leading_zero(const char *text)
+{
+	const char *s = text;
+	size_t n;
+
+	while (*s != '\0') {
+		n = strcspn(s, ".:");
+		if (n > 1 && s[0] == '0' &&
+		    (s[n] == '.' || (s > text && s[-1] == '.')))
+			return true;
+		s += n;
+		s += *s != '\0';
+	}
+	return false;
+}
+
 enum ph_err
 addr_parse(struct span text, struct addr *out)
 {
@@ -26,6 +47,8 @@ addr_parse(struct span text, struct addr *out)
 		return PH_EMALFORMED;
 	memcpy(buf, text.p, text.len);
 	buf[text.len] = '\0';
+	if (has_leading_zero(buf))
+		return PH_EMALFORMED;
 	if (inet_pton(AF_INET, buf, out->b) == 1)
 		out->af = AF_INET;
 	else if (inet_pton(AF_INET6, buf, out->b) == 1)
