@@ -144,7 +144,7 @@ ok sh -c "timeout 5 nc -U '$tmp/sock' < /dev/null | grep -q '^packets [1-9]'"
 family 6
 # Neighbours that have to be asked for cost the INVITE, and nobody repeats it.
 # shellcheck disable=SC2046
-until_ok $(at pho) ping6 -q -c 1 "$desk"
+until_ok $(at pho) ping6 -q -c 1 -w 1 "$desk"
 call six 10000 10002 tcp/10004
 for port in 10000 10003; do
 	what="a call over IPv6 lets its media in, port $port"
