@@ -104,7 +104,7 @@ enum ph_err
 state_load(const char *path, const int fds[2], const char *owner,
     int64_t max_age_s, struct strbuf *why)
 {
-	struct state_header h;
+	struct state_header h = { 0 };
 	enum ph_err rc;
 	uint32_t sum;
 	int fd;
