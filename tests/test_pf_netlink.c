@@ -5,89 +5,13 @@
 #include <string.h>
 
 #include "pf/pf_netlink.h"
+#include "tests/pf/nlwrite.h"
 #include "tests/unit.h"
 
-/* Messages as the kernel writes them, in the byte order of this machine. */
-struct message {
-	uint8_t b[4096];
-	size_t len;
-};
-
-static void
-attr(struct message *m, uint16_t type, const void *p, size_t n)
-{
-	uint16_t len = (uint16_t)(4 + n);
-
-	memcpy(m->b + m->len, &len, 2);
-	memcpy(m->b + m->len + 2, &type, 2);
-	if (n > 0)
-		memcpy(m->b + m->len + 4, p, n);
-	m->len += (4 + n + 3) / 4 * 4;
-}
-
-static void
-attr8(struct message *m, uint16_t type, uint8_t v)
-{
-	attr(m, type, &v, sizeof(v));
-}
-
-static void
-attr16(struct message *m, uint16_t type, uint16_t v)
-{
-	attr(m, type, &v, sizeof(v));
-}
-
-static void
-attr32(struct message *m, uint16_t type, uint32_t v)
-{
-	attr(m, type, &v, sizeof(v));
-}
-
-static void
-attr64(struct message *m, uint16_t type, uint64_t v)
-{
-	attr(m, type, &v, sizeof(v));
-}
-
-static size_t
-nest(struct message *m, uint16_t type)
-{
-	size_t at = m->len;
-
-	attr(m, type, NULL, 0);
-	return at;
-}
-
-static void
-unnest(struct message *m, size_t at)
-{
-	uint16_t len = (uint16_t)(m->len - at);
-
-	memcpy(m->b + at, &len, 2);
-}
-
-static size_t
-begin(struct message *m, uint16_t type, uint32_t seq)
-{
-	size_t at = m->len;
-
-	memset(m->b + at, 0, 20);
-	memcpy(m->b + at + 4, &type, 2);
-	memcpy(m->b + at + 8, &seq, 4);
-	m->len += 20;
-	return at;
-}
-
-static void
-end(struct message *m, size_t at)
-{
-	uint32_t len = (uint32_t)(m->len - at);
-
-	memcpy(m->b + at, &len, 4);
-}
+static const uint8_t genl[4];
 
 static struct span
-span(const struct message *m)
+span(const struct nlwrite *m)
 {
 	return (struct span) { (const char *)m->b, m->len };
 }
@@ -138,19 +62,19 @@ requests_are_whole(void **state)
 static void
 messages_end(void **state)
 {
-	struct message m = { .len = 0 };
+	struct nlwrite m = { .len = 0 };
 	struct p_nl_msg got;
 	struct span in;
 	size_t at;
 	int error = 16;
 
 	(void)state;
-	at = begin(&m, 0x1a, 3);
-	attr8(&m, 2, 1);
-	end(&m, at);
-	at = begin(&m, 2, 3);
+	at = nl_begin(&m, 0x1a, 3, genl, sizeof(genl));
+	nl_attr8(&m, 2, 1);
+	nl_end(&m, at);
+	at = nl_begin(&m, 2, 3, genl, sizeof(genl));
 	memcpy(m.b + at + 16, &error, sizeof(error));
-	end(&m, at);
+	nl_end(&m, at);
 	in = span(&m);
 	assert_true(p_nl_next(&in, &got));
 	assert_false(got.last);
@@ -177,22 +101,22 @@ messages_end(void **state)
 static void
 the_family_and_status_are_found(void **state)
 {
-	struct message m = { .len = 0 };
+	struct nlwrite m = { .len = 0 };
 	uint16_t family;
 	bool running = true;
 
 	(void)state;
 	assert_false(p_nl_get_family(span(&m), &family));
 	assert_false(p_nl_get_running(span(&m), &running));
-	attr(&m, 2, "pfctl", 6);
-	attr16(&m, 1, 0x1b);
+	nl_attr(&m, 2, "pfctl", 6);
+	nl_attr16(&m, 1, 0x1b);
 	assert_true(p_nl_get_family(span(&m), &family));
 	assert_int_equal(family, 0x1b);
 
 	m.len = 0;
-	attr(&m, 1, "", 1);
-	attr8(&m, 2, 0);
-	attr32(&m, 3, 77);
+	nl_attr(&m, 1, "", 1);
+	nl_attr8(&m, 2, 0);
+	nl_attr32(&m, 3, 77);
 	assert_true(p_nl_get_running(span(&m), &running));
 	assert_false(running);
 	m.b[12] = 1;
@@ -201,40 +125,40 @@ the_family_and_status_are_found(void **state)
 }
 
 static void
-put_key(struct message *m, uint16_t type, const char *a, const char *b,
+put_key(struct nlwrite *m, uint16_t type, const char *a, const char *b,
     uint16_t from, uint16_t to)
 {
-	size_t at = nest(m, type);
+	size_t at = nl_nest(m, type);
 
-	attr(m, 1, a, 4);
-	attr(m, 2, b, 4);
-	attr16(m, 3, htons(from));
-	attr16(m, 4, htons(to));
-	attr8(m, 5, 2);
-	attr16(m, 6, 17);
-	unnest(m, at);
+	nl_attr(m, 1, a, 4);
+	nl_attr(m, 2, b, 4);
+	nl_attr16(m, 3, htons(from));
+	nl_attr16(m, 4, htons(to));
+	nl_attr8(m, 5, 2);
+	nl_attr16(m, 6, 17);
+	nl_unnest(m, at);
 }
 
 static void
 a_state_is_read(void **state)
 {
-	struct message m = { .len = 0 };
+	struct nlwrite m = { .len = 0 };
 	struct p_nl_state s;
 
 	(void)state;
-	attr64(&m, 28, 1400);
+	nl_attr64(&m, 28, 1400);
 	/* Whether nested ones say so in a flag is all the same. */
 	put_key(&m, 5 | 0x8000, "\306\63\144\7", "\300\0\2\24", 4000, 10000);
 	put_key(&m, 6, "\306\63\144\7", "\12\0\0\5", 4000, 10000);
-	attr8(&m, 19, 2);
-	attr8(&m, 21, 17);
-	attr(&m, 3, "all", 4);
-	attr8(&m, 22, 1);
+	nl_attr8(&m, 19, 2);
+	nl_attr8(&m, 21, 17);
+	nl_attr(&m, 3, "all", 4);
+	nl_attr8(&m, 22, 1);
 	assert_false(p_nl_get_state(span(&m), &s)); /* no id */
-	attr64(&m, 1, UINT64_C(0x100));
-	attr32(&m, 2, htonl(0xdeadbeef));
-	attr64(&m, 15, UINT64_C(1) << 33);
-	attr64(&m, 16, 5);
+	nl_attr64(&m, 1, UINT64_C(0x100));
+	nl_attr32(&m, 2, htonl(0xdeadbeef));
+	nl_attr64(&m, 15, UINT64_C(1) << 33);
+	nl_attr64(&m, 16, 5);
 	assert_true(p_nl_get_state(span(&m), &s));
 	assert_int_equal(s.id, 0x100);
 	assert_int_equal(s.creator, 0xdeadbeef);
@@ -251,28 +175,28 @@ a_state_is_read(void **state)
 }
 
 static void
-put_side(struct message *m, uint16_t type, const char *a, uint16_t lo,
+put_side(struct nlwrite *m, uint16_t type, const char *a, uint16_t lo,
     uint16_t hi, uint8_t op)
 {
 	uint8_t mask[16] = { 0xff, 0xff, 0xff, 0xff };
-	size_t at = nest(m, type), addr = nest(m, 1);
+	size_t at = nl_nest(m, type), addr = nl_nest(m, 1);
 
-	attr(m, 1, a, 16);
-	attr(m, 2, mask, 16);
-	attr8(m, 5, 0);
-	unnest(m, addr);
-	attr16(m, 2, htons(lo));
-	attr16(m, 3, htons(hi));
-	attr8(m, 4, 0);
-	attr8(m, 5, op);
-	unnest(m, at);
+	nl_attr(m, 1, a, 16);
+	nl_attr(m, 2, mask, 16);
+	nl_attr8(m, 5, 0);
+	nl_unnest(m, addr);
+	nl_attr16(m, 2, htons(lo));
+	nl_attr16(m, 3, htons(hi));
+	nl_attr8(m, 4, 0);
+	nl_attr8(m, 5, op);
+	nl_unnest(m, at);
 }
 
 static void
 a_rule_is_read(void **state)
 {
 	static const char a[16] = "\306\63\144\7", b[16] = "\300\0\2\24";
-	struct message m = { .len = 0 };
+	struct nlwrite m = { .len = 0 };
 	struct p_nl_rule r;
 	char call[1500];
 	size_t at;
@@ -281,17 +205,17 @@ a_rule_is_read(void **state)
 	put_side(&m, 1, a, 0, 0, 0);
 	assert_false(p_nl_get_rule(span(&m), &r)); /* half a rule */
 	put_side(&m, 2, b, 10000, 10001, 9);
-	at = nest(&m, 4);
-	attr(&m, 1, "7", 2);
-	attr(&m, 1, "another", 8);
-	unnest(&m, at);
-	attr(&m, 5, "em0", 4);
-	attr32(&m, 15, 2);
-	attr8(&m, 34, 0);
-	attr8(&m, 35, 2);
-	attr8(&m, 43, 2);
-	attr8(&m, 44, 17);
-	attr(&m, 72, "/pinholed/in4u", 15);
+	at = nl_nest(&m, 4);
+	nl_attr(&m, 1, "7", 2);
+	nl_attr(&m, 1, "another", 8);
+	nl_unnest(&m, at);
+	nl_attr(&m, 5, "em0", 4);
+	nl_attr32(&m, 15, 2);
+	nl_attr8(&m, 34, 0);
+	nl_attr8(&m, 35, 2);
+	nl_attr8(&m, 43, 2);
+	nl_attr8(&m, 44, 17);
+	nl_attr(&m, 72, "/pinholed/in4u", 15);
 	assert_true(p_nl_get_rule(span(&m), &r));
 	assert_memory_equal(r.src.addr, a, 16);
 	assert_memory_equal(r.src.mask, "\377\377\377\377\0", 5);
@@ -310,7 +234,7 @@ a_rule_is_read(void **state)
 
 	/* Longer than it may be, and without its NUL. */
 	memset(call, 'x', sizeof(call));
-	attr(&m, 72, call, sizeof(call));
+	nl_attr(&m, 72, call, sizeof(call));
 	assert_true(p_nl_get_rule(span(&m), &r));
 	assert_int_equal(strlen(r.anchor_call), sizeof(r.anchor_call) - 1);
 }

@@ -81,18 +81,6 @@ hang_up() {
 media() { reaches pho "$phone" "$1" phi "$desk" "$1"; }
 media_out() { reaches phi "$desk" "$1" pho "$phone" "$1"; }
 no_media() { ! media "$1"; }
-# As reaches, by a connection.
-reaches_tcp() {
-	$(at "$4") nc -ln -w 3 "$5" "$6" > "$tmp/got" 2>/dev/null &
-	receiver=$!
-	listening "$4" "$6"
-	echo hello | $(at "$1") nc -nN -w 1 -s "$2" -p "$3" "$5" "$6" \
-	    > /dev/null 2>&1
-	sleep 0.3
-	kill $receiver 2>/dev/null
-	wait $receiver 2>/dev/null
-	grep -q hello "$tmp/got"
-}
 
 what="-V knows pf"
 ok sh -c "'$pinholed' -V | grep -q 'firewalls:.*pf'"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The far end of pf/pf_freebsd_netlink.c, written after what the kernel puts
- * into its messages (sys/netpfil/pf/pf_nl.c), with its own encoder.
+ * into its messages (sys/netpfil/pf/pf_nl.c).
  */
 #include <sys/param.h>
 #include <sys/ioctl.h>
@@ -19,100 +19,26 @@
 
 #include "pf/pf_freebsd.h"
 #include "tests/pf/newer.h"
+#include "tests/pf/nlwrite.h"
 
 #define FAMILY 0x1a
 
-struct message {
-	unsigned char b[4096];
-	size_t len;
-};
-
 static void
-attr(struct message *m, uint16_t type, const void *p, size_t n)
+end(int fd, struct nlwrite *m)
 {
-	uint16_t len = (uint16_t)(4 + n);
-
-	memcpy(m->b + m->len, &len, 2);
-	memcpy(m->b + m->len + 2, &type, 2);
-	memcpy(m->b + m->len + 4, p, n);
-	m->len += (4 + n + 3) / 4 * 4;
-}
-
-static void
-attr8(struct message *m, uint16_t type, uint8_t v)
-{
-	attr(m, type, &v, sizeof(v));
-}
-
-static void
-attr16(struct message *m, uint16_t type, uint16_t v)
-{
-	attr(m, type, &v, sizeof(v));
-}
-
-static void
-attr32(struct message *m, uint16_t type, uint32_t v)
-{
-	attr(m, type, &v, sizeof(v));
-}
-
-static void
-attr64(struct message *m, uint16_t type, uint64_t v)
-{
-	attr(m, type, &v, sizeof(v));
-}
-
-static void
-attrstr(struct message *m, uint16_t type, const char *s)
-{
-	attr(m, type, s, strlen(s) + 1);
-}
-
-static size_t
-nest(struct message *m, uint16_t type)
-{
-	size_t at = m->len;
-
-	attr(m, type, NULL, 0);
-	return at;
-}
-
-static void
-unnest(struct message *m, size_t at)
-{
-	uint16_t len = (uint16_t)(m->len - at);
-
-	memcpy(m->b + at, &len, 2);
-}
-
-static struct message
-begin(uint16_t type, uint32_t seq, const void *p, size_t n)
-{
-	struct message m = { .len = 16 };
-
-	memcpy(m.b + 4, &type, 2);
-	memcpy(m.b + 8, &seq, 4);
-	memcpy(m.b + 16, p, n);
-	m.len += n;
-	return m;
-}
-
-static void
-end(int fd, struct message *m)
-{
-	uint32_t len = (uint32_t)m->len;
-
-	memcpy(m->b, &len, 4);
+	nl_end(m, 0);
 	if (send(fd, m->b, m->len, 0) == -1)
 		err(1, "send");
 }
 
-static struct message
+static struct nlwrite
 reply(uint32_t seq, uint8_t cmd)
 {
 	const uint8_t genl[4] = { cmd, 0, 0, 0 };
+	struct nlwrite m = { .len = 0 };
 
-	return begin(FAMILY, seq, genl, sizeof(genl));
+	nl_begin(&m, FAMILY, seq, genl, sizeof(genl));
+	return m;
 }
 
 /* NLMSG_ERROR with the header it answers, or NLMSG_DONE. */
@@ -120,28 +46,28 @@ static void
 finish(int fd, uint16_t type, uint32_t seq, int error)
 {
 	unsigned char body[20] = { 0 };
-	struct message m;
+	struct nlwrite m = { .len = 0 };
 
 	memcpy(body, &error, sizeof(error));
-	m = begin(type, seq, body, type == 2 ? 20 : 4);
+	nl_begin(&m, type, seq, body, type == 2 ? 20 : 4);
 	end(fd, &m);
 }
 
 static void
-put_key(struct message *m, uint16_t type, const struct pfsync_state_key *packed,
+put_key(struct nlwrite *m, uint16_t type, const struct pfsync_state_key *packed,
     uint8_t af, uint8_t proto)
 {
-	size_t n = af == AF_INET ? 4 : 16, at = nest(m, type);
+	size_t n = af == AF_INET ? 4 : 16, at = nl_nest(m, type);
 	struct pfsync_state_key k;
 
 	memcpy(&k, packed, sizeof(k));
-	attr(m, 1, &k.addr[0], n);
-	attr(m, 2, &k.addr[1], n);
-	attr16(m, 3, k.port[0]);
-	attr16(m, 4, k.port[1]);
-	attr8(m, 5, af);
-	attr16(m, 6, proto);
-	unnest(m, at);
+	nl_attr(m, 1, &k.addr[0], n);
+	nl_attr(m, 2, &k.addr[1], n);
+	nl_attr16(m, 3, k.port[0]);
+	nl_attr16(m, 4, k.port[1]);
+	nl_attr8(m, 5, af);
+	nl_attr16(m, 6, proto);
+	nl_unnest(m, at);
 }
 
 static uint64_t
@@ -159,7 +85,7 @@ get_states(int fd, int dev, uint32_t seq)
 {
 	struct pfioc_states ps = { .ps_len = 4 << 20 };
 	struct pfsync_state *v = malloc(4 << 20);
-	struct message m;
+	struct nlwrite m;
 	size_t i;
 
 	ps.ps_states = v;
@@ -167,18 +93,18 @@ get_states(int fd, int dev, uint32_t seq)
 		err(1, "DIOCGETSTATES");
 	for (i = 0; i < (size_t)ps.ps_len / sizeof(*v); i++) {
 		m = reply(seq, 1);
-		attr64(&m, 28, 1400);
+		nl_attr64(&m, 28, 1400);
 		put_key(&m, 5, &v[i].key[PF_SK_WIRE], v[i].af, v[i].proto);
 		put_key(&m, 6, &v[i].key[PF_SK_STACK], v[i].af, v[i].proto);
-		attr8(&m, 21, v[i].proto);
-		attr8(&m, 19, v[i].af);
-		attrstr(&m, 3, v[i].ifname);
-		attr32(&m, 14, 60);
-		attr8(&m, 22, v[i].direction);
-		attr64(&m, 1, v[i].id);
-		attr32(&m, 2, htonl(v[i].creatorid));
-		attr64(&m, 15, packets(&v[i], 0));
-		attr64(&m, 16, packets(&v[i], 1));
+		nl_attr8(&m, 21, v[i].proto);
+		nl_attr8(&m, 19, v[i].af);
+		nl_attrstr(&m, 3, v[i].ifname);
+		nl_attr32(&m, 14, 60);
+		nl_attr8(&m, 22, v[i].direction);
+		nl_attr64(&m, 1, v[i].id);
+		nl_attr32(&m, 2, htonl(v[i].creatorid));
+		nl_attr64(&m, 15, packets(&v[i], 0));
+		nl_attr64(&m, 16, packets(&v[i], 1));
 		end(fd, &m);
 	}
 	free(v);
@@ -186,20 +112,20 @@ get_states(int fd, int dev, uint32_t seq)
 }
 
 static void
-put_side(struct message *m, uint16_t type, const struct pf_rule_addr *a)
+put_side(struct nlwrite *m, uint16_t type, const struct pf_rule_addr *a)
 {
-	size_t at = nest(m, type), addr = nest(m, 1);
+	size_t at = nl_nest(m, type), addr = nl_nest(m, 1);
 
-	attr(m, 1, &a->addr.v.a.addr, 16);
-	attr(m, 2, &a->addr.v.a.mask, 16);
-	attr8(m, 5, a->addr.type);
-	attr8(m, 6, a->addr.iflags);
-	unnest(m, addr);
-	attr16(m, 2, a->port[0]);
-	attr16(m, 3, a->port[1]);
-	attr8(m, 4, a->neg);
-	attr8(m, 5, a->port_op);
-	unnest(m, at);
+	nl_attr(m, 1, &a->addr.v.a.addr, 16);
+	nl_attr(m, 2, &a->addr.v.a.mask, 16);
+	nl_attr8(m, 5, a->addr.type);
+	nl_attr8(m, 6, a->addr.iflags);
+	nl_unnest(m, addr);
+	nl_attr16(m, 2, a->port[0]);
+	nl_attr16(m, 3, a->port[1]);
+	nl_attr8(m, 4, a->neg);
+	nl_attr8(m, 5, a->port_op);
+	nl_unnest(m, at);
 }
 
 /* The request's attributes: where the value of one begins. */
@@ -224,7 +150,7 @@ static void
 get_rule(int fd, int dev, uint32_t seq, const unsigned char *b, size_t len)
 {
 	struct pfioc_rule pr;
-	struct message m;
+	struct nlwrite m;
 	size_t at;
 
 	memset(&pr, 0, sizeof(pr));
@@ -239,19 +165,19 @@ get_rule(int fd, int dev, uint32_t seq, const unsigned char *b, size_t len)
 	m = reply(seq, 7);
 	put_side(&m, 1, &pr.rule.src);
 	put_side(&m, 2, &pr.rule.dst);
-	attr32(&m, 3, 0);
-	at = nest(&m, 4);
+	nl_attr32(&m, 3, 0);
+	at = nl_nest(&m, 4);
 	if (pr.rule.label[0] != '\0')
-		attrstr(&m, 1, pr.rule.label);
-	unnest(&m, at);
-	attrstr(&m, 5, pr.rule.ifname);
-	attrstr(&m, 8, pr.rule.tagname);
-	attr32(&m, 15, pr.rule.max_states);
-	attr8(&m, 34, pr.rule.action);
-	attr8(&m, 35, pr.rule.direction);
-	attr8(&m, 43, pr.rule.af);
-	attr8(&m, 44, pr.rule.proto);
-	attrstr(&m, 72, pr.anchor_call);
+		nl_attrstr(&m, 1, pr.rule.label);
+	nl_unnest(&m, at);
+	nl_attrstr(&m, 5, pr.rule.ifname);
+	nl_attrstr(&m, 8, pr.rule.tagname);
+	nl_attr32(&m, 15, pr.rule.max_states);
+	nl_attr8(&m, 34, pr.rule.action);
+	nl_attr8(&m, 35, pr.rule.direction);
+	nl_attr8(&m, 43, pr.rule.af);
+	nl_attr8(&m, 44, pr.rule.proto);
+	nl_attrstr(&m, 72, pr.anchor_call);
 	end(fd, &m);
 	finish(fd, 2, seq, 0);
 }
@@ -260,14 +186,14 @@ static void
 kill_states(int fd, int dev, uint32_t seq, const unsigned char *b, size_t len)
 {
 	struct pfioc_state_kill k;
-	struct message m = reply(seq, 9);
+	struct nlwrite m = reply(seq, 9);
 
 	memset(&k, 0, sizeof(k));
 	memcpy(&k.psk_pfcmp.id, asked(b, len, 1), 8);
 	memcpy(&k.psk_pfcmp.creatorid, asked(b, len, 2), 4);
 	if (ioctl(dev, DIOCKILLSTATES, &k) == -1)
 		err(1, "DIOCKILLSTATES");
-	attr32(&m, 13, (uint32_t)k.psk_killed);
+	nl_attr32(&m, 13, (uint32_t)k.psk_killed);
 	end(fd, &m);
 	finish(fd, 2, seq, 0);
 }
@@ -275,14 +201,14 @@ kill_states(int fd, int dev, uint32_t seq, const unsigned char *b, size_t len)
 static void
 get_status(int fd, int dev, uint32_t seq)
 {
-	struct message m = reply(seq, 11);
+	struct nlwrite m = reply(seq, 11);
 	struct pf_status st;
 
 	if (ioctl(dev, DIOCGETSTATUS, &st) == -1)
 		err(1, "DIOCGETSTATUS");
-	attrstr(&m, 1, "");
-	attr8(&m, 2, st.running != 0);
-	attr32(&m, 3, st.since);
+	nl_attrstr(&m, 1, "");
+	nl_attr8(&m, 2, st.running != 0);
+	nl_attr32(&m, 3, st.since);
 	end(fd, &m);
 	finish(fd, 2, seq, 0);
 }
@@ -290,12 +216,12 @@ get_status(int fd, int dev, uint32_t seq)
 static void
 get_family(int fd, uint32_t seq, const unsigned char *b, size_t len)
 {
-	struct message m = reply(seq, 1);
+	struct nlwrite m = reply(seq, 1);
 
 	if (strcmp((const char *)asked(b, len, 2), "pfctl") != 0)
 		errx(1, "which family?");
-	attrstr(&m, 2, "pfctl");
-	attr16(&m, 1, FAMILY);
+	nl_attrstr(&m, 2, "pfctl");
+	nl_attr16(&m, 1, FAMILY);
 	end(fd, &m);
 	finish(fd, 2, seq, 0);
 }

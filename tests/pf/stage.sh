@@ -43,20 +43,24 @@ ok() {
 	fi
 }
 
-# Does one datagram from place $1 (source $2:$3) reach place $4 at $5:$6?
-reaches() {
-	f="$tmp/got"
-	: > "$f"
-	$(at "$4") nc -lnu -w 3 "$5" "$6" > "$f" 2>/dev/null &
+# arrives LISTENER-FLAGS SENDER-FLAGS, then as reaches.
+arrives() {
+	# shellcheck disable=SC2086
+	$(at "$6") nc -ln $1 -w 3 "$7" "$8" > "$tmp/got" 2>/dev/null &
 	receiver=$!
-	listening "$4" "$6"
-	echo hello | $(at "$1") nc -nu -w 1 -s "$2" -p "$3" "$5" "$6" \
+	listening "$6" "$8"
+	# shellcheck disable=SC2086
+	echo hello | $(at "$3") nc -n $2 -w 1 -s "$4" -p "$5" "$7" "$8" \
 	    > /dev/null 2>&1
 	sleep 0.3
 	kill $receiver 2>/dev/null
 	wait $receiver 2>/dev/null
-	grep -q hello "$f"
+	grep -q hello "$tmp/got"
 }
+# Does one datagram from place $1 (source $2:$3) reach place $4 at $5:$6?
+reaches() { arrives -u -u "$@"; }
+# The same, by a connection.
+reaches_tcp() { arrives "" -N "$@"; }
 blocked() { ! reaches "$@"; }
 is() { test "$1" "$2" "$3"; }
 states() { pfctl -ss 2>/dev/null | grep -c "$1"; }
