@@ -15,6 +15,8 @@
 #ifndef CONF_DEFAULT_STATE
 #define CONF_DEFAULT_STATE "/var/db/pinholed/state"
 #endif
+/* Stands for the name of a file in errors. */
+#define DEFINED_PROTECT	     "-D protect"
 #define CONF_DEFAULT_CONTROL "/var/run/pinholed.sock"
 
 /*
@@ -251,6 +253,17 @@ overlap(const struct prefixes *v, const struct prefix *x)
 	return false;
 }
 
+/* It may not be the one that the file has. */
+static const char *
+protect_giver(const struct parse *p)
+{
+	const char *file = p->seen[ONCE_PROTECT].file;
+
+	return file != NULL && strcmp(file, DEFINED_PROTECT) == 0
+	    ? " that -D gives"
+	    : "";
+}
+
 static void
 check_inside(struct parse *p, enum once what, const char *name,
     const struct prefixes *v)
@@ -261,8 +274,8 @@ check_inside(struct parse *p, enum once what, const char *name,
 	for (i = 0; i < v->n; i++)
 		if (!overlap(&p->conf->protect, &v->v[i]))
 			conf_error(p, &p->seen[what],
-			    "%s %s is not inside \"protect\"", name,
-			    prefix_format(&v->v[i], text));
+			    "%s %s is not inside \"protect\"%s", name,
+			    prefix_format(&v->v[i], text), protect_giver(p));
 }
 
 static void
@@ -357,7 +370,7 @@ check(struct parse *p)
 static void
 add_defines(struct parse *p, const struct conf_define *defines, size_t n)
 {
-	const struct loc at = { "-D", NULL, 1, 1 };
+	const struct loc at = { "-D", NULL, 0, 0 };
 
 	/* Of two, the later counts; conf_macro_set() keeps the first. */
 	while (n-- > 0)
@@ -372,23 +385,63 @@ add_defines(struct parse *p, const struct conf_define *defines, size_t n)
 			    CONF_MAX_MACROS);
 }
 
-/* The macro `protect` stands for the statement that nobody wrote. */
+/*
+ * The macro `protect` stands for the statement that nobody wrote.  From the
+ * command line it wins over the statement, unless that was made of it.
+ */
 static bool
 parse_protect(struct parse *p)
 {
 	static const char list[] = "protect { $protect }\n";
 	static const char one[] = "protect $protect\n";
 	const struct macro *m = conf_macro_get(p, "protect");
+	struct prefixes *protect = &p->conf->protect;
 	const char *text;
 
-	if (m == NULL || p->seen[ONCE_PROTECT].file != NULL)
+	if (m == NULL ||
+	    (p->seen[ONCE_PROTECT].file != NULL &&
+		(!m->define || p->protect_by_macro)))
 		return true;
+	free(protect->v);
+	memset(protect, 0, sizeof(*protect));
+	memset(&p->seen[ONCE_PROTECT], 0, sizeof(p->seen[0]));
 	text = strchr(m->value, '{') != NULL ? one : list;
 	p->src = NULL;
 	p->total = 0;
-	return conf_push(p, m->define ? "-D protect" : "protect", span_of(text),
-		   NULL) &&
+	return conf_push(p, m->define ? DEFINED_PROTECT : "protect",
+		   span_of(text), NULL) &&
 	    conf_grammar(p);
+}
+
+/* A -D that changes nothing is a -D with a wrong name. */
+static void
+check_defines(struct parse *p, const struct conf_define *defines, size_t n)
+{
+	const struct loc at = { "-D", NULL, 0, 0 };
+	const struct macro *m;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		m = conf_macro_get(p, defines[i].name);
+		if (m != NULL && !m->used)
+			conf_error(p, &at,
+			    "nothing in the configuration uses the macro "
+			    "\"%s\"",
+			    m->name);
+	}
+}
+
+/* Where the values are that only the host can judge. */
+static void
+note_places(struct parse *p)
+{
+	struct conf *c = p->conf;
+
+	conf_set_place(p, &c->protect_at, &p->seen[ONCE_PROTECT]);
+	conf_set_place(p, &c->user_at, &p->seen[ONCE_USER]);
+	conf_set_place(p, &c->firewall_at, &p->seen[ONCE_FIREWALL]);
+	conf_set_place(p, &c->sip.latch_at, &p->seen[ONCE_LATCH]);
+	conf_set_place(p, &c->tables.listen_at, &p->seen[ONCE_LISTEN]);
 }
 
 static enum ph_err
@@ -404,8 +457,10 @@ parse(struct conf **out, struct parse *p, const struct conf_define *defines,
 	/* If the end was not reached, what is missing may be behind it. */
 	if (conf_grammar(p) && parse_protect(p)) {
 		fill_defaults(p);
+		note_places(p);
 		if (!p->nomem)
 			check(p);
+		check_defines(p, defines, ndefines);
 	}
 done:
 	conf_proxy_clear(&p->spare);
@@ -474,12 +529,15 @@ conf_free(struct conf *c)
 	if (c == NULL)
 		return;
 	free_strings(&c->interface);
+	free_strings(&c->interface_at);
 	free(c->protect.v);
+	free(c->protect_at);
 	free(c->sip.port.v);
 	free(c->sip.server.v);
 	free(c->sip.media.v);
 	free(c->sip.remotes.v);
 	free(c->sip.external);
+	free(c->sip.latch_at);
 	free(c->ftp.port.v);
 	for (i = 0; i < c->ftp.nproxy; i++)
 		conf_proxy_clear(&c->ftp.proxy[i]);
@@ -492,8 +550,10 @@ conf_free(struct conf *c)
 	for (i = 0; i < c->tables.nkey; i++) {
 		free(c->tables.key[i].name);
 		free(c->tables.key[i].path);
+		free(c->tables.key[i].at);
 	}
 	free(c->tables.key);
+	free(c->tables.listen_at);
 	free_strings(&c->tables.allow);
 	free(c->tables.force);
 	free(c->tables.never.v);
@@ -501,7 +561,9 @@ conf_free(struct conf *c)
 		free(c->uplink[i].ifname);
 	free(c->uplink);
 	free(c->user);
+	free(c->user_at);
 	free(c->firewall);
+	free(c->firewall_at);
 	free(c->name);
 	free(c->mode);
 	free(c->kill);

@@ -20,6 +20,9 @@
  * Lists are arrays with a count.  Strings are owned by the struct conf.
  * Times are in seconds.  Defaults are filled in by conf_load() once
  * everything has been read.
+ *
+ * A place is the text "file:line:column: ", for errors that only the host can
+ * find.  It is "" if the value is a default or comes from an option.
  */
 struct prefixes {
 	struct prefix *v;
@@ -63,6 +66,7 @@ struct conf_sip {
 	size_t nexternal;
 	bool redirect; /* redirect yes; default no */
 	bool latch; /* only the port that media first came from; default no */
+	char *latch_at;
 	uint32_t limit_calls;	   /* default 50000 */
 	uint32_t limit_per_source; /* calls not yet accepted; default 200 */
 	uint32_t limit_rate;	   /* INVITEs per second and source; 0 = off */
@@ -82,6 +86,7 @@ struct conf_proxy {
 	uint32_t max_sessions; /* default: ftp 100, tftp 1000 */
 	uint32_t timeout;      /* idle seconds; ftp 86400, tftp 30 */
 	char *tag, *queue;     /* pf, or NULL */
+	char *at;	       /* place of `listen` */
 };
 
 struct conf_ftp {
@@ -106,11 +111,13 @@ struct conf_tftp {
 struct conf_key {
 	char *name; /* "" for the unnamed one */
 	char *path;
+	char *at; /* place of `path` */
 };
 
 struct conf_tables {
 	bool on;
 	struct endpoint listen; /* port 56789 by default */
+	char *listen_at;
 	struct conf_key *key;
 	size_t nkey;
 	struct strings allow;  /* `force` included */
@@ -126,21 +133,25 @@ struct conf_uplink {
 };
 
 struct conf {
-	struct strings interface; /* empty: those that reach `protect` */
+	struct strings interface;    /* empty: those that reach `protect` */
+	struct strings interface_at; /* their places */
 	struct prefixes protect;
+	char *protect_at;
 	struct conf_sip sip;
 	struct conf_ftp ftp;
 	struct conf_tftp tftp;
 	struct conf_tables tables;
-	char *user;	/* default _pinholed */
+	char *user; /* default _pinholed */
+	char *user_at;
 	bool user_set;	/* written, so a missing user is an error */
 	char *firewall; /* backend name; default by platform */
-	char *name;	/* table "..." or anchor "..."; default "pinholed" */
-	uint32_t mark;	/* default 0x10000 */
-	char *mode;	/* pf: "rules" (default) or "states" */
-	char *kill;	/* pf: "yes" or "no", NULL: default */
-	char *dialect;	/* pf-text: "freebsd" or "openbsd", NULL: default */
-	bool if_bound;	/* pf: states bound to an interface */
+	char *firewall_at;
+	char *name;    /* table "..." or anchor "..."; default "pinholed" */
+	uint32_t mark; /* default 0x10000 */
+	char *mode;    /* pf: "rules" (default) or "states" */
+	char *kill;    /* pf: "yes" or "no", NULL: default */
+	char *dialect; /* pf-text: "freebsd" or "openbsd", NULL: default */
+	bool if_bound; /* pf: states bound to an interface */
 	bool log;
 	char *tag;		    /* pf, or NULL */
 	char *queue;		    /* pf, or NULL */
@@ -151,7 +162,10 @@ struct conf {
 	uint32_t buffer; /* capture buffer in bytes; default 32 MiB */
 };
 
-/* -D macro=value; wins over the same macro in the file, as in pf.conf. */
+/*
+ * -D macro=value; wins over the same macro in the file, as in pf.conf, and
+ * `protect` over the statement.  One that nothing uses is an error.
+ */
 struct conf_define {
 	const char *name;
 	const char *value;
@@ -161,8 +175,8 @@ struct conf_define {
  * Read and check a configuration.  Every error is written to `errors` as
  * "file:line:column: sentence", all of them before giving up.  With `path`
  * NULL an empty file is read, so that -D protect=... alone can be a whole
- * configuration: the macro `protect`, when no protect statement was read,
- * stands for one.
+ * configuration: the macro `protect` stands for a protect statement if the
+ * file has none, and with -D instead of the one that the file has.
  *
  * Returns PH_OK and a conf for conf_free(), PH_EMALFORMED with errors
  * written, PH_EIO if `path` cannot be read (written, too) or PH_ENOMEM.

@@ -83,7 +83,10 @@ conf_error(struct parse *p, const struct loc *at, const char *fmt, ...)
 		p->stop = true;
 	if (p->stop || p->errors == NULL)
 		return;
-	fprintf(p->errors, "%s:%u:%u: ", at->file, at->line, at->col);
+	if (at->line == 0)
+		fprintf(p->errors, "%s: ", at->file);
+	else
+		fprintf(p->errors, "%s:%u:%u: ", at->file, at->line, at->col);
 	va_start(ap, fmt);
 	vfprintf(p->errors, fmt, ap);
 	va_end(ap);
@@ -217,10 +220,10 @@ conf_macro_name(const char *name)
 	return i > 0 && i <= CONF_MAX_NAME;
 }
 
-const struct macro *
+struct macro *
 conf_macro_get(const struct parse *p, const char *name)
 {
-	const struct macro *m;
+	struct macro *m;
 
 	for (m = p->macros; m != NULL; m = m->next)
 		if (strcmp(m->name, name) == 0)
@@ -371,7 +374,7 @@ expand(struct parse *p)
 {
 	char name[CONF_MAX_NAME + 1];
 	struct loc at = here(p), use = at;
-	const struct macro *m;
+	struct macro *m;
 	struct source *s;
 	size_t n = 0;
 	int depth = 0;
@@ -399,6 +402,7 @@ expand(struct parse *p)
 		undefined(p, &at, name);
 		return false;
 	}
+	m->used = true;
 	for (s = p->src; s != NULL && s->macro != NULL; s = s->up)
 		if (s->macro == m || ++depth >= CONF_MAX_NESTING) {
 			conf_error(p, &use, "macro \"%s\" %s", name,

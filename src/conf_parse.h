@@ -33,7 +33,7 @@
 #define CONF_MAX_LINES	 256 /* external, proxy, key, reply-to: of each */
 #define CONF_MAX_NAME	 31  /* of tables, anchors, keys, users */
 
-/* Where a word stands: in a macro, where the macro was used. */
+/* Where a word stands: in a macro, where the macro was used.  Line 0: -D. */
 struct loc {
 	const char *file;
 	const char *macro; /* or NULL */
@@ -71,6 +71,7 @@ struct words {
 struct macro {
 	const char *name, *value;
 	bool define; /* from -D: the file cannot change it */
+	bool used;
 	struct macro *next;
 };
 
@@ -99,6 +100,7 @@ struct parse {
 	struct loc open[CONF_MAX_DEPTH]; /* where each brace is */
 	/* parse.y */
 	struct loc seen[CONF_MAX_ONCE];	 /* by enum once */
+	bool protect_by_macro;		 /* "protect" says $protect */
 	const char *block;		 /* the last one: "sip" */
 	struct conf_proxy *proxy, spare; /* the line being read */
 };
@@ -115,7 +117,7 @@ bool conf_at_end(const struct parse *p); /* of a statement */
 void conf_skip(struct parse *p); /* the next token ends this statement */
 bool conf_macro_set(struct parse *p, const char *name, const char *value,
     bool define);
-const struct macro *conf_macro_get(const struct parse *p, const char *name);
+struct macro *conf_macro_get(const struct parse *p, const char *name);
 bool conf_macro_name(const char *name);
 void conf_error(struct parse *p, const struct loc *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include <errno.h>
+#include <sys/socket.h>
 #include <net/if.h>
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +63,19 @@ not_an_address(struct parse *p, const struct lexeme *lex, const char *what)
 	if (is_host_name(lex->text))
 		strbuf_str(&b, " (names are not resolved)");
 	conf_wrong(p, lex, said);
+}
+
+void
+conf_set_place(struct parse *p, char **dst, const struct loc *at)
+{
+	char text[CONF_MAX_WORD];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+
+	text[0] = '\0';
+	if (at->file != NULL)
+		strbuf_fmt(&b, "%s:%u:%u: ", at->file, at->line, at->col);
+	if (*dst == NULL && (*dst = strdup(text)) == NULL)
+		p->nomem = true;
 }
 
 void
@@ -340,6 +355,23 @@ conf_join(struct words *list, const struct words *more)
 	}
 }
 
+/* An address with a length that it cannot have: say which it can. */
+static void
+not_a_prefix(struct parse *p, const struct lexeme *lex)
+{
+	struct span len, host = span_cut(span_of(lex->text), '/', &len);
+	struct addr a;
+
+	if (host.len < strlen(lex->text) && addr_parse(host, &a) == PH_OK)
+		conf_error(p, &lex->at,
+		    "the length of an IPv%d prefix is from 0 to %zu, not "
+		    "\"%s\"",
+		    a.af == AF_INET ? 4 : 6, addr_bytes(a.af) * 8,
+		    lex->text + host.len + 1);
+	else
+		not_an_address(p, lex, "an address or a prefix");
+}
+
 void
 conf_set_prefixes(struct parse *p, struct prefixes *dst,
     const struct words *src)
@@ -351,7 +383,7 @@ conf_set_prefixes(struct parse *p, struct prefixes *dst,
 		if (w->lex.bad)
 			continue;
 		if (prefix_parse(span_of(w->lex.text), &prefix) != PH_OK) {
-			not_an_address(p, &w->lex, "an address or a prefix");
+			not_a_prefix(p, &w->lex);
 			continue;
 		}
 		if ((v = conf_grow(p, dst->v, dst->n, sizeof(prefix))) == NULL)

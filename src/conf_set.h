@@ -45,6 +45,8 @@ void *conf_grow(struct parse *p, void *array, size_t n, size_t size);
 int conf_choose(struct parse *p, const struct lexeme *lex,
     const char *const *list, const char *what);
 
+/* "file:line:column: ", or "" for what was not written. */
+void conf_set_place(struct parse *p, char **dst, const struct loc *at);
 void conf_set_addr(struct parse *p, struct addr *dst, const struct lexeme *lex);
 void conf_set_port(struct parse *p, uint16_t *dst, const struct lexeme *lex);
 void conf_set_range(struct parse *p, uint16_t *lo, uint16_t *hi,
@@ -87,6 +89,8 @@ void conf_add_macro(struct parse *p, const struct lexeme *name,
     const struct words *value);
 void conf_add_external(struct parse *p, const struct lexeme *outside,
     const struct lexeme *inside);
+void conf_set_interfaces(struct parse *p, const struct words *src);
+void conf_set_protect(struct parse *p, const struct words *src);
 void conf_set_remote(struct parse *p, const struct words *src);
 void conf_proxy_clear(struct conf_proxy *x);
 void conf_add_proxy(struct parse *p, const struct lexeme *address,

@@ -86,6 +86,43 @@ conf_add_macro(struct parse *p, const struct lexeme *name,
 		    CONF_MAX_MACROS);
 }
 
+void
+conf_set_interfaces(struct parse *p, const struct words *src)
+{
+	struct strings *names = &p->conf->interface;
+	struct strings *places = &p->conf->interface_at;
+	const struct word *w;
+	char **v;
+
+	for (w = src->v; w != NULL; w = w->next) {
+		struct word alone = *w;
+		struct words one = { &alone, &alone, false };
+
+		alone.next = NULL;
+		conf_set_strings(p, names, &one, conf_set_interface);
+		if (names->n == places->n)
+			continue;
+		v = conf_grow(p, places->v, places->n, sizeof(*v));
+		if (v == NULL)
+			return;
+		places->v = v;
+		v[places->n] = NULL;
+		conf_set_place(p, &v[places->n++], &w->lex.at);
+	}
+}
+
+void
+conf_set_protect(struct parse *p, const struct words *src)
+{
+	const struct word *w;
+
+	for (w = src->v; w != NULL; w = w->next)
+		if (w->lex.at.macro != NULL &&
+		    strcmp(w->lex.at.macro, "protect") == 0)
+			p->protect_by_macro = true;
+	conf_set_prefixes(p, &p->conf->protect, src);
+}
+
 /* Lines that may be repeated, but not for ever. */
 static bool
 full(struct parse *p, size_t n, const struct lexeme *lex)
@@ -165,7 +202,8 @@ conf_proxy_clear(struct conf_proxy *x)
 {
 	free(x->tag);
 	free(x->queue);
-	x->tag = x->queue = NULL;
+	free(x->at);
+	x->tag = x->queue = x->at = NULL;
 }
 
 void
@@ -191,6 +229,7 @@ conf_add_proxy(struct parse *p, const struct lexeme *address,
 		return;
 	}
 	*v = grown;
+	conf_set_place(p, &x.at, &address->at);
 	p->proxy = &grown[*n];
 	grown[(*n)++] = x;
 }
@@ -266,6 +305,7 @@ conf_add_key(struct parse *p, const struct lexeme *name,
 	else
 		conf_set_string(p, &k.name, &unnamed);
 	conf_set_path(p, &k.path, path, CONF_MAX_WORD);
+	conf_set_place(p, &k.at, &path->at);
 	if (k.name == NULL || k.path == NULL)
 		goto fail;
 	for (i = 0; i < t->nkey; i++)
@@ -283,6 +323,7 @@ conf_add_key(struct parse *p, const struct lexeme *name,
 fail:
 	free(k.name);
 	free(k.path);
+	free(k.at);
 }
 
 void

@@ -99,13 +99,11 @@ statement	: NAME '=' value {
 		}
 		| INTERFACE interfaces {
 			if (conf_once(p, ONCE_INTERFACE, &$1.lex))
-				conf_set_strings(p, &p->conf->interface,
-				    &$2.words, conf_set_interface);
+				conf_set_interfaces(p, &$2.words);
 		}
 		| PROTECT prefixes {
 			if (conf_once(p, ONCE_PROTECT, &$1.lex))
-				conf_set_prefixes(p, &p->conf->protect,
-				    &$2.words);
+				conf_set_protect(p, &$2.words);
 		}
 		| USER name {
 			if (conf_once(p, ONCE_USER, &$1.lex))

@@ -420,10 +420,53 @@ defines_win_over_the_file(void **state)
 
 	assert_int_equal(parse(&c, P, odd, 2), PH_EMALFORMED);
 	assert_string_equal(said,
-	    "-D:1:1: the name of a macro consists of at most 31 letters, "
+	    "-D: the name of a macro consists of at most 31 letters, "
 	    "digits and \"_\"\n"
-	    "-D:1:1: the name of a macro consists of at most 31 letters, "
+	    "-D: the name of a macro consists of at most 31 letters, "
 	    "digits and \"_\"\n");
+}
+
+static void
+a_define_that_nothing_uses_is_an_error(void **state)
+{
+	const struct conf_define d[] = { { "inside", "10.0.0.0/8" },
+		{ "insied", "192.0.2.0/24" } };
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(parse(&c, "inside = ::1\nprotect $inside\n", d, 2),
+	    PH_EMALFORMED);
+	assert_string_equal(said,
+	    "-D: nothing in the configuration uses the macro \"insied\"\n");
+}
+
+static void
+places_of_what_only_the_host_can_judge(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	c = good("em = em1\n" P "interface { em0 $em\n em2 }\n"
+		 "user daemon\nfirewall dry-run\n"
+		 "tftp { proxy on 127.0.0.1 port 6969 }\n"
+		 "sip { latch yes }\n"
+		 "tables { listen on ::1 allow a key /k }\n");
+	assert_string_equal(c->protect_at, "x:2:1: ");
+	assert_int_equal(c->interface_at.n, 3);
+	assert_string_equal(c->interface_at.v[0], "x:3:13: ");
+	assert_string_equal(c->interface_at.v[1], "x:3:17: ");
+	assert_string_equal(c->interface_at.v[2], "x:4:2: ");
+	assert_string_equal(c->user_at, "x:5:1: ");
+	assert_string_equal(c->firewall_at, "x:6:1: ");
+	assert_string_equal(c->tftp.proxy[0].at, "x:7:17: ");
+	assert_string_equal(c->sip.latch_at, "x:8:7: ");
+	assert_string_equal(c->tables.listen_at, "x:9:10: ");
+	assert_string_equal(c->tables.key[0].at, "x:9:36: ");
+	conf_free(c);
+	c = good(P);
+	assert_string_equal(c->user_at, "");
+	assert_string_equal(c->firewall_at, "");
+	conf_free(c);
 }
 
 static void
@@ -437,7 +480,8 @@ the_macro_protect_stands_for_the_statement(void **state)
 		{ "192.0.2.1 10.0.0.0/8", "user x\n", "192.0.2.1 10.0.0.0/8" },
 		{ "192.0.2.1,10.0.0.0/8", "", "192.0.2.1 10.0.0.0/8" },
 		{ "{ 192.0.2.1 }", "", "192.0.2.1" },
-		{ "192.0.2.1", P, "192.0.2.0/24" },
+		{ "192.0.2.1", P, "192.0.2.1" },
+		{ "192.0.2.1", "protect = ::1\n" P, "192.0.2.1" },
 		{ "192.0.2.1", "protect { $protect ::1 }", "192.0.2.1 ::1" },
 	};
 	/* clang-format on */
@@ -452,6 +496,13 @@ the_macro_protect_stands_for_the_statement(void **state)
 		assert_prefixes(&c->protect, rows[i].protect);
 		conf_free(c);
 	}
+	/* What the file says beside it may not fit. */
+	d.value = "::1";
+	assert_int_equal(parse(&c, P "sip { server 192.0.2.1 }", &d, 1),
+	    PH_EMALFORMED);
+	assert_string_equal(said,
+	    "x:2:7: server 192.0.2.1 is not inside \"protect\" that -D "
+	    "gives\n");
 	/* Without any file. */
 	d.value = "192.0.2.7/24";
 	assert_int_equal(conf_load(&c, NULL, &d, 1, NULL), PH_OK);
@@ -486,6 +537,8 @@ main(void)
 		cmocka_unit_test(a_firewall_statement_knows_its_options),
 		cmocka_unit_test(macros_are_text_put_in_their_place),
 		cmocka_unit_test(defines_win_over_the_file),
+		cmocka_unit_test(a_define_that_nothing_uses_is_an_error),
+		cmocka_unit_test(places_of_what_only_the_host_can_judge),
 		cmocka_unit_test(the_macro_protect_stands_for_the_statement),
 	};
 

@@ -83,11 +83,20 @@ static const struct {
 	    "x:1:61: expected an address or a prefix or \"}\", "
 	    "found \",\"\n" },
 	{ "protect { 192.0.2.0/33 192.0.2.256 ::g/64 pbx.example.org }\n",
-	    "x:1:11: expected an address or a prefix, found \"192.0.2.0/33\"\n"
+	    "x:1:11: the length of an IPv4 prefix is from 0 to 32, not "
+	    "\"33\"\n"
 	    "x:1:24: expected an address or a prefix, found \"192.0.2.256\"\n"
 	    "x:1:36: expected an address or a prefix, found \"::g/64\"\n"
 	    "x:1:43: expected an address or a prefix (names are not "
 	    "resolved), found \"pbx.example.org\"\n" },
+	{ "protect { ::/129 ::1/ 10.0.0.0/8/8 /24 }\n",
+	    "x:1:11: the length of an IPv6 prefix is from 0 to 128, not "
+	    "\"129\"\n"
+	    "x:1:18: the length of an IPv6 prefix is from 0 to 128, not "
+	    "\"\"\n"
+	    "x:1:23: the length of an IPv4 prefix is from 0 to 32, not "
+	    "\"8/8\"\n"
+	    "x:1:36: expected an address or a prefix, found \"/24\"\n" },
 	{ "protect 0.0.0.0/0\n",
 	    "x:1:1: \"protect\" cannot be every address there is\n" },
 	{ P "protect = 10.0.0.0/8\nsip { server 10.0.0.1 "
