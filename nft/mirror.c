@@ -8,7 +8,7 @@
 
 #include "nft/mirror.h"
 #include "nft/table.h"
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 
 struct hold;
 

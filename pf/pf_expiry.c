@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "pf/pf_expiry.h"
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 
 struct entry {
 	RB_ENTRY(entry) by_name, by_time;

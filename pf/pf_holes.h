@@ -6,7 +6,7 @@
 
 #include "pf/pf_tree.h"
 #include "src/base/strbuf.h"
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 #include "src/fw.h"
 
 /*

@@ -3,7 +3,7 @@
 #define PF_NODE_H
 
 #include "pf/pf_tree.h"
-#include "src/compat/queue.h"
+#include "src/base/queue.h"
 
 /*
  * The inside of the tree, shared by pf_tree.c (classes, what is where),

@@ -4,8 +4,8 @@
 
 #include "sip/dialog.h"
 #include "sip/sdp.h"
-#include "src/compat/queue.h"
-#include "src/compat/tree.h"
+#include "src/base/queue.h"
+#include "src/base/tree.h"
 
 /*
  * The insides of sip/: what a call consists of.  Included by dialog.c (what

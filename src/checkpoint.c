@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/checkpoint.h"
 #include "src/base/crc.h"
-#include "src/compat/queue.h"
-#include "src/compat/tree.h"
+#include "src/base/queue.h"
+#include "src/base/tree.h"
+#include "src/checkpoint.h"
 
 /*
  * A file is a header and records.  `complete` is set once everything that

@@ -8,8 +8,8 @@
 
 #include "sip/dialog.h"
 #include "sip/message.h"
-#include "src/compat/queue.h"
-#include "src/compat/tree.h"
+#include "src/base/queue.h"
+#include "src/base/tree.h"
 #include "src/engine.h"
 #include "src/helpers.h"
 #include "src/holes.h"

@@ -11,16 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
+#include "src/base/log.h"
 #include "src/capture/capture.h"
 #include "src/checkpoint.h"
-#include "src/clock.h"
 #include "src/compat/process.h"
 #include "src/engine.h"
 #include "src/engine_main.h"
 #include "src/fwconfig.h"
 #include "src/iface.h"
 #include "src/ipc.h"
-#include "src/log.h"
 #include "src/output.h"
 
 #define MODULE	      "engine"

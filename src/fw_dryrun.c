@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "src/base/timers.h"
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 #include "src/fw.h"
 
 /*

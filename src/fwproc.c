@@ -6,15 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
+#include "src/base/log.h"
 #include "src/base/timers.h"
-#include "src/clock.h"
 #include "src/fw_policy.h"
 #include "src/fwconfig.h"
 #include "src/fwproc.h"
 #include "src/fwtable.h"
 #include "src/iface.h"
 #include "src/ipc.h"
-#include "src/log.h"
 
 #define MODULE "fw"
 

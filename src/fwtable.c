@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/log.h"
+#include "src/base/queue.h"
 #include "src/base/timers.h"
-#include "src/compat/queue.h"
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 #include "src/fwtable.h"
-#include "src/log.h"
 
 #define MODULE "fw"
 

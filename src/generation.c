@@ -11,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/log.h"
 #include "src/compat/process.h"
 #include "src/fwconfig.h"
 #include "src/generation.h"
 #include "src/iface.h"
 #include "src/lock.h"
-#include "src/log.h"
 #include "src/unixsock.h"
 #include "src/version.h"
 

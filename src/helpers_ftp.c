@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "ftp/control.h"
-#include "src/compat/queue.h"
-#include "src/compat/tree.h"
+#include "src/base/queue.h"
+#include "src/base/tree.h"
 #include "src/helpers.h"
 #include "src/rate.h"
 

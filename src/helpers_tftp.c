@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 #include "src/helpers.h"
 #include "src/rate.h"
 #include "src/tftp_allow.h"

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/queue.h"
 #include "src/base/span.h"
-#include "src/compat/queue.h"
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 #include "src/holes.h"
 
 #define BATCH 64 /* changes gathered before they are handed on */

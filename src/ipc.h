@@ -9,7 +9,7 @@
 #include "src/base/addr.h"
 #include "src/base/err.h"
 #include "src/base/pinhole.h"
-#include "src/compat/queue.h"
+#include "src/base/queue.h"
 #include "src/fw.h"
 
 /*

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/log.h"
 #include "src/compat/memfile.h"
 #include "src/journal.h"
-#include "src/log.h"
 #include "src/state.h"
 
 #define MODULE "monitor"

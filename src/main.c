@@ -10,14 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
 #include "src/compat/process.h"
 #include "src/compat/sandbox.h"
 #include "src/conf.h"
 #include "src/fwconfig.h"
 #include "src/keyfile.h"
 #include "src/listen.h"
-#include "src/log.h"
 #include "src/monitor.h"
 #include "src/replay.h"
 #include "src/version.h"

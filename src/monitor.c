@@ -13,14 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
+#include "src/base/log.h"
 #include "src/base/timers.h"
-#include "src/clock.h"
 #include "src/compat/notify.h"
 #include "src/fwproc.h"
 #include "src/generation.h"
 #include "src/journal.h"
 #include "src/lock.h"
-#include "src/log.h"
 #include "src/monitor.h"
 
 #define MODULE	   "monitor"

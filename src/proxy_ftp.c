@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "ftp/session.h"
-#include "src/compat/queue.h"
+#include "src/base/log.h"
+#include "src/base/queue.h"
 #include "src/fwconfig.h"
-#include "src/log.h"
 #include "src/proxy.h"
 
 /*

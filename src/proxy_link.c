@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
+#include "src/base/log.h"
+#include "src/base/queue.h"
 #include "src/base/timers.h"
-#include "src/clock.h"
-#include "src/compat/queue.h"
-#include "src/compat/tree.h"
-#include "src/log.h"
+#include "src/base/tree.h"
 #include "src/proxy_link.h"
 
 #define MODULE "proxy"

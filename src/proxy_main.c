@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
+#include "src/base/log.h"
 #include "src/base/timers.h"
-#include "src/clock.h"
 #include "src/fwconfig.h"
 #include "src/ipc.h"
-#include "src/log.h"
 #include "src/output.h"
 #include "src/proxy_link.h"
 #include "src/proxy_main.h"

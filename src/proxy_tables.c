@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/log.h"
+#include "src/base/queue.h"
 #include "src/base/timers.h"
 #include "src/checkpoint.h"
-#include "src/compat/queue.h"
-#include "src/log.h"
 #include "src/proxy.h"
 #include "tables/server.h"
 

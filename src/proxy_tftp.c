@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/log.h"
+#include "src/base/queue.h"
 #include "src/compat/origdst.h"
-#include "src/compat/queue.h"
 #include "src/fwconfig.h"
-#include "src/log.h"
 #include "src/proxy.h"
 #include "src/tftp_allow.h"
 #include "tftp/request.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdlib.h>
 
+#include "src/base/queue.h"
 #include "src/base/timers.h"
-#include "src/compat/queue.h"
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 #include "src/rate.h"
 
 struct bucket {

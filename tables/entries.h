@@ -9,7 +9,7 @@
 #include "src/base/addr.h"
 #include "src/base/err.h"
 #include "src/base/timers.h"
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 
 /*
  * Which prefix is in which table, and until when.  Tables are numbers here.

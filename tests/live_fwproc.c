@@ -17,11 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
+#include "src/base/log.h"
 #include "src/base/timers.h"
-#include "src/clock.h"
 #include "src/fwproc.h"
 #include "src/ipc.h"
-#include "src/log.h"
 #include "tests/unit.h"
 
 #define PATIENCE 5000 /* ms, for anything that is to happen */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/base/clock.h"
 #include "src/base/timers.h"
-#include "src/clock.h"
 #include "src/events.h"
 #include "tests/unit.h"
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 
 /*
  * Timers without a clock.

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/queue.h"
+#include "src/base/tree.h"
 #include "src/capture/ipfrag.h"
-#include "src/compat/queue.h"
-#include "src/compat/tree.h"
 
 #define MAX_DATAGRAM 65535
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/queue.h"
+#include "src/base/tree.h"
 #include "src/capture/tcpstream.h"
-#include "src/compat/queue.h"
-#include "src/compat/tree.h"
 
 #define MALLOC_COST 16 /* what an allocation takes besides */
 

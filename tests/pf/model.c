@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/compat/tree.h"
+#include "src/base/tree.h"
 #include "tests/pf/model.h"
 #include "tests/unit.h"
 

@@ -9,8 +9,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "src/base/log.h"
 #include "src/base/strbuf.h"
-#include "src/log.h"
 
 #define LINE_MAX_LEN 2048
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef LOG_H
-#define LOG_H
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
 
 #include <stdbool.h>
 #include <stdint.h>

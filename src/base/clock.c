@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <time.h>
 
-#include "src/clock.h"
+#include "src/base/clock.h"
 
 /* Wall clock minus monotonic clock when clock_start() was called. */
 static int64_t offset;

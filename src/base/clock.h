@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef CLOCK_H
-#define CLOCK_H
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef COMPAT_QUEUE_H
-#define COMPAT_QUEUE_H
+#ifndef BASE_QUEUE_H
+#define BASE_QUEUE_H
 
 /*
  * Lists and tail queues.  glibc's <sys/queue.h> lacks the _SAFE forms, which

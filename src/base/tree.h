@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef COMPAT_TREE_H
-#define COMPAT_TREE_H
+#ifndef BASE_TREE_H
+#define BASE_TREE_H
 
 /*
  * Red-black trees, from the BSD base system or libbsd.  libbsd's copy uses
