@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/fwtable.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/fw.h"
 #include "src/ipc.h"
 

@@ -3,7 +3,7 @@
 #define FWCONFIG_H
 
 #include "src/base/err.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/fw.h"
 
 /*

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "src/compat/sandbox.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/fw.h"
 
 /*

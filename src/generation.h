@@ -6,7 +6,7 @@
 
 #include "src/child.h"
 #include "src/compat/sandbox.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/fw.h"
 #include "src/listen.h"
 

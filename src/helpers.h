@@ -10,7 +10,7 @@
 #include "src/base/err.h"
 #include "src/base/strbuf.h"
 #include "src/base/timers.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/holes.h"
 
 /*

@@ -10,7 +10,7 @@
 
 #include "src/base/err.h"
 #include "src/base/strbuf.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 
 /*
  * Where this machine is: its own addresses, and the interfaces behind which

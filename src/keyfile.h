@@ -6,7 +6,7 @@
 
 #include "src/base/err.h"
 #include "src/base/strbuf.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "tables/keys.h"
 
 /*

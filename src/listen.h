@@ -8,7 +8,7 @@
 #include "src/base/addr.h"
 #include "src/base/err.h"
 #include "src/base/strbuf.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 
 /*
  * The sockets of the proxy process, made by the monitor, for some need root:

@@ -14,7 +14,7 @@
 #include "src/base/log.h"
 #include "src/compat/process.h"
 #include "src/compat/sandbox.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/fwconfig.h"
 #include "src/keyfile.h"
 #include "src/listen.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "src/base/err.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/engine_main.h"
 #include "src/fw.h"
 #include "src/proxy_main.h"

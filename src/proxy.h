@@ -10,7 +10,7 @@
 #include "src/base/err.h"
 #include "src/base/pinhole.h"
 #include "src/base/reason.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/fw.h"
 #include "src/iface.h"
 #include "src/keyfile.h"

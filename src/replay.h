@@ -2,7 +2,7 @@
 #ifndef REPLAY_H
 #define REPLAY_H
 
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/events.h"
 #include "src/fw.h"
 

@@ -2,7 +2,7 @@
 #ifndef TFTP_ALLOW_H
 #define TFTP_ALLOW_H
 
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "tftp/request.h"
 
 /*

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "tests/unit.h"
 
 /* What the tests of the configuration share. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/fw_policy.h"
 #include "src/fwconfig.h"
 #include "src/helpers.h"

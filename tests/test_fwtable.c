@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "src/base/timers.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/fwtable.h"
 #include "tests/unit.h"
 

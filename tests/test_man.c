@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "src/base/reason.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 #include "src/fw.h"
 #include "tests/unit.h"
 #ifdef HAVE_NFTABLES

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include "src/base/strbuf.h"
-#include "src/conf_set.h"
+#include "src/conf/set.h"
 
 _Static_assert(ONCE_N <= CONF_MAX_ONCE, "struct parse.seen is too small");
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "src/base/strbuf.h"
-#include "src/conf_parse.h"
+#include "src/conf/parse.h"
 
 /*
  * Bytes to words.  Input is a stack: the file, what it includes, and on top

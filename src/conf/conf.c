@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "src/base/strbuf.h"
-#include "src/conf_set.h"
+#include "src/conf/set.h"
 
 #ifndef CONF_DEFAULT_FIREWALL
 #define CONF_DEFAULT_FIREWALL "pf"

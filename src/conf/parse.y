@@ -3,7 +3,7 @@
  * The grammar of pinholed.conf(5), for byacc, bison and the BSDs' yacc.
  *
  * Only keywords and punctuation matter here: every value is a STRING that
- * conf_set.c reads, so that a wrong value costs one sentence and not the
+ * set.c reads, so that a wrong value costs one sentence and not the
  * rest of the statement.
  *
  * Where one thing must come next, an empty rule w_... has just noted what
@@ -17,8 +17,8 @@
 %{
 #include <string.h>
 
-#include "src/conf_parse.h"
-#include "src/conf_set.h"
+#include "src/conf/parse.h"
+#include "src/conf/set.h"
 
 struct value {
 	struct lexeme lex;

@@ -8,12 +8,12 @@
 #include <stdio.h>
 
 #include "src/base/span.h"
-#include "src/conf.h"
+#include "src/conf/conf.h"
 
 /*
  * What the parts of the configuration parser share, and nobody else sees:
- * conf.c (files, defaults, checks across statements), conf_lex.c (bytes to
- * words, macros, errors), parse.y (words to statements) and conf_set.c
+ * conf.c (files, defaults, checks across statements), lex.c (bytes to
+ * words, macros, errors), parse.y (words to statements) and set.c
  * (words to values).
  *
  * Everything a parse allocates hangs off one struct parse; its text lives in
@@ -85,7 +85,7 @@ struct parse {
 	bool stop;   /* enough: the rest is not read */
 	bool memory; /* there are no files to include */
 	struct arena *arena;
-	/* conf_lex.c */
+	/* lex.c */
 	struct source *src;
 	struct macro *macros;
 	size_t nmacros, total, nwords;
@@ -105,7 +105,7 @@ struct parse {
 	struct conf_proxy *proxy, spare; /* the line being read */
 };
 
-/* conf_lex.c */
+/* lex.c */
 void *conf_alloc(struct parse *p, size_t n); /* zeroed; NULL sets nomem */
 void conf_alloc_free(struct parse *p);
 /* Read `text`, which must outlive the parse, next; st may be NULL. */

@@ -2,7 +2,7 @@
 #ifndef CONF_SET_H
 #define CONF_SET_H
 
-#include "src/conf_parse.h"
+#include "src/conf/parse.h"
 
 /* clang-format off */
 /*
@@ -36,7 +36,7 @@ enum once {
 	"\"both\", \"sdp\", \"signalling\", \"any\" or a list of prefixes"
 
 /*
- * From words to values (conf_set.c) and to whole statements (conf_stmt.c),
+ * From words to values (set.c) and to whole statements (stmt.c),
  * for parse.y.  Everything writes its own errors, is silent about a word
  * that is `bad` already, and leaves the destination alone if it fails.
  */

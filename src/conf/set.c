@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "src/base/strbuf.h"
-#include "src/conf_set.h"
+#include "src/conf/set.h"
 
 void *
 conf_grow(struct parse *p, void *array, size_t n, size_t size)
