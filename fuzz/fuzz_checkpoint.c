@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "src/checkpoint.h"
 #include "src/compat/memfile.h"
+#include "src/process/checkpoint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

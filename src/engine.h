@@ -11,8 +11,8 @@
 #include "src/base/strbuf.h"
 #include "src/base/timers.h"
 #include "src/conf/conf.h"
-#include "src/events.h"
 #include "src/fw.h"
+#include "src/process/events.h"
 
 /*
  * The engine: the only place that knows a protocol and the packet filter.

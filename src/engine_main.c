@@ -14,14 +14,14 @@
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/capture/capture.h"
-#include "src/checkpoint.h"
 #include "src/compat/process.h"
 #include "src/engine.h"
 #include "src/engine_main.h"
 #include "src/fwconfig.h"
-#include "src/iface.h"
-#include "src/ipc.h"
-#include "src/output.h"
+#include "src/process/checkpoint.h"
+#include "src/process/iface.h"
+#include "src/process/ipc.h"
+#include "src/process/output.h"
 
 #define MODULE	      "engine"
 #define PACKETS	      64 /* taken from a capture before others get a turn */

@@ -6,7 +6,7 @@
 
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
-#include "src/events.h"
+#include "src/process/events.h"
 
 /*
  * The engine process: a live engine between captures and the firewall
@@ -33,8 +33,8 @@ struct engine_args {
 	int verbose;
 	bool foreground; /* events to stdout; else to syslog */
 	const struct sandbox *sandbox;
-	int monitor_fd;	    /* see ipc.h */
-	int journal_fds[2]; /* see checkpoint.h */
+	int monitor_fd;	    /* see src/process/ipc.h */
+	int journal_fds[2]; /* see src/process/checkpoint.h */
 	int control_fd;	    /* listening Unix socket, or -1 */
 };
 

@@ -7,7 +7,7 @@
 
 #include "src/conf/conf.h"
 #include "src/fw.h"
-#include "src/ipc.h"
+#include "src/process/ipc.h"
 
 /*
  * What the firewall process lets the others have.

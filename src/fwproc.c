@@ -13,8 +13,8 @@
 #include "src/fwconfig.h"
 #include "src/fwproc.h"
 #include "src/fwtable.h"
-#include "src/iface.h"
-#include "src/ipc.h"
+#include "src/process/iface.h"
+#include "src/process/ipc.h"
 
 #define MODULE "fw"
 

@@ -8,7 +8,7 @@
 
 #include "src/fw.h"
 #include "src/fw_policy.h"
-#include "src/ipc.h"
+#include "src/process/ipc.h"
 
 /*
  * What the firewall process knows: which pinholes are wanted, by whom and

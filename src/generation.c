@@ -15,9 +15,9 @@
 #include "src/compat/process.h"
 #include "src/fwconfig.h"
 #include "src/generation.h"
-#include "src/iface.h"
-#include "src/lock.h"
-#include "src/unixsock.h"
+#include "src/process/iface.h"
+#include "src/process/lock.h"
+#include "src/process/unixsock.h"
 #include "src/version.h"
 
 #define MODULE	     "monitor"

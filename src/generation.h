@@ -4,11 +4,11 @@
 
 #include <stdbool.h>
 
-#include "src/child.h"
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
 #include "src/fw.h"
-#include "src/listen.h"
+#include "src/process/child.h"
+#include "src/process/listen.h"
 
 /*
  * One configuration and everything that came of it: who to become, which

@@ -9,8 +9,8 @@
 #include "src/base/pinhole.h"
 #include "src/base/reason.h"
 #include "src/base/span.h"
-#include "src/events.h"
 #include "src/fw.h"
+#include "src/process/events.h"
 
 /*
  * The pinhole table: who wants what, and what the packet filter is told.

@@ -9,8 +9,8 @@
 
 /*
  * What the monitor keeps for a process that may die: two files without a name
- * that the process writes (checkpoint.h), and one with a name (state.h) that
- * they are copied to now and then, and at the end.
+ * that the process writes (src/process/checkpoint.h), and one with a name
+ * (state.h) that they are copied to now and then, and at the end.
  */
 struct journal {
 	const char *what; /* "calls", for people */

@@ -17,8 +17,8 @@
 #include "src/conf/conf.h"
 #include "src/fwconfig.h"
 #include "src/keyfile.h"
-#include "src/listen.h"
 #include "src/monitor.h"
+#include "src/process/listen.h"
 #include "src/replay.h"
 #include "src/version.h"
 

@@ -20,8 +20,8 @@
 #include "src/fwproc.h"
 #include "src/generation.h"
 #include "src/journal.h"
-#include "src/lock.h"
 #include "src/monitor.h"
+#include "src/process/lock.h"
 
 #define MODULE	   "monitor"
 #define PIDFILE	   "/var/run/pinholed.pid"

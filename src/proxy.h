@@ -12,9 +12,9 @@
 #include "src/base/reason.h"
 #include "src/conf/conf.h"
 #include "src/fw.h"
-#include "src/iface.h"
 #include "src/keyfile.h"
-#include "src/listen.h"
+#include "src/process/iface.h"
+#include "src/process/listen.h"
 
 /*
  * What the proxy process offers to its services (proxy_ftp, proxy_tftp,
@@ -88,7 +88,7 @@ void proxy_tftp_stop(struct proxy_tftp *s);
 struct proxy_tables_setup {
 	const struct keyfiles *keys;
 	const struct iface *own; /* the firewall process looks again */
-	const int *journal_fds;	 /* two; see checkpoint.h */
+	const int *journal_fds;	 /* two; see src/process/checkpoint.h */
 	bool first_run;		 /* if they are empty, nothing is missing */
 };
 struct proxy_tables *proxy_tables_start(struct proxy *p,

@@ -2,8 +2,8 @@
 #ifndef PROXY_LINK_H
 #define PROXY_LINK_H
 
-#include "src/events.h"
-#include "src/ipc.h"
+#include "src/process/events.h"
+#include "src/process/ipc.h"
 #include "src/proxy.h"
 
 /*

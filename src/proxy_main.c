@@ -13,8 +13,8 @@
 #include "src/base/log.h"
 #include "src/base/timers.h"
 #include "src/fwconfig.h"
-#include "src/ipc.h"
-#include "src/output.h"
+#include "src/process/ipc.h"
+#include "src/process/output.h"
 #include "src/proxy_link.h"
 #include "src/proxy_main.h"
 

@@ -6,8 +6,8 @@
 
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
-#include "src/events.h"
-#include "src/listen.h"
+#include "src/process/events.h"
+#include "src/process/listen.h"
 
 /*
  * The proxy process: FTP, TFTP and remote table updates.  Its sockets come
@@ -29,8 +29,8 @@ struct proxy_args {
 	int verbose;
 	bool foreground; /* events to stdout; else to syslog */
 	const struct sandbox *sandbox;
-	int monitor_fd;	    /* see ipc.h */
-	int journal_fds[2]; /* of table entries; see checkpoint.h */
+	int monitor_fd;	    /* see src/process/ipc.h */
+	int journal_fds[2]; /* of table entries; see src/process/checkpoint.h */
 	bool first_run;	    /* if they are empty, nothing is missing */
 	const struct listeners *listeners;
 	bool until_idle; /* return 0 when nothing has been open for a while */

@@ -11,7 +11,7 @@
 #include "src/base/log.h"
 #include "src/base/queue.h"
 #include "src/base/timers.h"
-#include "src/checkpoint.h"
+#include "src/process/checkpoint.h"
 #include "src/proxy.h"
 #include "tables/server.h"
 

@@ -3,8 +3,8 @@
 #define REPLAY_H
 
 #include "src/conf/conf.h"
-#include "src/events.h"
 #include "src/fw.h"
+#include "src/process/events.h"
 
 /*
  * pinholed -r: what a capture would have opened, by the capture's own clock.

@@ -21,7 +21,7 @@
 #include "src/base/log.h"
 #include "src/base/timers.h"
 #include "src/fwproc.h"
-#include "src/ipc.h"
+#include "src/process/ipc.h"
 #include "tests/unit.h"
 
 #define PATIENCE 5000 /* ms, for anything that is to happen */

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/checkpoint.h"
 #include "src/compat/memfile.h"
+#include "src/process/checkpoint.h"
 #include "tests/unit.h"
 
 #define LIMIT (64u << 20)

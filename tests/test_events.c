@@ -6,7 +6,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/timers.h"
-#include "src/events.h"
+#include "src/process/events.h"
 #include "tests/unit.h"
 
 /* What the keys and words are is held by the cases in test-pcaps. */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/ipc.h"
+#include "src/process/ipc.h"
 #include "tests/unit.h"
 
 static void

@@ -8,7 +8,7 @@
 
 #include "src/base/jsonw.h"
 #include "src/base/strbuf.h"
-#include "src/events.h"
+#include "src/process/events.h"
 
 #define LINE_MAX_BYTES 4096
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/output.h"
+#include "src/process/output.h"
 
 #define LAST_CHANCE_MS 2000
 

@@ -10,7 +10,7 @@
 #include "src/base/crc.h"
 #include "src/base/queue.h"
 #include "src/base/tree.h"
-#include "src/checkpoint.h"
+#include "src/process/checkpoint.h"
 
 /*
  * A file is a header and records.  `complete` is set once everything that

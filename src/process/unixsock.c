@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/unixsock.h"
+#include "src/process/unixsock.h"
 
 #define BACKLOG 16
 

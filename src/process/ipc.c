@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/ipc.h"
+#include "src/process/ipc.h"
 
 /*
  * Bytes that may wait for a peer: a table of 200,000 pinholes being told to a

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef LOCK_H
-#define LOCK_H
+#ifndef PROCESS_LOCK_H
+#define PROCESS_LOCK_H
 
 #include <sys/types.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef LISTEN_H
-#define LISTEN_H
+#ifndef PROCESS_LISTEN_H
+#define PROCESS_LISTEN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef CHECKPOINT_H
-#define CHECKPOINT_H
+#ifndef PROCESS_CHECKPOINT_H
+#define PROCESS_CHECKPOINT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef CHILD_H
-#define CHILD_H
+#ifndef PROCESS_CHILD_H
+#define PROCESS_CHILD_H
 
 #include <sys/types.h>
 
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "src/base/err.h"
-#include "src/ipc.h"
+#include "src/process/ipc.h"
 
 /*
  * One child of the monitor: alive or not, and when to be started again.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef UNIXSOCK_H
-#define UNIXSOCK_H
+#ifndef PROCESS_UNIXSOCK_H
+#define PROCESS_UNIXSOCK_H
 
 #include "src/base/err.h"
 #include "src/base/strbuf.h"

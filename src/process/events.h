@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef EVENTS_H
-#define EVENTS_H
+#ifndef PROCESS_EVENTS_H
+#define PROCESS_EVENTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef OUTPUT_H
-#define OUTPUT_H
+#ifndef PROCESS_OUTPUT_H
+#define PROCESS_OUTPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "src/compat/process.h"
-#include "src/iface.h"
+#include "src/process/iface.h"
 
 static bool
 is_own(const struct iface *f, const struct addr *a)

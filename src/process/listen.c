@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "src/compat/origdst.h"
-#include "src/listen.h"
+#include "src/process/listen.h"
 
 #define BACKLOG 128
 /* A few hundred phones that boot at once wait in here. */

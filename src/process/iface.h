@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef IFACE_H
-#define IFACE_H
+#ifndef PROCESS_IFACE_H
+#define PROCESS_IFACE_H
 
 #include <net/if.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef IPC_H
-#define IPC_H
+#ifndef PROCESS_IPC_H
+#define PROCESS_IPC_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/lock.h"
+#include "src/process/lock.h"
 
 static struct flock
 bytes(off_t start, off_t len)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "src/base/timers.h"
-#include "src/child.h"
+#include "src/process/child.h"
 
 #define START_WITHIN (20 * USEC_PER_SEC)
 #define QUICK	     (10 * USEC_PER_SEC)
