@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 extern char **environ;
 

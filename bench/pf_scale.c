@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #include "pf/pf_bsd.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 #define ROUNDS 20 /* of which the fastest counts */
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "src/conf/conf.h"
-#include "src/fwtable.h"
+#include "src/fw/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -7,7 +7,7 @@
 
 #include "nft/mirror.h"
 #include "nft/netlink.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /*
  * The connections that bear our bit, by ctnetlink.  Nothing here touches a

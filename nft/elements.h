@@ -8,7 +8,7 @@
 
 #include "nft/table.h"
 #include "src/base/strbuf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /*
  * From pinholes to set elements.

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "nft/elements.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /*
  * What the kernel is meant to contain, and who needs it.

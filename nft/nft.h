@@ -11,7 +11,7 @@
 #include "nft/netlink.h"
 #include "nft/ruleset.h"
 #include "nft/user.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /* An open backend; shared by nft.c (changes) and watch.c (looks). */
 struct fw {

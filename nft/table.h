@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "src/base/strbuf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /*
  * What our table looks like: its sets, and the text that creates it.

@@ -9,7 +9,7 @@
 #include "nft/netlink.h"
 #include "src/base/addr.h"
 #include "src/base/strbuf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 struct batch;
 

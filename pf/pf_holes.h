@@ -7,7 +7,7 @@
 #include "pf/pf_tree.h"
 #include "src/base/strbuf.h"
 #include "src/base/tree.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /*
  * What is open, by id, and changes to it that can be taken back:

@@ -8,7 +8,7 @@
 #include "src/base/addr.h"
 #include "src/base/pinhole.h"
 #include "src/base/strbuf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /*
  * What a pinhole means in pf, before any system's structs: pure values that

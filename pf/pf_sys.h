@@ -9,7 +9,7 @@
 #include "pf/pf_tree.h"
 #include "src/base/err.h"
 #include "src/base/strbuf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /*
  * What differs between the pf of one system and another, and between a

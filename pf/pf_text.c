@@ -15,7 +15,7 @@
 #include "pf/pf_rules.h"
 #include "pf/pf_text.h"
 #include "pf/pf_tree.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 struct fw {
 	const struct fw_config *config;

@@ -338,7 +338,7 @@ engine_new(struct engine **out, const struct conf *conf,
 	up.ctx = down.ctx = e;
 	if ((rc = sip_config_of(e, &config)) != PH_OK ||
 	    (e->holes = holes_new((size_t)conf->sip.limit_calls * 8 +
-		     helpers_max(conf),
+		     conf_max_transfers(conf),
 		 ev, &down)) == NULL ||
 	    (e->sip = sip_new(&config, &up, &e->timers)) == NULL ||
 	    helpers_new(e) != PH_OK) {

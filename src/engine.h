@@ -11,7 +11,7 @@
 #include "src/base/strbuf.h"
 #include "src/base/timers.h"
 #include "src/conf/conf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "src/process/events.h"
 
 /*

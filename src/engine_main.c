@@ -17,7 +17,8 @@
 #include "src/compat/process.h"
 #include "src/engine.h"
 #include "src/engine_main.h"
-#include "src/fwconfig.h"
+#include "src/fw/config.h"
+#include "src/ports.h"
 #include "src/process/checkpoint.h"
 #include "src/process/iface.h"
 #include "src/process/ipc.h"
@@ -541,7 +542,7 @@ open_capture(struct live *l)
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	size_t i;
 
-	if (fwconfig_ports(l->args->conf, &ports, &cc.nports) != PH_OK)
+	if (engine_ports(l->args->conf, &ports, &cc.nports) != PH_OK)
 		log_fatalx(MODULE, "out of memory");
 	if (cc.nports == 0) {
 		/* There are proxies only, and they have sockets. */
@@ -574,19 +575,19 @@ static void
 make_engine(struct live *l)
 {
 	const struct engine_args *a = l->args;
+	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
 	struct events ev = { a->format, a->verbose, NULL, &l->fw_config,
 		on_line, l, clock_wall };
 	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say };
 	struct engine_place place = { 0 };
 
-	ev.explain = fw_lookup(a->conf->firewall);
+	ev.explain = ops != NULL ? ops->explain : NULL;
 	place.live = true;
 	place.own = l->iface.own;
 	place.nown = l->iface.nown;
 	place.inside = l->iface.index;
 	place.ninside = l->iface.n;
-	place.activity =
-	    ev.explain != NULL && (ev.explain->caps & FW_CAP_ACTIVITY);
+	place.activity = ops != NULL && (ops->caps & FW_CAP_ACTIVITY);
 	if (fwconfig_of(a->conf, &l->fw_config) != PH_OK ||
 	    engine_new(&l->engine, a->conf, &place, &ev, &sink) != PH_OK)
 		log_fatalx(MODULE, "out of memory");

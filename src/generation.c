@@ -13,7 +13,7 @@
 
 #include "src/base/log.h"
 #include "src/compat/process.h"
-#include "src/fwconfig.h"
+#include "src/fw/config.h"
 #include "src/generation.h"
 #include "src/process/iface.h"
 #include "src/process/lock.h"

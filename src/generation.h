@@ -6,7 +6,7 @@
 
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "src/process/child.h"
 #include "src/process/listen.h"
 

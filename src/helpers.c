@@ -5,18 +5,6 @@
 
 #include "src/helpers.h"
 
-size_t
-helpers_max(const struct conf *conf)
-{
-	size_t n = 0;
-
-	if (conf->ftp.on && conf->ftp.port.n > 0)
-		n += HELPER_FTP_MAX;
-	if (conf->tftp.on && conf->tftp.port.n > 0)
-		n += HELPER_TFTP_MAX;
-	return n;
-}
-
 static bool
 is_own(const struct helper_place *place, const struct addr *a)
 {

@@ -48,16 +48,8 @@ struct helper_place {
 #define HELPER_FTP_OWNER  (UINT64_C(1) << 62)
 #define HELPER_TFTP_OWNER (UINT64_C(1) << 63)
 
-/*
- * At a time.  Beyond that, what is new is refused; a host alone has a share
- * of the transfers, so that it cannot shut out others.
- */
-#define HELPER_FTP_MAX	  16384
-#define HELPER_TFTP_MAX	  16384
+/* Of CONF_TFTP_MAX, what one host may have: it cannot shut out others. */
 #define HELPER_TFTP_SHARE 4096
-
-/* How many pinholes the helpers of this configuration may have open. */
-size_t helpers_max(const struct conf *conf);
 
 bool helper_protects(const struct helper_place *place, const struct addr *a);
 

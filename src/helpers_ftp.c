@@ -279,7 +279,7 @@ watch_get(struct ftp_helper *h, const struct datagram *d)
 	if (!helper_pinhole(&h->place, IPPROTO_TCP, &key.client.addr,
 		&key.server, &hole))
 		return NULL;
-	if (h->nwatches >= HELPER_FTP_MAX ||
+	if (h->nwatches >= CONF_FTP_MAX ||
 	    (w = calloc(1, sizeof(*w))) == NULL) {
 		h->n.limit++;
 		return NULL;

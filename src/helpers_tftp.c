@@ -143,7 +143,7 @@ transfer_new(struct tftp_helper *h, const struct addr *server,
 	struct client *by;
 	struct transfer *t;
 
-	if (h->ntransfers >= HELPER_TFTP_MAX ||
+	if (h->ntransfers >= CONF_TFTP_MAX ||
 	    (by = client_get(h, &client->addr)) == NULL)
 		return NULL;
 	if (by->n > HELPER_TFTP_SHARE || (t = calloc(1, sizeof(*t))) == NULL) {

@@ -9,7 +9,7 @@
 #include "src/base/pinhole.h"
 #include "src/base/reason.h"
 #include "src/base/span.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "src/process/events.h"
 
 /*

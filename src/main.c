@@ -15,7 +15,7 @@
 #include "src/compat/process.h"
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
-#include "src/fwconfig.h"
+#include "src/fw/config.h"
 #include "src/keyfile.h"
 #include "src/monitor.h"
 #include "src/process/listen.h"

@@ -17,7 +17,7 @@
 #include "src/base/log.h"
 #include "src/base/timers.h"
 #include "src/compat/notify.h"
-#include "src/fwproc.h"
+#include "src/fw/process.h"
 #include "src/generation.h"
 #include "src/journal.h"
 #include "src/monitor.h"

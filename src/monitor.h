@@ -8,7 +8,7 @@
 #include "src/base/err.h"
 #include "src/conf/conf.h"
 #include "src/engine_main.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "src/proxy_main.h"
 
 /*

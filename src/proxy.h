@@ -11,7 +11,7 @@
 #include "src/base/pinhole.h"
 #include "src/base/reason.h"
 #include "src/conf/conf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "src/keyfile.h"
 #include "src/process/iface.h"
 #include "src/process/listen.h"

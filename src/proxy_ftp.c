@@ -17,7 +17,7 @@
 #include "ftp/session.h"
 #include "src/base/log.h"
 #include "src/base/queue.h"
-#include "src/fwconfig.h"
+#include "src/fw/config.h"
 #include "src/proxy.h"
 
 /*

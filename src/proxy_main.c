@@ -12,7 +12,7 @@
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/base/timers.h"
-#include "src/fwconfig.h"
+#include "src/fw/config.h"
 #include "src/process/ipc.h"
 #include "src/process/output.h"
 #include "src/proxy_link.h"
@@ -269,6 +269,7 @@ static void
 make_events(struct process *x)
 {
 	const struct proxy_args *a = x->args;
+	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
 	struct proxy_setup setup = { .conf = a->conf,
 		.lost = on_fw_lost,
 		.emptied = on_emptied,
@@ -283,7 +284,7 @@ make_events(struct process *x)
 		log_fatalx(MODULE, "cannot make the event loop");
 	setup.base = x->base;
 	setup.events = (struct events) { a->format, a->verbose,
-		fw_lookup(a->conf->firewall), &x->fw_config, on_line, x,
+		ops != NULL ? ops->explain : NULL, &x->fw_config, on_line, x,
 		clock_wall };
 	if (fwconfig_of(a->conf, &x->fw_config) != PH_OK ||
 	    (x->service = calloc(a->listeners->n + 1, sizeof(*x->service))) ==

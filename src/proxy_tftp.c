@@ -13,7 +13,7 @@
 #include "src/base/log.h"
 #include "src/base/queue.h"
 #include "src/compat/origdst.h"
-#include "src/fwconfig.h"
+#include "src/fw/config.h"
 #include "src/proxy.h"
 #include "src/tftp_allow.h"
 #include "tftp/request.h"

@@ -5,7 +5,8 @@
 
 #include "src/capture/capture.h"
 #include "src/engine.h"
-#include "src/fwconfig.h"
+#include "src/fw/config.h"
+#include "src/ports.h"
 #include "src/replay.h"
 
 struct replay {
@@ -119,14 +120,14 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;
 	struct fw_config fc;
-	struct events ev = { opt->format, opt->verbose, opt->fw, &fc, on_line,
-		&r, NULL };
+	struct events ev = { opt->format, opt->verbose, opt->fw->explain, &fc,
+		on_line, &r, NULL };
 	struct capture *cap = NULL;
 	int code = 2;
 
 	r.ops = opt->fw;
 	if (fwconfig_of(conf, &fc) != PH_OK ||
-	    fwconfig_ports(conf, &ports, &cc.nports) != PH_OK) {
+	    engine_ports(conf, &ports, &cc.nports) != PH_OK) {
 		fprintf(stderr, "pinholed: out of memory\n");
 		return 2;
 	}

@@ -3,7 +3,7 @@
 #define REPLAY_H
 
 #include "src/conf/conf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "src/process/events.h"
 
 /*

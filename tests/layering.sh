@@ -38,15 +38,15 @@ only sip "$base|sip/"
 only ftp "$base|ftp/"
 only tftp "$base|tftp/"
 only tables "$base|tables/"
-only pf "$base|src/fw\.h|pf/"
-only nft "$base|src/fw\.h|nft/"
+only pf "$base|src/fw/fw\.h|pf/"
+only nft "$base|src/fw/fw\.h|nft/"
 
 lives 'osipparser2/' '^sip/message\.c$'
 lives 'openssl/' '^tables/mac\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz)/'
 lives '(libmnl|nftables|linux/netfilter)' '^nft/|^tests/|^bench/|^fuzz/'
 lives 'net/pfvar' '^pf/|^tests/pf|^bench/'
-lives 'event2/' '^src/[a-z_]*\.c$'
+lives 'event2/' '^src/([a-z]+/)?[a-z_]*\.c$'
 
 found=$(git ls-files '*.[chy]' | xargs grep -nE \
     '(^|[^a-z_>.])(strcpy|strcat|sprintf|strtok|atoi|atol|gets|inet_ntoa|alloca|rand|signal)[[:space:]]*\(' \

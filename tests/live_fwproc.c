@@ -20,7 +20,7 @@
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/base/timers.h"
-#include "src/fwproc.h"
+#include "src/fw/process.h"
 #include "src/process/ipc.h"
 #include "tests/unit.h"
 

@@ -2,7 +2,7 @@
 #ifndef TESTS_NFTLAB_H
 #define TESTS_NFTLAB_H
 
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "tests/netns.h"
 #include "tests/unit.h"
 

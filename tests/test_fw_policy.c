@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "src/conf/conf.h"
-#include "src/fw_policy.h"
-#include "src/fwconfig.h"
+#include "src/fw/config.h"
+#include "src/fw/policy.h"
 #include "src/helpers.h"
 #include "tests/unit.h"
 
@@ -438,7 +438,7 @@ bounds_follow_the_configuration(void **state)
 		   "proxy on 192.0.2.1 port 6969 timeout 5 }\n");
 	p.conf = c;
 	assert_int_equal(fw_policy_silence(&p), 5 * INT64_C(1000000));
-	assert_int_equal(fw_policy_max(&p), HELPER_TFTP_MAX + 1000);
+	assert_int_equal(fw_policy_max(&p), CONF_TFTP_MAX + 1000);
 	conf_free(c);
 }
 

@@ -8,7 +8,7 @@
 
 #include "src/base/timers.h"
 #include "src/conf/conf.h"
-#include "src/fwtable.h"
+#include "src/fw/table.h"
 #include "tests/unit.h"
 
 /*

@@ -9,7 +9,7 @@
 
 #include "src/base/reason.h"
 #include "src/conf/conf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "tests/unit.h"
 #ifdef HAVE_NFTABLES
 #include "nft/table.h"

@@ -12,7 +12,7 @@
 
 #include "nft/elements.h"
 #include "nft/table.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "tests/fake_nft.h"
 #include "tests/unit.h"
 

@@ -8,7 +8,7 @@
 
 #include "pf/pf_holes.h"
 #include "pf/pf_text.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "tests/unit.h"
 
 #define UDP "keep state (udp.first 60, udp.single 30, udp.multiple 60"

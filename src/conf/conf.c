@@ -585,3 +585,15 @@ ports_contain(const struct ports *ports, uint16_t port)
 			return true;
 	return false;
 }
+
+size_t
+conf_max_transfers(const struct conf *conf)
+{
+	size_t n = 0;
+
+	if (conf->ftp.on && conf->ftp.port.n > 0)
+		n += CONF_FTP_MAX;
+	if (conf->tftp.on && conf->tftp.port.n > 0)
+		n += CONF_TFTP_MAX;
+	return n;
+}

@@ -191,6 +191,15 @@ PH_NODISCARD enum ph_err conf_parse(struct conf **out, struct span text,
 
 void conf_free(struct conf *c);
 
+/*
+ * How many data connections of FTP, and how many transfers of TFTP, are
+ * followed at a time; beyond that, what is new is refused.
+ */
+#define CONF_FTP_MAX  16384
+#define CONF_TFTP_MAX 16384
+/* Of the protocols that are configured, together. */
+size_t conf_max_transfers(const struct conf *conf);
+
 bool ports_contain(const struct ports *ports, uint16_t port);
 
 #endif

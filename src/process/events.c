@@ -83,10 +83,9 @@ text_rules(const struct events *ev, const struct pinhole *h)
 	struct strbuf b = strbuf_of(rules, sizeof(rules)), out;
 	struct span rest, one;
 
-	if (ev->verbose == 0 || ev->explain == NULL ||
-	    ev->explain->explain == NULL)
+	if (ev->verbose == 0 || ev->explain == NULL)
 		return;
-	ev->explain->explain(ev->fw_config, h, &b);
+	ev->explain(ev->fw_config, h, &b);
 	for (rest = (struct span) { b.p, b.len }; rest.len > 0;) {
 		one = span_cut(rest, '\n', &rest);
 		out = strbuf_of(line, sizeof(line));

@@ -8,7 +8,7 @@
 #include "src/base/pinhole.h"
 #include "src/base/reason.h"
 #include "src/base/span.h"
-#include "src/fw.h"
+#include "src/base/strbuf.h"
 
 /*
  * What opened, what closed and what was refused: one line each, for a person
@@ -23,12 +23,16 @@ enum events_format {
 	EVENTS_JSON,
 };
 
+struct fw_config;
+
 struct events {
 	enum events_format format;
 	int verbose; /* text: 1 also the rules, and why; 2 also what we ignore
 		      */
-	const struct fw_ops *explain; /* whose rules; may be NULL */
-	const struct fw_config *fw_config;
+	/* The rules that a pinhole stands for (fw_ops.explain), or NULL. */
+	void (*explain)(const struct fw_config *config,
+	    const struct pinhole *hole, struct strbuf *out);
+	const struct fw_config *fw_config; /* handed on, never looked into */
 	/* Takes one line without its newline. */
 	void (*line)(void *ctx, const char *text);
 	void *ctx;

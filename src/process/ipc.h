@@ -10,7 +10,7 @@
 #include "src/base/err.h"
 #include "src/base/pinhole.h"
 #include "src/base/queue.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /*
  * What the processes say to each other.

@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "tests/pf/newer.h"
 
 #define MAXWORDS 16

@@ -6,7 +6,7 @@
 #include "src/base/queue.h"
 #include "src/base/timers.h"
 #include "src/base/tree.h"
-#include "src/fwtable.h"
+#include "src/fw/table.h"
 
 #define MODULE "fw"
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "src/conf/conf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 #include "src/process/ipc.h"
 
 /*

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#include "src/fw_policy.h"
-#include "src/helpers.h"
+#include "src/fw/policy.h"
 
 /* Pinholes per call: a few streams, two directions, two remote addresses. */
 #define HOLES_PER_CALL 16
@@ -303,7 +302,7 @@ fw_policy_max(const struct fw_policy *p)
 
 	if (p->conf->sip.on)
 		n = (size_t)p->conf->sip.limit_calls * HOLES_PER_CALL;
-	n += helpers_max(p->conf);
+	n += conf_max_transfers(p->conf);
 	for (i = 0; i < p->conf->ftp.nproxy; i++)
 		n += p->conf->ftp.proxy[i].max_sessions;
 	for (i = 0; i < p->conf->tftp.nproxy; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /* The first is the platform's default. */
 static const struct fw_ops *const backends[] = {

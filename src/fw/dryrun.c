@@ -7,7 +7,7 @@
 
 #include "src/base/timers.h"
 #include "src/base/tree.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /*
  * The reference implementation: does everything a packet filter does but

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef FWTABLE_H
-#define FWTABLE_H
+#ifndef FW_TABLE_H
+#define FW_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "src/fw.h"
-#include "src/fw_policy.h"
+#include "src/fw/fw.h"
+#include "src/fw/policy.h"
 #include "src/process/ipc.h"
 
 /*

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef FWPROC_H
-#define FWPROC_H
+#ifndef FW_PROCESS_H
+#define FW_PROCESS_H
 
 #include <stdbool.h>
 
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
-#include "src/fw.h"
+#include "src/fw/fw.h"
 
 /*
  * The firewall process: holds the packet filter and nothing else.
  *
  *  1. As root: open the backend; sandbox_enter(); IPC_READY to the monitor.
  *  2. IPC_CLIENT brings a client (the engine, a proxy); one of each role.
- *     What a client asks for is checked by fw_policy.h and kept by fwtable.h.
+ *     What a client asks for is checked by policy.h and kept by table.h.
  *  3. A client is gone: what the engine wanted stays until its deadline or
  *     until its successor has spoken; what a proxy wanted closes.
  *  4. IPC_QUIT: with `keep`, leave the packet filter as it is for the
