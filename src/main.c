@@ -15,11 +15,11 @@
 #include "src/compat/process.h"
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
+#include "src/engine/replay.h"
 #include "src/fw/config.h"
 #include "src/keyfile.h"
 #include "src/monitor.h"
 #include "src/process/listen.h"
-#include "src/replay.h"
 #include "src/version.h"
 
 /* The command line of pinholed(8). */

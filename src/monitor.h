@@ -7,7 +7,7 @@
 
 #include "src/base/err.h"
 #include "src/conf/conf.h"
-#include "src/engine_main.h"
+#include "src/engine/process.h"
 #include "src/fw/fw.h"
 #include "src/proxy_main.h"
 

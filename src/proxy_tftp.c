@@ -15,7 +15,6 @@
 #include "src/compat/origdst.h"
 #include "src/fw/config.h"
 #include "src/proxy.h"
-#include "src/tftp_allow.h"
 #include "tftp/request.h"
 
 /*
@@ -287,7 +286,8 @@ on_request(struct proxy_tftp *s, size_t len, const struct endpoint *client,
 	if (!prefixes_contain(protect->v, protect->n, &client->addr) ||
 	    tftp_request_parse(&r, (struct span) { s->buf, len }) != PH_OK)
 		return;
-	if ((why = tftp_forbidden(s->conf, &r)) != NULL) {
+	if ((why = conf_tftp_forbids(s->conf, r.op == TFTP_WRQ, r.file)) !=
+	    NULL) {
 		refuse(s, client, ERROR_ACCESS, why);
 		return;
 	}

@@ -3,7 +3,7 @@
 #define TESTS_DIALOG_PLAY_H
 
 #include "sip/dialog.h"
-#include "src/holes.h"
+#include "src/engine/holes.h"
 #include "tests/unit.h"
 
 /*

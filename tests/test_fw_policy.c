@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "src/conf/conf.h"
+#include "src/engine/helpers.h"
 #include "src/fw/config.h"
 #include "src/fw/policy.h"
-#include "src/helpers.h"
 #include "tests/unit.h"
 
 /* The firewall is .1 on both sides. */

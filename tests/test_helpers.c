@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "src/base/timers.h"
-#include "src/engine.h"
-#include "src/helpers.h"
+#include "src/engine/engine.h"
+#include "src/engine/helpers.h"
 #include "tests/unit.h"
 
 #define NOW   (1700000000 * USEC_PER_SEC)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "src/base/timers.h"
-#include "src/rate.h"
+#include "src/engine/rate.h"
 #include "tests/unit.h"
 
 static void

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "sip/message.h"
-#include "src/stream.h"
+#include "src/engine/stream.h"
 #include "tests/unit.h"
 
 #define BYE "BYE sip:b@example.com SIP/2.0\r\n"

@@ -11,6 +11,7 @@
 
 #include "src/base/addr.h"
 #include "src/base/err.h"
+#include "src/base/span.h"
 
 /*
  * pinholed.conf(5), parsed: a tree of plain values that the monitor makes
@@ -199,6 +200,13 @@ void conf_free(struct conf *c);
 #define CONF_TFTP_MAX 16384
 /* Of the protocols that are configured, together. */
 size_t conf_max_transfers(const struct conf *conf);
+
+/*
+ * `allow` and `file` of the tftp block: NULL if a request for `file` may
+ * pass, or why not, for the client's eyes.
+ */
+const char *conf_tftp_forbids(const struct conf_tftp *conf, bool write,
+    struct span file);
 
 bool ports_contain(const struct ports *ports, uint16_t port);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef ENGINE_MAIN_H
-#define ENGINE_MAIN_H
+#ifndef ENGINE_PROCESS_H
+#define ENGINE_PROCESS_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef REPLAY_H
-#define REPLAY_H
+#ifndef ENGINE_REPLAY_H
+#define ENGINE_REPLAY_H
 
 #include "src/conf/conf.h"
 #include "src/fw/fw.h"

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "src/ports.h"
+#include "src/engine/ports.h"
 
 static void
 port_add(struct capture_port *v, size_t *n, uint8_t proto, uint16_t port)

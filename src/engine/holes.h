@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef HOLES_H
-#define HOLES_H
+#ifndef ENGINE_HOLES_H
+#define ENGINE_HOLES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "src/capture/capture.h"
-#include "src/engine.h"
+#include "src/engine/engine.h"
+#include "src/engine/ports.h"
+#include "src/engine/replay.h"
 #include "src/fw/config.h"
-#include "src/ports.h"
-#include "src/replay.h"
 
 struct replay {
 	struct engine *engine;

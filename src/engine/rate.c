@@ -4,7 +4,7 @@
 #include "src/base/queue.h"
 #include "src/base/timers.h"
 #include "src/base/tree.h"
-#include "src/rate.h"
+#include "src/engine/rate.h"
 
 struct bucket {
 	RB_ENTRY(bucket) node;

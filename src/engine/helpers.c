@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "src/helpers.h"
+#include "src/engine/helpers.h"
 
 static bool
 is_own(const struct helper_place *place, const struct addr *a)

@@ -2,23 +2,23 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "src/tftp_allow.h"
+#include "src/conf/conf.h"
 
 const char *
-tftp_forbidden(const struct conf_tftp *conf, const struct tftp_request *r)
+conf_tftp_forbids(const struct conf_tftp *conf, bool write, struct span file)
 {
 	const struct strings *patterns = &conf->file;
 	char name[512];
 	size_t i;
 
-	if (!(r->op == TFTP_RRQ ? conf->allow_read : conf->allow_write))
+	if (!(write ? conf->allow_write : conf->allow_read))
 		return "not allowed here";
 	if (patterns->n == 0)
 		return NULL;
-	if (r->file.len >= sizeof(name))
+	if (file.len >= sizeof(name))
 		return "file name too long";
-	memcpy(name, r->file.p, r->file.len);
-	name[r->file.len] = '\0';
+	memcpy(name, file.p, file.len);
+	name[file.len] = '\0';
 	for (i = 0; i < patterns->n; i++)
 		if (fnmatch(patterns->v[i], name, 0) == 0)
 			return NULL;

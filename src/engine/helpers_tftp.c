@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "src/base/tree.h"
-#include "src/helpers.h"
-#include "src/rate.h"
-#include "src/tftp_allow.h"
+#include "src/engine/helpers.h"
+#include "src/engine/rate.h"
 #include "tftp/request.h"
 
 #define REFUSALS_PER_SECOND 10 /* told of, for each client */
@@ -373,7 +372,8 @@ tftp_helper_input(struct tftp_helper *h, int64_t now, const struct datagram *d)
 		return;
 	}
 	h->n.requests++;
-	if (tftp_forbidden(&h->place.conf->tftp, &r) != NULL) {
+	if (conf_tftp_forbids(&h->place.conf->tftp, r.op == TFTP_WRQ, r.file) !=
+	    NULL) {
 		h->n.forbidden++;
 		ignore(h, now, d, "`allow` and `file` do not let it through");
 	} else

@@ -20,7 +20,7 @@
  * Datagrams and stream bytes come in, changes for the filter, events and
  * checkpoints go out; the same in a replay and live.  It opens nothing, owns
  * no descriptor and reads no clock, so that a replay is the same to the byte.
- * In a live run its caller is engine_main.c, in a replay replay.c.
+ * In a live run its caller is process.c, in a replay replay.c.
  */
 struct engine;
 

@@ -8,7 +8,7 @@
 #include "src/base/queue.h"
 #include "src/base/span.h"
 #include "src/base/tree.h"
-#include "src/holes.h"
+#include "src/engine/holes.h"
 
 #define BATCH 64 /* changes gathered before they are handed on */
 

@@ -10,11 +10,11 @@
 #include "sip/message.h"
 #include "src/base/queue.h"
 #include "src/base/tree.h"
-#include "src/engine.h"
-#include "src/helpers.h"
-#include "src/holes.h"
-#include "src/rate.h"
-#include "src/stream.h"
+#include "src/engine/engine.h"
+#include "src/engine/helpers.h"
+#include "src/engine/holes.h"
+#include "src/engine/rate.h"
+#include "src/engine/stream.h"
 
 /* Per call, what the engine keeps beside sip/'s own state. */
 struct owner {

@@ -9,8 +9,8 @@
 #include "ftp/control.h"
 #include "src/base/queue.h"
 #include "src/base/tree.h"
-#include "src/helpers.h"
-#include "src/rate.h"
+#include "src/engine/helpers.h"
+#include "src/engine/rate.h"
 
 #define REFUSALS_PER_SECOND 10 /* told of, for each source */
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "sip/message.h"
-#include "src/stream.h"
+#include "src/engine/stream.h"
 
 #define STREAM_MAX (SIP_MAX_HEAD + SIP_MAX_MESSAGE)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef RATE_H
-#define RATE_H
+#ifndef ENGINE_RATE_H
+#define ENGINE_RATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef HELPERS_H
-#define HELPERS_H
+#ifndef ENGINE_HELPERS_H
+#define ENGINE_HELPERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include "src/base/strbuf.h"
 #include "src/base/timers.h"
 #include "src/conf/conf.h"
-#include "src/holes.h"
+#include "src/engine/holes.h"
 
 /*
  * The passive helpers: FTP and TFTP watched as they go by, where nothing is

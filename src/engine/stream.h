@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef STREAM_H
-#define STREAM_H
+#ifndef ENGINE_STREAM_H
+#define ENGINE_STREAM_H
 
 #include "src/base/addr.h"
 #include "src/base/err.h"
