@@ -17,9 +17,9 @@
 #include "src/conf/conf.h"
 #include "src/engine/replay.h"
 #include "src/fw/config.h"
-#include "src/keyfile.h"
 #include "src/monitor.h"
 #include "src/process/listen.h"
+#include "src/proxy/keyfile.h"
 #include "src/version.h"
 
 /* The command line of pinholed(8). */

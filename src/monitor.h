@@ -9,7 +9,7 @@
 #include "src/conf/conf.h"
 #include "src/engine/process.h"
 #include "src/fw/fw.h"
-#include "src/proxy_main.h"
+#include "src/proxy/process.h"
 
 /*
  * The monitor: the one process that stays root.

@@ -18,7 +18,7 @@
 #include "src/base/log.h"
 #include "src/base/queue.h"
 #include "src/fw/config.h"
-#include "src/proxy.h"
+#include "src/proxy/proxy.h"
 
 /*
  * The FTP proxy: control connections end here and begin again toward the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYFILE_H
-#define KEYFILE_H
+#ifndef PROXY_KEYFILE_H
+#define PROXY_KEYFILE_H
 
 #include <stddef.h>
 

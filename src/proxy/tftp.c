@@ -14,7 +14,7 @@
 #include "src/base/queue.h"
 #include "src/compat/origdst.h"
 #include "src/fw/config.h"
-#include "src/proxy.h"
+#include "src/proxy/proxy.h"
 #include "tftp/request.h"
 
 /*

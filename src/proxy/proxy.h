@@ -12,9 +12,9 @@
 #include "src/base/reason.h"
 #include "src/conf/conf.h"
 #include "src/fw/fw.h"
-#include "src/keyfile.h"
 #include "src/process/iface.h"
 #include "src/process/listen.h"
+#include "src/proxy/keyfile.h"
 
 /*
  * What the proxy process offers to its services (proxy_ftp, proxy_tftp,

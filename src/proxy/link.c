@@ -10,7 +10,7 @@
 #include "src/base/queue.h"
 #include "src/base/timers.h"
 #include "src/base/tree.h"
-#include "src/proxy_link.h"
+#include "src/proxy/link.h"
 
 #define MODULE "proxy"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef PROXY_MAIN_H
-#define PROXY_MAIN_H
+#ifndef PROXY_PROCESS_H
+#define PROXY_PROCESS_H
 
 #include <stdbool.h>
 

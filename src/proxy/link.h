@@ -4,11 +4,11 @@
 
 #include "src/process/events.h"
 #include "src/process/ipc.h"
-#include "src/proxy.h"
+#include "src/proxy/proxy.h"
 
 /*
  * The proxy process's talk with the firewall process, and the pinholes of
- * which it is about; for proxy_main.c.
+ * which it is about; for process.c.
  */
 struct proxy_setup {
 	struct event_base *base;

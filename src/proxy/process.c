@@ -15,8 +15,8 @@
 #include "src/fw/config.h"
 #include "src/process/ipc.h"
 #include "src/process/output.h"
-#include "src/proxy_link.h"
-#include "src/proxy_main.h"
+#include "src/proxy/link.h"
+#include "src/proxy/process.h"
 
 #define MODULE "proxy"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/keyfile.h"
+#include "src/proxy/keyfile.h"
 
 static enum ph_err
 read_key(struct key *out, const struct conf_key *c, struct strbuf *why)

@@ -12,7 +12,7 @@
 #include "src/base/queue.h"
 #include "src/base/timers.h"
 #include "src/process/checkpoint.h"
-#include "src/proxy.h"
+#include "src/proxy/proxy.h"
 #include "tables/server.h"
 
 /*
