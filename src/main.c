@@ -17,7 +17,7 @@
 #include "src/conf/conf.h"
 #include "src/engine/replay.h"
 #include "src/fw/config.h"
-#include "src/monitor.h"
+#include "src/monitor/monitor.h"
 #include "src/process/listen.h"
 #include "src/proxy/keyfile.h"
 #include "src/version.h"

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "src/compat/memfile.h"
+#include "src/monitor/statefile.h"
 #include "src/process/lock.h"
 #include "src/process/unixsock.h"
-#include "src/state.h"
 #include "tests/unit.h"
 
 /* The files that the monitor keeps: state, lock, control socket. */

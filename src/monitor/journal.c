@@ -9,8 +9,8 @@
 
 #include "src/base/log.h"
 #include "src/compat/memfile.h"
-#include "src/journal.h"
-#include "src/state.h"
+#include "src/monitor/journal.h"
+#include "src/monitor/statefile.h"
 
 #define MODULE "monitor"
 

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/state.h"
 #include "src/base/crc.h"
+#include "src/monitor/statefile.h"
 
 #define MAGIC	       0x70685374u /* also tells the byte order */
 #define VERSION	       2u

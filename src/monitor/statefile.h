@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef STATE_H
-#define STATE_H
+#ifndef MONITOR_STATEFILE_H
+#define MONITOR_STATEFILE_H
 
 #include <stdint.h>
 

@@ -14,7 +14,7 @@
 #include "src/base/log.h"
 #include "src/compat/process.h"
 #include "src/fw/config.h"
-#include "src/generation.h"
+#include "src/monitor/generation.h"
 #include "src/process/iface.h"
 #include "src/process/lock.h"
 #include "src/process/unixsock.h"

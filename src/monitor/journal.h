@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef JOURNAL_H
-#define JOURNAL_H
+#ifndef MONITOR_JOURNAL_H
+#define MONITOR_JOURNAL_H
 
 #include <sys/types.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef GENERATION_H
-#define GENERATION_H
+#ifndef MONITOR_GENERATION_H
+#define MONITOR_GENERATION_H
 
 #include <stdbool.h>
 

@@ -18,9 +18,9 @@
 #include "src/base/timers.h"
 #include "src/compat/notify.h"
 #include "src/fw/process.h"
-#include "src/generation.h"
-#include "src/journal.h"
-#include "src/monitor.h"
+#include "src/monitor/generation.h"
+#include "src/monitor/journal.h"
+#include "src/monitor/monitor.h"
 #include "src/process/lock.h"
 
 #define MODULE	   "monitor"
