@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pf/pf_bsd.h"
+#include "pf/bsd.h"
 #include "src/fw/fw.h"
 
 #define ROUNDS 20 /* of which the fastest counts */

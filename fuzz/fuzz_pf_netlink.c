@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_netlink.h"
+#include "pf/netlink.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_expiry.h"
-#include "pf/pf_sys.h"
+#include "pf/expiry.h"
+#include "pf/sys.h"
 #include "tests/unit.h"
 
 /*

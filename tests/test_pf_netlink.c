@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_netlink.h"
+#include "pf/netlink.h"
 #include "tests/pf/nlwrite.h"
 #include "tests/unit.h"
 

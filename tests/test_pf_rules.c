@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_holes.h"
-#include "pf/pf_text.h"
+#include "pf/holes.h"
+#include "pf/text.h"
 #include "src/fw/fw.h"
 #include "tests/unit.h"
 

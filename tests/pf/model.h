@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pf/pf_tree.h"
+#include "pf/tree.h"
 
 /*
  * pf without a kernel: the rulesets by path as the tree wrote them, and

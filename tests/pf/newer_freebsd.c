@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The far end of pf/pf_freebsd_netlink.c, written after what the kernel puts
+ * The far end of pf/freebsd_netlink.c, written after what the kernel puts
  * into its messages (sys/netpfil/pf/pf_nl.c).
  */
 #include <sys/param.h>
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pf/pf_freebsd.h"
+#include "pf/freebsd.h"
 #include "tests/pf/newer.h"
 #include "tests/pf/nlwrite.h"
 

@@ -7,7 +7,7 @@
 
 /*
  * What a kernel writes into messages of generic netlink, in the byte order of
- * this machine: the far end of pf/pf_netlink.c, for its tests.  A message must
+ * this machine: the far end of pf/netlink.c, for its tests.  A message must
  * fit; nothing is checked.
  */
 struct nlwrite {

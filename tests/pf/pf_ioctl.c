@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_bsd.h"
-#include "pf/pf_freebsd.h"
+#include "pf/bsd.h"
+#include "pf/freebsd.h"
 
 static char trace[4096];
 static const char *fail_at; /* the n-th letter of the trace fails */

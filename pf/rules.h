@@ -12,7 +12,7 @@
 
 /*
  * What a pinhole means in pf, before any system's structs: pure values that
- * pf_freebsd.c and pf_openbsd.c hand to their kernel and pf_text.c prints in
+ * freebsd.c and openbsd.c hand to their kernel and text.c prints in
  * the grammar of pfctl(8).
  *
  * A pinhole has up to three parts, which live in different rulesets.  With

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_expiry.h"
-#include "pf/pf_holes.h"
-#include "pf/pf_states.h"
-#include "pf/pf_sys.h"
+#include "pf/expiry.h"
+#include "pf/holes.h"
+#include "pf/states.h"
+#include "pf/sys.h"
 
 #define GATHER	  (500 * 1000LL)       /* kills wait so long for company */
 #define HEARTBEAT (5 * 1000 * 1000LL)  /* is all still there? */

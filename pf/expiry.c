@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdlib.h>
 
-#include "pf/pf_expiry.h"
+#include "pf/expiry.h"
 #include "src/base/tree.h"
 
 struct entry {

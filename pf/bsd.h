@@ -8,7 +8,7 @@
 #include <netinet/in.h>
 #include <net/pfvar.h>
 
-#include "pf/pf_sys.h"
+#include "pf/sys.h"
 
 /*
  * FreeBSD 15 does not define any more what it has dropped.  A program that
@@ -28,9 +28,9 @@
 #endif
 
 /*
- * What pf_freebsd.c and pf_openbsd.c share of struct p_sys (pf_bsd.c), and
+ * What freebsd.c and openbsd.c share of struct p_sys (bsd.c), and
  * the translation between our values and those of <net/pfvar.h> where that
- * is the same or nearly so (pf_bsd_value.c): pure functions.  Byte order is
+ * is the same or nearly so (bsd_value.c): pure functions.  Byte order is
  * the trap here: ports of a rule, a state and natlook are in network order,
  * proxy_port in host order.
  */
@@ -45,7 +45,7 @@ struct p_dev {
 	 */
 	uint32_t pool_ticket;
 	bool have_pool;
-	struct p_nl *nl; /* FreeBSD: see pf_freebsd.h; or NULL */
+	struct p_nl *nl; /* FreeBSD: see freebsd.h; or NULL */
 };
 
 struct p_hook {

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_holes.h"
-#include "pf/pf_rules.h"
-#include "pf/pf_text.h"
-#include "pf/pf_tree.h"
+#include "pf/holes.h"
+#include "pf/rules.h"
+#include "pf/text.h"
+#include "pf/tree.h"
 #include "src/fw/fw.h"
 
 struct fw {

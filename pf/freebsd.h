@@ -2,7 +2,7 @@
 #ifndef PF_FREEBSD_H
 #define PF_FREEBSD_H
 
-#include "pf/pf_bsd.h"
+#include "pf/bsd.h"
 
 /* A rule for FreeBSD's <net/pfvar.h>: pure functions. */
 
@@ -14,7 +14,7 @@ bool p_freebsd_pool(const struct p_rule *r, struct pfioc_pooladdr *out);
 
 /*
  * What the ioctls of newer kernels no longer answer, by netlink (see
- * pf_netlink.h for the format).  To be opened while root: the kernel asks
+ * netlink.h for the format).  To be opened while root: the kernel asks
  * who made the socket.  NULL: this kernel has nothing of the kind.
  */
 struct p_nl;

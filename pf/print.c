@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "pf/pf_rules.h"
+#include "pf/rules.h"
 
 static void
 print_side(const char *what, const struct p_side *s, struct strbuf *out)

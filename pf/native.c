@@ -2,8 +2,8 @@
 /*
  * -b pf: this system's own pf.
  */
-#include "pf/pf_holes.h"
-#include "pf/pf_sys.h"
+#include "pf/holes.h"
+#include "pf/sys.h"
 
 static enum ph_err
 native_open(struct fw **out, const struct fw_config *config, int64_t now,

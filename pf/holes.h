@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "pf/pf_tree.h"
+#include "pf/tree.h"
 #include "src/base/strbuf.h"
 #include "src/base/tree.h"
 #include "src/fw/fw.h"

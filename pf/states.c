@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "pf/pf_states.h"
+#include "pf/states.h"
 
 bool
 p_states_can(const struct pinhole *h)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "pf/pf_rules.h"
+#include "pf/rules.h"
 
 size_t
 p_rules_max(const struct fw_config *config)

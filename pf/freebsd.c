@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pf/pf_bsd.h"
-#include "pf/pf_freebsd.h"
+#include "pf/bsd.h"
+#include "pf/freebsd.h"
 
 static const int rulesets[P_NPARTS] = {
 	[P_PASS] = PF_RULESET_FILTER,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_netlink.h"
+#include "pf/netlink.h"
 
 /* struct nlmsghdr, struct genlmsghdr and struct nlattr. */
 #define NLMSG_LEN  16

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pf/pf_freebsd.h"
-#include "pf/pf_netlink.h"
+#include "pf/freebsd.h"
+#include "pf/netlink.h"
 
 /* <netlink/netlink.h>, which 12 and 13 do not have. */
 #define NETLINK	     38 /* AF_NETLINK */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_node.h"
+#include "pf/node.h"
 
 /* clang-format off */
 static const char *const class_names[P_NCLASSES] = {

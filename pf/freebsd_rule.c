@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
-#include "pf/pf_freebsd.h"
+#include "pf/freebsd.h"
 
 static const u_int8_t actions[] = {
 	[P_ACT_PASS] = PF_PASS,

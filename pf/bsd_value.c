@@ -6,7 +6,7 @@
 
 #include <netinet/tcp.h>
 
-#include "pf/pf_bsd.h"
+#include "pf/bsd.h"
 
 void
 p_set_addr(const struct addr *a, struct pf_addr *out)

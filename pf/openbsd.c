@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pf/pf_bsd.h"
-#include "pf/pf_openbsd.h"
+#include "pf/bsd.h"
+#include "pf/openbsd.h"
 
 /* pledge(2) does that for the whole process. */
 enum ph_err

@@ -5,16 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pf/pf_rules.h"
-#include "pf/pf_tree.h"
+#include "pf/rules.h"
+#include "pf/tree.h"
 #include "src/base/err.h"
 #include "src/base/strbuf.h"
 #include "src/fw/fw.h"
 
 /*
  * What differs between the pf of one system and another, and between a
- * kernel and a test: pf_common.c does the thinking, a struct p_sys the
- * ioctls.  pf_freebsd.c and pf_openbsd.c are the real ones.
+ * kernel and a test: common.c does the thinking, a struct p_sys the
+ * ioctls.  freebsd.c and openbsd.c are the real ones.
  *
  * Functions return PH_OK or what errno stands for (p_error): PH_EAGAIN
  * (EBUSY), PH_ELIMIT, PH_EBAD, PH_EGONE, PH_EIO; and PH_EUNSUPPORTED where

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_node.h"
+#include "pf/node.h"
 
 /* Roots of classes must always find room. */
 #define SPLIT_LIMIT (P_ANCHORS - P_NCLASSES - 1)

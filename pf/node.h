@@ -2,12 +2,12 @@
 #ifndef PF_NODE_H
 #define PF_NODE_H
 
-#include "pf/pf_tree.h"
+#include "pf/tree.h"
 #include "src/base/queue.h"
 
 /*
- * The inside of the tree, shared by pf_tree.c (classes, what is where),
- * pf_node.c (split and merge) and pf_tree_rules.c (what a node says).
+ * The inside of the tree, shared by tree.c (classes, what is where),
+ * node.c (split and merge) and tree_rules.c (what a node says).
  */
 #define P_FANOUT   16  /* children of a node */
 #define P_SPARSE   40  /* rules; two neighbours with less become one */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/pf_node.h"
+#include "pf/node.h"
 
 static const enum p_part kind_parts[P_NKINDS] = { P_RDR, P_NAT, P_PASS,
 	P_PASS };

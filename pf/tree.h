@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pf/pf_rules.h"
+#include "pf/rules.h"
 #include "src/base/err.h"
 
 /*
@@ -24,7 +24,7 @@
  *			anchor "/pinholed/001" from HULL port 1:10399 ...
  *	pinholed/001	pass quick ...
  *
- * One class for each part (see pf_rules.h), direction, family and protocol;
+ * One class for each part (see rules.h), direction, family and protocol;
  * in it, pinholes in the order of their port and address, each node standing
  * for an interval.  A node of PINHOLE_IN is called for packets to its ports
  * and, from inside only (the hull is the shortest prefix around all inside

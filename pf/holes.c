@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdlib.h>
 
-#include "pf/pf_holes.h"
+#include "pf/holes.h"
 
 struct change {
 	enum fw_op op;

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pf/pf_bsd.h"
+#include "pf/bsd.h"
 
 static int
 real_ioctl(int fd, unsigned long request, void *arg)

@@ -2,7 +2,7 @@
 #ifndef PF_STATES_H
 #define PF_STATES_H
 
-#include "pf/pf_sys.h"
+#include "pf/sys.h"
 
 /*
  * "firewall pf states": a pinhole whose two endpoints are fully known needs
