@@ -7,7 +7,7 @@
 
 #include "src/base/tree.h"
 #include "tests/pf/model.h"
-#include "tests/unit.h"
+#include "tests/unit/unit.h"
 
 struct ruleset {
 	RB_ENTRY(ruleset) entry;

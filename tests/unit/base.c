@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "src/base/addr.h"
+#include "src/base/jsonw.h"
+#include "src/base/span.h"
+#include "src/base/strbuf.h"
+#include "src/base/timers.h"
+#include "tests/unit/unit.h"
+
+static void
+numbers_are_digits_within_a_maximum(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*in;
+		uint64_t	 max;
+		bool		 ok;
+		uint64_t	 value;
+	} rows[] = {
+		{ "0",				65535,		true,	0 },
+		{ "65535",			65535,		true,	65535 },
+		{ "049170",			65535,		true,	49170 },
+		{ "65536",			65535,		false,	0 },
+		{ "4294967396",			65535,		false,	0 },
+		{ "18446744073709551615",	UINT64_MAX,	true,	UINT64_MAX },
+		{ "18446744073709551616",	UINT64_MAX,	false,	0 },
+		{ "5",				3,		false,	0 },
+		{ "",				65535,		false,	0 },
+		{ "-1",				65535,		false,	0 },
+		{ "+1",				65535,		false,	0 },
+		{ " 1",				65535,		false,	0 },
+		{ "1 ",				65535,		false,	0 },
+		{ "0x10",			65535,		false,	0 },
+	};
+	/* clang-format on */
+	uint64_t v;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		v = 0;
+		printf("%s\n", rows[i].in);
+		assert_int_equal(span_number(span_of(rows[i].in), rows[i].max,
+				     &v),
+		    rows[i].ok);
+		assert_int_equal(v, rows[i].value);
+	}
+}
+
+static void
+addresses_have_a_scope(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*in;
+		enum addr_scope	 scope;
+	} rows[] = {
+		{ "0.0.0.0",		ADDR_UNSPECIFIED },
+		{ "0.0.0.1",		ADDR_UNUSABLE },
+		{ "127.0.0.1",		ADDR_UNUSABLE },
+		{ "169.254.1.1",	ADDR_UNUSABLE },
+		{ "224.0.0.1",		ADDR_UNUSABLE },
+		{ "255.255.255.255",	ADDR_UNUSABLE },
+		{ "10.1.2.3",		ADDR_PRIVATE },
+		{ "172.31.0.1",		ADDR_PRIVATE },
+		{ "172.32.0.1",		ADDR_GLOBAL },
+		{ "100.64.0.1",		ADDR_PRIVATE },
+		{ "192.0.2.1",		ADDR_GLOBAL },
+		{ "::",			ADDR_UNSPECIFIED },
+		{ "::1",		ADDR_UNUSABLE },
+		{ "::ffff:192.0.2.1",	ADDR_UNUSABLE },
+		{ "::192.0.2.1",	ADDR_UNUSABLE },
+		{ "fe80::1",		ADDR_UNUSABLE },
+		{ "ff02::1",		ADDR_UNUSABLE },
+		{ "fd00::1",		ADDR_PRIVATE },
+		{ "2001:db8::1",	ADDR_GLOBAL },
+	};
+	/* clang-format on */
+	struct addr a;
+	char buf[ADDR_STRLEN];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		printf("%s\n", rows[i].in);
+		assert_int_equal(addr_parse(span_of(rows[i].in), &a), PH_OK);
+		assert_int_equal(addr_scope(&a), rows[i].scope);
+		assert_string_equal(addr_format(&a, buf), rows[i].in);
+	}
+}
+
+static void
+prefixes_clear_host_bits_and_contain(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*prefix, *canonical, *addr;
+		bool		 contains;
+	} rows[] = {
+		{ "192.0.2.77/24",	"192.0.2.0/24",	  "192.0.2.255", true },
+		{ "192.0.2.77/24",	"192.0.2.0/24",	  "192.0.3.0",	 false },
+		{ "192.0.2.77",		"192.0.2.77",	  "192.0.2.77",	 true },
+		{ "192.0.2.77/31",	"192.0.2.76/31",  "192.0.2.78",	 false },
+		{ "0.0.0.0/0",		"0.0.0.0/0",	  "8.8.8.8",	 true },
+		{ "0.0.0.0/0",		"0.0.0.0/0",	  "2001:db8::1", false },
+		{ "2001:db8:2::1/62",	"2001:db8:2::/62", "2001:db8::",  false },
+		{ "2001:db8:0:3::/62",	"2001:db8::/62",  "2001:db8:0:2::9", true },
+	};
+	static const char *const bad[] = { "", "/24", "1.2.3.4/", "1.2.3.4/33",
+		"1.2.3/8", "::/129", "1.2.3.4/-1", "host", "1.2.3.4/2 4",
+		"fe80::1%eth0", "01.2.3.4" };
+	/* clang-format on */
+	struct prefix p;
+	struct addr a;
+	char buf[ADDR_STRLEN];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		printf("%s %s\n", rows[i].prefix, rows[i].addr);
+		assert_int_equal(prefix_parse(span_of(rows[i].prefix), &p),
+		    PH_OK);
+		assert_string_equal(prefix_format(&p, buf), rows[i].canonical);
+		assert_int_equal(addr_parse(span_of(rows[i].addr), &a), PH_OK);
+		assert_int_equal(prefix_contains(&p, &a), rows[i].contains);
+	}
+	for (i = 0; i < ROWS(bad); i++) {
+		printf("%s\n", bad[i]);
+		assert_int_equal(prefix_parse(span_of(bad[i]), &p),
+		    PH_EMALFORMED);
+	}
+}
+
+static void
+cursor_errors_stick(void **state)
+{
+	static const uint8_t bytes[] = { 1, 2, 3, 4, 5 };
+	struct cursor c = cursor_of(bytes, sizeof(bytes));
+
+	(void)state;
+	assert_int_equal(cursor_u16(&c), 0x0102);
+	assert_int_equal(cursor_u32(&c), 0);
+	assert_true(c.bad);
+	assert_int_equal(cursor_u8(&c), 0);
+	assert_int_equal(cursor_left(&c), 0);
+}
+
+static void
+json_is_valid_whatever_the_wire_says(void **state)
+{
+	char array[256];
+	struct strbuf b = strbuf_of(array, sizeof(array));
+	struct jsonw w = jsonw_begin(&b);
+
+	(void)state;
+	jsonw_time(&w, "ts", INT64_C(1287421234000456));
+	jsonw_str(&w, "a", SPAN_LITERAL("x\"\\\n\x1b\xff\xc3\xa9\xed\xa0\x80"));
+	jsonw_null(&w, "n");
+	jsonw_uint(&w, "u", 7);
+	jsonw_end(&w);
+	assert_string_equal(array,
+	    "{\"ts\":1287421234.000456,\"a\":\"x\\\"\\\\\\u000a\\u001b\\ufffd"
+	    "\xc3\xa9\\ufffd\\ufffd\\ufffd\",\"n\":null,\"u\":7}");
+}
+
+static void
+strbuf_says_when_it_is_full(void **state)
+{
+	char array[8];
+	struct strbuf b = strbuf_of(array, sizeof(array));
+
+	(void)state;
+	strbuf_fmt(&b, "%s", "1234");
+	assert_false(b.full);
+	strbuf_fmt(&b, "%s", "56789");
+	assert_true(b.full);
+	assert_string_equal(array, "1234567");
+	strbuf_reset(&b);
+	strbuf_vis(&b, SPAN_LITERAL("a\x1b"));
+	assert_string_equal(array, "a\\x1b");
+}
+
+static int order[4], norder;
+
+static void
+note_order(void *arg, int64_t now)
+{
+	(void)now;
+	order[norder++] = *(int *)arg;
+}
+
+static void
+timers_fire_by_deadline_then_by_age(void **state)
+{
+	struct timer t[3] = { 0 };
+	int id[3] = { 0, 1, 2 };
+	struct timers ts;
+
+	(void)state;
+	timers_init(&ts);
+	assert_true(timers_next(&ts) == INT64_MAX);
+	timer_set(&ts, &t[2], 10, note_order, &id[2]);
+	timer_set(&ts, &t[0], 10, note_order, &id[0]);
+	timer_set(&ts, &t[1], 5, note_order, &id[1]);
+	assert_int_equal(timers_next(&ts), 5);
+	timers_run(&ts, 9);
+	assert_int_equal(norder, 1);
+	timers_run(&ts, 10);
+	assert_int_equal(norder, 3);
+	assert_int_equal(order[0], 1);
+	assert_int_equal(order[1], 2);
+	assert_int_equal(order[2], 0);
+	assert_false(t[0].set);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_are_digits_within_a_maximum),
+		cmocka_unit_test(addresses_have_a_scope),
+		cmocka_unit_test(prefixes_clear_host_bits_and_contain),
+		cmocka_unit_test(cursor_errors_stick),
+		cmocka_unit_test(json_is_valid_whatever_the_wire_says),
+		cmocka_unit_test(strbuf_says_when_it_is_full),
+		cmocka_unit_test(timers_fire_by_deadline_then_by_age),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What comes off the wire, from frames to datagrams and bytes in order.  The
+ * captures of test-pcaps/capture go through all of it; here are the corners.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/capture/ipfrag.h"
+#include "src/capture/link.h"
+#include "src/capture/packet.h"
+#include "tests/unit/unit.h"
+
+#define SEC INT64_C(1000000)
+
+static void
+frames_lead_to_ip_or_nowhere(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*what;
+		int		 dlt;
+		const char	*frame;
+		size_t		 len;
+		enum ph_err	 rc;
+		uint8_t		 dir;
+	} rows[] = {
+#define F(s) s, sizeof(s) - 1
+#define MACS "\2\0\0\0\0\1\2\0\0\0\0\2"
+		{ "ethernet",		DLT_EN10MB, F(MACS "\x08\0\x45"), PH_OK, PKT_UNKNOWN },
+		{ "ethernet, v6",	DLT_EN10MB, F(MACS "\x86\xdd\x60"), PH_OK, PKT_UNKNOWN },
+		{ "too short",		DLT_EN10MB, F("\2\0\0"), PH_EMALFORMED, PKT_UNKNOWN },
+		{ "nothing in it",	DLT_EN10MB, F(MACS "\x08\0"), PH_EMALFORMED, PKT_UNKNOWN },
+		{ "arp",		DLT_EN10MB, F(MACS "\x08\x06\0\1"), PH_EUNSUPPORTED, PKT_UNKNOWN },
+		{ "four tags",		DLT_EN10MB, F(MACS "\x81\0\0\1\x88\xa8\0\1\x91\0\0\1\x81\0\0\1\x08\0\x45"), PH_OK, PKT_UNKNOWN },
+		{ "five tags",		DLT_EN10MB, F(MACS "\x81\0\0\1\x81\0\0\1\x81\0\0\1\x81\0\0\1\x81\0\0\1\x08\0\x45"), PH_EUNSUPPORTED, PKT_UNKNOWN },
+		{ "tag cut off",	DLT_EN10MB, F(MACS "\x81\0\0"), PH_EMALFORMED, PKT_UNKNOWN },
+		{ "pppoe",		DLT_EN10MB, F(MACS "\x88\x64\x11\0\0\1\0\3\0\x21\x45"), PH_OK, PKT_UNKNOWN },
+		{ "pppoe lies",		DLT_EN10MB, F(MACS "\x88\x64\x11\0\0\1\0\x99\0\x21\x45"), PH_EMALFORMED, PKT_UNKNOWN },
+		{ "pppoe, lcp",		DLT_EN10MB, F(MACS "\x88\x64\x11\0\0\1\0\3\xc0\x21\1"), PH_EUNSUPPORTED, PKT_UNKNOWN },
+		{ "cooked, in",		DLT_LINUX_SLL, F("\0\0\0\1\0\6\1\2\3\4\5\6\0\0\x08\0\x45"), PH_OK, PKT_IN },
+		{ "cooked, out",	DLT_LINUX_SLL, F("\0\4\0\1\0\6\1\2\3\4\5\6\0\0\x08\0\x45"), PH_OK, PKT_OUT },
+		{ "cooked v2, out",	DLT_LINUX_SLL2, F("\x08\0\0\0\0\0\0\7\0\1\4\6\1\2\3\4\5\6\0\0\x45"), PH_OK, PKT_OUT },
+		{ "cooked v2, short",	DLT_LINUX_SLL2, F("\x08\0\0\0\0\0\0\7\0\1\4\6"), PH_EMALFORMED, PKT_UNKNOWN },
+/* Recorded on Linux 6.18 from `any`, but for the older kernels' types. */
+#define SLL2(type, dir) type "\0\0\0\0\0\2\0\1" dir "\6\2\0\0\0\0\x99\0\0"
+#define IP4 "\x45\0\0\x1d\0\1\0\0\x40\x11\x8e\x8a\xc0\0\2\x0a\xc6\x33\x64\7" \
+	"\x13\xc4\x13\xc4\0\x09\0\0h"
+#define IP6 "\x60\0\0\0\0\0\x11\x40\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1" \
+	"\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2"
+		{ "inner tag, in",	DLT_LINUX_SLL2, F(SLL2("\x08\0", "\0") "\0\x1e\x08\0" IP4), PH_OK, PKT_IN },
+		{ "two inner tags, in",	DLT_LINUX_SLL2, F(SLL2("\x08\0", "\0") "\0\2\x81\0\0\3\x08\0" IP4), PH_OK, PKT_IN },
+		{ "inner tag, in, v6",	DLT_LINUX_SLL2, F(SLL2("\x86\xdd", "\0") "\0\x1e\x86\xdd" IP6), PH_OK, PKT_IN },
+		{ "priority 2, 0x500",	DLT_LINUX_SLL2, F(SLL2("\x08\0", "\0") "\x45\0\x08\0" IP4), PH_OK, PKT_IN },
+		{ "priority 3, v6",	DLT_LINUX_SLL2, F(SLL2("\x86\xdd", "\0") "\x60\1\x86\xdd" IP6), PH_OK, PKT_IN },
+		{ "9100, then 8100",	DLT_LINUX_SLL2, F(SLL2("\x91\0", "\0") "\0\x14\x81\0\0\x1e\x08\0" IP4), PH_OK, PKT_IN },
+		{ "older, inner tag",	DLT_LINUX_SLL2, F(SLL2("\x81\0", "\0") "\0\x1e\x08\0" IP4), PH_OK, PKT_IN },
+		{ "older, tag gone, out", DLT_LINUX_SLL2, F(SLL2("\x81\0", "\4") IP4), PH_OK, PKT_OUT },
+		{ "older, v6, out",	DLT_LINUX_SLL2, F(SLL2("\x88\xa8", "\4") IP6), PH_OK, PKT_OUT },
+		{ "tag, then pppoe",	DLT_LINUX_SLL2, F(SLL2("\x88\x64", "\0") "\0\x1e\x88\x64\x11\0\0\1\0\x1f\0\x21" IP4), PH_OK, PKT_IN },
+		{ "arp is arp",		DLT_LINUX_SLL2, F(SLL2("\x08\6", "\0") "\0\1\x08\0\6\4" IP4), PH_EUNSUPPORTED, PKT_IN },
+		{ "v1, inner tag",	DLT_LINUX_SLL, F("\0\0\0\1\0\6\1\2\3\4\5\6\0\0\x08\0" "\0\x1e\x08\0" IP4), PH_OK, PKT_IN },
+		{ "raw",		DLT_RAW, F("\x60"), PH_OK, PKT_UNKNOWN },
+		{ "raw, version 5",	DLT_RAW, F("\x50"), PH_EUNSUPPORTED, PKT_UNKNOWN },
+		{ "null",		DLT_NULL, F("\2\0\0\0\x45"), PH_OK, PKT_UNKNOWN },
+		{ "loop",		DLT_LOOP, F("\0\0\0\x18\x60"), PH_OK, PKT_UNKNOWN },
+		{ "unknown link",	DLT_IEEE802_11, F("\2\0\0\0\x45"), PH_EUNSUPPORTED, PKT_UNKNOWN },
+#undef F
+	};
+	/* clang-format on */
+	struct link_packet p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		printf("%s\n", rows[i].what);
+		assert_int_equal(link_decode(rows[i].dlt,
+				     (struct span) { rows[i].frame,
+					 rows[i].len },
+				     &p),
+		    rows[i].rc);
+		if (rows[i].rc != PH_OK)
+			continue;
+		assert_int_equal(p.dir, rows[i].dir);
+		/* The packet is what the frame ends with. */
+		assert_ptr_equal(p.ip.p + p.ip.len,
+		    rows[i].frame + rows[i].len);
+		if (p.ip.len > 1)
+			assert_true(p.ip.len == sizeof(IP4) - 1 ||
+			    p.ip.len == sizeof(IP6) - 1);
+	}
+}
+
+struct piece {
+	uint32_t off;
+	bool more;
+	const char *bytes;
+	enum ph_err rc;
+};
+
+static struct frag_key
+frag_key(uint32_t id)
+{
+	struct frag_key k;
+
+	memset(&k, 0, sizeof(k));
+	k.src = addr_v4(198, 51, 100, 7);
+	k.dst = addr_v4(192, 0, 2, 10);
+	k.id = id;
+	return k;
+}
+
+static void
+assemble(const struct piece *pieces, size_t n, const char *want)
+{
+	struct frag_key key = frag_key(1);
+	struct capture_stats stats = { 0 };
+	struct ipfrag *f = ipfrag_new();
+	struct span whole;
+	uint8_t proto;
+	size_t i;
+
+	assert_non_null(f);
+	for (i = 0; i < n; i++) {
+		printf("%u %s\n", pieces[i].off, pieces[i].bytes);
+		assert_int_equal(ipfrag_add(f, SEC, &key, pieces[i].off,
+				     pieces[i].more, 17,
+				     span_of(pieces[i].bytes), &whole, &proto,
+				     &stats),
+		    pieces[i].rc);
+		if (pieces[i].rc == PH_OK)
+			assert_true(span_eq_str(whole, want));
+	}
+	ipfrag_free(f);
+}
+
+static void
+fragments_come_in_any_order_and_never_overlap(void **state)
+{
+	/* clang-format off */
+	static const struct piece ordered[] = {
+		{ 0,  true,  "aaaaaaaa", PH_ETRUNC },
+		{ 8,  true,  "bbbbbbbb", PH_ETRUNC },
+		{ 16, false, "cc",	 PH_OK },
+	};
+	static const struct piece reversed[] = {
+		{ 16, false, "cc",	 PH_ETRUNC },
+		{ 8,  true,  "bbbbbbbb", PH_ETRUNC },
+		{ 8,  true,  "bbbbbbbb", PH_ETRUNC },	/* again: the same */
+		{ 0,  true,  "aaaaaaaa", PH_OK },
+	};
+	static const struct piece overlap[] = {
+		{ 0,  true,  "aaaaaaaaAAAAAAAA", PH_ETRUNC },
+		{ 8,  true,  "bbbbbbbb", PH_EMALFORMED },
+		{ 16, false, "cc",	 PH_EMALFORMED },	/* condemned */
+	};
+	static const struct piece changed[] = {
+		{ 0,  true,  "aaaaaaaa", PH_ETRUNC },
+		{ 0,  true,  "xxxxxxxx", PH_EMALFORMED },
+	};
+	static const struct piece last_or_not[] = {
+		{ 0,  true,  "aaaaaaaa", PH_ETRUNC },
+		{ 0,  false, "aaaaaaaa", PH_EMALFORMED },
+		{ 8,  false, "bb",	 PH_EMALFORMED },
+	};
+	static const struct piece two_ends[] = {
+		{ 16, false, "cc",	 PH_ETRUNC },
+		{ 24, false, "dd",	 PH_EMALFORMED },
+	};
+	static const struct piece beyond_the_end[] = {
+		{ 8,  true,  "bbbbbbbb", PH_ETRUNC },
+		{ 0,  false, "aa",	 PH_EMALFORMED },
+	};
+	static const struct piece odd[] = { { 0, true, "aaaaaaa", PH_EMALFORMED } };
+	static const struct piece empty[] = { { 8, true, "", PH_EMALFORMED } };
+	static const struct piece too_far[] = { { 65528, false, "aaaaaaaa", PH_EMALFORMED } };
+	/* clang-format on */
+
+	(void)state;
+	assemble(ordered, ROWS(ordered), "aaaaaaaabbbbbbbbcc");
+	assemble(reversed, ROWS(reversed), "aaaaaaaabbbbbbbbcc");
+	assemble(overlap, ROWS(overlap), NULL);
+	assemble(changed, ROWS(changed), NULL);
+	assemble(last_or_not, ROWS(last_or_not), NULL);
+	assemble(two_ends, ROWS(two_ends), NULL);
+	assemble(beyond_the_end, ROWS(beyond_the_end), NULL);
+	assemble(odd, ROWS(odd), NULL);
+	assemble(empty, ROWS(empty), NULL);
+	assemble(too_far, ROWS(too_far), NULL);
+}
+
+static void
+fragments_wait_for_thirty_seconds(void **state)
+{
+	struct frag_key key = frag_key(1);
+	struct capture_stats stats = { 0 };
+	struct ipfrag *f = ipfrag_new();
+	struct span whole;
+	uint8_t proto;
+
+	(void)state;
+	assert_int_equal(ipfrag_add(f, SEC, &key, 0, true, 17,
+			     SPAN_LITERAL("aaaaaaaa"), &whole, &proto, &stats),
+	    PH_ETRUNC);
+	assert_int_equal(ipfrag_add(f, 31 * SEC, &key, 8, false, 17,
+			     SPAN_LITERAL("b"), &whole, &proto, &stats),
+	    PH_ETRUNC);
+	assert_int_equal(stats.frag_timeouts, 1);
+	ipfrag_free(f);
+}
+
+static void
+fragments_of_a_flood_are_bounded(void **state)
+{
+	struct capture_stats stats = { 0 };
+	struct ipfrag *f = ipfrag_new();
+	struct frag_key key;
+	struct span whole;
+	uint8_t proto;
+	uint32_t i;
+
+	(void)state;
+	/* One source fills its own share and no more. */
+	for (i = 0; i < 1000; i++) {
+		key = frag_key(i);
+		(void)!ipfrag_add(f, SEC, &key, 0, true, 17,
+		    SPAN_LITERAL("aaaaaaaa"), &whole, &proto, &stats);
+	}
+	assert_int_equal(stats.frag_limits, 1000 - FRAG_MAX_SOURCE);
+	/* Many sources make the oldest go; the newest still gets through. */
+	for (i = 0; i < 20000; i++) {
+		key = frag_key(i);
+		key.src = addr_v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+		    (uint8_t)i);
+		(void)!ipfrag_add(f, SEC, &key, 0, true, 17,
+		    SPAN_LITERAL("aaaaaaaa"), &whole, &proto, &stats);
+	}
+	assert_int_equal(ipfrag_add(f, SEC, &key, 8, false, 17,
+			     SPAN_LITERAL("b"), &whole, &proto, &stats),
+	    PH_OK);
+	ipfrag_free(f);
+}
+
+/* Eight bytes far behind cost the room of all that is before them. */
+static void
+fragments_of_one_source_are_bounded_in_bytes(void **state)
+{
+	struct capture_stats stats = { 0 };
+	struct ipfrag *f = ipfrag_new();
+	struct frag_key key;
+	struct span whole;
+	uint8_t proto;
+	uint32_t i, kept = 0;
+
+	(void)state;
+	/* To the source, every address of its /64 belongs. */
+	for (i = 0; i < 1000; i++) {
+		key = frag_key(i);
+		key.src = (struct addr) { AF_INET6, { 0x20, 1, 0xd, 0xb8 } };
+		key.src.b[14] = (uint8_t)(i >> 8);
+		key.src.b[15] = (uint8_t)i;
+		kept += ipfrag_add(f, SEC, &key, 65520, true, 17,
+			    SPAN_LITERAL("aaaaaaaa"), &whole, &proto,
+			    &stats) == PH_ETRUNC;
+	}
+	assert_in_range(kept, 1, FRAG_SOURCE_BYTES / 65536);
+	assert_int_equal(stats.frag_limits, 1000 - kept);
+	/* Another has his share. */
+	key.src.b[7] = 1;
+	assert_int_equal(ipfrag_add(f, SEC, &key, 65520, true, 17,
+			     SPAN_LITERAL("aaaaaaaa"), &whole, &proto, &stats),
+	    PH_ETRUNC);
+	ipfrag_free(f);
+}
+
+static unsigned int nudp;
+
+static void
+on_udp(void *ctx, const struct datagram *d)
+{
+	(void)ctx;
+	(void)d;
+	nudp++;
+}
+
+/* UDP 198.51.100.7:5060 > 192.0.2.10:`dport`, "hi", with an IP id. */
+static size_t
+udp_frame(char out[64], uint8_t id, uint16_t dport, uint16_t udplen)
+{
+	static const char head[] = "\x45\0\0\x1e\0\0\0\0\x40\x11\0\0"
+				   "\xc6\x33\x64\x07\xc0\0\2\x0a\x13\xc4";
+
+	memcpy(out, head, sizeof(head) - 1);
+	out[5] = (char)id;
+	out[22] = (char)(dport >> 8);
+	out[23] = (char)dport;
+	out[24] = (char)(udplen >> 8);
+	out[25] = (char)udplen;
+	out[26] = out[27] = 0;
+	memcpy(out + 28, "hi", 2);
+	return 30;
+}
+
+static void
+a_packet_seen_twice_counts_once(void **state)
+{
+	static const struct capture_port port = { IPPROTO_UDP, 5060 };
+	struct packets *p = packets_new(&port, 1);
+	struct capture_sink sink = { NULL, on_udp, NULL, NULL };
+	char f[64];
+	struct span s = { f, 0 };
+
+	(void)state;
+	s.len = udp_frame(f, 1, 5060, 10);
+	packets_add(p, DLT_RAW, SEC, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	packets_add(p, DLT_RAW, SEC + 20, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	assert_int_equal(nudp, 1);
+	assert_int_equal(packets_stats(p)->duplicates, 1);
+	/* Going out is another sighting than coming in. */
+	packets_add(p, DLT_RAW, SEC + 30, s, NULL, 0, PKT_OUT, 2, &sink);
+	assert_int_equal(nudp, 2);
+	/* A retransmission comes later, or under another id. */
+	packets_add(p, DLT_RAW, 2 * SEC, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	s.len = udp_frame(f, 2, 5060, 10);
+	packets_add(p, DLT_RAW, 2 * SEC, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	assert_int_equal(nudp, 4);
+	/* Other ports, and a UDP length that lies. */
+	s.len = udp_frame(f, 3, 5061, 10);
+	f[20] = 0;
+	packets_add(p, DLT_RAW, 3 * SEC, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	s.len = udp_frame(f, 4, 5060, 11);
+	packets_add(p, DLT_RAW, 3 * SEC, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	assert_int_equal(nudp, 4);
+	assert_int_equal(packets_stats(p)->malformed, 1);
+	/* An interface nobody asked for. */
+	s.len = udp_frame(f, 5, 5060, 10);
+	packets_add(p, DLT_RAW, 4 * SEC, s, (const uint32_t[]) { 7 }, 1, PKT_IN,
+	    8, &sink);
+	assert_int_equal(nudp, 4);
+	packets_free(p, &sink);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frames_lead_to_ip_or_nowhere),
+		cmocka_unit_test(fragments_come_in_any_order_and_never_overlap),
+		cmocka_unit_test(fragments_wait_for_thirty_seconds),
+		cmocka_unit_test(fragments_of_a_flood_are_bounded),
+		cmocka_unit_test(fragments_of_one_source_are_bounded_in_bytes),
+		cmocka_unit_test(a_packet_seen_twice_counts_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/stat.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/compat/memfile.h"
+#include "src/process/checkpoint.h"
+#include "tests/unit/unit.h"
+
+#define LIMIT (64u << 20)
+#define NKEYS 2000
+
+/* What a load hands over: the last length and first byte of each key. */
+struct seen {
+	unsigned int n;
+	bool present[NKEYS];
+	size_t len[NKEYS];
+	uint8_t first[NKEYS];
+};
+
+static void
+on_record(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	struct seen *s = ctx;
+
+	assert_true(key < NKEYS);
+	assert_false(s->present[key]);
+	s->present[key] = true;
+	s->len[key] = len;
+	s->first[key] = len > 0 ? *(const uint8_t *)p : 0;
+	s->n++;
+}
+
+static void
+files(int fds[2])
+{
+	fds[0] = memfile();
+	fds[1] = memfile();
+	assert_true(fds[0] != -1 && fds[1] != -1);
+}
+
+static void
+done(int fds[2])
+{
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static struct checkpoint *
+reopen(int fds[2], struct seen *s)
+{
+	struct checkpoint *c;
+
+	memset(s, 0, sizeof(*s));
+	assert_int_equal(checkpoint_open(&c, fds, LIMIT, on_record, s), PH_OK);
+	return c;
+}
+
+static off_t
+size_of(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_size;
+}
+
+static void
+the_newest_record_of_a_key_counts(void **state)
+{
+	static struct seen s;
+	struct checkpoint *c;
+	int fds[2];
+
+	(void)state;
+	files(fds);
+	c = reopen(fds, &s);
+	assert_int_equal(s.n, 0);
+	assert_int_equal(checkpoint_put(c, 1, "a", 1), PH_OK);
+	assert_int_equal(checkpoint_put(c, 2, "bb", 2), PH_OK);
+	assert_int_equal(checkpoint_put(c, 1, "ccc", 3), PH_OK);
+	assert_int_equal(checkpoint_put(c, 3, "d", 1), PH_OK);
+	assert_int_equal(checkpoint_put(c, 4, "", 0), PH_OK);
+	assert_int_equal(checkpoint_del(c, 3), PH_OK);
+	assert_int_equal(checkpoint_del(c, 99), PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	checkpoint_close(c);
+	c = reopen(fds, &s);
+	assert_int_equal(s.n, 3);
+	assert_true(s.present[1] && s.len[1] == 3 && s.first[1] == 'c');
+	assert_true(s.present[2] && s.len[2] == 2 && s.first[2] == 'b');
+	assert_true(s.present[4] && s.len[4] == 0);
+	checkpoint_close(c);
+	done(fds);
+}
+
+static void
+what_was_not_synced_is_lost_and_nothing_else(void **state)
+{
+	static struct seen s;
+	struct checkpoint *c;
+	int fds[2];
+
+	(void)state;
+	files(fds);
+	c = reopen(fds, &s);
+	assert_int_equal(checkpoint_put(c, 1, "a", 1), PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	assert_int_equal(checkpoint_put(c, 2, "b", 1), PH_OK);
+	checkpoint_close(c);
+	c = reopen(fds, &s);
+	assert_int_equal(s.n, 1);
+	assert_true(s.present[1]);
+	checkpoint_close(c);
+	done(fds);
+}
+
+/* Cut the file at every length: each whole record before the cut survives. */
+static void
+a_torn_record_is_as_if_never_written(void **state)
+{
+	static struct seen s;
+	uint8_t bytes[4096];
+	struct checkpoint *c;
+	unsigned int last = 0;
+	off_t size, cut;
+	int fds[2];
+
+	(void)state;
+	files(fds);
+	c = reopen(fds, &s);
+	assert_int_equal(checkpoint_put(c, 1, "one", 3), PH_OK);
+	assert_int_equal(checkpoint_put(c, 2, "two", 3), PH_OK);
+	assert_int_equal(checkpoint_put(c, 3, "three", 5), PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	checkpoint_close(c);
+	size = size_of(fds[0]);
+	assert_int_equal(pread(fds[0], bytes, sizeof(bytes), 0), size);
+	for (cut = 0; cut <= size; cut++) {
+		assert_int_equal(ftruncate(fds[0], 0), 0);
+		assert_int_equal(pwrite(fds[0], bytes, (size_t)cut, 0), cut);
+		c = reopen(fds, &s);
+		assert_true(s.n >= last && s.n <= last + 1);
+		last = s.n;
+		/* And it can be written to where it was cut. */
+		assert_int_equal(checkpoint_put(c, 9, "nine", 4), PH_OK);
+		assert_int_equal(checkpoint_sync(c), PH_OK);
+		checkpoint_close(c);
+		c = reopen(fds, &s);
+		assert_int_equal(s.n, last + 1);
+		assert_true(s.present[9]);
+		checkpoint_close(c);
+	}
+	assert_int_equal(last, 3);
+	done(fds);
+}
+
+static void
+a_flipped_bit_anywhere_yields_no_wrong_record(void **state)
+{
+	static struct seen s;
+	uint8_t bytes[4096];
+	struct checkpoint *c;
+	size_t bit;
+	off_t size;
+	int fds[2];
+
+	(void)state;
+	files(fds);
+	c = reopen(fds, &s);
+	assert_int_equal(checkpoint_put(c, 1, "A", 1), PH_OK);
+	assert_int_equal(checkpoint_put(c, 2, "B", 1), PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	checkpoint_close(c);
+	size = size_of(fds[0]);
+	assert_int_equal(pread(fds[0], bytes, sizeof(bytes), 0), size);
+	for (bit = 0; bit < (size_t)size * 8; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(ftruncate(fds[0], 0), 0);
+		assert_int_equal(pwrite(fds[0], bytes, (size_t)size, 0), size);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		c = reopen(fds, &s);
+		assert_true(s.n < 2);
+		assert_true(!s.present[1] || s.first[1] == 'A');
+		assert_true(!s.present[2] || s.first[2] == 'B');
+		checkpoint_close(c);
+	}
+	done(fds);
+}
+
+static void
+oversized_records_and_a_full_journal_are_refused(void **state)
+{
+	static uint8_t big[CHECKPOINT_RECORD_MAX + 1];
+	static struct seen s;
+	struct checkpoint *c;
+	enum ph_err rc;
+	int fds[2], i;
+
+	(void)state;
+	files(fds);
+	memset(&s, 0, sizeof(s));
+	assert_int_equal(checkpoint_open(&c, fds, 1 << 20, on_record, &s),
+	    PH_OK);
+	assert_int_equal(checkpoint_put(c, 1, big, sizeof(big)), PH_ELIMIT);
+	for (i = 0, rc = PH_OK; rc == PH_OK && i < 100; i++)
+		rc = checkpoint_put(c, (uint64_t)i, big, sizeof(big) - 1);
+	assert_int_equal(rc, PH_ELIMIT);
+	assert_int_equal(i, 8);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	checkpoint_close(c);
+	c = reopen(fds, &s);
+	assert_int_equal(s.n, 7);
+	checkpoint_close(c);
+	done(fds);
+}
+
+/*
+ * Many updates of many keys, reopened now and then in the middle of moving
+ * from one file to the other: always the same as a plain array, and never
+ * much larger than what is alive.
+ */
+static void
+rewriting_loses_nothing_and_keeps_it_small(void **state)
+{
+	static struct seen s;
+	static uint8_t value[NKEYS];
+	static uint8_t bytes[1024];
+	struct checkpoint_stats st;
+	struct checkpoint *c;
+	uint64_t switches = 0;
+	unsigned int i, k, v, moving = 0;
+	int fds[2];
+
+	(void)state;
+	files(fds);
+	c = reopen(fds, &s);
+	srandom(1);
+	for (i = 0; i < 60000; i++) {
+		k = (unsigned int)random() % NKEYS;
+		v = (unsigned int)random() % 4;
+		if (v == 0) {
+			value[k] = 0;
+			assert_int_equal(checkpoint_del(c, k), PH_OK);
+		} else {
+			value[k] = (uint8_t)(1 + random() % 255);
+			memset(bytes, value[k], sizeof(bytes));
+			assert_int_equal(checkpoint_put(c, k, bytes,
+					     (size_t)random() % 1000 + 1),
+			    PH_OK);
+		}
+		if (i % 997 != 0)
+			continue;
+		assert_int_equal(checkpoint_sync(c), PH_OK);
+		checkpoint_stats(c, &st);
+		switches += st.switches;
+		assert_true(st.size < 4 * st.live + (1 << 20));
+		moving += size_of(fds[0]) > 0 && size_of(fds[1]) > 0;
+		checkpoint_close(c);
+		c = reopen(fds, &s);
+		for (k = 0; k < NKEYS; k++)
+			assert_int_equal(s.present[k] ? s.first[k] : 0,
+			    value[k]);
+	}
+	assert_true(switches > 10);
+	assert_true(moving > 0);
+	checkpoint_close(c);
+	done(fds);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_newest_record_of_a_key_counts),
+		cmocka_unit_test(what_was_not_synced_is_lost_and_nothing_else),
+		cmocka_unit_test(a_torn_record_is_as_if_never_written),
+		cmocka_unit_test(a_flipped_bit_anywhere_yields_no_wrong_record),
+		cmocka_unit_test(
+		    oversized_records_and_a_full_journal_are_refused),
+		cmocka_unit_test(rewriting_loses_nothing_and_keeps_it_small),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+/* How calls live on, are limited, and are handed over. */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/dialog_play.h"
+
+static void
+a_call_without_media_ends_with_its_session_timer(void **state)
+{
+	static const struct step steps[] = { CALL_SET_UP };
+	struct sip_config c = default_config();
+	struct sip_message m = { 0 };
+	struct datagram d = { 0 };
+	struct world w;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, steps, ROWS(steps));
+	/* A refresh: UPDATE without a body, 90 seconds more. */
+	m.request = true;
+	m.method = SIP_UPDATE;
+	m.call_id = span_of("c1");
+	m.from_tag = span_of("a");
+	m.to_tag = span_of("z");
+	m.branch = span_of("b9");
+	m.cseq = 2;
+	d.proto = IPPROTO_UDP;
+	d.src = who('o');
+	d.dst = who('i');
+	sip_input(w.sip, 10 * USEC_PER_SEC, &d, &m);
+	m.request = false;
+	m.status = 200;
+	m.session_expires = 90;
+	d.src = who('i');
+	d.dst = who('o');
+	sip_input(w.sip, 10 * USEC_PER_SEC, &d, &m);
+	strbuf_reset(&w.text);
+	w.media = 120 * USEC_PER_SEC;
+	timers_run(&w.timers, 132 * USEC_PER_SEC);
+	assert_string_equal(w.log, "");
+	timers_run(&w.timers, 200 * USEC_PER_SEC);
+	assert_string_equal(w.log,
+	    CLOSE_IN("session-timer") CLOSE_OUT("session-timer"));
+	world_close(&w);
+}
+
+static void
+a_flood_evicts_only_its_own(void **state)
+{
+	struct sip_config c = default_config();
+	struct step s = { 1, "x>i", "INVITE", 1, "b1", "a", "",
+		"203.0.113.66 4000", "" };
+	static const struct step legit[] = { CALL_SET_UP };
+	char call_id[32];
+	struct world w;
+	int i;
+
+	(void)state;
+	c.limit_per_source = 20;
+	world_open(&w, &c);
+	say(&w, &legit[0], "c1");
+	for (i = 0; i < 6000; i++) {
+		snprintf(call_id, sizeof(call_id), "flood%d", i);
+		say(&w, &s, call_id);
+	}
+	assert_int_equal(sip_counters(w.sip)->calls, 21);
+	strbuf_reset(&w.text);
+	say(&w, &legit[3], "c1");
+	assert_string_equal(w.log, OPEN_IN OPEN_OUT);
+	world_close(&w);
+}
+
+static void
+a_call_survives_being_written_down(void **state)
+{
+	static const struct step before[] = { CALL_SET_UP };
+	/* clang-format off */
+	static const struct step after[] = {
+		{ 9, "o>i", "BYE",        2, "b3", "a", "q", NULL, "" },
+		{ 9, "o>i", "BYE",        2, "b3", "a", "z", NULL, "" },
+		{ 9, "i>o", "200 BYE",    2, "b3", "a", "z", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	struct world w, v;
+	static char buf[SIP_EXPORT_MAX], cut[SIP_EXPORT_MAX];
+	size_t len, i;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, before, ROWS(before));
+	assert_int_equal(sip_export(w.sip, 1, buf, sizeof(buf), &len), PH_OK);
+	world_close(&w);
+
+	world_open(&v, &c);
+	/* No part of it, and nothing with a byte too many, is taken. */
+	for (i = 0; i < len; i++)
+		assert_int_not_equal(sip_import(v.sip, buf, i, 0), PH_OK);
+	memcpy(cut, buf, len);
+	assert_int_not_equal(sip_import(v.sip, cut, len + 1, 0), PH_OK);
+	assert_int_equal(sip_counters(v.sip)->calls, 0);
+	assert_int_equal(sip_import(v.sip, buf, len, 5 * USEC_PER_SEC), PH_OK);
+	assert_int_equal(sip_import(v.sip, buf, len, 5 * USEC_PER_SEC),
+	    PH_EEXIST);
+	play_in(&v, after, ROWS(after));
+	world_close(&v);
+}
+
+static void
+a_call_that_was_taken_over_can_still_change(void **state)
+{
+	/* clang-format off */
+	static const struct step before[] = {
+		CALL_SET_UP,
+		{ 5, "o>i", "UPDATE",      2, "b5", "a", "z", "198.51.100.7 6000", "" },
+		{ 5, "i>o", "200 UPDATE",  2, "b5", "a", "z", "192.0.2.10 10000",
+		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 6000:6001 (update)\n" },
+		/* By now its transactions are forgotten. */
+		{ 60, "", "", 0, "", "", "", NULL, CLOSE_OUT("replaced") },
+	};
+	static const struct step after[] = {
+		{ 70, "o>i", "INVITE",     3, "b7", "a", "z", "198.51.100.7 7000", "" },
+		{ 70, "i>o", "200 INVITE", 3, "b7", "a", "z", "192.0.2.10 10000",
+		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 7000:7001 (reinvite)\n" },
+		{ 80, "", "", 0, "", "", "", NULL,
+		    "close 2 out udp 192.0.2.10 -> 198.51.100.7 port 6000:6001 (replaced)\n" },
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	static char buf[SIP_EXPORT_MAX];
+	struct world w, v;
+	size_t len;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, before, ROWS(before));
+	assert_int_equal(sip_export(w.sip, 1, buf, sizeof(buf), &len), PH_OK);
+	world_close(&w);
+
+	world_open(&v, &c);
+	assert_int_equal(sip_import(v.sip, buf, len, 61 * USEC_PER_SEC), PH_OK);
+	play_in(&v, after, ROWS(after));
+	world_close(&v);
+}
+
+static void
+a_refresh_without_change_costs_nothing(void **state)
+{
+	/* clang-format off */
+	static const struct step before[] = { CALL_SET_UP };
+	static const struct step refresh[] = {
+		{ 5, "i>o", "INVITE",     7, "b5", "z", "a", "192.0.2.10 10000", "" },
+		{ 5, "o>i", "200 INVITE", 7, "b5", "z", "a", "198.51.100.7 4000", "" },
+		{ 60, "", "", 0, "", "", "", NULL, "" },
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	unsigned int commits;
+	struct world w;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, before, ROWS(before));
+	commits = w.commits;
+	play_in(&w, refresh, ROWS(refresh));
+	assert_int_equal(w.commits, commits);
+	world_close(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_call_without_media_ends_with_its_session_timer),
+		cmocka_unit_test(a_flood_evicts_only_its_own),
+		cmocka_unit_test(a_call_survives_being_written_down),
+		cmocka_unit_test(a_call_that_was_taken_over_can_still_change),
+		cmocka_unit_test(a_refresh_without_change_costs_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/dialog_play.h"
+
+static void
+on_line(void *ctx, const char *line)
+{
+	struct world *w = ctx;
+	struct span s = span_of(line), rest;
+	size_t end;
+
+	(void)span_cut(s, ' ', &rest);
+	for (end = 0; end < rest.len; end++)
+		if (span_has_prefix(span_sub(rest, end, 6), " call="))
+			break;
+	strbuf_add(&w->text, span_sub(rest, 0, end));
+	strbuf_str(&w->text, "\n");
+}
+
+static void
+on_commit(void *ctx, const struct fw_change *changes, size_t n)
+{
+	struct world *w = ctx;
+
+	(void)changes;
+	(void)n;
+	w->commits++;
+}
+
+static void
+on_wants(void *ctx, const struct sip_wants *s, int64_t now)
+{
+	struct world *w = ctx;
+	struct holes_want want = { s->call, s->call_id, s->holes, s->nholes,
+		s->open, s->close, 300 * USEC_PER_SEC };
+
+	holes_want(w->holes, &want, now);
+}
+
+static void
+on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
+    int64_t now)
+{
+	struct world *w = ctx;
+	struct event_refusal e = { r->src, r->dst, r->dport, r->reason,
+		EVENT_SAID_SDP };
+
+	holes_refuse(w->holes, &e, call_id, now);
+}
+
+static void
+on_changed(void *ctx, uint64_t call)
+{
+	struct world *w = ctx;
+	static char buf[SIP_EXPORT_MAX];
+	size_t len;
+
+	/* Whatever state a call is in, it can be written down. */
+	assert_int_equal(sip_export(w->sip, call, buf, sizeof(buf), &len),
+	    PH_OK);
+}
+
+static void
+on_gone(void *ctx, uint64_t call)
+{
+	(void)ctx;
+	(void)call;
+}
+
+static int64_t
+on_last_media(void *ctx, uint64_t call)
+{
+	(void)call;
+	return ((struct world *)ctx)->media;
+}
+
+static struct prefix protect[1], server[1], media[2];
+
+struct sip_config
+default_config(void)
+{
+	struct sip_config c = { 0 };
+
+	assert_int_equal(prefix_parse(span_of("192.0.2.0/24"), &protect[0]),
+	    PH_OK);
+	assert_int_equal(prefix_parse(span_of("192.0.2.10"), &server[0]),
+	    PH_OK);
+	assert_int_equal(prefix_parse(span_of("192.0.2.10"), &media[0]), PH_OK);
+	assert_int_equal(prefix_parse(span_of("192.0.2.20"), &media[1]), PH_OK);
+	c.policy.protect = protect;
+	c.policy.nprotect = 1;
+	c.policy.server = server;
+	c.policy.nserver = 1;
+	c.policy.media = media;
+	c.policy.nmedia = 2;
+	c.policy.media_lo = 1024;
+	c.policy.media_hi = 65535;
+	c.policy.max_streams = 16;
+	c.early_media = true;
+	c.limit_calls = 1000;
+	c.limit_per_source = 200;
+	c.timeout_setup = 180;
+	c.timeout_max = 43200;
+	return c;
+}
+
+void
+world_open(struct world *w, const struct sip_config *c)
+{
+	struct sip_sink up = { w, on_wants, on_refuse, on_changed, on_gone,
+		on_last_media };
+	struct holes_sink down = { w, on_commit };
+	struct events ev = { EVENTS_TEXT, 0, NULL, NULL, on_line, w, NULL };
+
+	memset(w, 0, sizeof(*w));
+	w->text = strbuf_of(w->log, sizeof(w->log));
+	timers_init(&w->timers);
+	w->holes = holes_new(1000, &ev, &down);
+	w->sip = sip_new(c, &up, &w->timers);
+	assert_non_null(w->holes);
+	assert_non_null(w->sip);
+}
+
+void
+world_close(struct world *w)
+{
+	sip_free(w->sip);
+	holes_free(w->holes);
+}
+
+struct endpoint
+who(char c)
+{
+	struct endpoint e = { addr_v4(198, 51, 100, 7), 5060 };
+
+	switch (c) {
+	case 'o':
+		break;
+	case 'i':
+		e.addr = addr_v4(192, 0, 2, 10);
+		break;
+	case 'g':
+		e.addr = addr_v4(192, 0, 2, 20);
+		break;
+	case 'p':
+		e.addr = addr_v4(198, 51, 100, 9);
+		break;
+	case 'x':
+		e.addr = addr_v4(203, 0, 113, 66);
+		break;
+	default:
+		fail_msg("nobody is called %c", c);
+	}
+	return e;
+}
+
+static enum sip_method
+method_of(const char *s)
+{
+	static const char *const names[] = { "?", "INVITE", "ACK", "BYE",
+		"CANCEL", "PRACK", "UPDATE" };
+	size_t i;
+
+	for (i = 1; i < ROWS(names); i++)
+		if (strcmp(names[i], s) == 0)
+			return (enum sip_method)i;
+	return SIP_OTHER;
+}
+
+void
+say(struct world *w, const struct step *s, const char *call_id)
+{
+	char body[1024];
+	struct sip_message m = { 0 };
+	struct datagram d = { 0 };
+	const char *what = s->what;
+	char addr[64];
+	unsigned int port;
+
+	if (*what == '!') {
+		m.reliable = true;
+		m.rseq = 1;
+		what++;
+	}
+	if (what[0] >= '1' && what[0] <= '6') {
+		m.status = (uint16_t)strtoul(what, NULL, 10);
+		what += 4;
+	} else
+		m.request = true;
+	m.method = method_of(what);
+	m.call_id = span_of(call_id);
+	m.from_tag = span_of(s->from);
+	m.to_tag = span_of(s->to);
+	m.branch = span_of(s->branch);
+	m.cseq = s->cseq;
+	if (m.method == SIP_PRACK) {
+		m.rack_rseq = 1;
+		m.rack_cseq = 1;
+		m.rack_method = SIP_INVITE;
+	}
+	if (s->sdp != NULL && strcmp(s->sdp, "AMBIGUOUS") == 0)
+		m.body = SIP_BODY_AMBIGUOUS;
+	else if (s->sdp != NULL) {
+		if (s->sdp[1] == '=')
+			snprintf(body, sizeof(body), "%s", s->sdp);
+		else {
+			assert_int_equal(sscanf(s->sdp, "%63s %u", addr, &port),
+			    2);
+			snprintf(body, sizeof(body),
+			    "v=0\r\no=- 1 1 IN IP4 %s"
+			    "\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n"
+			    "m=audio %u RTP/AVP 0\r\n",
+			    addr, addr, port);
+		}
+		m.body = SIP_BODY_SDP;
+		m.sdp = span_of(body);
+	}
+	d.proto = IPPROTO_UDP;
+	d.src = who(s->path[0]);
+	d.dst = who(s->path[2]);
+	sip_input(w->sip, s->t * USEC_PER_SEC, &d, &m);
+}
+
+void
+play_in(struct world *w, const struct step *steps, size_t n)
+{
+	const struct step *s;
+
+	for (s = steps; s < steps + n; s++) {
+		printf("%d %s %s\n", s->t, s->path, s->what);
+		strbuf_reset(&w->text);
+		timers_run(&w->timers, s->t * USEC_PER_SEC);
+		if (s->path[0] != '\0')
+			say(w, s, "c1");
+		assert_string_equal(w->log, s->expect);
+	}
+}
+
+void
+play(const struct sip_config *c, const struct step *steps, size_t n)
+{
+	struct world w;
+
+	world_open(&w, c);
+	play_in(&w, steps, n);
+	world_close(&w);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "src/base/clock.h"
+#include "src/base/timers.h"
+#include "src/process/events.h"
+#include "tests/unit/unit.h"
+
+/* What the keys and words are is held by the cases in test-pcaps. */
+
+static char said[1024];
+
+static void
+on_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	snprintf(said, sizeof(said), "%s", text);
+}
+
+/* The clock has been set by an hour since we started. */
+static int64_t
+hour_later(int64_t now)
+{
+	return now + 3600 * USEC_PER_SEC;
+}
+
+static void
+every_event_bears_the_time_on_the_wall(void **state)
+{
+	static const enum events_format formats[] = { EVENTS_TEXT,
+		EVENTS_JSON };
+	struct events ev = { 0 };
+	struct pinhole h = { .proto = IPPROTO_UDP,
+		.dir = PINHOLE_IN,
+		.to = addr_v4(192, 0, 2, 10),
+		.to_lo = 10000,
+		.to_hi = 10001 };
+	struct event_refusal r = { addr_v4(198, 51, 100, 7),
+		addr_v4(10, 0, 0, 1), 4000, REASON_ADDRESS, EVENT_SAID_SDP };
+	const char *want;
+	int64_t now = 1000 * USEC_PER_SEC + 5;
+	size_t i;
+
+	(void)state;
+	ev.line = on_line;
+	ev.verbose = 2;
+	for (i = 0; i < 2 * ROWS(formats); i++) {
+		ev.format = formats[i % ROWS(formats)];
+		ev.wall = i < ROWS(formats) ? NULL : hour_later;
+		want = ev.wall == NULL ? "1000.000005" : "4600.000005";
+		events_open(&ev, now, &h, span_of("c"), REASON_ANSWER);
+		assert_non_null(strstr(said, want));
+		events_close(&ev, now, &h, span_of("c"), REASON_BYE);
+		assert_non_null(strstr(said, want));
+		ev.verbose = 0; /* or why comes last */
+		events_refuse(&ev, now, &r, span_of("c"));
+		assert_non_null(strstr(said, want));
+		ev.verbose = 2;
+		if (ev.format == EVENTS_JSON)
+			continue;
+		events_ignore(&ev, now, &r.src, &r.dst, "noise");
+		assert_non_null(strstr(said, want));
+	}
+}
+
+static void
+nobody_has_set_the_clock(void **state)
+{
+	int64_t now;
+
+	(void)state;
+	clock_start();
+	now = clock_now();
+	assert_in_range(clock_wall(now) - now + USEC_PER_SEC, 0,
+	    2 * USEC_PER_SEC);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_event_bears_the_time_on_the_wall),
+		cmocka_unit_test(nobody_has_set_the_clock),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

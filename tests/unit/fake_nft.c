@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft/batch.h"
+#include "nft/netlink.h"
+#include "nft/ruleset.h"
+#include "nft/table.h"
+#include "tests/unit/fake_nft.h"
+
+#define TABLE "pinholed"
+
+struct fake_kernel fake;
+
+struct nlsock {
+	uint32_t seq;
+	_Alignas(struct nlmsghdr) char request[256]; /* of the dump */
+};
+
+struct ruleset {
+	int unused;
+};
+
+void
+fake_reset(void)
+{
+	free(fake.v);
+	memset(&fake, 0, sizeof(fake));
+}
+
+void
+fake_flush_ruleset(void)
+{
+	fake.table = false;
+	fake.parts = 0;
+	fake.n = 0;
+	fake.generation++;
+}
+
+struct fake_element *
+fake_find(const struct elem *e)
+{
+	size_t i;
+
+	for (i = 0; i < fake.n; i++)
+		if (elem_cmp(&fake.v[i].elem, e) == 0)
+			return &fake.v[i];
+	return NULL;
+}
+
+void
+fake_expire(size_t i)
+{
+	fake.v[i] = fake.v[--fake.n];
+}
+
+/* Text of sets tells which parts it adds. */
+enum ph_err
+ruleset_run(struct ruleset *r, const char *text, struct strbuf *why)
+{
+	char line[64], name[SET_NAMELEN];
+	unsigned int set;
+
+	(void)r;
+	(void)why;
+	fake.generation++;
+	if (strstr(text, "delete table") != NULL) {
+		fake_flush_ruleset();
+		fake.creations++;
+	}
+	if (strstr(text, "table inet " TABLE " {") != NULL)
+		fake.table = true;
+	for (set = 0; set < SET_COUNT; set++) {
+		struct strbuf b = strbuf_of(line, sizeof(line));
+
+		if (!set_exists(set))
+			continue;
+		strbuf_fmt(&b, " %s {\n", set_name(set, name));
+		if (strstr(text, line) != NULL)
+			fake.parts |= 1u << set_part(set);
+	}
+	return PH_OK;
+}
+
+enum ph_err
+ruleset_try(struct ruleset *r, const char *text, struct strbuf *why)
+{
+	(void)r;
+	(void)text;
+	(void)why;
+	return PH_OK;
+}
+
+char *
+ruleset_list(struct ruleset *r, struct strbuf *why)
+{
+	(void)r;
+	(void)why;
+	return strdup("");
+}
+
+struct ruleset *
+ruleset_new(void)
+{
+	return calloc(1, sizeof(struct ruleset));
+}
+
+void
+ruleset_free(struct ruleset *r)
+{
+	free(r);
+}
+
+struct nlsock *
+nlsock_open(void)
+{
+	return calloc(1, sizeof(struct nlsock));
+}
+
+void
+nlsock_close(struct nlsock *s)
+{
+	free(s);
+}
+
+uint32_t
+nlsock_seq(const struct nlsock *s)
+{
+	return s->seq;
+}
+
+/* A transaction being tried out on a copy. */
+struct trial {
+	int type;
+	bool echo;
+	int err;
+	nlsock_cb *cb;
+	void *ctx;
+	unsigned int n; /* elements in the message */
+};
+
+static struct nlmsghdr *
+answer(char *buf, int type)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *nfg;
+
+	nlh->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = NFPROTO_INET;
+	return nlh;
+}
+
+/* One element as the kernel sends it, with its counter. */
+static void
+tell_element(int type, const struct fake_element *e, nlsock_cb *cb, void *ctx)
+{
+	_Alignas(struct nlmsghdr) char buf[1024];
+	struct nlmsghdr *nlh = answer(buf, type);
+	struct nlattr *list, *one, *in, *data;
+	char name[SET_NAMELEN];
+
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, TABLE);
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET,
+	    set_name(e->elem.set, name));
+	list = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
+	one = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM);
+	in = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(nlh, NFTA_DATA_VALUE, e->elem.keylen, e->elem.key);
+	mnl_attr_nest_end(nlh, in);
+	if (e->elem.datalen > 0) {
+		in = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_DATA);
+		mnl_attr_put(nlh, NFTA_DATA_VALUE, e->elem.datalen,
+		    e->elem.data);
+		mnl_attr_nest_end(nlh, in);
+	}
+	in = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_EXPR);
+	mnl_attr_put_strz(nlh, NFTA_EXPR_NAME, "counter");
+	data = mnl_attr_nest_start(nlh, NFTA_EXPR_DATA);
+	mnl_attr_put_u64(nlh, NFTA_COUNTER_PACKETS, htobe64(e->packets));
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, in);
+	mnl_attr_nest_end(nlh, one);
+	mnl_attr_nest_end(nlh, list);
+	cb(ctx, nlh);
+}
+
+static void
+insert(struct trial *t, const struct element_seen *seen)
+{
+	const struct elem *e = &seen->elem;
+	struct fake_element *f;
+
+	if ((f = fake_find(e)) != NULL) {
+		/* Its timeout stays; other data is refused. */
+		if (memcmp(f->elem.data, e->data, sizeof(e->data)) != 0)
+			t->err = -EBUSY;
+		return;
+	}
+	if (fake.n == fake.cap) {
+		fake.cap = fake.cap > 0 ? fake.cap * 2 : 64;
+		fake.v = reallocarray(fake.v, fake.cap, sizeof(*fake.v));
+		if (fake.v == NULL)
+			abort();
+	}
+	fake.v[fake.n++] = (struct fake_element) { *e, seen->timeout_ms, 0 };
+}
+
+static void delete (struct trial *t, const struct elem *e)
+{
+	struct fake_element *f;
+
+	if ((f = fake_find(e)) == NULL) {
+		t->err = -ENOENT;
+		return;
+	}
+	if (t->echo && t->cb != NULL)
+		tell_element(NFT_MSG_DELSETELEM, f, t->cb, t->ctx);
+	*f = fake.v[--fake.n];
+}
+
+static void
+change(void *ctx, const struct element_seen *e)
+{
+	struct trial *t = ctx;
+
+	t->n++;
+	if ((fake.parts & 1u << set_part(e->elem.set)) == 0)
+		t->err = -ENOENT;
+	if (t->err != 0)
+		return;
+	if (t->type == NFT_MSG_NEWSETELEM)
+		insert(t, e);
+	else
+		delete (t, &e->elem);
+}
+
+/* A set without elements, to be deleted from: all of them. */
+static void
+flush_set(const struct nlmsghdr *nlh)
+{
+	struct fake_element old;
+	char name[SET_NAMELEN];
+	const char *p = mnl_nlmsg_get_payload(nlh);
+	size_t i, len = mnl_nlmsg_get_payload_len(nlh);
+
+	for (i = fake.n; i-- > 0;) {
+		old = fake.v[i];
+		set_name(old.elem.set, name);
+		if (memmem(p, len, name, strlen(name) + 1) != NULL)
+			fake_expire(i);
+	}
+}
+
+static void
+carry_out(struct trial *t, const struct nlmsghdr *nlh)
+{
+	t->type = nlh->nlmsg_type & 0xff;
+	t->echo = (nlh->nlmsg_flags & NLM_F_ECHO) != 0;
+	t->n = 0;
+	if (!elements_parse(nlh, TABLE, change, t))
+		t->err = -EINVAL;
+	else if (t->n == 0 && t->type == NFT_MSG_DELSETELEM)
+		flush_set(nlh);
+}
+
+int
+nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
+    void *ctx)
+{
+	struct trial t = { .cb = cb, .ctx = ctx };
+	struct fake_element *saved;
+	const struct nlmsghdr *nlh;
+	size_t n = fake.n;
+	int left = (int)b->len, err;
+
+	s->seq = b->seq + 1;
+	if ((err = -fake.refuse) != 0) {
+		fake.refuse = 0;
+		return err;
+	}
+	if (!fake.table)
+		return -ENOENT;
+	if ((saved = calloc(n + 1, sizeof(*saved))) == NULL)
+		abort();
+	if (n > 0)
+		memcpy(saved, fake.v, n * sizeof(*saved));
+	for (nlh = (const struct nlmsghdr *)(void *)b->p;
+	     mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		if (nlh->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES)
+			carry_out(&t, nlh);
+	if (t.err != 0) {
+		fake.refused++;
+		if (n > 0)
+			memcpy(fake.v, saved, n * sizeof(*saved));
+		fake.n = n;
+	} else {
+		fake.commits++;
+		fake.generation++;
+	}
+	free(saved);
+	return t.err;
+}
+
+static void
+tell_generation(nlsock_cb *cb, void *ctx)
+{
+	_Alignas(struct nlmsghdr) char buf[256];
+	struct nlmsghdr *nlh = answer(buf, NFT_MSG_NEWGEN);
+
+	mnl_attr_put_u32(nlh, NFTA_GEN_ID, htonl(fake.generation));
+	cb(ctx, nlh);
+}
+
+/* As many rules as there should be, numbered. */
+static void
+tell_rules(nlsock_cb *cb, void *ctx)
+{
+	const struct fw_config config = { .name = TABLE, .mark = 0x10000 };
+	_Alignas(struct nlmsghdr) char buf[256];
+	struct nlmsghdr *nlh;
+	unsigned int i, n = table_rules(&config, fake.parts);
+
+	for (i = 0; i < n; i++) {
+		nlh = answer(buf, NFT_MSG_NEWRULE);
+		mnl_attr_put_u64(nlh, NFTA_RULE_HANDLE,
+		    htobe64(fake.creations * 1000 + i));
+		cb(ctx, nlh);
+	}
+}
+
+static void
+tell_sets(nlsock_cb *cb, void *ctx)
+{
+	_Alignas(struct nlmsghdr) char buf[256];
+	struct nlmsghdr *nlh;
+	char name[SET_NAMELEN];
+	unsigned int set;
+
+	for (set = 0; set < SET_COUNT; set++) {
+		if (!set_exists(set) || (fake.parts & 1u << set_part(set)) == 0)
+			continue;
+		nlh = answer(buf, NFT_MSG_NEWSET);
+		mnl_attr_put_strz(nlh, NFTA_SET_NAME, set_name(set, name));
+		cb(ctx, nlh);
+	}
+}
+
+static int
+tell_elements(const struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
+{
+	const char *p = mnl_nlmsg_get_payload(nlh);
+	size_t i, len = mnl_nlmsg_get_payload_len(nlh);
+	char name[SET_NAMELEN];
+
+	for (i = 0; i < fake.n; i++) {
+		set_name(fake.v[i].elem.set, name);
+		if (memmem(p, len, name, strlen(name) + 1) != NULL)
+			tell_element(NFT_MSG_NEWSETELEM, &fake.v[i], cb, ctx);
+	}
+	return fake.interrupt ? -EINTR : 0;
+}
+
+/* With the comment that the default configuration of a test gives it. */
+static void
+tell_table(nlsock_cb *cb, void *ctx)
+{
+	const struct fw_config config = { .name = TABLE, .mark = 0x10000 };
+	_Alignas(struct nlmsghdr) char buf[256];
+	char comment[TABLE_COMMENTLEN], udata[TABLE_COMMENTLEN + 2];
+	struct nlmsghdr *nlh = answer(buf, NFT_MSG_NEWTABLE);
+	size_t n = strlen(table_comment(&config, comment)) + 1;
+
+	udata[0] = 0;
+	udata[1] = (char)n;
+	memcpy(udata + 2, comment, n);
+	mnl_attr_put(nlh, NFTA_TABLE_USERDATA, n + 2, udata);
+	cb(ctx, nlh);
+}
+
+static int
+forget_id(const struct nlattr *attr, void *data)
+{
+	size_t i;
+
+	(void)data;
+	if (mnl_attr_get_type(attr) == CTA_ID)
+		for (i = 0; i < FAKE_CONNECTIONS; i++)
+			if (fake.ct[i].id == ntohl(mnl_attr_get_u32(attr)))
+				fake.ct[i].id = 0;
+	return MNL_CB_OK;
+}
+
+int
+nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
+{
+	(void)s;
+	switch (nlh->nlmsg_type) {
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN:
+		tell_generation(cb, ctx);
+		return 0;
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE:
+		if (!fake.table)
+			return -ENOENT;
+		tell_table(cb, ctx);
+		return 0;
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSET:
+		tell_sets(cb, ctx);
+		return 0;
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE:
+		tell_rules(cb, ctx);
+		return 0;
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETFLOWTABLE:
+		if (fake.flowtable)
+			cb(ctx, nlh);
+		return 0;
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM:
+		return fake.table ? tell_elements(nlh, cb, ctx) : -ENOENT;
+	case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE:
+		fake.ct_deletes++;
+		(void)mnl_attr_parse(nlh, sizeof(struct nfgenmsg), forget_id,
+		    NULL);
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+int
+nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh)
+{
+	if (nlh->nlmsg_len > sizeof(s->request))
+		return -EMSGSIZE;
+	memcpy(s->request, nlh, nlh->nlmsg_len);
+	return 0;
+}
+
+static void
+put_tuple(struct nlmsghdr *nlh, uint16_t type, uint32_t src, uint16_t sport,
+    uint32_t dst, uint16_t dport)
+{
+	struct nlattr *outer = mnl_attr_nest_start(nlh, type), *inner;
+
+	inner = mnl_attr_nest_start(nlh, CTA_TUPLE_IP);
+	mnl_attr_put_u32(nlh, CTA_IP_V4_SRC, htonl(src));
+	mnl_attr_put_u32(nlh, CTA_IP_V4_DST, htonl(dst));
+	mnl_attr_nest_end(nlh, inner);
+	inner = mnl_attr_nest_start(nlh, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(nlh, CTA_PROTO_NUM, 17);
+	mnl_attr_put_u16(nlh, CTA_PROTO_SRC_PORT, htons(sport));
+	mnl_attr_put_u16(nlh, CTA_PROTO_DST_PORT, htons(dport));
+	mnl_attr_nest_end(nlh, inner);
+	mnl_attr_nest_end(nlh, outer);
+}
+
+int
+nlsock_more(struct nlsock *s, int datagrams, nlsock_cb *cb, void *ctx)
+{
+	const struct nlmsghdr *asked =
+	    (const struct nlmsghdr *)(void *)s->request;
+	_Alignas(struct nlmsghdr) char buf[512];
+	const struct fake_connection *c;
+	struct nlmsghdr *nlh;
+	size_t i;
+
+	(void)datagrams;
+	if (asked->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES)
+		return tell_elements(asked, cb, ctx);
+	if (fake.meanwhile != NULL)
+		fake.meanwhile();
+	for (i = 0; i < FAKE_CONNECTIONS; i++) {
+		c = &fake.ct[i];
+		if (c->id == 0)
+			continue;
+		nlh = answer(buf, IPCTNL_MSG_CT_NEW);
+		put_tuple(nlh, CTA_TUPLE_ORIG, c->src, c->sport, c->dst,
+		    c->dport);
+		put_tuple(nlh, CTA_TUPLE_REPLY, c->dst, c->dport, c->src,
+		    c->sport);
+		mnl_attr_put_u32(nlh, CTA_ID, htonl(c->id));
+		mnl_attr_put_u32(nlh, CTA_STATUS, htonl(c->status));
+		cb(ctx, nlh);
+	}
+	return 0;
+}
+
+enum ph_err
+nlsock_err(int err)
+{
+	switch (-err) {
+	case 0:
+		return PH_OK;
+	case EBUSY:
+	case EINTR:
+		return PH_EAGAIN;
+	case ENOSPC:
+		return PH_ELIMIT;
+	case ENOENT:
+	case EOVERFLOW:
+		return PH_EGONE;
+	default:
+		return PH_EIO;
+	}
+}

@@ -1,0 +1,884 @@
+/* SPDX-License-Identifier: ISC */
+/* The nftables backend without a kernel: text, keys, counting, bytes. */
+#include <sys/socket.h>
+#include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h>
+
+#include <libmnl/libmnl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft/batch.h"
+#include "nft/check.h"
+#include "nft/elements.h"
+#include "nft/mirror.h"
+#include "nft/table.h"
+#include "tests/unit/unit.h"
+
+static struct prefix remotes[2];
+static const struct fw_config config = {
+	.name = "pinholed",
+	.mark = 0x10000,
+	.local = true,
+	.log = true,
+	.remotes = remotes,
+	.nremotes = 2,
+};
+
+static int
+set_remotes(void **state)
+{
+	(void)state;
+	assert_int_equal(prefix_parse(span_of("198.51.100.0/24"), &remotes[0]),
+	    PH_OK);
+	assert_int_equal(prefix_parse(span_of("2001:db8:1::/48"), &remotes[1]),
+	    PH_OK);
+	return 0;
+}
+
+static char *
+whole_table(const struct fw_config *c)
+{
+	size_t size = TABLE_NPARTS * table_text_size(c);
+	char *text = malloc(size);
+	struct strbuf b;
+	int part;
+
+	assert_non_null(text);
+	b = strbuf_of(text, size);
+	for (part = 0; part < TABLE_NPARTS; part++)
+		(void)table_text(&b, c, (enum table_part)part);
+	assert_false(b.full);
+	return text;
+}
+
+/* UPDATE=1 writes it. */
+static void
+compare_table(const struct fw_config *c, const char *file)
+{
+	char *text = whole_table(c), *golden = calloc(1, 65536);
+	FILE *f;
+
+	assert_non_null(golden);
+	if (getenv("UPDATE") != NULL) {
+		assert_non_null(f = fopen(file, "w"));
+		fputs(text, f);
+		fclose(f);
+	}
+	assert_non_null(f = fopen(file, "r"));
+	assert_true(fread(golden, 1, 65535, f) > 0);
+	fclose(f);
+	assert_string_equal(text, golden);
+	free(golden);
+	free(text);
+}
+
+static void
+test_the_table_is_what_the_golden_file_says(void **state)
+{
+	(void)state;
+	compare_table(&config, GOLDEN "/nft_table.nft");
+}
+
+static void
+test_the_table_that_latches_to_ports(void **state)
+{
+	struct fw_config c = config;
+
+	(void)state;
+	c.latch = true;
+	compare_table(&c, GOLDEN "/nft_latch.nft");
+}
+
+static void
+test_rules_are_counted_as_written(void **state)
+{
+	char *text = whole_table(&config), *line, *rest = text;
+	unsigned int n = 0;
+
+	(void)state;
+	/* Rules are the lines within a chain but for its hook. */
+	while ((line = strsep(&rest, "\n")) != NULL)
+		n += strncmp(line, "\t\t", 2) == 0 &&
+		    (strstr(line, "goto") || strstr(line, "jump") ||
+			strstr(line, "accept") || strstr(line, "drop") ||
+			strstr(line, " map @") || strstr(line, " mark set") ||
+			strstr(line, "\tadd @") ||
+			strstr(line, "log prefix")) &&
+		    strstr(line, "policy") == NULL;
+	assert_int_equal(table_rules(&config, (1u << TABLE_NPARTS) - 1), n);
+	assert_true(table_rules(&config, 1u << PART_BASE) < n);
+	free(text);
+}
+
+static void
+test_the_layout_number_tells_tables_apart(void **state)
+{
+	struct fw_config other = config;
+
+	(void)state;
+	assert_int_equal(table_layout(&config), table_layout(&other));
+	other.local = false;
+	assert_int_not_equal(table_layout(&config), table_layout(&other));
+	other = config;
+	other.mark = 0x20000;
+	assert_int_not_equal(table_layout(&config), table_layout(&other));
+	other = config;
+	other.nremotes = 1;
+	assert_int_not_equal(table_layout(&config), table_layout(&other));
+}
+
+static void
+test_table_names(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *name; bool ok; } rows[] = {
+		{ "pinholed", true },
+		{ "p", true },
+		{ "Pin_holed-2", true },
+		{ "", false },
+		{ NULL, false },
+		{ "2pin", false },
+		{ "pin holed", false },
+		{ "pin{", false },
+		{ "pin;drop", false },
+		{ "pin\nflush", false },
+		{ "a234567890123456789012345678901", true },
+		{ "a2345678901234567890123456789012", false },
+	};
+	/* clang-format on */
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++)
+		if (table_name_ok(rows[i].name) != rows[i].ok)
+			fail_msg("%s", rows[i].name);
+}
+
+static struct addr
+ip(const char *text)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(span_of(text), &a), PH_OK);
+	return a;
+}
+
+/* proto dir from port to lo hi [once] [rdr addr port] [nat addr port] */
+struct row {
+	const char *what;
+	const char *hole;
+	const char *text; /* NULL: PH_EBAD */
+};
+
+#define UDP IPPROTO_UDP
+#define TCP IPPROTO_TCP
+#define ADD "add element inet pinholed "
+
+/* clang-format off */
+static const struct row rows[] = {
+	{ "in", "udp in 198.51.100.7 0 192.0.2.20 10000 10001",
+	  ADD "udp4_in { 198.51.100.7 . 192.0.2.20 . 10000,"
+	  " 198.51.100.7 . 192.0.2.20 . 10001 }\n" },
+	{ "out", "tcp out 192.0.2.20 0 198.51.100.7 9 9",
+	  ADD "tcp4_out { 192.0.2.20 . 198.51.100.7 . 9 }\n" },
+	{ "six", "udp in 2001:db8::7 0 2001:db8:2::20 65535 65535",
+	  ADD "udp6_in { 2001:db8::7 . 2001:db8:2::20 . 65535 }\n" },
+	{ "any", "udp in any 0 192.0.2.20 1 1",
+	  ADD "udp4_in_any { 192.0.2.20 . 1 }\n" },
+	{ "anybody's /0", "udp in 0.0.0.0/0 0 192.0.2.20 1 1",
+	  ADD "udp4_in_any { 192.0.2.20 . 1 }\n" },
+	{ "a remote", "udp in 198.51.100.0/24 0 192.0.2.20 1 1",
+	  ADD "udp4_in_net { 192.0.2.20 . 1 }\n" },
+	{ "within a remote", "udp in 198.51.100.8/29 0 192.0.2.20 1 1",
+	  ADD "udp4_in_net { 192.0.2.20 . 1 }\n" },
+	{ "no remote", "udp in 198.51.0.0/16 0 192.0.2.20 1 1", NULL },
+	{ "from a port", "udp in 198.51.100.7 20 192.0.2.20 5 5",
+	  ADD "udp4_in_port { 198.51.100.7 . 20 . 192.0.2.20 . 5 }\n" },
+	{ "out from a port", "udp out 192.0.2.20 20 198.51.100.7 5 5",
+	  ADD "udp4_out_port { 192.0.2.20 . 20 . 198.51.100.7 . 5 }\n" },
+	{ "once", "tcp in 198.51.100.7 0 192.0.2.20 5 5 once",
+	  ADD "tcp4_once { 198.51.100.7 . 192.0.2.20 . 5 }\n" },
+	{ "once, out", "tcp out 192.0.2.20 0 198.51.100.7 5 5 once",
+	  ADD "tcp4_once { 192.0.2.20 . 198.51.100.7 . 5 }\n" },
+	{ "once from 20", "tcp in 198.51.100.7 20 192.0.2.20 5 5 once",
+	  ADD "tcp4_once_port { 198.51.100.7 . 20 . 192.0.2.20 . 5 }\n" },
+	{ "once, any", "tcp in any 0 2001:db8:2::20 5 5 once",
+	  ADD "tcp6_once_any { 2001:db8:2::20 . 5 }\n" },
+	{ "once, net", "tcp in 198.51.100.0/24 0 192.0.2.20 5 5 once",
+	  ADD "tcp4_once_net { 192.0.2.20 . 5 }\n" },
+	{ "udp has no once", "udp in 198.51.100.7 0 192.0.2.20 5 5 once",
+	  ADD "udp4_in { 198.51.100.7 . 192.0.2.20 . 5 }\n" },
+	{ "rdr", "udp in 198.51.100.7 0 192.0.2.20 50 51 rdr 203.0.113.1 60",
+	  ADD "udp4_in { 198.51.100.7 . 192.0.2.20 . 50,"
+	  " 198.51.100.7 . 192.0.2.20 . 51 }\n"
+	  ADD "udp4_dnat { 198.51.100.7 . 203.0.113.1 . 60 : 192.0.2.20 . 50,"
+	  " 198.51.100.7 . 203.0.113.1 . 61 : 192.0.2.20 . 51 }\n" },
+	{ "rdr, once", "tcp in 198.51.100.7 0 192.0.2.20 5 5 once rdr 203.0.113.1 6",
+	  ADD "tcp4_once { 198.51.100.7 . 192.0.2.20 . 6 }\n"
+	  ADD "tcp4_dnat { 198.51.100.7 . 203.0.113.1 . 6 : 192.0.2.20 . 5 }\n" },
+	{ "rdr of any", "udp in any 0 192.0.2.20 50 50 rdr 203.0.113.1 0",
+	  ADD "udp4_in_any { 192.0.2.20 . 50 }\n"
+	  ADD "udp4_dnat_any { 203.0.113.1 . 50 : 192.0.2.20 . 50 }\n" },
+	{ "rdr of a net", "udp in 2001:db8:1::/48 0 2001:db8:2::20 50 50 rdr 2001:db8:9::1 0",
+	  ADD "udp6_in_net { 2001:db8:2::20 . 50 }\n"
+	  ADD "udp6_dnat_net { 2001:db8:9::1 . 50 : 2001:db8:2::20 . 50 }\n" },
+	{ "nat", "tcp out 192.0.2.20 0 198.51.100.7 50 50 nat 203.0.113.1 70",
+	  ADD "tcp4_out { 192.0.2.20 . 198.51.100.7 . 50 }\n"
+	  ADD "tcp4_snat { 192.0.2.20 . 198.51.100.7 . 50 : 203.0.113.1 . 70 }\n" },
+	{ "nat keeps the port", "tcp out 192.0.2.20 0 198.51.100.7 50 50 nat 203.0.113.1 0",
+	  ADD "tcp4_out { 192.0.2.20 . 198.51.100.7 . 50 }\n"
+	  ADD "tcp4_snat_addr { 192.0.2.20 . 198.51.100.7 . 50 : 203.0.113.1 }\n" },
+	{ "nat of any", "tcp in any 0 198.51.100.7 50 50 nat 203.0.113.1 0", NULL },
+	{ "sctp", "sctp in 198.51.100.7 0 192.0.2.20 5 5", NULL },
+	{ "no direction", "udp none 198.51.100.7 0 192.0.2.20 5 5", NULL },
+	{ "port 0", "udp in 198.51.100.7 0 192.0.2.20 0 0", NULL },
+	{ "backwards", "udp in 198.51.100.7 0 192.0.2.20 6 5", NULL },
+	{ "64 ports and one", "udp in 198.51.100.7 0 192.0.2.20 100 164", NULL },
+	{ "two families", "udp in 198.51.100.7 0 2001:db8::1 5 5", NULL },
+	{ "rdr of another family", "udp in any 0 192.0.2.20 5 5 rdr 2001:db8::1 5", NULL },
+	{ "rdr past the top", "udp in any 0 192.0.2.20 5 6 rdr 203.0.113.1 65535", NULL },
+	{ "out from anybody", "udp out any 0 192.0.2.20 5 5", NULL },
+	{ "out from a net", "udp out 198.51.100.0/24 0 192.0.2.20 5 5", NULL },
+	{ "anybody's port", "udp in any 20 192.0.2.20 5 5", NULL },
+	{ "nowhere", "udp in 198.51.100.7 0 any 5 5", NULL },
+};
+/* clang-format on */
+
+static char *
+word(char **rest)
+{
+	char *w = strsep(rest, " ");
+
+	assert_non_null(w);
+	return w;
+}
+
+static uint16_t
+number(char **rest)
+{
+	return (uint16_t)strtoul(word(rest), NULL, 10);
+}
+
+static struct endpoint
+endpoint(char **rest)
+{
+	struct addr a = ip(word(rest));
+
+	return (struct endpoint) { a, number(rest) };
+}
+
+static struct pinhole
+hole_of(const char *text)
+{
+	char copy[256], *rest = copy, *w;
+	struct pinhole h;
+
+	memset(&h, 0, sizeof(h));
+	snprintf(copy, sizeof(copy), "%s", text);
+	w = word(&rest);
+	h.proto = *w == 'u' ? UDP : *w == 't' ? TCP : IPPROTO_SCTP;
+	w = word(&rest);
+	h.dir = *w == 'i' ? PINHOLE_IN : *w == 'o' ? PINHOLE_OUT : 0;
+	if (strcmp(w = word(&rest), "any") != 0)
+		assert_int_equal(prefix_parse(span_of(w), &h.from), PH_OK);
+	h.from_port = number(&rest);
+	if (strcmp(w = word(&rest), "any") != 0)
+		h.to = ip(w);
+	h.to_lo = number(&rest);
+	h.to_hi = number(&rest);
+	while (rest != NULL)
+		switch (*(w = word(&rest))) {
+		case 'o':
+			h.once = 1;
+			break;
+		case 'r':
+			h.rdr_from = endpoint(&rest);
+			break;
+		default:
+			h.nat_to = endpoint(&rest);
+			break;
+		}
+	return h;
+}
+
+static void
+test_pinholes_become_elements(void **state)
+{
+	struct elem v[ELEM_MAX];
+	struct strbuf out;
+	struct pinhole h;
+	char text[512];
+	enum ph_err rc;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		h = hole_of(rows[i].hole);
+		out = strbuf_of(text, sizeof(text));
+		rc = hole_elements(&h, &config, v, &n);
+		if (rc != (rows[i].text != NULL ? PH_OK : PH_EBAD))
+			fail_msg("%s: %d", rows[i].what, rc);
+		fw_nftables.explain(&config, &h, &out);
+		if (strcmp(text, rows[i].text != NULL ? rows[i].text : "") != 0)
+			fail_msg("%s: %s", rows[i].what, text);
+	}
+}
+
+static void
+test_the_widest_range_fits(void **state)
+{
+	struct elem v[ELEM_MAX];
+	struct pinhole h = hole_of(rows[0].hole);
+	size_t n;
+
+	(void)state;
+	h.to_hi = (uint16_t)(h.to_lo + ELEM_PORTS - 1);
+	h.rdr_from = (struct endpoint) { ip("203.0.113.1"), 1 };
+	h.nat_to = (struct endpoint) { ip("203.0.113.1"), 1 };
+	assert_int_equal(hole_elements(&h, &config, v, &n), PH_OK);
+	assert_int_equal(n, ELEM_MAX);
+}
+
+static void
+test_a_key_is_laid_out_as_nftables_does(void **state)
+{
+	static const uint8_t key[ELEM_KEYLEN] = { 198, 51, 100, 7, 192, 0, 2,
+		20, 0x27, 0x10, 0, 0 };
+	struct pinhole h = hole_of(rows[0].hole);
+	struct elem v[ELEM_MAX];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(hole_elements(&h, &config, v, &n), PH_OK);
+	assert_int_equal(v[0].keylen, 12);
+	assert_memory_equal(v[0].key, key, sizeof(key));
+}
+
+static void
+test_timeouts(void **state)
+{
+	/* clang-format off */
+	static const struct { int64_t deadline, now; uint64_t ms; } t[] = {
+		{ INT64_MAX, 5, 0 },
+		{ 61000000, 1000000, 60000 },
+		{ 61000999, 1000000, 60000 },
+		{ 1500000, 1000000, 1000 },	/* at least a second */
+		{ 1000000, 1000000, 1000 },
+		{ 0, 1000000, 1000 },
+	};
+	/* clang-format on */
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(t); i++)
+		assert_int_equal(timeout_ms(t[i].deadline, t[i].now), t[i].ms);
+}
+
+/* The changes one commit asks for: "add ..., replace ..., remove ..." */
+static char said[2048];
+
+static const char *
+changes(struct mirror *m)
+{
+	static const char *const ops[] = { "", "+", "-", "!" };
+	struct strbuf b = strbuf_of(said, sizeof(said));
+	struct mirror_change c;
+	char name[SET_NAMELEN];
+	size_t iter = 0;
+
+	while (mirror_next_change(m, &iter, &c)) {
+		strbuf_fmt(&b, "%s%s ", ops[c.op], set_name(c.elem->set, name));
+		elem_format(&b, c.elem);
+		if (c.op != MIRROR_REMOVE)
+			strbuf_fmt(&b, " %d",
+			    c.deadline == INT64_MAX ? -1 : (int)c.deadline);
+		strbuf_str(&b, "\n");
+	}
+	return said;
+}
+
+static struct pinhole
+media(uint64_t id, uint16_t lo, uint16_t hi, int64_t deadline)
+{
+	struct pinhole h = hole_of(rows[0].hole);
+
+	h.id = id;
+	h.to_lo = lo;
+	h.to_hi = hi;
+	h.deadline = deadline;
+	return h;
+}
+
+#define OPEN(h)	 assert_int_equal(mirror_open(m, &(h)), PH_OK)
+#define CLOSE(h) assert_int_equal(mirror_close(m, &(h)), PH_OK)
+#define K	 "udp4_in 198.51.100.7 . 192.0.2.20 . "
+
+static void
+test_an_element_lives_as_long_as_the_last_who_holds_it(void **state)
+{
+	struct mirror *m = mirror_new(&config);
+	struct pinhole a = media(1, 10, 11, 100), b = media(2, 11, 12, 200);
+
+	(void)state;
+	OPEN(a);
+	assert_string_equal(changes(m), "+" K "10 100\n+" K "11 100\n");
+	mirror_commit(m);
+	OPEN(b);
+	assert_string_equal(changes(m), "!" K "11 200\n+" K "12 200\n");
+	mirror_commit(m);
+	/* An earlier deadline of another changes nothing. */
+	a.deadline = 150;
+	OPEN(a);
+	assert_string_equal(changes(m), "!" K "10 150\n");
+	mirror_commit(m);
+	CLOSE(b);
+	assert_string_equal(changes(m), "!" K "11 150\n-" K "12\n");
+	mirror_commit(m);
+	CLOSE(a);
+	assert_string_equal(changes(m), "-" K "10\n-" K "11\n");
+	mirror_commit(m);
+	assert_int_equal(mirror_count(m, set_number(SET_IN, UDP, AF_INET)), 0);
+	mirror_free(m);
+}
+
+static void
+test_a_rollback_leaves_all_as_it_was(void **state)
+{
+	struct mirror *m = mirror_new(&config);
+	struct pinhole a = media(1, 10, 10, 100), b = media(2, 10, 11, 200);
+	struct pinhole again = media(1, 10, 10, 300);
+
+	(void)state;
+	OPEN(a);
+	mirror_commit(m);
+	OPEN(b);
+	OPEN(again);
+	CLOSE(a);
+	OPEN(again);
+	assert_string_equal(changes(m), "!" K "10 300\n+" K "11 200\n");
+	mirror_rollback(m);
+	assert_string_equal(changes(m), "");
+	/* The deadline is the old one, and nobody else holds it. */
+	CLOSE(a);
+	assert_string_equal(changes(m), "-" K "10\n");
+	mirror_rollback(m);
+	OPEN(a);
+	assert_string_equal(changes(m), "");
+	mirror_free(m);
+}
+
+static void
+test_opening_and_closing_in_one_commit_is_nothing(void **state)
+{
+	struct mirror *m = mirror_new(&config);
+	struct pinhole a = media(1, 10, 10, 100);
+
+	(void)state;
+	OPEN(a);
+	CLOSE(a);
+	assert_string_equal(changes(m), "");
+	mirror_commit(m);
+	OPEN(a);
+	mirror_commit(m);
+	CLOSE(a);
+	OPEN(a);
+	assert_string_equal(changes(m), "");
+	mirror_commit(m);
+	assert_int_equal(mirror_count(m, set_number(SET_IN, UDP, AF_INET)), 1);
+	mirror_free(m);
+}
+
+static void
+test_closing_what_is_not_open_removes_leftovers(void **state)
+{
+	struct mirror *m = mirror_new(&config);
+	struct pinhole a = media(1, 10, 10, 100), other = media(2, 10, 10, 0);
+
+	(void)state;
+	CLOSE(a);
+	assert_string_equal(changes(m), "-" K "10\n");
+	mirror_commit(m);
+	/* But not what somebody else holds. */
+	OPEN(other);
+	assert_string_equal(changes(m), "+" K "10 -1\n");
+	mirror_commit(m);
+	CLOSE(a);
+	assert_string_equal(changes(m), "");
+	mirror_commit(m);
+	/* After adopting, an unknown element may be there already. */
+	mirror_expect_leftovers(m, true);
+	a.to_lo = a.to_hi = 20;
+	OPEN(a);
+	assert_string_equal(changes(m), "!" K "20 100\n");
+	mirror_free(m);
+}
+
+static void
+test_an_id_stands_for_one_thing(void **state)
+{
+	struct mirror *m = mirror_new(&config);
+	struct pinhole a = media(1, 10, 10, 100), b = media(1, 11, 11, 100);
+
+	(void)state;
+	OPEN(a);
+	mirror_commit(m);
+	assert_int_equal(mirror_open(m, &b), PH_EBAD);
+	mirror_rollback(m);
+	CLOSE(a);
+	OPEN(b);
+	assert_string_equal(changes(m), "-" K "10\n+" K "11 100\n");
+	mirror_free(m);
+}
+
+static void
+test_a_redirection_leads_to_one_place(void **state)
+{
+	struct mirror *m = mirror_new(&config);
+	struct pinhole a = media(1, 10, 10, 0), b = media(2, 20, 20, 0);
+
+	(void)state;
+	a.rdr_from = (struct endpoint) { ip("203.0.113.1"), 5 };
+	b.rdr_from = a.rdr_from;
+	OPEN(a);
+	mirror_commit(m);
+	assert_int_equal(mirror_open(m, &b), PH_EBAD);
+	mirror_rollback(m);
+	/* Then to another, in one commit. */
+	CLOSE(a);
+	OPEN(b);
+	assert_string_equal(changes(m),
+	    "-" K "10\n+" K "20 -1\n!udp4_dnat 198.51.100.7 . 203.0.113.1 . 5"
+	    " : 192.0.2.20 . 20 -1\n");
+	mirror_rollback(m);
+	CLOSE(a);
+	assert_string_equal(changes(m),
+	    "-" K "10\n-udp4_dnat 198.51.100.7 . 203.0.113.1 . 5"
+	    " : 192.0.2.20 . 10\n");
+	mirror_free(m);
+}
+
+static void
+test_what_the_chains_let_pass(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *what;
+		uint8_t proto;
+		const char *src; uint16_t sport;
+		const char *dst; uint16_t dport;
+		bool reply, passes;
+	} t[] = {
+	{ "in", UDP, "198.51.100.7", 1, "192.0.2.20", 10, 0, 1 },
+	{ "and back", UDP, "192.0.2.20", 10, "198.51.100.7", 1, 0, 1 },
+	{ "from another port", UDP, "192.0.2.20", 9, "198.51.100.7", 1, 0, 0 },
+	{ "another protocol", TCP, "198.51.100.7", 1, "192.0.2.20", 10, 0, 0 },
+	{ "out", UDP, "192.0.2.20", 9, "198.51.100.7", 40, 0, 1 },
+	{ "its answer", UDP, "198.51.100.7", 40, "192.0.2.20", 9, 1, 1 },
+	{ "is no question", UDP, "198.51.100.7", 40, "192.0.2.20", 9, 0, 0 },
+	{ "anybody", TCP, "203.0.113.9", 1, "192.0.2.21", 30, 0, 1 },
+	{ "and back", TCP, "192.0.2.21", 30, "203.0.113.9", 1, 0, 1 },
+	{ "a remote", UDP, "2001:db8:1::9", 1, "2001:db8:2::20", 30, 0, 1 },
+	{ "and back", UDP, "2001:db8:2::20", 30, "2001:db8:1::9", 1, 1, 1 },
+	{ "no remote", UDP, "2001:db8:5::9", 1, "2001:db8:2::20", 30, 0, 0 },
+	{ "port to port", UDP, "198.51.100.7", 50, "192.0.2.20", 51, 0, 1 },
+	{ "and back", UDP, "192.0.2.20", 51, "198.51.100.7", 50, 0, 1 },
+	{ "other port", UDP, "198.51.100.7", 52, "192.0.2.20", 51, 0, 0 },
+	};
+	static const char *const open[] = {
+	"udp in 198.51.100.7 0 192.0.2.20 10 10",
+	"udp out 192.0.2.20 0 198.51.100.7 40 40",
+	"tcp in any 0 192.0.2.21 30 30",
+	"udp in 2001:db8:1::/48 0 2001:db8:2::20 30 30",
+	"udp in 198.51.100.7 50 192.0.2.20 51 51",
+	};
+	/* clang-format on */
+	struct mirror *m = mirror_new(&config);
+	struct flow_view v;
+	struct pinhole h;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(open); i++) {
+		h = hole_of(open[i]);
+		h.id = i + 1;
+		OPEN(h);
+	}
+	mirror_commit(m);
+	for (i = 0; i < ROWS(t); i++) {
+		v = (struct flow_view) { t[i].proto, ip(t[i].src), ip(t[i].dst),
+			t[i].sport, t[i].dport, t[i].reply };
+		if (mirror_covers(m, &v) != t[i].passes)
+			fail_msg("%zu %s", i, t[i].what);
+	}
+	mirror_free(m);
+}
+
+static void
+note_id(void *ctx, uint64_t id)
+{
+	strbuf_fmt(ctx, "%d ", (int)id);
+}
+
+static const char *
+count(struct mirror *m, const struct elem *e, size_t n, uint64_t packets)
+{
+	struct strbuf b = strbuf_of(said, sizeof(said));
+	size_t i;
+
+	mirror_count_begin(m);
+	for (i = 0; i < n; i++)
+		mirror_counted(m, &e[i], packets);
+	mirror_count_end(m, true, 50, note_id, &b);
+	return said;
+}
+
+static void
+test_activity_is_counters_that_moved(void **state)
+{
+	struct mirror *m = mirror_new(&config);
+	struct pinhole a = media(1, 10, 11, 100), b = media(2, 11, 11, 200);
+	struct elem v[ELEM_MAX];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(hole_elements(&a, &config, v, &n), PH_OK);
+	OPEN(a);
+	OPEN(b);
+	mirror_commit(m);
+	assert_string_equal(count(m, v, 2, 0), "");
+	/* Both elements of one pinhole: told once. */
+	assert_string_equal(count(m, v, 1, 5), "1 ");
+	assert_string_equal(count(m, v + 1, 1, 5), "2 1 ");
+	assert_string_equal(count(m, v, 2, 5), "");
+	/* The last word of a counter before its element is replaced. */
+	a.deadline = 300;
+	OPEN(a);
+	mirror_counted(m, &v[0], 6);
+	mirror_counted(m, &v[1], 5);
+	mirror_commit(m);
+	assert_string_equal(count(m, v, 2, 0), "1 ");
+	/* As many again after it. */
+	assert_string_equal(count(m, v, 1, 6), "1 ");
+	mirror_count_reset(m);
+	assert_string_equal(count(m, v, 1, 0), "");
+	assert_string_equal(count(m, v, 1, 6), "1 ");
+	mirror_free(m);
+}
+
+static void
+test_a_single_connection_that_began_is_activity(void **state)
+{
+	struct mirror *m = mirror_new(&config);
+	struct pinhole h = hole_of("tcp in 198.51.100.7 0 192.0.2.20 5 5 once");
+	struct elem v[ELEM_MAX];
+	size_t n;
+
+	(void)state;
+	h.id = 3;
+	h.deadline = 100;
+	assert_int_equal(hole_elements(&h, &config, v, &n), PH_OK);
+	OPEN(h);
+	mirror_commit(m);
+	assert_string_equal(count(m, v, 1, 0), "");
+	assert_string_equal(count(m, v, 0, 0), "3 ");
+	assert_string_equal(count(m, v, 0, 0), "");
+	/* A refresh does not let another one in. */
+	h.deadline = 200;
+	OPEN(h);
+	assert_string_equal(changes(m), "");
+	mirror_commit(m);
+	CLOSE(h);
+	mirror_commit(m);
+	h.deadline = 100;
+	OPEN(h);
+	mirror_commit(m);
+	/* Missing after its deadline means nothing. */
+	h.deadline = 40;
+	OPEN(h);
+	mirror_commit(m);
+	assert_string_equal(count(m, v, 0, 0), "");
+	mirror_free(m);
+}
+
+struct sighting {
+	unsigned int n;
+	struct elem elem;
+};
+
+static void
+sight(void *ctx, const struct element_seen *e)
+{
+	struct sighting *s = ctx;
+
+	s->n++;
+	s->elem = e->elem;
+}
+
+static void
+test_bytes_come_back_as_elements(void **state)
+{
+	struct pinhole h = media(1, 10, 10, 0);
+	struct elem v[ELEM_MAX];
+	struct sighting s = { 0 };
+	const struct nlmsghdr *nlh;
+	struct batch b;
+	int left;
+	size_t n, i;
+
+	(void)state;
+	h.rdr_from = (struct endpoint) { ip("203.0.113.1"), 5 };
+	assert_int_equal(hole_elements(&h, &config, v, &n), PH_OK);
+	batch_init(&b, "pinholed");
+	batch_begin(&b, 7);
+	for (i = 0; i < n; i++)
+		batch_element(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE, &v[i],
+		    v[i].data, 1000);
+	batch_end(&b);
+	assert_false(b.full);
+	left = (int)b.len;
+	for (i = 0, nlh = (const struct nlmsghdr *)(void *)b.p;
+	     mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if ((nlh->nlmsg_type & 0xff) != NFT_MSG_NEWSETELEM)
+			continue;
+		assert_true(elements_parse(nlh, "pinholed", sight, &s));
+		assert_memory_equal(&s.elem, &v[i], sizeof(v[i]));
+		assert_false(elements_parse(nlh, "another", sight, &s));
+		/* Only the last is answered. */
+		assert_int_equal((nlh->nlmsg_flags & NLM_F_ACK) != 0,
+		    i == n - 1);
+		i++;
+	}
+	assert_int_equal(i, n);
+	assert_int_equal(s.n, n);
+	assert_int_equal(left, 0);
+	batch_free(&b);
+}
+
+static void
+test_long_lists_are_split_into_messages(void **state)
+{
+	struct pinhole h = media(1, 1, 1, 0);
+	struct elem v[ELEM_MAX];
+	struct sighting s = { 0 };
+	const struct nlmsghdr *nlh;
+	struct batch b;
+	unsigned int messages = 0;
+	int left;
+	size_t n, i;
+
+	(void)state;
+	assert_int_equal(hole_elements(&h, &config, v, &n), PH_OK);
+	batch_init(&b, "pinholed");
+	batch_begin(&b, 1);
+	for (i = 0; i < 5000; i++)
+		batch_element(&b, NFT_MSG_NEWSETELEM, 0, &v[0], NULL, 1000);
+	batch_end(&b);
+	left = (int)b.len;
+	for (nlh = (const struct nlmsghdr *)(void *)b.p;
+	     mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if ((nlh->nlmsg_type & 0xff) != NFT_MSG_NEWSETELEM)
+			continue;
+		assert_true(nlh->nlmsg_len < 65536);
+		assert_true(elements_parse(nlh, "pinholed", sight, &s));
+		messages++;
+	}
+	assert_int_equal(s.n, 5000);
+	assert_true(messages > 1 && messages < 10);
+	batch_free(&b);
+}
+
+static void
+test_advice_about_the_users_ruleset(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *what, *rule;
+		bool heeds, guards, offloads, early;
+	} t[] = {
+	{ "nothing", "", 0, 0, 0, 0 },
+	{ "policy", "type filter hook forward priority 0; policy drop;", 0, 1, 0, 0 },
+	{ "accepts", "type filter hook forward priority 0; policy accept;", 0, 0, 0, 0 },
+	{ "input only", "type filter hook input priority 0; policy drop;", 0, 0, 0, 0 },
+	{ "too early", "type filter hook forward priority -150; policy drop;", 0, 1, 0, 1 },
+	{ "at ours", "type filter hook forward priority -10; policy drop;", 0, 1, 0, 1 },
+	{ "after ours", "type filter hook forward priority -9; policy drop;", 0, 1, 0, 0 },
+	{ "harmless", "type filter hook forward priority -150; policy accept;", 0, 0, 0, 0 },
+	{ "a last rule", "counter packets 0 bytes 0 drop", 0, 1, 0, 0 },
+	{ "a reject", "reject with icmpx 3", 0, 1, 0, 0 },
+	{ "ours", "meta mark & 0x00010000 == 0x00010000 accept", 1, 0, 0, 0 },
+	{ "counted", "meta mark & 0x00010000 == 0x00010000 counter packets 0"
+	    " bytes 0 accept", 1, 0, 0, 0 },
+	{ "a wider mask", "meta mark & 0x00ff0000 == 0x00010000 jump media", 1, 0, 0, 0 },
+	{ "exactly", "meta mark 0x00010000 accept", 1, 0, 0, 0 },
+	{ "other bits", "meta mark & 0x000000ff == 0x00000001 accept", 0, 0, 0, 0 },
+	{ "another mark", "meta mark 0x00000001 accept", 0, 0, 0, 0 },
+	{ "a map", "meta mark vmap { 0x00010000 : accept }", 1, 0, 0, 0 },
+	{ "sets it", "meta mark set 0x00010000", 0, 0, 0, 0 },
+	{ "drops it", "meta mark & 0x00010000 == 0x00010000 drop", 0, 1, 0, 0 },
+	{ "ct mark", "ct mark & 0x00010000 == 0x00010000 accept", 0, 0, 0, 0 },
+	{ "offload", "ct state 0x2 flow add @f", 0, 0, 1, 0 },
+	{ "but us", "meta mark & 0x00010000 == 0x00000000 flow add @f", 0, 0, 0, 0 },
+	};
+	/* clang-format on */
+	struct advice a;
+	char text[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(t); i++) {
+		snprintf(text, sizeof(text),
+		    "table inet user {\n\tchain c {\n\t\t%s\n\t}\n}\n",
+		    t[i].rule);
+		a = ruleset_advice(span_of(text), "pinholed", 0x10000);
+		if (a.heeds_mark != t[i].heeds || a.guards != t[i].guards ||
+		    a.offloads != t[i].offloads || a.early != t[i].early)
+			fail_msg("%s: %d %d %d %d", t[i].what, a.heeds_mark,
+			    a.guards, a.offloads, a.early);
+		/* In our own table nothing counts, and it ends in time. */
+		a = ruleset_advice(span_of(text), "user", 0x10000);
+		assert_false(a.heeds_mark || a.guards || a.offloads);
+		snprintf(text, sizeof(text),
+		    "table inet own {\n\tchain c {\n\t\tdrop\n\t}\n}\n"
+		    "table ip x {\n\tchain c {\n\t\t%s\n\t}\n}\n",
+		    t[i].rule);
+		a = ruleset_advice(span_of(text), "own", 0x10000);
+		assert_int_equal(a.heeds_mark, t[i].heeds);
+		assert_int_equal(a.guards, t[i].guards);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_table_is_what_the_golden_file_says),
+		cmocka_unit_test(test_the_table_that_latches_to_ports),
+		cmocka_unit_test(test_rules_are_counted_as_written),
+		cmocka_unit_test(test_the_layout_number_tells_tables_apart),
+		cmocka_unit_test(test_table_names),
+		cmocka_unit_test(test_pinholes_become_elements),
+		cmocka_unit_test(test_the_widest_range_fits),
+		cmocka_unit_test(test_a_key_is_laid_out_as_nftables_does),
+		cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(
+		    test_an_element_lives_as_long_as_the_last_who_holds_it),
+		cmocka_unit_test(test_a_rollback_leaves_all_as_it_was),
+		cmocka_unit_test(
+		    test_opening_and_closing_in_one_commit_is_nothing),
+		cmocka_unit_test(
+		    test_closing_what_is_not_open_removes_leftovers),
+		cmocka_unit_test(test_an_id_stands_for_one_thing),
+		cmocka_unit_test(test_a_redirection_leads_to_one_place),
+		cmocka_unit_test(test_what_the_chains_let_pass),
+		cmocka_unit_test(test_activity_is_counters_that_moved),
+		cmocka_unit_test(
+		    test_a_single_connection_that_began_is_activity),
+		cmocka_unit_test(test_bytes_come_back_as_elements),
+		cmocka_unit_test(test_long_lists_are_split_into_messages),
+		cmocka_unit_test(test_advice_about_the_users_ruleset),
+	};
+
+	return cmocka_run_group_tests(tests, set_remotes, NULL);
+}

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/pf/model.h"
+#include "tests/unit/unit.h"
+
+#define NCALLS 10000
+
+static const struct fw_config config = { .name = "pinholed" };
+
+/* Numbers that are the same on every run. */
+static uint32_t seed;
+
+static uint32_t
+next(uint32_t below)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return (uint32_t)(((uint64_t)seed * below) >> 32);
+}
+
+static struct pinhole
+hole_in(uint64_t id, struct addr remote, struct addr inside, uint16_t port)
+{
+	struct pinhole h = { .id = id,
+		.proto = IPPROTO_UDP,
+		.dir = PINHOLE_IN,
+		.to_lo = port,
+		.to_hi = port + 1,
+		.from = prefix_host(&remote),
+		.to = inside };
+
+	return h;
+}
+
+static struct pinhole
+hole_out(uint64_t id, struct addr inside, struct addr remote, uint16_t port)
+{
+	struct pinhole h = hole_in(id, inside, remote, port);
+
+	h.dir = PINHOLE_OUT;
+	return h;
+}
+
+enum ports { UPWARDS, SHUFFLED, PER_PBX };
+
+/* One call of one stream between a PBX and a phone. */
+struct call {
+	struct addr pbx, phone;
+	uint16_t port, phone_port;
+	struct pinhole in, out;
+};
+
+static struct call *
+make_calls(unsigned int npbx, enum ports how, bool trunk)
+{
+	struct call *v = calloc(NCALLS, sizeof(*v));
+	unsigned int i, j, n;
+	uint16_t *ports = calloc(NCALLS, sizeof(*ports)), swap;
+
+	assert_non_null(v);
+	assert_non_null(ports);
+	seed = 1;
+	n = how == PER_PBX ? NCALLS / npbx : NCALLS;
+	for (i = 0; i < n; i++)
+		ports[i] = (uint16_t)(10000 + 2 * i);
+	for (i = n; how == SHUFFLED && i > 1; i--) {
+		j = next(i);
+		swap = ports[i - 1];
+		ports[i - 1] = ports[j];
+		ports[j] = swap;
+	}
+	for (i = 0; i < NCALLS; i++) {
+		v[i].pbx = addr_v4(192, 0, 2, (uint8_t)(10 + i % npbx));
+		v[i].port = how == PER_PBX ? ports[i / npbx] : ports[i];
+		v[i].phone =
+		    addr_v4(198, 18, (uint8_t)next(256), (uint8_t)next(256));
+		if (trunk)
+			v[i].phone = addr_v4(203, 0, 113, 1);
+		/* Phones like the same few ports. */
+		v[i].phone_port = trunk
+		    ? ports[(i * 7) % n]
+		    : (uint16_t)(next(2) ? 4000 : 16384 + 2 * next(4000));
+		v[i].in = hole_in(2 * i + 1, v[i].phone, v[i].pbx, v[i].port);
+		v[i].out =
+		    hole_out(2 * i + 2, v[i].pbx, v[i].phone, v[i].phone_port);
+	}
+	free(ports);
+	return v;
+}
+
+static void
+passes(const struct model *m, struct addr src, uint16_t sport, struct addr dst,
+    uint16_t dport, bool expected)
+{
+	struct packet p = { P_IN, IPPROTO_UDP, { src, sport }, { dst, dport } };
+	unsigned int n = 0;
+
+	assert_int_equal(model_pass(m, "pinholed", &p, &n) != 0, expected);
+	p.way = P_OUT;
+	assert_int_equal(model_pass(m, "pinholed", &p, &n) != 0, expected);
+}
+
+/* The dearest of many packets that nobody asked for. */
+static unsigned int
+dearest(const struct model *m, unsigned int npbx, double *mean)
+{
+	struct packet p = { .way = P_IN, .proto = IPPROTO_UDP };
+	unsigned int i, n, most = 0, sum = 0;
+
+	for (i = 0; i < 2000; i++) {
+		p.src.addr =
+		    addr_v4(100, 100, (uint8_t)next(256), (uint8_t)next(256));
+		p.src.port = (uint16_t)(10000 + next(20000));
+		p.dst.addr = addr_v4(192, 0, 2, (uint8_t)(10 + next(npbx)));
+		p.dst.port = (uint16_t)(10000 + next(20000));
+		n = 0;
+		assert_int_equal(model_pass(m, "pinholed", &p, &n), 0);
+		sum += n;
+		if (n > most)
+			most = n;
+	}
+	*mean = sum / 2000.0;
+	return most;
+}
+
+static void
+ten_thousand_calls_stay_cheap(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*what;
+		unsigned int	 npbx;
+		enum ports	 how;
+		bool		 trunk, out;
+		size_t		 budget;	/* rules per commit */
+		unsigned int	 evaluations;	/* at most, on average */
+	} rows[] = {
+		{ "one PBX, ports upwards",    1, UPWARDS,  false, false, 128, 100 },
+		{ "one PBX, ports at random",  1, SHUFFLED, false, false, 128, 100 },
+		{ "ten PBX, ports upwards",   10, UPWARDS,  false, false, 128, 100 },
+		{ "ten PBX, ports at random", 10, SHUFFLED, false, false, 128, 100 },
+		{ "ten PBX, the same ports",  10, PER_PBX,  false, false, 128, 100 },
+		{ "one PBX and a trunk",       1, SHUFFLED, true,  false, 128, 100 },
+		{ "both ways, upwards",        1, UPWARDS,  false, true,  128, 100 },
+		{ "both ways, at random",      1, SHUFFLED, false, true,  128, 100 },
+		{ "both ways, the same ports",10, PER_PBX,  false, true,  128, 100 },
+		{ "both ways and a trunk",     1, SHUFFLED, true,  true,  128, 100 },
+	};
+	/* clang-format on */
+	struct p_tree *t;
+	struct model *m;
+	struct call *c;
+	size_t i, j, n, most, biggest, anchors;
+	unsigned int dear;
+	double mean;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		c = make_calls(rows[i].npbx, rows[i].how, rows[i].trunk);
+		m = model_new();
+		assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+		most = 0;
+		for (j = 0; j < NCALLS; j++) {
+			assert_int_equal(p_tree_insert(t, &c[j].in), PH_OK);
+			if (rows[i].out)
+				assert_int_equal(p_tree_insert(t, &c[j].out),
+				    PH_OK);
+			n = model_commit(m, t, P_FREEBSD, NULL, NULL);
+			most = n > most ? n : most;
+		}
+		biggest = model_biggest(m);
+		anchors = p_tree_anchors(t);
+		assert_int_equal(model_rulesets(m), anchors);
+		for (j = 0; j < NCALLS; j += 37) {
+			passes(m, c[j].phone, 5555, c[j].pbx, c[j].port, true);
+			passes(m, c[j].phone, 5555, c[j].pbx, c[j].port + 1,
+			    true);
+			passes(m, c[j].pbx, c[j].port + 1, c[j].phone, 77,
+			    true);
+			passes(m, c[j].pbx, 5555, c[j].phone, c[j].phone_port,
+			    rows[i].out);
+		}
+		dear = dearest(m, rows[i].npbx, &mean);
+		printf("%s: %zu anchors, biggest %zu rules, "
+		       "%zu rules a commit, %.1f evaluations (%u)\n",
+		    rows[i].what, anchors, biggest, most, mean, dear);
+		assert_true(anchors <= 400);
+		assert_true(most <= rows[i].budget);
+		assert_true(mean <= rows[i].evaluations);
+
+		/* One ends, another begins, elsewhere. */
+		for (j = 0; j < NCALLS / 10; j++) {
+			struct call *x = &c[next(NCALLS)];
+
+			p_tree_remove(t, &x->in);
+			if (rows[i].out)
+				p_tree_remove(t, &x->out);
+			n = model_commit(m, t, P_FREEBSD, NULL, NULL);
+			most = n > most ? n : most;
+			x->phone_port = (uint16_t)(1024 + next(60000));
+			x->in = hole_in(x->in.id, x->phone, x->pbx, x->port);
+			x->out = hole_out(x->out.id, x->pbx, x->phone,
+			    x->phone_port);
+			assert_int_equal(p_tree_insert(t, &x->in), PH_OK);
+			if (rows[i].out)
+				assert_int_equal(p_tree_insert(t, &x->out),
+				    PH_OK);
+			n = model_commit(m, t, P_FREEBSD, NULL, NULL);
+			most = n > most ? n : most;
+		}
+		printf("later: %zu anchors, biggest %zu rules, %zu rules a "
+		       "commit\n",
+		    p_tree_anchors(t), model_biggest(m), most);
+		assert_true(p_tree_anchors(t) <= 400);
+		assert_true(most <= rows[i].budget);
+
+		/* And all the way back. */
+		for (j = 0; j < NCALLS; j++) {
+			p_tree_remove(t, &c[j].in);
+			if (rows[i].out)
+				p_tree_remove(t, &c[j].out);
+			n = model_commit(m, t, P_FREEBSD, NULL, NULL);
+			most = n > most ? n : most;
+			if (j % 1000 == 0) {
+				passes(m, c[j].phone, 5555, c[j].pbx, c[j].port,
+				    false);
+				passes(m, c[NCALLS - 1].phone, 5555,
+				    c[NCALLS - 1].pbx, c[NCALLS - 1].port,
+				    j < NCALLS - 1);
+			}
+		}
+		assert_true(most <= rows[i].budget);
+		assert_int_equal(p_tree_anchors(t), 1);
+		assert_int_equal(model_rulesets(m), 0);
+		p_tree_free(t);
+		model_free(m);
+		free(c);
+	}
+}
+
+struct between {
+	const struct model *m;
+	const struct call *c;
+	const bool *stays;
+	unsigned int calls;
+};
+
+/* Whoever was there before the commit, and will be after it. */
+static void
+look_between(void *ctx)
+{
+	struct between *b = ctx;
+	const struct call *x;
+	size_t i;
+
+	b->calls++;
+	for (i = b->calls % 211; i < NCALLS; i += 211) {
+		if (!b->stays[i])
+			continue;
+		x = &b->c[i];
+		passes(b->m, x->phone, 5555, x->pbx, x->port, true);
+		passes(b->m, x->pbx, 5555, x->phone, x->phone_port, true);
+	}
+}
+
+static void
+between_batches_nothing_is_missing(void **state)
+{
+	static bool open[NCALLS], stays[NCALLS];
+	struct between b = { .stays = stays };
+	struct call *c = make_calls(1, SHUFFLED, false);
+	struct p_tree *t;
+	struct model *m = model_new();
+	unsigned int round, i, n;
+
+	(void)state;
+	b.m = m;
+	b.c = c;
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	memset(open, 0, sizeof(open));
+	/* From none to nearly all, and back; hundreds at a time. */
+	for (round = 0; round < 32; round++) {
+		memcpy(stays, open, sizeof(stays));
+		for (i = 0; i < 800; i++) {
+			n = next(NCALLS);
+			if (open[n] == (round < 20 && i % 8 != 0))
+				continue;
+			if (open[n]) {
+				p_tree_remove(t, &c[n].in);
+				p_tree_remove(t, &c[n].out);
+				stays[n] = false;
+			} else {
+				assert_int_equal(p_tree_insert(t, &c[n].in),
+				    PH_OK);
+				assert_int_equal(p_tree_insert(t, &c[n].out),
+				    PH_OK);
+			}
+			open[n] = !open[n];
+		}
+		model_commit(m, t, P_FREEBSD, look_between, &b);
+		assert_true(p_tree_anchors(t) <= 400);
+	}
+	assert_true(b.calls > 2 * 32);
+	p_tree_free(t);
+	model_free(m);
+	free(c);
+}
+
+/* Whatever comes and goes, the tree passes what a plain list would. */
+static void
+the_tree_agrees_with_a_list(void **state)
+{
+	enum { N = 400, STEPS = 6000 };
+	static struct pinhole holes[N];
+	static bool open[N];
+	struct packet p;
+	struct p_tree *t;
+	struct model *m;
+	unsigned int i, j, n, evals, passed = 0;
+	uint16_t dport, sport;
+	bool want;
+
+	(void)state;
+	seed = 42;
+	m = model_new();
+	memset(open, 0, sizeof(open));
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	for (i = 0; i < STEPS; i++) {
+		n = next(N);
+		if (open[n]) {
+			p_tree_remove(t, &holes[n]);
+			open[n] = false;
+		} else {
+			holes[n] = hole_in(i + 1,
+			    addr_v4(198, 51, 100, (uint8_t)next(4)),
+			    addr_v4(192, 0, 2, (uint8_t)next(3)),
+			    (uint16_t)(2000 + next(60)));
+			if (next(4) == 0)
+				holes[n].to_hi += next(9);
+			if (next(5) == 0)
+				memset(&holes[n].from, 0,
+				    sizeof(holes[n].from));
+			if (next(3) == 0)
+				holes[n].dir = PINHOLE_OUT;
+			if (next(5) == 0)
+				holes[n].from_port = 5000;
+			assert_int_equal(p_tree_insert(t, &holes[n]), PH_OK);
+			open[n] = true;
+		}
+		model_commit(m, t, P_FREEBSD, NULL, NULL);
+		p = (struct packet) { P_IN, IPPROTO_UDP,
+			{ addr_v4(198, 51, 100, (uint8_t)next(4)), 5000 },
+			{ addr_v4(192, 0, 2, (uint8_t)next(3)),
+			    (uint16_t)(2000 + next(66)) } };
+		sport = p.src.port;
+		dport = p.dst.port;
+		if (next(3) == 0) {
+			struct endpoint swap = p.src;
+
+			p.src = p.dst;
+			p.dst = swap;
+		}
+		want = false;
+		for (j = 0; j < N; j++) {
+			bool back = p.src.port == dport && sport != dport;
+
+			if (!open[j] || (back && holes[j].dir != PINHOLE_IN))
+				continue;
+			if (addr_eq(&holes[j].to,
+				back ? &p.src.addr : &p.dst.addr) &&
+			    dport >= holes[j].to_lo &&
+			    dport <= holes[j].to_hi &&
+			    prefix_contains(&holes[j].from,
+				back ? &p.dst.addr : &p.src.addr))
+				want = true;
+		}
+		evals = 0;
+		assert_int_equal(model_pass(m, "pinholed", &p, &evals) != 0,
+		    want);
+		passed += want;
+	}
+	assert_in_range(passed, STEPS / 20, STEPS);
+	for (j = 0; j < N; j++)
+		if (open[j])
+			p_tree_remove(t, &holes[j]);
+	model_commit(m, t, P_FREEBSD, NULL, NULL);
+	assert_int_equal(model_rulesets(m), 0);
+	p_tree_free(t);
+	model_free(m);
+}
+
+static bool
+note(void *ctx, const struct pinhole *h)
+{
+	uint64_t *ids = ctx;
+
+	ids[0]++;
+	ids[1] += h->id;
+	return true;
+}
+
+static void
+a_state_finds_its_pinhole(void **state)
+{
+	const struct addr phone = addr_v4(198, 51, 100, 7),
+			  pbx = addr_v4(192, 0, 2, 20);
+	/* clang-format off */
+	const struct {
+		struct endpoint	 src, dst;
+		uint64_t	 sum;	/* of the ids that match */
+	} rows[] = {
+		{ { phone, 9 },	    { pbx, 10000 },	1 },
+		{ { phone, 9 },	    { pbx, 10001 },	1 },
+		{ { phone, 9 },	    { pbx, 10002 },	0 },
+		{ { pbx, 10001 },   { phone, 9 },	1 },
+		{ { pbx, 9 },	    { phone, 4000 },	2 },
+		{ { pbx, 10000 },   { phone, 4000 },	3 },
+		{ { phone, 4000 },  { pbx, 9 },		0 },
+		{ { phone, 4000 },  { pbx, 10000 },	1 },
+		{ { pbx, 9 },	    { pbx, 10000 },	0 },
+	};
+	/* clang-format on */
+	struct pinhole in = hole_in(1, phone, pbx, 10000),
+		       out = hole_out(2, pbx, phone, 4000);
+	struct p_tree *t;
+	uint64_t got[2];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	assert_int_equal(p_tree_insert(t, &in), PH_OK);
+	assert_int_equal(p_tree_insert(t, &out), PH_OK);
+	for (i = 0; i < ROWS(rows); i++) {
+		got[0] = got[1] = 0;
+		p_tree_match(t, IPPROTO_UDP, &rows[i].src, &rows[i].dst, note,
+		    got);
+		printf("row %zu\n", i);
+		assert_int_equal(got[1], rows[i].sum);
+		got[1] = 0;
+		p_tree_match(t, IPPROTO_TCP, &rows[i].src, &rows[i].dst, note,
+		    got);
+		assert_int_equal(got[1], 0);
+	}
+	p_tree_free(t);
+}
+
+static void
+an_id_is_there_once(void **state)
+{
+	struct pinhole h =
+	    hole_in(7, addr_v4(198, 51, 100, 7), addr_v4(192, 0, 2, 20), 10000);
+	struct p_tree *t;
+
+	(void)state;
+	assert_int_equal(p_tree_new(&t, P_OPENBSD, &config), PH_OK);
+	assert_int_equal(p_tree_insert(t, &h), PH_OK);
+	assert_int_equal(p_tree_insert(t, &h), PH_EEXIST);
+	assert_int_equal(p_tree_anchors(t), 2);
+	p_tree_remove(t, &h);
+	p_tree_remove(t, &h);
+	assert_int_equal(p_tree_anchors(t), 1);
+	p_tree_free(t);
+}
+
+/* FreeBSD from 14 on refuses the second of two such rules. */
+static void
+no_two_calls_are_the_same(void **state)
+{
+	struct pinhole a = hole_in(1, addr_v4(198, 51, 100, 7),
+			   addr_v4(10, 0, 0, 1), 4000),
+		       b = hole_in(2, addr_v4(198, 51, 100, 7),
+			   addr_v4(192, 0, 2, 1), 4000);
+	const struct p_rule *v;
+	struct p_tree *t;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	assert_int_equal(p_tree_insert(t, &a), PH_OK);
+	assert_int_equal(p_node_rules(t, p_tree_top(t), P_PASS, &v, &n), PH_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(v[0].dst.net.len, 32);
+	assert_int_equal(v[1].src.net.len, 32);
+	/* Nothing is in front of both. */
+	assert_int_equal(p_tree_insert(t, &b), PH_OK);
+	assert_int_equal(p_node_rules(t, p_tree_top(t), P_PASS, &v, &n), PH_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(v[0].src.net.len + v[0].dst.net.len, 0);
+	p_tree_free(t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ten_thousand_calls_stay_cheap),
+		cmocka_unit_test(between_batches_nothing_is_missing),
+		cmocka_unit_test(the_tree_agrees_with_a_list),
+		cmocka_unit_test(a_state_finds_its_pinhole),
+		cmocka_unit_test(an_id_is_there_once),
+		cmocka_unit_test(no_two_calls_are_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

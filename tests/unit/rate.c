@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+
+#include "src/base/timers.h"
+#include "src/engine/rate.h"
+#include "tests/unit/unit.h"
+
+static void
+a_source_has_its_share_and_no_more(void **state)
+{
+	struct rate *r = rate_new(10);
+	struct addr a = addr_v4(198, 51, 100, 7), b = addr_v4(198, 51, 100, 8);
+	int i, allowed = 0;
+
+	(void)state;
+	for (i = 0; i < 100; i++)
+		allowed += rate_allow(r, &a, USEC_PER_SEC);
+	assert_int_equal(allowed, 10);
+	/* Somebody else has a bucket of their own. */
+	assert_true(rate_allow(r, &b, USEC_PER_SEC));
+	/* It refills as time passes, up to a second's worth. */
+	assert_true(rate_allow(r, &a, USEC_PER_SEC + USEC_PER_SEC / 10));
+	assert_false(rate_allow(r, &a, USEC_PER_SEC + USEC_PER_SEC / 10));
+	for (allowed = i = 0; i < 100; i++)
+		allowed += rate_allow(r, &a, 100 * USEC_PER_SEC);
+	assert_int_equal(allowed, 10);
+	rate_free(r);
+}
+
+static void
+a_flood_of_sources_is_bounded(void **state)
+{
+	struct rate *r = rate_new(1);
+	uint32_t i;
+	struct addr a;
+
+	(void)state;
+	for (i = 0; i < 2 * RATE_SOURCES; i++) {
+		a = addr_v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+		    (uint8_t)i);
+		assert_true(rate_allow(r, &a, USEC_PER_SEC));
+	}
+	/* The latest is remembered, the first forgotten. */
+	assert_false(rate_allow(r, &a, USEC_PER_SEC));
+	a = addr_v4(10, 0, 0, 0);
+	assert_true(rate_allow(r, &a, USEC_PER_SEC));
+	rate_free(r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_source_has_its_share_and_no_more),
+		cmocka_unit_test(a_flood_of_sources_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

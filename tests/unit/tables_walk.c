@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Thousands of additions, deletions, flushes and hours, at random but the same
+ * every time, against the plainest model there is: when each prefix ends.  The
+ * packet filter has to hold the widest of what lives, and nothing else.
+ */
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/timers.h"
+#include "tables/server.h"
+#include "tables/state.h"
+#include "tests/unit/unit.h"
+
+#define SEC	USEC_PER_SEC
+#define STEPS	20000
+#define LONGEST 5			   /* bits below the /27 that varies */
+#define ALL	((1 << (LONGEST + 1)) - 1) /* prefixes of all lengths */
+#define WAITING 4096
+#define KEPT	512
+
+static struct {
+	int64_t until; /* 0: not there */
+	bool held;     /* by the filter */
+} model[ALL];
+
+static struct {
+	uint64_t key;
+	size_t len;
+	uint8_t p[STATE_MAX];
+} kept[KEPT];
+static size_t nkept;
+
+static struct server_change waiting[WAITING];
+static size_t nwaiting;
+static struct server *server;
+static struct server_config config;
+static struct key key;
+static int64_t now = INT64_C(1700000000) * SEC;
+static uint32_t seed = 1;
+
+static uint32_t
+pick(uint32_t n)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return (seed >> 8) % n;
+}
+
+/* A binary tree in an array: node i has the halves 2i + 1 and 2i + 2. */
+static struct prefix
+prefix_of(int i)
+{
+	struct prefix p = { { AF_INET, { 203, 0, 113, 0 } }, 32 - LONGEST };
+	int first = 0, width = 1;
+
+	while (i >= first + width) {
+		first += width;
+		width *= 2;
+		p.len++;
+	}
+	p.addr.b[3] = (uint8_t)((i - first) << (32 - p.len));
+	return p;
+}
+
+static int
+index_of(const struct prefix *p)
+{
+	int bits = p->len - (32 - LONGEST);
+
+	assert_true(bits >= 0);
+	return (1 << bits) - 1 + (p->addr.b[3] >> (32 - p->len));
+}
+
+static bool
+alive(int i)
+{
+	return model[i].until > now;
+}
+
+static int
+parent(int i)
+{
+	return i == 0 ? -1 : (i - 1) / 2;
+}
+
+/* What overlaps is left as it is, like in an interval set of nftables. */
+static void
+filter(const struct server_change *c)
+{
+	struct prefix p;
+	int i, k;
+
+	if (c->command == SERVER_FLUSH) {
+		for (i = 0; i < ALL; i++)
+			model[i].held = false;
+		return;
+	}
+	i = index_of(&c->prefix);
+	model[i].held = false;
+	if (c->command != SERVER_ADD)
+		return;
+	for (k = 0; k < ALL; k++) {
+		p = prefix_of(k);
+		if (model[k].held &&
+		    (prefix_contains(&c->prefix, &p.addr) ||
+			prefix_contains(&p, &c->prefix.addr)))
+			return;
+	}
+	model[i].held = true;
+}
+
+static void
+on_change(void *ctx, const struct server_change *c)
+{
+	(void)ctx;
+	assert_true(nwaiting < WAITING);
+	waiting[nwaiting++] = *c;
+}
+
+static void
+on_keep(void *ctx, uint64_t k, const void *p, size_t len)
+{
+	size_t i;
+
+	(void)ctx;
+	for (i = 0; i < nkept && kept[i].key != k; i++)
+		;
+	if (len == 0) {
+		if (i < nkept)
+			kept[i] = kept[--nkept];
+		return;
+	}
+	assert_true(i < KEPT);
+	if (i == nkept)
+		nkept++;
+	kept[i].key = k;
+	kept[i].len = len;
+	memcpy(kept[i].p, p, len);
+}
+
+static void
+settle(void)
+{
+	size_t i;
+
+	/* Answers may make more changes. */
+	for (i = 0; i < nwaiting; i++) {
+		filter(&waiting[i]);
+		server_changed(server, &waiting[i], PH_OK, now);
+	}
+	nwaiting = 0;
+}
+
+static void
+say(uint8_t command, int i, uint32_t ttl_s)
+{
+	static const struct addr from = { AF_INET, { 192, 0, 2, 1 } };
+	static struct server_job job;
+	static uint64_t nonce;
+	struct wire_request r = { .version = 3,
+		.command = command,
+		.time = (uint32_t)(now / SEC),
+		.nonce = ++nonce,
+		.table = "t" };
+	uint8_t buf[WIRE_MAX];
+	size_t len;
+
+	if (command != WIRE_FLUSH) {
+		r.n = 1;
+		r.entries[0].prefix = prefix_of(i);
+		r.entries[0].ttl_s = ttl_s;
+	}
+	len = wire_build(&r, &key, buf);
+	assert_int_equal(server_receive(server,
+			     (struct span) { (char *)buf, len }, &from, now,
+			     &job),
+	    SERVER_TAKEN);
+	server_keep(server);
+}
+
+static void
+start(void)
+{
+	struct server_sink sink = { NULL, on_change, on_keep };
+
+	server = server_new(&config, &sink);
+	assert_non_null(server);
+}
+
+static void
+restart(void)
+{
+	size_t i, n = nkept;
+
+	settle();
+	server_end(server);
+	server_free(server);
+	start();
+	for (i = 0; i < n; i++)
+		(void)!server_load(server, kept[i].key, kept[i].p, kept[i].len,
+		    now);
+	server_loaded(server, now);
+	/* The machine was started again, too, or was not. */
+	for (i = 0; pick(2) == 0 && i < ALL; i++)
+		model[i].held = false;
+	while (server_resume(server, 1 + pick(5), now))
+		;
+}
+
+static void
+step(void)
+{
+	int i = (int)pick(ALL), k;
+	uint32_t ttl_s = 1 + pick(100);
+
+	switch (pick(12)) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+		say(WIRE_ADD, i, ttl_s);
+		model[i].until = now + ttl_s * SEC;
+		break;
+	case 5:
+	case 6:
+	case 7:
+		say(WIRE_DELETE, i, 0);
+		model[i].until = 0;
+		break;
+	case 8:
+		if (pick(10) > 0)
+			break;
+		say(WIRE_FLUSH, 0, 0);
+		for (k = 0; k < ALL; k++)
+			model[k].until = 0;
+		break;
+	case 9:
+		if (pick(20) == 0)
+			restart();
+		break;
+	default:
+		now += pick(20) * SEC;
+		/* Not always in time. */
+		if (pick(2) == 0)
+			server_expire(server, 1000, now);
+		break;
+	}
+}
+
+static void
+check_filter(void)
+{
+	int i, up;
+	bool want;
+
+	for (i = 0; i < ALL; i++) {
+		want = alive(i);
+		for (up = parent(i); up != -1; up = parent(up))
+			want = want && !alive(up);
+		assert_int_equal(model[i].held, want);
+	}
+}
+
+static void
+the_filter_holds_the_widest_of_what_lives(void **state)
+{
+	static const char *const tables[] = { "t" };
+	struct server_counters n;
+	int i;
+
+	(void)state;
+	assert_int_equal(key_set(&key, "", span_of("01234567890123456789")),
+	    PH_OK);
+	config.table = tables;
+	config.ntable = 1;
+	config.force = SERVER_NONE;
+	config.key = &key;
+	config.nkey = 1;
+	config.max = ALL;
+	start();
+	for (i = 0; i < STEPS; i++) {
+		step();
+		/* Sometimes answers wait while more is asked for. */
+		if (pick(3) > 0)
+			continue;
+		settle();
+		server_expire(server, 1000, now);
+		settle();
+		check_filter();
+	}
+	server_counters(server, &n);
+	assert_true(n.remembered < 1000);
+	server_free(server);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_filter_holds_the_widest_of_what_lives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
