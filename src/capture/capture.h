@@ -101,6 +101,12 @@ PH_NODISCARD enum ph_err capture_dispatch(struct capture *c, size_t max,
     int64_t now, const struct capture_sink *sink);
 
 /*
+ * Live: packets of the last capture_dispatch wait in our own memory.  No
+ * descriptor becomes readable for them: dispatch again soon.
+ */
+bool capture_waiting(const struct capture *c);
+
+/*
  * File: process one packet.  *ts is its time, never going backwards.
  * PH_OK, PH_EGONE at the end of the file, PH_ETRUNC when the file ends in
  * the middle of a packet or is damaged (`why` says where).

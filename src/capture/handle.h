@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "src/capture/capture.h"
+#include "src/capture/merge.h"
 #include "src/capture/packet.h"
 
 /*
@@ -15,7 +16,7 @@
 struct pcap;
 struct pcap_pkthdr;
 
-#define CAPTURE_MAX_HANDLES 32
+#define CAPTURE_MAX_HANDLES MERGE_MAX
 #define CAPTURE_MAX_IFS	    16
 #define CAPTURE_SNAPLEN	    65280 /* the largest packet */
 
@@ -35,8 +36,10 @@ struct capture {
 	uint32_t ifs[CAPTURE_MAX_IFS]; /* only these interfaces; none: all */
 	char names[CAPTURE_MAX_IFS][32];
 	size_t nifs;
-	int64_t last;	 /* time of the last packet */
-	int64_t checked; /* when the interfaces were last looked at */
+	struct merge merge; /* live, where a handle sees one direction */
+	bool waiting;	    /* packets that no descriptor will announce */
+	int64_t last;	    /* time of the last packet */
+	int64_t checked;    /* when the interfaces were last looked at */
 };
 
 struct capture *capture_new(const struct capture_config *config);

@@ -2,11 +2,13 @@
 /*
  * Live on the BSDs: Ethernet tells no direction, so each interface is opened
  * twice, once for what comes in and once for what goes out, and the two are
- * merged by time stamp: a 200 read before its INVITE would be refused.
+ * merged by time stamp (merge.h): a 200 read before its INVITE would be
+ * refused.
  */
 #include <sys/types.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <net/bpf.h>
 #include <net/if.h>
 
@@ -17,6 +19,7 @@
 
 #include "src/capture/handle.h"
 #include "src/capture/link.h"
+#include "src/capture/merge.h"
 
 #define CHECK_EVERY INT64_C(1000000)
 
@@ -217,55 +220,48 @@ capture_fds(const struct capture *c, int *fds, size_t max)
 	return i;
 }
 
-/* The next packet of each handle, while it waits for its turn. */
-struct waiting {
-	struct pcap_pkthdr *h;
-	const unsigned char *bytes;
-	bool dry;
-};
-
-static bool
-earlier(const struct pcap_pkthdr *a, const struct pcap_pkthdr *b)
+static int
+read_frame(void *ctx, size_t i, struct merge_frame *out)
 {
-	if (a->ts.tv_sec != b->ts.tv_sec)
-		return a->ts.tv_sec < b->ts.tv_sec;
-	return a->ts.tv_usec < b->ts.tv_usec;
+	struct capture *c = ctx;
+	struct pcap_pkthdr *h;
+	int rc;
+
+	rc = pcap_next_ex(c->handles[i].pcap, &h, &out->bytes);
+	if (rc > 0) {
+		out->head = h;
+		out->ts = (int64_t)h->ts.tv_sec * 1000000 + h->ts.tv_usec;
+	}
+	return rc;
+}
+
+/* bpf(4) stamps with the wall clock. */
+static int64_t
+read_clock(void *ctx)
+{
+	struct timeval tv;
+
+	(void)ctx;
+	gettimeofday(&tv, NULL);
+	return (int64_t)tv.tv_sec * 1000000 + tv.tv_usec;
 }
 
 enum ph_err
 capture_dispatch(struct capture *c, size_t max, int64_t now,
     const struct capture_sink *sink)
 {
-	struct waiting w[CAPTURE_MAX_HANDLES];
-	size_t i, first;
-	int rc;
+	const struct merge_source source = { c, read_frame, read_clock };
+	enum ph_err rc = PH_OK;
+	struct merge_frame f;
+	size_t i;
 
-	memset(w, 0, sizeof(w));
-	for (;;) {
-		first = c->nhandles;
-		for (i = 0; i < c->nhandles; i++) {
-			if (w[i].h == NULL && !w[i].dry && max > 0) {
-				rc = pcap_next_ex(c->handles[i].pcap, &w[i].h,
-				    &w[i].bytes);
-				if (rc < 0)
-					return PH_EGONE;
-				w[i].dry = rc == 0;
-				if (rc == 0)
-					w[i].h = NULL;
-				else
-					max--;
-			}
-			if (w[i].h != NULL &&
-			    (first == c->nhandles ||
-				earlier(w[i].h, w[first].h)))
-				first = i;
-		}
-		if (first == c->nhandles)
-			break;
-		capture_frame(c, &c->handles[first], w[first].h, w[first].bytes,
-		    now, sink);
-		w[first].h = NULL;
-	}
+	merge_begin(&c->merge, c->nhandles);
+	while (max-- > 0 &&
+	    (rc = merge_next(&c->merge, c->nhandles, &source, &i, &f)) == PH_OK)
+		capture_frame(c, &c->handles[i], f.head, f.bytes, now, sink);
+	if (rc == PH_EGONE)
+		return rc;
+	c->waiting = rc == PH_OK;
 	packets_expire(c->packets, now, sink);
 	if (now - c->checked < CHECK_EVERY)
 		return PH_OK;
@@ -274,4 +270,10 @@ capture_dispatch(struct capture *c, size_t max, int64_t now,
 		if (if_nametoindex(c->names[i]) != c->ifs[i])
 			return PH_EGONE;
 	return PH_OK;
+}
+
+bool
+capture_waiting(const struct capture *c)
+{
+	return c->waiting;
 }

@@ -37,6 +37,7 @@ struct live {
 	struct event_base *base;
 	struct event *timer, *monitor_ev, *fw_ev, *term_ev, *control_ev;
 	struct event *capture_ev[MAX_FDS];
+	struct event *more_ev; /* a capture has more than one turn takes */
 	size_t ncaptures;
 	struct iface iface;
 	struct engine *engine;
@@ -284,6 +285,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 static void
 on_capture(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval at_once;
 	struct live *l = arg;
 	struct capture_sink sink = { l, on_udp, on_tcp, on_tcp_end };
 
@@ -295,6 +297,9 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 		stop(l, 2);
 		return;
 	}
+	/* By way of a timer, the other descriptors have their turn first. */
+	if (capture_waiting(l->capture))
+		event_add(l->more_ev, &at_once);
 	settle(l);
 }
 
@@ -378,6 +383,8 @@ begin(struct live *l)
 		event_add(l->control_ev, NULL);
 	if (l->capture != NULL)
 		l->ncaptures = capture_fds(l->capture, fds, MAX_FDS);
+	if ((l->more_ev = evtimer_new(l->base, on_capture, l)) == NULL)
+		log_fatalx(MODULE, "out of memory");
 	for (i = 0; i < l->ncaptures; i++) {
 		l->capture_ev[i] = event_new(l->base, fds[i],
 		    EV_READ | EV_PERSIST, on_capture, l);
@@ -641,6 +648,8 @@ engine_main(const struct engine_args *args)
 
 	for (i = 0; i < l->ncaptures; i++)
 		event_free(l->capture_ev[i]);
+	if (l->more_ev != NULL)
+		event_free(l->more_ev);
 	capture_close(l->capture,
 	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end });
 	engine_free(l->engine);
