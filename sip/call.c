@@ -104,6 +104,7 @@ sip_new(const struct sip_config *config, const struct sip_sink *sink,
     struct timers *timers)
 {
 	struct sip *sip = calloc(1, sizeof(*sip));
+	int i;
 
 	if (sip == NULL)
 		return NULL;
@@ -113,7 +114,8 @@ sip_new(const struct sip_config *config, const struct sip_sink *sink,
 	RB_INIT(&sip->calls);
 	RB_INIT(&sip->ids);
 	RB_INIT(&sip->sources);
-	TAILQ_INIT(&sip->pending);
+	for (i = 0; i < NWORTHS; i++)
+		TAILQ_INIT(&sip->pending[i]);
 	TAILQ_INIT(&sip->dead);
 	sip->next_id = sip->next_serial = 1;
 	return sip;
@@ -193,9 +195,9 @@ call_unqueue(struct call *c)
 	if (c->dead)
 		TAILQ_REMOVE(&sip->dead, c, age);
 	else if (!c->accepted)
-		TAILQ_REMOVE(&sip->pending, c, age);
+		TAILQ_REMOVE(&sip->pending[c->worth], c, age);
 	if (c->source != NULL) {
-		TAILQ_REMOVE(&c->source->calls, c, source_entry);
+		TAILQ_REMOVE(&c->source->calls[c->worth], c, source_entry);
 		if (--c->source->ncalls == 0) {
 			RB_REMOVE(source_tree, &sip->sources, c->source);
 			free(c->source);
@@ -255,17 +257,23 @@ call_drop(struct call *c, enum reason why, int64_t now)
 	sip->sink.gone(sip->sink.ctx, id);
 }
 
-/* Whether there is room for one more; makes some from the unaccepted. */
+/*
+ * Whether there is room for one more call of this worth.  Calls that are over
+ * make some, then the oldest of those that are worth least; never one that is
+ * worth more than the newcomer.
+ */
 static bool
-make_room(struct sip *sip, int64_t now)
+make_room(struct sip *sip, enum worth worth, int64_t now)
 {
 	struct call *c;
+	int i;
 
 	if (sip->n.calls < sip->config.limit_calls)
 		return true;
 	sip->n.limit_calls++;
-	if ((c = TAILQ_FIRST(&sip->dead)) == NULL)
-		c = TAILQ_FIRST(&sip->pending);
+	c = TAILQ_FIRST(&sip->dead);
+	for (i = WORTH_ASKED; c == NULL && i <= (int)worth; i++)
+		c = TAILQ_FIRST(&sip->pending[i]);
 	if (c == NULL)
 		return false;
 	sip->n.evicted++;
@@ -273,61 +281,88 @@ make_room(struct sip *sip, int64_t now)
 	return true;
 }
 
-/*
- * An outside address may have only so many calls that nobody has accepted;
- * its own oldest makes room, so a flood hurts only the one who floods.
- */
-static struct source *
-source_get(struct sip *sip, const struct addr *addr, int64_t now)
+/* Say that a source has reached its limit, but not for each call. */
+static void
+source_refuse(struct sip *sip, struct source *s, const struct call *c,
+    int64_t now)
 {
-	struct source key, *s;
+	struct sip_refusal r = { c->addr[CALLER], c->addr[CALLEE], 0,
+		REASON_LIMIT };
 
-	key.addr = *addr;
-	if ((s = RB_FIND(source_tree, &sip->sources, &key)) == NULL) {
-		if ((s = calloc(1, sizeof(*s))) == NULL)
-			return NULL;
-		s->addr = *addr;
-		TAILQ_INIT(&s->calls);
-		RB_INSERT(source_tree, &sip->sources, s);
-	} else if (s->ncalls >= sip->config.limit_per_source) {
-		struct call *oldest = TAILQ_FIRST(&s->calls);
-		struct sip_refusal r = { *addr, oldest->addr[CALLEE], 0,
-			REASON_LIMIT };
+	sip->n.limit_source++;
+	if (now - s->told < 10 * USEC_PER_SEC)
+		return;
+	s->told = now;
+	sip->sink.refuse(sip->sink.ctx, c->call_id, &r, now);
+}
 
-		sip->n.limit_source++;
-		sip->n.evicted++;
-		if (now - s->told >= 10 * USEC_PER_SEC) {
-			s->told = now;
-			sip->sink.refuse(sip->sink.ctx, oldest->call_id, &r,
-			    now);
-		}
-		/* Held, so that dropping its last call does not free it. */
-		s->ncalls++;
-		call_drop(oldest, REASON_LIMIT, now);
-		s->ncalls--;
-	}
+static struct source *
+source_find(struct sip *sip, const struct addr *caller)
+{
+	struct source key;
+
+	key.addr = addr_source(caller);
+	return RB_FIND(source_tree, &sip->sources, &key);
+}
+
+/*
+ * An outside source may have only so many calls that nobody has accepted.  Its
+ * own oldest that the protected side has not answered makes room, so that a
+ * flood hurts only the one who floods, and not his call that rings; if all of
+ * them ring, there is no room.
+ */
+static bool
+source_make_room(struct sip *sip, const struct call *c, int64_t now)
+{
+	struct source *s = source_find(sip, &c->addr[CALLER]);
+	struct call *oldest;
+
+	if (s == NULL || s->ncalls < sip->config.limit_per_source)
+		return true;
+	oldest = TAILQ_FIRST(&s->calls[WORTH_ASKED]);
+	source_refuse(sip, s, oldest != NULL ? oldest : c, now);
+	if (oldest == NULL)
+		return false;
+	sip->n.evicted++;
+	call_drop(oldest, REASON_LIMIT, now);
+	return true;
+}
+
+static struct source *
+source_get(struct sip *sip, const struct addr *caller)
+{
+	struct source *s = source_find(sip, caller);
+	int i;
+
+	if (s != NULL || (s = calloc(1, sizeof(*s))) == NULL)
+		return s;
+	s->addr = addr_source(caller);
+	for (i = 0; i < WORTH_OWN; i++)
+		TAILQ_INIT(&s->calls[i]);
+	RB_INSERT(source_tree, &sip->sources, s);
 	return s;
 }
 
 static bool
 call_insert(struct sip *sip, struct call *c, int64_t now)
 {
+	bool outside = !c->protected[CALLER];
 	struct source *s;
 
-	c->sip = sip;
-	if (!c->accepted && !c->protected[CALLER]) {
-		if ((s = source_get(sip, &c->addr[CALLER], now)) == NULL)
+	/* The source first, so that its flood does not evict others' calls. */
+	if ((outside && !source_make_room(sip, c, now)) ||
+	    !make_room(sip, c->worth, now))
+		return false;
+	if (outside) {
+		if ((s = source_get(sip, &c->addr[CALLER])) == NULL)
 			return false;
-		TAILQ_INSERT_TAIL(&s->calls, c, source_entry);
+		TAILQ_INSERT_TAIL(&s->calls[c->worth], c, source_entry);
 		s->ncalls++;
 		c->source = s;
 	}
 	RB_INSERT(call_tree, &sip->calls, c);
 	RB_INSERT(call_id_tree, &sip->ids, c);
-	if (c->accepted)
-		sip->n.accepted++;
-	else
-		TAILQ_INSERT_TAIL(&sip->pending, c, age);
+	TAILQ_INSERT_TAIL(&sip->pending[c->worth], c, age);
 	sip->n.calls++;
 	sip->n.calls_total++;
 	return true;
@@ -345,7 +380,7 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 			sip->n.limit_calls++;
 			return NULL;
 		}
-	if (!make_room(sip, now) || (c = calloc(1, sizeof(*c))) == NULL)
+	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return NULL;
 	TAILQ_INIT(&c->txns);
 	TAILQ_INIT(&c->dialogs);
@@ -353,6 +388,8 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 	c->addr[CALLEE] = *callee;
 	c->protected[CALLER] = sip_policy_protects(&sip->config.policy, caller);
 	c->protected[CALLEE] = sip_policy_protects(&sip->config.policy, callee);
+	c->worth = c->protected[CALLER] ? WORTH_OWN : WORTH_ASKED;
+	c->sip = sip;
 	c->id = sip->next_id++;
 	c->setup_until = now + sip->config.timeout_setup * USEC_PER_SEC;
 	if (!span_dup(call_id, &c->call_id) ||
@@ -391,6 +428,20 @@ call_accept(struct call *c, int64_t now)
 	c->max_until = now + c->sip->config.timeout_max * USEC_PER_SEC;
 	c->sip->n.accepted++;
 	c->sip->n.accepted_total++;
+}
+
+void
+call_rings(struct call *c)
+{
+	if (c->accepted || c->dead || c->worth != WORTH_ASKED)
+		return;
+	TAILQ_REMOVE(&c->sip->pending[c->worth], c, age);
+	if (c->source != NULL)
+		TAILQ_REMOVE(&c->source->calls[c->worth], c, source_entry);
+	c->worth = WORTH_RINGS;
+	TAILQ_INSERT_TAIL(&c->sip->pending[c->worth], c, age);
+	if (c->source != NULL)
+		TAILQ_INSERT_TAIL(&c->source->calls[c->worth], c, source_entry);
 }
 
 struct dialog *

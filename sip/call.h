@@ -77,10 +77,24 @@ struct txn {
 	int64_t until; /* forgotten, or (BYE) believed; 0: as the call */
 };
 
+/*
+ * What a call that nobody has accepted yet is worth, least first: that is the
+ * order in which calls make room for others.
+ */
+enum worth {
+	WORTH_ASKED, /* an outsider's INVITE, no answer from inside */
+	WORTH_RINGS, /* the protected side has answered 18x */
+	WORTH_OWN,   /* a protected host has made the call */
+	NWORTHS,
+};
+
+TAILQ_HEAD(call_list, call);
+
 struct source {
 	RB_ENTRY(source) node;
-	struct addr addr;
-	TAILQ_HEAD(, call) calls; /* not yet accepted, oldest first */
+	struct addr addr; /* see addr_source() */
+	/* Not yet accepted, oldest first: WORTH_ASKED and WORTH_RINGS. */
+	struct call_list calls[WORTH_OWN];
 	uint32_t ncalls;
 	int64_t told; /* when a refusal was last reported */
 };
@@ -97,6 +111,7 @@ struct call {
 	bool protected[2];
 	bool accepted;	       /* some dialog is or was confirmed */
 	bool dead;	       /* nothing left but the memory */
+	enum worth worth;      /* while not accepted */
 	struct source *source; /* while not accepted, outside callers */
 	TAILQ_HEAD(, txn) txns;
 	unsigned int ntxns;
@@ -110,7 +125,6 @@ struct call {
 RB_HEAD(call_tree, call);
 RB_HEAD(call_id_tree, call);
 RB_HEAD(source_tree, source);
-TAILQ_HEAD(call_list, call);
 
 struct sip {
 	struct sip_config config;
@@ -120,7 +134,7 @@ struct sip {
 	struct call_tree calls;
 	struct call_id_tree ids;
 	struct source_tree sources;
-	struct call_list pending; /* not accepted, oldest first */
+	struct call_list pending[NWORTHS]; /* not accepted, oldest first */
 	struct call_list dead;
 	uint64_t next_id, next_serial;
 	/* Scratch, too big for the stack. */
@@ -151,6 +165,8 @@ void call_free(struct call *c); /* silently */
 /* Give an imported call its old name; `id` must be free. */
 void call_set_id(struct call *c, uint64_t id);
 void call_accept(struct call *c, int64_t now);
+/* The protected side has answered 18x. */
+void call_rings(struct call *c);
 /* Which side's SDP names the inside. */
 enum role call_inside(const struct call *c);
 

@@ -535,7 +535,8 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 {
 	struct dialog *dlg = t->dlg;
 
-	if (m->to_tag.len == 0 || t->done)
+	/* A 100 makes no dialog: RFC 3261 section 12.1. */
+	if (m->to_tag.len == 0 || m->status == 100 || t->done)
 		return;
 	if (dlg == NULL) {
 		if (!c->accepted)
@@ -546,6 +547,7 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 			return;
 		if (dlg->state != DIALOG_EARLY)
 			return;
+		call_rings(c);
 		if (m->contact.af != AF_UNSPEC)
 			dlg->contact[CALLEE] = m->contact;
 	}

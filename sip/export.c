@@ -478,6 +478,8 @@ sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 		call_free(c);
 		return PH_EMALFORMED;
 	}
+	if (c->ndialogs > 0)
+		call_rings(c);
 	call_update(c, REASON_ANSWER, REASON_REPLACED, now);
 	return PH_OK;
 }

@@ -224,6 +224,16 @@ addr_eq(const struct addr *a, const struct addr *b)
 	return addr_cmp(a, b) == 0;
 }
 
+struct addr
+addr_source(const struct addr *a)
+{
+	struct addr s = *a;
+
+	if (s.af == AF_INET6)
+		memset(s.b + 8, 0, 8);
+	return s;
+}
+
 int
 endpoint_cmp(const struct endpoint *a, const struct endpoint *b)
 {

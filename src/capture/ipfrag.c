@@ -151,9 +151,7 @@ pending_new(struct ipfrag *f, const struct frag_key *key, int64_t now,
 	struct frag_source skey, *s;
 	struct pending *p;
 
-	skey.addr = key->src;
-	if (skey.addr.af == AF_INET6)
-		memset(skey.addr.b + 8, 0, 8);
+	skey.addr = addr_source(&key->src);
 	if ((s = RB_FIND(frag_source_tree, &f->sources, &skey)) != NULL &&
 	    (s->n >= FRAG_MAX_SOURCE ||
 		s->bytes + sizeof(*p) > FRAG_SOURCE_BYTES)) {

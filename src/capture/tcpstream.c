@@ -345,9 +345,7 @@ source_get(struct tcpstream *t, const struct addr *a)
 {
 	struct source key, *s;
 
-	key.addr = *a;
-	if (a->af == AF_INET6)
-		memset(key.addr.b + 8, 0, 8);
+	key.addr = addr_source(a);
 	if ((s = RB_FIND(source_tree, &t->sources, &key)) != NULL)
 		return s;
 	if ((s = calloc(1, sizeof(*s))) == NULL)

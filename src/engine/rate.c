@@ -68,7 +68,7 @@ bucket_get(struct rate *r, const struct addr *source, int64_t now)
 {
 	struct bucket key, *b;
 
-	key.source = *source;
+	key.source = addr_source(source);
 	if ((b = RB_FIND(bucket_tree, &r->tree, &key)) != NULL) {
 		TAILQ_REMOVE(&r->ages, b, age);
 		TAILQ_INSERT_TAIL(&r->ages, b, age);
@@ -78,7 +78,7 @@ bucket_get(struct rate *r, const struct addr *source, int64_t now)
 		forget(r, TAILQ_FIRST(&r->ages));
 	if ((b = calloc(1, sizeof(*b))) == NULL)
 		return NULL;
-	b->source = *source;
+	b->source = key.source;
 	b->at = now;
 	b->level = USEC_PER_SEC;
 	RB_INSERT(bucket_tree, &r->tree, b);

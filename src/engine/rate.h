@@ -10,9 +10,10 @@
 
 /*
  * How often a source may do something: a bucket of one second's worth for
- * each address, refilled as time passes.  Asked before anything is parsed, so
- * that a flood costs a look-up.  The table is bounded; who has been quiet for
- * longest is forgotten first, and a forgotten source has a full bucket.
+ * each address or IPv6 /64, refilled as time passes.  Asked before anything is
+ * parsed, so that a flood costs a look-up.  The table is bounded; who has been
+ * quiet for longest is forgotten first, and a forgotten source has a full
+ * bucket.
  */
 #define RATE_SOURCES 65536
 

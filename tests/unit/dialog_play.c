@@ -173,6 +173,12 @@ method_of(const char *s)
 	return SIP_OTHER;
 }
 
+static struct endpoint
+speaker(const struct world *w, char c)
+{
+	return c == '*' ? w->stranger : who(c);
+}
+
 void
 say(struct world *w, const struct step *s, const char *call_id)
 {
@@ -222,8 +228,8 @@ say(struct world *w, const struct step *s, const char *call_id)
 		m.sdp = span_of(body);
 	}
 	d.proto = IPPROTO_UDP;
-	d.src = who(s->path[0]);
-	d.dst = who(s->path[2]);
+	d.src = speaker(w, s->path[0]);
+	d.dst = speaker(w, s->path[2]);
 	sip_input(w->sip, s->t * USEC_PER_SEC, &d, &m);
 }
 

@@ -15,6 +15,7 @@
  *	x	203.0.113.66, somebody else
  *	i	192.0.2.10, the PBX
  *	g	192.0.2.20, a gateway
+ *	*	world.stranger, whoever that is
  */
 struct step {
 	int t;		  /* seconds */
@@ -32,6 +33,7 @@ struct world {
 	struct timers timers;
 	unsigned int commits;
 	int64_t media;
+	struct endpoint stranger;
 	char log[8192];
 	struct strbuf text;
 };
