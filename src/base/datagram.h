@@ -19,11 +19,19 @@ enum pkt_dir {
 	PKT_OUT,     /* left by the interface */
 };
 
+/* Which end of a TCP connection sent the SYN that the other answered. */
+enum stream_origin {
+	ORIGIN_UNKNOWN, /* joined in its middle; or not TCP */
+	ORIGIN_SRC,	/* the source of these bytes */
+	ORIGIN_DST,	/* their destination */
+};
+
 struct datagram {
 	int64_t ts;	  /* microseconds since the epoch */
 	uint32_t ifindex; /* 0: unknown */
 	uint8_t dir;	  /* enum pkt_dir */
 	uint8_t proto;	  /* IPPROTO_UDP or IPPROTO_TCP */
+	uint8_t origin;	  /* enum stream_origin */
 	bool joined;	  /* TCP: what this side sent before was not seen */
 	struct endpoint src, dst;
 	struct span payload;

@@ -61,8 +61,9 @@ struct conn {
 	struct endpoint a, b;  /* a < b */
 	uint32_t ifindex;
 	enum phase phase;
-	bool client_a; /* a began it */
-	bool stuck;    /* in gaps */
+	bool client_a;	/* a began it, or sent the bytes that wait */
+	bool midstream; /* nobody saw who began it */
+	bool stuck;	/* in gaps */
 	int64_t last;
 	int64_t stuck_since;
 	struct syn syn[2];   /* the first and the latest */
@@ -316,6 +317,7 @@ on_answer(struct tcpstream *t, struct conn *c, bool from_a, uint32_t seq,
 	c->phase = ANSWERED;
 	half_insert(t, c, now, sink, stats);
 	c->client_a = !from_a;
+	c->midstream = false;
 	side_begin(&c->side[from_a], y->seq + 1);
 	side_begin(&c->side[!from_a], seq + 1);
 	memset(c->syn, 0, sizeof(c->syn));
@@ -397,6 +399,13 @@ plausible(const struct conn *c, const struct side *s, const struct side *o,
 	return ack - (o->next - TCP_WINDOW) <= 2 * TCP_WINDOW;
 }
 
+/* side[0] is what a sends. */
+static bool
+sent_by_a(const struct conn *c, const struct side *s)
+{
+	return s == &c->side[0];
+}
+
 /* Hand on the bytes at s->next; false if nobody wants more. */
 static bool
 deliver(struct conn *c, struct side *s, const struct datagram *d,
@@ -406,6 +415,10 @@ deliver(struct conn *c, struct side *s, const struct datagram *d,
 
 	out.payload = bytes;
 	out.joined = s->joined;
+	out.origin = ORIGIN_UNKNOWN;
+	if (!c->midstream)
+		out.origin =
+		    c->client_a == sent_by_a(c, s) ? ORIGIN_SRC : ORIGIN_DST;
 	s->joined = false;
 	s->next += (uint32_t)bytes.len;
 	if (s->fin_early && s->next == s->fin_seq)
@@ -629,6 +642,7 @@ join_begin(struct tcpstream *t, const struct conn *key, bool from_a,
 	if (c == NULL)
 		return;
 	c->client_a = from_a;
+	c->midstream = true;
 	side_begin(&c->side[!from_a], seq);
 	side_begin(&c->side[from_a], ack);
 	c->side[0].joined = c->side[1].joined = true;

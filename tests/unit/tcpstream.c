@@ -18,6 +18,7 @@ struct heard {
 	size_t total;
 	unsigned int ends;
 	size_t stop_after; /* lose interest once so much was heard */
+	char origin[32];   /* of each piece: - unknown, < source, > other */
 };
 
 static bool
@@ -30,6 +31,8 @@ on_tcp(void *ctx, void **user, const struct datagram *d)
 	if (d->joined)
 		strbuf_str(&h->b, "|");
 	strbuf_add(&h->b, d->payload);
+	if (strlen(h->origin) < sizeof(h->origin) - 1)
+		h->origin[strlen(h->origin)] = "-<>"[d->origin];
 	return h->stop_after == 0 || h->b.len < h->stop_after;
 }
 
@@ -100,6 +103,54 @@ feed(const struct seg *segs, size_t n, const char *want, size_t stop_after,
 	{                                                                      \
 		10, TCP_ACK, "ab", false, 100                                  \
 	}
+
+static void
+the_end_that_began_a_connection_is_told(void **state)
+{
+	/* clang-format off */
+	static const struct seg segs[] = { SAID,
+		{ 100, TCP_ACK, "cd", true, 12 },
+		{ 99, TCP_SYN, "", true, 0 }, /* nobody answers it */
+		{ 12, TCP_ACK, "ef", false, 102 },
+		{ 199, TCP_SYN, "", true, 0 },
+		{ 499, TCP_SYN | TCP_ACK, "", false, 200 },
+		{ 200, TCP_ACK, "gh", true, 500 },
+		{ 500, TCP_ACK, "ij", false, 202 },
+	};
+	static const struct seg joined[] = {
+		{ 10, TCP_ACK, "ab", false, 100 },
+		{ 100, TCP_ACK, "cd", true, 12 },
+		{ 12, TCP_ACK, "ef", false, 102 },
+		{ 199, TCP_SYN, "", true, 0 },
+		{ 499, TCP_SYN | TCP_ACK, "", false, 200 },
+		{ 200, TCP_ACK, "gh", true, 500 },
+	};
+	/* clang-format on */
+	const struct {
+		const struct seg *segs;
+		size_t n;
+		const char *want;
+	} rows[] = {
+		{ segs, ROWS(segs), "<><<>" },
+		{ joined, ROWS(joined), "---<" },
+	};
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		struct tcpstream *t = tcpstream_new();
+		struct heard h = { 0 };
+		struct capture_sink sink = { &h, NULL, on_tcp, on_end };
+		struct capture_stats stats = { 0 };
+
+		h.b = strbuf_of(h.text, sizeof(h.text));
+		for (k = 0; k < rows[i].n; k++)
+			feed_one(t, &rows[i].segs[k], (int64_t)k, &sink,
+			    &stats);
+		assert_string_equal(h.origin, rows[i].want);
+		tcpstream_free(t, &sink);
+	}
+}
 
 static void
 segments_become_bytes_in_order(void **state)
@@ -566,6 +617,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments_become_bytes_in_order),
+		cmocka_unit_test(the_end_that_began_a_connection_is_told),
 		cmocka_unit_test(what_nobody_answers_is_not_read),
 		cmocka_unit_test(of_two_versions_the_first_counts),
 		cmocka_unit_test(strangers_end_no_connection),
