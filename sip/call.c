@@ -547,7 +547,8 @@ static bool
 dialog_is_open(const struct call *c, const struct dialog *d)
 {
 	return d->state == DIALOG_CONFIRMED ||
-	    (d->state == DIALOG_EARLY && c->sip->config.early_media);
+	    (d->state == DIALOG_EARLY && c->sip->config.early_media &&
+		!d->early_over);
 }
 
 static void
@@ -737,6 +738,8 @@ call_schedule(struct call *c, int64_t now)
 		at = sooner(at, t->until);
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
 		at = sooner(at, d->drop_at);
+		if (d->state == DIALOG_EARLY && !d->early_over)
+			at = sooner(at, d->early_until);
 		at = sooner(at, d->prev_until);
 		at = sooner(at, d->session_until);
 	}
@@ -772,15 +775,22 @@ call_settle(struct call *c, int64_t now)
 	c->forget_at = now + SIP_T_TRANSACTION;
 }
 
-/* Something's time has come.  Returns the reason things close with. */
+void
+call_end_early(struct call *c, const struct txn *t)
+{
+	struct dialog *d;
+
+	TAILQ_FOREACH(d, &c->dialogs, entry)
+		if (d->origin == t->serial && d->state == DIALOG_EARLY)
+			dialog_end(d);
+}
+
+/* Transactions whose time has come; see expire_parts(). */
 static enum reason
-expire_parts(struct call *c, int64_t now)
+expire_txns(struct call *c, int64_t now)
 {
 	enum reason why = REASON_REPLACED;
-	struct dialog *d;
 	struct txn *t, *next;
-	int64_t media;
-	int i;
 
 	TAILQ_FOREACH_SAFE(t, &c->txns, entry, next) {
 		if (t->until == 0 || t->until > now)
@@ -791,9 +801,31 @@ expire_parts(struct call *c, int64_t now)
 			why = REASON_BYE;
 		} else if (!t->done && t->dlg != NULL)
 			why = REASON_REJECT;
+		else if (!t->done && t->cancelled) {
+			/* RFC 3261 section 9.1: nobody answers any more. */
+			call_end_early(c, t);
+			why = REASON_CANCEL;
+		}
 		txn_free(c, t);
 	}
+	return why;
+}
+
+/* Something's time has come.  Returns the reason things close with. */
+static enum reason
+expire_parts(struct call *c, int64_t now)
+{
+	enum reason why = expire_txns(c, now);
+	struct dialog *d;
+	int64_t media;
+	int i;
+
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		if (d->state == DIALOG_EARLY && !d->early_over &&
+		    d->early_until <= now) {
+			d->early_over = true;
+			why = REASON_SETUP_TIMEOUT;
+		}
 		if (d->prev_until != 0 && d->prev_until <= now) {
 			d->prev_until = 0;
 			for (i = 0; i < 2; i++) {
@@ -844,12 +876,22 @@ call_timer(void *arg, int64_t now)
 }
 
 void
-sip_end_call(struct sip *sip, uint64_t id, enum reason why, int64_t now)
+sip_silent(struct sip *sip, uint64_t id, int64_t now)
 {
 	struct call *c = call_by_id(sip, id);
+	struct dialog *d;
 
-	if (c != NULL)
-		call_drop(c, why, now);
+	if (c == NULL)
+		return;
+	if (c->accepted) {
+		call_drop(c, REASON_IDLE, now);
+		return;
+	}
+	/* It may be answered yet, and opens again then. */
+	TAILQ_FOREACH(d, &c->dialogs, entry)
+		if (d->state == DIALOG_EARLY)
+			d->early_over = true;
+	call_update(c, REASON_NONE, REASON_IDLE, now);
 }
 
 void

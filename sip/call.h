@@ -13,9 +13,15 @@
  */
 #define SIP_T_TRANSACTION (32 * USEC_PER_SEC) /* 64*T1, RFC 3261 17 */
 #define SIP_T_GRACE	  (3 * USEC_PER_SEC)  /* old media after an answer */
-#define SIP_MAX_TXNS	  16		      /* per call */
-#define SIP_MAX_DIALOGS	  16		      /* per call: forks */
-#define SIP_MAX_LEGS	  32		      /* per Call-ID */
+/*
+ * How many times `timeout setup` early media may last, counted from its
+ * INVITE: once, and one extension by provisional responses (RFC 3261 section
+ * 13.3.1.1), however many of those come.
+ */
+#define SIP_EARLY_SETUPS  2
+#define SIP_MAX_TXNS	  16  /* per call */
+#define SIP_MAX_DIALOGS	  16  /* per call: forks */
+#define SIP_MAX_LEGS	  32  /* per Call-ID */
 #define SIP_MAX_TAG	  256 /* bytes of a tag, a branch, a Call-ID */
 
 enum role {
@@ -53,6 +59,9 @@ struct dialog {
 	uint8_t late_role;  /* who sent the INVITE and is to answer */
 	int64_t late_until; /* no answer counts after 64*T1 */
 	struct addr contact[2];
+	/* The end of early media: see SIP_EARLY_SETUPS. */
+	int64_t early_until;
+	bool early_over;       /* nothing opens now before the 2xx */
 	int64_t drop_at;       /* an early fork that lost; 0: none */
 	int64_t session_until; /* RFC 4028; 0: none */
 	uint32_t session_s;    /* the interval behind it */
@@ -74,7 +83,9 @@ struct txn {
 	enum reason bad;     /* its SDP could not be used */
 	bool cancelled;
 	bool done;     /* a final response was seen */
-	int64_t until; /* forgotten, or (BYE) believed; 0: as the call */
+	int64_t began; /* when the request was seen */
+	int64_t
+	    until; /* forgotten, or (BYE, CANCEL) believed; 0: as the call */
 };
 
 /*
@@ -187,5 +198,7 @@ void call_report(struct call *c, struct dialog *d, int64_t now);
 void call_schedule(struct call *c, int64_t now);
 /* If nothing in it lives any more, it is dead and soon forgotten. */
 void call_settle(struct call *c, int64_t now);
+/* End the early dialogs that this INVITE has made. */
+void call_end_early(struct call *c, const struct txn *t);
 
 #endif

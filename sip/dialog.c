@@ -215,7 +215,7 @@ txn_find(struct call *c, enum sip_method method, uint32_t cseq,
 }
 
 static struct txn *
-txn_begin(struct call *c, struct dialog *dlg, enum role role,
+txn_begin(struct call *c, struct dialog *dlg, enum role role, int64_t now,
     const struct datagram *d, const struct sip_message *m)
 {
 	struct txn *t = txn_new(c, m->method, m->cseq, m->branch);
@@ -225,6 +225,7 @@ txn_begin(struct call *c, struct dialog *dlg, enum role role,
 		return NULL;
 	t->dlg = dlg;
 	t->role = role;
+	t->began = now;
 	t->src = d->src.addr;
 	t->dst = d->dst.addr;
 	t->contact = m->contact;
@@ -257,7 +258,7 @@ initial_invite(struct sip *sip, int64_t now, const struct datagram *d,
 	    (c = call_new(sip, m->call_id, m->from_tag, &d->src.addr,
 		 &d->dst.addr, now)) == NULL)
 		return;
-	if (txn_begin(c, NULL, CALLER, d, m) == NULL) {
+	if (txn_begin(c, NULL, CALLER, now, d, m) == NULL) {
 		call_settle(c, now);
 		call_schedule(c, now);
 		return;
@@ -278,7 +279,7 @@ in_dialog_offer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 		return;
 	}
 	if (dlg->state == DIALOG_ENDED ||
-	    (t = txn_begin(c, dlg, role, d, m)) == NULL)
+	    (t = txn_begin(c, dlg, role, now, d, m)) == NULL)
 		return;
 	t->until = now +
 	    (m->method == SIP_INVITE
@@ -373,7 +374,7 @@ bye(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 		c->sip->n.retransmissions++;
 		return;
 	}
-	if ((t = txn_begin(c, dlg, role, d, m)) == NULL)
+	if ((t = txn_begin(c, dlg, role, now, d, m)) == NULL)
 		return;
 	t->until = now + SIP_T_TRANSACTION;
 	call_schedule(c, now);
@@ -381,7 +382,8 @@ bye(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 }
 
 static void
-cancel(struct sip *sip, const struct datagram *d, const struct sip_message *m)
+cancel(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m)
 {
 	struct call *c;
 	struct txn *t;
@@ -392,7 +394,15 @@ cancel(struct sip *sip, const struct datagram *d, const struct sip_message *m)
 		if (t == NULL || t->done || !addr_eq(&t->src, &d->src.addr) ||
 		    !addr_eq(&t->dst, &d->dst.addr))
 			continue;
+		if (t->cancelled)
+			return;
 		t->cancelled = true;
+		/*
+		 * A 487 should come.  If it does not, the INVITE is over all
+		 * the same after 64*T1, whatever provisional responses say.
+		 */
+		t->until = now + SIP_T_TRANSACTION;
+		call_schedule(c, now);
 		sip->sink.changed(sip->sink.ctx, c->id);
 		return;
 	}
@@ -410,7 +420,7 @@ request(struct sip *sip, int64_t now, const struct datagram *d,
 	if (m->method == SIP_OTHER)
 		return;
 	if (m->method == SIP_CANCEL) {
-		cancel(sip, d, m);
+		cancel(sip, now, d, m);
 		return;
 	}
 	if (m->method == SIP_ACK) {
@@ -519,13 +529,18 @@ response_body(struct call *c, struct dialog *dlg, struct txn *t, int64_t now,
 }
 
 static struct dialog *
-dialog_begin(struct call *c, const struct txn *t, const struct sip_message *m)
+dialog_begin(struct call *c, const struct txn *t, int64_t now,
+    const struct sip_message *m)
 {
 	struct dialog *dlg =
 	    dialog_new(c, m->to_tag, t->serial, m->status >= 200);
 
-	if (dlg != NULL)
-		dlg->contact[CALLER] = t->contact;
+	if (dlg == NULL)
+		return NULL;
+	dlg->contact[CALLER] = t->contact;
+	dlg->early_until = t->began +
+	    SIP_EARLY_SETUPS * c->sip->config.timeout_setup * USEC_PER_SEC;
+	dlg->early_over = dlg->early_until <= now;
 	return dlg;
 }
 
@@ -543,7 +558,7 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 			c->setup_until =
 			    now + c->sip->config.timeout_setup * USEC_PER_SEC;
 		dlg = dialog_find(c, m->to_tag);
-		if (dlg == NULL && (dlg = dialog_begin(c, t, m)) == NULL)
+		if (dlg == NULL && (dlg = dialog_begin(c, t, now, m)) == NULL)
 			return;
 		if (dlg->state != DIALOG_EARLY)
 			return;
@@ -589,7 +604,7 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 		c->sip->n.unmatched++;
 		return;
 	}
-	if (dlg == NULL && (dlg = dialog_begin(c, t, m)) == NULL)
+	if (dlg == NULL && (dlg = dialog_begin(c, t, now, m)) == NULL)
 		return;
 	if (dlg->state == DIALOG_ENDED || dlg->answered == t->serial) {
 		c->sip->n.retransmissions++;
@@ -629,7 +644,6 @@ invite_rejected(struct call *c, struct txn *t, int64_t now,
     const struct sip_message *m)
 {
 	enum reason why = t->cancelled ? REASON_CANCEL : REASON_REJECT;
-	struct dialog *dlg;
 
 	if (t->done)
 		return;
@@ -641,12 +655,8 @@ invite_rejected(struct call *c, struct txn *t, int64_t now,
 			dialog_end(t->dlg);
 		else
 			why = REASON_REJECT;
-	} else {
-		TAILQ_FOREACH(dlg, &c->dialogs, entry)
-			if (dlg->origin == t->serial &&
-			    dlg->state == DIALOG_EARLY)
-				dialog_end(dlg);
-	}
+	} else
+		call_end_early(c, t);
 	call_settle(c, now);
 	call_update(c, REASON_NONE, why, now);
 }

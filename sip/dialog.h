@@ -90,8 +90,11 @@ void sip_free(struct sip *sip); /* silently: no wants, no gone */
 void sip_input(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m);
 
-/* No media for too long: end the call. */
-void sip_end_call(struct sip *sip, uint64_t call, enum reason why, int64_t now);
+/*
+ * No sign of life for too long: end the call, or, if it is not yet accepted,
+ * its early media.
+ */
+void sip_silent(struct sip *sip, uint64_t call, int64_t now);
 
 /*
  * The end of everything: each call's wants become empty with `why`, but what

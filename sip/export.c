@@ -11,7 +11,7 @@
  * with the layout; what another version wrote is refused, and its pinholes
  * close.  Shared halves are written once per reference.
  */
-#define EXPORT_VERSION 2
+#define EXPORT_VERSION 3
 
 struct writer {
 	uint8_t *p;
@@ -120,6 +120,8 @@ put_dialog(struct writer *w, const struct dialog *d)
 	put(w, d->late_rseq, 4);
 	put(w, d->late_role, 1);
 	put(w, (uint64_t)d->late_until, 8);
+	put(w, (uint64_t)d->early_until, 8);
+	put(w, d->early_over, 1);
 	put(w, (uint64_t)d->drop_at, 8);
 	put(w, (uint64_t)d->session_until, 8);
 	put(w, d->session_s, 4);
@@ -153,6 +155,7 @@ put_txn(struct writer *w, const struct call *c, const struct txn *t)
 	put(w, t->bad, 1);
 	put(w, t->cancelled, 1);
 	put(w, t->done, 1);
+	put(w, (uint64_t)t->began, 8);
 	put(w, (uint64_t)t->until, 8);
 }
 
@@ -323,8 +326,17 @@ get_serial(struct cursor *r, struct sip *sip)
 	return serial;
 }
 
+/* A deadline that is set, and no further off than it could be. */
+static int64_t
+within(int64_t at, int64_t now, uint32_t seconds)
+{
+	int64_t latest = now + seconds * USEC_PER_SEC;
+
+	return at > 0 && at < latest ? at : latest;
+}
+
 static void
-get_dialog(struct cursor *r, struct call *c)
+get_dialog(struct cursor *r, struct call *c, int64_t now)
 {
 	struct dialog *d = dialog_new(c, get_span(r), 0, false);
 	int i;
@@ -348,6 +360,9 @@ get_dialog(struct cursor *r, struct call *c)
 	d->late_rseq = cursor_u32(r);
 	d->late_role = get_enum(r, CALLEE);
 	d->late_until = get_time(r);
+	d->early_until = within(get_time(r), now,
+	    SIP_EARLY_SETUPS * c->sip->config.timeout_setup);
+	d->early_over = get_bool(r);
 	d->drop_at = get_time(r);
 	d->session_until = get_time(r);
 	d->session_s = cursor_u32(r);
@@ -355,7 +370,7 @@ get_dialog(struct cursor *r, struct call *c)
 }
 
 static void
-get_txn(struct cursor *r, struct call *c)
+get_txn(struct cursor *r, struct call *c, int64_t now)
 {
 	uint8_t index = get_enum(r, SIP_MAX_DIALOGS);
 	uint64_t serial = get_serial(r, c->sip);
@@ -386,19 +401,13 @@ get_txn(struct cursor *r, struct call *c)
 	t->bad = get_enum(r, REASON_COUNT - 1);
 	t->cancelled = get_bool(r);
 	t->done = get_bool(r);
+	t->began = get_time(r);
+	if (t->began > now)
+		t->began = now;
 	t->until = get_time(r);
 	/* Only the caller speaks outside a dialog, and only to invite. */
 	if (t->dlg == NULL && (t->role != CALLER || t->method != SIP_INVITE))
 		r->bad = true;
-}
-
-/* A deadline that is set, and no further off than it could be. */
-static int64_t
-within(int64_t at, int64_t now, uint32_t seconds)
-{
-	int64_t latest = now + seconds * USEC_PER_SEC;
-
-	return at > 0 && at < latest ? at : latest;
 }
 
 static void
@@ -412,10 +421,10 @@ get_call(struct cursor *r, struct call *c, int64_t now)
 	(void)get_time(r);
 	n = get_enum(r, SIP_MAX_DIALOGS);
 	for (i = 0; i < n && !r->bad; i++)
-		get_dialog(r, c);
+		get_dialog(r, c, now);
 	n = get_enum(r, SIP_MAX_TXNS);
 	for (i = 0; i < n && !r->bad; i++)
-		get_txn(r, c);
+		get_txn(r, c, now);
 	if (cursor_left(r) != 0)
 		r->bad = true;
 }

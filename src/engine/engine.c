@@ -133,7 +133,7 @@ silent_since(struct owner *o)
 static bool
 judges_silence(const struct owner *o)
 {
-	return o->e->place.activity && o->accepted && !o->held;
+	return o->e->place.activity && !o->held;
 }
 
 static void
@@ -161,7 +161,7 @@ owner_timer(void *arg, int64_t now)
 
 	if (judges_silence(o) &&
 	    now - silent_since(o) >= e->conf->sip.timeout_idle * USEC_PER_SEC) {
-		sip_end_call(e->sip, o->id, REASON_IDLE, now);
+		sip_silent(e->sip, o->id, now);
 		return;
 	}
 	holes_renew(e->holes, o->id, lease(o), now);
@@ -177,8 +177,9 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 
 	if (o == NULL)
 		return;
-	/* Silence counts anew when a call is accepted or resumed. */
-	if ((w->accepted && !o->accepted) || o->held != w->held)
+	/* Silence counts anew when a call opens, is accepted or resumed. */
+	if ((w->nholes > 0 && !o->open) || (w->accepted && !o->accepted) ||
+	    o->held != w->held)
 		o->since = now;
 	o->accepted = w->accepted;
 	o->held = w->held;

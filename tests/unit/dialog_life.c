@@ -172,6 +172,107 @@ a_refresh_without_change_costs_nothing(void **state)
 	world_close(&w);
 }
 
+/* clang-format off */
+#define EARLY_OPEN \
+	"open 1 in udp 198.51.100.7 -> 192.0.2.10 port 10000:10001 (early)\n" \
+	"open 2 out udp 192.0.2.10 -> 198.51.100.7 port 4000:4001 (early)\n"
+#define EARLY_REOPEN \
+	"open 3 in udp 198.51.100.7 -> 192.0.2.10 port 10000:10001 (answer)\n" \
+	"open 4 out udp 192.0.2.10 -> 198.51.100.7 port 4000:4001 (answer)\n"
+#define EARLY_CALL \
+	{ 1, "i>o", "INVITE",       1, "b1", "a", "",  "192.0.2.10 10000", "" }, \
+	{ 2, "o>i", "183 INVITE",   1, "b1", "a", "z", "198.51.100.7 4000", EARLY_OPEN }
+/* clang-format on */
+
+static void
+early_media_is_extended_once(void **state)
+{
+	/* clang-format off */
+	static const struct step steps[] = {
+		EARLY_CALL,
+		{ 170, "o>i", "180 INVITE", 1, "b1", "a", "z", NULL, "" },
+		{ 340, "o>i", "183 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
+		{ 361, "", "", 0, "", "", "", NULL,
+		    CLOSE_IN("setup-timeout") CLOSE_OUT("setup-timeout") },
+		{ 362, "o>i", "183 INVITE", 1, "b1", "a", "z", "198.51.100.7 5000", "" },
+		/* Nor does another fork begin anew. */
+		{ 363, "o>i", "183 INVITE", 1, "b1", "a", "y", "198.51.100.7 4000", "" },
+		/* Who answers after so long is heard all the same. */
+		{ 500, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", EARLY_REOPEN },
+	};
+	/* clang-format on */
+
+	(void)state;
+	PLAY(steps);
+}
+
+static void
+a_cancel_that_nobody_answers_ends_the_call(void **state)
+{
+	/* clang-format off */
+	static const struct step steps[] = {
+		EARLY_CALL,
+		{ 10, "i>o", "CANCEL",     1, "b1", "a", "",  NULL, "" },
+		{ 20, "o>i", "180 INVITE", 1, "b1", "a", "z", NULL, "" },
+		/* Repeating it gives no more time. */
+		{ 30, "i>o", "CANCEL",     1, "b1", "a", "",  NULL, "" },
+		{ 41, "o>i", "183 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
+		{ 42, "", "", 0, "", "", "", NULL, CLOSE_IN("cancel") CLOSE_OUT("cancel") },
+		{ 43, "o>i", "183 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
+		{ 44, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
+	};
+	/* clang-format on */
+
+	(void)state;
+	PLAY(steps);
+}
+
+static void
+a_cancel_ends_only_its_branch(void **state)
+{
+	/* clang-format off */
+	static const struct step steps[] = {
+		EARLY_CALL,
+		{ 3, "i>o", "INVITE",      1, "b7", "a", "",  "192.0.2.10 10000", "" },
+		{ 10, "i>o", "CANCEL",     1, "b7", "a", "",  NULL, "" },
+		{ 60, "", "", 0, "", "", "", NULL, "" },
+		{ 61, "o>i", "200 INVITE", 1, "b7", "a", "y", "198.51.100.7 6000", "" },
+		{ 62, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
+		{ 80, "i>o", "BYE",        2, "b8", "a", "z", NULL, "" },
+		{ 80, "o>i", "200 BYE",    2, "b8", "a", "z", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+	};
+	/* clang-format on */
+
+	(void)state;
+	PLAY(steps);
+}
+
+static void
+silent_early_media_closes_until_the_answer(void **state)
+{
+	/* clang-format off */
+	static const struct step before[] = { EARLY_CALL };
+	static const struct step after[] = {
+		{ 22, "o>i", "183 INVITE", 1, "b1", "a", "z", "198.51.100.7 5000", "" },
+		{ 25, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", EARLY_REOPEN },
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	struct world w;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, before, ROWS(before));
+	strbuf_reset(&w.text);
+	sip_silent(w.sip, 1, 20 * USEC_PER_SEC);
+	assert_string_equal(w.log, CLOSE_IN("idle") CLOSE_OUT("idle"));
+	play_in(&w, after, ROWS(after));
+	strbuf_reset(&w.text);
+	sip_silent(w.sip, 1, 400 * USEC_PER_SEC);
+	assert_int_equal(sip_counters(w.sip)->calls, 0);
+	world_close(&w);
+}
+
 int
 main(void)
 {
@@ -182,6 +283,10 @@ main(void)
 		cmocka_unit_test(a_call_survives_being_written_down),
 		cmocka_unit_test(a_call_that_was_taken_over_can_still_change),
 		cmocka_unit_test(a_refresh_without_change_costs_nothing),
+		cmocka_unit_test(early_media_is_extended_once),
+		cmocka_unit_test(a_cancel_that_nobody_answers_ends_the_call),
+		cmocka_unit_test(a_cancel_ends_only_its_branch),
+		cmocka_unit_test(silent_early_media_closes_until_the_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
