@@ -9,7 +9,8 @@
 
 /*
  * The insides of sip/: what a call consists of.  Included by dialog.c (what
- * messages do), call.c (tables, limits, wants, time) and export.c.
+ * messages do), call.c (tables, limits), wants.c (what it wants open),
+ * life.c (time) and export.c.
  */
 #define SIP_T_TRANSACTION (32 * USEC_PER_SEC) /* 64*T1, RFC 3261 17 */
 #define SIP_T_GRACE	  (3 * USEC_PER_SEC)  /* old media after an answer */
@@ -173,6 +174,8 @@ struct call *call_new(struct sip *sip, struct span call_id,
     struct span caller_tag, const struct addr *caller,
     const struct addr *callee, int64_t now);
 void call_free(struct call *c); /* silently */
+/* Let go of a call, whatever it wants. */
+void call_drop(struct call *c, enum reason why, int64_t now);
 /* Give an imported call its old name; `id` must be free. */
 void call_set_id(struct call *c, uint64_t id);
 void call_accept(struct call *c, int64_t now);
@@ -190,11 +193,12 @@ struct txn *txn_new(struct call *c, enum sip_method method, uint32_t cseq,
     struct span branch);
 void txn_free(struct call *c, struct txn *t);
 
-/* Recompute what the call wants, tell the sink, and set the timer. */
+/* wants.c: recompute what the call wants, tell the sink, set the timer. */
 void call_update(struct call *c, enum reason open, enum reason close,
     int64_t now);
 /* The same, and report what the dialog's session was refused. */
 void call_report(struct call *c, struct dialog *d, int64_t now);
+/* life.c: when the next part of a call is over. */
 void call_schedule(struct call *c, int64_t now);
 /* If nothing in it lives any more, it is dead and soon forgotten. */
 void call_settle(struct call *c, int64_t now);

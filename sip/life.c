@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include "sip/call.h"
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return b != 0 && b < a ? b : a;
+}
+
+static void call_timer(void *arg, int64_t now);
+
+void
+call_schedule(struct call *c, int64_t now)
+{
+	int64_t at = INT64_MAX;
+	struct dialog *d;
+	struct txn *t;
+
+	TAILQ_FOREACH(t, &c->txns, entry)
+		at = sooner(at, t->until);
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		at = sooner(at, d->drop_at);
+		if (d->state == DIALOG_EARLY && !d->early_over)
+			at = sooner(at, d->early_until);
+		at = sooner(at, d->prev_until);
+		at = sooner(at, d->session_until);
+	}
+	at = sooner(at, c->forget_at);
+	if (!c->dead)
+		at = sooner(at, c->accepted ? c->max_until : c->setup_until);
+	if (at == INT64_MAX)
+		timer_clear(c->sip->timers, &c->timer);
+	else
+		timer_set(c->sip->timers, &c->timer, at > now ? at : now,
+		    call_timer, c);
+}
+void
+call_end_early(struct call *c, const struct txn *t)
+{
+	struct dialog *d;
+
+	TAILQ_FOREACH(d, &c->dialogs, entry)
+		if (d->origin == t->serial && d->state == DIALOG_EARLY)
+			dialog_end(d);
+}
+
+/* Transactions whose time has come; see expire_parts(). */
+static enum reason
+expire_txns(struct call *c, int64_t now)
+{
+	enum reason why = REASON_REPLACED;
+	struct txn *t, *next;
+
+	TAILQ_FOREACH_SAFE(t, &c->txns, entry, next) {
+		if (t->until == 0 || t->until > now)
+			continue;
+		/* A BYE nobody answered is believed: RFC 3261 15.1.1. */
+		if (t->method == SIP_BYE && !t->done && t->dlg != NULL) {
+			dialog_end(t->dlg);
+			why = REASON_BYE;
+		} else if (!t->done && t->dlg != NULL)
+			why = REASON_REJECT;
+		else if (!t->done && t->cancelled) {
+			/* RFC 3261 section 9.1: nobody answers any more. */
+			call_end_early(c, t);
+			why = REASON_CANCEL;
+		}
+		txn_free(c, t);
+	}
+	return why;
+}
+
+/* Something's time has come.  Returns the reason things close with. */
+static enum reason
+expire_parts(struct call *c, int64_t now)
+{
+	enum reason why = expire_txns(c, now);
+	struct dialog *d;
+	int64_t media;
+	int i;
+
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		if (d->state == DIALOG_EARLY && !d->early_over &&
+		    d->early_until <= now) {
+			d->early_over = true;
+			why = REASON_SETUP_TIMEOUT;
+		}
+		if (d->prev_until != 0 && d->prev_until <= now) {
+			d->prev_until = 0;
+			for (i = 0; i < 2; i++) {
+				half_unref(d->prev[i]);
+				d->prev[i] = NULL;
+			}
+		}
+		if (d->drop_at != 0 && d->drop_at <= now)
+			dialog_end(d);
+		if (d->session_until != 0 && d->session_until <= now) {
+			media =
+			    c->sip->sink.last_media(c->sip->sink.ctx, c->id);
+			if (media != 0 && now - media < SIP_T_TRANSACTION) {
+				d->session_until = now + SIP_T_TRANSACTION;
+				continue;
+			}
+			dialog_end(d);
+			why = REASON_SESSION_TIMER;
+		}
+	}
+	return why;
+}
+
+static void
+call_timer(void *arg, int64_t now)
+{
+	struct call *c = arg;
+	struct sip *sip = c->sip;
+	uint64_t id = c->id;
+	enum reason why;
+
+	if (c->dead && c->forget_at <= now) {
+		call_free(c);
+		sip->sink.gone(sip->sink.ctx, id);
+		return;
+	}
+	if (!c->dead && !c->accepted && c->setup_until <= now) {
+		call_drop(c, REASON_SETUP_TIMEOUT, now);
+		return;
+	}
+	if (!c->dead && c->accepted && c->max_until <= now) {
+		call_drop(c, REASON_MAX_DURATION, now);
+		return;
+	}
+	why = expire_parts(c, now);
+	call_settle(c, now);
+	call_update(c, REASON_NONE, why, now);
+}
+
+void
+sip_silent(struct sip *sip, uint64_t id, int64_t now)
+{
+	struct call *c = call_by_id(sip, id);
+	struct dialog *d;
+
+	if (c == NULL)
+		return;
+	if (c->accepted) {
+		call_drop(c, REASON_IDLE, now);
+		return;
+	}
+	/* It may be answered yet, and opens again then. */
+	TAILQ_FOREACH(d, &c->dialogs, entry)
+		if (d->state == DIALOG_EARLY)
+			d->early_over = true;
+	call_update(c, REASON_NONE, REASON_IDLE, now);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include "sip/call.h"
+
+static bool
+dialog_is_open(const struct call *c, const struct dialog *d)
+{
+	return d->state == DIALOG_CONFIRMED ||
+	    (d->state == DIALOG_EARLY && c->sip->config.early_media &&
+		!d->early_over);
+}
+
+static void
+plan_halves(struct call *c, struct half *const half[2])
+{
+	enum role in = call_inside(c);
+	struct half *i = half[in], *o = half[!in];
+	struct sip_side inside = { i->speaker, i->media, i->n, i->more };
+	struct sip_side outside = { o->speaker, o->media, o->n, o->more };
+
+	sip_policy_plan(&c->sip->config.policy, &inside, &outside,
+	    &c->sip->plan);
+}
+
+/*
+ * Add what is planned to the set, without doubles; with `streams` only what
+ * belongs to those m= lines.
+ */
+static size_t
+gather(struct sip *sip, size_t n, uint32_t streams)
+{
+	const struct sip_plan *plan = &sip->plan;
+	const struct pinhole *p;
+	size_t i, k;
+
+	for (i = 0; i < plan->nholes; i++) {
+		if ((streams & (UINT32_C(1) << plan->stream[i])) == 0)
+			continue;
+		p = &plan->holes[i];
+		/* There may be hundreds, and nearly all differ in this. */
+		for (k = 0; k < n; k++)
+			if (sip->holes[k].to_lo == p->to_lo &&
+			    pinhole_cmp(&sip->holes[k], p) == 0)
+				break;
+		if (k == n && n < sizeof(sip->holes) / sizeof(sip->holes[0]))
+			sip->holes[n++] = plan->holes[i];
+	}
+	return n;
+}
+
+static uint32_t
+planned_streams(const struct sip_plan *plan)
+{
+	uint32_t streams = 0;
+	size_t i;
+
+	for (i = 0; i < plan->nholes; i++)
+		streams |= UINT32_C(1) << plan->stream[i];
+	return streams;
+}
+
+static size_t
+dialog_wants(struct call *c, struct dialog *d, size_t n)
+{
+	enum role in = call_inside(c);
+	struct half *half[2];
+	uint32_t streams;
+	struct txn *t;
+
+	if (d->half[CALLER] == NULL || d->half[CALLEE] == NULL)
+		return n;
+	plan_halves(c, d->half);
+	n = gather(c->sip, n, UINT32_MAX);
+	streams = planned_streams(&c->sip->plan);
+	/*
+	 * Whoever offers must be ready to receive at once, on the old and on
+	 * the new ports (RFC 3264 section 8.3.1): the inside's own offer,
+	 * while it is unanswered, opens for the remote we already know.
+	 */
+	if (d->state == DIALOG_CONFIRMED)
+		TAILQ_FOREACH(t, &c->txns, entry) {
+			if (t->dlg != d || t->done || t->offer == NULL ||
+			    t->role != in)
+				continue;
+			half[in] = t->offer;
+			half[!in] = d->half[!in];
+			plan_halves(c, half);
+			n = gather(c->sip, n, UINT32_MAX);
+		}
+	/* Media that moved may be late; media that ended may not. */
+	if (d->prev[CALLER] != NULL && d->prev[CALLEE] != NULL) {
+		plan_halves(c, d->prev);
+		n = gather(c->sip, n, streams);
+	}
+	return n;
+}
+
+/* Silence is expected: no stream that both sides may send on. */
+static bool
+dialog_is_held(const struct dialog *d)
+{
+	const struct half *a = d->half[CALLER], *b = d->half[CALLEE];
+	bool any = false;
+	size_t i;
+
+	if (a == NULL || b == NULL)
+		return false;
+	for (i = 0; i < a->n && i < b->n; i++) {
+		if (a->media[i].port == 0 || b->media[i].port == 0)
+			continue;
+		if (a->media[i].mode == SDP_SENDRECV &&
+		    b->media[i].mode == SDP_SENDRECV)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+void
+call_update(struct call *c, enum reason open, enum reason close, int64_t now)
+{
+	struct sip *sip = c->sip;
+	struct sip_wants w = { 0 };
+	struct dialog *d;
+
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		if (!dialog_is_open(c, d))
+			continue;
+		w.nholes = dialog_wants(c, d, w.nholes);
+		w.held = w.held || dialog_is_held(d);
+	}
+	w.call = c->id;
+	w.call_id = c->call_id;
+	w.holes = sip->holes;
+	w.open = open;
+	w.close = close;
+	w.accepted = c->accepted;
+	sip->sink.wants(sip->sink.ctx, &w, now);
+	call_schedule(c, now);
+	sip->sink.changed(sip->sink.ctx, c->id);
+}
+
+/* FNV-1a; only to notice that the same is being refused again. */
+static uint64_t
+digest(uint64_t h, const void *p, size_t len)
+{
+	const unsigned char *b = p;
+
+	for (; len > 0; len--)
+		h = (h ^ *b++) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+void
+call_report(struct call *c, struct dialog *d, int64_t now)
+{
+	struct sip *sip = c->sip;
+	const struct sip_refusal *r;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	size_t i;
+
+	if (!dialog_is_open(c, d) || d->half[CALLER] == NULL ||
+	    d->half[CALLEE] == NULL)
+		return;
+	plan_halves(c, d->half);
+	for (i = 0; i < sip->plan.nrefusals; i++) {
+		r = &sip->plan.refusals[i];
+		h = digest(h, &r->src, sizeof(r->src));
+		h = digest(h, &r->dst, sizeof(r->dst));
+		h = digest(h, &r->dport, sizeof(r->dport));
+		h = digest(h, &r->reason, sizeof(r->reason));
+	}
+	if (h == d->refused)
+		return;
+	d->refused = h;
+	for (i = 0; i < sip->plan.nrefusals; i++)
+		sip->sink.refuse(sip->sink.ctx, c->call_id,
+		    &sip->plan.refusals[i], now);
+}
