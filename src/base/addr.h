@@ -33,13 +33,21 @@ struct endpoint {
 	uint16_t port;
 };
 
-/* Where an address may be used; RFC 6890, RFC 4291 section 2.4. */
+/*
+ * Where an address may be used; RFC 6890, RFC 4291 section 2.4.
+ *
+ * An IPv6 address with an IPv4 address inside is unusable: a relay or
+ * translator on the way would deliver to the IPv4 host, and no check of ours
+ * looks at that one.
+ */
 enum addr_scope {
 	ADDR_NONE,	  /* AF_UNSPEC */
 	ADDR_UNSPECIFIED, /* 0.0.0.0, :: (in SDP: hold) */
-	ADDR_UNUSABLE,	  /* 0/8, 127/8, 169.254/16, 224/4, 240/4, ::1, fe80::,
-			     ff00::, v4-mapped and v4-compatible: never in a
-			     rule */
+	ADDR_UNUSABLE,	  /* 0/8, 127/8, 169.254/16, 224/4, 240/4, ::1,
+			     fe80::/10, fec0::/10, ff00::/8, 100::/64, v4-mapped,
+			     v4-compatible, NAT64 (64:ff9b::/96, 64:ff9b:1::/48),
+			     6to4 (2002::/16) and Teredo (2001::/32): never in
+			     a rule */
 	ADDR_PRIVATE,	  /* RFC 1918, RFC 6598, fc00::/7 */
 	ADDR_GLOBAL,	  /* all the rest, documentation prefixes included */
 };

@@ -101,6 +101,19 @@ route_source(const struct prefix *p, struct addr *out)
 	return ok;
 }
 
+/* Loopback and link-local: every host has these, and they tell nobody apart. */
+static bool
+is_everywhere(const struct addr *a)
+{
+	struct in6_addr in6;
+
+	memcpy(&in6, a->b, sizeof(in6));
+	if (a->af == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&in6) ||
+		    IN6_IS_ADDR_LINKLOCAL(&in6);
+	return a->b[0] == 127 || (a->b[0] == 169 && a->b[1] == 254);
+}
+
 static enum ph_err
 reaching(struct iface *f, const struct prefix *p, const struct ifaddrs *list,
     struct strbuf *why)
@@ -113,7 +126,7 @@ reaching(struct iface *f, const struct prefix *p, const struct ifaddrs *list,
 	for (i = list; i != NULL; i = i->ifa_next) {
 		a = addr_from_sockaddr(i->ifa_addr);
 		if (a.af != p->addr.af || (i->ifa_flags & IFF_LOOPBACK) ||
-		    addr_scope(&a) == ADDR_UNUSABLE ||
+		    is_everywhere(&a) ||
 		    !overlap(p, &a, mask_len(i->ifa_netmask, a.af)) ||
 		    !process_has_interface(i->ifa_name))
 			continue;
@@ -141,7 +154,7 @@ own_addresses(struct iface *f, const struct conf *conf,
 
 	for (i = list; i != NULL && f->nown < IFACE_MAX_OWN; i = i->ifa_next) {
 		a = addr_from_sockaddr(i->ifa_addr);
-		if (a.af == AF_UNSPEC || addr_scope(&a) == ADDR_UNUSABLE ||
+		if (a.af == AF_UNSPEC || is_everywhere(&a) ||
 		    !process_has_interface(i->ifa_name))
 			continue;
 		f->own[f->nown++] = a;
