@@ -48,6 +48,7 @@ ftp_control_join(struct ftp_control *c, enum ftp_side side)
 	l->last = '\0';
 	l->overlong = false;
 	l->joined = true;
+	c->begun = true;
 }
 
 static void
@@ -111,20 +112,6 @@ pending_find(const struct ftp_control *c, unsigned int verb)
 	return i;
 }
 
-/* Methods of HTTP; none of them is a command of FTP. */
-static bool
-is_http(struct span verb)
-{
-	static const char *const methods[] = { "CONNECT", "DELETE", "GET",
-		"HEAD", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE" };
-	size_t i;
-
-	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (span_caseeq_str(verb, methods[i]))
-			return true;
-	return false;
-}
-
 static void
 on_port(struct watch *w, const struct ftp_command *cmd)
 {
@@ -186,10 +173,6 @@ on_command(struct watch *w, struct span line, bool counts)
 		pending_add(c, FTP_AUTH);
 		break;
 	default:
-		if (is_http(cmd.name)) {
-			c->foreign = true;
-			tell(w, FTP_FOREIGN);
-		}
 		break;
 	}
 }
@@ -313,6 +296,32 @@ on_reply(struct watch *w, struct span line, bool counts)
 }
 
 /*
+ * Is this FTP at all?  A client begins with a command; HTTP, or what a
+ * browser sends to a server of TURN, does not.
+ */
+static bool
+is_foreign(struct ftp_control *c, enum ftp_side from, struct span line,
+    bool counts)
+{
+	const struct ftp_lines *l = &c->side[from];
+	struct span tail = { l->tail, sizeof(l->tail) };
+	bool first = from == FTP_CLIENT && !c->begun && line.len > 0;
+	struct ftp_command cmd;
+
+	/* In an overlong line the tail ends in CR, or in its last byte. */
+	if (l->overlong &&
+	    (ftp_line_foreign(span_sub(tail, 0, FTP_LINE_TAIL)) ||
+		ftp_line_foreign(span_sub(tail, 1, FTP_LINE_TAIL))))
+		return true;
+	if (from == FTP_CLIENT && line.len > 0)
+		c->begun = true;
+	return ftp_line_foreign(line) ||
+	    (first &&
+		((!counts && !l->overlong) ||
+		    ftp_command_parse(&cmd, line) != PH_OK));
+}
+
+/*
  * A line has ended in LF.  If its direction has ended lines in LF alone and
  * now has a CR before it, nobody can say where others see lines: CRLF it is
  * from now on, and this one does not count.
@@ -328,6 +337,11 @@ line_done(struct watch *w, enum ftp_side from)
 	if (crlf && !l->overlong)
 		line.len--;
 	counts = counts && ftp_line_clean(line);
+	if (is_foreign(w->c, from, line, counts)) {
+		w->c->foreign = true;
+		tell(w, FTP_FOREIGN);
+		return;
+	}
 	if (crlf)
 		l->end = END_CRLF;
 	else if (l->end == END_UNKNOWN)
@@ -341,6 +355,20 @@ line_done(struct watch *w, enum ftp_side from)
 		on_reply(w, line, counts);
 }
 
+/* The last bytes of a line, however it was cut. */
+static void
+tail_add(struct ftp_lines *l, struct span bytes)
+{
+	size_t n = sizeof(l->tail);
+
+	if (bytes.len >= n) {
+		memcpy(l->tail, bytes.p + bytes.len - n, n);
+		return;
+	}
+	memmove(l->tail, l->tail + bytes.len, n - bytes.len);
+	memcpy(l->tail + n - bytes.len, bytes.p, bytes.len);
+}
+
 static void
 line_add(struct ftp_lines *l, struct span bytes)
 {
@@ -349,6 +377,7 @@ line_add(struct ftp_lines *l, struct span bytes)
 	if (bytes.len == 0)
 		return;
 	l->last = bytes.p[bytes.len - 1];
+	tail_add(l, bytes);
 	if (bytes.len > room) {
 		l->overlong = true;
 		bytes.len = room;

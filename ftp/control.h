@@ -28,8 +28,9 @@
  *  - After EPSV ALL, unless the server refused it, only EPSV counts.
  *  - TLS is stepped over, record by record, until CCC has made the
  *    connection readable again.
- *  - A connection that speaks HTTP to the FTP port is not followed: a
- *    browser may have been talked into it.
+ *  - A connection that speaks HTTP to the FTP port is not followed, nor one
+ *    whose client begins with what is no command: a browser may have been
+ *    talked into it.
  */
 #define FTP_CONTROL_LINE    512
 #define FTP_CONTROL_PENDING 8 /* of our verbs, sent and not answered */
@@ -65,6 +66,7 @@ struct ftp_lines {
 	uint16_t payload; /* bytes of the record still to come */
 	uint16_t len;
 	char line[FTP_CONTROL_LINE];
+	char tail[FTP_LINE_TAIL + 1]; /* of an overlong line, with its CR */
 };
 
 struct ftp_control {
@@ -72,6 +74,7 @@ struct ftp_control {
 	bool loose;
 	bool epsv_all;
 	bool opaque, foreign;
+	bool begun;	/* the client's first line was seen, or will not be */
 	uint16_t multi; /* code of a reply of several lines, or 0 */
 	/* Commands and final replies are counted to tell who answers what. */
 	uint64_t sent, answered;

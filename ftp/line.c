@@ -76,6 +76,40 @@ ftp_reply_parse(struct ftp_reply *out, struct span line)
 	return PH_OK;
 }
 
+/* Methods of HTTP; none of them is a command of FTP. */
+static bool
+is_method(struct span verb)
+{
+	static const char *const methods[] = { "CONNECT", "DELETE", "GET",
+		"HEAD", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE" };
+	size_t i;
+
+	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (span_caseeq_str(verb, methods[i]))
+			return true;
+	return false;
+}
+
+/* " HTTP/1.1": a page may invent methods, but not leave this out. */
+static bool
+ends_in_version(struct span line)
+{
+	struct span end = span_sub(line, line.len - 9, line.len);
+
+	return line.len >= 9 && is_digit(end.p[8]) && end.p[7] == '.' &&
+	    is_digit(end.p[6]) &&
+	    span_caseeq_str(span_sub(end, 0, 6), " HTTP/");
+}
+
+bool
+ftp_line_foreign(struct span line)
+{
+	struct span rest;
+
+	return is_method(span_cut(line, ' ', &rest)) || ends_in_version(line) ||
+	    span_caseeq_str(span_sub(line, 0, 5), "HTTP/");
+}
+
 bool
 ftp_line_clean(struct span line)
 {

@@ -67,6 +67,14 @@ struct ftp_reply {
 PH_NODISCARD enum ph_err ftp_reply_parse(struct ftp_reply *out,
     struct span line);
 
+/*
+ * Whether HTTP is spoken here: by one of its methods, or by a line that
+ * begins or ends as only HTTP's do.  Of a line that is too long, its first
+ * and its last FTP_LINE_TAIL bytes are enough, each by itself.
+ */
+#define FTP_LINE_TAIL 9 /* " HTTP/1.1" */
+bool ftp_line_foreign(struct span line);
+
 /* Neither NUL nor CR nor LF: nobody can see another line in it. */
 bool ftp_line_clean(struct span line);
 

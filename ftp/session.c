@@ -18,6 +18,7 @@ enum pending {
 	REPLY_AUTH,
 	REPLY_EPSV_ALL,
 	REPLY_FAMILY,
+	REPLY_FOREIGN,
 	REPLY_LONG,
 	REPLY_LPRT,
 	REPLY_NO_DATA,
@@ -48,6 +49,8 @@ ftp_end_name(enum ftp_end end)
 		return "server reply too long";
 	case FTP_END_REPLY_NUL:
 		return "server reply not clean";
+	case FTP_END_FOREIGN:
+		return "this is not FTP";
 	case FTP_GOES_ON:
 		break;
 	}
@@ -85,6 +88,8 @@ reply_text(const struct ftp_session *s, uint8_t reply)
 		return s->config.client.af == AF_INET6
 		    ? "522 Network protocol not supported, use (2)\r\n"
 		    : "522 Network protocol not supported, use (1)\r\n";
+	case REPLY_FOREIGN:
+		return "500 This is FTP\r\n";
 	case REPLY_LONG:
 		return "500 Command line too long\r\n";
 	case REPLY_LPRT:
@@ -271,6 +276,22 @@ command_on(struct ftp_session *s, uint8_t what, struct span raw)
 	pass_on(s, FTP_SERVER, raw);
 }
 
+/* Nothing of it, and nothing behind it, reaches the server. */
+static bool
+is_foreign(struct ftp_session *s, struct span text)
+{
+	struct ftp_command c;
+	bool first = !s->begun && text.len > 0;
+
+	s->begun = s->begun || text.len > 0;
+	if (!ftp_line_foreign(text) &&
+	    !(first && ftp_command_parse(&c, text) != PH_OK))
+		return false;
+	s->end = FTP_END_FOREIGN;
+	pass_on(s, FTP_CLIENT, span_of(reply_text(s, REPLY_FOREIGN)));
+	return true;
+}
+
 static void
 command(struct ftp_session *s, struct span raw)
 {
@@ -280,11 +301,13 @@ command(struct ftp_session *s, struct span raw)
 	bool all;
 	uint8_t af;
 
+	if (is_foreign(s, text))
+		return;
 	if (is_ambiguous(text)) {
 		refuse(s, REPLY_SYNTAX, line);
 		return;
 	}
-	/* What is no command may get a reply; nothing gets none. */
+	/* An unknown command still gets a reply; an empty line does not. */
 	if (ftp_command_parse(&c, text) != PH_OK) {
 		if (text.len > 0)
 			pending_push(s, PENDING_OTHER);

@@ -26,6 +26,9 @@
  * mean something only as the reply to a command that asks for them, at the
  * beginning of the last line of that reply.
  *
+ * A client that begins with what is no command, or speaks HTTP, is told so,
+ * and the session ends: a browser may have been talked into it.
+ *
  * What is refused gets its reply in its place among the server's, however
  * many commands are on their way.  After AUTH has been answered with 234
  * bytes go through unread, record by record, until a side talks in the
@@ -70,6 +73,7 @@ enum ftp_end {
 	FTP_END_COMMAND_NUL,
 	FTP_END_REPLY_LONG,
 	FTP_END_REPLY_NUL,
+	FTP_END_FOREIGN,
 };
 
 /* "client command too long" */
@@ -99,6 +103,7 @@ struct ftp_session {
 		char p[FTP_SESSION_LINE];
 	} line[2];
 	struct ftp_tls tls[2];
+	bool begun;	  /* the client has said a line */
 	bool greeted;	  /* the server's first reply is nobody's answer */
 	bool auth;	  /* AUTH is not answered yet */
 	bool epsv_all;	  /* RFC 2428 section 4 */

@@ -229,14 +229,14 @@ what_nobody_asked_for_does_not_count(void **state)
 		  S("211-status\r\n" P227 "211 end\r\n") } },
 		{ "mid-line", "", { C("PASV\r\n"), S("500 what is " P227) } },
 		{ "mid-line, command", "", { C("CWD PORT 10,0,0,1,4,1\r\n") } },
-		{ "behind a blank", "", { C(" PORT 10,0,0,1,4,1\r\n") } },
+		{ "behind a blank", "", { C("NOOP\r\n PORT 10,0,0,1,4,1\r\n") } },
 		{ "a lone LF before it", "",
 		  { C("NOOP\r\nMKD x\nPORT 10,0,0,1,4,1\r\n") } },
 		{ "a lone LF echoed", "",
 		  { S("220 hi\r\n"), C("PASV\r\n"), S("500 x\n" P227) } },
-		{ "a lone CR before it", "", { C("MKD x\rPORT 10,0,0,1,4,1\r\n") } },
-		{ "a NUL before it", "", { C("MKD x\0PORT 10,0,0,1,4,1\r\n") } },
-		{ "a NUL in it", "", { C("PORT 10,0,0,1,4,1\0\r\n") } },
+		{ "a lone CR before it", "", { C("NOOP\r\nMKD x\rPORT 10,0,0,1,4,1\r\n") } },
+		{ "a NUL before it", "", { C("NOOP\r\nMKD x\0PORT 10,0,0,1,4,1\r\n") } },
+		{ "a NUL in it", "", { C("NOOP\r\nPORT 10,0,0,1,4,1\0\r\n") } },
 		{ "LF, then CRLF", "active=10.0.0.1:1026",
 		  { C("NOOP\nPORT 10,0,0,1,4,1\r\nPORT 10,0,0,1,4,2\r\n") } },
 		{ "not to be read", "ignored ignored ignored ignored",
@@ -256,6 +256,49 @@ what_nobody_asked_for_does_not_count(void **state)
 
 	(void)state;
 	check(v, ROWS(v), "10.0.0.1", "198.51.100.7", false);
+}
+
+#define X100                                                                   \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                   \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X600 X100 X100 X100 X100 X100 X100
+#define THEN "\r\nPORT 10,0,0,1,4,1\r\n"
+
+/* A browser may be made to send what follows, but not without its own. */
+static void
+what_a_browser_sends_is_not_followed(void **state)
+{
+	/* clang-format off */
+	static const struct script v[] = {
+		{ "a method", "foreign", { C("GET /" THEN) } },
+		{ "a method of somebody's own", "foreign", { C("PROPFIND /x HTTP/1.1" THEN) } },
+		{ "one of more than letters", "foreign", { C("M-SEARCH * HTTP/1.1" THEN) } },
+		{ "a verb of FTP", "foreign", { C("PORT /x HTTP/1.1" THEN) } },
+		{ "in small letters", "foreign", { C("NOOP /x http/1.0" THEN) } },
+		{ "an older line feed", "foreign", { C("NOOP /x HTTP/1.1\nPORT 10,0,0,1,4,1\n") } },
+		{ "a path beyond the limit", "foreign", { C("NOOP /" X600 " HTTP/1.1" THEN) } },
+		{ "the same, LF alone", "foreign", { C("NOOP /" X600 " HTTP/1.1\nPORT 10,0,0,1,4,1\n") } },
+		{ "later, too", "foreign", { C("NOOP\r\nNOOP /x HTTP/1.1" THEN) } },
+		{ "an answer of HTTP", "foreign", { C("NOOP\r\n"), S("HTTP/1.1 200 OK\r\n"),
+		  C("PORT 10,0,0,1,4,1\r\n") } },
+		{ "TURN", "foreign", { C("\0\1\0\50\41\22\244\102" THEN) } },
+		{ "no command", "foreign", { C("user=x&y=1" THEN) } },
+		{ "a long path is none", "active=10.0.0.1:1025", { C("CWD /" X600 THEN) } },
+		{ "a name that looks like it", "active=10.0.0.1:1025",
+		  { C("CWD HTTP/1.1x" THEN) } },
+		{ "an empty line", "active=10.0.0.1:1025", { C(THEN) } },
+	};
+	static const struct script middle[] = {
+		{ "from the middle", "active=10.0.0.1:1025", { C("user=x" THEN) } },
+		{ "from the middle, HTTP", "foreign", { C("x HTTP/1.1" THEN) } },
+	};
+	/* clang-format on */
+
+	(void)state;
+	check(v, ROWS(v), "10.0.0.1", "198.51.100.7", false);
+	joined = true;
+	check(middle, ROWS(middle), "10.0.0.1", "198.51.100.7", false);
+	joined = false;
 }
 
 #define HELLO  "\26\3\1\0\4abcd"
@@ -397,6 +440,7 @@ main(void)
 		cmocka_unit_test(ipv6_has_epsv_and_eprt),
 		cmocka_unit_test(nobody_else_is_named_and_no_low_port),
 		cmocka_unit_test(what_nobody_asked_for_does_not_count),
+		cmocka_unit_test(what_a_browser_sends_is_not_followed),
 		cmocka_unit_test(tls_is_stepped_over_until_ccc),
 		cmocka_unit_test(from_the_middle_whole_lines_count),
 		cmocka_unit_test(long_lines_are_stepped_over),

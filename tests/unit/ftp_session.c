@@ -483,6 +483,8 @@ lines_end_or_the_session_does(void **state)
 	for (i = 0; i < ROWS(rows); i++)
 		for (most = 1; most <= 5000; most = most * 3 + 1) {
 			memset(line, 'x', sizeof(line));
+			if (rows[i].side == FTP_CLIENT)
+				memcpy(line, "CWD ", 4);
 			line[rows[i].len - 1] = '\n';
 			line[rows[i].len] = 'y';
 			if (rows[i].nul != 0)
@@ -506,6 +508,30 @@ lines_end_or_the_session_does(void **state)
 		}
 	assert_string_equal(ftp_end_name(FTP_END_COMMAND_NUL),
 	    "client command not clean");
+}
+
+/* Neither the first line nor the PORT behind it reaches the server. */
+static void
+what_a_browser_sends_ends_the_session(void **state)
+{
+	static struct stage g;
+	static const char *const first[] = { "GET /", "POST / HTTP/1.1",
+		"PROPFIND /x HTTP/1.0", "M-SEARCH * HTTP/1.1",
+		"\1\2\3 no command", "user=x&y=1" };
+	char text[128];
+	struct play p = { .in = text };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(first); i++) {
+		printf("%s\n", first[i]);
+		snprintf(text, sizeof(text), "C %s\nC PORT 192,0,2,1,4,1\n",
+		    first[i]);
+		assert_string_equal(perform(&g, &p, 8192, NULL, 0),
+		    "< 500 This is FTP\n");
+		assert_int_equal(g.s.end, FTP_END_FOREIGN);
+	}
+	assert_string_equal(ftp_end_name(FTP_END_FOREIGN), "this is not FTP");
 }
 
 static void
@@ -695,6 +721,7 @@ main(void)
 		cmocka_unit_test(plays_go_by_the_book),
 		cmocka_unit_test(segments_do_not_matter),
 		cmocka_unit_test(lines_end_or_the_session_does),
+		cmocka_unit_test(what_a_browser_sends_ends_the_session),
 		cmocka_unit_test(commands_without_replies_are_bounded),
 		cmocka_unit_test(tls_goes_through_until_somebody_talks_clear),
 		cmocka_unit_test(what_is_no_tls_is_never_read),
