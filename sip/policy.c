@@ -361,6 +361,10 @@ open_out(struct work *w, const struct addr *from, const struct addr *to,
 
 	if (from->af != to->af || !outward_allowed(w, to))
 		return;
+	/* Another protected host: what opens there is bound by `media`. */
+	if (sip_policy_protects(w->p, to) &&
+	    (lo < w->p->media_lo || hi > w->p->media_hi))
+		return;
 	memset(&hole, 0, sizeof(hole));
 	hole.proto = media_proto(w->im);
 	hole.dir = PINHOLE_OUT;

@@ -34,6 +34,15 @@ may_be_an_end(const struct helper_place *place, const struct addr *a)
 }
 
 bool
+helper_refuses_port(const struct helper_place *place, uint16_t port)
+{
+	const struct conf_sip *sip = &place->conf->sip;
+
+	return port < HELPER_PORT_MIN ||
+	    (sip->on && ports_contain(&sip->port, port));
+}
+
+bool
 helper_pinhole(const struct helper_place *place, uint8_t proto,
     const struct addr *from, const struct endpoint *to, struct pinhole *out)
 {

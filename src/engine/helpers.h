@@ -54,6 +54,13 @@ struct helper_place {
 bool helper_protects(const struct helper_place *place, const struct addr *a);
 
 /*
+ * No data go to a port where services are, nor to one of SIP's signalling:
+ * a file would be read as a call.
+ */
+#define HELPER_PORT_MIN 1024
+bool helper_refuses_port(const struct helper_place *place, uint16_t port);
+
+/*
  * A pinhole for packets from `from` to `to`, filled in but for `once`; false
  * if there is nothing to open between the two.
  */

@@ -199,6 +199,10 @@ on_data(const struct feed *f, bool active, const struct endpoint *data)
 		refuse(f, data, REASON_ADDRESS);
 		return;
 	}
+	if (helper_refuses_port(place, data->port)) {
+		refuse(f, data, REASON_PORT_RANGE);
+		return;
+	}
 	hole.once = 1;
 	data_open(w, &hole, f->now);
 }

@@ -12,7 +12,6 @@
 #include "tftp/request.h"
 
 #define REFUSALS_PER_SECOND 10 /* told of, for each client */
-#define PORT_MIN	    1024
 
 /* Who has transfers, and how many. */
 struct client {
@@ -341,7 +340,7 @@ on_request(struct tftp_helper *h, int64_t now, const struct datagram *d)
 		ignore(h, now, d, "it goes from nobody to nobody of ours");
 		return;
 	}
-	if (client->port < PORT_MIN) {
+	if (helper_refuses_port(&h->place, client->port)) {
 		refuse(h, client, REASON_PORT_RANGE, now);
 		return;
 	}
@@ -406,7 +405,7 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	/* It was written down at every half of a lease. */
 	if (seen < 0 || seen > now ||
 	    now - seen > 2 * h->place.conf->tftp.timeout * USEC_PER_SEC ||
-	    client.port < PORT_MIN ||
+	    helper_refuses_port(&h->place, client.port) ||
 	    !helper_pinhole(&h->place, IPPROTO_UDP, &server, &client, &hole) ||
 	    transfer_find(h, &server, &client) != NULL ||
 	    (t = transfer_new(h, &server, &client, key, now)) == NULL) {

@@ -250,6 +250,38 @@ a_data_connection_must_begin_in_time(void **state)
 	world_free(w);
 }
 
+#define ALL                                                                    \
+	"protect { 192.0.2.0/24 }\nsip { port { 5060 5080 } }\n"               \
+	"ftp { port 21 }\ntftp { port 69 }\n"
+
+static void
+no_data_go_to_a_port_of_signalling(void **state)
+{
+	static const char in[] = "192.0.2.10", out[] = "198.51.100.7";
+	struct world *w = world_new(ALL);
+	void *user = NULL;
+
+	(void)state;
+	ftp(w, &user, INNER, PKT_IN, in, out, true,
+	    "PORT 192,0,2,10,19,196\r\n");
+	assert_events(w,
+	    "refuse 192.0.2.10 -> 192.0.2.10 port 5060 "
+	    "(port-range);");
+	ftp(w, &user, INNER, PKT_IN, in, out, true, "EPSV\r\n");
+	ftp(w, &user, INNER, PKT_OUT, out, in, false, "500 no\r\n");
+	ftp(w, &user, INNER, PKT_OUT, out, in, false, "229 (|||5080|)\r\n");
+	assert_events(w,
+	    "refuse 198.51.100.7 -> 198.51.100.7 port 5080 "
+	    "(port-range);");
+	engine_tcp_end(w->e, user);
+	/* That is read as SIP, which it is not. */
+	tftp(w, NOW, in, 5060, out);
+	assert_events(w, "");
+	tftp(w, NOW, in, 5061, out);
+	assert_non_null(strstr(w->events, "open "));
+	world_free(w);
+}
+
 #define OPENED "open 1 in udp 198.51.100.7 -> 192.0.2.10 port 20000 (request);"
 #define CLOSED(why)                                                            \
 	"close 1 in udp 198.51.100.7 -> 192.0.2.10 port 20000 (" why ");"
@@ -413,6 +445,7 @@ main(void)
 		    what_is_seen_at_two_interfaces_is_watched_once),
 		cmocka_unit_test(only_what_passes_the_inside_counts),
 		cmocka_unit_test(a_data_connection_must_begin_in_time),
+		cmocka_unit_test(no_data_go_to_a_port_of_signalling),
 		cmocka_unit_test(a_transfer_lasts_until_it_is_silent),
 		cmocka_unit_test(a_client_has_its_share_of_transfers),
 		cmocka_unit_test(a_successor_takes_transfers_over),
