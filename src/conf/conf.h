@@ -90,6 +90,14 @@ struct conf_proxy {
 	char *at;	       /* place of `listen` */
 };
 
+/*
+ * What pinholed.conf(5) promises of an FTP proxy and no setting changes: from
+ * which port on data connections come to us, and for how many seconds an
+ * unused pinhole stays.
+ */
+#define CONF_FTP_PROXY_PORT_LO 49152
+#define CONF_FTP_PROXY_DATA_S  60
+
 struct conf_ftp {
 	bool on;
 	struct ports port; /* passive helper; empty: none */

@@ -87,11 +87,48 @@ is_protected(const struct fw_policy *p, const struct addr *a)
 	return prefixes_contain(p->conf->protect.v, p->conf->protect.n, a);
 }
 
+/* An address that stands for a protected host: nobody else comes from it. */
+static bool
+is_outside_of_alias(const struct fw_policy *p, const struct addr *a)
+{
+	const struct conf_sip *sip = &p->conf->sip;
+	size_t i;
+
+	for (i = 0; sip->on && i < sip->nexternal; i++)
+		if (addr_eq(&sip->external[i].outside, a))
+			return true;
+	return false;
+}
+
 /* A remote: somebody outside, or another protected host. */
 static bool
 is_remote(const struct fw_policy *p, const struct addr *a)
 {
-	return usable(a) && (!is_own(p, a) || is_protected(p, a));
+	return usable(a) &&
+	    (is_protected(p, a) ||
+		(!is_own(p, a) && !is_outside_of_alias(p, a)));
+}
+
+/* Signalling that came to a media port would be read as signalling. */
+static bool
+takes_signalling(const struct fw_policy *p, uint16_t lo, uint16_t hi)
+{
+	const struct ports *ports = &p->conf->sip.port;
+	size_t i;
+
+	for (i = 0; p->conf->sip.on && i < ports->n; i++)
+		if (ports->v[i] >= lo && ports->v[i] <= hi)
+			return true;
+	return false;
+}
+
+static bool
+sip_host(const struct fw_policy *p, const struct addr *a)
+{
+	const struct conf_sip *sip = &p->conf->sip;
+
+	return is_protected(p, a) &&
+	    prefixes_contain(sip->media.v, sip->media.n, a);
 }
 
 static bool
@@ -99,9 +136,8 @@ sip_media(const struct fw_policy *p, const struct pinhole *h)
 {
 	const struct conf_sip *sip = &p->conf->sip;
 
-	return sip->on && is_protected(p, &h->to) &&
-	    prefixes_contain(sip->media.v, sip->media.n, &h->to) &&
-	    h->to_lo >= sip->media_lo && h->to_hi <= sip->media_hi;
+	return sip_host(p, &h->to) && h->to_lo >= sip->media_lo &&
+	    h->to_hi <= sip->media_hi;
 }
 
 /*
@@ -161,20 +197,45 @@ is_external(const struct fw_policy *p, const struct pinhole *h)
 }
 
 /*
- * A proxy makes its own addresses stand for either end, or an end stand for
- * itself with another port.
+ * Whom an FTP proxy serves: a line without `reverse` all protected clients,
+ * one with it that server.  And whether a line sends data from port 20.
+ */
+static bool
+ftp_serves(const struct fw_policy *p, const struct pinhole *h)
+{
+	const struct conf_ftp *ftp = &p->conf->ftp;
+	const struct addr *inside =
+	    h->dir == PINHOLE_IN ? &h->to : &h->from.addr;
+	const struct conf_proxy *line;
+	size_t i;
+
+	for (i = 0; i < ftp->nproxy; i++) {
+		line = &ftp->proxy[i];
+		if ((line->reverse.addr.af == AF_UNSPEC ||
+			addr_eq(&line->reverse.addr, inside)) &&
+		    (h->nat_to.port == 0 ||
+			(h->nat_to.port == FTP_DATA && line->source_port_20)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An FTP proxy makes its own addresses stand for either end, or an end stand
+ * for itself with another port, which is one of its own.  A TFTP proxy sends
+ * what comes to its own address on to the client.
  */
 static bool
 proxied(const struct fw_policy *p, const struct pinhole *h)
 {
 	const struct addr *rdr = &h->rdr_from.addr, *nat = &h->nat_to.addr;
 
-	return (rdr->af == AF_UNSPEC || is_own(p, rdr) ||
-		   addr_eq(rdr, &h->to)) &&
-	    (nat->af == AF_UNSPEC || is_own(p, nat) ||
-		addr_eq(nat, &h->from.addr)) &&
-	    (h->nat_to.port == 0 || h->nat_to.port == FTP_DATA ||
-		h->nat_to.port >= PORT_MIN);
+	if (h->proto == IPPROTO_UDP)
+		return h->dir == PINHOLE_IN && is_own(p, rdr) &&
+		    nat->af == AF_UNSPEC;
+	return (is_own(p, rdr) || addr_eq(rdr, &h->to)) &&
+	    (is_own(p, nat) || addr_eq(nat, &h->from.addr)) &&
+	    h->rdr_from.port >= CONF_FTP_PROXY_PORT_LO && ftp_serves(p, h);
 }
 
 static bool
@@ -185,15 +246,28 @@ translation_allowed(const struct fw_policy *p, enum ipc_role role,
 		return proxied(p, h);
 	return h->nat_to.addr.af == AF_UNSPEC &&
 	    (h->rdr_from.addr.af == AF_UNSPEC ||
-		(h->dir == PINHOLE_IN && is_external(p, h)));
+		(h->dir == PINHOLE_IN && h->rdr_from.port == h->to_lo &&
+		    is_external(p, h)));
+}
+
+/* `remote` of the sip block, for where media goes. */
+static bool
+sip_outward(const struct fw_policy *p, const struct pinhole *h)
+{
+	const struct conf_sip *sip = &p->conf->sip;
+
+	return sip->on && !h->once && sip_host(p, &h->from.addr) &&
+	    (!is_protected(p, &h->to) || sip_media(p, h)) &&
+	    (sip->remote != REMOTE_LIST ||
+		prefixes_contain(sip->remotes.v, sip->remotes.n, &h->to));
 }
 
 static enum ph_err
 check_in(const struct fw_policy *p, enum ipc_role role, const struct pinhole *h,
     const char **why)
 {
-	bool media =
-	    role == IPC_ENGINE && sip_media(p, h) && sip_remote(p, &h->from);
+	bool media = role == IPC_ENGINE && p->conf->sip.on && !h->once &&
+	    sip_media(p, h) && sip_remote(p, &h->from);
 	bool data = transfer(p, role, h) && is_protected(p, &h->to) &&
 	    is_host(&h->from) && is_remote(p, &h->from.addr);
 
@@ -212,9 +286,10 @@ check_out(const struct fw_policy *p, enum ipc_role role,
 	if (!is_remote(p, &h->to))
 		return PH_EDENIED;
 	*why = "outward for what is not configured";
-	if (!(role == IPC_ENGINE && p->conf->sip.on) && !transfer(p, role, h))
-		return PH_EDENIED;
-	return PH_OK;
+	if ((role == IPC_ENGINE && sip_outward(p, h)) ||
+	    (transfer(p, role, h) && !is_protected(p, &h->to)))
+		return PH_OK;
+	return PH_EDENIED;
 }
 
 static bool
@@ -241,6 +316,10 @@ fw_policy_open(const struct fw_policy *p, enum ipc_role role,
 	*why = "privileged port";
 	if (h->to_lo < PORT_MIN ||
 	    (h->rdr_from.port != 0 && h->rdr_from.port < PORT_MIN))
+		return PH_EDENIED;
+	*why = "port of the signalling";
+	if (takes_signalling(p, h->to_lo, h->to_hi) ||
+	    takes_signalling(p, h->rdr_from.port, h->rdr_from.port))
 		return PH_EDENIED;
 	*why = "too many ports at once";
 	if (h->to_hi - h->to_lo >= FW_POLICY_PORTS)
@@ -312,17 +391,38 @@ fw_policy_max(const struct fw_policy *p)
 	return n > HOLES_MAX ? HOLES_MAX : n;
 }
 
-int64_t
-fw_policy_lease(const struct fw_policy *p)
+/* The longest of the proxies that may have asked for it. */
+static int64_t
+tftp_proxy_timeout(const struct fw_policy *p)
 {
-	int64_t s = 3600, t;
+	const struct conf_tftp *tftp = &p->conf->tftp;
+	int64_t s = 0;
 	size_t i;
 
-	if (p->conf->sip.on && p->conf->sip.timeout_max > s)
-		s = p->conf->sip.timeout_max;
-	for (i = 0; i < p->conf->ftp.nproxy; i++)
-		if ((t = p->conf->ftp.proxy[i].timeout) > s)
-			s = t;
+	for (i = 0; i < tftp->nproxy; i++)
+		if (tftp->proxy[i].timeout > s)
+			s = tftp->proxy[i].timeout;
+	return s;
+}
+
+int64_t
+fw_policy_lease(const struct fw_policy *p, enum ipc_role role,
+    const struct pinhole *h)
+{
+	const struct conf_sip *sip = &p->conf->sip;
+	int64_t s;
+
+	if (role == IPC_PROXY)
+		s = h->proto == IPPROTO_TCP ? CONF_FTP_PROXY_DATA_S
+					    : tftp_proxy_timeout(p);
+	else if (h->once)
+		s = p->conf->ftp.timeout;
+	else if (!sip->on)
+		s = p->conf->tftp.timeout;
+	else
+		s = sip->timeout_max > p->conf->tftp.timeout
+		    ? sip->timeout_max
+		    : p->conf->tftp.timeout;
 	return s * 1000000;
 }
 

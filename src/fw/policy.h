@@ -45,7 +45,11 @@ size_t fw_policy_max(const struct fw_policy *p);
 /* The shortest silence after which one is to close, microseconds. */
 int64_t fw_policy_silence(const struct fw_policy *p);
 
-/* The longest that one may stay open without being renewed, microseconds. */
-int64_t fw_policy_lease(const struct fw_policy *p);
+/*
+ * The longest that a pinhole may stay open without being renewed: what the
+ * configuration says, microseconds.
+ */
+int64_t fw_policy_lease(const struct fw_policy *p, enum ipc_role role,
+    const struct pinhole *h);
 
 #endif

@@ -61,7 +61,6 @@ struct fwtable {
 	const struct fw_policy *policy;
 	struct fwtable_sink sink;
 	size_t max;
-	int64_t lease;
 	uint64_t next_id;
 	size_t nitems;
 	struct tuple_tree tuples;
@@ -118,7 +117,6 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	t->policy = policy;
 	t->sink = *sink;
 	t->max = fw_policy_max(policy);
-	t->lease = fw_policy_lease(policy);
 	RB_INIT(&t->tuples);
 	RB_INIT(&t->ids);
 	for (i = 0; i < IPC_NROLES; i++)
@@ -314,6 +312,7 @@ want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 {
 	struct hold *old, *hold;
 	struct item *i;
+	int64_t latest;
 
 	i = find_tuple(t, h);
 	if (i == NULL && t->nitems >= t->max)
@@ -337,8 +336,9 @@ want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 		RB_INSERT(hold_tree, &t->names[role], hold);
 	}
 	hold->deadline = h->deadline;
-	if (hold->deadline == 0 || hold->deadline > now + t->lease)
-		hold->deadline = now + t->lease;
+	latest = now + fw_policy_lease(t->policy, role, h);
+	if (hold->deadline == 0 || hold->deadline > latest)
+		hold->deadline = latest;
 	set_deadline(i);
 	if (!i->have)
 		mark_dirty(i);

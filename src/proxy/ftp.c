@@ -38,9 +38,6 @@
 #define ACCEPT_PAUSE   1
 #define ACCEPTS	       64 /* before others get a turn */
 
-/* How long an unused pinhole for data stays: clients and servers are quick. */
-#define DATA_WITHIN 60
-
 /*
  * A side that does not read stops the other one: so many bytes are held for
  * it, and a line more.
@@ -49,7 +46,7 @@
 #define OUTPUT_MAX 16384
 
 /* Where the data connections of clients and servers come to us. */
-#define PORT_LO 49152
+#define PORT_LO CONF_FTP_PROXY_PORT_LO
 #define PORT_HI 65535
 
 struct conn {
@@ -413,7 +410,7 @@ on_want(void *ctx, const struct ftp_want *want)
 {
 	struct conn *c = ctx;
 	const struct prefixes *protect = &proxy_conf(c->f->proxy)->protect;
-	struct proxy_wish w = { .lease_s = DATA_WITHIN,
+	struct proxy_wish w = { .lease_s = CONF_FTP_PROXY_DATA_S,
 		.answer = on_hole,
 		.gone = on_gone,
 		.ctx = c };

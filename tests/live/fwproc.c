@@ -332,6 +332,7 @@ static void
 a_proxy_asks_and_takes_its_pinholes_along(void **state)
 {
 	struct ipc p = client(IPC_PROXY);
+	struct pinhole *h;
 	int i;
 
 	(void)state;
@@ -357,7 +358,13 @@ a_proxy_asks_and_takes_its_pinholes_along(void **state)
 	msg.u.table.op = FW_TABLE_FLUSH;
 	say(&p, IPC_TABLE, 3);
 	result(&p, 3, PH_EBAD, 0);
+	/* Data for an FTP client: the server's address stands for itself. */
 	change(FW_OPEN, 7, 4000, 60);
+	h = &msg.u.commit.changes[0].hole;
+	h->proto = IPPROTO_TCP;
+	h->once = 1;
+	h->rdr_from = (struct endpoint) { h->to, 50000 };
+	h->nat_to.addr = h->from.addr;
 	say(&p, IPC_COMMIT, 4);
 	result(&p, 4, PH_OK, 0);
 	ipc_close(&p);
@@ -474,7 +481,7 @@ main(void)
 	};
 	static const char text[] =
 	    "protect { 192.0.2.0/24 }\n"
-	    "tftp { proxy on 192.0.2.1 port 6969 }\n"
+	    "ftp { proxy on 192.0.2.1 port 6969 }\n"
 	    "sip { timeout idle 2 }\n"
 	    "tables { listen on 127.0.0.1 port 56789\n"
 	    "key \"/dev/null\"\nallow { spammer blocked } }\n";

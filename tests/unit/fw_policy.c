@@ -11,6 +11,8 @@
 #include "src/fw/policy.h"
 #include "tests/unit/unit.h"
 
+#define SECOND INT64_C(1000000)
+
 /* The firewall is .1 on both sides. */
 static const char sip_conf[] =
     "protect { 192.0.2.0/24 2001:db8:2::/64 }\n"
@@ -25,6 +27,16 @@ static const char ftp_conf[] = "protect { 192.0.2.0/24 }\nftp { port 21 }\n";
 static const char tftp_conf[] = "protect { 192.0.2.0/24 }\ntftp { port 69 }\n";
 static const char ftp_proxy_conf[] = "protect { 192.0.2.0/24 }\n"
 				     "ftp { proxy on 192.0.2.1 port 8021 }\n";
+static const char ftp_20_conf[] =
+    "protect { 192.0.2.0/24 }\n"
+    "ftp { proxy on 192.0.2.1 port 8021 source-port 20 }\n";
+static const char ftp_reverse_conf[] =
+    "protect { 192.0.2.0/24 }\n"
+    "ftp { proxy on 198.51.100.1 port 21 reverse to 192.0.2.10 }\n";
+static const char both_conf[] =
+    "protect { 192.0.2.0/24 }\n"
+    "sip { port { 5060 5080 } }\nftp { port 21\n"
+    "proxy on 192.0.2.1 port 8021 }\ntftp { port 69 }\n";
 static const char tftp_proxy_conf[] = "protect { 192.0.2.0/24 }\n"
 				      "tftp { proxy on 192.0.2.1 port 6969 }\n";
 static const char alias_conf[] =
@@ -76,6 +88,18 @@ static const struct {
 	  "198.51.100.7", "192.0.2.10", 2001, 2000, PH_EBAD },
 	{ "port 0", plain_conf, "in",
 	  "198.51.100.7", "192.0.2.10", 0, 2000, PH_EBAD },
+	{ "the port of the signalling", plain_conf, "in",
+	  "198.51.100.7", "192.0.2.10", 5060, 5061, PH_EDENIED },
+	{ "a range around it", plain_conf, "in",
+	  "198.51.100.7", "192.0.2.10", 5050, 5070, PH_EDENIED },
+	{ "another one of the signalling", both_conf, "in",
+	  "198.51.100.7", "192.0.2.10", 5079, 5080, PH_EDENIED },
+	{ "outward to the port of the signalling", plain_conf, "out",
+	  "192.0.2.10", "198.51.100.7", 5060, 5060, PH_EDENIED },
+	{ "FTP data to the port of the signalling", both_conf, "tin",
+	  "198.51.100.7", "192.0.2.10", 5080, 5080, PH_EDENIED },
+	{ "FTP data beside it", both_conf, "tin",
+	  "198.51.100.7", "192.0.2.10", 5081, 5081, PH_OK },
 	{ "two families", plain_conf, "in",
 	  "2001:db8:1::7", "192.0.2.10", 2000, 2001, PH_EBAD },
 	{ "from anywhere", plain_conf, "in",
@@ -109,6 +133,22 @@ static const struct {
 
 	{ "outward", sip_conf, "out",
 	  "192.0.2.10", "198.51.100.7", 4000, 4001, PH_OK },
+	{ "outward from a protected host that is not in media", sip_conf, "out",
+	  "192.0.2.77", "198.51.100.7", 4000, 4001, PH_EDENIED },
+	{ "outward to another protected host", sip_conf, "out",
+	  "192.0.2.10", "192.0.2.20", 10000, 10001, PH_OK },
+	{ "outward to one that is not in media", sip_conf, "out",
+	  "192.0.2.10", "192.0.2.77", 10000, 10001, PH_EDENIED },
+	{ "outward to one, below the range", sip_conf, "out",
+	  "192.0.2.10", "192.0.2.20", 5432, 5432, PH_EDENIED },
+	{ "outward to where `remote` leads", list_conf, "out",
+	  "192.0.2.10", "198.51.100.7", 4000, 4001, PH_OK },
+	{ "outward to where it does not", list_conf, "out",
+	  "192.0.2.10", "203.0.113.7", 4000, 4001, PH_EDENIED },
+	{ "from an address that stands for a protected host", alias_conf, "in",
+	  "203.0.113.10", "192.0.2.10", 2000, 2001, PH_EDENIED },
+	{ "outward to such an address", alias_conf, "out",
+	  "192.0.2.11", "203.0.113.10", 2000, 2001, PH_EDENIED },
 	{ "outward from a stranger", sip_conf, "out",
 	  "203.0.113.1", "198.51.100.7", 4000, 4001, PH_EDENIED },
 	{ "outward from a network", sip_conf, "out",
@@ -138,6 +178,8 @@ static const struct {
 	  "192.0.2.10", "198.51.100.7", 2000, 2000, PH_OK },
 	{ "FTP data, outward to port 22", ftp_conf, "tout",
 	  "192.0.2.10", "198.51.100.7", 22, 22, PH_EDENIED },
+	{ "FTP data, outward to a protected host", ftp_conf, "tout",
+	  "192.0.2.10", "192.0.2.77", 2000, 2000, PH_EDENIED },
 	{ "FTP data, between strangers", ftp_conf, "tout",
 	  "203.0.113.1", "198.51.100.7", 2000, 2000, PH_EDENIED },
 	{ "a TFTP transfer, outward", tftp_conf, "out",
@@ -219,7 +261,7 @@ only_what_the_configuration_opens_is_opened(void **state)
 		assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why),
 		    rows[i].rc);
 		/* FTP data is one connection, and not whatever follows. */
-		if (h.once) {
+		if (h.once && !c->sip.on) {
 			h.once = 0;
 			assert_int_not_equal(fw_policy_open(&p, IPC_ENGINE, &h,
 						 &why),
@@ -282,6 +324,10 @@ translation_is_for_aliases(void **state)
 	h.rdr_from.addr = addr_v4(203, 0, 113, 10);
 	h.rdr_from.port = 2000;
 	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_OK);
+	h.rdr_from.port = 2002;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	h.rdr_from.port = 5060;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
 	h.rdr_from.port = 80;
 	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
 	h.rdr_from.port = 2000;
@@ -330,14 +376,30 @@ static const struct {
 	  "198.51.100.7", "198.51.100.7", "198.51.100.1", 0, PH_EDENIED },
 	{ "FTP passive over UDP", ftp_proxy_conf, "out", "192.0.2.10",
 	  "198.51.100.7", "198.51.100.7", "198.51.100.1", 0, PH_EDENIED },
-	{ "FTP active, forward", ftp_proxy_conf, "tin", "198.51.100.7",
+	{ "FTP active, forward", ftp_20_conf, "tin", "198.51.100.7",
 	  "192.0.2.10", "198.51.100.1", "198.51.100.7", 20, PH_OK },
+	{ "FTP active, from port 20 unasked", ftp_proxy_conf, "tin",
+	  "198.51.100.7", "192.0.2.10", "198.51.100.1", "198.51.100.7", 20,
+	  PH_EDENIED },
+	{ "FTP active, from a port of choice", ftp_20_conf, "tin",
+	  "198.51.100.7", "192.0.2.10", "198.51.100.1", "198.51.100.7", 2049,
+	  PH_EDENIED },
+	{ "FTP past the proxy", ftp_proxy_conf, "tin", "198.51.100.7",
+	  "192.0.2.10", NULL, NULL, 0, PH_EDENIED },
+	{ "FTP without our source", ftp_proxy_conf, "tin", "198.51.100.7",
+	  "192.0.2.10", "198.51.100.1", NULL, 0, PH_EDENIED },
+	{ "FTP to a client of nobody", ftp_reverse_conf, "tin", "198.51.100.7",
+	  "192.0.2.11", "198.51.100.1", "192.0.2.1", 0, PH_EDENIED },
+	{ "TFTP past the proxy", tftp_proxy_conf, "in",
+	  "198.51.100.7", "192.0.2.10", NULL, NULL, 0, PH_EDENIED },
+	{ "TFTP outward", tftp_proxy_conf, "out", "192.0.2.10",
+	  "198.51.100.7", "198.51.100.7", NULL, 0, PH_EDENIED },
 	{ "FTP active, from port 22", ftp_proxy_conf, "tin", "198.51.100.7",
 	  "192.0.2.10", "198.51.100.1", "198.51.100.7", 22, PH_EDENIED },
-	{ "FTP passive, reverse", ftp_proxy_conf, "tin", "198.51.100.7",
+	{ "FTP passive, reverse", ftp_reverse_conf, "tin", "198.51.100.7",
 	  "192.0.2.10", "198.51.100.1", "192.0.2.1", 0, PH_OK },
-	{ "FTP active, reverse", ftp_proxy_conf, "tout", "192.0.2.10",
-	  "198.51.100.7", "192.0.2.1", "198.51.100.1", 20, PH_OK },
+	{ "FTP active, reverse", ftp_reverse_conf, "tout", "192.0.2.10",
+	  "198.51.100.7", "192.0.2.1", "198.51.100.1", 0, PH_OK },
 	{ "by loopback", ftp_proxy_conf, "tin", "198.51.100.7",
 	  "192.0.2.10", "127.0.0.1", NULL, 0, PH_EDENIED },
 };
@@ -371,8 +433,10 @@ a_proxy_has_what_its_lines_need(void **state)
 		assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h, &why),
 		    proxied[i].rc);
 		/* Nothing of this is for who reads what strangers send. */
-		assert_int_not_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why),
-		    proxied[i].rdr != NULL ? PH_OK : PH_EBAD);
+		if (proxied[i].conf != sip_conf)
+			assert_int_not_equal(fw_policy_open(&p, IPC_ENGINE, &h,
+						 &why),
+			    PH_OK);
 		conf_free(c);
 	}
 }
@@ -427,10 +491,12 @@ bounds_follow_the_configuration(void **state)
 	    config("protect { 192.0.2.0/24 }\n"
 		   "sip { limit calls 1000\n timeout max 7200 }\n");
 	struct fw_policy p = policy(c);
+	struct pinhole h;
 
 	(void)state;
 	assert_int_equal(fw_policy_max(&p), 16000);
-	assert_int_equal(fw_policy_lease(&p), 7200 * INT64_C(1000000));
+	h = hole("in", "198.51.100.7", "192.0.2.10", 2000, 2001);
+	assert_int_equal(fw_policy_lease(&p, IPC_ENGINE, &h), 7200 * SECOND);
 	assert_int_equal(fw_policy_silence(&p), 300 * INT64_C(1000000));
 	conf_free(c);
 	c = config("protect { 192.0.2.0/24 }\n"
@@ -438,6 +504,13 @@ bounds_follow_the_configuration(void **state)
 		   "proxy on 192.0.2.1 port 6969 timeout 5 }\n");
 	p.conf = c;
 	assert_int_equal(fw_policy_silence(&p), 5 * INT64_C(1000000));
+	/* For no longer than whoever asks for it may want it. */
+	assert_int_equal(fw_policy_lease(&p, IPC_ENGINE, &h), 60 * SECOND);
+	assert_int_equal(fw_policy_lease(&p, IPC_PROXY, &h), 5 * SECOND);
+	h.proto = IPPROTO_TCP;
+	h.once = 1;
+	assert_int_equal(fw_policy_lease(&p, IPC_ENGINE, &h), 2 * SECOND);
+	assert_int_equal(fw_policy_lease(&p, IPC_PROXY, &h), 60 * SECOND);
 	assert_int_equal(fw_policy_max(&p), CONF_TFTP_MAX + 1000);
 	conf_free(c);
 }

@@ -159,6 +159,7 @@ on_send(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
 
 static struct conf *conf;
 static struct fw_policy policy;
+static struct addr own; /* the firewall's */
 static struct fwtable *table;
 static struct ipc_commit batch;
 static int64_t now;
@@ -175,11 +176,16 @@ setup(void **state)
 	fake.room = ROOM;
 	now = 1000 * USEC_PER_SEC;
 	if (conf_parse(&conf,
-		span_of("protect 192.0.2.0/24\nsip { limit calls 100 }\n"
+		span_of("protect 192.0.2.0/24\nsip { limit calls 100\n"
+			"external 198.51.100.1 for 192.0.2.10\n"
+			"redirect yes }\n"
 			"tftp { proxy on 192.0.2.1 port 6969 }\n"),
 		"test", NULL, 0, stderr) != PH_OK)
 		return -1;
 	policy.conf = conf;
+	policy.own = &own;
+	policy.nown = 1;
+	own = addr_v4(198, 51, 100, 1);
 	table = fwtable_new(&fake_ops, &fake, &policy, &sink);
 	return table == NULL ? -1 : 0;
 }
@@ -209,6 +215,8 @@ add(enum fw_op op, uint64_t id, uint16_t port, int64_t for_s)
 	c->hole.from = prefix_host(&phone);
 	c->hole.to = addr_v4(192, 0, 2, 10);
 	c->hole.to_lo = c->hole.to_hi = port;
+	/* Redirected, so that engine and proxy may want the same. */
+	c->hole.rdr_from = (struct endpoint) { own, port };
 }
 
 static void
@@ -317,7 +325,7 @@ nobody_is_open_for_ever(void **state)
 	send_as(IPC_ENGINE, 2);
 	fwtable_run(table, now);
 	assert_int_equal(fake.n, 2);
-	assert_int_equal(fake.hole[0].deadline, now + fw_policy_lease(&policy));
+	assert_int_equal(fake.hole[0].deadline, now + 43200 * USEC_PER_SEC);
 	assert_int_equal(fake.hole[1].deadline, fake.hole[0].deadline);
 }
 
@@ -434,12 +442,12 @@ there_is_a_most(void **state)
 	(void)state;
 	/* limit calls 100 is below the least that is ever allowed: 4096. */
 	for (i = 0; i < 4096; i++)
-		open_one(i + 1u, (uint16_t)(1024 + i), 60);
+		open_one(i + 1u, (uint16_t)(6000 + i), 60);
 	assert_int_equal(fwtable_counters(table)->limit, 0);
 	open_one(9999, 60000, 60);
 	assert_int_equal(fwtable_counters(table)->limit, 1);
 	/* Renewing needs no room. */
-	open_one(1, 1024, 90);
+	open_one(1, 6000, 90);
 	assert_int_equal(fwtable_counters(table)->limit, 1);
 }
 
