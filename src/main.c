@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include <net/if.h>
-
 #include <err.h>
 #include <getopt.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +13,9 @@
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
 #include "src/engine/replay.h"
-#include "src/fw/config.h"
+#include "src/monitor/check.h"
 #include "src/monitor/monitor.h"
 #include "src/process/listen.h"
-#include "src/proxy/keyfile.h"
 #include "src/version.h"
 
 /* The command line of pinholed(8). */
@@ -189,9 +185,9 @@ print_version(void)
 	    text, PINHOLED_LIBRARIES);
 }
 
-/* The command line wins over the file. */
+/* The command line wins over the file; `place` is NULL if nobody asks. */
 static bool
-set_string(char **out, const char *value)
+set_string(char **out, char **place, const char *value)
 {
 	char *copy;
 
@@ -201,6 +197,8 @@ set_string(char **out, const char *value)
 		return false;
 	free(*out);
 	*out = copy;
+	if (place != NULL && *place != NULL)
+		**place = '\0';
 	return true;
 }
 
@@ -214,9 +212,8 @@ set_interfaces(struct conf *conf, const struct options *o)
 		return true;
 	if ((v = calloc(o->ninterfaces, sizeof(*v))) == NULL)
 		return false;
-	for (i = 0; i < conf->interface.n; i++)
-		free(conf->interface.v[i]);
-	free(conf->interface.v);
+	strings_free(&conf->interface);
+	strings_free(&conf->interface_at);
 	conf->interface.v = v;
 	conf->interface.n = o->ninterfaces;
 	for (i = 0; i < o->ninterfaces; i++)
@@ -259,8 +256,8 @@ load(void *ctx, struct conf **out, FILE *errors)
 	}
 	if (backend == NULL && o->read != NULL)
 		backend = fw_dryrun.name;
-	if (!set_string(&(*out)->firewall, backend) ||
-	    !set_string(&(*out)->control, o->control) ||
+	if (!set_string(&(*out)->firewall, &(*out)->firewall_at, backend) ||
+	    !set_string(&(*out)->control, NULL, o->control) ||
 	    !set_interfaces(*out, o)) {
 		fprintf(errors, "out of memory\n");
 		rc = PH_ENOMEM;
@@ -271,13 +268,14 @@ load(void *ctx, struct conf **out, FILE *errors)
 		rc = PH_EBAD;
 	} else if (fw_lookup((*out)->firewall) == NULL) {
 		fw_names(&b);
-		fprintf(errors, "unknown firewall \"%s\": this build has %s\n",
-		    (*out)->firewall, text);
+		fprintf(errors,
+		    "%sunknown firewall \"%s\": this build has %s\n",
+		    (*out)->firewall_at, (*out)->firewall, text);
 		rc = PH_EUNSUPPORTED;
 	} else if ((*out)->sip.latch &&
 	    (fw_lookup((*out)->firewall)->caps & FW_CAP_LATCH) == 0) {
-		fprintf(errors, "\"latch yes\": %s cannot learn ports\n",
-		    (*out)->firewall);
+		fprintf(errors, "%s\"latch yes\": %s cannot learn ports\n",
+		    (*out)->sip.latch_at, (*out)->firewall);
 		rc = PH_EUNSUPPORTED;
 	}
 	if (rc == PH_OK && o->inherited.n > 0)
@@ -289,49 +287,17 @@ load(void *ctx, struct conf **out, FILE *errors)
 	return rc;
 }
 
-/* Whether every interface that is named exists here. */
-static bool
-interfaces_exist(const struct conf *conf)
-{
-	bool ok = true;
-	size_t i;
-
-	for (i = 0; i < conf->interface.n; i++)
-		if (if_nametoindex(conf->interface.v[i]) == 0) {
-			warnx("no such interface: %s", conf->interface.v[i]);
-			ok = false;
-		}
-	return ok;
-}
-
-/* -n.  What only this host can tell is a warning: the file may be fine. */
+/* -n. */
 static int
-check(const struct conf *conf)
+check(const struct conf *conf, const struct options *o)
 {
-	const struct fw_ops *ops = fw_lookup(conf->firewall);
-	char text[TEXT_MAX], lacking[TEXT_MAX];
-	struct strbuf why = strbuf_of(text, sizeof(text));
-	struct strbuf missing = strbuf_of(lacking, sizeof(lacking));
-	struct keyfiles keys = { 0 };
-	struct fw_config fc;
+	char text[TEXT_MAX];
+	struct strbuf b = strbuf_of(text, sizeof(text));
 
-	(void)interfaces_exist(conf);
-	if (conf->user_set && getpwnam(conf->user) == NULL)
-		warnx("no such user: %s", conf->user);
-	sandbox_missing(true, &missing);
-	if (missing.len == 0 &&
-	    keyfiles_read(&keys, &conf->tables, &why) != PH_OK)
-		log_lines("tables", text);
-	keyfiles_wipe(&keys);
-	strbuf_reset(&why);
-	if (missing.len == 0 && (ops->caps & FW_CAP_OFFLINE) == 0) {
-		if (fwconfig_of(conf, &fc) != PH_OK)
-			errx(EXIT_RUNTIME, "out of memory");
-		if (ops->check(&fc, &why) != PH_OK && why.len == 0)
-			strbuf_str(&why, "cannot be asked");
-		fwconfig_free(&fc);
-		log_lines(ops->name, text);
-	}
+	conf_following(conf, &b);
+	warnx("following: %s", text);
+	if (!check_start(conf, o->inherited.n > 0))
+		return EXIT_CONFIG;
 	printf("configuration OK\n");
 	return fflush(stdout) == EOF ? EXIT_RUNTIME : 0;
 }
@@ -380,7 +346,7 @@ run(struct conf *conf, struct options *o)
 		conf_free(conf);
 		return EXIT_RUNTIME;
 	}
-	if (!interfaces_exist(conf)) {
+	if (!check_interfaces(conf)) {
 		conf_free(conf);
 		return EXIT_CONFIG;
 	}
@@ -469,7 +435,7 @@ main(int argc, char *argv[])
 		code = 0;
 	} else if (load_first(&o, &conf) == PH_OK) {
 		if (o.check)
-			code = check(conf);
+			code = check(conf, &o);
 		else if (o.read != NULL)
 			code = replay(conf, &o);
 		else {

@@ -34,11 +34,32 @@ want() {
 }
 
 good=$dir/good.conf wrong=$dir/wrong.conf
-echo 'protect { 192.0.2.0/24 }' >"$good"
+lo=lo0
+[ "$(uname)" = Linux ] && lo=lo
+# A start needs an interface or a route, which a test machine may lack.
+printf 'protect { 192.0.2.0/24 }\ninterface %s\n' $lo >"$good"
 printf 'protect { 192.0.2.0/24 }\nnonsense\nsip { prot 1 }\n' >"$wrong"
 # shellcheck disable=SC2016
-echo 'protect { $inside }' >"$dir/macro.conf"
-printf 'protect { 192.0.2.0/24 }\nuser nope0\n' >"$dir/user.conf"
+printf 'protect { $inside }\ninterface %s\n' $lo >"$dir/macro.conf"
+printf 'protect { 192.0.2.0/24 }\nuser nope0\ninterface { %s\n nope1 }\n' \
+    $lo >"$dir/host.conf"
+printf 'protect 192.0.2.0/24\ninterface %s\nftp { }\n' $lo >"$dir/ftp.conf"
+cat >"$dir/proxy.conf" <<END
+protect 192.0.2.0/24
+tftp {
+	proxy on 127.0.0.1 port 69
+	proxy on 203.0.113.9 port 16969
+	proxy on 127.0.0.1 port 16970
+}
+END
+cat >"$dir/key.conf" <<END
+tables {
+	listen on 127.0.0.1 port 16971 allow a
+	key "$dir/key"
+	key "second" "$dir/none"
+}
+END
+echo 'long enough to be a key' >"$dir/key"
 chmod 644 "$dir"/*
 
 want 0 '^pinholed [0-9]+\.[0-9]+\.[0-9]+$' -V
@@ -62,13 +83,48 @@ want 1 'unexpected argument: stray' -n -f "$good" stray
 want 0 '^configuration OK$' -n -f "$good"
 want 0 '^configuration OK$' --check --config "$good"
 want 0 '^configuration OK$' -n -f "$dir/macro.conf" -D inside=192.0.2.0/24
-want 0 'no such interface: nope0' -n -f "$good" -i nope0
-want 0 '^configuration OK$' -n -f "$good" -i nope0
-want 0 'no such user: nope0' -n -f "$dir/user.conf"
+# All that a start would try, each with its place.
+want 1 '^pinholed: no such interface: nope0$' -n -f "$good" -i nope0
+want 1 "^$dir/host.conf:4:2: no such interface: nope1\$" -n -f "$dir/host.conf"
+want 1 "^$dir/host.conf:2:1: no such user: nope0\$" -n -f "$dir/host.conf"
+want 1 "^$dir/key.conf:3:6: $dir/key: must be a file that" -n -f "$dir/key.conf"
+chmod 600 "$dir/key"
+[ "$(id -u)" != 0 ] || chown 65533 "$dir/key"
+want 1 "^$dir/key.conf:4:15: $dir/none: No such file" -n -f "$dir/key.conf"
+if [ "$(id -u)" = 0 ]; then
+	want 1 "not looked at: .*$dir/key" -n -f "$dir/key.conf"
+	"$pinholed" -n -b dry-run -f "$dir/key.conf" 2>&1 |
+	    grep -q "^$dir/key.conf:3:6: $dir/key: must belong to root" || {
+		echo "a key of somebody else's is taken"
+		bad=1
+	}
+fi
+want 0 'not looked at: the packet filter, the captures' -n -f "$good"
+want 0 'not looked at: .*ports below 1024' -n -f "$dir/proxy.conf"
+want 0 "^$dir/proxy.conf:4:11: no interface of this host has .*203.0.113.9" \
+    -n -f "$dir/proxy.conf"
+python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 16970))
+print("bound", flush=True)
+time.sleep(30)' >"$dir/bound" &
+holder=$!
+i=0
+while [ ! -s "$dir/bound" ] && [ $((i += 1)) -lt 100 ]; do
+	sleep 0.05
+done
+want 1 "^$dir/proxy.conf:5:11: tftp proxy: cannot listen on 127.0.0.1:16970" \
+    -n -f "$dir/proxy.conf"
+kill $holder
+want 0 '^pinholed: following: sip \(port 5060\)$' -n -f "$good"
+want 0 '^pinholed: following: ftp \(port 21\)$' -n -f "$dir/ftp.conf"
+want 0 '^pinholed: following: tftp \(proxy\)$' -n -f "$dir/proxy.conf"
+want 1 'nothing in the configuration uses the macro "porbe"' -n -f "$good" \
+    -D porbe=1
 want 1 "$wrong:2:" -n -f "$wrong"
 want 1 "$wrong:3:" -n -f "$wrong"
 want 1 "$dir/missing.conf" -n -f "$dir/missing.conf"
-want 1 'inside' -n -f "$dir/macro.conf"
+want 1 '"inside" is not defined' -n -f "$dir/macro.conf"
 want 1 'foo' -n -f "$good" -D foo
 want 1 '=1' -n -f "$good" -D =1
 want 1 'xml' -n -f "$good" -o xml
@@ -93,8 +149,7 @@ want 2 "$dir/missing.pcap" -D protect=192.0.2.0/24 -r "$dir/missing.pcap"
 # What is no event is said nevertheless.
 tls=$dir/tls.pcap
 cp "$(dirname "$0")/../test-pcaps/ftp/auth-tls/input.pcap" "$tls"
-printf 'protect { 192.0.2.0/24 }\nftp { }\n' >"$dir/ftp.conf"
-chmod 644 "$tls" "$dir/ftp.conf"
+chmod 644 "$tls"
 want 0 ' -> .*:21: encrypted; ' -f "$dir/ftp.conf" -r "$tls"
 
 # What is wrong is said to stderr, what is right to stdout.
@@ -102,7 +157,7 @@ if [ -n "$(unprivileged "$pinholed" -n -f "$wrong" 2>/dev/null)" ]; then
 	echo "errors on stdout"
 	bad=1
 fi
-if [ "$("$pinholed" -n -b dry-run -f "$good" 2>/dev/null)" != \
+if [ "$(unprivileged "$pinholed" -n -b dry-run -f "$good" 2>/dev/null)" != \
     "configuration OK" ]; then
 	echo "more or less than 'configuration OK' on stdout"
 	bad=1

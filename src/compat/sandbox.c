@@ -54,8 +54,8 @@ find_dir(struct sandbox *out, const char *rundir, struct strbuf *why)
 }
 
 enum ph_err
-sandbox_prepare(struct sandbox *out, const char *user, bool required,
-    const char *rundir, struct strbuf *why)
+sandbox_user(struct sandbox *out, const char *user, bool required,
+    struct strbuf *why)
 {
 	struct passwd *pw = getpwnam(user);
 
@@ -74,7 +74,16 @@ sandbox_prepare(struct sandbox *out, const char *user, bool required,
 	}
 	out->uid = pw->pw_uid;
 	out->gid = pw->pw_gid;
-	return find_dir(out, rundir, why);
+	return PH_OK;
+}
+
+enum ph_err
+sandbox_prepare(struct sandbox *out, const char *user, bool required,
+    const char *rundir, struct strbuf *why)
+{
+	enum ph_err rc = sandbox_user(out, user, required, why);
+
+	return rc == PH_OK ? find_dir(out, rundir, why) : rc;
 }
 
 static bool

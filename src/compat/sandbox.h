@@ -42,6 +42,10 @@ struct sandbox {
 PH_NODISCARD enum ph_err sandbox_prepare(struct sandbox *out, const char *user,
     bool required, const char *rundir, struct strbuf *why);
 
+/* The user alone, without privilege and without a directory. */
+PH_NODISCARD enum ph_err sandbox_user(struct sandbox *out, const char *user,
+    bool required, struct strbuf *why);
+
 /* On failure `why` has a sentence, and the process must not go on. */
 PH_NODISCARD enum ph_err sandbox_enter(enum sandbox_role role,
     const struct sandbox *s, struct strbuf *why);

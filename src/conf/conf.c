@@ -511,14 +511,15 @@ conf_parse(struct conf **out, struct span text, const char *name,
 	return parse(out, &p, defines, ndefines);
 }
 
-static void
-free_strings(struct strings *s)
+void
+strings_free(struct strings *s)
 {
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
 		free(s->v[i]);
 	free(s->v);
+	memset(s, 0, sizeof(*s));
 }
 
 void
@@ -528,8 +529,8 @@ conf_free(struct conf *c)
 
 	if (c == NULL)
 		return;
-	free_strings(&c->interface);
-	free_strings(&c->interface_at);
+	strings_free(&c->interface);
+	strings_free(&c->interface_at);
 	free(c->protect.v);
 	free(c->protect_at);
 	free(c->sip.port.v);
@@ -543,7 +544,7 @@ conf_free(struct conf *c)
 		conf_proxy_clear(&c->ftp.proxy[i]);
 	free(c->ftp.proxy);
 	free(c->tftp.port.v);
-	free_strings(&c->tftp.file);
+	strings_free(&c->tftp.file);
 	for (i = 0; i < c->tftp.nproxy; i++)
 		conf_proxy_clear(&c->tftp.proxy[i]);
 	free(c->tftp.proxy);
@@ -554,7 +555,7 @@ conf_free(struct conf *c)
 	}
 	free(c->tables.key);
 	free(c->tables.listen_at);
-	free_strings(&c->tables.allow);
+	strings_free(&c->tables.allow);
 	free(c->tables.force);
 	free(c->tables.never.v);
 	for (i = 0; i < c->nuplink; i++)
@@ -573,6 +574,42 @@ conf_free(struct conf *c)
 	free(c->control);
 	free(c->state);
 	free(c);
+}
+
+const char *
+conf_interface_at(const struct conf *c, size_t i)
+{
+	return i < c->interface_at.n ? c->interface_at.v[i] : "";
+}
+
+static void
+follow(struct strbuf *out, const char *what, const struct ports *ports,
+    size_t nproxy)
+{
+	size_t i;
+
+	strbuf_fmt(out, "%s%s", out->len > 0 ? ", " : "", what);
+	for (i = 0; i < ports->n; i++)
+		strbuf_fmt(out, "%s %u", i == 0 ? " (port" : "", ports->v[i]);
+	if (nproxy > 0)
+		strbuf_str(out, ports->n > 0 ? ", proxy" : " (proxy");
+	if (ports->n > 0 || nproxy > 0)
+		strbuf_str(out, ")");
+}
+
+void
+conf_following(const struct conf *c, struct strbuf *out)
+{
+	const struct ports none = { NULL, 0 };
+
+	if (c->sip.on)
+		follow(out, "sip", &c->sip.port, 0);
+	if (c->ftp.on)
+		follow(out, "ftp", &c->ftp.port, c->ftp.nproxy);
+	if (c->tftp.on)
+		follow(out, "tftp", &c->tftp.port, c->tftp.nproxy);
+	if (c->tables.on)
+		follow(out, "tables", &none, 0);
 }
 
 bool

@@ -11,6 +11,7 @@
 
 #include "src/base/addr.h"
 #include "src/base/err.h"
+#include "src/base/strbuf.h"
 #include "src/base/span.h"
 
 /*
@@ -216,6 +217,13 @@ size_t conf_max_transfers(const struct conf *conf);
 const char *conf_tftp_forbids(const struct conf_tftp *conf, bool write,
     struct span file);
 
+/* The place of an interface, or "". */
+const char *conf_interface_at(const struct conf *c, size_t i);
+
+/* "sip (port 5060), ftp (port 21, proxy)": what it asks to follow. */
+void conf_following(const struct conf *c, struct strbuf *out);
+
+void strings_free(struct strings *s); /* and empty it */
 bool ports_contain(const struct ports *ports, uint16_t port);
 
 #endif

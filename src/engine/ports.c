@@ -3,7 +3,9 @@
 #include <netinet/in.h>
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "src/compat/process.h"
 #include "src/engine/ports.h"
 
 static void
@@ -40,4 +42,58 @@ engine_ports(const struct conf *conf, struct capture_port **out, size_t *np)
 	*out = v;
 	*np = n;
 	return PH_OK;
+}
+
+static enum ph_err
+capture_open(struct capture **out, struct iface *iface, const struct conf *conf,
+    bool whole, struct strbuf *why)
+{
+	const char *names[IFACE_MAX];
+	struct capture_config cc = { 0 };
+	struct capture_port *ports;
+	enum ph_err rc = PH_OK;
+	size_t i;
+
+	*out = NULL;
+	memset(iface, 0, sizeof(*iface));
+	if (engine_ports(conf, &ports, &cc.nports) != PH_OK) {
+		strbuf_str(why, "out of memory");
+		return PH_ENOMEM;
+	}
+	if (cc.nports > 0)
+		rc = iface_find(iface, conf, why);
+	if (rc == PH_OK && cc.nports > 0 && whole) {
+		for (i = 0; i < iface->n; i++)
+			names[i] = iface->name[i];
+		cc.ports = ports;
+		cc.interfaces = names;
+		cc.ninterfaces = iface->n;
+		cc.buffer = conf->buffer;
+		cc.own = iface->ownprotected;
+		cc.nown = iface->nownprotected;
+		cc.here = process_has_interface;
+		rc = capture_open_live(out, &cc, why);
+	}
+	free(ports);
+	return rc;
+}
+
+enum ph_err
+engine_capture(struct capture **out, struct iface *iface,
+    const struct conf *conf, struct strbuf *why)
+{
+	return capture_open(out, iface, conf, true, why);
+}
+
+enum ph_err
+engine_capture_try(const struct conf *conf, bool whole, struct strbuf *why)
+{
+	struct capture_sink none = { 0 };
+	struct capture *cap;
+	struct iface iface;
+	enum ph_err rc = capture_open(&cap, &iface, conf, whole, why);
+
+	if (cap != NULL)
+		capture_close(cap, &none);
+	return rc;
 }

@@ -542,36 +542,17 @@ ignore(int sig)
 static void
 open_capture(struct live *l)
 {
-	const char *names[IFACE_MAX];
-	struct capture_config cc = { 0 };
-	struct capture_port *ports;
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	size_t i;
 
-	if (engine_ports(l->args->conf, &ports, &cc.nports) != PH_OK)
-		log_fatalx(MODULE, "out of memory");
-	if (cc.nports == 0) {
-		/* There are proxies only, and they have sockets. */
-		free(ports);
+	if (engine_capture(&l->capture, &l->iface, l->args->conf, &why) !=
+	    PH_OK)
+		log_fatalx(MODULE, "%s", text);
+	if (l->capture == NULL)
 		return;
-	}
-	if (iface_find(&l->iface, l->args->conf, &why) != PH_OK)
-		log_fatalx(MODULE, "%s", text);
 	for (i = 0; i < l->iface.n; i++)
-		names[i] = l->iface.name[i];
-	cc.ports = ports;
-	cc.interfaces = names;
-	cc.ninterfaces = l->iface.n;
-	cc.buffer = l->args->conf->buffer;
-	cc.own = l->iface.ownprotected;
-	cc.nown = l->iface.nownprotected;
-	cc.here = process_has_interface;
-	if (capture_open_live(&l->capture, &cc, &why) != PH_OK)
-		log_fatalx(MODULE, "%s", text);
-	free(ports);
-	for (i = 0; i < l->iface.n; i++)
-		log_info(MODULE, "listening on %s", names[i]);
+		log_info(MODULE, "listening on %s", l->iface.name[i]);
 	if (l->iface.nownprotected > 0)
 		log_info(MODULE,
 		    "listening on every interface for the "

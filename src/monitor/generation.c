@@ -25,16 +25,32 @@
 
 /* "nftables-pinholed-1": also the name of the lock. */
 static void
-name_owner(struct generation *g)
+name_owner(char *owner, size_t size, const struct conf *conf)
 {
 	char *p;
 
-	snprintf(g->owner, sizeof(g->owner), "%s-%s-%" PRIx64, g->ops->name,
-	    g->conf->name, process_network());
+	snprintf(owner, size, "%s-%s-%" PRIx64, conf->firewall, conf->name,
+	    process_network());
 	/* A pf anchor may be below another. */
-	for (p = g->owner; *p != '\0'; p++)
+	for (p = owner; *p != '\0'; p++)
 		if (*p == '/')
 			*p = '_';
+}
+
+static void
+name_lock(char path[PATH_MAX], const char *owner)
+{
+	snprintf(path, PATH_MAX, "%s/%s.lock", PINHOLED_RUNDIR, owner);
+}
+
+pid_t
+generation_holder(const struct conf *conf)
+{
+	char owner[OWNER_MAX], path[PATH_MAX];
+
+	name_owner(owner, sizeof(owner), conf);
+	name_lock(path, owner);
+	return lock_holder(path);
 }
 
 /*
@@ -85,7 +101,7 @@ take_lock(struct generation *g, const struct generation *before,
 		strbuf_fmt(why, "%s: %s", PINHOLED_RUNDIR, strerror(errno));
 		return PH_EIO;
 	}
-	snprintf(path, sizeof(path), "%s/%s.lock", PINHOLED_RUNDIR, g->owner);
+	name_lock(path, g->owner);
 	rc = lock_take(path, &g->lock_fd, &holder, why);
 	if (rc == PH_EEXIST)
 		strbuf_fmt(why,
@@ -116,10 +132,45 @@ ask_filter(const struct generation *g, struct strbuf *why)
 	rc = g->ops->check(&fc, &advice);
 	fwconfig_free(&fc);
 	if (rc != PH_OK)
-		strbuf_fmt(why, "%s: %s", g->ops->name, text);
+		strbuf_fmt(why, "%s%s: %s", g->conf->firewall_at, g->ops->name,
+		    text);
 	else
 		log_lines(g->ops->name, text);
 	return rc;
+}
+
+static enum ph_err
+become(struct generation *g, struct strbuf *why)
+{
+	const struct conf *conf = g->conf;
+	char text[256];
+	struct strbuf no_user = strbuf_of(text, sizeof(text));
+	enum ph_err rc;
+
+	rc = sandbox_user(&g->sandbox, conf->user, conf->user_set, &no_user);
+	if (rc != PH_OK) {
+		strbuf_fmt(why, "%s%s", conf->user_at, text);
+		return rc;
+	}
+	if (strcmp(g->sandbox.user, conf->user) != 0)
+		log_warnx(MODULE, "no user %s; running as %s", conf->user,
+		    g->sandbox.user);
+	return sandbox_prepare(&g->sandbox, conf->user, conf->user_set,
+	    PINHOLED_RUNDIR, why);
+}
+
+/* What was asked for, where a mistake shows. */
+static void
+announce(const struct conf *conf)
+{
+	char text[2048];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+
+	listeners_foreign(conf, &b);
+	log_lines(MODULE, text);
+	strbuf_reset(&b);
+	conf_following(conf, &b);
+	log_info(MODULE, "following: %s", text);
 }
 
 /* Calls do not depend on it: without one, they go on without. */
@@ -156,19 +207,16 @@ generation_new(struct conf *conf, const struct generation *before,
 	g->control_fd = g->lock_fd = -1;
 	for (i = 0; i < CHILD_NROLES; i++)
 		child_init(&g->child[i], (enum child_role)i);
-	name_owner(g);
-	if (sandbox_prepare(&g->sandbox, conf->user, conf->user_set,
-		PINHOLED_RUNDIR, why) != PH_OK ||
-	    take_lock(g, before, why) != PH_OK || ask_filter(g, why) != PH_OK ||
+	name_owner(g->owner, sizeof(g->owner), conf);
+	if (become(g, why) != PH_OK || take_lock(g, before, why) != PH_OK ||
+	    ask_filter(g, why) != PH_OK ||
 	    listeners_open(&g->listeners, conf,
 		before != NULL ? &before->listeners : inherited,
 		why) != PH_OK) {
 		generation_free(g, before);
 		return NULL;
 	}
-	if (strcmp(g->sandbox.user, conf->user) != 0)
-		log_warnx(MODULE, "no user %s; running as %s", conf->user,
-		    g->sandbox.user);
+	announce(conf);
 	g->child[CHILD_FIREWALL].wanted = g->child[CHILD_ENGINE].wanted = true;
 	g->child[CHILD_PROXY].wanted = g->listeners.n > 0;
 	g->adopt = before != NULL && strcmp(before->owner, g->owner) == 0;

@@ -10,6 +10,8 @@
 #include "src/process/child.h"
 #include "src/process/listen.h"
 
+#define OWNER_MAX 128
+
 /*
  * One configuration and everything that came of it: who to become, which
  * packet filter, the sockets, the children.  A reload makes the next one
@@ -21,10 +23,10 @@ struct generation {
 	struct sandbox sandbox;
 	struct child child[CHILD_NROLES];
 	struct listeners listeners;
-	int control_fd;	 /* -1: none */
-	int lock_fd;	 /* -1: a backend that touches nothing */
-	char owner[128]; /* which packet filter in which network stack */
-	bool adopt;	 /* the firewall process takes over what is there */
+	int control_fd;	       /* -1: none */
+	int lock_fd;	       /* -1: a backend that touches nothing */
+	char owner[OWNER_MAX]; /* which packet filter in which network stack */
+	bool adopt; /* the firewall process takes over what is there */
 };
 
 /*
@@ -35,6 +37,9 @@ struct generation {
 struct generation *generation_new(struct conf *conf,
     const struct generation *before, const struct listeners *inherited,
     struct strbuf *why);
+
+/* The monitor that a start would find in its place; 0: none. */
+pid_t generation_holder(const struct conf *conf);
 
 /* With `after`, what it shares is kept.  The children must be gone. */
 void generation_free(struct generation *g, const struct generation *after);

@@ -45,6 +45,15 @@ add(struct iface *f, const char *name, struct strbuf *why)
 	return PH_OK;
 }
 
+static enum ph_err
+add_named(struct iface *f, const struct conf *conf, size_t i,
+    struct strbuf *why)
+{
+	if (if_nametoindex(conf->interface.v[i]) == 0)
+		strbuf_str(why, conf_interface_at(conf, i));
+	return add(f, conf->interface.v[i], why);
+}
+
 static uint8_t
 mask_len(const struct sockaddr *mask, uint8_t af)
 {
@@ -198,16 +207,17 @@ iface_find(struct iface *f, const struct conf *conf, struct strbuf *why)
 		return rc;
 	own_addresses(f, conf, list);
 	for (k = 0; k < conf->interface.n && rc == PH_OK; k++)
-		rc = add(f, conf->interface.v[k], why);
+		rc = add_named(f, conf, k, why);
 	for (k = 0;
 	     conf->interface.n == 0 && k < conf->protect.n && rc == PH_OK; k++)
 		if (!only_own(f, &conf->protect.v[k]))
 			rc = reaching(f, &conf->protect.v[k], list, why);
 	freeifaddrs(list);
 	if (rc == PH_OK && f->n == 0 && f->nownprotected == 0) {
-		strbuf_str(why,
-		    "no interface reaches the hosts of `protect`; "
-		    "name one: interface em1");
+		strbuf_fmt(why,
+		    "%sno interface reaches the hosts of `protect`; "
+		    "name one: interface em1",
+		    conf->protect_at);
 		rc = PH_EBAD;
 	}
 	return rc;

@@ -63,28 +63,43 @@ open_socket(const struct listener *l)
 	return fd;
 }
 
-static enum ph_err
-add(struct listeners *out, enum listen_kind kind, size_t index,
-    const struct endpoint *at, const struct listeners *before,
-    struct strbuf *why)
+void
+listener_explain(const struct listener *l, int error, struct strbuf *why)
 {
 	static const char *const names[] = { "ftp proxy", "tftp proxy",
 		"tables" };
-	struct listener *l = &out->v[out->n];
 	char text[ADDR_STRLEN];
 
-	l->kind = kind;
-	l->index = index;
-	l->at = *at;
-	l->fd = find(before, kind, at);
-	if (l->fd == -1)
-		l->fd = open_socket(l);
-	if (l->fd == -1) {
-		strbuf_fmt(why, "%s: cannot listen on %s: %s", names[kind],
-		    endpoint_format(at, text), strerror(errno));
-		return PH_EIO;
-	}
-	out->n++;
+	strbuf_fmt(why, "%s%s: cannot listen on %s: %s", l->place,
+	    names[l->kind], endpoint_format(&l->at, text), strerror(error));
+}
+
+static void
+add_proxies(struct listeners *out, enum listen_kind kind,
+    const struct conf_proxy *v, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		out->v[out->n++] =
+		    (struct listener) { kind, i, v[i].listen, v[i].at, -1 };
+}
+
+/* What the configuration asks for; nothing is open yet. */
+static enum ph_err
+wanted(struct listeners *out, const struct conf *conf)
+{
+	size_t ftp = conf->ftp.on ? conf->ftp.nproxy : 0;
+	size_t tftp = conf->tftp.on ? conf->tftp.nproxy : 0;
+
+	out->n = 0;
+	if ((out->v = calloc(ftp + tftp + 1, sizeof(*out->v))) == NULL)
+		return PH_ENOMEM;
+	add_proxies(out, LISTEN_FTP, conf->ftp.proxy, ftp);
+	add_proxies(out, LISTEN_TFTP, conf->tftp.proxy, tftp);
+	if (conf->tables.on)
+		out->v[out->n++] = (struct listener) { LISTEN_TABLES, 0,
+			conf->tables.listen, conf->tables.listen_at, -1 };
 	return PH_OK;
 }
 
@@ -92,27 +107,80 @@ enum ph_err
 listeners_open(struct listeners *out, const struct conf *conf,
     const struct listeners *before, struct strbuf *why)
 {
-	size_t ftp = conf->ftp.on ? conf->ftp.nproxy : 0;
-	size_t tftp = conf->tftp.on ? conf->tftp.nproxy : 0, i;
-	enum ph_err rc = PH_OK;
+	struct listener *l;
+	size_t i, n;
 
-	out->n = 0;
-	if ((out->v = calloc(ftp + tftp + 1, sizeof(*out->v))) == NULL) {
+	if (wanted(out, conf) != PH_OK) {
 		strbuf_str(why, "out of memory");
 		return PH_ENOMEM;
 	}
-	for (i = 0; rc == PH_OK && i < ftp; i++)
-		rc = add(out, LISTEN_FTP, i, &conf->ftp.proxy[i].listen, before,
-		    why);
-	for (i = 0; rc == PH_OK && i < tftp; i++)
-		rc = add(out, LISTEN_TFTP, i, &conf->tftp.proxy[i].listen,
-		    before, why);
-	if (rc == PH_OK && conf->tables.on)
-		rc = add(out, LISTEN_TABLES, 0, &conf->tables.listen, before,
-		    why);
-	if (rc != PH_OK)
-		listeners_close(out, before);
-	return rc;
+	n = out->n;
+	for (i = 0; i < n; i++) {
+		l = &out->v[i];
+		l->fd = find(before, l->kind, &l->at);
+		if (l->fd == -1)
+			l->fd = open_socket(l);
+		if (l->fd == -1) {
+			listener_explain(l, errno, why);
+			out->n = i;
+			listeners_close(out, before);
+			return PH_EIO;
+		}
+	}
+	return PH_OK;
+}
+
+void
+listeners_try(const struct conf *conf,
+    void (*failed)(void *ctx, const struct listener *l, int error), void *ctx)
+{
+	struct listeners l;
+	size_t i;
+
+	if (wanted(&l, conf) != PH_OK)
+		return;
+	for (i = 0; i < l.n; i++)
+		if ((l.v[i].fd = open_socket(&l.v[i])) == -1)
+			failed(ctx, &l.v[i], errno);
+	for (i = 0; i < l.n; i++)
+		if (l.v[i].fd != -1)
+			close(l.v[i].fd);
+	free(l.v);
+}
+
+/* An ordinary socket gets none but the addresses of this host. */
+static bool
+is_foreign(const struct addr *a)
+{
+	struct endpoint at = { *a, 0 };
+	struct sockaddr_storage ss;
+	socklen_t len = (socklen_t)endpoint_to_sockaddr(&at, &ss);
+	bool foreign;
+	int fd;
+
+	if ((fd = socket(a->af, SOCK_DGRAM, 0)) == -1)
+		return false;
+	foreign = bind(fd, (struct sockaddr *)&ss, len) == -1 &&
+	    errno == EADDRNOTAVAIL;
+	close(fd);
+	return foreign;
+}
+
+void
+listeners_foreign(const struct conf *conf, struct strbuf *out)
+{
+	char text[ADDR_STRLEN];
+	struct listeners l;
+	size_t i;
+
+	if (wanted(&l, conf) != PH_OK)
+		return;
+	for (i = 0; i < l.n; i++)
+		if (l.v[i].kind != LISTEN_TABLES && is_foreign(&l.v[i].at.addr))
+			strbuf_fmt(out,
+			    "%sno interface of this host has the address %s\n",
+			    l.v[i].place, addr_format(&l.v[i].at.addr, text));
+	free(l.v);
 }
 
 enum ph_err
@@ -143,7 +211,7 @@ listeners_inherit(struct listeners *out, int fd, struct endpoint *at,
 	}
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
-	out->v[0] = (struct listener) { LISTEN_TFTP, 0, *at, fd };
+	out->v[0] = (struct listener) { LISTEN_TFTP, 0, *at, "", fd };
 	out->n = 1;
 	return PH_OK;
 }

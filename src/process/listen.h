@@ -24,6 +24,7 @@ struct listener {
 	enum listen_kind kind;
 	size_t index; /* of the proxy line in its block */
 	struct endpoint at;
+	const char *place; /* in the configuration, which must outlive it */
 	int fd;
 };
 
@@ -46,6 +47,21 @@ PH_NODISCARD enum ph_err listeners_open(struct listeners *out,
  */
 PH_NODISCARD enum ph_err listeners_inherit(struct listeners *out, int fd,
     struct endpoint *at, struct strbuf *why);
+
+/*
+ * For -n: open and close each.  `failed` is told of those that cannot be
+ * opened.
+ */
+void listeners_try(const struct conf *conf,
+    void (*failed)(void *ctx, const struct listener *l, int error), void *ctx);
+/* Why: "x:3:9: ftp proxy: cannot listen on 127.0.0.1:21: Address in use". */
+void listener_explain(const struct listener *l, int error, struct strbuf *why);
+
+/*
+ * A proxy may listen on an address that this host has not, for TPROXY and for
+ * one that it may get later.  Add a line about each to `out`.
+ */
+void listeners_foreign(const struct conf *conf, struct strbuf *out);
 
 /* With `after`, what it shares is kept. */
 void listeners_close(struct listeners *l, const struct listeners *after);

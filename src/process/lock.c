@@ -55,6 +55,19 @@ lock_take(const char *path, int *fd, pid_t *holder, struct strbuf *why)
 	return PH_EIO;
 }
 
+pid_t
+lock_holder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	pid_t holder = 0;
+
+	if (fd != -1) {
+		holder = holder_of(fd, 0, 1);
+		close(fd);
+	}
+	return holder;
+}
+
 void
 lock_take_child(int fd)
 {

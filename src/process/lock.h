@@ -24,6 +24,9 @@
 PH_NODISCARD enum ph_err lock_take(const char *path, int *fd, pid_t *holder,
     struct strbuf *why);
 
+/* Who holds byte 0 of the file, which may not exist; 0: nobody. */
+pid_t lock_holder(const char *path);
+
 /* In a child, with the inherited descriptor. */
 void lock_take_child(int fd);
 

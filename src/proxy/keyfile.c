@@ -22,23 +22,28 @@ read_key(struct key *out, const struct conf_key *c, struct strbuf *why)
 	fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd == -1 || fstat(fd, &st) == -1 ||
 	    (n = read(fd, secret, sizeof(secret))) == -1) {
-		strbuf_fmt(why, "%s: %s", c->path, strerror(errno));
+		strbuf_fmt(why, "%s%s: %s", c->at, c->path, strerror(errno));
 		if (fd != -1)
 			close(fd);
 		return PH_EIO;
 	}
 	close(fd);
-	if (!S_ISREG(st.st_mode) ||
+	if (st.st_uid != 0 && st.st_uid != geteuid()) {
+		strbuf_fmt(why,
+		    "%s%s: must belong to root, not to user %ld: chown root",
+		    c->at, c->path, (long)st.st_uid);
+		rc = PH_EDENIED;
+	} else if (!S_ISREG(st.st_mode) ||
 	    (st.st_mode & (S_IWGRP | S_IROTH | S_IWOTH)) != 0) {
 		strbuf_fmt(why,
-		    "%s: must be a file that others can neither read nor "
+		    "%s%s: must be a file that others can neither read nor "
 		    "write: chmod 600",
-		    c->path);
+		    c->at, c->path);
 		rc = PH_EDENIED;
 	} else if ((rc = key_set(out, c->name,
 			(struct span) { secret, (size_t)n })) != PH_OK)
-		strbuf_fmt(why, "%s: a key has at least %d bytes", c->path,
-		    KEY_MIN);
+		strbuf_fmt(why, "%s%s: a key has at least %d bytes", c->at,
+		    c->path, KEY_MIN);
 	mac_wipe(secret, sizeof(secret));
 	return rc;
 }

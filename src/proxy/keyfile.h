@@ -10,8 +10,8 @@
 #include "tables/keys.h"
 
 /*
- * The keys of a tables block, read as root.  A file that others could read or
- * write is none.
+ * The keys of a tables block, read as root.  A file that others own, or could
+ * read or write, is none.
  */
 struct keyfiles {
 	struct key *v;

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-from net import (Daemon, Failure, PBX, PHONE, Stream, check, conf, name, passes,
+from net import (Daemon, FW_IN, Failure, PBX, PHONE, Stream, check, conf, name, passes,
                  sh, until)
 from scenarios import media, scenario, signalling
 from sip import Call, sdp
@@ -212,6 +212,57 @@ def reloads_do_not_get_in_each_others_way(net):
     d.expect(event="close", dir="in", reason="bye")
     stream.stops()
     stream.stop()
+
+
+def run_once(net, text, *argv):
+    path = f"/run/{net.tag}.once.conf"
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
+    done = subprocess.run([*net.enter("fw"), Daemon.binary, "-f", path, *argv],
+                          capture_output=True, text=True, timeout=30,
+                          check=False)
+    return done.returncode, done.stderr.replace(path, "F")
+
+
+@scenario()
+def a_check_finds_what_a_start_would(net):
+    mine = net.socket("fw", FW_IN, 6969)
+    net.run("fw", "nft", "add", "table", "inet", "taken")
+    before = net.run("fw", "nft", "list", "ruleset")
+    proxy = 'tftp {{ proxy on {} }}'.format
+    for text, said in (
+            (conf().replace("interface i0", "interface nope0"),
+             "F:2:11: no such interface: nope0"),
+            (conf(more="user nope1"), "F:9:1: no such user: nope1"),
+            (conf().replace("interface i0", "").replace(
+                "192.0.2.0/24 2001:db8:2::/64", "203.0.113.0/24"),
+             "F:3:1: no interface reaches the hosts of `protect`"),
+            (conf().replace("firewall nftables",
+                            'firewall nftables table "taken"'),
+             "there is a table inet taken that is not ours"),
+            (conf(more=proxy(f"{FW_IN} port 6969")),
+             f"F:9:17: tftp proxy: cannot listen on {FW_IN}:6969"),
+            (conf(more='tables { listen on 127.0.0.1 port 5353 allow a\n'
+                  'key "/nonexistent" }'),
+             "F:10:5: /nonexistent: No such file")):
+        code, why = run_once(net, text, "-n")
+        check(code == 1 and said in why, f"{said}: exit {code}, {why}")
+        code, why = run_once(net, text, "-d")
+        check(code != 0, f"it starts, though: {said}")
+        check(said in why, f"a start says otherwise: {why}")
+    check(net.run("fw", "nft", "list", "ruleset") == before, "nothing changed")
+    mine.close()
+    good = conf(more=proxy(f"{FW_IN} port 6969"))
+    code, why = run_once(net, good, "-n")
+    check(code == 0, why)
+    # What a running one uses is no obstacle to its reload.
+    net.pinholed(conf=good)
+    code, why = run_once(net, good, "-n")
+    check(code == 0, why)
+    # An address that may come later.
+    code, why = run_once(net, conf(more=proxy("203.0.113.9 port 6969")), "-n")
+    check(code == 0 and "F:9:17: no interface of this host has the address "
+          "203.0.113.9" in why, why)
 
 
 @scenario()

@@ -454,13 +454,18 @@ def tables_key_files_are_checked(net):
         done = subprocess.run(
             [*net.enter("fw"), Daemon.binary, "-n", "-f", w.d.path],
             capture_output=True, text=True, timeout=30, check=False)
-        check(done.returncode == 0 and "chmod 600" in done.stderr, done)
+        check(done.returncode == 1 and "chmod 600" in done.stderr, done)
         w.d.proc.send_signal(signal.SIGHUP)
         until(lambda: any("chmod 600" in line for line in w.d.log), 5,
               w.d.log)
         until(lambda: any("not reloaded" in line for line in w.d.log), 5,
               w.d.log)
         os.chmod(w.files[0], 0o600)
+        os.chown(w.files[0], 65534, 65534)
+        w.d.proc.send_signal(signal.SIGHUP)
+        until(lambda: any("must belong to root" in line for line in w.d.log),
+              5, w.d.log)
+        os.chown(w.files[0], 0, 0)
         w.client("spammer", "add", "198.51.100.7")
         w.has("spammer", "198.51.100.7")
 

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC */
+#include <net/if.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/compat/sandbox.h"
+#include "src/engine/ports.h"
+#include "src/fw/config.h"
+#include "src/fw/fw.h"
+#include "src/monitor/check.h"
+#include "src/monitor/generation.h"
+#include "src/process/iface.h"
+#include "src/process/listen.h"
+#include "src/proxy/keyfile.h"
+
+struct check {
+	const struct conf *conf;
+	bool privileged;
+	bool failed;
+	pid_t running; /* one of us that a start would find; or 0 */
+	char unseen_text[256];
+	struct strbuf unseen; /* what takes more privilege */
+};
+
+/* One line for each line of `text`, which `place` stands before. */
+static void
+say(const char *place, const char *text)
+{
+	size_t len;
+
+	for (; *text != '\0'; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		fprintf(stderr, "%s%.*s\n",
+		    *place != '\0' ? place : "pinholed: ", (int)len, text);
+	}
+}
+
+static void
+fail(struct check *c, const char *place, const char *text)
+{
+	say(place, text);
+	c->failed = true;
+}
+
+static void
+not_seen(struct check *c, const char *what)
+{
+	if (c->unseen.len > 0)
+		strbuf_str(&c->unseen, ", ");
+	strbuf_str(&c->unseen, what);
+}
+
+bool
+check_interfaces(const struct conf *conf)
+{
+	char text[128];
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < conf->interface.n; i++) {
+		if (if_nametoindex(conf->interface.v[i]) != 0)
+			continue;
+		snprintf(text, sizeof(text), "no such interface: %s",
+		    conf->interface.v[i]);
+		say(conf_interface_at(conf, i), text);
+		ok = false;
+	}
+	return ok;
+}
+
+static void
+check_user(struct check *c)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	const struct conf *conf = c->conf;
+	struct sandbox s;
+
+	if (sandbox_user(&s, conf->user, conf->user_set, &why) != PH_OK)
+		fail(c, conf->user_at, text);
+	else if (strcmp(s.user, conf->user) != 0) {
+		strbuf_fmt(&why, "no user %s; it would run as %s", conf->user,
+		    s.user);
+		say(conf->user_at, text);
+	}
+}
+
+/* What an ordinary user may not read says nothing about the file. */
+static bool
+is_hidden(const char *path)
+{
+	return geteuid() != 0 && access(path, R_OK) == -1 && errno == EACCES;
+}
+
+static void
+check_keys(struct check *c)
+{
+	struct conf_tables one = c->conf->tables;
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct keyfiles keys;
+	size_t i;
+
+	one.nkey = 1;
+	for (i = 0; c->conf->tables.on && i < c->conf->tables.nkey; i++) {
+		one.key = &c->conf->tables.key[i];
+		if (is_hidden(one.key->path)) {
+			not_seen(c, one.key->path);
+			continue;
+		}
+		strbuf_reset(&why);
+		/* The place is in the text. */
+		if (keyfiles_read(&keys, &one, &why) != PH_OK) {
+			fprintf(stderr, "%s\n", text);
+			c->failed = true;
+		}
+		keyfiles_wipe(&keys);
+	}
+}
+
+static void
+check_filter(struct check *c)
+{
+	const struct fw_ops *ops = fw_lookup(c->conf->firewall);
+	char text[2048];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct iface own;
+	struct fw_config fc;
+
+	if (ops->caps & FW_CAP_OFFLINE)
+		return;
+	if (!c->privileged) {
+		not_seen(c, "the packet filter");
+		return;
+	}
+	if (iface_own(&own, c->conf, &why) != PH_OK) {
+		fail(c, "", text);
+		return;
+	}
+	if (fwconfig_of(c->conf, &fc) != PH_OK) {
+		fail(c, "", "out of memory");
+		return;
+	}
+	fc.local = own.nownprotected > 0;
+	if (ops->check(&fc, &why) != PH_OK)
+		fail(c, c->conf->firewall_at,
+		    why.len > 0 ? text : "the packet filter cannot be asked");
+	else
+		say("", text);
+	fwconfig_free(&fc);
+}
+
+static void
+check_capture(struct check *c)
+{
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	if (!c->privileged)
+		not_seen(c, "the captures");
+	if (engine_capture_try(c->conf, c->privileged, &why) == PH_OK)
+		return;
+	fprintf(stderr, "%s\n", text);
+	c->failed = true;
+}
+
+static void
+on_listener(void *ctx, const struct listener *l, int error)
+{
+	struct check *c = ctx;
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	if (error == EACCES && geteuid() != 0) {
+		not_seen(c, "ports below 1024");
+		return;
+	}
+	/* Root may listen on an address that this host has not. */
+	if (error == EADDRNOTAVAIL && !c->privileged &&
+	    l->kind != LISTEN_TABLES)
+		return;
+	/* It is to be reloaded, or replaced. */
+	if (error == EADDRINUSE && c->running != 0)
+		return;
+	listener_explain(l, error, &why);
+	fprintf(stderr, "%s\n", text);
+	c->failed = true;
+}
+
+static void
+check_listeners(struct check *c)
+{
+	char text[2048];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+
+	listeners_try(c->conf, on_listener, c);
+	listeners_foreign(c->conf, &b);
+	fputs(text, stderr);
+}
+
+bool
+check_start(const struct conf *conf, bool inherited)
+{
+	struct check c = { .conf = conf };
+	char text[256];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+
+	c.unseen = strbuf_of(c.unseen_text, sizeof(c.unseen_text));
+	sandbox_missing((fw_lookup(conf->firewall)->caps & FW_CAP_OFFLINE) == 0,
+	    &b);
+	c.privileged = b.len == 0;
+	strbuf_reset(&b);
+	c.running = generation_holder(conf);
+	check_user(&c);
+	check_keys(&c);
+	check_filter(&c);
+	if (check_interfaces(conf))
+		check_capture(&c);
+	else
+		c.failed = true;
+	if (!inherited)
+		check_listeners(&c);
+	if (c.unseen.len > 0) {
+		strbuf_fmt(&b, "without privilege, not looked at: %s",
+		    c.unseen_text);
+		say("", text);
+	}
+	return !c.failed;
+}
