@@ -61,6 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct packets *p = packets_new(ports, 2);
 	struct cursor c = cursor_of(data, len);
 	int64_t now = 0;
+	struct packet_source from = { 0 };
 	uint8_t dlt;
 
 	if (p == NULL)
@@ -68,8 +69,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	while (cursor_left(&c) > 4) {
 		dlt = cursor_u8(&c);
 		now += cursor_u8(&c) * INT64_C(10000);
-		packets_add(p, dlts[dlt % (sizeof(dlts) / sizeof(dlts[0]))],
-		    now, cursor_span(&c, cursor_u16(&c)), NULL, 0, 0, 0, &sink);
+		from.dlt = dlts[dlt % (sizeof(dlts) / sizeof(dlts[0]))];
+		from.live = from.has_mac = (dlt & 0x80) != 0;
+		packets_add(p, &from, now, cursor_span(&c, cursor_u16(&c)),
+		    &sink);
 	}
 	packets_expire(p, now + INT64_C(60000000), &sink);
 	packets_free(p, &sink);

@@ -62,6 +62,7 @@ capture_frame(struct capture *c, const struct capture_handle *handle,
     const struct capture_sink *sink)
 {
 	struct span frame = { (const char *)bytes, h->caplen };
+	struct packet_source from = { 0 };
 
 	/* Half a message says anything: never read one. */
 	if (h->caplen < h->len) {
@@ -69,8 +70,15 @@ capture_frame(struct capture *c, const struct capture_handle *handle,
 		packets_stats(c->packets)->truncated++;
 		return;
 	}
-	packets_add(c->packets, handle->dlt, ts, frame, c->ifs, c->nifs,
-	    handle->dir, handle->ifindex, sink);
+	from.dlt = handle->dlt;
+	from.ifs = c->ifs;
+	from.nifs = c->nifs;
+	from.dir = handle->dir;
+	from.ifindex = handle->ifindex;
+	from.live = c->live;
+	from.has_mac = handle->has_mac;
+	memcpy(from.mac, handle->mac, sizeof(from.mac));
+	packets_add(c->packets, &from, ts, frame, sink);
 }
 
 enum ph_err
@@ -163,6 +171,7 @@ capture_report(struct capture *c, struct strbuf *out)
 		{ "packets_truncated", s.truncated },
 		{ "packets_malformed", s.malformed },
 		{ "packets_ignored", s.ignored },
+		{ "packets_foreign", s.foreign },
 		{ "packets_duplicate", s.duplicates },
 		{ "fragments", s.fragments },
 		{ "fragment_overlaps", s.frag_overlaps },

@@ -45,6 +45,7 @@ struct capture_stats {
 	uint64_t truncated; /* caplen < len: never parsed */
 	uint64_t malformed; /* link, IP, UDP or TCP header broke its rules */
 	uint64_t ignored;   /* not IP, not our ports */
+	uint64_t foreign;   /* live: of a VLAN, or for another station */
 	uint64_t fragments;
 	uint64_t frag_overlaps; /* datagrams given up for it */
 	uint64_t frag_timeouts;

@@ -34,13 +34,8 @@ capture_filter(const struct capture_port *ports, size_t nports, uint8_t proto,
     bool tags, struct strbuf *out)
 {
 	plain(ports, nports, proto, out);
-	if (!tags) {
-		if (proto != IPPROTO_TCP)
-			strbuf_str(out,
-			    " or ether proto 0x8100 or ether proto 0x88a8"
-			    " or ether proto 0x9100 or ether proto 0x8864");
+	if (!tags)
 		return;
-	}
 	/*
 	 * Each `vlan` moves the offsets of all that follows it; `pppoes`
 	 * would make of it something in which there are no VLANs.

@@ -25,6 +25,8 @@ struct capture_handle {
 	int dlt;
 	uint8_t dir; /* where the handle, not the packet, tells it */
 	uint32_t ifindex;
+	bool has_mac; /* Ethernet, where the kernel does not compare it */
+	uint8_t mac[6];
 };
 
 struct capture {
@@ -52,7 +54,7 @@ void capture_frame(struct capture *c, const struct capture_handle *handle,
  * The kernel's filter, as a pcap-filter(7) expression: our ports, and every
  * fragment, for only the first has ports.  With `proto`, only its ports, and
  * fragments come with UDP; 0: all in one.  `tags` where a `vlan` keyword
- * works (Ethernet); elsewhere tagged frames pass whole.
+ * works (Ethernet): a tag may be there for the sake of its priority alone.
  */
 void capture_filter(const struct capture_port *ports, size_t nports,
     uint8_t proto, bool tags, struct strbuf *out);

@@ -45,7 +45,8 @@ pppoe(struct cursor *c, struct link_packet *out)
 	uint8_t vertype = cursor_u8(c), code = cursor_u8(c);
 	uint16_t len, proto;
 
-	cursor_skip(c, 2); /* session */
+	out->foreign = true; /* of the session's own interface */
+	cursor_skip(c, 2);   /* session */
 	len = cursor_u16(c);
 	proto = cursor_u16(c);
 	if (c->bad || vertype != 0x11 || code != 0 || len < 2 ||
@@ -65,7 +66,10 @@ ethertype(struct cursor *c, uint16_t type, struct link_packet *out)
 	while (is_tag(type)) {
 		if (++tags > MAX_TAGS)
 			return PH_EUNSUPPORTED;
-		cursor_skip(c, 2);
+		/* VLAN 0 is none: such a tag has a priority and nothing else.
+		 */
+		if ((cursor_u16(c) & 0x0fff) != 0 || tags > 1)
+			out->foreign = true;
 		type = cursor_u16(c);
 	}
 	if (c->bad)
@@ -81,11 +85,12 @@ ethertype(struct cursor *c, uint16_t type, struct link_packet *out)
 	}
 }
 
-/* pkttype of Linux cooked captures: 4 is what we sent ourselves. */
-static uint8_t
-cooked_dir(unsigned int pkttype)
+/* pkttype of Linux cooked captures, PACKET_* in <linux/if_packet.h>. */
+static void
+cooked_type(struct link_packet *out, unsigned int pkttype)
 {
-	return pkttype == 4 ? PKT_OUT : PKT_IN;
+	out->dir = pkttype == 4 ? PKT_OUT : PKT_IN;
+	out->foreign = pkttype == 3;
 }
 
 /* RFC 1071. */
@@ -150,8 +155,11 @@ cooked(struct cursor *c, uint16_t type, struct link_packet *out)
 		if (t == ETHERTYPE_PPPOES && cursor_left(&at) > 0 &&
 		    at.p[at.pos] == 0x11)
 			return pppoe(&at, out);
-		if (t != ETHERTYPE_PPPOES && ip_begins(at))
+		if (t != ETHERTYPE_PPPOES && ip_begins(at)) {
+			if (tags > 0 || is_tag(type))
+				out->foreign = true;
 			return raw_ip(&at, out);
+		}
 		cursor_skip(&at, 2);
 		t = cursor_u16(&at);
 	}
@@ -162,7 +170,7 @@ cooked(struct cursor *c, uint16_t type, struct link_packet *out)
 static enum ph_err
 cooked1(struct cursor *c, struct link_packet *out)
 {
-	out->dir = cooked_dir(cursor_u16(c));
+	cooked_type(out, cursor_u16(c));
 	cursor_skip(c, 2 + 2 + 8);
 	return cooked(c, cursor_u16(c), out);
 }
@@ -175,7 +183,7 @@ cooked2(struct cursor *c, struct link_packet *out)
 	cursor_skip(c, 2);
 	out->ifindex = cursor_u32(c);
 	cursor_skip(c, 2);
-	out->dir = cooked_dir(cursor_u8(c));
+	cooked_type(out, cursor_u8(c));
 	cursor_skip(c, 1 + 8);
 	return cooked(c, type, out);
 }
@@ -226,7 +234,8 @@ link_decode(int dlt, struct span frame, struct link_packet *out)
 	out->dir = PKT_UNKNOWN;
 	switch (dlt) {
 	case DLT_EN10MB:
-		cursor_skip(&c, 12);
+		out->station = cursor_span(&c, LINK_MAC);
+		cursor_skip(&c, LINK_MAC);
 		return ethertype(&c, cursor_u16(&c), out);
 	case DLT_LINUX_SLL:
 		return cooked1(&c, out);

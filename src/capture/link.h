@@ -29,10 +29,18 @@
  * Ethernet with up to four VLAN tags (802.1Q, 802.1ad) and PPPoE sessions,
  * Linux cooked v1 and v2, raw IP, BSD loopback, pflog.
  */
+#define LINK_MAC 6
+
 struct link_packet {
 	struct span ip;	  /* from the version nibble on */
 	uint32_t ifindex; /* 0: not told */
 	uint8_t dir;	  /* enum pkt_dir */
+	/*
+	 * The system that recorded it does not take it at that interface: it
+	 * is of a VLAN, of a PPPoE session, or for another station.
+	 */
+	bool foreign;
+	struct span station; /* Ethernet: for whom it is; else empty */
 };
 
 bool link_supported(int dlt);

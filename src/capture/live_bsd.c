@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <net/bpf.h>
 #include <net/if.h>
+#include <net/if_dl.h>
 
 #include <pcap.h>
 
@@ -86,6 +87,28 @@ set_filter(struct opening *o, struct capture_handle *h, struct strbuf *why)
 	return rc;
 }
 
+/* Which frames are for the interface: BPF shows those for others, too. */
+static void
+find_mac(struct capture_handle *h, const char *name)
+{
+	const struct sockaddr_dl *link;
+	struct ifaddrs *list, *i;
+
+	if (h->dlt != DLT_EN10MB || getifaddrs(&list) != 0)
+		return;
+	for (i = list; i != NULL; i = i->ifa_next) {
+		if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_LINK ||
+		    strcmp(i->ifa_name, name) != 0)
+			continue;
+		link = (const struct sockaddr_dl *)(const void *)i->ifa_addr;
+		if (link->sdl_alen != sizeof(h->mac))
+			continue;
+		memcpy(h->mac, LLADDR(link), sizeof(h->mac));
+		h->has_mac = true;
+	}
+	freeifaddrs(list);
+}
+
 static enum ph_err
 open_one(struct capture *c, struct opening *o, const char *name, uint8_t dir,
     struct strbuf *why)
@@ -125,6 +148,7 @@ open_one(struct capture *c, struct opening *o, const char *name, uint8_t dir,
 		    h->dlt);
 		return PH_EUNSUPPORTED;
 	}
+	find_mac(h, name);
 	if ((rc = set_filter(o, h, why)) != PH_OK)
 		return rc;
 	if (pcap_setdirection(h->pcap,

@@ -5,9 +5,11 @@
  */
 #include <pcap.h>
 
+#include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "src/capture/handle.h"
@@ -55,6 +57,42 @@ find_interfaces(struct capture *c, const struct capture_config *config,
 	return PH_OK;
 }
 
+/*
+ * A frame of a VLAN is seen at the interface that carries the VLAN, and again
+ * at that of the VLAN itself, if there is one.  Only the latter counts, and
+ * only the kernel knows the difference: it took the tag off the frame, and a
+ * cooked header has no place for it.  A tag of VLAN 0 has a priority alone.
+ */
+static bool
+filter_install(pcap_t *p, const struct bpf_program *prog)
+{
+	/* clang-format off */
+	static const struct bpf_insn untagged[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    (bpf_u_int32)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 4, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    (bpf_u_int32)(SKF_AD_OFF + SKF_AD_VLAN_TAG)),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x0fff),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	/* clang-format on */
+	const unsigned int n = sizeof(untagged) / sizeof(untagged[0]);
+	struct bpf_program whole = { .bf_len = n + prog->bf_len };
+	bool ok;
+
+	whole.bf_insns = calloc(whole.bf_len, sizeof(*whole.bf_insns));
+	if (whole.bf_insns == NULL)
+		return false;
+	memcpy(whole.bf_insns, untagged, sizeof(untagged));
+	memcpy(whole.bf_insns + n, prog->bf_insns,
+	    prog->bf_len * sizeof(*prog->bf_insns));
+	ok = pcap_setfilter(p, &whole) == 0;
+	free(whole.bf_insns);
+	return ok;
+}
+
 static enum ph_err
 set_filter(struct capture *c, const struct capture_config *config, pcap_t *p,
     uint8_t proto, struct strbuf *why)
@@ -62,6 +100,7 @@ set_filter(struct capture *c, const struct capture_config *config, pcap_t *p,
 	char text[32768], host[ADDR_STRLEN];
 	struct strbuf f = strbuf_of(text, sizeof(text));
 	struct bpf_program prog;
+	bool installed;
 	size_t i;
 
 	strbuf_str(&f, "(");
@@ -81,9 +120,9 @@ set_filter(struct capture *c, const struct capture_config *config, pcap_t *p,
 		strbuf_fmt(why, "capture filter: %s", pcap_geterr(p));
 		return PH_EIO;
 	}
-	i = (size_t)pcap_setfilter(p, &prog);
+	installed = filter_install(p, &prog);
 	pcap_freecode(&prog);
-	if (i != 0) {
+	if (!installed) {
 		strbuf_fmt(why, "capture filter: %s", pcap_geterr(p));
 		return PH_EIO;
 	}

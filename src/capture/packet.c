@@ -325,17 +325,36 @@ ipv6(struct packets *p, struct datagram *d, struct span ip,
 	transport(p, d, cursor_span(&c, cursor_left(&c)), 0, sink);
 }
 
+/* Does the kernel take it at the interface where it was seen? */
+static bool
+taken_here(const struct packet_source *from, const struct link_packet *link,
+    uint8_t dir)
+{
+	/* CARP and VRRP have addresses of their own: RFC 9568 section 7.3. */
+	static const char virtual[] = { 0, 0, 0x5e, 0 };
+	const char *to = link->station.p;
+
+	if (link->foreign)
+		return false;
+	if (!from->has_mac || dir != PKT_IN || link->station.len != LINK_MAC)
+		return true;
+	if ((to[0] & 1) != 0) /* to a group, or to all */
+		return true;
+	return memcmp(to, from->mac, LINK_MAC) == 0 ||
+	    (memcmp(to, virtual, sizeof(virtual)) == 0 &&
+		(to[4] == 1 || to[4] == 2));
+}
+
 void
-packets_add(struct packets *p, int dlt, int64_t ts, struct span frame,
-    const uint32_t *ifs, size_t nifs, uint8_t dir, uint32_t ifindex,
-    const struct capture_sink *sink)
+packets_add(struct packets *p, const struct packet_source *from, int64_t ts,
+    struct span frame, const struct capture_sink *sink)
 {
 	struct link_packet link;
 	struct datagram d;
 	size_t i;
 
 	p->n.packets++;
-	switch (link_decode(dlt, frame, &link)) {
+	switch (link_decode(from->dlt, frame, &link)) {
 	case PH_OK:
 		break;
 	case PH_EUNSUPPORTED:
@@ -347,13 +366,17 @@ packets_add(struct packets *p, int dlt, int64_t ts, struct span frame,
 	}
 	memset(&d, 0, sizeof(d));
 	d.ts = ts;
-	d.ifindex = link.ifindex != 0 ? link.ifindex : ifindex;
-	d.dir = link.dir != PKT_UNKNOWN ? link.dir : dir;
-	for (i = 0; i < nifs && d.ifindex != 0; i++)
-		if (ifs[i] == d.ifindex)
+	d.ifindex = link.ifindex != 0 ? link.ifindex : from->ifindex;
+	d.dir = link.dir != PKT_UNKNOWN ? link.dir : from->dir;
+	for (i = 0; i < from->nifs && d.ifindex != 0; i++)
+		if (from->ifs[i] == d.ifindex)
 			break;
-	if (nifs > 0 && i == nifs) {
+	if (from->nifs > 0 && i == from->nifs) {
 		p->n.ignored++;
+		return;
+	}
+	if (from->live && !taken_here(from, &link, d.dir)) {
+		p->n.foreign++;
 		return;
 	}
 	if (((uint8_t)link.ip.p[0] >> 4) == 4)

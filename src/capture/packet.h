@@ -16,13 +16,27 @@ struct packets;
 struct packets *packets_new(const struct capture_port *ports, size_t nports);
 void packets_free(struct packets *p, const struct capture_sink *sink);
 
-/*
- * One frame of link type `dlt`.  Only packets of the interfaces in `ifs`
- * count, when there are any and the link layer names them.
- */
-void packets_add(struct packets *p, int dlt, int64_t ts, struct span frame,
-    const uint32_t *ifs, size_t nifs, uint8_t dir, uint32_t ifindex,
-    const struct capture_sink *sink);
+/* What is known of a frame besides its bytes. */
+struct packet_source {
+	int dlt; /* link type */
+	/* Only packets of these interfaces, where the link layer names them. */
+	const uint32_t *ifs;
+	size_t nifs; /* 0: of all */
+	/* Where the link layer does not tell. */
+	uint8_t dir; /* enum pkt_dir */
+	uint32_t ifindex;
+	/*
+	 * Live: only what the kernel takes at that very interface counts.  A
+	 * frame of a VLAN does not, on the interface that carries the VLAN,
+	 * nor one for another station.
+	 */
+	bool live;
+	bool has_mac; /* Ethernet: of the interface */
+	uint8_t mac[6];
+};
+
+void packets_add(struct packets *p, const struct packet_source *from,
+    int64_t ts, struct span frame, const struct capture_sink *sink);
 
 /* Time passes without packets. */
 void packets_expire(struct packets *p, int64_t now,

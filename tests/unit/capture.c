@@ -311,37 +311,119 @@ a_packet_seen_twice_counts_once(void **state)
 	static const struct capture_port port = { IPPROTO_UDP, 5060 };
 	struct packets *p = packets_new(&port, 1);
 	struct capture_sink sink = { NULL, on_udp, NULL, NULL };
+	struct packet_source raw = { .dlt = DLT_RAW };
+	const uint32_t seven = 7;
 	char f[64];
 	struct span s = { f, 0 };
 
 	(void)state;
 	s.len = udp_frame(f, 1, 5060, 10);
-	packets_add(p, DLT_RAW, SEC, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
-	packets_add(p, DLT_RAW, SEC + 20, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	packets_add(p, &raw, SEC, s, &sink);
+	packets_add(p, &raw, SEC + 20, s, &sink);
 	assert_int_equal(nudp, 1);
 	assert_int_equal(packets_stats(p)->duplicates, 1);
 	/* Going out is another sighting than coming in. */
-	packets_add(p, DLT_RAW, SEC + 30, s, NULL, 0, PKT_OUT, 2, &sink);
+	raw.dir = PKT_OUT;
+	raw.ifindex = 2;
+	packets_add(p, &raw, SEC + 30, s, &sink);
+	raw = (struct packet_source) { .dlt = DLT_RAW };
 	assert_int_equal(nudp, 2);
 	/* A retransmission comes later, or under another id. */
-	packets_add(p, DLT_RAW, 2 * SEC, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	packets_add(p, &raw, 2 * SEC, s, &sink);
 	s.len = udp_frame(f, 2, 5060, 10);
-	packets_add(p, DLT_RAW, 2 * SEC, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	packets_add(p, &raw, 2 * SEC, s, &sink);
 	assert_int_equal(nudp, 4);
 	/* Other ports, and a UDP length that lies. */
 	s.len = udp_frame(f, 3, 5061, 10);
 	f[20] = 0;
-	packets_add(p, DLT_RAW, 3 * SEC, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	packets_add(p, &raw, 3 * SEC, s, &sink);
 	s.len = udp_frame(f, 4, 5060, 11);
-	packets_add(p, DLT_RAW, 3 * SEC, s, NULL, 0, PKT_UNKNOWN, 0, &sink);
+	packets_add(p, &raw, 3 * SEC, s, &sink);
 	assert_int_equal(nudp, 4);
 	assert_int_equal(packets_stats(p)->malformed, 1);
 	/* An interface nobody asked for. */
 	s.len = udp_frame(f, 5, 5060, 10);
-	packets_add(p, DLT_RAW, 4 * SEC, s, (const uint32_t[]) { 7 }, 1, PKT_IN,
-	    8, &sink);
+	raw.dir = PKT_IN;
+	raw.ifindex = 8;
+	raw.ifs = &seven;
+	raw.nifs = 1;
+	packets_add(p, &raw, 4 * SEC, s, &sink);
 	assert_int_equal(nudp, 4);
 	packets_free(p, &sink);
+}
+
+/* What a trunk port or a switch that floods brings to an interface. */
+static void
+live_only_what_the_interface_takes_counts(void **state)
+{
+	static const struct capture_port port = { IPPROTO_UDP, 5060 };
+	static const char udp[] = "\x45\0\0\x1e\0\0\0\0\x40\x11\0\0"
+				  "\xc6\x33\x64\x07\xc0\0\2\x0a"
+				  "\x13\xc4\x13\xc4\0\x0a\0\0hi";
+#define F(s) s, sizeof(s) - 1
+#define ME   "\2\0\0\0\0\1"
+#define YOU  "\2\0\0\0\0\2"
+	/* clang-format off */
+	static const struct {
+		const char *what;
+		int dlt;
+		const char *head;
+		size_t len;
+		uint8_t dir;
+		bool live;
+	} rows[] = {
+		{ "plain",	 DLT_EN10MB, F(ME YOU "\x08\0"), PKT_IN, true },
+		{ "to all",	 DLT_EN10MB, F("\xff\xff\xff\xff\xff\xff" YOU "\x08\0"), PKT_IN, true },
+		{ "to a group",	 DLT_EN10MB, F("\1\0\x5e\0\0\1" YOU "\x08\0"), PKT_IN, true },
+		{ "to CARP",	 DLT_EN10MB, F("\0\0\x5e\0\1\7" YOU "\x08\0"), PKT_IN, true },
+		{ "to VRRP, v6", DLT_EN10MB, F("\0\0\x5e\0\2\7" YOU "\x08\0"), PKT_IN, true },
+		{ "not quite",	 DLT_EN10MB, F("\0\0\x5e\0\3\7" YOU "\x08\0"), PKT_IN, false },
+		{ "to another",	 DLT_EN10MB, F("\2\0\0\0\0\3" YOU "\x08\0"), PKT_IN, false },
+		{ "we send",	 DLT_EN10MB, F(YOU ME "\x08\0"), PKT_OUT, true },
+		{ "VLAN",	 DLT_EN10MB, F(ME YOU "\x81\0\0\5\x08\0"), PKT_IN, false },
+		{ "VLAN, we send", DLT_EN10MB, F(YOU ME "\x81\0\0\5\x08\0"), PKT_OUT, false },
+		{ "priority",	 DLT_EN10MB, F(ME YOU "\x81\0\xe0\0\x08\0"), PKT_IN, true },
+		{ "two of them", DLT_EN10MB, F(ME YOU "\x88\xa8\0\0\x81\0\0\0\x08\0"), PKT_IN, false },
+		{ "QinQ",	 DLT_EN10MB, F(ME YOU "\x88\xa8\0\5\x81\0\0\6\x08\0"), PKT_IN, false },
+		{ "PPPoE",	 DLT_EN10MB, F(ME YOU "\x88\x64\x11\0\0\1\0\x20\0\x21"), PKT_IN, false },
+#define SLL2_OF(type, dir) F(type "\0\0\0\0\0\2\0\1" dir "\6\2\0\0\0\0\x99\0\0")
+#define SLL2_TAG(type, dir) F(type "\0\0\0\0\0\2\0\1" dir "\6\2\0\0\0\0\x99\0\0" "\0\x1e\x08\0")
+		{ "cooked",	 DLT_LINUX_SLL2, SLL2_OF("\x08\0", "\0"), PKT_IN, true },
+		{ "cooked, out", DLT_LINUX_SLL2, SLL2_OF("\x08\0", "\4"), PKT_OUT, true },
+		{ "cooked, to another", DLT_LINUX_SLL2, SLL2_OF("\x08\0", "\3"), PKT_IN, false },
+		{ "cooked, tag gone", DLT_LINUX_SLL2, SLL2_OF("\x81\0", "\4"), PKT_OUT, false },
+		{ "cooked, inner tag", DLT_LINUX_SLL2, SLL2_TAG("\x08\0", "\0"), PKT_IN, false },
+		{ "older, inner tag", DLT_LINUX_SLL2, SLL2_TAG("\x81\0", "\0"), PKT_IN, false },
+	};
+	/* clang-format on */
+#undef F
+	struct packet_source from = { 0 };
+	struct capture_sink sink = { NULL, on_udp, NULL, NULL };
+	struct packets *p;
+	char frame[128];
+	int live;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2 * ROWS(rows); i++) {
+		printf("%s, %s\n", rows[i / 2].what, i % 2 ? "live" : "file");
+		live = i % 2;
+		memcpy(frame, rows[i / 2].head, rows[i / 2].len);
+		memcpy(frame + rows[i / 2].len, udp, sizeof(udp) - 1);
+		from = (struct packet_source) { .dlt = rows[i / 2].dlt,
+			.dir = rows[i / 2].dir,
+			.live = live,
+			.has_mac = true,
+			.mac = { 2, 0, 0, 0, 0, 1 } };
+		nudp = 0;
+		assert_non_null(p = packets_new(&port, 1));
+		packets_add(p, &from, SEC,
+		    (struct span) { frame, rows[i / 2].len + sizeof(udp) - 1 },
+		    &sink);
+		assert_int_equal(nudp, !live || rows[i / 2].live);
+		assert_int_equal(packets_stats(p)->foreign, 1 - nudp);
+		packets_free(p, &sink);
+	}
 }
 
 int
@@ -354,6 +436,7 @@ main(void)
 		cmocka_unit_test(fragments_of_a_flood_are_bounded),
 		cmocka_unit_test(fragments_of_one_source_are_bounded_in_bytes),
 		cmocka_unit_test(a_packet_seen_twice_counts_once),
+		cmocka_unit_test(live_only_what_the_interface_takes_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
