@@ -68,10 +68,10 @@ filter_install(pcap_t *p, const struct bpf_program *prog)
 {
 	/* clang-format off */
 	static const struct bpf_insn untagged[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
 		    (bpf_u_int32)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 4, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
 		    (bpf_u_int32)(SKF_AD_OFF + SKF_AD_VLAN_TAG)),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x0fff),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),

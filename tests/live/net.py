@@ -35,6 +35,10 @@ class Failure(Exception):
     pass
 
 
+class Unable(Exception):
+    """This machine cannot play it; says why."""
+
+
 def sh(*argv, text=None):
     done = subprocess.run(argv, input=text, capture_output=True, text=True,
                           timeout=30)

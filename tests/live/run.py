@@ -13,6 +13,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import agents  # noqa: E402,F401 pylint: disable=unused-import
+import frames  # noqa: E402,F401 pylint: disable=unused-import
 import ftpproxy  # noqa: E402,F401 pylint: disable=unused-import
 import helpers  # noqa: E402,F401 pylint: disable=unused-import
 import net  # noqa: E402
@@ -52,6 +53,9 @@ def main():
     world.egress = options.get("egress", True)
     try:
         play(world)
+    except net.Unable as why:
+        print(f"skipped: {why}")
+        return SKIP
     except Exception:
         traceback.print_exc()
         for d in world.daemons:
