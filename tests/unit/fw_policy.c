@@ -41,7 +41,12 @@ static const char tftp_proxy_conf[] = "protect { 192.0.2.0/24 }\n"
 				      "tftp { proxy on 192.0.2.1 port 6969 }\n";
 static const char alias_conf[] =
     "protect { 192.0.2.0/24 }\n"
-    "sip { external 203.0.113.10 for 192.0.2.10\nredirect yes }\n";
+    "sip { external 203.0.113.20 for 192.0.2.20\n"
+    "external 203.0.113.10 for 192.0.2.10\nredirect yes }\n";
+static const char alias_only_conf[] =
+    "protect { 192.0.2.0/24 }\n"
+    "sip { external 203.0.113.10 for 192.0.2.10 }\n";
+static const char all_conf[] = "protect { 0.0.0.0/1 128.0.0.0/1 }\n";
 
 /*
  * Inward to `to` from `from`, or outward from `from` to `to`; UDP unless it
@@ -106,6 +111,20 @@ static const struct {
 	  "any", "192.0.2.10", 2000, 2001, PH_EDENIED },
 	{ "from anywhere, as configured", any_conf, "in",
 	  "any", "192.0.2.10", 2000, 2001, PH_OK },
+	{ "from a private address", plain_conf, "in",
+	  "10.1.2.3", "192.0.2.10", 2000, 2001, PH_OK },
+	{ "from two hosts", plain_conf, "in",
+	  "198.51.100.6/31", "192.0.2.10", 2000, 2001, PH_EDENIED },
+	{ "from loopback, where anybody may come", any_conf, "in",
+	  "127.0.0.1", "192.0.2.10", 2000, 2001, PH_EDENIED },
+	{ "from a host, where anybody may come", any_conf, "in",
+	  "198.51.100.7", "192.0.2.10", 2000, 2001, PH_OK },
+	{ "from a network, where anybody may come", any_conf, "in",
+	  "198.51.100.0/24", "192.0.2.10", 2000, 2001, PH_EDENIED },
+	{ "to multicast, everything being protected", all_conf, "in",
+	  "198.51.100.7", "224.0.0.1", 2000, 2001, PH_EDENIED },
+	{ "to loopback, everything being protected", all_conf, "in",
+	  "198.51.100.7", "127.0.0.1", 2000, 2001, PH_EDENIED },
 	{ "from a network", plain_conf, "in",
 	  "198.51.100.0/24", "192.0.2.10", 2000, 2001, PH_EDENIED },
 	{ "from the network that is listed", list_conf, "in",
@@ -157,6 +176,12 @@ static const struct {
 	  "any", "198.51.100.7", 4000, 4001, PH_EDENIED },
 	{ "outward to a privileged port", sip_conf, "out",
 	  "192.0.2.10", "198.51.100.7", 53, 53, PH_EDENIED },
+	{ "outward to the last privileged port", sip_conf, "out",
+	  "192.0.2.10", "198.51.100.7", 1023, 1023, PH_EDENIED },
+	{ "outward across port 1024", sip_conf, "out",
+	  "192.0.2.10", "198.51.100.7", 1023, 1024, PH_EDENIED },
+	{ "outward to the first port", sip_conf, "out",
+	  "192.0.2.10", "198.51.100.7", 1024, 1024, PH_OK },
 	{ "outward to the firewall", sip_conf, "out",
 	  "192.0.2.10", "198.51.100.1", 4000, 4001, PH_EDENIED },
 	{ "outward to the firewall, which is protected", local_conf, "out",
@@ -186,12 +211,14 @@ static const struct {
 	  "192.0.2.10", "198.51.100.7", 2000, 2000, PH_OK },
 	{ "a TFTP transfer", tftp_conf, "in",
 	  "198.51.100.7", "192.0.2.10", 2000, 2000, PH_OK },
+	{ "a TFTP transfer with a network", tftp_conf, "in",
+	  "198.51.100.0/24", "192.0.2.10", 2000, 2000, PH_EDENIED },
 	{ "a TFTP transfer over TCP", tftp_conf, "tin",
 	  "198.51.100.7", "192.0.2.10", 2000, 2000, PH_EDENIED },
 };
 /* clang-format on */
 
-static struct addr own[2];
+static struct addr own[3];
 
 static struct conf *
 config(const char *text)
@@ -206,10 +233,11 @@ config(const char *text)
 static struct fw_policy
 policy(const struct conf *c)
 {
-	struct fw_policy p = { c, own, 2 };
+	struct fw_policy p = { c, own, ROWS(own) };
 
-	own[0] = addr_v4(198, 51, 100, 1);
-	own[1] = addr_v4(192, 0, 2, 1);
+	own[0] = addr_v4(192, 0, 2, 1);
+	own[1] = addr_v4(127, 0, 0, 1);
+	own[2] = addr_v4(198, 51, 100, 1);
 	return p;
 }
 
@@ -308,6 +336,7 @@ what_is_no_pinhole_is_bad(void **state)
 	BAD(h.rdr_from.port = 5000);
 	BAD(h.rdr_from.addr.af = AF_INET6);
 	BAD(h.nat_to.addr.b[0] = 1);
+	BAD((h.rdr_from.addr = h.to, h.rdr_from.addr.b[4] = 1));
 #undef BAD
 	conf_free(c);
 }
@@ -339,6 +368,74 @@ translation_is_for_aliases(void **state)
 	conf_free(c);
 }
 
+/* external for one host, in one direction, and only if asked for. */
+static void
+an_alias_is_for_its_own_host(void **state)
+{
+	struct conf *c = config(alias_conf);
+	struct fw_policy p = policy(c);
+	struct pinhole h = hole("in", "198.51.100.7", "192.0.2.10", 1024, 1025);
+	const char *why;
+
+	(void)state;
+	h.rdr_from.addr = addr_v4(203, 0, 113, 10);
+	h.rdr_from.port = 1024;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_OK);
+	h.to = addr_v4(192, 0, 2, 20);
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	h.rdr_from.addr = addr_v4(203, 0, 113, 20);
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_OK);
+	h = hole("out", "192.0.2.10", "198.51.100.7", 2000, 2001);
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_OK);
+	h.rdr_from.addr = addr_v4(203, 0, 113, 10);
+	h.rdr_from.port = 2000;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	/* Not even to the host that has it. */
+	h.to = addr_v4(192, 0, 2, 10);
+	h.from = prefix("192.0.2.20");
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	conf_free(c);
+	c = config(alias_only_conf);
+	p.conf = c;
+	h.dir = PINHOLE_IN;
+	h.from = prefix("198.51.100.7");
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	conf_free(c);
+}
+
+/* Whatever else a block says: off is off. */
+static void
+a_block_that_is_off_opens_nothing(void **state)
+{
+	struct conf *c = config(plain_conf);
+	struct fw_policy p = policy(c);
+	struct pinhole h = hole("in", "198.51.100.7", "192.0.2.10", 2000, 2000);
+	const char *why;
+
+	(void)state;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_OK);
+	c->sip.on = false;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	c->sip.on = true;
+	c->protect.n = 0; /* media names it still */
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	conf_free(c);
+	c = config(tftp_conf);
+	p.conf = c;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_OK);
+	c->tftp.on = false;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	conf_free(c);
+	c = config(ftp_conf);
+	p.conf = c;
+	h.proto = IPPROTO_TCP;
+	h.once = 1;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_OK);
+	c->ftp.on = false;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	conf_free(c);
+}
+
 /* What a proxy may ask for; the firewall is .1 on both sides. */
 /* clang-format off */
 static const struct {
@@ -359,8 +456,8 @@ static const struct {
 	  "198.51.100.7", "192.0.2.10", "198.51.100.1", NULL, 0, PH_EDENIED },
 	{ "TFTP from the firewall", tftp_proxy_conf, "in",
 	  "198.51.100.1", "192.0.2.10", "198.51.100.1", NULL, 0, PH_EDENIED },
-	{ "SIP media", sip_conf, "in",
-	  "198.51.100.7", "192.0.2.10", NULL, NULL, 0, PH_EDENIED },
+	{ "SIP media", plain_conf, "in",
+	  "198.51.100.7", "192.0.2.10", "198.51.100.1", NULL, 0, PH_EDENIED },
 	{ "SIP media outward", sip_conf, "out",
 	  "192.0.2.10", "198.51.100.7", NULL, NULL, 0, PH_EDENIED },
 
@@ -400,6 +497,8 @@ static const struct {
 	  "192.0.2.10", "198.51.100.1", "192.0.2.1", 0, PH_OK },
 	{ "FTP active, reverse", ftp_reverse_conf, "tout", "192.0.2.10",
 	  "198.51.100.7", "192.0.2.1", "198.51.100.1", 0, PH_OK },
+	{ "as loopback", ftp_proxy_conf, "tout", "192.0.2.10",
+	  "198.51.100.7", "198.51.100.7", "127.0.0.1", 0, PH_EDENIED },
 	{ "by loopback", ftp_proxy_conf, "tin", "198.51.100.7",
 	  "192.0.2.10", "127.0.0.1", NULL, 0, PH_EDENIED },
 };
@@ -447,7 +546,8 @@ tables_are_by_index_and_never_ours(void **state)
 	static const char text[] =
 	    "protect { 192.0.2.0/24 }\n"
 	    "tables { listen on 127.0.0.1 port 56789\n"
-	    "key \"/dev/null\"\nallow { spammer blocked } }\n";
+	    "key \"/dev/null\"\nallow { spammer blocked }\n"
+	    "never { 192.0.2.0/24 203.0.113.0/24 } }\n";
 	struct conf *c = config(text);
 	struct fw_policy p = policy(c);
 	static struct ipc_table t;
@@ -476,11 +576,35 @@ tables_are_by_index_and_never_ours(void **state)
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
 	t.prefixes[0] = prefix("198.51.100.0/22");
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
+	/* Wider than what must never be there. */
+	t.prefixes[0] = prefix("203.0.113.128/25");
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
+	t.prefixes[0] = prefix("203.0.112.0/23");
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
+	t.prefixes[0] = prefix("203.0.114.0/24");
+	t.n = 2;
+	t.prefixes[1] = prefix("203.0.113.7");
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
+	t.prefixes[1] = prefix("any");
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EBAD);
+	t.n = 1;
+	t.op = 0;
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EBAD);
+	t.op = FW_TABLE_FLUSH;
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EBAD);
+	t.n = 0;
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_OK);
+	t.n = 1;
+	t.prefixes[0] = prefix("198.51.100.0/22");
 	/* What got in somehow may be taken out. */
 	t.op = FW_TABLE_DELETE;
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_OK);
 	t.prefixes[0].addr.b[3] = 1;
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EBAD);
+	conf_free(c);
+	c = config(plain_conf);
+	p.conf = c;
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
 	conf_free(c);
 }
 
@@ -512,6 +636,28 @@ bounds_follow_the_configuration(void **state)
 	assert_int_equal(fw_policy_lease(&p, IPC_ENGINE, &h), 2 * SECOND);
 	assert_int_equal(fw_policy_lease(&p, IPC_PROXY, &h), 60 * SECOND);
 	assert_int_equal(fw_policy_max(&p), CONF_TFTP_MAX + 1000);
+	conf_free(c);
+	/* Never fewer than 4096, nor more than a million. */
+	c = config("protect { 192.0.2.0/24 }\nsip { limit calls 10 }\n");
+	p.conf = c;
+	assert_int_equal(fw_policy_max(&p), 4096);
+	conf_free(c);
+	c = config("protect { 192.0.2.0/24 }\nsip { limit calls 70000 }\n");
+	p.conf = c;
+	assert_int_equal(fw_policy_max(&p), 1 << 20);
+	conf_free(c);
+	c = config("protect { 192.0.2.0/24 }\ntftp { port 69\ntimeout 60 }\n");
+	p.conf = c;
+	assert_int_equal(fw_policy_silence(&p), 60 * INT64_C(1000000));
+	/* Without a port the helper's own timeout is for nobody. */
+	c->tftp.port.n = 0;
+	assert_int_equal(fw_policy_silence(&p), 300 * INT64_C(1000000));
+	conf_free(c);
+	c = config("protect { 192.0.2.0/24 }\n"
+		   "ftp { proxy on 192.0.2.1 port 8021 timeout 7200 }\n");
+	p.conf = c;
+	c->ftp.proxy[0].max_sessions = 5000;
+	assert_int_equal(fw_policy_max(&p), 5000);
 	conf_free(c);
 }
 
@@ -545,6 +691,8 @@ main(void)
 		cmocka_unit_test(only_what_the_configuration_opens_is_opened),
 		cmocka_unit_test(what_is_no_pinhole_is_bad),
 		cmocka_unit_test(translation_is_for_aliases),
+		cmocka_unit_test(an_alias_is_for_its_own_host),
+		cmocka_unit_test(a_block_that_is_off_opens_nothing),
 		cmocka_unit_test(a_proxy_has_what_its_lines_need),
 		cmocka_unit_test(tables_are_by_index_and_never_ours),
 		cmocka_unit_test(bounds_follow_the_configuration),

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/timers.h"
+#include "src/engine/holes.h"
+#include "tests/unit/unit.h"
+
+/*
+ * What the packet filter was told and what was announced, in the order in
+ * which it came:
+ *
+ *	+1:2000@60.	a commit that opens id 1, port 2000, for 60 s
+ *	-1:2000.	one that closes it
+ *	open 1 c 2000 answer;
+ */
+#define LOG_SIZE 65536
+static char told[LOG_SIZE], said[LOG_SIZE];
+
+static int64_t now;
+static struct holes *holes;
+static struct pinhole last; /* opened in the filter */
+
+static void
+append(char *log, const char *text)
+{
+	assert_true(strlen(log) + strlen(text) < LOG_SIZE);
+	strlcat(log, text, LOG_SIZE);
+}
+
+static void
+on_commit(void *ctx, const struct fw_change *c, size_t n)
+{
+	char text[64];
+	size_t i;
+
+	(void)ctx;
+	assert_in_range(n, 1, 64);
+	for (i = 0; i < n; i++) {
+		assert_int_equal(c[i].pad, 0);
+		if (c[i].op == FW_OPEN) {
+			last = c[i].hole;
+			snprintf(text, sizeof(text), "+%" PRIu64 ":%u@%" PRId64,
+			    c[i].hole.id, c[i].hole.to_lo,
+			    c[i].hole.deadline / USEC_PER_SEC - 1000);
+		} else {
+			assert_int_equal(c[i].op, FW_CLOSE);
+			snprintf(text, sizeof(text), "-%" PRIu64 ":%u",
+			    c[i].hole.id, c[i].hole.to_lo);
+		}
+		append(told, text);
+	}
+	append(told, ".");
+}
+
+/* The text between `key` and the next quote or comma. */
+static const char *
+value(const char *line, const char *key, char *out, size_t size)
+{
+	const char *p = strstr(line, key);
+
+	assert_non_null(p);
+	p += strlen(key);
+	snprintf(out, size, "%.*s", (int)strcspn(p, "\","), p);
+	return out;
+}
+
+static void
+on_line(void *ctx, const char *line)
+{
+	char event[16], id[24] = "-", call[32], port[8], why[32], text[128];
+
+	(void)ctx;
+	if (strstr(line, "\"id\":") != NULL)
+		value(line, "\"id\":", id, sizeof(id));
+	snprintf(text, sizeof(text), "%s %s %s %s %s;",
+	    value(line, "\"event\":\"", event, sizeof(event)), id,
+	    value(line, "\"call\":\"", call, sizeof(call)),
+	    value(line, "\"dport\":", port, sizeof(port)),
+	    value(line, "\"reason\":\"", why, sizeof(why)));
+	append(said, text);
+}
+
+static struct holes *
+table(size_t limit)
+{
+	struct events ev = { .format = EVENTS_JSON, .line = on_line };
+	struct holes_sink sink = { NULL, on_commit };
+	struct holes *h = holes_new(limit, &ev, &sink);
+
+	assert_non_null(h);
+	return h;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	now = 1000 * USEC_PER_SEC;
+	told[0] = said[0] = '\0';
+	holes = table(1000);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	holes_free(holes);
+	return 0;
+}
+
+#define TOLD(text)                                                             \
+	do {                                                                   \
+		assert_string_equal(told, text);                               \
+		told[0] = '\0';                                                \
+	} while (0)
+#define SAID(text)                                                             \
+	do {                                                                   \
+		assert_string_equal(said, text);                               \
+		said[0] = '\0';                                                \
+	} while (0)
+
+static struct pinhole
+hole(uint16_t port)
+{
+	struct addr phone = addr_v4(198, 51, 100, 7);
+	struct pinhole p;
+
+	memset(&p, 0, sizeof(p));
+	p.proto = IPPROTO_UDP;
+	p.dir = PINHOLE_IN;
+	p.from = prefix_host(&phone);
+	p.to = addr_v4(192, 0, 2, 10);
+	p.to_lo = port;
+	p.to_hi = port + 1;
+	p.deadline = INT64_MAX; /* not for a wish to say */
+	return p;
+}
+
+/* Owner 1 is called a, owner 2 b; ports end with 0. */
+static void
+want(uint64_t owner, const uint16_t *ports, int64_t lease_s)
+{
+	char call[2] = { (char)('a' + owner - 1), '\0' };
+	struct pinhole v[8];
+	struct holes_want w = { .owner = owner,
+		.call = span_of(call),
+		.v = v,
+		.open = REASON_ANSWER,
+		.close = REASON_BYE,
+		.lease = lease_s * USEC_PER_SEC };
+
+	while (ports[w.n] != 0) {
+		v[w.n] = hole(ports[w.n]);
+		w.n++;
+	}
+	holes_want(holes, &w, now);
+}
+#define WANT(owner, lease_s, ...)                                              \
+	want(owner, (const uint16_t[]) { __VA_ARGS__ }, lease_s)
+
+static void
+a_call_opens_and_closes(void **state)
+{
+	const struct holes_counters *n = holes_counters(holes);
+
+	(void)state;
+	WANT(1, 60, 0);
+	assert_int_equal(n->owners, 0);
+	WANT(1, 60, 2000, 2002, 0);
+	TOLD("+1:2000@60+2:2002@60.");
+	SAID("open 1 a 2000 answer;open 2 a 2002 answer;");
+	assert_int_equal(n->open, 2);
+	assert_int_equal(n->tuples, 2);
+	assert_int_equal(n->owners, 1);
+	assert_int_equal(n->opened, 2);
+	assert_int_equal(n->closed, 0);
+	assert_int_equal(n->commits, 1);
+	assert_int_equal(n->changes, 2);
+	WANT(1, 60, 0);
+	TOLD("-1:2000-2:2002.");
+	SAID("close 1 a 2000 bye;close 2 a 2002 bye;");
+	assert_int_equal(n->open, 0);
+	assert_int_equal(n->tuples, 0);
+	assert_int_equal(n->owners, 0);
+	assert_int_equal(n->closed, 2);
+	assert_int_equal(n->commits, 2);
+	assert_int_equal(n->changes, 4);
+	/* An id is not used again. */
+	WANT(1, 60, 2000, 0);
+	TOLD("+3:2000@60.");
+}
+
+static void
+only_differences_are_told(void **state)
+{
+	(void)state;
+	WANT(1, 60, 2000, 2002, 2004, 0);
+	told[0] = said[0] = '\0';
+	WANT(1, 60, 2000, 2002, 2004, 0);
+	WANT(1, 60, 2004, 2000, 2002, 0);
+	WANT(1, 60, 2002, 2004, 2000, 2000, 0);
+	TOLD("");
+	SAID("");
+	/* What is kept is kept, wherever it stands. */
+	WANT(1, 60, 2004, 2006, 2000, 0);
+	TOLD("+4:2006@60-2:2002.");
+	SAID("open 4 a 2006 answer;close 2 a 2002 bye;");
+	WANT(1, 60, 2000, 0);
+	TOLD("-3:2004-4:2006.");
+}
+
+static void
+a_shared_tuple_closes_with_the_last_owner(void **state)
+{
+	const struct holes_counters *n = holes_counters(holes);
+
+	(void)state;
+	WANT(1, 60, 2000, 0);
+	/* The longest lease counts, a shorter one changes nothing. */
+	WANT(2, 90, 2000, 0);
+	WANT(3, 30, 2000, 0);
+	TOLD("+1:2000@60.+1:2000@90.");
+	SAID("open 1 a 2000 answer;open 2 b 2000 answer;"
+	     "open 3 c 2000 answer;");
+	assert_int_equal(n->open, 3);
+	assert_int_equal(n->tuples, 1);
+	assert_int_equal(n->owners, 3);
+	WANT(1, 60, 0);
+	WANT(3, 60, 0);
+	TOLD("");
+	SAID("close 1 a 2000 bye;close 3 c 2000 bye;");
+	WANT(2, 60, 0);
+	TOLD("-1:2000.");
+	SAID("close 2 b 2000 bye;");
+	assert_int_equal(n->tuples, 0);
+}
+
+/* One message to the firewall process holds 64 changes. */
+static void
+many_changes_go_in_batches(void **state)
+{
+	struct holes_want w = { .owner = 1, .lease = USEC_PER_SEC };
+	const struct holes_counters *n = holes_counters(holes);
+	static struct pinhole v[129];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(v); i++)
+		v[i] = hole((uint16_t)(2000 + 2 * i));
+	w.call = span_of("a");
+	w.v = v;
+	w.n = 65;
+	holes_want(holes, &w, now);
+	assert_int_equal(n->commits, 2);
+	assert_int_equal(n->changes, 65);
+	assert_int_equal(n->tuples, 65);
+	w.n = 129;
+	holes_want(holes, &w, now);
+	assert_int_equal(n->commits, 3);
+	assert_int_equal(n->changes, 129);
+	told[0] = '\0';
+	holes_resend(holes, now);
+	assert_int_equal(n->commits, 6);
+	assert_int_equal(n->changes, 2 * 129);
+	assert_memory_equal(told, "+1:2000@1+2:2002@1+3:", 21);
+	w.n = 0;
+	holes_want(holes, &w, now);
+	assert_int_equal(n->commits, 9);
+	assert_int_equal(n->changes, 3 * 129);
+	assert_int_equal(n->tuples, 0);
+}
+
+static void
+what_is_beyond_the_limit_does_not_open(void **state)
+{
+	const struct holes_counters *n;
+
+	(void)state;
+	holes_free(holes);
+	holes = table(3);
+	n = holes_counters(holes);
+	WANT(1, 60, 2000, 2002, 0);
+	/* Shared or not: each has its events, and its memory. */
+	WANT(2, 60, 2000, 2004, 0);
+	TOLD("+1:2000@60+2:2002@60.");
+	assert_int_equal(n->open, 3);
+	assert_int_equal(n->opened, 3);
+	assert_int_equal(n->limit, 1);
+	assert_null(strstr(said, "2004"));
+	WANT(3, 60, 2006, 0);
+	assert_int_equal(n->limit, 2);
+	assert_int_equal(n->owners, 2);
+	/* Where one closes, another has room. */
+	WANT(1, 60, 2000, 0);
+	told[0] = '\0';
+	WANT(3, 60, 2006, 0);
+	assert_non_null(strstr(told, ":2006@60."));
+	assert_int_equal(n->limit, 2);
+	assert_int_equal(n->open, 3);
+}
+
+static void
+refusals_are_counted_and_said(void **state)
+{
+	struct event_refusal r = { addr_v4(198, 51, 100, 7),
+		addr_v4(10, 0, 0, 1), 4000, REASON_ADDRESS, EVENT_SAID_SDP };
+
+	(void)state;
+	holes_refuse(holes, &r, span_of("a"), now);
+	assert_int_equal(holes_counters(holes)->refused, 1);
+	SAID("refuse - a 4000 address;");
+	TOLD("");
+}
+
+static void
+media_was_last_seen_where_it_was_seen_last(void **state)
+{
+	(void)state;
+	WANT(1, 60, 2000, 2002, 2004, 0);
+	WANT(2, 60, 2002, 0);
+	WANT(3, 60, 2006, 0);
+	assert_int_equal(holes_last_seen(holes, 1), 0);
+	holes_seen(holes, 99, now);
+	assert_int_equal(holes_last_seen(holes, 1), 0);
+	assert_int_equal(holes_last_seen(holes, 99), 0);
+	holes_seen(holes, 1, now + 5);
+	holes_seen(holes, 2, now + 9);
+	holes_seen(holes, 3, now + 7);
+	assert_int_equal(holes_last_seen(holes, 1), now + 9);
+	/* The second is shared: its owner's own id for it is another. */
+	assert_int_equal(holes_last_seen(holes, 2), now + 9);
+	assert_int_equal(holes_last_seen(holes, 3), 0);
+}
+
+static void
+a_lease_is_renewed_from_now(void **state)
+{
+	(void)state;
+	WANT(1, 60, 2000, 2002, 0);
+	WANT(2, 60, 2002, 2004, 0);
+	told[0] = '\0';
+	holes_renew(holes, 1, 60 * USEC_PER_SEC, now);
+	holes_renew(holes, 99, 60 * USEC_PER_SEC, now);
+	TOLD("");
+	now += 10 * USEC_PER_SEC;
+	holes_renew(holes, 1, 60 * USEC_PER_SEC, now);
+	TOLD("+1:2000@70+2:2002@70.");
+	/* The other has it already for one of its two. */
+	holes_renew(holes, 2, 60 * USEC_PER_SEC, now);
+	TOLD("+4:2004@70.");
+	WANT(2, 60, 2004, 2008, 0);
+	TOLD("+5:2008@70.");
+	SAID("open 1 a 2000 answer;open 2 a 2002 answer;"
+	     "open 3 b 2002 answer;open 4 b 2004 answer;"
+	     "open 5 b 2008 answer;close 3 b 2002 bye;");
+}
+
+static void
+what_the_filter_lost_is_opened_at_the_next_renewal(void **state)
+{
+	(void)state;
+	WANT(1, 60, 2000, 2002, 0);
+	told[0] = '\0';
+	holes_lost(holes, 99);
+	holes_lost(holes, 2);
+	holes_renew(holes, 1, 30 * USEC_PER_SEC, now);
+	TOLD("+2:2002@30.");
+	holes_resend(holes, now);
+	TOLD("+1:2000@60+2:2002@30.");
+}
+
+/* Where the parts of an exported pinhole are. */
+enum { ID = 7, FW_ID = 15, TO_LO = 22, TO_HI = 24, FROM = 25, FROM_LEN = 42 };
+enum { TO = 43, RDR = 60, SIZE = 98 };
+
+static size_t export(uint64_t owner, uint8_t *buf, size_t size)
+{
+	size_t len;
+
+	assert_int_equal(holes_export(holes, owner, buf, size, &len), PH_OK);
+	return len;
+}
+
+static enum ph_err
+adopt(uint64_t owner, const uint8_t *buf, size_t len)
+{
+	return holes_adopt(holes, owner, span_of(owner == 1 ? "a" : "b"), buf,
+	    len, 60 * USEC_PER_SEC, now);
+}
+
+/* A successor: knows nothing, and has said nothing. */
+static void
+restart(void)
+{
+	holes_free(holes);
+	holes = table(1000);
+	told[0] = said[0] = '\0';
+}
+
+static void
+a_successor_goes_on_with_the_same_names(void **state)
+{
+	uint8_t a[4 * SIZE], b[4 * SIZE];
+	size_t na, nb;
+
+	(void)state;
+	WANT(1, 60, 2000, 2002, 2004, 0);
+	WANT(2, 60, 2004, 2006, 0);
+	na = export(1, a, 3 * SIZE);
+	nb = export(2, b, sizeof(b));
+	assert_int_equal(na, 3 * SIZE);
+	assert_int_equal(nb, 2 * SIZE);
+	assert_int_equal(export(9, b + nb, 0), 0);
+	assert_int_equal(holes_export(holes, 1, a, 3 * SIZE - 1, &na),
+	    PH_ELIMIT);
+	assert_int_equal(na, 0);
+	na = export(1, a, 3 * SIZE);
+	restart();
+	now += 5 * USEC_PER_SEC;
+	assert_int_equal(adopt(1, a, na), PH_OK);
+	assert_int_equal(adopt(2, b, nb), PH_OK);
+	TOLD("+1:2000@65+2:2002@65+3:2004@65.+5:2006@65.");
+	SAID("");
+	assert_int_equal(holes_counters(holes)->open, 5);
+	assert_int_equal(holes_counters(holes)->tuples, 4);
+	/* What is wanted no more closes by its name; what is new is new. */
+	WANT(1, 60, 2002, 2008, 2004, 0);
+	WANT(2, 60, 2006, 0);
+	TOLD("+6:2008@65-1:2000.");
+	SAID("open 6 a 2008 answer;close 1 a 2000 bye;close 4 b 2004 bye;");
+	WANT(1, 60, 0);
+	TOLD("-2:2002-3:2004-6:2008.");
+	SAID("close 2 a 2002 bye;close 3 a 2004 bye;close 6 a 2008 bye;");
+}
+
+static void
+an_adopted_pinhole_is_the_same_in_every_part(void **state)
+{
+	struct pinhole v[3], got;
+	struct holes_want w = { .owner = 1, .v = v, .n = 3, .lease = 1 };
+	uint8_t buf[3 * SIZE];
+	size_t i, n;
+
+	(void)state;
+	w.call = span_of("a");
+	for (i = 0; i < 3; i++)
+		v[i] = hole((uint16_t)(2000 + 2 * i));
+	v[0].once = 1;
+	v[0].proto = IPPROTO_TCP;
+	v[0].from_port = 20;
+	v[0].rdr_from.addr = addr_v4(198, 51, 100, 1);
+	v[0].rdr_from.port = 50001;
+	v[0].nat_to.addr = addr_v4(192, 0, 2, 1);
+	v[0].nat_to.port = 50002;
+	memset(&v[1].from, 0, sizeof(v[1].from));
+	v[2].dir = PINHOLE_OUT;
+	assert_int_equal(prefix_parse(span_of("2001:db8:1::7/128"), &v[2].from),
+	    PH_OK);
+	assert_int_equal(addr_parse(span_of("2001:db8::8"), &v[2].to), PH_OK);
+	holes_want(holes, &w, now);
+	n = export(1, buf, sizeof(buf));
+	assert_int_equal(n, sizeof(buf));
+	for (i = 0; i < 3; i++) {
+		restart();
+		assert_int_equal(adopt(1, buf + i * SIZE, SIZE), PH_OK);
+		got = last;
+		assert_int_equal(pinhole_cmp(&got, &v[i]), 0);
+		assert_int_equal(got.id, i + 1);
+	}
+	restart();
+	/* Bytes behind an IPv4 address, or without one, are no part of it. */
+	memset(buf + TO + 1 + 4, 0xff, 12);
+	memset(buf + SIZE + FROM + 1, 0xff, 16);
+	assert_int_equal(adopt(1, buf, n), PH_OK);
+	told[0] = '\0';
+	w.lease = 0;
+	holes_want(holes, &w, now);
+	TOLD("");
+	SAID("");
+}
+
+static void
+new_ids_are_above_all_adopted_ones(void **state)
+{
+	static const struct {
+		uint8_t id, fw_id;
+		const char *next;
+	} rows[] = {
+		{ 1, 1, "+2:3000@60." },
+		{ 1, 2, "+3:3000@60." },
+		{ 7, 9, "+10:3000@60." },
+		{ 9, 7, "+10:3000@60." },
+	};
+	uint8_t buf[2 * SIZE];
+	size_t i;
+
+	(void)state;
+	WANT(1, 60, 2000, 0);
+	export(1, buf, sizeof(buf));
+	for (i = 0; i < ROWS(rows); i++) {
+		restart();
+		buf[ID] = rows[i].id;
+		buf[FW_ID] = rows[i].fw_id;
+		assert_int_equal(adopt(1, buf, SIZE), PH_OK);
+		told[0] = '\0';
+		WANT(2, 60, 3000, 0);
+		TOLD(rows[i].next);
+	}
+	/* The second one has the number that would be next. */
+	restart();
+	WANT(1, 60, 2000, 2002, 0);
+	export(1, buf, sizeof(buf));
+	buf[ID] = 3;
+	buf[FW_ID] = 2;
+	buf[SIZE + ID] = 4;
+	buf[SIZE + FW_ID] = 3;
+	restart();
+	assert_int_equal(adopt(1, buf, sizeof(buf)), PH_OK);
+	told[0] = '\0';
+	WANT(2, 60, 3000, 0);
+	TOLD("+5:3000@60.");
+}
+
+static void
+a_lying_state_file_opens_nothing(void **state)
+{
+	static const struct {
+		const char *what;
+		size_t at;
+		uint8_t byte;
+	} rows[] = {
+		{ "no id", ID, 0 },
+		{ "no id in the filter", FW_ID, 0 },
+		{ "the ids wrap", ID - 4, 1 },
+		{ "the filter's ids wrap", FW_ID - 4, 1 },
+		{ "ports backwards", TO_HI, 0 },
+		{ "more bits than IPv4 has", FROM_LEN, 33 },
+		{ "no family", TO, 5 },
+		{ "no family to redirect from", RDR, 17 },
+	};
+	uint8_t good[SIZE], buf[2 * SIZE];
+	size_t i;
+
+	(void)state;
+	WANT(1, 60, 2000, 0);
+	export(1, good, sizeof(good));
+	for (i = 0; i < ROWS(rows); i++) {
+		print_message("%s\n", rows[i].what);
+		restart();
+		memcpy(buf, good, SIZE);
+		memcpy(buf + SIZE, good, SIZE);
+		buf[SIZE + TO_LO] = 1;
+		buf[rows[i].at] = rows[i].byte;
+		/* What comes after it is no better. */
+		assert_int_equal(adopt(1, buf, sizeof(buf)), PH_OK);
+		TOLD("");
+		assert_int_equal(holes_counters(holes)->owners, 0);
+		assert_int_equal(holes_counters(holes)->open, 0);
+	}
+	restart();
+	/* 2^32 - 1 is not an id, nor is it the next one. */
+	memcpy(buf, good, SIZE);
+	memset(buf + ID - 3, 0xff, 4);
+	assert_int_equal(adopt(1, buf, SIZE), PH_OK);
+	memcpy(buf, good, SIZE);
+	memset(buf + FW_ID - 3, 0xff, 4);
+	assert_int_equal(adopt(1, buf, SIZE), PH_OK);
+	TOLD("");
+	assert_int_equal(adopt(1, good, SIZE - 1), PH_EMALFORMED);
+	assert_int_equal(adopt(1, good, 0), PH_OK);
+	assert_int_equal(holes_counters(holes)->owners, 0);
+	assert_int_equal(adopt(1, good, SIZE), PH_OK);
+	assert_int_equal(adopt(1, good, SIZE), PH_EMALFORMED);
+	TOLD("+1:2000@60.");
+}
+
+static void
+what_is_said_twice_is_adopted_once(void **state)
+{
+	const struct holes_counters *n;
+	uint8_t buf[3 * SIZE];
+
+	(void)state;
+	WANT(1, 60, 2000, 0);
+	export(1, buf, sizeof(buf));
+	memcpy(buf + SIZE, buf, SIZE);
+	memcpy(buf + 2 * SIZE, buf, SIZE);
+	/* The same id in the filter for another tuple. */
+	buf[2 * SIZE + TO_LO] = buf[2 * SIZE + TO_HI];
+	restart();
+	assert_int_equal(adopt(1, buf, sizeof(buf)), PH_OK);
+	TOLD("+1:2000@60.");
+	n = holes_counters(holes);
+	assert_int_equal(n->open, 1);
+	assert_int_equal(n->tuples, 1);
+	WANT(1, 60, 0);
+	TOLD("-1:2000.");
+	SAID("close 1 a 2000 bye;");
+	assert_int_equal(n->open, 0);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_call_opens_and_closes),
+		CASE(only_differences_are_told),
+		CASE(a_shared_tuple_closes_with_the_last_owner),
+		CASE(many_changes_go_in_batches),
+		CASE(what_is_beyond_the_limit_does_not_open),
+		CASE(refusals_are_counted_and_said),
+		CASE(media_was_last_seen_where_it_was_seen_last),
+		CASE(a_lease_is_renewed_from_now),
+		CASE(what_the_filter_lost_is_opened_at_the_next_renewal),
+		CASE(a_successor_goes_on_with_the_same_names),
+		CASE(an_adopted_pinhole_is_the_same_in_every_part),
+		CASE(new_ids_are_above_all_adopted_ones),
+		CASE(a_lying_state_file_opens_nothing),
+		CASE(what_is_said_twice_is_adopted_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
