@@ -9,15 +9,8 @@
 #include "src/base/strbuf.h"
 #include "src/conf/set.h"
 
-#ifndef CONF_DEFAULT_FIREWALL
-#define CONF_DEFAULT_FIREWALL "pf"
-#endif
-#ifndef CONF_DEFAULT_STATE
-#define CONF_DEFAULT_STATE "/var/db/pinholed/state"
-#endif
 /* Stands for the name of a file in errors. */
-#define DEFINED_PROTECT	     "-D protect"
-#define CONF_DEFAULT_CONTROL "/var/run/pinholed.sock"
+#define DEFINED_PROTECT "-D protect"
 
 /*
  * Files.
@@ -166,29 +159,6 @@ default_prefixes(struct parse *p, struct prefixes *dst,
 	dst->n = src->n;
 }
 
-static void
-set_defaults(struct conf *c)
-{
-	c->mark = 0x10000;
-	c->buffer = 32 * 1024 * 1024;
-	c->sip.media_lo = 1024;
-	c->sip.media_hi = 65535;
-	c->sip.remote = REMOTE_BOTH;
-	c->sip.early_media = true;
-	c->sip.hold_keep = true;
-	c->sip.limit_calls = 50000;
-	c->sip.limit_per_source = 200;
-	c->sip.limit_streams = 16;
-	c->sip.timeout_setup = 180;
-	c->sip.timeout_idle = 300;
-	c->sip.timeout_max = 43200;
-	c->ftp.timeout = 2;
-	c->tftp.timeout = 30;
-	c->tftp.allow_read = c->tftp.allow_write = true;
-	c->tables.listen.port = 56789;
-	c->tables.max = 100000;
-}
-
 /* Whoever holds the tables knows them by their place in `allow`. */
 static void
 allow_forced(struct parse *p, struct conf_tables *t)
@@ -233,12 +203,9 @@ fill_defaults(struct parse *p)
 	default_prefixes(p, &c->sip.media, &c->protect);
 	default_prefixes(p, &c->tables.never, &c->protect);
 	allow_forced(p, &c->tables);
-	default_string(p, &c->user, "_pinholed");
 	default_string(p, &c->firewall, CONF_DEFAULT_FIREWALL);
 	default_string(p, &c->name, "pinholed");
 	default_string(p, &c->mode, "rules");
-	default_string(p, &c->control, CONF_DEFAULT_CONTROL);
-	default_string(p, &c->state, CONF_DEFAULT_STATE);
 }
 
 static bool
@@ -255,9 +222,9 @@ overlap(const struct prefixes *v, const struct prefix *x)
 
 /* It may not be the one that the file has. */
 static const char *
-protect_giver(const struct parse *p)
+protect_giver(struct parse *p)
 {
-	const char *file = p->seen[ONCE_PROTECT].file;
+	const char *file = conf_place(p, conf_statements, "protect")->file;
 
 	return file != NULL && strcmp(file, DEFINED_PROTECT) == 0
 	    ? " that -D gives"
@@ -265,15 +232,14 @@ protect_giver(const struct parse *p)
 }
 
 static void
-check_inside(struct parse *p, enum once what, const char *name,
-    const struct prefixes *v)
+check_inside(struct parse *p, const char *name, const struct prefixes *v)
 {
 	char text[ADDR_STRLEN];
 	size_t i;
 
 	for (i = 0; i < v->n; i++)
 		if (!overlap(&p->conf->protect, &v->v[i]))
-			conf_error(p, &p->seen[what],
+			conf_error(p, conf_place(p, conf_sip, name),
 			    "%s %s is not inside \"protect\"%s", name,
 			    prefix_format(&v->v[i], text), protect_giver(p));
 }
@@ -284,14 +250,15 @@ check_protect(struct parse *p)
 	const struct conf *c = p->conf;
 	size_t i;
 
-	if (c->protect.n == 0 && p->seen[ONCE_PROTECT].file == NULL &&
+	if (c->protect.n == 0 &&
+	    conf_place(p, conf_statements, "protect")->file == NULL &&
 	    (c->sip.on || c->ftp.on || c->tftp.on))
 		conf_error(p, &p->tok.at,
 		    "nothing is protected; write which addresses are behind "
 		    "this firewall: protect { 192.0.2.0/24 }");
 	for (i = 0; i < c->protect.n; i++)
 		if (c->protect.v[i].len == 0)
-			conf_error(p, &p->seen[ONCE_PROTECT],
+			conf_error(p, conf_place(p, conf_statements, "protect"),
 			    "\"protect\" cannot be every address there is");
 }
 
@@ -304,22 +271,22 @@ check_sip(struct parse *p)
 
 	if (c->protect.n == 0)
 		return;
-	check_inside(p, ONCE_SERVER, "server", &c->sip.server);
-	check_inside(p, ONCE_MEDIA, "media", &c->sip.media);
+	check_inside(p, "server", &c->sip.server);
+	check_inside(p, "media", &c->sip.media);
 	for (i = 0; i < c->sip.nexternal; i++)
 		if (!prefixes_contain(c->protect.v, c->protect.n,
 			&c->sip.external[i].inside))
-			conf_error(p, &p->seen[ONCE_EXTERNAL],
+			conf_error(p, conf_place(p, conf_sip, "external"),
 			    "%s, which \"external\" stands for, is not "
 			    "inside \"protect\"",
 			    addr_format(&c->sip.external[i].inside, text));
 	if (c->sip.latch &&
 	    (c->sip.remote == REMOTE_ANY || c->sip.remote == REMOTE_LIST))
-		conf_error(p, &p->seen[ONCE_LATCH],
+		conf_error(p, conf_place(p, conf_sip, "latch"),
 		    "\"latch\" needs to know who may send: it goes with "
 		    "\"remote\" both, sdp or signalling");
 	if (c->sip.redirect && c->sip.nexternal == 0)
-		conf_error(p, &p->seen[ONCE_REDIRECT],
+		conf_error(p, conf_place(p, conf_sip, "redirect"),
 		    "\"redirect\" needs a line \"external ADDRESS for "
 		    "ADDRESS\"");
 }
@@ -337,17 +304,18 @@ check_tables(struct parse *p)
 {
 	const struct conf_tables *t = &p->conf->tables;
 
-	if (p->seen[ONCE_LISTEN].file == NULL)
-		conf_error(p, &p->seen[ONCE_TABLES],
+	if (conf_place(p, conf_tables, "listen")->file == NULL)
+		conf_error(p, conf_place(p, conf_statements, "tables"),
 		    "\"tables\" needs a line \"listen on ADDRESS\"");
 	else if (t->listen.addr.af != AF_UNSPEC && t->nkey == 0 &&
-	    p->seen[ONCE_KEY].file == NULL && !is_loopback(&t->listen.addr))
-		conf_error(p, &p->seen[ONCE_LISTEN],
+	    conf_place(p, conf_tables, "key")->file == NULL &&
+	    !is_loopback(&t->listen.addr))
+		conf_error(p, conf_place(p, conf_tables, "listen"),
 		    "without a \"key\" anybody could change the tables: "
 		    "listen on 127.0.0.1 or ::1");
-	if (p->seen[ONCE_TABLES_ALLOW].file == NULL &&
-	    p->seen[ONCE_FORCE].file == NULL)
-		conf_error(p, &p->seen[ONCE_TABLES],
+	if (conf_place(p, conf_tables, "allow")->file == NULL &&
+	    conf_place(p, conf_tables, "force")->file == NULL)
+		conf_error(p, conf_place(p, conf_statements, "tables"),
 		    "\"tables\" needs a line \"allow { TABLE ... }\" or "
 		    "\"force TABLE\"");
 }
@@ -399,12 +367,13 @@ parse_protect(struct parse *p)
 	const char *text;
 
 	if (m == NULL ||
-	    (p->seen[ONCE_PROTECT].file != NULL &&
+	    (conf_place(p, conf_statements, "protect")->file != NULL &&
 		(!m->define || p->protect_by_macro)))
 		return true;
 	free(protect->v);
 	memset(protect, 0, sizeof(*protect));
-	memset(&p->seen[ONCE_PROTECT], 0, sizeof(p->seen[0]));
+	memset(conf_place(p, conf_statements, "protect"), 0,
+	    sizeof(struct loc));
 	text = strchr(m->value, '{') != NULL ? one : list;
 	p->src = NULL;
 	p->total = 0;
@@ -437,11 +406,14 @@ note_places(struct parse *p)
 {
 	struct conf *c = p->conf;
 
-	conf_set_place(p, &c->protect_at, &p->seen[ONCE_PROTECT]);
-	conf_set_place(p, &c->user_at, &p->seen[ONCE_USER]);
-	conf_set_place(p, &c->firewall_at, &p->seen[ONCE_FIREWALL]);
-	conf_set_place(p, &c->sip.latch_at, &p->seen[ONCE_LATCH]);
-	conf_set_place(p, &c->tables.listen_at, &p->seen[ONCE_LISTEN]);
+	conf_set_place(p, &c->protect_at,
+	    conf_place(p, conf_statements, "protect"));
+	conf_set_place(p, &c->user_at, conf_place(p, conf_statements, "user"));
+	conf_set_place(p, &c->firewall_at,
+	    conf_place(p, conf_statements, "firewall"));
+	conf_set_place(p, &c->sip.latch_at, conf_place(p, conf_sip, "latch"));
+	conf_set_place(p, &c->tables.listen_at,
+	    conf_place(p, conf_tables, "listen"));
 }
 
 static enum ph_err
@@ -452,7 +424,11 @@ parse(struct conf **out, struct parse *p, const struct conf_define *defines,
 		p->nomem = true;
 		goto done;
 	}
-	set_defaults(p->conf);
+	p->conf->sip.media_lo = 1024;
+	p->conf->sip.media_hi = 65535;
+	p->conf->tftp.allow_read = p->conf->tftp.allow_write = true;
+	p->conf->tables.listen.port = 56789;
+	conf_set_defaults(p);
 	add_defines(p, defines, ndefines);
 	/* If the end was not reached, what is missing may be behind it. */
 	if (conf_grammar(p) && parse_protect(p)) {

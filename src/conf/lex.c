@@ -118,41 +118,6 @@ complain(struct parse *p, const struct lexeme *lex, const char *what)
 }
 
 void
-conf_want(struct parse *p, const char *what)
-{
-	p->want = what;
-	p->want_at = p->ntoken + 1;
-}
-
-void
-conf_surprise(struct parse *p)
-{
-	p->pending = !p->tok.bad;
-	if (p->ntoken == p->want_at)
-		conf_expected(p, p->want);
-	conf_skip(p);
-}
-
-void
-conf_expected(struct parse *p, const char *what)
-{
-	if (!p->pending)
-		return;
-	p->pending = false;
-	complain(p, &p->tok, what);
-}
-
-void
-conf_expected_more(struct parse *p)
-{
-	char what[128];
-	struct strbuf b = strbuf_of(what, sizeof(what));
-
-	strbuf_fmt(&b, "%s or \"}\"", p->want);
-	conf_expected(p, what);
-}
-
-void
 conf_wrong(struct parse *p, const struct lexeme *lex, const char *what)
 {
 	if (!lex->bad)
@@ -161,19 +126,19 @@ conf_wrong(struct parse *p, const struct lexeme *lex, const char *what)
 
 /* Edit distance, given up above 2. */
 static size_t
-distance(const char *a, const char *b)
+distance(struct span a, struct span b)
 {
-	size_t row[32], na = strlen(a), nb = strlen(b), i, j, diag, next;
+	size_t row[32], i, j, diag, next;
 
-	if (na >= 32 || nb >= 32)
+	if (a.len >= 32 || b.len >= 32)
 		return 3;
-	for (j = 0; j <= nb; j++)
+	for (j = 0; j <= b.len; j++)
 		row[j] = j;
-	for (i = 1; i <= na; i++) {
+	for (i = 1; i <= a.len; i++) {
 		diag = row[0];
 		row[0] = i;
-		for (j = 1; j <= nb; j++) {
-			next = diag + (a[i - 1] != b[j - 1]);
+		for (j = 1; j <= b.len; j++) {
+			next = diag + (a.p[i - 1] != b.p[j - 1]);
 			if (row[j] + 1 < next)
 				next = row[j] + 1;
 			if (row[j - 1] + 1 < next)
@@ -182,19 +147,19 @@ distance(const char *a, const char *b)
 			row[j] = next;
 		}
 	}
-	return row[nb];
+	return row[b.len];
 }
 
-const char *
-conf_nearest(const char *text, const char *const *list)
+struct span
+conf_nearest(struct span text, const struct span *list, size_t n)
 {
-	const char *best = NULL;
-	size_t d, least = 3;
+	struct span best = { "", 0 };
+	size_t i, d, least = 3;
 
-	for (; *list != NULL; list++)
-		if ((d = distance(text, *list)) < least && d < strlen(text)) {
+	for (i = 0; i < n; i++)
+		if ((d = distance(text, list[i])) < least && d < text.len) {
 			least = d;
-			best = *list;
+			best = list[i];
 		}
 	return best;
 }
@@ -353,17 +318,17 @@ raw(const struct parse *p)
 static void
 undefined(struct parse *p, const struct loc *at, const char *name)
 {
-	const char *names[CONF_MAX_MACROS + 1], *near;
+	struct span names[CONF_MAX_MACROS], near;
 	const struct macro *m;
 	size_t n = 0;
 
 	for (m = p->macros; m != NULL && n < CONF_MAX_MACROS; m = m->next)
-		names[n++] = m->name;
-	names[n] = NULL;
-	if ((near = conf_nearest(name, names)) != NULL)
+		names[n++] = span_of(m->name);
+	near = conf_nearest(span_of(name), names, n);
+	if (near.len > 0)
 		conf_error(p, at,
-		    "macro \"%s\" is not defined; did you mean \"%s\"?", name,
-		    near);
+		    "macro \"%s\" is not defined; did you mean \"%.*s\"?", name,
+		    (int)near.len, near.p);
 	else
 		conf_error(p, at, "macro \"%s\" is not defined", name);
 }
@@ -670,11 +635,10 @@ conf_at_end(const struct parse *p)
 }
 
 void
-conf_next(struct parse *p, struct lexeme *t)
+conf_next(struct parse *p)
 {
 	do {
 		next(p, &p->tok);
-		p->ntoken++;
 		p->closed = p->depth < p->base;
 	} while (p->skipping && !conf_at_end(p));
 	p->skipping = false;
@@ -682,7 +646,6 @@ conf_next(struct parse *p, struct lexeme *t)
 		p->in_value = false;
 	if (p->closed)
 		p->base = p->depth;
-	*t = p->tok;
 }
 
 void

@@ -12,12 +12,12 @@
 
 /*
  * What the parts of the configuration parser share, and nobody else sees:
- * conf.c (files, defaults, checks across statements), lex.c (bytes to
- * words, macros, errors), parse.y (words to statements) and set.c
- * (words to values).
+ * conf.c (files, checks across statements), lex.c (bytes to words, macros,
+ * errors), parse.c (words to statements), settings.c (which settings there
+ * are) and set.c (words to values).
  *
  * Everything a parse allocates hangs off one struct parse; its text lives in
- * an arena until the end, so that yacc may drop a value at any time.
+ * an arena until the end, so that a value can be dropped at any time.
  */
 #define CONF_MAX_FILE	 (1024 * 1024)	     /* bytes of one file */
 #define CONF_MAX_TOTAL	 (2 * CONF_MAX_FILE) /* files and macros expanded */
@@ -28,7 +28,7 @@
 #define CONF_MAX_MACROS	 1024
 #define CONF_MAX_ENTRIES 16384 /* list entries, all together */
 #define CONF_MAX_ERRORS	 100
-#define CONF_MAX_ONCE	 64
+#define CONF_MAX_ONCE	 96  /* settings in all */
 #define CONF_MAX_PORTS	 64  /* of one list */
 #define CONF_MAX_LINES	 256 /* external, proxy, key, reply-to: of each */
 #define CONF_MAX_NAME	 31  /* of tables, anchors, keys, users */
@@ -75,6 +75,12 @@ struct macro {
 	struct macro *next;
 };
 
+/* Where a setting was written. */
+struct seen {
+	const struct setting *s; /* NULL: this row is free */
+	struct loc at;
+};
+
 struct stat;
 
 struct parse {
@@ -90,16 +96,16 @@ struct parse {
 	struct macro *macros;
 	size_t nmacros, total, nwords;
 	struct lexeme tok; /* the last one read */
+	bool held;	   /* and not yet taken */
+	bool dead;	   /* the file ended within braces */
+	bool quiet;	   /* an error in this statement was written */
 	bool in_value;	   /* behind "name =": no keywords */
-	const char *want;  /* what token number want_at should be */
-	unsigned long want_at, ntoken;
-	bool pending;	 /* tok is a surprise not yet reported */
-	bool skipping;	 /* to the end of the statement */
-	int depth, base; /* open braces; those of the block we are in */
-	bool closed;	 /* tok is the brace that ended a block */
+	bool skipping;	   /* to the end of the statement */
+	int depth, base;   /* open braces; those of the block we are in */
+	bool closed;	   /* tok is the brace that ended a block */
 	struct loc open[CONF_MAX_DEPTH]; /* where each brace is */
-	/* parse.y */
-	struct loc seen[CONF_MAX_ONCE];	 /* by enum once */
+	/* settings.c */
+	struct seen seen[CONF_MAX_ONCE];
 	bool protect_by_macro;		 /* "protect" says $protect */
 	const char *block;		 /* the last one: "sip" */
 	struct conf_proxy *proxy, spare; /* the line being read */
@@ -112,7 +118,7 @@ void conf_alloc_free(struct parse *p);
 bool conf_push(struct parse *p, const char *name, struct span text,
     const struct stat *st);
 bool conf_reading(const struct parse *p, const struct stat *st);
-void conf_next(struct parse *p, struct lexeme *out);
+void conf_next(struct parse *p);	 /* into p->tok */
 bool conf_at_end(const struct parse *p); /* of a statement */
 void conf_skip(struct parse *p); /* the next token ends this statement */
 bool conf_macro_set(struct parse *p, const char *name, const char *value,
@@ -121,25 +127,18 @@ struct macro *conf_macro_get(const struct parse *p, const char *name);
 bool conf_macro_name(const char *name);
 void conf_error(struct parse *p, const struct loc *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/*
- * The next token should be `what`.  conf_surprise() says so if it is not.  If
- * nothing so definite was expected, whoever knows the context says what was,
- * by conf_expected(), or inside a list conf_expected_more().
- */
-void conf_want(struct parse *p, const char *what);
-void conf_surprise(struct parse *p);
-void conf_expected(struct parse *p, const char *what);
-void conf_expected_more(struct parse *p);
 /* "expected `what`, found `lex`" unless lex is bad already. */
 void conf_wrong(struct parse *p, const struct lexeme *lex, const char *what);
-/* The word of the list (NULL-terminated) that `text` was meant to be. */
-const char *conf_nearest(const char *text, const char *const *list);
+/* The one of `list` that `text` was meant to be; empty: none. */
+struct span conf_nearest(struct span text, const struct span *list, size_t n);
 
 /* conf.c */
 void conf_include(struct parse *p, const struct lexeme *name);
 
-/* parse.y: read all of p->src; errors have been written.
- * False: it had to give up before the end. */
+/*
+ * parse.c: read all of p->src; errors have been written.  False: it had to
+ * give up before the end.
+ */
 bool conf_grammar(struct parse *p);
 
 #endif

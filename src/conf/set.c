@@ -79,16 +79,19 @@ conf_set_place(struct parse *p, char **dst, const struct loc *at)
 }
 
 void
-conf_set_addr(struct parse *p, struct addr *dst, const struct lexeme *lex)
+conf_set_addr(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
 	struct addr a;
+
+	(void)s;
 
 	if (lex->bad)
 		return;
 	if (addr_parse(span_of(lex->text), &a) != PH_OK)
 		not_an_address(p, lex, "an address");
 	else
-		*dst = a;
+		*(struct addr *)dst = a;
 }
 
 static bool
@@ -103,8 +106,10 @@ port_number(struct span text, uint16_t lo, uint16_t *out)
 }
 
 void
-conf_set_port(struct parse *p, uint16_t *dst, const struct lexeme *lex)
+conf_set_port(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
+	(void)s;
 	if (!lex->bad && !port_number(span_of(lex->text), 1, dst))
 		conf_wrong(p, lex, "a port from 1 to 65535");
 }
@@ -134,8 +139,8 @@ conf_set_range(struct parse *p, uint16_t *lo, uint16_t *hi,
 }
 
 void
-conf_set_number(struct parse *p, uint32_t *dst, const struct lexeme *lex,
-    uint32_t lo, uint32_t hi)
+conf_set_number(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
 	char what[64];
 	struct strbuf b = strbuf_of(what, sizeof(what));
@@ -143,23 +148,25 @@ conf_set_number(struct parse *p, uint32_t *dst, const struct lexeme *lex,
 
 	if (lex->bad)
 		return;
-	if (span_number(span_of(lex->text), hi, &n) && n >= lo) {
-		*dst = (uint32_t)n;
+	if (span_number(span_of(lex->text), s->hi, &n) && n >= s->lo) {
+		*(uint32_t *)dst = (uint32_t)n;
 		return;
 	}
-	if (lo == hi)
-		strbuf_fmt(&b, "%u", lo);
+	if (s->lo == s->hi)
+		strbuf_fmt(&b, "%u", s->lo);
 	else
-		strbuf_fmt(&b, "a number from %u to %u", lo, hi);
+		strbuf_fmt(&b, "a number from %u to %u", s->lo, s->hi);
 	conf_wrong(p, lex, what);
 }
 
 void
-conf_set_bytes(struct parse *p, uint32_t *dst, const struct lexeme *lex)
+conf_set_bytes(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
 	struct span text = span_of(lex->text);
 	uint64_t n, unit = 1;
 
+	(void)s;
 	if (lex->bad)
 		return;
 	if (text.len > 0 && (text.p[text.len - 1] | 0x20) == 'k')
@@ -170,17 +177,19 @@ conf_set_bytes(struct parse *p, uint32_t *dst, const struct lexeme *lex)
 		text.len--;
 	if (span_number(text, (1024 * 1024 * 1024) / unit, &n) &&
 	    n * unit >= 65536)
-		*dst = (uint32_t)(n * unit);
+		*(uint32_t *)dst = (uint32_t)(n * unit);
 	else
 		conf_wrong(p, lex, "a size from 64k to 1024m");
 }
 
 void
-conf_set_mark(struct parse *p, uint32_t *dst, const struct lexeme *lex)
+conf_set_mark(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
 	unsigned long long n;
 	char *end;
 
+	(void)s;
 	if (lex->bad)
 		return;
 	errno = 0;
@@ -190,30 +199,41 @@ conf_set_mark(struct parse *p, uint32_t *dst, const struct lexeme *lex)
 	    errno != 0 || n == 0 || n > UINT32_MAX)
 		conf_wrong(p, lex, "a mark from 0x1 to 0xffffffff");
 	else
-		*dst = (uint32_t)n;
+		*(uint32_t *)dst = (uint32_t)n;
 }
 
 void
-conf_set_yes(struct parse *p, bool *dst, const struct lexeme *lex)
+conf_set_bool(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
-	static const char *const words[] = { "no", "yes", NULL };
-	int i = conf_choose(p, lex, words, "\"yes\" or \"no\"");
+	int i = conf_choose(p, lex, s->type->words,
+	    s->type->what != NULL ? s->type->what : CONF_YESNO);
 
 	if (i != -1)
-		*dst = i == 1;
+		*(bool *)dst = i == 1;
 }
 
 void
-conf_set_string(struct parse *p, char **dst, const struct lexeme *lex)
+conf_set_word(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
-	char *s;
+	if (conf_choose(p, lex, s->type->words, s->type->what) != -1)
+		conf_set_string(p, dst, lex, s);
+}
 
+void
+conf_set_string(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
+{
+	char **string = dst, *text;
+
+	(void)s;
 	if (lex->bad)
 		return;
-	if ((s = strdup(lex->text)) == NULL)
+	if ((text = strdup(lex->text)) == NULL)
 		p->nomem = true;
-	free(*dst);
-	*dst = s;
+	free(*string);
+	*string = text;
 }
 
 static bool
@@ -248,15 +268,16 @@ check_name(struct parse *p, const struct lexeme *lex, const char *what,
 }
 
 void
-conf_set_name(struct parse *p, char **dst, const struct lexeme *lex,
-    const char *what)
+conf_set_name(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
-	if (check_name(p, lex, what, "_.-"))
-		conf_set_string(p, dst, lex);
+	if (check_name(p, lex, s->what, "_.-"))
+		conf_set_string(p, dst, lex, s);
 }
 
 void
-conf_set_table(struct parse *p, char **dst, const struct lexeme *lex)
+conf_set_table(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
 	static const char what[] = "the name of a table";
 	struct span family, table, set, rest;
@@ -272,11 +293,12 @@ conf_set_table(struct parse *p, char **dst, const struct lexeme *lex)
 		conf_error(p, &lex->at,
 		    "%s has no \"/\", or is family/table/set", what);
 	else
-		conf_set_string(p, dst, lex);
+		conf_set_string(p, dst, lex, s);
 }
 
 void
-conf_set_anchor(struct parse *p, char **dst, const struct lexeme *lex)
+conf_set_anchor(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
 	size_t n = strlen(lex->text);
 
@@ -287,11 +309,12 @@ conf_set_anchor(struct parse *p, char **dst, const struct lexeme *lex)
 		conf_error(p, &lex->at,
 		    "an anchor has a name before and behind each \"/\"");
 	else
-		conf_set_string(p, dst, lex);
+		conf_set_string(p, dst, lex, s);
 }
 
 void
-conf_set_interface(struct parse *p, char **dst, const struct lexeme *lex)
+conf_set_interface(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
 	size_t n = strlen(lex->text);
 
@@ -304,21 +327,22 @@ conf_set_interface(struct parse *p, char **dst, const struct lexeme *lex)
 	else if (n == 0 || !only_bytes(lex->text, "_.-:@+~"))
 		conf_wrong(p, lex, "the name of an interface");
 	else
-		conf_set_string(p, dst, lex);
+		conf_set_string(p, dst, lex, s);
 }
 
 void
-conf_set_path(struct parse *p, char **dst, const struct lexeme *lex, size_t max)
+conf_set_path(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
 {
 	if (lex->bad)
 		return;
 	if (lex->text[0] != '/')
 		conf_wrong(p, lex, "a path that begins with \"/\"");
-	else if (strlen(lex->text) > max)
-		conf_error(p, &lex->at, "this path has more than %zu bytes",
-		    max);
+	else if (strlen(lex->text) > s->hi)
+		conf_error(p, &lex->at, "this path has more than %u bytes",
+		    s->hi);
 	else
-		conf_set_string(p, dst, lex);
+		conf_set_string(p, dst, lex, s);
 }
 
 void
@@ -344,17 +368,6 @@ conf_add_word(struct parse *p, struct words *list, const struct lexeme *lex)
 	list->last = w;
 }
 
-void
-conf_join(struct words *list, const struct words *more)
-{
-	if (list->v == NULL)
-		*list = *more;
-	else if (more->v != NULL) {
-		list->last->next = more->v;
-		list->last = more->last;
-	}
-}
-
 /* An address with a length that it cannot have: say which it can. */
 static void
 not_a_prefix(struct parse *p, const struct lexeme *lex)
@@ -373,9 +386,9 @@ not_a_prefix(struct parse *p, const struct lexeme *lex)
 }
 
 void
-conf_set_prefixes(struct parse *p, struct prefixes *dst,
-    const struct words *src)
+conf_set_prefixes(struct parse *p, void *field, const struct words *src)
 {
+	struct prefixes *dst = field;
 	const struct word *w;
 	struct prefix prefix, *v;
 
@@ -394,15 +407,16 @@ conf_set_prefixes(struct parse *p, struct prefixes *dst,
 }
 
 void
-conf_set_ports(struct parse *p, struct ports *dst, const struct words *src)
+conf_set_ports(struct parse *p, void *field, const struct words *src)
 {
+	struct ports *dst = field;
 	const struct word *w;
 	uint16_t port, *v;
 	size_t i;
 
 	for (w = src->v; w != NULL; w = w->next) {
 		port = 0;
-		conf_set_port(p, &port, &w->lex);
+		conf_set_port(p, &port, &w->lex, NULL);
 		if (port == 0)
 			continue;
 		for (i = 0; i < dst->n && dst->v[i] != port; i++)
@@ -423,14 +437,14 @@ conf_set_ports(struct parse *p, struct ports *dst, const struct words *src)
 
 void
 conf_set_strings(struct parse *p, struct strings *dst, const struct words *src,
-    void (*set)(struct parse *, char **, const struct lexeme *))
+    conf_setter *set)
 {
 	const struct word *w;
 	char *s, **v;
 
 	for (w = src->v; w != NULL; w = w->next) {
 		s = NULL;
-		set(p, &s, &w->lex);
+		set(p, &s, &w->lex, NULL);
 		if (s == NULL)
 			continue;
 		if ((v = conf_grow(p, dst->v, dst->n, sizeof(s))) == NULL) {

@@ -4,41 +4,123 @@
 
 #include "src/conf/parse.h"
 
-/* clang-format off */
-/*
- * What may be written once; the place of each is remembered, of EXTERNAL and
- * KEY that of the last.
- */
-enum once {
-	ONCE_BUFFER, ONCE_CONTROL, ONCE_FIREWALL, ONCE_FTP, ONCE_INTERFACE,
-	ONCE_PROTECT, ONCE_SIP, ONCE_STATE, ONCE_TABLES, ONCE_TFTP, ONCE_USER,
-	ONCE_DIALECT, ONCE_IFBOUND, ONCE_KILL, ONCE_LOG, ONCE_MARK, ONCE_MODE, ONCE_NAME,
-	ONCE_QUEUE, ONCE_TAG, ONCE_CALLS, ONCE_EARLY, ONCE_EXTERNAL,
-	ONCE_HOLD, ONCE_IDLE, ONCE_LATCH, ONCE_MAX, ONCE_MEDIA, ONCE_PER_SOURCE,
-	ONCE_PORT, ONCE_RATE, ONCE_REDIRECT, ONCE_REMOTE, ONCE_SERVER,
-	ONCE_SETUP, ONCE_STREAMS, ONCE_FTP_PORT, ONCE_FTP_TIMEOUT, ONCE_LOOSE,
-	ONCE_TFTP_ALLOW, ONCE_TFTP_PORT, ONCE_TFTP_TIMEOUT, ONCE_FORCE,
-	ONCE_KEY, ONCE_LISTEN, ONCE_NEVER, ONCE_TABLES_ALLOW, ONCE_TABLES_MAX,
-	ONCE_TABLES_TIMEOUT,
-	/* Once in each line that begins with "proxy". */
-	ONCE_ANONYMOUS, ONCE_PROXY_QUEUE, ONCE_PROXY_TAG, ONCE_PROXY_TIMEOUT,
-	ONCE_REVERSE, ONCE_SESSIONS, ONCE_SOURCE, ONCE_SOURCE_PORT,
-	ONCE_N
-};
-/* clang-format on */
-#define ONCE_PROXY ONCE_ANONYMOUS
+#ifndef CONF_DEFAULT_FIREWALL
+#define CONF_DEFAULT_FIREWALL "pf"
+#endif
+#ifndef CONF_DEFAULT_STATE
+#define CONF_DEFAULT_STATE "/var/db/pinholed/state"
+#endif
+#define CONF_DEFAULT_CONTROL "/var/run/pinholed.sock"
 
-/* What is expected where only some words will do. */
-#define CONF_BACKENDS "\"nftables\", \"pf\", \"pf-text\" or \"dry-run\""
-#define CONF_DIALECTS "\"freebsd\" or \"openbsd\""
-#define CONF_HOLDS    "\"keep\" or \"close\""
+/*
+ * Settings as tables (settings.c), from which parse.c reads statements and
+ * conf.c takes defaults.
+ */
+struct setting;
+
+/* From one word to the field `dst`. */
+typedef void conf_setter(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s);
+/* From a list of them. */
+typedef void conf_list_setter(struct parse *p, void *dst,
+    const struct words *src);
+
+struct conf_type {
+	const char *what; /* "expected WHAT"; NULL: no value has to follow */
+	conf_setter *set;
+	conf_list_setter *set_list; /* or this */
+	bool optional;		    /* a value may follow; else it is "yes" */
+	const char *const *words;   /* the only ones that will do */
+};
+
+/* A setting while it is read. */
+struct reading {
+	const struct setting *s;
+	void *base;		  /* its offset counts from here */
+	const struct lexeme *lex; /* its first keyword */
+};
+
+struct setting {
+	const char *word; /* its keywords: "early media"; NULL ends a table */
+	const struct conf_type *type;
+	size_t offset;	   /* of the field, in struct conf or conf_proxy */
+	uint32_t lo, hi;   /* bounds of a number; hi: length of a path */
+	const char *value; /* the default, as one would write it */
+	const char *what;  /* "a tag", for errors about a name */
+	const char *only;  /* for this backend, or for "ftp", alone */
+	const char *same;  /* may be written once together with that one */
+	bool often;	   /* may be written more than once */
+	bool no_keyword;   /* the word is a value elsewhere */
+	const struct setting *block; /* read_block(): what is in it */
+	/* Reads the rest itself, behind the keywords.  False: an error was
+	 * written, and the rest is skipped. */
+	bool (*own)(struct parse *p, const struct reading *r);
+};
+
+extern const struct setting conf_statements[], conf_sip[], conf_limits[],
+    conf_timeouts[], conf_ftp[], conf_tftp[], conf_proxy[], conf_tables[],
+    conf_firewall[];
+
+bool conf_is_keyword(const char *text);
+/* The row whose first keyword is `text`, or NULL. */
+const struct setting *conf_find_setting(const struct setting *table,
+    const char *text);
+void conf_set_defaults(struct parse *p);
+/* Where a setting was written; its file is NULL if it was not. */
+struct loc *conf_setting_place(struct parse *p, const struct setting *s);
+struct loc *conf_place(struct parse *p, const struct setting *table,
+    const char *word);
+/* False, with an error, if it was there before. */
+bool conf_once(struct parse *p, const struct setting *s,
+    const struct lexeme *lex);
+/* An error if it is for another backend, or for ftp, alone. */
+void conf_check_only(struct parse *p, const struct setting *s,
+    const struct lexeme *lex);
+void conf_unknown(struct parse *p, const struct lexeme *lex, const char *what,
+    const struct setting *table);
+void conf_proxy_clear(struct conf_proxy *x);
+
+/*
+ * Reading (parse.c).  read: it must be next, else an error is written and
+ * the rest of the statement skipped.  skip: false if it is not next.
+ */
+bool conf_surprise(struct parse *p, const char *what); /* false */
+bool conf_read_value(struct parse *p, const char *what, struct lexeme *out);
+bool conf_read_optional(struct parse *p, struct lexeme *out);
+bool conf_read_list(struct parse *p, const char *what, struct words *out);
+bool conf_read_punct(struct parse *p, char punct);
+bool conf_skip_punct(struct parse *p, char punct);
+bool conf_read_keyword(struct parse *p, const char *text);
+bool conf_skip_keyword(struct parse *p, const char *text, struct lexeme *out);
+/* Settings of `table` into `base`, as long as they come. */
+bool conf_read_settings(struct parse *p, const struct setting *table,
+    void *base, bool *any);
+void conf_read_block(struct parse *p, const struct setting *table,
+    const char *name);
+
+/* What is expected; also where only some words will do. */
+#define CONF_ACCESSES	"\"read\" or \"write\""
+#define CONF_ADDRESS	"an address"
+#define CONF_INTERFACES "an interface (quote a keyword)"
+#define CONF_NAME	"a name (quote a keyword)"
+#define CONF_NUMBER	"a number"
+#define CONF_PATH	"a file name in quotes"
+#define CONF_PATTERNS	"a file name pattern"
+#define CONF_PORTS	"a port number"
+#define CONF_PREFIXES	"an address or a prefix"
+#define CONF_RANGE	"a range of ports as in 10000:20000"
+#define CONF_TABLES	"a table (quote a keyword)"
+#define CONF_YESNO	"\"yes\" or \"no\""
+#define CONF_BACKENDS	"\"nftables\", \"pf\", \"pf-text\" or \"dry-run\""
+#define CONF_DIALECTS	"\"freebsd\" or \"openbsd\""
+#define CONF_HOLDS	"\"keep\" or \"close\""
 #define CONF_REMOTES                                                           \
 	"\"both\", \"sdp\", \"signalling\", \"any\" or a list of prefixes"
 
 /*
- * From words to values (set.c) and to whole statements (stmt.c),
- * for parse.y.  Everything writes its own errors, is silent about a word
- * that is `bad` already, and leaves the destination alone if it fails.
+ * From words to values (set.c).  Everything writes its own errors, is silent
+ * about a word that is `bad` already, and leaves the destination alone if it
+ * fails.
  */
 void *conf_grow(struct parse *p, void *array, size_t n, size_t size);
 /* Which of `list` it is, or -1 after saying that `what` was expected. */
@@ -47,69 +129,27 @@ int conf_choose(struct parse *p, const struct lexeme *lex,
 
 /* "file:line:column: ", or "" for what was not written. */
 void conf_set_place(struct parse *p, char **dst, const struct loc *at);
-void conf_set_addr(struct parse *p, struct addr *dst, const struct lexeme *lex);
-void conf_set_port(struct parse *p, uint16_t *dst, const struct lexeme *lex);
 void conf_set_range(struct parse *p, uint16_t *lo, uint16_t *hi,
     const struct lexeme *lex);
-void conf_set_number(struct parse *p, uint32_t *dst, const struct lexeme *lex,
-    uint32_t lo, uint32_t hi);
-void conf_set_bytes(struct parse *p, uint32_t *dst, const struct lexeme *lex);
-void conf_set_mark(struct parse *p, uint32_t *dst, const struct lexeme *lex);
-void conf_set_yes(struct parse *p, bool *dst, const struct lexeme *lex);
-void conf_set_string(struct parse *p, char **dst, const struct lexeme *lex);
-/* Letters, digits and _.- only, for it ends up in a ruleset. */
-void conf_set_name(struct parse *p, char **dst, const struct lexeme *lex,
-    const char *what);
-void conf_set_anchor(struct parse *p, char **dst, const struct lexeme *lex);
-void conf_set_interface(struct parse *p, char **dst, const struct lexeme *lex);
-void conf_set_path(struct parse *p, char **dst, const struct lexeme *lex,
-    size_t max);
-
 void conf_add_word(struct parse *p, struct words *list,
     const struct lexeme *lex);
-void conf_join(struct words *list, const struct words *more);
-void conf_set_prefixes(struct parse *p, struct prefixes *dst,
-    const struct words *src);
-void conf_set_ports(struct parse *p, struct ports *dst,
-    const struct words *src);
 /* Add to dst what `set` makes of each word. */
 void conf_set_strings(struct parse *p, struct strings *dst,
-    const struct words *src,
-    void (*set)(struct parse *, char **, const struct lexeme *));
-void conf_set_table(struct parse *p, char **dst, const struct lexeme *lex);
+    const struct words *src, conf_setter *set);
 
-/* Statements. */
-void conf_block_begin(struct parse *p, const char *name, enum once what,
-    const struct lexeme *lex);
-void conf_unknown(struct parse *p, const struct lexeme *lex, const char *what,
-    const char *const *list);
-/* False, with an error, if `what` was there before. */
-bool conf_once(struct parse *p, enum once what, const struct lexeme *lex);
-void conf_add_macro(struct parse *p, const struct lexeme *name,
-    const struct words *value);
-void conf_add_external(struct parse *p, const struct lexeme *outside,
-    const struct lexeme *inside);
-void conf_set_interfaces(struct parse *p, const struct words *src);
-void conf_set_protect(struct parse *p, const struct words *src);
-void conf_set_remote(struct parse *p, const struct words *src);
-void conf_proxy_clear(struct conf_proxy *x);
-void conf_add_proxy(struct parse *p, const struct lexeme *address,
-    const struct lexeme *port);
-struct conf_proxy *conf_proxy(struct parse *p); /* the one just added */
-void conf_end_proxy(struct parse *p, const struct lexeme *address);
-void conf_ftp_only(struct parse *p, const struct lexeme *lex);
-void conf_set_access(struct parse *p, const struct words *src);
-void conf_add_key(struct parse *p, const struct lexeme *name,
-    const struct lexeme *path);
-void conf_set_backend(struct parse *p, const struct lexeme *lex);
-void conf_set_nft_table(struct parse *p, const struct lexeme *lex);
-void conf_set_user(struct parse *p, const struct lexeme *lex);
-void conf_set_mode(struct parse *p, const struct lexeme *lex);
-/* The option at `lex` is for `family` ("nftables", "pf") alone. */
-void conf_only_for(struct parse *p, const struct lexeme *lex,
-    const char *family);
-/* `on` may be NULL. */
-void conf_add_uplink(struct parse *p, const struct lexeme *on,
-    const struct lexeme *ifname, const struct lexeme *gateway);
+conf_setter conf_set_addr;   /* struct addr */
+conf_setter conf_set_port;   /* uint16_t */
+conf_setter conf_set_number; /* uint32_t, from lo to hi */
+conf_setter conf_set_bytes;  /* uint32_t */
+conf_setter conf_set_mark;   /* uint32_t */
+conf_setter conf_set_bool;   /* which of two words */
+conf_setter conf_set_string; /* char *, like those that follow */
+conf_setter conf_set_word;   /* one of its type */
+/* Letters, digits and _.- only, for it ends up in a ruleset. */
+conf_setter conf_set_name, conf_set_table, conf_set_anchor;
+conf_setter conf_set_interface;
+conf_setter conf_set_path;	    /* at most hi bytes */
+conf_list_setter conf_set_prefixes; /* struct prefixes */
+conf_list_setter conf_set_ports;    /* struct ports */
 
 #endif
