@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "nft/batch.h"
-#include "nft/check.h"
+#include "nft/advice.h"
 #include "nft/table.h"
 #include "nft/user.h"
 

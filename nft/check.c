@@ -6,117 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "nft/check.h"
+#include "nft/advice.h"
 #include "nft/inspect.h"
 #include "nft/nft.h"
 #include "nft/table.h"
-
-static bool
-line_has(struct span line, const char *word)
-{
-	return memmem(line.p, line.len, word, strlen(word)) != NULL;
-}
-
-/* A number after `word`, decimal or 0x...; false if there is none. */
-static bool
-number_after(struct span line, const char *word, uint32_t *out)
-{
-	const char *p = memmem(line.p, line.len, word, strlen(word));
-	char text[16];
-	size_t n;
-	char *end;
-
-	if (p == NULL)
-		return false;
-	p += strlen(word);
-	n = line.len - (size_t)(p - line.p);
-	if (n > sizeof(text) - 1)
-		n = sizeof(text) - 1;
-	memcpy(text, p, n);
-	text[n] = '\0';
-	*out = (uint32_t)strtoul(text, &end, 0);
-	return end != text;
-}
-
-/* "type filter hook forward priority -150; policy drop;" */
-static bool
-comes_before_ours(struct span line)
-{
-	const char *p = memmem(line.p, line.len, "priority -", 10);
-	long priority = 0;
-
-	if (p == NULL)
-		return false;
-	for (p += 10; p < line.p + line.len && *p >= '0' && *p <= '9'; p++)
-		if (priority < 100000)
-			priority = priority * 10 + (*p - '0');
-	return priority >= -TABLE_PRIORITY;
-}
-
-/*
- * "meta mark & 0x00010000 == 0x00010000", "meta mark 0x00010000", or a set or
- * map, which we do not look into.  A mask must let our bits count.
- */
-static bool
-tests_mark(struct span line, uint32_t mark)
-{
-	uint32_t v;
-
-	if (number_after(line, "meta mark & ", &v))
-		return (v & mark) != 0;
-	if (number_after(line, "meta mark ", &v))
-		return (v & mark) == mark;
-	return line_has(line, "meta mark @") || line_has(line, "meta mark {") ||
-	    line_has(line, "meta mark vmap");
-}
-
-static bool
-lets_pass(struct span line)
-{
-	return line_has(line, " accept") || line_has(line, " jump ") ||
-	    line_has(line, " goto ") || line_has(line, " vmap ") ||
-	    line_has(line, " return");
-}
-
-static bool
-drops(struct span line)
-{
-	return line_has(line, " drop") || line_has(line, "\tdrop") ||
-	    line_has(line, " reject") || line_has(line, "\treject");
-}
-
-struct advice
-ruleset_advice(struct span rest, const char *own_table, uint32_t mark)
-{
-	struct advice advice = { false, false, false, false };
-	struct span line;
-	char own[64];
-
-	snprintf(own, sizeof(own), "table inet %s {", own_table);
-	while (rest.len > 0) {
-		line = span_cut(rest, '\n', &rest);
-		if (span_eq_str(line, own)) {
-			/* Down to the brace that stands alone. */
-			while (rest.len > 0 && !span_eq_str(line, "}"))
-				line = span_cut(rest, '\n', &rest);
-			continue;
-		}
-		if (line_has(line, "policy drop")) {
-			if (line_has(line, "hook forward")) {
-				advice.guards = true;
-				advice.early |= comes_before_ours(line);
-			}
-		} else if (drops(line))
-			advice.guards = true;
-		if (tests_mark(line, mark) && lets_pass(line))
-			advice.heeds_mark = true;
-		if ((line_has(line, "flow add @") ||
-			line_has(line, "flow offload @")) &&
-		    !tests_mark(line, mark))
-			advice.offloads = true;
-	}
-	return advice;
-}
 
 enum ph_err
 nft_check_config(const struct fw_config *config, struct strbuf *why)
@@ -161,41 +54,88 @@ sentence(struct strbuf *why)
 		strbuf_str(why, "\n");
 }
 
+/* "forward chain", "forward and input chains" */
+static void
+name_chains(struct strbuf *why, const bool lacks[ADVICE_HOOKS])
+{
+	static const char *const names[ADVICE_HOOKS] = { "forward", "input",
+		"output" };
+	size_t i, n = 0, said = 0;
+
+	for (i = 0; i < ADVICE_HOOKS; i++)
+		n += lacks[i];
+	for (i = 0; i < ADVICE_HOOKS; i++)
+		if (lacks[i])
+			strbuf_fmt(why, "%s%s",
+			    said++ == 0	    ? ""
+				: said == n ? " and "
+					    : ", ",
+			    names[i]);
+	strbuf_str(why, n > 1 ? " chains" : " chain");
+}
+
+static void
+advise_mark(const struct advice *a, const struct fw_config *config,
+    struct strbuf *why)
+{
+	size_t n = config->local ? ADVICE_HOOKS : ADVICE_FORWARD + 1, i;
+	bool lacks[ADVICE_HOOKS] = { false }, any = false;
+	const struct advice_hook *h;
+
+	for (i = 0; i < n; i++) {
+		h = &a->at[i];
+		lacks[i] = h->blocked && !h->heeds_mark;
+		any = any || lacks[i];
+		if (!h->blocked || !h->heeds_mark)
+			continue;
+		sentence(why);
+		strbuf_fmt(why,
+		    "chain %s drops packets before the rule that accepts our "
+		    "mark; put that rule before this one:\n    %s",
+		    h->chain, h->rule);
+	}
+	if (!any)
+		return;
+	sentence(why);
+	strbuf_str(why, "no nftables rule accepts our packets; add to your ");
+	name_chains(why, lacks);
+	strbuf_fmt(why,
+	    ", before anything that drops:\n"
+	    "    meta mark & 0x%x == 0x%x accept",
+	    config->mark, config->mark);
+}
+
 static void
 advise(const struct fw_config *config, struct span ruleset, struct strbuf *why)
 {
+	static const char *const kinds[ADVICE_HOOKS] = { "forwarded",
+		"incoming", "outgoing" };
 	struct advice a = ruleset_advice(ruleset, config->name, config->mark);
-	uint32_t m = config->mark;
+	size_t n = config->local ? ADVICE_HOOKS : ADVICE_FORWARD + 1, i;
 
-	if (!a.guards) {
+	if (!a.at[ADVICE_FORWARD].guards) {
 		sentence(why);
 		strbuf_str(why,
 		    "no nftables rule drops forwarded packets, so they may "
 		    "all pass, pinhole or not");
-	} else if (!a.heeds_mark) {
-		sentence(why);
-		strbuf_fmt(why,
-		    "no nftables rule accepts our packets; add to your %s, "
-		    "before anything that drops:\n"
-		    "    meta mark & 0x%x == 0x%x accept",
-		    config->local ? "forward, input and output chains"
-				  : "forward chain",
-		    m, m);
 	}
-	if (a.early) {
-		sentence(why);
-		strbuf_fmt(why,
-		    "a chain that drops forwarded packets comes before ours "
-		    "and cannot see our mark; give it a priority above %d",
-		    TABLE_PRIORITY);
-	}
+	advise_mark(&a, config, why);
+	for (i = 0; i < n; i++)
+		if (a.at[i].early) {
+			sentence(why);
+			strbuf_fmt(why,
+			    "a chain that drops %s packets comes before ours "
+			    "and cannot see our mark; give it a priority above "
+			    "%d",
+			    kinds[i], TABLE_PRIORITY);
+		}
 	if (a.offloads) {
 		sentence(why);
 		strbuf_fmt(why,
 		    "a rule puts flows into a flowtable, where no pinhole "
 		    "can be closed in time; before `flow add`, write:\n"
 		    "    meta mark & 0x%x == 0",
-		    m);
+		    config->mark);
 	}
 }
 

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "nft/batch.h"
-#include "nft/check.h"
 #include "nft/elements.h"
 #include "nft/mirror.h"
 #include "nft/table.h"
@@ -789,66 +788,6 @@ test_long_lists_are_split_into_messages(void **state)
 	batch_free(&b);
 }
 
-static void
-test_advice_about_the_users_ruleset(void **state)
-{
-	/* clang-format off */
-	static const struct {
-		const char *what, *rule;
-		bool heeds, guards, offloads, early;
-	} t[] = {
-	{ "nothing", "", 0, 0, 0, 0 },
-	{ "policy", "type filter hook forward priority 0; policy drop;", 0, 1, 0, 0 },
-	{ "accepts", "type filter hook forward priority 0; policy accept;", 0, 0, 0, 0 },
-	{ "input only", "type filter hook input priority 0; policy drop;", 0, 0, 0, 0 },
-	{ "too early", "type filter hook forward priority -150; policy drop;", 0, 1, 0, 1 },
-	{ "at ours", "type filter hook forward priority -10; policy drop;", 0, 1, 0, 1 },
-	{ "after ours", "type filter hook forward priority -9; policy drop;", 0, 1, 0, 0 },
-	{ "harmless", "type filter hook forward priority -150; policy accept;", 0, 0, 0, 0 },
-	{ "a last rule", "counter packets 0 bytes 0 drop", 0, 1, 0, 0 },
-	{ "a reject", "reject with icmpx 3", 0, 1, 0, 0 },
-	{ "ours", "meta mark & 0x00010000 == 0x00010000 accept", 1, 0, 0, 0 },
-	{ "counted", "meta mark & 0x00010000 == 0x00010000 counter packets 0"
-	    " bytes 0 accept", 1, 0, 0, 0 },
-	{ "a wider mask", "meta mark & 0x00ff0000 == 0x00010000 jump media", 1, 0, 0, 0 },
-	{ "exactly", "meta mark 0x00010000 accept", 1, 0, 0, 0 },
-	{ "other bits", "meta mark & 0x000000ff == 0x00000001 accept", 0, 0, 0, 0 },
-	{ "another mark", "meta mark 0x00000001 accept", 0, 0, 0, 0 },
-	{ "a map", "meta mark vmap { 0x00010000 : accept }", 1, 0, 0, 0 },
-	{ "sets it", "meta mark set 0x00010000", 0, 0, 0, 0 },
-	{ "drops it", "meta mark & 0x00010000 == 0x00010000 drop", 0, 1, 0, 0 },
-	{ "ct mark", "ct mark & 0x00010000 == 0x00010000 accept", 0, 0, 0, 0 },
-	{ "offload", "ct state 0x2 flow add @f", 0, 0, 1, 0 },
-	{ "but us", "meta mark & 0x00010000 == 0x00000000 flow add @f", 0, 0, 0, 0 },
-	};
-	/* clang-format on */
-	struct advice a;
-	char text[512];
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < ROWS(t); i++) {
-		snprintf(text, sizeof(text),
-		    "table inet user {\n\tchain c {\n\t\t%s\n\t}\n}\n",
-		    t[i].rule);
-		a = ruleset_advice(span_of(text), "pinholed", 0x10000);
-		if (a.heeds_mark != t[i].heeds || a.guards != t[i].guards ||
-		    a.offloads != t[i].offloads || a.early != t[i].early)
-			fail_msg("%s: %d %d %d %d", t[i].what, a.heeds_mark,
-			    a.guards, a.offloads, a.early);
-		/* In our own table nothing counts, and it ends in time. */
-		a = ruleset_advice(span_of(text), "user", 0x10000);
-		assert_false(a.heeds_mark || a.guards || a.offloads);
-		snprintf(text, sizeof(text),
-		    "table inet own {\n\tchain c {\n\t\tdrop\n\t}\n}\n"
-		    "table ip x {\n\tchain c {\n\t\t%s\n\t}\n}\n",
-		    t[i].rule);
-		a = ruleset_advice(span_of(text), "own", 0x10000);
-		assert_int_equal(a.heeds_mark, t[i].heeds);
-		assert_int_equal(a.guards, t[i].guards);
-	}
-}
-
 int
 main(void)
 {
@@ -877,7 +816,6 @@ main(void)
 		    test_a_single_connection_that_began_is_activity),
 		cmocka_unit_test(test_bytes_come_back_as_elements),
 		cmocka_unit_test(test_long_lists_are_split_into_messages),
-		cmocka_unit_test(test_advice_about_the_users_ruleset),
 	};
 
 	return cmocka_run_group_tests(tests, set_remotes, NULL);

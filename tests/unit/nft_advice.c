@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <string.h>
+
+#include "nft/advice.h"
+#include "tests/unit/unit.h"
+
+/* What is read out of a user's ruleset. */
+
+#define FILTER(hook, priority, policy, rules)                                  \
+	"\tchain c {\n\t\ttype filter hook " hook " priority " priority        \
+	"; policy " policy ";\n" rules "\t}\n"
+#define DROPS(rules)	   FILTER("forward", "0", "drop", rules)
+#define PASSES(rules)	   FILTER("forward", "0", "accept", rules)
+#define CHAIN(name, rules) "\tchain " name " {\n" rules "\t}\n"
+#define R(rule)		   "\t\t" rule "\n"
+#define MARK		   R("meta mark & 0x00010000 == 0x00010000 accept")
+#define COUNTED		   "counter packets 0 bytes 0 "
+
+/* clang-format off */
+static const struct {
+	const char *what, *chains;
+	enum advice_at at;
+	bool guards, blocked, heeds, early;
+	const char *rule;
+} rows[] = {
+	{ "nothing", "", 0, 0, 0, 0, 0, NULL },
+	{ "a policy", DROPS(""), 0, 1, 1, 0, 0, "" },
+	{ "it accepts", PASSES(""), 0, 0, 0, 0, 0, NULL },
+	{ "input only", FILTER("input", "0", "drop", ""), 0, 0, 0, 0, 0, NULL },
+	{ "input", FILTER("input", "0", "drop", ""), ADVICE_INPUT,
+	    1, 1, 0, 0, "" },
+	{ "input heeds", FILTER("input", "0", "drop", MARK), ADVICE_INPUT,
+	    1, 0, 0, 0, NULL },
+	{ "output", FILTER("output", "0", "drop", ""), ADVICE_OUTPUT,
+	    1, 1, 0, 0, "" },
+	{ "too early", FILTER("forward", "-150", "drop", MARK),
+	    0, 1, 0, 0, 1, NULL },
+	{ "at ours", FILTER("forward", "-10", "drop", MARK),
+	    0, 1, 0, 0, 1, NULL },
+	{ "after ours", FILTER("forward", "-9", "drop", MARK),
+	    0, 1, 0, 0, 0, NULL },
+	{ "harmless", FILTER("forward", "-150", "accept", ""),
+	    0, 0, 0, 0, 0, NULL },
+	{ "a last rule", PASSES(R(COUNTED "drop")), 0, 1, 1, 0, 0,
+	    COUNTED "drop" },
+	{ "a reject", PASSES(R("reject with icmpx 3")), 0, 1, 1, 0, 0,
+	    "reject with icmpx 3" },
+	{ "heeded", DROPS(MARK), 0, 1, 0, 0, 0, NULL },
+	{ "counted", DROPS(R("meta mark & 0x00010000 == 0x00010000 " COUNTED
+	    "accept")), 0, 1, 0, 0, 0, NULL },
+	{ "a wider mask", DROPS(R("meta mark & 0x00ff0000 == 0x00010000 "
+	    "jump media")), 0, 1, 0, 0, 0, NULL },
+	{ "exactly", DROPS(R("meta mark 0x00010000 accept")),
+	    0, 1, 0, 0, 0, NULL },
+	{ "other bits", DROPS(R("meta mark & 0x000000ff == 0x00000001 accept")),
+	    0, 1, 1, 0, 0, "" },
+	{ "another mark", DROPS(R("meta mark 0x00000001 accept")),
+	    0, 1, 1, 0, 0, "" },
+	{ "a map", DROPS(R("meta mark vmap { 0x00010000 : accept }")),
+	    0, 1, 0, 0, 0, NULL },
+	{ "sets it", DROPS(R("meta mark set 0x00010000")), 0, 1, 1, 0, 0, "" },
+	{ "drops it", PASSES(R("meta mark & 0x00010000 == 0x00010000 drop")),
+	    0, 1, 1, 0, 0, "meta mark & 0x00010000 == 0x00010000 drop" },
+	{ "ct mark", DROPS(R("ct mark & 0x00010000 == 0x00010000 accept")),
+	    0, 1, 1, 0, 0, "" },
+	/* Order. */
+	{ "drop before", PASSES(R("iifname \"o0\" drop") MARK), 0, 1, 1, 1, 0,
+	    "iifname \"o0\" drop" },
+	{ "reject before", DROPS(R("udp dport 10000-20000 reject") MARK),
+	    0, 1, 1, 1, 0, "udp dport 10000-20000 reject" },
+	{ "drop behind", PASSES(MARK R("drop")), 0, 1, 0, 0, 0, NULL },
+	{ "accept for some", DROPS(R("iifname \"i0\" accept")),
+	    0, 1, 1, 0, 0, "" },
+	{ "accept for all", DROPS(R(COUNTED "accept") R("drop")),
+	    0, 0, 0, 0, 0, NULL },
+	{ "words in quotes", DROPS(R("counter log prefix \"x drop \" comment "
+	    "\" drop meta mark 0x10000 accept\"") MARK), 0, 1, 0, 0, 0, NULL },
+	{ "a comment", DROPS(R("accept comment \"all\"")),
+	    0, 0, 0, 0, 0, NULL },
+	/* What is rightly dropped first. */
+	{ "invalid", DROPS(R("ct state 0x1 drop") MARK), 0, 1, 0, 0, 0, NULL },
+	{ "not established", DROPS(R("ct state != 0x2 drop") MARK),
+	    0, 1, 1, 1, 0, "ct state != 0x2 drop" },
+	{ "new", DROPS(R("ct state 0x8,0x40 drop") MARK),
+	    0, 1, 1, 1, 0, "ct state 0x8,0x40 drop" },
+	{ "strangers", DROPS(R("ip saddr @spammer drop") MARK),
+	    0, 1, 0, 0, 0, NULL },
+	{ "a flood", DROPS(R("limit rate over 10/second drop") MARK),
+	    0, 1, 0, 0, 0, NULL },
+	{ "only strangers", PASSES(R("ip saddr @spammer drop")),
+	    0, 0, 0, 0, 0, NULL },
+	/* Jumps. */
+	{ "behind a jump", DROPS(R("jump media")) CHAIN("media", MARK),
+	    0, 1, 0, 0, 0, NULL },
+	{ "before the chain", CHAIN("media", MARK) DROPS(R("jump media")),
+	    0, 1, 0, 0, 0, NULL },
+	{ "not jumped to", DROPS("") CHAIN("media", MARK),
+	    0, 1, 1, 0, 0, "" },
+	{ "dropped in a jump", PASSES(R("jump x") MARK) CHAIN("x", R("drop")),
+	    0, 1, 1, 1, 0, "drop" },
+	{ "back from a jump", DROPS(R("jump x") MARK)
+	    CHAIN("x", R("return") R("drop")), 0, 1, 0, 0, 0, NULL },
+	{ "one of two ways", DROPS(R("iifname vmap { \"i0\" : jump in, "
+	    "\"o0\" : jump out }")) CHAIN("in", R("drop"))
+	    CHAIN("out", MARK), 0, 1, 0, 0, 0, NULL },
+	{ "of no way", DROPS(R("iifname vmap { \"i0\" : jump in }"))
+	    CHAIN("in", ""), 0, 1, 1, 0, 0, "" },
+	{ "a map unseen", DROPS(R("iifname vmap @ways")),
+	    0, 1, 0, 0, 0, NULL },
+	{ "in circles", DROPS(R("jump x")) CHAIN("x", R("jump x") R("jump x")),
+	    0, 1, 1, 0, 0, "" },
+	{ "for ever", DROPS(R("jump x")) CHAIN("x", R("jump x") R("jump x")
+	    R("jump x")), 0, 0, 0, 0, 0, NULL },
+};
+/* clang-format on */
+
+static void
+a_packet_with_our_mark_is_followed(void **state)
+{
+	const struct advice_hook *h;
+	struct advice a;
+	char text[1024];
+	size_t i, wrong = 0;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		snprintf(text, sizeof(text), "table inet user {\n%s}\n",
+		    rows[i].chains);
+		a = ruleset_advice(span_of(text), "pinholed", 0x10000);
+		h = &a.at[rows[i].at];
+		if (h->guards != rows[i].guards ||
+		    h->blocked != rows[i].blocked ||
+		    h->heeds_mark != rows[i].heeds ||
+		    h->early != rows[i].early ||
+		    (rows[i].rule != NULL &&
+			strcmp(h->rule, rows[i].rule) != 0)) {
+			print_message("%s: guards %d blocked %d heeds %d "
+				      "early %d \"%s\"\n",
+			    rows[i].what, h->guards, h->blocked, h->heeds_mark,
+			    h->early, h->rule);
+			wrong++;
+		}
+		/* Our own table does not count. */
+		a = ruleset_advice(span_of(text), "user", 0x10000);
+		assert_false(a.at[rows[i].at].guards);
+		/* What a bridge forwards never was ours. */
+		snprintf(text, sizeof(text), "table bridge user {\n%s}\n",
+		    rows[i].chains);
+		a = ruleset_advice(span_of(text), "pinholed", 0x10000);
+		assert_false(a.at[rows[i].at].guards);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static void
+each_chain_must_let_pass(void **state)
+{
+	static const char text[] = "table inet own {\n" CHAIN("c",
+	    R("drop")) "}\n"
+		       "table inet first {\n" DROPS(
+			   MARK) "}\n"
+				 "table ip second {\n\tset s {\n\t\ttype "
+				 "ipv4_addr\n\t}\n\n" FILTER("forward", "5",
+				     "accept",
+				     R("jump media")
+					 R("drop")) "}\n"
+						    "table ip third {\n" CHAIN(
+							"media", MARK) "}\n";
+	struct advice a;
+
+	(void)state;
+	a = ruleset_advice(span_of(text), "own", 0x10000);
+	assert_true(a.at[ADVICE_FORWARD].blocked);
+	/* A chain of another table is out of reach. */
+	assert_false(a.at[ADVICE_FORWARD].heeds_mark);
+	assert_string_equal(a.at[ADVICE_FORWARD].chain, "ip second c");
+	assert_string_equal(a.at[ADVICE_FORWARD].rule, "drop");
+}
+
+static void
+flowtables_are_found(void **state)
+{
+	(void)state;
+	assert_true(ruleset_advice(span_of("table inet x {\n" CHAIN("c",
+				       R("ct state 0x2 flow add @f")) "}\n"),
+	    "pinholed", 0x10000)
+			.offloads);
+	assert_false(ruleset_advice(span_of("table inet x {\n" CHAIN("c",
+					R("meta mark & 0x00010000 == "
+					  "0x00000000 flow add @f")) "}"
+								     "\n"),
+	    "pinholed", 0x10000)
+			 .offloads);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_packet_with_our_mark_is_followed),
+		cmocka_unit_test(each_chain_must_let_pass),
+		cmocka_unit_test(flowtables_are_found),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
