@@ -352,6 +352,7 @@ run(struct conf *conf, struct options *o)
 	}
 	/* What a careless parent left open is none of our children's. */
 	if (!o->inetd) {
+		log_close();
 		closefrom(STDERR_FILENO + 1);
 		log_init(&(struct log_options) { .foreground = o->foreground,
 		    .verbose = o->verbose });

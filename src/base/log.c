@@ -37,6 +37,15 @@ log_init(const struct log_options *opt)
 }
 
 void
+log_close(void)
+{
+	closelog();
+	if (out.null != -1)
+		close(out.null);
+	out.null = -1;
+}
+
+void
 log_detach(void)
 {
 	if (!out.to_syslog || !out.to_stderr)

@@ -20,6 +20,11 @@ struct log_options {
 };
 
 void log_init(const struct log_options *opt);
+/*
+ * Before closefrom(3): syslog(3) would go on writing to the number that its
+ * descriptor had, whatever has that number next.  log_init() opens it again.
+ */
+void log_close(void);
 /* In a daemon: from now on syslog only, and stdin to stderr are /dev/null. */
 void log_detach(void);
 

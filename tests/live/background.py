@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: ISC
+"""A daemon as a service script starts it: in the background, with syslog."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+
+from net import Daemon, PBX, PHONE, check, conf, name, passes, until
+from scenarios import media, scenario, signalling
+from sip import Call, sdp
+
+# A /dev of its own, in a private mount namespace: nobody else's log is read.
+PRIVATE_DEV = """
+mount -t tmpfs none /dev
+mknod -m 666 /dev/null c 1 3
+mknod -m 666 /dev/urandom c 1 9
+touch /dev/log
+mount --bind "$1" /dev/log
+shift
+exec "$@"
+"""
+
+
+class Background:
+    """pinholed without -d, and whoever listens on its /dev/log."""
+
+    def __init__(self, net, text):
+        self.net = net
+        self.log = []
+        self.config = f"/run/{net.tag}.conf"
+        self.pidfile = f"/run/{net.tag}.pid"
+        self.write(text)
+        path = f"/run/{net.tag}.log"
+        self.syslog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.syslog.bind(path)
+        threading.Thread(target=self._read, daemon=True).start()
+        done = subprocess.run(
+            ["unshare", "-m", *net.enter("fw"), "sh", "-ec", PRIVATE_DEV, "sh",
+             path, os.path.abspath(Daemon.binary), "-o", "json", "-f",
+             self.config, "-p", self.pidfile],
+            capture_output=True, text=True, timeout=30, check=False)
+        check(done.returncode == 0, f"started: {done}")
+        with open(self.pidfile, encoding="ascii") as f:
+            self.pid = int(f.read())
+
+    def write(self, text):
+        with open(self.config, "w", encoding="ascii") as f:
+            f.write(text)
+
+    def _read(self):
+        while True:
+            line = self.syslog.recv(8192).decode()
+            # "<30>Nov 21 12:00:00 pinholed[7]: sentence"
+            self.log.append(re.sub(r"^<\d+>.*?pinholed\[\d+\]: ", "", line))
+
+    def events(self, **want):
+        found = [json.loads(line) for line in self.log if line[0] == "{"]
+        return [e for e in found
+                if all(e.get(k) == v for k, v in want.items())]
+
+    def says(self, text, times=1, seconds=5):
+        until(lambda: sum(text in line for line in self.log) >= times,
+              seconds, f"{times} times {text!r} in {self.log}")
+
+    def stop(self):
+        os.kill(self.pid, signal.SIGTERM)
+        until(lambda: not os.path.exists(self.pidfile), 10, "TERM ends it")
+
+    def kill(self):
+        try:
+            os.kill(self.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+
+
+@scenario(needs=("unshare", "mount"))
+def the_system_log_hears_everything(net):
+    d = Background(net, conf())
+    wire = signalling(net)
+    try:
+        for n in range(3):
+            p, m = media(net, phone_port=4000 + 2 * n, pbx_port=10000 + 2 * n)
+            call = Call(wire).set_up(sdp(PHONE, 4000 + 2 * n),
+                                     sdp(PBX, 10000 + 2 * n))
+            until(lambda: passes(p, m, name(m), tries=1), 2, "a call")
+            call.hang_up()
+            until(lambda: not passes(p, m, name(m), tries=1), 2, "its end")
+            for event in ("open", "close"):
+                for way in ("in", "out"):
+                    until(lambda: len(d.events(event=event, dir=way)) == n + 1,
+                          2, f"every {event} {way}: {d.log}")
+            if n < 2:
+                os.kill(d.pid, signal.SIGHUP)
+                d.says("monitor: reloaded", n + 1)
+        d.stop()
+        d.says("monitor: stopped")
+        check(not any("gone" in line for line in d.log), d.log)
+    finally:
+        d.kill()
