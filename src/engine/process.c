@@ -79,7 +79,11 @@ on_line(void *ctx, const char *text)
 static void
 fw_lost(struct live *l, enum ph_err rc)
 {
-	log_warnx(MODULE, "the firewall process is gone: %s", ph_strerror(rc));
+	if (rc == PH_EGONE)
+		log_warnx(MODULE, "the firewall process is gone");
+	else
+		log_warnx(MODULE, "lost the firewall process: %s",
+		    ph_strerror(rc));
 	if (l->fw_ev != NULL)
 		event_free(l->fw_ev);
 	l->fw_ev = NULL;

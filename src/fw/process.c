@@ -55,12 +55,18 @@ on_term(int sig)
 	got_term = 1;
 }
 
+/*
+ * It closed the connection (PH_EGONE: it was told to go, or the monitor says
+ * how it died), or we have to.
+ */
 static void
-client_lost(struct fwproc *p, enum ipc_role role)
+client_lost(struct fwproc *p, enum ipc_role role, enum ph_err why)
 {
 	if (p->client[role].fd == -1)
 		return;
-	log_debug(MODULE, "the %s is gone", role_names[role]);
+	if (why != PH_EGONE)
+		log_warnx(MODULE, "lost the %s: %s", role_names[role],
+		    ph_strerror(why));
 	ipc_close(&p->client[role]);
 	if (role == IPC_PROXY)
 		fwtable_drop(p->table, role);
@@ -72,10 +78,13 @@ send_client(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
 {
 	struct fwproc *p = ctx;
 
+	enum ph_err rc = PH_OK;
+
 	/* Nobody there, or not listening: it will say everything again. */
-	if (p->client[role].fd != -1 &&
-	    ipc_send(&p->client[role], type, seq, m, -1) != PH_OK)
-		client_lost(p, role);
+	if (p->client[role].fd != -1)
+		rc = ipc_send(&p->client[role], type, seq, m, -1);
+	if (rc != PH_OK)
+		client_lost(p, role, rc);
 }
 
 static void
@@ -166,13 +175,11 @@ read_client(struct fwproc *p, enum ipc_role role, int64_t now)
 			close(fd);
 		if (rc == PH_EAGAIN)
 			return;
-		if (rc == PH_EMALFORMED) {
+		if (rc == PH_EMALFORMED)
 			log_warnx(MODULE, "the %s sent what is no message",
 			    role_names[role]);
-			rc = PH_EGONE;
-		}
 		if (rc != PH_OK) {
-			client_lost(p, role);
+			client_lost(p, role, rc);
 			return;
 		}
 		client_message(p, role, now);
@@ -292,6 +299,7 @@ wait_for_work(struct fwproc *p, int64_t next, const sigset_t *mask)
 	struct pollfd pfd[IPC_NROLES + 1];
 	int64_t now = clock_now(), wait;
 	struct timespec ts;
+	enum ph_err rc;
 	int i, r;
 
 	for (i = 0; i < IPC_NROLES; i++) {
@@ -314,8 +322,8 @@ wait_for_work(struct fwproc *p, int64_t next, const sigset_t *mask)
 	now = clock_now();
 	for (r = 0; r < IPC_NROLES; r++) {
 		if (pfd[r].revents & POLLOUT &&
-		    ipc_flush(&p->client[r]) != PH_OK)
-			client_lost(p, (enum ipc_role)r);
+		    (rc = ipc_flush(&p->client[r])) != PH_OK)
+			client_lost(p, (enum ipc_role)r, rc);
 		if (pfd[r].revents & ~POLLOUT)
 			read_client(p, (enum ipc_role)r, now);
 	}

@@ -100,3 +100,23 @@ def the_system_log_hears_everything(net):
         check(not any("gone" in line for line in d.log), d.log)
     finally:
         d.kill()
+
+
+@scenario()
+def nothing_is_gone_that_was_told_to_go(net):
+    d = net.pinholed("-v")
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: any("reloaded" in line for line in d.log), 5, d.log)
+    d.stop()
+    check(not any("gone" in line for line in d.log), d.log)
+
+
+@scenario()
+def a_process_that_dies_is_named_once(net):
+    d = net.pinholed()
+    pid = d.kill("firewall")
+    until(lambda: any("gone" in line for line in d.log), 5, d.log)
+    d.stop()
+    check(not any("gone: gone" in line for line in d.log), d.log)
+    check(any(f"firewall process {pid} is gone: killed" in line
+              for line in d.log), d.log)
