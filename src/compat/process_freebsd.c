@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
+#include <sys/socket.h>
 #include <sys/sysctl.h>
+#include <net/if.h>
 
 #include <unistd.h>
 
@@ -33,6 +35,12 @@ process_network(void)
 	for (i = 0; name[i] != '\0'; i++)
 		hash = (hash ^ (uint8_t)name[i]) * UINT64_C(1099511628211);
 	return hash;
+}
+
+uint32_t
+process_interface_index(const char *name)
+{
+	return if_nametoindex(name);
 }
 
 bool

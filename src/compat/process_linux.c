@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <net/if.h>
 
+#include <string.h>
 #include <unistd.h>
 
 #include "src/compat/process.h"
@@ -29,6 +32,23 @@ process_network(void)
 			return cookie;
 	}
 	return stat("/proc/self/ns/net", &st) == 0 ? (uint64_t)st.st_ino : 0;
+}
+
+uint32_t
+process_interface_index(const char *name)
+{
+	/* Connected to nobody: it can do nothing but ask this. */
+	static int fd = -1;
+	struct ifreq r;
+
+	if (fd == -1)
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	memset(&r, 0, sizeof(r));
+	if (strlcpy(r.ifr_name, name, sizeof(r.ifr_name)) >=
+		sizeof(r.ifr_name) ||
+	    ioctl(fd, SIOCGIFINDEX, &r) == -1)
+		return 0;
+	return (uint32_t)r.ifr_ifindex;
 }
 
 bool

@@ -22,6 +22,12 @@ process_network(void)
 	return (uint64_t)getrtable();
 }
 
+uint32_t
+process_interface_index(const char *name)
+{
+	return if_nametoindex(name);
+}
+
 bool
 process_has_interface(const char *name)
 {

@@ -14,10 +14,12 @@
  *
  * Whatever needs root is opened first.  Afterwards the process is an ordinary
  * user in an empty directory, without supplementary groups, core dumps or
- * the right to fork, and:
+ * the right to fork.  What it captures with cannot send, and keeps its filter:
+ * on the BSDs, bpf(4) itself is locked (capture/live_bsd.c).  Also:
  *
  *	Linux	 no capability in any set (SANDBOX_FIREWALL: CAP_NET_ADMIN
- *		 alone), no new privileges, not dumpable, seccomp(2)
+ *		 alone), no new privileges, not dumpable, and a list of the
+ *		 system calls it may make: see seccomp_linux.h
  *	FreeBSD	 Capsicum where what the role does allows it
  *	OpenBSD	 pledge(2); SANDBOX_FIREWALL, which needs more of /dev/pf than
  *		 a promise covers: unveil(2)
@@ -49,6 +51,9 @@ PH_NODISCARD enum ph_err sandbox_user(struct sandbox *out, const char *user,
 /* On failure `why` has a sentence, and the process must not go on. */
 PH_NODISCARD enum ph_err sandbox_enter(enum sandbox_role role,
     const struct sandbox *s, struct strbuf *why);
+
+/* What this system cannot do of the above, as a clause; NULL: nothing. */
+const char *sandbox_weakness(void);
 
 /* The part that is the same everywhere; for the sandbox_*.c files. */
 PH_NODISCARD enum ph_err sandbox_confine(const struct sandbox *s,

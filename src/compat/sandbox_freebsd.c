@@ -32,6 +32,16 @@ sandbox_enter(enum sandbox_role role, const struct sandbox *s,
 	return PH_OK;
 }
 
+const char *
+sandbox_weakness(void)
+{
+	return feature_present("security_capability_mode") == 1
+	    ? NULL
+	    : "this kernel has no capability mode (capsicum(4)): an engine "
+	      "that "
+	      "was taken over could open sockets";
+}
+
 void
 sandbox_missing(bool firewall, struct strbuf *out)
 {

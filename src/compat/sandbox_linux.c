@@ -80,17 +80,27 @@ sandbox_enter(enum sandbox_role role, const struct sandbox *s,
 		strbuf_fmt(why, "capset: %s", strerror(errno));
 		return PH_EIO;
 	}
-	rc = seccomp_limit(role == SANDBOX_FIREWALL);
-	if (rc != PH_OK && rc != PH_EUNSUPPORTED) {
-		strbuf_fmt(why, "seccomp: %s", strerror(errno));
-		return rc;
-	}
 	/* Its memory and descriptors are nobody else's, same user or not. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) {
 		strbuf_fmt(why, "prctl: %s", strerror(errno));
 		return PH_EIO;
 	}
+	/* Last, for none of the above is allowed afterwards. */
+	rc = seccomp_limit(role);
+	if (rc != PH_OK && rc != PH_EUNSUPPORTED) {
+		strbuf_fmt(why, "seccomp: %s", strerror(errno));
+		return rc;
+	}
 	return PH_OK;
+}
+
+const char *
+sandbox_weakness(void)
+{
+	return seccomp_available()
+	    ? NULL
+	    : "no list of allowed system calls (seccomp) for this kernel and "
+	      "machine: a process that was taken over could make any";
 }
 
 void

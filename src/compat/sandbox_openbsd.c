@@ -36,6 +36,12 @@ sandbox_enter(enum sandbox_role role, const struct sandbox *s,
 	return PH_OK;
 }
 
+const char *
+sandbox_weakness(void)
+{
+	return NULL;
+}
+
 void
 sandbox_missing(bool firewall, struct strbuf *out)
 {

@@ -1,120 +1,465 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
+#include "src/compat/seccomp_calls_linux.h"
 #include "src/compat/seccomp_linux.h"
-
-/*
- * The kernel tells 64-bit and 32-bit callers apart by this; where it is not
- * known here, there is no filter.
- */
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCH AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#define ARCH AUDIT_ARCH_RISCV64
-#else
-#define ARCH 0
-#endif
 
 #define X32_BIT 0x40000000u /* x86_64: the same calls by other numbers */
 
-static const uint32_t denied[] = {
-	SYS_execve,
-	SYS_execveat,
-	SYS_ptrace,
-	SYS_process_vm_readv,
-	SYS_process_vm_writev,
-	SYS_kcmp,
-	SYS_unshare,
-	SYS_setns,
-	SYS_mount,
-	SYS_umount2,
-	SYS_pivot_root,
-	SYS_chroot,
-	SYS_open_by_handle_at,
-	SYS_name_to_handle_at,
-	SYS_bpf,
-	SYS_perf_event_open,
-	SYS_keyctl,
-	SYS_add_key,
-	SYS_request_key,
-	SYS_init_module,
-	SYS_finit_module,
-	SYS_delete_module,
-	SYS_kexec_load,
-	SYS_swapon,
-	SYS_acct,
-	SYS_quotactl,
-#ifdef SYS_userfaultfd
-	SYS_userfaultfd,
-#endif
-#ifdef SYS_io_uring_setup
-	SYS_io_uring_setup,
-#endif
+/* Captures are opened early, and so have small numbers. */
+#define FDS_SEEN 1024
+#define FDS_MAX	 32
+
+#define PROGRAM_MAX 1024
+#define NTESTS	    3
+
+/* What is known only when the filter is made. */
+struct facts {
+	uint32_t packet[FDS_MAX]; /* packet sockets */
+	size_t npacket;
+	/* Those, and where sendmsg(2) may name somebody else. */
+	uint32_t closed[FDS_MAX];
+	size_t nclosed;
+	uint32_t self;
 };
 
-#define NDENIED (sizeof(denied) / sizeof(denied[0]))
+/* A half of an argument, or all of it if it is an int. */
+enum word {
+	ARG0,
+	ARG0_HIGH,
+	ARG1,
+	ARG1_HIGH,
+	ARG2,
+	ARG2_HIGH,
+	ARG4 = 8,
+	ARG4_HIGH,
+};
 
-#define LOAD(what)                                                             \
-	(struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                \
-	    offsetof(struct seccomp_data, what))
-/* If the value loaded is k, skip `yes` instructions, otherwise `no`. */
-#define IF_EQ(k, yes, no)                                                      \
-	(struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k, yes, no)
-#define IF_GE(k, yes, no)                                                      \
-	(struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k, yes, no)
-#define RETURN(how) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, how)
+enum values {
+	ZERO,
+	SELF,
+	SELF_OR_ZERO,
+	STDIO,
+	FCNTL,
+	IOCTL,
+	IP_FAMILIES,
+	IP_TYPES,
+	NETLINK_FAMILY,
+	NETLINK_BUSES,
+	PACKET_FDS,
+	CLOSED_FDS,
+};
 
-#define ALLOW SECCOMP_RET_ALLOW
-#define DENY  (SECCOMP_RET_ERRNO | EPERM)
+struct test {
+	enum word word;
+	uint32_t mask;
+	bool none; /* of the values, not one of them */
+	enum values values;
+};
 
-/* The low half of the first argument. */
-#define FIRST_ARG                                                              \
-	(offsetof(struct seccomp_data, args) +                                 \
-	    (BYTE_ORDER == BIG_ENDIAN ? 4 : 0))
+enum condition {
+	ALWAYS,
+	NO_EXEC,
+	TO_ITSELF,
+	OF_ITSELF,
+	ONTO_STDIO,
+	FLAGS_ONLY,
+	QUESTIONS,
+	NO_PACKETS,
+	NO_PACKETS_CONNECTED,
+	NO_PACKETS_NAMED,
+	OF_IP,
+	OF_NETLINK,
+};
+
+#define ALL_BITS UINT32_MAX
+
+/* All of them must hold. */
+/* clang-format off */
+static const struct {
+	struct test	test[NTESTS];
+	size_t		n;
+} conditions[] = {
+	[ALWAYS] = { { { ARG0, 0, false, ZERO } }, 0 },
+	/* No memory that code could be put into. */
+	[NO_EXEC] = { { { ARG2, PROT_EXEC, false, ZERO } }, 1 },
+	[TO_ITSELF] = { { { ARG0, ALL_BITS, false, SELF } }, 1 },
+	[OF_ITSELF] = { { { ARG0, ALL_BITS, false, SELF_OR_ZERO } }, 1 },
+	/* When a daemon is done with its terminal. */
+	[ONTO_STDIO] = { {
+		{ ARG0, ALL_BITS, true, CLOSED_FDS },
+		{ ARG1, ALL_BITS, false, STDIO } }, 2 },
+	/* No other number for a descriptor, no locks, no owner. */
+	[FLAGS_ONLY] = { { { ARG1, ALL_BITS, false, FCNTL } }, 1 },
+	[QUESTIONS] = { { { ARG1, ALL_BITS, false, IOCTL } }, 1 },
+	[NO_PACKETS] = { { { ARG0, ALL_BITS, true, PACKET_FDS } }, 1 },
+	[NO_PACKETS_CONNECTED] = { {
+		{ ARG0, ALL_BITS, true, PACKET_FDS },
+		{ ARG4, ALL_BITS, false, ZERO },
+		{ ARG4_HIGH, ALL_BITS, false, ZERO } }, 3 },
+	[NO_PACKETS_NAMED] = { { { ARG0, ALL_BITS, true, CLOSED_FDS } }, 1 },
+	[OF_IP] = { {
+		{ ARG0, ALL_BITS, false, IP_FAMILIES },
+		{ ARG1, 0xf, false, IP_TYPES } }, 2 },
+	[OF_NETLINK] = { {
+		{ ARG0, ALL_BITS, false, NETLINK_FAMILY },
+		{ ARG2, ALL_BITS, false, NETLINK_BUSES } }, 2 },
+};
+
+#define E (1u << SANDBOX_ENGINE)
+#define F (1u << SANDBOX_FIREWALL)
+#define P (1u << SANDBOX_PROXY)
+
+/* The frequent ones first.  Several lines of one call: any of them. */
+static const struct {
+	uint32_t	nr;
+	uint32_t	roles;
+	enum condition	condition;
+} allowed[] = {
+	{ SYS_epoll_wait,	E | F | P,	ALWAYS },
+	{ SYS_epoll_pwait,	E | F | P,	ALWAYS },
+	{ SYS_epoll_pwait2,	E | F | P,	ALWAYS },
+	{ SYS_poll,		E | F | P,	ALWAYS },
+	{ SYS_ppoll,		E | F | P,	ALWAYS },
+	{ SYS_clock_gettime,	E | F | P,	ALWAYS },
+	{ SYS_read,		E | F | P,	ALWAYS },
+	{ SYS_readv,		E | F | P,	ALWAYS },
+	{ SYS_recvfrom,		E | F | P,	ALWAYS },
+	{ SYS_recvmsg,		E | F | P,	ALWAYS },
+	{ SYS_write,		E | F | P,	NO_PACKETS },
+	{ SYS_writev,		E | F | P,	NO_PACKETS },
+	{ SYS_sendto,		E | F | P,	NO_PACKETS_CONNECTED },
+	{ SYS_sendto,		F | P,		NO_PACKETS_NAMED },
+	{ SYS_sendmsg,		E | F | P,	NO_PACKETS_NAMED },
+	{ SYS_epoll_ctl,	E | F | P,	ALWAYS },
+	{ SYS_close,		E | F | P,	ALWAYS },
+	/* The journal. */
+	{ SYS_pread64,		E | P,		ALWAYS },
+	{ SYS_pwrite64,		E | P,		ALWAYS },
+	{ SYS_ftruncate,	E | P,		ALWAYS },
+	{ SYS_lseek,		E | F | P,	ALWAYS },
+	{ SYS_fstat,		E | F | P,	ALWAYS },
+	{ SYS_newfstatat,	E | F | P,	ALWAYS },
+	{ SYS_statx,		E | F | P,	ALWAYS },
+	/* Memory. */
+	{ SYS_brk,		E | F | P,	ALWAYS },
+	{ SYS_mmap,		E | F | P,	NO_EXEC },
+	{ SYS_mprotect,		E | F | P,	NO_EXEC },
+	{ SYS_munmap,		E | F | P,	ALWAYS },
+	{ SYS_mremap,		E | F | P,	ALWAYS },
+	{ SYS_madvise,		E | F | P,	ALWAYS },
+	/* Time and chance. */
+	{ SYS_gettimeofday,	E | F | P,	ALWAYS },
+	{ SYS_time,		E | F | P,	ALWAYS },
+	{ SYS_clock_getres,	E | F | P,	ALWAYS },
+	{ SYS_nanosleep,	E | F | P,	ALWAYS },
+	{ SYS_clock_nanosleep,	E | F | P,	ALWAYS },
+	{ SYS_getrandom,	E | F | P,	ALWAYS },
+	/* Signals, to itself, and the end. */
+	{ SYS_rt_sigaction,	E | F | P,	ALWAYS },
+	{ SYS_rt_sigprocmask,	E | F | P,	ALWAYS },
+	{ SYS_rt_sigreturn,	E | F | P,	ALWAYS },
+	{ SYS_sigaltstack,	E | F | P,	ALWAYS },
+	{ SYS_restart_syscall,	E | F | P,	ALWAYS },
+	{ SYS_kill,		E | F | P,	TO_ITSELF },
+	{ SYS_tkill,		E | F | P,	TO_ITSELF },
+	{ SYS_tgkill,		E | F | P,	TO_ITSELF },
+	{ SYS_exit,		E | F | P,	ALWAYS },
+	{ SYS_exit_group,	E | F | P,	ALWAYS },
+	/* What a library asks about this process and this machine. */
+	{ SYS_getpid,		E | F | P,	ALWAYS },
+	{ SYS_gettid,		E | F | P,	ALWAYS },
+	{ SYS_getppid,		E | F | P,	ALWAYS },
+	{ SYS_getuid,		E | F | P,	ALWAYS },
+	{ SYS_geteuid,		E | F | P,	ALWAYS },
+	{ SYS_getgid,		E | F | P,	ALWAYS },
+	{ SYS_getegid,		E | F | P,	ALWAYS },
+	{ SYS_getrusage,	E | F | P,	ALWAYS },
+	{ SYS_getrlimit,	E | F | P,	ALWAYS },
+	{ SYS_prlimit64,	E | F | P,	OF_ITSELF },
+	{ SYS_sched_yield,	E | F | P,	ALWAYS },
+	{ SYS_futex,		E | F | P,	ALWAYS },
+	{ SYS_sysinfo,		E | F | P,	ALWAYS },
+	{ SYS_uname,		E | F | P,	ALWAYS },
+	/* The event loop. */
+	{ SYS_epoll_create,	E | P,		ALWAYS },
+	{ SYS_epoll_create1,	E | P,		ALWAYS },
+	{ SYS_eventfd2,		E | P,		ALWAYS },
+	{ SYS_pipe2,		E | P,		ALWAYS },
+	{ SYS_pselect6,		F,		ALWAYS },
+	{ SYS_select,		F,		ALWAYS },
+	{ SYS_dup2,		E | F | P,	ONTO_STDIO },
+	{ SYS_dup3,		E | F | P,	ONTO_STDIO },
+	{ SYS_fcntl,		E | F | P,	FLAGS_ONLY },
+	{ SYS_ioctl,		E | F | P,	QUESTIONS },
+	/* Sockets. */
+	{ SYS_getsockopt,	E | F | P,	ALWAYS },
+	{ SYS_getsockname,	E | F | P,	ALWAYS },
+	{ SYS_getpeername,	P,		ALWAYS },
+	{ SYS_accept,		E | P,		ALWAYS },
+	{ SYS_accept4,		E | P,		ALWAYS },
+	{ SYS_shutdown,		P,		ALWAYS },
+	{ SYS_setsockopt,	F | P,		NO_PACKETS },
+	{ SYS_bind,		F | P,		NO_PACKETS_NAMED },
+	{ SYS_connect,		P,		NO_PACKETS_NAMED },
+	{ SYS_listen,		P,		ALWAYS },
+	{ SYS_socket,		P,		OF_IP },
+	{ SYS_socket,		F,		OF_NETLINK },
+};
+/* clang-format on */
+
+#undef E
+#undef F
+#undef P
+
+#define NALLOWED (sizeof(allowed) / sizeof(allowed[0]))
+
+static const uint32_t *
+values_of(enum values which, const struct facts *facts, size_t *n)
+{
+	static const uint32_t zero[] = { 0 };
+	static const uint32_t stdio[] = { STDIN_FILENO, STDOUT_FILENO,
+		STDERR_FILENO };
+	static const uint32_t commands[] = { F_GETFD, F_SETFD, F_GETFL,
+		F_SETFL };
+	static const uint32_t requests[] = { FIONREAD, TCGETS, TIOCGWINSZ,
+		SIOCGIFINDEX };
+	static const uint32_t families[] = { AF_INET, AF_INET6 };
+	static const uint32_t types[] = { SOCK_STREAM, SOCK_DGRAM };
+	static const uint32_t netlink[] = { AF_NETLINK };
+	static const uint32_t buses[] = { NETLINK_ROUTE, NETLINK_NETFILTER };
+	static uint32_t self[2];
+
+#define LIST(v)                                                                \
+	do {                                                                   \
+		*n = sizeof(v) / sizeof((v)[0]);                               \
+		return v;                                                      \
+	} while (0)
+	switch (which) {
+	case ZERO:
+		LIST(zero);
+	case SELF:
+		*n = 1;
+		return &facts->self;
+	case SELF_OR_ZERO:
+		self[0] = facts->self;
+		LIST(self);
+	case STDIO:
+		LIST(stdio);
+	case FCNTL:
+		LIST(commands);
+	case IOCTL:
+		LIST(requests);
+	case IP_FAMILIES:
+		LIST(families);
+	case IP_TYPES:
+		LIST(types);
+	case NETLINK_FAMILY:
+		LIST(netlink);
+	case NETLINK_BUSES:
+		LIST(buses);
+	case PACKET_FDS:
+		*n = facts->npacket;
+		return facts->packet;
+	case CLOSED_FDS:
+		break;
+	}
+#undef LIST
+	*n = facts->nclosed;
+	return facts->closed;
+}
+
+/* The filter, as it is written. */
+struct program {
+	struct sock_filter f[PROGRAM_MAX];
+	size_t n;
+	bool full;
+};
+
+static void
+emit(struct program *p, uint16_t code, uint8_t yes, uint8_t no, uint32_t k)
+{
+	if (p->n == PROGRAM_MAX) {
+		p->full = true;
+		return;
+	}
+	p->f[p->n++] =
+	    (struct sock_filter) { .code = code, .jt = yes, .jf = no, .k = k };
+}
+
+static void
+load(struct program *p, size_t offset)
+{
+	emit(p, BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)offset);
+}
+
+static void
+finish(struct program *p, uint32_t how)
+{
+	emit(p, BPF_RET | BPF_K, 0, 0, how);
+}
+
+#define ALLOW	SECCOMP_RET_ALLOW
+#define DENY	(SECCOMP_RET_ERRNO | EPERM)
+#define MISSING (SECCOMP_RET_ERRNO | ENOSYS)
+
+/* Where a failed test goes is known when all tests have been written. */
+struct failures {
+	size_t at[NTESTS * FDS_MAX];
+	size_t n;
+};
+
+static void
+fail(struct program *p, struct failures *failures)
+{
+	failures->at[failures->n++] = p->n;
+	emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
+}
+
+static void
+emit_test(struct program *p, const struct test *t, const struct facts *facts,
+    struct failures *failures)
+{
+	bool high = (t->word & 1) != 0;
+	const uint32_t *v;
+	size_t i, n;
+
+	v = values_of(t->values, facts, &n);
+	load(p,
+	    offsetof(struct seccomp_data, args) + (size_t)(t->word / 2) * 8 +
+		(high == (BYTE_ORDER == BIG_ENDIAN) ? 0 : 4));
+	if (t->mask != ALL_BITS)
+		emit(p, BPF_ALU | BPF_AND | BPF_K, 0, 0, t->mask);
+	for (i = 0; i < n; i++) {
+		if (t->none) {
+			emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, v[i]);
+			fail(p, failures);
+		} else
+			emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint8_t)(n - i), 0,
+			    v[i]);
+	}
+	if (!t->none)
+		fail(p, failures);
+}
+
+/* One line of the table.  The number of the call is loaded, and stays so. */
+static void
+emit_line(struct program *p, size_t line, const struct facts *facts)
+{
+	struct failures failures = { .n = 0 };
+	enum condition c = allowed[line].condition;
+	size_t i, skip;
+
+	skip = p->n;
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, allowed[line].nr);
+	emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
+	for (i = 0; i < conditions[c].n; i++)
+		emit_test(p, &conditions[c].test[i], facts, &failures);
+	finish(p, ALLOW);
+	if (p->full)
+		return;
+	for (i = 0; i < failures.n; i++)
+		p->f[failures.at[i]].k = (uint32_t)(p->n - failures.at[i] - 1);
+	if (conditions[c].n > 0)
+		load(p, offsetof(struct seccomp_data, nr));
+	p->f[skip + 1].k = (uint32_t)(p->n - skip - 2);
+}
+
+static void
+write_program(struct program *p, enum sandbox_role role,
+    const struct facts *facts)
+{
+	size_t i;
+
+	load(p, offsetof(struct seccomp_data, arch));
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, SECCOMP_ARCH);
+	finish(p, DENY);
+	load(p, offsetof(struct seccomp_data, nr));
+	emit(p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, X32_BIT);
+	finish(p, DENY);
+	for (i = 0; i < NALLOWED; i++)
+		if (allowed[i].nr != SYS_none &&
+		    (allowed[i].roles & 1u << role) != 0)
+			emit_line(p, i, facts);
+	for (i = 0; i < NALLOWED; i++)
+		if (allowed[i].nr != SYS_none &&
+		    allowed[i].condition != ALWAYS) {
+			emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, allowed[i].nr);
+			finish(p, DENY);
+		}
+	finish(p, MISSING);
+}
+
+/* False if there are more than we can name. */
+static bool
+find_facts(struct facts *facts)
+{
+	int fd, domain, type;
+	socklen_t len;
+
+	facts->npacket = facts->nclosed = 0;
+	facts->self = (uint32_t)getpid();
+	for (fd = 0; fd < FDS_SEEN; fd++) {
+		len = sizeof(domain);
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == -1)
+			continue;
+		len = sizeof(type);
+		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1)
+			return false;
+		if (domain != AF_PACKET &&
+		    (domain != AF_UNIX || type != SOCK_DGRAM))
+			continue;
+		if (facts->nclosed == FDS_MAX)
+			return false;
+		facts->closed[facts->nclosed++] = (uint32_t)fd;
+		if (domain == AF_PACKET)
+			facts->packet[facts->npacket++] = (uint32_t)fd;
+	}
+	return true;
+}
+
+bool
+seccomp_available(void)
+{
+	return SECCOMP_ARCH != 0 && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != -1;
+}
 
 enum ph_err
-seccomp_limit(bool netlink)
+seccomp_limit(enum sandbox_role role)
 {
-	struct sock_filter f[NDENIED * 2 + 16];
-	struct sock_fprog prog = { .filter = f };
-	size_t i, n = 0;
+	static struct program p; /* too big for the stack */
+	struct sock_fprog prog = { .filter = p.f };
+	struct facts facts;
 
-	if (ARCH == 0)
+	if (SECCOMP_ARCH == 0)
 		return PH_EUNSUPPORTED;
-	f[n++] = LOAD(arch);
-	f[n++] = IF_EQ(ARCH, 1, 0);
-	f[n++] = RETURN(DENY);
-	f[n++] = LOAD(nr);
-	f[n++] = IF_GE(X32_BIT, 0, 1);
-	f[n++] = RETURN(DENY);
-	for (i = 0; i < NDENIED; i++) {
-		f[n++] = IF_EQ(denied[i], 0, 1);
-		f[n++] = RETURN(DENY);
+	if (!find_facts(&facts)) {
+		errno = EMFILE;
+		return PH_EIO;
 	}
-	f[n++] = IF_EQ(SYS_socket, 1, 0);
-	f[n++] = RETURN(ALLOW);
-	f[n++] =
-	    (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIRST_ARG);
-	f[n++] = IF_EQ(AF_UNIX, 4, 0);
-	f[n++] = IF_EQ(AF_INET, 3, 0);
-	f[n++] = IF_EQ(AF_INET6, 2, 0);
-	f[n++] = IF_EQ(netlink ? AF_NETLINK : AF_UNIX, 1, 0);
-	f[n++] = RETURN(DENY);
-	f[n++] = RETURN(ALLOW);
-	prog.len = (unsigned short)n;
+	write_program(&p, role, &facts);
+	if (p.full) {
+		errno = E2BIG;
+		return PH_EIO;
+	}
+	prog.len = (unsigned short)p.n;
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0)
 		return PH_OK;
 	return errno == EINVAL ? PH_EUNSUPPORTED : PH_EIO;

@@ -5,17 +5,26 @@
 #include <stdbool.h>
 
 #include "src/base/err.h"
+#include "src/compat/sandbox.h"
 
 /*
- * System calls that no process of ours needs once it is set up, and that
- * whoever takes one over would like to have: running programs, looking into
- * other processes, new namespaces, and the less trodden parts of the kernel.
- * They fail with EPERM; everything else is as before, for a list of what is
- * allowed would be a list of what a library may do tomorrow.
+ * The system calls that a role may make, and with which arguments.  Any other
+ * call fails with ENOSYS, as on a kernel that does not have it, so that a
+ * library tries an older way; a call that is listed, with other arguments,
+ * fails with EPERM.
  *
- * Sockets: unix and IP; netlink only with `netlink`.  After
- * PR_SET_NO_NEW_PRIVS.  PH_EUNSUPPORTED: not this kernel or machine.
+ * What is left to a process that was taken over: its own memory, none of it
+ * newly executable; reading and writing the descriptors it has; no signal to
+ * another process.  A packet socket (a capture) can be read and closed: not
+ * written to, not given another number, its filter not changed.  Nothing but
+ * a proxy has new sockets of IP, nothing but the firewall process netlink.
+ *
+ * After PR_SET_NO_NEW_PRIVS, and for good.  PH_EUNSUPPORTED: not this kernel,
+ * or a machine whose number for system calls is not known here.
  */
-PH_NODISCARD enum ph_err seccomp_limit(bool netlink);
+PH_NODISCARD enum ph_err seccomp_limit(enum sandbox_role role);
+
+/* Whether seccomp_limit() can work here. */
+bool seccomp_available(void);
 
 #endif

@@ -175,9 +175,11 @@ read_client(struct fwproc *p, enum ipc_role role, int64_t now)
 			close(fd);
 		if (rc == PH_EAGAIN)
 			return;
-		if (rc == PH_EMALFORMED)
+		if (rc == PH_EMALFORMED) {
 			log_warnx(MODULE, "the %s sent what is no message",
 			    role_names[role]);
+			rc = PH_EGONE;
+		}
 		if (rc != PH_OK) {
 			client_lost(p, role, rc);
 			return;

@@ -814,6 +814,8 @@ set_up(struct monitor *m, struct conf *conf)
 	char text[1024];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 
+	if (sandbox_weakness() != NULL)
+		log_warnx(MODULE, "%s", sandbox_weakness());
 	umask(077);
 	if (is_daemon(m))
 		daemonise(m);

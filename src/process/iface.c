@@ -26,7 +26,7 @@ is_own(const struct iface *f, const struct addr *a)
 static enum ph_err
 add(struct iface *f, const char *name, struct strbuf *why)
 {
-	uint32_t index = if_nametoindex(name);
+	uint32_t index = process_interface_index(name);
 	size_t i;
 
 	if (index == 0) {
@@ -230,7 +230,7 @@ iface_moved(const struct iface *f)
 	size_t i;
 
 	for (i = 0; i < f->n; i++) {
-		index = if_nametoindex(f->name[i]);
+		index = process_interface_index(f->name[i]);
 		if (index != 0 && index != f->index[i])
 			return true;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "src/clock.h"
-#include "tests/unit.h"
+#include "src/base/clock.h"
+#include "tests/unit/unit.h"
 
 #define ROUNDS 1000000
 
