@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/base/queue.h"
+#include "src/base/shares.h"
 #include "src/base/tree.h"
 #include "src/capture/ipfrag.h"
 
@@ -15,13 +16,11 @@ struct piece {
 	bool more;
 };
 
-struct frag_source;
-
 struct pending {
 	RB_ENTRY(pending) node;
 	TAILQ_ENTRY(pending) age;
 	struct frag_key key;
-	struct frag_source *source;
+	struct share_item item;
 	int64_t since;
 	bool condemned;
 	uint8_t proto;
@@ -33,22 +32,13 @@ struct pending {
 	struct piece pieces[FRAG_MAX_PIECES]; /* sorted by offset */
 };
 
-struct frag_source {
-	RB_ENTRY(frag_source) node;
-	struct addr addr;
-	unsigned int n;
-	size_t bytes;
-};
-
 RB_HEAD(pending_tree, pending);
-RB_HEAD(frag_source_tree, frag_source);
 
 struct ipfrag {
 	struct pending_tree tree;
-	struct frag_source_tree sources;
+	struct shares shares;
 	TAILQ_HEAD(, pending) ages; /* oldest first */
-	size_t bytes;
-	uint8_t *done; /* the datagram handed out last */
+	uint8_t *done;		    /* the datagram handed out last */
 };
 
 static int
@@ -75,14 +65,7 @@ pending_cmp(const struct pending *a, const struct pending *b)
 	return key_cmp(&a->key, &b->key);
 }
 
-static int
-source_cmp(const struct frag_source *a, const struct frag_source *b)
-{
-	return addr_cmp(&a->addr, &b->addr);
-}
-
 RB_GENERATE_STATIC(pending_tree, pending, node, pending_cmp)
-RB_GENERATE_STATIC(frag_source_tree, frag_source, node, source_cmp)
 
 struct ipfrag *
 ipfrag_new(void)
@@ -91,29 +74,16 @@ ipfrag_new(void)
 
 	if (f != NULL) {
 		RB_INIT(&f->tree);
-		RB_INIT(&f->sources);
+		shares_init(&f->shares);
 		TAILQ_INIT(&f->ages);
 	}
 	return f;
 }
 
 static void
-charge(struct ipfrag *f, struct pending *p, int64_t bytes)
-{
-	f->bytes += (size_t)bytes;
-	p->source->bytes += (size_t)bytes;
-}
-
-static void
 pending_free(struct ipfrag *f, struct pending *p)
 {
-	struct frag_source *s = p->source;
-
-	charge(f, p, -(int64_t)(sizeof(*p) + p->size));
-	if (--s->n == 0) {
-		RB_REMOVE(frag_source_tree, &f->sources, s);
-		free(s);
-	}
+	shares_remove(&f->shares, &p->item);
 	RB_REMOVE(pending_tree, &f->tree, p);
 	TAILQ_REMOVE(&f->ages, p, age);
 	free(p->data);
@@ -144,44 +114,44 @@ ipfrag_expire(struct ipfrag *f, int64_t now, struct capture_stats *stats)
 	}
 }
 
+/*
+ * Room for `more` bytes.  A flood in the name of a source costs that source
+ * its oldest pieces, and nobody else.  False: `keep` would have to go.
+ */
+static bool
+make_room(struct ipfrag *f, size_t more, const struct pending *keep,
+    struct capture_stats *stats)
+{
+	struct pending *p;
+
+	while (f->shares.used + more > FRAG_MAX_BYTES) {
+		p = shares_worst(&f->shares);
+		if (p == NULL || p == keep)
+			return false;
+		stats->frag_limits++;
+		pending_free(f, p);
+	}
+	return true;
+}
+
 static struct pending *
 pending_new(struct ipfrag *f, const struct frag_key *key, int64_t now,
     struct capture_stats *stats)
 {
-	struct frag_source skey, *s;
 	struct pending *p;
 
-	skey.addr = addr_source(&key->src);
-	if ((s = RB_FIND(frag_source_tree, &f->sources, &skey)) != NULL &&
-	    (s->n >= FRAG_MAX_SOURCE ||
-		s->bytes + sizeof(*p) > FRAG_SOURCE_BYTES)) {
-		stats->frag_limits++;
+	if (!make_room(f, sizeof(*p), NULL, stats) ||
+	    (p = calloc(1, sizeof(*p))) == NULL)
+		return NULL;
+	p->item.owner = p;
+	if (!shares_add(&f->shares, &p->item, &key->src, sizeof(*p))) {
+		free(p);
 		return NULL;
 	}
-	while (
-	    f->bytes + sizeof(*p) > FRAG_MAX_BYTES && !TAILQ_EMPTY(&f->ages)) {
-		stats->frag_limits++;
-		pending_free(f, TAILQ_FIRST(&f->ages));
-	}
-	/* The eviction may have taken the source with it. */
-	s = RB_FIND(frag_source_tree, &f->sources, &skey);
-	if ((p = calloc(1, sizeof(*p))) == NULL)
-		return NULL;
-	if (s == NULL) {
-		if ((s = calloc(1, sizeof(*s))) == NULL) {
-			free(p);
-			return NULL;
-		}
-		s->addr = skey.addr;
-		RB_INSERT(frag_source_tree, &f->sources, s);
-	}
-	s->n++;
 	p->key = *key;
-	p->source = s;
 	p->since = now;
 	RB_INSERT(pending_tree, &f->tree, p);
 	TAILQ_INSERT_TAIL(&f->ages, p, age);
-	charge(f, p, (int64_t)sizeof(*p));
 	return p;
 }
 
@@ -191,7 +161,7 @@ condemn(struct ipfrag *f, struct pending *p, struct capture_stats *stats)
 	if (!p->condemned)
 		stats->frag_overlaps++;
 	p->condemned = true;
-	charge(f, p, -(int64_t)p->size);
+	shares_resize(&f->shares, &p->item, sizeof(*p));
 	free(p->data);
 	p->data = NULL;
 	p->size = 0;
@@ -202,24 +172,17 @@ reserve(struct ipfrag *f, struct pending *p, uint32_t end,
     struct capture_stats *stats)
 {
 	uint32_t size = p->size == 0 ? 2048 : p->size;
-	struct pending *oldest;
 	uint8_t *data;
 
 	while (size < end)
 		size *= 2;
 	if (size == p->size)
 		return PH_OK;
-	if (p->source->bytes + size - p->size > FRAG_SOURCE_BYTES)
+	if (!make_room(f, size - p->size, p, stats))
 		return PH_ELIMIT;
-	while (f->bytes + size - p->size > FRAG_MAX_BYTES) {
-		if ((oldest = TAILQ_FIRST(&f->ages)) == p)
-			return PH_ELIMIT;
-		stats->frag_limits++;
-		pending_free(f, oldest);
-	}
 	if ((data = realloc(p->data, size)) == NULL)
 		return PH_ENOMEM;
-	charge(f, p, (int64_t)size - p->size);
+	shares_resize(&f->shares, &p->item, sizeof(*p) + size);
 	p->data = data;
 	p->size = size;
 	return PH_OK;
@@ -309,7 +272,6 @@ ipfrag_add(struct ipfrag *f, int64_t now, const struct frag_key *key,
 		return PH_ETRUNC;
 	free(f->done);
 	f->done = p->data;
-	charge(f, p, -(int64_t)p->size);
 	p->data = NULL;
 	p->size = 0;
 	*whole = (struct span) { (const char *)f->done, p->total };

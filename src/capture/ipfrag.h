@@ -17,15 +17,14 @@
  * A firewall must never read a datagram that its server would read
  * otherwise: any overlap that is not an exact repetition condemns the whole
  * datagram, later pieces included (RFC 5722).  Pieces wait for 30 seconds of
- * the packets' own time.  Memory is bounded: FRAG_MAX_BYTES in all, of which
- * one source (an address, or an IPv6 /64) has FRAG_SOURCE_BYTES and
- * FRAG_MAX_SOURCE datagrams at most, and a datagram FRAG_MAX_PIECES.
+ * the packets' own time.  Memory is bounded: a datagram has FRAG_MAX_PIECES
+ * at most, and all together FRAG_MAX_BYTES; then the source that has most of
+ * them loses its oldest datagram (shares.h).  What is forged in the name of a
+ * source is among its own, and goes first if it came first.
  */
-#define FRAG_TIMEOUT	  (30 * INT64_C(1000000))
-#define FRAG_MAX_BYTES	  (16u << 20)
-#define FRAG_SOURCE_BYTES (1u << 20)
-#define FRAG_MAX_SOURCE	  64
-#define FRAG_MAX_PIECES	  128
+#define FRAG_TIMEOUT	(30 * INT64_C(1000000))
+#define FRAG_MAX_BYTES	(16u << 20)
+#define FRAG_MAX_PIECES 128
 
 struct frag_key {
 	struct addr src, dst;

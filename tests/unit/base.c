@@ -7,6 +7,7 @@
 
 #include "src/base/addr.h"
 #include "src/base/jsonw.h"
+#include "src/base/shares.h"
 #include "src/base/span.h"
 #include "src/base/strbuf.h"
 #include "src/base/timers.h"
@@ -231,10 +232,60 @@ timers_fire_by_deadline_then_by_age(void **state)
 	assert_false(t[0].set);
 }
 
+static void
+the_largest_share_gives_first(void **state)
+{
+	struct addr a = addr_v4(192, 0, 2, 1), b = addr_v4(192, 0, 2, 2);
+	struct addr six = { AF_INET6, { 0x20, 1, 0xd, 0xb8 } }, other = six;
+	struct share_item items[8];
+	char names[] = "01234567";
+	struct shares s;
+	char *worst;
+	size_t i;
+
+	(void)state;
+	memset(items, 0, sizeof(items));
+	for (i = 0; i < ROWS(items); i++)
+		items[i].owner = &names[i];
+	shares_init(&s);
+	assert_null(shares_worst(&s));
+	assert_true(shares_add(&s, &items[0], &a, 1));
+	assert_true(shares_add(&s, &items[1], &b, 1));
+	/* Of equals, the one that was idle for longest. */
+	assert_non_null(worst = shares_worst(&s));
+	assert_int_equal(*worst, '0');
+	shares_touch(&s, &items[0]);
+	assert_int_equal(*(char *)shares_worst(&s), '1');
+	/* A /64 is one source, and more than the others. */
+	other.b[15] = 7;
+	assert_true(shares_add(&s, &items[2], &six, 1));
+	assert_true(shares_add(&s, &items[3], &other, 1));
+	assert_int_equal(*(char *)shares_worst(&s), '2');
+	shares_touch(&s, &items[2]);
+	assert_int_equal(*(char *)shares_worst(&s), '3');
+	other.b[7] = 1;
+	assert_true(shares_add(&s, &items[4], &other, 1));
+	assert_int_equal(*(char *)shares_worst(&s), '3');
+	/* It is the cost that counts. */
+	shares_resize(&s, &items[0], 10);
+	assert_int_equal(*(char *)shares_worst(&s), '0');
+	assert_int_equal(s.used, 14);
+	assert_int_equal(s.n, 5);
+	shares_remove(&s, &items[0]);
+	shares_remove(&s, &items[0]);
+	assert_int_equal(*(char *)shares_worst(&s), '3');
+	for (i = 1; i < 5; i++)
+		shares_remove(&s, &items[i]);
+	assert_null(shares_worst(&s));
+	assert_int_equal(s.used, 0);
+	assert_int_equal(s.n, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_largest_share_gives_first),
 		cmocka_unit_test(numbers_are_digits_within_a_maximum),
 		cmocka_unit_test(addresses_have_a_scope),
 		cmocka_unit_test(prefixes_clear_host_bits_and_contain),

@@ -213,68 +213,88 @@ fragments_wait_for_thirty_seconds(void **state)
 	ipfrag_free(f);
 }
 
-static void
-fragments_of_a_flood_are_bounded(void **state)
+static struct addr
+flooder(uint32_t i)
 {
-	struct capture_stats stats = { 0 };
-	struct ipfrag *f = ipfrag_new();
-	struct frag_key key;
+	return addr_v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i);
+}
+
+struct flood {
+	struct ipfrag *f;
+	struct capture_stats stats;
+};
+
+static enum ph_err
+flood_piece(struct flood *w, const struct frag_key *key, uint32_t off,
+    bool more)
+{
 	struct span whole;
 	uint8_t proto;
+
+	return ipfrag_add(w->f, SEC, key, off, more, 17,
+	    SPAN_LITERAL("aaaaaaaa"), &whole, &proto, &w->stats);
+}
+
+static void
+a_flood_of_fragments_costs_its_own_source(void **state)
+{
+	struct flood w = { ipfrag_new(), { 0 } };
+	struct frag_key first = frag_key(1), key = frag_key(0), late;
 	uint32_t i;
 
 	(void)state;
-	/* One source fills its own share and no more. */
+	assert_int_equal(flood_piece(&w, &first, 0, true), PH_ETRUNC);
+	/* One source after the other, each with more than `first` has. */
+	for (i = 0; i < 40000; i++) {
+		key = frag_key(i);
+		key.src = flooder(i / 256);
+		assert_int_equal(flood_piece(&w, &key, 0, true), PH_ETRUNC);
+	}
+	assert_true(w.stats.frag_limits > 30000);
+	assert_int_equal(flood_piece(&w, &first, 8, false), PH_OK);
+	ipfrag_free(w.f);
+	/* In its name: what is new is kept, and what is old gives way. */
+	w.f = ipfrag_new();
+	for (i = 0; i < 10000; i++) {
+		key = frag_key(1000000 + i);
+		assert_int_equal(flood_piece(&w, &key, 0, true), PH_ETRUNC);
+	}
+	late = frag_key(3);
+	assert_int_equal(flood_piece(&w, &late, 0, true), PH_ETRUNC);
 	for (i = 0; i < 1000; i++) {
-		key = frag_key(i);
-		(void)!ipfrag_add(f, SEC, &key, 0, true, 17,
-		    SPAN_LITERAL("aaaaaaaa"), &whole, &proto, &stats);
+		key = frag_key(2000000 + i);
+		assert_int_equal(flood_piece(&w, &key, 0, true), PH_ETRUNC);
 	}
-	assert_int_equal(stats.frag_limits, 1000 - FRAG_MAX_SOURCE);
-	/* Many sources make the oldest go; the newest still gets through. */
-	for (i = 0; i < 20000; i++) {
-		key = frag_key(i);
-		key.src = addr_v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
-		    (uint8_t)i);
-		(void)!ipfrag_add(f, SEC, &key, 0, true, 17,
-		    SPAN_LITERAL("aaaaaaaa"), &whole, &proto, &stats);
-	}
-	assert_int_equal(ipfrag_add(f, SEC, &key, 8, false, 17,
-			     SPAN_LITERAL("b"), &whole, &proto, &stats),
-	    PH_OK);
-	ipfrag_free(f);
+	assert_int_equal(flood_piece(&w, &late, 8, false), PH_OK);
+	ipfrag_free(w.f);
 }
 
 /* Eight bytes far behind cost the room of all that is before them. */
 static void
-fragments_of_one_source_are_bounded_in_bytes(void **state)
+fragments_are_bounded_in_bytes(void **state)
 {
-	struct capture_stats stats = { 0 };
-	struct ipfrag *f = ipfrag_new();
-	struct frag_key key;
-	struct span whole;
-	uint8_t proto;
-	uint32_t i, kept = 0;
+	struct flood w = { ipfrag_new(), { 0 } };
+	struct frag_key key, first = frag_key(1);
+	uint32_t i;
 
 	(void)state;
-	/* To the source, every address of its /64 belongs. */
+	assert_int_equal(flood_piece(&w, &first, 65520, true), PH_ETRUNC);
 	for (i = 0; i < 1000; i++) {
 		key = frag_key(i);
+		/* To the source, every address of its /64 belongs. */
 		key.src = (struct addr) { AF_INET6, { 0x20, 1, 0xd, 0xb8 } };
 		key.src.b[14] = (uint8_t)(i >> 8);
 		key.src.b[15] = (uint8_t)i;
-		kept += ipfrag_add(f, SEC, &key, 65520, true, 17,
-			    SPAN_LITERAL("aaaaaaaa"), &whole, &proto,
-			    &stats) == PH_ETRUNC;
+		assert_int_equal(flood_piece(&w, &key, 65520, true), PH_ETRUNC);
 	}
-	assert_in_range(kept, 1, FRAG_SOURCE_BYTES / 65536);
-	assert_int_equal(stats.frag_limits, 1000 - kept);
-	/* Another has his share. */
-	key.src.b[7] = 1;
-	assert_int_equal(ipfrag_add(f, SEC, &key, 65520, true, 17,
-			     SPAN_LITERAL("aaaaaaaa"), &whole, &proto, &stats),
-	    PH_ETRUNC);
-	ipfrag_free(f);
+	assert_in_range(w.stats.frag_limits, 1000 - FRAG_MAX_BYTES / 65536,
+	    1000);
+	for (i = 0; i < 65520; i += 8)
+		if (flood_piece(&w, &first, i, true) == PH_ELIMIT)
+			break;
+	/* It is there still: it was the number of pieces that ended it. */
+	assert_int_equal(i, 8 * (FRAG_MAX_PIECES - 1));
+	ipfrag_free(w.f);
 }
 
 static unsigned int nudp;
@@ -433,8 +453,8 @@ main(void)
 		cmocka_unit_test(frames_lead_to_ip_or_nowhere),
 		cmocka_unit_test(fragments_come_in_any_order_and_never_overlap),
 		cmocka_unit_test(fragments_wait_for_thirty_seconds),
-		cmocka_unit_test(fragments_of_a_flood_are_bounded),
-		cmocka_unit_test(fragments_of_one_source_are_bounded_in_bytes),
+		cmocka_unit_test(a_flood_of_fragments_costs_its_own_source),
+		cmocka_unit_test(fragments_are_bounded_in_bytes),
 		cmocka_unit_test(a_packet_seen_twice_counts_once),
 		cmocka_unit_test(live_only_what_the_interface_takes_counts),
 	};
