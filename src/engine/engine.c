@@ -14,6 +14,7 @@
 #include "src/engine/helpers.h"
 #include "src/engine/holes.h"
 #include "src/engine/rate.h"
+#include "src/engine/signalling.h"
 #include "src/engine/stream.h"
 
 /* Per call, what the engine keeps beside sip/'s own state. */
@@ -44,6 +45,8 @@ struct engine_counters {
 	uint64_t not_ours;     /* seen where it may not count */
 	uint64_t streams_lost; /* TCP connections given up */
 	uint64_t rate_limited;
+	uint64_t other_ports; /* not meant as signalling, by its ports */
+	uint64_t echoes;
 };
 
 struct engine {
@@ -55,6 +58,7 @@ struct engine {
 	struct sip *sip;
 	struct holes *holes;
 	struct rate *rate; /* NULL: no limit */
+	struct echoes *echoes;
 	struct owner_tree owners;
 	struct engine_counters n;
 	TAILQ_HEAD(, owner) dirty;
@@ -342,7 +346,7 @@ engine_new(struct engine **out, const struct conf *conf,
 		     conf_max_transfers(conf),
 		 ev, &down)) == NULL ||
 	    (e->sip = sip_new(&config, &up, &e->timers)) == NULL ||
-	    helpers_new(e) != PH_OK) {
+	    (e->echoes = echoes_new()) == NULL || helpers_new(e) != PH_OK) {
 		engine_free(e);
 		return PH_ENOMEM;
 	}
@@ -367,6 +371,7 @@ engine_free(struct engine *e)
 	tftp_helper_free(e->tftp);
 	holes_free(e->holes);
 	rate_free(e->rate);
+	echoes_free(e->echoes);
 	while ((o = RB_ROOT(&e->owners)) != NULL)
 		owner_free(o);
 	free(e->external);
@@ -497,6 +502,19 @@ ignore(struct engine *e, int64_t now, const struct datagram *d, const char *why)
 		events_ignore(&e->events, now, &d->src.addr, &d->dst.addr, why);
 }
 
+/* Whether what is at a port of SIP is SIP; of a connection, its first bytes. */
+static bool
+is_meant(struct engine *e, int64_t now, const struct datagram *d)
+{
+	if (signalling_fits(e->conf, d))
+		return true;
+	e->n.other_ports++;
+	ignore(e, now, d,
+	    "only the stranger's port is that of SIP, not the protected "
+	    "host's");
+	return false;
+}
+
 static void
 helper_say(void *ctx, const char *text)
 {
@@ -566,6 +584,12 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 		ignore(e, now, d, reject_text(why));
 		return;
 	}
+	if (!stream && echoes_input(e->echoes, e->conf, now, d, &m)) {
+		e->n.echoes++;
+		ignore(e, now, d, "the protected host only sends it back");
+		sip_message_free(&m);
+		return;
+	}
 	e->n.messages++;
 	sip_input(e->sip, now, d, &m);
 	if (n->forged > forged)
@@ -591,9 +615,9 @@ engine_udp(struct engine *e, int64_t now, const struct datagram *d)
 		e->n.not_ours++;
 		return;
 	}
-	if (sip)
+	if (sip && is_meant(e, now, d))
 		sip_message_in(e, now, d, d->payload, false);
-	else
+	else if (!sip)
 		tftp_helper_input(e->tftp, now, d);
 }
 
@@ -611,10 +635,15 @@ on_stream_message(void *ctx, struct span text)
 	sip_message_in(f->e, f->now, f->d, text, true);
 }
 
-/* Who listens to a TCP connection: one of them. */
+/*
+ * Who listens to a TCP connection: one of them, or nobody.  That nobody does
+ * has to be remembered: the next segment would be taken for the middle of a
+ * connection whose beginning was not seen.
+ */
 struct listener {
 	struct stream *sip;
 	struct ftp_watch *ftp;
+	bool deaf;
 };
 
 static bool
@@ -630,16 +659,19 @@ sip_stream_in(struct engine *e, int64_t now, struct listener *l,
 	    PH_OK)
 		return true;
 	e->n.streams_lost++;
+	stream_free(l->sip);
+	l->sip = NULL;
 	return false;
 }
 
 bool
 engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
 {
-	bool sip = is_sip(e, d);
+	bool sip = is_sip(e, d), ftp = is_ftp(e, d);
+	struct listener *l = *user;
 
 	engine_run(e, now);
-	if (!sip && !is_ftp(e, d))
+	if (!sip && !ftp)
 		return false;
 	/* Nobody knows where a message begins after what was not seen. */
 	if (sip && d->joined)
@@ -647,13 +679,21 @@ engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
 	/* One direction may count here and the other elsewhere. */
 	if (!counts_here(e, d))
 		return true;
-	if (*user == NULL &&
-	    (*user = calloc(1, sizeof(struct listener))) == NULL)
-		return false;
+	if (l == NULL) {
+		if ((l = calloc(1, sizeof(*l))) == NULL)
+			return false;
+		*user = l;
+		sip = sip && is_meant(e, now, d);
+		l->deaf = !sip && !ftp;
+	} else
+		sip = l->sip != NULL;
+	if (l->deaf)
+		return true;
 	if (sip)
-		return sip_stream_in(e, now, *user, d);
-	return ftp_helper_input(e->ftp, now, &((struct listener *)*user)->ftp,
-	    d);
+		l->deaf = !sip_stream_in(e, now, l, d);
+	else
+		l->deaf = !ftp_helper_input(e->ftp, now, &l->ftp, d);
+	return true;
 }
 
 void
@@ -827,6 +867,8 @@ engine_report(const struct engine *e, struct strbuf *b)
 	line(b, "limit_calls", s->limit_calls);
 	line(b, "limit_per_source", s->limit_source);
 	line(b, "limit_rate", e->n.rate_limited);
+	line(b, "sip_other_ports", e->n.other_ports);
+	line(b, "sip_echoes", e->n.echoes);
 	line(b, "limit_dialogs", s->limit_dialogs);
 	line(b, "limit_transactions", s->limit_transactions);
 	if (e->ftp != NULL)

@@ -74,9 +74,10 @@ struct ftp_helper *ftp_helper_new(const struct helper_place *place);
 void ftp_helper_free(struct ftp_helper *h);
 
 /*
- * The next bytes of a connection whose port `port` says which end is the
- * server.  *w starts as NULL and is kept for the connection; one that is seen
- * at two interfaces is watched once.  False: not of interest (any more).
+ * The next bytes of a connection, of which `port` and who began it say which
+ * end is the server.  *w starts as NULL and is kept for the connection; one
+ * that is seen at two interfaces is watched once.  False: not of interest (any
+ * more).
  */
 bool ftp_helper_input(struct ftp_helper *h, int64_t now, struct ftp_watch **w,
     const struct datagram *d);

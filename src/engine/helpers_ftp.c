@@ -248,24 +248,31 @@ on_news(void *ctx, const struct ftp_news *news)
 		break;
 	case FTP_FOREIGN:
 		n->foreign++;
-		say(w, "speaks HTTP; not followed");
+		say(w, "this is not FTP; not followed");
 		break;
 	}
 }
 
-/* Which end is the server; false if both might be. */
+/*
+ * Which end is the server: the one that was connected to.  Where nobody saw
+ * that, it is the one whose port is watched, unless the other's is, too, or is
+ * one of those that clients do not use: then both might be.
+ */
 static bool
 ends_of(const struct ftp_helper *h, const struct datagram *d,
     struct ftp_watch *key)
 {
 	const struct ports *ports = &h->place.conf->ftp.port;
-	bool by_dst = ports_contain(ports, d->dst.port);
+	bool by_dst = d->origin == ORIGIN_SRC;
 
-	if (by_dst == ports_contain(ports, d->src.port))
-		return false;
+	if (d->origin == ORIGIN_UNKNOWN)
+		by_dst = ports_contain(ports, d->dst.port);
 	key->client = by_dst ? d->src : d->dst;
 	key->server = by_dst ? d->dst : d->src;
-	return true;
+	return ports_contain(ports, key->server.port) &&
+	    (d->origin != ORIGIN_UNKNOWN ||
+		(!ports_contain(ports, key->client.port) &&
+		    key->client.port >= HELPER_PORT_MIN));
 }
 
 static struct ftp_watch *

@@ -17,6 +17,7 @@ from ftpproxy import (NEEDS, connects, listening, other_clients,
 from net import (EVIL, HOST, PBX, PBX6, PHONE, PHONE6, check, conf, passes,
                  name, until)
 from scenarios import scenario
+from sip import sdp
 from tftpproxy import NEEDS as TFTP_NEEDS
 from tftpproxy import Client, finish
 
@@ -517,3 +518,138 @@ def tftp_helper_a_flood_is_bounded(net):
         phone.sendto(b"\0\1firmware\0octet\0", (PHONE, 69))
         w.d.expect(event="open", dst=PBX, dport=20000)
         check(passes(server, phone, name(phone)), "somebody else's")
+
+
+# A stranger chooses his own port, and what an innocent server sends to it.
+
+@scenario(needs=NEEDS, extra="tcp dport { 80, 8080 } accept")
+def ftp_helper_a_client_from_port_21_is_a_client(net):
+    """He fetches a page from port 21; what the page says is not a command."""
+    with World(net, server_inside=True) as w:
+        lines = b"".join(
+            line + end for end in (b"\r\n", b"\n") for line in (
+                b"HELO x", b"MAIL FROM:<a@b>", b"NOOP",
+                b"PORT " + six(PBX, 5432),
+                b"EPRT |1|%s|5432|" % PBX.encode()))
+        page = b"HTTP/1.0 200 OK\r\n\r\n" + lines
+        listening(net, "in", PBX, 5432)
+        for port in (80, 8080):
+            for text in (page, lines):
+                web = listening(net, "in", PBX, port)
+                c = connects(net, "out", PHONE, (PBX, port), 21)
+                check(c, f"the web server at {port}")
+                s = web.accept()[0]
+                net.sockets.append(s)
+                c.sendall(b"GET /file HTTP/1.0\r\n\r\n")
+                s.recv(100)
+                s.sendall(text)
+                got = b""
+                while len(got) < len(text):
+                    got += c.recv(4096)
+                # The one that closes first keeps the port for a minute.
+                s.close()
+                check(c.recv(1) == b"", "closed")
+                for x in (web, c):
+                    x.close()
+        w.d.quiet(event="open")
+        check(not w.d.seen(event="refuse"), "nor was it a command to refuse")
+        check(shut_out(net, "out", PHONE, (PBX, 5432)), "5432 is shut")
+
+
+def invite(proto, me, peer, port=5432):
+    """What reads as a call of `me`."""
+    body = sdp(me, port)
+    return (f"INVITE sip:x@{peer} SIP/2.0\r\n"
+            f"Via: SIP/2.0/{proto} {me}:5060;branch=z9hG4bKfile\r\n"
+            f"From: <sip:y@{me}>;tag=a\r\nTo: <sip:x@{peer}>\r\n"
+            f"Call-ID: file@{me}\r\nCSeq: 1 INVITE\r\n"
+            f"Contact: <sip:y@{me}>\r\nMax-Forwards: 70\r\n"
+            f"Content-Type: application/sdp\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+
+def answer(proto, caller, me, port=4000, frm=None):
+    """The answer of `me`, and where it wants the media."""
+    body = sdp(frm or me, port)
+    return (f"SIP/2.0 200 OK\r\n"
+            f"Via: SIP/2.0/{proto} {caller}:5060;branch=z9hG4bKfile\r\n"
+            f"From: <sip:y@{caller}>;tag=a\r\nTo: <sip:x@{me}>;tag=b\r\n"
+            f"Call-ID: file@{caller}\r\nCSeq: 1 INVITE\r\n"
+            f"Contact: <sip:x@{me}>\r\n"
+            f"Content-Type: application/sdp\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+
+def fetch(net, passive, port):
+    """A file of vsftpd, to our port 5060; answered as a call would be."""
+    c = ftplib.FTP(timeout=10)
+    c.connect(PBX)
+    c.login("ftp", "x")
+    c.voidcmd("TYPE I")
+    if passive:
+        host, at = ftplib.parse227(c.sendcmd("PASV"))
+        data = connects(net, "out", PHONE, (host, at), port)
+        check(data, "passive data")
+        c.putcmd("RETR call")
+    else:
+        there = listening(net, "out", PHONE, port)
+        c.voidcmd("PORT " + six(PHONE, port).decode())
+        c.putcmd("RETR call")
+        data, peer = there.accept()
+        check(peer == (PBX, 20), f"from port 20, not {peer}")
+        there.close()
+    data.settimeout(3)
+    got = b""
+    while b"m=audio" not in got:
+        got += data.recv(4096)
+    try:
+        data.sendall(answer("TCP", PBX, PHONE))
+    except OSError:
+        pass
+    time.sleep(0.3)
+    data.close()
+    c.close()
+
+
+@scenario(needs=NEEDS, extra="tcp dport { 21, 40000-41000 } accept")
+def sip_in_a_file_of_an_ftp_server_is_no_call(net):
+    d = net.pinholed("-v", conf=conf())
+    server = ftpservers.Server(net, "vsftpd", "in")
+    try:
+        with open(f"{server.files}/call", "wb") as f:
+            f.write(invite("TCP", PBX, PHONE))
+        for passive in (False, True):
+            net.inside("out", lambda: fetch(net, passive, 5060))
+        d.quiet(event="open")
+        check(not passes(net.socket("out", PHONE, 4000),
+                         net.socket("in", PBX, 5432), (PBX, 5432), tries=1),
+              "5432 is shut")
+    finally:
+        server.close()
+
+
+@scenario(extra="udp dport { 7, 7777 } accept")
+def sip_from_an_echo_service_is_no_call(net):
+    """Low and high; a stranger has his own call sent back, or his answer."""
+    d = net.pinholed("-v", conf=conf())
+    evil = net.socket("out", PHONE, 5060)
+    for port in (7, 7777):
+        echo = net.socket("in", PBX, port)
+
+        def echoed(text):
+            evil.sendto(text, (PBX, port))
+            echo.sendto(*echo.recvfrom(65535))
+            check(evil.recv(65535) == text, "echoed")
+        echoed(invite("UDP", PBX, PHONE))
+        evil.sendto(answer("UDP", PBX, PHONE), (PBX, port))
+        echo.recv(65535)
+        echoed(invite("UDP", PHONE, PBX))
+        echoed(answer("UDP", PHONE, PBX, 5432))
+        d.quiet(event="open")
+    # A telephone at such a port is one.
+    phone = net.socket("in", HOST, 40000)
+    body = invite("UDP", HOST, PHONE, 20000)
+    phone.sendto(body, (PHONE, 5060))
+    check(evil.recv(65535) == body, "a call")
+    evil.sendto(answer("UDP", HOST, PHONE), (HOST, 40000))
+    d.expect(event="open", dir="in", dst=HOST, dport=20000)

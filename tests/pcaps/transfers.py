@@ -310,6 +310,22 @@ def http():
         f"PORT {numbers('i', 51000)}\r\n").encode()).s("500 what?").quit()
 
 
+@case("ftp", "The same in two parts, by a method of the page's own choice: "
+      "the second is no beginning.", FTP)
+def http_in_parts():
+    return Control().s("220 ready").raw(
+        "C", b"NOOP /x HTTP/1.1\r\n").s("200 ok").raw("C", (
+            "Host: 198.51.100.7:21\r\n\r\n"
+            f"PORT {numbers('i', 51000)}\r\n").encode()).s("200 ok").quit()
+
+
+@case("ftp", "A browser that was told of a TURN server at port 21, and of a "
+      "user name with lines in it.", FTP)
+def turn():
+    return Control().raw("C", b"\0\3\0\x40\x21\x12\xa4\x42user" + (
+        f"\r\nPORT {numbers('i', 51000)}\r\n").encode()).s("200 ok").quit()
+
+
 class Requests:
     def __init__(self):
         self.packets, self.at = [], 0.0

@@ -208,12 +208,60 @@ only_what_passes_the_inside_counts(void **state)
 	/* To the firewall itself, and between two that are not ours. */
 	d = packet(IPPROTO_TCP, INNER, PKT_IN, in, 40000, "198.51.100.1", 21);
 	d.payload = span_of("PORT 192,0,2,10,156,64\r\n");
-	assert_false(engine_tcp(w->e, NOW, &own, &d));
+	assert_true(engine_tcp(w->e, NOW, &own, &d));
 	engine_tcp_end(w->e, own);
 	assert_events(w, "");
 	engine_tcp_end(w->e, user);
 	engine_tcp_end(w->e, outside);
 	world_free(w);
+}
+
+/* A stranger may choose his own port: from 21 to a web server, say. */
+static void
+the_end_that_was_connected_to_is_the_server(void **state)
+{
+	static const char in[] = "192.0.2.10", out[] = "198.51.100.7";
+	/* clang-format off */
+	static const struct {
+		uint16_t		 in, out;	/* ports */
+		enum stream_origin	 origin;	/* as the inside says it */
+		bool			 opens;
+	} rows[] = {
+		{ 40000, 21, ORIGIN_SRC, true },
+		{ 21, 40000, ORIGIN_DST, false },	/* its PORT is no command */
+		{ 80, 21, ORIGIN_DST, false },
+		{ 8080, 21, ORIGIN_DST, false },
+		{ 40000, 21, ORIGIN_DST, false },
+		{ 21, 21, ORIGIN_SRC, true },
+		{ 21, 21, ORIGIN_DST, false },
+		{ 40000, 21, ORIGIN_UNKNOWN, true },
+		{ 1023, 21, ORIGIN_UNKNOWN, false },
+		{ 80, 21, ORIGIN_UNKNOWN, false },
+		{ 21, 21, ORIGIN_UNKNOWN, false },
+		{ 21, 80, ORIGIN_UNKNOWN, false },
+	};
+	/* clang-format on */
+	struct world *w;
+	struct datagram d;
+	void *user;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		print_message("%u %u %d\n", rows[i].in, rows[i].out,
+		    rows[i].origin);
+		w = world_new(FTP);
+		user = NULL;
+		d = packet(IPPROTO_TCP, INNER, PKT_IN, in, rows[i].in, out,
+		    rows[i].out);
+		d.origin = (uint8_t)rows[i].origin;
+		d.payload = span_of("PORT 192,0,2,10,21,56\r\n");
+		(void)engine_tcp(w->e, NOW, &user, &d);
+		assert_int_equal(strstr(w->events, "open") != NULL,
+		    rows[i].opens);
+		engine_tcp_end(w->e, user);
+		world_free(w);
+	}
 }
 
 static void
@@ -444,6 +492,7 @@ main(void)
 		cmocka_unit_test(
 		    what_is_seen_at_two_interfaces_is_watched_once),
 		cmocka_unit_test(only_what_passes_the_inside_counts),
+		cmocka_unit_test(the_end_that_was_connected_to_is_the_server),
 		cmocka_unit_test(a_data_connection_must_begin_in_time),
 		cmocka_unit_test(no_data_go_to_a_port_of_signalling),
 		cmocka_unit_test(a_transfer_lasts_until_it_is_silent),
