@@ -27,6 +27,35 @@ check_text(struct span s)
 }
 
 static void
+check_words(struct span in, const struct sip_words *w)
+{
+	size_t i;
+
+	check(w->n <= SIP_GLANCE_MAX);
+	for (i = 0; i < w->n; i++)
+		check(w->word[i].len > 0 && w->word[i].p >= in.p &&
+		    w->word[i].p + w->word[i].len <= in.p + in.len);
+}
+
+/* Whatever it is; and a BYE that we read is one at a glance, too. */
+static void
+glance(struct span in, const struct sip_message *m)
+{
+	struct sip_glance g;
+	bool bye = sip_message_glance(&g, in);
+
+	check_words(in, &g.call_id);
+	check_words(in, &g.from_tag);
+	check_words(in, &g.to_tag);
+	check_words(in, &g.branch);
+	if (m == NULL || m->method != SIP_BYE)
+		return;
+	check(bye && g.request == m->request && g.status == m->status);
+	check(g.cseq == m->cseq && g.call_id.n == 1);
+	check(span_eq(g.call_id.word[0], m->call_id));
+}
+
+static void
 parse(struct span in, bool stream)
 {
 	static const struct sip_message zero;
@@ -40,8 +69,10 @@ parse(struct span in, bool stream)
 	if (rc != PH_OK) {
 		check(why < SIP_REJECT_MAX);
 		check(memcmp(&m, &zero, sizeof(m)) == 0);
+		glance(in, NULL);
 		return;
 	}
+	glance(in, &m);
 	check(m.request ? m.status == 0 : m.status >= 100 && m.status <= 699);
 	check(m.method <= SIP_UPDATE && m.cseq <= INT32_MAX);
 	check(m.call_id.len > 0);

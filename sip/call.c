@@ -36,69 +36,6 @@ RB_GENERATE_STATIC(call_tree, call, node, call_cmp)
 RB_GENERATE_STATIC(call_id_tree, call, by_id, call_id_cmp)
 RB_GENERATE_STATIC(source_tree, source, node, source_cmp)
 
-struct half *
-half_alloc(uint8_t n)
-{
-	struct half *h;
-
-	h = calloc(1, sizeof(*h) + n * sizeof(h->media[0]));
-	if (h != NULL) {
-		h->refs = 1;
-		h->n = n;
-	}
-	return h;
-}
-
-struct half *
-half_new(const struct sdp *sdp, const struct addr *speaker)
-{
-	struct half *h = half_alloc(sdp->nmedia);
-
-	if (h == NULL)
-		return NULL;
-	h->speaker = *speaker;
-	h->more = sdp->more;
-	memcpy(h->media, sdp->media, sdp->nmedia * sizeof(h->media[0]));
-	return h;
-}
-
-struct half *
-half_ref(struct half *h)
-{
-	if (h != NULL)
-		h->refs++;
-	return h;
-}
-
-void
-half_unref(struct half *h)
-{
-	if (h != NULL && --h->refs == 0)
-		free(h);
-}
-
-bool
-span_dup(struct span s, struct span *out)
-{
-	char *p;
-
-	if (s.len > SIP_MAX_TAG || (p = malloc(s.len + 1)) == NULL)
-		return false;
-	if (s.len > 0)
-		memcpy(p, s.p, s.len);
-	p[s.len] = '\0';
-	out->p = p;
-	out->len = s.len;
-	return true;
-}
-
-void
-span_free(struct span *s)
-{
-	free((void *)(uintptr_t)s->p);
-	*s = (struct span) { NULL, 0 };
-}
-
 struct sip *
 sip_new(const struct sip_config *config, const struct sip_sink *sink,
     struct timers *timers)
@@ -491,14 +428,38 @@ dialog_end(struct dialog *d)
 	int i;
 
 	d->state = DIALOG_ENDED;
-	d->drop_at = d->session_until = d->prev_until = 0;
+	d->drop_at = d->session_until = 0;
+	past_expire(d, INT64_MAX);
 	for (i = 0; i < 2; i++) {
 		half_unref(d->half[i]);
-		half_unref(d->prev[i]);
-		d->half[i] = d->prev[i] = NULL;
+		d->half[i] = NULL;
 	}
 	half_unref(d->late);
 	d->late = NULL;
+}
+
+/*
+ * Who makes room for another transaction: one that is over.  For a BYE there
+ * is always room, at first at the cost of the other side, for who fills the
+ * slots must not keep the protected side from hanging up.
+ */
+static struct txn *
+txn_victim(struct call *c, enum sip_method method)
+{
+	struct txn *t;
+
+	TAILQ_FOREACH(t, &c->txns, entry)
+		if (t->done)
+			return t;
+	if (method != SIP_BYE)
+		return NULL;
+	TAILQ_FOREACH(t, &c->txns, entry)
+		if (t->dlg != NULL && !c->protected[t->role])
+			return t;
+	TAILQ_FOREACH(t, &c->txns, entry)
+		if (t->method != SIP_BYE)
+			return t;
+	return TAILQ_FIRST(&c->txns);
 }
 
 struct txn *
@@ -508,10 +469,7 @@ txn_new(struct call *c, enum sip_method method, uint32_t cseq,
 	struct txn *t;
 
 	if (c->ntxns == SIP_MAX_TXNS) {
-		TAILQ_FOREACH(t, &c->txns, entry)
-			if (t->done)
-				break;
-		if (t == NULL) {
+		if ((t = txn_victim(c, method)) == NULL) {
 			c->sip->n.limit_transactions++;
 			return NULL;
 		}
@@ -569,15 +527,11 @@ sip_shutdown(struct sip *sip, enum reason why, int64_t now)
 {
 	struct dialog *d;
 	struct call *c, *next;
-	int i;
 
 	for (c = RB_MIN(call_id_tree, &sip->ids); c != NULL; c = next) {
 		next = RB_NEXT(call_id_tree, NULL, c);
 		TAILQ_FOREACH(d, &c->dialogs, entry)
-			for (i = 0; i < 2; i++) {
-				half_unref(d->prev[i]);
-				d->prev[i] = NULL;
-			}
+			past_expire(d, INT64_MAX);
 		call_update(c, REASON_NONE, REASON_REPLACED, now);
 		call_drop(c, why, now);
 	}

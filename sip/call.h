@@ -9,8 +9,8 @@
 
 /*
  * The insides of sip/: what a call consists of.  Included by dialog.c (what
- * messages do), call.c (tables, limits), wants.c (what it wants open),
- * life.c (time) and export.c.
+ * messages do), bye.c (how calls end), half.c (what both sides said), call.c
+ * (tables, limits), wants.c (what it wants open), life.c (time) and export.c.
  */
 #define SIP_T_TRANSACTION (32 * USEC_PER_SEC) /* 64*T1, RFC 3261 17 */
 #define SIP_T_GRACE	  (3 * USEC_PER_SEC)  /* old media after an answer */
@@ -22,6 +22,7 @@
 #define SIP_EARLY_SETUPS  2
 #define SIP_MAX_TXNS	  16  /* per call */
 #define SIP_MAX_DIALOGS	  16  /* per call: forks */
+#define SIP_MAX_PAST	  4   /* per dialog: sets that gave way */
 #define SIP_MAX_LEGS	  32  /* per Call-ID */
 #define SIP_MAX_TAG	  256 /* bytes of a tag, a branch, a Call-ID */
 
@@ -39,6 +40,12 @@ struct half {
 	struct sdp_media media[];
 };
 
+/* What both had agreed on before: media that is on its way. */
+struct past {
+	struct half *half[2];
+	int64_t until; /* 0: nothing here */
+};
+
 enum dialog_state {
 	DIALOG_EARLY,
 	DIALOG_CONFIRMED,
@@ -53,8 +60,7 @@ struct dialog {
 	uint64_t answered; /* serial of the last INVITE with a 2xx; 0: none */
 	uint64_t updated;  /* of the last UPDATE or PRACK that agreed on SDP */
 	struct half *half[2]; /* what both agreed on, by role; or NULL */
-	struct half *prev[2]; /* media before the last answer, for a while */
-	int64_t prev_until;
+	struct past past[SIP_MAX_PAST];
 	struct half *late; /* offer made in a response (late offer) */
 	uint32_t late_cseq, late_rseq;
 	uint8_t late_role;  /* who sent the INVITE and is to answer */
@@ -84,6 +90,7 @@ struct txn {
 	enum reason bad;     /* its SDP could not be used */
 	bool cancelled;
 	bool done;     /* a final response was seen */
+	bool refused;  /* and it was none to accept */
 	int64_t began; /* when the request was seen */
 	int64_t
 	    until; /* forgotten, or (BYE, CANCEL) believed; 0: as the call */
@@ -155,13 +162,37 @@ struct sip {
 	struct pinhole holes[4 * SIP_PLAN_HOLES];
 };
 
-/* call.c */
+/* dialog.c */
+/* The dialog an in-dialog request belongs to; who sent it is in *role. */
+struct dialog *dialog_of_request(struct sip *sip, const struct datagram *d,
+    const struct sip_message *m, struct call **c, enum role *role);
+struct txn *txn_find(struct call *c, enum sip_method method, uint32_t cseq,
+    struct span branch);
+
+/* bye.c */
+void bye_request(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m);
+/* False: it belongs to nothing we know. */
+bool bye_response(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m);
+/*
+ * End the dialog in all legs of the call.  The other legs are told; `c` is
+ * left to the caller to settle and to update.
+ */
+void bye_hang_up(struct call *c, struct dialog *d, int64_t now);
+
+/* half.c */
 struct half *half_new(const struct sdp *sdp, const struct addr *speaker);
 struct half *half_alloc(uint8_t n);
 struct half *half_ref(struct half *h); /* NULL is fine */
 void half_unref(struct half *h);
 bool span_dup(struct span s, struct span *out);
 void span_free(struct span *s);
+/* The dialog's session gives way to `half`: keep it for a while. */
+void past_keep(struct dialog *d, struct half *const half[2], int64_t until);
+void past_expire(struct dialog *d, int64_t now);
+
+/* call.c */
 
 struct call *call_first(struct sip *sip, struct span call_id);
 struct call *call_next(struct call *c); /* with the same Call-ID, or NULL */

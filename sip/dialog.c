@@ -119,19 +119,12 @@ agree(struct call *c, struct dialog *d, enum role offerer, struct half *offer,
 
 	half[offerer] = offer;
 	half[!offerer] = answer;
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 2; i++)
 		half[i] = keep_held(c->sip, half[i], d->half[i]);
-		half_unref(d->prev[i]);
-		d->prev[i] = NULL;
-	}
-	d->prev_until = 0;
-	if (why == REASON_REINVITE || why == REASON_UPDATE) {
-		if (d->state == DIALOG_CONFIRMED && d->half[CALLER] != NULL) {
-			d->prev[CALLER] = half_ref(d->half[CALLER]);
-			d->prev[CALLEE] = half_ref(d->half[CALLEE]);
-			d->prev_until = now + SIP_T_GRACE;
-		}
-	}
+	if (why != REASON_REINVITE && why != REASON_UPDATE)
+		past_expire(d, INT64_MAX);
+	else if (d->state == DIALOG_CONFIRMED && d->half[CALLER] != NULL)
+		past_keep(d, half, now + SIP_T_GRACE);
 	for (i = 0; i < 2; i++) {
 		half_unref(d->half[i]);
 		d->half[i] = half[i];
@@ -159,7 +152,7 @@ side_is(const struct call *c, const struct dialog *d, enum role role,
  * addresses must fit; of several legs (a spiral) the one with the very
  * addresses wins.
  */
-static struct dialog *
+struct dialog *
 dialog_of_request(struct sip *sip, const struct datagram *d,
     const struct sip_message *m, struct call **cp, enum role *rolep)
 {
@@ -179,6 +172,10 @@ dialog_of_request(struct sip *sip, const struct datagram *d,
 		else
 			continue;
 		tags = true;
+		/* Equal tags say nothing of who speaks. */
+		if (span_eq(c->caller_tag, dlg->tag) &&
+		    !side_is(c, dlg, CALLER, &d->src.addr))
+			role = CALLEE;
 		if (!side_is(c, dlg, role, &d->src.addr) ||
 		    !side_is(c, dlg, !role, &d->dst.addr))
 			continue;
@@ -201,7 +198,7 @@ dialog_of_request(struct sip *sip, const struct datagram *d,
 	return found;
 }
 
-static struct txn *
+struct txn *
 txn_find(struct call *c, enum sip_method method, uint32_t cseq,
     struct span branch)
 {
@@ -363,25 +360,6 @@ prack(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 }
 
 static void
-bye(struct call *c, struct dialog *dlg, enum role role, int64_t now,
-    const struct datagram *d, const struct sip_message *m)
-{
-	struct txn *t;
-
-	if (dlg->state == DIALOG_ENDED)
-		return;
-	if (txn_find(c, SIP_BYE, m->cseq, m->branch) != NULL) {
-		c->sip->n.retransmissions++;
-		return;
-	}
-	if ((t = txn_begin(c, dlg, role, now, d, m)) == NULL)
-		return;
-	t->until = now + SIP_T_TRANSACTION;
-	call_schedule(c, now);
-	c->sip->sink.changed(c->sip->sink.ctx, c->id);
-}
-
-static void
 cancel(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
@@ -432,6 +410,10 @@ request(struct sip *sip, int64_t now, const struct datagram *d,
 			initial_invite(sip, now, d, m);
 		return;
 	}
+	if (m->method == SIP_BYE) {
+		bye_request(sip, now, d, m);
+		return;
+	}
 	if ((dlg = dialog_of_request(sip, d, m, &c, &role)) == NULL)
 		return;
 	switch (m->method) {
@@ -442,11 +424,9 @@ request(struct sip *sip, int64_t now, const struct datagram *d,
 	case SIP_PRACK:
 		prack(c, dlg, role, now, d, m);
 		break;
-	case SIP_BYE:
-		bye(c, dlg, role, now, d, m);
-		break;
 	case SIP_OTHER:
 	case SIP_ACK:
+	case SIP_BYE:
 	case SIP_CANCEL:
 		break;
 	}
@@ -595,8 +575,11 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 	struct dialog *dlg = t->dlg, *other;
 	enum reason why = t->dlg != NULL ? REASON_REINVITE : REASON_ANSWER;
 
-	if (m->to_tag.len == 0)
+	/* After a final refusal nothing is accepted any more. */
+	if (m->to_tag.len == 0 || t->refused) {
+		c->sip->n.unmatched++;
 		return;
+	}
 	if (dlg == NULL)
 		dlg = dialog_find(c, m->to_tag);
 	if (dlg == NULL && c->dead && c->accepted) {
@@ -608,6 +591,17 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 		return;
 	if (dlg->state == DIALOG_ENDED || dlg->answered == t->serial) {
 		c->sip->n.retransmissions++;
+		return;
+	}
+	if (t->dlg == NULL && dlg->state == DIALOG_CONFIRMED) {
+		/*
+		 * Sent again, or another INVITE of the same caller that
+		 * reached the same callee: what was accepted first stays.
+		 */
+		t->done = true;
+		t->until = now + SIP_T_TRANSACTION;
+		c->sip->n.retransmissions++;
+		call_schedule(c, now);
 		return;
 	}
 	/* A CANCEL that crossed the 2xx has lost: RFC 5407 section 3.1.2. */
@@ -647,7 +641,7 @@ invite_rejected(struct call *c, struct txn *t, int64_t now,
 
 	if (t->done)
 		return;
-	t->done = true;
+	t->done = t->refused = true;
 	t->until = now + SIP_T_TRANSACTION;
 	if (t->dlg != NULL) {
 		/* RFC 3261 section 14.1: only these two end the dialog. */
@@ -671,16 +665,6 @@ other_response(struct call *c, struct txn *t, int64_t now,
 		return;
 	t->done = true;
 	t->until = now + SIP_T_TRANSACTION;
-	if (t->method == SIP_BYE) {
-		/* Challenged or refused: the call goes on. */
-		if (m->status < 300 || m->status == 408 || m->status == 481) {
-			dialog_end(dlg);
-			call_settle(c, now);
-			call_update(c, REASON_NONE, REASON_BYE, now);
-		} else
-			call_schedule(c, now);
-		return;
-	}
 	if (dlg->state == DIALOG_ENDED) {
 		call_schedule(c, now);
 		return;
@@ -712,6 +696,8 @@ response(struct sip *sip, int64_t now, const struct datagram *d,
 	if (m->method != SIP_INVITE && m->method != SIP_BYE &&
 	    m->method != SIP_UPDATE && m->method != SIP_PRACK)
 		return;
+	if (m->method == SIP_BYE && bye_response(sip, now, d, m))
+		return;
 	if ((t = txn_of_response(sip, d, m, &c)) == NULL)
 		return;
 	if (t->method != SIP_INVITE)
@@ -737,7 +723,7 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 	}
 	if (m->call_id.len == 0 || m->call_id.len > SIP_MAX_TAG ||
 	    m->from_tag.len > SIP_MAX_TAG || m->to_tag.len > SIP_MAX_TAG ||
-	    m->branch.len > SIP_MAX_TAG) {
+	    (m->branch.len > SIP_MAX_TAG && m->method != SIP_BYE)) {
 		sip->n.limit_transactions++;
 		return;
 	}

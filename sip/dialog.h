@@ -91,6 +91,14 @@ void sip_input(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m);
 
 /*
+ * A message that could not be parsed, and what was still seen in it of a BYE.
+ * Only the protected side is believed so, and an answer that comes back along
+ * the transaction of a BYE.
+ */
+void sip_overhear(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_glance *g);
+
+/*
  * No sign of life for too long: end the call, or, if it is not yet accepted,
  * its early media.
  */

@@ -11,7 +11,7 @@
  * with the layout; what another version wrote is refused, and its pinholes
  * close.  Shared halves are written once per reference.
  */
-#define EXPORT_VERSION 3
+#define EXPORT_VERSION 4
 
 struct writer {
 	uint8_t *p;
@@ -111,10 +111,15 @@ put_dialog(struct writer *w, const struct dialog *d)
 	put(w, d->updated, 8);
 	for (i = 0; i < 2; i++) {
 		put_half(w, d->half[i]);
-		put_half(w, d->prev[i]);
 		put_addr(w, &d->contact[i]);
 	}
-	put(w, (uint64_t)d->prev_until, 8);
+	for (i = 0; i < SIP_MAX_PAST; i++) {
+		put(w, (uint64_t)d->past[i].until, 8);
+		if (d->past[i].until == 0)
+			continue;
+		put_half(w, d->past[i].half[CALLER]);
+		put_half(w, d->past[i].half[CALLEE]);
+	}
 	put_half(w, d->late);
 	put(w, d->late_cseq, 4);
 	put(w, d->late_rseq, 4);
@@ -155,6 +160,7 @@ put_txn(struct writer *w, const struct call *c, const struct txn *t)
 	put(w, t->bad, 1);
 	put(w, t->cancelled, 1);
 	put(w, t->done, 1);
+	put(w, t->refused, 1);
 	put(w, (uint64_t)t->began, 8);
 	put(w, (uint64_t)t->until, 8);
 }
@@ -336,6 +342,17 @@ within(int64_t at, int64_t now, uint32_t seconds)
 }
 
 static void
+get_past(struct cursor *r, struct past *p)
+{
+	if ((p->until = get_time(r)) == 0)
+		return;
+	p->half[CALLER] = get_half(r);
+	p->half[CALLEE] = get_half(r);
+	if (p->half[CALLER] == NULL || p->half[CALLEE] == NULL)
+		r->bad = true;
+}
+
+static void
 get_dialog(struct cursor *r, struct call *c, int64_t now)
 {
 	struct dialog *d = dialog_new(c, get_span(r), 0, false);
@@ -351,10 +368,10 @@ get_dialog(struct cursor *r, struct call *c, int64_t now)
 	d->updated = get_serial(r, c->sip);
 	for (i = 0; i < 2; i++) {
 		d->half[i] = get_half(r);
-		d->prev[i] = get_half(r);
 		d->contact[i] = get_addr(r);
 	}
-	d->prev_until = get_time(r);
+	for (i = 0; i < SIP_MAX_PAST; i++)
+		get_past(r, &d->past[i]);
 	d->late = get_half(r);
 	d->late_cseq = cursor_u32(r);
 	d->late_rseq = cursor_u32(r);
@@ -401,6 +418,7 @@ get_txn(struct cursor *r, struct call *c, int64_t now)
 	t->bad = get_enum(r, REASON_COUNT - 1);
 	t->cancelled = get_bool(r);
 	t->done = get_bool(r);
+	t->refused = get_bool(r);
 	t->began = get_time(r);
 	if (t->began > now)
 		t->began = now;

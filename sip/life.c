@@ -17,6 +17,7 @@ call_schedule(struct call *c, int64_t now)
 	int64_t at = INT64_MAX;
 	struct dialog *d;
 	struct txn *t;
+	size_t i;
 
 	TAILQ_FOREACH(t, &c->txns, entry)
 		at = sooner(at, t->until);
@@ -24,7 +25,8 @@ call_schedule(struct call *c, int64_t now)
 		at = sooner(at, d->drop_at);
 		if (d->state == DIALOG_EARLY && !d->early_over)
 			at = sooner(at, d->early_until);
-		at = sooner(at, d->prev_until);
+		for (i = 0; i < SIP_MAX_PAST; i++)
+			at = sooner(at, d->past[i].until);
 		at = sooner(at, d->session_until);
 	}
 	at = sooner(at, c->forget_at);
@@ -36,6 +38,7 @@ call_schedule(struct call *c, int64_t now)
 		timer_set(c->sip->timers, &c->timer, at > now ? at : now,
 		    call_timer, c);
 }
+
 void
 call_end_early(struct call *c, const struct txn *t)
 {
@@ -58,7 +61,7 @@ expire_txns(struct call *c, int64_t now)
 			continue;
 		/* A BYE nobody answered is believed: RFC 3261 15.1.1. */
 		if (t->method == SIP_BYE && !t->done && t->dlg != NULL) {
-			dialog_end(t->dlg);
+			bye_hang_up(c, t->dlg, now);
 			why = REASON_BYE;
 		} else if (!t->done && t->dlg != NULL)
 			why = REASON_REJECT;
@@ -79,7 +82,6 @@ expire_parts(struct call *c, int64_t now)
 	enum reason why = expire_txns(c, now);
 	struct dialog *d;
 	int64_t media;
-	int i;
 
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
 		if (d->state == DIALOG_EARLY && !d->early_over &&
@@ -87,13 +89,7 @@ expire_parts(struct call *c, int64_t now)
 			d->early_over = true;
 			why = REASON_SETUP_TIMEOUT;
 		}
-		if (d->prev_until != 0 && d->prev_until <= now) {
-			d->prev_until = 0;
-			for (i = 0; i < 2; i++) {
-				half_unref(d->prev[i]);
-				d->prev[i] = NULL;
-			}
-		}
+		past_expire(d, now);
 		if (d->drop_at != 0 && d->drop_at <= now)
 			dialog_end(d);
 		if (d->session_until != 0 && d->session_until <= now) {

@@ -94,6 +94,30 @@ PH_NODISCARD enum ph_err sip_message_parse(struct sip_message *out,
 void sip_message_free(struct sip_message *m);
 
 /*
+ * What a message that sip_message_parse() refused still says of a BYE: every
+ * Call-ID, tag and branch that some reader might find in its head, however it
+ * is written.  Several of each are no error here, for a BYE only closes; who
+ * may be believed on such grounds is for dialog.h to say.  The spans point
+ * into the input.
+ */
+#define SIP_GLANCE_MAX 4
+
+struct sip_words {
+	size_t n;
+	struct span word[SIP_GLANCE_MAX];
+};
+
+struct sip_glance {
+	bool request;	 /* a BYE, else a response to one */
+	uint16_t status; /* responses */
+	uint32_t cseq;
+	struct sip_words call_id, from_tag, to_tag, branch;
+};
+
+/* False if it is neither a BYE nor a response to one. */
+bool sip_message_glance(struct sip_glance *out, struct span in);
+
+/*
  * Where the first message in a TCP stream ends (RFC 3261 section 18.3):
  * leading CRLFs are keep-alives and are counted in *skip, *len is the length
  * of the message after them.  PH_OK, PH_ETRUNC (more bytes are needed; *skip

@@ -67,6 +67,7 @@ dialog_wants(struct call *c, struct dialog *d, size_t n)
 	struct half *half[2];
 	uint32_t streams;
 	struct txn *t;
+	size_t i;
 
 	if (d->half[CALLER] == NULL || d->half[CALLEE] == NULL)
 		return n;
@@ -89,8 +90,10 @@ dialog_wants(struct call *c, struct dialog *d, size_t n)
 			n = gather(c->sip, n, UINT32_MAX);
 		}
 	/* Media that moved may be late; media that ended may not. */
-	if (d->prev[CALLER] != NULL && d->prev[CALLEE] != NULL) {
-		plan_halves(c, d->prev);
+	for (i = 0; i < SIP_MAX_PAST; i++) {
+		if (d->past[i].until == 0)
+			continue;
+		plan_halves(c, d->past[i].half);
 		n = gather(c->sip, n, streams);
 	}
 	return n;

@@ -573,6 +573,7 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 	enum sip_reject why = SIP_REJECT_NONE;
 	uint64_t forged = n->forged, unmatched = n->unmatched;
 	uint64_t no_dialog = n->no_dialog;
+	struct sip_glance g;
 	struct sip_message m;
 
 	if (too_often(e, now, d, text)) {
@@ -581,6 +582,8 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 	}
 	if (sip_message_parse(&m, text, stream, &why) != PH_OK) {
 		e->n.rejected[why]++;
+		if (why != SIP_REJECT_NOISE && sip_message_glance(&g, text))
+			sip_overhear(e->sip, now, d, &g);
 		ignore(e, now, d, reject_text(why));
 		return;
 	}

@@ -351,9 +351,9 @@ def forgeries_change_nothing(net):
     call.answer(200, sdp(PHONE, 4000), to=invite)
     call.request("b", "ACK", cseq=invite[2])
     d.expect(event="open", dir="in", src=PHONE)
-    # A BYE with the right Call-ID and tags from the wrong place, answered.
+    # A BYE with the right Call-ID and tags from the wrong place, refused.
     call.request("a", "BYE", wire=forged)
-    call.answer(200, wire=Wire(evil, wire.sock["b"]))
+    call.answer(481, wire=Wire(evil, wire.sock["b"]))
     # A BYE from the right place with a wrong tag.
     call.request("a", "BYE", tags={"a": call.tags["a"], "b": "guess"})
     # An INVITE in the dialog from the wrong place.

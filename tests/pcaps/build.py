@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: ISC
 """Write the byte-built captures of test-pcaps/: what no agent will send, or
 what must be exactly so.  Deterministic; run it again and nothing changes.
-The people are in play.py, calls that change in dialogs.py.
+The people are in play.py, calls that change in dialogs.py, how they end in
+endings.py.
 """
 import os
 import sys
 
 import dialogs  # noqa: F401, its captures are in the list
+import endings  # noqa: F401, so are its
 from play import (ADDR, ANSWER, OFFER, PROTECT, SERVER, Play, case, cases,
                   message, sdp)
 from wire import fragments4, fragments6, ip, ip4, pcap, pcapng, tcp, udp
@@ -131,7 +133,7 @@ def reinvite_outside_media():
       "challenged one does not close; the right one does.")
 def forged_and_challenged_bye():
     p = Play().call().wait(1)
-    p.say("x>i", "BYE", 2, ttag="z").say("i>x", "200 BYE", 2, ttag="z")
+    p.say("x>i", "BYE", 2, ttag="z").say("i>x", "481 BYE", 2, ttag="z")
     p.say("o>i", "BYE", 2, ttag="guess", branch="z9hG4bKg")
     p.say("i>o", "200 BYE", 2, ttag="guess", branch="z9hG4bKg")
     p.say("o>i", "BYE", 2, ttag="z", branch="z9hG4bKc")

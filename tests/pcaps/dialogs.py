@@ -154,8 +154,8 @@ def session_timer():
     return later(p)
 
 
-@case("sip", "One call crosses twice, by a proxy outside: two legs, each ends "
-      "with its own BYE.")
+@case("sip", "One call crosses twice, by a proxy outside: two legs of one "
+      "dialog, which end together.")
 def spiral():
     p = Play().say("h>p", "INVITE", 1, sdp("h", 14000), branch="z9hG4bK1")
     p.say("p>i", "INVITE", 1, sdp("h", 14000), branch="z9hG4bK2")

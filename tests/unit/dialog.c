@@ -224,7 +224,8 @@ a_bye_is_believed_from_the_peer_and_when_answered(void **state)
 	static const struct step forged[] = {
 		CALL_SET_UP,
 		{ 5, "x>i", "BYE",        2, "b5", "a", "z", NULL, "" },
-		{ 5, "i>x", "200 BYE",    2, "b5", "a", "z", NULL, "" },
+		{ 5, "i>x", "481 BYE",    2, "b5", "a", "z", NULL, "" },
+		{ 5, "x>i", "200 BYE",    2, "b5", "a", "z", NULL, "" },
 		{ 5, "o>i", "BYE",        2, "b6", "a", "q", NULL, "" },
 		{ 5, "i>o", "200 BYE",    2, "b6", "a", "q", NULL, "" },
 		{ 90, "", "", 0, "", "", "", NULL, "" },
@@ -252,26 +253,200 @@ a_bye_is_believed_from_the_peer_and_when_answered(void **state)
 }
 
 static void
-a_spiral_is_two_legs(void **state)
+the_protected_side_is_believed_when_it_hangs_up(void **state)
 {
-	/* One Call-ID, one pair of tags, in and out again by the PBX. */
-	static const struct step steps[] = {
+	/* Its 2xx to a BYE, whoever sent that. */
+	static const struct step answer[] = {
 		CALL_SET_UP,
-		{ 3, "i>p", "INVITE",     1, "c1", "a", "",  "192.0.2.10 11000", "" },
-		{ 4, "p>i", "200 INVITE", 1, "c1", "a", "z", "198.51.100.9 8000",
-		    "open 3 in udp 198.51.100.9 -> 192.0.2.10 port 11000:11001 (answer)\n"
-		    "open 4 out udp 192.0.2.10 -> 198.51.100.9 port 8000:8001 (answer)\n" },
-		{ 5, "o>i", "BYE",        2, "b5", "a", "z", NULL, "" },
-		{ 5, "i>o", "200 BYE",    2, "b5", "a", "z", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+		{ 5, "x>i", "BYE",        2, "b5", "a", "z", NULL, "" },
+		{ 5, "i>x", "200 BYE",    2, "b5", "a", "z", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+	};
+	/* Its BYE, from another address, to another address. */
+	static const struct step request[] = {
+		CALL_SET_UP,
+		{ 5, "g>x", "BYE",        9, "b5", "z", "a", NULL, "" },
+		{ 5, "o>g", "200 BYE",    9, "b5", "z", "a", NULL, "" },
+		{ 6, "x>g", "200 BYE",    9, "b5", "z", "a", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+	};
+	static const struct step unanswered[] = {
+		CALL_SET_UP,
+		{ 5, "g>x", "BYE",        9, "b5", "z", "a", NULL, "" },
+		{ 36, "", "", 0, "", "", "", NULL, "" },
+		{ 37, "", "", 0, "", "", "", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+	};
+	/* Both sides chose the same tag. */
+	static const struct step equal[] = {
+		{ 1, "o>i", "INVITE",     1, "b1", "a", "",  "198.51.100.7 4000", "" },
+		{ 2, "i>o", "200 INVITE", 1, "b1", "a", "a", "192.0.2.10 10000", OPEN_IN OPEN_OUT },
+		{ 3, "i>o", "UPDATE",     8, "b7", "a", "a", "192.0.2.10 10000", "" },
+		{ 3, "o>i", "200 UPDATE", 8, "b7", "a", "a", "198.51.100.7 4000", "" },
+		{ 9, "i>o", "BYE",        9, "b5", "a", "a", NULL, "" },
+		{ 9, "o>i", "200 BYE",    9, "b5", "a", "a", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+	};
+	static const struct step wrong_tags[] = {
+		CALL_SET_UP,
+		{ 5, "i>o", "BYE",        9, "b5", "q", "a", NULL, "" },
+		{ 5, "i>o", "200 BYE",    9, "b5", "q", "a", NULL, "" },
+		{ 90, "", "", 0, "", "", "", NULL, "" },
+	};
+
+	(void)state;
+	PLAY(answer);
+	PLAY(request);
+	PLAY(unanswered);
+	PLAY(equal);
+	PLAY(wrong_tags);
+}
+
+static void
+a_bye_always_finds_a_slot(void **state)
+{
+	static const struct step before[] = { CALL_SET_UP };
+	static const struct step after[] = {
+		{ 5, "i>o", "BYE",        9, "b5", "z", "a", NULL, "" },
+		{ 5, "o>i", "200 BYE",    9, "b5", "z", "a", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+	};
+	struct step forged = { 4, "o>i", "UPDATE", 0, "b4", "a", "z", NULL, "" };
+	static const char *const methods[] = { "UPDATE", "BYE", "INVITE" };
+	struct sip_config c = default_config();
+	struct world w;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(methods); i++) {
+		world_open(&w, &c);
+		play_in(&w, before, ROWS(before));
+		forged.what = methods[i];
+		for (forged.cseq = 100; forged.cseq < 140; forged.cseq++)
+			play_in(&w, &forged, 1);
+		play_in(&w, after, ROWS(after));
+		world_close(&w);
+	}
+}
+
+static void
+nothing_counts_after_a_refusal(void **state)
+{
+	static const struct step refused[] = {
+		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 10000", "" },
+		{ 2, "o>i", "486 INVITE", 1, "b1", "a", "z", NULL, "" },
+		{ 3, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
+		{ 3, "o>i", "200 INVITE", 1, "b1", "a", "y", "198.51.100.7 4000", "" },
+		{ 3, "o>i", "183 INVITE", 1, "b1", "a", "x", "198.51.100.7 4000", "" },
+		{ 50, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
+	};
+	static const struct step refused_change[] = {
+		CALL_SET_UP,
+		{ 3, "i>o", "INVITE",     7, "b7", "z", "a", "192.0.2.10 10000", "" },
+		{ 4, "o>i", "488 INVITE", 7, "b7", "z", "a", NULL, "" },
+		{ 5, "o>i", "200 INVITE", 7, "b7", "z", "a", "198.51.100.7 6000", "" },
+	};
+	static const struct step cancelled[] = {
+		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 10000", "" },
+		{ 2, "i>o", "CANCEL",     1, "b1", "a", "",  NULL, "" },
+		{ 35, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
+	};
+	(void)state;
+	PLAY(refused);
+	PLAY(refused_change);
+	PLAY(cancelled);
+}
+
+static void
+what_was_accepted_first_stays(void **state)
+{
+	static const struct step steps[] = {
+		{ 1, "o>i", "INVITE",     1, "b1", "a", "",  "198.51.100.7 4000", "" },
+		{ 1, "o>i", "INVITE",     2, "b2", "a", "",  "198.51.100.9 5000", "" },
+		{ 2, "i>o", "200 INVITE", 1, "b1", "a", "z", "192.0.2.10 10000", OPEN_IN OPEN_OUT },
+		{ 3, "o>i", "CANCEL",     2, "b2", "a", "",  NULL, "" },
+		{ 3, "i>o", "200 INVITE", 2, "b2", "a", "z", "192.0.2.10 12000", "" },
 		{ 60, "", "", 0, "", "", "", NULL, "" },
-		{ 61, "i>p", "BYE",       2, "c5", "a", "z", NULL, "" },
-		{ 61, "p>i", "200 BYE",   2, "c5", "a", "z", NULL,
-		    "close 3 in udp 198.51.100.9 -> 192.0.2.10 port 11000:11001 (bye)\n"
-		    "close 4 out udp 192.0.2.10 -> 198.51.100.9 port 8000:8001 (bye)\n" },
+	};
+	/* Nor does the first answer come back after a re-INVITE. */
+	static const struct step again[] = {
+		CALL_SET_UP,
+		{ 5, "i>o", "INVITE",     7, "b5", "z", "a", "192.0.2.10 10000", "" },
+		{ 5, "o>i", "200 INVITE", 7, "b5", "z", "a", "198.51.100.7 6000",
+		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 6000:6001 (reinvite)\n" },
+		{ 6, "i>o", "200 INVITE", 1, "b1", "a", "z", "192.0.2.10 10000", "" },
+		{ 8, "", "", 0, "", "", "", NULL, CLOSE_OUT("replaced") },
 	};
 
 	(void)state;
 	PLAY(steps);
+	PLAY(again);
+}
+
+static void
+each_change_of_a_burst_keeps_the_old_a_while(void **state)
+{
+	static const struct step steps[] = {
+		CALL_SET_UP,
+		{ 5, "o>i", "INVITE",     2, "b5", "a", "z", "198.51.100.7 6000", "" },
+		{ 5, "i>o", "200 INVITE", 2, "b5", "a", "z", "192.0.2.10 10000",
+		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 6000:6001 (reinvite)\n" },
+		{ 6, "o>i", "INVITE",     3, "b6", "a", "z", "198.51.100.7 6000", "" },
+		{ 6, "i>o", "200 INVITE", 3, "b6", "a", "z", "192.0.2.10 10000", "" },
+		{ 7, "o>i", "INVITE",     4, "b7", "a", "z", "198.51.100.7 7000", "" },
+		{ 7, "i>o", "200 INVITE", 4, "b7", "a", "z", "192.0.2.10 10000",
+		    "open 4 out udp 192.0.2.10 -> 198.51.100.7 port 7000:7001 (reinvite)\n" },
+		{ 8, "", "", 0, "", "", "", NULL, CLOSE_OUT("replaced") },
+		{ 9, "", "", 0, "", "", "", NULL, "" },
+		{ 10, "", "", 0, "", "", "", NULL,
+		    "close 3 out udp 192.0.2.10 -> 198.51.100.7 port 6000:6001 (replaced)\n" },
+	};
+
+	(void)state;
+	PLAY(steps);
+}
+
+static void
+a_spiral_is_two_legs_of_one_dialog(void **state)
+{
+	/* One Call-ID, one pair of tags, in and out again by the PBX. */
+#define SPIRAL \
+		CALL_SET_UP, \
+		{ 3, "i>p", "INVITE",     1, "c1", "a", "",  "192.0.2.10 11000", "" }, \
+		{ 4, "p>i", "200 INVITE", 1, "c1", "a", "z", "198.51.100.9 8000", \
+		    "open 3 in udp 198.51.100.9 -> 192.0.2.10 port 11000:11001 (answer)\n" \
+		    "open 4 out udp 192.0.2.10 -> 198.51.100.9 port 8000:8001 (answer)\n" }
+#define SPIRAL_CLOSES \
+		CLOSE_IN("bye") CLOSE_OUT("bye") \
+		"close 3 in udp 198.51.100.9 -> 192.0.2.10 port 11000:11001 (bye)\n" \
+		"close 4 out udp 192.0.2.10 -> 198.51.100.9 port 8000:8001 (bye)\n"
+#define SPIRAL_CLOSES_SECOND_FIRST \
+		"close 3 in udp 198.51.100.9 -> 192.0.2.10 port 11000:11001 (bye)\n" \
+		"close 4 out udp 192.0.2.10 -> 198.51.100.9 port 8000:8001 (bye)\n" \
+		CLOSE_IN("bye") CLOSE_OUT("bye")
+	static const struct step relayed[] = {
+		SPIRAL,
+		{ 5, "o>i", "BYE",        2, "b5", "a", "z", NULL, "" },
+		{ 5, "i>p", "BYE",        2, "c5", "a", "z", NULL, "" },
+		{ 5, "p>i", "401 BYE",    2, "c5", "a", "z", NULL, "" },
+		{ 6, "i>p", "BYE",        3, "c6", "a", "z", NULL, "" },
+		{ 6, "p>i", "200 BYE",    3, "c6", "a", "z", NULL, SPIRAL_CLOSES },
+		{ 6, "i>o", "200 BYE",    2, "b5", "a", "z", NULL, "" },
+		{ 90, "", "", 0, "", "", "", NULL, "" },
+	};
+	/* The proxy did not Record-Route: one BYE, by one of the ways. */
+	static const struct step direct[] = {
+		SPIRAL,
+		{ 5, "o>i", "BYE",        2, "b5", "a", "z", NULL, "" },
+		{ 5, "i>o", "200 BYE",    2, "b5", "a", "z", NULL, SPIRAL_CLOSES_SECOND_FIRST },
+		{ 90, "", "", 0, "", "", "", NULL, "" },
+	};
+	static const struct step unanswered[] = {
+		SPIRAL,
+		{ 5, "p>i", "BYE",        9, "b5", "z", "a", NULL, "" },
+		{ 36, "", "", 0, "", "", "", NULL, "" },
+		{ 37, "", "", 0, "", "", "", NULL, SPIRAL_CLOSES },
+	};
+
+	(void)state;
+	PLAY(relayed);
+	PLAY(direct);
+	PLAY(unanswered);
 }
 
 static void
@@ -463,7 +638,13 @@ main(void)
 		    a_reinvite_keeps_the_old_media_until_it_is_answered),
 		cmocka_unit_test(
 		    a_bye_is_believed_from_the_peer_and_when_answered),
-		cmocka_unit_test(a_spiral_is_two_legs),
+		cmocka_unit_test(
+		    the_protected_side_is_believed_when_it_hangs_up),
+		cmocka_unit_test(a_bye_always_finds_a_slot),
+		cmocka_unit_test(nothing_counts_after_a_refusal),
+		cmocka_unit_test(what_was_accepted_first_stays),
+		cmocka_unit_test(each_change_of_a_burst_keeps_the_old_a_while),
+		cmocka_unit_test(a_spiral_is_two_legs_of_one_dialog),
 		cmocka_unit_test(a_cancel_that_crosses_the_answer_has_lost),
 		cmocka_unit_test(prack_and_update_carry_offers),
 		cmocka_unit_test(glare_never_leaves_a_call_without_media),

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sip/message.h"
+#include "src/base/strbuf.h"
 #include "tests/unit/unit.h"
 
 /* The least an INVITE must have, and an SDP that need not be good. */
@@ -612,6 +613,58 @@ no_message_costs_much(void **state)
 }
 
 static void
+what_a_bye_names_is_seen_at_a_glance(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*text;
+		const char	*says; /* "" if it is no BYE */
+	} rows[] = {
+		{ "BYE sip:x SIP/2.0\r\nv: SIP/2.0/UDP h;branch=b\r\n"
+		    "f: <sip:a>;tag=a\r\nt: <sip:b>;tag=z\r\ni: c\r\n"
+		    "CSeq: 2 BYE\r\n\r\n", "BYE 0 2 c a z b" },
+		{ "\r\nBYE\nCall-ID: c\nJunk\nCSeq: 7\nFROM :x ; TAG = a\n"
+		    "To: \"q;tag=y\" <sip:b;tag=x>;tag=z", "BYE 0 7 c a y,x,z " },
+		{ "SIP/2.0 200\r\nCSeq: 2\r\n BYE\r\nTo: b\r\n\t;tag=z\r\n"
+		    "\r\nCall-ID: body\r\n", "200 2   z " },
+		{ "BYE x\r\nCall-ID: 1\r\nCall-ID: 2\r\nCall-ID: 1\r\n"
+		    "Call-ID: 3\r\ni: 4\r\ni: 5\r\n", "BYE 0 0 1,2,3,4   " },
+		{ "SIP/2.0 200 OK\r\nCSeq: 2 INVITE\r\n\r\n", "" },
+		{ "SIP/2.0 20 OK\r\nCSeq: 2 BYE\r\n\r\n", "" },
+		{ "bye x SIP/2.0\r\nCSeq: 2 BYE\r\n\r\n", "" },
+		{ "INVITE x SIP/2.0\r\nCSeq: 2 BYE\r\n\r\n", "" },
+		{ "", "" },
+	};
+	/* clang-format on */
+	const struct sip_words *w;
+	struct sip_glance g;
+	struct strbuf b;
+	char text[256];
+	size_t i, k, n;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		b = strbuf_of(text, sizeof(text));
+		if (sip_message_glance(&g, span_of(rows[i].text))) {
+			const struct sip_words *words[] = { &g.call_id,
+				&g.from_tag, &g.to_tag, &g.branch };
+
+			strbuf_fmt(&b, "%s%u %u", g.request ? "BYE " : "",
+			    g.status, g.cseq);
+			for (k = 0; k < ROWS(words); k++) {
+				w = words[k];
+				strbuf_str(&b, " ");
+				for (n = 0; n < w->n; n++) {
+					strbuf_str(&b, n > 0 ? "," : "");
+					strbuf_add(&b, w->word[n]);
+				}
+			}
+		}
+		assert_string_equal(text, rows[i].says);
+	}
+}
+
+static void
 nothing_is_written_to_stdout(void **state)
 {
 	static const char bad[] =
@@ -667,6 +720,7 @@ main(void)
 		cmocka_unit_test(extensions_are_read),
 		cmocka_unit_test(the_session_is_found_or_the_body_is_ambiguous),
 		cmocka_unit_test(no_message_costs_much),
+		cmocka_unit_test(what_a_bye_names_is_seen_at_a_glance),
 		cmocka_unit_test(nothing_is_written_to_stdout),
 		cmocka_unit_test(every_reason_has_a_name),
 	};
