@@ -107,6 +107,23 @@ keep_held(struct sip *sip, struct half *h, const struct half *old)
 }
 
 /*
+ * An answer without a=setup: the offerer connects, unless it says that it
+ * waits (RFC 4145 section 4.1).
+ */
+static void
+answer_setup(const struct half *offer, struct half *answer)
+{
+	size_t i;
+
+	for (i = 0; i < answer->n && i < offer->n; i++)
+		if (answer->media[i].kind == SDP_TCP &&
+		    answer->media[i].setup == SDP_SETUP_NONE)
+			answer->media[i].setup =
+			    offer->media[i].setup == SDP_PASSIVE ? SDP_ACTIVE
+								 : SDP_PASSIVE;
+}
+
+/*
  * Offer and answer meet: the dialog's session is what the two say.  Consumes
  * both references.
  */
@@ -117,6 +134,7 @@ agree(struct call *c, struct dialog *d, enum role offerer, struct half *offer,
 	struct half *half[2];
 	int i;
 
+	answer_setup(offer, answer);
 	half[offerer] = offer;
 	half[!offerer] = answer;
 	for (i = 0; i < 2; i++)

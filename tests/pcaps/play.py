@@ -56,6 +56,7 @@ class Play:
 
     def __init__(self):
         self.packets, self.at, self.ident = [], 0.0, 0
+        self.cseq = {}  # of the last request, by speaker and call
 
     def add(self, packet):
         self.packets.append((round(self.at, 6), packet))
@@ -68,6 +69,8 @@ class Play:
 
     def say(self, path, what, cseq=1, body="", **more):
         self.ident += 1
+        if not what[0].isdigit():
+            self.cseq[path[0], more.get("call")] = cseq
         data = message(path, what, cseq, body, **more)
         return self.raw(path, data)
 
@@ -83,8 +86,9 @@ class Play:
         return self.say(f"{out}>{inn}", "ACK", 1, ttag="z", **more)
 
     def bye(self, out="o", inn="i", **more):
-        self.say(f"{out}>{inn}", "BYE", 2, ttag="z", **more)
-        return self.say(f"{inn}>{out}", "200 BYE", 2, ttag="z", **more)
+        n = self.cseq.get((out, more.get("call")), 1) + 1
+        self.say(f"{out}>{inn}", "BYE", n, ttag="z", **more)
+        return self.say(f"{inn}>{out}", "200 BYE", n, ttag="z", **more)
 
 
 cases = {}
