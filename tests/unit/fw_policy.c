@@ -172,6 +172,8 @@ static const struct {
 	  "203.0.113.1", "198.51.100.7", 4000, 4001, PH_EDENIED },
 	{ "outward from a network", sip_conf, "out",
 	  "192.0.2.0/24", "198.51.100.7", 4000, 4001, PH_EDENIED },
+	{ "outward from a network that is all media", plain_conf, "out",
+	  "192.0.2.0/24", "198.51.100.7", 4000, 4001, PH_EDENIED },
 	{ "outward from anybody", sip_conf, "out",
 	  "any", "198.51.100.7", 4000, 4001, PH_EDENIED },
 	{ "outward to a privileged port", sip_conf, "out",
@@ -191,6 +193,8 @@ static const struct {
 
 	{ "FTP data", ftp_conf, "tin",
 	  "198.51.100.7", "192.0.2.10", 2000, 2000, PH_OK },
+	{ "FTP data to port 5060, without SIP", ftp_conf, "tin",
+	  "198.51.100.7", "192.0.2.10", 5060, 5060, PH_OK },
 	{ "FTP data over UDP", ftp_conf, "in",
 	  "198.51.100.7", "192.0.2.10", 2000, 2000, PH_EDENIED },
 	{ "FTP data, several ports", ftp_conf, "tin",
@@ -500,7 +504,13 @@ static const struct {
 	{ "as loopback", ftp_proxy_conf, "tout", "192.0.2.10",
 	  "198.51.100.7", "198.51.100.7", "127.0.0.1", 0, PH_EDENIED },
 	{ "by loopback", ftp_proxy_conf, "tin", "198.51.100.7",
-	  "192.0.2.10", "127.0.0.1", NULL, 0, PH_EDENIED },
+	  "192.0.2.10", "127.0.0.1", "198.51.100.7", 0, PH_EDENIED },
+	{ "FTP passive, beside SIP", both_conf, "tout", "192.0.2.10",
+	  "198.51.100.7", "198.51.100.7", "198.51.100.1", 0, PH_OK },
+	{ "TFTP outward by the way of us", tftp_proxy_conf, "out", "192.0.2.10",
+	  "198.51.100.7", "198.51.100.1", NULL, 0, PH_EDENIED },
+	{ "TFTP data as ours", tftp_proxy_conf, "in", "198.51.100.7",
+	  "192.0.2.10", "198.51.100.1", "192.0.2.1", 0, PH_EDENIED },
 };
 /* clang-format on */
 
@@ -531,6 +541,14 @@ a_proxy_has_what_its_lines_need(void **state)
 		}
 		assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h, &why),
 		    proxied[i].rc);
+		/* FTP data is one connection, for a proxy, too. */
+		if (h.once) {
+			h.once = 0;
+			assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h,
+					     &why),
+			    PH_EDENIED);
+			h.once = 1;
+		}
 		/* Nothing of this is for who reads what strangers send. */
 		if (proxied[i].conf != sip_conf)
 			assert_int_not_equal(fw_policy_open(&p, IPC_ENGINE, &h,
@@ -538,6 +556,49 @@ a_proxy_has_what_its_lines_need(void **state)
 			    PH_OK);
 		conf_free(c);
 	}
+}
+
+static void
+a_proxy_has_ports_of_its_own(void **state)
+{
+	struct conf *c = config(both_conf);
+	struct fw_policy p = policy(c);
+	struct pinhole h =
+	    hole("tout", "192.0.2.10", "198.51.100.7", 2000, 2000);
+	const char *why;
+
+	(void)state;
+	h.once = 1;
+	h.rdr_from.addr = h.to;
+	h.nat_to.addr = h.from.addr;
+	h.rdr_from.port = 49152;
+	assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h, &why), PH_OK);
+	h.rdr_from.port = 49151;
+	assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h, &why), PH_EDENIED);
+	h.rdr_from.port = 50001;
+	assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h, &why), PH_OK);
+	c->sip.port.v[0] = 50001;
+	assert_int_equal(fw_policy_open(&p, IPC_PROXY, &h, &why), PH_EDENIED);
+	conf_free(c);
+}
+
+/* One connection is for transfers, not for media. */
+static void
+media_is_not_for_one_connection(void **state)
+{
+	struct conf *c = config(plain_conf);
+	struct fw_policy p = policy(c);
+	struct pinhole h = hole("in", "198.51.100.7", "192.0.2.10", 2000, 2001);
+	const char *why;
+
+	(void)state;
+	h.once = 1;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	h = hole("out", "192.0.2.10", "198.51.100.7", 2000, 2001);
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_OK);
+	h.once = 1;
+	assert_int_equal(fw_policy_open(&p, IPC_ENGINE, &h, &why), PH_EDENIED);
+	conf_free(c);
 }
 
 static void
@@ -625,9 +686,10 @@ bounds_follow_the_configuration(void **state)
 	conf_free(c);
 	c = config("protect { 192.0.2.0/24 }\n"
 		   "tftp { port 69\ntimeout 60\n"
-		   "proxy on 192.0.2.1 port 6969 timeout 5 }\n");
+		   "proxy on 192.0.2.1 port 6969 timeout 5\n"
+		   "proxy on 192.0.2.1 port 6970 timeout 3 }\n");
 	p.conf = c;
-	assert_int_equal(fw_policy_silence(&p), 5 * INT64_C(1000000));
+	assert_int_equal(fw_policy_silence(&p), 3 * INT64_C(1000000));
 	/* For no longer than whoever asks for it may want it. */
 	assert_int_equal(fw_policy_lease(&p, IPC_ENGINE, &h), 60 * SECOND);
 	assert_int_equal(fw_policy_lease(&p, IPC_PROXY, &h), 5 * SECOND);
@@ -635,7 +697,7 @@ bounds_follow_the_configuration(void **state)
 	h.once = 1;
 	assert_int_equal(fw_policy_lease(&p, IPC_ENGINE, &h), 2 * SECOND);
 	assert_int_equal(fw_policy_lease(&p, IPC_PROXY, &h), 60 * SECOND);
-	assert_int_equal(fw_policy_max(&p), CONF_TFTP_MAX + 1000);
+	assert_int_equal(fw_policy_max(&p), CONF_TFTP_MAX + 2000);
 	conf_free(c);
 	/* Never fewer than 4096, nor more than a million. */
 	c = config("protect { 192.0.2.0/24 }\nsip { limit calls 10 }\n");
@@ -694,6 +756,8 @@ main(void)
 		cmocka_unit_test(an_alias_is_for_its_own_host),
 		cmocka_unit_test(a_block_that_is_off_opens_nothing),
 		cmocka_unit_test(a_proxy_has_what_its_lines_need),
+		cmocka_unit_test(a_proxy_has_ports_of_its_own),
+		cmocka_unit_test(media_is_not_for_one_connection),
 		cmocka_unit_test(tables_are_by_index_and_never_ours),
 		cmocka_unit_test(bounds_follow_the_configuration),
 		cmocka_unit_test(each_proxy_has_its_own_class),
