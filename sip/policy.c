@@ -6,11 +6,16 @@
 
 #include "sip/policy.h"
 
-/* Where the protected side listens: an address, its ports, its redirect. */
+/*
+ * Where one side listens: an address, its ports, its redirect.  And the ports
+ * of the other side that belong to these: `peer` to `lo`, the next one to the
+ * next, and `peer_rtcp` to `hi` where that is the port of RTCP.  0: unknown.
+ */
 struct target {
 	struct addr addr;
 	struct addr alias; /* public alias that SDP used, or AF_UNSPEC */
 	uint16_t lo, hi;
+	uint16_t peer, peer_rtcp;
 };
 
 #define MAX_REMOTES (2 + SDP_MAX_CANDIDATES)
@@ -82,12 +87,28 @@ takes_signalling(const struct sip_policy *p, const struct pinhole *hole)
 	return false;
 }
 
+/*
+ * A 5-tuple passes in both directions, whichever end sends first.  Is `b` the
+ * one of `a`, seen from the inside?
+ */
+static bool
+mirrors(const struct pinhole *a, const struct pinhole *b)
+{
+	return a->dir == PINHOLE_IN && b->dir == PINHOLE_OUT &&
+	    a->from_port != 0 && b->from_port != 0 && a->proto == b->proto &&
+	    a->from_port == b->to_lo && b->from_port == a->to_lo &&
+	    a->to_lo == a->to_hi && b->to_lo == b->to_hi &&
+	    addr_eq(&a->from.addr, &b->to) && addr_eq(&b->from.addr, &a->to);
+}
+
 /* Does `a` let through all that `b` would? */
 static bool
 covers(const struct pinhole *a, const struct pinhole *b)
 {
 	struct pinhole c;
 
+	if (mirrors(a, b))
+		return true;
 	/* Nearly all that differ differ here; there may be many. */
 	if (a->dir != b->dir || a->to_lo > b->to_lo || a->to_hi < b->to_hi)
 		return false;
@@ -312,28 +333,65 @@ media_proto(const struct sdp_media *m)
 	return m->kind == SDP_TCP ? IPPROTO_TCP : IPPROTO_UDP;
 }
 
+/*
+ * Does `peer` send each packet from a port that we know?  Then the pinhole
+ * can be a 5-tuple.  Who connects by TCP does so from any port.
+ */
+static bool
+is_symmetric(const struct work *w, const struct addr *peer,
+    const struct target *t)
+{
+	return t->peer != 0 && media_proto(w->im) == IPPROTO_UDP &&
+	    prefixes_contain(w->p->symmetric, w->p->nsymmetric, peer);
+}
+
+/* The other side's port that belongs to `port` of t. */
+static uint16_t
+peer_port(const struct target *t, uint16_t port)
+{
+	if (port == t->hi && t->peer_rtcp != 0)
+		return t->peer_rtcp;
+	return (uint16_t)(t->peer + (port - t->lo));
+}
+
+static void
+open_ports_in(struct work *w, struct pinhole *hole, const struct target *t,
+    uint16_t lo, uint16_t hi)
+{
+	hole->to_lo = lo;
+	hole->to_hi = hi;
+	if (w->p->redirect && t->alias.af != AF_UNSPEC) {
+		hole->rdr_from.addr = t->alias;
+		hole->rdr_from.port = lo;
+	}
+	add(w, hole);
+}
+
 static void
 open_in(struct work *w, const struct prefix *v, size_t n,
     const struct target *t)
 {
 	struct pinhole hole;
+	unsigned int port;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (v[i].addr.af != AF_UNSPEC && v[i].addr.af != t->addr.af)
-			continue;
 		memset(&hole, 0, sizeof(hole));
 		hole.proto = media_proto(w->im);
 		hole.dir = PINHOLE_IN;
 		hole.from = v[i];
 		hole.to = t->addr;
-		hole.to_lo = t->lo;
-		hole.to_hi = t->hi;
-		if (w->p->redirect && t->alias.af != AF_UNSPEC) {
-			hole.rdr_from.addr = t->alias;
-			hole.rdr_from.port = t->lo;
+		if (w->p->remote == SIP_REMOTE_ANY ||
+		    w->p->remote == SIP_REMOTE_LIST ||
+		    !is_symmetric(w, &v[i].addr, t)) {
+			open_ports_in(w, &hole, t, t->lo, t->hi);
+			continue;
 		}
-		add(w, &hole);
+		for (port = t->lo; port <= t->hi; port++) {
+			hole.from_port = peer_port(t, (uint16_t)port);
+			open_ports_in(w, &hole, t, (uint16_t)port,
+			    (uint16_t)port);
+		}
 	}
 }
 
@@ -353,26 +411,35 @@ open_in_all(struct work *w, const struct addr *named, const struct target *t)
 	open_in(w, v, n, t);
 }
 
+/* From `from` to the ports of t, where `peer` are the inside's own. */
 static void
-open_out(struct work *w, const struct addr *from, const struct addr *to,
-    uint16_t lo, uint16_t hi)
+open_out(struct work *w, const struct addr *from, const struct target *t)
 {
 	struct pinhole hole;
+	unsigned int port;
 
-	if (from->af != to->af || !outward_allowed(w, to))
+	if (from->af != t->addr.af || !outward_allowed(w, &t->addr))
 		return;
 	/* Another protected host: what opens there is bound by `media`. */
-	if (sip_policy_protects(w->p, to) &&
-	    (lo < w->p->media_lo || hi > w->p->media_hi))
+	if (sip_policy_protects(w->p, &t->addr) &&
+	    (t->lo < w->p->media_lo || t->hi > w->p->media_hi))
 		return;
 	memset(&hole, 0, sizeof(hole));
 	hole.proto = media_proto(w->im);
 	hole.dir = PINHOLE_OUT;
 	hole.from = prefix_host(from);
-	hole.to = *to;
-	hole.to_lo = lo;
-	hole.to_hi = hi;
-	add(w, &hole);
+	hole.to = t->addr;
+	if (!is_symmetric(w, &t->addr, t)) {
+		hole.to_lo = t->lo;
+		hole.to_hi = t->hi;
+		add(w, &hole);
+		return;
+	}
+	for (port = t->lo; port <= t->hi; port++) {
+		hole.from_port = peer_port(t, (uint16_t)port);
+		hole.to_lo = hole.to_hi = (uint16_t)port;
+		add(w, &hole);
+	}
 }
 
 /* Ports of an m= line, lone RTCP aside: RFC 8866 section 5.14. */
@@ -468,8 +535,8 @@ plan_candidates(struct work *w, const struct addr *from)
 
 	for (i = 0; i < w->im->ncandidates && !w->full; i++) {
 		c = &w->im->candidates[i];
+		t = (struct target) { .lo = c->port, .hi = c->port };
 		t.addr = unalias(w->p, &c->addr, &t.alias);
-		t.lo = t.hi = c->port;
 		if (c->tcp || c->port < 1024 || c->port < w->p->media_lo ||
 		    c->port > w->p->media_hi ||
 		    inside_address(w->p, &w->in->speaker, &t.addr, &ok) !=
@@ -480,9 +547,47 @@ plan_candidates(struct work *w, const struct addr *from)
 	}
 	for (i = 0; i < w->om->ncandidates && !w->full; i++) {
 		c = &w->om->candidates[i];
+		t = (struct target) { .addr = c->addr,
+			.lo = c->port,
+			.hi = c->port };
 		if (!c->tcp && c->port >= 1024)
-			open_out(w, from, &c->addr, c->port, c->port);
+			open_out(w, from, &t);
 	}
+}
+
+/*
+ * Which port of the one side belongs to which of the other, as far as that
+ * can be told: not with ICE, which tries them all.
+ */
+static void
+pair_ports(const struct work *w, struct target *in, struct target *out)
+{
+	if (w->im->ncandidates > 0 || w->om->ncandidates > 0 ||
+	    out->lo < 1024 || in->hi - in->lo != out->hi - out->lo)
+		return;
+	in->peer = out->lo;
+	out->peer = in->lo;
+}
+
+/* What the inside may send to; `rtcp` is its own port for that, or 0. */
+static void
+plan_out(struct work *w, const struct addr *from, struct target *remote,
+    const struct target *remote_rtcp, uint16_t rtcp)
+{
+	bool separate = remote_rtcp->lo >= 1024;
+
+	remote->addr = w->om->addr;
+	if (separate && remote_rtcp->lo == remote->hi + 1 &&
+	    addr_eq(&remote_rtcp->addr, &w->om->addr)) {
+		remote->hi = remote_rtcp->lo;
+		remote->peer_rtcp = rtcp;
+		if (rtcp == 0)
+			remote->peer = 0;
+		separate = false;
+	}
+	open_out(w, from, remote);
+	if (separate)
+		open_out(w, from, remote_rtcp);
 }
 
 /*
@@ -492,45 +597,45 @@ plan_candidates(struct work *w, const struct addr *from)
 static struct addr
 plan_default(struct work *w)
 {
-	struct target rtp, rtcp, remote;
-	struct addr iaddr = { 0 }, oaddr = { 0 };
+	struct target rtp = { 0 }, rtcp = { 0 }, remote = { 0 }, rrtcp = { 0 };
+	struct addr iaddr = { 0 };
 	bool mux = w->im->rtcp_mux && w->om->rtcp_mux;
 	bool in = true, out = true, separate;
-	uint16_t iport = 0, oport = 0;
+	uint16_t iport = 0;
 
 	if (w->im->kind == SDP_TCP)
 		tcp_directions(w, &in, &out);
 	media_ports(w->im, &rtp);
+	media_ports(w->om, &remote);
+	pair_ports(w, &rtp, &remote);
 	if (!(in ? inside_target(w, &w->im->addr, rtp.lo, rtp.hi, &rtp)
 		 : inside_host(w, &w->im->addr, rtp.lo, &rtp)))
 		return w->in->speaker;
 
 	separate = rtcp_target(w->im, mux, &iaddr, &iport);
+	if (rtcp_target(w->om, mux, &rrtcp.addr, &rrtcp.lo))
+		rrtcp.hi = rrtcp.lo;
+	/* What the inside sends for RTCP comes from the address of RTP. */
+	if (rtp.peer != 0 && addr_eq(&iaddr, &w->im->addr))
+		rrtcp.peer = iport;
 	if (separate && iport == rtp.hi + 1 && iport <= w->p->media_hi &&
 	    addr_eq(&iaddr, &w->im->addr) && w->om->rtcp.addr.af == AF_UNSPEC) {
 		rtp.hi = iport;
+		rtp.peer_rtcp = rrtcp.lo;
 		separate = false;
 	}
 	if (in) {
 		open_in_all(w, &w->om->addr, &rtp);
+		if (rtp.peer != 0)
+			rtcp.peer = rrtcp.lo;
 		if (separate && inside_target(w, &iaddr, iport, iport, &rtcp))
 			open_in_all(w,
 			    w->om->rtcp.addr.af != AF_UNSPEC ? &w->om->rtcp.addr
 							     : &w->om->addr,
 			    &rtcp);
 	}
-	if (!out || w->om->fault == SDP_FAULT_NAME || w->om->port < 1024)
-		return rtp.addr;
-	media_ports(w->om, &remote);
-	separate = rtcp_target(w->om, mux, &oaddr, &oport) && oport >= 1024;
-	if (separate && oport == remote.hi + 1 &&
-	    addr_eq(&oaddr, &w->om->addr)) {
-		remote.hi = oport;
-		separate = false;
-	}
-	open_out(w, &rtp.addr, &w->om->addr, remote.lo, remote.hi);
-	if (separate)
-		open_out(w, &rtp.addr, &oaddr, oport, oport);
+	if (out && w->om->fault != SDP_FAULT_NAME && w->om->port >= 1024)
+		plan_out(w, &rtp.addr, &remote, &rrtcp, rrtcp.peer);
 	return rtp.addr;
 }
 

@@ -47,6 +47,12 @@ struct sip_policy {
 	size_t nown;
 	const struct prefix *remotes; /* with SIP_REMOTE_LIST */
 	size_t nremotes;
+	/*
+	 * Peers that send from the port that they name (RFC 4961): what is
+	 * opened between one of them and the inside is a whole 5-tuple.
+	 */
+	const struct prefix *symmetric;
+	size_t nsymmetric;
 	const struct sip_external *external;
 	size_t nexternal;
 	bool redirect; /* let the backend redirect `external` itself */

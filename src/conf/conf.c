@@ -285,6 +285,11 @@ check_sip(struct parse *p)
 		conf_error(p, conf_place(p, conf_sip, "latch"),
 		    "\"latch\" needs to know who may send: it goes with "
 		    "\"remote\" both, sdp or signalling");
+	if (c->sip.symmetric.n > 0 &&
+	    (c->sip.remote == REMOTE_ANY || c->sip.remote == REMOTE_LIST))
+		conf_error(p, conf_place(p, conf_sip, "symmetric"),
+		    "\"symmetric\" needs to know who may send: it goes with "
+		    "\"remote\" both, sdp or signalling");
 	if (c->sip.redirect && c->sip.nexternal == 0)
 		conf_error(p, conf_place(p, conf_sip, "redirect"),
 		    "\"redirect\" needs a line \"external ADDRESS for "
@@ -513,6 +518,7 @@ conf_free(struct conf *c)
 	free(c->sip.server.v);
 	free(c->sip.media.v);
 	free(c->sip.remotes.v);
+	free(c->sip.symmetric.v);
 	free(c->sip.external);
 	free(c->sip.latch_at);
 	free(c->ftp.port.v);

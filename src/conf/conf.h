@@ -61,9 +61,10 @@ struct conf_sip {
 	struct prefixes media;	     /* what may be opened; default: protect */
 	uint16_t media_lo, media_hi; /* default 1024:65535 */
 	enum conf_remote remote;
-	struct prefixes remotes; /* with REMOTE_LIST */
-	bool early_media;	 /* default yes */
-	bool hold_keep;		 /* hold keep (default) | close */
+	struct prefixes remotes;   /* with REMOTE_LIST */
+	struct prefixes symmetric; /* who sends from the port it names */
+	bool early_media;	   /* default yes */
+	bool hold_keep;		   /* hold keep (default) | close */
 	struct conf_external *external;
 	size_t nexternal;
 	bool redirect; /* redirect yes; default no */

@@ -588,6 +588,7 @@ const struct setting conf_sip[] = {
 	{ .word = "redirect", .type = &yesno, .offset = CONF(sip.redirect), .value = "no" },
 	{ .word = "remote", .type = &remotes, .offset = CONF(sip.remote) },
 	{ .word = "server", .type = &prefixes, .offset = CONF(sip.server) },
+	{ .word = "symmetric", .type = &prefixes, .offset = CONF(sip.symmetric) },
 	{ .word = "timeout", .own = read_group, .block = conf_timeouts,
 	    .what = "\"setup\", \"idle\" or \"max\"" },
 	{ 0 }

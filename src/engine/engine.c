@@ -288,6 +288,8 @@ sip_config_of(struct engine *e, struct sip_config *out)
 	p->nown = e->place.nown;
 	p->remotes = c->remotes.v;
 	p->nremotes = c->remotes.n;
+	p->symmetric = c->symmetric.v;
+	p->nsymmetric = c->symmetric.n;
 	p->external = e->external;
 	p->nexternal = c->nexternal;
 	p->redirect = c->redirect;

@@ -131,6 +131,26 @@ def latch_keeps_to_the_first_port(net):
 
 
 @scenario()
+def a_symmetric_peer_has_one_port(net):
+    d = net.pinholed(conf=conf(f"\tsymmetric {PHONE}\n"))
+    p, m = media(net)
+    other = net.socket("out", PHONE, 4444)
+    call = Call(signalling(net))
+    call.set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in", src=PHONE, sport=4000, dst=PBX,
+             dport=10000, dport_end=10000)
+    d.expect(event="open", dir="in", src=PHONE, sport=4001, dst=PBX,
+             dport=10001, dport_end=10001)
+    check(not passes(other, m, name(m), tries=1), "no other port, first")
+    check(passes(m, p, name(p)), "the inside may speak first")
+    check(passes(p, m, name(m)), "the named port")
+    check(not passes(other, m, name(m), tries=1), "no other port, later")
+    call.hang_up()
+    d.expect(event="close", dir="in", reason="bye")
+    shut(p, m)
+
+
+@scenario()
 def media_of_a_second_host(net):
     d = net.pinholed(conf=conf(SERVER))
     p, m = media(net, pbx=GATEWAY)

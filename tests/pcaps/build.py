@@ -190,6 +190,13 @@ def remote_sdp():
     return Play().call(sdp("p", 4000)).bye()
 
 
+@case("sip", "symmetric: a peer that sends from the port it names has whole "
+      "5-tuples, one for RTP and one for RTCP, each good both ways.",
+      PROTECT + "sip { symmetric 198.51.100.0/24 }\n")
+def symmetric():
+    return basic_call()
+
+
 @case("sip", "remote signalling: only the sender.",
       PROTECT + "sip { remote signalling }\n")
 def remote_signalling():

@@ -62,6 +62,8 @@ describe(const struct sip_plan *plan, struct strbuf *b)
 		    h->dir == PINHOLE_IN ? "in" : "out",
 		    prefix_format(&h->from, from), addr_format(&h->to, to),
 		    h->to_lo);
+		if (h->from_port != 0)
+			strbuf_fmt(b, " from %u", h->from_port);
 		if (h->to_hi != h->to_lo)
 			strbuf_fmt(b, "-%u", h->to_hi);
 		if (h->rdr_from.addr.af != AF_UNSPEC)
@@ -104,6 +106,65 @@ check(const struct sip_policy *p, const struct row *rows, size_t n)
 }
 
 /* clang-format off */
+static void
+a_symmetric_peer_has_whole_tuples(void **state)
+{
+	static const struct row rows[] = {
+		{ "each port by itself, and no second pinhole for the way out",
+		  IN "m=audio 10000 RTP/AVP 0\r\n", OUT "m=audio 4000 RTP/AVP 0\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000 from 4000\n"
+		  "in 198.51.100.7>192.0.2.10:10001 from 4001\n" },
+		{ "RTCP where a=rtcp says, on both sides",
+		  IN "m=audio 10000 RTP/AVP 0\r\na=rtcp:12001\r\n",
+		  OUT "m=audio 4000 RTP/AVP 0\r\na=rtcp:5003\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000 from 4000\n"
+		  "in 198.51.100.7>192.0.2.10:12001 from 5003\n" },
+		{ "RTCP on the port of RTP",
+		  IN "m=audio 10000 RTP/AVP 0\r\na=rtcp-mux\r\n",
+		  OUT "m=audio 4000 RTP/AVP 0\r\na=rtcp-mux\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000 from 4000\n" },
+		{ "as many ports on both sides",
+		  IN "m=audio 10000/2 RTP/AVP 0\r\n", OUT "m=audio 4000/2 RTP/AVP 0\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000 from 4000\nin 198.51.100.7>192.0.2.10:10001 from 4001\n"
+		  "in 198.51.100.7>192.0.2.10:10002 from 4002\nin 198.51.100.7>192.0.2.10:10003 from 4003\n" },
+		{ "more ports on one side belong to nobody in particular",
+		  IN "m=audio 10000/2 RTP/AVP 0\r\n", OUT "m=audio 4000 RTP/AVP 0\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000-10003\n"
+		  "out 192.0.2.10>198.51.100.7:4000-4001\n" },
+		{ "T.38 by udptl",
+		  IN "m=image 10000 udptl t38\r\n", OUT "m=image 4000 udptl t38\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000 from 4000\n" },
+		{ "who connects by TCP does so from any port",
+		  IN "m=message 10000 TCP/MSRP *\r\n", OUT "m=message 4000 TCP/MSRP *\r\n",
+		  "tcp in 198.51.100.7>192.0.2.10:10000\ntcp out 192.0.2.10>198.51.100.7:4000\n" },
+		{ "ICE tries more than the named ports",
+		  IN "m=audio 10000 RTP/AVP 0\r\na=rtcp-mux\r\n"
+		  "a=candidate:1 1 UDP 1 192.0.2.10 10000 typ host\r\n",
+		  OUT "m=audio 4000 RTP/AVP 0\r\na=rtcp-mux\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000\nout 192.0.2.10>198.51.100.7:4000\n" },
+		{ "RTCP at an address that is not symmetric",
+		  IN "m=audio 10000 RTP/AVP 0\r\n",
+		  OUT "m=audio 4000 RTP/AVP 0\r\na=rtcp:5003 IN IP4 203.0.113.9\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000 from 4000\n"
+		  "in 198.51.100.7>192.0.2.10:10001 from 5003\nin 203.0.113.9>192.0.2.10:10001\n"
+		  "out 192.0.2.10>203.0.113.9:5003\n" },
+		{ "media from elsewhere, which is not symmetric",
+		  IN "m=audio 10000 RTP/AVP 0\r\n",
+		  HEAD("203.0.113.9") "m=audio 4000 RTP/AVP 0\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000 from 4000\n"
+		  "in 198.51.100.7>192.0.2.10:10001 from 4001\n"
+		  "in 203.0.113.9>192.0.2.10:10000-10001\nout 192.0.2.10>203.0.113.9:4000-4001\n" },
+	};
+	struct prefix peers;
+	struct sip_policy p = policy();
+
+	(void)state;
+	assert_int_equal(prefix_parse(span_of("198.51.100.0/28"), &peers), PH_OK);
+	p.symmetric = &peers;
+	p.nsymmetric = 1;
+	check(&p, rows, ROWS(rows));
+}
+
 static void
 streams_open_by_kind(void **state)
 {
@@ -350,6 +411,7 @@ main(void)
 		cmocka_unit_test(ice_opens_what_it_may_choose_and_then_shrinks),
 		cmocka_unit_test(a_public_alias_means_the_host_behind_it),
 		cmocka_unit_test(a_private_peer_may_name_a_private_address),
+		cmocka_unit_test(a_symmetric_peer_has_whole_tuples),
 		cmocka_unit_test(signalling_ports_are_nobodys_media),
 		cmocka_unit_test(hold_close_shuts_what_is_held),
 		cmocka_unit_test(streams_are_capped),
