@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "src/base/wire.h"
 #include "src/capture/link.h"
 #include "src/capture/packet.h"
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "src/base/timers.h"
+#include "src/base/wire.h"
 #include "tables/server.h"
 #include "tables/state.h"
 

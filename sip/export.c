@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sip/call.h"
+#include "src/base/wire.h"
 
 /*
  * A call as bytes, big-endian, lengths before contents.  The version changes
@@ -13,45 +14,11 @@
  */
 #define EXPORT_VERSION 4
 
-struct writer {
-	uint8_t *p;
-	size_t size, len;
-	bool full;
-};
-
-static void
-put(struct writer *w, uint64_t v, size_t bytes)
-{
-	if (w->full || w->size - w->len < bytes) {
-		w->full = true;
-		return;
-	}
-	while (bytes-- > 0)
-		w->p[w->len++] = (uint8_t)(v >> 8 * bytes);
-}
-
 static void
 put_span(struct writer *w, struct span s)
 {
-	put(w, s.len, 2);
-	if (w->full || w->size - w->len < s.len) {
-		w->full = true;
-		return;
-	}
-	if (s.len > 0)
-		memcpy(w->p + w->len, s.p, s.len);
-	w->len += s.len;
-}
-
-/* Families by number of the wire's own: AF_INET6 differs between systems. */
-static void
-put_addr(struct writer *w, const struct addr *a)
-{
-	size_t i, n = addr_bytes(a->af);
-
-	put(w, n, 1);
-	for (i = 0; i < n; i++)
-		put(w, a->b[i], 1);
+	writer_u16(w, (uint16_t)s.len);
+	writer_copy(w, s.p, s.len);
 }
 
 static void
@@ -59,28 +26,28 @@ put_media(struct writer *w, const struct sdp_media *m)
 {
 	size_t i;
 
-	put(w, m->fault, 1);
-	put(w, m->kind, 1);
-	put_addr(w, &m->addr);
-	put(w, m->port, 2);
-	put(w, m->nports, 2);
-	put_addr(w, &m->rtcp.addr);
-	put(w, m->rtcp.port, 2);
-	put(w, m->rtcp_mux, 1);
-	put(w, m->rtcp_mux_only, 1);
-	put(w, m->bundle_only, 1);
-	put(w, m->ice, 1);
-	put(w, m->in_bundle, 1);
-	put(w, m->bundle_first, 1);
-	put(w, m->bundle, 1);
-	put(w, m->mode, 1);
-	put(w, m->setup, 1);
-	put(w, m->ncandidates, 1);
+	writer_u8(w, m->fault);
+	writer_u8(w, m->kind);
+	writer_addr(w, &m->addr);
+	writer_u16(w, m->port);
+	writer_u16(w, m->nports);
+	writer_addr(w, &m->rtcp.addr);
+	writer_u16(w, m->rtcp.port);
+	writer_u8(w, m->rtcp_mux);
+	writer_u8(w, m->rtcp_mux_only);
+	writer_u8(w, m->bundle_only);
+	writer_u8(w, m->ice);
+	writer_u8(w, m->in_bundle);
+	writer_u8(w, m->bundle_first);
+	writer_u8(w, m->bundle);
+	writer_u8(w, m->mode);
+	writer_u8(w, m->setup);
+	writer_u8(w, m->ncandidates);
 	for (i = 0; i < m->ncandidates; i++) {
-		put_addr(w, &m->candidates[i].addr);
-		put(w, m->candidates[i].port, 2);
-		put(w, m->candidates[i].component, 1);
-		put(w, m->candidates[i].tcp, 1);
+		writer_addr(w, &m->candidates[i].addr);
+		writer_u16(w, m->candidates[i].port);
+		writer_u8(w, m->candidates[i].component);
+		writer_u8(w, m->candidates[i].tcp);
 	}
 }
 
@@ -89,12 +56,12 @@ put_half(struct writer *w, const struct half *h)
 {
 	size_t i;
 
-	put(w, h != NULL, 1);
+	writer_u8(w, h != NULL);
 	if (h == NULL)
 		return;
-	put_addr(w, &h->speaker);
-	put(w, h->n, 1);
-	put(w, h->more, 1);
+	writer_addr(w, &h->speaker);
+	writer_u8(w, h->n);
+	writer_u8(w, h->more);
 	for (i = 0; i < h->n; i++)
 		put_media(w, &h->media[i]);
 }
@@ -105,32 +72,32 @@ put_dialog(struct writer *w, const struct dialog *d)
 	int i;
 
 	put_span(w, d->tag);
-	put(w, d->state, 1);
-	put(w, d->origin, 8);
-	put(w, d->answered, 8);
-	put(w, d->updated, 8);
+	writer_u8(w, d->state);
+	writer_u64(w, d->origin);
+	writer_u64(w, d->answered);
+	writer_u64(w, d->updated);
 	for (i = 0; i < 2; i++) {
 		put_half(w, d->half[i]);
-		put_addr(w, &d->contact[i]);
+		writer_addr(w, &d->contact[i]);
 	}
 	for (i = 0; i < SIP_MAX_PAST; i++) {
-		put(w, (uint64_t)d->past[i].until, 8);
+		writer_u64(w, (uint64_t)d->past[i].until);
 		if (d->past[i].until == 0)
 			continue;
 		put_half(w, d->past[i].half[CALLER]);
 		put_half(w, d->past[i].half[CALLEE]);
 	}
 	put_half(w, d->late);
-	put(w, d->late_cseq, 4);
-	put(w, d->late_rseq, 4);
-	put(w, d->late_role, 1);
-	put(w, (uint64_t)d->late_until, 8);
-	put(w, (uint64_t)d->early_until, 8);
-	put(w, d->early_over, 1);
-	put(w, (uint64_t)d->drop_at, 8);
-	put(w, (uint64_t)d->session_until, 8);
-	put(w, d->session_s, 4);
-	put(w, d->refused, 8);
+	writer_u32(w, d->late_cseq);
+	writer_u32(w, d->late_rseq);
+	writer_u8(w, d->late_role);
+	writer_u64(w, (uint64_t)d->late_until);
+	writer_u64(w, (uint64_t)d->early_until);
+	writer_u8(w, d->early_over);
+	writer_u64(w, (uint64_t)d->drop_at);
+	writer_u64(w, (uint64_t)d->session_until);
+	writer_u32(w, d->session_s);
+	writer_u64(w, d->refused);
 }
 
 static void
@@ -146,23 +113,23 @@ put_txn(struct writer *w, const struct call *c, const struct txn *t)
 			if (d == t->dlg)
 				break;
 		}
-	put(w, index, 1);
-	put(w, t->serial, 8);
-	put(w, t->method, 1);
-	put(w, t->cseq, 4);
+	writer_u8(w, index);
+	writer_u64(w, t->serial);
+	writer_u8(w, t->method);
+	writer_u32(w, t->cseq);
 	put_span(w, t->branch);
-	put(w, t->role, 1);
-	put_addr(w, &t->src);
-	put_addr(w, &t->dst);
-	put_addr(w, &t->contact);
+	writer_u8(w, t->role);
+	writer_addr(w, &t->src);
+	writer_addr(w, &t->dst);
+	writer_addr(w, &t->contact);
 	put_half(w, t->offer);
 	put_half(w, t->answer);
-	put(w, t->bad, 1);
-	put(w, t->cancelled, 1);
-	put(w, t->done, 1);
-	put(w, t->refused, 1);
-	put(w, (uint64_t)t->began, 8);
-	put(w, (uint64_t)t->until, 8);
+	writer_u8(w, t->bad);
+	writer_u8(w, t->cancelled);
+	writer_u8(w, t->done);
+	writer_u8(w, t->refused);
+	writer_u64(w, (uint64_t)t->began);
+	writer_u64(w, (uint64_t)t->until);
 }
 
 enum ph_err
@@ -170,27 +137,27 @@ sip_export(const struct sip *sip, uint64_t id, void *buf, size_t size,
     size_t *len)
 {
 	struct call *c = call_by_id((struct sip *)(uintptr_t)sip, id);
-	struct writer w = { buf, size, 0, false };
+	struct writer w = writer_of(buf, size);
 	struct dialog *d;
 	struct txn *t;
 
 	if (c == NULL)
 		return PH_EBAD;
-	put(&w, EXPORT_VERSION, 1);
-	put(&w, c->id, 8);
+	writer_u8(&w, EXPORT_VERSION);
+	writer_u64(&w, c->id);
 	put_span(&w, c->call_id);
 	put_span(&w, c->caller_tag);
-	put_addr(&w, &c->addr[CALLER]);
-	put_addr(&w, &c->addr[CALLEE]);
-	put(&w, c->accepted, 1);
-	put(&w, c->dead, 1);
-	put(&w, (uint64_t)c->setup_until, 8);
-	put(&w, (uint64_t)c->max_until, 8);
-	put(&w, (uint64_t)c->forget_at, 8);
-	put(&w, c->ndialogs, 1);
+	writer_addr(&w, &c->addr[CALLER]);
+	writer_addr(&w, &c->addr[CALLEE]);
+	writer_u8(&w, c->accepted);
+	writer_u8(&w, c->dead);
+	writer_u64(&w, (uint64_t)c->setup_until);
+	writer_u64(&w, (uint64_t)c->max_until);
+	writer_u64(&w, (uint64_t)c->forget_at);
+	writer_u8(&w, c->ndialogs);
 	TAILQ_FOREACH(d, &c->dialogs, entry)
 		put_dialog(&w, d);
-	put(&w, c->ntxns, 1);
+	writer_u8(&w, c->ntxns);
 	TAILQ_FOREACH(t, &c->txns, entry)
 		put_txn(&w, c, t);
 	if (w.full)
@@ -199,44 +166,7 @@ sip_export(const struct sip *sip, uint64_t id, void *buf, size_t size,
 	return PH_OK;
 }
 
-/* Everything below reads with a sticky error; see cursor in span.h. */
-
-static bool
-get_bool(struct cursor *r)
-{
-	uint8_t v = cursor_u8(r);
-
-	if (v > 1)
-		r->bad = true;
-	return v == 1;
-}
-
-static uint8_t
-get_enum(struct cursor *r, uint8_t max)
-{
-	uint8_t v = cursor_u8(r);
-
-	if (v > max) {
-		r->bad = true;
-		return 0;
-	}
-	return v;
-}
-
-static struct addr
-get_addr(struct cursor *r)
-{
-	struct addr a = { 0 };
-	uint8_t n = cursor_u8(r);
-
-	if (n != 0 && n != 4 && n != 16)
-		r->bad = true;
-	if (r->bad || n == 0)
-		return a;
-	cursor_copy(r, a.b, n);
-	a.af = n == 4 ? AF_INET : AF_INET6;
-	return a;
-}
+/* Everything below reads with a sticky error; see src/base/wire.h. */
 
 static int64_t
 get_time(struct cursor *r)
@@ -265,28 +195,28 @@ get_media(struct cursor *r, struct sdp_media *m)
 {
 	size_t i;
 
-	m->fault = get_enum(r, SDP_FAULT_SYNTAX);
-	m->kind = get_enum(r, SDP_OTHER);
-	m->addr = get_addr(r);
+	m->fault = cursor_enum(r, SDP_FAULT_SYNTAX);
+	m->kind = cursor_enum(r, SDP_OTHER);
+	m->addr = cursor_addr(r);
 	m->port = cursor_u16(r);
 	m->nports = cursor_u16(r);
-	m->rtcp.addr = get_addr(r);
+	m->rtcp.addr = cursor_addr(r);
 	m->rtcp.port = cursor_u16(r);
-	m->rtcp_mux = get_bool(r);
-	m->rtcp_mux_only = get_bool(r);
-	m->bundle_only = get_bool(r);
-	m->ice = get_bool(r);
-	m->in_bundle = get_bool(r);
-	m->bundle_first = get_bool(r);
+	m->rtcp_mux = cursor_bool(r);
+	m->rtcp_mux_only = cursor_bool(r);
+	m->bundle_only = cursor_bool(r);
+	m->ice = cursor_bool(r);
+	m->in_bundle = cursor_bool(r);
+	m->bundle_first = cursor_bool(r);
 	m->bundle = cursor_u8(r);
-	m->mode = get_enum(r, SDP_INACTIVE);
-	m->setup = get_enum(r, SDP_HOLDCONN);
-	m->ncandidates = get_enum(r, SDP_MAX_CANDIDATES);
+	m->mode = cursor_enum(r, SDP_INACTIVE);
+	m->setup = cursor_enum(r, SDP_HOLDCONN);
+	m->ncandidates = cursor_enum(r, SDP_MAX_CANDIDATES);
 	for (i = 0; i < m->ncandidates; i++) {
-		m->candidates[i].addr = get_addr(r);
+		m->candidates[i].addr = cursor_addr(r);
 		m->candidates[i].port = cursor_u16(r);
 		m->candidates[i].component = cursor_u8(r);
-		m->candidates[i].tcp = get_bool(r);
+		m->candidates[i].tcp = cursor_bool(r);
 	}
 	/* The scanner's own promise, which the policy's sums rely on. */
 	if (m->fault == SDP_OK && m->port != 0 &&
@@ -302,16 +232,16 @@ get_half(struct cursor *r)
 	struct half *h;
 	uint8_t i, n;
 
-	if (!get_bool(r) || r->bad)
+	if (!cursor_bool(r) || r->bad)
 		return NULL;
-	speaker = get_addr(r);
-	n = get_enum(r, SDP_MAX_MEDIA);
+	speaker = cursor_addr(r);
+	n = cursor_enum(r, SDP_MAX_MEDIA);
 	if (r->bad || (h = half_alloc(n)) == NULL) {
 		r->bad = true;
 		return NULL;
 	}
 	h->speaker = speaker;
-	h->more = get_bool(r);
+	h->more = cursor_bool(r);
 	for (i = 0; i < n; i++)
 		get_media(r, &h->media[i]);
 	return h;
@@ -362,24 +292,24 @@ get_dialog(struct cursor *r, struct call *c, int64_t now)
 		r->bad = true;
 		return;
 	}
-	d->state = get_enum(r, DIALOG_ENDED);
+	d->state = cursor_enum(r, DIALOG_ENDED);
 	d->origin = get_serial(r, c->sip);
 	d->answered = get_serial(r, c->sip);
 	d->updated = get_serial(r, c->sip);
 	for (i = 0; i < 2; i++) {
 		d->half[i] = get_half(r);
-		d->contact[i] = get_addr(r);
+		d->contact[i] = cursor_addr(r);
 	}
 	for (i = 0; i < SIP_MAX_PAST; i++)
 		get_past(r, &d->past[i]);
 	d->late = get_half(r);
 	d->late_cseq = cursor_u32(r);
 	d->late_rseq = cursor_u32(r);
-	d->late_role = get_enum(r, CALLEE);
+	d->late_role = cursor_enum(r, CALLEE);
 	d->late_until = get_time(r);
 	d->early_until = within(get_time(r), now,
 	    SIP_EARLY_SETUPS * c->sip->config.timeout_setup);
-	d->early_over = get_bool(r);
+	d->early_over = cursor_bool(r);
 	d->drop_at = get_time(r);
 	d->session_until = get_time(r);
 	d->session_s = cursor_u32(r);
@@ -389,9 +319,9 @@ get_dialog(struct cursor *r, struct call *c, int64_t now)
 static void
 get_txn(struct cursor *r, struct call *c, int64_t now)
 {
-	uint8_t index = get_enum(r, SIP_MAX_DIALOGS);
+	uint8_t index = cursor_enum(r, SIP_MAX_DIALOGS);
 	uint64_t serial = get_serial(r, c->sip);
-	enum sip_method method = get_enum(r, SIP_UPDATE);
+	enum sip_method method = cursor_enum(r, SIP_UPDATE);
 	uint32_t cseq = cursor_u32(r);
 	struct txn *t = txn_new(c, method, cseq, get_span(r));
 	struct dialog *d = NULL;
@@ -409,16 +339,16 @@ get_txn(struct cursor *r, struct call *c, int64_t now)
 			r->bad = true;
 	}
 	t->dlg = d;
-	t->role = get_enum(r, CALLEE);
-	t->src = get_addr(r);
-	t->dst = get_addr(r);
-	t->contact = get_addr(r);
+	t->role = cursor_enum(r, CALLEE);
+	t->src = cursor_addr(r);
+	t->dst = cursor_addr(r);
+	t->contact = cursor_addr(r);
 	t->offer = get_half(r);
 	t->answer = get_half(r);
-	t->bad = get_enum(r, REASON_COUNT - 1);
-	t->cancelled = get_bool(r);
-	t->done = get_bool(r);
-	t->refused = get_bool(r);
+	t->bad = cursor_enum(r, REASON_COUNT - 1);
+	t->cancelled = cursor_bool(r);
+	t->done = cursor_bool(r);
+	t->refused = cursor_bool(r);
 	t->began = get_time(r);
 	if (t->began > now)
 		t->began = now;
@@ -437,10 +367,10 @@ get_call(struct cursor *r, struct call *c, int64_t now)
 	c->setup_until = within(get_time(r), now, c->sip->config.timeout_setup);
 	c->max_until = within(get_time(r), now, c->sip->config.timeout_max);
 	(void)get_time(r);
-	n = get_enum(r, SIP_MAX_DIALOGS);
+	n = cursor_enum(r, SIP_MAX_DIALOGS);
 	for (i = 0; i < n && !r->bad; i++)
 		get_dialog(r, c, now);
-	n = get_enum(r, SIP_MAX_TXNS);
+	n = cursor_enum(r, SIP_MAX_TXNS);
 	for (i = 0; i < n && !r->bad; i++)
 		get_txn(r, c, now);
 	if (cursor_left(r) != 0)
@@ -477,10 +407,10 @@ sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 		return PH_EMALFORMED;
 	cursor_skip(&r, 1 + 8 + 2 + call_id.len);
 	tag = get_span(&r);
-	caller = get_addr(&r);
-	callee = get_addr(&r);
-	accepted = get_bool(&r);
-	dead = get_bool(&r);
+	caller = cursor_addr(&r);
+	callee = cursor_addr(&r);
+	accepted = cursor_bool(&r);
+	dead = cursor_bool(&r);
 	if (r.bad || caller.af == AF_UNSPEC || callee.af == AF_UNSPEC)
 		return PH_EMALFORMED;
 	/* What is over needs no memory of it in a new process. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/base/timers.h"
+#include "src/base/wire.h"
 #include "tables/entries.h"
 #include "tables/replay.h"
 #include "tables/server.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "src/base/span.h"
+#include "src/base/wire.h"
 #include "tables/state.h"
 
 /*
@@ -16,24 +17,15 @@
  *	end
  */
 
-static uint8_t *
-put(uint8_t *p, uint64_t v, size_t n)
+static void
+put_head(struct writer *w, enum state_kind kind, uint8_t a, uint8_t b,
+    uint32_t c)
 {
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		p[i] = (uint8_t)(v >> 8 * (n - 1 - i));
-	return p + n;
-}
-
-static uint8_t *
-put_head(uint8_t *p, enum state_kind kind, uint8_t a, uint8_t b, uint32_t c)
-{
-	p = put(p, kind, 1);
-	p = put(p, a, 1);
-	p = put(p, b, 1);
-	p = put(p, 0, 1);
-	return put(p, c, 4);
+	writer_u8(w, (uint8_t)kind);
+	writer_u8(w, a);
+	writer_u8(w, b);
+	writer_u8(w, 0);
+	writer_u32(w, c);
 }
 
 size_t
@@ -42,37 +34,34 @@ state_encode(const struct state_record *r, uint64_t *key,
 {
 	const struct state_entry *e = &r->u.entry;
 	const struct replay_chunk *c = &r->u.chunk;
-	uint8_t *p = buf;
+	struct writer w = writer_of(buf, STATE_MAX);
 	uint32_t i;
 
 	switch (r->kind) {
 	case STATE_ENTRY:
 		*key = e->id;
-		p = put_head(p, STATE_ENTRY,
-		    e->prefix.addr.af == AF_INET ? 4 : 6, e->prefix.len, 0);
-		p = put(p, e->until == INT64_MAX ? 0 : (uint64_t)e->until, 8);
-		memcpy(p, e->prefix.addr.b, 16);
-		p += 16;
-		memset(p, 0, WIRE_NAME);
-		memcpy(p, e->table, strnlen(e->table, WIRE_NAME));
-		p += WIRE_NAME;
+		put_head(&w, STATE_ENTRY, e->prefix.addr.af == AF_INET ? 4 : 6,
+		    e->prefix.len, 0);
+		writer_u64(&w, e->until == INT64_MAX ? 0 : (uint64_t)e->until);
+		writer_copy(&w, e->prefix.addr.b, 16);
+		writer_text(&w, e->table, WIRE_NAME);
 		break;
 	case STATE_CHUNK:
 		*key = STATE_KEY_CHUNK | c->number;
-		p = put_head(p, STATE_CHUNK, (uint8_t)c->n, 0, c->latest);
+		put_head(&w, STATE_CHUNK, (uint8_t)c->n, 0, c->latest);
 		for (i = 0; i < c->n; i++)
-			p = put(p, c->tag[i], 8);
+			writer_u64(&w, c->tag[i]);
 		break;
 	case STATE_FLOOR:
 		*key = STATE_KEY_FLOOR;
-		p = put_head(p, STATE_FLOOR, 0, 0, r->u.floor);
+		put_head(&w, STATE_FLOOR, 0, 0, r->u.floor);
 		break;
 	case STATE_END:
 		*key = STATE_KEY_END;
-		p = put_head(p, STATE_END, 0, 0, 0);
+		put_head(&w, STATE_END, 0, 0, 0);
 		break;
 	}
-	return (size_t)(p - buf);
+	return w.len;
 }
 
 static enum ph_err

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "src/base/wire.h"
 #include "tables/wire.h"
 
 #define LEGACY_SIGNED (WIRE_LEGACY_LEN - MAC_SHA1_LEN)
@@ -32,12 +33,6 @@ get_name(struct cursor *c, char out[WIRE_NAME + 1])
 {
 	cursor_copy(c, out, WIRE_NAME);
 	out[WIRE_NAME] = '\0';
-}
-
-static void
-put_name(uint8_t *p, const char *name)
-{
-	memcpy(p, name, strnlen(name, WIRE_NAME));
 }
 
 static bool
@@ -151,34 +146,21 @@ wire_parse(struct span d, struct wire_request *r)
 	return rc == PH_OK && c.bad ? PH_EMALFORMED : rc;
 }
 
-static void
-put_u32(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
-}
-
-static void
-put_u64(uint8_t *p, uint64_t v)
-{
-	put_u32(p, (uint32_t)(v >> 32));
-	put_u32(p + 4, (uint32_t)v);
-}
-
 static size_t
-build_legacy(const struct wire_request *r, const struct key *k, uint8_t *buf)
+build_legacy(const struct wire_request *r, const struct key *k,
+    struct writer *w)
 {
+	static const uint8_t all[4];
 	const struct prefix *p = &r->entries[0].prefix;
 
 	if (r->n > 1 || (r->n == 1 && p->addr.af != AF_INET))
 		return 0;
-	buf[3] = r->n == 1 ? p->len : 32;
-	memcpy(buf + 4, p->addr.b, 4);
-	put_name(buf + 8, r->table);
-	put_u32(buf + 40, r->time);
-	return key_sign(k, MAC_SHA1, buf, LEGACY_SIGNED, buf + LEGACY_SIGNED)
+	writer_u8(w, 0);
+	writer_u8(w, r->n == 1 ? p->len : 32);
+	writer_copy(w, r->n == 1 ? p->addr.b : all, 4);
+	writer_text(w, r->table, WIRE_NAME);
+	writer_u32(w, r->time);
+	return key_sign(k, MAC_SHA1, w->p, LEGACY_SIGNED, w->p + LEGACY_SIGNED)
 	    ? WIRE_LEGACY_LEN
 	    : 0;
 }
@@ -187,32 +169,31 @@ size_t
 wire_build(const struct wire_request *r, const struct key *k,
     uint8_t buf[WIRE_MAX])
 {
+	struct writer w = writer_of(buf, WIRE_MAX - MAC_SHA256_LEN);
 	const struct wire_entry *e;
-	uint8_t *p;
-	size_t len;
 
 	memset(buf, 0, WIRE_MAX);
-	buf[0] = r->version;
-	buf[1] = r->command;
+	writer_u8(&w, r->version);
+	writer_u8(&w, r->command);
 	if (r->version != 3)
-		return build_legacy(r, k, buf);
+		return build_legacy(r, k, &w);
 	if (r->n > WIRE_ENTRIES)
 		return 0;
-	buf[3] = r->n;
-	put_u32(buf + 4, r->time);
-	put_u64(buf + 8, r->nonce);
-	put_name(buf + 16, r->key);
-	put_name(buf + 48, r->table);
+	writer_u8(&w, 0);
+	writer_u8(&w, r->n);
+	writer_u32(&w, r->time);
+	writer_u64(&w, r->nonce);
+	writer_text(&w, r->key, WIRE_NAME);
+	writer_text(&w, r->table, WIRE_NAME);
 	for (e = r->entries; e < r->entries + r->n; e++) {
-		p = buf + WIRE_HEAD + (e - r->entries) * WIRE_ENTRY;
-		p[0] = e->prefix.addr.af == AF_INET ? 4 : 6;
-		p[1] = e->prefix.len;
-		put_u32(p + 4, e->ttl_s);
-		memcpy(p + 8, e->prefix.addr.b, addr_bytes(e->prefix.addr.af));
+		writer_u8(&w, e->prefix.addr.af == AF_INET ? 4 : 6);
+		writer_u8(&w, e->prefix.len);
+		writer_u16(&w, 0);
+		writer_u32(&w, e->ttl_s);
+		writer_copy(&w, e->prefix.addr.b, 16);
 	}
-	len = WIRE_HEAD + (size_t)r->n * WIRE_ENTRY;
-	return key_sign(k, MAC_SHA256, buf, len, buf + len)
-	    ? len + MAC_SHA256_LEN
+	return key_sign(k, MAC_SHA256, buf, w.len, buf + w.len)
+	    ? w.len + MAC_SHA256_LEN
 	    : 0;
 }
 
@@ -232,13 +213,16 @@ size_t
 wire_reply_build(const struct wire_reply *r, const struct key *k,
     const uint8_t mac[MAC_SHA256_LEN], uint8_t buf[WIRE_REPLY_LEN])
 {
+	struct writer w = writer_of(buf, WIRE_REPLY_LEN);
+
 	memset(buf, 0, WIRE_REPLY_LEN);
-	buf[0] = 3;
-	buf[1] = r->command | REPLY;
-	buf[2] = r->status;
-	put_u32(buf + 4, r->time);
-	put_u64(buf + 8, r->nonce);
-	put_u64(buf + 16, r->refused);
+	writer_u8(&w, 3);
+	writer_u8(&w, r->command | REPLY);
+	writer_u8(&w, r->status);
+	writer_u8(&w, 0);
+	writer_u32(&w, r->time);
+	writer_u64(&w, r->nonce);
+	writer_u64(&w, r->refused);
 	return sign_reply(buf, k, mac, buf + REPLY_SIGNED) ? WIRE_REPLY_LEN : 0;
 }
 

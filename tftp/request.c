@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "src/base/wire.h"
 #include "tftp/request.h"
 
 /* Everything before the next NUL; false if there is none. */

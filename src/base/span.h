@@ -46,26 +46,4 @@ struct span span_cut(struct span a, char c, struct span *rest);
  */
 bool span_number(struct span a, uint64_t max, uint64_t *out);
 
-/*
- * Binary input with a sticky error (after knot's wire_ctx): read all fields,
- * test `bad` once.  A read past the end sets `bad`, yields 0 and leaves the
- * position alone.  Integers are big-endian.
- */
-struct cursor {
-	const uint8_t *p;
-	size_t len;
-	size_t pos;
-	bool bad;
-};
-
-struct cursor cursor_of(const void *p, size_t len);
-size_t cursor_left(const struct cursor *c);
-uint8_t cursor_u8(struct cursor *c);
-uint16_t cursor_u16(struct cursor *c);
-uint32_t cursor_u32(struct cursor *c);
-uint64_t cursor_u64(struct cursor *c);
-void cursor_copy(struct cursor *c, void *dst, size_t n); /* zeros if bad */
-void cursor_skip(struct cursor *c, size_t n);
-struct span cursor_span(struct cursor *c, size_t n); /* empty if bad */
-
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "src/base/datagram.h"
+#include "src/base/wire.h"
 #include "src/capture/link.h"
 
 #define ETHERTYPE_V4	 0x0800

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/wire.h"
 #include "src/capture/ipfrag.h"
 #include "src/capture/link.h"
 #include "src/capture/packet.h"

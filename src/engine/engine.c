@@ -10,6 +10,7 @@
 #include "sip/message.h"
 #include "src/base/queue.h"
 #include "src/base/tree.h"
+#include "src/base/wire.h"
 #include "src/engine/engine.h"
 #include "src/engine/helpers.h"
 #include "src/engine/holes.h"
@@ -750,8 +751,8 @@ engine_resend(struct engine *e, int64_t now)
 static void
 checkpoint(struct engine *e, struct owner *o, bool closed)
 {
+	struct writer w = writer_of(e->record, 4);
 	size_t nholes = 0, ncall;
-	int i;
 
 	if ((!closed &&
 		holes_export(e->holes, o->id, e->record + 4, HOLES_EXPORT_MAX,
@@ -761,8 +762,7 @@ checkpoint(struct engine *e, struct owner *o, bool closed)
 		e->sink.checkpoint(e->sink.ctx, o->id, NULL, 0);
 		return;
 	}
-	for (i = 0; i < 4; i++)
-		e->record[i] = (uint8_t)(nholes >> (24 - 8 * i));
+	writer_u32(&w, (uint32_t)nholes);
 	e->sink.checkpoint(e->sink.ctx, o->id, e->record, 4 + nholes + ncall);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/base/tree.h"
+#include "src/base/wire.h"
 #include "src/engine/helpers.h"
 #include "src/engine/rate.h"
 #include "tftp/request.h"
@@ -188,51 +189,23 @@ last_seen(const struct transfer *t)
  * What a successor needs: when it was last heard of, both ends, and the
  * pinhole's names while there is one.
  */
-#define RECORD_TAIL (8 + 17 + 17 + 2)
-
-static void
-put(uint8_t **p, uint64_t v, size_t bytes)
-{
-	while (bytes-- > 0)
-		*(*p)++ = (uint8_t)(v >> 8 * bytes);
-}
-
-static void
-put_addr(uint8_t **p, const struct addr *a)
-{
-	put(p, addr_bytes(a->af), 1);
-	memcpy(*p, a->b, sizeof(a->b));
-	*p += sizeof(a->b);
-}
-
-static struct addr
-get_addr(struct cursor *r)
-{
-	uint8_t bytes[16], n = cursor_u8(r);
-
-	cursor_copy(r, bytes, sizeof(bytes));
-	if (n == 4 || n == 16)
-		return addr_from_bytes(n == 4 ? AF_INET : AF_INET6, bytes);
-	r->bad = true;
-	return (struct addr) { 0 };
-}
-
 static void
 remember(const struct transfer *t, bool open)
 {
 	const struct helper_place *place = &t->h->place;
-	uint8_t record[RECORD_TAIL + 256], *p = record;
+	uint8_t record[512];
+	struct writer w = writer_of(record, sizeof(record));
 	size_t n = 0;
 
-	put(&p, (uint64_t)last_seen(t), 8);
-	put_addr(&p, &t->server);
-	put_addr(&p, &t->client.addr);
-	put(&p, t->client.port, 2);
+	writer_u64(&w, (uint64_t)last_seen(t));
+	writer_addr(&w, &t->server);
+	writer_addr(&w, &t->client.addr);
+	writer_u16(&w, t->client.port);
 	if (open &&
-	    holes_export(place->holes, t->owner, p,
-		sizeof(record) - RECORD_TAIL, &n) != PH_OK)
+	    holes_export(place->holes, t->owner, w.p + w.len, w.size - w.len,
+		&n) != PH_OK)
 		n = 0;
-	place->remember(place->ctx, t->owner, record, RECORD_TAIL + n);
+	place->remember(place->ctx, t->owner, record, w.len + n);
 }
 
 static void
@@ -385,14 +358,14 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 {
 	struct cursor r = cursor_of(p, len);
 	int64_t seen = (int64_t)cursor_u64(&r);
-	struct addr server = get_addr(&r);
+	struct addr server = cursor_addr(&r);
 	struct holes_want none = { 0 };
 	struct endpoint client = { 0 };
 	struct pinhole hole;
 	struct transfer *t;
 	struct span names;
 
-	client.addr = get_addr(&r);
+	client.addr = cursor_addr(&r);
 	client.port = cursor_u16(&r);
 	names = cursor_span(&r, cursor_left(&r));
 	none.owner = key;

@@ -8,6 +8,7 @@
 #include "src/base/queue.h"
 #include "src/base/span.h"
 #include "src/base/tree.h"
+#include "src/base/wire.h"
 #include "src/engine/holes.h"
 
 #define BATCH 64 /* changes gathered before they are handed on */
@@ -416,22 +417,26 @@ holes_resend(struct holes *h, int64_t now)
 	flush(h);
 }
 
-static void
-put(uint8_t **p, uint64_t v, size_t bytes)
-{
-	while (bytes-- > 0)
-		*(*p)++ = (uint8_t)(v >> 8 * bytes);
-}
-
-static void
-put_addr(uint8_t **p, const struct addr *a)
-{
-	put(p, addr_bytes(a->af), 1);
-	memcpy(*p, a->b, 16);
-	*p += 16;
-}
-
+/* All records of pinholes have one size, so addresses are padded. */
 #define EXPORT_HOLE (8 + 8 + 3 + 3 * 2 + (17 + 1) + 17 + 2 * (17 + 2))
+
+static void
+put_padded(struct writer *w, const struct addr *a)
+{
+	static const uint8_t zeros[16];
+
+	writer_addr(w, a);
+	writer_copy(w, zeros, sizeof(zeros) - addr_bytes(a->af));
+}
+
+static struct addr
+get_padded(struct cursor *r)
+{
+	struct addr a = cursor_addr(r);
+
+	cursor_skip(r, sizeof(a.b) - addr_bytes(a.af));
+	return a;
+}
 
 enum ph_err
 holes_export(const struct holes *h, uint64_t owner, void *buf, size_t size,
@@ -440,50 +445,33 @@ holes_export(const struct holes *h, uint64_t owner, void *buf, size_t size,
 	struct owner *o = owner_find((struct holes *)(uintptr_t)h, owner);
 	const struct pinhole *t;
 	struct hole *hole;
-	uint8_t *p = buf;
+	struct writer w = writer_of(buf, size);
 
 	*len = 0;
 	if (o == NULL)
 		return PH_OK;
 	TAILQ_FOREACH(hole, &o->holes, entry) {
-		if (size - (size_t)(p - (uint8_t *)buf) < EXPORT_HOLE)
-			return PH_ELIMIT;
 		t = &hole->tuple->hole;
-		put(&p, hole->id, 8);
-		put(&p, t->id, 8);
-		put(&p, t->proto, 1);
-		put(&p, t->dir, 1);
-		put(&p, t->once, 1);
-		put(&p, t->from_port, 2);
-		put(&p, t->to_lo, 2);
-		put(&p, t->to_hi, 2);
-		put_addr(&p, &t->from.addr);
-		put(&p, t->from.len, 1);
-		put_addr(&p, &t->to);
-		put_addr(&p, &t->rdr_from.addr);
-		put(&p, t->rdr_from.port, 2);
-		put_addr(&p, &t->nat_to.addr);
-		put(&p, t->nat_to.port, 2);
+		writer_u64(&w, hole->id);
+		writer_u64(&w, t->id);
+		writer_u8(&w, t->proto);
+		writer_u8(&w, t->dir);
+		writer_u8(&w, t->once);
+		writer_u16(&w, t->from_port);
+		writer_u16(&w, t->to_lo);
+		writer_u16(&w, t->to_hi);
+		put_padded(&w, &t->from.addr);
+		writer_u8(&w, t->from.len);
+		put_padded(&w, &t->to);
+		put_padded(&w, &t->rdr_from.addr);
+		writer_u16(&w, t->rdr_from.port);
+		put_padded(&w, &t->nat_to.addr);
+		writer_u16(&w, t->nat_to.port);
 	}
-	*len = (size_t)(p - (uint8_t *)buf);
+	if (w.full)
+		return PH_ELIMIT;
+	*len = w.len;
 	return PH_OK;
-}
-
-static struct addr
-get_addr(struct cursor *r)
-{
-	struct addr a = { 0 };
-	uint8_t n = cursor_u8(r);
-
-	cursor_copy(r, a.b, 16);
-	if (n == 4)
-		memset(a.b + 4, 0, 12);
-	else if (n == 0)
-		memset(a.b, 0, 16);
-	else if (n != 16)
-		r->bad = true;
-	a.af = n == 4 ? AF_INET : n == 16 ? AF_INET6 : AF_UNSPEC;
-	return a;
 }
 
 enum ph_err
@@ -512,12 +500,12 @@ holes_adopt(struct holes *h, uint64_t owner, struct span call, const void *buf,
 		p.from_port = cursor_u16(&r);
 		p.to_lo = cursor_u16(&r);
 		p.to_hi = cursor_u16(&r);
-		p.from.addr = get_addr(&r);
+		p.from.addr = get_padded(&r);
 		p.from.len = cursor_u8(&r);
-		p.to = get_addr(&r);
-		p.rdr_from.addr = get_addr(&r);
+		p.to = get_padded(&r);
+		p.rdr_from.addr = get_padded(&r);
 		p.rdr_from.port = cursor_u16(&r);
-		p.nat_to.addr = get_addr(&r);
+		p.nat_to.addr = get_padded(&r);
 		p.nat_to.port = cursor_u16(&r);
 		if (r.bad || id == 0 || fw_id == 0 || id >= UINT32_MAX ||
 		    fw_id >= UINT32_MAX || p.to_hi < p.to_lo ||

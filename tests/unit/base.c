@@ -11,6 +11,7 @@
 #include "src/base/span.h"
 #include "src/base/strbuf.h"
 #include "src/base/timers.h"
+#include "src/base/wire.h"
 #include "tests/unit/unit.h"
 
 static void
@@ -165,6 +166,55 @@ cursor_errors_stick(void **state)
 }
 
 static void
+what_a_writer_wrote_a_cursor_reads(void **state)
+{
+	struct addr v4 = addr_v4(192, 0, 2, 1), none = { 0 }, a;
+	uint8_t buf[64], text[4];
+	struct writer w = writer_of(buf, sizeof(buf));
+	struct cursor c;
+	size_t n;
+
+	(void)state;
+	writer_u8(&w, 0xfe);
+	writer_u16(&w, 0x0102);
+	writer_u32(&w, 0x03040506);
+	writer_u64(&w, UINT64_C(0x0708090a0b0c0d0e));
+	writer_text(&w, "ab", 4);
+	writer_addr(&w, &v4);
+	writer_addr(&w, &none);
+	writer_u8(&w, 2);
+	assert_false(w.full);
+	assert_int_equal(w.len, 1 + 2 + 4 + 8 + 4 + 5 + 1 + 1);
+	assert_memory_equal(buf, "\xfe\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe", 15);
+	c = cursor_of(buf, w.len);
+	assert_int_equal(cursor_u8(&c), 0xfe);
+	assert_int_equal(cursor_u16(&c), 0x0102);
+	assert_int_equal(cursor_u32(&c), 0x03040506);
+	assert_true(cursor_u64(&c) == UINT64_C(0x0708090a0b0c0d0e));
+	cursor_copy(&c, text, 4);
+	assert_memory_equal(text, "ab\0\0", 4);
+	a = cursor_addr(&c);
+	assert_true(addr_eq(&a, &v4));
+	a = cursor_addr(&c);
+	assert_true(addr_eq(&a, &none));
+	assert_false(c.bad);
+	assert_false(cursor_bool(&c)); /* 2 is neither */
+	assert_true(c.bad);
+
+	/* What does not fit is not begun, nor is anything behind it. */
+	for (n = 0; n < 15; n++) {
+		memset(buf, 0, sizeof(buf));
+		w = writer_of(buf, n);
+		writer_u64(&w, UINT64_MAX);
+		writer_u64(&w, UINT64_MAX);
+		writer_u8(&w, 1);
+		assert_true(w.full);
+		assert_int_equal(w.len, n < 8 ? 0 : 8);
+		assert_int_equal(buf[w.len], 0);
+	}
+}
+
+static void
 json_is_valid_whatever_the_wire_says(void **state)
 {
 	char array[256];
@@ -290,6 +340,7 @@ main(void)
 		cmocka_unit_test(addresses_have_a_scope),
 		cmocka_unit_test(prefixes_clear_host_bits_and_contain),
 		cmocka_unit_test(cursor_errors_stick),
+		cmocka_unit_test(what_a_writer_wrote_a_cursor_reads),
 		cmocka_unit_test(json_is_valid_whatever_the_wire_says),
 		cmocka_unit_test(strbuf_says_when_it_is_full),
 		cmocka_unit_test(timers_fire_by_deadline_then_by_age),
