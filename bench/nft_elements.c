@@ -163,9 +163,10 @@ row(const char *what, void (*how)(struct fw_change *, size_t), int rounds,
 }
 
 static void
-nobody(void *unused, uint64_t id)
+nobody(void *unused, uint64_t id, unsigned int ends)
 {
 	(void)unused;
+	(void)ends;
 	(void)id;
 }
 

@@ -39,6 +39,14 @@ on_call(void *ctx, uint64_t call)
 	(void)call;
 }
 
+static void
+on_alive(void *ctx, uint64_t call, int64_t now)
+{
+	(void)ctx;
+	(void)call;
+	(void)now;
+}
+
 static int64_t
 on_last_media(void *ctx, uint64_t call)
 {
@@ -54,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static char out[SIP_EXPORT_MAX];
 	struct sip_sink sink = { NULL, on_wants, on_refuse, on_call, on_call,
-		on_last_media };
+		on_last_media, on_alive };
 	struct prefix all = { { AF_INET, { 0 } }, 0 };
 	struct sip_config config = { 0 };
 	struct timers timers;

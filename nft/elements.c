@@ -217,6 +217,11 @@ hole_elements(const struct pinhole *h, const struct fw_config *config,
 	nports = (uint16_t)(h->to_hi - h->to_lo + 1);
 	for (i = 0; i < nports; i++)
 		v[(*n)++] = filter_element(h, (uint16_t)(h->to_lo + i));
+	if (set_has_back(v[0].set))
+		for (i = 0; i < nports; i++) {
+			v[*n] = v[i];
+			v[(*n)++].set = (uint8_t)set_back(v[i].set);
+		}
 	if (h->rdr_from.addr.af != AF_UNSPEC)
 		for (i = 0; i < nports; i++)
 			v[(*n)++] =

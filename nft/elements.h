@@ -21,7 +21,7 @@
 #define ELEM_KEYLEN  40 /* IPv6 address . port . address . port */
 #define ELEM_DATALEN 20 /* IPv6 address . port */
 #define ELEM_PORTS   64 /* widest to_lo..to_hi */
-#define ELEM_MAX     (3 * ELEM_PORTS)
+#define ELEM_MAX     (4 * ELEM_PORTS)
 
 struct elem {
 	uint8_t set; /* set_number() */

@@ -37,7 +37,7 @@ struct node {
 struct hold {
 	RB_ENTRY(hold) entry;
 	struct pinhole hole;
-	uint32_t reported; /* stamp of the last count that named it */
+	unsigned int seen; /* FW_SEEN_* in the count that is ending */
 	size_t n;
 	struct link links[];
 };
@@ -567,25 +567,22 @@ mirror_counted(struct mirror *m, const struct elem *e, uint64_t packets)
 	node->packets = packets;
 }
 
-static void
-report(struct mirror *m, struct node *node,
-    void (*seen)(void *ctx, uint64_t id), void *ctx)
+/* Which end of its pinholes a packet came from that counted here. */
+static unsigned int
+sender(const struct node *node)
 {
-	struct link *link;
-
-	LIST_FOREACH(link, &node->links, of_node) {
-		if (link->hold->reported == m->stamp)
-			continue;
-		link->hold->reported = m->stamp;
-		seen(ctx, link->hold->hole.id);
-	}
+	if (set_part(node->elem.set) == PART_ONCE)
+		return FW_SEEN_FROM | FW_SEEN_TO;
+	return set_is_back(node->elem.set) ? FW_SEEN_TO : FW_SEEN_FROM;
 }
 
 void
-mirror_count_end(struct mirror *m, bool complete, int64_t now,
-    void (*seen)(void *ctx, uint64_t id), void *ctx)
+mirror_count_end(struct mirror *m, bool complete, int64_t now, fw_seen_fn seen,
+    void *ctx)
 {
 	struct node *node;
+	struct hold *hold;
+	struct link *link;
 	bool once;
 
 	RB_FOREACH(node, nodes, &m->nodes) {
@@ -594,8 +591,14 @@ mirror_count_end(struct mirror *m, bool complete, int64_t now,
 		    node->stamp != m->stamp && node->told > now)
 			node->used = node->active = true;
 		if (node->active)
-			report(m, node, seen, ctx);
+			LIST_FOREACH(link, &node->links, of_node)
+				link->hold->seen |= sender(node);
 		node->active = false;
+	}
+	RB_FOREACH(hold, holds, &m->holds) {
+		if (hold->seen != 0)
+			seen(ctx, hold->hole.id, hold->seen);
+		hold->seen = 0;
 	}
 }
 

@@ -87,14 +87,15 @@ bool mirror_covers(struct mirror *m, const struct flow_view *v);
 /*
  * Activity: mirror_count_begin, mirror_counted for every element that a dump
  * of the kernel shows, then mirror_count_end, which calls back once for each
- * pinhole whose elements' counters moved since the last time.  `complete`:
+ * pinhole whose elements' counters moved since the last time, with the ends
+ * (FW_SEEN_*) that have sent.  `complete`:
  * the dump showed everything there is, so that a single connection's element
  * missing before its deadline was used.
  */
 void mirror_count_begin(struct mirror *m);
 void mirror_counted(struct mirror *m, const struct elem *e, uint64_t packets);
 void mirror_count_end(struct mirror *m, bool complete, int64_t now,
-    void (*seen)(void *ctx, uint64_t id), void *ctx);
+    fw_seen_fn seen, void *ctx);
 
 /* The table is new: the kernel's counters begin at zero. */
 void mirror_count_reset(struct mirror *m);

@@ -63,8 +63,8 @@ void nft_sweep_soon(struct fw *fw, bool urgent, int64_t now);
 
 /* watch.c */
 PH_NODISCARD enum ph_err nft_settle(struct fw *fw, int64_t now);
-PH_NODISCARD enum ph_err nft_activity(struct fw *fw,
-    void (*seen)(void *ctx, uint64_t id), void *ctx, int64_t now);
+PH_NODISCARD enum ph_err nft_activity(struct fw *fw, fw_seen_fn seen, void *ctx,
+    int64_t now);
 void nft_look_at_user_sets(struct fw *fw);
 int64_t nft_tick(struct fw *fw, int64_t now, enum ph_err *err);
 

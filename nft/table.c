@@ -29,26 +29,31 @@ static const struct kind {
 	enum shape shape;
 	enum verdict verdict;
 	bool net;		/* its sources are in @remotes4, @remotes6 */
-	bool both;		/* matched mirrored, too */
-	const char *way_back;	/* and mirrored only if */
+	const char *back;	/* looked up mirrored, and only if */
 } kinds[SET_NKINDS] = {
-	[SET_IN] =	  { "in", PART_BASE, SHAPE_HOST, PASS, 0, 1, "" },
-	[SET_OUT] =	  { "out", PART_BASE, SHAPE_HOST, PASS, 0, 1,
+	[SET_IN] =	  { "in", PART_BASE, SHAPE_HOST, PASS, 0, NULL },
+	[SET_OUT] =	  { "out", PART_BASE, SHAPE_HOST, PASS, 0, NULL },
+	[SET_IN_PORT] =	  { "in_port", PART_PORT, SHAPE_PORT, PASS, 0, NULL },
+	[SET_OUT_PORT] =  { "out_port", PART_PORT, SHAPE_PORT, PASS, 0, NULL },
+	[SET_IN_ANY] =	  { "in_any", PART_ANY, SHAPE_TO, PASS, 0, NULL },
+	[SET_IN_NET] =	  { "in_net", PART_NET, SHAPE_TO, PASS, 1, NULL },
+	[SET_IN_BACK] =	  { "in_back", PART_BASE, SHAPE_HOST, PASS, 0, "" },
+	[SET_OUT_BACK] =  { "out_back", PART_BASE, SHAPE_HOST, PASS, 0,
 			    "ct direction reply " },
-	[SET_IN_PORT] =	  { "in_port", PART_PORT, SHAPE_PORT, PASS, 0, 1, "" },
-	[SET_OUT_PORT] =  { "out_port", PART_PORT, SHAPE_PORT, PASS, 0, 1,
+	[SET_IN_PORT_BACK] =  { "in_port_back", PART_PORT, SHAPE_PORT, PASS, 0, "" },
+	[SET_OUT_PORT_BACK] = { "out_port_back", PART_PORT, SHAPE_PORT, PASS, 0,
 			    "ct direction reply " },
-	[SET_IN_ANY] =	  { "in_any", PART_ANY, SHAPE_TO, PASS, 0, 1, "" },
-	[SET_IN_NET] =	  { "in_net", PART_NET, SHAPE_TO, PASS, 1, 1, "" },
-	[SET_ONCE] =	  { "once", PART_ONCE, SHAPE_HOST, PASS_1, 0, 0, "" },
-	[SET_ONCE_PORT] = { "once_port", PART_ONCE, SHAPE_PORT, PASS_1, 0, 0, "" },
-	[SET_ONCE_ANY] =  { "once_any", PART_ONCE, SHAPE_TO, PASS_1, 0, 0, "" },
-	[SET_ONCE_NET] =  { "once_net", PART_ONCE, SHAPE_TO, PASS_1, 1, 0, "" },
-	[SET_DNAT] =	  { "dnat", PART_NAT, SHAPE_HOST, DNAT, 0, 0, "" },
-	[SET_DNAT_ANY] =  { "dnat_any", PART_NAT, SHAPE_TO, DNAT, 0, 0, "" },
-	[SET_DNAT_NET] =  { "dnat_net", PART_NAT, SHAPE_TO, DNAT, 1, 0, "" },
-	[SET_SNAT] =	  { "snat", PART_NAT, SHAPE_HOST, SNAT, 0, 0, "" },
-	[SET_SNAT_ADDR] = { "snat_addr", PART_NAT, SHAPE_HOST, SNAT_ADDR, 0, 0, "" },
+	[SET_IN_ANY_BACK] =   { "in_any_back", PART_ANY, SHAPE_TO, PASS, 0, "" },
+	[SET_IN_NET_BACK] =   { "in_net_back", PART_NET, SHAPE_TO, PASS, 1, "" },
+	[SET_ONCE] =	  { "once", PART_ONCE, SHAPE_HOST, PASS_1, 0, NULL },
+	[SET_ONCE_PORT] = { "once_port", PART_ONCE, SHAPE_PORT, PASS_1, 0, NULL },
+	[SET_ONCE_ANY] =  { "once_any", PART_ONCE, SHAPE_TO, PASS_1, 0, NULL },
+	[SET_ONCE_NET] =  { "once_net", PART_ONCE, SHAPE_TO, PASS_1, 1, NULL },
+	[SET_DNAT] =	  { "dnat", PART_NAT, SHAPE_HOST, DNAT, 0, NULL },
+	[SET_DNAT_ANY] =  { "dnat_any", PART_NAT, SHAPE_TO, DNAT, 0, NULL },
+	[SET_DNAT_NET] =  { "dnat_net", PART_NAT, SHAPE_TO, DNAT, 1, NULL },
+	[SET_SNAT] =	  { "snat", PART_NAT, SHAPE_HOST, SNAT, 0, NULL },
+	[SET_SNAT_ADDR] = { "snat_addr", PART_NAT, SHAPE_HOST, SNAT_ADDR, 0, NULL },
 };
 /* clang-format on */
 
@@ -95,6 +100,24 @@ bool
 set_counts(unsigned int set)
 {
 	return set < SET_COUNT && kinds[set_kind(set)].verdict <= PASS_1;
+}
+
+bool
+set_is_back(unsigned int set)
+{
+	return set < SET_COUNT && kinds[set_kind(set)].back != NULL;
+}
+
+bool
+set_has_back(unsigned int set)
+{
+	return set_kind(set) < SET_IN_BACK;
+}
+
+unsigned int
+set_back(unsigned int set)
+{
+	return set + SET_IN_BACK * 4;
 }
 
 static const char *
@@ -208,10 +231,10 @@ put_set(struct strbuf *b, unsigned int set)
 }
 
 static void
-put_rule(struct strbuf *b, const struct fw_config *config, unsigned int set,
-    bool mirrored)
+put_rule(struct strbuf *b, const struct fw_config *config, unsigned int set)
 {
 	const struct kind *k = &kinds[set_kind(set)];
+	bool mirrored = k->back != NULL;
 	const char *ip = family_word(set);
 	char name[SET_NAMELEN];
 
@@ -220,7 +243,7 @@ put_rule(struct strbuf *b, const struct fw_config *config, unsigned int set,
 	if (k->verdict == PASS_1)
 		strbuf_str(b, "tcp flags & (fin|syn|rst|ack) == syn ");
 	if (mirrored)
-		strbuf_str(b, k->way_back);
+		strbuf_str(b, k->back);
 	if (k->net)
 		strbuf_fmt(b, "%s %s @remotes%c ", ip,
 		    mirrored ? "daddr" : "saddr", family_digit(set));
@@ -265,12 +288,13 @@ put_matches(struct strbuf *b, const struct fw_config *config,
 		    family_digit(i));
 		for (n = 0, kind = 0; kind < SET_NKINDS; kind++) {
 			set = kind * 4 + i;
-			if (!in_part(set, part) || kinds[kind].verdict >= DNAT)
+			if (!in_part(set, part) || set_is_back(set) ||
+			    kinds[kind].verdict >= DNAT)
 				continue;
-			put_rule(b, config, set, false);
+			put_rule(b, config, set);
 			n++;
-			if (kinds[kind].both) {
-				put_rule(b, config, set, true);
+			if (set_has_back(set)) {
+				put_rule(b, config, set_back(set));
 				n++;
 			}
 		}
@@ -296,7 +320,7 @@ put_translations(struct strbuf *b, const struct fw_config *config, bool source)
 	for (set = 0; set < SET_COUNT; set++) {
 		v = kinds[set_kind(set)].verdict;
 		if (v >= DNAT && (v != DNAT) == source) {
-			put_rule(b, config, set, false);
+			put_rule(b, config, set);
 			n++;
 		}
 	}

@@ -19,14 +19,24 @@
  * Sets are hash sets (no `interval`): an exact lookup costs the same with
  * ten elements and with fifty thousand, and so does adding one.  Each holds
  * one kind of key for one protocol and family, e.g. udp4_in.
+ *
+ * What comes back is looked up in a set of its own, e.g. udp4_in_back, with
+ * the same key mirrored: so the counters tell which end has sent.
  */
 enum set_kind {
-	SET_IN,	      /* from . to . port; both ways, either side first */
+	SET_IN,	      /* from . to . port; the way back as well, and first */
 	SET_OUT,      /* from . to . port; the way back as an answer only */
 	SET_IN_PORT,  /* from . port . to . port */
 	SET_OUT_PORT, /* from . port . to . port */
 	SET_IN_ANY,   /* to . port, from anybody */
 	SET_IN_NET,   /* to . port, from a prefix in @remotes4, @remotes6 */
+	/* The way back of each of them, in the same order. */
+	SET_IN_BACK,
+	SET_OUT_BACK,
+	SET_IN_PORT_BACK,
+	SET_OUT_PORT_BACK,
+	SET_IN_ANY_BACK,
+	SET_IN_NET_BACK,
 	/*
 	 * The same for one TCP connection each: the element goes when the
 	 * connection begins, and the connection outlives its pinhole.
@@ -67,7 +77,10 @@ uint8_t set_proto(unsigned int set);
 uint8_t set_af(unsigned int set);
 enum table_part set_part(unsigned int set);
 bool set_exists(unsigned int set); /* there is no udp4_once */
-bool set_counts(unsigned int set); /* its elements carry counters */
+bool set_is_back(unsigned int set);
+bool set_has_back(unsigned int set);
+unsigned int set_back(unsigned int set); /* the way back of this one */
+bool set_counts(unsigned int set);	 /* its elements carry counters */
 
 #define SET_NAMELEN 20
 const char *set_name(unsigned int set, char buf[SET_NAMELEN]);

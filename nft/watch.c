@@ -92,8 +92,7 @@ is_much(const struct fw *fw)
 }
 
 enum ph_err
-nft_activity(struct fw *fw, void (*seen)(void *ctx, uint64_t id), void *ctx,
-    int64_t now)
+nft_activity(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t now)
 {
 	bool complete = true, much = is_much(fw);
 	unsigned int set;

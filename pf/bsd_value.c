@@ -205,7 +205,10 @@ p_get_state(const struct pfsync_state *ps, struct p_state *out)
 	out->dst = get_endpoint(&wire, !src, ps->af);
 	out->in_src = get_endpoint(&stack, src, ps->af);
 	out->in_dst = get_endpoint(&stack, !src, ps->af);
-	/* Two 64-bit counters, each as two words in network order. */
+	/*
+	 * Two 64-bit counters, each as two words in network order: of packets
+	 * that went as the one that made the state, and the other way.
+	 */
 	for (i = 0; i < 2; i++) {
 		uint64_t n = 0;
 
@@ -213,7 +216,7 @@ p_get_state(const struct pfsync_state *ps, struct p_state *out)
 			memcpy(&packets, &ps->packets[i][j], sizeof(packets));
 			n = n << 32 | ntohl(packets);
 		}
-		out->packets += n;
+		out->packets[i] = n;
 	}
 	return true;
 }

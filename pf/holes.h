@@ -15,12 +15,15 @@
  * kernel took them (p_holes_keep) or it did not (p_holes_undo).  What an
  * undone change left dirty in the tree is written with the next commit.
  */
+enum { P_SENT_FROM, P_SENT_TO };
+
 struct p_hole {
 	RB_ENTRY(p_hole) entry;
 	struct pinhole hole;
-	uint64_t packets;  /* seen in its states at the last look */
-	uint64_t counting; /* at this look, until it ends */
-	bool by_state;	   /* states mode: made by DIOCADDSTATE, not a rule */
+	/* In its states, from `from` and from `to`: see P_SENT_*. */
+	uint64_t packets[2];  /* at the last look */
+	uint64_t counting[2]; /* at this look, until it ends */
+	bool by_state; /* states mode: made by DIOCADDSTATE, not a rule */
 };
 
 struct p_holes;

@@ -30,8 +30,8 @@ struct p_state {
 	/* Who began it and with whom: as on the wire, as seen inside. */
 	struct endpoint src, dst;
 	struct endpoint in_src, in_dst;
-	uint64_t packets;
-	bool outward; /* made by a packet that left */
+	uint64_t packets[2]; /* from src, from dst */
+	bool outward;	     /* made by a packet that left */
 };
 
 struct p_sys {
@@ -90,8 +90,8 @@ PH_NODISCARD enum ph_err p_check(const struct p_sys *sys,
 PH_NODISCARD enum ph_err p_commit(struct fw *fw,
     const struct fw_change *changes, size_t n, int64_t now);
 PH_NODISCARD enum ph_err p_settle(struct fw *fw, int64_t now);
-PH_NODISCARD enum ph_err p_activity(struct fw *fw,
-    void (*seen)(void *ctx, uint64_t id), void *ctx, int64_t now);
+PH_NODISCARD enum ph_err p_activity(struct fw *fw, fw_seen_fn seen, void *ctx,
+    int64_t now);
 int64_t p_tick(struct fw *fw, int64_t now, enum ph_err *err);
 PH_NODISCARD enum ph_err p_original(struct fw *fw, const struct fw_flow *flow,
     struct endpoint *out);

@@ -296,7 +296,7 @@ bye_request(struct sip *sip, int64_t now, const struct datagram *d,
 	struct call *c;
 
 	if (bye_own(sip, now, d, &g) ||
-	    (dlg = dialog_of_request(sip, d, m, &c, &role)) == NULL)
+	    (dlg = dialog_of_request(sip, now, d, m, &c, &role)) == NULL)
 		return;
 	if (dlg->state != DIALOG_ENDED)
 		wait_for_answer(c, dlg, role, now, d, &g);

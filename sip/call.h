@@ -164,8 +164,9 @@ struct sip {
 
 /* dialog.c */
 /* The dialog an in-dialog request belongs to; who sent it is in *role. */
-struct dialog *dialog_of_request(struct sip *sip, const struct datagram *d,
-    const struct sip_message *m, struct call **c, enum role *role);
+struct dialog *dialog_of_request(struct sip *sip, int64_t now,
+    const struct datagram *d, const struct sip_message *m, struct call **c,
+    enum role *role);
 struct txn *txn_find(struct call *c, enum sip_method method, uint32_t cseq,
     struct span branch);
 

@@ -165,22 +165,30 @@ side_is(const struct call *c, const struct dialog *d, enum role role,
 		sip_policy_is_server(&c->sip->config.policy, a));
 }
 
+struct in_dialog {
+	struct dialog *dlg; /* NULL: none */
+	struct call *call;
+	enum role role; /* who sent the request */
+	bool known;	/* there is a call of that Call-ID */
+};
+
 /*
  * The dialog an in-dialog request belongs to, and who sent it.  Tags and
  * addresses must fit; of several legs (a spiral) the one with the very
  * addresses wins.
  */
-struct dialog *
-dialog_of_request(struct sip *sip, const struct datagram *d,
-    const struct sip_message *m, struct call **cp, enum role *rolep)
+static struct in_dialog
+dialog_look_up(struct sip *sip, const struct datagram *d,
+    const struct sip_message *m)
 {
-	struct dialog *dlg, *found = NULL;
-	bool known = false, tags = false, exact;
+	struct in_dialog in = { NULL, NULL, CALLER, false };
+	struct dialog *dlg;
 	enum role role;
 	struct call *c;
+	bool exact;
 
 	for (c = call_first(sip, m->call_id); c != NULL; c = call_next(c)) {
-		known = true;
+		in.known = true;
 		if (span_eq(c->caller_tag, m->from_tag) &&
 		    (dlg = dialog_find(c, m->to_tag)) != NULL)
 			role = CALLER;
@@ -189,7 +197,6 @@ dialog_of_request(struct sip *sip, const struct datagram *d,
 			role = CALLEE;
 		else
 			continue;
-		tags = true;
 		/* Equal tags say nothing of who speaks. */
 		if (span_eq(c->caller_tag, dlg->tag) &&
 		    !side_is(c, dlg, CALLER, &d->src.addr))
@@ -199,21 +206,57 @@ dialog_of_request(struct sip *sip, const struct datagram *d,
 			continue;
 		exact = addr_eq(&c->addr[role], &d->src.addr) &&
 		    addr_eq(&c->addr[!role], &d->dst.addr);
-		if (found == NULL || exact) {
-			found = dlg;
-			*cp = c;
-			*rolep = role;
+		if (in.dlg == NULL || exact) {
+			in.dlg = dlg;
+			in.call = c;
+			in.role = role;
 		}
 		if (exact)
 			break;
 	}
-	if (found == NULL) {
-		if (tags || known)
+	return in;
+}
+
+/* The protected side keeps the dialog alive. */
+static void
+alive(struct call *c, const struct dialog *dlg, enum role speaker, int64_t now)
+{
+	if (c->protected[speaker] && dlg->state != DIALOG_ENDED)
+		c->sip->sink.alive(c->sip->sink.ctx, c->id, now);
+}
+
+/* The same for a request that may change something; a misfit is counted. */
+struct dialog *
+dialog_of_request(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m, struct call **cp, enum role *rolep)
+{
+	struct in_dialog in = dialog_look_up(sip, d, m);
+
+	if (in.dlg == NULL) {
+		if (in.known)
 			sip->n.forged++;
 		else
 			sip->n.no_dialog++;
+		return NULL;
 	}
-	return found;
+	alive(in.call, in.dlg, in.role, now);
+	*cp = in.call;
+	*rolep = in.role;
+	return in.dlg;
+}
+
+/* OPTIONS, INFO and the like only show that the dialog is in use. */
+static void
+other_request(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m)
+{
+	struct in_dialog in;
+
+	if (m->to_tag.len == 0)
+		return;
+	in = dialog_look_up(sip, d, m);
+	if (in.dlg != NULL)
+		alive(in.call, in.dlg, in.role, now);
 }
 
 struct txn *
@@ -357,7 +400,7 @@ ack(struct sip *sip, int64_t now, const struct datagram *d,
 		sip->sink.gone(sip->sink.ctx, id);
 		return;
 	}
-	if ((dlg = dialog_of_request(sip, d, m, &c, &role)) == NULL)
+	if ((dlg = dialog_of_request(sip, now, d, m, &c, &role)) == NULL)
 		return;
 	if (is_late_answer(dlg, role, m->cseq, now) &&
 	    dlg->state == DIALOG_CONFIRMED)
@@ -413,8 +456,10 @@ request(struct sip *sip, int64_t now, const struct datagram *d,
 	struct call *c;
 
 	sip->n.requests++;
-	if (m->method == SIP_OTHER)
+	if (m->method == SIP_OTHER) {
+		other_request(sip, now, d, m);
 		return;
+	}
 	if (m->method == SIP_CANCEL) {
 		cancel(sip, now, d, m);
 		return;
@@ -432,7 +477,7 @@ request(struct sip *sip, int64_t now, const struct datagram *d,
 		bye_request(sip, now, d, m);
 		return;
 	}
-	if ((dlg = dialog_of_request(sip, d, m, &c, &role)) == NULL)
+	if ((dlg = dialog_of_request(sip, now, d, m, &c, &role)) == NULL)
 		return;
 	switch (m->method) {
 	case SIP_INVITE:
@@ -718,6 +763,8 @@ response(struct sip *sip, int64_t now, const struct datagram *d,
 		return;
 	if ((t = txn_of_response(sip, d, m, &c)) == NULL)
 		return;
+	if (t->dlg != NULL && m->status >= 200 && m->status < 300)
+		alive(c, t->dlg, !t->role, now);
 	if (t->method != SIP_INVITE)
 		other_response(c, t, now, d, m);
 	else if (m->status < 200)

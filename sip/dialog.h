@@ -59,7 +59,8 @@ struct sip_wants {
 	enum reason open;  /* for those that were not wanted before */
 	enum reason close; /* for those that no longer are */
 	bool accepted;
-	bool held; /* silence is no sign of death (RFC 3264 section 8.4) */
+	bool between; /* both ends are protected */
+	bool held;    /* silence is no sign of death (RFC 3264 section 8.4) */
 };
 
 struct sip_sink {
@@ -72,8 +73,12 @@ struct sip_sink {
 	void (*changed)(void *ctx, uint64_t call);
 	/* The call is forgotten; its wants are empty by then. */
 	void (*gone)(void *ctx, uint64_t call);
-	/* When media was last seen for the call; 0: never or not known. */
+	/*
+	 * When media last showed that the call lives; 0: never or not known.
+	 */
 	int64_t (*last_media)(void *ctx, uint64_t call);
+	/* The protected side has spoken within a dialog of the call. */
+	void (*alive)(void *ctx, uint64_t call, int64_t now);
 };
 
 struct sip;

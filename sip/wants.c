@@ -139,6 +139,7 @@ call_update(struct call *c, enum reason open, enum reason close, int64_t now)
 	w.open = open;
 	w.close = close;
 	w.accepted = c->accepted;
+	w.between = c->protected[CALLER] && c->protected[CALLEE];
 	sip->sink.wants(sip->sink.ctx, &w, now);
 	call_schedule(c, now);
 	sip->sink.changed(sip->sink.ctx, c->id);

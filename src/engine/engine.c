@@ -26,7 +26,8 @@ struct owner {
 	struct timer timer; /* silence and leases */
 	int64_t since;	    /* silence counts from here at the earliest */
 	bool accepted, held, open;
-	bool dirty; /* worth a checkpoint; then on e->dirty */
+	bool between; /* both ends are protected: either one's media is life */
+	bool dirty;   /* worth a checkpoint; then on e->dirty */
 	TAILQ_ENTRY(owner) dirty_entry;
 };
 
@@ -36,6 +37,9 @@ RB_HEAD(owner_tree, owner);
  * A checkpoint record: u32 length of the pinholes, the pinholes, the call.
  */
 #define RECORD_MAX (4 + HOLES_EXPORT_MAX + SIP_EXPORT_MAX)
+
+/* See silent_since(): with the default 300 s, more than half of RFC 4028's. */
+#define OUTSIDE_IDLES 4
 
 /* Lines a second about messages that are of no use. */
 #define IGNORE_BURST 20
@@ -127,12 +131,24 @@ lease(const struct owner *o)
 
 static void owner_timer(void *arg, int64_t now);
 
+/*
+ * Media and signalling from the inside are life.  Media that only the outside
+ * sends keeps a call for OUTSIDE_IDLES times `timeout idle`, so that somebody
+ * who only listens, and sends no RTCP, is not cut off at once, and nobody
+ * outside keeps a pinhole open for ever.
+ */
 static int64_t
 silent_since(struct owner *o)
 {
-	int64_t seen = holes_last_seen(o->e->holes, o->id);
+	int64_t idle = o->e->conf->sip.timeout_idle * USEC_PER_SEC;
 
-	return seen > o->since ? seen : o->since;
+	if (o->between) {
+		int64_t seen = holes_last_seen(o->e->holes, o->id);
+
+		return seen > o->since ? seen : o->since;
+	}
+	return holes_last_life(o->e->holes, o->id, o->since,
+	    (OUTSIDE_IDLES - 1) * idle);
 }
 
 static bool
@@ -188,6 +204,7 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 		o->since = now;
 	o->accepted = w->accepted;
 	o->held = w->held;
+	o->between = w->between;
 	o->open = w->nholes > 0;
 	want.owner = w->call;
 	want.call = w->call_id;
@@ -240,8 +257,21 @@ static int64_t
 on_last_media(void *ctx, uint64_t call)
 {
 	struct engine *e = ctx;
+	struct owner *o = owner_find(e, call);
 
-	return holes_last_seen(e->holes, call);
+	if (o == NULL || holes_last_seen(e->holes, call) == 0)
+		return 0;
+	return silent_since(o);
+}
+
+/* The inside has said something in the call's dialog. */
+static void
+on_alive(void *ctx, uint64_t call, int64_t now)
+{
+	struct owner *o = owner_find(ctx, call);
+
+	if (o != NULL)
+		o->since = now;
 }
 
 static enum sip_remote
@@ -327,7 +357,7 @@ engine_new(struct engine **out, const struct conf *conf,
 	struct engine *e;
 	struct sip_config config;
 	struct sip_sink up = { NULL, on_wants, on_refuse, on_changed, on_gone,
-		on_last_media };
+		on_last_media, on_alive };
 	struct holes_sink down = { NULL, on_commit };
 	enum ph_err rc;
 
@@ -730,9 +760,9 @@ engine_next(const struct engine *e)
 }
 
 void
-engine_seen(struct engine *e, uint64_t id, int64_t now)
+engine_seen(struct engine *e, uint64_t id, unsigned int ends, int64_t now)
 {
-	holes_seen(e->holes, id, now);
+	holes_seen(e->holes, id, ends, now);
 }
 
 void

@@ -180,9 +180,9 @@ silence(const struct transfer *t)
 static int64_t
 last_seen(const struct transfer *t)
 {
-	int64_t seen = holes_last_seen(t->h->place.holes, t->owner);
-
-	return seen > t->since ? seen : t->since;
+	/* Who only receives, and acknowledges nothing, has gone. */
+	return holes_last_life(t->h->place.holes, t->owner, t->since,
+	    silence(t));
 }
 
 /*

@@ -19,7 +19,7 @@ struct tuple {
 	RB_ENTRY(tuple) by_id;
 	struct pinhole hole; /* id: the filter's name for it */
 	unsigned int refs;
-	int64_t seen;
+	int64_t seen[2]; /* when `from` and `to` have last sent */
 };
 
 /* One owner's wish for a tuple. */
@@ -358,13 +358,17 @@ holes_refuse(struct holes *h, const struct event_refusal *r, struct span call,
 }
 
 void
-holes_seen(struct holes *h, uint64_t fw_id, int64_t now)
+holes_seen(struct holes *h, uint64_t fw_id, unsigned int ends, int64_t now)
 {
 	struct tuple key, *t;
 
 	key.hole.id = fw_id;
-	if ((t = RB_FIND(tuple_id_tree, &h->ids, &key)) != NULL)
-		t->seen = now;
+	if ((t = RB_FIND(tuple_id_tree, &h->ids, &key)) == NULL)
+		return;
+	if (ends & FW_SEEN_FROM)
+		t->seen[0] = now;
+	if (ends & FW_SEEN_TO)
+		t->seen[1] = now;
 }
 
 void
@@ -377,19 +381,46 @@ holes_lost(struct holes *h, uint64_t fw_id)
 		t->hole.deadline = 0;
 }
 
-int64_t
-holes_last_seen(struct holes *h, uint64_t owner)
+/* When the inside and the outside of the owner's pinholes have last sent. */
+static void
+last_sent(struct holes *h, uint64_t owner, int64_t *inside, int64_t *outside)
 {
 	struct owner *o = owner_find(h, owner);
 	struct hole *hole;
-	int64_t last = 0;
+	int in;
 
+	*inside = *outside = 0;
 	if (o == NULL)
-		return 0;
-	TAILQ_FOREACH(hole, &o->holes, entry)
-		if (hole->tuple->seen > last)
-			last = hole->tuple->seen;
-	return last;
+		return;
+	TAILQ_FOREACH(hole, &o->holes, entry) {
+		in = hole->tuple->hole.dir == PINHOLE_IN ? 1 : 0;
+		if (hole->tuple->seen[in] > *inside)
+			*inside = hole->tuple->seen[in];
+		if (hole->tuple->seen[!in] > *outside)
+			*outside = hole->tuple->seen[!in];
+	}
+}
+
+int64_t
+holes_last_seen(struct holes *h, uint64_t owner)
+{
+	int64_t inside, outside;
+
+	last_sent(h, owner, &inside, &outside);
+	return inside > outside ? inside : outside;
+}
+
+int64_t
+holes_last_life(struct holes *h, uint64_t owner, int64_t since, int64_t grace)
+{
+	int64_t inside, outside;
+
+	last_sent(h, owner, &inside, &outside);
+	if (inside < since)
+		inside = since;
+	if (outside > inside + grace)
+		outside = inside + grace;
+	return inside > outside ? inside : outside;
 }
 
 void

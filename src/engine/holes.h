@@ -61,14 +61,23 @@ void holes_want(struct holes *h, const struct holes_want *w, int64_t now);
 void holes_refuse(struct holes *h, const struct event_refusal *r,
     struct span call, int64_t now);
 
-/* The filter saw packets for what it knows by this id. */
-void holes_seen(struct holes *h, uint64_t fw_id, int64_t now);
+/* The filter saw packets from these ends (FW_SEEN_*) of one pinhole. */
+void holes_seen(struct holes *h, uint64_t fw_id, unsigned int ends,
+    int64_t now);
 
 /* The filter closed it at its deadline: the next renewal opens it again. */
 void holes_lost(struct holes *h, uint64_t fw_id);
 
 /* When media was last seen for any pinhole of the owner; 0: never. */
 int64_t holes_last_seen(struct holes *h, uint64_t owner);
+
+/*
+ * When the owner last showed life, at `since` or later.  Packets from the
+ * inside are life.  Packets that only the outside sends count as life up to
+ * `grace` after the last that came from the inside, and no longer.
+ */
+int64_t holes_last_life(struct holes *h, uint64_t owner, int64_t since,
+    int64_t grace);
 
 /* Renew the leases of one owner. */
 void holes_renew(struct holes *h, uint64_t owner, int64_t lease, int64_t now);

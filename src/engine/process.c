@@ -319,6 +319,15 @@ on_result(struct live *l, const struct ipc_result *r)
 }
 
 static void
+on_seen(struct live *l, unsigned int ends, int64_t now)
+{
+	uint32_t i;
+
+	for (i = 0; i < l->msg.u.ids.n; i++)
+		engine_seen(l->engine, l->msg.u.ids.ids[i], ends, now);
+}
+
+static void
 on_fw(evutil_socket_t fd, short what, void *arg)
 {
 	struct live *l = arg;
@@ -338,10 +347,11 @@ on_fw(evutil_socket_t fd, short what, void *arg)
 		case IPC_RESULT:
 			on_result(l, &l->msg.u.result);
 			break;
-		case IPC_SEEN:
-			for (i = 0; i < l->msg.u.ids.n; i++)
-				engine_seen(l->engine, l->msg.u.ids.ids[i],
-				    now);
+		case IPC_SEEN_FROM:
+			on_seen(l, FW_SEEN_FROM, now);
+			break;
+		case IPC_SEEN_TO:
+			on_seen(l, FW_SEEN_TO, now);
 			break;
 		case IPC_CLOSED:
 			for (i = 0; i < l->msg.u.ids.n; i++)

@@ -102,6 +102,11 @@ struct fw_config {
 	size_t ntables;
 };
 
+/* Which end of a pinhole has sent packets. */
+#define FW_SEEN_FROM 0x01u
+#define FW_SEEN_TO   0x02u
+typedef void (*fw_seen_fn)(void *ctx, uint64_t id, unsigned int ends);
+
 struct fw; /* an open backend; each backend defines its own */
 
 struct fw_ops {
@@ -142,10 +147,11 @@ struct fw_ops {
 
 	/*
 	 * Report each pinhole through which packets went since the last
-	 * call.  NULL without FW_CAP_ACTIVITY.
+	 * call, and from which of its ends they came.  NULL without
+	 * FW_CAP_ACTIVITY.
 	 */
-	PH_NODISCARD enum ph_err (*activity)(struct fw *fw,
-	    void (*seen)(void *ctx, uint64_t id), void *ctx, int64_t now);
+	PH_NODISCARD enum ph_err (
+	    *activity)(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t now);
 
 	/*
 	 * Work due: gathered kills, a table that somebody flushed away.

@@ -77,7 +77,7 @@ struct fwtable {
 	struct log_limit refused_log, failed_log;
 	struct fw_change changes[COMMIT_MAX];
 	struct ipc_msg closed[IPC_NROLES]; /* being gathered */
-	struct ipc_msg seen[IPC_NROLES];
+	struct ipc_msg seen_from[IPC_NROLES], seen_to[IPC_NROLES];
 };
 
 static int
@@ -668,7 +668,7 @@ commit_some(struct fwtable *t, int64_t now)
 }
 
 static void
-on_seen(void *ctx, uint64_t id)
+on_seen(void *ctx, uint64_t id, unsigned int ends)
 {
 	struct fwtable *t = ctx;
 	struct item *i, key;
@@ -677,10 +677,16 @@ on_seen(void *ctx, uint64_t id)
 	key.hole.id = id;
 	if ((i = RB_FIND(id_tree, &t->ids, &key)) == NULL)
 		return;
-	for (r = 0; r < IPC_NROLES; r++)
-		if (i->hold[r].held && !i->hold[r].stale)
-			gather(t, (enum ipc_role)r, IPC_SEEN, &t->seen[r],
+	for (r = 0; r < IPC_NROLES; r++) {
+		if (!i->hold[r].held || i->hold[r].stale)
+			continue;
+		if (ends & FW_SEEN_FROM)
+			gather(t, (enum ipc_role)r, IPC_SEEN_FROM,
+			    &t->seen_from[r], i->hold[r].id);
+		if (ends & FW_SEEN_TO)
+			gather(t, (enum ipc_role)r, IPC_SEEN_TO, &t->seen_to[r],
 			    i->hold[r].id);
+	}
 }
 
 static void
@@ -699,8 +705,10 @@ look_for_activity(struct fwtable *t, int64_t now)
 	    log_may(&t->failed_log, now, &missed))
 		log_warnx(MODULE, "%s: cannot tell silence: %s", t->ops->name,
 		    ph_strerror(rc));
-	for (r = 0; r < IPC_NROLES; r++)
-		send_ids(t, (enum ipc_role)r, IPC_SEEN, &t->seen[r]);
+	for (r = 0; r < IPC_NROLES; r++) {
+		send_ids(t, (enum ipc_role)r, IPC_SEEN_FROM, &t->seen_from[r]);
+		send_ids(t, (enum ipc_role)r, IPC_SEEN_TO, &t->seen_to[r]);
+	}
 }
 
 static void

@@ -42,7 +42,9 @@ static const struct shape {
 			    sizeof(struct fw_change), IPC_BATCH },
 	[IPC_SETTLE]	= { 0, 0, 0 },
 	[IPC_RESULT]	= { sizeof(struct ipc_result), 0, 0 },
-	[IPC_SEEN]	= { offsetof(struct ipc_ids, ids),
+	[IPC_SEEN_FROM]	= { offsetof(struct ipc_ids, ids),
+			    sizeof(uint64_t), IPC_IDS },
+	[IPC_SEEN_TO]	= { offsetof(struct ipc_ids, ids),
 			    sizeof(uint64_t), IPC_IDS },
 	[IPC_CLOSED]	= { offsetof(struct ipc_ids, ids),
 			    sizeof(uint64_t), IPC_IDS },
@@ -63,7 +65,8 @@ elements(const struct ipc_msg *m)
 	switch (m->hdr.type) {
 	case IPC_COMMIT:
 		return m->u.commit.n;
-	case IPC_SEEN:
+	case IPC_SEEN_FROM:
+	case IPC_SEEN_TO:
 	case IPC_CLOSED:
 		return m->u.ids.n;
 	case IPC_TABLE:

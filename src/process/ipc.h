@@ -29,12 +29,13 @@ enum ipc_type {
 	IPC_QUIT,      /* M>E,P,F  finish and exit (ipc_quit) */
 	IPC_REPORT,    /* M>E,F    log your counters */
 
-	IPC_BEGIN,  /* E,P>F  all I hold follows */
-	IPC_COMMIT, /* E,P>F  (ipc_commit), answered by IPC_RESULT */
-	IPC_SETTLE, /* E,P>F  that was all: close what I did not name */
-	IPC_RESULT, /* F>E,P  (ipc_result), one for each IPC_COMMIT */
-	IPC_SEEN,   /* F>E,P  (ipc_ids) packets went through these */
-	IPC_CLOSED, /* F>E,P  (ipc_ids) closed at their deadline */
+	IPC_BEGIN,     /* E,P>F  all I hold follows */
+	IPC_COMMIT,    /* E,P>F  (ipc_commit), answered by IPC_RESULT */
+	IPC_SETTLE,    /* E,P>F  that was all: close what I did not name */
+	IPC_RESULT,    /* F>E,P  (ipc_result), one for each IPC_COMMIT */
+	IPC_SEEN_FROM, /* F>E,P  (ipc_ids) the `from` of these has sent */
+	IPC_SEEN_TO,   /* F>E,P  (ipc_ids) the `to` of these has sent */
+	IPC_CLOSED,    /* F>E,P  (ipc_ids) closed at their deadline */
 
 	IPC_ORIGINAL, /* P>F  (ipc_original) where did this client want to go */
 	IPC_TARGET,   /* F>P  (ipc_target) its answer */

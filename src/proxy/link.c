@@ -286,14 +286,15 @@ heard(struct proxy *p)
 		target = p->msg.u.target.target;
 		answered(p, (enum ph_err)p->msg.u.target.err, &target);
 		break;
-	case IPC_SEEN:
+	case IPC_SEEN_FROM:
+	case IPC_SEEN_TO:
 	case IPC_CLOSED:
 		ids = p->msg.u.ids;
 		for (i = 0; i < ids.n; i++)
-			if (type == IPC_SEEN)
-				seen(p, ids.ids[i]);
-			else
+			if (type == IPC_CLOSED)
 				ran_out(p, ids.ids[i]);
+			else
+				seen(p, ids.ids[i]);
 		break;
 	case IPC_EMPTIED:
 		p->setup.emptied(p->setup.ctx);

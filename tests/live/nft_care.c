@@ -277,14 +277,17 @@ test_closing_leaves_nothing_of_ours_and_all_of_theirs(void **state)
 }
 
 static uint64_t seen_ids[16];
+static unsigned int seen_ends[16];
 static size_t nseen;
 
 static void
-seen(void *ctx, uint64_t id)
+seen(void *ctx, uint64_t id, unsigned int ends)
 {
 	(void)ctx;
-	if (nseen < ROWS(seen_ids))
-		seen_ids[nseen++] = id;
+	if (nseen == ROWS(seen_ids))
+		return;
+	seen_ends[nseen] = ends;
+	seen_ids[nseen++] = id;
 }
 
 static size_t
@@ -309,10 +312,12 @@ test_activity_is_reported_once_and_never_lost(void **state)
 	PASS(out, "192.0.2.20", 10270, in);
 	assert_int_equal(activity(), 1);
 	assert_int_equal(seen_ids[0], a.id);
+	assert_int_equal(seen_ends[0], FW_SEEN_FROM);
 	assert_int_equal(activity(), 0);
-	/* The way back counts, too. */
+	/* The way back counts, too, and for itself. */
 	PASS(in, "198.51.100.7", 4270, out);
 	assert_int_equal(activity(), 1);
+	assert_int_equal(seen_ends[0], FW_SEEN_TO);
 	/* A refresh starts a new counter, and loses nothing. */
 	PASS(out, "192.0.2.20", 10272, in2);
 	b.deadline += 1000000;

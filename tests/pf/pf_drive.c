@@ -142,10 +142,11 @@ say(const char *what, enum ph_err rc)
 }
 
 static void
-seen(void *ctx, uint64_t id)
+seen(void *ctx, uint64_t id, unsigned int ends)
 {
 	(void)ctx;
-	printf("seen %llu\n", (unsigned long long)id);
+	printf("seen %llu%s%s\n", (unsigned long long)id,
+	    ends & FW_SEEN_FROM ? " from" : "", ends & FW_SEEN_TO ? " to" : "");
 }
 
 static void

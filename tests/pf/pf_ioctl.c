@@ -241,7 +241,8 @@ states(void)
 		CHECK(endpoint_cmp(&back.src, &s.src) == 0);
 		CHECK(endpoint_cmp(&back.dst, &s.dst) == 0);
 		CHECK(endpoint_cmp(&back.in_dst, &s.dst) == 0);
-		CHECK(back.packets == 7 && back.id == 9 && back.creator == 5);
+		CHECK(back.packets[0] == 3 && back.packets[1] == 4 &&
+		    back.id == 9 && back.creator == 5);
 	}
 	ps.proto = IPPROTO_ICMP;
 	CHECK(!p_get_state(&ps, &back));

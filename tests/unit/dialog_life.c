@@ -273,6 +273,69 @@ silent_early_media_closes_until_the_answer(void **state)
 	world_close(&w);
 }
 
+/* Who speaks in the dialog, and whether that is the inside's life. */
+static void
+only_the_inside_keeps_a_dialog_alive(void **state)
+{
+	/* clang-format off */
+	static const struct step before[] = { CALL_SET_UP };
+	static const struct {
+		struct step s;
+		bool alive;
+	} rows[] = {
+		{ { 5, "i>o", "OPTIONS",    9, "c1", "z", "a", NULL, "" }, true },
+		{ { 5, "o>i", "OPTIONS",    9, "c2", "a", "z", NULL, "" }, false },
+		{ { 5, "i>o", "200 OPTIONS", 9, "c2", "a", "z", NULL, "" }, false },
+		{ { 5, "i>x", "OPTIONS",    9, "c3", "z", "a", NULL, "" }, false },
+		{ { 5, "i>o", "OPTIONS",    9, "c4", "y", "a", NULL, "" }, false },
+		{ { 5, "i>o", "OPTIONS",    9, "c5", "z", "",  NULL, "" }, false },
+		{ { 5, "o>i", "ACK",        1, "c6", "a", "z", NULL, "" }, false },
+		{ { 5, "o>i", "UPDATE",     2, "c7", "a", "z", NULL, "" }, false },
+		{ { 5, "i>o", "491 UPDATE", 2, "c7", "a", "z", NULL, "" }, false },
+		{ { 5, "o>i", "UPDATE",     3, "c8", "a", "z", NULL, "" }, false },
+		{ { 5, "i>o", "200 UPDATE", 3, "c8", "a", "z", NULL, "" }, true },
+		{ { 5, "i>o", "INVITE",     9, "c9", "z", "a", NULL, "" }, true },
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	struct world w;
+	size_t i;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, before, ROWS(before));
+	for (i = 0; i < ROWS(rows); i++) {
+		w.alive = 0;
+		play_in(&w, &rows[i].s, 1);
+		assert_int_equal(w.alive != 0, rows[i].alive);
+	}
+	world_close(&w);
+}
+
+/* 0: the pinhole in, 1: the one out; from the inside or from the outside. */
+static void
+media_from_outside_is_life_for_a_while(void **state)
+{
+	static const struct step before[] = { CALL_SET_UP };
+	struct sip_config c = default_config();
+	struct world w;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, before, ROWS(before));
+	assert_int_equal(holes_last_life(w.holes, 1, 10, 30), 10);
+	holes_seen(w.holes, 1, FW_SEEN_FROM, 25);
+	assert_int_equal(holes_last_life(w.holes, 1, 10, 30), 25);
+	holes_seen(w.holes, 2, FW_SEEN_TO, 500);
+	assert_int_equal(holes_last_life(w.holes, 1, 10, 30), 40);
+	assert_int_equal(holes_last_seen(w.holes, 1), 500);
+	holes_seen(w.holes, 1, FW_SEEN_TO, 60);
+	assert_int_equal(holes_last_life(w.holes, 1, 10, 30), 90);
+	holes_seen(w.holes, 2, FW_SEEN_FROM, 600);
+	assert_int_equal(holes_last_life(w.holes, 1, 10, 30), 600);
+	world_close(&w);
+}
+
 int
 main(void)
 {
@@ -287,6 +350,8 @@ main(void)
 		cmocka_unit_test(a_cancel_that_nobody_answers_ends_the_call),
 		cmocka_unit_test(a_cancel_ends_only_its_branch),
 		cmocka_unit_test(silent_early_media_closes_until_the_answer),
+		cmocka_unit_test(only_the_inside_keeps_a_dialog_alive),
+		cmocka_unit_test(media_from_outside_is_life_for_a_while),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,13 @@ on_last_media(void *ctx, uint64_t call)
 	return ((struct world *)ctx)->media;
 }
 
+static void
+on_alive(void *ctx, uint64_t call, int64_t now)
+{
+	(void)call;
+	((struct world *)ctx)->alive = now;
+}
+
 static struct prefix protect[1], server[1], media[2];
 
 struct sip_config
@@ -114,7 +121,7 @@ void
 world_open(struct world *w, const struct sip_config *c)
 {
 	struct sip_sink up = { w, on_wants, on_refuse, on_changed, on_gone,
-		on_last_media };
+		on_last_media, on_alive };
 	struct holes_sink down = { w, on_commit };
 	struct events ev = { EVENTS_TEXT, 0, NULL, NULL, on_line, w, NULL };
 

@@ -32,7 +32,7 @@ struct world {
 	struct holes *holes;
 	struct timers timers;
 	unsigned int commits;
-	int64_t media;
+	int64_t media, alive;
 	struct endpoint stranger;
 	char log[8192];
 	struct strbuf text;

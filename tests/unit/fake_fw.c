@@ -88,14 +88,13 @@ fake_settle(struct fw *fw, int64_t at)
 }
 
 static enum ph_err
-fake_activity(struct fw *fw, void (*seen)(void *ctx, uint64_t id), void *ctx,
-    int64_t at)
+fake_activity(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t at)
 {
 	size_t i;
 
 	(void)at;
 	for (i = 0; fw->seen_all && i < fw->n; i++)
-		seen(ctx, fw->hole[i].id);
+		seen(ctx, fw->hole[i].id, fw->seen_all);
 	return PH_OK;
 }
 
@@ -140,7 +139,10 @@ on_send(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
 		got[role].closed += m->u.ids.n;
 		got[role].closed_id = m->u.ids.ids[m->u.ids.n - 1];
 		break;
-	case IPC_SEEN:
+	case IPC_SEEN_TO:
+		got[role].seen_to += m->u.ids.n;
+		break;
+	case IPC_SEEN_FROM:
 		assert_in_range(m->u.ids.n, 1, IPC_IDS);
 		got[role].seen += m->u.ids.n;
 		got[role].seen_id = m->u.ids.ids[0];

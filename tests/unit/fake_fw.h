@@ -27,7 +27,7 @@ struct fw {
 	uint16_t bad_port; /* a pinhole it finds no sense in */
 	unsigned int commits, changes, settles;
 	enum ph_err tick_err;
-	bool seen_all;
+	unsigned int seen_all; /* FW_SEEN_*: what all have sent */
 };
 
 extern struct fw fake;
@@ -39,7 +39,7 @@ struct fake_answers {
 	unsigned int results;
 	struct ipc_result last;
 	uint64_t last_seq;
-	unsigned int closed, seen;
+	unsigned int closed, seen, seen_to;
 	uint64_t closed_id, seen_id;
 };
 extern struct fake_answers got[IPC_NROLES];

@@ -206,7 +206,7 @@ activity_is_told_by_the_clients_name(void **state)
 	add(FW_OPEN, 5, 2002, 6000);
 	send_as(IPC_PROXY, 1);
 	fwtable_run(table, now);
-	fake.seen_all = true;
+	fake.seen_all = FW_SEEN_FROM;
 	next = fwtable_run(table, now);
 	assert_true(next <= now + 10 * USEC_PER_SEC);
 	assert_int_equal(got[0].seen, 0);
@@ -215,6 +215,12 @@ activity_is_told_by_the_clients_name(void **state)
 	assert_int_equal(got[0].seen_id, 77);
 	assert_int_equal(got[1].seen, 1);
 	assert_int_equal(got[1].seen_id, 5);
+	assert_int_equal(got[0].seen_to, 0);
+	fake.seen_all = FW_SEEN_TO;
+	next = fwtable_run(table, next);
+	fwtable_run(table, next);
+	assert_int_equal(got[0].seen, 1);
+	assert_int_equal(got[0].seen_to, 1);
 }
 
 static void
@@ -327,7 +333,7 @@ a_successor_may_use_the_same_names(void **state)
 	open_one(1, 2000, 600);
 	open_one(2, 2002, 600);
 	fwtable_run(table, now);
-	fake.seen_all = true;
+	fake.seen_all = FW_SEEN_FROM;
 	fwtable_begin(table, IPC_ENGINE);
 	open_one(1, 2000, 600);
 	now += 20 * USEC_PER_SEC;

@@ -283,7 +283,8 @@ a_data_connection_must_begin_in_time(void **state)
 	/* Seen by the packet filter: it has begun. */
 	ftp(w, &user, INNER, PKT_IN, in, out, true,
 	    "PORT 192,0,2,10,156,65\r\n");
-	engine_seen(w->e, w->fw_id, NOW + USEC_PER_SEC);
+	engine_seen(w->e, w->fw_id, FW_SEEN_FROM | FW_SEEN_TO,
+	    NOW + USEC_PER_SEC);
 	engine_run(w->e, NOW + 5 * USEC_PER_SEC);
 	assert_non_null(strstr(w->events, "(done)"));
 	strbuf_reset(&w->out);
@@ -344,7 +345,7 @@ a_transfer_lasts_until_it_is_silent(void **state)
 	tftp(w, NOW, "192.0.2.10", 20000, "198.51.100.7");
 	assert_events(w, OPENED);
 	for (t = NOW; t < NOW + 300 * USEC_PER_SEC; t += 10 * USEC_PER_SEC) {
-		engine_seen(w->e, w->fw_id, t);
+		engine_seen(w->e, w->fw_id, FW_SEEN_FROM | FW_SEEN_TO, t);
 		engine_run(w->e, t);
 		/* Renewed in time. */
 		assert_true(w->deadline > t);

@@ -92,8 +92,8 @@ static const struct {
 	{ "longer than it says",	IPC_QUIT,	0,	0, 1, false },
 	{ "too short for its type",	IPC_QUIT,	0,	-4, -4, false },
 	{ "too long for its type",	IPC_QUIT,	0,	4, 4, false },
-	{ "ids cut short",		IPC_SEEN,	3,	-8, -8, false },
-	{ "ids",			IPC_SEEN,	3,	0, 0, true },
+	{ "ids cut short",		IPC_SEEN_FROM,	3,	-8, -8, false },
+	{ "ids",			IPC_SEEN_FROM,	3,	0, 0, true },
 };
 /* clang-format on */
 
@@ -107,7 +107,7 @@ true_length(uint32_t type, uint32_t n)
 	switch (type) {
 	case IPC_COMMIT:
 		return len + 8 + n * sizeof(struct fw_change);
-	case IPC_SEEN:
+	case IPC_SEEN_FROM:
 		return len + 8 + n * 8;
 	case IPC_QUIT:
 		return len + sizeof(struct ipc_quit);
@@ -134,7 +134,7 @@ only_well_formed_messages_are_received(void **state)
 		m.hdr.len = (uint32_t)((int)len + rows[i].claimed);
 		if (rows[i].type == IPC_COMMIT)
 			m.u.commit.n = rows[i].n;
-		else if (rows[i].type == IPC_SEEN)
+		else if (rows[i].type == IPC_SEEN_FROM)
 			m.u.ids.n = rows[i].n;
 		len = (size_t)((int)len + rows[i].sent);
 		assert_int_equal(send(a.fd, &m, len, 0), len);

@@ -174,29 +174,31 @@ struct row {
 #define UDP IPPROTO_UDP
 #define TCP IPPROTO_TCP
 #define ADD "add element inet pinholed "
+#define BOTH(set, elems)                                                       \
+	ADD set " { " elems " }\n" ADD set "_back { " elems " }\n"
 
 /* clang-format off */
 static const struct row rows[] = {
 	{ "in", "udp in 198.51.100.7 0 192.0.2.20 10000 10001",
-	  ADD "udp4_in { 198.51.100.7 . 192.0.2.20 . 10000,"
-	  " 198.51.100.7 . 192.0.2.20 . 10001 }\n" },
+	  BOTH("udp4_in", "198.51.100.7 . 192.0.2.20 . 10000,"
+	  " 198.51.100.7 . 192.0.2.20 . 10001") },
 	{ "out", "tcp out 192.0.2.20 0 198.51.100.7 9 9",
-	  ADD "tcp4_out { 192.0.2.20 . 198.51.100.7 . 9 }\n" },
+	  BOTH("tcp4_out", "192.0.2.20 . 198.51.100.7 . 9") },
 	{ "six", "udp in 2001:db8::7 0 2001:db8:2::20 65535 65535",
-	  ADD "udp6_in { 2001:db8::7 . 2001:db8:2::20 . 65535 }\n" },
+	  BOTH("udp6_in", "2001:db8::7 . 2001:db8:2::20 . 65535") },
 	{ "any", "udp in any 0 192.0.2.20 1 1",
-	  ADD "udp4_in_any { 192.0.2.20 . 1 }\n" },
+	  BOTH("udp4_in_any", "192.0.2.20 . 1") },
 	{ "anybody's /0", "udp in 0.0.0.0/0 0 192.0.2.20 1 1",
-	  ADD "udp4_in_any { 192.0.2.20 . 1 }\n" },
+	  BOTH("udp4_in_any", "192.0.2.20 . 1") },
 	{ "a remote", "udp in 198.51.100.0/24 0 192.0.2.20 1 1",
-	  ADD "udp4_in_net { 192.0.2.20 . 1 }\n" },
+	  BOTH("udp4_in_net", "192.0.2.20 . 1") },
 	{ "within a remote", "udp in 198.51.100.8/29 0 192.0.2.20 1 1",
-	  ADD "udp4_in_net { 192.0.2.20 . 1 }\n" },
+	  BOTH("udp4_in_net", "192.0.2.20 . 1") },
 	{ "no remote", "udp in 198.51.0.0/16 0 192.0.2.20 1 1", NULL },
 	{ "from a port", "udp in 198.51.100.7 20 192.0.2.20 5 5",
-	  ADD "udp4_in_port { 198.51.100.7 . 20 . 192.0.2.20 . 5 }\n" },
+	  BOTH("udp4_in_port", "198.51.100.7 . 20 . 192.0.2.20 . 5") },
 	{ "out from a port", "udp out 192.0.2.20 20 198.51.100.7 5 5",
-	  ADD "udp4_out_port { 192.0.2.20 . 20 . 198.51.100.7 . 5 }\n" },
+	  BOTH("udp4_out_port", "192.0.2.20 . 20 . 198.51.100.7 . 5") },
 	{ "once", "tcp in 198.51.100.7 0 192.0.2.20 5 5 once",
 	  ADD "tcp4_once { 198.51.100.7 . 192.0.2.20 . 5 }\n" },
 	{ "once, out", "tcp out 192.0.2.20 0 198.51.100.7 5 5 once",
@@ -208,26 +210,26 @@ static const struct row rows[] = {
 	{ "once, net", "tcp in 198.51.100.0/24 0 192.0.2.20 5 5 once",
 	  ADD "tcp4_once_net { 192.0.2.20 . 5 }\n" },
 	{ "udp has no once", "udp in 198.51.100.7 0 192.0.2.20 5 5 once",
-	  ADD "udp4_in { 198.51.100.7 . 192.0.2.20 . 5 }\n" },
+	  BOTH("udp4_in", "198.51.100.7 . 192.0.2.20 . 5") },
 	{ "rdr", "udp in 198.51.100.7 0 192.0.2.20 50 51 rdr 203.0.113.1 60",
-	  ADD "udp4_in { 198.51.100.7 . 192.0.2.20 . 50,"
-	  " 198.51.100.7 . 192.0.2.20 . 51 }\n"
+	  BOTH("udp4_in", "198.51.100.7 . 192.0.2.20 . 50,"
+	  " 198.51.100.7 . 192.0.2.20 . 51")
 	  ADD "udp4_dnat { 198.51.100.7 . 203.0.113.1 . 60 : 192.0.2.20 . 50,"
 	  " 198.51.100.7 . 203.0.113.1 . 61 : 192.0.2.20 . 51 }\n" },
 	{ "rdr, once", "tcp in 198.51.100.7 0 192.0.2.20 5 5 once rdr 203.0.113.1 6",
 	  ADD "tcp4_once { 198.51.100.7 . 192.0.2.20 . 6 }\n"
 	  ADD "tcp4_dnat { 198.51.100.7 . 203.0.113.1 . 6 : 192.0.2.20 . 5 }\n" },
 	{ "rdr of any", "udp in any 0 192.0.2.20 50 50 rdr 203.0.113.1 0",
-	  ADD "udp4_in_any { 192.0.2.20 . 50 }\n"
+	  BOTH("udp4_in_any", "192.0.2.20 . 50")
 	  ADD "udp4_dnat_any { 203.0.113.1 . 50 : 192.0.2.20 . 50 }\n" },
 	{ "rdr of a net", "udp in 2001:db8:1::/48 0 2001:db8:2::20 50 50 rdr 2001:db8:9::1 0",
-	  ADD "udp6_in_net { 2001:db8:2::20 . 50 }\n"
+	  BOTH("udp6_in_net", "2001:db8:2::20 . 50")
 	  ADD "udp6_dnat_net { 2001:db8:9::1 . 50 : 2001:db8:2::20 . 50 }\n" },
 	{ "nat", "tcp out 192.0.2.20 0 198.51.100.7 50 50 nat 203.0.113.1 70",
-	  ADD "tcp4_out { 192.0.2.20 . 198.51.100.7 . 50 }\n"
+	  BOTH("tcp4_out", "192.0.2.20 . 198.51.100.7 . 50")
 	  ADD "tcp4_snat { 192.0.2.20 . 198.51.100.7 . 50 : 203.0.113.1 . 70 }\n" },
 	{ "nat keeps the port", "tcp out 192.0.2.20 0 198.51.100.7 50 50 nat 203.0.113.1 0",
-	  ADD "tcp4_out { 192.0.2.20 . 198.51.100.7 . 50 }\n"
+	  BOTH("tcp4_out", "192.0.2.20 . 198.51.100.7 . 50")
 	  ADD "tcp4_snat_addr { 192.0.2.20 . 198.51.100.7 . 50 : 203.0.113.1 }\n" },
 	{ "nat of any", "tcp in any 0 198.51.100.7 50 50 nat 203.0.113.1 0", NULL },
 	{ "sctp", "sctp in 198.51.100.7 0 192.0.2.20 5 5", NULL },
@@ -388,6 +390,9 @@ changes(struct mirror *m)
 	size_t iter = 0;
 
 	while (mirror_next_change(m, &iter, &c)) {
+		/* The way back has the same; see the table of rows. */
+		if (set_is_back(c.elem->set))
+			continue;
 		strbuf_fmt(&b, "%s%s ", ops[c.op], set_name(c.elem->set, name));
 		elem_format(&b, c.elem);
 		if (c.op != MIRROR_REMOVE)
@@ -615,9 +620,10 @@ test_what_the_chains_let_pass(void **state)
 }
 
 static void
-note_id(void *ctx, uint64_t id)
+note_id(void *ctx, uint64_t id, unsigned int ends)
 {
-	strbuf_fmt(ctx, "%d ", (int)id);
+	strbuf_fmt(ctx, "%d%s%s ", (int)id, ends & FW_SEEN_FROM ? "<" : "",
+	    ends & FW_SEEN_TO ? ">" : "");
 }
 
 static const char *
@@ -648,8 +654,8 @@ test_activity_is_counters_that_moved(void **state)
 	mirror_commit(m);
 	assert_string_equal(count(m, v, 2, 0), "");
 	/* Both elements of one pinhole: told once. */
-	assert_string_equal(count(m, v, 1, 5), "1 ");
-	assert_string_equal(count(m, v + 1, 1, 5), "2 1 ");
+	assert_string_equal(count(m, v, 1, 5), "1< ");
+	assert_string_equal(count(m, v + 1, 1, 5), "1< 2< ");
 	assert_string_equal(count(m, v, 2, 5), "");
 	/* The last word of a counter before its element is replaced. */
 	a.deadline = 300;
@@ -657,12 +663,16 @@ test_activity_is_counters_that_moved(void **state)
 	mirror_counted(m, &v[0], 6);
 	mirror_counted(m, &v[1], 5);
 	mirror_commit(m);
-	assert_string_equal(count(m, v, 2, 0), "1 ");
+	assert_string_equal(count(m, v, 2, 0), "1< ");
 	/* As many again after it. */
-	assert_string_equal(count(m, v, 1, 6), "1 ");
+	assert_string_equal(count(m, v, 1, 6), "1< ");
 	mirror_count_reset(m);
 	assert_string_equal(count(m, v, 1, 0), "");
-	assert_string_equal(count(m, v, 1, 6), "1 ");
+	assert_string_equal(count(m, v, 1, 6), "1< ");
+	/* What `to` sends, alone and together with `from`. */
+	assert_true(set_is_back(v[2].set));
+	assert_string_equal(count(m, v + 2, 1, 1), "1> ");
+	assert_string_equal(count(m, v, 3, 7), "1<> 2< ");
 	mirror_free(m);
 }
 
@@ -681,7 +691,7 @@ test_a_single_connection_that_began_is_activity(void **state)
 	OPEN(h);
 	mirror_commit(m);
 	assert_string_equal(count(m, v, 1, 0), "");
-	assert_string_equal(count(m, v, 0, 0), "3 ");
+	assert_string_equal(count(m, v, 0, 0), "3<> ");
 	assert_string_equal(count(m, v, 0, 0), "");
 	/* A refresh does not let another one in. */
 	h.deadline = 200;

@@ -228,7 +228,7 @@ state_to(uint64_t id, uint16_t port, uint64_t packets)
 {
 	struct p_state s = { .id = id,
 		.proto = IPPROTO_UDP,
-		.packets = packets };
+		.packets = { packets, packets / 10 } };
 
 	s.src.addr = addr_v4(198, 51, 100, 7);
 	s.src.port = 4000;
@@ -372,9 +372,9 @@ a_connection_outlives_what_was_good_for_one(void **state)
 }
 
 static void
-note(void *ctx, uint64_t id)
+note(void *ctx, uint64_t id, unsigned int ends)
 {
-	*(uint64_t *)ctx += id;
+	*(uint64_t *)ctx += id * 100 + ends;
 }
 
 static void
@@ -388,11 +388,12 @@ silence_is_read_from_states(void **state)
 		uint64_t	 seen;
 	} rows[] = {
 		{ "no state",				 0, 0, 0 },
-		{ "packets",				 5, 1, 1 },
+		{ "packets of who began",		 5, 1, 101 },
 		{ "the same packets",			 5, 1, 0 },
-		{ "more of them",			 6, 1, 1 },
+		{ "more of them",			 6, 1, 101 },
+		{ "answers",				16, 1, 103 },
 		{ "the state has gone",			 0, 0, 0 },
-		{ "a new one has come",			 2, 1, 1 },
+		{ "a new one has come",			 2, 1, 101 },
 	};
 	/* clang-format on */
 	const struct fw_config c = { .name = "pinholed" };
@@ -414,7 +415,14 @@ silence_is_read_from_states(void **state)
 		v = change(i % 2 == 0 ? FW_OPEN : FW_CLOSE, 9, 4010);
 		assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
 	}
-	/* Deaf is not silent. */
+	/* The inside has begun, from the port that it named. */
+	k.states[0] = state_to(11, 4001, 3);
+	k.states[0].dst = k.states[0].in_dst = state_to(0, 0, 0).src;
+	k.states[0].src = k.states[0].in_src = state_to(0, 4001, 0).dst;
+	sum = 0;
+	assert_int_equal(p_activity(fw, note, &sum, 0), PH_OK);
+	assert_int_equal(sum, 102);
+	/* Without states, nobody can judge silence. */
 	k.states_rc = PH_EUNSUPPORTED;
 	sum = 0;
 	assert_int_equal(p_activity(fw, note, &sum, 0), PH_OK);

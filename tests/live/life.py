@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: ISC
+"""What keeps a call open, and what does not.  Each is one test."""
+import time
+
+from net import PBX, PHONE, Stream, check, conf, name, passes
+from scenarios import media, scenario, shut, signalling
+from sip import Call, sdp
+
+IDLE = 3
+SHORT = f"\ttimeout idle {IDLE}\n"
+
+
+def call_with_stream(net, d, mute=None):
+    p, m = media(net)
+    call = Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in")
+    stream = Stream(p, m)
+    stream.flows()
+    stream.mute = mute
+    return call, stream
+
+
+@scenario()
+def media_from_outside_alone_ends(net):
+    """Longer than silence, and yet bounded: four times `timeout idle`."""
+    d = net.pinholed(conf=conf(SHORT))
+    call, stream = call_with_stream(net, d, mute=1)
+    time.sleep(2 * IDLE)
+    check(not d.seen(event="close"), "closed like silence")
+    d.expect(2 * IDLE + 4, event="close", dir="in", reason="idle",
+             call=call.call_id)
+    stream.stops()
+    stream.stop()
+
+
+@scenario()
+def media_from_inside_alone_keeps_a_call(net):
+    d = net.pinholed(conf=conf(SHORT))
+    call, stream = call_with_stream(net, d, mute=0)
+    time.sleep(5 * IDLE)
+    check(not d.seen(event="close"), "closed although the inside sends")
+    call.hang_up()
+    stream.stop()
+    d.expect(event="close", dir="in", reason="bye")
+
+
+@scenario()
+def signalling_from_inside_keeps_a_call(net):
+    """And the same from outside does not."""
+    d = net.pinholed(conf=conf(SHORT))
+    call, stream = call_with_stream(net, d)
+    stream.stop()
+    for _ in range(5):
+        call.request("b", "OPTIONS")
+        call.answer(200)
+        time.sleep(IDLE - 1)
+    check(not d.seen(event="close"), "closed although the inside speaks")
+    for _ in range(3):
+        call.request("a", "OPTIONS")
+        call.answer(200)
+        time.sleep(IDLE - 1)
+    d.expect(2, event="close", dir="in", reason="idle", call=call.call_id)
+
+
+@scenario()
+def silent_early_media_closes_and_the_answer_opens(net):
+    d = net.pinholed(conf=conf(SHORT))
+    p, m = media(net)
+    call = Call(signalling(net), caller="b")
+    call.request("b", "INVITE", sdp(PBX, 10000), tag=False)
+    invite = call.last
+    call.answer(183, sdp(PHONE, 4000), to=invite)
+    d.expect(event="open", dir="in", reason="early")
+    d.expect(IDLE + 3, event="close", dir="in", reason="idle")
+    call.answer(183, sdp(PHONE, 4000), to=invite)
+    shut(p, m)
+    call.answer(200, sdp(PHONE, 4000), to=invite)
+    d.expect(event="open", dir="in", reason="answer")
+    check(passes(p, m, name(m)), "the phone after the answer")
