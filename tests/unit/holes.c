@@ -327,12 +327,12 @@ media_was_last_seen_where_it_was_seen_last(void **state)
 	WANT(2, 60, 2002, 0);
 	WANT(3, 60, 2006, 0);
 	assert_int_equal(holes_last_seen(holes, 1), 0);
-	holes_seen(holes, 99, now);
+	holes_seen(holes, 99, FW_SEEN_FROM, now);
 	assert_int_equal(holes_last_seen(holes, 1), 0);
 	assert_int_equal(holes_last_seen(holes, 99), 0);
-	holes_seen(holes, 1, now + 5);
-	holes_seen(holes, 2, now + 9);
-	holes_seen(holes, 3, now + 7);
+	holes_seen(holes, 1, FW_SEEN_FROM, now + 5);
+	holes_seen(holes, 2, FW_SEEN_FROM, now + 9);
+	holes_seen(holes, 3, FW_SEEN_FROM, now + 7);
 	assert_int_equal(holes_last_seen(holes, 1), now + 9);
 	/* The second is shared: its owner's own id for it is another. */
 	assert_int_equal(holes_last_seen(holes, 2), now + 9);
