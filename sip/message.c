@@ -55,6 +55,31 @@ sip_reject_name(enum sip_reject r)
 	return (unsigned int)r < SIP_REJECT_MAX ? reject_names[r] : "unknown";
 }
 
+const char *
+sip_reject_text(enum sip_reject why)
+{
+	/* clang-format off */
+	static const char *const texts[SIP_REJECT_MAX] = {
+		[SIP_REJECT_NONE] = "nothing is wrong with it",
+		[SIP_REJECT_NOISE] = "a keep-alive, STUN or no SIP at all",
+		[SIP_REJECT_SIZE] = "the message, a line or a value is too long, "
+		    "or there are too many",
+		[SIP_REJECT_SYNTAX] = "it breaks the grammar of SIP",
+		[SIP_REJECT_LENGTH] = "its Content-Length is not the length of "
+		    "its body",
+		[SIP_REJECT_DUPLICATE] = "it says a thing twice that may be said "
+		    "once",
+		[SIP_REJECT_RANGE] = "a number in it is out of range",
+		[SIP_REJECT_MISSING] = "From, To, Call-ID, CSeq or Via is "
+		    "missing",
+		[SIP_REJECT_MISMATCH] = "CSeq names another method than its "
+		    "first line",
+	};
+	/* clang-format on */
+
+	return texts[why];
+}
+
 static void
 no_trace(const char *file, int line, osip_trace_level_t level,
     const char *format, va_list ap)

@@ -76,6 +76,8 @@ enum sip_reject {
 	SIP_REJECT_MAX
 };
 const char *sip_reject_name(enum sip_reject r);
+/* What is wrong with a message, for a person. */
+const char *sip_reject_text(enum sip_reject why);
 
 /* Once, before anything else; silences libosip2 for good. */
 PH_NODISCARD enum ph_err sip_message_init(void);

@@ -497,32 +497,6 @@ too_often(struct engine *e, int64_t now, const struct datagram *d,
 	return true;
 }
 
-/* What is wrong with a message, for a person. */
-static const char *
-reject_text(enum sip_reject why)
-{
-	/* clang-format off */
-	static const char *const texts[SIP_REJECT_MAX] = {
-		[SIP_REJECT_NONE] = "nothing is wrong with it",
-		[SIP_REJECT_NOISE] = "a keep-alive, STUN or no SIP at all",
-		[SIP_REJECT_SIZE] = "the message, a line or a value is too long, "
-		    "or there are too many",
-		[SIP_REJECT_SYNTAX] = "it breaks the grammar of SIP",
-		[SIP_REJECT_LENGTH] = "its Content-Length is not the length of "
-		    "its body",
-		[SIP_REJECT_DUPLICATE] = "it says a thing twice that may be said "
-		    "once",
-		[SIP_REJECT_RANGE] = "a number in it is out of range",
-		[SIP_REJECT_MISSING] = "From, To, Call-ID, CSeq or Via is "
-		    "missing",
-		[SIP_REJECT_MISMATCH] = "CSeq names another method than its "
-		    "first line",
-	};
-	/* clang-format on */
-
-	return texts[why];
-}
-
 /* Tell whoever wants to know, but only so often: strangers choose how many. */
 static void
 ignore(struct engine *e, int64_t now, const struct datagram *d, const char *why)
@@ -617,7 +591,7 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 		e->n.rejected[why]++;
 		if (why != SIP_REJECT_NOISE && sip_message_glance(&g, text))
 			sip_overhear(e->sip, now, d, &g);
-		ignore(e, now, d, reject_text(why));
+		ignore(e, now, d, sip_reject_text(why));
 		return;
 	}
 	if (!stream && echoes_input(e->echoes, e->conf, now, d, &m)) {
