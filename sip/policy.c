@@ -42,17 +42,6 @@ sip_policy_is_server(const struct sip_policy *p, const struct addr *a)
 	return prefixes_contain(p->server, p->nserver, a);
 }
 
-static bool
-is_own(const struct sip_policy *p, const struct addr *a)
-{
-	size_t i;
-
-	for (i = 0; i < p->nown; i++)
-		if (addr_eq(&p->own[i], a))
-			return true;
-	return false;
-}
-
 static void
 refuse(struct work *w, const struct addr *src, const struct addr *dst,
     uint16_t dport, enum reason reason)
@@ -210,7 +199,7 @@ remote_address(const struct work *w, const struct addr *a, bool *quiet)
 	bool ok;
 
 	*quiet = false;
-	if (is_own(p, a) && !sip_policy_protects(p, a))
+	if (addrs_contain(p->own, p->nown, a) && !sip_policy_protects(p, a))
 		return false;
 	/* Nor is anybody else who the protected host claims to be. */
 	(void)unalias(p, a, &alias);
@@ -242,7 +231,7 @@ speaker_usable(const struct work *w)
 	enum addr_scope scope = addr_scope(&w->out->speaker);
 
 	return (scope == ADDR_PRIVATE || scope == ADDR_GLOBAL) &&
-	    (!is_own(w->p, &w->out->speaker) ||
+	    (!addrs_contain(w->p->own, w->p->nown, &w->out->speaker) ||
 		sip_policy_protects(w->p, &w->out->speaker));
 }
 
@@ -276,21 +265,20 @@ remotes(struct work *w, const struct addr *named, uint8_t af,
 	size_t i, n = 0;
 	bool quiet, usable = remote_address(w, named, &quiet);
 
-	if (p->remote == SIP_REMOTE_ANY) {
+	if (p->remote == REMOTE_ANY) {
 		memset(&v[0], 0, sizeof(v[0]));
 		return 1;
 	}
-	if ((p->remote == SIP_REMOTE_BOTH ||
-		p->remote == SIP_REMOTE_SIGNALLING ||
+	if ((p->remote == REMOTE_BOTH || p->remote == REMOTE_SIGNALLING ||
 		/* A name is never resolved: its sender stands for it. */
 		w->om->fault == SDP_FAULT_NAME) &&
 	    speaker_usable(w))
 		add_remote(v, &n, &w->out->speaker, af);
-	if (p->remote == SIP_REMOTE_BOTH || p->remote == SIP_REMOTE_SDP) {
+	if (p->remote == REMOTE_BOTH || p->remote == REMOTE_SDP) {
 		if (usable)
 			add_remote(v, &n, named, af);
 		else if (!quiet ||
-		    (p->remote == SIP_REMOTE_SDP &&
+		    (p->remote == REMOTE_SDP &&
 			addr_scope(named) == ADDR_PRIVATE))
 			refuse(w, &w->out->speaker, named, w->om->port,
 			    REASON_ADDRESS);
@@ -315,13 +303,13 @@ outward_allowed(const struct work *w, const struct addr *named)
 	if (!remote_address(w, named, &quiet))
 		return false;
 	switch (p->remote) {
-	case SIP_REMOTE_SIGNALLING:
+	case REMOTE_SIGNALLING:
 		return addr_eq(named, &w->out->speaker);
-	case SIP_REMOTE_LIST:
+	case REMOTE_LIST:
 		return prefixes_contain(p->remotes, p->nremotes, named);
-	case SIP_REMOTE_BOTH:
-	case SIP_REMOTE_SDP:
-	case SIP_REMOTE_ANY:
+	case REMOTE_BOTH:
+	case REMOTE_SDP:
+	case REMOTE_ANY:
 		break;
 	}
 	return true;
@@ -381,8 +369,7 @@ open_in(struct work *w, const struct prefix *v, size_t n,
 		hole.dir = PINHOLE_IN;
 		hole.from = v[i];
 		hole.to = t->addr;
-		if (w->p->remote == SIP_REMOTE_ANY ||
-		    w->p->remote == SIP_REMOTE_LIST ||
+		if (w->p->remote == REMOTE_ANY || w->p->remote == REMOTE_LIST ||
 		    !is_symmetric(w, &v[i].addr, t)) {
 			open_ports_in(w, &hole, t, t->lo, t->hi);
 			continue;
@@ -401,7 +388,7 @@ open_in_all(struct work *w, const struct addr *named, const struct target *t)
 	struct prefix v[MAX_REMOTES];
 	size_t n;
 
-	if (w->p->remote == SIP_REMOTE_LIST) {
+	if (w->p->remote == REMOTE_LIST) {
 		open_in(w, w->p->remotes, w->p->nremotes, t);
 		/* Say so when what was named is no use to anybody. */
 		(void)remotes(w, named, t->addr.af, v);

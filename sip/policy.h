@@ -10,6 +10,7 @@
 #include "src/base/addr.h"
 #include "src/base/pinhole.h"
 #include "src/base/reason.h"
+#include "src/base/remote.h"
 
 /*
  * What one negotiated session may open (RFC 3264 section 6).
@@ -22,14 +23,6 @@
  *     and only those in `media`.
  *   - What an outsider says decides who may come, never where to.
  */
-enum sip_remote {
-	SIP_REMOTE_BOTH,
-	SIP_REMOTE_SDP,
-	SIP_REMOTE_SIGNALLING,
-	SIP_REMOTE_ANY,
-	SIP_REMOTE_LIST,
-};
-
 /* The firewall's static NAT: SDP says `outside` and means `inside`. */
 struct sip_external {
 	struct addr outside, inside;
@@ -45,7 +38,7 @@ struct sip_policy {
 	size_t nmedia;
 	const struct addr *own; /* the firewall's addresses: never a remote */
 	size_t nown;
-	const struct prefix *remotes; /* with SIP_REMOTE_LIST */
+	const struct prefix *remotes; /* with REMOTE_LIST */
 	size_t nremotes;
 	/*
 	 * Peers that send from the port that they name (RFC 4961): what is
@@ -56,7 +49,7 @@ struct sip_policy {
 	const struct sip_external *external;
 	size_t nexternal;
 	bool redirect; /* let the backend redirect `external` itself */
-	enum sip_remote remote;
+	enum remote remote;
 	uint16_t media_lo, media_hi;
 	/* Signalling's own ports are nobody's media: a pinhole there would
 	 * take the signalling along when it closes. */

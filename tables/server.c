@@ -262,12 +262,6 @@ refuse(struct server *s, struct server_job *job, uint8_t entry,
 }
 
 static bool
-overlap(const struct prefix *a, const struct prefix *b)
-{
-	return prefix_contains(a, &b->addr) || prefix_contains(b, &a->addr);
-}
-
-static bool
 is_never(const struct server *s, const struct prefix *p)
 {
 	/* This machine, and IPv4 by another name. */
@@ -279,10 +273,10 @@ is_never(const struct server *s, const struct prefix *p)
 	size_t i;
 
 	for (i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		if (overlap(&always[i], p))
+		if (prefix_overlaps(&always[i], p))
 			return true;
 	for (i = 0; i < s->config.nnever; i++)
-		if (overlap(&s->config.never[i], p))
+		if (prefix_overlaps(&s->config.never[i], p))
 			return true;
 	for (i = 0; i < s->nown; i++)
 		if (prefix_contains(p, &s->own[i]))

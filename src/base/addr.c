@@ -337,3 +337,31 @@ prefixes_contain(const struct prefix *v, size_t n, const struct addr *a)
 			return true;
 	return false;
 }
+
+bool
+prefix_overlaps(const struct prefix *a, const struct prefix *b)
+{
+	return prefix_contains(a, &b->addr) || prefix_contains(b, &a->addr);
+}
+
+bool
+prefixes_overlap(const struct prefix *v, size_t n, const struct prefix *p)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (prefix_overlaps(&v[i], p))
+			return true;
+	return false;
+}
+
+bool
+addrs_contain(const struct addr *v, size_t n, const struct addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (addr_eq(&v[i], a))
+			return true;
+	return false;
+}

@@ -84,5 +84,9 @@ struct prefix prefix_host(const struct addr *a);
 int prefix_cmp(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *p, const struct addr *a);
 bool prefixes_contain(const struct prefix *v, size_t n, const struct addr *a);
+/* Whether one of them lies within the other. */
+bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
+bool prefixes_overlap(const struct prefix *v, size_t n, const struct prefix *p);
+bool addrs_contain(const struct addr *v, size_t n, const struct addr *a);
 
 #endif

@@ -208,18 +208,6 @@ fill_defaults(struct parse *p)
 	default_string(p, &c->mode, "rules");
 }
 
-static bool
-overlap(const struct prefixes *v, const struct prefix *x)
-{
-	size_t i;
-
-	for (i = 0; i < v->n; i++)
-		if (prefix_contains(&v->v[i], &x->addr) ||
-		    prefix_contains(x, &v->v[i].addr))
-			return true;
-	return false;
-}
-
 /* It may not be the one that the file has. */
 static const char *
 protect_giver(struct parse *p)
@@ -238,7 +226,8 @@ check_inside(struct parse *p, const char *name, const struct prefixes *v)
 	size_t i;
 
 	for (i = 0; i < v->n; i++)
-		if (!overlap(&p->conf->protect, &v->v[i]))
+		if (!prefixes_overlap(p->conf->protect.v, p->conf->protect.n,
+			&v->v[i]))
 			conf_error(p, conf_place(p, conf_sip, name),
 			    "%s %s is not inside \"protect\"%s", name,
 			    prefix_format(&v->v[i], text), protect_giver(p));

@@ -11,8 +11,9 @@
 
 #include "src/base/addr.h"
 #include "src/base/err.h"
-#include "src/base/strbuf.h"
+#include "src/base/remote.h"
 #include "src/base/span.h"
+#include "src/base/strbuf.h"
 
 /*
  * pinholed.conf(5), parsed: a tree of plain values that the monitor makes
@@ -41,14 +42,6 @@ struct strings {
 	size_t n;
 };
 
-enum conf_remote {
-	REMOTE_BOTH, /* signalling source and SDP address */
-	REMOTE_SDP,
-	REMOTE_SIGNALLING,
-	REMOTE_ANY,
-	REMOTE_LIST,
-};
-
 /* external 203.0.113.10 for 192.0.2.10 */
 struct conf_external {
 	struct addr outside, inside;
@@ -60,7 +53,7 @@ struct conf_sip {
 	struct prefixes server;	     /* who may name other protected hosts */
 	struct prefixes media;	     /* what may be opened; default: protect */
 	uint16_t media_lo, media_hi; /* default 1024:65535 */
-	enum conf_remote remote;
+	enum remote remote;
 	struct prefixes remotes;   /* with REMOTE_LIST */
 	struct prefixes symmetric; /* who sends from the port it names */
 	bool early_media;	   /* default yes */

@@ -142,7 +142,7 @@ set_remote(struct parse *p, void *dst, const struct words *src)
 		[REMOTE_SDP] = "sdp",
 		[REMOTE_SIGNALLING] = "signalling",
 		[REMOTE_ANY] = "any" };
-	enum conf_remote *remote = dst;
+	enum remote *remote = dst;
 	const struct lexeme *lex;
 	struct prefix prefix;
 	size_t i;
@@ -152,7 +152,7 @@ set_remote(struct parse *p, void *dst, const struct words *src)
 	lex = &src->v->lex;
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!src->braces && strcmp(lex->text, words[i]) == 0) {
-			*remote = (enum conf_remote)i;
+			*remote = (enum remote)i;
 			return;
 		}
 	*remote = REMOTE_LIST;

@@ -274,24 +274,6 @@ on_alive(void *ctx, uint64_t call, int64_t now)
 		o->since = now;
 }
 
-static enum sip_remote
-remote_of(enum conf_remote r)
-{
-	switch (r) {
-	case REMOTE_SDP:
-		return SIP_REMOTE_SDP;
-	case REMOTE_SIGNALLING:
-		return SIP_REMOTE_SIGNALLING;
-	case REMOTE_ANY:
-		return SIP_REMOTE_ANY;
-	case REMOTE_LIST:
-		return SIP_REMOTE_LIST;
-	case REMOTE_BOTH:
-		break;
-	}
-	return SIP_REMOTE_BOTH;
-}
-
 static enum ph_err
 sip_config_of(struct engine *e, struct sip_config *out)
 {
@@ -324,7 +306,7 @@ sip_config_of(struct engine *e, struct sip_config *out)
 	p->external = e->external;
 	p->nexternal = c->nexternal;
 	p->redirect = c->redirect;
-	p->remote = remote_of(c->remote);
+	p->remote = c->remote;
 	p->media_lo = c->media_lo;
 	p->media_hi = c->media_hi;
 	p->ports = c->port.v;
@@ -412,17 +394,6 @@ engine_free(struct engine *e)
 }
 
 static bool
-is_own(const struct engine *e, const struct addr *a)
-{
-	size_t i;
-
-	for (i = 0; i < e->place.nown; i++)
-		if (addr_eq(&e->place.own[i], a))
-			return true;
-	return false;
-}
-
-static bool
 is_inside(const struct engine *e, uint32_t ifindex)
 {
 	size_t i;
@@ -451,11 +422,11 @@ counts_here(const struct engine *e, const struct datagram *d)
 	if (!e->place.live || d->dir == PKT_UNKNOWN)
 		return true;
 	if (is_protected(e, &d->src.addr)) {
-		if (is_own(e, &d->src.addr))
+		if (addrs_contain(e->place.own, e->place.nown, &d->src.addr))
 			return d->dir == PKT_OUT;
 		return d->dir == PKT_IN && is_inside(e, d->ifindex);
 	}
-	if (is_own(e, &d->dst.addr))
+	if (addrs_contain(e->place.own, e->place.nown, &d->dst.addr))
 		return d->dir == PKT_IN;
 	return d->dir == PKT_OUT && is_inside(e, d->ifindex);
 }

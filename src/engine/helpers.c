@@ -5,17 +5,6 @@
 
 #include "src/engine/helpers.h"
 
-static bool
-is_own(const struct helper_place *place, const struct addr *a)
-{
-	size_t i;
-
-	for (i = 0; i < place->nown; i++)
-		if (addr_eq(&place->own[i], a))
-			return true;
-	return false;
-}
-
 bool
 helper_protects(const struct helper_place *place, const struct addr *a)
 {
@@ -30,7 +19,8 @@ may_be_an_end(const struct helper_place *place, const struct addr *a)
 	enum addr_scope s = addr_scope(a);
 
 	return (s == ADDR_PRIVATE || s == ADDR_GLOBAL) &&
-	    (!is_own(place, a) || helper_protects(place, a));
+	    (!addrs_contain(place->own, place->nown, a) ||
+		helper_protects(place, a));
 }
 
 bool

@@ -71,17 +71,6 @@ usable(const struct addr *a)
 }
 
 static bool
-is_own(const struct fw_policy *p, const struct addr *a)
-{
-	size_t i;
-
-	for (i = 0; i < p->nown; i++)
-		if (addr_eq(&p->own[i], a))
-			return true;
-	return false;
-}
-
-static bool
 is_protected(const struct fw_policy *p, const struct addr *a)
 {
 	return prefixes_contain(p->conf->protect.v, p->conf->protect.n, a);
@@ -106,7 +95,8 @@ is_remote(const struct fw_policy *p, const struct addr *a)
 {
 	return usable(a) &&
 	    (is_protected(p, a) ||
-		(!is_own(p, a) && !is_outside_of_alias(p, a)));
+		(!addrs_contain(p->own, p->nown, a) &&
+		    !is_outside_of_alias(p, a)));
 }
 
 /* Signalling that came to a media port would be read as signalling. */
@@ -231,10 +221,11 @@ proxied(const struct fw_policy *p, const struct pinhole *h)
 	const struct addr *rdr = &h->rdr_from.addr, *nat = &h->nat_to.addr;
 
 	if (h->proto == IPPROTO_UDP)
-		return h->dir == PINHOLE_IN && is_own(p, rdr) &&
-		    nat->af == AF_UNSPEC;
-	return (is_own(p, rdr) || addr_eq(rdr, &h->to)) &&
-	    (is_own(p, nat) || addr_eq(nat, &h->from.addr)) &&
+		return h->dir == PINHOLE_IN &&
+		    addrs_contain(p->own, p->nown, rdr) && nat->af == AF_UNSPEC;
+	return (addrs_contain(p->own, p->nown, rdr) || addr_eq(rdr, &h->to)) &&
+	    (addrs_contain(p->own, p->nown, nat) ||
+		addr_eq(nat, &h->from.addr)) &&
 	    h->rdr_from.port >= CONF_FTP_PROXY_PORT_LO && ftp_serves(p, h);
 }
 
@@ -336,13 +327,6 @@ fw_policy_open(const struct fw_policy *p, enum ipc_role role,
 				    : check_out(p, role, h, why);
 }
 
-/* Whether the two have an address in common. */
-static bool
-overlap(const struct prefix *a, const struct prefix *b)
-{
-	return prefix_contains(a, &b->addr) || prefix_contains(b, &a->addr);
-}
-
 enum ph_err
 fw_policy_table(const struct fw_policy *p, enum ipc_role role,
     const struct ipc_table *t, const char **why)
@@ -365,7 +349,7 @@ fw_policy_table(const struct fw_policy *p, enum ipc_role role,
 			return PH_EBAD;
 		*why = "an address that must never be in a table";
 		for (k = 0; t->op == FW_TABLE_ADD && k < c->never.n; k++)
-			if (overlap(&c->never.v[k], &t->prefixes[i]))
+			if (prefix_overlaps(&c->never.v[k], &t->prefixes[i]))
 				return PH_EDENIED;
 		for (k = 0; t->op == FW_TABLE_ADD && k < p->nown; k++)
 			if (prefix_contains(&t->prefixes[i], &p->own[k]))

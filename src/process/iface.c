@@ -12,17 +12,6 @@
 #include "src/compat/process.h"
 #include "src/process/iface.h"
 
-static bool
-is_own(const struct iface *f, const struct addr *a)
-{
-	size_t i;
-
-	for (i = 0; i < f->nown; i++)
-		if (addr_eq(&f->own[i], a))
-			return true;
-	return false;
-}
-
 static enum ph_err
 add(struct iface *f, const char *name, struct strbuf *why)
 {
@@ -70,19 +59,12 @@ mask_len(const struct sockaddr *mask, uint8_t af)
 	return len;
 }
 
-static bool
-overlap(const struct prefix *p, const struct addr *a, uint8_t len)
-{
-	struct prefix net = { *a, len };
-
-	return prefix_contains(p, a) || prefix_contains(&net, &p->addr);
-}
-
 /* A prefix that is nothing but an address of ours has no inside. */
 static bool
 only_own(const struct iface *f, const struct prefix *p)
 {
-	return p->len == addr_bytes(p->addr.af) * 8 && is_own(f, &p->addr);
+	return p->len == addr_bytes(p->addr.af) * 8 &&
+	    addrs_contain(f->own, f->nown, &p->addr);
 }
 
 /* Which of our addresses the kernel would speak from to reach `p`. */
@@ -136,7 +118,9 @@ reaching(struct iface *f, const struct prefix *p, const struct ifaddrs *list,
 		a = addr_from_sockaddr(i->ifa_addr);
 		if (a.af != p->addr.af || (i->ifa_flags & IFF_LOOPBACK) ||
 		    is_everywhere(&a) ||
-		    !overlap(p, &a, mask_len(i->ifa_netmask, a.af)) ||
+		    !prefix_overlaps(p,
+			&(struct prefix) { a,
+			    mask_len(i->ifa_netmask, a.af) }) ||
 		    !process_has_interface(i->ifa_name))
 			continue;
 		if ((rc = add(f, i->ifa_name, why)) != PH_OK)

@@ -291,7 +291,7 @@ remote_is_a_word_or_a_list(void **state)
 	/* clang-format off */
 	static const struct {
 		const char *text;
-		enum conf_remote remote;
+		enum remote remote;
 		const char *list;
 	} rows[] = {
 		{ "both",	REMOTE_BOTH,		"" },

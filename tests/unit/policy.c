@@ -294,7 +294,7 @@ a_private_peer_may_name_a_private_address(void **state)
 	size_t i;
 
 	(void)state;
-	p.remote = SIP_REMOTE_SDP;
+	p.remote = REMOTE_SDP;
 	for (i = 0; i < ROWS(rows); i++) {
 		struct sip_side inside = { addr_v4(192, 0, 2, 10), in.media, 1, false };
 		struct sip_side outside = { addr_v4(172, 16, 0, 1), out.media, 1, false };
