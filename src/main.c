@@ -278,8 +278,12 @@ load(void *ctx, struct conf **out, FILE *errors)
 		    (*out)->sip.latch_at, (*out)->firewall);
 		rc = PH_EUNSUPPORTED;
 	}
-	if (rc == PH_OK && o->inherited.n > 0)
+	if (rc == PH_OK && o->inherited.n > 0) {
 		(*out)->tftp.proxy[0].listen = o->inherited.v[0].at;
+		/* It is over in a few seconds, and another has the file. */
+		free((*out)->state);
+		(*out)->state = NULL;
+	}
 	if (rc != PH_OK) {
 		conf_free(*out);
 		*out = NULL;

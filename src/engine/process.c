@@ -24,13 +24,12 @@
 #include "src/process/ipc.h"
 #include "src/process/output.h"
 
-#define MODULE	      "engine"
-#define PACKETS	      64 /* taken from a capture before others get a turn */
-#define DROPS_EVERY   (10 * USEC_PER_SEC)
-#define IFACE_EVERY   (1 * USEC_PER_SEC)
-#define RETRY_AFTER   (1 * USEC_PER_SEC)
-#define JOURNAL_LIMIT (UINT64_C(1) << 30)
-#define MAX_FDS	      32
+#define MODULE	    "engine"
+#define PACKETS	    64 /* taken from a capture before others get a turn */
+#define DROPS_EVERY (10 * USEC_PER_SEC)
+#define IFACE_EVERY (1 * USEC_PER_SEC)
+#define RETRY_AFTER (1 * USEC_PER_SEC)
+#define MAX_FDS	    32
 
 struct live {
 	const struct engine_args *args;
@@ -388,7 +387,7 @@ begin(struct live *l)
 	l->started = true;
 	log_detach();
 	if ((rc = checkpoint_open(&l->journal, l->args->journal_fds,
-		 JOURNAL_LIMIT, on_record, l)) != PH_OK)
+		 l->args->journal_limit, on_record, l)) != PH_OK)
 		log_warnx(MODULE,
 		    "no journal, calls will not survive a "
 		    "restart: %s",

@@ -2,6 +2,7 @@
 #include <net/if.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "src/fw/fw.h"
 #include "src/monitor/check.h"
 #include "src/monitor/generation.h"
+#include "src/monitor/statefile.h"
 #include "src/process/iface.h"
 #include "src/process/listen.h"
 #include "src/proxy/keyfile.h"
@@ -201,6 +203,21 @@ check_listeners(struct check *c)
 	fputs(text, stderr);
 }
 
+/* A start that takes the place of the one that runs has its state file. */
+static void
+check_state(struct check *c)
+{
+	char text[PATH_MAX + 64];
+	pid_t holder;
+
+	if (c->conf->state == NULL || c->running != 0 ||
+	    (holder = state_holder(c->conf->state)) == 0)
+		return;
+	snprintf(text, sizeof(text), "%s belongs to process %ld",
+	    c->conf->state, (long)holder);
+	fail(c, "", text);
+}
+
 bool
 check_start(const struct conf *conf, bool inherited)
 {
@@ -216,6 +233,7 @@ check_start(const struct conf *conf, bool inherited)
 	c.running = generation_holder(conf);
 	check_user(&c);
 	check_keys(&c);
+	check_state(&c);
 	check_filter(&c);
 	if (check_interfaces(conf))
 		check_capture(&c);

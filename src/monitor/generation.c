@@ -15,6 +15,7 @@
 #include "src/compat/process.h"
 #include "src/fw/config.h"
 #include "src/monitor/generation.h"
+#include "src/monitor/statefile.h"
 #include "src/process/iface.h"
 #include "src/process/lock.h"
 #include "src/process/unixsock.h"
@@ -112,6 +113,35 @@ take_lock(struct generation *g, const struct generation *before,
 	return rc;
 }
 
+/* What is only tried out, or asked for a transfer now and then, has none. */
+static enum ph_err
+take_state(struct generation *g, const struct generation *before,
+    struct strbuf *why)
+{
+	char *path = g->conf->state;
+	enum ph_err rc;
+	pid_t holder;
+
+	if (path != NULL && (g->ops->caps & FW_CAP_OFFLINE) != 0) {
+		free(path);
+		g->conf->state = path = NULL;
+	}
+	if (path == NULL)
+		return PH_OK;
+	if (before != NULL && before->state_fd != -1 &&
+	    strcmp(before->conf->state, path) == 0) {
+		g->state_fd = before->state_fd;
+		return PH_OK;
+	}
+	rc = state_lock(path, &g->state_fd, &holder, why);
+	if (rc == PH_EEXIST)
+		strbuf_fmt(why,
+		    "%s belongs to process %ld; give each its own, as in: "
+		    "state \"%s.2\"",
+		    path, (long)holder, path);
+	return rc;
+}
+
 /* What the packet filter has to say before we begin. */
 static enum ph_err
 ask_filter(const struct generation *g, struct strbuf *why)
@@ -204,11 +234,12 @@ generation_new(struct conf *conf, const struct generation *before,
 	}
 	g->conf = conf;
 	g->ops = fw_lookup(conf->firewall);
-	g->control_fd = g->lock_fd = -1;
+	g->control_fd = g->lock_fd = g->state_fd = -1;
 	for (i = 0; i < CHILD_NROLES; i++)
 		child_init(&g->child[i], (enum child_role)i);
 	name_owner(g->owner, sizeof(g->owner), conf);
 	if (become(g, why) != PH_OK || take_lock(g, before, why) != PH_OK ||
+	    take_state(g, before, why) != PH_OK ||
 	    ask_filter(g, why) != PH_OK ||
 	    listeners_open(&g->listeners, conf,
 		before != NULL ? &before->listeners : inherited,
@@ -240,6 +271,9 @@ generation_free(struct generation *g, const struct generation *after)
 	}
 	listeners_close(&g->listeners,
 	    after != NULL ? &after->listeners : NULL);
+	if (g->state_fd != -1 &&
+	    (after == NULL || after->state_fd != g->state_fd))
+		close(g->state_fd);
 	if (g->lock_fd != -1 && (after == NULL || after->lock_fd != g->lock_fd))
 		close(g->lock_fd);
 	conf_free(g->conf);

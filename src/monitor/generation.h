@@ -24,6 +24,7 @@ struct generation {
 	struct child child[CHILD_NROLES];
 	struct listeners listeners;
 	int control_fd;	       /* -1: none */
+	int state_fd;	       /* lock of the state file; -1: none is kept */
 	int lock_fd;	       /* -1: a backend that touches nothing */
 	char owner[OWNER_MAX]; /* which packet filter in which network stack */
 	bool adopt; /* the firewall process takes over what is there */

@@ -4,39 +4,76 @@
 
 #include <sys/types.h>
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "src/base/err.h"
+
 /*
- * What the monitor keeps for a process that may die: two files without a name
- * that the process writes (src/process/checkpoint.h), and one with a name
- * (state.h) that they are copied to now and then, and at the end.
+ * What the monitor keeps for a process that may die: two files that the
+ * process writes (checkpoint.h), and one (statefile.h) that they are copied
+ * to now and then, and at the end.
+ *
+ * The two are in the directory of the locks, which most systems have in
+ * memory: they outlive all of our processes, however these end, and their
+ * names say whose they are.  The copy is for what that directory does not
+ * survive.  Where nothing is locked (a dry run), the two have no names.
+ *
+ * Everything found in any of them is distrusted: a file must be root's alone
+ * and no larger and no older than what it can be good for, and its records
+ * are whoever adopts them's to check.
  */
 struct journal {
-	const char *what; /* "calls", for people */
-	char path[1024];  /* "": nothing survives all of us */
+	const char *what;	/* "calls", for people */
+	char path[PATH_MAX];	/* of the copy; "": there is none */
+	char file[2][PATH_MAX]; /* "": without a name */
 	int fds[2];
 	off_t saved[2]; /* their sizes when they were copied */
+	uint64_t limit; /* bytes of each of the two */
 	bool failed;
 };
 
-/* Empty.  False with errno.  journal_close() is fine in any case. */
-bool journal_make(struct journal *j, const char *what);
-void journal_close(struct journal *j);
+struct journal_place {
+	const char *rundir; /* NULL: the two have no names */
+	const char *owner;  /* which packet filter in which network stack */
+	const char *state;  /* NULL: no copy */
+	const char *suffix; /* of names: ".tables" */
+	uint64_t limit;
+};
 
-/* Where to keep it: `path` with `suffix` behind it; NULL for nowhere. */
-void journal_name(struct journal *j, const char *path, const char *suffix);
+/* Nothing yet. */
+void journal_init(struct journal *j, const char *what);
 
-/* Whether this is the first run: there was no file, and now there is one. */
+/* Where it is from now on; open files are renamed. */
+void journal_name(struct journal *j, const struct journal_place *p);
+
+/*
+ * Open or make the two files.  PH_OK: something survived in them.  PH_EGONE:
+ * they are empty.  PH_EIO with errno.
+ */
+PH_NODISCARD enum ph_err journal_open(struct journal *j, int64_t max_age_s);
+
+/* Whether this is the first run: there was no copy, and now there is one. */
 bool journal_first(struct journal *j, const char *owner);
 
-/* True: there is something to take up.  Whatever is wrong is logged. */
+/* Into the empty files.  True: there is something to take up. */
 bool journal_load(struct journal *j, const char *owner, int64_t max_age_s);
 
 /* If anything has changed.  False: not at this moment; soon again. */
 bool journal_save(struct journal *j, const char *owner);
 
+/* Larger than whoever writes it may make it. */
+bool journal_overgrown(const struct journal *j);
+
+/* In the process that writes it: no file may become larger. */
+void journal_confine(const struct journal *j);
+
 /* Somebody keeps dying of it. */
 void journal_forget(struct journal *j);
+
+/* An orderly end: what is to be known later is in the copy. */
+void journal_end(struct journal *j);
+void journal_close(struct journal *j);
 
 #endif

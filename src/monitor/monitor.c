@@ -19,15 +19,14 @@
 #include "src/compat/notify.h"
 #include "src/fw/process.h"
 #include "src/monitor/generation.h"
-#include "src/monitor/journal.h"
+#include "src/monitor/journals.h"
 #include "src/monitor/monitor.h"
 #include "src/process/lock.h"
 
-#define MODULE	   "monitor"
-#define PIDFILE	   "/var/run/pinholed.pid"
-#define SAVE_EVERY (30 * USEC_PER_SEC)
+#define MODULE	 "monitor"
+#define PIDFILE	 "/var/run/pinholed.pid"
 /* Taken from one child before the others and the signals. */
-#define MESSAGES   16
+#define MESSAGES 16
 
 /*
  * An engine that dies again and again right after it was started may be dying
@@ -50,9 +49,7 @@ struct monitor {
 	 * has not gone, `cur` waits.
 	 */
 	struct generation *cur, *next, *old;
-	struct journal calls, tables;
-	bool tables_first; /* nobody has ever received for this one */
-	int64_t save_at;
+	struct journals journals;
 	bool reload_again;
 	bool swept; /* stopping: somebody removes what is ours */
 	int pidfile_fd;
@@ -121,6 +118,7 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 {
 	bool engine = role == CHILD_ENGINE;
 	struct generation *all[] = { m->cur, m->next, m->old };
+	struct journal *j;
 	size_t i;
 	int r;
 
@@ -130,16 +128,21 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 		if (all[i] != NULL && all[i]->control_fd != -1 &&
 		    (!engine || all[i]->control_fd != g->control_fd))
 			close(all[i]->control_fd);
+		if (all[i] != NULL && all[i]->state_fd != -1)
+			close(all[i]->state_fd);
 		if (all[i] != NULL && all[i] != g)
 			listeners_close(&all[i]->listeners,
 			    role == CHILD_PROXY ? &g->listeners : NULL);
 	}
 	if (role != CHILD_PROXY)
 		listeners_close(&g->listeners, NULL);
-	if (!engine)
-		journal_close(&m->calls);
-	if (role != CHILD_PROXY)
-		journal_close(&m->tables);
+	for (r = 0; r < CHILD_NROLES; r++) {
+		j = journals_of(&m->journals, (enum child_role)r);
+		if (j != NULL && r != (int)role)
+			journal_close(j);
+		else if (j != NULL)
+			journal_confine(j);
+	}
 	if (m->pidfile_fd != -1)
 		close(m->pidfile_fd);
 	if (m->parent_fd != -1)
@@ -174,7 +177,9 @@ run_engine(void *ctx, int monitor_fd)
 		.foreground = opt->foreground,
 		.sandbox = &s->g->sandbox,
 		.monitor_fd = monitor_fd,
-		.journal_fds = { s->m->calls.fds[0], s->m->calls.fds[1] },
+		.journal_fds = { s->m->journals.calls.fds[0],
+		    s->m->journals.calls.fds[1] },
+		.journal_limit = s->m->journals.calls.limit,
 		.control_fd = s->g->control_fd };
 
 	close_others(s->m, s->g, CHILD_ENGINE);
@@ -192,8 +197,10 @@ run_proxy(void *ctx, int monitor_fd)
 		.foreground = opt->foreground,
 		.sandbox = &s->g->sandbox,
 		.monitor_fd = monitor_fd,
-		.journal_fds = { s->m->tables.fds[0], s->m->tables.fds[1] },
-		.first_run = s->m->tables_first,
+		.journal_fds = { s->m->journals.tables.fds[0],
+		    s->m->journals.tables.fds[1] },
+		.journal_limit = s->m->journals.tables.limit,
+		.first_run = s->m->journals.tables_first,
 		.listeners = &s->g->listeners,
 		.until_idle = opt->inherited != NULL };
 
@@ -214,8 +221,7 @@ start(struct monitor *m, struct generation *g, enum child_role role)
 	int64_t now = clock_now();
 
 	if (role != CHILD_FIREWALL && c->ready_deaths >= JOURNAL_TRIES) {
-		struct journal *j =
-		    role == CHILD_ENGINE ? &m->calls : &m->tables;
+		struct journal *j = journals_of(&m->journals, role);
 
 		c->ready_deaths = 0;
 		log_warnx(MODULE,
@@ -226,7 +232,7 @@ start(struct monitor *m, struct generation *g, enum child_role role)
 	}
 	if (child_start(c, now, run_child[role], &s) == PH_OK) {
 		if (role == CHILD_PROXY)
-			m->tables_first = false;
+			m->journals.tables_first = false;
 		return;
 	}
 	log_warn(MODULE, "cannot start the %s process", child_name(role));
@@ -300,7 +306,7 @@ now_running(struct monitor *m)
 {
 	m->phase = PHASE_RUNNING;
 	/* Soon: what the file says of an orderly end is true no more. */
-	m->save_at = clock_now() + USEC_PER_SEC;
+	m->journals.save_at = clock_now() + USEC_PER_SEC;
 	log_info(MODULE, "running: %s \"%s\"", m->cur->ops->name,
 	    m->cur->conf->name);
 	tell_parent(m);
@@ -418,40 +424,6 @@ reap(struct monitor *m)
 	}
 }
 
-/* The state file. */
-
-static void
-load_state(struct monitor *m)
-{
-	const struct generation *g = m->cur;
-
-	journal_name(&m->calls, g->conf->state, "");
-	journal_name(&m->tables, g->conf->state, ".tables");
-	if (journal_load(&m->calls, g->owner, g->conf->sip.timeout_max))
-		m->cur->adopt = true;
-	m->tables_first =
-	    g->conf->tables.on && journal_first(&m->tables, g->owner);
-	/* Its entries know themselves for how long they are good. */
-	if (!m->tables_first)
-		(void)journal_load(&m->tables, g->owner, INT64_MAX);
-}
-
-static void
-save_state(struct monitor *m, int64_t now)
-{
-	const struct generation *g = m->cur;
-	bool done;
-
-	if (now < m->save_at)
-		return;
-	journal_name(&m->calls, g->conf->state, "");
-	journal_name(&m->tables, g->conf->state, ".tables");
-	done = journal_save(&m->calls, g->owner);
-	if (g->conf->tables.on)
-		done = journal_save(&m->tables, g->owner) && done;
-	m->save_at = now + (done ? SAVE_EVERY : USEC_PER_SEC);
-}
-
 /* Reload. */
 
 static void
@@ -518,6 +490,8 @@ change_places(struct monitor *m)
 	m->old = m->cur;
 	m->cur = m->next;
 	m->next = NULL;
+	/* The journals may have another name now. */
+	m->journals.save_at = now;
 	child_quit(&m->old->child[CHILD_ENGINE], true, now);
 	child_quit(&m->old->child[CHILD_PROXY], true, now);
 }
@@ -625,7 +599,7 @@ run(struct monitor *m)
 		reload(m);
 	start_next(m, now);
 	if (m->phase == PHASE_RUNNING)
-		save_state(m, now);
+		journals_save(&m->journals, m->cur, now);
 }
 
 static bool
@@ -641,7 +615,9 @@ static int64_t
 next_event(const struct monitor *m)
 {
 	const struct generation *all[] = { m->cur, m->next, m->old };
-	int64_t next = m->phase == PHASE_RUNNING ? m->save_at : INT64_MAX, at;
+	int64_t next =
+		    m->phase == PHASE_RUNNING ? m->journals.save_at : INT64_MAX,
+		at;
 	const struct child *c;
 	size_t i;
 	int r;
@@ -823,18 +799,15 @@ set_up(struct monitor *m, struct conf *conf)
 		conf_free(conf);
 		return false;
 	}
-	if (!journal_make(&m->calls, "calls") ||
-	    !journal_make(&m->tables, "table entries")) {
-		log_warn(MODULE, "cannot make the journal");
-		conf_free(conf);
-		return false;
-	}
 	if ((m->cur = generation_new(conf, NULL, m->opt->inherited, &why)) ==
 	    NULL) {
 		log_warnx(MODULE, "%s", text);
 		return false;
 	}
-	load_state(m);
+	if (!journals_open(&m->journals, m->cur)) {
+		log_warn(MODULE, "cannot make the journal");
+		return false;
+	}
 	return true;
 }
 
@@ -842,17 +815,14 @@ static void
 tear_down(struct monitor *m)
 {
 	/* What the engine knew of the calls, for the next start. */
-	if (m->cur != NULL && m->status == 0) {
-		m->save_at = 0;
-		save_state(m, clock_now());
-	}
+	if (m->cur != NULL && m->status == 0)
+		journals_end(&m->journals, m->cur, clock_now());
 	generation_free(m->cur, NULL);
 	if (m->pidfile_fd != -1) {
 		(void)unlink(m->pidfile);
 		close(m->pidfile_fd);
 	}
-	journal_close(&m->calls);
-	journal_close(&m->tables);
+	journals_close(&m->journals);
 	if (m->parent_fd != -1)
 		close(m->parent_fd);
 }
@@ -867,8 +837,7 @@ monitor_main(struct conf *conf, const struct monitor_options *opt)
 	memset(m, 0, sizeof(*m));
 	m->opt = opt;
 	m->pidfile_fd = m->parent_fd = -1;
-	m->calls.fds[0] = m->calls.fds[1] = -1;
-	m->tables.fds[0] = m->tables.fds[1] = -1;
+	journals_init(&m->journals);
 	if (!set_up(m, conf)) {
 		m->status = 2;
 		tear_down(m);

@@ -13,10 +13,10 @@
 
 #include "src/base/crc.h"
 #include "src/monitor/statefile.h"
+#include "src/process/lock.h"
 
-#define MAGIC	       0x70685374u /* also tells the byte order */
-#define VERSION	       2u
-#define SIZE_MAX_BYTES (UINT64_C(1) << 31)
+#define MAGIC	0x70685374u /* also tells the byte order */
+#define VERSION 2u
 
 /* A journal file's header and then some: a new one means it began anew. */
 #define HEAD 24
@@ -67,8 +67,8 @@ header_sum(const struct state_header *h)
 }
 
 static enum ph_err
-check_header(int fd, const struct state_header *h, const char *owner,
-    int64_t max_age_s, struct strbuf *why)
+check_header(int fd, const struct state_header *h, uint64_t limit,
+    const char *owner, int64_t max_age_s, struct strbuf *why)
 {
 	int64_t age = (int64_t)time(NULL) - h->saved;
 	struct stat st;
@@ -84,7 +84,7 @@ check_header(int fd, const struct state_header *h, const char *owner,
 	}
 	if (h->magic != MAGIC || h->version != VERSION ||
 	    memchr(h->owner, '\0', sizeof(h->owner)) == NULL ||
-	    h->size[0] > SIZE_MAX_BYTES || h->size[1] > SIZE_MAX_BYTES ||
+	    h->size[0] > limit || h->size[1] > limit ||
 	    sizeof(*h) + h->size[0] + h->size[1] != (uint64_t)st.st_size) {
 		strbuf_str(why, "damaged, or of another version");
 		return PH_EMALFORMED;
@@ -101,8 +101,8 @@ check_header(int fd, const struct state_header *h, const char *owner,
 }
 
 enum ph_err
-state_load(const char *path, const int fds[2], const char *owner,
-    int64_t max_age_s, struct strbuf *why)
+state_load(const char *path, const int fds[2], uint64_t limit,
+    const char *owner, int64_t max_age_s, struct strbuf *why)
 {
 	struct state_header h = { 0 };
 	enum ph_err rc;
@@ -121,7 +121,7 @@ state_load(const char *path, const int fds[2], const char *owner,
 		strbuf_str(why, strerror(errno));
 		rc = PH_EIO;
 	} else
-		rc = check_header(fd, &h, owner, max_age_s, why);
+		rc = check_header(fd, &h, limit, owner, max_age_s, why);
 	sum = header_sum(&h);
 	if (rc == PH_OK &&
 	    (transfer(fds[0], 0, fd, sizeof(h), h.size[0], &sum) != PH_OK ||
@@ -154,7 +154,7 @@ heads(const int fds[2], char out[2][HEAD])
  * is known to be one; but neither must have begun anew.
  */
 static enum ph_err
-snapshot(int fd, const int fds[2], struct state_header *h)
+snapshot(int fd, const int fds[2], uint64_t limit, struct state_header *h)
 {
 	char before[2][HEAD], after[2][HEAD];
 	struct stat st;
@@ -169,7 +169,7 @@ snapshot(int fd, const int fds[2], struct state_header *h)
 		if (fstat(fds[i], &st) == -1)
 			return PH_EIO;
 		h->size[i] = (uint64_t)st.st_size;
-		if (h->size[i] > SIZE_MAX_BYTES)
+		if (h->size[i] > limit)
 			return PH_ELIMIT;
 	}
 	sum = header_sum(h);
@@ -203,8 +203,27 @@ make_directory(const char *path)
 }
 
 enum ph_err
-state_save(const char *path, const int fds[2], const char *owner,
-    struct strbuf *why)
+state_lock(const char *path, int *fd, pid_t *holder, struct strbuf *why)
+{
+	char name[PATH_MAX];
+
+	make_directory(path);
+	snprintf(name, sizeof(name), "%s.lock", path);
+	return lock_take(name, fd, holder, why);
+}
+
+pid_t
+state_holder(const char *path)
+{
+	char name[PATH_MAX];
+
+	snprintf(name, sizeof(name), "%s.lock", path);
+	return lock_holder(name);
+}
+
+enum ph_err
+state_save(const char *path, const int fds[2], uint64_t limit,
+    const char *owner, struct strbuf *why)
 {
 	struct state_header h;
 	char tmp[PATH_MAX];
@@ -225,7 +244,7 @@ state_save(const char *path, const int fds[2], const char *owner,
 		strbuf_fmt(why, "%s: %s", tmp, strerror(errno));
 		return PH_EIO;
 	}
-	rc = snapshot(fd, fds, &h);
+	rc = snapshot(fd, fds, limit, &h);
 	if (rc == PH_OK && (fsync(fd) == -1 || rename(tmp, path) == -1))
 		rc = PH_EIO;
 	if (rc != PH_OK) {

@@ -2,6 +2,8 @@
 #ifndef MONITOR_STATEFILE_H
 #define MONITOR_STATEFILE_H
 
+#include <sys/types.h>
+
 #include <stdint.h>
 
 #include "src/base/err.h"
@@ -17,18 +19,29 @@
  */
 
 /*
+ * A state file belongs to one of us: a second would write over what the first
+ * needs.  The lock is a file beside it, for the state file itself is replaced
+ * each time; see lock_take().
+ */
+PH_NODISCARD enum ph_err state_lock(const char *path, int *fd, pid_t *holder,
+    struct strbuf *why);
+/* 0: nobody. */
+pid_t state_holder(const char *path);
+
+/*
  * Fill the empty journal `fds` from `path`.  PH_OK; PH_EGONE: there is none;
  * otherwise a sentence: not root's, another `owner`'s, older than `max_age_s`,
- * from the future, damaged.
+ * from the future, larger than `limit`, damaged.
  */
 PH_NODISCARD enum ph_err state_load(const char *path, const int fds[2],
-    const char *owner, int64_t max_age_s, struct strbuf *why);
+    uint64_t limit, const char *owner, int64_t max_age_s, struct strbuf *why);
 
 /*
  * Write it, all or nothing: a temporary file beside it, then rename(2).  The
  * engine may be writing to the journal; PH_EAGAIN: it was just moving house.
+ * PH_ELIMIT: one of the two is larger than `limit`.
  */
 PH_NODISCARD enum ph_err state_save(const char *path, const int fds[2],
-    const char *owner, struct strbuf *why);
+    uint64_t limit, const char *owner, struct strbuf *why);
 
 #endif

@@ -46,6 +46,14 @@ enum {
 #define SLACK	     (256 * 1024)
 #define MOVE_AT_ONCE 16
 
+/*
+ * For the limits.  A call of two streams takes 600 bytes, an entry of a table
+ * 100; a file is up to twice what is alive in it.
+ */
+#define LIMIT_LEAST ((uint64_t)16 * 1024 * 1024)
+#define LIMIT_CALL  2048
+#define LIMIT_ENTRY 256
+
 /* A fuzzer cannot guess checksums, and would not get past them. */
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 #define CHECKED false
@@ -302,6 +310,18 @@ load(struct checkpoint *c)
 	    (!c->moving && ftruncate(c->fds[!c->cur], 0) == -1))
 		return PH_EIO;
 	return PH_OK;
+}
+
+uint64_t
+checkpoint_limit_calls(const struct conf *conf)
+{
+	return LIMIT_LEAST + (uint64_t)conf->sip.limit_calls * LIMIT_CALL;
+}
+
+uint64_t
+checkpoint_limit_tables(const struct conf *conf)
+{
+	return LIMIT_LEAST + (uint64_t)conf->tables.max * LIMIT_ENTRY;
 }
 
 enum ph_err

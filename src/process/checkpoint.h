@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "src/base/err.h"
+#include "src/conf/conf.h"
 
 /*
  * What the engine wants its successor to know: a journal of opaque records,
@@ -40,6 +41,13 @@ PH_NODISCARD enum ph_err checkpoint_open(struct checkpoint **out,
     const int fds[2], uint64_t limit,
     void (*record)(void *ctx, uint64_t key, const void *p, size_t len),
     void *ctx);
+/*
+ * How large one file of the engine's or the proxy's journal may become: near
+ * what the limits of the configuration let it have to say.
+ */
+uint64_t checkpoint_limit_calls(const struct conf *conf);
+uint64_t checkpoint_limit_tables(const struct conf *conf);
+
 /* What was not synced is lost. */
 void checkpoint_close(struct checkpoint *c);
 

@@ -96,7 +96,8 @@ static bool
 start_one(struct process *x, struct service *s, const struct listener *l)
 {
 	struct proxy_tables_setup setup = { &x->keys, &x->own,
-		x->args->journal_fds, x->args->first_run };
+		x->args->journal_fds, x->args->journal_limit,
+		x->args->first_run };
 
 	s->kind = l->kind;
 	switch (l->kind) {

@@ -31,7 +31,8 @@ struct proxy_args {
 	const struct sandbox *sandbox;
 	int monitor_fd;	    /* see src/process/ipc.h */
 	int journal_fds[2]; /* of table entries; see src/process/checkpoint.h */
-	bool first_run;	    /* if they are empty, nothing is missing */
+	uint64_t journal_limit;
+	bool first_run; /* if they are empty, nothing is missing */
 	const struct listeners *listeners;
 	bool until_idle; /* return 0 when nothing has been open for a while */
 };

@@ -89,7 +89,8 @@ struct proxy_tables_setup {
 	const struct keyfiles *keys;
 	const struct iface *own; /* the firewall process looks again */
 	const int *journal_fds;	 /* two; see src/process/checkpoint.h */
-	bool first_run;		 /* if they are empty, nothing is missing */
+	uint64_t journal_limit;
+	bool first_run; /* if they are empty, nothing is missing */
 };
 struct proxy_tables *proxy_tables_start(struct proxy *p,
     const struct listener *l, const struct proxy_tables_setup *setup);

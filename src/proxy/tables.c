@@ -31,8 +31,6 @@
 #define TRIES	  5
 #define RETRY	  USEC_PER_SEC
 
-#define JOURNAL_LIMIT (UINT64_C(1) << 30)
-
 /* A datagram whose changes are not all done. */
 struct visitor {
 	struct server_job job; /* first */
@@ -136,8 +134,8 @@ open_journal(struct proxy_tables *t, const struct proxy_tables_setup *setup)
 {
 	enum ph_err rc;
 
-	rc = checkpoint_open(&t->journal, setup->journal_fds, JOURNAL_LIMIT,
-	    on_record, t);
+	rc = checkpoint_open(&t->journal, setup->journal_fds,
+	    setup->journal_limit, on_record, t);
 	if (rc != PH_OK)
 		journal_failed(t, rc);
 	/* Without a predecessor, it has received nothing. */

@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
-from net import Daemon, PBX, PHONE, check, conf, name, passes, until
+from net import (Daemon, PBX, PHONE, Stream, check, conf, name, passes,
+                 until)
 from scenarios import media, scenario, signalling
 from sip import Call, sdp
 
@@ -120,3 +122,49 @@ def a_process_that_dies_is_named_once(net):
     check(not any("gone: gone" in line for line in d.log), d.log)
     check(any(f"firewall process {pid} is gone: killed" in line
               for line in d.log), d.log)
+
+
+@scenario()
+def killing_all_loses_no_call(net):
+    d = net.pinholed()
+    # The first copy of the state is made, and has no call in it.
+    time.sleep(2)
+    p, m = media(net)
+    call = Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    was = d.expect(event="open", dir="in")
+    stream = Stream(p, m)
+    stream.flows()
+    d.kill_all()
+    new = net.pinholed()
+    stream.flows()
+    check(max(stream.gap) < 0.25, f"media never stopped: {stream.gap}")
+    check(not new.seen(event="open"), "nothing is opened anew")
+    call.hang_up()
+    new.expect(event="close", id=was["id"], reason="bye")
+    stream.stops()
+    stream.stop()
+
+
+@scenario()
+def a_state_file_belongs_to_one(net):
+    d = net.pinholed()
+    p, m = media(net)
+    call = Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in")
+    time.sleep(1.5)
+    other = conf().replace("firewall nftables",
+                           'firewall nftables table "other" mark 0x20000')
+    second = net.pinholed(conf=other, wait=False)
+    check(second.proc.wait(10) == 2, "exit status 2")
+    until(lambda: any(f"belongs to process {d.proc.pid}" in line
+                      for line in second.log), 1, second.log)
+    # Neither does one that only tries, which has none at all.
+    third = net.pinholed("-b", "dry-run", conf=conf())
+    time.sleep(1.5)
+    third.stop()
+    d.stop()
+    for path in net.kept():
+        os.unlink(path)
+    new = net.pinholed()
+    new.expect(2, event="open", dir="in", call=call.call_id)
+    check(passes(p, m, name(m)), "the call is where it was")

@@ -18,6 +18,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -27,6 +28,7 @@ PHONE6, PBX6 = "2001:db8:1::7", "2001:db8:2::10"
 FW_OUT, FW_IN = "198.51.100.1", "192.0.2.1"
 MARK = "meta mark & 0x10000 == 0x10000 accept"
 CLONE_NEWNET = 0x40000000
+SO_NETNS_COOKIE = 71
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -196,9 +198,22 @@ class Net:
             d.ready()
         return d
 
+    def kept(self):
+        """What daemons of this world keep beside their locks."""
+        def cookie():
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+                return s.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
+        try:
+            number = int.from_bytes(self.inside("fw", cookie), sys.byteorder)
+        except OSError:
+            number = os.fstat(self.ns["fw"]).st_ino
+        return glob.glob(f"/var/run/pinholed/*-{number:x}.*")
+
     def close(self):
         for d in self.daemons:
             d.kill_all()
+        for path in self.kept() if "fw" in self.ns else []:
+            os.unlink(path)
         for s in self.sockets:
             s.close()
         for fd in self.ns.values():

@@ -474,8 +474,9 @@ def a_restart_after_killing_all_removes_what_is_ours(net):
     check(passes(p, m, name(m)), "media")
     d.kill_all()
     check(passes(p, m, name(m)), "kill -9 of all leaves the kernel's part")
-    if os.path.exists(state):
-        os.unlink(state)
+    for path in [state, *net.kept()]:
+        if os.path.exists(path):
+            os.unlink(path)
     net.pinholed()
     shut(p, m)
     after = net.run("fw", "nft", "list", "table", "inet", "other")

@@ -273,8 +273,11 @@ def tables_without_a_past(net):
                        time.time() - 55)
         w.send(old_news)
         w.has("spammer", "198.51.100.7")
-        # Now there is a past, even if nobody had time to write it down.
+        # Now there is a past, even if nobody had time to write it down, as
+        # when power fails.
         w.d.kill_all()
+        for path in net.kept():
+            os.unlink(path)
         net.run("fw", "nft", "flush", "set", "inet", "filter", "spammer")
         w.start()
         w.send(old_news)
@@ -328,19 +331,26 @@ def tables_survive_a_restart(net):
         w.has("spammer", "198.51.100.7")
         w.send(good)
         until(lambda: w.counter("replay") == 1, 2, "replayed")
-        # All are killed: the state file has not heard of this yet.
-        until(lambda: os.stat(w.state + ".tables").st_mtime > began, 3,
-              "that the end is forgotten")
-        good = old(2, 1, "198.51.99.7/32", "blocked", w.key)
-        w.send(good)
-        w.has("blocked", "198.51.99.7")
-        w.d.kill_all()
-        net.run("fw", "nft", "flush", "set", "inet", "filter", "blocked")
-        time.sleep(1.5)
-        w.start()
-        w.send(good)
-        until(lambda: w.counter("replay") == 1, 2, "replayed")
-        check(w.elements("blocked") == {}, "and not entered")
+        # All are killed: the state file has not heard of this yet, but the
+        # journal has; then what is in memory goes, too, as when power fails.
+        for power in (True, False):
+            until(lambda: os.stat(w.state + ".tables").st_mtime > began, 3,
+                  "that the end is forgotten")
+            host = f"198.51.99.{7 + power}"
+            good = old(2, 1, f"{host}/32", "blocked", w.key)
+            w.send(good)
+            until(lambda: host in w.elements("blocked"), 3, f"{host} blocked")
+            w.d.kill_all()
+            net.run("fw", "nft", "flush", "set", "inet", "filter", "blocked")
+            for path in [] if power else net.kept():
+                os.unlink(path)
+            time.sleep(1.5)
+            began = time.time()
+            w.start()
+            w.send(good)
+            until(lambda: w.counter("replay") == 1, 2, "replayed")
+            check((host in w.elements("blocked")) == power,
+                  f"entered, {power}")
         good = old(2, 1, "198.51.100.7/32", "spammer", w.key)
         w.send(good)
         w.has("spammer", "198.51.100.7")
@@ -369,7 +379,7 @@ def tables_survive_a_restart(net):
         w.send(good)
         until(lambda: w.counter("replay") == before + 1, 2, "replayed")
         check(w.elements("spammer") == {}, "and not entered")
-        check(w.counter("entries") == 3, "entries")
+        check(w.counter("entries") == 4, "entries")
 
 
 @scenario()

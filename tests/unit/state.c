@@ -20,6 +20,8 @@
 
 /* The files that the monitor keeps: state, lock, control socket. */
 
+#define LIMIT 4096
+
 static char dir[] = "/tmp/pinholed-test.XXXXXX";
 static char path[64], text[512];
 static struct strbuf why;
@@ -89,21 +91,21 @@ what_was_saved_is_loaded(void **state)
 
 	(void)state;
 	journal(fds, "one journal", "and the other");
-	assert_int_equal(state_save(path, fds, "me", &why), PH_OK);
+	assert_int_equal(state_save(path, fds, LIMIT, "me", &why), PH_OK);
 	done(fds);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	journal(fds, "", "");
-	assert_int_equal(state_load(path, fds, "me", 60, &why), PH_OK);
+	assert_int_equal(state_load(path, fds, LIMIT, "me", 60, &why), PH_OK);
 	contains(fds[0], "one journal");
 	contains(fds[1], "and the other");
 	done(fds);
 	/* Over an older one, too. */
 	journal(fds, "newer", "");
-	assert_int_equal(state_save(path, fds, "me", &why), PH_OK);
+	assert_int_equal(state_save(path, fds, LIMIT, "me", &why), PH_OK);
 	done(fds);
 	journal(fds, "", "");
-	assert_int_equal(state_load(path, fds, "me", 60, &why), PH_OK);
+	assert_int_equal(state_load(path, fds, LIMIT, "me", 60, &why), PH_OK);
 	contains(fds[0], "newer");
 	contains(fds[1], "");
 	done(fds);
@@ -126,7 +128,7 @@ what_cannot_be_written_is_said(void **state)
 	sigemptyset(&ignore.sa_mask);
 	sigaction(SIGXFSZ, &ignore, &old);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	rc = state_save(path, fds, "me", &why);
+	rc = state_save(path, fds, LIMIT, "me", &why);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	sigaction(SIGXFSZ, &old, NULL);
 	assert_int_equal(rc, PH_EIO);
@@ -183,13 +185,14 @@ what_is_not_ours_is_not_loaded(void **state)
 	for (i = 0; i < ROWS(rows); i++) {
 		print_message("%s\n", rows[i].what);
 		journal(fds, "one", "two");
-		assert_int_equal(state_save(path, fds, "me", &why), PH_OK);
+		assert_int_equal(state_save(path, fds, LIMIT, "me", &why),
+		    PH_OK);
 		done(fds);
 		spoil(rows[i].at,
 		    rows[i].bytes != NULL ? rows[i].bytes : endless,
 		    rows[i].len);
 		journal(fds, "", "");
-		assert_int_equal(state_load(path, fds, rows[i].owner,
+		assert_int_equal(state_load(path, fds, LIMIT, rows[i].owner,
 				     rows[i].age, &why),
 		    rows[i].rc);
 		if (rows[i].rc != PH_OK) {
@@ -208,23 +211,26 @@ what_others_could_have_written_is_not_loaded(void **state)
 
 	(void)state;
 	journal(fds, "one", "two");
-	assert_int_equal(state_save(path, fds, "me", &why), PH_OK);
+	assert_int_equal(state_save(path, fds, LIMIT, "me", &why), PH_OK);
 	done(fds);
 	journal(fds, "", "");
 	assert_int_equal(chmod(path, 0620), 0);
-	assert_int_equal(state_load(path, fds, "me", 60, &why), PH_EDENIED);
+	assert_int_equal(state_load(path, fds, LIMIT, "me", 60, &why),
+	    PH_EDENIED);
 	assert_int_equal(chmod(path, 0600), 0);
 	snprintf(other, sizeof(other), "%s.moved", path);
 	assert_int_equal(rename(path, other), 0);
 	assert_int_equal(symlink(other, path), 0);
-	assert_int_equal(state_load(path, fds, "me", 60, &why), PH_EIO);
+	assert_int_equal(state_load(path, fds, LIMIT, "me", 60, &why), PH_EIO);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(unlink(other), 0);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_not_equal(state_load(path, fds, "me", 60, &why), PH_OK);
+	assert_int_not_equal(state_load(path, fds, LIMIT, "me", 60, &why),
+	    PH_OK);
 	assert_int_equal(unlink(path), 0);
 	strbuf_reset(&why);
-	assert_int_equal(state_load(path, fds, "me", 60, &why), PH_EGONE);
+	assert_int_equal(state_load(path, fds, LIMIT, "me", 60, &why),
+	    PH_EGONE);
 	assert_int_equal(why.len, 0);
 	done(fds);
 }
@@ -237,18 +243,18 @@ a_failed_save_leaves_the_old_one(void **state)
 
 	(void)state;
 	journal(fds, "old", "");
-	assert_int_equal(state_save(path, fds, "me", &why), PH_OK);
+	assert_int_equal(state_save(path, fds, LIMIT, "me", &why), PH_OK);
 	done(fds);
 	/* A directory is in the way of the temporary file. */
 	snprintf(tmp, sizeof(tmp), "%s.new", path);
 	assert_int_equal(mkdir(tmp, 0700), 0);
 	journal(fds, "new", "");
-	assert_int_equal(state_save(path, fds, "me", &why), PH_EIO);
+	assert_int_equal(state_save(path, fds, LIMIT, "me", &why), PH_EIO);
 	assert_true(why.len > 0);
 	done(fds);
 	assert_int_equal(rmdir(tmp), 0);
 	journal(fds, "", "");
-	assert_int_equal(state_load(path, fds, "me", 60, &why), PH_OK);
+	assert_int_equal(state_load(path, fds, LIMIT, "me", 60, &why), PH_OK);
 	contains(fds[0], "old");
 	done(fds);
 }

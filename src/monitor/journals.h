@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef MONITOR_JOURNALS_H
+#define MONITOR_JOURNALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/monitor/generation.h"
+#include "src/monitor/journal.h"
+
+/* The journals of all processes that have one, and when to copy them. */
+struct journals {
+	struct journal calls;  /* of the engine */
+	struct journal tables; /* of the proxy */
+	bool tables_first;     /* nobody has ever received for this one */
+	int64_t save_at;
+};
+
+void journals_init(struct journals *js);
+
+/* Open them, and take up what an earlier run left.  False with errno. */
+bool journals_open(struct journals *js, struct generation *g);
+
+/* That of a process; NULL: it has none. */
+struct journal *journals_of(struct journals *js, enum child_role role);
+
+/*
+ * If it is time: copy them.  Who has written more than the configuration
+ * calls for does not write what we wrote: it is killed, and its journal lost.
+ */
+void journals_save(struct journals *js, struct generation *g, int64_t now);
+
+/* An orderly end. */
+void journals_end(struct journals *js, struct generation *g, int64_t now);
+void journals_close(struct journals *js);
+
+#endif
