@@ -37,6 +37,11 @@ struct capture_sink {
 	bool (*tcp)(void *ctx, void **user, const struct datagram *d);
 	/* The connection is over, or no longer followed; free `user`. */
 	void (*tcp_end)(void *ctx, void *user);
+	/*
+	 * A datagram, or a segment with bytes, on ports that are of no
+	 * interest; NULL: not wanted.  Live, the kernel keeps them from us.
+	 */
+	void (*other)(void *ctx, const struct datagram *d);
 };
 
 struct capture_stats {

@@ -59,6 +59,11 @@ bool engine_tcp(struct engine *e, int64_t now, void **user,
     const struct datagram *d);
 void engine_tcp_end(struct engine *e, void *user);
 
+/* What was captured on a port that nobody asked for: see hints.h. */
+void engine_other(struct engine *e, int64_t now, const struct datagram *d);
+/* What `protect` and `port` may lack, a line each. */
+void engine_hints(const struct engine *e, struct strbuf *out);
+
 void engine_run(struct engine *e, int64_t now); /* timers */
 int64_t engine_next(const struct engine *e);	/* INT64_MAX: none */
 

@@ -61,6 +61,14 @@ on_tcp_end(void *ctx, void *user)
 	engine_tcp_end(r->engine, user);
 }
 
+static void
+on_other(void *ctx, const struct datagram *d)
+{
+	struct replay *r = ctx;
+
+	engine_other(r->engine, d->ts, d);
+}
+
 /* Beside the events and not among them. */
 static void
 on_say(void *ctx, const char *text)
@@ -80,12 +88,26 @@ report(struct replay *r, struct capture *cap)
 	fputs(text, stderr);
 }
 
+static void
+hint(struct replay *r)
+{
+	char text[1024];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct span line, rest;
+
+	engine_hints(r->engine, &b);
+	for (rest = span_of(text); rest.len > 0;) {
+		line = span_cut(rest, '\n', &rest);
+		fprintf(stderr, "pinholed: %.*s\n", (int)line.len, line.p);
+	}
+}
+
 static int
 run(struct replay *r, struct capture *cap, const struct replay_options *opt)
 {
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
-	struct capture_sink sink = { r, on_udp, on_tcp, on_tcp_end };
+	struct capture_sink sink = { r, on_udp, on_tcp, on_tcp_end, on_other };
 	enum ph_err rc;
 	int64_t ts = 0;
 
@@ -94,6 +116,7 @@ run(struct replay *r, struct capture *cap, const struct replay_options *opt)
 		engine_run(r->engine, ts);
 	}
 	engine_shutdown(r->engine, r->now);
+	hint(r);
 	if (opt->verbose > 1)
 		report(r, cap);
 	capture_close(cap, &sink);
