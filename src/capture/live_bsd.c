@@ -103,7 +103,7 @@ find_mac(struct capture_handle *h, const char *name)
 		link = (const struct sockaddr_dl *)(const void *)i->ifa_addr;
 		if (link->sdl_alen != sizeof(h->mac))
 			continue;
-		memcpy(h->mac, LLADDR(link), sizeof(h->mac));
+		memcpy(h->mac, link->sdl_data + link->sdl_nlen, sizeof(h->mac));
 		h->has_mac = true;
 	}
 	freeifaddrs(list);

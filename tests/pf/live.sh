@@ -43,6 +43,7 @@ rules() { pfctl -a "pinholed/$1" -sr 2>/dev/null | wc -l; }
 natlook() {
 	if [ "$os" = openbsd ]; then
 		n=$((n + 1))
+		skipped=$((skipped + 1))
 		echo "ok $n - $what # SKIP not on OpenBSD"
 		return
 	fi
@@ -322,5 +323,4 @@ ok reaches phi 192.0.2.20 10000 pho2 100.64.0.1 4000
 quit
 route -q delete default 2>/dev/null
 
-echo "1..$n"
-[ "$fails" -eq 0 ]
+result

@@ -5,17 +5,23 @@
 set -u
 tmp=$(mktemp -d) || exit 1
 fails=0
+skipped=0
 n=0
 what=
 
+# Nothing can be tried here.
+skip() {
+	echo "$(basename "$0"): 0 checks ran: $1"
+	exit 77
+}
+
 os=$(uname -s | tr '[:upper:]' '[:lower:]')
 here=$(dirname "$0")
-[ -f "$here/stage_$os.sh" ] || { echo "not FreeBSD or OpenBSD"; exit 77; }
-[ "$(id -u)" = 0 ] || { echo "not root"; exit 77; }
-[ -c /dev/pf ] || { echo "no /dev/pf: kldload pf"; exit 77; }
+[ -f "$here/stage_$os.sh" ] || skip "not FreeBSD or OpenBSD"
+[ "$(id -u)" = 0 ] || skip "not root"
+[ -c /dev/pf ] || skip "no /dev/pf: kldload pf"
 if pfctl -si 2>/dev/null | grep -q 'Status: Enabled'; then
-	echo "pf is in use here"
-	exit 77
+	skip "pf is in use here"
 fi
 ifs=
 # shellcheck source-path=SCRIPTDIR source=stage_openbsd.sh
@@ -41,6 +47,14 @@ ok() {
 		echo "not ok $n - $what"
 		fails=$((fails + 1))
 	fi
+}
+
+# The plan, and the result in one line.
+result() {
+	echo "1..$n"
+	echo "$(basename "$0"): $((n - skipped)) checks ran," \
+	    "$fails failed, $skipped skipped"
+	[ "$fails" -eq 0 ]
 }
 
 # arrives LISTENER-FLAGS SENDER-FLAGS, then as reaches.

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2034,SC2154
 
 [ "$(sysctl -n kern.features.vimage 2>/dev/null)" = 1 ] ||
-    { echo "no VIMAGE"; exit 77; }
+    skip "no VIMAGE"
 
 # pf.conf on top of the rules.
 hooks='nat-anchor "pinholed"
