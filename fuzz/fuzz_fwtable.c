@@ -44,6 +44,11 @@ on_commit(struct fw *fw, const struct fw_change *c, size_t n, int64_t now)
 		if (c->op == FW_CLOSE)
 			continue;
 		h = &c->hole;
+		if (c->op == FW_CUT) {
+			if (h->from_port == 0 || !is_protected(&h->from.addr))
+				abort();
+			continue;
+		}
 		if (c->op != FW_OPEN || h->id == 0 || h->to_lo < 1024 ||
 		    h->to_hi < h->to_lo || h->to_hi - h->to_lo > 31 ||
 		    h->deadline <= now ||

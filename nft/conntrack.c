@@ -111,7 +111,7 @@ put_tuple(struct nlmsghdr *nlh, uint16_t type, const struct tuple *t)
 struct connection {
 	struct tuple orig, reply;
 	uint32_t id; /* as on the wire */
-	uint32_t status;
+	uint32_t status, mark;
 	uint16_t zone;
 	bool has_zone;
 };
@@ -134,6 +134,7 @@ connection_parse(const struct nlmsghdr *nlh, struct connection *c)
 		return false;
 	c->id = get_u32(a.at[CTA_ID]);
 	c->status = ntohl(get_u32(a.at[CTA_STATUS]));
+	c->mark = ntohl(get_u32(a.at[CTA_MARK]));
 	c->has_zone = get_port(a.at[CTA_ZONE], &c->zone);
 	return tuple_parse(a.at[CTA_TUPLE_ORIG], &c->orig) &&
 	    tuple_parse(a.at[CTA_TUPLE_REPLY], &c->reply);
@@ -180,6 +181,53 @@ conntrack_original(struct nlsock *s, const struct fw_flow *flow,
 	if (rc == 0)
 		*out = f.to;
 	return nlsock_err(rc);
+}
+
+/* That it is gone already, or was replaced by another, is no error. */
+static void
+forget(struct nlsock *s, const struct connection *c)
+{
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
+	struct nlmsghdr *nlh;
+
+	nlh = nlmsg_begin(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE,
+	    NLM_F_ACK, c->orig.src.addr.af);
+	put_tuple(nlh, CTA_TUPLE_ORIG, &c->orig);
+	if (c->has_zone)
+		mnl_attr_put_u16(nlh, CTA_ZONE, htons(c->zone));
+	mnl_attr_put_u32(nlh, CTA_ID, c->id);
+	(void)nlsock_request(s, nlh, NULL, NULL);
+}
+
+static void
+see_connection_itself(void *ctx, const struct nlmsghdr *nlh)
+{
+	struct connection *c = ctx;
+
+	if (!connection_parse(nlh, c))
+		c->mark = 0;
+}
+
+void
+conntrack_cut(struct nlsock *s, uint32_t mark, const struct pinhole *h)
+{
+	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
+	struct tuple orig = { h->proto, { h->from.addr, h->from_port },
+		{ h->to, 0 } };
+	struct connection c;
+	struct nlmsghdr *nlh;
+	unsigned int port;
+
+	for (port = h->to_lo; port <= h->to_hi; port++) {
+		orig.dst.port = (uint16_t)port;
+		memset(&c, 0, sizeof(c));
+		nlh = nlmsg_begin(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET,
+		    0, h->to.af);
+		put_tuple(nlh, CTA_TUPLE_ORIG, &orig);
+		if (nlsock_request(s, nlh, see_connection_itself, &c) == 0 &&
+		    mark != 0 && (c.mark & mark) == mark)
+			forget(s, &c);
+	}
 }
 
 struct sweep {
@@ -316,23 +364,6 @@ see_connection(void *ctx, const struct nlmsghdr *nlh)
 		add_closed(w, c.id);
 }
 
-/* That it is gone already, or was replaced by another, is no error. */
-static void
-forget(struct sweep *w, const struct connection *c)
-{
-	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
-	struct nlmsghdr *nlh;
-
-	nlh = nlmsg_begin(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE,
-	    NLM_F_ACK, c->orig.src.addr.af);
-	put_tuple(nlh, CTA_TUPLE_ORIG, &c->orig);
-	if (c->has_zone)
-		mnl_attr_put_u16(nlh, CTA_ZONE, htons(c->zone));
-	mnl_attr_put_u32(nlh, CTA_ID, c->id);
-	/* If it is still there, the next sweep finds it. */
-	(void)nlsock_request(w->nl, nlh, NULL, NULL);
-}
-
 int
 sweep_step(struct sweep *w, const struct sweep_question *q)
 {
@@ -349,7 +380,8 @@ sweep_step(struct sweep *w, const struct sweep_question *q)
 	}
 	for (i = 0; i < SLICE_DELETE && w->next < w->ndoomed; i++, w->next++)
 		if (!q->exempt(q->ctx, w->doomed[w->next].id))
-			forget(w, &w->doomed[w->next]);
+			/* If it is still there, the next sweep finds it. */
+			forget(w->nl, &w->doomed[w->next]);
 	if (w->next < w->ndoomed)
 		return 1;
 	if (w->nclosed > 0)

@@ -25,6 +25,13 @@ PH_NODISCARD enum ph_err conntrack_original(struct nlsock *s,
     const struct fw_flow *flow, struct endpoint *out);
 
 /*
+ * Delete the connections that bear our bit and that `hole->from` has begun
+ * from `from_port` to `to`, each of its ports; see FW_CUT.  That there are
+ * none is no error.
+ */
+void conntrack_cut(struct nlsock *s, uint32_t mark, const struct pinhole *hole);
+
+/*
  * Sweeping up connections whose pinhole has closed.
  *
  * They are dropped as long as they last, and they last as long as somebody

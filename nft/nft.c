@@ -142,6 +142,8 @@ stage(struct fw *fw, const struct fw_change *changes, size_t n)
 			rc = mirror_open(fw->mirror, &changes[i].hole);
 		else if (changes[i].op == FW_CLOSE)
 			rc = mirror_close(fw->mirror, &changes[i].hole);
+		else if (changes[i].op == FW_CUT)
+			rc = PH_OK; /* no element; see cut_all() */
 		else
 			rc = PH_EBAD;
 	}
@@ -208,6 +210,17 @@ attempt(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
 	return PH_OK;
 }
 
+static void
+cut_all(struct fw *fw, const struct fw_change *changes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (changes[i].op == FW_CUT)
+			conntrack_cut(fw->nl, fw->config->mark,
+			    &changes[i].hole);
+}
+
 static enum ph_err
 nft_commit(struct fw *fw, const struct fw_change *changes, size_t n,
     int64_t now)
@@ -215,11 +228,14 @@ nft_commit(struct fw *fw, const struct fw_change *changes, size_t n,
 	enum ph_err rc;
 
 	rc = attempt(fw, changes, n, now);
-	if (rc != PH_EGONE)
-		return rc;
-	if (nft_rebuild(fw, now) != PH_OK)
-		return PH_EGONE;
-	return attempt(fw, changes, n, now);
+	if (rc == PH_EGONE) {
+		if (nft_rebuild(fw, now) != PH_OK)
+			return PH_EGONE;
+		rc = attempt(fw, changes, n, now);
+	}
+	if (rc == PH_OK)
+		cut_all(fw, changes, n);
+	return rc;
 }
 
 static enum ph_err

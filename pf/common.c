@@ -20,6 +20,7 @@
 #define REMAKE	  (20 * 1000 * 1000LL) /* states mode: less than a timeout */
 #define TRIES	  6
 #define INHERITED (UINT64_C(1) << 63) /* ids of what another run opened */
+#define CUTS_MAX  256		      /* moved ports waiting for a sweep */
 #define SWEEP_MAX 100000	      /* closed pinholes waiting for a sweep */
 
 struct fw {
@@ -37,6 +38,8 @@ struct fw {
 	/* Closed since `gone_since`; their states are still to be killed. */
 	struct p_tree *gone;
 	struct p_holes *gone_holes;
+	struct pinhole cuts[CUTS_MAX]; /* FW_CUT since then */
+	size_t ncuts;
 	int64_t gone_since;
 	int64_t heartbeat, remake; /* when due */
 	int64_t now;		   /* as told last */
@@ -128,7 +131,7 @@ write_tree(struct fw *fw)
 static bool
 gathering(const struct fw *fw)
 {
-	return p_holes_count(fw->gone_holes) > 0;
+	return p_holes_count(fw->gone_holes) > 0 || fw->ncuts > 0;
 }
 
 /* Remember what was closed until the next sweep. */
@@ -174,6 +177,24 @@ state_in(const struct p_tree *t, const struct p_state *s)
 	return yes;
 }
 
+/* Was it begun from a port that the inside has left? */
+static bool
+is_cut(const struct fw *fw, const struct p_state *s)
+{
+	const struct pinhole *c;
+	size_t i;
+
+	for (i = 0; i < fw->ncuts; i++) {
+		c = &fw->cuts[i];
+		if (s->proto == c->proto && s->in_src.port == c->from_port &&
+		    s->in_dst.port >= c->to_lo && s->in_dst.port <= c->to_hi &&
+		    addr_eq(&s->in_src.addr, &c->from.addr) &&
+		    addr_eq(&s->in_dst.addr, &c->to))
+			return true;
+	}
+	return false;
+}
+
 struct sweep {
 	struct fw *fw;
 	enum ph_err rc;
@@ -186,8 +207,9 @@ sweep_one(void *ctx, const struct p_state *s)
 	struct fw *fw = sweep->fw;
 	enum ph_err rc;
 
-	if (!state_in(fw->gone, s) || state_in(fw->tree, s) ||
-	    state_in(fw->made, s))
+	if (!is_cut(fw, s) &&
+	    (!state_in(fw->gone, s) || state_in(fw->tree, s) ||
+		state_in(fw->made, s)))
 		return;
 	rc = fw->sys->kill(fw->dev, s->id, s->creator);
 	if (rc != PH_OK)
@@ -223,9 +245,24 @@ sweep(struct fw *fw)
 		return PH_EAGAIN;
 	if (rc == PH_OK)
 		rc = s.rc;
+	fw->ncuts = 0;
 	if (gone_reset(fw) != PH_OK)
 		return PH_ENOMEM;
 	return rc;
+}
+
+/*
+ * What the inside began from a port that it has left.  Without room nothing
+ * is remembered: those states end with their silence.
+ */
+static void
+remember_cuts(struct fw *fw, const struct fw_change *changes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && fw->kill; i++)
+		if (changes[i].op == FW_CUT && fw->ncuts < CUTS_MAX)
+			fw->cuts[fw->ncuts++] = changes[i].hole;
 }
 
 /* States for the new pinholes that a state can stand for. */
@@ -281,6 +318,7 @@ p_commit(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
 	if (!gathering(fw))
 		fw->gone_since = now;
 	p_holes_keep(fw->holes, closed, fw);
+	remember_cuts(fw, changes, n);
 	return PH_OK;
 }
 
@@ -826,61 +864,5 @@ p_open(struct fw **out, const struct p_sys *sys, const struct fw_config *c,
 		return rc;
 	}
 	*out = fw;
-	return PH_OK;
-}
-
-static const char *
-part_words(enum p_part part)
-{
-	return part == P_RDR ? "redirection"
-	    : part == P_NAT  ? "translation"
-			     : "filter";
-}
-
-enum ph_err
-p_check(const struct p_sys *sys, const struct fw_config *c, struct strbuf *why)
-{
-	static const enum p_part parts[] = { P_NAT, P_RDR, P_PASS };
-	bool on = true, yes, missing[P_NPARTS] = { false };
-	struct p_dev *dev;
-	enum ph_err rc;
-	size_t i;
-
-	if ((rc = sys->open(&dev, false, why)) != PH_OK)
-		return rc;
-	if (sys->states(dev, ignore_state, NULL) == PH_EUNSUPPORTED)
-		strbuf_str(why,
-		    "this kernel does not list its states: no call ends "
-		    "because its media is silent\n");
-	rc = sys->enabled(dev, &on);
-	if (rc == PH_OK && !on)
-		strbuf_str(why, "pf is not enabled: pfctl -e\n");
-	for (i = 0; i < P_NPARTS; i++) {
-		if (parts[i] != P_PASS &&
-		    (!c->translate || sys->dialect == P_OPENBSD))
-			continue;
-		yes = true;
-		rc = sys->hooked(dev, c->name, parts[i], &yes);
-		missing[parts[i]] =
-		    rc == PH_EUNSUPPORTED || (rc == PH_OK && !yes);
-		if (rc == PH_EUNSUPPORTED)
-			strbuf_fmt(why,
-			    "this kernel does not show the %s rules of "
-			    "pf.conf; they must call our anchor\n",
-			    part_words(parts[i]));
-		else if (missing[parts[i]])
-			strbuf_fmt(why,
-			    "the %s rules of pf.conf do not call our anchor\n",
-			    part_words(parts[i]));
-	}
-	sys->close(dev);
-	if (missing[P_PASS] || missing[P_RDR] || missing[P_NAT]) {
-		strbuf_str(why,
-		    rc == PH_EUNSUPPORTED
-			? "pf.conf needs, before any quick rule:\n"
-			: "add to pf.conf, before any quick rule:\n");
-		p_hook_print(sys->dialect, c, missing[P_PASS], missing[P_RDR],
-		    missing[P_NAT], why);
-	}
 	return PH_OK;
 }

@@ -148,6 +148,9 @@ p_holes_apply(struct p_holes *h, const struct fw_change *changes, size_t n)
 		else if (changes[i].op == FW_CLOSE) {
 			close_one(h, changes[i].hole.id);
 			rc = PH_OK;
+		} else if (changes[i].op == FW_CUT) {
+			/* Concerns states alone; see pf/common.c. */
+			rc = PH_OK;
 		}
 		if (rc != PH_OK) {
 			p_holes_undo(h);

@@ -321,11 +321,63 @@ hole_open(struct holes *h, struct owner *o, const struct pinhole *p,
 	    w->open);
 }
 
+/* Is this port of the inside still wanted open to that remote? */
+static bool
+port_stays(const struct owner *o, const struct pinhole *in, uint16_t port,
+    const struct addr *remote)
+{
+	const struct pinhole *p;
+	struct hole *hole;
+
+	TAILQ_FOREACH(hole, &o->holes, entry) {
+		p = &hole->tuple->hole;
+		if (hole->wanted && p->dir == PINHOLE_IN &&
+		    p->proto == in->proto && addr_eq(&p->to, &in->to) &&
+		    port >= p->to_lo && port <= p->to_hi &&
+		    (p->from.addr.af == AF_UNSPEC ||
+			prefix_contains(&p->from, remote)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The inside has moved from the ports of `in`.  A connection that it began
+ * there would go on, for its packets are answers to a PINHOLE_OUT that stays.
+ */
+static void
+cut_moved(struct holes *h, const struct owner *o, const struct pinhole *in)
+{
+	const struct pinhole *out;
+	struct pinhole cut;
+	struct hole *hole;
+	unsigned int port;
+
+	TAILQ_FOREACH(hole, &o->holes, entry) {
+		out = &hole->tuple->hole;
+		if (!hole->wanted || out->dir != PINHOLE_OUT ||
+		    out->proto != in->proto ||
+		    !addr_eq(&out->from.addr, &in->to) ||
+		    (in->from.addr.af != AF_UNSPEC &&
+			!prefix_contains(&in->from, &out->to)))
+			continue;
+		cut = *out;
+		cut.id = 0;
+		cut.deadline = 0;
+		for (port = in->to_lo; port <= in->to_hi; port++) {
+			cut.from_port = (uint16_t)port;
+			if (!port_stays(o, in, cut.from_port, &out->to))
+				change(h, FW_CUT, &cut);
+		}
+	}
+}
+
 void
 holes_want(struct holes *h, const struct holes_want *w, int64_t now)
 {
 	struct owner *o = owner_find(h, w->owner);
 	struct hole *hole, *next, *hint;
+	struct pinhole moved;
 	size_t i;
 
 	if (o == NULL &&
@@ -341,9 +393,16 @@ holes_want(struct holes *h, const struct holes_want *w, int64_t now)
 		} else
 			hole_open(h, o, &w->v[i], w, now);
 	}
-	TAILQ_FOREACH_SAFE(hole, &o->holes, entry, next)
-		if (!hole->wanted)
-			hole_close(h, o, hole, w->close, now);
+	TAILQ_FOREACH_SAFE(hole, &o->holes, entry, next) {
+		if (hole->wanted)
+			continue;
+		moved = hole->tuple->hole;
+		if (hole->tuple->refs > 1)
+			moved.dir = 0;
+		hole_close(h, o, hole, w->close, now);
+		if (moved.dir == PINHOLE_IN)
+			cut_moved(h, o, &moved);
+	}
 	flush(h);
 	if (TAILQ_EMPTY(&o->holes))
 		owner_free(h, o);

@@ -90,6 +90,8 @@ makes_sense(const struct fw_change *c)
 
 	if (c->op == FW_CLOSE)
 		return h->id != 0;
+	if (c->op == FW_CUT)
+		return h->from_port != 0;
 	return c->op == FW_OPEN && h->id != 0 &&
 	    (h->proto == IPPROTO_UDP || h->proto == IPPROTO_TCP) &&
 	    (h->dir == PINHOLE_IN || h->dir == PINHOLE_OUT) &&
@@ -112,6 +114,8 @@ dryrun_commit(struct fw *fw, const struct fw_change *changes, size_t n,
 			return PH_EBAD;
 	for (i = 0; i < n; i++) {
 		c = &changes[i];
+		if (c->op == FW_CUT)
+			continue; /* there are no connections */
 		h = hole_find(fw, c->hole.id);
 		if (c->op == FW_CLOSE) {
 			if (h != NULL)

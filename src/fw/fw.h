@@ -28,12 +28,19 @@ enum fw_op {
 	 * TCP pinhole that was good for one: that lives until it ends.
 	 */
 	FW_CLOSE = 2,
+	/*
+	 * The connections that `from`, a host, has begun from `from_port` to
+	 * `to` end, although a PINHOLE_OUT would let their answers in: what
+	 * `from` had open at that port has moved.  Nothing opens or closes.
+	 * Not all backends can; where they cannot they take no notice.
+	 */
+	FW_CUT = 3,
 };
 
 struct fw_change {
 	uint32_t op; /* enum fw_op */
 	uint32_t pad;
-	struct pinhole hole; /* whole for FW_OPEN and for FW_CLOSE */
+	struct pinhole hole; /* whole for all of them */
 };
 
 /* What NAT made of a connection: see fw_ops.original. */

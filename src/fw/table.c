@@ -346,6 +346,25 @@ want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 	return PH_OK;
 }
 
+/* It is of use while somebody wants the pinhole that its answers come by. */
+static void
+cut(struct fwtable *t, const struct fw_change *c, int64_t now)
+{
+	struct pinhole out = c->hole;
+	enum ph_err rc;
+
+	out.from_port = 0;
+	if (c->hole.from_port == 0 || out.dir != PINHOLE_OUT ||
+	    find_tuple(t, &out) == NULL) {
+		t->n.denied++;
+		return;
+	}
+	/* A failure leaves what there was; the call goes on. */
+	rc = t->ops->commit(t->fw, c, 1, now);
+	if (rc != PH_OK)
+		t->n.bad++;
+}
+
 /* One change; what is wrong with it goes into the batch's answer. */
 static void
 take(struct fwtable *t, struct batch *b, unsigned int bit,
@@ -357,6 +376,10 @@ take(struct fwtable *t, struct batch *b, unsigned int bit,
 	struct hold *hold;
 
 	t->n.changes++;
+	if (c->op == FW_CUT) {
+		cut(t, c, now);
+		return;
+	}
 	if (c->op == FW_CLOSE) {
 		hold = find_name(t, b->role, c->hole.id);
 		if (hold != NULL)

@@ -77,3 +77,43 @@ def silent_early_media_closes_and_the_answer_opens(net):
     call.answer(200, sdp(PHONE, 4000), to=invite)
     d.expect(event="open", dir="in", reason="answer")
     check(passes(p, m, name(m)), "the phone after the answer")
+
+
+def moved(net, first):
+    """The inside moves its port; the peer must not reach the old one."""
+    d = net.pinholed()
+    p, m = media(net)
+    new = net.socket("in", PBX, 10100)
+    call = Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in", dport=10000)
+    if first == "inside":
+        check(passes(m, p, name(p)), "the inside speaks first")
+    check(passes(p, m, name(m)), "the phone to the old port")
+    check(passes(m, p, name(p)), "and back")
+    call.reinvite("b", sdp(PBX, 10100), sdp(PHONE, 4000))
+    d.expect(event="open", dir="in", dport=10100)
+    check(passes(p, m, name(m)), "late media within the grace")
+    d.expect(5, event="close", dir="in", dport=10000, reason="replaced")
+    time.sleep(0.3)
+    shut(p, m)
+    check(passes(p, new, name(new)), "the phone to the new port")
+    check(passes(new, p, name(p)), "and back")
+    shut(p, m)
+    call.hang_up()
+    d.expect(event="close", dir="in", dport=10100, reason="bye")
+    shut(p, new)
+
+
+@scenario()
+def a_port_that_moved_is_shut_inside_spoke_first(net):
+    moved(net, "inside")
+
+
+@scenario()
+def a_port_that_moved_is_shut_outside_spoke_first(net):
+    moved(net, "outside")
+
+
+@scenario(egress=False)
+def a_port_that_moved_is_shut_egress_closed(net):
+    moved(net, "inside")

@@ -66,7 +66,9 @@ fake_commit(struct fw *fw, const struct fw_change *c, size_t n, int64_t at)
 	fw->changes += (unsigned int)n;
 	for (i = 0; i < n; i++) {
 		h = fake_find(c[i].hole.id);
-		if (c[i].op == FW_OPEN && h == NULL)
+		if (c[i].op == FW_CUT)
+			fw->cuts++;
+		else if (c[i].op == FW_OPEN && h == NULL)
 			fw->hole[fw->n++] = c[i].hole;
 		else if (c[i].op == FW_OPEN) {
 			assert_int_equal(pinhole_cmp(h, &c[i].hole), 0);

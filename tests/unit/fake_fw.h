@@ -25,7 +25,7 @@ struct fw {
 	int64_t next_tick; /* 0: never */
 	bool lost;	   /* everything, and nobody has been told */
 	uint16_t bad_port; /* a pinhole it finds no sense in */
-	unsigned int commits, changes, settles;
+	unsigned int commits, changes, settles, cuts;
 	enum ph_err tick_err;
 	unsigned int seen_all; /* FW_SEEN_*: what all have sent */
 };

@@ -197,6 +197,31 @@ the_same_name_for_something_else_replaces_it(void **state)
 }
 
 static void
+only_toward_an_open_pinhole_is_anything_cut(void **state)
+{
+	struct fw_change *c;
+	struct addr phone = addr_v4(198, 51, 100, 7);
+	struct addr pbx = addr_v4(192, 0, 2, 10);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		add(i == 1 ? FW_OPEN : FW_CUT, i == 1 ? 5 : 0, 4000, 60);
+		c = &batch.changes[batch.n - 1];
+		memset(&c->hole.rdr_from, 0, sizeof(c->hole.rdr_from));
+		c->hole.dir = PINHOLE_OUT;
+		c->hole.from = prefix_host(&pbx);
+		c->hole.to = phone;
+		if (i == 0 || i == 2)
+			c->hole.from_port = 10000;
+		send_as(IPC_ENGINE, (uint64_t)i + 1);
+		fwtable_run(table, now);
+		/* Not before there is one, and of one port only. */
+		assert_int_equal(fake.cuts, i < 2 ? 0 : 1);
+	}
+}
+
+static void
 activity_is_told_by_the_clients_name(void **state)
 {
 	int64_t next;
@@ -365,6 +390,7 @@ main(void)
 		CASE(without_a_successor_deadlines_hold),
 		CASE(two_roles_do_not_disturb_each_other),
 		CASE(the_same_name_for_something_else_replaces_it),
+		CASE(only_toward_an_open_pinhole_is_anything_cut),
 		CASE(activity_is_told_by_the_clients_name),
 		CASE(a_message_holds_no_more_than_it_can),
 		CASE(the_worst_that_was_wrong_is_answered),

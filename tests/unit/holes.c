@@ -17,6 +17,7 @@
  *
  *	+1:2000@60.	a commit that opens id 1, port 2000, for 60 s
  *	-1:2000.	one that closes it
+ *	/2000:4000.	one that ends what began at 2000 toward 4000
  *	open 1 c 2000 answer;
  */
 #define LOG_SIZE 65536
@@ -48,6 +49,10 @@ on_commit(void *ctx, const struct fw_change *c, size_t n)
 			snprintf(text, sizeof(text), "+%" PRIu64 ":%u@%" PRId64,
 			    c[i].hole.id, c[i].hole.to_lo,
 			    c[i].hole.deadline / USEC_PER_SEC - 1000);
+		} else if (c[i].op == FW_CUT) {
+			assert_int_equal(c[i].hole.dir, PINHOLE_OUT);
+			snprintf(text, sizeof(text), "/%u:%u",
+			    c[i].hole.from_port, c[i].hole.to_lo);
 		} else {
 			assert_int_equal(c[i].op, FW_CLOSE);
 			snprintf(text, sizeof(text), "-%" PRIu64 ":%u",
@@ -339,6 +344,56 @@ media_was_last_seen_where_it_was_seen_last(void **state)
 	assert_int_equal(holes_last_seen(holes, 3), 0);
 }
 
+static struct pinhole
+outward(uint16_t port)
+{
+	struct pinhole in = hole(port), p = in;
+
+	p.dir = PINHOLE_OUT;
+	p.from = prefix_host(&in.to);
+	p.to = in.from.addr;
+	return p;
+}
+
+static void
+a_port_that_moved_is_cut_from_what_stays(void **state)
+{
+	struct pinhole v[3] = { hole(2000), outward(4000), outward(4002) };
+	struct holes_want w = { .owner = 1,
+		.call = span_of("a"),
+		.v = v,
+		.n = 2,
+		.open = REASON_REINVITE,
+		.close = REASON_REPLACED,
+		.lease = 60 * USEC_PER_SEC };
+
+	(void)state;
+	holes_want(holes, &w, now);
+	TOLD("+1:2000@60+2:4000@60.");
+	/* By one port: the other is still open. */
+	v[0] = hole(2001);
+	holes_want(holes, &w, now);
+	TOLD("+3:2001@60-1:2000/2000:4000.");
+	/* From another host the same port stays. */
+	v[0].from.addr.b[3]++;
+	holes_want(holes, &w, now);
+	TOLD("+4:2001@60-3:2001/2001:4000/2002:4000.");
+	/* That one has no outward pinhole. */
+	v[0] = hole(2001);
+	holes_want(holes, &w, now);
+	TOLD("+5:2001@60-4:2001.");
+	/* Somebody else still has the port open. */
+	WANT(2, 60, 2001, 0);
+	TOLD("");
+	v[0] = hole(3000);
+	holes_want(holes, &w, now);
+	TOLD("+7:3000@60.");
+	/* What ends altogether needs no cut. */
+	w.n = 0;
+	holes_want(holes, &w, now);
+	TOLD("-2:4000-7:3000.");
+}
+
 static void
 a_lease_is_renewed_from_now(void **state)
 {
@@ -619,6 +674,7 @@ main(void)
 		CASE(what_is_beyond_the_limit_does_not_open),
 		CASE(refusals_are_counted_and_said),
 		CASE(media_was_last_seen_where_it_was_seen_last),
+		CASE(a_port_that_moved_is_cut_from_what_stays),
 		CASE(a_lease_is_renewed_from_now),
 		CASE(what_the_filter_lost_is_opened_at_the_next_renewal),
 		CASE(a_successor_goes_on_with_the_same_names),

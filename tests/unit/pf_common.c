@@ -323,6 +323,47 @@ closing_gathers_kills_into_one_sweep(void **state)
 }
 
 static void
+a_port_that_moved_is_dead_to_its_peer(void **state)
+{
+	const struct fw_config c = { .name = "pinholed" };
+	struct fw_change v[2] = { change(FW_OPEN, 1, 4000),
+		change(FW_OPEN, 2, 5000) };
+	struct fw_change cut;
+	struct fw *fw = opened(&c);
+	struct p_state s = state_to(11, 4000, 5), other;
+	enum ph_err err;
+
+	(void)state;
+	/* The inside's answers from 4000, and its own words to 5000. */
+	v[1].hole.dir = PINHOLE_OUT;
+	v[1].hole.from = prefix_host(&v[0].hole.to);
+	v[1].hole.to = v[0].hole.from.addr;
+	other = s;
+	s.src = s.in_src = other.dst;
+	s.dst = s.in_dst = other.src;
+	s.dst.port = s.in_dst.port = 5000;
+	k.states[0] = s;
+	s.id = 12;
+	s.src.port = s.in_src.port = 4010;
+	k.states[1] = s;
+	k.nstates = 2;
+	assert_int_equal(p_commit(fw, v, 2, 0), PH_OK);
+	v[0].op = FW_CLOSE;
+	assert_int_equal(p_commit(fw, v, 1, 0), PH_OK);
+	p_tick(fw, 600000, &err);
+	assert_int_equal(k.kills, 0);
+	cut = v[1];
+	cut.op = FW_CUT;
+	cut.hole.id = 0;
+	cut.hole.from_port = 4000;
+	assert_int_equal(p_commit(fw, &cut, 1, 700000), PH_OK);
+	p_tick(fw, 1300000, &err);
+	assert_int_equal(k.kills, 1);
+	assert_int_equal(k.killed[0], 11);
+	p_close(fw, true);
+}
+
+static void
 a_state_that_another_pinhole_covers_lives(void **state)
 {
 	const struct fw_config c = { .name = "pinholed" };
@@ -637,6 +678,7 @@ main(void)
 		T(busy_is_tried_again_with_jitter),
 		T(a_storm_ends_as_again_and_changes_nothing),
 		T(closing_gathers_kills_into_one_sweep),
+		T(a_port_that_moved_is_dead_to_its_peer),
 		T(a_state_that_another_pinhole_covers_lives),
 		T(a_connection_outlives_what_was_good_for_one),
 		T(silence_is_read_from_states),
