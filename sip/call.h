@@ -2,6 +2,7 @@
 #ifndef SIP_CALL_H
 #define SIP_CALL_H
 
+#include "sip/claims.h"
 #include "sip/dialog.h"
 #include "sip/sdp.h"
 #include "src/base/queue.h"
@@ -136,6 +137,8 @@ struct call {
 	unsigned int ntxns;
 	TAILQ_HEAD(, dialog) dialogs;
 	unsigned int ndialogs;
+	struct claim_list claims; /* who named what first */
+	unsigned int nclaims;
 	int64_t setup_until, max_until, forget_at;
 	struct timer timer;
 	struct sip *sip;
@@ -155,6 +158,7 @@ struct sip {
 	struct source_tree sources;
 	struct call_list pending[NWORTHS]; /* not accepted, oldest first */
 	struct call_list dead;
+	struct claims claims;
 	uint64_t next_id, next_serial;
 	/* Scratch, too big for the stack. */
 	struct sip_plan plan;

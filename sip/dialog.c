@@ -12,10 +12,12 @@ struct body {
 	enum reason bad;   /* why not usable */
 };
 
+/* `answer`: in a response to an INVITE outside a dialog. */
 static void
-body_read(struct sip *sip, const struct datagram *d,
+body_read(struct call *c, bool answer, const struct datagram *d,
     const struct sip_message *m, struct body *b)
 {
+	struct sip *sip = c->sip;
 	enum ph_err rc;
 
 	b->half = NULL;
@@ -40,6 +42,40 @@ body_read(struct sip *sip, const struct datagram *d,
 		return;
 	}
 	b->half = half_new(&sip->sdp, &d->src.addr);
+	if (b->half != NULL &&
+	    sip_policy_protects(&sip->config.policy, &d->src.addr))
+		claims_inside(c, answer, b->half);
+}
+
+/*
+ * What an outsider's SDP names is his claim, even if the message means nothing
+ * to us: the server that it goes to may think otherwise.
+ */
+static void
+note_claims(struct sip *sip, const struct datagram *d,
+    const struct sip_message *m)
+{
+	struct call *c, *best;
+	int fit, best_fit = -1;
+
+	if (m->body != SIP_BODY_SDP ||
+	    sip_policy_protects(&sip->config.policy, &d->src.addr) ||
+	    (best = call_first(sip, m->call_id)) == NULL ||
+	    sdp_parse(&sip->sdp, m->sdp, NULL) != PH_OK)
+		return;
+	/* Of several legs, the one that it fits best. */
+	for (c = best; c != NULL; c = call_next(c)) {
+		fit = addr_eq(&c->addr[call_inside(c)], &d->dst.addr) +
+		    addr_eq(&c->addr[!call_inside(c)], &d->src.addr) +
+		    (span_eq(c->caller_tag, m->from_tag) ||
+			span_eq(c->caller_tag, m->to_tag)) +
+		    (c->dead ? 0 : 4);
+		if (fit > best_fit) {
+			best_fit = fit;
+			best = c;
+		}
+	}
+	claims_outside(best, &d->src.addr, sip->sdp.media, sip->sdp.nmedia);
 }
 
 /* A body that cannot be used, in an answer or in the offer it answers. */
@@ -81,6 +117,7 @@ static struct half *
 keep_held(struct sip *sip, struct half *h, const struct half *old)
 {
 	bool close = sip->config.policy.hold_close;
+	bool inside = sip_policy_protects(&sip->config.policy, &h->speaker);
 	struct half *copy;
 	size_t i;
 
@@ -99,8 +136,14 @@ keep_held(struct sip *sip, struct half *h, const struct half *old)
 		if (!hold_address(&copy->media[i]))
 			continue;
 		copy->media[i].mode = SDP_INACTIVE;
-		if (old != NULL && i < old->n && !close)
-			copy->media[i].addr = old->media[i].addr;
+		if (old == NULL || i >= old->n || close)
+			continue;
+		/* Nobody has named another port with that address. */
+		if (inside && copy->media[i].port != old->media[i].port)
+			copy->media[i] = old->media[i];
+		copy->media[i].mode = SDP_INACTIVE;
+		copy->media[i].addr = old->media[i].addr;
+		copy->media[i].repeated = old->media[i].repeated;
 	}
 	half_unref(h);
 	return copy;
@@ -287,7 +330,7 @@ txn_begin(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 	t->src = d->src.addr;
 	t->dst = d->dst.addr;
 	t->contact = m->contact;
-	body_read(c->sip, d, m, &b);
+	body_read(c, false, d, m, &b);
 	t->offer = b.half;
 	t->bad = b.bad;
 	return t;
@@ -370,7 +413,7 @@ late_answer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 	struct half *offer = dlg->late;
 	struct body b;
 
-	body_read(c->sip, d, m, &b);
+	body_read(c, false, d, m, &b);
 	if (b.bad != REASON_NONE)
 		refuse_body(c, b.bad, &d->src.addr, &d->dst.addr, now);
 	if (b.half == NULL)
@@ -545,7 +588,7 @@ response_body(struct call *c, struct dialog *dlg, struct txn *t, int64_t now,
 {
 	struct body b;
 
-	body_read(c->sip, d, m, &b);
+	body_read(c, t->dlg == NULL, d, m, &b);
 	if (t->bad != REASON_NONE && (b.half != NULL || b.bad != REASON_NONE))
 		refuse_body(c, t->bad, &t->src, &t->dst, now);
 	else if (b.bad != REASON_NONE)
@@ -623,7 +666,7 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 		/* Not before the re-INVITE is accepted for good. */
 		struct body b;
 
-		body_read(c->sip, d, m, &b);
+		body_read(c, false, d, m, &b);
 		half_unref(t->answer);
 		t->answer = b.half;
 		return;
@@ -796,4 +839,5 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 		request(sip, now, d, m);
 	else
 		response(sip, now, d, m);
+	note_claims(sip, d, m);
 }

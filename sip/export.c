@@ -12,7 +12,7 @@
  * with the layout; what another version wrote is refused, and its pinholes
  * close.  Shared halves are written once per reference.
  */
-#define EXPORT_VERSION 4
+#define EXPORT_VERSION 5
 
 static void
 put_span(struct writer *w, struct span s)
@@ -42,6 +42,7 @@ put_media(struct writer *w, const struct sdp_media *m)
 	writer_u8(w, m->bundle);
 	writer_u8(w, m->mode);
 	writer_u8(w, m->setup);
+	writer_u16(w, m->repeated);
 	writer_u8(w, m->ncandidates);
 	for (i = 0; i < m->ncandidates; i++) {
 		writer_addr(w, &m->candidates[i].addr);
@@ -211,6 +212,7 @@ get_media(struct cursor *r, struct sdp_media *m)
 	m->bundle = cursor_u8(r);
 	m->mode = cursor_enum(r, SDP_INACTIVE);
 	m->setup = cursor_enum(r, SDP_HOLDCONN);
+	m->repeated = cursor_u16(r);
 	m->ncandidates = cursor_enum(r, SDP_MAX_CANDIDATES);
 	for (i = 0; i < m->ncandidates; i++) {
 		m->candidates[i].addr = cursor_addr(r);
@@ -392,6 +394,26 @@ sip_export_names(const void *buf, size_t len, uint64_t *id,
 	return PH_OK;
 }
 
+/* The protected side's first, for who was first is not written down. */
+static void
+adopt_claims(struct call *c)
+{
+	struct dialog *d;
+	struct txn *t;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		enum role role = i == 0 ? call_inside(c) : !call_inside(c);
+
+		TAILQ_FOREACH(d, &c->dialogs, entry)
+			claims_adopt(c, d->half[role]);
+		TAILQ_FOREACH(t, &c->txns, entry)
+			claims_adopt(c, t->role == role ? t->offer : t->answer);
+	}
+	TAILQ_FOREACH(d, &c->dialogs, entry)
+		claims_adopt(c, d->late);
+}
+
 enum ph_err
 sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 {
@@ -435,6 +457,7 @@ sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 		call_free(c);
 		return PH_EMALFORMED;
 	}
+	adopt_claims(c);
 	if (c->ndialogs > 0)
 		call_rings(c);
 	call_update(c, REASON_ANSWER, REASON_REPLACED, now);

@@ -152,6 +152,14 @@ unalias(const struct sip_policy *p, const struct addr *a, struct addr *alias)
 	return *a;
 }
 
+struct addr
+sip_policy_inside(const struct sip_policy *p, const struct addr *a)
+{
+	struct addr alias;
+
+	return unalias(p, a, &alias);
+}
+
 /*
  * May `speaker` have media opened to `a`?  REASON_NONE with *ok false means:
  * nothing to open, and nothing wrong with that (direct media between two
@@ -524,7 +532,8 @@ plan_candidates(struct work *w, const struct addr *from)
 		c = &w->im->candidates[i];
 		t = (struct target) { .lo = c->port, .hi = c->port };
 		t.addr = unalias(w->p, &c->addr, &t.alias);
-		if (c->tcp || c->port < 1024 || c->port < w->p->media_lo ||
+		if (c->tcp || (w->im->repeated & 4u << i) != 0 ||
+		    c->port < 1024 || c->port < w->p->media_lo ||
 		    c->port > w->p->media_hi ||
 		    inside_address(w->p, &w->in->speaker, &t.addr, &ok) !=
 			REASON_NONE ||
@@ -600,6 +609,10 @@ plan_default(struct work *w)
 		return w->in->speaker;
 
 	separate = rtcp_target(w->im, mux, &iaddr, &iport);
+	if (separate && (w->im->repeated & 2) != 0) {
+		refuse(w, &w->in->speaker, &iaddr, iport, REASON_ADDRESS);
+		separate = false;
+	}
 	if (rtcp_target(w->om, mux, &rrtcp.addr, &rrtcp.lo))
 		rrtcp.hi = rrtcp.lo;
 	/* What the inside sends for RTCP comes from the address of RTP. */
@@ -667,6 +680,10 @@ usable(struct work *w, const struct sip_side *side, const struct sdp_media *m,
 	}
 	if (m->port == 0 || m->kind == SDP_OTHER)
 		return false;
+	if (inside && (m->repeated & 1) != 0) {
+		refuse(w, &side->speaker, &m->addr, m->port, REASON_ADDRESS);
+		return false;
+	}
 	if (!inside && m->port < 1024 && !connects && !m->ice) {
 		refuse(w, &side->speaker, &m->addr, m->port, REASON_PORT_RANGE);
 		return false;

@@ -21,7 +21,8 @@
  *   - The inside address and port come only from SDP that a protected host
  *     itself sent.  Each speaks for itself; only a `server` may name others,
  *     and only those in `media`.
- *   - What an outsider says decides who may come, never where to.
+ *   - What an outsider says decides who may come, never where to; not even
+ *     when a protected host repeats it (claims.h).
  */
 /* The firewall's static NAT: SDP says `outside` and means `inside`. */
 struct sip_external {
@@ -85,6 +86,8 @@ struct sip_plan {
 };
 
 bool sip_policy_protects(const struct sip_policy *p, const struct addr *a);
+/* The host behind a public alias; anything else is what it is. */
+struct addr sip_policy_inside(const struct sip_policy *p, const struct addr *a);
 bool sip_policy_is_server(const struct sip_policy *p, const struct addr *a);
 
 /*

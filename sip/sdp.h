@@ -81,6 +81,9 @@ struct sdp_media {
 	uint8_t bundle;	      /* which group, with in_bundle */
 	enum sdp_mode mode;   /* session-level default applied */
 	enum sdp_setup setup; /* session-level default applied */
+	/* Not sdp_parse()'s: what an outsider had named first, see claims.h;
+	 * bit 0: the m= line, 1: RTCP, then candidates. */
+	uint16_t repeated;
 	uint8_t ncandidates;
 	struct sdp_candidate candidates[SDP_MAX_CANDIDATES];
 };

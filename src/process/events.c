@@ -222,10 +222,16 @@ explain_refusal(const struct event_refusal *r, struct strbuf *b)
 			    "c= is missing, broken or a host name, which is "
 			    "never resolved",
 			    src);
+		else if (addr_eq(&r->src, &r->dst))
+			strbuf_fmt(b,
+			    "SDP from %s names its port %u, which an outsider "
+			    "had named first",
+			    src, r->dport);
 		else
 			strbuf_fmt(b,
 			    "SDP from %s names %s, which is not its sender "
-			    "and not an address that media could come from",
+			    "and not an address that media could come from, "
+			    "or an outsider had named it first",
 			    src, dst);
 		break;
 	case REASON_AMBIGUOUS:

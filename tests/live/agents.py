@@ -8,15 +8,18 @@ media that passed.
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 import wave
 
-from net import GATEWAY, HOST, PBX, PHONE, check, conf, until
+from net import EVIL, GATEWAY, HOST, PBX, PHONE, check, conf, until
 from scenarios import scenario
+from sip import sdp
 
 WATCH = """
 table inet watch {{
@@ -63,11 +66,12 @@ request_route {{
         exit;
     }}
     record_route();
-    $ru = "sip:quiet@{HOST}:5060";
-    append_branch("sip:loud@{GATEWAY}:5060");
+    ROUTE
     t_relay();
 }}
 """
+FORKS = f"""$ru = "sip:quiet@{HOST}:5060";
+    append_branch("sip:loud@{GATEWAY}:5060");"""
 BARESIP = """
 module_path /usr/lib/baresip/modules
 sip_listen {addr}:5060
@@ -130,10 +134,10 @@ class Agents:
         self.running.append((p, argv[0], log.name))
         return p
 
-    def kamailio(self):
+    def kamailio(self, route=FORKS):
         path = os.path.join(self.tmp, "kamailio.cfg")
         with open(path, "w", encoding="ascii") as f:
-            f.write(KAMAILIO)
+            f.write(KAMAILIO.replace("ROUTE", route))
         self.start("in", "kamailio", "-DD", "-E", "-f", path, "-Y", self.tmp,
                    "-P", os.path.join(self.tmp, "pid"))
         self.listens("in", f"{PBX}:5060")
@@ -340,3 +344,62 @@ def linphone_calls_through_a_forking_proxy(net):
         d.expect(5, event="close", dir="in", id=opened["id"], reason="bye")
         a.rests()
         d.quiet(event="open", dst=HOST)
+
+
+def relayed_call(net, call_id, offer, answer):
+    """A call between two outside phones by the proxy inside, as far as the
+    200; the proxy adds and removes what it likes."""
+    a = net.socket("out", PHONE, 5060)
+    b = net.socket("out", EVIL, 5060)
+    a.sendto((
+        f"INVITE sip:x@{PBX} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {PHONE}:5060;branch=z9hG4bK{call_id}\r\n"
+        f"From: <sip:a@{PHONE}>;tag=a\r\nTo: <sip:x@{PBX}>\r\n"
+        f"Call-ID: {call_id}\r\nCSeq: 1 INVITE\r\n"
+        f"Contact: <sip:a@{PHONE}>\r\nMax-Forwards: 70\r\n"
+        f"Content-Type: application/sdp\r\n"
+        f"Content-Length: {len(offer)}\r\n\r\n{offer}").encode(),
+        (PBX, 5060))
+    invite = b.recv(65535).decode()
+    check(offer in invite, "the proxy relays the offer as it is")
+    kept = re.findall(r"(?m)^(?:Via|From|Call-ID|CSeq|Record-Route):.*\r\n",
+                      invite)
+    b.sendto((
+        "SIP/2.0 200 OK\r\n" + "".join(kept) +
+        f"To: <sip:x@{PBX}>;tag=b\r\nContact: <sip:b@{EVIL}>\r\n"
+        f"Content-Type: application/sdp\r\n"
+        f"Content-Length: {len(answer)}\r\n\r\n{answer}").encode(),
+        (PBX, 5060))
+    text = ""
+    while not text.startswith("SIP/2.0 200"):
+        text = a.recv(65535).decode()
+    check(answer in text, "the proxy relays the answer as it is")
+    a.close()
+    b.close()
+
+
+@scenario(needs=("kamailio", "ss"))
+def a_proxy_that_relays_a_lie_opens_nothing(net):
+    d = net.pinholed(conf=conf(SERVER.replace("10000:20000", "1024:65535")))
+    database = net.socket("in", PBX, 5432, socket.SOCK_STREAM)
+    database.listen()
+    msrp = {"kind": "message", "proto": "TCP/MSRP *"}
+    lies = ((sdp(PBX, 5432, **msrp), PHONE, EVIL),
+            (sdp(GATEWAY, 12000), PHONE, EVIL))
+    with agents(net) as a:
+        a.kamailio(f'$ru = "sip:b@{EVIL}:5060";')
+        for n, (lie, caller, callee) in enumerate(lies):
+            more = msrp if "MSRP" in lie else {}
+            relayed_call(net, f"offer{n}", lie, sdp(callee, 7000, **more))
+            relayed_call(net, f"answer{n}", sdp(caller, 7000, **more), lie)
+        d.expect(event="refuse", dst=PBX, dport=5432, reason="address")
+        d.expect(event="refuse", dst=GATEWAY, dport=12000, reason="address")
+        d.quiet(event="open")
+        for who in (PHONE, EVIL):
+            s = net.socket("out", who, 0, socket.SOCK_STREAM)
+            s.settimeout(1)
+            try:
+                s.connect((PBX, 5432))
+            except OSError:
+                continue
+            check(False, f"{who} reaches TCP 5432 of the proxy")

@@ -3,13 +3,14 @@
 """Write the byte-built captures of test-pcaps/: what no agent will send, or
 what must be exactly so.  Deterministic; run it again and nothing changes.
 The people are in play.py, calls that change in dialogs.py, how they end in
-endings.py.
+endings.py, servers that repeat in repeats.py.
 """
 import os
 import sys
 
 import dialogs  # noqa: F401, its captures are in the list
 import endings  # noqa: F401, so are its
+import repeats  # noqa: F401, and its
 from play import (ADDR, ANSWER, OFFER, PROTECT, SERVER, Play, case, cases,
                   message, sdp)
 from wire import fragments4, fragments6, ip, ip4, pcap, pcapng, tcp, udp

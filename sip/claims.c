@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sip/call.h"
+#include "sip/claims.h"
+
+#define MAX_LOOK 64 /* claims on one port that are looked at */
+
+/* By what is named, the inside's before outsiders', then by Call-ID. */
+static int
+claim_cmp(const struct claim *a, const struct claim *b)
+{
+	int r;
+
+	if ((r = endpoint_cmp(&a->where, &b->where)) != 0)
+		return r;
+	if (a->outside != b->outside)
+		return a->outside ? 1 : -1;
+	if ((r = span_cmp(a->call->call_id, b->call->call_id)) != 0)
+		return r;
+	return a->serial < b->serial ? -1 : a->serial > b->serial;
+}
+
+static int
+tally_cmp(const struct tally *a, const struct tally *b)
+{
+	if (a->target != b->target)
+		return a->target ? 1 : -1;
+	return addr_cmp(&a->addr, &b->addr);
+}
+
+RB_GENERATE_STATIC(claim_tree, claim, node, claim_cmp)
+RB_GENERATE_STATIC(tally_tree, tally, node, tally_cmp)
+
+void
+claims_init(struct claims *cs)
+{
+	memset(cs, 0, sizeof(*cs));
+	RB_INIT(&cs->tree);
+	RB_INIT(&cs->tallies);
+	TAILQ_INIT(&cs->age[0]);
+	TAILQ_INIT(&cs->age[1]);
+}
+
+static struct tally *
+tally_add(struct claims *cs, struct addr addr, bool target)
+{
+	struct tally key, *t;
+
+	key.addr = addr;
+	key.target = target;
+	if ((t = RB_FIND(tally_tree, &cs->tallies, &key)) == NULL) {
+		if ((t = calloc(1, sizeof(*t))) == NULL)
+			return NULL;
+		t->addr = addr;
+		t->target = target;
+		RB_INSERT(tally_tree, &cs->tallies, t);
+	}
+	t->n++;
+	return t;
+}
+
+static void
+tally_remove(struct claims *cs, struct tally *t)
+{
+	if (t == NULL || --t->n > 0)
+		return;
+	RB_REMOVE(tally_tree, &cs->tallies, t);
+	free(t);
+}
+
+static void
+claim_free(struct claims *cs, struct claim *k)
+{
+	RB_REMOVE(claim_tree, &cs->tree, k);
+	TAILQ_REMOVE(&k->call->claims, k, entry);
+	k->call->nclaims--;
+	if (k->outside) {
+		TAILQ_REMOVE(&cs->age[k->excess], k, age);
+		cs->n--;
+		tally_remove(cs, k->source);
+		tally_remove(cs, k->target);
+	}
+	free(k);
+}
+
+void
+claims_free(struct call *c)
+{
+	while (!TAILQ_EMPTY(&c->claims))
+		claim_free(&c->sip->claims, TAILQ_FIRST(&c->claims));
+}
+
+/* Room for one more of an outsider's. */
+static void
+claims_evict(struct claims *cs)
+{
+	struct claim *k;
+
+	if (cs->n < SIP_CLAIMS_MAX)
+		return;
+	if ((k = TAILQ_FIRST(&cs->age[1])) == NULL)
+		k = TAILQ_FIRST(&cs->age[0]);
+	claim_free(cs, k);
+}
+
+/* The first claim on `where`, by the inside or by outsiders. */
+static struct claim *
+claim_first(struct claims *cs, const struct endpoint *where, bool outside,
+    struct span call_id)
+{
+	struct call call;
+	struct claim key, *k;
+
+	memset(&key, 0, sizeof(key));
+	call.call_id = call_id;
+	key.call = &call;
+	key.where = *where;
+	key.outside = outside;
+	k = RB_NFIND(claim_tree, &cs->tree, &key);
+	return k != NULL && k->outside == outside &&
+		endpoint_cmp(&k->where, where) == 0
+	    ? k
+	    : NULL;
+}
+
+static struct claim *
+claim_next(struct claim *k)
+{
+	struct claim *next = RB_NEXT(claim_tree, NULL, k);
+
+	return next != NULL && next->outside == k->outside &&
+		endpoint_cmp(&next->where, &k->where) == 0
+	    ? next
+	    : NULL;
+}
+
+static bool
+named_in_call(struct claims *cs, const struct call *c,
+    const struct endpoint *where, bool outside)
+{
+	struct claim *k = claim_first(cs, where, outside, c->call_id);
+
+	return k != NULL && span_eq(k->call->call_id, c->call_id);
+}
+
+/* Has a living call of this outsider's heard it from the inside? */
+static bool
+was_told(struct claims *cs, const struct endpoint *where,
+    const struct addr *speaker)
+{
+	struct span any = { NULL, 0 };
+	unsigned int look = 0;
+	struct claim *k;
+
+	for (k = claim_first(cs, where, false, any);
+	     k != NULL && look++ < MAX_LOOK; k = claim_next(k))
+		if (!k->call->dead &&
+		    (addr_eq(&k->call->addr[CALLER], speaker) ||
+			addr_eq(&k->call->addr[CALLEE], speaker)))
+			return true;
+	return false;
+}
+
+/* Within a call; another leg may be over before this one. */
+static bool
+is_known(struct claims *cs, const struct call *c, const struct endpoint *where,
+    bool outside)
+{
+	struct claim *k = claim_first(cs, where, outside, c->call_id);
+
+	for (; k != NULL && span_eq(k->call->call_id, c->call_id);
+	     k = claim_next(k))
+		if (k->call == c)
+			return true;
+	return false;
+}
+
+static void
+claim_add(struct call *c, const struct endpoint *where,
+    const struct addr *speaker)
+{
+	struct claims *cs = &c->sip->claims;
+	struct claim *k;
+
+	if (is_known(cs, c, where, speaker != NULL))
+		return;
+	if (speaker != NULL)
+		claims_evict(cs);
+	if (c->nclaims == SIP_CLAIMS_CALL)
+		claim_free(cs, TAILQ_FIRST(&c->claims));
+	if ((k = calloc(1, sizeof(*k))) == NULL)
+		return;
+	k->call = c;
+	k->where = *where;
+	k->serial = ++cs->serial;
+	if (speaker != NULL) {
+		k->source = tally_add(cs, addr_source(speaker), false);
+		k->target = tally_add(cs, where->addr, true);
+		if (k->source == NULL || k->target == NULL) {
+			tally_remove(cs, k->source);
+			tally_remove(cs, k->target);
+			free(k);
+			return;
+		}
+		k->outside = true;
+		k->excess = k->source->n > SIP_CLAIMS_SOURCE;
+		TAILQ_INSERT_TAIL(&cs->age[k->excess], k, age);
+		cs->n++;
+	}
+	RB_INSERT(claim_tree, &cs->tree, k);
+	TAILQ_INSERT_TAIL(&c->claims, k, entry);
+	c->nclaims++;
+}
+
+/* When the inside first named it in a call that lives; else UINT64_MAX. */
+static uint64_t
+named_inside(struct claims *cs, const struct endpoint *where)
+{
+	struct span any = { NULL, 0 };
+	uint64_t first = UINT64_MAX;
+	unsigned int look = 0;
+	struct claim *k;
+
+	for (k = claim_first(cs, where, false, any);
+	     k != NULL && look++ < MAX_LOOK; k = claim_next(k))
+		if (!k->call->dead && k->serial < first)
+			first = k->serial;
+	return first;
+}
+
+/* May `speaker`, in call `c`, be repeating what was said in call `other`? */
+static bool
+may_repeat(const struct call *c, bool answer, const struct addr *speaker,
+    const struct call *other)
+{
+	const struct sip_policy *p = &c->sip->config.policy;
+	const struct addr *heard = &other->addr[call_inside(other)];
+
+	if (other->dead ||
+	    (!addr_eq(heard, speaker) &&
+		(!sip_policy_is_server(p, heard) ||
+		    !sip_policy_is_server(p, speaker))))
+		return false;
+	/* Answering strangers, a host speaks for itself. */
+	return (c->accepted && !answer) || c->protected[CALLER] ||
+	    other->accepted || other->protected[CALLER];
+}
+
+static bool
+is_repeated(struct call *c, bool answer, const struct addr *speaker,
+    const struct endpoint *where, bool tcp)
+{
+	struct claims *cs = &c->sip->claims;
+	struct span any = { NULL, 0 };
+	unsigned int look = 0;
+	uint64_t inside;
+	struct claim *k;
+
+	if (named_in_call(cs, c, where, false))
+		return false;
+	if (named_in_call(cs, c, where, true))
+		return true;
+	if ((k = claim_first(cs, where, true, any)) == NULL)
+		return false;
+	inside = named_inside(cs, where);
+	for (; k != NULL && look++ < MAX_LOOK; k = claim_next(k)) {
+		if (k->serial > inside ||
+		    !may_repeat(c, answer, speaker, k->call))
+			continue;
+		if (tcp ||
+		    (k->source->n <= SIP_CLAIMS_SOURCE &&
+			k->target->n <= SIP_CLAIMS_TARGET))
+			return true;
+	}
+	return tcp && k != NULL;
+}
+
+/*
+ * The `i`th address and port that a stream names: RTP, RTCP where that is
+ * told, candidates.  False if there is nothing there that matters.
+ */
+static bool
+named(const struct sip_policy *p, const struct sdp_media *m, unsigned int i,
+    struct endpoint *where)
+{
+	const struct sdp_candidate *c;
+
+	if (m->fault != SDP_OK)
+		return false;
+	if (i == 0) {
+		where->addr = m->addr;
+		where->port = m->port;
+	} else if (i == 1) {
+		if (m->rtcp.port == 0 && m->rtcp.addr.af == AF_UNSPEC)
+			return false;
+		where->addr =
+		    m->rtcp.addr.af != AF_UNSPEC ? m->rtcp.addr : m->addr;
+		where->port =
+		    m->rtcp.port != 0 ? m->rtcp.port : (uint16_t)(m->port + 1);
+	} else {
+		c = &m->candidates[i - 2];
+		where->addr = c->addr;
+		where->port = c->port;
+	}
+	where->addr = sip_policy_inside(p, &where->addr);
+	return where->port >= 1024 && sip_policy_protects(p, &where->addr);
+}
+
+void
+claims_inside(struct call *c, bool answer, struct half *half)
+{
+	const struct sip_policy *p = &c->sip->config.policy;
+	struct sdp_media *m;
+	struct endpoint where;
+	unsigned int i;
+
+	for (m = half->media; m < half->media + half->n; m++)
+		for (i = 0; i < 2u + m->ncandidates; i++) {
+			if (!named(p, m, i, &where))
+				continue;
+			if (is_repeated(c, answer, &half->speaker, &where,
+				m->kind == SDP_TCP))
+				m->repeated |= (uint16_t)(1u << i);
+			else
+				claim_add(c, &where, NULL);
+		}
+}
+
+void
+claims_outside(struct call *c, const struct addr *speaker,
+    const struct sdp_media *media, size_t n)
+{
+	const struct sip_policy *p = &c->sip->config.policy;
+	struct claims *cs = &c->sip->claims;
+	struct endpoint where;
+	unsigned int i;
+	size_t k;
+
+	for (k = 0; k < n; k++)
+		for (i = 0; i < 2u + media[k].ncandidates; i++)
+			if (named(p, &media[k], i, &where) &&
+			    !named_in_call(cs, c, &where, false) &&
+			    !was_told(cs, &where, speaker))
+				claim_add(c, &where, speaker);
+}
+
+void
+claims_adopt(struct call *c, const struct half *half)
+{
+	const struct sip_policy *p = &c->sip->config.policy;
+	struct endpoint where;
+	unsigned int i, k;
+
+	if (half == NULL)
+		return;
+	if (!sip_policy_protects(p, &half->speaker)) {
+		claims_outside(c, &half->speaker, half->media, half->n);
+		return;
+	}
+	for (k = 0; k < half->n; k++)
+		for (i = 0; i < 2u + half->media[k].ncandidates; i++)
+			if ((half->media[k].repeated & 1u << i) == 0 &&
+			    named(p, &half->media[k], i, &where))
+				claim_add(c, &where, NULL);
+}

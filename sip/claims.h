@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SIP_CLAIMS_H
+#define SIP_CLAIMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sip/sdp.h"
+#include "src/base/addr.h"
+#include "src/base/queue.h"
+#include "src/base/tree.h"
+
+/*
+ * Who was the first to name an inside address and port?
+ *
+ * A server repeats what strangers say: a proxy relays SDP as it is, a B2BUA
+ * that keeps out of the media's way sends it on under another Call-ID.  So
+ * that a protected host says "my port 5432" does not mean that it wants it
+ * open: maybe the caller wrote that.  An address and port that an outsider
+ * named first is therefore not believed when the inside repeats it; the
+ * stream is marked, and policy.h refuses it.
+ *
+ * Both sides of this can hurt, so "repeats" is narrow:
+ *
+ *  - Within one Call-ID the outsider is the source of it, and every claim
+ *    counts, for as long as we remember the call.  The outsider is excused
+ *    if the inside had named it before in that Call-ID, or to that very
+ *    outsider in a call that lives: so an inside phone may call another by a
+ *    proxy or a B2BUA outside.
+ *  - Across Call-IDs it may be chance, or somebody who names all ports of a
+ *    server to have its own calls refused.  A claim counts there only while
+ *    its call lives, only against the host that it was said to (or another
+ *    `server` if that is one), and not if the inside, anywhere, had named the
+ *    same before in a call that lives.  Until a call that an outsider began
+ *    has been accepted, the host answers for itself: it repeats nothing there
+ *    but what was said in calls that it made itself, or had accepted.
+ *  - Nobody names many inside ports honestly.  The claims of a source that
+ *    has more than SIP_CLAIMS_SOURCE, and those on an address that has more
+ *    than SIP_CLAIMS_TARGET, count across Call-IDs against TCP alone: a
+ *    flood of claims costs no telephone call.  What it wins is told in
+ *    doc/threat-model.md.
+ *
+ * The table is bounded: SIP_CLAIMS_MAX claims of outsiders in all, of which
+ * those beyond a source's share go first, then the oldest; of each call the
+ * latest SIP_CLAIMS_CALL.
+ */
+#define SIP_CLAIMS_SOURCE 8
+#define SIP_CLAIMS_TARGET 64
+#define SIP_CLAIMS_CALL	  (2 * SDP_MAX_MEDIA * (2 + SDP_MAX_CANDIDATES))
+#define SIP_CLAIMS_MAX	  16384
+
+struct call;
+struct half;
+struct sip;
+
+/* How many claims a source has made, or an inside address has on it. */
+struct tally {
+	RB_ENTRY(tally) node;
+	struct addr addr;
+	bool target;
+	unsigned int n;
+};
+
+struct claim {
+	RB_ENTRY(claim) node;
+	TAILQ_ENTRY(claim) entry; /* on call->claims, oldest first */
+	TAILQ_ENTRY(claim) age;	  /* outsiders: on claims->age[] */
+	struct call *call;
+	struct endpoint where;
+	bool outside; /* an outsider named it */
+	bool excess;  /* beyond its source's share */
+	uint64_t serial;
+	struct tally *source, *target; /* outsiders: */
+};
+
+TAILQ_HEAD(claim_list, claim);
+RB_HEAD(claim_tree, claim);
+RB_HEAD(tally_tree, tally);
+
+struct claims {
+	struct claim_tree tree;
+	struct tally_tree tallies;
+	struct claim_list age[2]; /* outsiders', [1]: in excess */
+	unsigned int n;		  /* outsiders' */
+	uint64_t serial;
+};
+
+void claims_init(struct claims *cs);
+
+/*
+ * A protected host has said `half` in this call, with `answer` in a response
+ * to an INVITE outside a dialog: mark in it what an outsider had named first,
+ * remember the rest.
+ */
+void claims_inside(struct call *c, bool answer, struct half *half);
+/* An outsider has said this in this call. */
+void claims_outside(struct call *c, const struct addr *speaker,
+    const struct sdp_media *media, size_t n);
+/* What an imported call knows of both. */
+void claims_adopt(struct call *c, const struct half *half);
+/* The call is forgotten. */
+void claims_free(struct call *c);
+
+#endif
