@@ -16,7 +16,7 @@ from ftpproxy import (NEEDS, connects, listening, other_clients,
                       python_client, shut_out, six, transfers)
 from net import (EVIL, HOST, PBX, PBX6, PHONE, PHONE6, check, conf, passes,
                  name, until)
-from scenarios import scenario
+from scenarios import closes, scenario
 from sip import sdp
 from tftpproxy import NEEDS as TFTP_NEEDS
 from tftpproxy import Client, finish
@@ -471,7 +471,7 @@ def tftp_helper_opens_no_more_than_it_must(net):
             check(passes(server, phone, name(phone)), "in use")
             time.sleep(0.2)
         w.d.expect(8, event="close", dport=20000, reason="done")
-        check(not passes(server, phone, name(phone), tries=1), "shut after")
+        closes(server, phone)
         w.clean()
 
 

@@ -73,7 +73,7 @@ def silent_early_media_closes_and_the_answer_opens(net):
     d.expect(event="open", dir="in", reason="early")
     d.expect(IDLE + 3, event="close", dir="in", reason="idle")
     call.answer(183, sdp(PHONE, 4000), to=invite)
-    shut(p, m)
+    closes(p, m)
     call.answer(200, sdp(PHONE, 4000), to=invite)
     d.expect(event="open", dir="in", reason="answer")
     check(passes(p, m, name(m)), "the phone after the answer")

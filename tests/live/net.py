@@ -29,6 +29,7 @@ FW_OUT, FW_IN = "198.51.100.1", "192.0.2.1"
 MARK = "meta mark & 0x10000 == 0x10000 accept"
 CLONE_NEWNET = 0x40000000
 SO_NETNS_COOKIE = 71
+SO_NETNS_COOKIE = 71
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -61,6 +62,11 @@ def until(cond, seconds, what):
             return
         time.sleep(0.02)
     raise Failure(f"not within {seconds} s: {what}")
+
+
+def netns_cookie():
+    with socket.socket() as s:
+        return s.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
 
 
 class Net:
@@ -216,6 +222,11 @@ class Net:
             os.unlink(path)
         for s in self.sockets:
             s.close()
+        # Locks are named after the network.
+        if "fw" in self.ns:
+            cookie = int.from_bytes(self.inside("fw", netns_cookie), "little")
+            for path in glob.glob(f"/var/run/pinholed/*-{cookie:x}.lock"):
+                os.unlink(path)
         for fd in self.ns.values():
             os.close(fd)
         for name in self.ns:
@@ -234,13 +245,14 @@ sip {{
 }}
 firewall nftables
 state "{state}"
+control "/run/ph{pid}.sock"
 {more}
 """
 
 
 def conf(sip="", more="", state=None):
     state = state or f"/run/ph{os.getpid()}.state"
-    return CONF.format(sip=sip, more=more, state=state)
+    return CONF.format(sip=sip, more=more, state=state, pid=os.getpid())
 
 
 class Daemon:
@@ -268,6 +280,9 @@ class Daemon:
         self.known = {}
 
     def write(self, text):
+        # Never the one of the system.
+        if "state \"" not in text:
+            text += f'\nstate "/run/{self.net.tag}.state"\n'
         with open(self.path, "w", encoding="ascii") as f:
             f.write(text)
 

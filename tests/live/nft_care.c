@@ -556,6 +556,8 @@ test_everything_works_without_privileges(void **state)
 }
 
 /* Offloaded flows pass our chains by: closing forgets their connections. */
+static bool unable;
+
 static void
 test_flows_in_a_flowtable_are_closed_too(void **state)
 {
@@ -572,8 +574,9 @@ test_flows_in_a_flowtable_are_closed_too(void **state)
 		   " chain forward { type filter hook forward priority 0;"
 		   "  policy drop; ct state established flow add @f; }\n"
 		   "}\nE\n") != 0) {
-		print_message("no flowtables here\n");
-		skip();
+		print_message("skipped: no flowtables here\n");
+		unable = true;
+		return;
 	}
 	(void)fw_nftables.tick(fw, lab_now(), &err);
 	a = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10310);
@@ -748,7 +751,7 @@ test_check_says_what_is_missing(void **state)
 }
 
 int
-main(void)
+main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		LIVE(test_the_kernel_keeps_deadlines_when_we_are_killed),
@@ -765,10 +768,19 @@ main(void)
 		LIVE(test_many_more_come_back_after_a_flush),
 		LIVE(test_a_redirected_client_is_asked_where_it_wanted_to_go),
 		LIVE(test_everything_works_without_privileges),
-		LIVE(test_flows_in_a_flowtable_are_closed_too),
 		LIVE(test_the_users_sets_are_filled),
 		LIVE(test_check_says_what_is_missing),
 	};
 
-	return lab_main(tests, ROWS(tests));
+	/* What not every kernel has is a test of its own. */
+	const struct CMUnitTest flowtable[] = {
+		LIVE(test_flows_in_a_flowtable_are_closed_too),
+	};
+	int rc;
+
+	(void)argv;
+	if (argc == 1)
+		return lab_main(tests, ROWS(tests));
+	rc = lab_main(flowtable, ROWS(flowtable));
+	return rc == 0 && unable ? 77 : rc;
 }

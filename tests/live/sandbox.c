@@ -480,6 +480,8 @@ a_user_who_is_root_is_no_user(void **state)
 	assert_string_equal(text, "no such user: no such user");
 }
 
+static bool unable;
+
 static void
 a_directory_with_something_in_it_is_not_empty(void **state)
 {
@@ -494,8 +496,10 @@ a_directory_with_something_in_it_is_not_empty(void **state)
 	snprintf(file, sizeof(file), "%s/x", sub);
 	assert_int_equal(sandbox_prepare(&s, "nobody", true, dir, &why), PH_OK);
 	if (strcmp(s.dir, sub) != 0) {
-		print_message("%s is there and empty\n", s.dir);
-		skip();
+		print_message("skipped: %s is there and empty\n", s.dir);
+		unable = true;
+		assert_int_equal(rmdir(dir), 0);
+		return;
 	}
 	assert_true((fd = open(file, O_CREAT | O_WRONLY, 0600)) != -1);
 	close(fd);
@@ -510,13 +514,16 @@ a_directory_with_something_in_it_is_not_empty(void **state)
 }
 
 int
-main(void)
+main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_sandbox_the_same_is_possible),
 		cmocka_unit_test(a_role_may_do_what_it_has_to_and_no_more),
 		cmocka_unit_test(a_capture_keeps_its_filter),
 		cmocka_unit_test(a_user_who_is_root_is_no_user),
+	};
+	/* It cannot be tried where the system has an empty directory. */
+	const struct CMUnitTest directory[] = {
 		cmocka_unit_test(a_directory_with_something_in_it_is_not_empty),
 	};
 	char reason[256], dir[] = "/tmp/pinholed-test.XXXXXX";
@@ -528,13 +535,20 @@ main(void)
 		printf("skipped: missing %s\n", reason);
 		return 77;
 	}
+	(void)argv;
+	if (argc > 1) {
+		rc = cmocka_run_group_tests(directory, NULL, NULL);
+		return rc == 0 && unable ? 77 : rc;
+	}
 	if (mkdtemp(dir) == NULL ||
 	    sandbox_prepare(&sandbox, "nobody", true, dir, &why) != PH_OK ||
 	    !prepare())
 		return 1;
 	rc = cmocka_run_group_tests(tests, NULL, NULL);
 	kill(victim, SIGKILL);
-	(void)rmdir(sandbox.dir);
+	/* Not the system's own. */
+	if (strncmp(sandbox.dir, dir, strlen(dir)) == 0)
+		(void)rmdir(sandbox.dir);
 	(void)rmdir(dir);
 	return rc;
 }
