@@ -32,13 +32,16 @@ on_udp(void *ctx, const struct datagram *d)
 	*(unsigned int *)ctx += touch(d);
 }
 
-static bool
+static enum capture_more
 on_tcp(void *ctx, void **user, const struct datagram *d)
 {
 	*(unsigned int *)ctx += touch(d);
 	if (*user == NULL)
 		*user = malloc(1);
-	return d->payload.len == 0 || d->payload.p[0] != 'X';
+	/* Every way to go on. */
+	return d->payload.len == 0
+	    ? CAPTURE_WHOLE
+	    : (enum capture_more)(((unsigned char)d->payload.p[0] + 3u) % 4);
 }
 
 static void
@@ -58,7 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		{ IPPROTO_TCP, 5060 },
 	};
 	unsigned int sum = 0;
-	struct capture_sink sink = { &sum, on_udp, on_tcp, on_end, NULL };
+	struct capture_sink sink = { &sum, on_udp, on_tcp, on_end };
 	struct packets *p = packets_new(ports, 2);
 	struct cursor c = cursor_of(data, len);
 	int64_t now = 0;

@@ -46,3 +46,17 @@ sip_frame(struct span stream, size_t *skip, size_t *len)
 	*len = h.len + body;
 	return *len > stream.len ? PH_ETRUNC : PH_OK;
 }
+
+bool
+sip_starts(struct span text)
+{
+	struct head_start start;
+	size_t end = span_find(text, '\n');
+
+	if (end == text.len)
+		return false;
+	if (end > 0 && text.p[end - 1] == '\r')
+		end--;
+	return head_start_parse(&start, span_sub(text, 0, end)) ==
+	    SIP_REJECT_NONE;
+}

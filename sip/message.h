@@ -130,4 +130,7 @@ bool sip_message_glance(struct sip_glance *out, struct span in);
 PH_NODISCARD enum ph_err sip_frame(struct span stream, size_t *skip,
     size_t *len);
 
+/* Does it begin with the first line of a message, and all of that line? */
+bool sip_starts(struct span text);
+
 #endif

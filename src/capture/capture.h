@@ -24,24 +24,28 @@ struct capture_port {
 	uint16_t port;
 };
 
+/* How far a reader of a stream got. */
+enum capture_more {
+	CAPTURE_END,   /* it wants no more of the connection */
+	CAPTURE_LOST,  /* it does not know where the next message begins */
+	CAPTURE_PART,  /* the rest of a message comes next */
+	CAPTURE_WHOLE, /* a new message comes next */
+};
+
 struct capture_sink {
 	void *ctx;
 	void (*udp)(void *ctx, const struct datagram *d);
 	/*
-	 * The next bytes of one direction of a TCP connection, in order,
-	 * none missing since its SYN or, where that was not seen, since the
-	 * bytes that came with d->joined.  *user starts NULL and is kept for
-	 * the connection; both directions share it.  Returning false ends
-	 * interest in the connection until its next SYN.
+	 * The next bytes of one direction of a TCP connection, in order and
+	 * none missing, but where d->joined says that what came before was
+	 * not seen or not taken.  Those are the bytes of one segment, and
+	 * acknowledged.  *user starts NULL and is kept for the connection;
+	 * both directions share it.
 	 */
-	bool (*tcp)(void *ctx, void **user, const struct datagram *d);
+	enum capture_more (
+	    *tcp)(void *ctx, void **user, const struct datagram *d);
 	/* The connection is over, or no longer followed; free `user`. */
 	void (*tcp_end)(void *ctx, void *user);
-	/*
-	 * A datagram, or a segment with bytes, on ports that are of no
-	 * interest; NULL: not wanted.  Live, the kernel keeps them from us.
-	 */
-	void (*other)(void *ctx, const struct datagram *d);
 };
 
 struct capture_stats {
@@ -56,7 +60,7 @@ struct capture_stats {
 	uint64_t frag_timeouts;
 	uint64_t frag_limits;
 	uint64_t tcp_connections;
-	uint64_t tcp_gaps;	  /* connections given up: bytes are missing */
+	uint64_t tcp_gaps;	  /* bytes that the receiver has, and we not */
 	uint64_t tcp_midstream;	  /* connections joined without their SYN */
 	uint64_t tcp_implausible; /* segments the receiver will not take */
 	uint64_t tcp_conflicts;	  /* retransmission with other bytes */

@@ -9,37 +9,38 @@
 
 /*
  * TCP segments back into bytes in order (RFC 9293), as far as a listener may
- * who must never read what the receiver does not.
+ * who must never read what the receiver does not; tcpside.h is about one
+ * direction, this about connections.
  *
  * A connection is followed once both SYNs and a segment that acknowledges the
  * second were seen.  Data in a SYN (RFC 7413) is not read.  One that began
  * unseen is joined when one end has sent bytes and the other, in place, has
- * acknowledged them.  The first bytes of each side then say so: whether they
- * are any good only the protocol knows.  With one direction alone there is
- * no telling what the receiver took, and nothing is handed on.
+ * acknowledged them; then both readers are lost, and only the protocol knows
+ * where a message begins.  With one direction alone there is no telling what
+ * the receiver took, and nothing is handed on.
  *
- * A blind attacker can do no more here than to the receiver (RFC 5961): a
- * segment counts when its bytes and what it acknowledges are within
- * TCP_WINDOW, a RST only as the very next byte, and a SYN changes nothing
- * until the other end has answered it.  Of two versions of a byte the first
- * counts, waiting or handed on.
+ * The receiver is the judge.  A segment counts when its bytes and what it
+ * acknowledges are within TCP_WINDOW.  A SYN changes nothing until the other
+ * end has answered it and got an answer; a FIN, until the other end has
+ * acknowledged it.  A RST changes nothing at all, but that the connection is
+ * the first to go where room is needed, for who has taken a RST sends no
+ * more.  Where both ends go along with a position that is not ours, ours is
+ * wrong and theirs is taken.
  *
- * A gap that does not close within TCP_GAP, or has more than TCP_MAX_PIECES
- * behind it, ends the interest, for there is no guessing what went by.  The
- * same connection seen at two interfaces is two.
+ * What is missing is waited for during TCP_LATE; then, if the receiver has
+ * it, the reader goes on behind it.  What the receiver never acknowledges is
+ * dropped after TCP_GAP.  The same connection seen at two interfaces is two.
  *
- * Memory is bounded.  Half-open connections have room of their own, where
- * the oldest goes first, so that no flood of SYNs costs an open one.  Of the
- * open ones the idlest goes first, that of the newcomer's own source if it
- * has TCP_MAX_SOURCE of them.  Of what is out of order TCP_MAX_BYTES are
- * kept, with all that malloc() adds; then the oldest gap goes.
+ * Memory is bounded.  Connections that are not open, those that are, and the
+ * bytes that wait have a room each; the source that takes most of it (who
+ * began the connection, or sent the bytes) gives first: see shares.h.
  */
 #define TCP_WINDOW     (256 * 1024)
 #define TCP_MAX_PIECES 512
 #define TCP_MAX_HALF   16384
 #define TCP_MAX_CONNS  16384
-#define TCP_MAX_SOURCE 1024 /* of an address, or of an IPv6 /64 */
 #define TCP_MAX_BYTES  (32u << 20)
+#define TCP_LATE       INT64_C(200000)
 #define TCP_GAP	       (60 * INT64_C(1000000))
 #define TCP_HALF       (60 * INT64_C(1000000))
 #define TCP_IDLE       (4 * 3600 * INT64_C(1000000))
@@ -54,12 +55,18 @@ struct tcpstream;
 struct tcpstream *tcpstream_new(void);
 void tcpstream_free(struct tcpstream *t, const struct capture_sink *sink);
 
-/* One segment: `d` with the payload, its sequence numbers and flags. */
-void tcpstream_add(struct tcpstream *t, const struct datagram *d, uint32_t seq,
-    uint32_t ack, uint8_t flags, const struct capture_sink *sink,
+/* A segment besides its ends and its payload. */
+struct tcp_segment {
+	uint32_t seq, ack;
+	uint8_t flags;
+	bool good; /* its checksum is right, or left to the hardware */
+};
+
+void tcpstream_add(struct tcpstream *t, const struct datagram *d,
+    const struct tcp_segment *g, const struct capture_sink *sink,
     struct capture_stats *stats);
 
-/* Forget connections that have been idle, half-open or stuck for too long. */
+/* Time passes: for what is late, and for connections that are idle. */
 void tcpstream_expire(struct tcpstream *t, int64_t now,
     const struct capture_sink *sink, struct capture_stats *stats);
 

@@ -13,7 +13,6 @@
 #include "src/base/wire.h"
 #include "src/engine/engine.h"
 #include "src/engine/helpers.h"
-#include "src/engine/hints.h"
 #include "src/engine/holes.h"
 #include "src/engine/rate.h"
 #include "src/engine/signalling.h"
@@ -48,8 +47,10 @@ RB_HEAD(owner_tree, owner);
 struct engine_counters {
 	uint64_t messages; /* parsed and used */
 	uint64_t rejected[SIP_REJECT_MAX];
-	uint64_t not_ours;     /* seen where it may not count */
-	uint64_t streams_lost; /* TCP connections given up */
+	uint64_t not_ours;	  /* seen where it may not count */
+	uint64_t streams_lost;	  /* where framing failed */
+	uint64_t streams_joined;  /* taken up in their middle */
+	uint64_t streams_skipped; /* segments before that */
 	uint64_t rate_limited;
 	uint64_t other_ports; /* not meant as signalling, by its ports */
 	uint64_t echoes;
@@ -60,7 +61,7 @@ struct engine {
 	struct engine_place place;
 	struct engine_sink sink;
 	struct timers timers;
-	struct stream_room stream_room;
+	struct shares stream_room;
 	struct sip *sip;
 	struct holes *holes;
 	struct rate *rate; /* NULL: no limit */
@@ -72,7 +73,6 @@ struct engine {
 	struct ftp_helper *ftp;	       /* NULL: not configured */
 	struct tftp_helper *tftp;
 	struct events events; /* for what is only ignored */
-	struct hints hints;
 	int64_t ignored_since;
 	uint32_t ignored; /* in the second that began then */
 	uint8_t record[RECORD_MAX];
@@ -356,6 +356,7 @@ engine_new(struct engine **out, const struct conf *conf,
 	e->events = *ev;
 	RB_INIT(&e->owners);
 	TAILQ_INIT(&e->dirty);
+	shares_init(&e->stream_room);
 	timers_init(&e->timers);
 	up.ctx = down.ctx = e;
 	if ((rc = sip_config_of(e, &config)) != PH_OK ||
@@ -586,38 +587,14 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 	sip_message_free(&m);
 }
 
-/* Before it is told whether it counts: of strangers, not all does. */
-static void
-hint(struct engine *e, int64_t now, const struct datagram *d)
-{
-	hints_message(&e->hints, now, d,
-	    is_protected(e, &d->src.addr) || is_protected(e, &d->dst.addr));
-}
-
-void
-engine_other(struct engine *e, int64_t now, const struct datagram *d)
-{
-	hints_elsewhere(&e->hints, now, d);
-}
-
-void
-engine_hints(const struct engine *e, struct strbuf *out)
-{
-	hints_text(&e->hints, e->conf->sip.on, out);
-}
-
 void
 engine_udp(struct engine *e, int64_t now, const struct datagram *d)
 {
 	bool sip = is_sip(e, d);
 
 	engine_run(e, now);
-	if (sip)
-		hint(e, now, d);
-	else if (!is_tftp(e, d)) {
-		engine_other(e, now, d);
+	if (!sip && !is_tftp(e, d))
 		return;
-	}
 	if (!counts_here(e, d)) {
 		e->n.not_ours++;
 		return;
@@ -642,67 +619,71 @@ on_stream_message(void *ctx, struct span text)
 	sip_message_in(f->e, f->now, f->d, text, true);
 }
 
-/*
- * Who listens to a TCP connection: one of them, or nobody.  That nobody does
- * has to be remembered: the next segment would be taken for the middle of a
- * connection whose beginning was not seen.
- */
+/* Who listens to a TCP connection: one of them. */
 struct listener {
 	struct stream *sip;
 	struct ftp_watch *ftp;
-	bool deaf;
 };
 
-static bool
-sip_stream_in(struct engine *e, int64_t now, struct listener *l,
+static enum capture_more
+sip_stream_in(struct engine *e, int64_t now, struct stream *s,
     const struct datagram *d)
 {
 	struct stream_feed feed = { e, now, d };
+	enum capture_more more = stream_add(s, d, on_stream_message, &feed);
 
-	if (l->sip == NULL &&
-	    (l->sip = stream_new(&d->src, &e->stream_room)) == NULL)
-		return false;
-	if (stream_add(l->sip, &d->src, d->payload, on_stream_message, &feed) ==
-	    PH_OK)
-		return true;
-	e->n.streams_lost++;
-	stream_free(l->sip);
-	l->sip = NULL;
-	return false;
+	if (more != CAPTURE_LOST) {
+		e->n.streams_joined += d->joined;
+		return more;
+	}
+	if (d->joined) {
+		e->n.streams_skipped++;
+		ignore(e, now, d,
+		    "what came before it in its TCP connection was not seen, "
+		    "and no whole message begins here");
+	} else {
+		e->n.streams_lost++;
+		ignore(e, now, d,
+		    "in its TCP connection, what should be a message is none");
+	}
+	return more;
 }
 
-bool
+static struct listener *
+listener_new(struct engine *e, int64_t now, const struct datagram *d)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	if (is_sip(e, d) && is_meant(e, now, d)) {
+		l->sip = stream_new(&d->src, &e->stream_room);
+		if (l->sip != NULL)
+			return l;
+	} else if (is_ftp(e, d))
+		return l;
+	free(l);
+	return NULL;
+}
+
+enum capture_more
 engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
 {
-	bool sip = is_sip(e, d), ftp = is_ftp(e, d);
 	struct listener *l = *user;
 
 	engine_run(e, now);
-	if (sip)
-		hint(e, now, d);
-	else if (!ftp)
-		return false;
-	/* Nobody knows where a message begins after what was not seen. */
-	if (sip && d->joined)
-		return false;
+	if (!is_sip(e, d) && !is_ftp(e, d))
+		return CAPTURE_END;
 	/* One direction may count here and the other elsewhere. */
 	if (!counts_here(e, d))
-		return true;
-	if (l == NULL) {
-		if ((l = calloc(1, sizeof(*l))) == NULL)
-			return false;
-		*user = l;
-		sip = sip && is_meant(e, now, d);
-		l->deaf = !sip && !ftp;
-	} else
-		sip = l->sip != NULL;
-	if (l->deaf)
-		return true;
-	if (sip)
-		l->deaf = !sip_stream_in(e, now, l, d);
-	else
-		l->deaf = !ftp_helper_input(e->ftp, now, &l->ftp, d);
-	return true;
+		return CAPTURE_WHOLE;
+	if (l == NULL && (l = *user = listener_new(e, now, d)) == NULL)
+		return CAPTURE_END;
+	if (l->sip != NULL)
+		return sip_stream_in(e, now, l->sip, d);
+	/* Where a line begins is found without help: ftp/control.h. */
+	return ftp_helper_input(e->ftp, now, &l->ftp, d) ? CAPTURE_PART
+							 : CAPTURE_END;
 }
 
 void
@@ -724,8 +705,6 @@ engine_run(struct engine *e, int64_t now)
 	timers_run(&e->timers, now);
 	if (e->ftp != NULL)
 		ftp_helper_run(e->ftp, now);
-	if (e->place.live)
-		hints_run(&e->hints, now, e->sink.say, e->sink.ctx);
 }
 
 int64_t
@@ -861,7 +840,9 @@ engine_report(const struct engine *e, struct strbuf *b)
 		strbuf_fmt(b, "sip_rejected_%s %" PRIu64 "\n",
 		    sip_reject_name(i), e->n.rejected[i]);
 	line(b, "seen_elsewhere", e->n.not_ours);
-	line(b, "sip_streams_given_up", e->n.streams_lost);
+	line(b, "sip_streams_lost", e->n.streams_lost);
+	line(b, "sip_streams_joined", e->n.streams_joined);
+	line(b, "sip_segments_skipped", e->n.streams_skipped);
 	line(b, "sip_not_protected", s->not_protected);
 	line(b, "sip_unmatched", s->unmatched);
 	line(b, "sip_no_dialog", s->no_dialog);

@@ -10,6 +10,7 @@
 #include "src/base/err.h"
 #include "src/base/strbuf.h"
 #include "src/base/timers.h"
+#include "src/capture/capture.h"
 #include "src/conf/conf.h"
 #include "src/fw/fw.h"
 #include "src/process/events.h"
@@ -55,14 +56,9 @@ void engine_free(struct engine *e); /* silently */
 void engine_udp(struct engine *e, int64_t now, const struct datagram *d);
 
 /* The next bytes of a TCP connection; see capture_sink.tcp. */
-bool engine_tcp(struct engine *e, int64_t now, void **user,
+enum capture_more engine_tcp(struct engine *e, int64_t now, void **user,
     const struct datagram *d);
 void engine_tcp_end(struct engine *e, void *user);
-
-/* What was captured on a port that nobody asked for: see hints.h. */
-void engine_other(struct engine *e, int64_t now, const struct datagram *d);
-/* What `protect` and `port` may lack, a line each. */
-void engine_hints(const struct engine *e, struct strbuf *out);
 
 void engine_run(struct engine *e, int64_t now); /* timers */
 int64_t engine_next(const struct engine *e);	/* INT64_MAX: none */

@@ -191,7 +191,7 @@ on_udp(void *ctx, const struct datagram *d)
 	engine_udp(l->engine, d->ts, d);
 }
 
-static bool
+static enum capture_more
 on_tcp(void *ctx, void **user, const struct datagram *d)
 {
 	struct live *l = ctx;
@@ -290,7 +290,7 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval at_once;
 	struct live *l = arg;
-	struct capture_sink sink = { l, on_udp, on_tcp, on_tcp_end, NULL };
+	struct capture_sink sink = { l, on_udp, on_tcp, on_tcp_end };
 
 	(void)fd;
 	(void)what;
@@ -645,7 +645,7 @@ engine_main(const struct engine_args *args)
 	if (l->more_ev != NULL)
 		event_free(l->more_ev);
 	capture_close(l->capture,
-	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end, NULL });
+	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end });
 	engine_free(l->engine);
 	checkpoint_close(l->journal);
 	fwconfig_free(&l->fw_config);

@@ -44,7 +44,7 @@ on_udp(void *ctx, const struct datagram *d)
 	engine_udp(r->engine, d->ts, d);
 }
 
-static bool
+static enum capture_more
 on_tcp(void *ctx, void **user, const struct datagram *d)
 {
 	struct replay *r = ctx;
@@ -59,14 +59,6 @@ on_tcp_end(void *ctx, void *user)
 	struct replay *r = ctx;
 
 	engine_tcp_end(r->engine, user);
-}
-
-static void
-on_other(void *ctx, const struct datagram *d)
-{
-	struct replay *r = ctx;
-
-	engine_other(r->engine, d->ts, d);
 }
 
 /* Beside the events and not among them. */
@@ -88,26 +80,12 @@ report(struct replay *r, struct capture *cap)
 	fputs(text, stderr);
 }
 
-static void
-hint(struct replay *r)
-{
-	char text[1024];
-	struct strbuf b = strbuf_of(text, sizeof(text));
-	struct span line, rest;
-
-	engine_hints(r->engine, &b);
-	for (rest = span_of(text); rest.len > 0;) {
-		line = span_cut(rest, '\n', &rest);
-		fprintf(stderr, "pinholed: %.*s\n", (int)line.len, line.p);
-	}
-}
-
 static int
 run(struct replay *r, struct capture *cap, const struct replay_options *opt)
 {
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
-	struct capture_sink sink = { r, on_udp, on_tcp, on_tcp_end, on_other };
+	struct capture_sink sink = { r, on_udp, on_tcp, on_tcp_end };
 	enum ph_err rc;
 	int64_t ts = 0;
 
@@ -116,7 +94,6 @@ run(struct replay *r, struct capture *cap, const struct replay_options *opt)
 		engine_run(r->engine, ts);
 	}
 	engine_shutdown(r->engine, r->now);
-	hint(r);
 	if (opt->verbose > 1)
 		report(r, cap);
 	capture_close(cap, &sink);

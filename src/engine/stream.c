@@ -3,40 +3,55 @@
 #include <string.h>
 
 #include "sip/message.h"
+#include "src/base/err.h"
 #include "src/engine/stream.h"
 
 #define STREAM_MAX (SIP_MAX_HEAD + SIP_MAX_MESSAGE)
 
 struct half_stream {
+	struct shares *room;
+	struct share_item item;
 	char *p;
 	size_t len, size;
-	size_t need; /* bytes before it is worth looking again */
+	size_t need;	/* bytes before it is worth looking again */
+	size_t scanned; /* no head ends in these */
+	bool line;	/* its first line is there, and was looked at */
+	bool lost;	/* what `p` has may be a message, or may be not */
+	bool evicted;	/* a part of a message had to go */
 };
 
 struct stream {
 	struct endpoint first;
-	struct stream_room *room;
 	struct half_stream half[2];
 };
 
+struct consumer {
+	void (*message)(void *ctx, struct span text);
+	void *ctx;
+};
+
 struct stream *
-stream_new(const struct endpoint *first, struct stream_room *room)
+stream_new(const struct endpoint *first, struct shares *room)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
-	if (s != NULL) {
-		s->first = *first;
-		s->room = room;
-	}
+	if (s == NULL)
+		return NULL;
+	s->first = *first;
+	s->half[0].room = s->half[1].room = room;
+	s->half[0].item.owner = &s->half[0];
+	s->half[1].item.owner = &s->half[1];
 	return s;
 }
 
 static void
-half_free(struct stream *s, struct half_stream *h)
+half_clear(struct half_stream *h)
 {
-	s->room->used -= h->size;
+	shares_remove(h->room, &h->item);
 	free(h->p);
-	memset(h, 0, sizeof(*h));
+	h->p = NULL;
+	h->len = h->size = h->need = h->scanned = 0;
+	h->line = false;
 }
 
 void
@@ -44,13 +59,31 @@ stream_free(struct stream *s)
 {
 	if (s == NULL)
 		return;
-	half_free(s, &s->half[0]);
-	half_free(s, &s->half[1]);
+	half_clear(&s->half[0]);
+	half_clear(&s->half[1]);
 	free(s);
 }
 
+/* Room for a buffer of `size` bytes; false if it is `h` who had to give it. */
+static bool
+half_charge(struct half_stream *h, const struct addr *src, size_t size)
+{
+	struct half_stream *worst;
+
+	while (h->room->used + size - h->size > STREAM_ROOM) {
+		if ((worst = shares_worst(h->room)) == NULL || worst == h)
+			return false;
+		half_clear(worst);
+		worst->evicted = true;
+	}
+	if (h->item.share == NULL)
+		return shares_add(h->room, &h->item, src, size);
+	shares_resize(h->room, &h->item, size);
+	return true;
+}
+
 static enum ph_err
-append(struct stream *s, struct half_stream *h, struct span bytes)
+append(struct half_stream *h, const struct addr *src, struct span bytes)
 {
 	size_t size = h->size == 0 ? 2048 : h->size;
 	char *p;
@@ -62,11 +95,12 @@ append(struct stream *s, struct half_stream *h, struct span bytes)
 	while (size < h->len + bytes.len)
 		size *= 2;
 	if (size != h->size) {
-		if (s->room->used + size - h->size > STREAM_ROOM)
+		if (!half_charge(h, src, size))
 			return PH_ELIMIT;
-		if ((p = realloc(h->p, size)) == NULL)
+		if ((p = realloc(h->p, size)) == NULL) {
+			half_clear(h);
 			return PH_ENOMEM;
-		s->room->used += size - h->size;
+		}
 		h->p = p;
 		h->size = size;
 	}
@@ -75,13 +109,61 @@ append(struct stream *s, struct half_stream *h, struct span bytes)
 	return PH_OK;
 }
 
-enum ph_err
-stream_add(struct stream *s, const struct endpoint *src, struct span bytes,
-    void (*message)(void *ctx, struct span text), void *ctx)
+/*
+ * May there be a message now?  Its head ends in an empty line; before, only
+ * its first byte and its first line say that there is none.  So a head that
+ * comes one byte at a time is parsed three times.
+ */
+static bool
+worth_looking(struct half_stream *h)
 {
-	struct half_stream *h = &s->half[endpoint_cmp(src, &s->first) != 0];
+	bool look = h->len <= 2 || h->len >= SIP_MAX_HEAD;
+	size_t i = h->scanned > 2 ? h->scanned - 2 : 0, n = h->len;
+
+	if (h->need > 0)
+		return n >= h->need;
+	for (; i + 1 < n; i++) {
+		if (h->p[i] != '\n')
+			continue;
+		if (!h->line || h->p[i + 1] == '\n' ||
+		    (h->p[i + 1] == '\r' && i + 2 < n && h->p[i + 2] == '\n'))
+			look = true;
+		h->line = true;
+	}
+	h->scanned = n;
+	return look;
+}
+
+/*
+ * Hand on the messages at the beginning of `rest`; PH_ETRUNC: a part of
+ * another is left, of which *need bytes are worth looking at.
+ */
+static enum ph_err
+take(struct span *rest, size_t *need, const struct consumer *to)
+{
+	size_t skip;
+	enum ph_err rc;
+
+	do {
+		skip = *need = 0;
+		rc = sip_frame(*rest, &skip, need);
+		*rest = span_sub(*rest, skip, rest->len);
+		if (rc != PH_OK)
+			return rest->len == 0 && rc == PH_ETRUNC ? PH_OK : rc;
+		if (to != NULL)
+			to->message(to->ctx, span_sub(*rest, 0, *need));
+		*rest = span_sub(*rest, *need, rest->len);
+		*need = 0;
+	} while (rest->len > 0);
+	return PH_OK;
+}
+
+static enum ph_err
+follow(struct half_stream *h, const struct addr *src, struct span bytes,
+    const struct consumer *to)
+{
 	struct span rest;
-	size_t skip, len, n;
+	size_t n, need;
 	enum ph_err rc;
 
 	/* A segment may be as large as the window: feed it in pieces. */
@@ -90,36 +172,105 @@ stream_add(struct stream *s, const struct endpoint *src, struct span bytes,
 		n = bytes.len;
 		if (h->len > 0) {
 			n = STREAM_MAX - h->len;
-			if ((rc = append(s, h, span_sub(bytes, 0, n))) != PH_OK)
+			if ((rc = append(h, src, span_sub(bytes, 0, n))) !=
+			    PH_OK)
 				return rc;
 			rest = (struct span) { h->p, h->len };
 		}
 		bytes = span_sub(bytes, n, bytes.len);
-		if (rest.len < h->need)
+		if (h->len > 0 && !worth_looking(h))
 			continue;
-		do {
-			skip = len = 0;
-			rc = sip_frame(rest, &skip, &len);
-			rest = span_sub(rest, skip, rest.len);
-			if (rc != PH_OK)
-				break;
-			message(ctx, span_sub(rest, 0, len));
-			rest = span_sub(rest, len, rest.len);
-		} while (rest.len > 0);
-		if (rc != PH_OK && rc != PH_ETRUNC)
+		if ((rc = take(&rest, &need, to)) != PH_OK && rc != PH_ETRUNC)
 			return rc;
 		if (rest.len >= STREAM_MAX)
 			return PH_ELIMIT;
 		if (rest.len == 0)
-			half_free(s, h);
-		else if (h->len == 0)
-			rc = append(s, h, rest);
-		else if (rest.p != h->p)
+			half_clear(h);
+		else if (h->len == 0) {
+			if ((rc = append(h, src, rest)) != PH_OK)
+				return rc;
+		} else if (rest.p != h->p) {
 			memmove(h->p, rest.p, rest.len);
-		if (rc != PH_OK && rc != PH_ETRUNC)
-			return rc;
+			h->scanned = 0;
+			h->line = false;
+		}
 		h->len = rest.len;
-		h->need = rest.len > 0 ? len : 0;
+		h->need = need;
 	}
 	return PH_OK;
+}
+
+/* Are these messages, the last of which ends where they end? */
+static enum ph_err
+ends_well(struct span text, size_t *need)
+{
+	size_t all = text.len;
+	enum ph_err rc = take(&text, need, NULL);
+
+	if (rc == PH_ETRUNC && *need > 0)
+		*need += all - text.len;
+	return rc;
+}
+
+/* A segment to a direction that is lost: PH_OK, it no longer is. */
+static enum ph_err
+seek(struct half_stream *h, const struct addr *src, struct span bytes,
+    const struct consumer *to)
+{
+	struct span text = bytes;
+	enum ph_err rc = PH_EMALFORMED;
+	size_t need, none;
+
+	if (h->len > 0 && (rc = append(h, src, bytes)) == PH_OK) {
+		if (!worth_looking(h))
+			return PH_ETRUNC;
+		text = (struct span) { h->p, h->len };
+		rc = ends_well(text, &need);
+	}
+	if (rc != PH_OK && rc != PH_ETRUNC) {
+		/* What there was is no message; this may be one. */
+		half_clear(h);
+		text = bytes;
+		if (!sip_starts(text))
+			return PH_EMALFORMED;
+		rc = ends_well(text, &need);
+		if (rc == PH_ETRUNC && append(h, src, bytes) != PH_OK)
+			return PH_ELIMIT;
+	}
+	if (rc == PH_ETRUNC) {
+		h->need = need;
+		return rc;
+	}
+	if (rc == PH_OK)
+		rc = take(&text, &none, to);
+	half_clear(h);
+	return rc;
+}
+
+enum capture_more
+stream_add(struct stream *s, const struct datagram *d,
+    void (*message)(void *ctx, struct span text), void *ctx)
+{
+	struct half_stream *h = &s->half[endpoint_cmp(&d->src, &s->first) != 0];
+	const struct consumer to = { message, ctx };
+	enum ph_err rc;
+
+	if (d->joined && !h->lost) {
+		half_clear(h);
+		h->lost = true;
+	}
+	if (h->lost)
+		rc = seek(h, &d->src.addr, d->payload, &to);
+	else
+		rc = h->evicted ? PH_ELIMIT
+				: follow(h, &d->src.addr, d->payload, &to);
+	h->evicted = false;
+	if (rc == PH_OK) {
+		h->lost = false;
+		return h->len > 0 ? CAPTURE_PART : CAPTURE_WHOLE;
+	}
+	if (!h->lost)
+		half_clear(h);
+	h->lost = true;
+	return CAPTURE_LOST;
 }

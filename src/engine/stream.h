@@ -2,37 +2,40 @@
 #ifndef ENGINE_STREAM_H
 #define ENGINE_STREAM_H
 
-#include "src/base/addr.h"
-#include "src/base/err.h"
+#include "src/base/datagram.h"
+#include "src/base/shares.h"
 #include "src/base/span.h"
+#include "src/capture/capture.h"
 
 /*
  * SIP over one TCP connection: each direction's bytes gathered until a
- * message is whole (RFC 3261 section 18.3).  Bounded by the largest message,
- * and all connections together by STREAM_ROOM; a message that comes in one
- * piece needs no room.  What cannot be framed ends the connection, there is
- * no guessing where the next message might begin.
+ * message is whole (RFC 3261 section 18.3).  A message that comes in one
+ * piece needs no room.  Parts of messages are bounded by the largest message
+ * each, and all together by STREAM_ROOM: the source that has most of them
+ * loses its oldest (shares.h).
+ *
+ * Where a message begins nobody can guess from its bytes.  After bytes that
+ * cannot be framed, or were not seen, a direction is lost until a segment
+ * begins with a message that is whole at the end of this segment or of a
+ * later one.  Nothing before that is read.
  */
 #define STREAM_ROOM ((size_t)64 << 20)
 
 struct stream;
 
-/* What parts of messages take, of all that share it; begins as zeros. */
-struct stream_room {
-	size_t used;
-};
-
-/* `first` is either end; it tells the directions apart.  `room` is borrowed. */
-struct stream *stream_new(const struct endpoint *first,
-    struct stream_room *room);
+/*
+ * `first` is either end; it tells the directions apart.  `room` is borrowed,
+ * and shared by all streams.
+ */
+struct stream *stream_new(const struct endpoint *first, struct shares *room);
 void stream_free(struct stream *s);
 
 /*
- * The next bytes from `src`; `message` is called for each whole message.
- * Anything but PH_OK: give the connection up.
+ * The next bytes of one direction, see capture_sink.tcp; `message` is called
+ * for each whole message.  Returns what capture_sink.tcp does, but never
+ * CAPTURE_END.
  */
-PH_NODISCARD enum ph_err stream_add(struct stream *s,
-    const struct endpoint *src, struct span bytes,
+enum capture_more stream_add(struct stream *s, const struct datagram *d,
     void (*message)(void *ctx, struct span text), void *ctx);
 
 #endif

@@ -481,8 +481,8 @@ class Tcp:
         self.seq[who] += len(data) + (flags & 3 != 0)
 
 
-def tcp_messages():
-    t = {"transport": "TCP"}
+def tcp_messages(**more):
+    t = {"transport": "TCP", **more}
     return [("o", message("o>i", "INVITE", 1, OFFER, **t)),
             ("i", message("i>o", "100 INVITE", 1, **t)),
             ("i", message("i>o", "180 INVITE", 1, ttag="z", **t)),
@@ -533,11 +533,36 @@ def tcp_out_of_order():
     return conn.p
 
 
-@case("capture", "A capture that begins in the middle of a connection: ignored "
-      "until the next SYN.")
+@case("capture", "A capture that begins in the middle of a connection: "
+      "followed from the first message that begins with a segment.")
 def tcp_midstream():
     conn = Tcp(Play(), syn=False)
     for who, data in tcp_messages():
+        conn.seg(who, data)
+    return conn.p
+
+
+@case("capture", "A capture that begins in the middle of a message, which is "
+      "not read.  Nor is one that does not end with a segment.  The call "
+      "that comes next is followed.")
+def tcp_midstream_nowhere():
+    conn = Tcp(Play(), syn=False)
+    first, call = tcp_messages(), tcp_messages(call="c2@example")
+    conn.seg("o", first[0][1][200:] + call[0][1][:100])
+    conn.seg("i", first[1][1])
+    for who, data in first[2:] + call:
+        conn.seg(who, data)
+    return conn.p
+
+
+@case("capture", "Of two versions of a segment the receiver takes one: what "
+      "was read before is no end of the connection.")
+def tcp_two_versions():
+    conn = Tcp(Play())
+    for who, data in tcp_messages():
+        start = conn.seq[who]
+        conn.seg(who, b"x" * len(data))
+        conn.seq[who] = start
         conn.seg(who, data)
     return conn.p
 

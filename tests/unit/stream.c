@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "sip/message.h"
 #include "src/engine/stream.h"
@@ -26,7 +27,7 @@ note(void *ctx, struct span text)
 	got[ngot++] = '|';
 }
 
-static struct stream_room room;
+static struct shares room;
 
 static int
 setup(void **state)
@@ -36,6 +37,7 @@ setup(void **state)
 	there.addr = addr_v4(192, 0, 2, 2);
 	there.port = 5060;
 	ngot = 0;
+	shares_init(&room);
 	*state = stream_new(&here, &room);
 	return *state != NULL ? 0 : -1;
 }
@@ -47,18 +49,29 @@ teardown(void **state)
 	return room.used == 0 ? 0 : -1;
 }
 
-static void
-feed(struct stream *s, const struct endpoint *src, const char *p, size_t len)
+static enum capture_more
+add(struct stream *s, const struct endpoint *src, const char *p, size_t len,
+    bool joined)
 {
 	/* In an allocation of its own, so that ASan sees a byte too far. */
 	char *copy = malloc(len);
+	struct datagram d = { 0 };
+	enum capture_more more;
 
 	assert_non_null(copy);
 	memcpy(copy, p, len);
-	assert_int_equal(stream_add(s, src, (struct span) { copy, len }, note,
-			     got),
-	    PH_OK);
+	d.src = *src;
+	d.joined = joined;
+	d.payload = (struct span) { copy, len };
+	more = stream_add(s, &d, note, got);
 	free(copy);
+	return more;
+}
+
+static void
+feed(struct stream *s, const struct endpoint *src, const char *p, size_t len)
+{
+	assert_int_not_equal(add(s, src, p, len, false), CAPTURE_LOST);
 }
 
 static void
@@ -114,18 +127,18 @@ large_messages_arrive_whole(void **state)
 }
 
 static void
-what_cannot_be_framed_is_given_up(void **state)
+what_cannot_be_framed_loses_the_way(void **state)
 {
 	static const struct {
 		const char *what, *text;
-		enum ph_err rc;
 	} rows[] = {
-		{ "no length", BYE "\r\n", PH_EMALFORMED },
-		{ "two lengths", BYE "l: 0\r\nl: 0\r\n\r\n", PH_EMALFORMED },
-		{ "HTTP", "GET / HTTP/1.0\r\n\r\n", PH_EMALFORMED },
-		{ "too long", BYE "l: 65536\r\n\r\n", PH_EMALFORMED },
-		{ "too long with its head", BYE "l: 65535\r\n\r\n", PH_ELIMIT },
-		{ "behind a good one", ONE "x\r\n\r\n", PH_EMALFORMED },
+		{ "no length", BYE "\r\n" },
+		{ "two lengths", BYE "l: 0\r\nl: 0\r\n\r\n" },
+		{ "HTTP", "GET / HTTP/1.0\r\n\r\n" },
+		{ "TLS", "\x16\x03\x01\x02" },
+		{ "too long", BYE "l: 65536\r\n\r\n" },
+		{ "too long with its head", BYE "l: 65535\r\n\r\n" },
+		{ "behind a good one", ONE "x\r\n\r\n" },
 	};
 	struct stream *s;
 	size_t i;
@@ -134,39 +147,133 @@ what_cannot_be_framed_is_given_up(void **state)
 	for (i = 0; i < ROWS(rows); i++) {
 		printf("%s\n", rows[i].what);
 		assert_non_null(s = stream_new(&here, &room));
-		assert_int_equal(stream_add(s, &here, span_of(rows[i].text),
-				     note, got),
-		    rows[i].rc);
+		assert_int_equal(add(s, &here, rows[i].text,
+				     strlen(rows[i].text), false),
+		    CAPTURE_LOST);
 		stream_free(s);
 	}
 	assert_got(ONE "|");
 	stream_free(NULL);
 }
 
-/* Who sends half a message on each of many connections fills the room. */
+/* Each row's segments; where a direction is lost, and what it reads. */
+static void
+a_lost_direction_takes_up_whole_messages_at_a_boundary(void **state)
+{
+	static const struct {
+		const char *what;
+		const char *segs[5];
+		const char *more; /* L, P or W for each */
+		const char *want;
+	} rows[] = {
+		{ "a message", { ONE, TWO }, "WW", ONE "|" TWO "|" },
+		{ "two in one", { ONE TWO }, "W", ONE "|" TWO "|" },
+		{ "two, and keep-alives", { ONE TWO "\r\n\r\n" }, "W",
+		    ONE "|" TWO "|" },
+		{ "the rest of one, then one", { "abc", ONE }, "LW", ONE "|" },
+		{ "with an end like a head's",
+		    { "o=- 1 1 IN IP4 192.0.2.1\r\n\r\n", ONE }, "LW",
+		    ONE "|" },
+		{ "keep-alives", { "\r\n\r\n", "\r\n", ONE }, "LLW", ONE "|" },
+		{ "a body behind its head", { BYE "l: 3\r\n\r\n", "abc", TWO },
+		    "LWW", ONE "|" TWO "|" },
+		{ "a head in two", { BYE "l:", " 3\r\n\r\nab", "c" }, "LLW",
+		    "BYE sip:b@example.com SIP/2.0\r\nl: 3\r\n\r\nabc|" },
+		{ "a line in two",
+		    { "BYE sip:b@exam", "ple.com SIP/2.0\r\n", "l: 0\r\n\r\n",
+			TWO },
+		    "LLLW", TWO "|" },
+		{ "no end at a boundary", { ONE "BYE si", TWO }, "LW",
+		    TWO "|" },
+		{ "what began is none", { BYE "l: 3\r\n\r\n", "abcd", TWO },
+		    "LLW", TWO "|" },
+		{ "the next one is one", { BYE "l: 3\r\n\r\n", TWO }, "LW",
+		    TWO "|" },
+	};
+	struct stream *s;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		bool lost = true;
+
+		printf("%s\n", rows[i].what);
+		ngot = 0;
+		assert_non_null(s = stream_new(&here, &room));
+		for (k = 0; rows[i].more[k] != '\0'; k++) {
+			enum capture_more more = add(s, &here, rows[i].segs[k],
+			    strlen(rows[i].segs[k]), lost);
+
+			assert_int_equal("ELPW"[more], rows[i].more[k]);
+			lost = more == CAPTURE_LOST;
+		}
+		assert_got(rows[i].want);
+		stream_free(s);
+	}
+}
+
+/* Bytes that were read once were not taken: back to a boundary. */
+static void
+a_part_of_a_message_may_be_taken_back(void **state)
+{
+	feed(*state, &here, ONE, sizeof(ONE) - 3);
+	assert_int_equal(add(*state, &here, TWO, sizeof(TWO) - 1, true),
+	    CAPTURE_WHOLE);
+	assert_got(TWO "|");
+}
+
+/* A head that comes byte by byte is not read anew for each. */
+static void
+a_slow_head_costs_little(void **state)
+{
+	static char text[SIP_MAX_HEAD];
+	clock_t began = clock();
+	size_t i, n, len;
+
+	len = (size_t)snprintf(text, sizeof(text), BYE);
+	for (i = 0; i < 100; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "X-%zu: %0100d\r\n", i, 0);
+	len += (size_t)snprintf(text + len, sizeof(text) - len, "l: 0\r\n\r\n");
+	for (n = 0; n < 20; n++)
+		for (i = 0; i < len; i++)
+			feed(*state, &here, text + i, 1);
+	/* 220,000 bytes; reading each head anew for each takes minutes. */
+	assert_true(clock() - began < 5 * CLOCKS_PER_SEC);
+	assert_int_equal(ngot, n * (len + 1));
+}
+
+/* Who sends half a message on each of many connections loses them first. */
 static void
 parts_of_messages_are_bounded(void **state)
 {
 	static char part[2048];
+	const size_t max = STREAM_ROOM / sizeof(part) + 100;
+	struct endpoint attacker = there;
 	struct stream **s;
-	enum ph_err rc = PH_OK;
-	size_t i, n = 0, max = STREAM_ROOM / sizeof(part) + 2;
+	size_t i, n;
 
 	i = (size_t)snprintf(part, sizeof(part), "%sl: 65000\r\n\r\n", BYE);
 	memset(part + i, 'x', sizeof(part) - i);
-	s = calloc(max, sizeof(*s));
-	assert_non_null(s);
-	while (rc == PH_OK && n < max) {
-		assert_non_null(s[n] = stream_new(&here, &room));
-		rc = stream_add(s[n++], &here,
-		    (struct span) { part, sizeof(part) }, note, got);
+	assert_non_null(s = calloc(max, sizeof(*s)));
+	/* A part of somebody who has but one, and older than all others. */
+	feed(*state, &here, ONE, 10);
+	for (n = 0; n < max; n++) {
+		attacker.addr = addr_v4(198, 51, 100, (uint8_t)(n % 100));
+		assert_non_null(s[n] = stream_new(&attacker, &room));
+		assert_int_equal(add(s[n], &attacker, part, sizeof(part),
+				     false),
+		    CAPTURE_PART);
+		assert_true(room.used <= STREAM_ROOM);
 	}
-	assert_int_equal(rc, PH_ELIMIT);
-	assert_true(room.used <= STREAM_ROOM);
-	assert_int_equal(n, STREAM_ROOM / sizeof(part) + 1);
-	/* Those who send it in one piece notice nothing. */
-	feed(*state, &here, ONE, sizeof(ONE) - 1);
+	feed(*state, &here, &ONE[10], sizeof(ONE) - 1 - 10);
 	assert_got(ONE "|");
+	/* The first went, the latest stayed. */
+	attacker.addr = addr_v4(198, 51, 100, 0);
+	assert_int_equal(add(s[0], &attacker, part, 10, false), CAPTURE_LOST);
+	attacker.addr = addr_v4(198, 51, 100, (uint8_t)((n - 1) % 100));
+	assert_int_equal(add(s[n - 1], &attacker, part, 10, false),
+	    CAPTURE_PART);
 	while (n > 0)
 		stream_free(s[--n]);
 	free(s);
@@ -186,7 +293,14 @@ main(void)
 		cmocka_unit_test_setup_teardown(large_messages_arrive_whole,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    what_cannot_be_framed_is_given_up, setup, teardown),
+		    what_cannot_be_framed_loses_the_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_lost_direction_takes_up_whole_messages_at_a_boundary,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_part_of_a_message_may_be_taken_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_slow_head_costs_little, setup,
+		    teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

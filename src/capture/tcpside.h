@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CAPTURE_TCPSIDE_H
+#define CAPTURE_TCPSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/queue.h"
+#include "src/base/shares.h"
+#include "src/base/span.h"
+#include "src/capture/capture.h"
+
+/*
+ * One direction of a TCP connection: what its sender sent, in order, as far
+ * as its receiver goes along.
+ *
+ * Bytes that come next are read at once.  Until the receiver acknowledges
+ * them they are kept, for it may have dropped them (a bad checksum, a small
+ * TTL) and be sent others in their place.  Then the others are read, and the
+ * reader is `lost`: it has to find anew where a message begins.  The same
+ * where the receiver has bytes that were not seen.
+ *
+ * A lost reader gets acknowledged bytes only, one segment at a time, as they
+ * were sent, until it says that it knows its way.
+ *
+ * Of two versions of bytes that nobody acknowledged, the one with the good
+ * checksum counts.  Of two good ones the later, but where both came before
+ * their turn: then a receiver keeps the first.
+ */
+struct segment;
+
+TAILQ_HEAD(segment_list, segment);
+
+struct tcpside {
+	uint32_t next;	/* the next byte to read */
+	uint32_t ack;	/* what the receiver says it has */
+	uint32_t acked; /* of that, what was read */
+	bool lost;
+	bool whole; /* the reader: a message begins at `next` */
+	bool fin;   /* the sender ends at fin_seq, it seems */
+	uint32_t fin_seq;
+	struct segment_list ahead; /* not read yet, without overlaps */
+	struct segment_list sent;  /* read, not acknowledged */
+	unsigned int nahead, nsent;
+	struct addr sender;
+	struct share_item room; /* for all of these */
+};
+
+struct tcpside_reader {
+	void *ctx;
+	enum capture_more (*read)(void *ctx, struct span bytes, bool lost);
+	struct capture_stats *stats;
+};
+
+/* A side whose sender's next byte is `seq`. */
+void tcpside_begin(struct tcpside *s, const struct addr *sender, uint32_t seq,
+    bool lost);
+void tcpside_clear(struct tcpside *s, struct shares *room);
+
+/*
+ * Bytes of the sender.  `good`: so is their checksum.  The room is that of
+ * TCP_MAX_BYTES; whoever has most in it may lose it for this.
+ */
+void tcpside_add(struct tcpside *s, struct shares *room, uint32_t seq,
+    struct span bytes, bool good, struct capture_stats *stats);
+/* The sender says that it has no more than what is before `seq`. */
+void tcpside_fin(struct tcpside *s, uint32_t seq);
+/* The receiver has what is before `ack`. */
+void tcpside_ack(struct tcpside *s, uint32_t ack);
+
+/*
+ * Read what may be read.  `late`: what is missing does not come any more.
+ * False: the reader wants no more.
+ */
+bool tcpside_read(struct tcpside *s, struct shares *room, bool late,
+    const struct tcpside_reader *reader);
+
+/* Something waits for bytes before it, or for being acknowledged. */
+bool tcpside_waits(const struct tcpside *s);
+/* What waits will not be read any more. */
+void tcpside_give_up(struct tcpside *s, struct shares *room);
+/* All was read, and the sender says that it was all. */
+bool tcpside_ended(const struct tcpside *s);
+/* The receiver goes along with that. */
+bool tcpside_closed(const struct tcpside *s);
+
+#endif
