@@ -125,6 +125,7 @@ on_port(struct watch *w, const struct ftp_command *cmd)
 		return;
 	}
 	pending_add(w->c, FTP_PORT);
+	w->c->active = true;
 	offer(w, FTP_ACTIVE, &w->c->client, &data);
 }
 
@@ -172,6 +173,10 @@ on_command(struct watch *w, struct span line, bool counts)
 	case FTP_AUTH:
 		pending_add(c, FTP_AUTH);
 		break;
+	case FTP_TRANSFER:
+		if (c->active)
+			tell(w, FTP_EXPECTED);
+		break;
 	default:
 		break;
 	}
@@ -215,6 +220,7 @@ on_227_229(struct watch *w, const struct ftp_reply *r, bool counts)
 		data.addr = c->server;
 		rc = ftp_229_parse(r->text, &data.port);
 	}
+	c->active = false;
 	if (rc != PH_OK || !counts)
 		tell(w, FTP_IGNORED);
 	else
@@ -240,8 +246,8 @@ on_answer(struct watch *w, const struct ftp_reply *r, bool counts)
 	switch (verb) {
 	case FTP_PORT:
 		/* Another may have taken its place meanwhile. */
-		if (r->code >= 400 && pending_find(c, FTP_PORT) == c->npending)
-			tell(w, FTP_REJECTED);
+		if (pending_find(c, FTP_PORT) == c->npending)
+			tell(w, r->code >= 400 ? FTP_REJECTED : FTP_EXPECTED);
 		break;
 	case VERB_EPSV_ALL:
 		if (r->code >= 400)

@@ -38,6 +38,7 @@
 enum ftp_news_kind {
 	FTP_ACTIVE = 1, /* server to `data`, by PORT or EPRT */
 	FTP_PASSIVE,	/* client to `data`, by 227 or 229 */
+	FTP_EXPECTED,	/* active: agreed on, or asked for; it may begin now */
 	FTP_REJECTED,	/* the server would not have the last of them */
 	FTP_BEGUN,	/* 125, 150: there is a data connection */
 	FTP_DONE,	/* 226, 425, 426: there is none any more */
@@ -73,6 +74,7 @@ struct ftp_control {
 	struct addr client, server;
 	bool loose;
 	bool epsv_all;
+	bool active; /* the last that named a port was PORT or EPRT */
 	bool opaque, foreign;
 	bool begun;	/* the client's first line was seen, or will not be */
 	uint16_t multi; /* code of a reply of several lines, or 0 */

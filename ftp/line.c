@@ -33,6 +33,13 @@ verb_of(struct span name)
 		{ "LPSV", FTP_LPSV },
 		{ "AUTH", FTP_AUTH },
 		{ "CCC", FTP_CCC },
+		{ "RETR", FTP_TRANSFER },
+		{ "STOR", FTP_TRANSFER },
+		{ "STOU", FTP_TRANSFER },
+		{ "APPE", FTP_TRANSFER },
+		{ "LIST", FTP_TRANSFER },
+		{ "NLST", FTP_TRANSFER },
+		{ "MLSD", FTP_TRANSFER },
 		{ "REIN", FTP_REIN },
 		{ "QUIT", FTP_QUIT },
 	};

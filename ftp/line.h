@@ -39,6 +39,7 @@ enum ftp_verb {
 	FTP_LPSV,
 	FTP_AUTH,
 	FTP_CCC,
+	FTP_TRANSFER, /* RETR, LIST, ...: it needs a data connection */
 	FTP_REIN,
 	FTP_QUIT,
 };

@@ -353,6 +353,7 @@ command(struct ftp_session *s, struct span raw)
 		}
 		break;
 	case FTP_OTHER:
+	case FTP_TRANSFER:
 	case FTP_CCC:
 	case FTP_REIN:
 	case FTP_QUIT:

@@ -23,6 +23,8 @@ struct ftp_watch {
 	uint64_t owner;	   /* of its one pinhole */
 	bool open;
 	bool begun; /* the data connection, says the server */
+	bool due;   /* `hole` was agreed on, and nobody has used it */
+	struct pinhole hole;
 	int64_t opened;
 	struct timer timer;
 	struct ftp_control control;
@@ -132,8 +134,9 @@ on_timeout(void *arg, int64_t now)
 	struct ftp_watch *w = arg;
 	int64_t seen = holes_last_seen(w->h->place.holes, w->owner);
 
-	data_close(w, w->begun || seen >= w->opened ? REASON_DONE : REASON_IDLE,
-	    now);
+	if (w->begun || seen >= w->opened)
+		w->due = false;
+	data_close(w, w->due ? REASON_IDLE : REASON_DONE, now);
 }
 
 static void
@@ -149,10 +152,34 @@ data_open(struct ftp_watch *w, const struct pinhole *hole, int64_t now)
 	want.open = REASON_REQUEST;
 	want.lease = place->conf->ftp.timeout * USEC_PER_SEC;
 	holes_want(place->holes, &want, now);
-	w->open = true;
+	w->open = w->due = true;
 	w->begun = false;
+	w->hole = *hole;
 	w->opened = now;
 	timer_set(place->timers, &w->timer, now + want.lease, on_timeout, w);
+}
+
+/*
+ * The server may call from now on.  However long it took to say so, it has its
+ * whole time; but only for a connection that has not been there yet.
+ */
+static void
+data_expect(struct ftp_watch *w, int64_t now)
+{
+	struct helper_place *place = &w->h->place;
+	int64_t lease = place->conf->ftp.timeout * USEC_PER_SEC;
+	struct pinhole hole = w->hole;
+
+	if (!w->due || w->begun)
+		return;
+	if (!w->open) {
+		data_open(w, &hole, now);
+		return;
+	}
+	if (holes_last_seen(place->holes, w->owner) >= w->opened)
+		return;
+	holes_renew(place->holes, w->owner, lease, now);
+	timer_set(place->timers, &w->timer, now + lease, on_timeout, w);
 }
 
 struct feed {
@@ -192,6 +219,7 @@ on_data(const struct feed *f, bool active, const struct endpoint *data)
 	const struct addr *speaker = active ? &w->client.addr : &w->server.addr;
 	struct pinhole hole;
 
+	w->due = false;
 	if (!helper_pinhole(place, IPPROTO_TCP, from, data, &hole))
 		return;
 	if (hole.dir == PINHOLE_IN && !addr_eq(speaker, &data->addr) &&
@@ -220,16 +248,22 @@ on_news(void *ctx, const struct ftp_news *news)
 	case FTP_PASSIVE:
 		on_data(f, news->kind == FTP_ACTIVE, &news->data);
 		break;
+	case FTP_EXPECTED:
+		data_expect(w, f->now);
+		break;
 	case FTP_REJECTED:
+		w->due = false;
 		data_close(w, REASON_REJECT, f->now);
 		break;
 	case FTP_BEGUN:
 		w->begun = true;
 		break;
 	case FTP_DONE:
+		w->due = false;
 		data_close(w, REASON_DONE, f->now);
 		break;
 	case FTP_REFUSED:
+		w->due = false;
 		refuse(f, &news->data, news->why);
 		break;
 	case FTP_IGNORED:

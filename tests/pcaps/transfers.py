@@ -303,6 +303,14 @@ def loose():
         .c("PORT 127,0,0,1,199,56").s("500 no").quit()
 
 
+@case("ftp", "A server that takes two seconds to agree, and a client that "
+      "takes nearly two to ask: the time of active mode runs anew.", FTP)
+def slow_server():
+    return Control().login().c(f"PORT {numbers('i', 51000)}").wait(2) \
+        .s("200 ok").wait(1.7).c("RETR a").wait(1.7).s("150 here") \
+        .wait(5).s("226 done").quit()
+
+
 @case("ftp", "A browser that was talked into sending a form to port 21.", FTP)
 def http():
     return Control().s("220 ready").raw("C", (

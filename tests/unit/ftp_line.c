@@ -47,7 +47,7 @@ commands_are_a_verb_and_what_follows(void **state)
 		{ "LPSV",		PH_OK, FTP_LPSV, "" },
 		{ "Rein",		PH_OK, FTP_REIN, "" },
 		{ "QUIT",		PH_OK, FTP_QUIT, "" },
-		{ "RETR \377\303\244",	PH_OK, FTP_OTHER, "\377\303\244" },
+		{ "retr \377\303\244",	PH_OK, FTP_TRANSFER, "\377\303\244" },
 		/* A prefix is another word. */
 		{ "PASVX",		PH_OK, FTP_OTHER, "" },
 		{ "PAS",		PH_OK, FTP_OTHER, "" },

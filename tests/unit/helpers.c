@@ -299,6 +299,69 @@ a_data_connection_must_begin_in_time(void **state)
 	world_free(w);
 }
 
+/* The same, later: a client's line, or a server's. */
+static void
+ftp_at(struct world *w, void **user, int64_t now, bool client, const char *text)
+{
+	static const char in[] = "192.0.2.10", out[] = "198.51.100.7";
+	struct datagram d = client
+	    ? packet(IPPROTO_TCP, INNER, PKT_IN, in, 40000, out, 21)
+	    : packet(IPPROTO_TCP, INNER, PKT_OUT, out, 21, in, 40000);
+
+	d.payload = span_of(text);
+	engine_run(w->e, now);
+	assert_true(engine_tcp(w->e, now, user, &d));
+}
+
+#define ACTIVE(id, what, why)                                                  \
+	what " " id " in tcp 198.51.100.7 -> 192.0.2.10 port 40000 (" why ");"
+
+static void
+the_time_of_active_mode_runs_anew(void **state)
+{
+	struct world *w = world_new(FTP);
+	int64_t now = NOW;
+	void *user = NULL;
+
+	(void)state;
+	/* A server that takes 2.1 seconds to say yes. */
+	ftp_at(w, &user, now, true, "PORT 192,0,2,10,156,64\r\n");
+	ftp_at(w, &user, now += 2100000, false, "200 ok\r\n");
+	assert_events(w,
+	    ACTIVE("1", "open", "request") ACTIVE("1", "close", "idle")
+		ACTIVE("2", "open", "request"));
+	assert_true(w->deadline == now + 2 * USEC_PER_SEC);
+	/* A client that thinks before it asks for the file. */
+	ftp_at(w, &user, now += 1900000, true, "RETR file\r\n");
+	assert_true(w->deadline == now + 2 * USEC_PER_SEC);
+	ftp_at(w, &user, now += 1900000, false, "150 here\r\n");
+	assert_events(w, "");
+	/* It has begun: no other one comes by it. */
+	ftp_at(w, &user, now += 500000, true, "RETR file\r\n");
+	assert_events(w, ACTIVE("2", "close", "done"));
+	ftp_at(w, &user, now, false, "226 done\r\n");
+	ftp_at(w, &user, now, true, "RETR file\r\n");
+	assert_events(w, "");
+	/* Nor where the packet filter has seen it. */
+	ftp_at(w, &user, now, true, "PORT 192,0,2,10,156,64\r\n");
+	strbuf_reset(&w->out);
+	engine_seen(w->e, w->fw_id, FW_SEEN_FROM, now + 1);
+	ftp_at(w, &user, now + USEC_PER_SEC, true, "LIST\r\n");
+	assert_true(w->deadline == now + 2 * USEC_PER_SEC);
+	ftp_at(w, &user, now += 3 * USEC_PER_SEC, true, "LIST\r\n");
+	assert_events(w, ACTIVE("3", "close", "done"));
+	/* What the server refuses is over. */
+	engine_tcp_end(w->e, user);
+	user = NULL;
+	ftp_at(w, &user, now, true, "PORT 192,0,2,10,156,64\r\n");
+	ftp_at(w, &user, now, false, "500 no\r\n");
+	ftp_at(w, &user, now, true, "LIST\r\n");
+	assert_events(w,
+	    ACTIVE("4", "open", "request") ACTIVE("4", "close", "reject"));
+	engine_tcp_end(w->e, user);
+	world_free(w);
+}
+
 #define ALL                                                                    \
 	"protect { 192.0.2.0/24 }\nsip { port { 5060 5080 } }\n"               \
 	"ftp { port 21 }\ntftp { port 69 }\n"
@@ -495,6 +558,7 @@ main(void)
 		cmocka_unit_test(only_what_passes_the_inside_counts),
 		cmocka_unit_test(the_end_that_was_connected_to_is_the_server),
 		cmocka_unit_test(a_data_connection_must_begin_in_time),
+		cmocka_unit_test(the_time_of_active_mode_runs_anew),
 		cmocka_unit_test(no_data_go_to_a_port_of_signalling),
 		cmocka_unit_test(a_transfer_lasts_until_it_is_silent),
 		cmocka_unit_test(a_client_has_its_share_of_transfers),
