@@ -400,8 +400,10 @@ def tftp_for_everybody(net, kind, server_inside=False,
                    reason="request")
         w.clean(10)
         check(not w.d.seen(event="refuse"), "nothing was refused")
-        check({e["reason"] for e in w.d.seen(event="close")} == {"done"},
-              "closed by silence")
+        # A request that was repeated from another port, because the answer
+        # came before the pinhole, leaves one behind that nobody has used.
+        check({e["reason"] for e in w.d.seen(event="close")} in
+              ({"done"}, {"done", "idle"}), "closed by silence")
 
 
 @scenario(needs=TFTP_NEEDS, **CLOSED)
