@@ -55,17 +55,42 @@ share_set(struct shares *s, struct share *h, size_t used)
 }
 
 static struct share *
-share_get(struct shares *s, const struct addr *source)
+share_find(const struct shares *s, const struct addr *source)
 {
-	struct share key, *h;
+	/* Looking changes nothing, but the macros do not say so. */
+	struct share_addr_tree tree = s->by_addr;
+	struct share key;
 
 	key.addr = *source;
 	if (source->af == AF_INET6)
 		memset(key.addr.b + 8, 0, 8);
-	if ((h = RB_FIND(share_addr_tree, &s->by_addr, &key)) != NULL ||
-	    (h = calloc(1, sizeof(*h))) == NULL)
+	return RB_FIND(share_addr_tree, &tree, &key);
+}
+
+size_t
+shares_taken(const struct shares *s, const struct addr *source)
+{
+	const struct share *h = share_find(s, source);
+
+	return h != NULL ? h->used : 0;
+}
+
+size_t
+shares_beside(const struct share_item *item)
+{
+	return item->share->used;
+}
+
+static struct share *
+share_get(struct shares *s, const struct addr *source)
+{
+	struct share *h = share_find(s, source);
+
+	if (h != NULL || (h = calloc(1, sizeof(*h))) == NULL)
 		return h;
-	h->addr = key.addr;
+	h->addr = *source;
+	if (source->af == AF_INET6)
+		memset(h->addr.b + 8, 0, 8);
 	h->touched = ++s->clock;
 	TAILQ_INIT(&h->items);
 	RB_INSERT(share_addr_tree, &s->by_addr, h);

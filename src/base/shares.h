@@ -50,6 +50,9 @@ void shares_remove(struct shares *s, struct share_item *item); /* or not in */
 void shares_resize(struct shares *s, struct share_item *item, size_t cost);
 void shares_touch(struct shares *s, struct share_item *item);
 
+size_t shares_taken(const struct shares *s, const struct addr *source);
+size_t shares_beside(const struct share_item *item); /* by its source */
+
 /* The owner of what has to go first; NULL: there is nothing. */
 void *shares_worst(struct shares *s);
 

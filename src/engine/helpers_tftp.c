@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/shares.h"
 #include "src/base/tree.h"
 #include "src/base/wire.h"
 #include "src/engine/helpers.h"
@@ -13,18 +14,13 @@
 #include "tftp/request.h"
 
 #define REFUSALS_PER_SECOND 10 /* told of, for each client */
-
-/* Who has transfers, and how many. */
-struct client {
-	RB_ENTRY(client) node;
-	struct addr addr;
-	size_t n;
-};
+#define LOOK_AT		    64 /* transfers, for one that is silent */
 
 struct transfer {
 	RB_ENTRY(transfer) node;
 	struct tftp_helper *h;
-	struct client *by;
+	struct share_item item; /* in a room of the helper's */
+	int64_t touched;	/* when it last moved there */
 	struct addr server;
 	struct endpoint client;
 	uint64_t owner; /* of its pinhole; key in checkpoints */
@@ -32,29 +28,26 @@ struct transfer {
 	struct timer timer;
 };
 
-RB_HEAD(client_tree, client);
 RB_HEAD(transfer_tree, transfer);
 
 struct tftp_counters {
 	uint64_t requests, repeated, malformed, others;
-	uint64_t forbidden, refused, limit;
+	uint64_t forbidden, refused, limit, evicted;
 };
 
 struct tftp_helper {
 	struct helper_place place;
-	struct client_tree clients;
+	/*
+	 * By client.  Requests of strangers may bear any source, so that they
+	 * have a room of their own, and never cost a protected client his.
+	 */
+	struct shares inside, outside;
 	struct transfer_tree transfers;
 	struct rate *refusals;
 	size_t ntransfers;
 	uint64_t next_owner;
 	struct tftp_counters n;
 };
-
-static int
-client_cmp(const struct client *a, const struct client *b)
-{
-	return addr_cmp(&a->addr, &b->addr);
-}
 
 static int
 transfer_cmp(const struct transfer *a, const struct transfer *b)
@@ -64,7 +57,6 @@ transfer_cmp(const struct transfer *a, const struct transfer *b)
 	return r != 0 ? r : addr_cmp(&a->server, &b->server);
 }
 
-RB_GENERATE_STATIC(client_tree, client, node, client_cmp)
 RB_GENERATE_STATIC(transfer_tree, transfer, node, transfer_cmp)
 
 struct tftp_helper *
@@ -79,34 +71,17 @@ tftp_helper_new(const struct helper_place *place)
 	}
 	h->place = *place;
 	h->next_owner = HELPER_TFTP_OWNER;
-	RB_INIT(&h->clients);
+	shares_init(&h->inside);
+	shares_init(&h->outside);
 	RB_INIT(&h->transfers);
 	return h;
 }
 
-static struct client *
-client_get(struct tftp_helper *h, const struct addr *a)
+static struct shares *
+room_of(struct tftp_helper *h, const struct endpoint *client)
 {
-	struct client key, *c;
-
-	key.addr = *a;
-	if ((c = RB_FIND(client_tree, &h->clients, &key)) == NULL) {
-		if ((c = calloc(1, sizeof(*c))) == NULL)
-			return NULL;
-		c->addr = *a;
-		RB_INSERT(client_tree, &h->clients, c);
-	}
-	c->n++;
-	return c;
-}
-
-static void
-client_put(struct tftp_helper *h, struct client *c)
-{
-	if (--c->n > 0)
-		return;
-	RB_REMOVE(client_tree, &h->clients, c);
-	free(c);
+	return helper_protects(&h->place, &client->addr) ? &h->inside
+							 : &h->outside;
 }
 
 static void
@@ -117,7 +92,7 @@ transfer_free(struct transfer *t)
 	timer_clear(h->place.timers, &t->timer);
 	RB_REMOVE(transfer_tree, &h->transfers, t);
 	h->ntransfers--;
-	client_put(h, t->by);
+	shares_remove(room_of(h, &t->client), &t->item);
 	free(t);
 }
 
@@ -139,18 +114,20 @@ static struct transfer *
 transfer_new(struct tftp_helper *h, const struct addr *server,
     const struct endpoint *client, uint64_t owner, int64_t now)
 {
-	struct client *by;
+	struct shares *room = room_of(h, client);
 	struct transfer *t;
 
 	if (h->ntransfers >= CONF_TFTP_MAX ||
-	    (by = client_get(h, &client->addr)) == NULL)
+	    shares_taken(room, &client->addr) >= HELPER_TFTP_SHARE ||
+	    (t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
-	if (by->n > HELPER_TFTP_SHARE || (t = calloc(1, sizeof(*t))) == NULL) {
-		client_put(h, by);
+	if (!shares_add(room, &t->item, &client->addr, 1)) {
+		free(t);
 		return NULL;
 	}
+	t->item.owner = t;
+	t->touched = now;
 	t->h = h;
-	t->by = by;
 	t->server = *server;
 	t->client = *client;
 	t->owner = owner;
@@ -289,6 +266,37 @@ ignore(const struct tftp_helper *h, int64_t now, const struct datagram *d,
 }
 
 /*
+ * Make room in a full table.  What strangers have asked for goes first: of
+ * the one who has most, what was silent for longest.  A protected client's
+ * transfer goes for another of a protected client only.
+ */
+static bool
+make_room(struct tftp_helper *h, const struct endpoint *client, int64_t now)
+{
+	struct shares *room = &h->outside;
+	struct transfer *t;
+	unsigned int i;
+	int64_t seen;
+
+	if (h->ntransfers < CONF_TFTP_MAX)
+		return true;
+	if (room->n == 0)
+		room = room_of(h, client);
+	for (i = 0; i < LOOK_AT; i++) {
+		if ((t = shares_worst(room)) == NULL)
+			return false;
+		seen = last_seen(t);
+		if (seen <= t->touched)
+			break;
+		t->touched = seen;
+		shares_touch(room, &t->item);
+	}
+	h->n.evicted++;
+	transfer_end(t, REASON_LIMIT, now);
+	return true;
+}
+
+/*
  * The server answers from a port of its own choice to the one that the
  * client has asked from; neither changes while the transfer lasts.
  */
@@ -317,7 +325,8 @@ on_request(struct tftp_helper *h, int64_t now, const struct datagram *d)
 		refuse(h, client, REASON_PORT_RANGE, now);
 		return;
 	}
-	if ((t = transfer_new(h, server, client, h->next_owner, now)) == NULL) {
+	if (!make_room(h, client, now) ||
+	    (t = transfer_new(h, server, client, h->next_owner, now)) == NULL) {
 		h->n.limit++;
 		refuse(h, client, REASON_LIMIT, now);
 		return;
@@ -419,7 +428,8 @@ tftp_helper_report(const struct tftp_helper *h, struct strbuf *b)
 	    "tftp_transfers %zu\ntftp_requests %" PRIu64 "\n"
 	    "tftp_repeated %" PRIu64 "\ntftp_malformed %" PRIu64 "\n"
 	    "tftp_others %" PRIu64 "\ntftp_forbidden %" PRIu64 "\n"
-	    "tftp_refused %" PRIu64 "\ntftp_limit %" PRIu64 "\n",
+	    "tftp_refused %" PRIu64 "\ntftp_limit %" PRIu64 "\n"
+	    "tftp_evicted %" PRIu64 "\n",
 	    h->ntransfers, n->requests, n->repeated, n->malformed, n->others,
-	    n->forbidden, n->refused, n->limit);
+	    n->forbidden, n->refused, n->limit, n->evicted);
 }

@@ -459,6 +459,55 @@ a_client_has_its_share_of_transfers(void **state)
 	world_free(w);
 }
 
+/* A stranger's request to a server inside, whoever it says that he is. */
+static void
+spoofed(struct world *w, int64_t now, unsigned int n)
+{
+	char src[32];
+	struct datagram d;
+
+	snprintf(src, sizeof(src), "203.%u.%u.%u", n >> 16, n >> 8 & 255,
+	    n & 255);
+	d = packet(IPPROTO_UDP, INNER, PKT_OUT, src, 20000, "192.0.2.10", 69);
+	d.payload = (struct span) { RRQ, sizeof(RRQ) - 1 };
+	engine_udp(w->e, now, &d);
+}
+
+static void
+a_flood_of_sources_costs_its_own_transfers(void **state)
+{
+	struct world *w = world_new(TFTP);
+	uint64_t busy;
+	unsigned int i;
+
+	(void)state;
+	tftp(w, NOW, "192.0.2.10", 20000, "198.51.100.7");
+	assert_events(w, OPENED);
+	spoofed(w, NOW + 1, 0);
+	busy = w->fw_id;
+	for (i = 1; i < CONF_TFTP_MAX - 1; i++) {
+		strbuf_reset(&w->out);
+		spoofed(w, NOW + 2, i);
+	}
+	assert_non_null(strstr(w->events, "open "));
+	engine_seen(w->e, busy, FW_SEEN_FROM | FW_SEEN_TO, NOW + 10);
+	/* The silent ones go, the oldest first; not the client's inside. */
+	for (; i < CONF_TFTP_MAX + 100; i++) {
+		strbuf_reset(&w->out);
+		spoofed(w, NOW + 20, i);
+		assert_non_null(strstr(w->events, "(limit)"));
+		assert_null(strstr(w->events, "203.0.0.0 "));
+		assert_null(strstr(w->events, "-> 192.0.2.10 "));
+		assert_non_null(strstr(w->events, "open "));
+	}
+	/* Which may always ask. */
+	strbuf_reset(&w->out);
+	tftp(w, NOW + 30, "192.0.2.10", 20001, "198.51.100.7");
+	assert_non_null(
+	    strstr(w->events, "-> 192.0.2.10 port 20001 (request)"));
+	world_free(w);
+}
+
 static void
 a_successor_takes_transfers_over(void **state)
 {
@@ -562,6 +611,7 @@ main(void)
 		cmocka_unit_test(no_data_go_to_a_port_of_signalling),
 		cmocka_unit_test(a_transfer_lasts_until_it_is_silent),
 		cmocka_unit_test(a_client_has_its_share_of_transfers),
+		cmocka_unit_test(a_flood_of_sources_costs_its_own_transfers),
 		cmocka_unit_test(a_successor_takes_transfers_over),
 		cmocka_unit_test(nothing_in_a_record_is_believed),
 	};
