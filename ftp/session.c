@@ -369,6 +369,7 @@ opaque(struct ftp_session *s)
 	s->tls[FTP_CLIENT].on = s->tls[FTP_SERVER].on = true;
 	s->npending = 0;
 	s->auth = false;
+	s->logged_in = true;
 	s->ops->note(s->ctx, FTP_NOTE_OPAQUE, SPAN_LITERAL(""));
 }
 
@@ -424,6 +425,8 @@ reply(struct ftp_session *s, const struct ftp_reply *r, struct span raw)
 	else if (s->greeted && r->code >= 200 && s->npending > 0 &&
 	    pending_at(s, 0) < REPLY_FIRST)
 		what = pending_shift(s);
+	if (s->greeted && (r->code == 230 || r->code == 232))
+		s->logged_in = true;
 	s->greeted = s->greeted || r->code >= 200;
 	pass_on(s, FTP_CLIENT, raw);
 	if (what == PENDING_ACTIVE && r->code >= 400 && !data_pending(s))

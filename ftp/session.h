@@ -92,9 +92,10 @@ struct ftp_tls {
 	uint16_t left;	/* bytes of the record that follow */
 };
 
-/* Private but for `end`, and whole in its owner. */
+/* Private but for `end` and `logged_in`, and whole in its owner. */
 struct ftp_session {
 	enum ftp_end end;
+	bool logged_in; /* says the server, or TLS hides it */
 	struct ftp_session_config config;
 	const struct ftp_session_ops *ops;
 	void *ctx;

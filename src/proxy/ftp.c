@@ -17,6 +17,8 @@
 #include "ftp/session.h"
 #include "src/base/log.h"
 #include "src/base/queue.h"
+#include "src/base/shares.h"
+#include "src/base/timers.h"
 #include "src/fw/config.h"
 #include "src/proxy/proxy.h"
 
@@ -35,6 +37,8 @@
 
 #define CONNECT_WITHIN 30 /* seconds */
 #define LINGER_FOR     10 /* for what is still on its way */
+#define LOGIN_WITHIN   120
+#define GUEST_SAFE     (10 * USEC_PER_SEC) /* from making room */
 #define ACCEPT_PAUSE   1
 #define ACCEPTS	       64 /* before others get a turn */
 
@@ -51,6 +55,7 @@
 
 struct conn {
 	LIST_ENTRY(conn) entry;
+	struct share_item item; /* by client, in f->guests or f->users */
 	struct proxy_ftp *f;
 	uint64_t number; /* in the log */
 	struct endpoint client, orig, ours, server;
@@ -58,6 +63,8 @@ struct conn {
 	bool eof[2];  /* has said all */
 	bool shut[2]; /* has been told all */
 	bool started; /* both sides are connected */
+	bool user;    /* has logged in */
+	int64_t login_by, heard;
 	struct event *timer;
 	struct ftp_session session;
 	/* The data connection: one at a time. */
@@ -72,7 +79,8 @@ struct proxy_ftp {
 	struct listener at;
 	struct event *accept_ev, *resume_ev;
 	LIST_HEAD(, conn) conns;
-	uint32_t n;
+	/* Who has not logged in makes room first. */
+	struct shares guests, users;
 	struct log_limit full, failed, odd;
 };
 
@@ -157,7 +165,7 @@ conn_free(struct conn *c)
 	if (c->timer != NULL)
 		event_free(c->timer);
 	LIST_REMOVE(c, entry);
-	f->n--;
+	shares_remove(c->user ? &f->users : &f->guests, &c->item);
 	free(c);
 }
 
@@ -189,12 +197,30 @@ conn_fail(struct conn *c, const char *what, const char *why)
 	conn_end(c, why);
 }
 
+static size_t
+sessions(const struct proxy_ftp *f)
+{
+	return f->guests.n + f->users.n;
+}
+
 static void
 set_timer(struct conn *c, uint32_t seconds)
 {
 	const struct timeval tv = { (time_t)seconds, 0 };
 
 	event_add(c->timer, &tv);
+}
+
+/* Whoever has not logged in has until then, whatever he says. */
+static void
+set_idle_timer(struct conn *c)
+{
+	int64_t left = (c->login_by - proxy_now(c->f->proxy)) / USEC_PER_SEC;
+	uint32_t idle = c->f->line->timeout;
+
+	if (!c->user && left < (int64_t)idle)
+		idle = left > 0 ? (uint32_t)left : 1;
+	set_timer(c, idle);
 }
 
 static size_t
@@ -263,11 +289,36 @@ slow_down(struct conn *c, enum ftp_side from, enum ftp_side to)
 		bufferevent_enable(c->side[from], EV_READ);
 }
 
+static struct shares *
+room_of(const struct conn *c)
+{
+	return c->user ? &c->f->users : &c->f->guests;
+}
+
+/* The server has let the client in. */
+static void
+become_user(struct conn *c)
+{
+	shares_remove(&c->f->guests, &c->item);
+	if (!shares_add(&c->f->users, &c->item, &c->client.addr, 1)) {
+		/* No memory: still a guest, whom the next one may replace. */
+		if (!shares_add(&c->f->guests, &c->item, &c->client.addr, 1))
+			log_debug(MODULE, "#%" PRIu64 " out of memory",
+			    c->number);
+		return;
+	}
+	c->user = true;
+	if (!c->eof[FTP_CLIENT] && !c->eof[FTP_SERVER])
+		set_idle_timer(c);
+}
+
 static void
 pump(struct conn *c)
 {
 	while (feed(c, FTP_SERVER) || feed(c, FTP_CLIENT))
 		continue;
+	if (!c->user && c->session.logged_in)
+		become_user(c);
 	if (c->session.end != FTP_GOES_ON && !c->shut[FTP_SERVER])
 		leave_server(c);
 	pass_end(c, FTP_CLIENT);
@@ -287,8 +338,10 @@ on_readable(struct bufferevent *bev, void *arg)
 	struct conn *c = arg;
 
 	(void)bev;
+	c->heard = proxy_now(c->f->proxy);
+	shares_touch(room_of(c), &c->item);
 	if (!c->eof[FTP_CLIENT] && !c->eof[FTP_SERVER])
-		set_timer(c, c->f->line->timeout);
+		set_idle_timer(c);
 	pump(c);
 }
 
@@ -343,7 +396,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	else if (c->eof[FTP_CLIENT] || c->eof[FTP_SERVER])
 		conn_end(c, "closed");
 	else
-		conn_end(c, "idle");
+		conn_end(c, c->user ? "idle" : "no login");
 }
 
 /* The session's wishes. */
@@ -488,9 +541,9 @@ on_connected(struct conn *c)
 	c->started = true;
 	log_info(MODULE,
 	    "#%" PRIu64
-	    " FTP session %u/%u started: client %s to server %s via "
+	    " FTP session %zu/%u started: client %s to server %s via "
 	    "proxy %s",
-	    c->number, c->f->n, c->f->line->max_sessions,
+	    c->number, sessions(c->f), c->f->line->max_sessions,
 	    endpoint_format(&c->client, a), endpoint_format(&c->server, b),
 	    endpoint_format(&c->ours, d));
 	ftp_session_init(&c->session, &config, &session_ops, c);
@@ -498,7 +551,8 @@ on_connected(struct conn *c)
 	    on_event, c);
 	bufferevent_setcb(c->side[FTP_SERVER], on_readable, on_written,
 	    on_event, c);
-	set_timer(c, c->f->line->timeout);
+	c->login_by = proxy_now(c->f->proxy) + LOGIN_WITHIN * USEC_PER_SEC;
+	set_idle_timer(c);
 	pump(c);
 }
 
@@ -679,6 +733,32 @@ turn_away(struct proxy_ftp *f, int fd, const struct endpoint *client,
 	log_some(f, &f->full, text);
 }
 
+/*
+ * At `max sessions`: a guest who has said nothing for a while goes, or one of
+ * who has more sessions than the newcomer would; otherwise nobody.
+ */
+static bool
+make_room(struct proxy_ftp *f, const struct endpoint *client)
+{
+	size_t mine = 1 + shares_taken(&f->guests, &client->addr) +
+	    shares_taken(&f->users, &client->addr);
+	struct conn *guest = shares_worst(&f->guests);
+	struct conn *user = shares_worst(&f->users);
+
+	if (sessions(f) < f->line->max_sessions)
+		return true;
+	if (guest != NULL &&
+	    (shares_beside(&guest->item) > mine ||
+		(shares_beside(&guest->item) >= mine &&
+		    proxy_now(f->proxy) - guest->heard > GUEST_SAFE)))
+		conn_end(guest, "made room for another client");
+	else if (user != NULL && shares_beside(&user->item) > mine)
+		conn_end(user, "made room for another client");
+	else
+		return false;
+	return true;
+}
+
 static void
 conn_new(struct proxy_ftp *f, int fd, const struct endpoint *client)
 {
@@ -695,8 +775,14 @@ conn_new(struct proxy_ftp *f, int fd, const struct endpoint *client)
 	c->number = ++last_number;
 	c->client = *client;
 	c->orig = local;
+	c->item.owner = c;
+	c->heard = proxy_now(f->proxy);
+	if (!shares_add(&f->guests, &c->item, &client->addr, 1)) {
+		close(fd);
+		free(c);
+		return;
+	}
 	LIST_INSERT_HEAD(&f->conns, c, entry);
-	f->n++;
 	c->timer = event_new(proxy_base(f->proxy), -1, 0, on_timer, c);
 	c->side[FTP_CLIENT] = wrap(c, fd);
 	if (c->timer == NULL || c->side[FTP_CLIENT] == NULL) {
@@ -718,7 +804,7 @@ admit(struct proxy_ftp *f, int fd, const struct endpoint *client)
 	else if (f->line->reverse.addr.af == AF_UNSPEC &&
 	    !prefixes_contain(protect->v, protect->n, &client->addr))
 		turn_away(f, fd, client, "not a protected client");
-	else if (f->n >= f->line->max_sessions)
+	else if (!make_room(f, client))
 		turn_away(f, fd, client, "session limit reached");
 	else
 		conn_new(f, fd, client);
@@ -801,6 +887,8 @@ proxy_ftp_start(struct proxy *p, const struct listener *l)
 	f->line = &proxy_conf(p)->ftp.proxy[l->index];
 	f->at = *l;
 	LIST_INIT(&f->conns);
+	shares_init(&f->guests);
+	shares_init(&f->users);
 	f->accept_ev =
 	    event_new(proxy_base(p), l->fd, EV_READ | EV_PERSIST, on_accept, f);
 	f->resume_ev = event_new(proxy_base(p), -1, 0, on_resume, f);

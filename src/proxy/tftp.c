@@ -12,6 +12,7 @@
 
 #include "src/base/log.h"
 #include "src/base/queue.h"
+#include "src/base/shares.h"
 #include "src/compat/origdst.h"
 #include "src/fw/config.h"
 #include "src/proxy/proxy.h"
@@ -27,6 +28,8 @@
 #define DATAGRAM_MAX 65536
 /* Taken before others get a turn. */
 #define DATAGRAMS    64
+/* RFC 2347: a request is of 512 bytes at most.  Some clients know better. */
+#define REQUEST_MAX  2048
 /* Requests that wait for the packet filter, in bytes. */
 #define WAITING_MAX  (4u << 20)
 
@@ -37,6 +40,7 @@
 
 struct transfer {
 	LIST_ENTRY(transfer) entry;
+	struct share_item item; /* by client */
 	struct proxy_tftp *s;
 	struct endpoint client, server, ours;
 	int fd; /* has `ours`, so that nobody else gets the same; -1: none */
@@ -52,7 +56,8 @@ struct proxy_tftp {
 	struct listener at;
 	struct event *ev;
 	LIST_HEAD(, transfer) transfers;
-	size_t n, waiting; /* transfers, and bytes of requests */
+	struct shares shares;
+	size_t waiting; /* bytes of requests */
 	struct log_limit refused, failed;
 	char buf[DATAGRAM_MAX];
 };
@@ -64,7 +69,7 @@ transfer_free(struct transfer *t)
 
 	proxy_forget(s->proxy, t);
 	LIST_REMOVE(t, entry);
-	s->n--;
+	shares_remove(&s->shares, &t->item);
 	if (t->request != NULL)
 		s->waiting -= t->len;
 	if (t->fd != -1)
@@ -247,25 +252,47 @@ on_target(void *ctx, enum ph_err err, const struct endpoint *target)
 	forward(t);
 }
 
+/*
+ * At `max sessions`, a client that has fewer transfers than another takes the
+ * place of that one's oldest.
+ */
+static bool
+make_room(struct proxy_tftp *s, const struct endpoint *client)
+{
+	struct transfer *t;
+
+	if (s->shares.n < s->line->max_sessions)
+		return true;
+	if ((t = shares_worst(&s->shares)) == NULL ||
+	    shares_beside(&t->item) <=
+		shares_taken(&s->shares, &client->addr) + 1)
+		return false;
+	proxy_close(s->proxy, t->hole, REASON_LIMIT);
+	transfer_free(t);
+	return true;
+}
+
 static struct transfer *
 transfer_new(struct proxy_tftp *s, const struct endpoint *client, size_t len)
 {
 	struct transfer *t;
 
-	if (s->n >= s->line->max_sessions || s->waiting + len > WAITING_MAX ||
+	if (!make_room(s, client) || s->waiting + len > WAITING_MAX ||
 	    (t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
-	if ((t->request = malloc(len)) == NULL) {
+	if ((t->request = malloc(len)) == NULL ||
+	    !shares_add(&s->shares, &t->item, &client->addr, 1)) {
+		free(t->request);
 		free(t);
 		return NULL;
 	}
+	t->item.owner = t;
 	memcpy(t->request, s->buf, len);
 	t->len = len;
 	t->s = s;
 	t->client = *client;
 	t->fd = -1;
 	LIST_INSERT_HEAD(&s->transfers, t, entry);
-	s->n++;
 	s->waiting += len;
 	return t;
 }
@@ -283,7 +310,8 @@ on_request(struct proxy_tftp *s, size_t len, const struct endpoint *client,
 		.local = *to };
 
 	/* Whoever else comes here gets no answer: it may be a forged source. */
-	if (!prefixes_contain(protect->v, protect->n, &client->addr) ||
+	if (len > REQUEST_MAX ||
+	    !prefixes_contain(protect->v, protect->n, &client->addr) ||
 	    tftp_request_parse(&r, (struct span) { s->buf, len }) != PH_OK)
 		return;
 	if ((why = conf_tftp_forbids(s->conf, r.op == TFTP_WRQ, r.file)) !=
@@ -339,6 +367,7 @@ proxy_tftp_start(struct proxy *p, const struct listener *l)
 	s->line = &s->conf->proxy[l->index];
 	s->at = *l;
 	LIST_INIT(&s->transfers);
+	shares_init(&s->shares);
 	s->ev = event_new(proxy_base(p), l->fd, EV_READ | EV_PERSIST,
 	    on_readable, s);
 	if (s->ev == NULL || event_add(s->ev, NULL) == -1) {

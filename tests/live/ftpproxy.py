@@ -562,6 +562,50 @@ def ftp_proxy_serves_five_hundred(net):
         Wire(w).passive()
 
 
+def banner(c):
+    """What a client is told first; nothing if it is not served."""
+    if c is None:
+        return b""
+    c.settimeout(3)
+    try:
+        return c.recv(100)[:3]
+    except OSError:
+        return b""
+
+
+def logs_in(c):
+    for line in (b"USER ftp\r\n", b"PASS x\r\n"):
+        c.sendall(line)
+        got = c.recv(200)
+    check(got.startswith(b"230"), f"logged in, not {got}")
+
+
+@scenario(needs=NEEDS, egress=False)
+def ftp_proxy_reverse_gives_up_the_idle_of_one(net):
+    """All sessions are one outsider's; others are served all the same."""
+    with World(net, "vsftpd", reverse=True, options="max sessions 20") as w:
+        for login in (False, True):
+            crowd = [connects(net, "out", EVIL, (FW_OUT, 21))
+                     for _ in range(20)]
+            check(all(banner(c) == b"220" for c in crowd), "all there is")
+            for c in crowd if login else ():
+                logs_in(c)
+            more = connects(net, "out", EVIL, (FW_OUT, 21))
+            check(banner(more) == b"421", "no more for the same")
+            others = [connects(net, "out", PHONE, (FW_OUT, 21))
+                      for _ in range(10)]
+            check(all(banner(c) == b"220" for c in others), "another one")
+            for c in others:
+                logs_in(c)
+            check(banner(connects(net, "out", PHONE, (FW_OUT, 21))) == b"421",
+                  "but half of it")
+            w.logged("made room for another client")
+            for c in (*crowd, *others):
+                c.close()
+            time.sleep(1)
+        w.clean()
+
+
 @scenario(needs=(*NEEDS, "setpriv", "prlimit"), nat=True, egress=False)
 def ftp_proxy_rests_when_it_has_no_descriptors(net):
     few = f"/tmp/{net.tag}-few"

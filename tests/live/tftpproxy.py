@@ -267,6 +267,26 @@ def tftp_proxy_opens_no_more_than_it_must(net):
 
 
 @scenario(needs=NEEDS, nat=True, egress=False)
+def tftp_proxy_has_a_share_for_each_client(net):
+    """One that takes all there is makes room for others, not for itself."""
+    with World(net, options="timeout 30 max sessions 40") as w:
+        greedy = [Client(net, HOST, PHONE) for _ in range(60)]
+        for c in greedy:
+            c.ask("SEP0014F2.cnf.xml")
+        finish(greedy, 10)
+        check(sum(c.error is None for c in greedy) == 40, "all there is")
+        phones = [Client(net, PBX, PHONE) for _ in range(30)]
+        for c in phones:
+            c.ask("SEP0014F2.cnf.xml")
+        finish(phones, 10)
+        check(sum(c.error is None for c in phones) == 20, "half of it")
+        check(len(w.d.seen(event="close", reason="limit", dst=HOST)) == 20,
+              "the other half")
+        again = Client(net, HOST, PHONE).fetch("SEP0014F2.cnf.xml")
+        check(again.error is not None, "no more for the first")
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
 def tftp_proxy_outlives_what_fails(net):
     with World(net) as w:
         c = Client(net, PBX, "203.0.113.77")

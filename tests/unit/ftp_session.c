@@ -534,6 +534,34 @@ what_a_browser_sends_ends_the_session(void **state)
 	assert_string_equal(ftp_end_name(FTP_END_FOREIGN), "this is not FTP");
 }
 
+/* The proxy gives up those first who have not. */
+static void
+the_server_says_who_has_logged_in(void **state)
+{
+	static struct stage g;
+	static const struct {
+		const char *in;
+		bool yes;
+	} rows[] = {
+		{ "S 230 hello\nC NOOP\nS 200 ok\n", false },
+		{ HELLO "C USER ftp\nS 331 who?\nC PASS x\nS 530 no\n", false },
+		{ HELLO "C NOOP\nS 230-x\nS 200 y\n", false },
+		{ HELLO "C USER ftp\nS 331 who?\nC PASS x\nS 230 in\n", true },
+		{ HELLO "C USER ftp\nS 232 in\n", true },
+		{ HELLO "C AUTH TLS\nS 234 go\n", true },
+	};
+	struct play p = { .in = "" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		printf("%s\n", rows[i].in);
+		p.in = rows[i].in;
+		(void)perform(&g, &p, 8192, NULL, 0);
+		assert_int_equal(g.s.logged_in, rows[i].yes);
+	}
+}
+
 static void
 commands_without_replies_are_bounded(void **state)
 {
@@ -722,6 +750,7 @@ main(void)
 		cmocka_unit_test(segments_do_not_matter),
 		cmocka_unit_test(lines_end_or_the_session_does),
 		cmocka_unit_test(what_a_browser_sends_ends_the_session),
+		cmocka_unit_test(the_server_says_who_has_logged_in),
 		cmocka_unit_test(commands_without_replies_are_bounded),
 		cmocka_unit_test(tls_goes_through_until_somebody_talks_clear),
 		cmocka_unit_test(what_is_no_tls_is_never_read),
