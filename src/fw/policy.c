@@ -139,7 +139,7 @@ transfer(const struct fw_policy *p, enum ipc_role role, const struct pinhole *h)
 {
 	const struct conf_ftp *ftp = &p->conf->ftp;
 	const struct conf_tftp *tftp = &p->conf->tftp;
-	bool proxy = role == IPC_PROXY;
+	bool proxy = role != IPC_ENGINE;
 
 	if (h->to_lo != h->to_hi)
 		return false;
@@ -233,7 +233,7 @@ static bool
 translation_allowed(const struct fw_policy *p, enum ipc_role role,
     const struct pinhole *h)
 {
-	if (role == IPC_PROXY)
+	if (role != IPC_ENGINE)
 		return proxied(p, h);
 	return h->nat_to.addr.af == AF_UNSPEC &&
 	    (h->rdr_from.addr.af == AF_UNSPEC ||
@@ -396,7 +396,7 @@ fw_policy_lease(const struct fw_policy *p, enum ipc_role role,
 	const struct conf_sip *sip = &p->conf->sip;
 	int64_t s;
 
-	if (role == IPC_PROXY)
+	if (role != IPC_ENGINE)
 		s = h->proto == IPPROTO_TCP ? CONF_FTP_PROXY_DATA_S
 					    : tftp_proxy_timeout(p);
 	else if (h->once)

@@ -43,10 +43,16 @@ struct fwproc {
 
 static volatile sig_atomic_t got_term;
 
-static const char *const role_names[IPC_NROLES] = {
+static const char *const role_names[IPC_LEAVER] = {
 	[IPC_ENGINE] = "engine",
 	[IPC_PROXY] = "proxy",
 };
+
+static const char *
+role_name(enum ipc_role role)
+{
+	return role < IPC_LEAVER ? role_names[role] : "leaving proxy";
+}
 
 static void
 on_term(int sig)
@@ -65,10 +71,10 @@ client_lost(struct fwproc *p, enum ipc_role role, enum ph_err why)
 	if (p->client[role].fd == -1)
 		return;
 	if (why != PH_EGONE)
-		log_warnx(MODULE, "lost the %s: %s", role_names[role],
+		log_warnx(MODULE, "lost the %s: %s", role_name(role),
 		    ph_strerror(why));
 	ipc_close(&p->client[role]);
-	if (role == IPC_PROXY)
+	if (role != IPC_ENGINE)
 		fwtable_drop(p->table, role);
 }
 
@@ -177,7 +183,7 @@ read_client(struct fwproc *p, enum ipc_role role, int64_t now)
 			return;
 		if (rc == PH_EMALFORMED) {
 			log_warnx(MODULE, "the %s sent what is no message",
-			    role_names[role]);
+			    role_name(role));
 			rc = PH_EGONE;
 		}
 		if (rc != PH_OK) {

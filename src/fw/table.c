@@ -26,12 +26,19 @@ struct batch {
 	struct ipc_result result;
 };
 
+/*
+ * The engine may want what a proxy wants; two proxies, one of which is leaving,
+ * do not: each has a place in an item, and there may be many items.
+ */
+#define NHOLDS 2
+
 /* What one role wants of a tuple. */
 struct hold {
 	RB_ENTRY(hold) node; /* by id, among those of its role */
 	struct item *item;
 	uint64_t id;
 	int64_t deadline;
+	enum ipc_role role;
 	bool held;
 	bool stale; /* from before IPC_BEGIN; then it has no name */
 };
@@ -42,7 +49,7 @@ struct item {
 	TAILQ_ENTRY(item) dirty_entry;
 	struct fwtable *t;
 	struct pinhole hole; /* as the filter is told: its id is ours */
-	struct hold hold[IPC_NROLES];
+	struct hold hold[NHOLDS];
 	struct timer timer;
 	bool dirty; /* is on t->dirty */
 	bool have;  /* the filter has it */
@@ -133,6 +140,12 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	return t;
 }
 
+static struct hold *
+place_of(struct item *i, enum ipc_role role)
+{
+	return &i->hold[role == IPC_ENGINE ? 0 : 1];
+}
+
 static struct item *
 find_tuple(struct fwtable *t, const struct pinhole *h)
 {
@@ -165,7 +178,7 @@ wanted(const struct item *i)
 {
 	int r;
 
-	for (r = 0; r < IPC_NROLES; r++)
+	for (r = 0; r < NHOLDS; r++)
 		if (i->hold[r].held)
 			return true;
 	return false;
@@ -212,7 +225,7 @@ set_deadline(struct item *i)
 	int64_t at = 0;
 	int r;
 
-	for (r = 0; r < IPC_NROLES; r++)
+	for (r = 0; r < NHOLDS; r++)
 		if (i->hold[r].held && i->hold[r].deadline > at)
 			at = i->hold[r].deadline;
 	if (at == 0)
@@ -226,12 +239,12 @@ set_deadline(struct item *i)
 }
 
 static void
-release(struct hold *hold, enum ipc_role role)
+release(struct hold *hold)
 {
 	struct item *i = hold->item;
 
 	if (!hold->stale)
-		RB_REMOVE(hold_tree, &i->t->names[role], hold);
+		RB_REMOVE(hold_tree, &i->t->names[hold->role], hold);
 	hold->held = hold->stale = false;
 	i->t->n.wanted--;
 	mark_dirty(i);
@@ -264,15 +277,15 @@ on_deadline(void *arg, int64_t now)
 	struct hold *hold;
 	int r;
 
-	for (r = 0; r < IPC_NROLES; r++) {
+	for (r = 0; r < NHOLDS; r++) {
 		hold = &i->hold[r];
 		if (!hold->held || hold->deadline > now)
 			continue;
 		if (!hold->stale)
-			gather(t, (enum ipc_role)r, IPC_CLOSED, &t->closed[r],
-			    hold->id);
+			gather(t, hold->role, IPC_CLOSED,
+			    &t->closed[hold->role], hold->id);
 		t->n.expired++;
-		release(hold, (enum ipc_role)r);
+		release(hold);
 	}
 	set_deadline(i);
 }
@@ -320,10 +333,13 @@ want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 	/* The same name for something else: the old one is given up. */
 	old = find_name(t, role, h->id);
 	if (old != NULL && old->item != i)
-		release(old, role);
+		release(old);
 	if (i == NULL && (i = item_new(t, h)) == NULL)
 		return PH_ENOMEM;
-	hold = &i->hold[role];
+	hold = place_of(i, role);
+	if (hold->held && hold->role != role)
+		return PH_ELIMIT;
+	hold->role = role;
 	if (hold->held && !hold->stale && hold->id != h->id)
 		RB_REMOVE(hold_tree, &t->names[role], hold);
 	if (!hold->held || hold->stale || hold->id != h->id) {
@@ -383,7 +399,7 @@ take(struct fwtable *t, struct batch *b, unsigned int bit,
 	if (c->op == FW_CLOSE) {
 		hold = find_name(t, b->role, c->hole.id);
 		if (hold != NULL)
-			release(hold, b->role);
+			release(hold);
 		return;
 	}
 	if (c->op == FW_OPEN)
@@ -446,11 +462,14 @@ fwtable_begin(struct fwtable *t, enum ipc_role role)
 void
 fwtable_settle(struct fwtable *t, enum ipc_role role)
 {
+	struct hold *h;
 	struct item *i;
 
-	RB_FOREACH(i, tuple_tree, &t->tuples)
-		if (i->hold[role].held && i->hold[role].stale)
-			release(&i->hold[role], role);
+	RB_FOREACH(i, tuple_tree, &t->tuples) {
+		h = place_of(i, role);
+		if (h->held && h->stale && h->role == role)
+			release(h);
+	}
 }
 
 void
@@ -510,9 +529,9 @@ give_up(struct item *i, enum ph_err rc, int64_t now)
 	say_refused(t, &i->hole, ph_strerror(rc), now);
 	if (i->asker != NULL)
 		refuse(i->asker, i->bit, rc);
-	for (r = 0; r < IPC_NROLES; r++)
+	for (r = 0; r < NHOLDS; r++)
 		if (i->hold[r].held)
-			release(&i->hold[r], (enum ipc_role)r);
+			release(&i->hold[r]);
 	settled(i);
 }
 
@@ -694,21 +713,23 @@ static void
 on_seen(void *ctx, uint64_t id, unsigned int ends)
 {
 	struct fwtable *t = ctx;
+	const struct hold *h;
 	struct item *i, key;
 	int r;
 
 	key.hole.id = id;
 	if ((i = RB_FIND(id_tree, &t->ids, &key)) == NULL)
 		return;
-	for (r = 0; r < IPC_NROLES; r++) {
-		if (!i->hold[r].held || i->hold[r].stale)
+	for (r = 0; r < NHOLDS; r++) {
+		h = &i->hold[r];
+		if (!h->held || h->stale)
 			continue;
 		if (ends & FW_SEEN_FROM)
-			gather(t, (enum ipc_role)r, IPC_SEEN_FROM,
-			    &t->seen_from[r], i->hold[r].id);
+			gather(t, h->role, IPC_SEEN_FROM,
+			    &t->seen_from[h->role], h->id);
 		if (ends & FW_SEEN_TO)
-			gather(t, (enum ipc_role)r, IPC_SEEN_TO, &t->seen_to[r],
-			    i->hold[r].id);
+			gather(t, h->role, IPC_SEEN_TO, &t->seen_to[h->role],
+			    h->id);
 	}
 }
 

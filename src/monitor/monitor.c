@@ -20,6 +20,7 @@
 #include "src/fw/process.h"
 #include "src/monitor/generation.h"
 #include "src/monitor/journals.h"
+#include "src/monitor/leavers.h"
 #include "src/monitor/monitor.h"
 #include "src/process/lock.h"
 
@@ -49,6 +50,8 @@ struct monitor {
 	 * has not gone, `cur` waits.
 	 */
 	struct generation *cur, *next, *old;
+	struct leavers leavers;
+	uint32_t proxies; /* started so far */
 	struct journals journals;
 	bool reload_again;
 	bool swept; /* stopping: somebody removes what is ours */
@@ -134,6 +137,7 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 			listeners_close(&all[i]->listeners,
 			    role == CHILD_PROXY ? &g->listeners : NULL);
 	}
+	leavers_close(&m->leavers);
 	if (role != CHILD_PROXY)
 		listeners_close(&g->listeners, NULL);
 	for (r = 0; r < CHILD_NROLES; r++) {
@@ -202,6 +206,7 @@ run_proxy(void *ctx, int monitor_fd)
 		.journal_limit = s->m->journals.tables.limit,
 		.first_run = s->m->journals.tables_first,
 		.listeners = &s->g->listeners,
+		.number = s->m->proxies,
 		.until_idle = opt->inherited != NULL };
 
 	close_others(s->m, s->g, CHILD_PROXY);
@@ -230,6 +235,7 @@ start(struct monitor *m, struct generation *g, enum child_role role)
 		    child_name(role), j->what);
 		journal_forget(j);
 	}
+	m->proxies += role == CHILD_PROXY;
 	if (child_start(c, now, run_child[role], &s) == PH_OK) {
 		if (role == CHILD_PROXY)
 			m->journals.tables_first = false;
@@ -265,7 +271,8 @@ tell_parent(struct monitor *m)
 
 /* Whoever wants pinholes and the firewall process get to know each other. */
 static void
-link_child(struct monitor *m, struct generation *g, struct child *c)
+link_child(struct monitor *m, struct generation *g, struct child *c,
+    uint32_t role)
 {
 	struct child *fw = &g->child[CHILD_FIREWALL];
 	int fds[2];
@@ -277,7 +284,7 @@ link_child(struct monitor *m, struct generation *g, struct child *c)
 		child_kill(c);
 		return;
 	}
-	m->msg.u.client.role = c->role == CHILD_PROXY ? IPC_PROXY : IPC_ENGINE;
+	m->msg.u.client.role = role;
 	if (ipc_send(&fw->ipc, IPC_CLIENT, 0, &m->msg, fds[0]) != PH_OK)
 		child_kill(fw);
 	if (ipc_send(&c->ipc, IPC_FW, 0, &m->msg, fds[1]) != PH_OK)
@@ -292,11 +299,18 @@ link_children(struct monitor *m, struct generation *g)
 
 	if (g->child[CHILD_FIREWALL].state != CHILD_READY)
 		return;
+	/* Before the engine, which says when all has been asked for. */
+	for (r = 0; r < LEAVERS; r++)
+		if (m->leavers.v[r].state == CHILD_READY &&
+		    !m->leavers.v[r].linked)
+			link_child(m, g, &m->leavers.v[r],
+			    IPC_LEAVER + (uint32_t)r);
 	for (r = 0; r < CHILD_NROLES; r++) {
 		c = &g->child[r];
 		if (r != CHILD_FIREWALL && c->state == CHILD_READY &&
 		    !c->linked)
-			link_child(m, g, c);
+			link_child(m, g, c,
+			    r == CHILD_PROXY ? IPC_PROXY : IPC_ENGINE);
 	}
 	g->adopt = true;
 }
@@ -328,6 +342,12 @@ read_child(struct monitor *m, struct child *c)
 			close(fd);
 		if (m->msg.hdr.type == IPC_READY && c->state == CHILD_STARTING)
 			c->state = CHILD_READY;
+		else if (m->msg.hdr.type == IPC_READY &&
+		    c->state == CHILD_QUITTING && m->old != NULL &&
+		    c == &m->old->child[CHILD_PROXY]) {
+			leavers_take(&m->leavers, c, clock_now());
+			return;
+		}
 	}
 	/* It is dying; SIGCHLD says when it has. */
 	if (rc == PH_EGONE)
@@ -364,15 +384,6 @@ stop(struct monitor *m, int status)
 }
 
 static void
-describe(char *buf, size_t size, int status)
-{
-	if (WIFSIGNALED(status))
-		snprintf(buf, size, "killed by signal %d", WTERMSIG(status));
-	else
-		snprintf(buf, size, "exit status %d", WEXITSTATUS(status));
-}
-
-static void
 buried(struct monitor *m, struct generation *g, struct child *c, int status)
 {
 	bool expected = c->state == CHILD_QUITTING || g == m->old ||
@@ -382,11 +393,12 @@ buried(struct monitor *m, struct generation *g, struct child *c, int status)
 	char how[64];
 	int r;
 
-	describe(how, sizeof(how), status);
+	child_describe(how, sizeof(how), status);
 	child_died(c, clock_now());
-	if (c->role == CHILD_FIREWALL)
-		for (r = 0; r < CHILD_NROLES; r++)
-			g->child[r].linked = false;
+	for (r = 0; c->role == CHILD_FIREWALL && r < CHILD_NROLES; r++)
+		g->child[r].linked = false;
+	if (c->role == CHILD_FIREWALL && g != m->next)
+		leavers_unlink(&m->leavers);
 	if (!expected && log_may(&m->deaths, clock_now(), &missed))
 		log_warnx(MODULE, "the %s process %ld is gone: %s",
 		    child_name(c->role), (long)pid, how);
@@ -411,6 +423,8 @@ reap(struct monitor *m)
 	size_t i;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (leavers_died(&m->leavers, pid, status, clock_now()))
+			continue;
 		all[0] = m->cur;
 		all[1] = m->next;
 		all[2] = m->old;
@@ -493,7 +507,7 @@ change_places(struct monitor *m)
 	/* The journals may have another name now. */
 	m->journals.save_at = now;
 	child_quit(&m->old->child[CHILD_ENGINE], true, now);
-	child_quit(&m->old->child[CHILD_PROXY], true, now);
+	child_leave(&m->old->child[CHILD_PROXY], now);
 }
 
 /* Who wants pinholes has gone, or may still be closing calls. */
@@ -555,7 +569,7 @@ run_stop(struct monitor *m, int64_t now)
 
 	child_quit(&m->cur->child[CHILD_ENGINE], false, now);
 	child_quit(&m->cur->child[CHILD_PROXY], false, now);
-	if (!clients_gone(m->cur))
+	if (!leavers_quit(&m->leavers, now) || !clients_gone(m->cur))
 		return;
 	if (fw->state == CHILD_NONE && !m->swept && m->status == 0) {
 		m->cur->adopt = false;
@@ -585,6 +599,7 @@ run(struct monitor *m)
 	run_out(m->cur, now);
 	run_out(m->next, now);
 	run_out(m->old, now);
+	leavers_run_out(&m->leavers, now);
 	if (m->old != NULL)
 		finish_old(m);
 	if (m->phase == PHASE_STOPPING) {
@@ -636,6 +651,9 @@ next_event(const struct monitor *m)
 			if (at < next)
 				next = at;
 		}
+	at = leavers_patience(&m->leavers);
+	if (at < next)
+		next = at;
 	return next;
 }
 
@@ -643,8 +661,8 @@ static void
 wait_for_events(struct monitor *m, const sigset_t *mask)
 {
 	struct generation *all[] = { m->cur, m->next, m->old };
-	struct pollfd pfd[3 * CHILD_NROLES];
-	struct child *who[3 * CHILD_NROLES];
+	struct pollfd pfd[3 * CHILD_NROLES + LEAVERS];
+	struct child *who[3 * CHILD_NROLES + LEAVERS];
 	int64_t now = clock_now(), next = next_event(m), wait;
 	struct timespec ts;
 	sigset_t blocked;
@@ -652,16 +670,18 @@ wait_for_events(struct monitor *m, const sigset_t *mask)
 	int r, ready;
 
 	for (i = 0; i < 3; i++)
-		for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++) {
-			who[n] = &all[i]->child[r];
-			if (who[n]->ipc.fd == -1)
-				continue;
-			pfd[n].fd = who[n]->ipc.fd;
-			pfd[n].events = POLLIN;
-			if (ipc_unsent(&who[n]->ipc))
-				pfd[n].events |= POLLOUT;
-			n++;
-		}
+		for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++)
+			if (all[i]->child[r].ipc.fd != -1)
+				who[n++] = &all[i]->child[r];
+	for (r = 0; r < LEAVERS; r++)
+		if (m->leavers.v[r].ipc.fd != -1)
+			who[n++] = &m->leavers.v[r];
+	for (i = 0; i < n; i++) {
+		pfd[i].fd = who[i]->ipc.fd;
+		pfd[i].events = POLLIN;
+		if (ipc_unsent(&who[i]->ipc))
+			pfd[i].events |= POLLOUT;
+	}
 	wait = next == INT64_MAX ? 3600 * USEC_PER_SEC
 	    : next > now	 ? next - now
 				 : 0;
@@ -838,6 +858,7 @@ monitor_main(struct conf *conf, const struct monitor_options *opt)
 	m->opt = opt;
 	m->pidfile_fd = m->parent_fd = -1;
 	journals_init(&m->journals);
+	leavers_init(&m->leavers);
 	if (!set_up(m, conf)) {
 		m->status = 2;
 		tear_down(m);

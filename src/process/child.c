@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/wait.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -95,6 +97,39 @@ child_start(struct child *c, int64_t now, int (*run)(void *ctx, int monitor_fd),
 		c->patience = now + START_WITHIN;
 		return PH_OK;
 	}
+}
+
+void
+child_describe(char *buf, size_t size, int status)
+{
+	if (WIFSIGNALED(status))
+		snprintf(buf, size, "killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(buf, size, "exit status %d", WEXITSTATUS(status));
+}
+
+void
+child_move(struct child *to, struct child *from)
+{
+	*to = *from;
+	ipc_move(&to->ipc, &from->ipc);
+	child_init(from, to->role);
+	from->wanted = to->wanted;
+}
+
+void
+child_leave(struct child *c, int64_t now)
+{
+	struct ipc_msg m;
+
+	if (c->state != CHILD_READY) {
+		child_quit(c, true, now);
+		return;
+	}
+	c->state = CHILD_QUITTING;
+	c->patience = now + roles[c->role].quit_within;
+	if (ipc_send(&c->ipc, IPC_LEAVE, 0, &m, -1) != PH_OK)
+		child_kill(c);
 }
 
 void

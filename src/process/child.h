@@ -51,9 +51,21 @@ void child_init(struct child *c, enum child_role role);
 PH_NODISCARD enum ph_err child_start(struct child *c, int64_t now,
     int (*run)(void *ctx, int monitor_fd), void *ctx);
 
+/* The same child by another place; `from` has none then. */
+void child_move(struct child *to, struct child *from);
+
+/*
+ * Tell it to begin nothing new, and to go when it has nothing to end; it says
+ * IPC_READY once more if it has.
+ */
+void child_leave(struct child *c, int64_t now);
+
 /* Tell it to go; if it does not, child_run_out() kills it. */
 void child_quit(struct child *c, bool keep, int64_t now);
 void child_kill(struct child *c);
+
+/* How it ended, for people: what waitpid(2) says. */
+void child_describe(char *buf, size_t size, int status);
 
 /* It is dead; when to start another. */
 void child_died(struct child *c, int64_t now);

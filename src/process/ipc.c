@@ -36,6 +36,7 @@ static const struct shape {
 	[IPC_FW]	= { 0, 0, 0 },
 	[IPC_CLIENT]	= { sizeof(struct ipc_client), 0, 0 },
 	[IPC_QUIT]	= { sizeof(struct ipc_quit), 0, 0 },
+	[IPC_LEAVE]	= { 0, 0, 0 },
 	[IPC_REPORT]	= { 0, 0, 0 },
 	[IPC_BEGIN]	= { 0, 0, 0 },
 	[IPC_COMMIT]	= { offsetof(struct ipc_commit, changes),
@@ -128,6 +129,17 @@ ipc_init(struct ipc *c, int fd)
 	c->fd = fd;
 	if (fd != -1)
 		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+void
+ipc_move(struct ipc *to, struct ipc *from)
+{
+	ipc_init(to, -1);
+	STAILQ_CONCAT(&to->out, &from->out);
+	to->queued = from->queued;
+	to->gone = from->gone;
+	to->fd = from->fd;
+	ipc_init(from, -1);
 }
 
 static void

@@ -27,6 +27,7 @@ enum ipc_type {
 	IPC_FW,	       /* M>E,P    +fd to F: say everything (again) */
 	IPC_CLIENT,    /* M>F      +fd to a new E or P (ipc_client) */
 	IPC_QUIT,      /* M>E,P,F  finish and exit (ipc_quit) */
+	IPC_LEAVE,     /* M>P      begin nothing new; IPC_READY: it goes on */
 	IPC_REPORT,    /* M>E,F    log your counters */
 
 	IPC_BEGIN,     /* E,P>F  all I hold follows */
@@ -51,7 +52,13 @@ struct ipc_hdr {
 	uint64_t seq;
 };
 
-enum ipc_role { IPC_ENGINE, IPC_PROXY, IPC_NROLES };
+/* From IPC_LEAVER on: proxies of before a reload, with sessions to end. */
+enum ipc_role {
+	IPC_ENGINE,
+	IPC_PROXY,
+	IPC_LEAVER,
+	IPC_NROLES = IPC_LEAVER + 3
+};
 
 struct ipc_client {
 	uint32_t role; /* enum ipc_role; replaces its predecessor */
@@ -138,6 +145,7 @@ PH_NODISCARD enum ph_err ipc_pair(int fds[2]);
 
 /* Takes `fd`, which may be -1, and makes it non-blocking. */
 void ipc_init(struct ipc *c, int fd);
+void ipc_move(struct ipc *to, struct ipc *from); /* leaves `from` empty */
 void ipc_close(struct ipc *c);
 
 /*

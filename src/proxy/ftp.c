@@ -20,6 +20,7 @@
 #include "src/base/shares.h"
 #include "src/base/timers.h"
 #include "src/fw/config.h"
+#include "src/proxy/ports.h"
 #include "src/proxy/proxy.h"
 
 /*
@@ -48,10 +49,6 @@
  */
 #define INPUT_MAX  4096
 #define OUTPUT_MAX 16384
-
-/* Where the data connections of clients and servers come to us. */
-#define PORT_LO CONF_FTP_PROXY_PORT_LO
-#define PORT_HI 65535
 
 struct conn {
 	LIST_ENTRY(conn) entry;
@@ -84,42 +81,8 @@ struct proxy_ftp {
 	struct log_limit full, failed, odd;
 };
 
-/* All services of the process share the ports, and the log. */
+/* All services of the process share the log. */
 static uint64_t last_number;
-static uint8_t port_taken[(PORT_HI - PORT_LO) / 8 + 1];
-
-static bool
-port_is_taken(uint16_t port)
-{
-	unsigned int i = (unsigned int)port - PORT_LO;
-
-	return port_taken[i / 8] >> i % 8 & 1;
-}
-
-static void
-port_flip(uint16_t port)
-{
-	unsigned int i = (unsigned int)port - PORT_LO;
-
-	port_taken[i / 8] ^= (uint8_t)(1u << i % 8);
-}
-
-/* 0: none is free. */
-static uint16_t
-port_take(void)
-{
-	unsigned int n = PORT_HI - PORT_LO + 1, i;
-	uint16_t port = (uint16_t)(PORT_LO + arc4random_uniform(n));
-
-	for (i = 0; i < n; i++) {
-		if (!port_is_taken(port)) {
-			port_flip(port);
-			return port;
-		}
-		port = port == PORT_HI ? PORT_LO : (uint16_t)(port + 1);
-	}
-	return 0;
-}
 
 static void
 log_some(struct proxy_ftp *f, struct log_limit *limit, const char *text)
@@ -137,7 +100,7 @@ static void
 data_forget(struct conn *c)
 {
 	if (c->port != 0)
-		port_flip(c->port);
+		ports_give(c->port);
 	c->port = 0;
 	c->hole = 0;
 }
@@ -471,7 +434,7 @@ on_want(void *ctx, const struct ftp_want *want)
 
 	data_close(c);
 	c->want = *want;
-	if ((c->port = port_take()) != 0) {
+	if ((c->port = ports_take()) != 0) {
 		h->class = fwconfig_class(proxy_conf(c->f->proxy), c->f->line);
 		h->proto = IPPROTO_TCP;
 		h->once = 1;
@@ -899,6 +862,22 @@ proxy_ftp_start(struct proxy *p, const struct listener *l)
 	}
 	warn_of_unprotected(f);
 	return f;
+}
+
+void
+proxy_ftp_leave(struct proxy_ftp *f)
+{
+	event_free(f->accept_ev);
+	event_free(f->resume_ev);
+	f->accept_ev = f->resume_ev = NULL;
+	/* The successor has it, too, or nobody is to listen any more. */
+	close(f->at.fd);
+}
+
+size_t
+proxy_ftp_left(const struct proxy_ftp *f)
+{
+	return sessions(f);
 }
 
 void

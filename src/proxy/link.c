@@ -18,6 +18,9 @@
 #define ANSWER_WITHIN (10 * USEC_PER_SEC)
 /* Out of the way of the engine's ids in one stream of events. */
 #define FIRST_ID      (UINT64_C(1) << 40)
+/* And of those of the process before, which may still have sessions. */
+#define IDS	      (UINT64_C(1) << 28)
+#define PROCESSES     (FIRST_ID / IDS)
 
 struct question {
 	TAILQ_ENTRY(question) entry;
@@ -371,7 +374,7 @@ proxy_new(const struct proxy_setup *setup)
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return NULL;
 	p->setup = *setup;
-	p->last_id = FIRST_ID;
+	p->last_id = FIRST_ID + setup->number % PROCESSES * IDS;
 	p->asked_at = clock_now();
 	TAILQ_INIT(&p->questions);
 	RB_INIT(&p->holes);

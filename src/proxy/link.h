@@ -14,6 +14,7 @@ struct proxy_setup {
 	struct event_base *base;
 	const struct conf *conf;
 	struct events events;
+	uint32_t number; /* makes ids that no other such process has used */
 	/* The firewall process is gone; a successor may come. */
 	void (*lost)(void *ctx);
 	/* Tables of the packet filter have lost what we put into them. */

@@ -39,6 +39,7 @@ struct process {
 	const struct proxy_args *args;
 	struct event_base *base;
 	struct event *monitor_ev, *term_ev, *idle_ev;
+	struct event *left_ev; /* leaving: is anybody left? */
 	struct ipc monitor;
 	struct ipc_msg msg; /* too big for the stack */
 	struct fw_config fw_config;
@@ -155,6 +156,67 @@ quit(struct process *x)
 	stop(x, 0);
 }
 
+static size_t
+sessions_left(const struct process *x)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < x->nservices; i++)
+		if (x->service[i].kind == LISTEN_FTP)
+			n += proxy_ftp_left(x->service[i].ftp);
+		else if (x->service[i].kind == LISTEN_TFTP)
+			n += proxy_tftp_left(x->service[i].tftp);
+	return n;
+}
+
+static void
+on_left(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval second = { 1, 0 };
+	struct process *x = arg;
+
+	(void)fd;
+	(void)what;
+	if (sessions_left(x) == 0)
+		quit(x);
+	else
+		event_add(x->left_ev, &second);
+}
+
+/*
+ * A successor accepts from now on.  Sessions and transfers go on here, for
+ * they cannot be handed over; tables have one keeper at a time.
+ */
+static void
+leave(struct process *x)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < x->nservices; i++)
+		switch (x->service[i].kind) {
+		case LISTEN_FTP:
+			proxy_ftp_leave(x->service[i].ftp);
+			x->service[kept++] = x->service[i];
+			break;
+		case LISTEN_TFTP:
+			proxy_tftp_leave(x->service[i].tftp);
+			x->service[kept++] = x->service[i];
+			break;
+		case LISTEN_TABLES:
+			proxy_tables_stop(x->service[i].tables);
+			break;
+		}
+	x->nservices = kept;
+	x->left_ev = event_new(x->base, -1, 0, on_left, x);
+	if (sessions_left(x) == 0 || x->left_ev == NULL ||
+	    ipc_send(&x->monitor, IPC_READY, 0, &x->msg, -1) != PH_OK) {
+		quit(x);
+		return;
+	}
+	setproctitle("leaving");
+	on_left(-1, 0, x);
+}
+
 static void
 report(const struct process *x)
 {
@@ -207,6 +269,9 @@ on_monitor(evutil_socket_t fd, short what, void *arg)
 		case IPC_QUIT:
 			quit(x);
 			return;
+		case IPC_LEAVE:
+			leave(x);
+			break;
 		case IPC_REPORT:
 			report(x);
 			break;
@@ -284,6 +349,7 @@ make_events(struct process *x)
 		 EV_READ | EV_PERSIST, on_monitor, x)) == NULL)
 		log_fatalx(MODULE, "cannot make the event loop");
 	setup.base = x->base;
+	setup.number = a->number;
 	setup.events = (struct events) { a->format, a->verbose,
 		ops != NULL ? ops->explain : NULL, &x->fw_config, on_line, x,
 		clock_wall };
@@ -334,6 +400,8 @@ proxy_main(const struct proxy_args *args)
 	event_free(x->term_ev);
 	if (x->idle_ev != NULL)
 		event_free(x->idle_ev);
+	if (x->left_ev != NULL)
+		event_free(x->left_ev);
 	ipc_close(&x->monitor);
 	output_free(x->output);
 	event_base_free(x->base);

@@ -34,6 +34,7 @@ struct proxy_args {
 	uint64_t journal_limit;
 	bool first_run; /* if they are empty, nothing is missing */
 	const struct listeners *listeners;
+	uint32_t number; /* of such processes so far; ids of events differ */
 	bool until_idle; /* return 0 when nothing has been open for a while */
 };
 

@@ -81,8 +81,13 @@ void proxy_forget(struct proxy *p, void *ctx);
  */
 struct proxy_ftp *proxy_ftp_start(struct proxy *p, const struct listener *l);
 void proxy_ftp_stop(struct proxy_ftp *f);
+/* Begin nothing new; how many sessions are left. */
+void proxy_ftp_leave(struct proxy_ftp *f);
+size_t proxy_ftp_left(const struct proxy_ftp *f);
 struct proxy_tftp *proxy_tftp_start(struct proxy *p, const struct listener *l);
 void proxy_tftp_stop(struct proxy_tftp *s);
+void proxy_tftp_leave(struct proxy_tftp *s);
+size_t proxy_tftp_left(const struct proxy_tftp *s);
 
 /* What tables need besides, made as root. */
 struct proxy_tables_setup {

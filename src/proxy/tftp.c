@@ -377,6 +377,20 @@ proxy_tftp_start(struct proxy *p, const struct listener *l)
 	return s;
 }
 
+/* The socket stays open: an error may have to be sent from it. */
+void
+proxy_tftp_leave(struct proxy_tftp *s)
+{
+	event_free(s->ev);
+	s->ev = NULL;
+}
+
+size_t
+proxy_tftp_left(const struct proxy_tftp *s)
+{
+	return s->shares.n;
+}
+
 void
 proxy_tftp_stop(struct proxy_tftp *s)
 {

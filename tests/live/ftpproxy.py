@@ -708,6 +708,71 @@ def ftp_proxy_survives_its_neighbours(net):
               "nothing of ours is left")
 
 
+def reload(w, times=1):
+    for _ in range(times):
+        before = sum("reloaded" in line for line in w.d.log)
+        w.d.proc.send_signal(signal.SIGHUP)
+        until(lambda n=before: sum("reloaded" in line for line in w.d.log) >
+              n, 10, "reloaded")
+        w.d.ready()
+
+
+@scenario(needs=NEEDS, nat=True, egress=False)
+def ftp_proxy_sessions_outlive_a_reload(net):
+    with World(net) as w:
+        old = Wire(w)
+        at = old.passive(port=40000)
+        outside = listening(net, "out", PHONE, 40000)
+        reload(w)
+        check(len(w.d.family()) == 4, "the old proxy stays")
+        # What was open stays open, and more can be had.
+        check(connects(net, "in", PBX, at), "passive, from before")
+        outside.accept()
+        inside = listening(net, "in", PBX, 30000)
+        check(connects(net, "out", PHONE, old.active(PBX, 30000)), "active")
+        inside.accept()
+        at = old.passive(port=40000)
+        check(connects(net, "in", PBX, at), "passive")
+        outside.accept()
+        # New ones are the new one's, and no event has another's name.
+        new = Wire(w)
+        check(connects(net, "in", PBX, new.passive(port=40000)), "a new one")
+        ids = [e["id"] for e in w.d.seen(event="open")]
+        check(len(set(ids)) == len(ids) == 4, f"names: {ids}")
+        # A firewall process that dies is no end either.
+        pid = w.d.kill("firewall")
+        until(lambda: w.d.children().get("firewall", pid) != pid, 5, "another")
+        time.sleep(0.3)
+        check(connects(net, "in", PBX, old.passive(port=40000)), "after that")
+        # It ends with its last session.
+        old.close()
+        until(lambda: len(w.d.family()) == 3, 5, "the old proxy goes")
+        new.client(b"NOOP\r\n")
+        new.server(b"200 ok\r\n")
+        # Of those that have been there for long, only so many stay.
+        wires = []
+        for _ in range(5):
+            wires.append(Wire(w))
+            reload(w)
+        until(lambda: len(w.d.family()) <= 6, 5, "no more than three")
+        wires[-1].client(b"NOOP\r\n")
+        wires[-1].server(b"200 ok\r\n")
+        wires[0].closed(wires[0].c)
+        # Without any proxy in the configuration, too.
+        with open(w.d.path, encoding="ascii") as f:
+            text = f.read()
+        w.d.write(text[:text.index("ftp {")])
+        w.d.roles.remove("proxy")
+        reload(w)
+        wires[-1].client(b"NOOP\r\n")
+        wires[-1].server(b"200 ok\r\n")
+        check(connects(net, "in", PBX, (PHONE, 21)) is None, "nobody listens")
+        w.d.stop()
+        check(not w.d.family(), "all are gone")
+        check("pinholed" not in net.run("fw", "nft", "list", "tables"),
+              "nothing of ours is left")
+
+
 @scenario(needs=NEEDS, nat=True, egress=False)
 def ftp_proxy_is_reached_in_other_ways(net):
     public = "198.51.100.200"

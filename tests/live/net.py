@@ -329,9 +329,21 @@ class Daemon:
         os.kill(pid, sig)
         return pid
 
+    def family(self):
+        """All processes of it, whatever their titles say."""
+        found = []
+        for pid in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+                    ppid = int(f.read().rsplit(")", 1)[1].split()[1])
+            except (OSError, ValueError):
+                continue
+            if ppid == self.proc.pid:
+                found.append(int(pid))
+        return found
+
     def kill_all(self):
-        for pid in [self.proc.pid, *self.children().values(),
-                    *self.known.values()]:
+        for pid in [*self.family(), self.proc.pid, *self.known.values()]:
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
                     if b"pinholed" not in f.read():

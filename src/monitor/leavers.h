@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef MONITOR_LEAVERS_H
+#define MONITOR_LEAVERS_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/process/child.h"
+#include "src/process/ipc.h"
+
+/*
+ * Proxy processes of former generations, which accept nothing any more and
+ * serve their sessions to the end, beside the one that accepts.  Nobody
+ * replaces them.  At most LEAVERS, and one of these places is for the next:
+ * who has stayed for longest goes before it comes.
+ */
+#define LEAVERS (IPC_NROLES - IPC_LEAVER)
+
+struct leavers {
+	struct child v[LEAVERS]; /* v[i] has the role IPC_LEAVER + i */
+};
+
+void leavers_init(struct leavers *l);
+void leavers_close(struct leavers *l); /* in another process */
+
+/* Was told to leave, and has sessions: it is one of us now. */
+void leavers_take(struct leavers *l, struct child *c, int64_t now);
+
+/* False: not one of us. */
+bool leavers_died(struct leavers *l, pid_t pid, int status, int64_t now);
+void leavers_unlink(struct leavers *l); /* the firewall process is gone */
+
+bool leavers_quit(struct leavers *l, int64_t now); /* true: all are gone */
+void leavers_run_out(struct leavers *l, int64_t now);
+int64_t leavers_patience(const struct leavers *l); /* when to do so */
+
+#endif
