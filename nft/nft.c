@@ -11,125 +11,6 @@
 #include "nft/nft.h"
 #include "nft/table.h"
 
-/* Elements put back at a time when our table has to be built again. */
-#define REBUILD_CHUNK 20000
-
-/* Create the table with these parts, or add them to it. */
-static enum ph_err
-add_parts(struct fw *fw, unsigned int parts, struct strbuf *why)
-{
-	size_t size = TABLE_NPARTS * table_text_size(fw->config);
-	struct strbuf text;
-	enum ph_err rc;
-	char *p;
-	int part;
-
-	if ((p = malloc(size)) == NULL)
-		return PH_ENOMEM;
-	text = strbuf_of(p, size);
-	for (part = 0; part < TABLE_NPARTS; part++)
-		if (parts & 1u << part)
-			(void)table_text(&text, fw->config,
-			    (enum table_part)part);
-	rc = text.full ? PH_ELIMIT : ruleset_run(fw->ruleset, p, why);
-	free(p);
-	return rc;
-}
-
-static enum ph_err
-create(struct fw *fw, unsigned int parts, struct strbuf *why)
-{
-	enum ph_err rc;
-
-	rc = add_parts(fw, parts | 1u << PART_BASE, why);
-	if (rc == PH_OK)
-		fw->parts = parts | 1u << PART_BASE;
-	return rc;
-}
-
-/* Parts lean on the base; without it they cannot be added. */
-static bool
-has_gone(struct fw *fw)
-{
-	struct table_seen seen;
-
-	return inspect_table(fw->nl, fw->config->name, &seen) == 0 &&
-	    (seen.parts & 1u << PART_BASE) == 0;
-}
-
-static enum ph_err
-ensure_parts(struct fw *fw, unsigned int parts)
-{
-	char text[256];
-	struct strbuf why = strbuf_of(text, sizeof(text));
-	enum ph_err rc;
-
-	parts &= ~fw->parts;
-	if (parts == 0)
-		return PH_OK;
-	if ((rc = add_parts(fw, parts, &why)) != PH_OK)
-		return has_gone(fw) ? PH_EGONE : rc;
-	fw->parts |= parts;
-	return nft_remember(fw);
-}
-
-static void
-last_count(void *ctx, const struct element_seen *e)
-{
-	struct fw *fw = ctx;
-
-	if (e->counted)
-		mirror_counted(fw->mirror, &e->elem, e->packets);
-}
-
-static void
-echoed(void *ctx, const struct nlmsghdr *nlh)
-{
-	struct fw *fw = ctx;
-
-	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_DELSETELEM)
-		(void)elements_parse(nlh, fw->config->name, last_count, fw);
-}
-
-enum ph_err
-nft_send(struct fw *fw)
-{
-	batch_end(&fw->batch);
-	return nlsock_err(nlsock_transact(fw->nl, &fw->batch, echoed, fw));
-}
-
-/*
- * Somebody removed our table, as every reload of /etc/nftables.conf does
- * (`flush ruleset`): build it again with everything that is open.
- */
-enum ph_err
-nft_rebuild(struct fw *fw, int64_t now)
-{
-	char text[256];
-	struct strbuf why = strbuf_of(text, sizeof(text));
-	struct mirror_change c;
-	void *iter = NULL;
-	bool more = true;
-	enum ph_err rc;
-
-	if ((rc = create(fw, fw->parts, &why)) != PH_OK)
-		return rc;
-	fw->rebuilt = true;
-	mirror_count_reset(fw->mirror);
-	while (more) {
-		batch_begin(&fw->batch, nlsock_seq(fw->nl));
-		while (fw->batch.nelements < REBUILD_CHUNK &&
-		    (more = mirror_next(fw->mirror, &iter, &c)))
-			if (c.deadline > now)
-				batch_element(&fw->batch, NFT_MSG_NEWSETELEM,
-				    NLM_F_CREATE, c.elem, c.elem->data,
-				    timeout_ms(c.deadline, now));
-		if (fw->batch.nelements > 0 && (rc = nft_send(fw)) != PH_OK)
-			return rc;
-	}
-	return nft_remember(fw);
-}
-
 /* What the mirror has been asked for, and nothing if that fails. */
 static enum ph_err
 stage(struct fw *fw, const struct fw_change *changes, size_t n)
@@ -183,7 +64,7 @@ carry_out(struct fw *fw, const struct needs *needs, int64_t now)
 
 	if (needs->parts == 0)
 		return PH_OK;
-	if ((rc = ensure_parts(fw, needs->parts)) != PH_OK)
+	if ((rc = nft_ensure_parts(fw, needs->parts)) != PH_OK)
 		return rc;
 	batch_begin(&fw->batch, nlsock_seq(fw->nl));
 	batch_changes(&fw->batch, fw->mirror, now);
@@ -313,7 +194,7 @@ nft_close(struct fw *fw, bool keep)
 	 * stops; then the connections that are ours, for the user's chain
 	 * would take them for its own; then the table.
 	 */
-	if (!keep && create(fw, 0, &why) == PH_OK &&
+	if (!keep && nft_create(fw, 0, &why) == PH_OK &&
 	    conntrack_delete(fw->nl, fw->config->mark) == PH_OK) {
 		strbuf_fmt(&b, "add table inet %s\ndelete table inet %s\n",
 		    fw->config->name, fw->config->name);
@@ -402,7 +283,7 @@ set_up(struct fw *fw, bool *created, struct strbuf *why)
 		strbuf_str(why, "cannot look at our old table");
 		return rc;
 	}
-	if (!adopted && (rc = create(fw, parts, why)) != PH_OK)
+	if (!adopted && (rc = nft_create(fw, parts, why)) != PH_OK)
 		return rc;
 	*created = !adopted;
 	/* The new table is empty and in force: what runs now is over. */

@@ -13,7 +13,10 @@
 #include "nft/user.h"
 #include "src/fw/fw.h"
 
-/* An open backend; shared by nft.c (changes) and watch.c (looks). */
+/*
+ * An open backend.  apply.c changes the kernel, watch.c looks at it, and
+ * nft.c is the backend that uses both.
+ */
 struct fw {
 	const struct fw_config *config;
 	struct nlsock *nl;
@@ -49,15 +52,19 @@ struct fw {
 };
 
 /*
- * Build our table with everything that is open, whatever is there now; and
- * remember what it looks like.
+ * apply.c.  Make our table with these parts, empty; add parts that it does
+ * not have yet; or build it again with everything that is open.
  */
+PH_NODISCARD enum ph_err nft_create(struct fw *fw, unsigned int parts,
+    struct strbuf *why);
+PH_NODISCARD enum ph_err nft_ensure_parts(struct fw *fw, unsigned int parts);
 PH_NODISCARD enum ph_err nft_rebuild(struct fw *fw, int64_t now);
+/* Remember what our table looks like, to see when somebody changed it. */
 PH_NODISCARD enum ph_err nft_remember(struct fw *fw);
-
 /* Finish fw->batch and send it. */
 PH_NODISCARD enum ph_err nft_send(struct fw *fw);
-
+/* How long connections of closed pinholes may wait; see struct sweep. */
+#define NFT_SWEEP_US (30 * INT64_C(1000000))
 /* Pinholes closed; `urgent` if their flows do not ask our chains. */
 void nft_sweep_soon(struct fw *fw, bool urgent, int64_t now);
 

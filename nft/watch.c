@@ -20,9 +20,7 @@
 #define LOOK_US (250 * 1000)
 
 /* See struct sweep for what these mean. */
-#define SWEEP_US	(30 * 1000000LL)
-#define SWEEP_URGENT_US (100 * 1000)
-#define SWEEP_PAUSE_US	2000
+#define SWEEP_PAUSE_US 2000
 
 /*
  * Up to so many elements, activity is what a dump shows at that moment: some
@@ -214,19 +212,6 @@ nft_settle(struct fw *fw, int64_t now)
 	return PH_OK;
 }
 
-enum ph_err
-nft_remember(struct fw *fw)
-{
-	struct table_seen seen;
-	int rc;
-
-	if ((rc = inspect_generation(fw->nl, &fw->generation)) == 0 &&
-	    (rc = inspect_flowtables(fw->nl, &fw->flowtables)) == 0 &&
-	    (rc = inspect_table(fw->nl, fw->config->name, &seen)) == 0)
-		fw->print = seen.print;
-	return nlsock_err(rc);
-}
-
 /* False when our table is not as we made it, or not there. */
 static bool
 still_stands(struct fw *fw)
@@ -271,15 +256,6 @@ nft_look_at_user_sets(struct fw *fw)
 		fw->looked_at[i] = found;
 	}
 	fw->looked_at_generation = generation;
-}
-
-void
-nft_sweep_soon(struct fw *fw, bool urgent, int64_t now)
-{
-	int64_t at = now + (urgent ? SWEEP_URGENT_US : SWEEP_US);
-
-	if (at < fw->sweep_at)
-		fw->sweep_at = at;
 }
 
 static int
@@ -355,8 +331,8 @@ sweep_some(struct fw *fw, int64_t now)
 	const struct sweep_question q = { covered, may_outlive, read_outliving,
 		fw };
 
-	if (fw->sweep_at != INT64_MAX && fw->sweep_at - now > SWEEP_US)
-		fw->sweep_at = now + SWEEP_US; /* the clock was set back */
+	if (fw->sweep_at != INT64_MAX && fw->sweep_at - now > NFT_SWEEP_US)
+		fw->sweep_at = now + NFT_SWEEP_US; /* the clock was set back */
 	if (!fw->sweeping && now >= fw->sweep_at)
 		begin_sweep(fw);
 	if (fw->sweeping) {

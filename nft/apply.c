@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include <libmnl/libmnl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft/inspect.h"
+#include "nft/nft.h"
+#include "nft/table.h"
+
+/* Elements put back at a time when our table has to be built again. */
+#define REBUILD_CHUNK 20000
+
+/* See struct sweep for what it means. */
+#define SWEEP_URGENT_US (100 * 1000)
+
+/* Create the table with these parts, or add them to it. */
+static enum ph_err
+add_parts(struct fw *fw, unsigned int parts, struct strbuf *why)
+{
+	size_t size = TABLE_NPARTS * table_text_size(fw->config);
+	struct strbuf text;
+	enum ph_err rc;
+	char *p;
+	int part;
+
+	if ((p = malloc(size)) == NULL)
+		return PH_ENOMEM;
+	text = strbuf_of(p, size);
+	for (part = 0; part < TABLE_NPARTS; part++)
+		if (parts & 1u << part)
+			(void)table_text(&text, fw->config,
+			    (enum table_part)part);
+	rc = text.full ? PH_ELIMIT : ruleset_run(fw->ruleset, p, why);
+	free(p);
+	return rc;
+}
+
+enum ph_err
+nft_create(struct fw *fw, unsigned int parts, struct strbuf *why)
+{
+	enum ph_err rc;
+
+	rc = add_parts(fw, parts | 1u << PART_BASE, why);
+	if (rc == PH_OK)
+		fw->parts = parts | 1u << PART_BASE;
+	return rc;
+}
+
+/* Parts lean on the base; without it they cannot be added. */
+static bool
+has_gone(struct fw *fw)
+{
+	struct table_seen seen;
+
+	return inspect_table(fw->nl, fw->config->name, &seen) == 0 &&
+	    (seen.parts & 1u << PART_BASE) == 0;
+}
+
+enum ph_err
+nft_remember(struct fw *fw)
+{
+	struct table_seen seen;
+	int rc;
+
+	if ((rc = inspect_generation(fw->nl, &fw->generation)) == 0 &&
+	    (rc = inspect_flowtables(fw->nl, &fw->flowtables)) == 0 &&
+	    (rc = inspect_table(fw->nl, fw->config->name, &seen)) == 0)
+		fw->print = seen.print;
+	return nlsock_err(rc);
+}
+
+enum ph_err
+nft_ensure_parts(struct fw *fw, unsigned int parts)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	enum ph_err rc;
+
+	parts &= ~fw->parts;
+	if (parts == 0)
+		return PH_OK;
+	if ((rc = add_parts(fw, parts, &why)) != PH_OK)
+		return has_gone(fw) ? PH_EGONE : rc;
+	fw->parts |= parts;
+	return nft_remember(fw);
+}
+
+static void
+last_count(void *ctx, const struct element_seen *e)
+{
+	struct fw *fw = ctx;
+
+	if (e->counted)
+		mirror_counted(fw->mirror, &e->elem, e->packets);
+}
+
+static void
+echoed(void *ctx, const struct nlmsghdr *nlh)
+{
+	struct fw *fw = ctx;
+
+	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_DELSETELEM)
+		(void)elements_parse(nlh, fw->config->name, last_count, fw);
+}
+
+enum ph_err
+nft_send(struct fw *fw)
+{
+	batch_end(&fw->batch);
+	return nlsock_err(nlsock_transact(fw->nl, &fw->batch, echoed, fw));
+}
+
+/*
+ * Somebody removed our table, as every reload of /etc/nftables.conf does
+ * (`flush ruleset`): build it again with everything that is open.
+ */
+enum ph_err
+nft_rebuild(struct fw *fw, int64_t now)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct mirror_change c;
+	void *iter = NULL;
+	bool more = true;
+	enum ph_err rc;
+
+	if ((rc = nft_create(fw, fw->parts, &why)) != PH_OK)
+		return rc;
+	fw->rebuilt = true;
+	mirror_count_reset(fw->mirror);
+	while (more) {
+		batch_begin(&fw->batch, nlsock_seq(fw->nl));
+		while (fw->batch.nelements < REBUILD_CHUNK &&
+		    (more = mirror_next(fw->mirror, &iter, &c)))
+			if (c.deadline > now)
+				batch_element(&fw->batch, NFT_MSG_NEWSETELEM,
+				    NLM_F_CREATE, c.elem, c.elem->data,
+				    timeout_ms(c.deadline, now));
+		if (fw->batch.nelements > 0 && (rc = nft_send(fw)) != PH_OK)
+			return rc;
+	}
+	return nft_remember(fw);
+}
+
+void
+nft_sweep_soon(struct fw *fw, bool urgent, int64_t now)
+{
+	int64_t at = now + (urgent ? SWEEP_URGENT_US : NFT_SWEEP_US);
+
+	if (at < fw->sweep_at)
+		fw->sweep_at = at;
+}
