@@ -7,11 +7,6 @@
 #ifndef CONF_DEFAULT_FIREWALL
 #define CONF_DEFAULT_FIREWALL "pf"
 #endif
-#ifndef CONF_DEFAULT_STATE
-#define CONF_DEFAULT_STATE "/var/db/pinholed/state"
-#endif
-#define CONF_DEFAULT_CONTROL "/var/run/pinholed.sock"
-
 /*
  * Settings as tables (settings.c), from which parse.c reads statements and
  * conf.c takes defaults.

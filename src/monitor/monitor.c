@@ -23,9 +23,9 @@
 #include "src/monitor/leavers.h"
 #include "src/monitor/monitor.h"
 #include "src/process/lock.h"
+#include "src/version.h"
 
 #define MODULE	 "monitor"
-#define PIDFILE	 "/var/run/pinholed.pid"
 /* Taken from one child before the others and the signals. */
 #define MESSAGES 16
 
@@ -785,7 +785,7 @@ write_pidfile(struct monitor *m)
 
 	m->pidfile = m->opt->pidfile;
 	if (m->pidfile == NULL && is_daemon(m))
-		m->pidfile = PIDFILE;
+		m->pidfile = PINHOLED_PIDFILE;
 	if (m->pidfile == NULL)
 		return true;
 	rc = lock_take(m->pidfile, &m->pidfile_fd, &holder, &why);
