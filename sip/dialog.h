@@ -120,7 +120,8 @@ const struct sip_counters *sip_counters(const struct sip *sip);
 /*
  * A call as bytes, for those who come after us, and back.  Import trusts
  * nothing: PH_EMALFORMED leaves no trace, PH_ELIMIT when full, PH_EEXIST if
- * the call is already here.  The imported call's wants are announced at once
+ * the call is already here, PH_EGONE if it is over, PH_EUNSUPPORTED if neither
+ * end is protected any more.  The imported call's wants are announced at once
  * (reason answer), for the receiver to compare with what it adopted.
  */
 #define SIP_EXPORT_MAX 49152

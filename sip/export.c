@@ -437,7 +437,7 @@ sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 		return PH_EMALFORMED;
 	/* What is over needs no memory of it in a new process. */
 	if (dead)
-		return PH_OK;
+		return PH_EGONE;
 	/* The configuration may have changed meanwhile. */
 	if (!sip_policy_protects(p, &caller) &&
 	    !sip_policy_protects(p, &callee))
@@ -460,6 +460,7 @@ sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 	adopt_claims(c);
 	if (c->ndialogs > 0)
 		call_rings(c);
-	call_update(c, REASON_ANSWER, REASON_REPLACED, now);
+	/* SDP is what it was: what is not wanted now is the policy's doing. */
+	call_update(c, REASON_ANSWER, REASON_POLICY, now);
 	return PH_OK;
 }

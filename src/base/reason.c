@@ -19,6 +19,7 @@ static const char *const names[REASON_COUNT] = {
 	[REASON_MAX_DURATION] = "max-duration",
 	[REASON_DONE] = "done",
 	[REASON_SHUTDOWN] = "shutdown",
+	[REASON_POLICY] = "policy",
 	[REASON_LIMIT] = "limit",
 	[REASON_NOT_PROTECTED] = "not-protected",
 	[REASON_NOT_SERVER] = "not-server",

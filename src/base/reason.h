@@ -26,6 +26,7 @@ enum reason {
 	REASON_MAX_DURATION,
 	REASON_DONE,
 	REASON_SHUTDOWN,
+	REASON_POLICY,
 	REASON_LIMIT, /* also refuse */
 	/* refuse */
 	REASON_NOT_PROTECTED,

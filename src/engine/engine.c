@@ -762,39 +762,78 @@ engine_flush(struct engine *e)
 	}
 }
 
-void
-engine_adopt(struct engine *e, uint64_t key, const void *p, size_t len,
-    int64_t now)
+/* Why a call that was taken for good is not. */
+static enum reason
+reason_of(enum ph_err why)
 {
+	switch (why) {
+	case PH_EUNSUPPORTED:
+		return REASON_POLICY;
+	case PH_ELIMIT:
+		return REASON_LIMIT;
+	default:
+		return REASON_SHUTDOWN;
+	}
+}
+
+/*
+ * First the pinholes under their old names, then the call; what the call does
+ * not want any more, or may not have, closes at once.  The packet filter is
+ * told of the rest only, for it refuses what the configuration forbids.  False
+ * if the record is of no more use.
+ */
+static bool
+call_adopt(struct engine *e, const uint8_t *p, size_t len, int64_t now)
+{
+	struct holes_want none = { .open = REASON_NONE };
 	struct cursor r = cursor_of(p, len);
+	enum ph_err rc = PH_EUNSUPPORTED;
 	struct span holes, call;
+	struct owner *o;
 	uint64_t id;
 
-	if (key >= HELPER_TFTP_OWNER) {
-		if (e->tftp != NULL)
-			tftp_helper_adopt(e->tftp, key, p, len, now);
-		return;
-	}
 	holes = cursor_span(&r, cursor_u32(&r));
 	call = cursor_span(&r, cursor_left(&r));
 	if (r.bad || sip_export_names(call.p, call.len, &id, &call) != PH_OK ||
 	    id >= HELPER_FTP_OWNER)
-		return;
-	/*
-	 * First the pinholes under their old names, then the call; what the
-	 * call does not want any more closes at once.
-	 */
+		return false;
+	/* One of that name is here. */
 	if (owner_find(e, id) != NULL ||
-	    holes_adopt(e->holes, id, call, holes.p, holes.len,
-		e->conf->sip.timeout_idle * USEC_PER_SEC, now) != PH_OK)
-		return;
-	if (sip_import(e->sip, (const uint8_t *)p + 4 + holes.len,
-		len - 4 - holes.len, now) != PH_OK) {
-		struct holes_want none = { id, call, NULL, 0, REASON_NONE,
-			REASON_SHUTDOWN, 0 };
-
+	    holes_adopt(e->holes, id, call, holes.p, holes.len, -now, now) !=
+		PH_OK)
+		return true;
+	if (e->conf->sip.on)
+		rc = sip_import(e->sip, p + 4 + holes.len, len - 4 - holes.len,
+		    now);
+	if (rc != PH_OK) {
+		none.owner = id;
+		none.call = call;
+		none.close = reason_of(rc);
 		holes_want(e->holes, &none, now);
+		return false;
 	}
+	if ((o = owner_find(e, id)) != NULL)
+		holes_renew(e->holes, id, lease(o), now);
+	return true;
+}
+
+void
+engine_adopt(struct engine *e, uint64_t key, const void *p, size_t len,
+    int64_t now)
+{
+	bool mine = true;
+
+	if (key < HELPER_TFTP_OWNER)
+		mine = call_adopt(e, p, len, now);
+	else if (e->tftp != NULL)
+		tftp_helper_adopt(e->tftp, key, p, len, now);
+	else {
+		tftp_helper_drop(e->holes, key, p, len, now);
+		mine = false;
+	}
+	/* Otherwise the next successor would open and close it again. */
+	if (!mine)
+		helper_remember(e, key, NULL, 0);
 }
 
 void

@@ -98,6 +98,9 @@ void tftp_helper_input(struct tftp_helper *h, int64_t now,
 /* Take over a transfer of a predecessor.  Trusts nothing in it. */
 void tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
     size_t len, int64_t now);
+/* Without a helper: close what a predecessor had open for a transfer. */
+void tftp_helper_drop(struct holes *holes, uint64_t key, const void *p,
+    size_t len, int64_t now);
 void tftp_helper_shutdown(struct tftp_helper *h, int64_t now);
 void tftp_helper_report(const struct tftp_helper *h, struct strbuf *out);
 

@@ -362,6 +362,25 @@ tftp_helper_input(struct tftp_helper *h, int64_t now, const struct datagram *d)
 }
 
 void
+tftp_helper_drop(struct holes *holes, uint64_t key, const void *p, size_t len,
+    int64_t now)
+{
+	struct holes_want none = { .owner = key, .close = REASON_POLICY };
+	struct cursor r = cursor_of(p, len);
+	struct span names;
+
+	(void)cursor_u64(&r); /* when it was last seen */
+	(void)cursor_addr(&r);
+	(void)cursor_addr(&r);
+	(void)cursor_u16(&r);
+	names = cursor_span(&r, cursor_left(&r));
+	if (!r.bad &&
+	    holes_adopt(holes, key, (struct span) { NULL, 0 }, names.p,
+		names.len, -now, now) == PH_OK)
+		holes_want(holes, &none, now);
+}
+
+void
 tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
     size_t len, int64_t now)
 {
@@ -373,21 +392,22 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	struct pinhole hole;
 	struct transfer *t;
 	struct span names;
+	bool late;
 
 	client.addr = cursor_addr(&r);
 	client.port = cursor_u16(&r);
 	names = cursor_span(&r, cursor_left(&r));
 	none.owner = key;
-	none.close = REASON_IDLE;
 	if (r.bad || key < HELPER_TFTP_OWNER || key == UINT64_MAX ||
 	    holes_adopt(h->place.holes, key, (struct span) { NULL, 0 }, names.p,
 		names.len, h->place.conf->tftp.timeout * USEC_PER_SEC,
 		now) != PH_OK)
 		return;
 	/* It was written down at every half of a lease. */
-	if (seen < 0 || seen > now ||
-	    now - seen > 2 * h->place.conf->tftp.timeout * USEC_PER_SEC ||
-	    helper_refuses_port(&h->place, client.port) ||
+	late = seen < 0 || seen > now ||
+	    now - seen > 2 * h->place.conf->tftp.timeout * USEC_PER_SEC;
+	none.close = late ? REASON_IDLE : REASON_POLICY;
+	if (late || helper_refuses_port(&h->place, client.port) ||
 	    !helper_pinhole(&h->place, IPPROTO_UDP, &server, &client, &hole) ||
 	    transfer_find(h, &server, &client) != NULL ||
 	    (t = transfer_new(h, &server, &client, key, now)) == NULL) {

@@ -45,8 +45,11 @@ struct live {
 	struct ipc monitor, fw;
 	struct ipc_msg msg; /* too big for the stack */
 	struct fw_config fw_config;
-	bool started; /* reading the captures */
-	bool again;   /* something could not be sent: say everything */
+	bool started;	 /* reading the captures */
+	bool again;	 /* something could not be sent: say everything */
+	bool adopting;	 /* reading the journal */
+	uint64_t *stale; /* what is of no use in it */
+	size_t nstale, maxstale;
 	uint64_t seq;
 	uint64_t drops; /* last known */
 	int64_t drops_at;
@@ -153,14 +156,34 @@ journal_failed(struct live *l, enum ph_err rc)
 		    ph_strerror(rc));
 }
 
+/* While the journal is read, it cannot be written to. */
+static void
+forget_later(struct live *l, uint64_t key)
+{
+	size_t n = l->maxstale > 0 ? l->maxstale * 2 : 64;
+	uint64_t *v;
+
+	if (l->nstale == l->maxstale) {
+		/* Then the next successor has it, and forgets it. */
+		if ((v = reallocarray(l->stale, n, sizeof(*v))) == NULL)
+			return;
+		l->stale = v;
+		l->maxstale = n;
+	}
+	l->stale[l->nstale++] = key;
+}
+
 static void
 on_checkpoint(void *ctx, uint64_t key, const void *p, size_t len)
 {
 	struct live *l = ctx;
 	enum ph_err rc;
 
-	if (l->journal == NULL)
+	if (l->journal == NULL) {
+		if (l->adopting && len == 0)
+			forget_later(l, key);
 		return;
+	}
 	rc = len > 0 ? checkpoint_put(l->journal, key, p, len)
 		     : checkpoint_del(l->journal, key);
 	if (rc != PH_OK)
@@ -376,22 +399,37 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 	engine_adopt(l->engine, key, p, len, clock_now());
 }
 
+static void
+adopt(struct live *l)
+{
+	enum ph_err rc;
+
+	l->adopting = true;
+	rc = checkpoint_open(&l->journal, l->args->journal_fds,
+	    l->args->journal_limit, on_record, l);
+	l->adopting = false;
+	if (rc != PH_OK)
+		log_warnx(MODULE,
+		    "no journal, calls will not survive a "
+		    "restart: %s",
+		    ph_strerror(rc));
+	while (l->nstale > 0)
+		on_checkpoint(l, l->stale[--l->nstale], NULL, 0);
+	free(l->stale);
+	l->stale = NULL;
+	l->maxstale = 0;
+}
+
 /* The predecessor, if any, is gone: take over what it left and go. */
 static void
 begin(struct live *l)
 {
 	int fds[MAX_FDS];
-	enum ph_err rc;
 	size_t i;
 
 	l->started = true;
 	log_detach();
-	if ((rc = checkpoint_open(&l->journal, l->args->journal_fds,
-		 l->args->journal_limit, on_record, l)) != PH_OK)
-		log_warnx(MODULE,
-		    "no journal, calls will not survive a "
-		    "restart: %s",
-		    ph_strerror(rc));
+	adopt(l);
 	if (l->control_ev != NULL)
 		event_add(l->control_ev, NULL);
 	if (l->capture != NULL)

@@ -168,3 +168,43 @@ def a_state_file_belongs_to_one(net):
     new = net.pinholed()
     new.expect(2, event="open", dir="in", call=call.call_id)
     check(passes(p, m, name(m)), "the call is where it was")
+
+
+@scenario()
+def what_a_reload_forbids_is_closed_with_an_event(net):
+    d = net.pinholed()
+    wire = signalling(net)
+    p, m = media(net)
+    call = Call(wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    opened = [d.expect(event="open", dir=way) for way in ("in", "out")]
+    stream = Stream(p, m)
+    stream.flows()
+    # Fewer ports: the pinhole in is forbidden, the call goes on.
+    d.write(conf("\tmedia { 192.0.2.0/24 } port 12000:20000\n"))
+    d.proc.send_signal(signal.SIGHUP)
+    d.expect(5, event="close", id=opened[0]["id"], reason="policy",
+             call=call.call_id)
+    stream.stops()
+    stream.stop()
+    # No SIP at all.
+    d.write(conf().split("sip {")[0] + "tftp {}\nfirewall nftables\n"
+            f'state "/run/{net.tag}.state"\n')
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: sum("reloaded" in line for line in d.log) == 2, 5, d.log)
+    d.expect(2, event="close", id=opened[1]["id"], reason="policy")
+    d.proc.send_signal(signal.SIGUSR1)
+    until(lambda: any("engine: pinholes 0" in line for line in d.log), 2,
+          d.log)
+    check(not any("refused" in line and "refused 0" not in line
+                  for line in d.log), d.log)
+    # It is forgotten: neither a crash nor SIP's return brings it back.
+    seen = len(d.events)
+    was = d.kill("engine")
+    until(lambda: d.children().get("engine") not in (None, was), 5, d.log)
+    d.write(conf())
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: sum("reloaded" in line for line in d.log) == 3, 5, d.log)
+    time.sleep(0.5)
+    check(len(d.events) == seen, f"nothing more: {d.events[seen:]}")
+    until(lambda: Call(wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000)) and
+          passes(p, m, name(m), tries=1), 3, "the next call")

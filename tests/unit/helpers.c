@@ -539,7 +539,7 @@ a_successor_takes_transfers_over(void **state)
 			   "20001 (idle);");
 	/* No longer allowed, or long ago: it closes. */
 	engine_adopt(changed->e, w->key, w->record, w->len, soon);
-	assert_events(changed, CLOSED("idle"));
+	assert_events(changed, CLOSED("policy"));
 	engine_adopt(late->e, w->key, w->record, w->len,
 	    NOW + 61 * USEC_PER_SEC);
 	assert_events(late, CLOSED("idle"));
