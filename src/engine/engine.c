@@ -15,6 +15,7 @@
 #include "src/engine/helpers.h"
 #include "src/engine/holes.h"
 #include "src/engine/rate.h"
+#include "src/engine/sip_terms.h"
 #include "src/engine/signalling.h"
 #include "src/engine/stream.h"
 
@@ -276,53 +277,6 @@ on_alive(void *ctx, uint64_t call, int64_t now)
 		o->since = now;
 }
 
-static enum ph_err
-sip_config_of(struct engine *e, struct sip_config *out)
-{
-	const struct conf_sip *c = &e->conf->sip;
-	struct sip_policy *p = &out->policy;
-	size_t i;
-
-	memset(out, 0, sizeof(*out));
-	if (c->nexternal > 0) {
-		e->external = calloc(c->nexternal, sizeof(*e->external));
-		if (e->external == NULL)
-			return PH_ENOMEM;
-		for (i = 0; i < c->nexternal; i++) {
-			e->external[i].outside = c->external[i].outside;
-			e->external[i].inside = c->external[i].inside;
-		}
-	}
-	p->protect = e->conf->protect.v;
-	p->nprotect = e->conf->protect.n;
-	p->server = c->server.v;
-	p->nserver = c->server.n;
-	p->media = c->media.n > 0 ? c->media.v : e->conf->protect.v;
-	p->nmedia = c->media.n > 0 ? c->media.n : e->conf->protect.n;
-	p->own = e->place.own;
-	p->nown = e->place.nown;
-	p->remotes = c->remotes.v;
-	p->nremotes = c->remotes.n;
-	p->symmetric = c->symmetric.v;
-	p->nsymmetric = c->symmetric.n;
-	p->external = e->external;
-	p->nexternal = c->nexternal;
-	p->redirect = c->redirect;
-	p->remote = c->remote;
-	p->media_lo = c->media_lo;
-	p->media_hi = c->media_hi;
-	p->ports = c->port.v;
-	p->nports = c->port.n;
-	p->max_streams = c->limit_streams;
-	p->hold_close = !c->hold_keep;
-	out->early_media = c->early_media;
-	out->limit_calls = c->limit_calls;
-	out->limit_per_source = c->limit_per_source;
-	out->timeout_setup = c->timeout_setup;
-	out->timeout_max = c->timeout_max;
-	return PH_OK;
-}
-
 static void
 on_commit(void *ctx, const struct fw_change *changes, size_t n)
 {
@@ -359,7 +313,7 @@ engine_new(struct engine **out, const struct conf *conf,
 	shares_init(&e->stream_room);
 	timers_init(&e->timers);
 	up.ctx = down.ctx = e;
-	if ((rc = sip_config_of(e, &config)) != PH_OK ||
+	if ((rc = sip_terms(conf, place, &e->external, &config)) != PH_OK ||
 	    (e->holes = holes_new((size_t)conf->sip.limit_calls * 8 +
 		     conf_max_transfers(conf),
 		 ev, &down)) == NULL ||
