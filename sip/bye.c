@@ -144,7 +144,7 @@ wait_for_answer(struct call *c, struct dialog *d, enum role role, int64_t now,
 	t->dst = dg->dst.addr;
 	t->until = now + SIP_T_TRANSACTION;
 	call_schedule(c, now);
-	c->sip->sink.changed(c->sip->sink.ctx, c->id);
+	call_changed(c);
 }
 
 /*

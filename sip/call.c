@@ -132,8 +132,10 @@ call_unqueue(struct call *c)
 
 	if (c->dead)
 		TAILQ_REMOVE(&sip->dead, c, age);
-	else if (!c->accepted)
+	else if (!c->accepted) {
 		TAILQ_REMOVE(&sip->pending[c->worth], c, age);
+		sip->nasked -= c->worth == WORTH_ASKED;
+	}
 	if (c->source != NULL) {
 		TAILQ_REMOVE(&c->source->calls[c->worth], c, source_entry);
 		if (--c->source->ncalls == 0) {
@@ -170,6 +172,7 @@ call_free(struct call *c)
 	if (c->accepted && !c->dead)
 		sip->n.accepted--;
 	sip->n.calls--;
+	sip->n.bytes -= c->bytes;
 	RB_REMOVE(call_tree, &sip->calls, c);
 	RB_REMOVE(call_id_tree, &sip->ids, c);
 	while (!TAILQ_EMPTY(&c->txns))
@@ -195,21 +198,24 @@ call_drop(struct call *c, enum reason why, int64_t now)
 	sip->sink.gone(sip->sink.ctx, id);
 }
 
+static size_t
+most_bytes(const struct sip *sip)
+{
+	size_t n = (size_t)sip->config.limit_calls * SIP_CALL_BYTES;
+
+	return n > SIP_MIN_BYTES ? n : SIP_MIN_BYTES;
+}
+
 /*
- * Whether there is room for one more call of this worth.  Calls that are over
- * make some, then the oldest of those that are worth least; never one that is
- * worth more than the newcomer.
+ * Drop one call: one that is over, or the oldest of those that are worth
+ * least, but none that is worth more than `worth`.
  */
 static bool
-make_room(struct sip *sip, enum worth worth, int64_t now)
+evict(struct sip *sip, enum worth worth, int64_t now)
 {
-	struct call *c;
+	struct call *c = TAILQ_FIRST(&sip->dead);
 	int i;
 
-	if (sip->n.calls < sip->config.limit_calls)
-		return true;
-	sip->n.limit_calls++;
-	c = TAILQ_FIRST(&sip->dead);
 	for (i = WORTH_ASKED; c == NULL && i <= (int)worth; i++)
 		c = TAILQ_FIRST(&sip->pending[i]);
 	if (c == NULL)
@@ -217,6 +223,59 @@ make_room(struct sip *sip, enum worth worth, int64_t now)
 	sip->n.evicted++;
 	call_drop(c, REASON_LIMIT, now);
 	return true;
+}
+
+/* Whether there is room for one more call of this worth; makes some. */
+static bool
+make_room(struct sip *sip, enum worth worth, int64_t now)
+{
+	if (sip->n.calls < sip->config.limit_calls &&
+	    sip->n.bytes < most_bytes(sip))
+		return true;
+	sip->n.limit_calls++;
+	while (sip->n.calls >= sip->config.limit_calls ||
+	    sip->n.bytes >= most_bytes(sip))
+		if (!evict(sip, worth, now))
+			return false;
+	return true;
+}
+
+void
+sip_fit(struct sip *sip, int64_t now)
+{
+	while (sip->n.bytes > most_bytes(sip) && evict(sip, WORTH_OWN, now))
+		continue;
+}
+
+void
+call_weigh(struct call *c)
+{
+	const struct dialog *d;
+	const struct txn *t;
+	size_t i, n = sizeof(*c) + c->call_id.len + c->caller_tag.len;
+
+	TAILQ_FOREACH(t, &c->txns, entry)
+		n += sizeof(*t) + t->branch.len + half_bytes(t->offer) +
+		    half_bytes(t->answer);
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		n += sizeof(*d) + d->tag.len + half_bytes(d->half[CALLER]) +
+		    half_bytes(d->half[CALLEE]) + half_bytes(d->late);
+		for (i = 0; i < SIP_MAX_PAST; i++)
+			n += half_bytes(d->past[i].half[CALLER]) +
+			    half_bytes(d->past[i].half[CALLEE]);
+	}
+	c->sip->n.bytes += n - c->bytes;
+	c->bytes = n;
+}
+
+void
+call_changed(struct call *c)
+{
+	struct sip *sip = c->sip;
+
+	if (c->accepted || c->dead || c->worth != WORTH_ASKED ||
+	    sip->nasked <= SIP_ASKED_KEPT)
+		sip->sink.changed(sip->sink.ctx, c->id);
 }
 
 /* Say that a source has reached its limit, but not for each call. */
@@ -301,6 +360,7 @@ call_insert(struct sip *sip, struct call *c, int64_t now)
 	RB_INSERT(call_tree, &sip->calls, c);
 	RB_INSERT(call_id_tree, &sip->ids, c);
 	TAILQ_INSERT_TAIL(&sip->pending[c->worth], c, age);
+	sip->nasked += c->worth == WORTH_ASKED;
 	sip->n.calls++;
 	sip->n.calls_total++;
 	return true;
@@ -375,6 +435,7 @@ call_rings(struct call *c)
 	if (c->accepted || c->dead || c->worth != WORTH_ASKED)
 		return;
 	TAILQ_REMOVE(&c->sip->pending[c->worth], c, age);
+	c->sip->nasked--;
 	if (c->source != NULL)
 		TAILQ_REMOVE(&c->source->calls[c->worth], c, source_entry);
 	c->worth = WORTH_RINGS;

@@ -21,6 +21,19 @@
  * 13.3.1.1), however many of those come.
  */
 #define SIP_EARLY_SETUPS  2
+/* Undecided INVITEs of a call that the protected side has not answered. */
+#define SIP_MAX_ASKED	  4
+/*
+ * What all calls together may take, for each of `limit calls`: what a call of
+ * two streams needs.  Beyond it, calls make room as at the limit itself.
+ */
+#define SIP_CALL_BYTES	  3072
+#define SIP_MIN_BYTES	  (1024 * 1024)
+/*
+ * So many calls that the protected side has not answered are written down for
+ * a successor; in a flood, the others are not.
+ */
+#define SIP_ASKED_KEPT	  1024
 #define SIP_MAX_TXNS	  16  /* per call */
 #define SIP_MAX_DIALOGS	  16  /* per call: forks */
 #define SIP_MAX_PAST	  4   /* per dialog: sets that gave way */
@@ -140,6 +153,7 @@ struct call {
 	struct claim_list claims; /* who named what first */
 	unsigned int nclaims;
 	int64_t setup_until, max_until, forget_at;
+	size_t bytes; /* as last weighed; what is shared counts twice */
 	struct timer timer;
 	struct sip *sip;
 };
@@ -157,6 +171,7 @@ struct sip {
 	struct call_id_tree ids;
 	struct source_tree sources;
 	struct call_list pending[NWORTHS]; /* not accepted, oldest first */
+	size_t nasked;			   /* on pending[WORTH_ASKED] */
 	struct call_list dead;
 	struct claims claims;
 	uint64_t next_id, next_serial;
@@ -191,6 +206,8 @@ struct half *half_new(const struct sdp *sdp, const struct addr *speaker);
 struct half *half_alloc(uint8_t n);
 struct half *half_ref(struct half *h); /* NULL is fine */
 void half_unref(struct half *h);
+size_t half_bytes(const struct half *h); /* NULL is fine */
+bool half_same(const struct half *a, const struct half *b);
 bool span_dup(struct span s, struct span *out);
 void span_free(struct span *s);
 /* The dialog's session gives way to `half`: keep it for a while. */
@@ -217,6 +234,12 @@ void call_set_id(struct call *c, uint64_t id);
 void call_accept(struct call *c, int64_t now);
 /* The protected side has answered 18x. */
 void call_rings(struct call *c);
+/* Worth a checkpoint, unless it is one of a flood. */
+void call_changed(struct call *c);
+/* Take what the call needs now into account; see SIP_CALL_BYTES. */
+void call_weigh(struct call *c);
+/* Drop what is worth least, until all that is left has room. */
+void sip_fit(struct sip *sip, int64_t now);
 /* Which side's SDP names the inside. */
 enum role call_inside(const struct call *c);
 

@@ -182,6 +182,16 @@ agree(struct call *c, struct dialog *d, enum role offerer, struct half *offer,
 	half[!offerer] = answer;
 	for (i = 0; i < 2; i++)
 		half[i] = keep_held(c->sip, half[i], d->half[i]);
+	/* Said again while it rings: nothing to work out. */
+	if (why == REASON_EARLY && d->half[CALLER] != NULL &&
+	    half_same(d->half[CALLER], half[CALLER]) &&
+	    half_same(d->half[CALLEE], half[CALLEE])) {
+		c->sip->n.retransmissions++;
+		half_unref(half[CALLER]);
+		half_unref(half[CALLEE]);
+		call_schedule(c, now);
+		return;
+	}
 	if (why != REASON_REINVITE && why != REASON_UPDATE)
 		past_expire(d, INT64_MAX);
 	else if (d->state == DIALOG_CONFIRMED && d->half[CALLER] != NULL)
@@ -336,11 +346,41 @@ txn_begin(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 	return t;
 }
 
+/*
+ * INVITEs that nobody has answered yet: the same offer is kept once, and of
+ * many the last few.
+ */
+static void
+thin_out(struct call *c, struct txn *last)
+{
+	struct txn *t, *oldest = NULL;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(t, &c->txns, entry) {
+		if (t == last || t->dlg != NULL || t->done)
+			continue;
+		if (oldest == NULL)
+			oldest = t;
+		n++;
+		if (t->offer != NULL && last->offer != NULL &&
+		    t->offer != last->offer &&
+		    half_same(t->offer, last->offer)) {
+			half_unref(last->offer);
+			last->offer = half_ref(t->offer);
+		}
+	}
+	if (c->worth == WORTH_ASKED && n >= SIP_MAX_ASKED) {
+		c->sip->n.limit_transactions++;
+		txn_free(c, oldest);
+	}
+}
+
 static void
 initial_invite(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
 	struct call *c;
+	struct txn *t;
 
 	c = call_find(sip, m->call_id, m->from_tag, &d->src.addr, &d->dst.addr);
 	if (c != NULL && txn_find(c, SIP_INVITE, m->cseq, m->branch) != NULL) {
@@ -359,13 +399,14 @@ initial_invite(struct sip *sip, int64_t now, const struct datagram *d,
 	    (c = call_new(sip, m->call_id, m->from_tag, &d->src.addr,
 		 &d->dst.addr, now)) == NULL)
 		return;
-	if (txn_begin(c, NULL, CALLER, now, d, m) == NULL) {
+	if ((t = txn_begin(c, NULL, CALLER, now, d, m)) == NULL) {
 		call_settle(c, now);
 		call_schedule(c, now);
 		return;
 	}
+	thin_out(c, t);
 	call_schedule(c, now);
-	sip->sink.changed(sip->sink.ctx, c->id);
+	call_changed(c);
 }
 
 /* INVITE and UPDATE within a dialog, and PRACK with an offer. */
@@ -485,7 +526,7 @@ cancel(struct sip *sip, int64_t now, const struct datagram *d,
 		 */
 		t->until = now + SIP_T_TRANSACTION;
 		call_schedule(c, now);
-		sip->sink.changed(sip->sink.ctx, c->id);
+		call_changed(c);
 		return;
 	}
 }
@@ -749,6 +790,9 @@ invite_rejected(struct call *c, struct txn *t, int64_t now,
 		return;
 	t->done = t->refused = true;
 	t->until = now + SIP_T_TRANSACTION;
+	/* Nobody will answer what it offered. */
+	half_unref(t->offer);
+	t->offer = NULL;
 	if (t->dlg != NULL) {
 		/* RFC 3261 section 14.1: only these two end the dialog. */
 		if (m->status == 408 || m->status == 481)
@@ -840,4 +884,5 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 	else
 		response(sip, now, d, m);
 	note_claims(sip, d, m);
+	sip_fit(sip, now);
 }

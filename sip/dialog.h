@@ -45,6 +45,7 @@ struct sip_counters {
 	uint64_t sdp_malformed, sdp_ambiguous;
 	uint64_t limit_calls, limit_source, limit_dialogs, limit_transactions;
 	uint64_t evicted;
+	uint64_t bytes;	   /* that calls take now, about */
 	uint64_t calls;	   /* now */
 	uint64_t accepted; /* now */
 	uint64_t calls_total, accepted_total;
@@ -118,7 +119,8 @@ void sip_shutdown(struct sip *sip, enum reason why, int64_t now);
 const struct sip_counters *sip_counters(const struct sip *sip);
 
 /*
- * A call as bytes, for those who come after us, and back.  Import trusts
+ * A call as bytes, for those who come after us, and back; PH_EBAD if there
+ * is none, or it is over.  Import trusts
  * nothing: PH_EMALFORMED leaves no trace, PH_ELIMIT when full, PH_EEXIST if
  * the call is already here, PH_EGONE if it is over, PH_EUNSUPPORTED if neither
  * end is protected any more.  The imported call's wants are announced at once

@@ -142,7 +142,8 @@ sip_export(const struct sip *sip, uint64_t id, void *buf, size_t size,
 	struct dialog *d;
 	struct txn *t;
 
-	if (c == NULL)
+	/* What is over needs no memory of it in a new process. */
+	if (c == NULL || c->dead)
 		return PH_EBAD;
 	writer_u8(&w, EXPORT_VERSION);
 	writer_u64(&w, c->id);

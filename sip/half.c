@@ -69,7 +69,13 @@ span_free(struct span *s)
 	*s = (struct span) { NULL, 0 };
 }
 
-static bool
+size_t
+half_bytes(const struct half *h)
+{
+	return h == NULL ? 0 : sizeof(*h) + h->n * sizeof(h->media[0]);
+}
+
+bool
 half_same(const struct half *a, const struct half *b)
 {
 	return a->n == b->n && addr_eq(&a->speaker, &b->speaker) &&

@@ -19,6 +19,7 @@ call_schedule(struct call *c, int64_t now)
 	struct txn *t;
 	size_t i;
 
+	call_weigh(c);
 	TAILQ_FOREACH(t, &c->txns, entry)
 		at = sooner(at, t->until);
 	TAILQ_FOREACH(d, &c->dialogs, entry) {

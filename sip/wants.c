@@ -142,7 +142,7 @@ call_update(struct call *c, enum reason open, enum reason close, int64_t now)
 	w.between = c->protected[CALLER] && c->protected[CALLEE];
 	sip->sink.wants(sip->sink.ctx, &w, now);
 	call_schedule(c, now);
-	sip->sink.changed(sip->sink.ctx, c->id);
+	call_changed(c);
 }
 
 /* FNV-1a; only to notice that the same is being refused again. */

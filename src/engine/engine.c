@@ -843,6 +843,7 @@ engine_report(const struct engine *e, struct strbuf *b)
 	line(b, "sip_retransmissions", s->retransmissions);
 	line(b, "sdp_malformed", s->sdp_malformed);
 	line(b, "sdp_ambiguous", s->sdp_ambiguous);
+	line(b, "sip_bytes", s->bytes);
 	line(b, "calls", s->calls);
 	line(b, "calls_accepted", s->accepted);
 	line(b, "calls_total", s->calls_total);

@@ -212,6 +212,128 @@ an_ipv6_source_is_a_64(void **state)
 	world_close(&w);
 }
 
+/* Sixteen m= lines, from somewhere else each time. */
+static const char *
+fat(int i)
+{
+	static char body[1024];
+	struct strbuf b = strbuf_of(body, sizeof(body));
+	int k;
+
+	strbuf_fmt(&b,
+	    "v=0\r\no=- 1 1 IN IP4 203.0.113.66\r\ns=-\r\n"
+	    "c=IN IP4 203.0.113.66\r\nt=0 0\r\n");
+	for (k = 0; k < 16; k++)
+		strbuf_fmt(&b, "m=audio %d RTP/AVP 0\r\n", 2000 + i * 32 + k);
+	assert_false(b.full);
+	return body;
+}
+
+static void
+what_strangers_make_us_keep_has_a_budget(void **state)
+{
+	struct sip_config c = default_config();
+	const struct sip_counters *n;
+	char branch[16];
+	struct world w;
+	struct step s = { 1, "*>i", "INVITE", 1, branch, "a", "", NULL, "" };
+	char call_id[32];
+	int i, k;
+
+	(void)state;
+	world_open(&w, &c);
+	n = sip_counters(w.sip);
+	one(&w, "o>i", "INVITE", 0, "", "198.51.100.7 4000");
+	one(&w, "i>o", "180 INVITE", 0, "z", NULL);
+	/* Sixteen INVITEs in each of 900 calls: 16 times 4 KB once. */
+	for (i = 0; i < 900; i++) {
+		w.stranger.addr = addr_v4(11, 0, (uint8_t)(i >> 8), (uint8_t)i);
+		snprintf(call_id, sizeof(call_id), "fat%d", i);
+		for (k = 0; k < 16; k++) {
+			snprintf(branch, sizeof(branch), "b%d", k);
+			s.cseq = (unsigned int)k + 1;
+			s.sdp = fat(k);
+			say(&w, &s, call_id);
+			assert_true(n->bytes <= 3072u * c.limit_calls);
+		}
+	}
+	assert_true(n->evicted > 500);
+	strbuf_reset(&w.text);
+	one(&w, "i>o", "200 INVITE", 0, "z", "192.0.2.10 10000");
+	assert_string_equal(w.log, OPEN_IN OPEN_OUT);
+	world_close(&w);
+}
+
+static void
+an_unanswered_call_keeps_four_offers(void **state)
+{
+	struct sip_config c = default_config();
+	const struct sip_counters *n;
+	char branch[16];
+	struct world w;
+	struct step s = { 1, "o>i", "INVITE", 1, branch, "a", "", NULL, "" };
+	size_t once;
+	int k;
+
+	(void)state;
+	world_open(&w, &c);
+	n = sip_counters(w.sip);
+	for (k = 0; k < 16; k++) {
+		snprintf(branch, sizeof(branch), "b%d", k);
+		s.sdp = fat(k);
+		say(&w, &s, "c1");
+		if (k == 0)
+			once = n->bytes;
+		assert_true(n->bytes <= 5 * once);
+	}
+	world_close(&w);
+}
+
+static void
+a_flood_is_not_written_down(void **state)
+{
+	struct sip_config c = default_config();
+	struct world w;
+	int i;
+
+	(void)state;
+	c.limit_calls = 50000;
+	world_open(&w, &c);
+	for (i = 0; i < 5000; i++)
+		spoofed(&w, i);
+	assert_int_equal(w.changes, 1024);
+	/* What rings among them is. */
+	one(&w, "o>i", "INVITE", 0, "", "198.51.100.7 4000");
+	assert_int_equal(w.changes, 1024);
+	one(&w, "i>o", "180 INVITE", 0, "z", "192.0.2.10 10000");
+	assert_true(w.changes > 1024);
+	world_close(&w);
+}
+
+static void
+an_answer_that_is_repeated_costs_nothing(void **state)
+{
+	struct sip_config c = default_config();
+	struct world w;
+	char tag[8];
+	unsigned int wants;
+	int i, k;
+
+	(void)state;
+	world_open(&w, &c);
+	one(&w, "i>o", "INVITE", 0, "", "192.0.2.10 10000");
+	for (k = 0; k < 3; k++) {
+		wants = w.wants;
+		for (i = 0; i < 16; i++) {
+			snprintf(tag, sizeof(tag), "t%d", i);
+			one(&w, "o>i", "183 INVITE", 0, tag,
+			    "198.51.100.7 4000");
+		}
+		assert_int_equal(w.wants - wants, k == 0 ? 16 : 0);
+	}
+	world_close(&w);
+}
+
 int
 main(void)
 {
@@ -223,6 +345,10 @@ main(void)
 		cmocka_unit_test(a_100_does_not_ring),
 		cmocka_unit_test(calls_of_the_inside_go_last),
 		cmocka_unit_test(an_ipv6_source_is_a_64),
+		cmocka_unit_test(what_strangers_make_us_keep_has_a_budget),
+		cmocka_unit_test(an_unanswered_call_keeps_four_offers),
+		cmocka_unit_test(a_flood_is_not_written_down),
+		cmocka_unit_test(an_answer_that_is_repeated_costs_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

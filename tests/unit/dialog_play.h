@@ -31,7 +31,8 @@ struct world {
 	struct sip *sip;
 	struct holes *holes;
 	struct timers timers;
-	unsigned int commits;
+	unsigned int commits, wants, changes;
+	size_t written; /* bytes of checkpoints */
 	int64_t media, alive;
 	struct endpoint stranger;
 	char log[8192];
