@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: ISC
 """Frames made by hand, as neither end's kernel would send them."""
+import signal
 import socket
 import struct
+import time
 
 from net import (Failure, GATEWAY, PBX, PHONE, Unable, check, conf, name,
                  passes, until)
 from scenarios import media, scenario, signalling
-from sip import Call, Wire, sdp
+from sip import Call, Wire, sdp, tcp_wire
 
 ETH_IP, VLAN, QINQ = 0x0800, 0x8100, 0x88a8
 
@@ -131,3 +133,120 @@ def a_vlan_is_an_interface_of_its_own(net):
         sdp(PHONE, 4100), sdp(GATEWAY, 10100))
     check(passes(p, m, name(m)), "phone to gateway")
     call.hang_up()
+
+
+def tcp(src, dst, seq, ack, flags, data=b"", good=True):
+    head = struct.pack("!HHIIBBHHH", src[1], dst[1], seq & 0xffffffff,
+                       ack & 0xffffffff, 5 << 4, flags, 65535, 0, 0)
+    pseudo = socket.inet_aton(src[0]) + socket.inet_aton(dst[0]) + \
+        struct.pack("!HH", 6, len(head) + len(data))
+    total = checksum(pseudo + head + data) ^ (0 if good else 0x5555)
+    return ipv4(src[0], dst[0], 6,
+                head[:16] + struct.pack("!H", total) + head[18:] + data)
+
+
+class Spy(Nic):
+    """Knows where a TCP connection from here stands."""
+
+    def __init__(self, net, wire):
+        super().__init__(net, "out")
+        self.sock.setblocking(False)
+        # Frames of every kind, and those that this end sends.
+        self.sock.bind(("eth0", 3))
+        self.src, self.dst = name(wire.sock["a"]), name(wire.sock["b"])
+
+    def place(self):
+        """The next sequence number, and what it acknowledges."""
+        at = None
+        while True:
+            try:
+                frame = self.sock.recv(65535)
+            except BlockingIOError:
+                check(at is not None, "segments of the connection")
+                return at
+            if frame[12:14] != b"\x08\0" or frame[23] != 6:
+                continue
+            hlen = (frame[14] & 15) * 4
+            size = struct.unpack("!H", frame[16:18])[0]
+            seg = frame[14 + hlen:14 + size]
+            sport, dport, seq, ack, off = struct.unpack("!HHIIB", seg[:13])
+            if (sport, dport) == (self.src[1], self.dst[1]):
+                at = (seq + len(seg) - (off >> 4) * 4, ack)
+
+    def forge(self, flags, data=b"", ahead=0):
+        seq, ack = self.at
+        self.send(tcp(self.src, self.dst, seq + ahead, ack, flags, data,
+                      good=False))
+
+
+def blinded(net, who, forge):
+    """Segments that the PBX drops, for their checksum, in a running call."""
+    d = net.pinholed("-vv")
+    p, m = media(net)
+    wire = tcp_wire(net, PHONE, PBX)
+    spy = Spy(net, wire)
+    call = Call(wire, transport="TCP")
+    call.set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in", src=PHONE, dst=PBX)
+    spy.at = spy.place()
+    forge(spy)
+    check(passes(p, m, name(m)), "phone to PBX")
+    call.hang_up(who)
+    d.expect(event="close", dir="in", reason="bye")
+    # And the next call over the same connection.
+    call = Call(wire, transport="TCP")
+    call.set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    until(lambda: d.seen(event="open", dir="in", call=call.call_id), 1,
+          "the next call")
+    call.hang_up()
+
+
+def forgeries(spy):
+    spy.forge(0x18, b"nonsense " * 20)
+    spy.forge(0x18, b"INVITE sip:x SIP/2.0\r\nl: 60000\r\n\r\n")
+    spy.forge(0x18, b"x", ahead=50000)
+    spy.forge(0x11)
+    spy.forge(0x04)
+    spy.forge(0x14)
+    spy.forge(0x04, ahead=100000)
+    spy.forge(0x02)
+
+
+@scenario()
+def what_the_receiver_drops_blinds_nobody_inside(net):
+    blinded(net, "b", forgeries)
+
+
+@scenario()
+def what_the_receiver_drops_blinds_nobody_outside(net):
+    blinded(net, "a", forgeries)
+
+
+@scenario()
+def tcp_older_than_the_engine_is_followed(net):
+    """The BYE after a reload and after a crash, then a start; new calls."""
+    d = net.pinholed()
+    wire = tcp_wire(net, PHONE, PBX)
+    call = Call(wire, transport="TCP")
+    call.set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in", call=call.call_id)
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: any("reloaded" in line for line in d.log), 5, "reloaded")
+    call.hang_up("b")
+    d.expect(event="close", dir="in", call=call.call_id, reason="bye")
+    call = Call(wire, transport="TCP")
+    call.set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in", call=call.call_id)
+    old = d.kill("engine")
+    until(lambda: d.children().get("engine", old) != old and sum(
+        "engine: listening" in line for line in d.log) > 2, 5, "a new engine")
+    time.sleep(0.5)
+    call.hang_up("b")
+    d.expect(event="close", dir="in", call=call.call_id, reason="bye")
+    d.stop()
+    d = net.pinholed()
+    call = Call(wire, transport="TCP")
+    call.set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in", call=call.call_id)
+    call.hang_up("a")
+    d.expect(event="close", dir="in", call=call.call_id, reason="bye")
