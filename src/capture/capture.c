@@ -8,6 +8,22 @@
 #include "src/capture/handle.h"
 #include "src/capture/link.h"
 
+#define USEC	  INT64_C(1000000)
+#define TIME_MAX  INT64_C(253402300799) /* seconds */
+#define TIME_LEAP (24 * 3600 * USEC)
+
+/* Where a file is, in time and in bytes. */
+struct filetime {
+	bool begun;
+	int64_t stamp; /* of the last record */
+	int64_t shift; /* how far the file's clock was set back */
+	int64_t last;
+	struct pcap_pkthdr *h;
+	const unsigned char *bytes;
+	unsigned char *copy;
+	int ahead_rc; /* the next one was read: what was returned; or 0 */
+};
+
 struct capture *
 capture_new(const struct capture_config *config)
 {
@@ -40,20 +56,75 @@ capture_close(struct capture *c, const struct capture_sink *sink)
 	packets_free(c->packets, sink);
 	for (i = 0; i < c->nhandles; i++)
 		pcap_close(c->handles[i].pcap);
+	if (c->filetime != NULL)
+		free(c->filetime->copy);
+	free(c->filetime);
 	free(c->ports);
 	free(c);
 }
 
-int64_t
-capture_time(struct capture *c, const struct pcap_pkthdr *h, bool nano)
+/* Microseconds; what no clock can have said is the end of the year 9999. */
+static int64_t
+stamp_of(const struct pcap_pkthdr *h)
 {
-	int64_t ts = (int64_t)h->ts.tv_sec * 1000000 +
-	    (nano ? h->ts.tv_usec / 1000 : h->ts.tv_usec);
+	int64_t sec = h->ts.tv_sec;
 
-	/* A clock that was set back must not undo what has happened. */
-	if (ts < c->last)
-		ts = c->last;
-	return c->last = ts;
+	if (sec < 0)
+		return 0;
+	return (sec < TIME_MAX ? sec : TIME_MAX) * USEC +
+	    (int64_t)h->ts.tv_usec % USEC;
+}
+
+/*
+ * The time of a record whose successor's is `next`.  It never goes backwards,
+ * for a clock that was set back must not undo what has happened, and it never
+ * stands still: after a clock was set back it goes on from where it was.  A
+ * leap ahead that the next record takes back is no time at all.
+ */
+static int64_t
+filetime_of(struct filetime *f, int64_t stamp, int64_t next)
+{
+	if (next < stamp - TIME_LEAP)
+		stamp = f->begun ? f->stamp : next;
+	if (f->begun && stamp < f->stamp - TIME_LEAP)
+		f->shift += f->stamp - stamp;
+	f->begun = true;
+	f->stamp = stamp;
+	if (stamp + f->shift > f->last)
+		f->last = stamp + f->shift;
+	return f->last;
+}
+
+/* The next record into f->h and f->bytes; what pcap_next_ex() returns. */
+static int
+record_read(struct capture *c, struct filetime *f)
+{
+	int rc = f->ahead_rc;
+
+	f->ahead_rc = 0;
+	return rc != 0 ? rc
+		       : pcap_next_ex(c->handles[0].pcap, &f->h, &f->bytes);
+}
+
+/*
+ * Look at the record behind one that leaps; that one is copied, for reading
+ * on overwrites it.  *next is its time; as that of the first, if there is
+ * none.
+ */
+static enum ph_err
+record_peek(struct capture *c, struct filetime *f, struct pcap_pkthdr *h,
+    int64_t *next)
+{
+	unsigned char *copy = realloc(f->copy, h->caplen + 1);
+
+	if (copy == NULL)
+		return PH_ENOMEM;
+	f->copy = copy;
+	memcpy(copy, f->bytes, h->caplen);
+	f->ahead_rc = pcap_next_ex(c->handles[0].pcap, &f->h, &f->bytes);
+	if (f->ahead_rc == 1)
+		*next = stamp_of(f->h);
+	return PH_OK;
 }
 
 void
@@ -92,6 +163,10 @@ capture_open_file(struct capture **out, const struct capture_config *config,
 	*out = NULL;
 	if ((c = capture_new(config)) == NULL)
 		return PH_ENOMEM;
+	if ((c->filetime = calloc(1, sizeof(*c->filetime))) == NULL) {
+		capture_close(c, NULL);
+		return PH_ENOMEM;
+	}
 	h = &c->handles[0];
 	h->pcap = pcap_open_offline(path, text);
 	if (h->pcap == NULL) {
@@ -122,10 +197,12 @@ enum ph_err
 capture_next(struct capture *c, const struct capture_sink *sink, int64_t *ts,
     struct strbuf *why)
 {
+	struct filetime *f = c->filetime;
 	const unsigned char *bytes;
-	struct pcap_pkthdr *h;
+	struct pcap_pkthdr h;
+	int64_t next;
 
-	switch (pcap_next_ex(c->handles[0].pcap, &h, &bytes)) {
+	switch (record_read(c, f)) {
 	case 1:
 		break;
 	case PCAP_ERROR_BREAK:
@@ -136,9 +213,19 @@ capture_next(struct capture *c, const struct capture_sink *sink, int64_t *ts,
 		    pcap_geterr(c->handles[0].pcap));
 		return PH_ETRUNC;
 	}
-	*ts = capture_time(c, h, false);
+	h = *f->h;
+	bytes = f->bytes;
+	next = stamp_of(&h);
+	if (!f->begun || next > f->stamp + TIME_LEAP) {
+		if (record_peek(c, f, &h, &next) != PH_OK) {
+			strbuf_str(why, "out of memory");
+			return PH_ETRUNC;
+		}
+		bytes = f->copy;
+	}
+	*ts = filetime_of(f, stamp_of(&h), next);
 	packets_expire(c->packets, *ts, sink);
-	capture_frame(c, &c->handles[0], h, bytes, *ts, sink);
+	capture_frame(c, &c->handles[0], &h, bytes, *ts, sink);
 	return PH_OK;
 }
 

@@ -40,12 +40,11 @@ struct capture {
 	size_t nifs;
 	struct merge merge; /* live, where a handle sees one direction */
 	bool waiting;	    /* packets that no descriptor will announce */
-	int64_t last;	    /* time of the last packet */
-	int64_t checked;    /* when the interfaces were last looked at */
+	struct filetime *filetime; /* NULL: live */
+	int64_t checked;	   /* when the interfaces were last looked at */
 };
 
 struct capture *capture_new(const struct capture_config *config);
-int64_t capture_time(struct capture *c, const struct pcap_pkthdr *h, bool nano);
 void capture_frame(struct capture *c, const struct capture_handle *handle,
     const struct pcap_pkthdr *h, const unsigned char *bytes, int64_t ts,
     const struct capture_sink *sink);

@@ -567,6 +567,33 @@ def tcp_two_versions():
     return conn.p
 
 
+@case("capture", "Three records are of the year 7000 and of one that no clock "
+      "reaches: time goes on, and the call lasts as long as it did.",
+      link="pcapng")
+def times_of_another_age():
+    def leap(p, seconds):
+        p.add(ip(ADDR["o"], ADDR["i"], 17, udp(b"\r\n\r\n")))
+        at, packet = p.packets.pop()
+        p.packets.append((at + seconds, packet))
+    p = Play()
+    leap(p, 5000 * 31557600)
+    p.call()
+    leap(p, 12000000000000)
+    p.wait(5)
+    leap(p, 5000 * 31557600)
+    return p.bye().call(call="c2@example").wait(3).bye(
+        call="c2@example")
+
+
+@case("capture", "The clock was set back by a week during a call: time goes "
+      "on from where it was.")
+def clock_set_back():
+    p = Play().call().wait(5)
+    p.at -= 7 * 86400
+    p.wait(1).bye().call(call="c2@example").wait(3)
+    return p.bye(call="c2@example")
+
+
 @case("capture", "A small snap length: truncated packets are never parsed.",
       link="short")
 def truncated_packets():
