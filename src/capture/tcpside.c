@@ -27,6 +27,14 @@ segment_end(const struct segment *g)
 	return g->seq + g->len;
 }
 
+void
+tcpside_lose(struct tcpside *s)
+{
+	s->lost = true;
+	s->whole = false;
+	s->mute = s->mute || (s->begun && !s->known);
+}
+
 static size_t
 cost(const struct segment *g)
 {
@@ -40,7 +48,7 @@ tcpside_begin(struct tcpside *s, const struct addr *sender, uint32_t seq,
 	memset(s, 0, sizeof(*s));
 	s->next = s->ack = s->acked = seq;
 	s->lost = lost;
-	s->whole = !lost;
+	s->whole = s->begun = !lost;
 	s->sender = *sender;
 	TAILQ_INIT(&s->ahead);
 	TAILQ_INIT(&s->sent);
@@ -186,8 +194,7 @@ sent_again(struct tcpside *s, struct shares *room, uint32_t seq,
 		if (distance(segment_end(g), seq) > 0)
 			sent_free(s, room, g);
 	s->next = seq;
-	s->lost = true;
-	s->whole = false;
+	tcpside_lose(s);
 	return true;
 }
 
@@ -306,7 +313,7 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 		    distance(s->ack, g->seq) >= 0) {
 			/* The receiver has what is missing here. */
 			s->next = g->seq;
-			s->lost = true;
+			tcpside_lose(s);
 			reader->stats->tcp_gaps++;
 		}
 		if (g->seq != s->next ||
@@ -317,10 +324,16 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 		TAILQ_INSERT_TAIL(&s->sent, g, entry);
 		s->nsent++;
 		s->next = segment_end(g);
+		if (s->mute)
+			continue;
 		more = reader->read(reader->ctx,
 		    (struct span) { (const char *)g->bytes, g->len }, s->lost);
-		s->lost = more == CAPTURE_LOST;
+		if (more == CAPTURE_LOST)
+			tcpside_lose(s);
+		else
+			s->lost = false;
 		s->whole = more == CAPTURE_WHOLE;
+		s->known = s->known || s->whole;
 	}
 	forget_acked(s, room);
 	return more != CAPTURE_END;

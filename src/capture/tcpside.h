@@ -22,6 +22,10 @@
  * reader is `lost`: it has to find anew where a message begins.  The same
  * where the receiver has bytes that were not seen.
  *
+ * A side that was seen from its beginning, and did not begin with a whole
+ * message, is not searched for one: it is mute from then on.  A web page can
+ * have a browser write what looks like one anywhere but at the beginning.
+ *
  * A lost reader gets acknowledged bytes only, one segment at a time, as they
  * were sent, until it says that it knows its way.
  *
@@ -39,6 +43,9 @@ struct tcpside {
 	uint32_t acked; /* of that, what was read */
 	bool lost;
 	bool whole; /* the reader: a message begins at `next` */
+	bool begun; /* its first bytes were seen */
+	bool known; /* the reader has found a whole message in it */
+	bool mute;  /* it is none of the reader's */
 	bool fin;   /* the sender ends at fin_seq, it seems */
 	uint32_t fin_seq;
 	struct segment_list ahead; /* not read yet, without overlaps */
@@ -76,6 +83,9 @@ void tcpside_ack(struct tcpside *s, uint32_t ack);
  */
 bool tcpside_read(struct tcpside *s, struct shares *room, bool late,
     const struct tcpside_reader *reader);
+
+/* Its reader is lost. */
+void tcpside_lose(struct tcpside *s);
 
 /* Something waits for bytes before it, or for being acknowledged. */
 bool tcpside_waits(const struct tcpside *s);

@@ -478,11 +478,16 @@ static void
 on_stray(struct feed *f, bool from_a, const struct tcp_segment *g, size_t len)
 {
 	struct conn *c = f->c;
+	bool mute[2];
 
 	f->stats->tcp_implausible++;
 	if (!(g->flags & TCP_ACK))
 		return;
 	if (goes_along(&c->stray, from_a, g)) {
+		tcpside_lose(&c->side[0]);
+		tcpside_lose(&c->side[1]);
+		mute[0] = c->side[0].mute;
+		mute[1] = c->side[1].mute;
 		tcpside_clear(&c->side[0], &f->t->byte_room);
 		tcpside_clear(&c->side[1], &f->t->byte_room);
 		conn_unstick(f->t, c);
@@ -490,6 +495,8 @@ on_stray(struct feed *f, bool from_a, const struct tcp_segment *g, size_t len)
 		    from_a ? &c->a.addr : &c->b.addr, g->seq, true);
 		tcpside_begin(side_of(c, !from_a),
 		    from_a ? &c->b.addr : &c->a.addr, g->ack, true);
+		c->side[0].mute = mute[0];
+		c->side[1].mute = mute[1];
 		f->stats->tcp_midstream++;
 		c->stray.used = false;
 	} else if (len > 0)

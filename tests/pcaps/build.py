@@ -559,10 +559,11 @@ def tcp_midstream_nowhere():
       "was read before is no end of the connection.")
 def tcp_two_versions():
     conn = Tcp(Play())
-    for who, data in tcp_messages():
-        start = conn.seq[who]
-        conn.seg(who, b"x" * len(data))
-        conn.seq[who] = start
+    for n, (who, data) in enumerate(tcp_messages()):
+        if n >= 2:
+            start = conn.seq[who]
+            conn.seg(who, b"x" * len(data))
+            conn.seq[who] = start
         conn.seg(who, data)
     return conn.p
 
@@ -598,6 +599,16 @@ def clock_set_back():
       link="short")
 def truncated_packets():
     return basic_call()
+
+
+@case("capture", "A connection that does not begin with SIP is not searched for "
+      "any, though a segment is a whole INVITE.")
+def tcp_begins_with_a_post():
+    conn = Tcp(Play())
+    conn.seg("o", b"POST / HTTP/1.1\r\nContent-Length: 9000\r\n\r\n")
+    for who, data in tcp_messages():
+        conn.seg(who, data)
+    return conn.p
 
 
 @case("capture", "The file ends in the middle of a packet: what came before "

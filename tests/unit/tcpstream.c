@@ -34,6 +34,8 @@ on_tcp(void *ctx, void **user, const struct datagram *d)
 	strbuf_add(&h->b, d->payload);
 	if (strlen(h->origin) < sizeof(h->origin) - 1)
 		h->origin[strlen(h->origin)] = "-<>"[d->origin];
+	if (d->payload.len > 0 && d->payload.p[0] == '?')
+		return CAPTURE_LOST;
 	return h->stop_after == 0 || h->b.len < h->stop_after ? CAPTURE_WHOLE
 							      : CAPTURE_END;
 }
@@ -185,7 +187,7 @@ segments_become_bytes_in_order(void **state)
 	};
 	static const struct seg keep_alive[] = { SAID,
 		{ 100, TCP_ACK, "", true, 12 },
-		{ 11, TCP_ACK, "?", false, 100 },
+		{ 11, TCP_ACK, "!", false, 100 },
 		{ 11, TCP_ACK, "", false, 100 },
 		{ 12, TCP_ACK, "cd", false, 100 },
 	};
@@ -634,6 +636,40 @@ a_gap_may_heal_for_a_minute(void **state)
 	tcpstream_free(c.t, &c.sink);
 }
 
+/* A POST, and then an INVITE at the beginning of a segment. */
+static void
+what_does_not_begin_well_is_not_searched(void **state)
+{
+	/* clang-format off */
+	static const struct seg segs[] = { MET,
+		{ 10, TCP_ACK, "?POST", false, 100 },
+		{ 100, TCP_ACK, "ok", true, 15 },
+		{ 15, TCP_ACK, "INVITE", false, 102 },
+		{ 102, TCP_ACK, "ok", true, 21 },
+	};
+	static const struct seg later[] = { MET,
+		{ 10, TCP_ACK, "INVITE", false, 100 },
+		{ 16, TCP_ACK, "?", false, 100 },
+		{ 17, TCP_ACK, "ACK", false, 100 },
+		{ 100, TCP_ACK, "ok", true, 20 },
+		{ 20, TCP_ACK, "BYE", false, 102 },
+	};
+	static const struct seg elsewhere[] = { MET,
+		{ 10, TCP_ACK, "?POST", false, 100 },
+		{ 900000, TCP_ACK, "cd", false, 700000 },
+		{ 700000, TCP_ACK, "", true, 900002 },
+		{ 900002, TCP_ACK, "INVITE", false, 700000 },
+		{ 700000, TCP_ACK, "", true, 900008 },
+	};
+	/* clang-format on */
+	struct capture_stats stats = { 0 };
+
+	(void)state;
+	feed(segs, ROWS(segs), "?POSTokok", 0, &stats);
+	feed(later, ROWS(later), "INVITE?|ACKokBYE", 0, &stats);
+	feed(elsewhere, ROWS(elsewhere), "?POST", 0, &stats);
+}
+
 /* We missed it, and the receiver did not. */
 static void
 what_the_receiver_has_is_not_waited_for(void **state)
@@ -802,6 +838,7 @@ main(void)
 		cmocka_unit_test(of_two_versions_the_later_counts),
 		cmocka_unit_test(strangers_end_no_connection),
 		cmocka_unit_test(the_receiver_is_the_judge),
+		cmocka_unit_test(what_does_not_begin_well_is_not_searched),
 		cmocka_unit_test(what_the_receiver_has_is_not_waited_for),
 		cmocka_unit_test(what_was_reset_goes_first),
 		cmocka_unit_test(a_port_used_again_is_a_new_connection),
