@@ -51,6 +51,17 @@ on_end(void *ctx, void *user)
 	free(user);
 }
 
+/* What is remembered can be adopted. */
+static struct packets *successor;
+
+static void
+on_remember(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	(void)ctx;
+	if (len > 0)
+		packets_adopt(successor, key, p, len, 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int
@@ -61,24 +72,33 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		{ IPPROTO_TCP, 5060 },
 	};
 	unsigned int sum = 0;
-	struct capture_sink sink = { &sum, on_udp, on_tcp, on_end };
+	struct capture_sink sink = { &sum, on_udp, on_tcp, on_end,
+		on_remember };
 	struct packets *p = packets_new(ports, 2);
 	struct cursor c = cursor_of(data, len);
 	int64_t now = 0;
 	struct packet_source from = { 0 };
+	struct span frame;
 	uint8_t dlt;
 
-	if (p == NULL)
+	successor = packets_new(ports, 2);
+	if (p == NULL || successor == NULL)
 		return 0;
 	while (cursor_left(&c) > 4) {
 		dlt = cursor_u8(&c);
 		now += cursor_u8(&c) * INT64_C(10000);
 		from.dlt = dlts[dlt % (sizeof(dlts) / sizeof(dlts[0]))];
 		from.live = from.has_mac = (dlt & 0x80) != 0;
-		packets_add(p, &from, now, cursor_span(&c, cursor_u16(&c)),
-		    &sink);
+		frame = cursor_span(&c, cursor_u16(&c));
+		packets_add(p, &from, now, frame, &sink);
+		packets_flush(p, &sink);
+		/* What anybody may have written. */
+		packets_adopt(successor, CAPTURE_KEY_MIN + dlt, frame.p,
+		    frame.len, now);
+		packets_add(successor, &from, now, frame, &sink);
 	}
 	packets_expire(p, now + INT64_C(60000000), &sink);
 	packets_free(p, &sink);
+	packets_free(successor, &sink);
 	return 0;
 }

@@ -33,6 +33,7 @@ struct datagram {
 	uint8_t proto;	  /* IPPROTO_UDP or IPPROTO_TCP */
 	uint8_t origin;	  /* enum stream_origin */
 	bool joined;	  /* TCP: what this side sent before was not seen */
+	bool resumed;	  /* TCP: a predecessor of ours has followed it */
 	struct endpoint src, dst;
 	struct span payload;
 };

@@ -230,6 +230,19 @@ capture_next(struct capture *c, const struct capture_sink *sink, int64_t *ts,
 }
 
 void
+capture_flush(struct capture *c, const struct capture_sink *sink)
+{
+	packets_flush(c->packets, sink);
+}
+
+void
+capture_adopt(struct capture *c, uint64_t key, const void *p, size_t len,
+    int64_t now)
+{
+	packets_adopt(c->packets, key, p, len, now);
+}
+
+void
 capture_stats(struct capture *c, struct capture_stats *out)
 {
 	struct pcap_stat st;

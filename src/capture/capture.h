@@ -46,6 +46,11 @@ struct capture_sink {
 	    *tcp)(void *ctx, void **user, const struct datagram *d);
 	/* The connection is over, or no longer followed; free `user`. */
 	void (*tcp_end)(void *ctx, void *user);
+	/*
+	 * Where a followed connection stands, for a successor to go on there:
+	 * to be kept under `key`.  len 0: to be forgotten.  May be NULL.
+	 */
+	void (*remember)(void *ctx, uint64_t key, const void *p, size_t len);
 };
 
 struct capture_stats {
@@ -83,6 +88,10 @@ struct capture_config {
 	/* Is an interface in our network?  NULL: all are. */
 	bool (*here)(const char *ifname);
 };
+
+/* Keys of what is remembered, from this one on and below the second. */
+#define CAPTURE_KEY_MIN (UINT64_C(1) << 61)
+#define CAPTURE_KEY_MAX (UINT64_C(1) << 62)
 
 struct capture;
 
@@ -123,6 +132,12 @@ bool capture_waiting(const struct capture *c);
  */
 PH_NODISCARD enum ph_err capture_next(struct capture *c,
     const struct capture_sink *sink, int64_t *ts, struct strbuf *why);
+
+/* Remember what has changed since. */
+void capture_flush(struct capture *c, const struct capture_sink *sink);
+/* Take over what a predecessor remembered.  Trusts nothing in it. */
+void capture_adopt(struct capture *c, uint64_t key, const void *p, size_t len,
+    int64_t now);
 
 /* Counters so far; asks the kernel for its own. */
 void capture_stats(struct capture *c, struct capture_stats *out);

@@ -71,6 +71,19 @@ packets_expire(struct packets *p, int64_t now, const struct capture_sink *sink)
 	tcpstream_expire(p->tcp, now, sink, &p->n);
 }
 
+void
+packets_flush(struct packets *p, const struct capture_sink *sink)
+{
+	tcpstream_flush(p->tcp, sink);
+}
+
+void
+packets_adopt(struct packets *p, uint64_t key, const void *record, size_t len,
+    int64_t now)
+{
+	tcpstream_adopt(p->tcp, key, record, len, now);
+}
+
 static bool
 interesting(const struct packets *p, const struct datagram *d)
 {

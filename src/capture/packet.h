@@ -42,6 +42,11 @@ void packets_add(struct packets *p, const struct packet_source *from,
 void packets_expire(struct packets *p, int64_t now,
     const struct capture_sink *sink);
 
+/* As capture_flush() and capture_adopt(). */
+void packets_flush(struct packets *p, const struct capture_sink *sink);
+void packets_adopt(struct packets *p, uint64_t key, const void *record,
+    size_t len, int64_t now);
+
 struct capture_stats *packets_stats(struct packets *p);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
 #include <netinet/in.h>
 
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include "src/base/queue.h"
 #include "src/base/shares.h"
 #include "src/base/tree.h"
+#include "src/base/wire.h"
 #include "src/capture/tcpside.h"
 #include "src/capture/tcpstream.h"
 
@@ -33,8 +35,12 @@ enum phase {
 
 struct conn {
 	RB_ENTRY(conn) node;
-	TAILQ_ENTRY(conn) age; /* in halves, ages or dying */
-	TAILQ_ENTRY(conn) gap; /* in gaps or late */
+	TAILQ_ENTRY(conn) change; /* in changed */
+	uint64_t key;		  /* 0: nobody remembers it */
+	bool changed;		  /* since it was remembered */
+	bool adopted;		  /* and no segment of it was seen yet */
+	TAILQ_ENTRY(conn) age;	  /* in halves, ages or dying */
+	TAILQ_ENTRY(conn) gap;	  /* in gaps or late */
 	struct share_item room;
 	struct endpoint a, b; /* a < b */
 	uint32_t ifindex;
@@ -42,6 +48,7 @@ struct conn {
 	bool client_a;	   /* a began it, or sent the bytes that wait */
 	bool midstream;	   /* nobody saw who began it */
 	bool joining;	   /* HALF, and there are bytes */
+	bool resumed;	   /* adopted, and not begun anew since */
 	bool deaf;	   /* of no interest */
 	bool stuck;	   /* in gaps, or in late */
 	bool late;	   /* in late */
@@ -67,7 +74,9 @@ struct tcpstream {
 	struct conn_list dying;	 /* likewise */
 	struct conn_list gaps;	 /* oldest first */
 	struct conn_list late;	 /* likewise */
+	struct conn_list changed;
 	size_t ndying;
+	uint64_t next_key;
 };
 
 /* What handling one packet, or the time, takes. */
@@ -111,6 +120,8 @@ tcpstream_new(void)
 	TAILQ_INIT(&t->dying);
 	TAILQ_INIT(&t->gaps);
 	TAILQ_INIT(&t->late);
+	TAILQ_INIT(&t->changed);
+	t->next_key = CAPTURE_KEY_MIN;
 	return t;
 }
 
@@ -152,6 +163,19 @@ conn_unstick(struct tcpstream *t, struct conn *c)
 	c->stuck = c->late = false;
 }
 
+/* A successor need not know of it. */
+static void
+conn_forget(struct tcpstream *t, struct conn *c,
+    const struct capture_sink *sink)
+{
+	if (c->changed)
+		TAILQ_REMOVE(&t->changed, c, change);
+	c->changed = false;
+	if (c->key != 0 && sink != NULL && sink->remember != NULL)
+		sink->remember(sink->ctx, c->key, NULL, 0);
+	c->key = 0;
+}
+
 /* What it held is given back, and whoever listened is told. */
 static void
 conn_clear(struct tcpstream *t, struct conn *c, const struct capture_sink *sink)
@@ -168,6 +192,7 @@ static void
 conn_free(struct tcpstream *t, struct conn *c, const struct capture_sink *sink)
 {
 	conn_clear(t, c, sink);
+	conn_forget(t, c, sink);
 	conn_unlist(t, c);
 	RB_REMOVE(conn_tree, &t->tree, c);
 	free(c);
@@ -176,12 +201,17 @@ conn_free(struct tcpstream *t, struct conn *c, const struct capture_sink *sink)
 void
 tcpstream_free(struct tcpstream *t, const struct capture_sink *sink)
 {
+	struct capture_sink last = { 0 };
 	struct conn *c;
 
 	if (t == NULL)
 		return;
+	/* It is over for us, not for a successor. */
+	if (sink != NULL)
+		last = *sink;
+	last.remember = NULL;
 	while ((c = RB_ROOT(&t->tree)) != NULL)
-		conn_free(t, c, sink);
+		conn_free(t, c, &last);
 	free(t);
 }
 
@@ -289,6 +319,7 @@ hand_on(void *ctx, struct span bytes, bool lost)
 	d.src = from_a ? c->a : c->b;
 	d.dst = from_a ? c->b : c->a;
 	d.joined = lost;
+	d.resumed = c->resumed;
 	if (!c->midstream)
 		d.origin = c->client_a == from_a ? ORIGIN_SRC : ORIGIN_DST;
 	d.payload = bytes;
@@ -306,7 +337,19 @@ conn_read(struct feed *f, bool from_a)
 	    tcpside_read(f->side, &f->t->byte_room, f->c->late, &reader))
 		return;
 	conn_clear(f->t, f->c, f->sink);
+	conn_forget(f->t, f->c, f->sink);
 	f->c->deaf = true;
+}
+
+static void
+conn_changed(struct feed *f)
+{
+	struct conn *c = f->c;
+
+	if (c->changed || c->user == NULL || f->sink->remember == NULL)
+		return;
+	c->changed = true;
+	TAILQ_INSERT_TAIL(&f->t->changed, c, change);
 }
 
 /* A wait is as old as the last byte that was read before it. */
@@ -441,7 +484,7 @@ conn_begin(struct feed *f, const struct syn *answer)
 	struct conn *c = f->c;
 
 	conn_clear(f->t, c, f->sink);
-	c->midstream = c->deaf = c->joining = false;
+	c->midstream = c->deaf = c->joining = c->resumed = false;
 	memset(c->syn, 0, sizeof(c->syn));
 	memset(c->answer, 0, sizeof(c->answer));
 	c->first[!y.from_a] = y.seq + 1;
@@ -517,7 +560,7 @@ on_segment(struct feed *f, bool from_a, const struct tcp_segment *g,
 		on_stray(f, from_a, g, bytes.len);
 		return;
 	}
-	c->stray.used = false;
+	c->stray.used = c->adopted = false;
 	conn_touch(f);
 	tcpside_ack(o, g->ack);
 	conn_read(f, !from_a);
@@ -531,8 +574,11 @@ on_segment(struct feed *f, bool from_a, const struct tcp_segment *g,
 	if (tcpside_ended(s) && tcpside_ended(o) &&
 	    (tcpside_closed(s) || tcpside_closed(o)))
 		conn_free(f->t, c, f->sink);
-	else
+	else {
 		conn_stuck(f, s->next != was[0] || o->next != was[1]);
+		if (s->next != was[0] || o->next != was[1])
+			conn_changed(f);
+	}
 }
 
 /* Bytes of a connection that began unseen wait until they are acknowledged. */
@@ -613,6 +659,12 @@ on_data(struct feed *f, const struct conn *key, bool from_a,
 		answer = answer_find(f->c, from_a, g);
 	if (answer != NULL)
 		conn_begin(f, answer);
+	else if (f->c != NULL && f->c->adopted &&
+	    !plausible(side_of(f->c, from_a), side_of(f->c, !from_a), g,
+		bytes.len)) {
+		conn_free(f->t, f->c, f->sink);
+		f->c = NULL;
+	}
 	if (f->c != NULL && f->c->phase >= OPEN) {
 		on_segment(f, from_a, g, bytes);
 		return;
@@ -652,4 +704,124 @@ tcpstream_add(struct tcpstream *t, const struct datagram *d,
 		on_reset(&f, from_a, g->seq);
 	else
 		on_answer(&f, from_a, g->seq, g->ack);
+}
+
+#define RECORD_LAYOUT 1
+#define RECORD_LEN    (1 + 2 * (1 + 16 + 2) + 4 + 1 + 2 * (4 + 1))
+
+enum {
+	RECORD_CLIENT_A = 1,
+	RECORD_MIDSTREAM = 2,
+	RECORD_WHOLE = 1, /* of a side */
+	RECORD_BEGUN = 2,
+	RECORD_KNOWN = 4,
+	RECORD_MUTE = 8,
+};
+
+static uint8_t *
+put(uint8_t *p, uint32_t v, unsigned int n)
+{
+	while (n-- > 0)
+		*p++ = (uint8_t)(v >> (8 * n));
+	return p;
+}
+
+static uint8_t *
+put_endpoint(uint8_t *p, const struct endpoint *e)
+{
+	p = put(p, e->addr.af == AF_INET ? 4 : 6, 1);
+	memcpy(p, e->addr.b, 16);
+	return put(p + 16, e->port, 2);
+}
+
+static uint8_t *
+put_side(uint8_t *p, const struct tcpside *s)
+{
+	p = put(p, s->next, 4);
+	return put(p,
+	    (s->whole && !s->lost ? RECORD_WHOLE : 0u) |
+		(s->begun ? RECORD_BEGUN : 0u) |
+		(s->known ? RECORD_KNOWN : 0u) | (s->mute ? RECORD_MUTE : 0u),
+	    1);
+}
+
+void
+tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink)
+{
+	uint8_t record[RECORD_LEN], *p;
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&t->changed)) != NULL) {
+		TAILQ_REMOVE(&t->changed, c, change);
+		c->changed = false;
+		if (c->key == 0)
+			c->key = t->next_key++;
+		p = put(record, RECORD_LAYOUT, 1);
+		p = put_endpoint(put_endpoint(p, &c->a), &c->b);
+		p = put(p, c->ifindex, 4);
+		p = put(p,
+		    (c->client_a ? RECORD_CLIENT_A : 0u) |
+			(c->midstream ? RECORD_MIDSTREAM : 0u),
+		    1);
+		put_side(put_side(p, &c->side[0]), &c->side[1]);
+		sink->remember(sink->ctx, c->key, record, sizeof(record));
+	}
+}
+
+static bool
+get_endpoint(struct cursor *r, struct endpoint *e)
+{
+	uint8_t version = cursor_u8(r), b[16];
+
+	cursor_copy(r, b, sizeof(b));
+	e->addr = addr_from_bytes(version == 4 ? AF_INET : AF_INET6, b);
+	e->port = cursor_u16(r);
+	return version == 4 || version == 6;
+}
+
+/* An incomplete message, and what nobody knew to read, is not gone on with. */
+static void
+get_side(struct cursor *r, struct tcpside *s, const struct addr *sender)
+{
+	uint32_t next = cursor_u32(r);
+	uint8_t flags = cursor_u8(r);
+
+	tcpside_begin(s, sender, next, false);
+	s->begun = (flags & RECORD_BEGUN) != 0;
+	s->known = (flags & RECORD_KNOWN) != 0;
+	s->mute = (flags & RECORD_MUTE) != 0;
+	if (!(flags & RECORD_WHOLE))
+		tcpside_lose(s);
+}
+
+void
+tcpstream_adopt(struct tcpstream *t, uint64_t key, const void *p, size_t len,
+    int64_t now)
+{
+	static const struct capture_sink nobody;
+	struct capture_stats none = { 0 };
+	struct feed f = { .t = t, .now = now, .sink = &nobody, .stats = &none };
+	struct cursor r = cursor_of(p, len);
+	struct conn of;
+	uint8_t flags;
+
+	if (len != RECORD_LEN || cursor_u8(&r) != RECORD_LAYOUT ||
+	    key < CAPTURE_KEY_MIN || key >= CAPTURE_KEY_MAX - 1 ||
+	    !get_endpoint(&r, &of.a) || !get_endpoint(&r, &of.b) ||
+	    of.a.addr.af != of.b.addr.af || endpoint_cmp(&of.a, &of.b) >= 0)
+		return;
+	of.ifindex = cursor_u32(&r);
+	flags = cursor_u8(&r);
+	if (t->open_room.n >= TCP_MAX_CONNS ||
+	    RB_FIND(conn_tree, &t->tree, &of) != NULL ||
+	    (f.c = conn_new(&f, &of, flags & RECORD_CLIENT_A)) == NULL)
+		return;
+	get_side(&r, &f.c->side[0], &of.a.addr);
+	get_side(&r, &f.c->side[1], &of.b.addr);
+	f.c->midstream = (flags & RECORD_MIDSTREAM) != 0;
+	f.c->adopted = f.c->resumed = true;
+	f.c->key = key;
+	conn_open(&f);
+	if (key >= t->next_key)
+		t->next_key = key + 1;
 }

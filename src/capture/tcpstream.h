@@ -66,6 +66,16 @@ void tcpstream_add(struct tcpstream *t, const struct datagram *d,
     const struct tcp_segment *g, const struct capture_sink *sink,
     struct capture_stats *stats);
 
+/*
+ * As capture_flush() and capture_adopt().  A record is the ends of a
+ * connection and the position of each reader; where a message was incomplete,
+ * the successor's reader is lost.  What does not fit the first segment that
+ * is seen is forgotten, and the connection joined as one that is unknown.
+ */
+void tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink);
+void tcpstream_adopt(struct tcpstream *t, uint64_t key, const void *p,
+    size_t len, int64_t now);
+
 /* Time passes: for what is late, and for connections that are idle. */
 void tcpstream_expire(struct tcpstream *t, int64_t now,
     const struct capture_sink *sink, struct capture_stats *stats);

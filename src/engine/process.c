@@ -230,6 +230,29 @@ on_tcp_end(void *ctx, void *user)
 	engine_tcp_end(l->engine, user);
 }
 
+static struct capture_sink
+capture_sink_of(struct live *l)
+{
+	return (struct capture_sink) { l, on_udp, on_tcp, on_tcp_end,
+		on_checkpoint };
+}
+
+/* Everything that a successor has to know is in the journal. */
+static void
+journal_write(struct live *l)
+{
+	const struct capture_sink sink = capture_sink_of(l);
+	enum ph_err rc;
+
+	engine_flush(l->engine);
+	if (l->journal == NULL)
+		return;
+	if (l->capture != NULL)
+		capture_flush(l->capture, &sink);
+	if ((rc = checkpoint_sync(l->journal)) != PH_OK)
+		journal_failed(l, rc);
+}
+
 static void
 resync(struct live *l)
 {
@@ -280,12 +303,9 @@ settle(struct live *l)
 {
 	int64_t now = clock_now(), next, wait;
 	struct timeval tv;
-	enum ph_err rc;
 
 	engine_run(l->engine, now);
-	engine_flush(l->engine);
-	if (l->journal != NULL && (rc = checkpoint_sync(l->journal)) != PH_OK)
-		journal_failed(l, rc);
+	journal_write(l);
 	if (l->again && !ipc_unsent(&l->fw))
 		resync(l);
 	output_flush(l->output);
@@ -313,7 +333,7 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval at_once;
 	struct live *l = arg;
-	struct capture_sink sink = { l, on_udp, on_tcp, on_tcp_end };
+	struct capture_sink sink = capture_sink_of(l);
 
 	(void)fd;
 	(void)what;
@@ -396,7 +416,10 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 {
 	struct live *l = ctx;
 
-	engine_adopt(l->engine, key, p, len, clock_now());
+	if (key < CAPTURE_KEY_MIN || key >= CAPTURE_KEY_MAX)
+		engine_adopt(l->engine, key, p, len, clock_now());
+	else if (l->capture != NULL)
+		capture_adopt(l->capture, key, p, len, clock_now());
 }
 
 static void
@@ -466,15 +489,11 @@ new_fw(struct live *l, int fd)
 static void
 quit(struct live *l, bool keep)
 {
-	enum ph_err rc;
-
 	if (keep)
 		engine_leave(l->engine, clock_now());
 	else
 		engine_shutdown(l->engine, clock_now());
-	engine_flush(l->engine);
-	if (l->journal != NULL && (rc = checkpoint_sync(l->journal)) != PH_OK)
-		journal_failed(l, rc);
+	journal_write(l);
 	/* What is queued for the firewall process still has to get there. */
 	if (l->fw.fd != -1 && ipc_flush(&l->fw) != PH_OK)
 		log_debug(MODULE, "the firewall process did not listen");
@@ -683,7 +702,7 @@ engine_main(const struct engine_args *args)
 	if (l->more_ev != NULL)
 		event_free(l->more_ev);
 	capture_close(l->capture,
-	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end });
+	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end, NULL });
 	engine_free(l->engine);
 	checkpoint_close(l->journal);
 	fwconfig_free(&l->fw_config);

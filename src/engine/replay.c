@@ -85,7 +85,7 @@ run(struct replay *r, struct capture *cap, const struct replay_options *opt)
 {
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
-	struct capture_sink sink = { r, on_udp, on_tcp, on_tcp_end };
+	struct capture_sink sink = { r, on_udp, on_tcp, on_tcp_end, NULL };
 	enum ph_err rc;
 	int64_t ts = 0;
 

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/* What one engine remembers of TCP connections, and the next one takes up. */
+#include "tests/unit/tcpplay.h"
+
+struct kept {
+	struct heard h;
+	uint64_t key;
+	uint8_t record[128];
+	size_t len;
+};
+
+static void
+on_remember(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	struct kept *k = ctx;
+
+	k->key = key;
+	k->len = len;
+	if (len > 0)
+		memcpy(k->record, p, len);
+}
+
+/* A predecessor reads some, and remembers; its successor reads on. */
+static void
+hand_over(const struct seg *before, size_t n, const struct seg *after, size_t m,
+    const char *want, const char *origin)
+{
+	struct tcpstream *t = tcpstream_new();
+	struct kept k = { 0 };
+	struct capture_sink sink = { &k, NULL, on_tcp, on_end, on_remember };
+	struct capture_stats stats = { 0 };
+	size_t i;
+
+	k.h.b = strbuf_of(k.h.text, sizeof(k.h.text));
+	for (i = 0; i < n; i++) {
+		feed_one(t, &before[i], SEC, &sink, &stats);
+		tcpstream_flush(t, &sink);
+	}
+	tcpstream_free(t, &sink);
+	assert_true(k.len > 0);
+	strbuf_reset(&k.h.b);
+	memset(k.h.origin, 0, sizeof(k.h.origin));
+	assert_non_null(t = tcpstream_new());
+	/* Nothing is believed that is not whole. */
+	for (i = 0; i < k.len; i++)
+		tcpstream_adopt(t, k.key, k.record, i, 2 * SEC);
+	tcpstream_adopt(t, 1, k.record, k.len, 2 * SEC);
+	tcpstream_adopt(t, k.key, k.record, k.len, 2 * SEC);
+	tcpstream_adopt(t, k.key + 1, k.record, k.len, 2 * SEC);
+	for (i = 0; i < m; i++)
+		feed_one(t, &after[i], 3 * SEC, &sink, &stats);
+	assert_string_equal(k.h.text, want);
+	assert_string_equal(k.h.origin, origin);
+	tcpstream_flush(t, &sink);
+	tcpstream_free(t, &sink);
+}
+
+static void
+a_successor_reads_on(void **state)
+{
+	/* clang-format off */
+	static const struct seg said[] = { SAID };
+	static const struct seg part[] = { SAID, { 12, TCP_ACK, "<b", false, 100 } };
+	static const struct seg post[] = { MET, { 10, TCP_ACK, "?b", false, 100 } };
+	static const struct seg on[] = {
+		{ 12, TCP_ACK, "cd", false, 100 },
+		{ 100, TCP_ACK, "ef", true, 14 },
+	};
+	static const struct seg behind[] = {
+		{ 14, TCP_ACK, "cd", false, 100 },
+		{ 100, TCP_ACK, "ef", true, 16 },
+	};
+	static const struct seg elsewhere[] = {
+		{ 900000, TCP_ACK, "cd", false, 700000 },
+		{ 700000, TCP_ACK, "ef", true, 900002 },
+		{ 900002, TCP_ACK, "gh", false, 700002 },
+	};
+	/* clang-format on */
+
+	(void)state;
+	hand_over(said, ROWS(said), on, ROWS(on), "cdef", "<>");
+	hand_over(part, ROWS(part), behind, ROWS(behind), "|cdef", "<>");
+	hand_over(post, ROWS(post), on, ROWS(on), "ef", ">");
+	hand_over(said, ROWS(said), elsewhere, ROWS(elsewhere), "|cd|efgh",
+	    "---");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_successor_reads_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
