@@ -112,6 +112,27 @@ p_sys_enabled(struct p_dev *d, bool *yes)
 	return rc;
 }
 
+/*
+ * pf's own name among those that it shares states with; where it is not told
+ * (FreeBSD 15), what stands for the name of the host.
+ */
+uint32_t
+p_sys_host(struct p_dev *d)
+{
+	uint32_t hash = UINT32_C(2166136261);
+	char name[256] = "";
+	struct pf_status st;
+	size_t i;
+
+	memset(&st, 0, sizeof(st));
+	if (p_call(d, DIOCGETSTATUS, &st) == PH_OK && st.hostid != 0)
+		return st.hostid;
+	(void)gethostname(name, sizeof(name) - 1);
+	for (i = 0; name[i] != '\0'; i++)
+		hash = (hash ^ (uint8_t)name[i]) * UINT32_C(16777619);
+	return hash;
+}
+
 /* "pinholed", "/pinholed"; for a/b also "a/" and a star. */
 void
 p_hook_found(void *ctx, const struct pfioc_rule *pr)

@@ -71,6 +71,7 @@ enum ph_err p_walk(struct p_dev *d, const char *path, int depth,
 void p_hook_found(void *ctx, const struct pfioc_rule *pr);
 
 enum ph_err p_sys_enabled(struct p_dev *d, bool *yes);
+uint32_t p_sys_host(struct p_dev *d);
 enum ph_err p_sys_states(struct p_dev *d,
     void (*found)(void *ctx, const struct p_state *s), void *ctx);
 enum ph_err p_sys_kill(struct p_dev *d, uint64_t id, uint32_t creator);

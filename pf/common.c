@@ -32,8 +32,9 @@ struct fw {
 	struct p_holes *holes;
 	struct p_expiry *expiry; /* of table entries */
 	bool kill;
-	bool half;	    /* the last write got as far as some batches */
-	bool states;	    /* states mode */
+	bool half;   /* the last write got as far as some batches */
+	bool states; /* states mode */
+	struct p_states st;
 	uint64_t inherited; /* how many there were */
 	/* Closed since `gone_since`; their states are still to be killed. */
 	struct p_tree *gone;
@@ -148,20 +149,42 @@ remember(void *ctx, const struct p_hole *hole)
 	p_tree_clean(fw->gone);
 }
 
-/* What is good for one connection has served when that has begun. */
-static void
-closed(void *ctx, const struct p_hole *hole)
-{
-	if (!hole->hole.once)
-		remember(ctx, hole);
-}
-
 static bool
 found_one(void *ctx, const struct pinhole *hole)
 {
 	(void)hole;
 	*(bool *)ctx = true;
 	return false;
+}
+
+/* Does a pinhole of the tree stand for the flow of this one? */
+static bool
+flow_in(const struct p_tree *t, const struct pinhole *hole)
+{
+	const struct endpoint src = { hole->from.addr, hole->from_port },
+			      dst = { hole->to, hole->to_lo };
+	bool yes = false;
+
+	p_tree_match(t, hole->proto, &src, &dst, found_one, &yes);
+	return yes;
+}
+
+/*
+ * What is good for one connection has served when that has begun.  States
+ * that we made are known by their ids and end at once, unless another
+ * pinhole has taken over the flow; the sweep finds what is left.
+ */
+static void
+closed(void *ctx, const struct p_hole *hole)
+{
+	struct fw *fw = ctx;
+
+	if (hole->hole.once)
+		return;
+	if (hole->by_state && !flow_in(fw->made, &hole->hole) &&
+	    p_states_kill(&fw->st, &hole->hole) == PH_EGONE)
+		return;
+	remember(fw, hole);
 }
 
 /* Would any pinhole of the tree let this state begin? */
@@ -277,8 +300,7 @@ make_pending(struct fw *fw)
 	for (i = 0; i < p_holes_pending(fw->holes) && rc == PH_OK; i++) {
 		h = p_holes_pending_at(fw->holes, i, &op);
 		if (op == FW_OPEN && h->by_state)
-			rc = p_states_make(fw->sys, fw->dev, &h->hole,
-			    fw->config->log, false);
+			rc = p_states_make(&fw->st, &h->hole, false);
 	}
 	return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
 }
@@ -293,8 +315,7 @@ remake(struct fw *fw)
 	for (h = p_holes_first(fw->holes); h != NULL && rc == PH_OK;
 	     h = p_holes_next(h))
 		if (h->by_state)
-			rc = p_states_make(fw->sys, fw->dev, &h->hole,
-			    fw->config->log, true);
+			rc = p_states_make(&fw->st, &h->hole, true);
 	return rc;
 }
 
@@ -437,6 +458,21 @@ leave(struct fw *fw, const struct pinhole *h)
 	remember(fw, &hole);
 }
 
+static bool
+is_open(void *ctx, uint64_t id)
+{
+	const struct p_hole *h = p_holes_find(((struct fw *)ctx)->holes, id);
+
+	return h != NULL && h->by_state;
+}
+
+/* States that an earlier run made, and that no pinhole has now. */
+static enum ph_err
+clear_states(struct fw *fw)
+{
+	return fw->states ? p_states_clear(&fw->st, is_open, fw) : PH_OK;
+}
+
 /* What an earlier run left goes, its states included. */
 static enum ph_err
 clear(struct fw *fw)
@@ -446,6 +482,8 @@ clear(struct fw *fw)
 
 	rc = inherit(fw, leave);
 	if (rc != PH_OK && rc != PH_EUNSUPPORTED)
+		return rc;
+	if ((rc = clear_states(fw)) != PH_OK)
 		return rc;
 	for (try = 0; try < TRIES; try++) {
 		if (try > 0)
@@ -467,8 +505,8 @@ p_settle(struct fw *fw, int64_t now)
 
 	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
 		n += (h->hole.id & INHERITED) != 0;
-	if (n == 0)
-		return PH_OK;
+	if ((rc = clear_states(fw)) != PH_OK || n == 0)
+		return rc;
 	if ((v = calloc(n, sizeof(*v))) == NULL)
 		return PH_ENOMEM;
 	n = 0;
@@ -816,7 +854,8 @@ setup(struct fw *fw, struct strbuf *why)
 		return PH_EUNSUPPORTED;
 	}
 	if (fw->states) {
-		rc = p_states_probe(fw->sys, fw->dev);
+		p_states_init(&fw->st, fw->sys, fw->dev, c->log);
+		rc = p_states_probe(&fw->st);
 		if (rc != PH_OK) {
 			strbuf_str(why,
 			    "\"states\" needs pfsync(4): "

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdlib.h>
+#include <string.h>
 
 #include "pf/holes.h"
+#include "pf/states.h"
 
 struct change {
 	enum fw_op op;
@@ -218,14 +220,31 @@ p_holes_pending_at(const struct p_holes *h, size_t i, enum fw_op *op)
 	return h->pending[i].hole;
 }
 
+static bool
+p_in_states(const struct fw_config *config)
+{
+	return config->mode != NULL && strcmp(config->mode, "states") == 0;
+}
+
+const char *
+p_as_rule(const struct fw_config *config, const struct pinhole *hole)
+{
+	return p_in_states(config) ? p_states_why_not(hole) : NULL;
+}
+
 void
 p_explain(const struct pinhole *hole, enum p_dialect dialect,
     const struct fw_config *config, struct strbuf *out)
 {
 	static const enum p_part order[P_NPARTS] = { P_NAT, P_RDR, P_PASS };
+	const char *why = p_as_rule(config, hole);
 	struct p_rule *v;
 	size_t i, j, n, written = 0;
 
+	if (why == NULL && p_in_states(config)) {
+		p_states_print(hole, out);
+		return;
+	}
 	if ((v = calloc(p_rules_max(config), sizeof(*v))) == NULL)
 		return;
 	for (i = 0; i < P_NPARTS; i++) {
@@ -237,4 +256,6 @@ p_explain(const struct pinhole *hole, enum p_dialect dialect,
 		}
 	}
 	free(v);
+	if (why != NULL)
+		strbuf_fmt(out, "\n# a rule and no state: %s", why);
 }

@@ -295,6 +295,7 @@ const struct p_sys p_sys_native = {
 	.flush = sys_flush,
 	.rules = sys_rules,
 	.enabled = p_sys_enabled,
+	.host = p_sys_host,
 	.hooked = sys_hooked,
 	.count = sys_count,
 	.states = p_sys_states,

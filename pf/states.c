@@ -6,13 +6,48 @@
 
 #include "pf/states.h"
 
+#define CREATOR UINT32_C(0x70686f6c)
+
+void
+p_states_init(struct p_states *st, const struct p_sys *sys, struct p_dev *dev,
+    bool log)
+{
+	uint32_t host = 0;
+
+	st->sys = sys;
+	st->dev = dev;
+	st->log = log;
+	if (sys->host != NULL)
+		host = sys->host(dev);
+	/* pf takes no state of creator 0, and has one of its own. */
+	st->creator = CREATOR ^ host;
+	if (st->creator == 0 || st->creator == host)
+		st->creator = CREATOR;
+}
+
+const char *
+p_states_why_not(const struct pinhole *h)
+{
+	if (h->proto != IPPROTO_UDP)
+		return "TCP";
+	if (h->once)
+		return "good for one connection";
+	if (h->from.addr.af == AF_UNSPEC ||
+	    h->from.len != addr_bytes(h->from.addr.af) * 8)
+		return "not from one host";
+	if (h->from_port == 0)
+		return "from any port";
+	if (h->to_lo != h->to_hi)
+		return "to more than one port";
+	if (h->rdr_from.addr.af != AF_UNSPEC || h->nat_to.addr.af != AF_UNSPEC)
+		return "translated";
+	return NULL;
+}
+
 bool
 p_states_can(const struct pinhole *h)
 {
-	return h->proto == IPPROTO_UDP && !h->once && h->from_port != 0 &&
-	    h->to_lo == h->to_hi && h->from.addr.af != AF_UNSPEC &&
-	    h->from.len == addr_bytes(h->from.addr.af) * 8 &&
-	    h->rdr_from.addr.af == AF_UNSPEC && h->nat_to.addr.af == AF_UNSPEC;
+	return p_states_why_not(h) == NULL;
 }
 
 /*
@@ -20,26 +55,24 @@ p_states_can(const struct pinhole *h)
  * with another flow: that one must go.
  */
 static enum ph_err
-make_one(const struct p_sys *sys, struct p_dev *dev, const struct p_state *s,
-    bool log, bool again)
+make_one(const struct p_states *st, const struct p_state *s, bool again)
 {
-	enum ph_err rc = sys->add(dev, s, log);
+	enum ph_err rc = st->sys->add(st->dev, s, st->log);
 
 	if (rc != PH_EEXIST)
 		return rc;
 	if (again)
 		return PH_OK;
-	if ((rc = sys->kill(dev, s->id, s->creator)) != PH_OK)
+	if ((rc = st->sys->kill(st->dev, s->id, s->creator)) != PH_OK)
 		return rc;
-	rc = sys->add(dev, s, log);
+	rc = st->sys->add(st->dev, s, st->log);
 	return rc == PH_EEXIST ? PH_OK : rc;
 }
 
 enum ph_err
-p_states_make(const struct p_sys *sys, struct p_dev *dev,
-    const struct pinhole *h, bool log, bool again)
+p_states_make(const struct p_states *st, const struct pinhole *h, bool again)
 {
-	struct p_state s = { .creator = P_CREATOR, .proto = h->proto };
+	struct p_state s = { .creator = st->creator, .proto = h->proto };
 	enum ph_err rc;
 
 	s.src.addr = h->from.addr;
@@ -49,18 +82,57 @@ p_states_make(const struct p_sys *sys, struct p_dev *dev,
 	s.in_src = s.src;
 	s.in_dst = s.dst;
 	s.id = h->id * 2;
-	if ((rc = make_one(sys, dev, &s, log, again)) != PH_OK)
+	if ((rc = make_one(st, &s, again)) != PH_OK)
 		return rc;
 	s.id = h->id * 2 + 1;
 	s.outward = true;
-	return make_one(sys, dev, &s, log, again);
+	return make_one(st, &s, again);
+}
+
+enum ph_err
+p_states_kill(const struct p_states *st, const struct pinhole *h)
+{
+	enum ph_err rc, other;
+
+	rc = st->sys->kill(st->dev, h->id * 2, st->creator);
+	other = st->sys->kill(st->dev, h->id * 2 + 1, st->creator);
+	return rc != PH_OK ? rc : other;
+}
+
+struct clearing {
+	const struct p_states *st;
+	bool (*open)(void *ctx, uint64_t id);
+	void *ctx;
+	enum ph_err rc;
+};
+
+static void
+clear_one(void *ctx, const struct p_state *s)
+{
+	struct clearing *c = ctx;
+	enum ph_err rc;
+
+	if (s->creator != c->st->creator || c->open(c->ctx, s->id / 2))
+		return;
+	if ((rc = c->st->sys->kill(c->st->dev, s->id, s->creator)) != PH_OK)
+		c->rc = rc;
+}
+
+enum ph_err
+p_states_clear(const struct p_states *st, bool (*open)(void *ctx, uint64_t id),
+    void *ctx)
+{
+	struct clearing c = { st, open, ctx, PH_OK };
+	enum ph_err rc = st->sys->states(st->dev, clear_one, &c);
+
+	return rc != PH_OK ? rc : c.rc;
 }
 
 /* From a documentation address to itself, and gone at once. */
 enum ph_err
-p_states_probe(const struct p_sys *sys, struct p_dev *dev)
+p_states_probe(const struct p_states *st)
 {
-	struct p_state s = { .creator = P_CREATOR,
+	struct p_state s = { .creator = st->creator,
 		.proto = IPPROTO_UDP,
 		.id = UINT64_MAX };
 	enum ph_err rc;
@@ -69,8 +141,18 @@ p_states_probe(const struct p_sys *sys, struct p_dev *dev)
 	s.src.port = s.dst.port = 9;
 	s.in_src = s.src;
 	s.in_dst = s.dst;
-	rc = sys->add(dev, &s, false);
+	rc = st->sys->add(st->dev, &s, false);
 	if (rc == PH_OK || rc == PH_EEXIST)
-		return sys->kill(dev, s.id, s.creator);
+		return st->sys->kill(st->dev, s.id, s.creator);
 	return rc;
+}
+
+void
+p_states_print(const struct pinhole *h, struct strbuf *out)
+{
+	char from[ADDR_STRLEN], to[ADDR_STRLEN];
+
+	strbuf_fmt(out, "state udp %s port %u <-> %s port %u",
+	    addr_format(&h->from.addr, from), h->from_port,
+	    addr_format(&h->to, to), h->to_lo);
 }

@@ -12,14 +12,36 @@
  * say (a port range, any source port, a prefix, translation, TCP) stays a
  * rule.
  */
-#define P_CREATOR UINT32_C(0x70686f6c) /* our states among those of others */
 
+/* Where states are made: all of this is borrowed. */
+struct p_states {
+	const struct p_sys *sys;
+	struct p_dev *dev;
+	/*
+	 * Our states among those of others.  pfsync(4) brings us those that
+	 * another node made, with ids like ours: each node has its own.
+	 */
+	uint32_t creator;
+	bool log;
+};
+
+void p_states_init(struct p_states *st, const struct p_sys *sys,
+    struct p_dev *dev, bool log);
+/* NULL: a state can stand for it; else why it has to be a rule. */
+const char *p_states_why_not(const struct pinhole *hole);
 bool p_states_can(const struct pinhole *hole);
 /* `again`: what silence has ended; what is still there stays as it is. */
-PH_NODISCARD enum ph_err p_states_make(const struct p_sys *sys,
-    struct p_dev *dev, const struct pinhole *hole, bool log, bool again);
+PH_NODISCARD enum ph_err p_states_make(const struct p_states *st,
+    const struct pinhole *hole, bool again);
+/* The two states of one pinhole, at once; none is left or there was none. */
+PH_NODISCARD enum ph_err p_states_kill(const struct p_states *st,
+    const struct pinhole *hole);
+/* Every state of ours that is of no pinhole which `open` knows. */
+PH_NODISCARD enum ph_err p_states_clear(const struct p_states *st,
+    bool (*open)(void *ctx, uint64_t id), void *ctx);
 /* PH_EUNSUPPORTED where the kernel takes no states. */
-PH_NODISCARD enum ph_err p_states_probe(const struct p_sys *sys,
-    struct p_dev *dev);
+PH_NODISCARD enum ph_err p_states_probe(const struct p_states *st);
+/* "state udp 198.51.100.7 port 4000 <-> 192.0.2.10 port 10000" */
+void p_states_print(const struct pinhole *hole, struct strbuf *out);
 
 #endif

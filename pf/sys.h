@@ -53,6 +53,8 @@ struct p_sys {
 	    void (*found)(void *ctx, const struct p_rule *r), void *ctx);
 
 	enum ph_err (*enabled)(struct p_dev *d, bool *yes);
+	/* A number that no other node has; NULL: it is not known. */
+	uint32_t (*host)(struct p_dev *d);
 	/* Does the main ruleset call the anchor, in the ruleset of part? */
 	enum ph_err (*hooked)(struct p_dev *d, const char *anchor,
 	    enum p_part part, bool *yes);

@@ -51,6 +51,7 @@ struct live {
 	uint64_t *stale; /* what is of no use in it */
 	size_t nstale, maxstale;
 	uint64_t seq;
+	struct events_kinds kinds;
 	uint64_t drops; /* last known */
 	int64_t drops_at;
 	int64_t iface_at;      /* last looked at */
@@ -500,12 +501,25 @@ quit(struct live *l, bool keep)
 	stop(l, 0);
 }
 
+/* firewall pf states */
+static bool
+in_states(const struct live *l)
+{
+	const char *mode = l->args->conf->mode;
+
+	return mode != NULL && strcmp(mode, "states") == 0;
+}
+
 static void
 counters(struct live *l, struct strbuf *b)
 {
 	if (l->capture != NULL)
 		capture_report(l->capture, b);
 	engine_report(l->engine, b);
+	if (in_states(l))
+		strbuf_fmt(b, "opened_as_states %llu\nopened_as_rules %llu\n",
+		    (unsigned long long)l->kinds.states,
+		    (unsigned long long)l->kinds.rules);
 	strbuf_fmt(b, "events_lost %llu\n",
 	    (unsigned long long)output_lost(l->output));
 }
@@ -635,11 +649,15 @@ make_engine(struct live *l)
 	const struct engine_args *a = l->args;
 	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
 	struct events ev = { a->format, a->verbose, NULL, &l->fw_config,
-		on_line, l, clock_wall };
+		on_line, l, clock_wall, NULL, NULL };
 	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say };
 	struct engine_place place = { 0 };
 
 	ev.explain = ops != NULL ? ops->explain : NULL;
+	if (ops != NULL && in_states(l)) {
+		ev.as_rule = ops->as_rule;
+		ev.kinds = &l->kinds;
+	}
 	place.live = true;
 	place.own = l->iface.own;
 	place.nown = l->iface.nown;

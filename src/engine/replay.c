@@ -121,7 +121,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct capture_port *ports = NULL;
 	struct fw_config fc;
 	struct events ev = { opt->format, opt->verbose, opt->fw->explain, &fc,
-		on_line, &r, NULL };
+		on_line, &r, NULL, NULL, NULL };
 	struct capture *cap = NULL;
 	int code = 2;
 

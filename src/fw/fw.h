@@ -200,6 +200,13 @@ struct fw_ops {
 	    const struct pinhole *hole, struct strbuf *out);
 
 	/*
+	 * Where some pinholes become more than rules (pf states): why this
+	 * one does not, or NULL.  May be NULL: all are alike.
+	 */
+	const char *(*as_rule)(const struct fw_config *config,
+	    const struct pinhole *hole);
+
+	/*
 	 * Close.  Unless `keep`, everything of ours is removed first,
 	 * established flows included.
 	 */

@@ -38,6 +38,15 @@ struct events {
 	void *ctx;
 	/* What to show for a time; NULL: that time. */
 	int64_t (*wall)(int64_t now);
+	/* fw_ops.as_rule, and what it said of each open; or NULL. */
+	const char *(*as_rule)(const struct fw_config *config,
+	    const struct pinhole *hole);
+	struct events_kinds *kinds;
+};
+
+/* Pinholes opened, where some are more than rules. */
+struct events_kinds {
+	uint64_t states, rules;
 };
 
 /* What was refused, for the explanation. */

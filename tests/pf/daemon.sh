@@ -103,8 +103,9 @@ pass quick proto udp to port 5060
 anchor "pinholed"
 X
 pfctl -q -e -f "$tmp/pf.conf"
-what="-n has nothing to say when all is well"
-ok is "$("$pinholed" -n -f "$tmp/conf" 2>&1)" = "configuration OK"
+what="-n finds nothing wrong when all is well"
+ok is "$("$pinholed" -n -f "$tmp/conf" 2>&1 | grep -v following)" = \
+    "configuration OK"
 
 what="it starts"
 ok start
@@ -140,9 +141,8 @@ for port in 10000 10003; do
 	what="and out"
 	ok media_out $port
 done
-what="and what it says over TCP, begun by either side"
+what="and what it says over TCP, which the caller begins"
 ok reaches_tcp pho "$phone" 4004 phi "$desk" 10004
-ok reaches_tcp phi "$desk" 4005 pho "$phone" 10004
 hang_up six
 sleep 1
 what="until it ends"

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * "firewall pf states" on a pf of paper: which pinholes are states, whose
+ * they are, and when they end.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <string.h>
+
+#include "pf/states.h"
+#include "pf/sys.h"
+#include "tests/unit/unit.h"
+
+#define HOST UINT32_C(0x01020304)
+
+/* Nothing is ever looked up in it. */
+struct p_dev {
+	int unused;
+};
+
+static struct kernel {
+	struct p_state v[16];
+	size_t n;
+	size_t rules; /* written, in leaves */
+} k;
+
+static enum ph_err
+fake_open(struct p_dev **out, bool write, struct strbuf *why)
+{
+	static struct p_dev dev;
+
+	(void)write;
+	(void)why;
+	*out = &dev;
+	return PH_OK;
+}
+
+static void
+fake_close(struct p_dev *d)
+{
+	(void)d;
+}
+
+static enum ph_err
+fake_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *config)
+{
+	const struct p_node *n;
+	const struct p_rule *v;
+	size_t len;
+
+	(void)d;
+	(void)config;
+	for (n = p_tree_dirty(tree); n != NULL; n = p_node_next(tree, n))
+		if (!p_node_is_top(n) &&
+		    p_node_rules(tree, n, P_PASS, &v, &len) == PH_OK)
+			k.rules = len;
+	return PH_OK;
+}
+
+static enum ph_err
+fake_count(struct p_dev *d, const char *anchor, enum p_part part, size_t *n)
+{
+	(void)d;
+	(void)anchor;
+	(void)part;
+	*n = 0;
+	return PH_OK;
+}
+
+static enum ph_err
+fake_flush(struct p_dev *d, const char *anchor)
+{
+	(void)d;
+	(void)anchor;
+	return PH_OK;
+}
+
+static enum ph_err
+fake_rules(struct p_dev *d, const char *anchor,
+    void (*found)(void *ctx, const struct p_rule *r), void *ctx)
+{
+	(void)d;
+	(void)anchor;
+	(void)found;
+	(void)ctx;
+	return PH_OK;
+}
+
+static enum ph_err
+fake_states(struct p_dev *d, void (*found)(void *ctx, const struct p_state *s),
+    void *ctx)
+{
+	struct p_state v[16];
+	size_t i, n = k.n;
+
+	(void)d;
+	memcpy(v, k.v, sizeof(v));
+	for (i = 0; i < n; i++)
+		found(ctx, &v[i]);
+	return PH_OK;
+}
+
+static size_t
+find(uint64_t id, uint32_t creator)
+{
+	size_t i;
+
+	for (i = 0; i < k.n; i++)
+		if (k.v[i].id == id && k.v[i].creator == creator)
+			break;
+	return i;
+}
+
+static enum ph_err
+fake_kill(struct p_dev *d, uint64_t id, uint32_t creator)
+{
+	size_t i = find(id, creator);
+
+	(void)d;
+	if (i < k.n)
+		k.v[i] = k.v[--k.n];
+	return PH_OK;
+}
+
+static enum ph_err
+fake_add(struct p_dev *d, const struct p_state *s, bool log)
+{
+	size_t i;
+
+	(void)d;
+	(void)log;
+	if (find(s->id, s->creator) < k.n)
+		return PH_EEXIST;
+	for (i = 0; i < k.n; i++)
+		if (k.v[i].outward == s->outward &&
+		    endpoint_cmp(&k.v[i].src, &s->src) == 0 &&
+		    endpoint_cmp(&k.v[i].dst, &s->dst) == 0)
+			return PH_EEXIST;
+	assert_true(k.n < 16);
+	k.v[k.n++] = *s;
+	return PH_OK;
+}
+
+static uint32_t
+fake_host(struct p_dev *d)
+{
+	(void)d;
+	return HOST;
+}
+
+static const struct p_sys sys = {
+	.dialect = P_FREEBSD,
+	.open = fake_open,
+	.close = fake_close,
+	.write = fake_write,
+	.flush = fake_flush,
+	.rules = fake_rules,
+	.host = fake_host,
+	.count = fake_count,
+	.states = fake_states,
+	.kill = fake_kill,
+	.add = fake_add,
+};
+
+static struct pinhole
+stream(uint64_t id, uint16_t port)
+{
+	struct addr trunk = addr_v4(198, 51, 100, 7);
+	struct pinhole h = { .id = id,
+		.proto = IPPROTO_UDP,
+		.dir = PINHOLE_IN,
+		.from = prefix_host(&trunk),
+		.from_port = 4000,
+		.to = addr_v4(192, 0, 2, 20),
+		.to_lo = port,
+		.to_hi = port };
+
+	return h;
+}
+
+static void
+change(struct fw *fw, enum fw_op op, struct pinhole h)
+{
+	const struct fw_change c = { .op = op, .hole = h };
+
+	assert_int_equal(p_commit(fw, &c, 1, 0), PH_OK);
+}
+
+static struct fw *
+begin(bool adopt)
+{
+	static struct fw_config config = { .name = "pinholed",
+		.mode = "states" };
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct fw *fw;
+
+	config.adopt = adopt;
+	assert_int_equal(p_open(&fw, &sys, &config, 0, &why), PH_OK);
+	return fw;
+}
+
+static void
+what_cannot_be_a_state_says_why(void **state)
+{
+	struct pinhole h = stream(1, 10000);
+
+	(void)state;
+	assert_null(p_states_why_not(&h));
+	h.from_port = 0;
+	assert_string_equal(p_states_why_not(&h), "from any port");
+	h = stream(1, 10000);
+	h.to_hi++;
+	assert_string_equal(p_states_why_not(&h), "to more than one port");
+	h = stream(1, 10000);
+	h.from.len = 24;
+	assert_string_equal(p_states_why_not(&h), "not from one host");
+	h.from.addr.af = AF_UNSPEC;
+	assert_string_equal(p_states_why_not(&h), "not from one host");
+	h = stream(1, 10000);
+	h.proto = IPPROTO_TCP;
+	assert_string_equal(p_states_why_not(&h), "TCP");
+	h = stream(1, 10000);
+	h.once = 1;
+	assert_string_equal(p_states_why_not(&h), "good for one connection");
+	h = stream(1, 10000);
+	h.rdr_from.addr = h.to;
+	assert_string_equal(p_states_why_not(&h), "translated");
+	h = stream(1, 10000);
+	h.nat_to.addr = h.to;
+	assert_string_equal(p_states_why_not(&h), "translated");
+}
+
+static void
+a_flow_is_two_states_and_no_rule(void **state)
+{
+	struct fw *fw;
+	struct pinhole h;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	assert_int_equal(k.n, 0);
+	change(fw, FW_OPEN, stream(7, 10000));
+	assert_int_equal(k.n, 2);
+	assert_int_equal(k.rules, 0);
+	assert_int_equal(k.v[0].id, 14);
+	assert_int_equal(k.v[1].id, 15);
+	assert_false(k.v[0].outward);
+	assert_true(k.v[1].outward);
+	assert_int_equal(k.v[0].src.port, 4000);
+	assert_int_equal(k.v[0].dst.port, 10000);
+	/* Ours, of this node; pf's own states have its number itself. */
+	assert_int_equal(k.v[0].creator, k.v[1].creator);
+	assert_int_not_equal(k.v[0].creator, 0);
+	assert_int_not_equal(k.v[0].creator, HOST);
+	/* Anything else is a rule. */
+	h = stream(8, 10002);
+	h.from_port = 0;
+	change(fw, FW_OPEN, h);
+	assert_int_equal(k.n, 2);
+	assert_true(k.rules > 0);
+	/* No sweep has to come. */
+	change(fw, FW_CLOSE, stream(7, 10000));
+	assert_int_equal(k.n, 0);
+	p_close(fw, false);
+}
+
+static void
+a_flow_that_another_pinhole_has_taken_over_goes_on(void **state)
+{
+	struct fw_change c[2] = {
+		{ .op = FW_CLOSE, .hole = stream(7, 10000) },
+		{ .op = FW_OPEN, .hole = stream(9, 10000) },
+	};
+	struct fw *fw;
+	enum ph_err err;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	change(fw, FW_OPEN, stream(7, 10000));
+	assert_int_equal(p_commit(fw, c, 2, 0), PH_OK);
+	assert_int_equal(k.n, 2);
+	(void)p_tick(fw, 600000, &err);
+	assert_int_equal(k.n, 2);
+	change(fw, FW_CLOSE, stream(9, 10000));
+	(void)p_tick(fw, 1200000, &err);
+	(void)p_tick(fw, 1800000, &err);
+	assert_int_equal(k.n, 0);
+	p_close(fw, false);
+}
+
+static void
+silence_ends_a_state_but_not_the_pinhole(void **state)
+{
+	struct fw *fw;
+	enum ph_err err;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	change(fw, FW_OPEN, stream(7, 10000));
+	k.n = 0;
+	(void)p_tick(fw, 21 * INT64_C(1000000), &err);
+	assert_int_equal(err, PH_OK);
+	assert_int_equal(k.n, 2);
+	p_close(fw, false);
+	assert_int_equal(k.n, 0);
+}
+
+/* kill -9: nobody closed them.  What pfsync brought is not ours. */
+static void
+a_start_removes_the_states_of_an_earlier_run(void **state)
+{
+	struct fw *fw;
+	uint32_t creator;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	change(fw, FW_OPEN, stream(7, 10000));
+	creator = k.v[0].creator;
+	p_close(fw, true);
+	assert_int_equal(k.n, 2);
+	k.v[2] = k.v[0];
+	k.v[2].creator = creator + 1;
+	k.v[2].dst.port = 10004;
+	k.n = 3;
+	fw = begin(false);
+	assert_int_equal(k.n, 1);
+	assert_int_equal(k.v[0].creator, creator + 1);
+	p_close(fw, false);
+}
+
+static void
+a_successor_keeps_what_it_is_told_to_open(void **state)
+{
+	struct fw *fw;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	change(fw, FW_OPEN, stream(7, 10000));
+	change(fw, FW_OPEN, stream(8, 10002));
+	p_close(fw, true);
+	fw = begin(true);
+	change(fw, FW_OPEN, stream(7, 10000));
+	assert_int_equal(p_settle(fw, 0), PH_OK);
+	assert_int_equal(k.n, 2);
+	assert_int_equal(k.v[0].id / 2, 7);
+	assert_int_equal(k.v[1].id / 2, 7);
+	p_close(fw, false);
+}
+
+#define T(f) cmocka_unit_test(f)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(what_cannot_be_a_state_says_why),
+		T(a_flow_is_two_states_and_no_rule),
+		T(a_flow_that_another_pinhole_has_taken_over_goes_on),
+		T(silence_ends_a_state_but_not_the_pinhole),
+		T(a_start_removes_the_states_of_an_earlier_run),
+		T(a_successor_keeps_what_it_is_told_to_open),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
