@@ -12,6 +12,7 @@
 
 #include "pf/expiry.h"
 #include "pf/holes.h"
+#include "pf/heritage.h"
 #include "pf/states.h"
 #include "pf/sys.h"
 
@@ -343,102 +344,28 @@ p_commit(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
 	return PH_OK;
 }
 
-/* The rules that another run left, to be read as pinholes. */
-struct heritage {
-	struct p_rule *v;
-	size_t n, size;
-	bool nomem;
+struct inheritance {
+	struct fw *fw;
+	void (*found)(struct fw *fw, const struct pinhole *h);
 };
 
 static void
-inherit_rule(void *ctx, const struct p_rule *r)
+inherit_one(void *ctx, struct pinhole *h)
 {
-	struct heritage *h = ctx;
-	struct p_rule *v;
+	const struct inheritance *in = ctx;
 
-	if (r->action != P_ACT_PASS || r->on != NULL || r->label == 0)
-		return;
-	if (h->n == h->size) {
-		v = reallocarray(h->v, h->size * 2 + 64, sizeof(*v));
-		if (v == NULL) {
-			h->nomem = true;
-			return;
-		}
-		h->v = v;
-		h->size = h->size * 2 + 64;
-	}
-	h->v[h->n++] = *r;
+	h->id = INHERITED | ++in->fw->inherited;
+	in->found(in->fw, h);
 }
 
-static int
-by_label(const void *a, const void *b)
-{
-	const struct p_rule *x = a, *y = b;
-
-	if (x->label != y->label)
-		return x->label < y->label ? -1 : 1;
-	return p_rule_cmp(x, y);
-}
-
-static bool
-pinhole_of(const struct p_rule *r, struct pinhole *h)
-{
-	memset(h, 0, sizeof(*h));
-	if (r->dst.lo == 0 || r->dst.net.addr.af == AF_UNSPEC ||
-	    r->dst.net.len != addr_bytes(r->dst.net.addr.af) * 8)
-		return false;
-	h->proto = r->proto;
-	h->dir = PINHOLE_OUT;
-	h->once = r->max_states > 0;
-	h->from = r->src.net;
-	h->from_port = r->src.lo;
-	h->to = r->dst.net.addr;
-	h->to_lo = r->dst.lo;
-	h->to_hi = r->dst.hi;
-	return true;
-}
-
-/* Is r what lets `to` of the pinhole speak first? */
-static bool
-is_way_back(const struct p_rule *r, const struct pinhole *h)
-{
-	return addr_eq(&r->src.net.addr, &h->to) && r->src.lo == h->to_lo &&
-	    r->src.hi == h->to_hi && prefix_cmp(&r->dst.net, &h->from) == 0;
-}
-
-/*
- * Read the rules in and below our anchor as pinholes and hand them to
- * `found`, which sees each once.
- */
+/* Hand what an earlier run left to `found`, each pinhole once. */
 static enum ph_err
 inherit(struct fw *fw, void (*found)(struct fw *fw, const struct pinhole *h))
 {
-	struct heritage old = { 0 };
-	struct pinhole h;
-	enum ph_err rc;
-	size_t i, j, next;
+	struct inheritance in = { fw, found };
 
-	rc = fw->sys->rules(fw->dev, fw->config->name, inherit_rule, &old);
-	if (rc == PH_OK && old.nomem)
-		rc = PH_ENOMEM;
-	if (rc == PH_OK && old.n > 0)
-		qsort(old.v, old.n, sizeof(*old.v), by_label);
-	for (i = 0; rc == PH_OK && i < old.n; i = next) {
-		for (next = i;
-		     next < old.n && old.v[next].label == old.v[i].label;)
-			next++;
-		while (i < next && !pinhole_of(&old.v[i], &h))
-			i++;
-		if (i == next)
-			continue;
-		for (j = next; j-- > 0 && old.v[j].label == old.v[i].label;)
-			if (is_way_back(&old.v[j], &h))
-				h.dir = PINHOLE_IN;
-		h.id = INHERITED | ++fw->inherited;
-		found(fw, &h);
-	}
-	free(old.v);
-	return rc;
+	return p_heritage_read(fw->sys, fw->dev, fw->config->name, inherit_one,
+	    &in);
 }
 
 static void
