@@ -270,6 +270,26 @@ def ftp_helper_closes_what_is_not_used(net):
 
 
 @scenario(needs=NEEDS, **CLOSED)
+def ftp_helper_waits_for_a_slow_server(net):
+    """Two seconds and more until it agrees, and nearly two more to ask."""
+    with World(net) as w:
+        control = Control(w)
+        here = listening(net, "in", PBX, 41000)
+        control.client(b"PORT %s\r\n" % six(PBX, 41000))
+        time.sleep(2.3)
+        check(shut_out(net, "out", PHONE, (PBX, 41000)), "not for ever")
+        control.server(b"200 ok\r\n")
+        time.sleep(1.6)
+        control.client(b"RETR x\r\n")
+        time.sleep(1.6)
+        check(connects(net, "out", PHONE, (PBX, 41000)), "the data")
+        here.accept()
+        check(shut_out(net, "out", PHONE, (PBX, 41000)), "but once")
+        control.server(b"150 here\r\n226 done\r\n")
+        w.clean()
+
+
+@scenario(needs=NEEDS, **CLOSED)
 def ftp_helper_says_when_it_cannot_read(net):
     with World(net, "vsftpd", tls=True) as w:
         # In the clear until somebody asks for TLS.

@@ -174,6 +174,40 @@ two_roles_do_not_disturb_each_other(void **state)
 	assert_true(fwtable_idle(table));
 }
 
+/* A proxy that leaves has the same names as its successor, and others. */
+static void
+a_leaving_proxy_has_pinholes_of_its_own(void **state)
+{
+	(void)state;
+	add(FW_OPEN, 1, 2000, 20);
+	add(FW_OPEN, 2, 2002, 20);
+	send_as(IPC_LEAVER, 1);
+	add(FW_OPEN, 1, 2004, 20);
+	add(FW_OPEN, 3, 2000, 20);
+	send_as(IPC_PROXY, 2);
+	fwtable_run(table, now);
+	/* The very same for both: the first one has it. */
+	assert_int_equal(fwtable_counters(table)->limit, 1);
+	assert_true(has(2000) && has(2002) && has(2004));
+	add(FW_CLOSE, 1, 0, 0);
+	send_as(IPC_PROXY, 3);
+	fwtable_run(table, now);
+	assert_true(has(2000) && has(2002) && !has(2004));
+	/* Neither says for the other what it holds. */
+	open_one(7, 2006, 60);
+	fwtable_begin(table, IPC_PROXY);
+	fwtable_settle(table, IPC_PROXY);
+	fwtable_run(table, now);
+	assert_true(has(2000) && has(2002) && has(2006));
+	fwtable_drop(table, IPC_LEAVER);
+	fwtable_run(table, now);
+	assert_true(!has(2000) && !has(2002) && has(2006));
+	add(FW_OPEN, 3, 2000, 20);
+	send_as(IPC_LEAVER + 2, 4);
+	fwtable_run(table, now);
+	assert_true(has(2000));
+}
+
 static void
 the_same_name_for_something_else_replaces_it(void **state)
 {
@@ -389,6 +423,7 @@ main(void)
 		CASE(a_successor_names_what_it_keeps),
 		CASE(without_a_successor_deadlines_hold),
 		CASE(two_roles_do_not_disturb_each_other),
+		CASE(a_leaving_proxy_has_pinholes_of_its_own),
 		CASE(the_same_name_for_something_else_replaces_it),
 		CASE(only_toward_an_open_pinhole_is_anything_cut),
 		CASE(activity_is_told_by_the_clients_name),

@@ -177,6 +177,42 @@ what_does_not_fit_is_queued_in_order(void **state)
 	ipc_close(&b);
 }
 
+/* As when a process gets another place with its parent. */
+static void
+what_is_queued_moves_along(void **state)
+{
+	static struct ipc_msg m, got;
+	struct ipc a, b, c;
+	uint64_t sent = 0, received = 0;
+	int fd;
+
+	(void)state;
+	pair(&a, &b);
+	memset(&m, 0, sizeof(m));
+	m.u.commit.n = IPC_BATCH;
+	while (a.queued < 10 * sizeof(m))
+		assert_int_equal(ipc_send(&a, IPC_COMMIT, sent++, &m, -1),
+		    PH_OK);
+	ipc_move(&c, &a);
+	assert_int_equal(a.fd, -1);
+	assert_false(ipc_unsent(&a));
+	ipc_close(&a);
+	assert_int_equal(ipc_send(&c, IPC_COMMIT, sent++, &m, -1), PH_OK);
+	while (received < sent) {
+		if (ipc_recv(&b, &got, &fd) == PH_OK)
+			assert_int_equal(got.hdr.seq, received++);
+		else
+			assert_int_equal(ipc_flush(&c), PH_OK);
+	}
+	assert_int_equal(c.queued, 0);
+	/* Empty, and then something is sent. */
+	ipc_move(&a, &c);
+	assert_int_equal(ipc_send(&a, IPC_COMMIT, sent, &m, -1), PH_OK);
+	assert_int_equal(ipc_recv(&b, &got, &fd), PH_OK);
+	ipc_close(&a);
+	ipc_close(&b);
+}
+
 static void
 a_peer_that_never_reads_is_bounded(void **state)
 {
@@ -221,6 +257,7 @@ main(void)
 		cmocka_unit_test(a_descriptor_comes_along),
 		cmocka_unit_test(only_well_formed_messages_are_received),
 		cmocka_unit_test(what_does_not_fit_is_queued_in_order),
+		cmocka_unit_test(what_is_queued_moves_along),
 		cmocka_unit_test(a_peer_that_never_reads_is_bounded),
 		cmocka_unit_test(a_dead_peer_is_noticed_by_both_sides),
 	};
