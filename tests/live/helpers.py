@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -540,6 +541,29 @@ def tftp_helper_a_flood_is_bounded(net):
         phone.sendto(b"\0\1firmware\0octet\0", (PHONE, 69))
         w.d.expect(event="open", dst=PBX, dport=20000)
         check(passes(server, phone, name(phone)), "somebody else's")
+
+
+@scenario(needs=TFTP_NEEDS, **CLOSED)
+def tftp_helper_outlasts_forged_requests(net):
+    """More of them than there is room for; others are served all the same."""
+    with World(net, server_inside=True, tftp="timeout 30") as w, \
+            Files(net, "hpa", "in", PBX) as files:
+        raw = net.inside("out", lambda: socket.socket(
+            socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW))
+        net.sockets.append(raw)
+        payload = b"\0\1none\0octet\0"
+        udp = struct.pack("!HHHH", 20000, 69, 8 + len(payload), 0) + payload
+        for i in range(17500):
+            ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), i, 0,
+                             64, 17, 0, bytes((203, 0, i >> 8, i & 255)),
+                             socket.inet_aton(PBX))
+            raw.sendto(ip + udp, (PBX, 0))
+            if i % 20 == 19:
+                time.sleep(0.008)
+        w.d.expect(10, event="close", reason="limit")
+        c = Client(net, PHONE, PBX, "out").fetch("SEP0014F2.cnf.xml", 10)
+        check(c.got == files.data["SEP0014F2.cnf.xml"], "the file")
+        check(not w.d.seen(event="refuse"), "nobody was refused")
 
 
 # A stranger chooses his own port, and what an innocent server sends to it.
