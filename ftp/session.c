@@ -425,7 +425,9 @@ reply(struct ftp_session *s, const struct ftp_reply *r, struct span raw)
 	else if (s->greeted && r->code >= 200 && s->npending > 0 &&
 	    pending_at(s, 0) < REPLY_FIRST)
 		what = pending_shift(s);
-	if (s->greeted && (r->code == 230 || r->code == 232))
+	/* Some servers need no login, but none transfers without one. */
+	if (r->code == 230 || r->code == 232 || r->code == 150 ||
+	    r->code == 125)
 		s->logged_in = true;
 	s->greeted = s->greeted || r->code >= 200;
 	pass_on(s, FTP_CLIENT, raw);

@@ -543,7 +543,9 @@ the_server_says_who_has_logged_in(void **state)
 		const char *in;
 		bool yes;
 	} rows[] = {
-		{ "S 230 hello\nC NOOP\nS 200 ok\n", false },
+		{ "S 230 hello\nC NOOP\nS 200 ok\n", true },
+		{ HELLO "C RETR x\nS 150 here\n", true },
+		{ HELLO "C RETR x\nS 530 no\n", false },
 		{ HELLO "C USER ftp\nS 331 who?\nC PASS x\nS 530 no\n", false },
 		{ HELLO "C NOOP\nS 230-x\nS 200 y\n", false },
 		{ HELLO "C USER ftp\nS 331 who?\nC PASS x\nS 230 in\n", true },
