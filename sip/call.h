@@ -10,8 +10,9 @@
 
 /*
  * The insides of sip/: what a call consists of.  Included by dialog.c (what
- * messages do), bye.c (how calls end), half.c (what both sides said), call.c
- * (tables, limits), wants.c (what it wants open), life.c (time) and export.c.
+ * messages do), body.c (their SDP), bye.c (how calls end), half.c (what both
+ * sides said), claims.c (who said it first), call.c (tables, limits), wants.c
+ * (what it wants open), life.c (time) and export.c.
  */
 #define SIP_T_TRANSACTION (32 * USEC_PER_SEC) /* 64*T1, RFC 3261 17 */
 #define SIP_T_GRACE	  (3 * USEC_PER_SEC)  /* old media after an answer */
@@ -188,6 +189,30 @@ struct dialog *dialog_of_request(struct sip *sip, int64_t now,
     enum role *role);
 struct txn *txn_find(struct call *c, enum sip_method method, uint32_t cseq,
     struct span branch);
+
+/* body.c */
+/* What a message says about media, once its SDP has been read. */
+struct body {
+	struct half *half; /* owned; NULL: none, or not usable */
+	enum reason bad;   /* why not usable */
+};
+
+/* `answer`: in a response to an INVITE outside a dialog. */
+void body_read(struct call *c, bool answer, const struct datagram *d,
+    const struct sip_message *m, struct body *b);
+/*
+ * What an outsider's SDP names is his claim, even if the message means nothing
+ * to us: the server that it goes to may think otherwise.
+ */
+void body_note_claims(struct sip *sip, const struct datagram *d,
+    const struct sip_message *m);
+/*
+ * c=0.0.0.0 puts a stream on hold (RFC 3264 section 8.4): the address used
+ * so far stays good, so that resuming finds the door open.  With `hold close`
+ * whatever is on hold becomes inactive, for nothing shall pass.  Consumes `h`.
+ */
+struct half *body_keep_held(struct sip *sip, struct half *h,
+    const struct half *old);
 
 /* bye.c */
 void bye_request(struct sip *sip, int64_t now, const struct datagram *d,

@@ -6,78 +6,6 @@
 
 #include "sip/call.h"
 
-/* What a message says about media, once its SDP has been read. */
-struct body {
-	struct half *half; /* owned; NULL: none, or not usable */
-	enum reason bad;   /* why not usable */
-};
-
-/* `answer`: in a response to an INVITE outside a dialog. */
-static void
-body_read(struct call *c, bool answer, const struct datagram *d,
-    const struct sip_message *m, struct body *b)
-{
-	struct sip *sip = c->sip;
-	enum ph_err rc;
-
-	b->half = NULL;
-	b->bad = REASON_NONE;
-	switch (m->body) {
-	case SIP_BODY_NONE:
-		return;
-	case SIP_BODY_AMBIGUOUS:
-		sip->n.sdp_ambiguous++;
-		b->bad = REASON_AMBIGUOUS;
-		return;
-	case SIP_BODY_SDP:
-		break;
-	}
-	if ((rc = sdp_parse(&sip->sdp, m->sdp, NULL)) != PH_OK) {
-		b->bad =
-		    rc == PH_EAMBIGUOUS ? REASON_AMBIGUOUS : REASON_MALFORMED;
-		if (rc == PH_EAMBIGUOUS)
-			sip->n.sdp_ambiguous++;
-		else
-			sip->n.sdp_malformed++;
-		return;
-	}
-	b->half = half_new(&sip->sdp, &d->src.addr);
-	if (b->half != NULL &&
-	    sip_policy_protects(&sip->config.policy, &d->src.addr))
-		claims_inside(c, answer, b->half);
-}
-
-/*
- * What an outsider's SDP names is his claim, even if the message means nothing
- * to us: the server that it goes to may think otherwise.
- */
-static void
-note_claims(struct sip *sip, const struct datagram *d,
-    const struct sip_message *m)
-{
-	struct call *c, *best;
-	int fit, best_fit = -1;
-
-	if (m->body != SIP_BODY_SDP ||
-	    sip_policy_protects(&sip->config.policy, &d->src.addr) ||
-	    (best = call_first(sip, m->call_id)) == NULL ||
-	    sdp_parse(&sip->sdp, m->sdp, NULL) != PH_OK)
-		return;
-	/* Of several legs, the one that it fits best. */
-	for (c = best; c != NULL; c = call_next(c)) {
-		fit = addr_eq(&c->addr[call_inside(c)], &d->dst.addr) +
-		    addr_eq(&c->addr[!call_inside(c)], &d->src.addr) +
-		    (span_eq(c->caller_tag, m->from_tag) ||
-			span_eq(c->caller_tag, m->to_tag)) +
-		    (c->dead ? 0 : 4);
-		if (fit > best_fit) {
-			best_fit = fit;
-			best = c;
-		}
-	}
-	claims_outside(best, &d->src.addr, sip->sdp.media, sip->sdp.nmedia);
-}
-
 /* A body that cannot be used, in an answer or in the offer it answers. */
 static void
 refuse_body(struct call *c, enum reason why, const struct addr *src,
@@ -86,67 +14,6 @@ refuse_body(struct call *c, enum reason why, const struct addr *src,
 	struct sip_refusal r = { *src, *dst, 0, why };
 
 	c->sip->sink.refuse(c->sip->sink.ctx, c->call_id, &r, now);
-}
-
-static bool
-hold_address(const struct sdp_media *m)
-{
-	return m->fault == SDP_OK && m->port != 0 && !m->ice &&
-	    addr_scope(&m->addr) == ADDR_UNSPECIFIED;
-}
-
-/*
- * In a running call, "I only send" is hold, too, even if what is sent is
- * music: RFC 3264 section 8.4.  From the start it is a stream with one end.
- */
-static bool
-hold_mode(const struct sdp_media *m, const struct half *old, size_t i)
-{
-	return m->mode == SDP_SENDONLY && old != NULL && i < old->n &&
-	    old->media[i].port != 0 &&
-	    (old->media[i].mode == SDP_SENDRECV ||
-		old->media[i].mode == SDP_INACTIVE);
-}
-
-/*
- * c=0.0.0.0 puts a stream on hold (RFC 3264 section 8.4): the address used
- * so far stays good, so that resuming finds the door open.  With `hold close`
- * whatever is on hold becomes inactive, for nothing shall pass.  Consumes `h`.
- */
-static struct half *
-keep_held(struct sip *sip, struct half *h, const struct half *old)
-{
-	bool close = sip->config.policy.hold_close;
-	bool inside = sip_policy_protects(&sip->config.policy, &h->speaker);
-	struct half *copy;
-	size_t i;
-
-	for (i = 0; i < h->n; i++)
-		if (hold_address(&h->media[i]) ||
-		    (close && hold_mode(&h->media[i], old, i)))
-			break;
-	if (i == h->n || (copy = half_alloc(h->n)) == NULL)
-		return h;
-	copy->speaker = h->speaker;
-	copy->more = h->more;
-	memcpy(copy->media, h->media, h->n * sizeof(h->media[0]));
-	for (i = 0; i < copy->n; i++) {
-		if (close && hold_mode(&copy->media[i], old, i))
-			copy->media[i].mode = SDP_INACTIVE;
-		if (!hold_address(&copy->media[i]))
-			continue;
-		copy->media[i].mode = SDP_INACTIVE;
-		if (old == NULL || i >= old->n || close)
-			continue;
-		/* Nobody has named another port with that address. */
-		if (inside && copy->media[i].port != old->media[i].port)
-			copy->media[i] = old->media[i];
-		copy->media[i].mode = SDP_INACTIVE;
-		copy->media[i].addr = old->media[i].addr;
-		copy->media[i].repeated = old->media[i].repeated;
-	}
-	half_unref(h);
-	return copy;
 }
 
 /*
@@ -181,7 +48,7 @@ agree(struct call *c, struct dialog *d, enum role offerer, struct half *offer,
 	half[offerer] = offer;
 	half[!offerer] = answer;
 	for (i = 0; i < 2; i++)
-		half[i] = keep_held(c->sip, half[i], d->half[i]);
+		half[i] = body_keep_held(c->sip, half[i], d->half[i]);
 	/* Said again while it rings: nothing to work out. */
 	if (why == REASON_EARLY && d->half[CALLER] != NULL &&
 	    half_same(d->half[CALLER], half[CALLER]) &&
@@ -431,7 +298,7 @@ in_dialog_offer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 		dlg->contact[role] = m->contact;
 	/* Hold is an answer to give, not a port to open. */
 	if (t->offer != NULL)
-		t->offer = keep_held(c->sip, t->offer, dlg->half[role]);
+		t->offer = body_keep_held(c->sip, t->offer, dlg->half[role]);
 	call_update(c,
 	    m->method == SIP_INVITE ? REASON_REINVITE : REASON_UPDATE,
 	    REASON_REPLACED, now);
@@ -883,6 +750,6 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 		request(sip, now, d, m);
 	else
 		response(sip, now, d, m);
-	note_claims(sip, d, m);
+	body_note_claims(sip, d, m);
 	sip_fit(sip, now);
 }

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "sip/call.h"
+
+/* SDP in messages: what of it counts. */
+
+void
+body_read(struct call *c, bool answer, const struct datagram *d,
+    const struct sip_message *m, struct body *b)
+{
+	struct sip *sip = c->sip;
+	enum ph_err rc;
+
+	b->half = NULL;
+	b->bad = REASON_NONE;
+	switch (m->body) {
+	case SIP_BODY_NONE:
+		return;
+	case SIP_BODY_AMBIGUOUS:
+		sip->n.sdp_ambiguous++;
+		b->bad = REASON_AMBIGUOUS;
+		return;
+	case SIP_BODY_SDP:
+		break;
+	}
+	if ((rc = sdp_parse(&sip->sdp, m->sdp, NULL)) != PH_OK) {
+		b->bad =
+		    rc == PH_EAMBIGUOUS ? REASON_AMBIGUOUS : REASON_MALFORMED;
+		if (rc == PH_EAMBIGUOUS)
+			sip->n.sdp_ambiguous++;
+		else
+			sip->n.sdp_malformed++;
+		return;
+	}
+	b->half = half_new(&sip->sdp, &d->src.addr);
+	if (b->half != NULL &&
+	    sip_policy_protects(&sip->config.policy, &d->src.addr))
+		claims_inside(c, answer, b->half);
+}
+
+void
+body_note_claims(struct sip *sip, const struct datagram *d,
+    const struct sip_message *m)
+{
+	struct call *c, *best;
+	int fit, best_fit = -1;
+
+	if (m->body != SIP_BODY_SDP ||
+	    sip_policy_protects(&sip->config.policy, &d->src.addr) ||
+	    (best = call_first(sip, m->call_id)) == NULL ||
+	    sdp_parse(&sip->sdp, m->sdp, NULL) != PH_OK)
+		return;
+	/* Of several legs, the one that it fits best. */
+	for (c = best; c != NULL; c = call_next(c)) {
+		fit = addr_eq(&c->addr[call_inside(c)], &d->dst.addr) +
+		    addr_eq(&c->addr[!call_inside(c)], &d->src.addr) +
+		    (span_eq(c->caller_tag, m->from_tag) ||
+			span_eq(c->caller_tag, m->to_tag)) +
+		    (c->dead ? 0 : 4);
+		if (fit > best_fit) {
+			best_fit = fit;
+			best = c;
+		}
+	}
+	claims_outside(best, &d->src.addr, sip->sdp.media, sip->sdp.nmedia);
+}
+
+static bool
+hold_address(const struct sdp_media *m)
+{
+	return m->fault == SDP_OK && m->port != 0 && !m->ice &&
+	    addr_scope(&m->addr) == ADDR_UNSPECIFIED;
+}
+
+/*
+ * In a running call, "I only send" is hold, too, even if what is sent is
+ * music: RFC 3264 section 8.4.  From the start it is a stream with one end.
+ */
+static bool
+hold_mode(const struct sdp_media *m, const struct half *old, size_t i)
+{
+	return m->mode == SDP_SENDONLY && old != NULL && i < old->n &&
+	    old->media[i].port != 0 &&
+	    (old->media[i].mode == SDP_SENDRECV ||
+		old->media[i].mode == SDP_INACTIVE);
+}
+
+struct half *
+body_keep_held(struct sip *sip, struct half *h, const struct half *old)
+{
+	bool close = sip->config.policy.hold_close;
+	bool inside = sip_policy_protects(&sip->config.policy, &h->speaker);
+	struct half *copy;
+	size_t i;
+
+	for (i = 0; i < h->n; i++)
+		if (hold_address(&h->media[i]) ||
+		    (close && hold_mode(&h->media[i], old, i)))
+			break;
+	if (i == h->n || (copy = half_alloc(h->n)) == NULL)
+		return h;
+	copy->speaker = h->speaker;
+	copy->more = h->more;
+	memcpy(copy->media, h->media, h->n * sizeof(h->media[0]));
+	for (i = 0; i < copy->n; i++) {
+		if (close && hold_mode(&copy->media[i], old, i))
+			copy->media[i].mode = SDP_INACTIVE;
+		if (!hold_address(&copy->media[i]))
+			continue;
+		copy->media[i].mode = SDP_INACTIVE;
+		if (old == NULL || i >= old->n || close)
+			continue;
+		/* Nobody has named another port with that address. */
+		if (inside && copy->media[i].port != old->media[i].port)
+			copy->media[i] = old->media[i];
+		copy->media[i].mode = SDP_INACTIVE;
+		copy->media[i].addr = old->media[i].addr;
+		copy->media[i].repeated = old->media[i].repeated;
+	}
+	half_unref(h);
+	return copy;
+}
