@@ -566,11 +566,15 @@ struct stream_feed {
 };
 
 static void
-on_stream_message(void *ctx, struct span text)
+on_stream_message(void *ctx, struct span text, bool whole)
 {
 	struct stream_feed *f = ctx;
+	struct sip_glance g;
 
-	sip_message_in(f->e, f->now, f->d, text, true);
+	if (whole)
+		sip_message_in(f->e, f->now, f->d, text, true);
+	else if (sip_message_glance(&g, text))
+		sip_overhear(f->e->sip, f->now, f->d, &g);
 }
 
 /* Who listens to a TCP connection: one of them. */

@@ -26,7 +26,7 @@ struct stream {
 };
 
 struct consumer {
-	void (*message)(void *ctx, struct span text);
+	void (*message)(void *ctx, struct span text, bool whole);
 	void *ctx;
 };
 
@@ -149,13 +149,17 @@ take(struct span *rest, size_t *need, const struct consumer *to)
 		rc = sip_frame(*rest, &skip, need);
 		*rest = span_sub(*rest, skip, rest->len);
 		if (rc != PH_OK)
-			return rest->len == 0 && rc == PH_ETRUNC ? PH_OK : rc;
+			break;
 		if (to != NULL)
-			to->message(to->ctx, span_sub(*rest, 0, *need));
+			to->message(to->ctx, span_sub(*rest, 0, *need), true);
 		*rest = span_sub(*rest, *need, rest->len);
 		*need = 0;
 	} while (rest->len > 0);
-	return PH_OK;
+	if (rc == PH_ETRUNC)
+		return rest->len == 0 ? PH_OK : rc;
+	if (rc != PH_OK && to != NULL)
+		to->message(to->ctx, *rest, false);
+	return rc;
 }
 
 static enum ph_err
@@ -249,7 +253,7 @@ seek(struct half_stream *h, const struct addr *src, struct span bytes,
 
 enum capture_more
 stream_add(struct stream *s, const struct datagram *d,
-    void (*message)(void *ctx, struct span text), void *ctx)
+    void (*message)(void *ctx, struct span text, bool whole), void *ctx)
 {
 	struct half_stream *h = &s->half[endpoint_cmp(&d->src, &s->first) != 0];
 	const struct consumer to = { message, ctx };

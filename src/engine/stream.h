@@ -32,10 +32,10 @@ void stream_free(struct stream *s);
 
 /*
  * The next bytes of one direction, see capture_sink.tcp; `message` is called
- * for each whole message.  Returns what capture_sink.tcp does, but never
- * CAPTURE_END.
+ * for each whole message, and once, not `whole`, for what cannot be one.
+ * Returns what capture_sink.tcp does, but never CAPTURE_END.
  */
 enum capture_more stream_add(struct stream *s, const struct datagram *d,
-    void (*message)(void *ctx, struct span text), void *ctx);
+    void (*message)(void *ctx, struct span text, bool whole), void *ctx);
 
 #endif

@@ -9,7 +9,7 @@ import os
 import sys
 
 import dialogs  # noqa: F401, its captures are in the list
-import endings  # noqa: F401, so are its
+import endings  # so are its
 import repeats  # noqa: F401, and its
 from play import (ADDR, ANSWER, OFFER, PROTECT, SERVER, Play, case, cases,
                   message, sdp)
@@ -513,6 +513,21 @@ def tcp_many_in_one():
     conn.seg("i", m[1] + b"\r\n" + m[2] + m[3])
     conn.seg("o", m[4] + m[5])
     conn.seg("i", m[6])
+    return conn.p
+
+
+@case("capture", "The protected side's BYE has a head of 17 KiB: it is no "
+      "message to us, but it and its answer are believed.")
+def tcp_odd_bye():
+    conn = Tcp(Play())
+    for who, data in tcp_messages()[:5]:
+        conn.seg(who, data)
+    for text in endings.written(endings.ODD[1]):
+        who = "i" if text.startswith("BYE") else "o"
+        for n in range(0, len(text), 1400):
+            conn.seg(who, text.encode()[n:n + 1400])
+            conn.p.at -= 0.0999
+    conn.p.wait(40).say("x>i", "OPTIONS", 1, call="other")
     return conn.p
 
 

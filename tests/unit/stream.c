@@ -19,9 +19,11 @@ static char got[256 * 1024];
 static size_t ngot;
 
 static void
-note(void *ctx, struct span text)
+note(void *ctx, struct span text, bool whole)
 {
 	assert_ptr_equal(ctx, got);
+	if (!whole)
+		return;
 	memcpy(got + ngot, text.p, text.len);
 	ngot += text.len;
 	got[ngot++] = '|';
