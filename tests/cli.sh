@@ -146,6 +146,17 @@ if [ ! -e /etc/pinholed.conf ] && [ ! -e /usr/local/etc/pinholed.conf ]; then
 fi
 want 2 "$dir/missing.pcap" -D protect=192.0.2.0/24 -r "$dir/missing.pcap"
 
+# Each counter is explained.
+printf 'protect 192.0.2.0/24\nsip { }\nftp { }\ntftp { }\n' >"$dir/all.conf"
+chmod 644 "$dir/all.conf"
+for counter in $(unprivileged "$pinholed" -vv -f "$dir/all.conf" -r "$call" \
+    2>&1 >/dev/null | sed -n 's/^\([a-z_]*\) [0-9]*$/\1/p'); do
+	grep -qx ".It Va $counter" "$(dirname "$0")/../man/pinholed.8" || {
+		echo "a counter that the manual does not have: $counter"
+		bad=1
+	}
+done
+
 # What is no event is said nevertheless.
 tls=$dir/tls.pcap
 cp "$(dirname "$0")/../test-pcaps/ftp/auth-tls/input.pcap" "$tls"
