@@ -72,8 +72,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		{ IPPROTO_TCP, 5060 },
 	};
 	unsigned int sum = 0;
-	struct capture_sink sink = { &sum, on_udp, on_tcp, on_end,
-		on_remember };
+	struct capture_sink sink = { &sum, on_udp, on_tcp, on_end, on_remember,
+		NULL };
 	struct packets *p = packets_new(ports, 2);
 	struct cursor c = cursor_of(data, len);
 	int64_t now = 0;

@@ -146,6 +146,25 @@ if [ ! -e /etc/pinholed.conf ] && [ ! -e /usr/local/etc/pinholed.conf ]; then
 fi
 want 2 "$dir/missing.pcap" -D protect=192.0.2.0/24 -r "$dir/missing.pcap"
 
+# What is configured wrongly is said, with what to write instead.
+call=$dir/call.pcap
+cp "$(dirname "$0")/../test-pcaps/sip/basic-call/input.pcap" "$call"
+printf 'protect 192.0.2.0/24\nsip { port 5070 }\n' >"$dir/port.conf"
+chmod 644 "$call" "$dir/port.conf"
+none='[0-9]+ SIP messages, none to or from a protected host: '
+want 0 "^pinholed: $none(198.51.100.7 192.0.2.10|192.0.2.10 198.51.100.7)\$" \
+    -D protect=203.0.113.0/24 -r "$call"
+ports='[0-9]+ SIP messages on ports that'
+want 0 "^pinholed: $ports are not in .port.: 5060\$" -f "$dir/port.conf" \
+    -r "$call"
+want 0 "^pinholed: $ports nobody follows, for there is no .sip. block: 5060\$" \
+    -f "$dir/ftp.conf" -r "$call"
+if unprivileged "$pinholed" -D protect=192.0.2.0/24 -r "$call" 2>&1 |
+    grep -q "SIP messages"; then
+	echo "a hint that nobody needs"
+	bad=1
+fi
+
 # Each counter is explained.
 printf 'protect 192.0.2.0/24\nsip { }\nftp { }\ntftp { }\n' >"$dir/all.conf"
 chmod 644 "$dir/all.conf"

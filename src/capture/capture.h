@@ -51,6 +51,11 @@ struct capture_sink {
 	 * to be kept under `key`.  len 0: to be forgotten.  May be NULL.
 	 */
 	void (*remember)(void *ctx, uint64_t key, const void *p, size_t len);
+	/*
+	 * A datagram, or a segment with bytes, on ports that are of no
+	 * interest; NULL: not wanted.  Live, the kernel keeps them from us.
+	 */
+	void (*other)(void *ctx, const struct datagram *d);
 };
 
 struct capture_stats {

@@ -164,6 +164,8 @@ udp(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
 	d->payload = cursor_span(&c, len - 8u);
 	if (!interesting(p, d)) {
 		p->n.ignored++;
+		if (sink->other != NULL && d->payload.len > 0)
+			sink->other(sink->ctx, d);
 		return;
 	}
 	if (!duplicate(p, d, id))
@@ -232,6 +234,8 @@ tcp(struct packets *p, struct datagram *d, struct span seg,
 	d->payload = cursor_span(&c, cursor_left(&c));
 	if (!interesting(p, d)) {
 		p->n.ignored++;
+		if (sink->other != NULL && d->payload.len > 0)
+			sink->other(sink->ctx, d);
 		return;
 	}
 	g.good = tcp_checksum_good(d, seg);

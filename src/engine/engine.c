@@ -13,6 +13,7 @@
 #include "src/base/wire.h"
 #include "src/engine/engine.h"
 #include "src/engine/helpers.h"
+#include "src/engine/hints.h"
 #include "src/engine/holes.h"
 #include "src/engine/rate.h"
 #include "src/engine/sip_terms.h"
@@ -74,6 +75,7 @@ struct engine {
 	struct ftp_helper *ftp;	       /* NULL: not configured */
 	struct tftp_helper *tftp;
 	struct events events; /* for what is only ignored */
+	struct hints hints;
 	int64_t ignored_since;
 	uint32_t ignored; /* in the second that began then */
 	uint8_t record[RECORD_MAX];
@@ -541,14 +543,31 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 	sip_message_free(&m);
 }
 
+static void
+hint(struct engine *e, int64_t now, const struct datagram *d)
+{
+	hints_message(&e->hints, now, d,
+	    is_protected(e, &d->src.addr) || is_protected(e, &d->dst.addr));
+}
+
+struct hints *
+engine_hints(struct engine *e)
+{
+	return &e->hints;
+}
+
 void
 engine_udp(struct engine *e, int64_t now, const struct datagram *d)
 {
 	bool sip = is_sip(e, d);
 
 	engine_run(e, now);
-	if (!sip && !is_tftp(e, d))
+	if (sip)
+		hint(e, now, d);
+	else if (!is_tftp(e, d)) {
+		hints_elsewhere(&e->hints, now, d);
 		return;
+	}
 	if (!counts_here(e, d)) {
 		e->n.not_ours++;
 		return;
@@ -630,7 +649,9 @@ engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
 	struct listener *l = *user;
 
 	engine_run(e, now);
-	if (!is_sip(e, d) && !is_ftp(e, d))
+	if (is_sip(e, d))
+		hint(e, now, d);
+	else if (!is_ftp(e, d))
 		return CAPTURE_END;
 	/* One direction may count here and the other elsewhere. */
 	if (!counts_here(e, d))
@@ -663,6 +684,8 @@ engine_run(struct engine *e, int64_t now)
 	timers_run(&e->timers, now);
 	if (e->ftp != NULL)
 		ftp_helper_run(e->ftp, now);
+	if (e->place.live)
+		hints_run(&e->hints, now, e->sink.say, e->sink.ctx);
 }
 
 int64_t

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/compat/process.h"
+#include "src/engine/hints.h"
 #include "src/engine/ports.h"
 
 static void
@@ -27,7 +28,7 @@ engine_ports(const struct conf *conf, struct capture_port **out, size_t *np)
 	struct capture_port *v;
 
 	v = calloc(conf->sip.port.n * 2 + conf->ftp.port.n + conf->tftp.port.n +
-		1,
+		hints_nports + 1,
 	    sizeof(*v));
 	if (v == NULL)
 		return PH_ENOMEM;
@@ -39,6 +40,9 @@ engine_ports(const struct conf *conf, struct capture_port **out, size_t *np)
 		port_add(v, &n, IPPROTO_TCP, conf->ftp.port.v[i]);
 	for (i = 0; conf->tftp.on && i < conf->tftp.port.n; i++)
 		port_add(v, &n, IPPROTO_UDP, conf->tftp.port.v[i]);
+	/* Where it is not followed, but may be missed. */
+	for (i = 0; conf->sip.on && i < hints_nports; i++)
+		port_add(v, &n, IPPROTO_UDP, hints_ports[i]);
 	*out = v;
 	*np = n;
 	return PH_OK;

@@ -235,7 +235,7 @@ static struct capture_sink
 capture_sink_of(struct live *l)
 {
 	return (struct capture_sink) { l, on_udp, on_tcp, on_tcp_end,
-		on_checkpoint };
+		on_checkpoint, NULL };
 }
 
 /* Everything that a successor has to know is in the journal. */
@@ -720,7 +720,8 @@ engine_main(const struct engine_args *args)
 	if (l->more_ev != NULL)
 		event_free(l->more_ev);
 	capture_close(l->capture,
-	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end, NULL });
+	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end, NULL,
+		NULL });
 	engine_free(l->engine);
 	checkpoint_close(l->journal);
 	fwconfig_free(&l->fw_config);

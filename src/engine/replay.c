@@ -5,6 +5,7 @@
 
 #include "src/capture/capture.h"
 #include "src/engine/engine.h"
+#include "src/engine/hints.h"
 #include "src/engine/ports.h"
 #include "src/engine/replay.h"
 #include "src/fw/config.h"
@@ -14,6 +15,7 @@ struct replay {
 	const struct fw_ops *ops;
 	struct fw *fw;
 	int64_t now;
+	bool followed;	      /* SIP is */
 	unsigned long failed; /* commits the backend refused */
 };
 
@@ -61,6 +63,14 @@ on_tcp_end(void *ctx, void *user)
 	engine_tcp_end(r->engine, user);
 }
 
+static void
+on_other(void *ctx, const struct datagram *d)
+{
+	struct replay *r = ctx;
+
+	hints_elsewhere(engine_hints(r->engine), d->ts, d);
+}
+
 /* Beside the events and not among them. */
 static void
 on_say(void *ctx, const char *text)
@@ -80,12 +90,27 @@ report(struct replay *r, struct capture *cap)
 	fputs(text, stderr);
 }
 
+static void
+hint(struct replay *r)
+{
+	char text[1024];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct span line, rest;
+
+	hints_text(engine_hints(r->engine), r->followed, &b);
+	for (rest = span_of(text); rest.len > 0;) {
+		line = span_cut(rest, '\n', &rest);
+		fprintf(stderr, "pinholed: %.*s\n", (int)line.len, line.p);
+	}
+}
+
 static int
 run(struct replay *r, struct capture *cap, const struct replay_options *opt)
 {
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
-	struct capture_sink sink = { r, on_udp, on_tcp, on_tcp_end, NULL };
+	struct capture_sink sink = { r, on_udp, on_tcp, on_tcp_end, NULL,
+		on_other };
 	enum ph_err rc;
 	int64_t ts = 0;
 
@@ -94,6 +119,7 @@ run(struct replay *r, struct capture *cap, const struct replay_options *opt)
 		engine_run(r->engine, ts);
 	}
 	engine_shutdown(r->engine, r->now);
+	hint(r);
 	if (opt->verbose > 1)
 		report(r, cap);
 	capture_close(cap, &sink);
@@ -126,6 +152,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	int code = 2;
 
 	r.ops = opt->fw;
+	r.followed = conf->sip.on;
 	if (fwconfig_of(conf, &fc) != PH_OK ||
 	    engine_ports(conf, &ports, &cc.nports) != PH_OK) {
 		fprintf(stderr, "pinholed: out of memory\n");

@@ -265,6 +265,32 @@ def a_check_finds_what_a_start_would(net):
           "203.0.113.9" in why, why)
 
 
+@scenario(extra="accept")
+def what_protect_and_port_lack_is_said(net):
+    def said(d, text):
+        until(lambda: any(text in line for line in d.log), 9, d.log)
+    d = net.pinholed(conf=conf().replace(
+        "192.0.2.0/24 2001:db8:2::/64", "203.0.113.0/24"))
+    wire = signalling(net)
+    Call(wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    Call(wire).set_up(sdp(PHONE, 4002), sdp(PBX, 10002))
+    said(d, "none to or from a protected host: ")
+    check(not d.events, d.events)
+    time.sleep(6)
+    hints = [line for line in d.log if "protected host" in line]
+    check(len(hints) == 1, hints)
+    d.stop()
+    d = net.pinholed(conf=conf("\tport 5070\n"))
+    Call(wire).set_up(sdp(PHONE, 4004), sdp(PBX, 10004))
+    said(d, "SIP messages on ports that are not in `port`: 5060")
+    d.stop()
+    # Nothing is wrong with strangers beside calls of our own.
+    d = net.pinholed()
+    Call(wire).set_up(sdp(PHONE, 4006), sdp(PBX, 10006))
+    time.sleep(6)
+    check(not any("SIP messages" in line for line in d.log), d.log)
+
+
 @scenario()
 def in_the_background(net):
     pidfile = f"/run/{net.tag}.pid"

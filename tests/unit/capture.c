@@ -330,7 +330,7 @@ a_packet_seen_twice_counts_once(void **state)
 {
 	static const struct capture_port port = { IPPROTO_UDP, 5060 };
 	struct packets *p = packets_new(&port, 1);
-	struct capture_sink sink = { NULL, on_udp, NULL, NULL, NULL };
+	struct capture_sink sink = { NULL, on_udp, NULL, NULL, NULL, NULL };
 	struct packet_source raw = { .dlt = DLT_RAW };
 	const uint32_t seven = 7;
 	char f[64];
@@ -418,7 +418,7 @@ live_only_what_the_interface_takes_counts(void **state)
 	/* clang-format on */
 #undef F
 	struct packet_source from = { 0 };
-	struct capture_sink sink = { NULL, on_udp, NULL, NULL, NULL };
+	struct capture_sink sink = { NULL, on_udp, NULL, NULL, NULL, NULL };
 	struct packets *p;
 	char frame[128];
 	int live;

@@ -27,7 +27,8 @@ hand_over(const struct seg *before, size_t n, const struct seg *after, size_t m,
 {
 	struct tcpstream *t = tcpstream_new();
 	struct kept k = { 0 };
-	struct capture_sink sink = { &k, NULL, on_tcp, on_end, on_remember };
+	struct capture_sink sink = { &k, NULL, on_tcp, on_end, on_remember,
+		NULL };
 	struct capture_stats stats = { 0 };
 	size_t i;
 

@@ -16,7 +16,7 @@ feed(const struct seg *segs, size_t n, const char *want, size_t stop_after,
 {
 	struct tcpstream *t = tcpstream_new();
 	struct heard h = { 0 };
-	struct capture_sink sink = { &h, NULL, on_tcp, on_end, NULL };
+	struct capture_sink sink = { &h, NULL, on_tcp, on_end, NULL, NULL };
 	size_t i;
 
 	h.b = strbuf_of(h.text, sizeof(h.text));
@@ -64,7 +64,8 @@ the_end_that_began_a_connection_is_told(void **state)
 	for (i = 0; i < ROWS(rows); i++) {
 		struct tcpstream *t = tcpstream_new();
 		struct heard h = { 0 };
-		struct capture_sink sink = { &h, NULL, on_tcp, on_end, NULL };
+		struct capture_sink sink = { &h, NULL, on_tcp, on_end, NULL,
+			NULL };
 		struct capture_stats stats = { 0 };
 
 		h.b = strbuf_of(h.text, sizeof(h.text));
@@ -463,7 +464,8 @@ crowd_new(struct crowd *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->h.b = strbuf_of(c->h.text, sizeof(c->h.text));
-	c->sink = (struct capture_sink) { &c->h, NULL, on_tcp, on_end, NULL };
+	c->sink =
+	    (struct capture_sink) { &c->h, NULL, on_tcp, on_end, NULL, NULL };
 	assert_non_null(c->t = tcpstream_new());
 }
 
