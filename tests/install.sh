@@ -1,7 +1,7 @@
 #!/bin/sh
 # What CMAKE_INSTALL_SYSCONFDIR and CMAKE_INSTALL_LOCALSTATEDIR change: the
 # program and the manuals alike.  And how the program is linked.
-# usage: install.sh SOURCE PINHOLED
+# usage: install.sh SOURCE PINHOLED GENERATOR
 set -u
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -15,7 +15,7 @@ has() {
 	}
 }
 
-cmake -S "$1" -B "$dir" -DBUILD_TESTING=OFF \
+cmake -G "$3" -S "$1" -B "$dir" -DBUILD_TESTING=OFF \
     -DCMAKE_INSTALL_SYSCONFDIR=/opt/etc \
     -DCMAKE_INSTALL_LOCALSTATEDIR=/opt/var >"$dir/log" 2>&1 || {
 	cat "$dir/log"

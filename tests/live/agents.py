@@ -130,7 +130,9 @@ class Agents:
         p = subprocess.Popen(
             [*self.net.enter(where), *argv], stdout=log,
             stderr=subprocess.STDOUT, stdin=subprocess.PIPE, text=True,
-            cwd=self.tmp, env={**os.environ, "HOME": self.tmp}, **more)
+            cwd=self.tmp, env={
+                **os.environ, "HOME": self.tmp,
+                "PULSE_RUNTIME_PATH": os.path.join(self.tmp, "pulse")}, **more)
         self.running.append((p, argv[0], log.name))
         return p
 

@@ -16,6 +16,7 @@ from sip import Call, sdp
 
 # A /dev of its own, in a private mount namespace: nobody else's log is read.
 PRIVATE_DEV = """
+mount --make-rprivate /dev 2>&1 || mount --make-rprivate /
 mount -t tmpfs none /dev
 mknod -m 666 /dev/null c 1 3
 mknod -m 666 /dev/urandom c 1 9
@@ -40,7 +41,7 @@ class Background:
         self.syslog.bind(path)
         threading.Thread(target=self._read, daemon=True).start()
         done = subprocess.run(
-            ["unshare", "-m", *net.enter("fw"), "sh", "-ec", PRIVATE_DEV, "sh",
+            ["unshare", "-m", "--propagation", "unchanged", *net.enter("fw"), "sh", "-ec", PRIVATE_DEV, "sh",
              path, os.path.abspath(Daemon.binary), "-o", "json", "-f",
              self.config, "-p", self.pidfile],
             capture_output=True, text=True, timeout=30, check=False)
