@@ -9,6 +9,7 @@ import os
 import sys
 
 import dialogs  # noqa: F401, its captures are in the list
+import directions  # noqa: F401
 import endings  # so are its
 import repeats  # noqa: F401, and its
 from play import (ADDR, ANSWER, OFFER, PROTECT, SERVER, Play, case, cases,

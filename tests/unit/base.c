@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "src/base/addr.h"
+#include "src/base/crc.h"
 #include "src/base/jsonw.h"
+#include "src/base/pinhole.h"
 #include "src/base/shares.h"
 #include "src/base/span.h"
 #include "src/base/strbuf.h"
@@ -120,6 +122,9 @@ prefixes_clear_host_bits_and_contain(void **state)
 		{ "192.0.2.77/24",	"192.0.2.0/24",	  "192.0.2.255", true },
 		{ "192.0.2.77/24",	"192.0.2.0/24",	  "192.0.3.0",	 false },
 		{ "192.0.2.77",		"192.0.2.77",	  "192.0.2.77",	 true },
+		{ "203.0.113.77/4",	"192.0.0.0/4",	  "207.0.0.1",	 true },
+		{ "203.0.113.77/4",	"192.0.0.0/4",	  "208.0.0.1",	 false },
+		{ "192.0.2.77/25",	"192.0.2.0/25",	  "192.0.2.128", false },
 		{ "192.0.2.77/31",	"192.0.2.76/31",  "192.0.2.78",	 false },
 		{ "0.0.0.0/0",		"0.0.0.0/0",	  "8.8.8.8",	 true },
 		{ "0.0.0.0/0",		"0.0.0.0/0",	  "2001:db8::1", false },
@@ -249,6 +254,190 @@ strbuf_says_when_it_is_full(void **state)
 	assert_string_equal(array, "a\\x1b");
 }
 
+static struct addr
+address(const char *text)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(span_of(text), &a), PH_OK);
+	return a;
+}
+
+static void
+addresses_come_from_sockets_and_go_there(void **state)
+{
+	struct endpoint v[] = { { address("192.0.2.10"), 5060 },
+		{ address("2001:db8::10"), 40000 } };
+	static const char *const texts[] = { "192.0.2.10:5060",
+		"[2001:db8::10]:40000" };
+	struct sockaddr_storage ss;
+	struct endpoint back, none = { 0 };
+	struct prefix any = { 0 };
+	char buf[ADDR_STRLEN] = "";
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(v); i++) {
+		assert_true(endpoint_to_sockaddr(&v[i], &ss) > 0);
+		assert_int_equal(ss.ss_family, v[i].addr.af);
+		back = endpoint_from_sockaddr((struct sockaddr *)&ss);
+		assert_int_equal(endpoint_cmp(&back, &v[i]), 0);
+		assert_string_equal(endpoint_format(&v[i], buf), texts[i]);
+	}
+	assert_int_equal(endpoint_to_sockaddr(&none, &ss), 0);
+	assert_int_equal(addr_from_sockaddr(NULL).af, AF_UNSPEC);
+	assert_string_equal(addr_format(&none.addr, buf), "none");
+	assert_string_equal(prefix_format(&any, buf), "any");
+}
+
+static void
+addresses_have_an_order(void **state)
+{
+	struct addr a = address("192.0.2.10"), b = address("192.0.2.11");
+	struct prefix p = prefix_host(&a), q = p;
+	struct endpoint e = { a, 1 }, f = { a, 2 };
+
+	(void)state;
+	assert_true(addr_eq(&a, &a));
+	assert_false(addr_eq(&a, &b));
+	assert_true(addr_cmp(&a, &b) < 0 && addr_cmp(&b, &a) > 0);
+	assert_int_equal(prefix_cmp(&p, &q), 0);
+	q.len = 31;
+	assert_true(prefix_cmp(&p, &q) > 0 && prefix_cmp(&q, &p) < 0);
+	assert_true(endpoint_cmp(&e, &f) < 0 && endpoint_cmp(&f, &e) > 0);
+	/* One subscriber has a /64. */
+	a = addr_source(&b);
+	assert_true(addr_eq(&a, &b));
+	a = address("2001:db8:1:2:3:4:5:6");
+	b = address("2001:db8:1:2::");
+	a = addr_source(&a);
+	assert_true(addr_eq(&a, &b));
+}
+
+static void
+pinholes_differ_by_every_part_of_the_tuple(void **state)
+{
+	static const struct pinhole zero;
+	struct pinhole h[12];
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ROWS(h); i++)
+		h[i] = zero;
+	h[1].proto = IPPROTO_UDP;
+	h[2].dir = PINHOLE_OUT;
+	h[3].once = 1;
+	h[4].from_port = 20;
+	h[5].to_lo = 1;
+	h[6].to_hi = 1;
+	h[7].from.len = 8;
+	h[8].to = address("192.0.2.1");
+	h[9].rdr_from.port = 1;
+	h[10].nat_to.port = 1;
+	h[11].from_port = 30;
+	for (i = 0; i < ROWS(h); i++)
+		for (k = 0; k < ROWS(h); k++) {
+			int r = pinhole_cmp(&h[i], &h[k]);
+
+			assert_int_equal(r == 0, i == k);
+			assert_int_equal(r<0, pinhole_cmp(&h[k], &h[i])> 0);
+		}
+	assert_true(pinhole_cmp(&h[4], &h[11]) < 0);
+	/* These are no part of it. */
+	h[1] = h[0];
+	h[1].id = 7;
+	h[1].deadline = 7;
+	h[1].class = 7;
+	assert_int_equal(pinhole_cmp(&h[0], &h[1]), 0);
+}
+
+static void
+text_is_cut_and_compared(void **state)
+{
+	struct span rest, empty = { NULL, 0 };
+
+	(void)state;
+	assert_true(span_eq_str(span_trim(span_of(" \t x y\t ")), "x y"));
+	assert_true(span_eq_str(span_trim(span_of("x")), "x"));
+	assert_true(span_eq_str(span_trim(span_of("a b")), "a b"));
+	assert_int_equal(span_trim(span_of(" ")).len, 0);
+	assert_int_equal(span_trim((struct span) { "  ", 0 }).len, 0);
+	assert_true(span_caseeq_str(span_of("aZ-zA"), "Az-Za"));
+	assert_false(span_caseeq_str(span_of("a["), "a{"));
+	assert_false(span_caseeq_str(span_of("ab"), "abc"));
+	assert_false(span_caseeq_str(span_of("abc"), "ab"));
+	assert_int_equal(span_cmp(empty, empty), 0);
+	assert_true(span_cmp(span_of("a"), span_of("ab")) < 0);
+	assert_true(span_cmp(span_of("ab"), span_of("a")) > 0);
+	assert_true(span_cmp(span_of("b"), span_of("ab")) > 0);
+	assert_true(span_has_prefix(span_of("ab"), "ab"));
+	assert_false(span_has_prefix(span_of("a"), "ab"));
+	assert_int_equal(span_find(span_of("abc"), 'c'), 2);
+	assert_int_equal(span_find(span_of("abc"), 'd'), 3);
+	assert_int_equal(span_find(empty, 'd'), 0);
+	assert_true(span_eq_str(span_cut(span_of("k=v=w"), '=', &rest), "k"));
+	assert_true(span_eq_str(rest, "v=w"));
+	assert_true(span_eq_str(span_cut(span_of("k"), '=', &rest), "k"));
+	assert_int_equal(rest.len, 0);
+	assert_int_equal(span_sub(span_of("abc"), 5, 2).len, 0);
+	assert_true(span_eq_str(span_sub(span_of("abc"), 1, 9), "bc"));
+}
+
+static void
+bytes_are_summed_as_in_the_standard(void **state)
+{
+	(void)state;
+	assert_true(crc32_of(0, "123456789", 9) == 0xcbf43926);
+	assert_true(crc32_of(crc32_of(0, "1234", 4), "56789", 5) == 0xcbf43926);
+	assert_int_equal(crc32_of(0, "", 0), 0);
+}
+
+static void
+cursors_read_every_width(void **state)
+{
+	static const uint8_t bytes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+	struct cursor c = cursor_of(bytes, sizeof(bytes));
+	uint8_t copy[2];
+
+	(void)state;
+	assert_true(cursor_u64(&c) == UINT64_C(0x0102030405060708));
+	assert_int_equal(cursor_left(&c), 3);
+	cursor_skip(&c, 1);
+	cursor_copy(&c, copy, 2);
+	assert_int_equal(copy[0], 10);
+	assert_int_equal(cursor_left(&c), 0);
+	assert_false(c.bad);
+	assert_int_equal(cursor_span(&c, 0).len, 0);
+	assert_false(c.bad);
+	cursor_copy(&c, copy, 1);
+	assert_true(c.bad);
+	assert_int_equal(copy[0], 0);
+}
+
+static void
+strbuf_has_a_last_byte(void **state)
+{
+	char array[4] = "", *end = array + 3;
+	struct strbuf b = strbuf_of(array, 3), none = strbuf_of(NULL, 0);
+
+	(void)state;
+	*end = 'x';
+	strbuf_fmt(&b, "%s", "");
+	assert_false(b.full);
+	strbuf_str(&b, "a");
+	strbuf_str(&b, "b");
+	assert_false(b.full);
+	assert_string_equal(array, "ab");
+	strbuf_str(&b, "c");
+	assert_true(b.full);
+	assert_string_equal(array, "ab");
+	assert_int_equal(*end, 'x');
+	strbuf_str(&none, "a");
+	strbuf_fmt(&none, "%s", "a");
+	assert_true(none.full);
+	assert_int_equal(none.len, 0);
+}
+
 static int order[4], norder;
 
 static void
@@ -341,6 +530,13 @@ main(void)
 		cmocka_unit_test(prefixes_clear_host_bits_and_contain),
 		cmocka_unit_test(cursor_errors_stick),
 		cmocka_unit_test(what_a_writer_wrote_a_cursor_reads),
+		cmocka_unit_test(addresses_come_from_sockets_and_go_there),
+		cmocka_unit_test(addresses_have_an_order),
+		cmocka_unit_test(pinholes_differ_by_every_part_of_the_tuple),
+		cmocka_unit_test(text_is_cut_and_compared),
+		cmocka_unit_test(bytes_are_summed_as_in_the_standard),
+		cmocka_unit_test(cursors_read_every_width),
+		cmocka_unit_test(strbuf_has_a_last_byte),
 		cmocka_unit_test(json_is_valid_whatever_the_wire_says),
 		cmocka_unit_test(strbuf_says_when_it_is_full),
 		cmocka_unit_test(timers_fire_by_deadline_then_by_age),

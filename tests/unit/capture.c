@@ -68,6 +68,11 @@ frames_lead_to_ip_or_nowhere(void **state)
 		{ "raw, version 5",	DLT_RAW, F("\x50"), PH_EUNSUPPORTED, PKT_UNKNOWN },
 		{ "null",		DLT_NULL, F("\2\0\0\0\x45"), PH_OK, PKT_UNKNOWN },
 		{ "loop",		DLT_LOOP, F("\0\0\0\x18\x60"), PH_OK, PKT_UNKNOWN },
+#define PFLOG_HEAD "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" "\0\0"
+#define PFLOG_PAD "\0\0\0"
+		{ "pflog, in",	DLT_PFLOG, F("\x3d" PFLOG_HEAD "\1" PFLOG_PAD "\x45"), PH_OK, PKT_IN },
+		{ "pflog, out",	DLT_PFLOG, F("\x3d" PFLOG_HEAD "\2" PFLOG_PAD "\x45"), PH_OK, PKT_OUT },
+		{ "pflog, either",	DLT_PFLOG, F("\x3d" PFLOG_HEAD "\0" PFLOG_PAD "\x45"), PH_OK, PKT_UNKNOWN },
 		{ "unknown link",	DLT_IEEE802_11, F("\2\0\0\0\x45"), PH_EUNSUPPORTED, PKT_UNKNOWN },
 #undef F
 	};

@@ -314,6 +314,7 @@ what_a_browser_sends_is_not_followed(void **state)
 #define HELLO  "\26\3\1\0\4abcd"
 #define RECORD "\27\3\3\0\25PORT 10,0,0,1,4,1\r\n\r\n"
 #define ALERT  "\25\3\3\0\2\1\0"
+#define CHANGE "\24\3\3\0\1\1"
 
 static void
 tls_is_stepped_over_until_ccc(void **state)
@@ -327,7 +328,7 @@ tls_is_stepped_over_until_ccc(void **state)
 		{ "234 to something else", "active=10.0.0.1:1025",
 		  { C("NOOP\r\n"), S("234 go\r\n"), C("PORT 10,0,0,1,4,1\r\n") } },
 		{ "CCC", "opaque readable active=10.0.0.1:1025 expected",
-		  { C("AUTH TLS\r\n"), S("234 go\r\n"), C(HELLO), S(HELLO), C(RECORD ALERT),
+		  { C("AUTH TLS\r\n"), S("234 go\r\n"), C(HELLO CHANGE), S(HELLO CHANGE), C(RECORD ALERT),
 		    S(RECORD ALERT), C("PORT 10,0,0,1,4,1\r\n"), S("200 ok\r\n") } },
 		{ "CCC, then a 227", "opaque readable passive=198.51.100.7:1025",
 		  { C("PASV\r\nAUTH TLS\r\n"), S("500 no\r\n234 go\r\n"), C(HELLO), S(HELLO),

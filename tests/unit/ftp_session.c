@@ -123,6 +123,7 @@ stage_open(struct stage *g, const struct play *p)
 				     &config.server),
 		    PH_OK);
 	}
+	memset(&g->s, 0xa5, sizeof(g->s));
 	ftp_session_init(&g->s, &config, &ops, g);
 }
 
@@ -241,10 +242,10 @@ static const struct play plays[] = {
 	"> PASS a@b c\n< 230-one\n< 227 Entering (1,2,3,4,5,6)\n< 230 two\n"
 	"> RETR a PORT 1,2,3,4,5,6\n< 150 here\n< 226 done\n> QUIT\n< 221 bye\n" },
 { .what = "active", .in =
-	HELLO "C PORT 192,0,2,1,4,1\nS 200 ok\nC LIST\nS 150 x\nS 226 y\n"
+	HELLO "C PORT 192,0,2,1,4,0\nS 200 ok\nC LIST\nS 150 x\nS 226 y\n"
 	"C eprt !1!192.0.2.1!40000!\nS 200 ok\n",
   .out =
-	HI "want active 1025\n> PORT 192,0,2,99,195,81\n< 200 ok\n"
+	HI "want active 1024\n> PORT 192,0,2,99,195,81\n< 200 ok\n"
 	"> LIST\n< 150 x\n< 226 y\n"
 	"want active 40000\n> EPRT |1|192.0.2.99|50002|\n< 200 ok\n" },
 { .what = "passive", .in =
@@ -655,7 +656,11 @@ tls_goes_through_until_somebody_talks_clear(void **state)
 	static const char data[] = "\x17\x03\x03\x00\x00"
 				   "\x17\x03\x03\x00\x03"
 				   "\n\0\n"
+				   "\x18\x03\x03\x00\x01x"
+				   "\x14\x03\x03\x00\x01\x01"
 				   "\x15\x03\x03\x00\x02\x01\x00";
+	/* Not a word in it is for us. */
+	static char large[5 + 258] = "\x17\x03\x03\x01\x02";
 	static struct wire w;
 	struct ftp_session_config config = { false, addr_v4(192, 0, 2, 1),
 		addr_v4(198, 51, 100, 1) };
@@ -682,6 +687,8 @@ tls_goes_through_until_somebody_talks_clear(void **state)
 		assert_int_equal(w.len[FTP_CLIENT], 13 + sizeof(data) - 1);
 		assert_memory_equal(w.to[FTP_CLIENT] + 13, data,
 		    sizeof(data) - 1);
+		wire_input(&w, FTP_CLIENT, large, sizeof(large), most);
+		assert_int_equal(w.len[FTP_SERVER], 13 + sizeof(large));
 		assert_int_equal(w.clear, 0);
 		wire_input(&w, FTP_CLIENT, "PASV\r\n", 6, most);
 		assert_int_equal(w.clear, 1);

@@ -186,6 +186,20 @@ options_of_the_user_are_in_each_rule(void **state)
 	    "flags S/SA keep state label \"7\"\n"
 	    "pass quick inet proto tcp from 192.0.2.20 port 4000:4001 to any "
 	    "flags S/SA keep state label \"7\"");
+	/* One connection has one state on each side of us. */
+	h.to_hi = h.to_lo;
+	h.once = 1;
+	check("OpenBSD, once", &h, P_OPENBSD,
+	    &(struct fw_config) { .name = "p",
+		.uplinks = uplinks,
+		.nuplinks = 1 },
+	    "pass in quick on em0 inet proto tcp from any to 192.0.2.20 port "
+	    "4000 flags S/SA keep state (max 1) label \"7\" reply-to "
+	    "192.0.2.254\n"
+	    "pass quick inet proto tcp from any to 192.0.2.20 port 4000 "
+	    "flags S/SA keep state (max 2) label \"7\"\n"
+	    "pass quick inet proto tcp from 192.0.2.20 port 4000 to any "
+	    "flags S/SA keep state (max 2) label \"7\"");
 }
 
 static void
@@ -228,6 +242,12 @@ hooks_are_lines_to_copy(void **state)
 	    "nat-anchor \"voip/pinholed\"\n"
 	    "rdr-anchor \"voip/pinholed\"\n"
 	    "anchor \"voip/pinholed\"");
+	strbuf_reset(&b);
+	p_hook_print(P_FREEBSD, &c, false, true, false, &b);
+	assert_string_equal(got, "rdr-anchor \"voip/pinholed\"");
+	strbuf_reset(&b);
+	p_hook_print(P_OPENBSD, &c, false, true, true, &b);
+	assert_string_equal(got, "anchor \"voip/pinholed\"");
 	strbuf_reset(&b);
 	p_hook_print(P_OPENBSD, &c, true, true, true, &b);
 	assert_string_equal(got, "anchor \"voip/pinholed\"");

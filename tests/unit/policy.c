@@ -239,6 +239,19 @@ ice_opens_what_it_may_choose_and_then_shrinks(void **state)
 		  "a=candidate:3 1 UDP 1 192.0.2.77 4004 typ host\r\n"
 		  "a=candidate:4 1 UDP 1 abc.local 4006 typ host\r\n",
 		  "in 198.51.100.7>192.0.2.10:10000\nin 198.51.100.9>192.0.2.10:10000\nout 192.0.2.10>198.51.100.9:4002\n" },
+		{ "34: the outside alone has candidates, and the least port",
+		  IN "m=audio 10000 UDP/TLS/RTP/SAVPF 0\r\na=rtcp-mux\r\n",
+		  OUT "m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\na=rtcp-mux\r\n"
+		  "a=candidate:1 1 UDP 1 198.51.100.9 1024 typ host\r\n"
+		  "a=candidate:2 1 UDP 1 198.51.100.9 1023 typ host\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000\nin 198.51.100.9>192.0.2.10:10000\n"
+		  "out 192.0.2.10>198.51.100.7:4000\nout 192.0.2.10>198.51.100.9:1024\n" },
+		{ "34: the inside alone has candidates",
+		  IN "m=audio 10000 UDP/TLS/RTP/SAVPF 0\r\na=rtcp-mux\r\n"
+		  "a=candidate:1 1 UDP 1 192.0.2.10 10004 typ host\r\n"
+		  "a=candidate:2 1 UDP 1 192.0.2.10 1023 typ host\r\n",
+		  OUT "m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\na=rtcp-mux\r\n",
+		  "in 198.51.100.7>192.0.2.10:10000\nout 192.0.2.10>198.51.100.7:4000\nin 198.51.100.7>192.0.2.10:10004\n" },
 		{ "34: the nominated pair alone",
 		  IN "m=audio 10000 UDP/TLS/RTP/SAVPF 0\r\na=rtcp-mux\r\n",
 		  HEAD("198.51.100.9") "m=audio 4002 UDP/TLS/RTP/SAVPF 0\r\na=rtcp-mux\r\n",

@@ -159,6 +159,7 @@ addresses_come_from_the_nearest_c_line(void **state)
 		{ "empty TTL",		"IN IP4 192.0.2.1/", NULL,		SDP_FAULT_ADDRESS, NULL },
 		{ "name",		"IN IP4 pc33.example.com", NULL,	SDP_FAULT_NAME, NULL },
 		{ "name that looks like an address", "IN IP4 192.0.2.1.example", NULL, SDP_FAULT_NAME, NULL },
+		{ "name of one letter",	"IN IP4 Z", NULL,			SDP_FAULT_NAME, NULL },
 		{ "name of IPv6",	"IN IP6 pc33", NULL,			SDP_FAULT_NAME, NULL },
 	};
 	/* clang-format on */

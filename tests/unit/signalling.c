@@ -117,6 +117,7 @@ what_only_comes_back_is_an_echo(void **state)
 	struct datagram pbx = packet(OUT, 5060, IN, 5060);
 	struct datagram pbx_back = packet(IN, 5060, OUT, 5060);
 	struct datagram elsewhere = packet(IN, 7777, "198.51.100.8", 5060);
+	struct datagram neighbour = packet("192.0.2.11", 7777, OUT, 5060);
 	struct sip_message invite = message(true, 0, 1, "z9hG4bK1");
 	struct sip_message ok = message(false, 200, 1, "z9hG4bK1");
 	struct sip_message ringing = message(false, 180, 1, "z9hG4bK1");
@@ -141,6 +142,7 @@ what_only_comes_back_is_an_echo(void **state)
 	assert_true(echoes_input(e, conf, 7, &back, &ok));
 	/* Not from another, nor of a server, which may be a proxy. */
 	assert_false(echoes_input(e, conf, 8, &elsewhere, &ok));
+	assert_false(echoes_input(e, conf, 8, &neighbour, &ok));
 	assert_false(echoes_input(e, conf, 9, &pbx, &again));
 	assert_false(echoes_input(e, conf, 10, &pbx_back, &again));
 	/* For a while. */
@@ -168,6 +170,12 @@ echoes_are_bounded(void **state)
 	assert_false(echoes_input(e, conf, i, &back, &m));
 	m = message(true, 0, 1, "z9hG4bK1");
 	assert_true(echoes_input(e, conf, i, &back, &m));
+	/* What was forgotten is as new. */
+	for (i = 0; i <= 2 * ECHOES_MAX; i++) {
+		m = message(true, 0, i, "z9hG4bK2");
+		assert_false(echoes_input(e, conf, i, &to, &m));
+		assert_true(echoes_input(e, conf, i, &back, &m));
+	}
 	echoes_free(e);
 }
 

@@ -119,6 +119,7 @@ what_is_within_and_around_is_found(void **state)
 		struct prefix q = prefix(all[i]);
 
 		assert_int_equal(entries_add(e, 1, &q, 1, 1, &x), PH_OK);
+		assert_true(x->fresh);
 		assert_int_equal(entries_add(e, i == 2 ? 0 : 2, &q, 1, 1, &x),
 		    PH_OK);
 	}
@@ -170,6 +171,30 @@ the_memory_for_replays_is_bounded(void **state)
 	replay_free(r);
 }
 
+/* However many there are, each is known, and nothing else is. */
+static void
+the_table_of_replays_grows(void **state)
+{
+	struct replay *r = replay_new(10000);
+	uint32_t t = (uint32_t)(T0 / SEC);
+	uint64_t i, tag;
+
+	(void)state;
+	assert_non_null(r);
+	for (i = 1; i <= 10000; i++) {
+		tag = i * UINT64_C(0x9e3779b97f4a7c15);
+		assert_int_equal(replay_take(r, tag, t, T0), PH_OK);
+		assert_int_equal(replay_take(r, tag, t, T0), PH_EEXIST);
+	}
+	assert_int_equal(replay_count(r), 10000);
+	for (i = 1; i <= 10000; i++)
+		assert_int_equal(replay_take(r,
+				     i * UINT64_C(0x9e3779b97f4a7c15), t, T0),
+		    PH_EEXIST);
+	assert_int_equal(replay_take(r, 1, t, T0), PH_ELIMIT);
+	replay_free(r);
+}
+
 int
 main(void)
 {
@@ -177,6 +202,7 @@ main(void)
 		cmocka_unit_test(records_survive_and_rubbish_does_not),
 		cmocka_unit_test(nobodys_clock_is_taken_from_a_file),
 		cmocka_unit_test(the_memory_for_replays_is_bounded),
+		cmocka_unit_test(the_table_of_replays_grows),
 		cmocka_unit_test(what_is_within_and_around_is_found),
 	};
 

@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The engine as its process sees it: where a message counts, how long a
+ * pinhole stays without a renewal, what a successor knows, and the limits.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/engine/engine.h"
+#include "src/engine/ports.h"
+#include "tests/unit/unit.h"
+
+#define ROOM   64
+#define INSIDE 7
+#define UPLINK 3
+#define PBX    "192.0.2.10"
+#define PHONE  "198.51.100.7"
+
+static struct conf *conf;
+static struct engine *engine;
+static struct engine_place place;
+static int64_t now;
+
+/* What the packet filter has, and how often it was told. */
+static struct {
+	struct pinhole hole[ROOM];
+	size_t n;
+	unsigned int told;
+} filter;
+
+/* What is to be remembered. */
+static struct {
+	uint64_t key;
+	size_t len;
+	uint8_t bytes[8192];
+} record[ROOM];
+static size_t nrecord;
+static unsigned int written;
+
+static char said[4096]; /* "open answer;close bye;" */
+
+static void
+on_commit(void *ctx, const struct fw_change *c, size_t n)
+{
+	size_t i, k;
+
+	(void)ctx;
+	for (i = 0; i < n; i++) {
+		filter.told++;
+		for (k = 0; k < filter.n; k++)
+			if (filter.hole[k].id == c[i].hole.id)
+				break;
+		if (c[i].op == FW_OPEN) {
+			assert_true(k < ROOM);
+			filter.hole[k] = c[i].hole;
+			filter.n += k == filter.n;
+		} else if (k < filter.n) /* else it is from before us */
+			filter.hole[k] = filter.hole[--filter.n];
+	}
+}
+
+static void
+on_checkpoint(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	size_t k;
+
+	(void)ctx;
+	written++;
+	for (k = 0; k < nrecord; k++)
+		if (record[k].key == key)
+			break;
+	if (len == 0) {
+		if (k < nrecord)
+			record[k] = record[--nrecord];
+		return;
+	}
+	assert_true(k < ROOM && len <= sizeof(record[k].bytes));
+	record[k].key = key;
+	record[k].len = len;
+	memcpy(record[k].bytes, p, len);
+	nrecord += k == nrecord;
+}
+
+static void
+on_line(void *ctx, const char *text)
+{
+	const char *event = strstr(text, "\"event\":\"");
+	const char *why = strstr(text, "\"reason\":\"");
+	char word[64];
+
+	(void)ctx;
+	assert_true(event != NULL && why != NULL);
+	event += 9;
+	why += 10;
+	snprintf(word, sizeof(word), "%.*s %.*s;", (int)strcspn(event, "\""),
+	    event, (int)strcspn(why, "\""), why);
+	strlcat(said, word, sizeof(said));
+}
+
+static void
+engine_begin(void)
+{
+	struct events ev = { .format = EVENTS_JSON, .line = on_line };
+	struct engine_sink sink = { NULL, on_commit, on_checkpoint, NULL };
+
+	engine_free(engine);
+	memset(&filter, 0, sizeof(filter));
+	said[0] = '\0';
+	assert_int_equal(engine_new(&engine, conf, &place, &ev, &sink), PH_OK);
+}
+
+static void
+configure(const char *sip)
+{
+	char text[512];
+
+	conf_free(conf);
+	snprintf(text, sizeof(text), "protect 192.0.2.0/24\nsip { %s }\n", sip);
+	assert_int_equal(conf_parse(&conf, span_of(text), "test", NULL, 0,
+			     stderr),
+	    PH_OK);
+	engine_begin();
+}
+
+static int
+setup(void **state)
+{
+	static const uint32_t inside[] = { INSIDE };
+	static struct addr own;
+
+	(void)state;
+	own = addr_v4(198, 51, 100, 1);
+	place = (struct engine_place) { true, &own, 1, inside, 1, true };
+	nrecord = 0;
+	written = 0;
+	now = INT64_C(1000000000) * USEC_PER_SEC;
+	configure("timeout setup 60 idle 100 max 1000");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	engine_free(engine);
+	engine = NULL;
+	conf_free(conf);
+	conf = NULL;
+	return 0;
+}
+
+/* Where it was seen. */
+static uint8_t dir;
+static uint32_t ifindex;
+
+/*
+ * "INVITE" or "200 INVITE" of call `n`: caller's tag a, callee's tag b; SDP
+ * names port `port` of whoever speaks, 0: none.
+ */
+static void
+message(bool from_pbx, const char *what, unsigned int n, unsigned int cseq,
+    uint16_t port, const char *mode)
+{
+	const char *me = from_pbx ? PBX : PHONE;
+	const char *method = strchr(what, ' ') ? strchr(what, ' ') + 1 : what;
+	bool answer = method != what, tagged = answer || cseq > 1;
+	char sdp[256] = "", text[1024], first[64];
+	struct datagram d = { 0 };
+
+	if (port != 0)
+		snprintf(sdp, sizeof(sdp),
+		    "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\n"
+		    "t=0 0\r\nm=audio %u RTP/AVP 0\r\na=%s\r\n",
+		    me, me, port, mode);
+	if (answer)
+		snprintf(first, sizeof(first), "SIP/2.0 %.3s X", what);
+	else
+		snprintf(first, sizeof(first), "%s sip:x@example SIP/2.0",
+		    what);
+	if (strcmp(method, "ACK") == 0)
+		tagged = true;
+	d.payload.p = text;
+	d.payload.len = (size_t)snprintf(text, sizeof(text),
+	    "%s\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK%u%u%s\r\n"
+	    "From: <sip:a@example>;tag=a\r\nTo: <sip:b@example>%s\r\n"
+	    "Call-ID: c%u@example\r\nCSeq: %u %s\r\n%s"
+	    "Content-Length: %zu\r\n\r\n%s",
+	    first, n, cseq, method, tagged ? ";tag=b" : "", n, cseq, method,
+	    port != 0 ? "Content-Type: application/sdp\r\n" : "", strlen(sdp),
+	    sdp);
+	d.ts = now;
+	d.proto = IPPROTO_UDP;
+	d.dir = dir != PKT_UNKNOWN ? dir : from_pbx ? PKT_IN : PKT_OUT;
+	d.ifindex = ifindex != 0 ? ifindex : INSIDE;
+	assert_int_equal(addr_parse(span_of(me), &d.src.addr), PH_OK);
+	assert_int_equal(addr_parse(span_of(from_pbx ? PHONE : PBX),
+			     &d.dst.addr),
+	    PH_OK);
+	d.src.port = d.dst.port = 5060;
+	engine_udp(engine, now, &d);
+	dir = PKT_UNKNOWN;
+	ifindex = 0;
+}
+
+static void
+call(unsigned int n)
+{
+	message(false, "INVITE", n, 1, 4000, "sendrecv");
+	message(true, "200 INVITE", n, 1, (uint16_t)(10000 + 2 * n),
+	    "sendrecv");
+	message(false, "ACK", n, 1, 0, NULL);
+}
+
+static void
+hang_up(unsigned int n, unsigned int cseq)
+{
+	message(false, "BYE", n, cseq, 0, NULL);
+	message(true, "200 BYE", n, cseq, 0, NULL);
+}
+
+/* Run on second by second, with or without media at both ends. */
+static void
+pass(int64_t seconds, bool media)
+{
+	size_t i;
+
+	for (; seconds > 0; seconds--) {
+		now += USEC_PER_SEC;
+		for (i = 0; media && i < filter.n; i++)
+			engine_seen(engine, filter.hole[i].id,
+			    FW_SEEN_FROM | FW_SEEN_TO, now);
+		engine_run(engine, now);
+	}
+}
+
+static uint64_t
+counter(const char *name)
+{
+	char text[8192], key[64];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	const char *p;
+
+	engine_report(engine, &b);
+	assert_false(b.full);
+	snprintf(key, sizeof(key), "\n%s ", name);
+	p = strstr(text, key);
+	assert_non_null(p);
+	return strtoull(p + strlen(key), NULL, 10);
+}
+
+static void
+a_message_counts_in_one_place(void **state)
+{
+	static const struct {
+		bool from_pbx;
+		uint8_t dir;
+		uint32_t ifindex;
+	} elsewhere[] = {
+		/* Not yet let through, or on another way. */
+		{ false, PKT_IN, UPLINK },
+		{ false, PKT_OUT, UPLINK },
+		/* A host inside that claims to be a telephone outside. */
+		{ false, PKT_IN, INSIDE },
+		/* An inside source that comes from outside is forged. */
+		{ true, PKT_IN, UPLINK },
+		{ true, PKT_OUT, UPLINK },
+		{ true, PKT_OUT, INSIDE },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		dir = elsewhere[i].dir;
+		ifindex = elsewhere[i].ifindex;
+		message(false, "INVITE", 1, 1, 4000, "sendrecv");
+	}
+	assert_int_equal(counter("calls_total"), 0);
+	message(false, "INVITE", 1, 1, 4000, "sendrecv");
+	for (i = 3; i < ROWS(elsewhere); i++) {
+		dir = elsewhere[i].dir;
+		ifindex = elsewhere[i].ifindex;
+		message(true, "200 INVITE", 1, 1, 10000, "sendrecv");
+	}
+	assert_int_equal(filter.n, 0);
+	assert_int_equal(counter("seen_elsewhere"), 6);
+	message(true, "200 INVITE", 1, 1, 10000, "sendrecv");
+	assert_int_equal(filter.n, 2);
+	assert_string_equal(said, "open answer;open answer;");
+}
+
+static void
+a_lease_is_renewed_in_time(void **state)
+{
+	int i;
+
+	(void)state;
+	call(1);
+	assert_int_equal(filter.n, 2);
+	assert_true(filter.hole[0].deadline <= now + 100 * USEC_PER_SEC);
+	for (i = 0; i < 400; i++) {
+		pass(1, true);
+		assert_int_equal(filter.n, 2);
+		assert_true(filter.hole[0].deadline > now);
+	}
+	/* Not at every second. */
+	assert_true(filter.told <= 2 * (1 + 400 / 40));
+	/* What the filter lost comes back with the next renewal. */
+	engine_lost(engine, filter.hole[0].id);
+	filter.hole[0] = filter.hole[1];
+	filter.n = 1;
+	pass(60, true);
+	assert_int_equal(filter.n, 2);
+	filter.n = 0;
+	engine_resend(engine, now);
+	assert_int_equal(filter.n, 2);
+	assert_string_equal(said, "open answer;open answer;");
+	hang_up(1, 2);
+	assert_int_equal(filter.n, 0);
+	assert_true(engine_next(engine) > now);
+}
+
+static void
+silence_ends_a_call(void **state)
+{
+	(void)state;
+	call(1);
+	pass(50, true);
+	pass(99, false);
+	assert_int_equal(filter.n, 2);
+	pass(2, false);
+	assert_int_equal(filter.n, 0);
+	assert_non_null(strstr(said, "close idle;close idle;"));
+}
+
+static void
+only_the_outside_may_not_keep_a_call(void **state)
+{
+	int i;
+	size_t k;
+
+	(void)state;
+	call(1);
+	/* Four times as long as silence is borne, and no longer. */
+	for (i = 0; i < 410; i++) {
+		now += USEC_PER_SEC;
+		for (k = 0; k < filter.n; k++)
+			engine_seen(engine, filter.hole[k].id,
+			    filter.hole[k].dir == PINHOLE_IN ? FW_SEEN_FROM
+							     : FW_SEEN_TO,
+			    now);
+		engine_run(engine, now);
+		if (i == 390)
+			assert_int_equal(filter.n, 2);
+	}
+	assert_int_equal(filter.n, 0);
+	assert_non_null(strstr(said, "close idle;"));
+}
+
+static void
+without_reports_silence_is_not_judged(void **state)
+{
+	(void)state;
+	place.activity = false;
+	engine_begin();
+	call(1);
+	pass(990, false);
+	assert_int_equal(filter.n, 2);
+	pass(11, false);
+	assert_int_equal(filter.n, 0);
+	assert_non_null(strstr(said, "close max-duration;"));
+}
+
+static void
+no_call_lasts_for_ever(void **state)
+{
+	(void)state;
+	call(1);
+	pass(990, true);
+	assert_int_equal(filter.n, 2);
+	pass(11, true);
+	assert_int_equal(filter.n, 0);
+	assert_non_null(strstr(said, "close max-duration;"));
+}
+
+static void
+hold_outlives_silence(void **state)
+{
+	(void)state;
+	call(1);
+	pass(50, true);
+	message(false, "INVITE", 1, 2, 4000, "sendonly");
+	message(true, "200 INVITE", 1, 2, 10002, "recvonly");
+	message(false, "ACK", 1, 2, 0, NULL);
+	pass(300, false);
+	assert_int_equal(filter.n, 2);
+	/* Resumed: silence counts from here. */
+	message(false, "INVITE", 1, 3, 4000, "sendrecv");
+	message(true, "200 INVITE", 1, 3, 10002, "sendrecv");
+	message(false, "ACK", 1, 3, 0, NULL);
+	pass(98, false);
+	assert_int_equal(filter.n, 2);
+	pass(4, false);
+	assert_int_equal(filter.n, 0);
+	assert_non_null(strstr(said, "close idle;"));
+}
+
+static void
+a_successor_knows_the_call(void **state)
+{
+	struct pinhole before[2];
+	size_t i, k;
+
+	(void)state;
+	call(1);
+	message(false, "INVITE", 2, 1, 5000, "sendrecv");
+	assert_int_equal(written, 0);
+	engine_flush(engine);
+	assert_int_equal(written, 2);
+	assert_int_equal(nrecord, 2);
+	engine_flush(engine);
+	assert_int_equal(written, 2);
+	memcpy(before, filter.hole, sizeof(before));
+	engine_begin();
+	for (i = 0; i < nrecord; i++)
+		engine_adopt(engine, record[i].key, record[i].bytes,
+		    record[i].len, now);
+	assert_int_equal(filter.n, 2);
+	assert_string_equal(said, "");
+	for (i = 0; i < 2; i++) {
+		for (k = 0; k < 2; k++)
+			if (filter.hole[k].id == before[i].id)
+				break;
+		assert_true(k < 2);
+		assert_int_equal(pinhole_cmp(&filter.hole[k], &before[i]), 0);
+		assert_true(filter.hole[k].deadline > now);
+	}
+	assert_int_equal(counter("calls"), 2);
+	/* The first ends, the second is answered, under an id of its own. */
+	pass(20, true);
+	hang_up(1, 2);
+	assert_int_equal(filter.n, 0);
+	assert_string_equal(said, "close bye;close bye;");
+	message(true, "200 INVITE", 2, 1, 10004, "sendrecv");
+	assert_int_equal(filter.n, 2);
+	assert_true(filter.hole[0].id > before[0].id);
+	assert_true(filter.hole[0].id > before[1].id);
+	pass(99, false);
+	assert_int_equal(filter.n, 2);
+	hang_up(2, 2);
+	pass(64, false);
+	engine_flush(engine);
+	assert_int_equal(nrecord, 0);
+}
+
+static void
+silence_counts_for_a_successor_too(void **state)
+{
+	(void)state;
+	call(1);
+	engine_flush(engine);
+	assert_int_equal(nrecord, 1);
+	engine_begin();
+	engine_adopt(engine, record[0].key, record[0].bytes, record[0].len,
+	    now);
+	/* Twice is once. */
+	engine_adopt(engine, record[0].key, record[0].bytes, record[0].len,
+	    now);
+	assert_int_equal(filter.n, 2);
+	assert_int_equal(counter("calls"), 1);
+	pass(110, false);
+	assert_int_equal(filter.n, 0);
+	assert_string_equal(said, "close idle;close idle;");
+}
+
+#define CANDIDATE(at) "sendrecv\r\na=candidate:1 1 UDP 1 " at " typ host"
+
+static void
+a_successor_knows_candidates(void **state)
+{
+	size_t n;
+
+	(void)state;
+	message(false, "INVITE", 1, 1, 4000, CANDIDATE("198.51.100.7 4004"));
+	message(true, "200 INVITE", 1, 1, 10000, CANDIDATE("192.0.2.10 10004"));
+	engine_flush(engine);
+	n = filter.n;
+	assert_true(n > 2);
+	engine_begin();
+	engine_adopt(engine, record[0].key, record[0].bytes, record[0].len,
+	    now);
+	assert_int_equal(filter.n, n);
+	assert_string_equal(said, "");
+}
+
+static void
+a_record_is_whole_or_nothing(void **state)
+{
+	size_t len;
+	uint8_t *copy;
+
+	(void)state;
+	call(1);
+	engine_flush(engine);
+	for (len = 0; len < record[0].len; len++) {
+		engine_begin();
+		copy = malloc(len + 1);
+		assert_non_null(copy);
+		memcpy(copy, record[0].bytes, len);
+		copy = realloc(copy, len > 0 ? len : 1);
+		engine_adopt(engine, record[0].key, copy, len, now);
+		free(copy);
+		assert_int_equal(filter.n, 0);
+		assert_int_equal(counter("calls"), 0);
+	}
+}
+
+static void
+shutdown_leaves_calls_for_a_successor(void **state)
+{
+	(void)state;
+	call(1);
+	engine_leave(engine, now);
+	assert_int_equal(filter.n, 2);
+	engine_shutdown(engine, now);
+	assert_int_equal(filter.n, 0);
+	assert_string_equal(said,
+	    "open answer;open answer;close shutdown;close shutdown;");
+	assert_int_equal(nrecord, 1);
+	engine_begin();
+	engine_adopt(engine, record[0].key, record[0].bytes, record[0].len,
+	    now);
+	assert_int_equal(filter.n, 2);
+	/* Their end was announced: they have new names. */
+	assert_non_null(strstr(said, "open "));
+	hang_up(1, 2);
+	assert_int_equal(filter.n, 0);
+}
+
+static void
+strangers_invite_only_so_often(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	configure("limit rate 5");
+	for (i = 0; i < 20; i++)
+		message(false, "INVITE", i, 1, 4000, "sendrecv");
+	assert_in_range(counter("calls_total"), 5, 10);
+	assert_int_equal(counter("limit_rate"), 20 - counter("calls_total"));
+	/* The inside may, and the outside may end what it began. */
+	for (i = 100; i < 120; i++)
+		message(true, "INVITE", i, 1, 10000, "sendrecv");
+	assert_int_equal(counter("limit_rate") + counter("calls_total"), 40);
+	assert_true(counter("calls_total") >= 25);
+	now += 2 * USEC_PER_SEC;
+	message(false, "INVITE", 200, 1, 4000, "sendrecv");
+	message(true, "200 INVITE", 200, 1, 10000, "sendrecv");
+	assert_int_equal(filter.n, 2);
+}
+
+static void
+calls_that_nobody_accepted_give_way(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	configure("limit calls 10 per source 10");
+	call(1);
+	for (i = 2; i <= 12; i++)
+		message(false, "INVITE", i, 1, 4000, "sendrecv");
+	assert_true(counter("calls") <= 10);
+	assert_true(counter("calls_evicted") + counter("limit_per_source") +
+		counter("limit_calls") >=
+	    2);
+	/* The running one is none of them. */
+	assert_int_equal(filter.n, 2);
+	hang_up(1, 2);
+	assert_string_equal(said,
+	    "open answer;open answer;close bye;close bye;");
+}
+
+static void
+nothing_but_sip_is_read(void **state)
+{
+	struct datagram d = { .proto = IPPROTO_UDP,
+		.dir = PKT_OUT,
+		.ifindex = INSIDE };
+
+	(void)state;
+	d.src.addr = addr_v4(198, 51, 100, 7);
+	d.dst.addr = addr_v4(192, 0, 2, 10);
+	d.payload = span_of("OPTIONS sip:x@example SIP/2.0\r\n\r\n");
+	d.src.port = d.dst.port = 69;
+	engine_udp(engine, now, &d);
+	assert_int_equal(counter("sip_rejected_syntax"), 0);
+	d.dst.port = 5060;
+	d.src.port = 40000;
+	engine_udp(engine, now, &d);
+	d.src.port = 5060;
+	d.dst.port = 7;
+	engine_udp(engine, now, &d);
+	assert_int_equal(counter("sip_other_ports"), 1);
+	assert_int_equal(filter.n, 0);
+}
+
+static void
+each_port_is_captured_once(void **state)
+{
+	static const struct capture_port want[] = { { IPPROTO_UDP, 5060 },
+		{ IPPROTO_TCP, 5060 }, { IPPROTO_UDP, 5080 },
+		{ IPPROTO_TCP, 5080 } };
+	struct capture_port *v;
+	struct ports ports;
+	size_t i, k, n, times;
+
+	(void)state;
+	configure("port { 5060 5080 }");
+	assert_int_equal(engine_ports(conf, &v, &n), PH_OK);
+	assert_true(n >= ROWS(want));
+	for (i = 0; i < ROWS(want); i++) {
+		for (times = k = 0; k < n; k++)
+			times += v[k].proto == want[i].proto &&
+			    v[k].port == want[i].port;
+		assert_int_equal(times, 1);
+	}
+	free(v);
+	/* What two protocols listen at, too. */
+	ports = conf->tftp.port;
+	conf->tftp.port = conf->sip.port;
+	conf->tftp.on = true;
+	assert_int_equal(engine_ports(conf, &v, &k), PH_OK);
+	assert_int_equal(k, n);
+	free(v);
+	conf->tftp.port = ports;
+	conf->tftp.on = false;
+	conf->sip.on = false;
+	assert_int_equal(engine_ports(conf, &v, &n), PH_OK);
+	assert_int_equal(n, 0);
+	free(v);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_message_counts_in_one_place),
+		CASE(a_lease_is_renewed_in_time),
+		CASE(silence_ends_a_call),
+		CASE(only_the_outside_may_not_keep_a_call),
+		CASE(without_reports_silence_is_not_judged),
+		CASE(no_call_lasts_for_ever),
+		CASE(hold_outlives_silence),
+		CASE(a_successor_knows_the_call),
+		CASE(silence_counts_for_a_successor_too),
+		CASE(a_successor_knows_candidates),
+		CASE(a_record_is_whole_or_nothing),
+		CASE(shutdown_leaves_calls_for_a_successor),
+		CASE(strangers_invite_only_so_often),
+		CASE(calls_that_nobody_accepted_give_way),
+		CASE(nothing_but_sip_is_read),
+		CASE(each_port_is_captured_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

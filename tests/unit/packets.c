@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From IP packets to what SIP is handed: headers that lie about lengths,
+ * extension headers, fragments, and the same packet in two places.  Each
+ * packet has memory of just its size, so that a sanitizer sees who reads on.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/capture/link.h"
+#include "src/capture/packet.h"
+#include "tests/unit/unit.h"
+
+#define SEC INT64_C(1000000)
+
+/* 5060 > 5060, "hi", and the same with a length of its own. */
+#define UDP(len) "\x13\xc4\x13\xc4\0" len "\0\0hi"
+#define GOOD	 UDP("\x0a")
+/* 5060 > 5060, seq 1, ack 0, SYN: `off` is the length of the header. */
+#define TCP(off) "\x13\xc4\x13\xc4\0\0\0\1\0\0\0\0" off "\2\xff\xff\0\0\0\0"
+
+static const struct capture_port ports[] = { { IPPROTO_UDP, 5060 },
+	{ IPPROTO_TCP, 5060 } };
+static const struct capture_stats *stats;
+static struct packets *packets;
+static struct packet_source raw;
+static int64_t now;
+static unsigned int got;
+static char text[64];
+
+static void
+on_udp(void *ctx, const struct datagram *d)
+{
+	(void)ctx;
+	got++;
+	assert_int_equal(d->proto, IPPROTO_UDP);
+	assert_true(d->payload.len < sizeof(text));
+	memcpy(text, d->payload.p, d->payload.len);
+	text[d->payload.len] = '\0';
+}
+
+static enum capture_more
+on_tcp(void *ctx, void **user, const struct datagram *d)
+{
+	(void)ctx;
+	(void)user;
+	(void)d;
+	return CAPTURE_WHOLE;
+}
+
+static void
+on_end(void *ctx, void *user)
+{
+	(void)ctx;
+	(void)user;
+}
+
+static const struct capture_sink sink = { .udp = on_udp,
+	.tcp = on_tcp,
+	.tcp_end = on_end };
+
+static int
+setup(void **state)
+{
+	(void)state;
+	raw = (struct packet_source) { .dlt = DLT_RAW };
+	got = 0;
+	now = SEC;
+	text[0] = '\0';
+	packets = packets_new(ports, ROWS(ports));
+	stats = packets_stats(packets);
+	return packets == NULL ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	packets_free(packets, &sink);
+	return 0;
+}
+
+static void
+send_ip(const void *ip, size_t iplen, const void *rest, size_t len)
+{
+	char *p = malloc(iplen + len);
+
+	assert_non_null(p);
+	memcpy(p, ip, iplen);
+	if (len > 0)
+		memcpy(p + iplen, rest, len);
+	packets_add(packets, &raw, now, (struct span) { p, iplen + len },
+	    &sink);
+	free(p);
+}
+
+/* 198.51.100.7 > 192.0.2.10; `total` as it is said to be. */
+static void
+send4(uint8_t first, uint16_t total, uint16_t off, uint8_t proto,
+    const char *data, size_t len)
+{
+	uint8_t h[20] = { first, 0, (uint8_t)(total >> 8), (uint8_t)total, 0, 9,
+		(uint8_t)(off >> 8), (uint8_t)off, 64, proto, 0, 0, 198, 51,
+		100, 7, 192, 0, 2, 10 };
+
+	send_ip(h, sizeof(h), data, len);
+}
+
+/* 2001:db8::7 > 2001:db8::10. */
+static void
+send6(uint16_t plen, uint8_t next, const char *data, size_t len)
+{
+	uint8_t h[40] = { 0x60, 0, 0, 0, (uint8_t)(plen >> 8), (uint8_t)plen,
+		next, 64, 0x20, 1, 0x0d, 0xb8 };
+
+	memcpy(h + 24, h + 8, 4);
+	h[23] = 7;
+	h[39] = 0x10;
+	send_ip(h, sizeof(h), data, len);
+}
+
+/* clang-format off */
+static const struct row {
+	const char	*what;
+	uint8_t		 first;		/* 6: IPv6 */
+	uint16_t	 length;	/* total of IPv4, payload of IPv6 */
+	uint8_t		 proto;
+	const char	*data;
+	size_t		 len;
+	const char	*text;		/* NULL: malformed */
+} rows[] = {
+#define D(s) s, sizeof(s) - 1
+	{ "as it should be",		0x45, 30, 17, D(GOOD), "hi" },
+	{ "more than there is",		0x45, 31, 17, D(GOOD), NULL },
+	{ "much more",			0x45, 65535, 17, D(GOOD), NULL },
+	{ "less than the header",	0x45, 19, 17, D(GOOD), NULL },
+	{ "the header alone",		0x45, 20, 17, D(GOOD), NULL },
+	{ "padding",			0x45, 30, 17, D(GOOD "xxxx"), "hi" },
+	{ "less than UDP says",		0x45, 29, 17, D(GOOD), NULL },
+	{ "left to the card",		0x45, 0, 17, D(GOOD), "hi" },
+	{ "a header of 16 bytes",	0x44, 30, 17, D(GOOD), NULL },
+	{ "a header of 60 bytes",	0x4f, 30, 17, D(GOOD), NULL },
+	{ "options",			0x46, 34, 17, D("\1\1\1\1" GOOD), "hi" },
+	{ "UDP says 9",			0x45, 30, 17, D(UDP("\x09")), "h" },
+	{ "UDP says 8",			0x45, 30, 17, D(UDP("\x08")), "" },
+	{ "UDP says 7",			0x45, 30, 17, D(UDP("\x07")), NULL },
+	{ "UDP says 0",			0x45, 30, 17, D(UDP("\x00")), NULL },
+	{ "UDP says 11",		0x45, 30, 17, D(UDP("\x0b")), NULL },
+	{ "half a UDP header",		0x45, 24, 17, D("\x13\xc4\x13\xc4"), NULL },
+
+	{ "IPv6",			6, 10, 17, D(GOOD), "hi" },
+	{ "IPv6, more than there is",	6, 11, 17, D(GOOD), NULL },
+	{ "IPv6, much more",		6, 65535, 17, D(GOOD), NULL },
+	{ "IPv6, padding",		6, 10, 17, D(GOOD "xxxx"), "hi" },
+	{ "IPv6, less than UDP says",	6, 9, 17, D(GOOD), NULL },
+	{ "IPv6, length 0",		6, 0, 17, D(GOOD), NULL },
+	{ "hop by hop",			6, 18, 0, D("\x11\0\1\4\0\0\0\0" GOOD), "hi" },
+	{ "routing",			6, 18, 43, D("\x11\0\1\4\0\0\0\0" GOOD), "hi" },
+	{ "destination, 16 bytes",	6, 26, 60,
+	  D("\x11\1\1\4\0\0\0\0\0\0\0\0\0\0\0\0" GOOD), "hi" },
+	{ "AH counts in fours",		6, 34, 51,
+	  D("\x11\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" GOOD), "hi" },
+	{ "AH, longer than that",	6, 18, 51, D("\x11\4\0\0\0\0\0\0" GOOD), NULL },
+	{ "an extension longer than the packet", 6, 18, 60,
+	  D("\x11\2\1\4\0\0\0\0" GOOD), NULL },
+	{ "an extension that goes past the length", 6, 8, 60,
+	  D("\x11\1\1\4\0\0\0\0\0\0\0\0\0\0\0\0" GOOD), NULL },
+	{ "half an extension",		6, 1, 60, D("\x11"), NULL },
+	{ "an atomic fragment",		6, 18, 44, D("\x11\0\0\0\0\0\0\1" GOOD), "hi" },
+	{ "half a fragment header",	6, 4, 44, D("\x11\0\0\0"), NULL },
+#define EXT(next) next "\0\1\4\0\0\0\0"
+#define EXT6	  EXT("\x3c") EXT("\x3c") EXT("\x3c") EXT("\x3c") EXT("\x3c") EXT("\x3c")
+	{ "seven extensions",		6, 66, 60, D(EXT6 EXT("\x11") GOOD), "hi" },
+	{ "eight extensions",		6, 74, 60,
+	  D(EXT6 EXT("\x3c") EXT("\x11") GOOD), NULL },
+	{ "nine extensions",		6, 82, 60,
+	  D(EXT6 EXT("\x3c") EXT("\x3c") EXT("\x11") GOOD), NULL },
+};
+/* clang-format on */
+
+static void
+headers_that_lie_are_no_packets(void **state)
+{
+	uint64_t bad = 0;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		const struct row *r = &rows[i];
+		unsigned int before = got;
+
+		printf("%s\n", r->what);
+		now += SEC;
+		if (r->first == 6)
+			send6(r->length, r->proto, r->data, r->len);
+		else
+			send4(r->first, r->length, 0, r->proto, r->data,
+			    r->len);
+		assert_int_equal(got - before, r->text != NULL);
+		if (r->text != NULL)
+			assert_string_equal(text, r->text);
+		bad += r->text == NULL;
+		assert_int_equal(stats->malformed, bad);
+	}
+	assert_int_equal(stats->packets, ROWS(rows));
+	assert_int_equal(stats->ignored, 0);
+}
+
+static void
+tcp_headers_have_five_words_at_least(void **state)
+{
+	static const struct {
+		const char *data;
+		size_t len;
+		uint64_t bad;
+	} v[] = {
+		{ D(TCP("\x50")), 0 },
+		{ D(TCP("\x40")), 1 },
+		{ D(TCP("\x60")), 1 },
+		{ D(TCP("\x60") "\1\1\1\1"), 0 },
+		{ D(TCP("\x50")) - 1, 1 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(v); i++) {
+		printf("%zu\n", i);
+		teardown(state);
+		setup(state);
+		send4(0x45, (uint16_t)(20 + v[i].len), 0, 6, v[i].data,
+		    v[i].len);
+		assert_int_equal(stats->malformed, v[i].bad);
+		/* What offload leaves without a length is TCP. */
+		teardown(state);
+		setup(state);
+		send6(0, 6, v[i].data, v[i].len);
+		assert_int_equal(stats->malformed, v[i].bad);
+	}
+}
+
+static void
+other_ports_and_protocols_are_ignored(void **state)
+{
+	(void)state;
+	send4(0x45, 30, 0, 17, "\x13\xc5\x13\xc5\0\x0a\0\0hi", 10);
+	send4(0x45, 40, 0, 6,
+	    "\x13\xc5\x13\xc5\0\0\0\1\0\0\0\0\x50\2\xff\xff\0\0\0\0", 20);
+	send4(0x45, 30, 0, 132, GOOD, 10);
+	assert_int_equal(stats->ignored, 3);
+	assert_int_equal(got, 0);
+	/* Either end is enough. */
+	send4(0x45, 30, 0, 17, "\x13\xc5\x13\xc4\0\x0a\0\0hi", 10);
+	send4(0x45, 30, 0, 17, "\x13\xc4\x13\xc5\0\x0a\0\0hi", 10);
+	assert_int_equal(got, 2);
+	assert_int_equal(stats->malformed, 0);
+}
+
+#define PIECE(next, off) next "\0\0" off "\0\0\0\7"
+
+static void
+fragments_belong_to_one_protocol_and_place(void **state)
+{
+	(void)state;
+	/* The first one says what it is (RFC 8200 section 4.5). */
+	send6(16, 44, PIECE("\x11", "\1") "\x13\xc4\x13\xc4\0\x0a\0\0", 16);
+	assert_int_equal(got, 0);
+	send6(10, 44, PIECE("\x06", "\x08") "hi", 10);
+	assert_int_equal(got, 1);
+	assert_string_equal(text, "hi");
+	now += SEC;
+	/* In IPv4 the protocol is part of the name (RFC 791). */
+	send4(0x45, 28, 0x2000, 17, "\x13\xc4\x13\xc4\0\x0a\0\0", 8);
+	send4(0x45, 22, 1, 6, "hi", 2);
+	assert_int_equal(got, 1);
+	/* And so is the direction. */
+	raw.dir = PKT_OUT;
+	send4(0x45, 22, 1, 17, "hi", 2);
+	assert_int_equal(got, 1);
+	raw.dir = PKT_UNKNOWN;
+	raw.ifindex = 7;
+	send4(0x45, 22, 1, 17, "hi", 2);
+	assert_int_equal(got, 1);
+	raw.ifindex = 0;
+	send4(0x45, 22, 1, 17, "hi", 2);
+	assert_int_equal(got, 2);
+	assert_int_equal(stats->malformed, 0);
+	/* Both pieces came in. */
+	now += SEC;
+	raw.dir = PKT_IN;
+	raw.ifindex = 7;
+	send4(0x45, 28, 0x2000, 17, "\x13\xc4\x13\xc4\0\x0a\0\0", 8);
+	send4(0x45, 22, 1, 17, "hi", 2);
+	assert_int_equal(got, 3);
+	raw.dir = PKT_UNKNOWN;
+	raw.ifindex = 0;
+	/* "Don't fragment" makes no fragment. */
+	now += SEC;
+	send4(0x45, 30, 0x4000, 17, GOOD, 10);
+	assert_int_equal(got, 4);
+	/* The last piece of a packet is one, although no more come. */
+	now += SEC;
+	send4(0x45, 30, 2, 17, GOOD, 10);
+	assert_int_equal(got, 4);
+}
+
+static void
+a_packet_counts_once_where_it_is_seen(void **state)
+{
+	uint8_t dir;
+
+	(void)state;
+	for (dir = PKT_UNKNOWN; dir <= PKT_OUT; dir++) {
+		raw.dir = dir;
+		send4(0x45, 30, 0, 17, GOOD, 10);
+		send4(0x45, 30, 0, 17, GOOD, 10);
+		assert_int_equal(got, dir + 1);
+	}
+	raw.ifindex = 7;
+	send4(0x45, 30, 0, 17, GOOD, 10);
+	assert_int_equal(got, 4);
+	assert_int_equal(stats->duplicates, 3);
+	/* Within 50 ms. */
+	now += 50000;
+	send4(0x45, 30, 0, 17, GOOD, 10);
+	assert_int_equal(got, 4);
+	now += 1;
+	send4(0x45, 30, 0, 17, GOOD, 10);
+	assert_int_equal(got, 5);
+	/* Every byte and port counts. */
+	send4(0x45, 30, 0, 17, UDP("\x09"), 10);
+	send4(0x45, 30, 0, 17, "\x13\xc4\x13\xc5\0\x0a\0\0hi", 10);
+	send4(0x45, 30, 0, 17, "\x13\xc5\x13\xc4\0\x0a\0\0hi", 10);
+	send4(0x45, 30, 0, 17, "\x13\xc4\x13\xc4\0\x0a\0\0hj", 10);
+	assert_int_equal(got, 9);
+}
+
+/*
+ * A tag of priority 2 and the type behind it read like the first bytes of an
+ * IPv4 header that is long enough; its checksum tells.
+ */
+static void
+a_tag_is_no_header(void **state)
+{
+	static const char head[] = "\x08\0\0\0\0\0\0\2\0\1\0\6"
+				   "\2\0\0\0\0\x99\0\0"
+				   "\x45\0\x08\0\x45\0\0\x1d";
+	static char frame[20 + 0x900];
+	struct link_packet p;
+
+	(void)state;
+	memcpy(frame, head, sizeof(head) - 1);
+	assert_int_equal(link_decode(DLT_LINUX_SLL2,
+			     (struct span) { frame, sizeof(frame) }, &p),
+	    PH_OK);
+	assert_ptr_equal(p.ip.p, frame + 24);
+	/* The same, with the checksum of a header. */
+	memset(frame + 24, 0, 16);
+	frame[30] = (char)0xb2;
+	frame[31] = (char)0xff;
+	assert_int_equal(link_decode(DLT_LINUX_SLL2,
+			     (struct span) { frame, sizeof(frame) }, &p),
+	    PH_OK);
+	assert_ptr_equal(p.ip.p, frame + 20);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(headers_that_lie_are_no_packets),
+		CASE(tcp_headers_have_five_words_at_least),
+		CASE(other_ports_and_protocols_are_ignored),
+		CASE(fragments_belong_to_one_protocol_and_place),
+		CASE(a_packet_counts_once_where_it_is_seen),
+		CASE(a_tag_is_no_header),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
