@@ -2,7 +2,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 
 #include "tables/mac.h"
 
@@ -44,12 +43,6 @@ mac_works(enum mac_kind kind)
 		return false;
 	return kind == MAC_SHA1 ? mac_equal(out, sha1, sizeof(sha1))
 				: mac_equal(out, sha256, sizeof(sha256));
-}
-
-bool
-mac_random(void *p, size_t len)
-{
-	return RAND_bytes(p, (int)len) == 1;
 }
 
 void

@@ -30,9 +30,6 @@ bool mac_equal(const void *a, const void *b, size_t len);
  */
 bool mac_works(enum mac_kind kind);
 
-/* Bytes nobody can guess, for nonces. */
-bool mac_random(void *p, size_t len);
-
 /* Overwrite what has been a secret. */
 void mac_wipe(void *p, size_t len);
 

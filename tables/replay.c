@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tables/mac.h"
 #include "tables/replay.h"
 
 #define GENERATIONS 3
@@ -41,10 +40,7 @@ replay_new(size_t max)
 
 	if (r == NULL)
 		return NULL;
-	if (!mac_random(&r->multiplier, sizeof(r->multiplier))) {
-		free(r);
-		return NULL;
-	}
+	arc4random_buf(&r->multiplier, sizeof(r->multiplier));
 	r->multiplier |= 1;
 	r->max = max;
 	r->drop_from = 1;

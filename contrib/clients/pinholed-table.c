@@ -212,8 +212,7 @@ send_request(struct client *c)
 
 	for (tries = 0; tries < TRIES; tries++) {
 		r->time = (uint32_t)time(NULL);
-		if (!mac_random(&r->nonce, sizeof(r->nonce)))
-			errx(EXIT_WRONG, "no random numbers");
+		arc4random_buf(&r->nonce, sizeof(r->nonce));
 		if ((n = wire_build(r, &c->key, buf)) == 0)
 			errx(EXIT_WRONG,
 			    "version 2 has no IPv6, or libcrypto "
