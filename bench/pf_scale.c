@@ -4,9 +4,10 @@
  * anchors, and what a packet that matches no state pays.  FreeBSD, root, a
  * pf that nobody needs; it loads a main ruleset of its own:
  *
- *	pf_scale [-b] [-c calls] [-n packets] [-p pbxs]
+ *	pf_scale [-bs] [-c calls] [-n packets] [-p pbxs]
  *
- * -b opens both ways, three rules a call instead of two.  Packets go from
+ * -b opens both ways, three rules a call instead of two; -s makes states
+ * (DIOCADDSTATE) for symmetric peers, and no rules.  Packets go from
  * an address of lo0 to another, so each is evaluated as it leaves (and
  * passes) and as it comes in (and is dropped).
  */
@@ -34,7 +35,7 @@
 #define ROUNDS 20 /* of which the fastest counts */
 
 static unsigned int ncalls = 10000, npackets = 20000, npbx = 1;
-static bool both;
+static bool both, states;
 static uint32_t seed = 1;
 static unsigned long added; /* rules, for the call under way */
 static unsigned long batch; /* in the transaction under way */
@@ -219,6 +220,11 @@ open_calls(struct fw *fw)
 		phone =
 		    addr_v4(198, 18, (uint8_t)next(256), (uint8_t)next(256));
 		v[0].hole = hole(2 * i + 1, PINHOLE_IN, phone, pbx, ports[i]);
+		if (states) {
+			/* RTP of a symmetric peer. */
+			v[0].hole.from_port = 4000;
+			v[0].hole.to_hi = v[0].hole.to_lo;
+		}
 		v[1].hole = hole(2 * i + 2, PINHOLE_OUT, pbx, phone,
 		    (uint16_t)(16384 + 2 * next(8000)));
 		added = 0;
@@ -275,7 +281,7 @@ number(const char *s)
 int
 main(int argc, char *argv[])
 {
-	const struct fw_config config = { .name = "pinholed" };
+	struct fw_config config = { .name = "pinholed" };
 	double none_us, us, none_evals, evals;
 	char text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
@@ -283,7 +289,7 @@ main(int argc, char *argv[])
 	struct fw *fw;
 	int ch;
 
-	while ((ch = getopt(argc, argv, "bc:n:p:")) != -1)
+	while ((ch = getopt(argc, argv, "bc:n:p:s")) != -1)
 		switch (ch) {
 		case 'b':
 			both = true;
@@ -296,6 +302,10 @@ main(int argc, char *argv[])
 			break;
 		case 'p':
 			npbx = number(optarg);
+			break;
+		case 's':
+			states = true;
+			config.mode = "states";
 			break;
 		default:
 			return 1;
