@@ -488,10 +488,11 @@ def tftp_helper_opens_no_more_than_it_must(net):
         check(passes(phone, server, name(server)), "and back")
         check(not passes(evil, phone, name(phone), tries=1), "a stranger")
         check(not passes(server, other, name(other), tries=1), "another port")
-        # It stays open while it is used.
+        # It stays open while it is used: each block has its ACK.
         end = time.monotonic() + 6
         while time.monotonic() < end:
             check(passes(server, phone, name(phone)), "in use")
+            check(passes(phone, server, name(server)), "in use, back")
             time.sleep(0.2)
         w.d.expect(8, event="close", dport=20000, reason="done")
         closes(server, phone)

@@ -3,7 +3,7 @@
 import time
 
 from net import PBX, PHONE, Stream, check, conf, name, passes
-from scenarios import media, scenario, shut, signalling
+from scenarios import closes, media, scenario, shut, signalling
 from sip import Call, sdp
 
 IDLE = 3
