@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "src/engine/hints.h"
 #include "src/engine/holes.h"
 #include "src/engine/rate.h"
+#include "src/engine/refusals.h"
 #include "src/engine/sip_terms.h"
 #include "src/engine/signalling.h"
 #include "src/engine/stream.h"
@@ -74,6 +76,7 @@ struct engine {
 	struct sip_external *external; /* conf's, in sip's terms */
 	struct ftp_helper *ftp;	       /* NULL: not configured */
 	struct tftp_helper *tftp;
+	struct refusals refusals;
 	struct events events; /* for what is only ignored */
 	struct hints hints;
 	int64_t ignored_since;
@@ -287,6 +290,31 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 	e->sink.commit(e->sink.ctx, changes, n);
 }
 
+/* Refusals of which there was no event, in one line. */
+static void
+say_not_shown(struct engine *e, uint64_t missed)
+{
+	char text[64];
+
+	if (missed == 0 || e->sink.say == NULL)
+		return;
+	snprintf(text, sizeof(text), "%" PRIu64 " more refused, not shown",
+	    missed);
+	e->sink.say(e->sink.ctx, text);
+}
+
+static bool
+on_may_refuse(void *ctx, const struct event_refusal *r, int64_t now)
+{
+	struct engine *e = ctx;
+	uint64_t missed;
+	bool may;
+
+	may = refusals_may(&e->refusals, &r->src, r->reason, now, &missed);
+	say_not_shown(e, missed);
+	return may;
+}
+
 static enum ph_err helpers_new(struct engine *e);
 
 enum ph_err
@@ -298,7 +326,8 @@ engine_new(struct engine **out, const struct conf *conf,
 	struct sip_config config;
 	struct sip_sink up = { NULL, on_wants, on_refuse, on_changed, on_gone,
 		on_last_media, on_alive };
-	struct holes_sink down = { NULL, on_commit };
+	struct holes_sink down = { NULL, on_commit,
+		place->live ? on_may_refuse : NULL };
 	enum ph_err rc;
 
 	*out = NULL;
@@ -682,6 +711,8 @@ void
 engine_run(struct engine *e, int64_t now)
 {
 	timers_run(&e->timers, now);
+	if (e->refusals.missed > 0)
+		say_not_shown(e, refusals_missed(&e->refusals, now));
 	if (e->ftp != NULL)
 		ftp_helper_run(e->ftp, now);
 	if (e->place.live)

@@ -413,6 +413,9 @@ holes_refuse(struct holes *h, const struct event_refusal *r, struct span call,
     int64_t now)
 {
 	h->n.refused++;
+	if (h->sink.may_refuse != NULL &&
+	    !h->sink.may_refuse(h->sink.ctx, r, now))
+		return;
 	events_refuse(&h->ev, now, r, call);
 }
 

@@ -30,6 +30,9 @@ struct holes_sink {
 	void *ctx;
 	/* All at once, or nothing; see fw_ops.commit. */
 	void (*commit)(void *ctx, const struct fw_change *changes, size_t n);
+	/* Whether a refusal is worth an event; NULL: each is. */
+	bool (
+	    *may_refuse)(void *ctx, const struct event_refusal *r, int64_t now);
 };
 
 struct holes_counters {

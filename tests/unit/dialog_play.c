@@ -126,7 +126,7 @@ world_open(struct world *w, const struct sip_config *c)
 {
 	struct sip_sink up = { w, on_wants, on_refuse, on_changed, on_gone,
 		on_last_media, on_alive };
-	struct holes_sink down = { w, on_commit };
+	struct holes_sink down = { w, on_commit, NULL };
 	struct events ev = { EVENTS_TEXT, 0, NULL, NULL, on_line, w, NULL, NULL,
 		NULL };
 

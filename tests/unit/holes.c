@@ -95,7 +95,7 @@ static struct holes *
 table(size_t limit)
 {
 	struct events ev = { .format = EVENTS_JSON, .line = on_line };
-	struct holes_sink sink = { NULL, on_commit };
+	struct holes_sink sink = { NULL, on_commit, NULL };
 	struct holes *h = holes_new(limit, &ev, &sink);
 
 	assert_non_null(h);
