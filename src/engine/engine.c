@@ -763,6 +763,12 @@ checkpoint(struct engine *e, struct owner *o, bool closed)
 }
 
 void
+engine_gather(struct engine *e, bool yes)
+{
+	holes_gather(e->holes, yes);
+}
+
+void
 engine_flush(struct engine *e)
 {
 	struct owner *o;
@@ -778,14 +784,9 @@ engine_flush(struct engine *e)
 static enum reason
 reason_of(enum ph_err why)
 {
-	switch (why) {
-	case PH_EUNSUPPORTED:
-		return REASON_POLICY;
-	case PH_ELIMIT:
-		return REASON_LIMIT;
-	default:
-		return REASON_SHUTDOWN;
-	}
+	return why == PH_EUNSUPPORTED ? REASON_POLICY
+	    : why == PH_ELIMIT	      ? REASON_LIMIT
+				      : REASON_SHUTDOWN;
 }
 
 /*

@@ -96,6 +96,8 @@ void engine_leave(struct engine *e, int64_t now);
 void engine_shutdown(struct engine *e, int64_t now);
 
 /* Counters, one "name value" a line. */
+/* From yes to no, what several packets change goes in one commit. */
+void engine_gather(struct engine *e, bool yes);
 void engine_report(const struct engine *e, struct strbuf *out);
 
 #endif

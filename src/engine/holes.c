@@ -53,6 +53,7 @@ struct holes {
 	uint64_t next_id;
 	struct fw_change batch[BATCH];
 	size_t nbatch;
+	bool gathering;
 };
 
 static int
@@ -141,6 +142,21 @@ flush(struct holes *h)
 	h->n.commits++;
 	h->n.changes += h->nbatch;
 	h->nbatch = 0;
+}
+
+/* One owner is done; while gathering, what others want goes along. */
+static void
+owner_done(struct holes *h)
+{
+	if (!h->gathering)
+		flush(h);
+}
+
+void
+holes_gather(struct holes *h, bool yes)
+{
+	h->gathering = yes;
+	owner_done(h);
 }
 
 static void
@@ -403,7 +419,7 @@ holes_want(struct holes *h, const struct holes_want *w, int64_t now)
 		if (moved.dir == PINHOLE_IN)
 			cut_moved(h, o, &moved);
 	}
-	flush(h);
+	owner_done(h);
 	if (TAILQ_EMPTY(&o->holes))
 		owner_free(h, o);
 }
@@ -496,7 +512,7 @@ holes_renew(struct holes *h, uint64_t owner, int64_t lease, int64_t now)
 	TAILQ_FOREACH(hole, &o->holes, entry)
 		if (extend(hole->tuple, now + lease))
 			change(h, FW_OPEN, &hole->tuple->hole);
-	flush(h);
+	owner_done(h);
 }
 
 void
@@ -507,7 +523,7 @@ holes_resend(struct holes *h, int64_t now)
 	(void)now;
 	RB_FOREACH(t, tuple_id_tree, &h->ids)
 		change(h, FW_OPEN, &t->hole);
-	flush(h);
+	owner_done(h);
 }
 
 /* All records of pinholes have one size, so addresses are padded. */
@@ -614,7 +630,7 @@ holes_adopt(struct holes *h, uint64_t owner, struct span call, const void *buf,
 		if (extend(hole->tuple, now + lease))
 			change(h, FW_OPEN, &hole->tuple->hole);
 	}
-	flush(h);
+	owner_done(h);
 	if (TAILQ_EMPTY(&o->holes))
 		owner_free(h, o);
 	return PH_OK;

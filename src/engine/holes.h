@@ -99,6 +99,11 @@ PH_NODISCARD enum ph_err holes_export(const struct holes *h, uint64_t owner,
 PH_NODISCARD enum ph_err holes_adopt(struct holes *h, uint64_t owner,
     struct span call, const void *buf, size_t len, int64_t lease, int64_t now);
 
+/*
+ * From yes to no, the changes of all owners go in one commit, as far as one
+ * takes them: for the packets of one turn.
+ */
+void holes_gather(struct holes *h, bool yes);
 const struct holes_counters *holes_counters(const struct holes *h);
 
 #endif

@@ -335,11 +335,15 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 	static const struct timeval at_once;
 	struct live *l = arg;
 	struct capture_sink sink = capture_sink_of(l);
+	enum ph_err rc;
 
 	(void)fd;
 	(void)what;
-	if (capture_dispatch(l->capture, PACKETS, clock_now(), &sink) !=
-	    PH_OK) {
+	/* Under load a turn has packets of many calls: one commit for all. */
+	engine_gather(l->engine, true);
+	rc = capture_dispatch(l->capture, PACKETS, clock_now(), &sink);
+	engine_gather(l->engine, false);
+	if (rc != PH_OK) {
 		log_warnx(MODULE, "an interface went away");
 		stop(l, 2);
 		return;

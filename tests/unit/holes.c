@@ -203,6 +203,25 @@ a_call_opens_and_closes(void **state)
 }
 
 static void
+what_one_turn_changes_goes_in_one_commit(void **state)
+{
+	(void)state;
+	holes_gather(holes, true);
+	WANT(1, 60, 2000, 0);
+	WANT(2, 60, 3000, 0);
+	TOLD("");
+	SAID("open 1 a 2000 answer;open 2 b 3000 answer;");
+	holes_gather(holes, false);
+	TOLD("+1:2000@60+2:3000@60.");
+	/* Nothing is held back afterwards, nor told twice. */
+	WANT(1, 60, 0);
+	TOLD("-1:2000.");
+	holes_gather(holes, true);
+	holes_gather(holes, false);
+	TOLD("");
+}
+
+static void
 only_differences_are_told(void **state)
 {
 	(void)state;
@@ -689,6 +708,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_call_opens_and_closes),
+		CASE(what_one_turn_changes_goes_in_one_commit),
 		CASE(only_differences_are_told),
 		CASE(a_shared_tuple_closes_with_the_last_owner),
 		CASE(many_changes_go_in_batches),
