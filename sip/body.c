@@ -12,7 +12,7 @@ body_read(struct call *c, bool answer, const struct datagram *d,
 	struct sip *sip = c->sip;
 	enum ph_err rc;
 
-	b->half = NULL;
+	b->side = NULL;
 	b->bad = REASON_NONE;
 	switch (m->body) {
 	case SIP_BODY_NONE:
@@ -33,10 +33,10 @@ body_read(struct call *c, bool answer, const struct datagram *d,
 			sip->n.sdp_malformed++;
 		return;
 	}
-	b->half = half_new(&sip->sdp, &d->src.addr);
-	if (b->half != NULL &&
+	b->side = sdp_side_new(&sip->sdp, &d->src.addr);
+	if (b->side != NULL &&
 	    sip_policy_protects(&sip->config.policy, &d->src.addr))
-		claims_inside(c, answer, b->half);
+		claims_inside(c, answer, b->side);
 }
 
 void
@@ -78,7 +78,7 @@ hold_address(const struct sdp_media *m)
  * music: RFC 3264 section 8.4.  From the start it is a stream with one end.
  */
 static bool
-hold_mode(const struct sdp_media *m, const struct half *old, size_t i)
+hold_mode(const struct sdp_media *m, const struct sdp_side *old, size_t i)
 {
 	return m->mode == SDP_SENDONLY && old != NULL && i < old->n &&
 	    old->media[i].port != 0 &&
@@ -86,23 +86,24 @@ hold_mode(const struct sdp_media *m, const struct half *old, size_t i)
 		old->media[i].mode == SDP_INACTIVE);
 }
 
-struct half *
-body_keep_held(struct sip *sip, struct half *h, const struct half *old)
+struct sdp_side *
+body_keep_held(struct sip *sip, struct sdp_side *side,
+    const struct sdp_side *old)
 {
 	bool close = sip->config.policy.hold_close;
-	bool inside = sip_policy_protects(&sip->config.policy, &h->speaker);
-	struct half *copy;
+	bool inside = sip_policy_protects(&sip->config.policy, &side->speaker);
+	struct sdp_side *copy;
 	size_t i;
 
-	for (i = 0; i < h->n; i++)
-		if (hold_address(&h->media[i]) ||
-		    (close && hold_mode(&h->media[i], old, i)))
+	for (i = 0; i < side->n; i++)
+		if (hold_address(&side->media[i]) ||
+		    (close && hold_mode(&side->media[i], old, i)))
 			break;
-	if (i == h->n || (copy = half_alloc(h->n)) == NULL)
-		return h;
-	copy->speaker = h->speaker;
-	copy->more = h->more;
-	memcpy(copy->media, h->media, h->n * sizeof(h->media[0]));
+	if (i == side->n || (copy = sdp_side_alloc(side->n)) == NULL)
+		return side;
+	copy->speaker = side->speaker;
+	copy->more = side->more;
+	memcpy(copy->media, side->media, side->n * sizeof(side->media[0]));
 	for (i = 0; i < copy->n; i++) {
 		if (close && hold_mode(&copy->media[i], old, i))
 			copy->media[i].mode = SDP_INACTIVE;
@@ -118,6 +119,6 @@ body_keep_held(struct sip *sip, struct half *h, const struct half *old)
 		copy->media[i].addr = old->media[i].addr;
 		copy->media[i].repeated = old->media[i].repeated;
 	}
-	half_unref(h);
+	sdp_side_unref(side);
 	return copy;
 }

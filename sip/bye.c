@@ -211,7 +211,7 @@ own_answer(struct sip *sip, int64_t now, const struct sip_glance *g)
 }
 
 static void
-answered(struct call *c, struct txn *t, uint16_t status, int64_t now)
+bye_answered(struct call *c, struct txn *t, uint16_t status, int64_t now)
 {
 	if (status < 200 || t->done)
 		return;
@@ -247,7 +247,7 @@ answer_in_transaction(struct sip *sip, int64_t now, const struct datagram *dg,
 				    !addr_eq(&t->dst, &dg->src.addr) ||
 				    !addr_eq(&t->src, &dg->dst.addr))
 					continue;
-				answered(c, t, g->status, now);
+				bye_answered(c, t, g->status, now);
 				return true;
 			}
 	return false;

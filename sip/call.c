@@ -211,7 +211,7 @@ most_bytes(const struct sip *sip)
  * least, but none that is worth more than `worth`.
  */
 static bool
-evict(struct sip *sip, enum worth worth, int64_t now)
+call_evict(struct sip *sip, enum worth worth, int64_t now)
 {
 	struct call *c = TAILQ_FIRST(&sip->dead);
 	int i;
@@ -227,7 +227,7 @@ evict(struct sip *sip, enum worth worth, int64_t now)
 
 /* Whether there is room for one more call of this worth; makes some. */
 static bool
-make_room(struct sip *sip, enum worth worth, int64_t now)
+calls_make_room(struct sip *sip, enum worth worth, int64_t now)
 {
 	if (sip->n.calls < sip->config.limit_calls &&
 	    sip->n.bytes < most_bytes(sip))
@@ -235,7 +235,7 @@ make_room(struct sip *sip, enum worth worth, int64_t now)
 	sip->n.limit_calls++;
 	while (sip->n.calls >= sip->config.limit_calls ||
 	    sip->n.bytes >= most_bytes(sip))
-		if (!evict(sip, worth, now))
+		if (!call_evict(sip, worth, now))
 			return false;
 	return true;
 }
@@ -243,7 +243,8 @@ make_room(struct sip *sip, enum worth worth, int64_t now)
 void
 sip_fit(struct sip *sip, int64_t now)
 {
-	while (sip->n.bytes > most_bytes(sip) && evict(sip, WORTH_OWN, now))
+	while (
+	    sip->n.bytes > most_bytes(sip) && call_evict(sip, WORTH_OWN, now))
 		continue;
 }
 
@@ -255,14 +256,14 @@ call_weigh(struct call *c)
 	size_t i, n = sizeof(*c) + c->call_id.len + c->caller_tag.len;
 
 	TAILQ_FOREACH(t, &c->txns, entry)
-		n += sizeof(*t) + t->branch.len + half_bytes(t->offer) +
-		    half_bytes(t->answer);
+		n += sizeof(*t) + t->branch.len + sdp_side_bytes(t->offer) +
+		    sdp_side_bytes(t->answer);
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
-		n += sizeof(*d) + d->tag.len + half_bytes(d->half[CALLER]) +
-		    half_bytes(d->half[CALLEE]) + half_bytes(d->late);
+		n += sizeof(*d) + d->tag.len + sdp_side_bytes(d->side[CALLER]) +
+		    sdp_side_bytes(d->side[CALLEE]) + sdp_side_bytes(d->late);
 		for (i = 0; i < SIP_MAX_PAST; i++)
-			n += half_bytes(d->past[i].half[CALLER]) +
-			    half_bytes(d->past[i].half[CALLEE]);
+			n += sdp_side_bytes(d->past[i].side[CALLER]) +
+			    sdp_side_bytes(d->past[i].side[CALLEE]);
 	}
 	c->sip->n.bytes += n - c->bytes;
 	c->bytes = n;
@@ -287,9 +288,9 @@ source_refuse(struct sip *sip, struct source *s, const struct call *c,
 		REASON_LIMIT };
 
 	sip->n.limit_source++;
-	if (now - s->told < 10 * USEC_PER_SEC)
+	if (now - s->reported < 10 * USEC_PER_SEC)
 		return;
-	s->told = now;
+	s->reported = now;
 	sip->sink.refuse(sip->sink.ctx, c->call_id, &r, now);
 }
 
@@ -348,7 +349,7 @@ call_insert(struct sip *sip, struct call *c, int64_t now)
 
 	/* The source first, so that its flood does not evict others' calls. */
 	if ((outside && !source_make_room(sip, c, now)) ||
-	    !make_room(sip, c->worth, now))
+	    !calls_make_room(sip, c->worth, now))
 		return false;
 	if (outside) {
 		if ((s = source_get(sip, &c->addr[CALLER])) == NULL)
@@ -495,10 +496,10 @@ dialog_end(struct dialog *d)
 	d->drop_at = d->session_until = 0;
 	past_expire(d, INT64_MAX);
 	for (i = 0; i < 2; i++) {
-		half_unref(d->half[i]);
-		d->half[i] = NULL;
+		sdp_side_unref(d->side[i]);
+		d->side[i] = NULL;
 	}
-	half_unref(d->late);
+	sdp_side_unref(d->late);
 	d->late = NULL;
 }
 
@@ -558,8 +559,8 @@ txn_free(struct call *c, struct txn *t)
 {
 	TAILQ_REMOVE(&c->txns, t, entry);
 	c->ntxns--;
-	half_unref(t->offer);
-	half_unref(t->answer);
+	sdp_side_unref(t->offer);
+	sdp_side_unref(t->answer);
 	span_free(&t->branch);
 	free(t);
 }

@@ -10,7 +10,7 @@
 
 /*
  * The insides of sip/: what a call consists of.  Included by dialog.c (what
- * messages do), body.c (their SDP), bye.c (how calls end), half.c (what both
+ * messages do), body.c (their SDP), bye.c (how calls end), side.c (what both
  * sides said), claims.c (who said it first), call.c (tables, limits), wants.c
  * (what it wants open), life.c (time) and export.c.
  */
@@ -47,7 +47,7 @@ enum role {
 };
 
 /* One side's SDP, shared by whoever refers to it; never changed. */
-struct half {
+struct sdp_side {
 	unsigned int refs;
 	struct addr speaker;
 	uint8_t n;
@@ -57,7 +57,7 @@ struct half {
 
 /* What both had agreed on before: media that is on its way. */
 struct past {
-	struct half *half[2];
+	struct sdp_side *side[2];
 	int64_t until; /* 0: nothing here */
 };
 
@@ -74,9 +74,9 @@ struct dialog {
 	uint64_t origin;   /* serial of the INVITE that made it */
 	uint64_t answered; /* serial of the last INVITE with a 2xx; 0: none */
 	uint64_t updated;  /* of the last UPDATE or PRACK that agreed on SDP */
-	struct half *half[2]; /* what both agreed on, by role; or NULL */
+	struct sdp_side *side[2]; /* what both agreed on, by role; or NULL */
 	struct past past[SIP_MAX_PAST];
-	struct half *late; /* offer made in a response (late offer) */
+	struct sdp_side *late; /* offer made in a response (late offer) */
 	uint32_t late_cseq, late_rseq;
 	uint8_t late_role;  /* who sent the INVITE and is to answer */
 	int64_t late_until; /* no answer counts after 64*T1 */
@@ -100,9 +100,9 @@ struct txn {
 	struct addr src, dst; /* as the request was seen */
 	struct dialog *dlg;   /* NULL: outside a dialog */
 	struct addr contact;
-	struct half *offer;
-	struct half *answer; /* in a 18x to a re-INVITE, until its 2xx */
-	enum reason bad;     /* its SDP could not be used */
+	struct sdp_side *offer;
+	struct sdp_side *answer; /* in a 18x to a re-INVITE, until its 2xx */
+	enum reason bad;	 /* its SDP could not be used */
 	bool cancelled;
 	bool done;     /* a final response was seen */
 	bool refused;  /* and it was none to accept */
@@ -130,7 +130,7 @@ struct source {
 	/* Not yet accepted, oldest first: WORTH_ASKED and WORTH_RINGS. */
 	struct call_list calls[WORTH_OWN];
 	uint32_t ncalls;
-	int64_t told; /* when a refusal was last reported */
+	int64_t reported; /* when a refusal was last reported */
 };
 
 struct call {
@@ -193,8 +193,8 @@ struct txn *txn_find(struct call *c, enum sip_method method, uint32_t cseq,
 /* body.c */
 /* What a message says about media, once its SDP has been read. */
 struct body {
-	struct half *half; /* owned; NULL: none, or not usable */
-	enum reason bad;   /* why not usable */
+	struct sdp_side *side; /* owned; NULL: none, or not usable */
+	enum reason bad;       /* why not usable */
 };
 
 /* `answer`: in a response to an INVITE outside a dialog. */
@@ -209,10 +209,11 @@ void body_note_claims(struct sip *sip, const struct datagram *d,
 /*
  * c=0.0.0.0 puts a stream on hold (RFC 3264 section 8.4): the address used
  * so far stays good, so that resuming finds the door open.  With `hold close`
- * whatever is on hold becomes inactive, for nothing shall pass.  Consumes `h`.
+ * whatever is on hold becomes inactive, for nothing shall pass.  Consumes
+ * `side`.
  */
-struct half *body_keep_held(struct sip *sip, struct half *h,
-    const struct half *old);
+struct sdp_side *body_keep_held(struct sip *sip, struct sdp_side *side,
+    const struct sdp_side *old);
 
 /* bye.c */
 void bye_request(struct sip *sip, int64_t now, const struct datagram *d,
@@ -221,22 +222,23 @@ void bye_request(struct sip *sip, int64_t now, const struct datagram *d,
 bool bye_response(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m);
 /*
- * End the dialog in all legs of the call.  The other legs are told; `c` is
- * left to the caller to settle and to update.
+ * End the dialog in all legs of the call.  The sink is told of the other legs;
+ * `c` is left to the caller to settle and to update.
  */
 void bye_hang_up(struct call *c, struct dialog *d, int64_t now);
 
-/* half.c */
-struct half *half_new(const struct sdp *sdp, const struct addr *speaker);
-struct half *half_alloc(uint8_t n);
-struct half *half_ref(struct half *h); /* NULL is fine */
-void half_unref(struct half *h);
-size_t half_bytes(const struct half *h); /* NULL is fine */
-bool half_same(const struct half *a, const struct half *b);
+/* side.c */
+struct sdp_side *sdp_side_new(const struct sdp *sdp,
+    const struct addr *speaker);
+struct sdp_side *sdp_side_alloc(uint8_t n);
+struct sdp_side *sdp_side_ref(struct sdp_side *side); /* NULL is fine */
+void sdp_side_unref(struct sdp_side *side);
+size_t sdp_side_bytes(const struct sdp_side *side); /* NULL is fine */
+bool sdp_side_same(const struct sdp_side *a, const struct sdp_side *b);
 bool span_dup(struct span s, struct span *out);
 void span_free(struct span *s);
-/* The dialog's session gives way to `half`: keep it for a while. */
-void past_keep(struct dialog *d, struct half *const half[2], int64_t until);
+/* The dialog's session gives way to `side`: keep it for a while. */
+void past_keep(struct dialog *d, struct sdp_side *const side[2], int64_t until);
 void past_expire(struct dialog *d, int64_t now);
 
 /* call.c */

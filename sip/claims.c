@@ -139,7 +139,7 @@ claim_next(struct claim *k)
 }
 
 static bool
-named_in_call(struct claims *cs, const struct call *c,
+claim_in_call(struct claims *cs, const struct call *c,
     const struct endpoint *where, bool outside)
 {
 	struct claim *k = claim_first(cs, where, outside, c->call_id);
@@ -149,7 +149,7 @@ named_in_call(struct claims *cs, const struct call *c,
 
 /* Has a living call of this outsider's heard it from the inside? */
 static bool
-was_told(struct claims *cs, const struct endpoint *where,
+claim_was_told(struct claims *cs, const struct endpoint *where,
     const struct addr *speaker)
 {
 	struct span any = { NULL, 0 };
@@ -167,8 +167,8 @@ was_told(struct claims *cs, const struct endpoint *where,
 
 /* Within a call; another leg may be over before this one. */
 static bool
-is_known(struct claims *cs, const struct call *c, const struct endpoint *where,
-    bool outside)
+claim_exists(struct claims *cs, const struct call *c,
+    const struct endpoint *where, bool outside)
 {
 	struct claim *k = claim_first(cs, where, outside, c->call_id);
 
@@ -186,7 +186,7 @@ claim_add(struct call *c, const struct endpoint *where,
 	struct claims *cs = &c->sip->claims;
 	struct claim *k;
 
-	if (is_known(cs, c, where, speaker != NULL))
+	if (claim_exists(cs, c, where, speaker != NULL))
 		return;
 	if (speaker != NULL)
 		claims_evict(cs);
@@ -218,7 +218,7 @@ claim_add(struct call *c, const struct endpoint *where,
 
 /* When the inside first named it in a call that lives; else UINT64_MAX. */
 static uint64_t
-named_inside(struct claims *cs, const struct endpoint *where)
+claim_first_inside(struct claims *cs, const struct endpoint *where)
 {
 	struct span any = { NULL, 0 };
 	uint64_t first = UINT64_MAX;
@@ -234,7 +234,7 @@ named_inside(struct claims *cs, const struct endpoint *where)
 
 /* May `speaker`, in call `c`, be repeating what was said in call `other`? */
 static bool
-may_repeat(const struct call *c, bool answer, const struct addr *speaker,
+claim_may_repeat(const struct call *c, bool answer, const struct addr *speaker,
     const struct call *other)
 {
 	const struct sip_policy *p = &c->sip->config.policy;
@@ -251,7 +251,7 @@ may_repeat(const struct call *c, bool answer, const struct addr *speaker,
 }
 
 static bool
-is_repeated(struct call *c, bool answer, const struct addr *speaker,
+claim_is_repeated(struct call *c, bool answer, const struct addr *speaker,
     const struct endpoint *where, bool tcp)
 {
 	struct claims *cs = &c->sip->claims;
@@ -260,16 +260,16 @@ is_repeated(struct call *c, bool answer, const struct addr *speaker,
 	uint64_t inside;
 	struct claim *k;
 
-	if (named_in_call(cs, c, where, false))
+	if (claim_in_call(cs, c, where, false))
 		return false;
-	if (named_in_call(cs, c, where, true))
+	if (claim_in_call(cs, c, where, true))
 		return true;
 	if ((k = claim_first(cs, where, true, any)) == NULL)
 		return false;
-	inside = named_inside(cs, where);
+	inside = claim_first_inside(cs, where);
 	for (; k != NULL && look++ < MAX_LOOK; k = claim_next(k)) {
 		if (k->serial > inside ||
-		    !may_repeat(c, answer, speaker, k->call))
+		    !claim_may_repeat(c, answer, speaker, k->call))
 			continue;
 		if (tcp ||
 		    (k->source->n <= SIP_CLAIMS_SOURCE &&
@@ -284,8 +284,8 @@ is_repeated(struct call *c, bool answer, const struct addr *speaker,
  * told, candidates.  False if there is nothing there that matters.
  */
 static bool
-named(const struct sip_policy *p, const struct sdp_media *m, unsigned int i,
-    struct endpoint *where)
+claim_endpoint(const struct sip_policy *p, const struct sdp_media *m,
+    unsigned int i, struct endpoint *where)
 {
 	const struct sdp_candidate *c;
 
@@ -311,18 +311,18 @@ named(const struct sip_policy *p, const struct sdp_media *m, unsigned int i,
 }
 
 void
-claims_inside(struct call *c, bool answer, struct half *half)
+claims_inside(struct call *c, bool answer, struct sdp_side *side)
 {
 	const struct sip_policy *p = &c->sip->config.policy;
 	struct sdp_media *m;
 	struct endpoint where;
 	unsigned int i;
 
-	for (m = half->media; m < half->media + half->n; m++)
+	for (m = side->media; m < side->media + side->n; m++)
 		for (i = 0; i < 2u + m->ncandidates; i++) {
-			if (!named(p, m, i, &where))
+			if (!claim_endpoint(p, m, i, &where))
 				continue;
-			if (is_repeated(c, answer, &half->speaker, &where,
+			if (claim_is_repeated(c, answer, &side->speaker, &where,
 				m->kind == SDP_TCP))
 				m->repeated |= (uint16_t)(1u << i);
 			else
@@ -342,28 +342,28 @@ claims_outside(struct call *c, const struct addr *speaker,
 
 	for (k = 0; k < n; k++)
 		for (i = 0; i < 2u + media[k].ncandidates; i++)
-			if (named(p, &media[k], i, &where) &&
-			    !named_in_call(cs, c, &where, false) &&
-			    !was_told(cs, &where, speaker))
+			if (claim_endpoint(p, &media[k], i, &where) &&
+			    !claim_in_call(cs, c, &where, false) &&
+			    !claim_was_told(cs, &where, speaker))
 				claim_add(c, &where, speaker);
 }
 
 void
-claims_adopt(struct call *c, const struct half *half)
+claims_adopt(struct call *c, const struct sdp_side *side)
 {
 	const struct sip_policy *p = &c->sip->config.policy;
 	struct endpoint where;
 	unsigned int i, k;
 
-	if (half == NULL)
+	if (side == NULL)
 		return;
-	if (!sip_policy_protects(p, &half->speaker)) {
-		claims_outside(c, &half->speaker, half->media, half->n);
+	if (!sip_policy_protects(p, &side->speaker)) {
+		claims_outside(c, &side->speaker, side->media, side->n);
 		return;
 	}
-	for (k = 0; k < half->n; k++)
-		for (i = 0; i < 2u + half->media[k].ncandidates; i++)
-			if ((half->media[k].repeated & 1u << i) == 0 &&
-			    named(p, &half->media[k], i, &where))
+	for (k = 0; k < side->n; k++)
+		for (i = 0; i < 2u + side->media[k].ncandidates; i++)
+			if ((side->media[k].repeated & 1u << i) == 0 &&
+			    claim_endpoint(p, &side->media[k], i, &where))
 				claim_add(c, &where, NULL);
 }

@@ -51,7 +51,7 @@
 #define SIP_CLAIMS_MAX	  16384
 
 struct call;
-struct half;
+struct sdp_side;
 struct sip;
 
 /* How many claims a source has made, or an inside address has on it. */
@@ -89,16 +89,16 @@ struct claims {
 void claims_init(struct claims *cs);
 
 /*
- * A protected host has said `half` in this call, with `answer` in a response
+ * A protected host has said `side` in this call, with `answer` in a response
  * to an INVITE outside a dialog: mark in it what an outsider had named first,
  * remember the rest.
  */
-void claims_inside(struct call *c, bool answer, struct half *half);
+void claims_inside(struct call *c, bool answer, struct sdp_side *side);
 /* An outsider has said this in this call. */
 void claims_outside(struct call *c, const struct addr *speaker,
     const struct sdp_media *media, size_t n);
 /* What an imported call knows of both. */
-void claims_adopt(struct call *c, const struct half *half);
+void claims_adopt(struct call *c, const struct sdp_side *side);
 /* The call is forgotten. */
 void claims_free(struct call *c);
 

@@ -21,7 +21,7 @@ refuse_body(struct call *c, enum reason why, const struct addr *src,
  * waits (RFC 4145 section 4.1).
  */
 static void
-answer_setup(const struct half *offer, struct half *answer)
+answer_setup(const struct sdp_side *offer, struct sdp_side *answer)
 {
 	size_t i;
 
@@ -38,34 +38,35 @@ answer_setup(const struct half *offer, struct half *answer)
  * both references.
  */
 static void
-agree(struct call *c, struct dialog *d, enum role offerer, struct half *offer,
-    struct half *answer, enum reason why, int64_t now)
+dialog_agree(struct call *c, struct dialog *d, enum role offerer,
+    struct sdp_side *offer, struct sdp_side *answer, enum reason why,
+    int64_t now)
 {
-	struct half *half[2];
+	struct sdp_side *side[2];
 	int i;
 
 	answer_setup(offer, answer);
-	half[offerer] = offer;
-	half[!offerer] = answer;
+	side[offerer] = offer;
+	side[!offerer] = answer;
 	for (i = 0; i < 2; i++)
-		half[i] = body_keep_held(c->sip, half[i], d->half[i]);
+		side[i] = body_keep_held(c->sip, side[i], d->side[i]);
 	/* Said again while it rings: nothing to work out. */
-	if (why == REASON_EARLY && d->half[CALLER] != NULL &&
-	    half_same(d->half[CALLER], half[CALLER]) &&
-	    half_same(d->half[CALLEE], half[CALLEE])) {
+	if (why == REASON_EARLY && d->side[CALLER] != NULL &&
+	    sdp_side_same(d->side[CALLER], side[CALLER]) &&
+	    sdp_side_same(d->side[CALLEE], side[CALLEE])) {
 		c->sip->n.retransmissions++;
-		half_unref(half[CALLER]);
-		half_unref(half[CALLEE]);
+		sdp_side_unref(side[CALLER]);
+		sdp_side_unref(side[CALLEE]);
 		call_schedule(c, now);
 		return;
 	}
 	if (why != REASON_REINVITE && why != REASON_UPDATE)
 		past_expire(d, INT64_MAX);
-	else if (d->state == DIALOG_CONFIRMED && d->half[CALLER] != NULL)
-		past_keep(d, half, now + SIP_T_GRACE);
+	else if (d->state == DIALOG_CONFIRMED && d->side[CALLER] != NULL)
+		past_keep(d, side, now + SIP_T_GRACE);
 	for (i = 0; i < 2; i++) {
-		half_unref(d->half[i]);
-		d->half[i] = half[i];
+		sdp_side_unref(d->side[i]);
+		d->side[i] = side[i];
 	}
 	call_update(c, why, REASON_REPLACED, now);
 	call_report(c, d, now);
@@ -139,7 +140,8 @@ dialog_look_up(struct sip *sip, const struct datagram *d,
 
 /* The protected side keeps the dialog alive. */
 static void
-alive(struct call *c, const struct dialog *dlg, enum role speaker, int64_t now)
+dialog_alive(struct call *c, const struct dialog *dlg, enum role speaker,
+    int64_t now)
 {
 	if (c->protected[speaker] && dlg->state != DIALOG_ENDED)
 		c->sip->sink.alive(c->sip->sink.ctx, c->id, now);
@@ -159,7 +161,7 @@ dialog_of_request(struct sip *sip, int64_t now, const struct datagram *d,
 			sip->n.no_dialog++;
 		return NULL;
 	}
-	alive(in.call, in.dlg, in.role, now);
+	dialog_alive(in.call, in.dlg, in.role, now);
 	*cp = in.call;
 	*rolep = in.role;
 	return in.dlg;
@@ -176,7 +178,7 @@ other_request(struct sip *sip, int64_t now, const struct datagram *d,
 		return;
 	in = dialog_look_up(sip, d, m);
 	if (in.dlg != NULL)
-		alive(in.call, in.dlg, in.role, now);
+		dialog_alive(in.call, in.dlg, in.role, now);
 }
 
 struct txn *
@@ -208,7 +210,7 @@ txn_begin(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 	t->dst = d->dst.addr;
 	t->contact = m->contact;
 	body_read(c, false, d, m, &b);
-	t->offer = b.half;
+	t->offer = b.side;
 	t->bad = b.bad;
 	return t;
 }
@@ -231,9 +233,9 @@ thin_out(struct call *c, struct txn *last)
 		n++;
 		if (t->offer != NULL && last->offer != NULL &&
 		    t->offer != last->offer &&
-		    half_same(t->offer, last->offer)) {
-			half_unref(last->offer);
-			last->offer = half_ref(t->offer);
+		    sdp_side_same(t->offer, last->offer)) {
+			sdp_side_unref(last->offer);
+			last->offer = sdp_side_ref(t->offer);
 		}
 	}
 	if (c->worth == WORTH_ASKED && n >= SIP_MAX_ASKED) {
@@ -298,7 +300,7 @@ in_dialog_offer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 		dlg->contact[role] = m->contact;
 	/* Hold is an answer to give, not a port to open. */
 	if (t->offer != NULL)
-		t->offer = body_keep_held(c->sip, t->offer, dlg->half[role]);
+		t->offer = body_keep_held(c->sip, t->offer, dlg->side[role]);
 	call_update(c,
 	    m->method == SIP_INVITE ? REASON_REINVITE : REASON_UPDATE,
 	    REASON_REPLACED, now);
@@ -318,22 +320,22 @@ static void
 late_answer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
     const struct datagram *d, const struct sip_message *m, enum reason why)
 {
-	struct half *offer = dlg->late;
+	struct sdp_side *offer = dlg->late;
 	struct body b;
 
 	body_read(c, false, d, m, &b);
 	if (b.bad != REASON_NONE)
 		refuse_body(c, b.bad, &d->src.addr, &d->dst.addr, now);
-	if (b.half == NULL)
+	if (b.side == NULL)
 		return;
 	dlg->late = NULL;
-	if (dlg->half[CALLER] != NULL)
+	if (dlg->side[CALLER] != NULL)
 		why = REASON_REINVITE;
-	agree(c, dlg, !role, offer, b.half, why, now);
+	dialog_agree(c, dlg, !role, offer, b.side, why, now);
 }
 
 static void
-ack(struct sip *sip, int64_t now, const struct datagram *d,
+ack_received(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
 	struct dialog *dlg;
@@ -359,7 +361,7 @@ ack(struct sip *sip, int64_t now, const struct datagram *d,
 }
 
 static void
-prack(struct call *c, struct dialog *dlg, enum role role, int64_t now,
+prack_received(struct call *c, struct dialog *dlg, enum role role, int64_t now,
     const struct datagram *d, const struct sip_message *m)
 {
 	if (dlg->state == DIALOG_ENDED)
@@ -372,7 +374,7 @@ prack(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 }
 
 static void
-cancel(struct sip *sip, int64_t now, const struct datagram *d,
+cancel_received(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
 	struct call *c;
@@ -399,7 +401,7 @@ cancel(struct sip *sip, int64_t now, const struct datagram *d,
 }
 
 static void
-request(struct sip *sip, int64_t now, const struct datagram *d,
+request_received(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
 	struct dialog *dlg;
@@ -412,11 +414,11 @@ request(struct sip *sip, int64_t now, const struct datagram *d,
 		return;
 	}
 	if (m->method == SIP_CANCEL) {
-		cancel(sip, now, d, m);
+		cancel_received(sip, now, d, m);
 		return;
 	}
 	if (m->method == SIP_ACK) {
-		ack(sip, now, d, m);
+		ack_received(sip, now, d, m);
 		return;
 	}
 	if (m->to_tag.len == 0) {
@@ -436,7 +438,7 @@ request(struct sip *sip, int64_t now, const struct datagram *d,
 		in_dialog_offer(c, dlg, role, now, d, m);
 		break;
 	case SIP_PRACK:
-		prack(c, dlg, role, now, d, m);
+		prack_received(c, dlg, role, now, d, m);
 		break;
 	case SIP_OTHER:
 	case SIP_ACK:
@@ -497,24 +499,25 @@ response_body(struct call *c, struct dialog *dlg, struct txn *t, int64_t now,
 	struct body b;
 
 	body_read(c, t->dlg == NULL, d, m, &b);
-	if (t->bad != REASON_NONE && (b.half != NULL || b.bad != REASON_NONE))
+	if (t->bad != REASON_NONE && (b.side != NULL || b.bad != REASON_NONE))
 		refuse_body(c, t->bad, &t->src, &t->dst, now);
 	else if (b.bad != REASON_NONE)
 		refuse_body(c, b.bad, &d->src.addr, &d->dst.addr, now);
-	if (b.half == NULL || t->bad != REASON_NONE) {
-		half_unref(b.half);
+	if (b.side == NULL || t->bad != REASON_NONE) {
+		sdp_side_unref(b.side);
 		call_update(c, why, REASON_REPLACED, now);
 		return;
 	}
 	if (t->offer != NULL) {
 		if (t->method != SIP_INVITE)
 			dlg->updated = t->serial;
-		agree(c, dlg, t->role, half_ref(t->offer), b.half, why, now);
+		dialog_agree(c, dlg, t->role, sdp_side_ref(t->offer), b.side,
+		    why, now);
 		return;
 	}
 	/* RFC 3264 section 5 with RFC 3261 section 13.2.1: offer in 2xx. */
-	half_unref(dlg->late);
-	dlg->late = b.half;
+	sdp_side_unref(dlg->late);
+	dlg->late = b.side;
 	dlg->late_cseq = t->cseq;
 	dlg->late_rseq = m->rseq;
 	dlg->late_role = t->role;
@@ -575,8 +578,8 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 		struct body b;
 
 		body_read(c, false, d, m, &b);
-		half_unref(t->answer);
-		t->answer = b.half;
+		sdp_side_unref(t->answer);
+		t->answer = b.side;
 		return;
 	}
 	response_body(c, dlg, t, now, d, m, REASON_EARLY);
@@ -639,8 +642,8 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 		response_body(c, dlg, t, now, d, m, why);
 	else if (t->dlg != NULL && dlg->updated < t->serial &&
 	    t->offer != NULL && t->answer != NULL)
-		agree(c, dlg, t->role, half_ref(t->offer), half_ref(t->answer),
-		    why, now);
+		dialog_agree(c, dlg, t->role, sdp_side_ref(t->offer),
+		    sdp_side_ref(t->answer), why, now);
 	else {
 		call_update(c, why, REASON_REPLACED, now);
 		call_report(c, dlg, now);
@@ -658,7 +661,7 @@ invite_rejected(struct call *c, struct txn *t, int64_t now,
 	t->done = t->refused = true;
 	t->until = now + SIP_T_TRANSACTION;
 	/* Nobody will answer what it offered. */
-	half_unref(t->offer);
+	sdp_side_unref(t->offer);
 	t->offer = NULL;
 	if (t->dlg != NULL) {
 		/* RFC 3261 section 14.1: only these two end the dialog. */
@@ -703,7 +706,7 @@ other_response(struct call *c, struct txn *t, int64_t now,
 }
 
 static void
-response(struct sip *sip, int64_t now, const struct datagram *d,
+response_received(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
 	struct call *c;
@@ -718,7 +721,7 @@ response(struct sip *sip, int64_t now, const struct datagram *d,
 	if ((t = txn_of_response(sip, d, m, &c)) == NULL)
 		return;
 	if (t->dlg != NULL && m->status >= 200 && m->status < 300)
-		alive(c, t->dlg, !t->role, now);
+		dialog_alive(c, t->dlg, !t->role, now);
 	if (t->method != SIP_INVITE)
 		other_response(c, t, now, d, m);
 	else if (m->status < 200)
@@ -747,9 +750,9 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 		return;
 	}
 	if (m->request)
-		request(sip, now, d, m);
+		request_received(sip, now, d, m);
 	else
-		response(sip, now, d, m);
+		response_received(sip, now, d, m);
 	body_note_claims(sip, d, m);
 	sip_fit(sip, now);
 }

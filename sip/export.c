@@ -10,7 +10,7 @@
 /*
  * A call as bytes, big-endian, lengths before contents.  The version changes
  * with the layout; what another version wrote is refused, and its pinholes
- * close.  Shared halves are written once per reference.
+ * close.  Shared sides are written once per reference.
  */
 #define EXPORT_VERSION 5
 
@@ -53,18 +53,18 @@ put_media(struct writer *w, const struct sdp_media *m)
 }
 
 static void
-put_half(struct writer *w, const struct half *h)
+put_side(struct writer *w, const struct sdp_side *side)
 {
 	size_t i;
 
-	writer_u8(w, h != NULL);
-	if (h == NULL)
+	writer_u8(w, side != NULL);
+	if (side == NULL)
 		return;
-	writer_addr(w, &h->speaker);
-	writer_u8(w, h->n);
-	writer_u8(w, h->more);
-	for (i = 0; i < h->n; i++)
-		put_media(w, &h->media[i]);
+	writer_addr(w, &side->speaker);
+	writer_u8(w, side->n);
+	writer_u8(w, side->more);
+	for (i = 0; i < side->n; i++)
+		put_media(w, &side->media[i]);
 }
 
 static void
@@ -78,17 +78,17 @@ put_dialog(struct writer *w, const struct dialog *d)
 	writer_u64(w, d->answered);
 	writer_u64(w, d->updated);
 	for (i = 0; i < 2; i++) {
-		put_half(w, d->half[i]);
+		put_side(w, d->side[i]);
 		writer_addr(w, &d->contact[i]);
 	}
 	for (i = 0; i < SIP_MAX_PAST; i++) {
 		writer_u64(w, (uint64_t)d->past[i].until);
 		if (d->past[i].until == 0)
 			continue;
-		put_half(w, d->past[i].half[CALLER]);
-		put_half(w, d->past[i].half[CALLEE]);
+		put_side(w, d->past[i].side[CALLER]);
+		put_side(w, d->past[i].side[CALLEE]);
 	}
-	put_half(w, d->late);
+	put_side(w, d->late);
 	writer_u32(w, d->late_cseq);
 	writer_u32(w, d->late_rseq);
 	writer_u8(w, d->late_role);
@@ -123,8 +123,8 @@ put_txn(struct writer *w, const struct call *c, const struct txn *t)
 	writer_addr(w, &t->src);
 	writer_addr(w, &t->dst);
 	writer_addr(w, &t->contact);
-	put_half(w, t->offer);
-	put_half(w, t->answer);
+	put_side(w, t->offer);
+	put_side(w, t->answer);
 	writer_u8(w, t->bad);
 	writer_u8(w, t->cancelled);
 	writer_u8(w, t->done);
@@ -228,26 +228,26 @@ get_media(struct cursor *r, struct sdp_media *m)
 		r->bad = true;
 }
 
-static struct half *
-get_half(struct cursor *r)
+static struct sdp_side *
+get_side(struct cursor *r)
 {
 	struct addr speaker;
-	struct half *h;
+	struct sdp_side *side;
 	uint8_t i, n;
 
 	if (!cursor_bool(r) || r->bad)
 		return NULL;
 	speaker = cursor_addr(r);
 	n = cursor_enum(r, SDP_MAX_MEDIA);
-	if (r->bad || (h = half_alloc(n)) == NULL) {
+	if (r->bad || (side = sdp_side_alloc(n)) == NULL) {
 		r->bad = true;
 		return NULL;
 	}
-	h->speaker = speaker;
-	h->more = cursor_bool(r);
+	side->speaker = speaker;
+	side->more = cursor_bool(r);
 	for (i = 0; i < n; i++)
-		get_media(r, &h->media[i]);
-	return h;
+		get_media(r, &side->media[i]);
+	return side;
 }
 
 /* The number of a transaction, which no later one must have. */
@@ -267,7 +267,7 @@ get_serial(struct cursor *r, struct sip *sip)
 
 /* A deadline that is set, and no further off than it could be. */
 static int64_t
-within(int64_t at, int64_t now, uint32_t seconds)
+deadline_within(int64_t at, int64_t now, uint32_t seconds)
 {
 	int64_t latest = now + seconds * USEC_PER_SEC;
 
@@ -279,9 +279,9 @@ get_past(struct cursor *r, struct past *p)
 {
 	if ((p->until = get_time(r)) == 0)
 		return;
-	p->half[CALLER] = get_half(r);
-	p->half[CALLEE] = get_half(r);
-	if (p->half[CALLER] == NULL || p->half[CALLEE] == NULL)
+	p->side[CALLER] = get_side(r);
+	p->side[CALLEE] = get_side(r);
+	if (p->side[CALLER] == NULL || p->side[CALLEE] == NULL)
 		r->bad = true;
 }
 
@@ -300,17 +300,17 @@ get_dialog(struct cursor *r, struct call *c, int64_t now)
 	d->answered = get_serial(r, c->sip);
 	d->updated = get_serial(r, c->sip);
 	for (i = 0; i < 2; i++) {
-		d->half[i] = get_half(r);
+		d->side[i] = get_side(r);
 		d->contact[i] = cursor_addr(r);
 	}
 	for (i = 0; i < SIP_MAX_PAST; i++)
 		get_past(r, &d->past[i]);
-	d->late = get_half(r);
+	d->late = get_side(r);
 	d->late_cseq = cursor_u32(r);
 	d->late_rseq = cursor_u32(r);
 	d->late_role = cursor_enum(r, CALLEE);
 	d->late_until = get_time(r);
-	d->early_until = within(get_time(r), now,
+	d->early_until = deadline_within(get_time(r), now,
 	    SIP_EARLY_SETUPS * c->sip->config.timeout_setup);
 	d->early_over = cursor_bool(r);
 	d->drop_at = get_time(r);
@@ -346,8 +346,8 @@ get_txn(struct cursor *r, struct call *c, int64_t now)
 	t->src = cursor_addr(r);
 	t->dst = cursor_addr(r);
 	t->contact = cursor_addr(r);
-	t->offer = get_half(r);
-	t->answer = get_half(r);
+	t->offer = get_side(r);
+	t->answer = get_side(r);
 	t->bad = cursor_enum(r, REASON_COUNT - 1);
 	t->cancelled = cursor_bool(r);
 	t->done = cursor_bool(r);
@@ -367,8 +367,10 @@ get_call(struct cursor *r, struct call *c, int64_t now)
 	uint8_t i, n;
 
 	/* Only the dead are forgotten by time, and they are not taken. */
-	c->setup_until = within(get_time(r), now, c->sip->config.timeout_setup);
-	c->max_until = within(get_time(r), now, c->sip->config.timeout_max);
+	c->setup_until =
+	    deadline_within(get_time(r), now, c->sip->config.timeout_setup);
+	c->max_until =
+	    deadline_within(get_time(r), now, c->sip->config.timeout_max);
 	(void)get_time(r);
 	n = cursor_enum(r, SIP_MAX_DIALOGS);
 	for (i = 0; i < n && !r->bad; i++)
@@ -407,7 +409,7 @@ adopt_claims(struct call *c)
 		enum role role = i == 0 ? call_inside(c) : !call_inside(c);
 
 		TAILQ_FOREACH(d, &c->dialogs, entry)
-			claims_adopt(c, d->half[role]);
+			claims_adopt(c, d->side[role]);
 		TAILQ_FOREACH(t, &c->txns, entry)
 			claims_adopt(c, t->role == role ? t->offer : t->answer);
 	}

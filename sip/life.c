@@ -4,7 +4,7 @@
 #include "sip/call.h"
 
 static int64_t
-sooner(int64_t a, int64_t b)
+deadline_sooner(int64_t a, int64_t b)
 {
 	return b != 0 && b < a ? b : a;
 }
@@ -21,18 +21,19 @@ call_schedule(struct call *c, int64_t now)
 
 	call_weigh(c);
 	TAILQ_FOREACH(t, &c->txns, entry)
-		at = sooner(at, t->until);
+		at = deadline_sooner(at, t->until);
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
-		at = sooner(at, d->drop_at);
+		at = deadline_sooner(at, d->drop_at);
 		if (d->state == DIALOG_EARLY && !d->early_over)
-			at = sooner(at, d->early_until);
+			at = deadline_sooner(at, d->early_until);
 		for (i = 0; i < SIP_MAX_PAST; i++)
-			at = sooner(at, d->past[i].until);
-		at = sooner(at, d->session_until);
+			at = deadline_sooner(at, d->past[i].until);
+		at = deadline_sooner(at, d->session_until);
 	}
-	at = sooner(at, c->forget_at);
+	at = deadline_sooner(at, c->forget_at);
 	if (!c->dead)
-		at = sooner(at, c->accepted ? c->max_until : c->setup_until);
+		at = deadline_sooner(at,
+		    c->accepted ? c->max_until : c->setup_until);
 	if (at == INT64_MAX)
 		timer_clear(c->sip->timers, &c->timer);
 	else

@@ -104,7 +104,7 @@ sip_message_init(void)
 }
 
 static enum ph_err
-reject(struct reader *r, enum sip_reject why)
+message_reject(struct reader *r, enum sip_reject why)
 {
 	r->why = why;
 	return PH_EMALFORMED;
@@ -116,7 +116,8 @@ osip_result(struct reader *r, int rc)
 {
 	if (rc == OSIP_NOMEM)
 		return PH_ENOMEM;
-	return rc == OSIP_SUCCESS ? PH_OK : reject(r, SIP_REJECT_SYNTAX);
+	return rc == OSIP_SUCCESS ? PH_OK
+				  : message_reject(r, SIP_REJECT_SYNTAX);
 }
 
 static enum sip_method
@@ -163,7 +164,7 @@ skip_line_ends(struct span in)
  * one blank (RFC 3261 section 7.3.1).
  */
 static char *
-keep(struct reader *r, struct span s, struct span *out)
+message_keep(struct reader *r, struct span s, struct span *out)
 {
 	struct store *st = r->store;
 	char *begin = st->text + st->len, *p = begin;
@@ -246,7 +247,7 @@ too_many(struct span s, char c)
 }
 
 static enum ph_err
-bounded(struct reader *r, struct span value)
+value_bounded(struct reader *r, struct span value)
 {
 	if (!too_many(value, ';') && !too_many(value, '&'))
 		return PH_OK;
@@ -256,7 +257,7 @@ bounded(struct reader *r, struct span value)
 
 /* The parameter `name` of a list, copied; empty if it is not there. */
 static enum ph_err
-param(struct reader *r, const osip_list_t *list, const char *name,
+param_read(struct reader *r, const osip_list_t *list, const char *name,
     struct span *out)
 {
 	osip_list_iterator_t it;
@@ -271,13 +272,13 @@ param(struct reader *r, const osip_list_t *list, const char *name,
 		if (found && p->gvalue != NULL && span_eq_str(*out, p->gvalue))
 			continue;
 		if (found)
-			return reject(r, SIP_REJECT_DUPLICATE);
+			return message_reject(r, SIP_REJECT_DUPLICATE);
 		found = true;
 		if (p->gvalue == NULL)
 			continue;
 		if (!is_opaque(span_of(p->gvalue), ";,\"<>\\"))
-			return reject(r, SIP_REJECT_SYNTAX);
-		(void)keep(r, span_of(p->gvalue), out);
+			return message_reject(r, SIP_REJECT_SYNTAX);
+		(void)message_keep(r, span_of(p->gvalue), out);
 	}
 	return PH_OK;
 }
@@ -331,17 +332,18 @@ read_party(struct reader *r, enum head_id id, struct span *tag)
 	osip_from_t *from;
 	enum ph_err rc;
 
-	if ((rc = bounded(r, value)) != PH_OK)
+	if ((rc = value_bounded(r, value)) != PH_OK)
 		return rc;
 	if (!is_one_address(value))
-		return reject(r, SIP_REJECT_SYNTAX);
+		return message_reject(r, SIP_REJECT_SYNTAX);
 	if (osip_from_init(&from) != OSIP_SUCCESS)
 		return PH_ENOMEM;
-	rc = osip_result(r, osip_from_parse(from, keep(r, value, NULL)));
+	rc =
+	    osip_result(r, osip_from_parse(from, message_keep(r, value, NULL)));
 	if (rc == PH_OK && from->url == NULL)
-		rc = reject(r, SIP_REJECT_SYNTAX);
+		rc = message_reject(r, SIP_REJECT_SYNTAX);
 	if (rc == PH_OK)
-		rc = param(r, &from->gen_params, "tag", tag);
+		rc = param_read(r, &from->gen_params, "tag", tag);
 	osip_from_free(from);
 	return rc;
 }
@@ -372,13 +374,13 @@ read_via(struct reader *r)
 	osip_via_t *via;
 	enum ph_err rc;
 
-	if ((rc = bounded(r, value)) != PH_OK)
+	if ((rc = value_bounded(r, value)) != PH_OK)
 		return rc;
 	if (osip_via_init(&via) != OSIP_SUCCESS)
 		return PH_ENOMEM;
-	rc = osip_result(r, osip_via_parse(via, keep(r, value, NULL)));
+	rc = osip_result(r, osip_via_parse(via, message_keep(r, value, NULL)));
 	if (rc == PH_OK)
-		rc = param(r, &via->via_params, "branch", &r->out->branch);
+		rc = param_read(r, &via->via_params, "branch", &r->out->branch);
 	osip_via_free(via);
 	return rc;
 }
@@ -397,11 +399,13 @@ read_contact(struct reader *r)
 	int rc;
 
 	if (r->head.count[HEAD_CONTACT] != 1 ||
-	    first_of_list(text).len != text.len || bounded(r, text) != PH_OK)
+	    first_of_list(text).len != text.len ||
+	    value_bounded(r, text) != PH_OK)
 		return PH_OK;
 	if (osip_contact_init(&contact) != OSIP_SUCCESS)
 		return PH_ENOMEM;
-	rc = osip_contact_parse(contact, keep(r, skip_name(text), &value));
+	rc = osip_contact_parse(contact,
+	    message_keep(r, skip_name(text), &value));
 	url = contact->url;
 	if (rc == OSIP_SUCCESS && url != NULL && url->host != NULL &&
 	    (span_caseeq_str(span_of(url->scheme), "sip") ||
@@ -418,18 +422,18 @@ read_contact(struct reader *r)
 
 /* A number: out of range is not the same as no number at all. */
 static enum ph_err
-number(struct reader *r, struct span s, uint32_t max, uint32_t *out)
+number_read(struct reader *r, struct span s, uint32_t max, uint32_t *out)
 {
 	uint64_t n;
 	size_t i;
 
 	for (i = 0; i < s.len; i++)
 		if (s.p[i] < '0' || s.p[i] > '9')
-			return reject(r, SIP_REJECT_SYNTAX);
+			return message_reject(r, SIP_REJECT_SYNTAX);
 	if (s.len == 0)
-		return reject(r, SIP_REJECT_SYNTAX);
+		return message_reject(r, SIP_REJECT_SYNTAX);
 	if (!span_number(s, max, &n))
-		return reject(r, SIP_REJECT_RANGE);
+		return message_reject(r, SIP_REJECT_RANGE);
 	*out = (uint32_t)n;
 	return PH_OK;
 }
@@ -445,18 +449,20 @@ read_cseq(struct reader *r)
 	if (osip_cseq_init(&cseq) != OSIP_SUCCESS)
 		return PH_ENOMEM;
 	rc = osip_result(r,
-	    osip_cseq_parse(cseq, keep(r, r->head.value[HEAD_CSEQ], NULL)));
+	    osip_cseq_parse(cseq,
+		message_keep(r, r->head.value[HEAD_CSEQ], NULL)));
 	if (rc == PH_OK) {
-		(void)keep(r, span_of(cseq->method), &method);
+		(void)message_keep(r, span_of(cseq->method), &method);
 		rc = head_is_token(method)
-		    ? number(r, span_of(cseq->number), INT32_MAX, &r->out->cseq)
-		    : reject(r, SIP_REJECT_SYNTAX);
+		    ? number_read(r, span_of(cseq->number), INT32_MAX,
+			  &r->out->cseq)
+		    : message_reject(r, SIP_REJECT_SYNTAX);
 	}
 	osip_cseq_free(cseq);
 	if (rc != PH_OK)
 		return rc;
 	if (r->start.request && !span_eq(method, r->start.method))
-		return reject(r, SIP_REJECT_MISMATCH);
+		return message_reject(r, SIP_REJECT_MISMATCH);
 	r->out->method = method_of(method);
 	return PH_OK;
 }
@@ -486,16 +492,17 @@ read_extensions(struct reader *r)
 	uint64_t n;
 
 	if (h->count[HEAD_RSEQ] > 0) {
-		rc = number(r, h->value[HEAD_RSEQ], UINT32_MAX, &m->rseq);
+		rc = number_read(r, h->value[HEAD_RSEQ], UINT32_MAX, &m->rseq);
 		if (rc != PH_OK)
 			return rc;
 		m->reliable = m->status > 100 && m->status < 200;
 	}
 	if (h->count[HEAD_RACK] > 0) {
 		rest = h->value[HEAD_RACK];
-		rc = number(r, next_word(&rest), UINT32_MAX, &m->rack_rseq);
+		rc =
+		    number_read(r, next_word(&rest), UINT32_MAX, &m->rack_rseq);
 		if (rc == PH_OK)
-			rc = number(r, next_word(&rest), INT32_MAX,
+			rc = number_read(r, next_word(&rest), INT32_MAX,
 			    &m->rack_cseq);
 		if (rc != PH_OK)
 			return rc;
@@ -521,12 +528,12 @@ read_fields(struct reader *r)
 
 	for (i = 0; i < sizeof(mandatory) / sizeof(mandatory[0]); i++)
 		if (r->head.value[mandatory[i]].len == 0)
-			return reject(r, SIP_REJECT_MISSING);
+			return message_reject(r, SIP_REJECT_MISSING);
 	if ((rc = open_store(r)) != PH_OK)
 		return rc;
-	(void)keep(r, r->head.value[HEAD_CALL_ID], &m->call_id);
+	(void)message_keep(r, r->head.value[HEAD_CALL_ID], &m->call_id);
 	if (!is_opaque(m->call_id, ""))
-		return reject(r, SIP_REJECT_SYNTAX);
+		return message_reject(r, SIP_REJECT_SYNTAX);
 	if ((rc = read_cseq(r)) != PH_OK || (rc = read_via(r)) != PH_OK ||
 	    (rc = read_party(r, HEAD_FROM, &m->from_tag)) != PH_OK ||
 	    (rc = read_party(r, HEAD_TO, &m->to_tag)) != PH_OK ||
@@ -564,14 +571,14 @@ find_body(struct reader *r, struct span rest, bool stream, struct span *body)
 
 	*body = rest;
 	if (!head_length(&r->head, SIP_MAX_MESSAGE, &present, &len))
-		return reject(r, SIP_REJECT_LENGTH);
+		return message_reject(r, SIP_REJECT_LENGTH);
 	if (!present)
-		return stream ? reject(r, SIP_REJECT_LENGTH) : PH_OK;
+		return stream ? message_reject(r, SIP_REJECT_LENGTH) : PH_OK;
 	if (len > rest.len || (stream && len != rest.len))
-		return reject(r, SIP_REJECT_LENGTH);
+		return message_reject(r, SIP_REJECT_LENGTH);
 	*body = span_sub(rest, 0, len);
 	if (len == 0 && !is_harmless_rest(rest))
-		return reject(r, SIP_REJECT_LENGTH);
+		return message_reject(r, SIP_REJECT_LENGTH);
 	return PH_OK;
 }
 
@@ -588,10 +595,10 @@ read_message(struct reader *r, struct span in, bool stream)
 	}
 	in = skip_line_ends(in);
 	if (is_noise(in))
-		return reject(r, SIP_REJECT_NOISE);
+		return message_reject(r, SIP_REJECT_NOISE);
 	rc = head_parse(&r->head, in, true, &r->why);
 	if (rc == PH_ETRUNC)
-		return reject(r, SIP_REJECT_SYNTAX);
+		return message_reject(r, SIP_REJECT_SYNTAX);
 	if (rc != PH_OK)
 		return rc;
 	if ((r->why = head_start_parse(&r->start, r->head.start)) !=

@@ -6,7 +6,7 @@
 #define MAX_DEPTH    2	/* a multipart inside a multipart, no deeper */
 #define MAX_BOUNDARY 70 /* RFC 2046 section 5.1.1 */
 
-static enum sip_body entity(const struct head *h, struct span body,
+static enum sip_body mime_entity(const struct head *h, struct span body,
     unsigned int depth, struct span *sdp);
 
 /* The value before its first parameter; *params begins with ';' or is empty. */
@@ -141,7 +141,7 @@ find_delimiter(struct span body, size_t from, struct span boundary,
 }
 
 static enum sip_body
-multipart(struct span params, struct span body, unsigned int depth,
+mime_multipart(struct span params, struct span body, unsigned int depth,
     struct span *sdp)
 {
 	struct span boundary, part, one;
@@ -162,7 +162,7 @@ multipart(struct span params, struct span body, unsigned int depth,
 		part = d.end + h.len < next.part
 		    ? span_sub(body, d.end + h.len, next.part - d.end - h.len)
 		    : span_sub(body, next.part, 0);
-		r = entity(&h, part, depth + 1, &one);
+		r = mime_entity(&h, part, depth + 1, &one);
 		if (r == SIP_BODY_AMBIGUOUS ||
 		    (r == SIP_BODY_SDP && found == SIP_BODY_SDP))
 			return SIP_BODY_AMBIGUOUS;
@@ -180,7 +180,7 @@ multipart(struct span params, struct span body, unsigned int depth,
 
 /* Are the bytes what they seem?  RFC 3261 section 20.12, RFC 2045 section 6. */
 static bool
-encoded(const struct head *h)
+mime_encoded(const struct head *h)
 {
 	struct span content = h->value[HEAD_CONTENT_ENCODING];
 	struct span transfer = h->value[HEAD_CONTENT_TRANSFER_ENCODING];
@@ -192,7 +192,7 @@ encoded(const struct head *h)
 }
 
 static enum sip_body
-entity(const struct head *h, struct span body, unsigned int depth,
+mime_entity(const struct head *h, struct span body, unsigned int depth,
     struct span *sdp)
 {
 	struct span params, subtype, type;
@@ -214,10 +214,10 @@ entity(const struct head *h, struct span body, unsigned int depth,
 	if (is_sdp && disposition.len > 0 &&
 	    !span_caseeq_str(first_word(disposition, &subtype), "session"))
 		return SIP_BODY_NONE;
-	if (encoded(h))
+	if (mime_encoded(h))
 		return SIP_BODY_AMBIGUOUS;
 	if (is_multipart)
-		return multipart(params, body, depth, sdp);
+		return mime_multipart(params, body, depth, sdp);
 	*sdp = body;
 	return SIP_BODY_SDP;
 }
@@ -226,7 +226,7 @@ enum sip_body
 mime_find_sdp(const struct head *h, struct span body, struct span *sdp)
 {
 	struct span found;
-	enum sip_body r = entity(h, body, 0, &found);
+	enum sip_body r = mime_entity(h, body, 0, &found);
 
 	if (r == SIP_BODY_SDP)
 		*sdp = found;

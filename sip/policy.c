@@ -24,7 +24,7 @@ struct target {
 struct work {
 	const struct sip_policy *p;
 	const struct sip_side *in, *out;
-	const struct sdp_media *im, *om;
+	const struct sdp_media *in_media, *out_media;
 	uint8_t stream;
 	struct sip_plan *plan;
 	bool full; /* and no use in looking further */
@@ -43,7 +43,7 @@ sip_policy_is_server(const struct sip_policy *p, const struct addr *a)
 }
 
 static void
-refuse(struct work *w, const struct addr *src, const struct addr *dst,
+plan_refuse(struct work *w, const struct addr *src, const struct addr *dst,
     uint16_t dport, enum reason reason)
 {
 	struct sip_plan *plan = w->plan;
@@ -81,7 +81,7 @@ takes_signalling(const struct sip_policy *p, const struct pinhole *hole)
  * one of `a`, seen from the inside?
  */
 static bool
-mirrors(const struct pinhole *a, const struct pinhole *b)
+hole_mirrors(const struct pinhole *a, const struct pinhole *b)
 {
 	return a->dir == PINHOLE_IN && b->dir == PINHOLE_OUT &&
 	    a->from_port != 0 && b->from_port != 0 && a->proto == b->proto &&
@@ -92,11 +92,11 @@ mirrors(const struct pinhole *a, const struct pinhole *b)
 
 /* Does `a` let through all that `b` would? */
 static bool
-covers(const struct pinhole *a, const struct pinhole *b)
+hole_covers(const struct pinhole *a, const struct pinhole *b)
 {
 	struct pinhole c;
 
-	if (mirrors(a, b))
+	if (hole_mirrors(a, b))
 		return true;
 	/* Nearly all that differ differ here; there may be many. */
 	if (a->dir != b->dir || a->to_lo > b->to_lo || a->to_hi < b->to_hi)
@@ -110,13 +110,13 @@ covers(const struct pinhole *a, const struct pinhole *b)
 }
 
 static void
-add(struct work *w, const struct pinhole *hole)
+plan_add(struct work *w, const struct pinhole *hole)
 {
 	struct sip_plan *plan = w->plan;
 	size_t i;
 
 	if (takes_signalling(w->p, hole)) {
-		refuse(w,
+		plan_refuse(w,
 		    hole->dir == PINHOLE_IN ? &w->in->speaker
 					    : &w->out->speaker,
 		    &hole->to, hole->to_lo, REASON_PORT_RANGE);
@@ -124,11 +124,11 @@ add(struct work *w, const struct pinhole *hole)
 	}
 
 	for (i = 0; i < plan->nholes; i++)
-		if (covers(&plan->holes[i], hole))
+		if (hole_covers(&plan->holes[i], hole))
 			return;
 	if (plan->nholes == SIP_PLAN_HOLES) {
 		if (!w->full)
-			refuse(w, &w->in->speaker, &hole->to, hole->to_lo,
+			plan_refuse(w, &w->in->speaker, &hole->to, hole->to_lo,
 			    REASON_LIMIT);
 		w->full = true;
 		return;
@@ -139,7 +139,8 @@ add(struct work *w, const struct pinhole *hole)
 
 /* A public alias on the firewall means the host behind it. */
 static struct addr
-unalias(const struct sip_policy *p, const struct addr *a, struct addr *alias)
+target_unalias(const struct sip_policy *p, const struct addr *a,
+    struct addr *alias)
 {
 	size_t i;
 
@@ -157,7 +158,7 @@ sip_policy_inside(const struct sip_policy *p, const struct addr *a)
 {
 	struct addr alias;
 
-	return unalias(p, a, &alias);
+	return target_unalias(p, a, &alias);
 }
 
 /*
@@ -210,7 +211,7 @@ remote_address(const struct work *w, const struct addr *a, bool *quiet)
 	if (addrs_contain(p->own, p->nown, a) && !sip_policy_protects(p, a))
 		return false;
 	/* Nor is anybody else who the protected host claims to be. */
-	(void)unalias(p, a, &alias);
+	(void)target_unalias(p, a, &alias);
 	if (alias.af != AF_UNSPEC && !sip_policy_protects(p, a))
 		return false;
 	if (sip_policy_protects(p, a))
@@ -266,7 +267,7 @@ add_remote(struct prefix *v, size_t *n, const struct addr *a, uint8_t af)
  * `any` the policy alone decides.
  */
 static size_t
-remotes(struct work *w, const struct addr *named, uint8_t af,
+plan_remotes(struct work *w, const struct addr *named, uint8_t af,
     struct prefix v[MAX_REMOTES])
 {
 	const struct sip_policy *p = w->p;
@@ -279,7 +280,7 @@ remotes(struct work *w, const struct addr *named, uint8_t af,
 	}
 	if ((p->remote == REMOTE_BOTH || p->remote == REMOTE_SIGNALLING ||
 		/* A name is never resolved: its sender stands for it. */
-		w->om->fault == SDP_FAULT_NAME) &&
+		w->out_media->fault == SDP_FAULT_NAME) &&
 	    speaker_usable(w))
 		add_remote(v, &n, &w->out->speaker, af);
 	if (p->remote == REMOTE_BOTH || p->remote == REMOTE_SDP) {
@@ -288,16 +289,17 @@ remotes(struct work *w, const struct addr *named, uint8_t af,
 		else if (!quiet ||
 		    (p->remote == REMOTE_SDP &&
 			addr_scope(named) == ADDR_PRIVATE))
-			refuse(w, &w->out->speaker, named, w->om->port,
-			    REASON_ADDRESS);
-		for (i = 0; i < w->om->ncandidates; i++)
-			if (!w->om->candidates[i].tcp &&
-			    remote_address(w, &w->om->candidates[i].addr,
+			plan_refuse(w, &w->out->speaker, named,
+			    w->out_media->port, REASON_ADDRESS);
+		for (i = 0; i < w->out_media->ncandidates; i++)
+			if (!w->out_media->candidates[i].tcp &&
+			    remote_address(w, &w->out_media->candidates[i].addr,
 				&quiet))
-				add_remote(v, &n, &w->om->candidates[i].addr,
-				    af);
+				add_remote(v, &n,
+				    &w->out_media->candidates[i].addr, af);
 	} else if (!usable && !quiet)
-		refuse(w, &w->out->speaker, named, w->om->port, REASON_ADDRESS);
+		plan_refuse(w, &w->out->speaker, named, w->out_media->port,
+		    REASON_ADDRESS);
 	return n;
 }
 
@@ -337,7 +339,7 @@ static bool
 is_symmetric(const struct work *w, const struct addr *peer,
     const struct target *t)
 {
-	return t->peer != 0 && media_proto(w->im) == IPPROTO_UDP &&
+	return t->peer != 0 && media_proto(w->in_media) == IPPROTO_UDP &&
 	    prefixes_contain(w->p->symmetric, w->p->nsymmetric, peer);
 }
 
@@ -360,7 +362,7 @@ open_ports_in(struct work *w, struct pinhole *hole, const struct target *t,
 		hole->rdr_from.addr = t->alias;
 		hole->rdr_from.port = lo;
 	}
-	add(w, hole);
+	plan_add(w, hole);
 }
 
 static void
@@ -373,7 +375,7 @@ open_in(struct work *w, const struct prefix *v, size_t n,
 
 	for (i = 0; i < n; i++) {
 		memset(&hole, 0, sizeof(hole));
-		hole.proto = media_proto(w->im);
+		hole.proto = media_proto(w->in_media);
 		hole.dir = PINHOLE_IN;
 		hole.from = v[i];
 		hole.to = t->addr;
@@ -399,10 +401,10 @@ open_in_all(struct work *w, const struct addr *named, const struct target *t)
 	if (w->p->remote == REMOTE_LIST) {
 		open_in(w, w->p->remotes, w->p->nremotes, t);
 		/* Say so when what was named is no use to anybody. */
-		(void)remotes(w, named, t->addr.af, v);
+		(void)plan_remotes(w, named, t->addr.af, v);
 		return;
 	}
-	n = remotes(w, named, t->addr.af, v);
+	n = plan_remotes(w, named, t->addr.af, v);
 	open_in(w, v, n, t);
 }
 
@@ -420,20 +422,20 @@ open_out(struct work *w, const struct addr *from, const struct target *t)
 	    (t->lo < w->p->media_lo || t->hi > w->p->media_hi))
 		return;
 	memset(&hole, 0, sizeof(hole));
-	hole.proto = media_proto(w->im);
+	hole.proto = media_proto(w->in_media);
 	hole.dir = PINHOLE_OUT;
 	hole.from = prefix_host(from);
 	hole.to = t->addr;
 	if (!is_symmetric(w, &t->addr, t)) {
 		hole.to_lo = t->lo;
 		hole.to_hi = t->hi;
-		add(w, &hole);
+		plan_add(w, &hole);
 		return;
 	}
 	for (port = t->lo; port <= t->hi; port++) {
 		hole.from_port = peer_port(t, (uint16_t)port);
 		hole.to_lo = hole.to_hi = (uint16_t)port;
-		add(w, &hole);
+		plan_add(w, &hole);
 	}
 }
 
@@ -477,10 +479,10 @@ inside_host(struct work *w, const struct addr *named, uint16_t port,
 	enum reason why;
 	bool ok;
 
-	t->addr = unalias(w->p, named, &t->alias);
+	t->addr = target_unalias(w->p, named, &t->alias);
 	why = inside_address(w->p, &w->in->speaker, &t->addr, &ok);
 	if (why != REASON_NONE)
-		refuse(w, &w->in->speaker, named, port, why);
+		plan_refuse(w, &w->in->speaker, named, port, why);
 	return ok;
 }
 
@@ -496,7 +498,7 @@ inside_target(struct work *w, const struct addr *named, uint16_t lo,
 	if (!inside_host(w, named, lo, t))
 		return false;
 	if (lo < 1024 || lo < p->media_lo || hi > p->media_hi) {
-		refuse(w, &w->in->speaker, named,
+		plan_refuse(w, &w->in->speaker, named,
 		    lo < 1024 || lo < p->media_lo || lo > p->media_hi ? lo : hi,
 		    REASON_PORT_RANGE);
 		return false;
@@ -508,7 +510,7 @@ inside_target(struct work *w, const struct addr *named, uint16_t lo,
 static void
 tcp_directions(const struct work *w, bool *in, bool *out)
 {
-	enum sdp_setup i = w->im->setup, o = w->om->setup;
+	enum sdp_setup i = w->in_media->setup, o = w->out_media->setup;
 
 	*in = *out = true;
 	if (i == SDP_HOLDCONN || o == SDP_HOLDCONN)
@@ -528,21 +530,21 @@ plan_candidates(struct work *w, const struct addr *from)
 	size_t i;
 	bool ok;
 
-	for (i = 0; i < w->im->ncandidates && !w->full; i++) {
-		c = &w->im->candidates[i];
+	for (i = 0; i < w->in_media->ncandidates && !w->full; i++) {
+		c = &w->in_media->candidates[i];
 		t = (struct target) { .lo = c->port, .hi = c->port };
-		t.addr = unalias(w->p, &c->addr, &t.alias);
-		if (c->tcp || (w->im->repeated & 4u << i) != 0 ||
+		t.addr = target_unalias(w->p, &c->addr, &t.alias);
+		if (c->tcp || (w->in_media->repeated & 4u << i) != 0 ||
 		    c->port < 1024 || c->port < w->p->media_lo ||
 		    c->port > w->p->media_hi ||
 		    inside_address(w->p, &w->in->speaker, &t.addr, &ok) !=
 			REASON_NONE ||
 		    !ok)
 			continue;
-		open_in_all(w, &w->om->addr, &t);
+		open_in_all(w, &w->out_media->addr, &t);
 	}
-	for (i = 0; i < w->om->ncandidates && !w->full; i++) {
-		c = &w->om->candidates[i];
+	for (i = 0; i < w->out_media->ncandidates && !w->full; i++) {
+		c = &w->out_media->candidates[i];
 		t = (struct target) { .addr = c->addr,
 			.lo = c->port,
 			.hi = c->port };
@@ -558,7 +560,7 @@ plan_candidates(struct work *w, const struct addr *from)
 static void
 pair_ports(const struct work *w, struct target *in, struct target *out)
 {
-	if (w->im->ncandidates > 0 || w->om->ncandidates > 0 ||
+	if (w->in_media->ncandidates > 0 || w->out_media->ncandidates > 0 ||
 	    out->lo < 1024 || in->hi - in->lo != out->hi - out->lo)
 		return;
 	in->peer = out->lo;
@@ -572,9 +574,9 @@ plan_out(struct work *w, const struct addr *from, struct target *remote,
 {
 	bool separate = remote_rtcp->lo >= 1024;
 
-	remote->addr = w->om->addr;
+	remote->addr = w->out_media->addr;
 	if (separate && remote_rtcp->lo == remote->hi + 1 &&
-	    addr_eq(&remote_rtcp->addr, &w->om->addr)) {
+	    addr_eq(&remote_rtcp->addr, &w->out_media->addr)) {
 		remote->hi = remote_rtcp->lo;
 		remote->peer_rtcp = rtcp;
 		if (rtcp == 0)
@@ -595,46 +597,49 @@ plan_default(struct work *w)
 {
 	struct target rtp = { 0 }, rtcp = { 0 }, remote = { 0 }, rrtcp = { 0 };
 	struct addr iaddr = { 0 };
-	bool mux = w->im->rtcp_mux && w->om->rtcp_mux;
+	bool mux = w->in_media->rtcp_mux && w->out_media->rtcp_mux;
 	bool in = true, out = true, separate;
 	uint16_t iport = 0;
 
-	if (w->im->kind == SDP_TCP)
+	if (w->in_media->kind == SDP_TCP)
 		tcp_directions(w, &in, &out);
-	media_ports(w->im, &rtp);
-	media_ports(w->om, &remote);
+	media_ports(w->in_media, &rtp);
+	media_ports(w->out_media, &remote);
 	pair_ports(w, &rtp, &remote);
-	if (!(in ? inside_target(w, &w->im->addr, rtp.lo, rtp.hi, &rtp)
-		 : inside_host(w, &w->im->addr, rtp.lo, &rtp)))
+	if (!(in ? inside_target(w, &w->in_media->addr, rtp.lo, rtp.hi, &rtp)
+		 : inside_host(w, &w->in_media->addr, rtp.lo, &rtp)))
 		return w->in->speaker;
 
-	separate = rtcp_target(w->im, mux, &iaddr, &iport);
-	if (separate && (w->im->repeated & 2) != 0) {
-		refuse(w, &w->in->speaker, &iaddr, iport, REASON_ADDRESS);
+	separate = rtcp_target(w->in_media, mux, &iaddr, &iport);
+	if (separate && (w->in_media->repeated & 2) != 0) {
+		plan_refuse(w, &w->in->speaker, &iaddr, iport, REASON_ADDRESS);
 		separate = false;
 	}
-	if (rtcp_target(w->om, mux, &rrtcp.addr, &rrtcp.lo))
+	if (rtcp_target(w->out_media, mux, &rrtcp.addr, &rrtcp.lo))
 		rrtcp.hi = rrtcp.lo;
 	/* What the inside sends for RTCP comes from the address of RTP. */
-	if (rtp.peer != 0 && addr_eq(&iaddr, &w->im->addr))
+	if (rtp.peer != 0 && addr_eq(&iaddr, &w->in_media->addr))
 		rrtcp.peer = iport;
 	if (separate && iport == rtp.hi + 1 && iport <= w->p->media_hi &&
-	    addr_eq(&iaddr, &w->im->addr) && w->om->rtcp.addr.af == AF_UNSPEC) {
+	    addr_eq(&iaddr, &w->in_media->addr) &&
+	    w->out_media->rtcp.addr.af == AF_UNSPEC) {
 		rtp.hi = iport;
 		rtp.peer_rtcp = rrtcp.lo;
 		separate = false;
 	}
 	if (in) {
-		open_in_all(w, &w->om->addr, &rtp);
+		open_in_all(w, &w->out_media->addr, &rtp);
 		if (rtp.peer != 0)
 			rtcp.peer = rrtcp.lo;
 		if (separate && inside_target(w, &iaddr, iport, iport, &rtcp))
 			open_in_all(w,
-			    w->om->rtcp.addr.af != AF_UNSPEC ? &w->om->rtcp.addr
-							     : &w->om->addr,
+			    w->out_media->rtcp.addr.af != AF_UNSPEC
+				? &w->out_media->rtcp.addr
+				: &w->out_media->addr,
 			    &rtcp);
 	}
-	if (out && w->om->fault != SDP_FAULT_NAME && w->om->port >= 1024)
+	if (out && w->out_media->fault != SDP_FAULT_NAME &&
+	    w->out_media->port >= 1024)
 		plan_out(w, &rtp.addr, &remote, &rrtcp, rrtcp.peer);
 	return rtp.addr;
 }
@@ -643,17 +648,17 @@ static void
 plan_stream(struct work *w)
 {
 	/* c=0.0.0.0 and port 9 mean "see the candidates" (RFC 8840). */
-	bool trickle = w->im->ice && w->im->port == 9;
+	bool trickle = w->in_media->ice && w->in_media->port == 9;
 	struct addr from = trickle ? w->in->speaker : plan_default(w);
 
-	if (w->im->ncandidates > 0 || w->om->ncandidates > 0)
+	if (w->in_media->ncandidates > 0 || w->out_media->ncandidates > 0)
 		plan_candidates(w, &from);
 }
 
 /* Whether one side's m= line can be used at all; refuses what cannot. */
 static bool
-usable(struct work *w, const struct sip_side *side, const struct sdp_media *m,
-    bool inside)
+media_usable(struct work *w, const struct sip_side *side,
+    const struct sdp_media *m, bool inside)
 {
 	/* The side that connects names no port: 9 (RFC 4145 section 4.1). */
 	bool connects = m->kind == SDP_TCP && m->setup == SDP_ACTIVE;
@@ -666,26 +671,32 @@ usable(struct work *w, const struct sip_side *side, const struct sdp_media *m,
 			break;
 		/* FALLTHROUGH */
 	case SDP_FAULT_ADDRESS:
-		refuse(w, &side->speaker, &m->addr, m->port, REASON_ADDRESS);
+		plan_refuse(w, &side->speaker, &m->addr, m->port,
+		    REASON_ADDRESS);
 		return false;
 	case SDP_FAULT_PORT:
-		refuse(w, &side->speaker, &m->addr, m->port, REASON_PORT_RANGE);
+		plan_refuse(w, &side->speaker, &m->addr, m->port,
+		    REASON_PORT_RANGE);
 		return false;
 	case SDP_FAULT_AMBIGUOUS:
-		refuse(w, &side->speaker, &m->addr, m->port, REASON_AMBIGUOUS);
+		plan_refuse(w, &side->speaker, &m->addr, m->port,
+		    REASON_AMBIGUOUS);
 		return false;
 	case SDP_FAULT_SYNTAX:
-		refuse(w, &side->speaker, &m->addr, m->port, REASON_MALFORMED);
+		plan_refuse(w, &side->speaker, &m->addr, m->port,
+		    REASON_MALFORMED);
 		return false;
 	}
 	if (m->port == 0 || m->kind == SDP_OTHER)
 		return false;
 	if (inside && (m->repeated & 1) != 0) {
-		refuse(w, &side->speaker, &m->addr, m->port, REASON_ADDRESS);
+		plan_refuse(w, &side->speaker, &m->addr, m->port,
+		    REASON_ADDRESS);
 		return false;
 	}
 	if (!inside && m->port < 1024 && !connects && !m->ice) {
-		refuse(w, &side->speaker, &m->addr, m->port, REASON_PORT_RANGE);
+		plan_refuse(w, &side->speaker, &m->addr, m->port,
+		    REASON_PORT_RANGE);
 		return false;
 	}
 	return true;
@@ -701,14 +712,14 @@ is_bundled(const struct work *w, size_t n)
 	const struct sdp_media *i, *o;
 	size_t k;
 
-	if (!w->im->in_bundle || !w->om->in_bundle || w->im->bundle_first ||
-	    w->om->bundle_first)
+	if (!w->in_media->in_bundle || !w->out_media->in_bundle ||
+	    w->in_media->bundle_first || w->out_media->bundle_first)
 		return false;
 	for (k = 0; k < n; k++) {
 		i = &w->in->media[k];
 		o = &w->out->media[k];
-		if (i->bundle_first && i->bundle == w->im->bundle &&
-		    o->bundle_first && o->bundle == w->om->bundle)
+		if (i->bundle_first && i->bundle == w->in_media->bundle &&
+		    o->bundle_first && o->bundle == w->out_media->bundle)
 			return i->fault == SDP_OK && i->port != 0 &&
 			    o->fault == SDP_OK && o->port != 0;
 	}
@@ -726,27 +737,28 @@ sip_policy_plan(const struct sip_policy *p, const struct sip_side *inside,
 	/* The shorter of the two, index by index: RFC 3264 section 6. */
 	n = inside->nmedia < outside->nmedia ? inside->nmedia : outside->nmedia;
 	for (i = 0; i < n && !w.full; i++) {
-		w.im = &inside->media[i];
-		w.om = &outside->media[i];
+		w.in_media = &inside->media[i];
+		w.out_media = &outside->media[i];
 		w.stream = (uint8_t)i;
-		if ((w.im->fault == SDP_OK && w.im->port == 0) ||
-		    (w.om->fault == SDP_OK && w.om->port == 0) ||
+		if ((w.in_media->fault == SDP_OK && w.in_media->port == 0) ||
+		    (w.out_media->fault == SDP_OK && w.out_media->port == 0) ||
 		    is_bundled(&w, n))
 			continue;
 		if (i >= p->max_streams) {
-			refuse(&w, &inside->speaker, &w.im->addr, w.im->port,
-			    REASON_LIMIT);
+			plan_refuse(&w, &inside->speaker, &w.in_media->addr,
+			    w.in_media->port, REASON_LIMIT);
 			break;
 		}
 		if (p->hold_close &&
-		    (w.im->mode == SDP_INACTIVE || w.om->mode == SDP_INACTIVE))
+		    (w.in_media->mode == SDP_INACTIVE ||
+			w.out_media->mode == SDP_INACTIVE))
 			continue;
-		if (!usable(&w, inside, w.im, true) ||
-		    !usable(&w, outside, w.om, false))
+		if (!media_usable(&w, inside, w.in_media, true) ||
+		    !media_usable(&w, outside, w.out_media, false))
 			continue;
 		plan_stream(&w);
 	}
 	if (n > 0 && i == n && (inside->more || outside->more))
-		refuse(&w, &inside->speaker, &inside->media[n - 1].addr, 0,
+		plan_refuse(&w, &inside->speaker, &inside->media[n - 1].addr, 0,
 		    REASON_LIMIT);
 }

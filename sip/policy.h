@@ -15,7 +15,7 @@
 /*
  * What one negotiated session may open (RFC 3264 section 6).
  *
- * A pure function from two halves of a session to pinholes and refusals; it
+ * A pure function from two sides of a session to pinholes and refusals; it
  * knows neither dialogs nor time.  Two rules carry the weight:
  *
  *   - The inside address and port come only from SDP that a protected host
@@ -60,7 +60,7 @@ struct sip_policy {
 	bool hold_close; /* inactive streams get no pinhole */
 };
 
-/* One half of a session: what a side said of itself. */
+/* One side of a session: what a side said of itself. */
 struct sip_side {
 	struct addr speaker; /* whose signalling carried it */
 	const struct sdp_media *media;

@@ -28,7 +28,7 @@ struct scan {
 
 /* The next word of a line, fields being separated by single spaces. */
 static struct span
-word(struct span *line)
+line_word(struct span *line)
 {
 	struct span w = span_cut(*line, ' ', line);
 
@@ -60,7 +60,7 @@ is_name(struct span s)
 static enum sdp_fault
 read_connection(struct span v, struct addr *out)
 {
-	struct span net = word(&v), type = word(&v), rest, one;
+	struct span net = line_word(&v), type = line_word(&v), rest, one;
 	struct span text = span_cut(span_trim(v), '/', &rest);
 	uint64_t n;
 
@@ -130,9 +130,9 @@ read_media(struct scan *s, struct span v)
 	struct sdp_media *m = s->m;
 	uint64_t p, n = 1;
 
-	name = word(&v);
-	port = word(&v);
-	proto = word(&v);
+	name = line_word(&v);
+	port = line_word(&v);
+	proto = line_word(&v);
 	m->nports = 1;
 	m->fault = SDP_FAULT_SYNTAX;
 	if (blank || name.len == 0 || port.len == 0 || proto.len == 0)
@@ -180,7 +180,7 @@ section_end(struct scan *s)
 }
 
 static enum ph_err
-connection(struct scan *s, struct span v)
+connection_read(struct scan *s, struct span v)
 {
 	struct addr a;
 	enum sdp_fault fault = read_connection(v, &a);
@@ -201,7 +201,7 @@ connection(struct scan *s, struct span v)
 }
 
 static void
-fail(struct sdp_media *m, enum sdp_fault fault)
+media_fail(struct sdp_media *m, enum sdp_fault fault)
 {
 	if (m->fault == SDP_OK)
 		m->fault = fault;
@@ -211,18 +211,18 @@ fail(struct sdp_media *m, enum sdp_fault fault)
 static void
 attr_rtcp(struct scan *s, struct span v)
 {
-	struct span port = word(&v);
+	struct span port = line_word(&v);
 	struct sdp_media *m = s->m;
 	struct addr a;
 	uint64_t p;
 
 	if (s->rtcp_seen) {
-		fail(m, SDP_FAULT_AMBIGUOUS);
+		media_fail(m, SDP_FAULT_AMBIGUOUS);
 		return;
 	}
 	s->rtcp_seen = true;
 	if (!span_number(port, UINT16_MAX, &p) || p == 0) {
-		fail(m, SDP_FAULT_PORT);
+		media_fail(m, SDP_FAULT_PORT);
 		return;
 	}
 	m->rtcp.port = (uint16_t)p;
@@ -236,7 +236,7 @@ attr_rtcp(struct scan *s, struct span v)
 		/* Never resolved; the stream's own address stands for it. */
 		break;
 	default:
-		fail(m, SDP_FAULT_ADDRESS);
+		media_fail(m, SDP_FAULT_ADDRESS);
 		break;
 	}
 }
@@ -261,16 +261,17 @@ attr_candidate(struct sdp_media *m, struct span v)
 	uint64_t comp, p, n;
 	struct addr a;
 
-	(void)word(&v); /* foundation */
-	component = word(&v);
-	transport = word(&v);
-	priority = word(&v);
-	address = word(&v);
-	port = word(&v);
+	(void)line_word(&v); /* foundation */
+	component = line_word(&v);
+	transport = line_word(&v);
+	priority = line_word(&v);
+	address = line_word(&v);
+	port = line_word(&v);
 	if (!span_number(component, 256, &comp) || comp < 1 || comp > 2 ||
 	    !span_number(priority, UINT32_MAX, &n) ||
 	    !span_number(port, UINT16_MAX, &p) || p == 0 ||
-	    !span_caseeq_str(word(&v), "typ") || !is_candidate_type(word(&v)) ||
+	    !span_caseeq_str(line_word(&v), "typ") ||
+	    !is_candidate_type(line_word(&v)) ||
 	    m->ncandidates == SDP_MAX_CANDIDATES)
 		return;
 	/* Names of hosts, such as mDNS's *.local, are never resolved. */
@@ -313,7 +314,7 @@ attr_mid(struct scan *s, struct span mid)
 	for (i = 0; i < s->ngroup; i++) {
 		first = true;
 		for (list = s->group[i]; list.len > 0;) {
-			one = word(&list);
+			one = line_word(&list);
 			if (one.len == 0)
 				continue;
 			if (span_eq(one, mid)) {
@@ -410,7 +411,7 @@ attr_default(struct scan *s, enum attr attr, struct span v)
 }
 
 static void
-attribute(struct scan *s, struct span line)
+attribute_read(struct scan *s, struct span line)
 {
 	struct span v, name = span_cut(line, ':', &v);
 	enum attr attr = attr_of(span_trim(name));
@@ -423,7 +424,8 @@ attribute(struct scan *s, struct span line)
 		return;
 	if (m == NULL) {
 		if (attr == ATTR_GROUP && s->ngroup < MAX_GROUPS &&
-		    v.len < MAX_GROUP_TEXT && span_eq_str(word(&v), "BUNDLE"))
+		    v.len < MAX_GROUP_TEXT &&
+		    span_eq_str(line_word(&v), "BUNDLE"))
 			s->group[s->ngroup++] = v;
 		return;
 	}
@@ -453,11 +455,11 @@ attribute(struct scan *s, struct span line)
 
 /* o=<user> <id> <version> ...: RFC 8866 section 5.2. */
 static void
-origin(struct scan *s, struct span v)
+origin_read(struct scan *s, struct span v)
 {
-	(void)word(&v);
-	(void)word(&v);
-	if (!span_number(word(&v), UINT64_MAX, &s->out->version))
+	(void)line_word(&v);
+	(void)line_word(&v);
+	if (!span_number(line_word(&v), UINT64_MAX, &s->out->version))
 		s->out->version = 0;
 }
 
@@ -482,10 +484,10 @@ read_line(struct scan *s, struct span line)
 		return PH_EAMBIGUOUS;
 	case 'o':
 		if (s->m == NULL)
-			origin(s, v);
+			origin_read(s, v);
 		break;
 	case 'c':
-		return connection(s, v);
+		return connection_read(s, v);
 	case 'm':
 		section_end(s);
 		s->c_seen = s->rtcp_seen = s->mid_seen = s->refused = false;
@@ -502,7 +504,7 @@ read_line(struct scan *s, struct span line)
 		read_media(s, v);
 		break;
 	case 'a':
-		attribute(s, v);
+		attribute_read(s, v);
 		break;
 	default:
 		break;

@@ -12,10 +12,10 @@ dialog_is_open(const struct call *c, const struct dialog *d)
 }
 
 static void
-plan_halves(struct call *c, struct half *const half[2])
+plan_sides(struct call *c, struct sdp_side *const side[2])
 {
 	enum role in = call_inside(c);
-	struct half *i = half[in], *o = half[!in];
+	struct sdp_side *i = side[in], *o = side[!in];
 	struct sip_side inside = { i->speaker, i->media, i->n, i->more };
 	struct sip_side outside = { o->speaker, o->media, o->n, o->more };
 
@@ -28,7 +28,7 @@ plan_halves(struct call *c, struct half *const half[2])
  * belongs to those m= lines.
  */
 static size_t
-gather(struct sip *sip, size_t n, uint32_t streams)
+wants_gather(struct sip *sip, size_t n, uint32_t streams)
 {
 	const struct sip_plan *plan = &sip->plan;
 	const struct pinhole *p;
@@ -64,15 +64,15 @@ static size_t
 dialog_wants(struct call *c, struct dialog *d, size_t n)
 {
 	enum role in = call_inside(c);
-	struct half *half[2];
+	struct sdp_side *side[2];
 	uint32_t streams;
 	struct txn *t;
 	size_t i;
 
-	if (d->half[CALLER] == NULL || d->half[CALLEE] == NULL)
+	if (d->side[CALLER] == NULL || d->side[CALLEE] == NULL)
 		return n;
-	plan_halves(c, d->half);
-	n = gather(c->sip, n, UINT32_MAX);
+	plan_sides(c, d->side);
+	n = wants_gather(c->sip, n, UINT32_MAX);
 	streams = planned_streams(&c->sip->plan);
 	/*
 	 * Whoever offers must be ready to receive at once, on the old and on
@@ -84,17 +84,17 @@ dialog_wants(struct call *c, struct dialog *d, size_t n)
 			if (t->dlg != d || t->done || t->offer == NULL ||
 			    t->role != in)
 				continue;
-			half[in] = t->offer;
-			half[!in] = d->half[!in];
-			plan_halves(c, half);
-			n = gather(c->sip, n, UINT32_MAX);
+			side[in] = t->offer;
+			side[!in] = d->side[!in];
+			plan_sides(c, side);
+			n = wants_gather(c->sip, n, UINT32_MAX);
 		}
 	/* Media that moved may be late; media that ended may not. */
 	for (i = 0; i < SIP_MAX_PAST; i++) {
 		if (d->past[i].until == 0)
 			continue;
-		plan_halves(c, d->past[i].half);
-		n = gather(c->sip, n, streams);
+		plan_sides(c, d->past[i].side);
+		n = wants_gather(c->sip, n, streams);
 	}
 	return n;
 }
@@ -103,7 +103,7 @@ dialog_wants(struct call *c, struct dialog *d, size_t n)
 static bool
 dialog_is_held(const struct dialog *d)
 {
-	const struct half *a = d->half[CALLER], *b = d->half[CALLEE];
+	const struct sdp_side *a = d->side[CALLER], *b = d->side[CALLEE];
 	bool any = false;
 	size_t i;
 
@@ -147,7 +147,7 @@ call_update(struct call *c, enum reason open, enum reason close, int64_t now)
 
 /* FNV-1a; only to notice that the same is being refused again. */
 static uint64_t
-digest(uint64_t h, const void *p, size_t len)
+refusal_digest(uint64_t h, const void *p, size_t len)
 {
 	const unsigned char *b = p;
 
@@ -164,16 +164,16 @@ call_report(struct call *c, struct dialog *d, int64_t now)
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 	size_t i;
 
-	if (!dialog_is_open(c, d) || d->half[CALLER] == NULL ||
-	    d->half[CALLEE] == NULL)
+	if (!dialog_is_open(c, d) || d->side[CALLER] == NULL ||
+	    d->side[CALLEE] == NULL)
 		return;
-	plan_halves(c, d->half);
+	plan_sides(c, d->side);
 	for (i = 0; i < sip->plan.nrefusals; i++) {
 		r = &sip->plan.refusals[i];
-		h = digest(h, &r->src, sizeof(r->src));
-		h = digest(h, &r->dst, sizeof(r->dst));
-		h = digest(h, &r->dport, sizeof(r->dport));
-		h = digest(h, &r->reason, sizeof(r->reason));
+		h = refusal_digest(h, &r->src, sizeof(r->src));
+		h = refusal_digest(h, &r->dst, sizeof(r->dst));
+		h = refusal_digest(h, &r->dport, sizeof(r->dport));
+		h = refusal_digest(h, &r->reason, sizeof(r->reason));
 	}
 	if (h == d->refused)
 		return;
