@@ -93,7 +93,7 @@ tests_mark(const char *line, uint32_t mark)
 
 /* Is the word one of the rule's? */
 static bool
-says(const char *line, const char *word)
+rule_has_word(const char *line, const char *word)
 {
 	size_t n = strlen(word);
 	const char *p;
@@ -108,8 +108,9 @@ says(const char *line, const char *word)
 static bool
 lets_pass(const char *line)
 {
-	return says(line, "accept") || says(line, "jump") ||
-	    says(line, "goto") || says(line, "vmap") || says(line, "return");
+	return rule_has_word(line, "accept") || rule_has_word(line, "jump") ||
+	    rule_has_word(line, "goto") || rule_has_word(line, "vmap") ||
+	    rule_has_word(line, "return");
 }
 
 /* "ct state 0x1": new packets, 0x8, are not among those. */
@@ -204,7 +205,7 @@ walk_map(struct walk *w, const char *line, int depth)
 }
 
 static void
-blame(struct walk *w, const struct chain *c, struct span rule)
+walk_blame(struct walk *w, const struct chain *c, struct span rule)
 {
 	w->guards = true;
 	if (w->heeds || w->culprit_chain != NULL)
@@ -222,15 +223,15 @@ walk_rule(struct walk *w, const struct chain *c, struct span rule, int depth)
 	plain_line(line, rule);
 	if (tests_mark(line, w->view->mark) && lets_pass(line))
 		w->heeds = true;
-	else if (says(line, "vmap"))
+	else if (rule_has_word(line, "vmap"))
 		walk_map(w, line, depth);
-	else if (says(line, "jump") || says(line, "goto"))
+	else if (rule_has_word(line, "jump") || rule_has_word(line, "goto"))
 		return walk_jumps(w, line, depth);
-	else if (says(line, "queue"))
+	else if (rule_has_word(line, "queue"))
 		w->unknown = true;
-	else if (says(line, "drop") || says(line, "reject")) {
+	else if (rule_has_word(line, "drop") || rule_has_word(line, "reject")) {
 		if (is_obstacle(line))
-			blame(w, c, rule);
+			walk_blame(w, c, rule);
 	} else
 		return is_for_all(line, "accept");
 	return false;
@@ -260,7 +261,7 @@ walk_chain(struct walk *w, const struct chain *c, int depth)
 }
 
 static void
-put(char *dst, size_t size, struct span text)
+text_copy(char *dst, size_t size, struct span text)
 {
 	struct strbuf b = strbuf_of(dst, size);
 
@@ -277,7 +278,7 @@ look_at_base(const struct ruleset_view *v, const struct chain *c,
 	struct strbuf where = strbuf_of(out->chain, sizeof(out->chain));
 
 	if (!walk_chain(&w, c, 0) && c->policy_drop)
-		blame(&w, c, (struct span) { "", 0 });
+		walk_blame(&w, c, (struct span) { "", 0 });
 	out->guards |= w.guards;
 	if (w.guards && c->early && c->policy_drop)
 		out->early = true;
@@ -289,7 +290,7 @@ look_at_base(const struct ruleset_view *v, const struct chain *c,
 		strbuf_vis(&where, w.culprit_chain->table);
 		strbuf_str(&where, " ");
 		strbuf_vis(&where, w.culprit_chain->name);
-		put(out->rule, sizeof(out->rule), w.culprit);
+		text_copy(out->rule, sizeof(out->rule), w.culprit);
 	}
 }
 
@@ -314,7 +315,7 @@ read_base(struct chain *c, const char *line)
 
 /* The word behind `before` in "\tchain forward {". */
 static bool
-opens(struct span line, const char *before, struct span *name)
+block_name(struct span line, const char *before, struct span *name)
 {
 	struct span rest;
 
@@ -366,11 +367,11 @@ read_ruleset(struct ruleset_view *v, struct span rest, const char *own_table,
 
 	while (rest.len > 0) {
 		line = span_cut(rest, '\n', &rest);
-		if (opens(line, "table ", &name))
+		if (block_name(line, "table ", &name))
 			family = span_cut(name, ' ', &table);
 		if ((span_eq_str(family, "inet") &&
 			span_eq_str(table, own_table)) ||
-		    !opens(line, "\tchain ", &name) || v->n == CHAINS_MAX)
+		    !block_name(line, "\tchain ", &name) || v->n == CHAINS_MAX)
 			continue;
 		c = &v->chain[v->n++];
 		c->family = family;

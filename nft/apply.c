@@ -98,7 +98,7 @@ last_count(void *ctx, const struct element_seen *e)
 }
 
 static void
-echoed(void *ctx, const struct nlmsghdr *nlh)
+echo_received(void *ctx, const struct nlmsghdr *nlh)
 {
 	struct fw *fw = ctx;
 
@@ -110,7 +110,8 @@ enum ph_err
 nft_send(struct fw *fw)
 {
 	batch_end(&fw->batch);
-	return nlsock_err(nlsock_transact(fw->nl, &fw->batch, echoed, fw));
+	return nlsock_err(
+	    nlsock_transact(fw->nl, &fw->batch, echo_received, fw));
 }
 
 /*

@@ -34,7 +34,7 @@ batch_free(struct batch *b)
 }
 
 static bool
-need(struct batch *b, size_t room)
+batch_reserve(struct batch *b, size_t room)
 {
 	size_t cap = b->cap > 0 ? b->cap : 16384;
 	char *p;
@@ -78,7 +78,7 @@ struct nlmsghdr *
 batch_message(struct batch *b, int type, uint16_t flags, uint8_t family,
     size_t room)
 {
-	if (!need(b, room + 256))
+	if (!batch_reserve(b, room + 256))
 		return NULL;
 	b->message = b->len;
 	return put_header(b, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type),
@@ -94,7 +94,7 @@ batch_message_end(struct batch *b, struct nlmsghdr *nlh)
 static void
 put_mark(struct batch *b, uint16_t type)
 {
-	if (need(b, 64))
+	if (batch_reserve(b, 64))
 		batch_message_end(b,
 		    put_header(b, type, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
 }
@@ -151,7 +151,7 @@ put_set_name(struct batch *b, struct nlmsghdr *nlh, unsigned int set)
 
 /* Whether one more element may join the open message. */
 static bool
-joins(const struct batch *b, int type, uint16_t flags, int set)
+batch_joins(const struct batch *b, int type, uint16_t flags, int set)
 {
 	return b->list != 0 && b->type == type && b->flags == flags &&
 	    b->set == set && open_message(b)->nlmsg_len < LIST_MAX;
@@ -164,7 +164,7 @@ batch_element(struct batch *b, int type, uint16_t flags, const struct elem *e,
 	struct nlattr *outer, *inner;
 	struct nlmsghdr *nlh;
 
-	if (!joins(b, type, flags, e->set)) {
+	if (!batch_joins(b, type, flags, e->set)) {
 		close_list(b);
 		nlh = batch_message(b, type, flags, NFPROTO_INET,
 		    LIST_MAX + ELEMENT_MAX);
@@ -221,7 +221,7 @@ timeout_ms(int64_t deadline, int64_t now)
 
 /* What the elements named by `ops` must go through, in one pass. */
 static void
-pass(struct batch *b, struct mirror *m, unsigned int ops, int type,
+batch_pass(struct batch *b, struct mirror *m, unsigned int ops, int type,
     uint16_t flags, bool lasting, int64_t now)
 {
 	struct mirror_change c;
@@ -250,11 +250,12 @@ batch_changes(struct batch *b, struct mirror *m, int64_t now)
 	const unsigned int remove = 1u << MIRROR_REMOVE;
 	const unsigned int replace = 1u << MIRROR_REPLACE;
 
-	pass(b, m, remove | replace, NFT_MSG_NEWSETELEM, NLM_F_CREATE, false,
+	batch_pass(b, m, remove | replace, NFT_MSG_NEWSETELEM, NLM_F_CREATE,
+	    false, now);
+	batch_pass(b, m, remove, NFT_MSG_DELSETELEM, 0, false, now);
+	batch_pass(b, m, replace, NFT_MSG_DELSETELEM, NLM_F_ECHO, false, now);
+	batch_pass(b, m, add | replace, NFT_MSG_NEWSETELEM, NLM_F_CREATE, true,
 	    now);
-	pass(b, m, remove, NFT_MSG_DELSETELEM, 0, false, now);
-	pass(b, m, replace, NFT_MSG_DELSETELEM, NLM_F_ECHO, false, now);
-	pass(b, m, add | replace, NFT_MSG_NEWSETELEM, NLM_F_CREATE, true, now);
 }
 
 struct walk {
@@ -263,7 +264,7 @@ struct walk {
 
 /* One level of attributes into an array by type; unknown ones are skipped. */
 static int
-take(const struct nlattr *attr, void *data)
+attr_take(const struct nlattr *attr, void *data)
 {
 	struct walk *w = data;
 	uint16_t type = mnl_attr_get_type(attr);
@@ -280,7 +281,7 @@ value_of(const struct nlattr *nest, uint8_t *dst, uint8_t *len, size_t max)
 	const struct nlattr *value;
 	size_t n;
 
-	if (mnl_attr_parse_nested(nest, take, &w) < 0 ||
+	if (mnl_attr_parse_nested(nest, attr_take, &w) < 0 ||
 	    (value = w.want[NFTA_DATA_VALUE]) == NULL)
 		return false;
 	n = mnl_attr_get_payload_len(value);
@@ -307,13 +308,13 @@ counter_of(const struct nlattr *expr, uint64_t *packets)
 	struct walk w = { 0 }, d = { 0 };
 	const struct nlattr *name;
 
-	if (mnl_attr_parse_nested(expr, take, &w) < 0 ||
+	if (mnl_attr_parse_nested(expr, attr_take, &w) < 0 ||
 	    (name = w.want[NFTA_EXPR_NAME]) == NULL ||
 	    w.want[NFTA_EXPR_DATA] == NULL ||
 	    mnl_attr_get_payload_len(name) != sizeof("counter") ||
 	    memcmp(mnl_attr_get_payload(name), "counter", 8) != 0)
 		return false;
-	if (mnl_attr_parse_nested(w.want[NFTA_EXPR_DATA], take, &d) < 0)
+	if (mnl_attr_parse_nested(w.want[NFTA_EXPR_DATA], attr_take, &d) < 0)
 		return false;
 	return get_u64(d.want[NFTA_COUNTER_PACKETS], packets);
 }
@@ -325,7 +326,7 @@ element_parse(const struct nlattr *attr, unsigned int set,
 	struct walk w = { 0 };
 
 	memset(out, 0, sizeof(*out));
-	if (mnl_attr_parse_nested(attr, take, &w) < 0 ||
+	if (mnl_attr_parse_nested(attr, attr_take, &w) < 0 ||
 	    w.want[NFTA_SET_ELEM_KEY] == NULL)
 		return false;
 	out->elem.set = (uint8_t)set;
@@ -379,7 +380,7 @@ elements_parse(const struct nlmsghdr *nlh, const char *table,
 	char name[SET_NAMELEN];
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg) ||
-	    mnl_attr_parse(nlh, sizeof(struct nfgenmsg), take, &w) < 0 ||
+	    mnl_attr_parse(nlh, sizeof(struct nfgenmsg), attr_take, &w) < 0 ||
 	    !is_str(w.want[NFTA_SET_ELEM_LIST_TABLE], table))
 		return false;
 	while (!set_exists(each.set) ||

@@ -48,7 +48,7 @@ nft_check_owner(struct nlsock *nl, const struct fw_config *config,
 }
 
 static void
-sentence(struct strbuf *why)
+why_next_line(struct strbuf *why)
 {
 	if (why->len > 0)
 		strbuf_str(why, "\n");
@@ -88,7 +88,7 @@ advise_mark(const struct advice *a, const struct fw_config *config,
 		any = any || lacks[i];
 		if (!h->blocked || !h->heeds_mark)
 			continue;
-		sentence(why);
+		why_next_line(why);
 		strbuf_fmt(why,
 		    "chain %s drops packets before the rule that accepts our "
 		    "mark; put that rule before this one:\n    %s",
@@ -96,7 +96,7 @@ advise_mark(const struct advice *a, const struct fw_config *config,
 	}
 	if (!any)
 		return;
-	sentence(why);
+	why_next_line(why);
 	strbuf_str(why, "no nftables rule accepts our packets; add to your ");
 	name_chains(why, lacks);
 	strbuf_fmt(why,
@@ -106,7 +106,8 @@ advise_mark(const struct advice *a, const struct fw_config *config,
 }
 
 static void
-advise(const struct fw_config *config, struct span ruleset, struct strbuf *why)
+check_advise(const struct fw_config *config, struct span ruleset,
+    struct strbuf *why)
 {
 	static const char *const kinds[ADVICE_HOOKS] = { "forwarded",
 		"incoming", "outgoing" };
@@ -114,7 +115,7 @@ advise(const struct fw_config *config, struct span ruleset, struct strbuf *why)
 	size_t n = config->local ? ADVICE_HOOKS : ADVICE_FORWARD + 1, i;
 
 	if (!a.at[ADVICE_FORWARD].guards) {
-		sentence(why);
+		why_next_line(why);
 		strbuf_str(why,
 		    "no nftables rule drops forwarded packets, so they may "
 		    "all pass, pinhole or not");
@@ -122,7 +123,7 @@ advise(const struct fw_config *config, struct span ruleset, struct strbuf *why)
 	advise_mark(&a, config, why);
 	for (i = 0; i < n; i++)
 		if (a.at[i].early) {
-			sentence(why);
+			why_next_line(why);
 			strbuf_fmt(why,
 			    "a chain that drops %s packets comes before ours "
 			    "and cannot see our mark; give it a priority above "
@@ -130,7 +131,7 @@ advise(const struct fw_config *config, struct span ruleset, struct strbuf *why)
 			    kinds[i], TABLE_PRIORITY);
 		}
 	if (a.offloads) {
-		sentence(why);
+		why_next_line(why);
 		strbuf_fmt(why,
 		    "a rule puts flows into a flowtable, where no pinhole "
 		    "can be closed in time; before `flow add`, write:\n"
@@ -154,7 +155,7 @@ mention_bridges(struct strbuf *why)
 		    e->d_name);
 		if (e->d_name[0] == '.' || access(path, F_OK) == -1)
 			continue;
-		sentence(why);
+		why_next_line(why);
 		strbuf_fmt(why,
 		    "%s is the port of a bridge; what it passes to another "
 		    "port of the same bridge, pinholes do not govern",
@@ -197,14 +198,14 @@ look_for_tables(struct nlsock *nl, const struct fw_config *config,
 		    0)
 			return;
 		if (!t.v4.found && !t.v6.found) {
-			sentence(why);
+			why_next_line(why);
 			strbuf_fmt(why,
 			    "no nftables set is called %.64s; add to your "
 			    "table:\n    set %.64s { type ipv4_addr; "
 			    "flags interval, timeout; }",
 			    config->tables[i], config->tables[i]);
 		} else if (t.v4.ambiguous || t.v6.ambiguous) {
-			sentence(why);
+			why_next_line(why);
 			strbuf_fmt(why,
 			    "several nftables sets are called %.64s; say "
 			    "family/table/%.64s",
@@ -218,7 +219,7 @@ look_for_classes(const struct fw_config *config, struct strbuf *why)
 {
 	if (config->nclasses == 0)
 		return;
-	sentence(why);
+	why_next_line(why);
 	strbuf_str(why,
 	    "tag and queue of a proxy are for pf; nftables has neither");
 }
@@ -262,7 +263,7 @@ nft_check(const struct fw_config *config, struct strbuf *why)
 	    (text = ruleset_list(r, why)) == NULL)
 		goto out;
 	if (!config->tables_only) {
-		advise(config, span_of(text), why);
+		check_advise(config, span_of(text), why);
 		mention_bridges(why);
 	}
 	free(text);

@@ -185,7 +185,7 @@ conntrack_original(struct nlsock *s, const struct fw_flow *flow,
 
 /* That it is gone already, or was replaced by another, is no error. */
 static void
-forget(struct nlsock *s, const struct connection *c)
+connection_delete(struct nlsock *s, const struct connection *c)
 {
 	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 	struct nlmsghdr *nlh;
@@ -226,7 +226,7 @@ conntrack_cut(struct nlsock *s, uint32_t mark, const struct pinhole *h)
 		put_tuple(nlh, CTA_TUPLE_ORIG, &orig);
 		if (nlsock_request(s, nlh, see_connection_itself, &c) == 0 &&
 		    mark != 0 && (c.mark & mark) == mark)
-			forget(s, &c);
+			connection_delete(s, &c);
 	}
 }
 
@@ -293,7 +293,7 @@ id_cmp(const void *a, const void *b)
 
 /* Room for one more; the array doubles from 64 on. */
 static bool
-grow(void **v, size_t n, size_t size)
+array_grow(void **v, size_t n, size_t size)
 {
 	void *p;
 
@@ -313,7 +313,7 @@ add_closed(struct sweep *w, uint32_t id)
 {
 	void *v = w->closed;
 
-	if (grow(&v, w->nclosed, sizeof(*w->closed))) {
+	if (array_grow(&v, w->nclosed, sizeof(*w->closed))) {
 		w->closed = v;
 		w->closed[w->nclosed++] = id;
 	}
@@ -324,7 +324,7 @@ add_doomed(struct sweep *w, const struct connection *c)
 {
 	void *v = w->doomed;
 
-	if (grow(&v, w->ndoomed, sizeof(*w->doomed))) {
+	if (array_grow(&v, w->ndoomed, sizeof(*w->doomed))) {
 		w->doomed = v;
 		w->doomed[w->ndoomed++] = *c;
 	}
@@ -381,7 +381,7 @@ sweep_step(struct sweep *w, const struct sweep_question *q)
 	for (i = 0; i < SLICE_DELETE && w->next < w->ndoomed; i++, w->next++)
 		if (!q->exempt(q->ctx, w->doomed[w->next].id))
 			/* If it is still there, the next sweep finds it. */
-			forget(w->nl, &w->doomed[w->next]);
+			connection_delete(w->nl, &w->doomed[w->next]);
 	if (w->next < w->ndoomed)
 		return 1;
 	if (w->nclosed > 0)

@@ -10,23 +10,24 @@
 #include "nft/table.h"
 #include "src/base/tree.h"
 
-struct hold;
+struct holder;
 
-/* One pinhole's claim on one element. */
+/* One pinhole needs one element. */
 struct link {
 	LIST_ENTRY(link) of_node;
 	struct node *node;
-	struct hold *hold;
+	struct holder *holder;
 };
 
+/* One element, and the pinholes that hold it. */
 struct node {
 	RB_ENTRY(node) entry;
 	struct elem elem;
 	LIST_HEAD(, link) links;
-	int64_t told; /* the deadline the kernel knows */
-	uint8_t told_data[ELEM_DATALEN];
+	int64_t kernel_deadline; /* of the element, as the kernel has it */
+	uint8_t kernel_data[ELEM_DATALEN];
 	uint64_t packets; /* the kernel's counter when last seen */
-	uint32_t stamp;	  /* of the last count that showed it */
+	uint32_t stamp;	  /* the last count that showed it */
 	bool in_kernel;
 	bool dirty;
 	bool leftover; /* not ours, but may be there: remove */
@@ -34,37 +35,38 @@ struct node {
 	bool used;     /* a single connection's element that has gone */
 };
 
-struct hold {
-	RB_ENTRY(hold) entry;
+/* One open pinhole and its links to the elements that it needs. */
+struct holder {
+	RB_ENTRY(holder) entry;
 	struct pinhole hole;
 	unsigned int seen; /* FW_SEEN_* in the count that is ending */
 	size_t n;
 	struct link links[];
 };
 
-enum deed {
-	OPENED,
-	REFRESHED,
-	CLOSED,
+enum journal_op {
+	JOURNAL_OPENED,
+	JOURNAL_REFRESHED,
+	JOURNAL_CLOSED,
 };
 
-struct record {
-	enum deed deed;
-	struct hold *hold;
+struct journal_entry {
+	enum journal_op op;
+	struct holder *holder;
 	int64_t old_deadline;
 };
 
 RB_HEAD(nodes, node);
-RB_HEAD(holds, hold);
+RB_HEAD(holders, holder);
 
 struct mirror {
 	const struct fw_config *config;
 	struct nodes nodes;
-	struct holds holds;
+	struct holders holders;
 	size_t count[SET_COUNT];
 	struct node **dirty; /* touched since the last commit */
 	size_t ndirty, dirty_cap;
-	struct record *journal; /* how to undo it */
+	struct journal_entry *journal; /* how to undo it */
 	size_t njournal, journal_cap;
 	uint32_t stamp;
 	bool leftovers;
@@ -77,15 +79,15 @@ node_cmp(const struct node *a, const struct node *b)
 }
 
 static int
-hold_cmp(const struct hold *a, const struct hold *b)
+holder_cmp(const struct holder *a, const struct holder *b)
 {
 	return (a->hole.id > b->hole.id) - (a->hole.id < b->hole.id);
 }
 
 RB_PROTOTYPE_STATIC(nodes, node, entry, node_cmp)
 RB_GENERATE_STATIC(nodes, node, entry, node_cmp)
-RB_PROTOTYPE_STATIC(holds, hold, entry, hold_cmp)
-RB_GENERATE_STATIC(holds, hold, entry, hold_cmp)
+RB_PROTOTYPE_STATIC(holders, holder, entry, holder_cmp)
+RB_GENERATE_STATIC(holders, holder, entry, holder_cmp)
 
 struct mirror *
 mirror_new(const struct fw_config *config)
@@ -96,7 +98,7 @@ mirror_new(const struct fw_config *config)
 		return NULL;
 	m->config = config;
 	RB_INIT(&m->nodes);
-	RB_INIT(&m->holds);
+	RB_INIT(&m->holders);
 	return m;
 }
 
@@ -104,14 +106,14 @@ void
 mirror_free(struct mirror *m)
 {
 	struct node *node, *next_node;
-	struct hold *hold, *next_hold;
+	struct holder *holder, *next_holder;
 
 	if (m == NULL)
 		return;
 	mirror_rollback(m);
-	RB_FOREACH_SAFE(hold, holds, &m->holds, next_hold) {
-		RB_REMOVE(holds, &m->holds, hold);
-		free(hold);
+	RB_FOREACH_SAFE(holder, holders, &m->holders, next_holder) {
+		RB_REMOVE(holders, &m->holders, holder);
+		free(holder);
 	}
 	RB_FOREACH_SAFE(node, nodes, &m->nodes, next_node) {
 		RB_REMOVE(nodes, &m->nodes, node);
@@ -123,7 +125,7 @@ mirror_free(struct mirror *m)
 }
 
 static bool
-grow(void **v, size_t *cap, size_t need, size_t size)
+array_grow(void **v, size_t *cap, size_t need, size_t size)
 {
 	size_t n = *cap > 0 ? *cap : 64;
 	void *p;
@@ -141,22 +143,23 @@ grow(void **v, size_t *cap, size_t need, size_t size)
 
 /* Room for one more record and `n` more dirty nodes. */
 static bool
-reserve(struct mirror *m, size_t n)
+mirror_reserve(struct mirror *m, size_t n)
 {
 	void *dirty = m->dirty, *journal = m->journal;
 	bool ok;
 
-	ok = grow(&dirty, &m->dirty_cap, m->ndirty + n, sizeof(*m->dirty));
+	ok =
+	    array_grow(&dirty, &m->dirty_cap, m->ndirty + n, sizeof(*m->dirty));
 	m->dirty = dirty;
 	ok = ok &&
-	    grow(&journal, &m->journal_cap, m->njournal + 1,
+	    array_grow(&journal, &m->journal_cap, m->njournal + 1,
 		sizeof(*m->journal));
 	m->journal = journal;
 	return ok;
 }
 
 static void
-touch(struct mirror *m, struct node *node)
+node_touch(struct mirror *m, struct node *node)
 {
 	if (node->dirty)
 		return;
@@ -165,10 +168,10 @@ touch(struct mirror *m, struct node *node)
 }
 
 static void
-record(struct mirror *m, enum deed deed, struct hold *hold)
+journal_add(struct mirror *m, enum journal_op op, struct holder *holder)
 {
 	m->journal[m->njournal++] =
-	    (struct record) { deed, hold, hold->hole.deadline };
+	    (struct journal_entry) { op, holder, holder->hole.deadline };
 }
 
 static struct node *
@@ -180,13 +183,13 @@ find_node(struct mirror *m, const struct elem *e)
 	return RB_FIND(nodes, &m->nodes, &key);
 }
 
-static struct hold *
-find_hold(struct mirror *m, uint64_t id)
+static struct holder *
+find_holder(struct mirror *m, uint64_t id)
 {
-	struct hold key;
+	struct holder key;
 
 	key.hole.id = id;
-	return RB_FIND(holds, &m->holds, &key);
+	return RB_FIND(holders, &m->holders, &key);
 }
 
 /* The node of an element; a new one is dirty, so that it cannot be lost. */
@@ -202,12 +205,12 @@ get_node(struct mirror *m, const struct elem *e)
 	node->elem = *e;
 	LIST_INIT(&node->links);
 	RB_INSERT(nodes, &m->nodes, node);
-	touch(m, node);
+	node_touch(m, node);
 	return node;
 }
 
 static int64_t
-due(const struct pinhole *hole)
+hole_deadline(const struct pinhole *hole)
 {
 	return hole->deadline == 0 ? INT64_MAX : hole->deadline;
 }
@@ -219,47 +222,48 @@ node_deadline(const struct node *node)
 	int64_t last = 0;
 
 	LIST_FOREACH(link, &node->links, of_node)
-		if (due(&link->hold->hole) > last)
-			last = due(&link->hold->hole);
+		if (hole_deadline(&link->holder->hole) > last)
+			last = hole_deadline(&link->holder->hole);
 	return last;
 }
 
 static void
-attach(struct mirror *m, struct hold *hold)
+holder_attach(struct mirror *m, struct holder *holder)
 {
 	size_t i;
 
-	for (i = 0; i < hold->n; i++) {
-		LIST_INSERT_HEAD(&hold->links[i].node->links, &hold->links[i],
-		    of_node);
-		touch(m, hold->links[i].node);
+	for (i = 0; i < holder->n; i++) {
+		LIST_INSERT_HEAD(&holder->links[i].node->links,
+		    &holder->links[i], of_node);
+		node_touch(m, holder->links[i].node);
 	}
 }
 
 static void
-detach(struct mirror *m, struct hold *hold)
+holder_detach(struct mirror *m, struct holder *holder)
 {
 	size_t i;
 
-	for (i = 0; i < hold->n; i++) {
-		LIST_REMOVE(&hold->links[i], of_node);
-		touch(m, hold->links[i].node);
+	for (i = 0; i < holder->n; i++) {
+		LIST_REMOVE(&holder->links[i], of_node);
+		node_touch(m, holder->links[i].node);
 	}
 }
 
 static enum ph_err
-refresh(struct mirror *m, struct hold *hold, const struct pinhole *hole)
+holder_refresh(struct mirror *m, struct holder *holder,
+    const struct pinhole *hole)
 {
 	size_t i;
 
-	if (pinhole_cmp(&hold->hole, hole) != 0)
+	if (pinhole_cmp(&holder->hole, hole) != 0)
 		return PH_EBAD;
-	if (!reserve(m, hold->n))
+	if (!mirror_reserve(m, holder->n))
 		return PH_ENOMEM;
-	record(m, REFRESHED, hold);
-	hold->hole.deadline = hole->deadline;
-	for (i = 0; i < hold->n; i++)
-		touch(m, hold->links[i].node);
+	journal_add(m, JOURNAL_REFRESHED, holder);
+	holder->hole.deadline = hole->deadline;
+	for (i = 0; i < holder->n; i++)
+		node_touch(m, holder->links[i].node);
 	return PH_OK;
 }
 
@@ -269,7 +273,7 @@ refresh(struct mirror *m, struct hold *hold, const struct pinhole *hole)
  * opened to elsewhere in one commit.
  */
 static enum ph_err
-claim(struct mirror *m, const struct elem *e, struct node **out)
+node_claim(struct mirror *m, const struct elem *e, struct node **out)
 {
 	struct node *node;
 
@@ -288,32 +292,32 @@ enum ph_err
 mirror_open(struct mirror *m, const struct pinhole *hole)
 {
 	struct elem v[ELEM_MAX];
-	struct hold *hold;
+	struct holder *holder;
 	enum ph_err rc;
 	size_t i, n;
 
-	if ((hold = find_hold(m, hole->id)) != NULL)
-		return refresh(m, hold, hole);
+	if ((holder = find_holder(m, hole->id)) != NULL)
+		return holder_refresh(m, holder, hole);
 	if ((rc = hole_elements(hole, m->config, v, &n)) != PH_OK)
 		return rc;
-	if (!reserve(m, n))
+	if (!mirror_reserve(m, n))
 		return PH_ENOMEM;
-	hold = calloc(1, sizeof(*hold) + n * sizeof(hold->links[0]));
-	if (hold == NULL)
+	holder = calloc(1, sizeof(*holder) + n * sizeof(holder->links[0]));
+	if (holder == NULL)
 		return PH_ENOMEM;
-	hold->hole = *hole;
-	hold->n = n;
+	holder->hole = *hole;
+	holder->n = n;
 	for (i = 0; i < n; i++) {
-		hold->links[i].hold = hold;
-		rc = claim(m, &v[i], &hold->links[i].node);
+		holder->links[i].holder = holder;
+		rc = node_claim(m, &v[i], &holder->links[i].node);
 		if (rc != PH_OK) {
-			free(hold);
+			free(holder);
 			return rc;
 		}
 	}
-	record(m, OPENED, hold);
-	RB_INSERT(holds, &m->holds, hold);
-	attach(m, hold);
+	journal_add(m, JOURNAL_OPENED, holder);
+	RB_INSERT(holders, &m->holders, holder);
+	holder_attach(m, holder);
 	return PH_OK;
 }
 
@@ -322,27 +326,27 @@ mirror_close(struct mirror *m, const struct pinhole *hole)
 {
 	struct elem v[ELEM_MAX];
 	struct node *node;
-	struct hold *hold;
+	struct holder *holder;
 	size_t i, n;
 
-	if ((hold = find_hold(m, hole->id)) != NULL) {
-		if (!reserve(m, hold->n))
+	if ((holder = find_holder(m, hole->id)) != NULL) {
+		if (!mirror_reserve(m, holder->n))
 			return PH_ENOMEM;
-		record(m, CLOSED, hold);
-		RB_REMOVE(holds, &m->holds, hold);
-		detach(m, hold);
+		journal_add(m, JOURNAL_CLOSED, holder);
+		RB_REMOVE(holders, &m->holders, holder);
+		holder_detach(m, holder);
 		return PH_OK;
 	}
 	if (hole_elements(hole, m->config, v, &n) != PH_OK)
 		return PH_OK; /* then it was never open */
-	if (!reserve(m, n))
+	if (!mirror_reserve(m, n))
 		return PH_ENOMEM;
 	for (i = 0; i < n; i++) {
 		if ((node = get_node(m, &v[i])) == NULL)
 			return PH_ENOMEM;
 		if (!node->in_kernel && LIST_EMPTY(&node->links)) {
 			node->leftover = true;
-			touch(m, node);
+			node_touch(m, node);
 		}
 	}
 	return PH_OK;
@@ -367,17 +371,17 @@ node_op(const struct mirror *m, const struct node *node)
 						      : MIRROR_ADD;
 	if (node->used)
 		return 0; /* its connection has begun, and is the only one */
-	if (node_deadline(node) != node->told ||
-	    memcmp(node->told_data, node->elem.data, ELEM_DATALEN) != 0)
+	if (node_deadline(node) != node->kernel_deadline ||
+	    memcmp(node->kernel_data, node->elem.data, ELEM_DATALEN) != 0)
 		return MIRROR_REPLACE;
 	return 0;
 }
 
 static void
-describe(const struct node *node, struct mirror_change *out)
+node_describe(const struct node *node, struct mirror_change *out)
 {
 	out->elem = &node->elem;
-	out->old_data = node->in_kernel ? node->told_data : node->elem.data;
+	out->old_data = node->in_kernel ? node->kernel_data : node->elem.data;
 	out->deadline = node_deadline(node);
 }
 
@@ -391,7 +395,7 @@ mirror_next_change(struct mirror *m, size_t *iter, struct mirror_change *out)
 	while (*iter < m->ndirty) {
 		node = m->dirty[(*iter)++];
 		if ((out->op = node_op(m, node)) != 0) {
-			describe(node, out);
+			node_describe(node, out);
 			return true;
 		}
 	}
@@ -424,30 +428,30 @@ mirror_commit(struct mirror *m)
 		m->count[node->elem.set]++;
 		node->in_kernel = true;
 		node->dirty = node->leftover = false;
-		node->told = node_deadline(node);
-		memcpy(node->told_data, node->elem.data, ELEM_DATALEN);
+		node->kernel_deadline = node_deadline(node);
+		memcpy(node->kernel_data, node->elem.data, ELEM_DATALEN);
 	}
 	for (i = 0; i < m->njournal; i++)
-		if (m->journal[i].deed == CLOSED)
-			free(m->journal[i].hold);
+		if (m->journal[i].op == JOURNAL_CLOSED)
+			free(m->journal[i].holder);
 	m->ndirty = m->njournal = 0;
 }
 
 static void
-undo(struct mirror *m, const struct record *r)
+journal_undo(struct mirror *m, const struct journal_entry *r)
 {
-	switch (r->deed) {
-	case OPENED:
-		RB_REMOVE(holds, &m->holds, r->hold);
-		detach(m, r->hold);
-		free(r->hold);
+	switch (r->op) {
+	case JOURNAL_OPENED:
+		RB_REMOVE(holders, &m->holders, r->holder);
+		holder_detach(m, r->holder);
+		free(r->holder);
 		break;
-	case REFRESHED:
-		r->hold->hole.deadline = r->old_deadline;
+	case JOURNAL_REFRESHED:
+		r->holder->hole.deadline = r->old_deadline;
 		break;
-	case CLOSED:
-		RB_INSERT(holds, &m->holds, r->hold);
-		attach(m, r->hold);
+	case JOURNAL_CLOSED:
+		RB_INSERT(holders, &m->holders, r->holder);
+		holder_attach(m, r->holder);
 		break;
 	}
 }
@@ -458,9 +462,9 @@ mirror_rollback(struct mirror *m)
 	struct node *node;
 	size_t i;
 
-	/* Backwards, so that each deed meets the world it left. */
+	/* Backwards: the last change is undone first. */
 	while (m->njournal > 0)
-		undo(m, &m->journal[--m->njournal]);
+		journal_undo(m, &m->journal[--m->njournal]);
 	for (i = 0; i < m->ndirty; i++) {
 		node = m->dirty[i];
 		if (!node->in_kernel) {
@@ -468,7 +472,7 @@ mirror_rollback(struct mirror *m)
 			continue;
 		}
 		node->dirty = node->leftover = false;
-		memcpy(node->elem.data, node->told_data, ELEM_DATALEN);
+		memcpy(node->elem.data, node->kernel_data, ELEM_DATALEN);
 	}
 	m->ndirty = 0;
 }
@@ -485,7 +489,7 @@ mirror_next(struct mirror *m, void **iter, struct mirror_change *out)
 	if ((*iter = node) == NULL)
 		return false;
 	out->op = MIRROR_ADD;
-	describe(node, out);
+	node_describe(node, out);
 	return true;
 }
 
@@ -508,7 +512,7 @@ mirror_has(struct mirror *m, const struct elem *e)
 }
 
 static bool
-has(struct mirror *m, struct elem e)
+mirror_has_elem(struct mirror *m, struct elem e)
 {
 	return mirror_has(m, &e);
 }
@@ -523,18 +527,19 @@ covers_mirrored(struct mirror *m, const struct flow_view *v, bool mirrored)
 	uint16_t to_port = mirrored ? v->sport : v->dport;
 	uint8_t proto = v->proto;
 
-	if (has(m, elem_host(SET_IN, proto, from, to, to_port)) ||
-	    has(m,
+	if (mirror_has_elem(m, elem_host(SET_IN, proto, from, to, to_port)) ||
+	    mirror_has_elem(m,
 		elem_port(SET_IN_PORT, proto, from, from_port, to, to_port)) ||
-	    has(m, elem_to(SET_IN_ANY, proto, to, to_port)))
+	    mirror_has_elem(m, elem_to(SET_IN_ANY, proto, to, to_port)))
 		return true;
-	if (has(m, elem_to(SET_IN_NET, proto, to, to_port)) &&
+	if (mirror_has_elem(m, elem_to(SET_IN_NET, proto, to, to_port)) &&
 	    prefixes_contain(m->config->remotes, m->config->nremotes, from))
 		return true;
 	if (mirrored && !v->reply)
 		return false;
-	return has(m, elem_host(SET_OUT, proto, from, to, to_port)) ||
-	    has(m,
+	return mirror_has_elem(m,
+		   elem_host(SET_OUT, proto, from, to, to_port)) ||
+	    mirror_has_elem(m,
 		elem_port(SET_OUT_PORT, proto, from, from_port, to, to_port));
 }
 
@@ -569,7 +574,7 @@ mirror_counted(struct mirror *m, const struct elem *e, uint64_t packets)
 
 /* Which end of its pinholes a packet came from that counted here. */
 static unsigned int
-sender(const struct node *node)
+node_sender(const struct node *node)
 {
 	if (set_part(node->elem.set) == PART_ONCE)
 		return FW_SEEN_FROM | FW_SEEN_TO;
@@ -581,24 +586,24 @@ mirror_count_end(struct mirror *m, bool complete, int64_t now, fw_seen_fn seen,
     void *ctx)
 {
 	struct node *node;
-	struct hold *hold;
+	struct holder *holder;
 	struct link *link;
 	bool once;
 
 	RB_FOREACH(node, nodes, &m->nodes) {
 		once = set_part(node->elem.set) == PART_ONCE;
 		if (once && complete && !node->used && node->in_kernel &&
-		    node->stamp != m->stamp && node->told > now)
+		    node->stamp != m->stamp && node->kernel_deadline > now)
 			node->used = node->active = true;
 		if (node->active)
 			LIST_FOREACH(link, &node->links, of_node)
-				link->hold->seen |= sender(node);
+				link->holder->seen |= node_sender(node);
 		node->active = false;
 	}
-	RB_FOREACH(hold, holds, &m->holds) {
-		if (hold->seen != 0)
-			seen(ctx, hold->hole.id, hold->seen);
-		hold->seen = 0;
+	RB_FOREACH(holder, holders, &m->holders) {
+		if (holder->seen != 0)
+			seen(ctx, holder->hole.id, holder->seen);
+		holder->seen = 0;
 	}
 }
 

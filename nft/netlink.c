@@ -105,7 +105,7 @@ error_of(const struct nlmsghdr *nlh)
 
 /* Answers of an earlier request that gave up waiting. */
 static void
-drain(struct nlsock *s)
+nlsock_drain(struct nlsock *s)
 {
 	int fd = mnl_socket_get_fd(s->nl);
 
@@ -122,7 +122,7 @@ send_all(struct nlsock *s, const void *p, size_t len)
 {
 	int fd = mnl_socket_get_fd(s->nl), size;
 
-	drain(s);
+	nlsock_drain(s);
 	s->unfinished = true;
 	if (len + 65536 > s->sndbuf) {
 		size = (int)(len + 65536);
@@ -206,7 +206,7 @@ take_answers(struct nlsock *s, size_t len, bool dump, nlsock_cb *cb, void *ctx)
 }
 
 static int
-receive(struct nlsock *s, bool dump, nlsock_cb *cb, void *ctx)
+nlsock_receive(struct nlsock *s, bool dump, nlsock_cb *cb, void *ctx)
 {
 	int fd = mnl_socket_get_fd(s->nl);
 	ssize_t n;
@@ -233,7 +233,7 @@ nlsock_more(struct nlsock *s, int datagrams, nlsock_cb *cb, void *ctx)
 	int rc = 1;
 
 	while (datagrams-- > 0 && rc == 1)
-		rc = receive(s, true, cb, ctx);
+		rc = nlsock_receive(s, true, cb, ctx);
 	return rc;
 }
 
@@ -246,7 +246,7 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 	if ((rc = nlsock_dump(s, nlh)) != 0)
 		return rc;
 	do {
-		rc = receive(s, dump, cb, ctx);
+		rc = nlsock_receive(s, dump, cb, ctx);
 	} while (rc == 1);
 	return rc;
 }

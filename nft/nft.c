@@ -13,7 +13,7 @@
 
 /* What the mirror has been asked for, and nothing if that fails. */
 static enum ph_err
-stage(struct fw *fw, const struct fw_change *changes, size_t n)
+changes_stage(struct fw *fw, const struct fw_change *changes, size_t n)
 {
 	enum ph_err rc = PH_OK;
 	size_t i;
@@ -73,12 +73,13 @@ carry_out(struct fw *fw, const struct needs *needs, int64_t now)
 
 /* What is asked for is in the kernel and in the mirror, or in neither. */
 static enum ph_err
-attempt(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
+changes_attempt(struct fw *fw, const struct fw_change *changes, size_t n,
+    int64_t now)
 {
 	struct needs needs;
 	enum ph_err rc;
 
-	if ((rc = stage(fw, changes, n)) != PH_OK)
+	if ((rc = changes_stage(fw, changes, n)) != PH_OK)
 		return rc;
 	needs = needs_of(fw);
 	if ((rc = carry_out(fw, &needs, now)) != PH_OK) {
@@ -108,11 +109,11 @@ nft_commit(struct fw *fw, const struct fw_change *changes, size_t n,
 {
 	enum ph_err rc;
 
-	rc = attempt(fw, changes, n, now);
+	rc = changes_attempt(fw, changes, n, now);
 	if (rc == PH_EGONE) {
 		if (nft_rebuild(fw, now) != PH_OK)
 			return PH_EGONE;
-		rc = attempt(fw, changes, n, now);
+		rc = changes_attempt(fw, changes, n, now);
 	}
 	if (rc == PH_OK)
 		cut_all(fw, changes, n);
@@ -243,7 +244,7 @@ fw_new(const struct fw_config *config)
  * data, for an old key with other data would be in the way.
  */
 static enum ph_err
-adopt(struct fw *fw, bool *adopted)
+table_adopt(struct fw *fw, bool *adopted)
 {
 	char comment[TABLE_COMMENTLEN];
 	struct table_seen seen;
@@ -279,7 +280,7 @@ set_up(struct fw *fw, bool *created, struct strbuf *why)
 
 	if ((rc = nft_check_owner(fw->nl, fw->config, why)) != PH_OK)
 		return rc;
-	if (fw->config->adopt && (rc = adopt(fw, &adopted)) != PH_OK) {
+	if (fw->config->adopt && (rc = table_adopt(fw, &adopted)) != PH_OK) {
 		strbuf_str(why, "cannot look at our old table");
 		return rc;
 	}

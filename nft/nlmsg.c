@@ -23,7 +23,7 @@ nlmsg_begin(char *buf, int subsys, int type, uint16_t flags, uint8_t family)
 }
 
 static int
-take(const struct nlattr *attr, void *data)
+attr_take(const struct nlattr *attr, void *data)
 {
 	struct nlmsg_attrs *out = data;
 	uint16_t type = mnl_attr_get_type(attr);
@@ -38,12 +38,12 @@ nlmsg_attrs(const struct nlmsghdr *nlh, struct nlmsg_attrs *out)
 {
 	memset(out, 0, sizeof(*out));
 	return mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct nfgenmsg) &&
-	    mnl_attr_parse(nlh, sizeof(struct nfgenmsg), take, out) >= 0;
+	    mnl_attr_parse(nlh, sizeof(struct nfgenmsg), attr_take, out) >= 0;
 }
 
 bool
 nlmsg_nested(const struct nlattr *attr, struct nlmsg_attrs *out)
 {
 	memset(out, 0, sizeof(*out));
-	return attr != NULL && mnl_attr_parse_nested(attr, take, out) >= 0;
+	return attr != NULL && mnl_attr_parse_nested(attr, attr_take, out) >= 0;
 }

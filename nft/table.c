@@ -539,7 +539,7 @@ table_text_size(const struct fw_config *config)
 
 /* FNV-1a; nobody attacks his own ruleset. */
 static uint32_t
-hash(uint32_t h, const struct strbuf *b)
+text_hash(uint32_t h, const struct strbuf *b)
 {
 	size_t i;
 
@@ -576,7 +576,7 @@ table_layout(const struct fw_config *config)
 	for (part = 0; part < TABLE_NPARTS; part++) {
 		b = strbuf_of(text, size);
 		(void)put_part(&b, config, (enum table_part)part);
-		h = hash(h, &b);
+		h = text_hash(h, &b);
 	}
 	free(text);
 	return h;

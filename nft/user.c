@@ -164,7 +164,7 @@ user_table_find(struct nlsock *s, const char *name, const char *own,
 }
 
 static bool
-renewed(const struct user_set *then, const struct user_set *now)
+set_renewed(const struct user_set *then, const struct user_set *now)
 {
 	return now->found &&
 	    (!then->found || now->handle != then->handle ||
@@ -174,7 +174,8 @@ renewed(const struct user_set *then, const struct user_set *now)
 bool
 user_table_renewed(const struct user_table *then, const struct user_table *now)
 {
-	return renewed(&then->v4, &now->v4) || renewed(&then->v6, &now->v6);
+	return set_renewed(&then->v4, &now->v4) ||
+	    set_renewed(&then->v6, &now->v6);
 }
 
 static void
@@ -242,20 +243,20 @@ put_change(struct batch *b, const struct user_set *set, int type,
 }
 
 static enum ph_err
-usable(const struct user_set *set)
+set_usable(const struct user_set *set)
 {
 	return !set->found ? PH_EGONE : set->ambiguous ? PH_EAMBIGUOUS : PH_OK;
 }
 
 static enum ph_err
-fits(const struct user_set *set, enum fw_table_op op, const struct prefix *p,
-    uint32_t ttl_s)
+set_fits(const struct user_set *set, enum fw_table_op op,
+    const struct prefix *p, uint32_t ttl_s)
 {
 	enum ph_err rc;
 
 	if (p->addr.af != AF_INET && p->addr.af != AF_INET6)
 		return PH_EBAD;
-	if ((rc = usable(set)) != PH_OK)
+	if ((rc = set_usable(set)) != PH_OK)
 		return rc;
 	if (!set->interval && p->len != addr_bytes(p->addr.af) * 8)
 		return PH_EUNSUPPORTED;
@@ -271,14 +272,14 @@ set_for(const struct user_table *t, uint8_t af)
 }
 
 static enum ph_err
-flush(struct nlsock *s, struct batch *b, const struct user_table *t)
+table_flush(struct nlsock *s, struct batch *b, const struct user_table *t)
 {
 	enum ph_err rc = PH_EGONE;
 
 	batch_begin(b, nlsock_seq(s));
-	if (usable(&t->v4) == PH_OK)
+	if (set_usable(&t->v4) == PH_OK)
 		put_change(b, &t->v4, NFT_MSG_DELSETELEM, NULL, 0);
-	if (usable(&t->v6) == PH_OK)
+	if (set_usable(&t->v6) == PH_OK)
 		put_change(b, &t->v6, NFT_MSG_DELSETELEM, NULL, 0);
 	if (b->nelements == 0)
 		return t->v4.ambiguous || t->v6.ambiguous ? PH_EAMBIGUOUS : rc;
@@ -313,7 +314,7 @@ send_changes(struct nlsock *s, struct batch *b, const struct user_table *t,
 
 /* An interval that covers it, or part of it, is in the way. */
 static bool
-overlaps(int err)
+error_is_overlap(int err)
 {
 	return err == -EEXIST || err == -ENOTEMPTY;
 }
@@ -327,20 +328,20 @@ user_table_change(struct nlsock *s, struct batch *b, const struct user_table *t,
 	int err;
 
 	if (op == FW_TABLE_FLUSH)
-		return flush(s, b, t);
+		return table_flush(s, b, t);
 	if (op != FW_TABLE_ADD && op != FW_TABLE_DELETE)
 		return PH_EBAD;
 	for (i = 0; i < n; i++)
-		if ((rc = fits(set_for(t, v[i].addr.af), op, &v[i], ttl_s)) !=
-		    PH_OK)
+		if ((rc = set_fits(set_for(t, v[i].addr.af), op, &v[i],
+			 ttl_s)) != PH_OK)
 			return rc;
 	err = send_changes(s, b, t, op, v, n, ttl_s);
-	if (!overlaps(err))
+	if (!error_is_overlap(err))
 		return nlsock_err(err);
 	/* One by one, so that those which can be done are. */
 	for (i = 0; n > 1 && i < n; i++) {
 		err = send_changes(s, b, t, op, &v[i], 1, ttl_s);
-		if (err != 0 && !overlaps(err))
+		if (err != 0 && !error_is_overlap(err))
 			return nlsock_err(err);
 	}
 	return op == FW_TABLE_ADD ? PH_EEXIST : PH_EUNSUPPORTED;

@@ -41,7 +41,7 @@ struct dump {
 };
 
 static void
-dumped(void *ctx, const struct nlmsghdr *nlh)
+dump_received(void *ctx, const struct nlmsghdr *nlh)
 {
 	struct dump *d = ctx;
 
@@ -60,12 +60,13 @@ dump_set(struct fw *fw, unsigned int set,
 
 	for (tries = 0; tries < DUMP_TRIES && rc == -EINTR; tries++)
 		rc = nlsock_request(fw->nl,
-		    elements_request(buf, fw->config->name, set), dumped, &d);
+		    elements_request(buf, fw->config->name, set), dump_received,
+		    &d);
 	return rc;
 }
 
 static void
-count(void *ctx, const struct element_seen *e)
+element_counted(void *ctx, const struct element_seen *e)
 {
 	struct fw *fw = ctx;
 
@@ -102,7 +103,7 @@ nft_activity(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t now)
 		if (!is_counted(fw, set) ||
 		    (much && set_part(set) != PART_ONCE))
 			continue;
-		rc = dump_set(fw, set, count, fw);
+		rc = dump_set(fw, set, element_counted, fw);
 		if (rc == -EINTR)
 			complete = false;
 		else if (rc != 0)
@@ -121,13 +122,13 @@ static int64_t
 count_some(struct fw *fw, int64_t now)
 {
 	_Alignas(struct nlmsghdr) char buf[256];
-	struct dump d = { fw, count, fw };
+	struct dump d = { fw, element_counted, fw };
 
 	if (!fw->counting)
 		return INT64_MAX;
 	if (fw->dumping) {
-		fw->dumping =
-		    nlsock_more(fw->counts, COUNT_SLICE, dumped, &d) == 1;
+		fw->dumping = nlsock_more(fw->counts, COUNT_SLICE,
+				  dump_received, &d) == 1;
 		return now + COUNT_PAUSE_US;
 	}
 	while (fw->counting_set < SET_COUNT &&
@@ -293,7 +294,7 @@ may_outlive(void *ctx, uint32_t ct_id)
 }
 
 static bool
-covered(void *ctx, const struct flow_view *v)
+flow_is_covered(void *ctx, const struct flow_view *v)
 {
 	struct fw *fw = ctx;
 
@@ -328,8 +329,8 @@ begin_sweep(struct fw *fw)
 static int64_t
 sweep_some(struct fw *fw, int64_t now)
 {
-	const struct sweep_question q = { covered, may_outlive, read_outliving,
-		fw };
+	const struct sweep_question q = { flow_is_covered, may_outlive,
+		read_outliving, fw };
 
 	if (fw->sweep_at != INT64_MAX && fw->sweep_at - now > NFT_SWEEP_US)
 		fw->sweep_at = now + NFT_SWEEP_US; /* the clock was set back */
@@ -346,7 +347,7 @@ sweep_some(struct fw *fw, int64_t now)
 }
 
 static int64_t
-earliest(int64_t a, int64_t b)
+deadline_earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
@@ -369,6 +370,6 @@ nft_tick(struct fw *fw, int64_t now, enum ph_err *err)
 	fw->rebuilt = false;
 	if (err != NULL)
 		*err = rc;
-	next = earliest(fw->look_at, count_some(fw, now));
-	return earliest(next, sweep_some(fw, now));
+	next = deadline_earlier(fw->look_at, count_some(fw, now));
+	return deadline_earlier(next, sweep_some(fw, now));
 }
