@@ -326,6 +326,18 @@ hand_on(void *ctx, struct span bytes, bool lost)
 	return f->sink->tcp(f->sink->ctx, &c->user, &d);
 }
 
+/* A successor has to know. */
+static void
+conn_changed(struct feed *f)
+{
+	struct conn *c = f->c;
+
+	if (c->changed || f->sink->remember == NULL)
+		return;
+	c->changed = true;
+	TAILQ_INSERT_TAIL(&f->t->changed, c, change);
+}
+
 /* Read what can be read on one side. */
 static void
 conn_read(struct feed *f, bool from_a)
@@ -337,19 +349,8 @@ conn_read(struct feed *f, bool from_a)
 	    tcpside_read(f->side, &f->t->byte_room, f->c->late, &reader))
 		return;
 	conn_clear(f->t, f->c, f->sink);
-	conn_forget(f->t, f->c, f->sink);
 	f->c->deaf = true;
-}
-
-static void
-conn_changed(struct feed *f)
-{
-	struct conn *c = f->c;
-
-	if (c->changed || c->user == NULL || f->sink->remember == NULL)
-		return;
-	c->changed = true;
-	TAILQ_INSERT_TAIL(&f->t->changed, c, change);
+	conn_changed(f);
 }
 
 /* A wait is as old as the last byte that was read before it. */
@@ -493,6 +494,7 @@ conn_begin(struct feed *f, const struct syn *answer)
 	tcpside_begin(&c->side[1], &c->b.addr, c->first[1], false);
 	c->client_a = !y.from_a;
 	conn_open(f);
+	conn_changed(f);
 }
 
 /* Can the receiver have taken it?  RFC 5961 section 5, RFC 9293 3.10.7.4. */
@@ -516,12 +518,36 @@ goes_along(const struct stray *y, bool from_a, const struct tcp_segment *g)
 	    g->ack != y->seq && g->ack - y->seq <= y->end - y->seq;
 }
 
-/* Both ends are elsewhere: go there. */
+/*
+ * Both ends are elsewhere: one sends `seq` next, and acknowledges `ack`.  Who
+ * began the connection, and which side is mute, is still known.
+ */
+static void
+conn_move(struct feed *f, bool from_a, uint32_t seq, uint32_t ack)
+{
+	struct conn *c = f->c;
+	bool mute[2];
+
+	mute[0] = c->side[0].mute;
+	mute[1] = c->side[1].mute;
+	tcpside_clear(&c->side[0], &f->t->byte_room);
+	tcpside_clear(&c->side[1], &f->t->byte_room);
+	conn_unstick(f->t, c);
+	tcpside_begin(side_of(c, from_a), from_a ? &c->a.addr : &c->b.addr, seq,
+	    true);
+	tcpside_begin(side_of(c, !from_a), from_a ? &c->b.addr : &c->a.addr,
+	    ack, true);
+	c->side[0].mute = mute[0];
+	c->side[1].mute = mute[1];
+	f->stats->tcp_midstream++;
+	c->stray.used = false;
+}
+
+/* A segment that is out of place; maybe it is us who are. */
 static void
 on_stray(struct feed *f, bool from_a, const struct tcp_segment *g, size_t len)
 {
 	struct conn *c = f->c;
-	bool mute[2];
 
 	f->stats->tcp_implausible++;
 	if (!(g->flags & TCP_ACK))
@@ -529,19 +555,7 @@ on_stray(struct feed *f, bool from_a, const struct tcp_segment *g, size_t len)
 	if (goes_along(&c->stray, from_a, g)) {
 		tcpside_lose(&c->side[0]);
 		tcpside_lose(&c->side[1]);
-		mute[0] = c->side[0].mute;
-		mute[1] = c->side[1].mute;
-		tcpside_clear(&c->side[0], &f->t->byte_room);
-		tcpside_clear(&c->side[1], &f->t->byte_room);
-		conn_unstick(f->t, c);
-		tcpside_begin(side_of(c, from_a),
-		    from_a ? &c->a.addr : &c->b.addr, g->seq, true);
-		tcpside_begin(side_of(c, !from_a),
-		    from_a ? &c->b.addr : &c->a.addr, g->ack, true);
-		c->side[0].mute = mute[0];
-		c->side[1].mute = mute[1];
-		f->stats->tcp_midstream++;
-		c->stray.used = false;
+		conn_move(f, from_a, g->seq, g->ack);
 	} else if (len > 0)
 		c->stray = (struct stray) { true, from_a, g->seq,
 			g->seq + (uint32_t)len, g->ack };
@@ -659,14 +673,16 @@ on_data(struct feed *f, const struct conn *key, bool from_a,
 		answer = answer_find(f->c, from_a, g);
 	if (answer != NULL)
 		conn_begin(f, answer);
-	else if (f->c != NULL && f->c->adopted &&
+	else if (f->c != NULL && f->c->adopted && bytes.len > 0 &&
+	    (g->flags & TCP_ACK) &&
 	    !plausible(side_of(f->c, from_a), side_of(f->c, !from_a), g,
-		bytes.len)) {
-		conn_free(f->t, f->c, f->sink);
-		f->c = NULL;
-	}
+		bytes.len))
+		conn_move(f, from_a, g->seq, g->ack);
 	if (f->c != NULL && f->c->phase >= OPEN) {
-		on_segment(f, from_a, g, bytes);
+		if (f->c->deaf)
+			conn_touch(f);
+		else
+			on_segment(f, from_a, g, bytes);
 		return;
 	}
 	if (f->c != NULL && f->c->answer[0].used)
@@ -712,6 +728,7 @@ tcpstream_add(struct tcpstream *t, const struct datagram *d,
 enum {
 	RECORD_CLIENT_A = 1,
 	RECORD_MIDSTREAM = 2,
+	RECORD_DEAF = 4,
 	RECORD_WHOLE = 1, /* of a side */
 	RECORD_BEGUN = 2,
 	RECORD_KNOWN = 4,
@@ -761,7 +778,8 @@ tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink)
 		p = put(p, c->ifindex, 4);
 		p = put(p,
 		    (c->client_a ? RECORD_CLIENT_A : 0u) |
-			(c->midstream ? RECORD_MIDSTREAM : 0u),
+			(c->midstream ? RECORD_MIDSTREAM : 0u) |
+			(c->deaf ? RECORD_DEAF : 0u),
 		    1);
 		put_side(put_side(p, &c->side[0]), &c->side[1]);
 		sink->remember(sink->ctx, c->key, record, sizeof(record));
@@ -819,6 +837,7 @@ tcpstream_adopt(struct tcpstream *t, uint64_t key, const void *p, size_t len,
 	get_side(&r, &f.c->side[0], &of.a.addr);
 	get_side(&r, &f.c->side[1], &of.b.addr);
 	f.c->midstream = (flags & RECORD_MIDSTREAM) != 0;
+	f.c->deaf = (flags & RECORD_DEAF) != 0;
 	f.c->adopted = f.c->resumed = true;
 	f.c->key = key;
 	conn_open(&f);

@@ -68,9 +68,10 @@ void tcpstream_add(struct tcpstream *t, const struct datagram *d,
 
 /*
  * As capture_flush() and capture_adopt().  A record is the ends of a
- * connection and the position of each reader; where a message was incomplete,
- * the successor's reader is lost.  What does not fit the first segment that
- * is seen is forgotten, and the connection joined as one that is unknown.
+ * connection, who began it, whether it is of no interest, and the position of
+ * each reader; where a message was incomplete, the successor's reader is lost.
+ * Positions that do not fit the first bytes that are seen are taken from
+ * these; all else in the record still holds, until the connection begins anew.
  */
 void tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink);
 void tcpstream_adopt(struct tcpstream *t, uint64_t key, const void *p,

@@ -5,7 +5,9 @@ import socket
 import struct
 import time
 
-from net import (Failure, GATEWAY, PBX, PHONE, Unable, check, conf, name,
+from ftpproxy import connects, listening, six
+from helpers import invite
+from net import (EVIL, Failure, GATEWAY, PBX, PHONE, Unable, check, conf, name,
                  passes, until)
 from scenarios import media, scenario, signalling
 from sip import Call, Wire, sdp, tcp_wire
@@ -250,3 +252,44 @@ def tcp_older_than_the_engine_is_followed(net):
     d.expect(event="open", dir="in", call=call.call_id)
     call.hang_up("a")
     d.expect(event="close", dir="in", call=call.call_id, reason="bye")
+
+
+@scenario(extra="tcp dport 8080 accept")
+def a_successor_knows_who_began(net):
+    """Strangers at ports 21 and 5060 fetch pages while engines change."""
+    d = net.pinholed("-v", conf=conf(more="ftp { port 21 }"))
+    pages = {21: b"NOOP\r\nPORT " + six(PBX, 5432) + b"\r\n",
+             5060: invite("TCP", PBX, PHONE)}
+    ends = []
+    # Half of them have asked before, half of them ask afterwards.
+    for port in pages:
+        for asked in (True, False):
+            there = listening(net, "in", PBX, 8080)
+            c = connects(net, "out", (PHONE, EVIL)[asked], (PBX, 8080), port)
+            check(c, "the web server")
+            s = there.accept()[0]
+            net.sockets.append(s)
+            there.close()
+            ends.append((port, c, s))
+            if asked:
+                c.sendall(b"get /page\r\n")
+                s.recv(100)
+    time.sleep(0.2)
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: any("reloaded" in line for line in d.log), 5, "reloaded")
+    for again in (False, True):
+        for port, c, s in ends:
+            if not again:
+                c.sendall(b"get /page\r\n")
+                s.recv(100)
+            for _ in range(2):
+                s.sendall(pages[port])
+                c.recv(4096)
+                time.sleep(0.05)
+        d.quiet(event="open")
+        if not again:
+            old = d.kill("engine")
+            until(lambda: d.children().get("engine", old) != old and sum(
+                "engine: listening" in line for line in d.log) > 2, 5,
+                "a new engine")
+    check(not d.seen(event="refuse"), "nor was there anything to refuse")

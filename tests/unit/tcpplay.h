@@ -36,6 +36,8 @@ on_tcp(void *ctx, void **user, const struct datagram *d)
 		h->origin[strlen(h->origin)] = "-<>"[d->origin];
 	if (d->payload.len > 0 && d->payload.p[0] == '?')
 		return CAPTURE_LOST;
+	if (d->payload.len > 0 && d->payload.p[0] == '!')
+		return CAPTURE_END;
 	if (d->payload.len > 0 && d->payload.p[0] == '<')
 		return CAPTURE_PART;
 	return h->stop_after == 0 || h->b.len < h->stop_after ? CAPTURE_WHOLE

@@ -60,12 +60,17 @@ static void
 a_successor_reads_on(void **state)
 {
 	/* clang-format off */
+	static const struct seg met[] = { MET };
 	static const struct seg said[] = { SAID };
 	static const struct seg part[] = { SAID, { 12, TCP_ACK, "<b", false, 100 } };
 	static const struct seg post[] = { MET, { 10, TCP_ACK, "?b", false, 100 } };
 	static const struct seg on[] = {
 		{ 12, TCP_ACK, "cd", false, 100 },
 		{ 100, TCP_ACK, "ef", true, 14 },
+	};
+	static const struct seg first[] = {
+		{ 10, TCP_ACK, "cd", false, 100 },
+		{ 100, TCP_ACK, "ef", true, 12 },
 	};
 	static const struct seg behind[] = {
 		{ 14, TCP_ACK, "cd", false, 100 },
@@ -82,8 +87,36 @@ a_successor_reads_on(void **state)
 	hand_over(said, ROWS(said), on, ROWS(on), "cdef", "<>");
 	hand_over(part, ROWS(part), behind, ROWS(behind), "|cdef", "<>");
 	hand_over(post, ROWS(post), on, ROWS(on), "ef", ">");
+	/* Who began it is known wherever it stands. */
 	hand_over(said, ROWS(said), elsewhere, ROWS(elsewhere), "|cd|efgh",
-	    "---");
+	    "<><");
+	hand_over(post, ROWS(post), elsewhere, ROWS(elsewhere), "|ef", ">");
+	hand_over(met, ROWS(met), first, ROWS(first), "cdef", "<>");
+}
+
+/* Nobody reads on where a predecessor would not have. */
+static void
+a_successor_is_as_deaf(void **state)
+{
+	/* clang-format off */
+	static const struct seg page[] = { MET, { 10, TCP_ACK, "!b", false, 100 } };
+	static const struct seg on[] = {
+		{ 12, TCP_ACK, "cd", false, 100 },
+		{ 100, TCP_ACK, "ef", true, 14 },
+		{ 900000, TCP_ACK, "gh", false, 700000 },
+		{ 700000, TCP_ACK, "ij", true, 900002 },
+		{ 900002, TCP_ACK, "kl", false, 700002 },
+	};
+	static const struct seg anew[] = {
+		{ 1009, TCP_SYN, "", false, 0 },
+		{ 1099, TCP_SYN | TCP_ACK, "", true, 1010 },
+		{ 1010, TCP_ACK, "cd", false, 1100 },
+	};
+	/* clang-format on */
+
+	(void)state;
+	hand_over(page, ROWS(page), on, ROWS(on), "", "");
+	hand_over(page, ROWS(page), anew, ROWS(anew), "cd", "<");
 }
 
 int
@@ -91,6 +124,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_successor_reads_on),
+		cmocka_unit_test(a_successor_is_as_deaf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
