@@ -9,41 +9,15 @@
 
 #include "sip/dialog.h"
 #include "sip/message.h"
-#include "src/base/queue.h"
-#include "src/base/tree.h"
-#include "src/base/wire.h"
+#include "src/engine/calls.h"
 #include "src/engine/engine.h"
 #include "src/engine/helpers.h"
 #include "src/engine/hints.h"
 #include "src/engine/holes.h"
 #include "src/engine/rate.h"
 #include "src/engine/refusals.h"
-#include "src/engine/sip_terms.h"
 #include "src/engine/signalling.h"
 #include "src/engine/stream.h"
-
-/* Per call, what the engine keeps beside sip/'s own state. */
-struct owner {
-	RB_ENTRY(owner) node;
-	uint64_t id;
-	struct engine *e;
-	struct timer timer; /* silence and leases */
-	int64_t since;	    /* silence counts from here at the earliest */
-	bool accepted, held, open;
-	bool between; /* both ends are protected: either one's media is life */
-	bool dirty;   /* worth a checkpoint; then on e->dirty */
-	TAILQ_ENTRY(owner) dirty_entry;
-};
-
-RB_HEAD(owner_tree, owner);
-
-/*
- * A checkpoint record: u32 length of the pinholes, the pinholes, the call.
- */
-#define RECORD_MAX (4 + HOLES_EXPORT_MAX + SIP_EXPORT_MAX)
-
-/* See silent_since(): with the default 300 s, more than half of RFC 4028's. */
-#define OUTSIDE_IDLES 4
 
 /* Lines a second about messages that are of no use. */
 #define IGNORE_BURST 20
@@ -66,221 +40,20 @@ struct engine {
 	struct engine_sink sink;
 	struct timers timers;
 	struct shares stream_room;
-	struct sip *sip;
+	struct calls *calls;
+	struct sip *sip; /* the calls' */
 	struct holes *holes;
 	struct rate *rate; /* NULL: no limit */
 	struct echoes *echoes;
-	struct owner_tree owners;
 	struct engine_counters n;
-	TAILQ_HEAD(, owner) dirty;
-	struct sip_external *external; /* conf's, in sip's terms */
-	struct ftp_helper *ftp;	       /* NULL: not configured */
+	struct ftp_helper *ftp; /* NULL: not configured */
 	struct tftp_helper *tftp;
 	struct refusals refusals;
 	struct events events; /* for what is only ignored */
 	struct hints hints;
 	int64_t ignored_since;
 	uint32_t ignored; /* in the second that began then */
-	uint8_t record[RECORD_MAX];
 };
-
-static int
-owner_cmp(const struct owner *a, const struct owner *b)
-{
-	return a->id < b->id ? -1 : a->id > b->id;
-}
-
-RB_GENERATE_STATIC(owner_tree, owner, node, owner_cmp)
-
-static struct owner *
-owner_find(struct engine *e, uint64_t id)
-{
-	struct owner key;
-
-	key.id = id;
-	return RB_FIND(owner_tree, &e->owners, &key);
-}
-
-static struct owner *
-owner_get(struct engine *e, uint64_t id)
-{
-	struct owner *o = owner_find(e, id);
-
-	if (o != NULL || (o = calloc(1, sizeof(*o))) == NULL)
-		return o;
-	o->id = id;
-	o->e = e;
-	RB_INSERT(owner_tree, &e->owners, o);
-	return o;
-}
-
-static void
-owner_free(struct owner *o)
-{
-	timer_clear(&o->e->timers, &o->timer);
-	if (o->dirty)
-		TAILQ_REMOVE(&o->e->dirty, o, dirty_entry);
-	RB_REMOVE(owner_tree, &o->e->owners, o);
-	free(o);
-}
-
-/*
- * How long a pinhole stays without us: as long as silence is borne, or as
- * long as a call may ring.
- */
-static int64_t
-lease(const struct owner *o)
-{
-	const struct conf_sip *c = &o->e->conf->sip;
-
-	return (o->accepted ? c->timeout_idle : c->timeout_setup) *
-	    USEC_PER_SEC;
-}
-
-static void owner_timer(void *arg, int64_t now);
-
-/*
- * Media and signalling from the inside are life.  Media that only the outside
- * sends keeps a call for OUTSIDE_IDLES times `timeout idle`, so that somebody
- * who only listens, and sends no RTCP, is not cut off at once, and nobody
- * outside keeps a pinhole open for ever.
- */
-static int64_t
-silent_since(struct owner *o)
-{
-	int64_t idle = o->e->conf->sip.timeout_idle * USEC_PER_SEC;
-
-	if (o->between) {
-		int64_t seen = holes_last_seen(o->e->holes, o->id);
-
-		return seen > o->since ? seen : o->since;
-	}
-	return holes_last_life(o->e->holes, o->id, o->since,
-	    (OUTSIDE_IDLES - 1) * idle);
-}
-
-static bool
-judges_silence(const struct owner *o)
-{
-	return o->e->place.activity && !o->held;
-}
-
-static void
-owner_schedule(struct owner *o, int64_t now)
-{
-	int64_t at = now + lease(o) / 2, idle;
-
-	if (!o->open || !o->e->place.live) {
-		timer_clear(&o->e->timers, &o->timer);
-		return;
-	}
-	if (judges_silence(o)) {
-		idle = silent_since(o) +
-		    o->e->conf->sip.timeout_idle * USEC_PER_SEC;
-		at = idle < at ? idle : at;
-	}
-	timer_set(&o->e->timers, &o->timer, at, owner_timer, o);
-}
-
-static void
-owner_timer(void *arg, int64_t now)
-{
-	struct owner *o = arg;
-	struct engine *e = o->e;
-
-	if (judges_silence(o) &&
-	    now - silent_since(o) >= e->conf->sip.timeout_idle * USEC_PER_SEC) {
-		sip_silent(e->sip, o->id, now);
-		return;
-	}
-	holes_renew(e->holes, o->id, lease(o), now);
-	owner_schedule(o, now);
-}
-
-static void
-on_wants(void *ctx, const struct sip_wants *w, int64_t now)
-{
-	struct engine *e = ctx;
-	struct owner *o = owner_get(e, w->call);
-	struct holes_want want = { 0 };
-
-	if (o == NULL)
-		return;
-	/* Silence counts anew when a call opens, is accepted or resumed. */
-	if ((w->nholes > 0 && !o->open) || (w->accepted && !o->accepted) ||
-	    o->held != w->held)
-		o->since = now;
-	o->accepted = w->accepted;
-	o->held = w->held;
-	o->between = w->between;
-	o->open = w->nholes > 0;
-	want.owner = w->call;
-	want.call = w->call_id;
-	want.v = w->holes;
-	want.n = w->nholes;
-	want.open = w->open;
-	want.close = w->close;
-	want.lease = lease(o);
-	holes_want(e->holes, &want, now);
-	if (!o->timer.set || !o->open)
-		owner_schedule(o, now);
-}
-
-static void
-on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
-    int64_t now)
-{
-	struct engine *e = ctx;
-	struct event_refusal refusal = { r->src, r->dst, r->dport, r->reason,
-		EVENT_SAID_SDP };
-
-	holes_refuse(e->holes, &refusal, call_id, now);
-}
-
-static void
-on_changed(void *ctx, uint64_t call)
-{
-	struct engine *e = ctx;
-	struct owner *o = owner_get(e, call);
-
-	if (o == NULL || o->dirty || e->sink.checkpoint == NULL)
-		return;
-	o->dirty = true;
-	TAILQ_INSERT_TAIL(&e->dirty, o, dirty_entry);
-}
-
-static void
-on_gone(void *ctx, uint64_t call)
-{
-	struct engine *e = ctx;
-	struct owner *o = owner_find(e, call);
-
-	if (o != NULL)
-		owner_free(o);
-	if (e->sink.checkpoint != NULL)
-		e->sink.checkpoint(e->sink.ctx, call, NULL, 0);
-}
-
-static int64_t
-on_last_media(void *ctx, uint64_t call)
-{
-	struct engine *e = ctx;
-	struct owner *o = owner_find(e, call);
-
-	if (o == NULL || holes_last_seen(e->holes, call) == 0)
-		return 0;
-	return silent_since(o);
-}
-
-/* The inside has said something in the call's dialog. */
-static void
-on_alive(void *ctx, uint64_t call, int64_t now)
-{
-	struct owner *o = owner_find(ctx, call);
-
-	if (o != NULL)
-		o->since = now;
-}
 
 static void
 on_commit(void *ctx, const struct fw_change *changes, size_t n)
@@ -323,11 +96,11 @@ engine_new(struct engine **out, const struct conf *conf,
     const struct engine_sink *sink)
 {
 	struct engine *e;
-	struct sip_config config;
-	struct sip_sink up = { NULL, on_wants, on_refuse, on_changed, on_gone,
-		on_last_media, on_alive };
 	struct holes_sink down = { NULL, on_commit,
 		place->live ? on_may_refuse : NULL };
+	struct calls_setup calls = { .conf = conf,
+		.place = place,
+		.sink = sink };
 	enum ph_err rc;
 
 	*out = NULL;
@@ -339,16 +112,15 @@ engine_new(struct engine **out, const struct conf *conf,
 	e->place = *place;
 	e->sink = *sink;
 	e->events = *ev;
-	RB_INIT(&e->owners);
-	TAILQ_INIT(&e->dirty);
 	shares_init(&e->stream_room);
 	timers_init(&e->timers);
-	up.ctx = down.ctx = e;
-	if ((rc = sip_terms(conf, place, &e->external, &config)) != PH_OK ||
-	    (e->holes = holes_new((size_t)conf->sip.limit_calls * 8 +
-		     conf_max_transfers(conf),
-		 ev, &down)) == NULL ||
-	    (e->sip = sip_new(&config, &up, &e->timers)) == NULL ||
+	down.ctx = e;
+	calls.timers = &e->timers;
+	if ((e->holes = calls.holes =
+		    holes_new((size_t)conf->sip.limit_calls * 8 +
+			    conf_max_transfers(conf),
+			ev, &down)) == NULL ||
+	    (e->calls = calls_new(&calls)) == NULL ||
 	    (e->echoes = echoes_new()) == NULL || helpers_new(e) != PH_OK) {
 		engine_free(e);
 		return PH_ENOMEM;
@@ -358,6 +130,7 @@ engine_new(struct engine **out, const struct conf *conf,
 		engine_free(e);
 		return PH_ENOMEM;
 	}
+	e->sip = calls_sip(e->calls);
 	*out = e;
 	return PH_OK;
 }
@@ -365,19 +138,14 @@ engine_new(struct engine **out, const struct conf *conf,
 void
 engine_free(struct engine *e)
 {
-	struct owner *o;
-
 	if (e == NULL)
 		return;
-	sip_free(e->sip);
+	calls_free(e->calls);
 	ftp_helper_free(e->ftp);
 	tftp_helper_free(e->tftp);
 	holes_free(e->holes);
 	rate_free(e->rate);
 	echoes_free(e->echoes);
-	while ((o = RB_ROOT(&e->owners)) != NULL)
-		owner_free(o);
-	free(e->external);
 	free(e);
 }
 
@@ -743,25 +511,6 @@ engine_resend(struct engine *e, int64_t now)
 	holes_resend(e->holes, now);
 }
 
-/* `closed`: its pinholes are no more, and a successor opens them anew. */
-static void
-checkpoint(struct engine *e, struct owner *o, bool closed)
-{
-	struct writer w = writer_of(e->record, 4);
-	size_t nholes = 0, ncall;
-
-	if ((!closed &&
-		holes_export(e->holes, o->id, e->record + 4, HOLES_EXPORT_MAX,
-		    &nholes) != PH_OK) ||
-	    sip_export(e->sip, o->id, e->record + 4 + nholes,
-		sizeof(e->record) - 4 - nholes, &ncall) != PH_OK) {
-		e->sink.checkpoint(e->sink.ctx, o->id, NULL, 0);
-		return;
-	}
-	writer_u32(&w, (uint32_t)nholes);
-	e->sink.checkpoint(e->sink.ctx, o->id, e->record, 4 + nholes + ncall);
-}
-
 void
 engine_gather(struct engine *e, bool yes)
 {
@@ -771,63 +520,7 @@ engine_gather(struct engine *e, bool yes)
 void
 engine_flush(struct engine *e)
 {
-	struct owner *o;
-
-	while ((o = TAILQ_FIRST(&e->dirty)) != NULL) {
-		TAILQ_REMOVE(&e->dirty, o, dirty_entry);
-		o->dirty = false;
-		checkpoint(e, o, false);
-	}
-}
-
-/* Why a call that was taken for good is not. */
-static enum reason
-reason_of(enum ph_err why)
-{
-	return why == PH_EUNSUPPORTED ? REASON_POLICY
-	    : why == PH_ELIMIT	      ? REASON_LIMIT
-				      : REASON_SHUTDOWN;
-}
-
-/*
- * First the pinholes under their old names, then the call; what the call does
- * not want any more, or may not have, closes at once.  The packet filter is
- * told of the rest only, for it refuses what the configuration forbids.  False
- * if the record is of no more use.
- */
-static bool
-call_adopt(struct engine *e, const uint8_t *p, size_t len, int64_t now)
-{
-	struct holes_want none = { .open = REASON_NONE };
-	struct cursor r = cursor_of(p, len);
-	enum ph_err rc = PH_EUNSUPPORTED;
-	struct span holes, call;
-	struct owner *o;
-	uint64_t id;
-
-	holes = cursor_span(&r, cursor_u32(&r));
-	call = cursor_span(&r, cursor_left(&r));
-	if (r.bad || sip_export_names(call.p, call.len, &id, &call) != PH_OK ||
-	    id >= HELPER_FTP_OWNER)
-		return false;
-	/* One of that name is here. */
-	if (owner_find(e, id) != NULL ||
-	    holes_adopt(e->holes, id, call, holes.p, holes.len, -now, now) !=
-		PH_OK)
-		return true;
-	if (e->conf->sip.on)
-		rc = sip_import(e->sip, p + 4 + holes.len, len - 4 - holes.len,
-		    now);
-	if (rc != PH_OK) {
-		none.owner = id;
-		none.call = call;
-		none.close = reason_of(rc);
-		holes_want(e->holes, &none, now);
-		return false;
-	}
-	if ((o = owner_find(e, id)) != NULL)
-		holes_renew(e->holes, id, lease(o), now);
-	return true;
+	calls_flush(e->calls);
 }
 
 void
@@ -837,7 +530,7 @@ engine_adopt(struct engine *e, uint64_t key, const void *p, size_t len,
 	bool mine = true;
 
 	if (key < HELPER_TFTP_OWNER)
-		mine = call_adopt(e, p, len, now);
+		mine = calls_adopt(e->calls, p, len, now);
 	else if (e->tftp != NULL)
 		tftp_helper_adopt(e->tftp, key, p, len, now);
 	else {
@@ -859,19 +552,11 @@ engine_leave(struct engine *e, int64_t now)
 void
 engine_shutdown(struct engine *e, int64_t now)
 {
-	struct owner *o;
-
 	engine_leave(e, now);
 	if (e->tftp != NULL)
 		tftp_helper_shutdown(e->tftp, now);
-	/* The calls go on without us: whoever comes next may know them. */
-	if (e->sink.checkpoint != NULL) {
-		engine_flush(e);
-		RB_FOREACH(o, owner_tree, &e->owners)
-			checkpoint(e, o, true);
-		e->sink.checkpoint = NULL;
-	}
-	sip_shutdown(e->sip, REASON_SHUTDOWN, now);
+	calls_shutdown(e->calls, now);
+	e->sink.checkpoint = NULL;
 }
 
 static void

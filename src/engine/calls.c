@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/queue.h"
+#include "src/base/tree.h"
+#include "src/base/wire.h"
+#include "src/engine/calls.h"
+#include "src/engine/helpers.h"
+#include "src/engine/sip_terms.h"
+
+/* Of a call: for how long its pinholes are asked for, and why. */
+struct call_lease {
+	RB_ENTRY(call_lease) node;
+	uint64_t id;
+	struct calls *c;
+	struct timer timer; /* silence and leases */
+	int64_t since;	    /* silence counts from here at the earliest */
+	bool accepted, held, open;
+	bool between; /* both ends are protected: either one's media is life */
+	bool dirty;   /* worth a checkpoint; then on c->dirty */
+	TAILQ_ENTRY(call_lease) dirty_entry;
+};
+
+RB_HEAD(lease_tree, call_lease);
+
+/*
+ * A checkpoint record: u32 length of the pinholes, the pinholes, the call.
+ */
+#define RECORD_MAX (4 + HOLES_EXPORT_MAX + SIP_EXPORT_MAX)
+
+/* See lease_silent_since(): with the default 300 s, more than half of RFC
+ * 4028's. */
+#define OUTSIDE_IDLES 4
+
+struct calls {
+	const struct conf *conf;
+	struct engine_sink sink;
+	bool live, activity;
+	struct timers *timers;
+	struct holes *holes;
+	struct sip *sip;
+	struct sip_external *external; /* conf's, in sip's terms */
+	struct lease_tree leases;
+	TAILQ_HEAD(, call_lease) dirty;
+	uint8_t record[RECORD_MAX];
+};
+
+static int
+lease_cmp(const struct call_lease *a, const struct call_lease *b)
+{
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+RB_GENERATE_STATIC(lease_tree, call_lease, node, lease_cmp)
+
+static struct call_lease *
+lease_find(struct calls *c, uint64_t id)
+{
+	struct call_lease key;
+
+	key.id = id;
+	return RB_FIND(lease_tree, &c->leases, &key);
+}
+
+static struct call_lease *
+lease_get(struct calls *c, uint64_t id)
+{
+	struct call_lease *l = lease_find(c, id);
+
+	if (l != NULL || (l = calloc(1, sizeof(*l))) == NULL)
+		return l;
+	l->id = id;
+	l->c = c;
+	RB_INSERT(lease_tree, &c->leases, l);
+	return l;
+}
+
+static void
+lease_free(struct call_lease *l)
+{
+	timer_clear(l->c->timers, &l->timer);
+	if (l->dirty)
+		TAILQ_REMOVE(&l->c->dirty, l, dirty_entry);
+	RB_REMOVE(lease_tree, &l->c->leases, l);
+	free(l);
+}
+
+/*
+ * How long the packet filter keeps a pinhole that nobody renews: as long as
+ * silence is allowed, or as long as a call may ring.
+ */
+static int64_t
+lease_length(const struct call_lease *l)
+{
+	const struct conf_sip *c = &l->c->conf->sip;
+
+	return (l->accepted ? c->timeout_idle : c->timeout_setup) *
+	    USEC_PER_SEC;
+}
+
+static void lease_timer(void *arg, int64_t now);
+
+/*
+ * Media and signalling from the inside are life.  Media that only the outside
+ * sends keeps a call for OUTSIDE_IDLES times `timeout idle`, so that somebody
+ * who only listens, and sends no RTCP, is not cut off at once, and nobody
+ * outside keeps a pinhole open for ever.
+ */
+static int64_t
+lease_silent_since(struct call_lease *l)
+{
+	int64_t idle = l->c->conf->sip.timeout_idle * USEC_PER_SEC;
+
+	if (l->between) {
+		int64_t seen = holes_last_seen(l->c->holes, l->id);
+
+		return seen > l->since ? seen : l->since;
+	}
+	return holes_last_life(l->c->holes, l->id, l->since,
+	    (OUTSIDE_IDLES - 1) * idle);
+}
+
+static bool
+lease_judges_silence(const struct call_lease *l)
+{
+	return l->c->activity && !l->held;
+}
+
+static void
+lease_schedule(struct call_lease *l, int64_t now)
+{
+	int64_t at = now + lease_length(l) / 2, idle;
+
+	if (!l->open || !l->c->live) {
+		timer_clear(l->c->timers, &l->timer);
+		return;
+	}
+	if (lease_judges_silence(l)) {
+		idle = lease_silent_since(l) +
+		    l->c->conf->sip.timeout_idle * USEC_PER_SEC;
+		at = idle < at ? idle : at;
+	}
+	timer_set(l->c->timers, &l->timer, at, lease_timer, l);
+}
+
+static void
+lease_timer(void *arg, int64_t now)
+{
+	struct call_lease *l = arg;
+	struct calls *c = l->c;
+
+	if (lease_judges_silence(l) &&
+	    now - lease_silent_since(l) >=
+		c->conf->sip.timeout_idle * USEC_PER_SEC) {
+		sip_silent(c->sip, l->id, now);
+		return;
+	}
+	holes_renew(c->holes, l->id, lease_length(l), now);
+	lease_schedule(l, now);
+}
+
+static void
+on_wants(void *ctx, const struct sip_wants *w, int64_t now)
+{
+	struct calls *c = ctx;
+	struct call_lease *l = lease_get(c, w->call);
+	struct holes_want want = { 0 };
+
+	if (l == NULL)
+		return;
+	/* Silence counts anew when a call opens, is accepted or resumed. */
+	if ((w->nholes > 0 && !l->open) || (w->accepted && !l->accepted) ||
+	    l->held != w->held)
+		l->since = now;
+	l->accepted = w->accepted;
+	l->held = w->held;
+	l->between = w->between;
+	l->open = w->nholes > 0;
+	want.owner = w->call;
+	want.call = w->call_id;
+	want.v = w->holes;
+	want.n = w->nholes;
+	want.open = w->open;
+	want.close = w->close;
+	want.lease = lease_length(l);
+	holes_want(c->holes, &want, now);
+	if (!l->timer.set || !l->open)
+		lease_schedule(l, now);
+}
+
+static void
+on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
+    int64_t now)
+{
+	struct calls *c = ctx;
+	struct event_refusal refusal = { r->src, r->dst, r->dport, r->reason,
+		EVENT_SAID_SDP };
+
+	holes_refuse(c->holes, &refusal, call_id, now);
+}
+
+static void
+on_changed(void *ctx, uint64_t call)
+{
+	struct calls *c = ctx;
+	struct call_lease *l = lease_get(c, call);
+
+	if (l == NULL || l->dirty || c->sink.checkpoint == NULL)
+		return;
+	l->dirty = true;
+	TAILQ_INSERT_TAIL(&c->dirty, l, dirty_entry);
+}
+
+static void
+on_gone(void *ctx, uint64_t call)
+{
+	struct calls *c = ctx;
+	struct call_lease *l = lease_find(c, call);
+
+	if (l != NULL)
+		lease_free(l);
+	if (c->sink.checkpoint != NULL)
+		c->sink.checkpoint(c->sink.ctx, call, NULL, 0);
+}
+
+static int64_t
+on_last_media(void *ctx, uint64_t call)
+{
+	struct calls *c = ctx;
+	struct call_lease *l = lease_find(c, call);
+
+	if (l == NULL || holes_last_seen(c->holes, call) == 0)
+		return 0;
+	return lease_silent_since(l);
+}
+
+/* The protected side has sent a message in the call's dialog. */
+static void
+on_alive(void *ctx, uint64_t call, int64_t now)
+{
+	struct call_lease *l = lease_find(ctx, call);
+
+	if (l != NULL)
+		l->since = now;
+}
+
+struct calls *
+calls_new(const struct calls_setup *setup)
+{
+	struct sip_sink up = { NULL, on_wants, on_refuse, on_changed, on_gone,
+		on_last_media, on_alive };
+	struct calls *c = calloc(1, sizeof(*c));
+	struct sip_config config;
+
+	if (c == NULL)
+		return NULL;
+	c->conf = setup->conf;
+	c->sink = *setup->sink;
+	c->live = setup->place->live;
+	c->activity = setup->place->activity;
+	c->timers = setup->timers;
+	c->holes = setup->holes;
+	RB_INIT(&c->leases);
+	TAILQ_INIT(&c->dirty);
+	up.ctx = c;
+	if (sip_terms(c->conf, setup->place, &c->external, &config) != PH_OK ||
+	    (c->sip = sip_new(&config, &up, c->timers)) == NULL) {
+		calls_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+calls_free(struct calls *c)
+{
+	struct call_lease *l;
+
+	if (c == NULL)
+		return;
+	sip_free(c->sip);
+	while ((l = RB_ROOT(&c->leases)) != NULL)
+		lease_free(l);
+	free(c->external);
+	free(c);
+}
+
+struct sip *
+calls_sip(const struct calls *c)
+{
+	return c->sip;
+}
+
+/* `closed`: its pinholes are no more, and a successor opens them anew. */
+static void
+call_checkpoint(struct calls *c, struct call_lease *l, bool closed)
+{
+	struct writer w = writer_of(c->record, 4);
+	size_t nholes = 0, ncall;
+
+	if ((!closed &&
+		holes_export(c->holes, l->id, c->record + 4, HOLES_EXPORT_MAX,
+		    &nholes) != PH_OK) ||
+	    sip_export(c->sip, l->id, c->record + 4 + nholes,
+		sizeof(c->record) - 4 - nholes, &ncall) != PH_OK) {
+		c->sink.checkpoint(c->sink.ctx, l->id, NULL, 0);
+		return;
+	}
+	writer_u32(&w, (uint32_t)nholes);
+	c->sink.checkpoint(c->sink.ctx, l->id, c->record, 4 + nholes + ncall);
+}
+
+void
+calls_flush(struct calls *c)
+{
+	struct call_lease *l;
+
+	while ((l = TAILQ_FIRST(&c->dirty)) != NULL) {
+		TAILQ_REMOVE(&c->dirty, l, dirty_entry);
+		l->dirty = false;
+		call_checkpoint(c, l, false);
+	}
+}
+
+/* The reason to close the pinholes of a call that cannot be adopted. */
+static enum reason
+reason_of(enum ph_err why)
+{
+	switch (why) {
+	case PH_EUNSUPPORTED:
+		return REASON_POLICY;
+	case PH_ELIMIT:
+		return REASON_LIMIT;
+	default:
+		return REASON_SHUTDOWN;
+	}
+}
+
+bool
+calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now)
+{
+	struct holes_want none = { .open = REASON_NONE };
+	struct cursor r = cursor_of(p, len);
+	enum ph_err rc = PH_EUNSUPPORTED;
+	struct span holes, call;
+	struct call_lease *l;
+	uint64_t id;
+
+	holes = cursor_span(&r, cursor_u32(&r));
+	call = cursor_span(&r, cursor_left(&r));
+	if (r.bad || sip_export_names(call.p, call.len, &id, &call) != PH_OK ||
+	    id >= HELPER_FTP_OWNER)
+		return false;
+	/* A call of this id is here already. */
+	if (lease_find(c, id) != NULL ||
+	    holes_adopt(c->holes, id, call, holes.p, holes.len, -now, now) !=
+		PH_OK)
+		return true;
+	if (c->conf->sip.on)
+		rc = sip_import(c->sip, p + 4 + holes.len, len - 4 - holes.len,
+		    now);
+	if (rc != PH_OK) {
+		none.owner = id;
+		none.call = call;
+		none.close = reason_of(rc);
+		holes_want(c->holes, &none, now);
+		return false;
+	}
+	if ((l = lease_find(c, id)) != NULL)
+		holes_renew(c->holes, id, lease_length(l), now);
+	return true;
+}
+
+void
+calls_shutdown(struct calls *c, int64_t now)
+{
+	struct call_lease *l;
+
+	/* The calls go on without us: a successor may adopt them. */
+	if (c->sink.checkpoint != NULL) {
+		calls_flush(c);
+		RB_FOREACH(l, lease_tree, &c->leases)
+			call_checkpoint(c, l, true);
+		c->sink.checkpoint = NULL;
+	}
+	sip_shutdown(c->sip, REASON_SHUTDOWN, now);
+}

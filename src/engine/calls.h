@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ENGINE_CALLS_H
+#define ENGINE_CALLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sip/dialog.h"
+#include "src/conf/conf.h"
+#include "src/engine/engine.h"
+#include "src/engine/holes.h"
+
+/*
+ * The calls of SIP, between sip/, which says what each call wants open, and
+ * the table of pinholes.  A call's pinholes are asked for with a lease, which
+ * is renewed while the call shows signs of life.  A call is a checkpoint
+ * record: its pinholes, and what sip/ knows of it.
+ *
+ * Knows no packets; messages go to calls_sip() directly.
+ */
+struct calls;
+
+struct calls_setup {
+	const struct conf *conf;	  /* borrowed */
+	const struct engine_place *place; /* its lists are borrowed */
+	const struct engine_sink *sink;	  /* only its checkpoint is called */
+	struct timers *timers;
+	struct holes *holes;
+};
+
+struct calls *calls_new(const struct calls_setup *setup); /* NULL: memory */
+void calls_free(struct calls *c);			  /* silently */
+
+struct sip *calls_sip(const struct calls *c);
+
+/* Write a checkpoint of each call that has changed. */
+void calls_flush(struct calls *c);
+
+/*
+ * Adopt the call of a checkpoint record: first its pinholes, by their old ids,
+ * then the call; what the call does not want any more, or may not have, closes
+ * at once.  The packet filter is asked for the rest only, for it refuses what
+ * the configuration forbids.  False: the record is of no more use.
+ */
+bool calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now);
+
+/* Close all pinholes; the checkpoints stay, and none is written after this. */
+void calls_shutdown(struct calls *c, int64_t now);
+
+#endif
