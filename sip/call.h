@@ -168,6 +168,7 @@ struct sip {
 	struct sip_sink sink;
 	struct timers *timers;
 	struct sip_counters n;
+	enum sip_verdict verdict; /* on the message at hand */
 	struct call_tree calls;
 	struct call_id_tree ids;
 	struct source_tree sources;

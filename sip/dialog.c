@@ -138,6 +138,16 @@ dialog_look_up(struct sip *sip, const struct datagram *d,
 	return in;
 }
 
+/* The message at hand fits nothing that is known. */
+static void
+sip_misfit(struct sip *sip, enum sip_verdict verdict)
+{
+	sip->verdict = verdict;
+	sip->n.forged += verdict == SIP_VERDICT_FORGED;
+	sip->n.no_dialog += verdict == SIP_VERDICT_NO_DIALOG;
+	sip->n.unmatched += verdict == SIP_VERDICT_UNMATCHED;
+}
+
 /* The protected side keeps the dialog alive. */
 static void
 dialog_alive(struct call *c, const struct dialog *dlg, enum role speaker,
@@ -155,10 +165,8 @@ dialog_of_request(struct sip *sip, int64_t now, const struct datagram *d,
 	struct in_dialog in = dialog_look_up(sip, d, m);
 
 	if (in.dlg == NULL) {
-		if (in.known)
-			sip->n.forged++;
-		else
-			sip->n.no_dialog++;
+		sip_misfit(sip,
+		    in.known ? SIP_VERDICT_FORGED : SIP_VERDICT_NO_DIALOG);
 		return NULL;
 	}
 	dialog_alive(in.call, in.dlg, in.role, now);
@@ -475,9 +483,9 @@ txn_of_response(struct sip *sip, const struct datagram *d,
 	}
 	/* PRACK is followed only when it carries SDP. */
 	if (known && m->status >= 180 && m->method != SIP_PRACK)
-		sip->n.forged++;
+		sip_misfit(sip, SIP_VERDICT_FORGED);
 	else
-		sip->n.unmatched++;
+		sip_misfit(sip, SIP_VERDICT_UNMATCHED);
 	return NULL;
 }
 
@@ -594,14 +602,14 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 
 	/* After a final refusal nothing is accepted any more. */
 	if (m->to_tag.len == 0 || t->refused) {
-		c->sip->n.unmatched++;
+		sip_misfit(c->sip, SIP_VERDICT_UNMATCHED);
 		return;
 	}
 	if (dlg == NULL)
 		dlg = dialog_find(c, m->to_tag);
 	if (dlg == NULL && c->dead && c->accepted) {
 		/* Who has hung up does not wait for another fork's answer. */
-		c->sip->n.unmatched++;
+		sip_misfit(c->sip, SIP_VERDICT_UNMATCHED);
 		return;
 	}
 	if (dlg == NULL && (dlg = dialog_begin(c, t, now, m)) == NULL)
@@ -732,22 +740,23 @@ response_received(struct sip *sip, int64_t now, const struct datagram *d,
 		invite_rejected(c, t, now, m);
 }
 
-void
+enum sip_verdict
 sip_input(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
 	const struct sip_policy *p = &sip->config.policy;
 
+	sip->verdict = SIP_VERDICT_USED;
 	if (!sip_policy_protects(p, &d->src.addr) &&
 	    !sip_policy_protects(p, &d->dst.addr)) {
 		sip->n.not_protected++;
-		return;
+		return sip->verdict;
 	}
 	if (m->call_id.len == 0 || m->call_id.len > SIP_MAX_TAG ||
 	    m->from_tag.len > SIP_MAX_TAG || m->to_tag.len > SIP_MAX_TAG ||
 	    (m->branch.len > SIP_MAX_TAG && m->method != SIP_BYE)) {
 		sip->n.limit_transactions++;
-		return;
+		return sip->verdict;
 	}
 	if (m->request)
 		request_received(sip, now, d, m);
@@ -755,4 +764,5 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 		response_received(sip, now, d, m);
 	body_note_claims(sip, d, m);
 	sip_fit(sip, now);
+	return sip->verdict;
 }

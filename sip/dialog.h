@@ -89,12 +89,20 @@ struct sip *sip_new(const struct sip_config *config,
     const struct sip_sink *sink, struct timers *timers);
 void sip_free(struct sip *sip); /* silently: no wants, no gone */
 
+/* What became of a message. */
+enum sip_verdict {
+	SIP_VERDICT_USED,      /* or it changes nothing */
+	SIP_VERDICT_FORGED,    /* counted as forged */
+	SIP_VERDICT_NO_DIALOG, /* as no_dialog */
+	SIP_VERDICT_UNMATCHED, /* as unmatched */
+};
+
 /*
  * One message between d->src and d->dst.  `m` is only read.  Never fails:
  * what cannot be used is counted.
  */
-void sip_input(struct sip *sip, int64_t now, const struct datagram *d,
-    const struct sip_message *m);
+enum sip_verdict sip_input(struct sip *sip, int64_t now,
+    const struct datagram *d, const struct sip_message *m);
 
 /*
  * A message that could not be parsed, and what was still seen in it of a BYE.

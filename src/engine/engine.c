@@ -299,14 +299,32 @@ helpers_new(struct engine *e)
 	return PH_OK;
 }
 
+/* Why a message was of no use; NULL: it was, or nobody need know. */
+static const char *
+misfit_text(enum sip_verdict verdict, const struct sip_message *m)
+{
+	switch (verdict) {
+	case SIP_VERDICT_FORGED:
+		return "its Call-ID is that of a call, but its tags, branch "
+		       "or addresses are not";
+	case SIP_VERDICT_NO_DIALOG:
+		return "it belongs to no call we have seen begin";
+	case SIP_VERDICT_UNMATCHED:
+		return m->method == SIP_INVITE
+		    ? "it answers no INVITE we have seen"
+		    : NULL;
+	case SIP_VERDICT_USED:
+		break;
+	}
+	return NULL;
+}
+
 static void
 sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
     struct span text, bool stream)
 {
-	const struct sip_counters *n = sip_counters(e->sip);
 	enum sip_reject why = SIP_REJECT_NONE;
-	uint64_t forged = n->forged, unmatched = n->unmatched;
-	uint64_t no_dialog = n->no_dialog;
+	const char *misfit;
 	struct sip_glance g;
 	struct sip_message m;
 
@@ -328,15 +346,9 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 		return;
 	}
 	e->n.messages++;
-	sip_input(e->sip, now, d, &m);
-	if (n->forged > forged)
-		ignore(e, now, d,
-		    "its Call-ID is that of a call, but its tags, branch or "
-		    "addresses are not");
-	else if (n->no_dialog > no_dialog)
-		ignore(e, now, d, "it belongs to no call we have seen begin");
-	else if (n->unmatched > unmatched && m.method == SIP_INVITE)
-		ignore(e, now, d, "it answers no INVITE we have seen");
+	misfit = misfit_text(sip_input(e->sip, now, d, &m), &m);
+	if (misfit != NULL)
+		ignore(e, now, d, misfit);
 	sip_message_free(&m);
 }
 
