@@ -23,8 +23,8 @@ mac_equal(const void *a, const void *b, size_t len)
 	return CRYPTO_memcmp(a, b, len) == 0;
 }
 
-bool
-mac_works(enum mac_kind kind)
+static bool
+works(enum mac_kind kind)
 {
 	/* RFC 2202, test_case 2; RFC 4231, section 4.3. */
 	static const char key[] = "Jefe",
@@ -43,6 +43,14 @@ mac_works(enum mac_kind kind)
 		return false;
 	return kind == MAC_SHA1 ? mac_equal(out, sha1, sizeof(sha1))
 				: mac_equal(out, sha256, sizeof(sha256));
+}
+
+const char *
+mac_trouble(void)
+{
+	if (!works(MAC_SHA1) || !works(MAC_SHA256))
+		return "libcrypto refuses HMAC with SHA-1 or SHA-256";
+	return NULL;
 }
 
 void

@@ -25,10 +25,11 @@ bool mac_compute(enum mac_kind kind, const void *key, size_t keylen,
 bool mac_equal(const void *a, const void *b, size_t len);
 
 /*
- * Whether both give a known answer.  Called before privileges are dropped,
- * because the library may open files of its own when it is first used.
+ * Why nothing can be signed; NULL if both give a known answer.  Called before
+ * privileges are dropped, because the library may open files of its own when
+ * it is first used.
  */
-bool mac_works(enum mac_kind kind);
+const char *mac_trouble(void);
 
 /* Overwrite what has been a secret. */
 void mac_wipe(void *p, size_t len);

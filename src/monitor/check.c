@@ -106,6 +106,13 @@ check_keys(struct check *c)
 	struct keyfiles keys;
 	size_t i;
 
+	one.nkey = 0;
+	if (keyfiles_read(&keys, &one, &why) != PH_OK) {
+		fprintf(stderr, "%s\n", text);
+		c->failed = true;
+		return;
+	}
+	keyfiles_wipe(&keys);
 	one.nkey = 1;
 	for (i = 0; c->conf->tables.on && i < c->conf->tables.nkey; i++) {
 		one.key = &c->conf->tables.key[i];

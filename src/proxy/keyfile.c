@@ -52,14 +52,16 @@ enum ph_err
 keyfiles_read(struct keyfiles *out, const struct conf_tables *c,
     struct strbuf *why)
 {
+	const char *trouble;
 	enum ph_err rc;
 
 	memset(out, 0, sizeof(*out));
 	if (!c->on)
 		return PH_OK;
 	/* Here, because a library may look for its own files at first. */
-	if (!mac_works(MAC_SHA1) || !mac_works(MAC_SHA256)) {
-		strbuf_str(why, "libcrypto refuses HMAC with SHA-1 or SHA-256");
+	if ((trouble = mac_trouble()) != NULL) {
+		strbuf_fmt(why, "%s%s",
+		    c->listen_at != NULL ? c->listen_at : "", trouble);
 		return PH_EUNSUPPORTED;
 	}
 	if ((out->v = calloc(c->nkey + 1, sizeof(*out->v))) == NULL) {

@@ -317,8 +317,7 @@ static void
 the_library_computes_what_the_standards_say(void **state)
 {
 	(void)state;
-	assert_true(mac_works(MAC_SHA1));
-	assert_true(mac_works(MAC_SHA256));
+	assert_null(mac_trouble());
 }
 
 #define CASE(f) cmocka_unit_test_setup(f, setup)
