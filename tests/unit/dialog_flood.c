@@ -272,7 +272,7 @@ an_unanswered_call_keeps_four_offers(void **state)
 	char branch[16];
 	struct world w;
 	struct step s = { 1, "o>i", "INVITE", 1, branch, "a", "", NULL, "" };
-	size_t once;
+	size_t once = 0;
 	int k;
 
 	(void)state;
