@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/base/span.h"
 #include "src/compat/notify.h"
 
 static void
@@ -57,4 +59,35 @@ void
 notify_stopping(void)
 {
 	notify("STOPPING=1\n");
+}
+
+/* How long the watchdog waits, in microseconds; 0: there is none for us. */
+static int64_t
+watchdog_usec(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC"),
+		   *pid = getenv("WATCHDOG_PID");
+	uint64_t v;
+
+	if (pid != NULL &&
+	    (!span_number(span_of(pid), INT_MAX, &v) || (pid_t)v != getpid()))
+		return 0;
+	if (usec == NULL || !span_number(span_of(usec), INT64_MAX, &v))
+		return 0;
+	return (int64_t)v;
+}
+
+int64_t
+notify_alive(int64_t now)
+{
+	static int64_t next;
+	int64_t wait = watchdog_usec() / 2;
+
+	if (wait == 0)
+		return INT64_MAX;
+	if (now >= next) {
+		notify("WATCHDOG=1\n");
+		next = now + wait;
+	}
+	return next;
 }

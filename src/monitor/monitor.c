@@ -663,7 +663,7 @@ wait_for_events(struct monitor *m, const sigset_t *mask)
 	struct generation *all[] = { m->cur, m->next, m->old };
 	struct pollfd pfd[3 * CHILD_NROLES + LEAVERS];
 	struct child *who[3 * CHILD_NROLES + LEAVERS];
-	int64_t now = clock_now(), next = next_event(m), wait;
+	int64_t now = clock_now(), next = next_event(m), alive, wait;
 	struct timespec ts;
 	sigset_t blocked;
 	nfds_t i, n = 0;
@@ -682,6 +682,9 @@ wait_for_events(struct monitor *m, const sigset_t *mask)
 		if (ipc_unsent(&who[i]->ipc))
 			pfd[i].events |= POLLOUT;
 	}
+	alive = notify_alive(now);
+	if (alive < next)
+		next = alive;
 	wait = next == INT64_MAX ? 3600 * USEC_PER_SEC
 	    : next > now	 ? next - now
 				 : 0;

@@ -349,7 +349,18 @@ def the_service_manager_is_told(net):
         check(told.recv(200) == b"READY=1\n", "ready again")
         d.stop()
         check(told.recv(200) == b"STOPPING=1\n", "stopping")
+        os.environ["WATCHDOG_USEC"] = "600000"
+        d = net.pinholed()
+        alive = []
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            alive.append(told.recv(200))
+        check(4 <= alive.count(b"WATCHDOG=1\n") <= 9,
+              f"alive every 0.3 s: {alive}")
+        check(set(alive) == {b"READY=1\n", b"WATCHDOG=1\n"}, f"{alive}")
+        d.stop()
     finally:
+        os.environ.pop("WATCHDOG_USEC", None)
         del os.environ["NOTIFY_SOCKET"]
         told.close()
         os.unlink(path)
