@@ -47,8 +47,10 @@ static bool
 pinhole_of(const struct p_rule *r, struct pinhole *h)
 {
 	memset(h, 0, sizeof(*h));
+	/* A pinhole has one source port or any; its way back may have more. */
 	if (r->dst.lo == 0 || r->dst.net.addr.af == AF_UNSPEC ||
-	    r->dst.net.len != addr_bytes(r->dst.net.addr.af) * 8)
+	    r->dst.net.len != addr_bytes(r->dst.net.addr.af) * 8 ||
+	    r->src.lo != r->src.hi)
 		return false;
 	h->proto = r->proto;
 	h->dir = PINHOLE_OUT;

@@ -137,6 +137,88 @@ translation_differs_by_system(void **state)
 	    "4000:4001 " UDP ") label \"7\"");
 }
 
+/* A rule that names its direction sees one state, not two. */
+static void
+one_connection_is_one_in_each_rule(void **state)
+{
+	const struct fw_config c = { .name = "pinholed" };
+	struct pinhole h = hole(IPPROTO_TCP, PINHOLE_OUT, "203.0.113.9",
+	    "10.0.0.5", 5001, 5001);
+
+	(void)state;
+	h.once = 1;
+	h.nat_to.addr = ip("10.0.0.1");
+	h.nat_to.port = 20;
+	check("translated", &h, P_FREEBSD, &c,
+	    "nat inet proto tcp from 203.0.113.9 to 10.0.0.5 port 5001 -> "
+	    "10.0.0.1 port 20\n"
+	    "pass quick inet proto tcp from 203.0.113.9 to 10.0.0.5 port 5001 "
+	    "flags S/SA keep state (max 2) label \"7\"\n"
+	    "pass out quick inet proto tcp from 10.0.0.1 port 20 to 10.0.0.5 "
+	    "port 5001 flags S/SA keep state (max 1) label \"7\"");
+	check("by the pass rule", &h, P_OPENBSD, &c,
+	    "pass out quick inet proto tcp from 203.0.113.9 to 10.0.0.5 port "
+	    "5001 flags S/SA keep state (max 1) label \"7\" nat-to 10.0.0.1 "
+	    "port 20\n"
+	    "pass quick inet proto tcp from 203.0.113.9 to 10.0.0.5 port 5001 "
+	    "flags S/SA keep state (max 2) label \"7\"");
+}
+
+static struct p_rule
+rule(const char *on, enum p_way way, const char *src, uint16_t sport,
+    const char *dst, uint16_t dport, uint64_t label)
+{
+	struct p_rule r = { .action = P_ACT_PASS,
+		.way = (uint8_t)way,
+		.af = AF_INET,
+		.on = on,
+		.label = label };
+
+	if (src != NULL)
+		assert_int_equal(prefix_parse(span_of(src), &r.src.net), PH_OK);
+	if (dst != NULL)
+		assert_int_equal(prefix_parse(span_of(dst), &r.dst.net), PH_OK);
+	r.src.lo = r.src.hi = sport;
+	r.dst.lo = r.dst.hi = dport;
+	return r;
+}
+
+/* Rules are quick: the more special must come before the more general. */
+static void
+the_more_special_rule_comes_first(void **state)
+{
+	const struct p_rule v[] = {
+		rule("em0", P_IN, NULL, 0, "192.0.2.1", 5000, 9),
+		rule("em1", P_IN, NULL, 0, "192.0.2.1", 5000, 9),
+		rule(NULL, P_OUT, NULL, 0, "192.0.2.1", 5000, 9),
+		rule(NULL, P_IN, NULL, 0, "192.0.2.1", 5000, 9),
+		rule(NULL, P_BOTH, "10.0.0.1", 7, NULL, 0, 9),
+		rule(NULL, P_BOTH, "10.0.0.1", 8, NULL, 0, 9),
+		rule(NULL, P_BOTH, "10.0.0.1", 0, NULL, 0, 9),
+		rule(NULL, P_BOTH, "10.0.0.2", 7, NULL, 0, 9),
+		rule(NULL, P_BOTH, "10.0.0.0/24", 7, "192.0.2.9", 5000, 1),
+		rule(NULL, P_BOTH, "10.0.0.0/8", 0, "192.0.2.1", 5000, 1),
+		rule(NULL, P_BOTH, NULL, 0, "192.0.2.1", 5000, 1),
+		rule(NULL, P_BOTH, NULL, 0, "192.0.2.1", 5000, 2),
+		rule(NULL, P_BOTH, NULL, 0, "192.0.2.1", 5001, 1),
+		rule(NULL, P_BOTH, NULL, 0, "192.0.2.0/24", 1, 1),
+		rule(NULL, P_BOTH, NULL, 0, NULL, 0, 1),
+	};
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ROWS(v); i++)
+		for (k = 0; k < ROWS(v); k++) {
+			printf("%zu %zu\n", i, k);
+			if (i < k)
+				assert_true(p_rule_cmp(&v[i], &v[k]) < 0);
+			else if (i > k)
+				assert_true(p_rule_cmp(&v[i], &v[k]) > 0);
+			else
+				assert_int_equal(p_rule_cmp(&v[i], &v[k]), 0);
+		}
+}
+
 static void
 options_of_the_user_are_in_each_rule(void **state)
 {
@@ -391,6 +473,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pinholes_read_as_pfctl_would),
 		cmocka_unit_test(translation_differs_by_system),
+		cmocka_unit_test(one_connection_is_one_in_each_rule),
+		cmocka_unit_test(the_more_special_rule_comes_first),
 		cmocka_unit_test(options_of_the_user_are_in_each_rule),
 		cmocka_unit_test(
 		    some_pinholes_have_a_tag_and_a_queue_of_their_own),

@@ -23,6 +23,8 @@ static struct kernel {
 	struct p_state v[16];
 	size_t n;
 	size_t rules; /* written, in leaves */
+	unsigned int adds, kills;
+	enum ph_err add_rc, kill_rc;
 } k;
 
 static enum ph_err
@@ -118,6 +120,9 @@ fake_kill(struct p_dev *d, uint64_t id, uint32_t creator)
 	size_t i = find(id, creator);
 
 	(void)d;
+	k.kills++;
+	if (k.kill_rc != PH_OK && id != UINT64_MAX)
+		return k.kill_rc;
 	if (i < k.n)
 		k.v[i] = k.v[--k.n];
 	return PH_OK;
@@ -130,6 +135,11 @@ fake_add(struct p_dev *d, const struct p_state *s, bool log)
 
 	(void)d;
 	(void)log;
+	assert_int_equal(endpoint_cmp(&s->src, &s->in_src), 0);
+	assert_int_equal(endpoint_cmp(&s->dst, &s->in_dst), 0);
+	k.adds++;
+	if (k.add_rc != PH_OK)
+		return k.add_rc;
 	if (find(s->id, s->creator) < k.n)
 		return PH_EEXIST;
 	for (i = 0; i < k.n; i++)
@@ -242,9 +252,12 @@ a_flow_is_two_states_and_no_rule(void **state)
 	memset(&k, 0, sizeof(k));
 	fw = begin(false);
 	assert_int_equal(k.n, 0);
+	k.adds = k.kills = 0;
 	change(fw, FW_OPEN, stream(7, 10000));
 	assert_int_equal(k.n, 2);
 	assert_int_equal(k.rules, 0);
+	assert_int_equal(k.adds, 2);
+	assert_int_equal(k.kills, 0);
 	assert_int_equal(k.v[0].id, 14);
 	assert_int_equal(k.v[1].id, 15);
 	assert_false(k.v[0].outward);
@@ -306,8 +319,78 @@ silence_ends_a_state_but_not_the_pinhole(void **state)
 	(void)p_tick(fw, 21 * INT64_C(1000000), &err);
 	assert_int_equal(err, PH_OK);
 	assert_int_equal(k.n, 2);
+	/* Those that are still there go on as they are. */
+	k.kills = 0;
+	(void)p_tick(fw, 42 * INT64_C(1000000), &err);
+	assert_int_equal(k.n, 2);
+	assert_int_equal(k.kills, 0);
+	k.add_rc = PH_EGONE;
+	(void)p_tick(fw, 63 * INT64_C(1000000), &err);
+	assert_int_equal(err, PH_EGONE);
 	p_close(fw, false);
 	assert_int_equal(k.n, 0);
+}
+
+static void
+what_pf_refuses_is_not_open(void **state)
+{
+	const struct fw_change c = { .op = FW_OPEN, .hole = stream(7, 10000) };
+	struct fw *fw;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	k.add_rc = PH_ELIMIT;
+	assert_int_equal(p_commit(fw, &c, 1, 0), PH_ELIMIT);
+	/* It took the states of others before: now pfsync is gone. */
+	k.add_rc = PH_EUNSUPPORTED;
+	assert_int_equal(p_commit(fw, &c, 1, 0), PH_EGONE);
+	k.add_rc = PH_OK;
+	change(fw, FW_OPEN, stream(7, 10000));
+	assert_int_equal(k.n, 2);
+	p_close(fw, false);
+}
+
+/* A failover left this node a state of that name with another flow. */
+static void
+an_old_state_of_the_same_name_gives_way(void **state)
+{
+	struct fw *fw;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	change(fw, FW_OPEN, stream(7, 10000));
+	k.v[2] = k.v[0];
+	k.v[2].id = 16;
+	k.v[2].src.port = k.v[2].in_src.port = 4444;
+	k.n = 3;
+	change(fw, FW_OPEN, stream(8, 10002));
+	assert_int_equal(k.n, 4);
+	assert_int_equal(k.v[find(16, k.v[0].creator)].src.port, 4000);
+	p_close(fw, false);
+}
+
+/* Its states cannot be killed now: the sweep does it. */
+static void
+a_kill_that_fails_leaves_it_to_the_sweep(void **state)
+{
+	struct fw *fw;
+	enum ph_err err;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	change(fw, FW_OPEN, stream(7, 10000));
+	k.kill_rc = PH_EAGAIN;
+	change(fw, FW_CLOSE, stream(7, 10000));
+	assert_int_equal(k.n, 2);
+	(void)p_tick(fw, 600000, &err);
+	assert_int_equal(k.n, 2);
+	k.kill_rc = PH_OK;
+	(void)p_tick(fw, 1200000, &err);
+	assert_int_equal(k.n, 0);
+	p_close(fw, false);
 }
 
 /* kill -9: nobody closed them.  What pfsync brought is not ours. */
@@ -364,6 +447,9 @@ main(void)
 		T(a_flow_is_two_states_and_no_rule),
 		T(a_flow_that_another_pinhole_has_taken_over_goes_on),
 		T(silence_ends_a_state_but_not_the_pinhole),
+		T(what_pf_refuses_is_not_open),
+		T(an_old_state_of_the_same_name_gives_way),
+		T(a_kill_that_fails_leaves_it_to_the_sweep),
 		T(a_start_removes_the_states_of_an_earlier_run),
 		T(a_successor_keeps_what_it_is_told_to_open),
 	};

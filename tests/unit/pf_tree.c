@@ -394,6 +394,132 @@ the_tree_agrees_with_a_list(void **state)
 	model_free(m);
 }
 
+static bool note(void *ctx, const struct pinhole *h);
+
+/*
+ * Inner nodes ask whether a packet comes from inside.  Where a second PBX
+ * appears, all of them must know it.
+ */
+static void
+a_new_host_may_speak_first_in_a_tree_with_nodes(void **state)
+{
+	const struct addr phone = addr_v4(198, 51, 100, 7),
+			  pbx = addr_v4(192, 0, 2, 10),
+			  other = addr_v4(10, 1, 2, 3);
+	static struct pinhole holes[2000];
+	struct pinhole last = hole_in(5000, phone, other, 12000);
+	struct model *m = model_new();
+	unsigned int evals[2] = { 0, 0 };
+	struct packet p = { P_IN, IPPROTO_UDP, { addr_v4(203, 0, 113, 9), 0 },
+		{ addr_v4(203, 0, 113, 8), 9 } };
+	struct p_tree *t;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	for (i = 0; i < ROWS(holes); i++) {
+		holes[i] = hole_in(i + 1, phone, pbx, (uint16_t)(2 * i + 9000));
+		assert_int_equal(p_tree_insert(t, &holes[i]), PH_OK);
+		model_commit(m, t, P_FREEBSD, NULL, NULL);
+	}
+	passes(m, pbx, 12000, phone, 77, true);
+	passes(m, other, 12000, phone, 77, false);
+	/* A stranger's port is never looked for. */
+	p.src.port = 12000;
+	assert_int_equal(model_pass(m, "pinholed", &p, &evals[0]), 0);
+	assert_true(evals[0] <= 4);
+	assert_int_equal(p_tree_insert(t, &last), PH_OK);
+	model_commit(m, t, P_FREEBSD, NULL, NULL);
+	passes(m, other, 12000, phone, 77, true);
+	passes(m, other, 12002, phone, 77, false);
+	passes(m, pbx, 12000, phone, 77, true);
+	/* With it gone and everything else, the class begins anew. */
+	p_tree_remove(t, &last);
+	for (i = 0; i < ROWS(holes); i++)
+		p_tree_remove(t, &holes[i]);
+	model_commit(m, t, P_FREEBSD, NULL, NULL);
+	assert_int_equal(p_tree_insert(t, &holes[0]), PH_OK);
+	model_commit(m, t, P_FREEBSD, NULL, NULL);
+	evals[0] = 0;
+	p.src = (struct endpoint) { other, 9000 };
+	assert_int_equal(model_pass(m, "pinholed", &p, &evals[0]), 0);
+	p.src.addr = pbx;
+	assert_int_equal(model_pass(m, "pinholed", &p, &evals[1]), 0);
+	assert_true(evals[0] < evals[1]);
+	p_tree_free(t);
+	model_free(m);
+}
+
+/* The hull is the shortest prefix around all of them. */
+static void
+the_top_asks_for_no_more_than_it_must(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *host; unsigned int len; } rows[] = {
+		{ "192.0.2.10", 32 }, { "192.0.2.11", 31 },
+		{ "192.0.2.8", 30 }, { "192.0.2.10", 30 },
+		{ "192.0.3.10", 23 }, { "10.0.0.1", 0 },
+	};
+	/* clang-format on */
+	struct pinhole holes[ROWS(rows)];
+	const struct p_rule *v;
+	struct addr inside;
+	struct p_tree *t;
+	size_t i, n;
+
+	(void)state;
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	for (i = 0; i < ROWS(rows); i++) {
+		assert_int_equal(addr_parse(span_of(rows[i].host), &inside),
+		    PH_OK);
+		holes[i] = hole_in(i + 1, addr_v4(198, 51, 100, 7), inside,
+		    (uint16_t)(4000 + 2 * i));
+		assert_int_equal(p_tree_insert(t, &holes[i]), PH_OK);
+		assert_int_equal(p_node_rules(t, p_tree_top(t), P_PASS, &v, &n),
+		    PH_OK);
+		assert_int_equal(v[0].dst.net.len, rows[i].len);
+		assert_true(prefix_contains(&v[0].dst.net, &inside));
+	}
+	p_tree_free(t);
+}
+
+/* A range that reaches into the next node is looked for there, too. */
+static void
+a_wide_range_is_found_from_the_next_node(void **state)
+{
+	const struct addr phone = addr_v4(198, 51, 100, 7),
+			  pbx = addr_v4(192, 0, 2, 10);
+	static struct pinhole holes[400];
+	struct pinhole wide = hole_in(1000, addr_v4(203, 0, 113, 9), pbx, 9001);
+	const struct endpoint src = { addr_v4(203, 0, 113, 9), 7 };
+	struct endpoint dst = { pbx, 0 };
+	struct model *m = model_new();
+	struct p_tree *t;
+	uint64_t got[2];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	for (i = 0; i < ROWS(holes); i++) {
+		holes[i] = hole_in(i + 1, phone, pbx, (uint16_t)(2 * i + 9000));
+		assert_int_equal(p_tree_insert(t, &holes[i]), PH_OK);
+		model_commit(m, t, P_FREEBSD, NULL, NULL);
+	}
+	assert_true(p_tree_anchors(t) > 4);
+	wide.to_hi = 9700;
+	assert_int_equal(p_tree_insert(t, &wide), PH_OK);
+	model_commit(m, t, P_FREEBSD, NULL, NULL);
+	for (i = 8990; i < 9720; i++) {
+		dst.port = (uint16_t)i;
+		passes(m, src.addr, 7, pbx, dst.port, i >= 9001 && i <= 9700);
+		got[0] = got[1] = 0;
+		p_tree_match(t, IPPROTO_UDP, &src, &dst, note, got);
+		assert_int_equal(got[0], i >= 9001 && i <= 9700);
+	}
+	p_tree_free(t);
+	model_free(m);
+}
+
 static bool
 note(void *ctx, const struct pinhole *h)
 {
@@ -501,6 +627,10 @@ main(void)
 		cmocka_unit_test(ten_thousand_calls_stay_cheap),
 		cmocka_unit_test(between_batches_nothing_is_missing),
 		cmocka_unit_test(the_tree_agrees_with_a_list),
+		cmocka_unit_test(
+		    a_new_host_may_speak_first_in_a_tree_with_nodes),
+		cmocka_unit_test(the_top_asks_for_no_more_than_it_must),
+		cmocka_unit_test(a_wide_range_is_found_from_the_next_node),
 		cmocka_unit_test(a_state_finds_its_pinhole),
 		cmocka_unit_test(an_id_is_there_once),
 		cmocka_unit_test(no_two_calls_are_the_same),
