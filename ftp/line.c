@@ -97,9 +97,8 @@ is_method(struct span verb)
 	return false;
 }
 
-/* " HTTP/1.1": a page may invent methods, but not leave this out. */
-static bool
-ends_in_version(struct span line)
+bool
+ftp_line_ends_in_version(struct span line)
 {
 	struct span end = span_sub(line, line.len - 9, line.len);
 
@@ -113,8 +112,9 @@ ftp_line_foreign(struct span line)
 {
 	struct span rest;
 
-	return is_method(span_cut(line, ' ', &rest)) || ends_in_version(line) ||
-	    span_caseeq_str(span_sub(line, 0, 5), "HTTP/");
+	return is_method(span_cut(line, ' ', &rest)) ||
+	    span_caseeq_str(span_sub(line, 0, 5), "HTTP/") ||
+	    ftp_line_ends_in_version(line);
 }
 
 bool

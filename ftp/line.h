@@ -69,12 +69,14 @@ PH_NODISCARD enum ph_err ftp_reply_parse(struct ftp_reply *out,
     struct span line);
 
 /*
- * Whether HTTP is spoken here: by one of its methods, or by a line that
- * begins or ends as only HTTP's do.  Of a line that is too long, its first
- * and its last FTP_LINE_TAIL bytes are enough, each by itself.
+ * Whether this is a line of HTTP: it begins with a method or with "HTTP/", or
+ * ends in a version.  A web page can make a browser use a method of its own,
+ * but not leave the version out.  The last FTP_LINE_TAIL bytes of a line are
+ * enough to see a version.
  */
 #define FTP_LINE_TAIL 9 /* " HTTP/1.1" */
 bool ftp_line_foreign(struct span line);
+bool ftp_line_ends_in_version(struct span line);
 
 /* Neither NUL nor CR nor LF: nobody can see another line in it. */
 bool ftp_line_clean(struct span line);

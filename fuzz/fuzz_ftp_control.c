@@ -28,12 +28,12 @@ on_news(void *ctx, const struct ftp_news *n)
 	struct told *t = ctx;
 	size_t i;
 
-	check(!t->c->foreign || n->kind == FTP_FOREIGN);
+	check(!t->c->reader.foreign || n->kind == FTP_FOREIGN);
 	switch (n->kind) {
 	case FTP_ACTIVE:
 		check(t->c->loose || addr_eq(&n->data.addr, &t->c->client));
 		check(n->data.port >= FTP_PORT_MIN);
-		check(!t->c->epsv_all);
+		check(t->c->reader.epsv_all == 0);
 		break;
 	case FTP_PASSIVE:
 		check(t->c->loose || addr_eq(&n->data.addr, &t->c->server));
@@ -90,8 +90,8 @@ play(const uint8_t *p, size_t len, bool by_byte)
 		if (!by_byte)
 			ftp_control_input(c, from,
 			    (struct span) { (const char *)p, n }, on_news, &t);
-		check(c->npending <= FTP_CONTROL_PENDING);
-		check(c->answered <= c->sent);
+		check(c->reader.npending <= FTP_READER_PENDING);
+		check(c->reader.answered <= c->reader.sent);
 	}
 	free(c);
 	return t.sum;

@@ -356,7 +356,7 @@ ftp_helper_input(struct ftp_helper *h, int64_t now, struct ftp_watch **w,
 	if (d->joined)
 		ftp_control_join(&f.w->control, f.from);
 	ftp_control_input(&f.w->control, f.from, d->payload, on_news, &f);
-	return !f.w->control.foreign;
+	return !f.w->control.reader.foreign;
 }
 
 void

@@ -435,8 +435,8 @@ of_many_commands_the_last_count(void **state)
 	ftp_control_init(&c, &client, &server, false);
 	for (i = 0; i < 1000; i++)
 		play_long(&c, FTP_CLIENT, "PASV", 0, "\r\n", &b);
-	assert_int_equal(c.npending, FTP_CONTROL_PENDING);
-	for (i = 0; i < FTP_CONTROL_PENDING; i++)
+	assert_int_equal(c.reader.npending, FTP_READER_PENDING);
+	for (i = 0; i < FTP_READER_PENDING; i++)
 		play_long(&c, FTP_SERVER, "", 0, P227, &b);
 	assert_null(strstr(text, "ignored"));
 	play_long(&c, FTP_SERVER, "", 0, P227, &b);
