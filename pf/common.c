@@ -12,7 +12,7 @@
 
 #include "pf/expiry.h"
 #include "pf/holes.h"
-#include "pf/heritage.h"
+#include "pf/leftovers.h"
 #include "pf/states.h"
 #include "pf/sys.h"
 
@@ -20,7 +20,7 @@
 #define HEARTBEAT (5 * 1000 * 1000LL)  /* is all still there? */
 #define REMAKE	  (20 * 1000 * 1000LL) /* states mode: less than a timeout */
 #define TRIES	  6
-#define INHERITED (UINT64_C(1) << 63) /* ids of what another run opened */
+#define LEFTOVER  (UINT64_C(1) << 63) /* ids of what another run opened */
 #define CUTS_MAX  256		      /* moved ports waiting for a sweep */
 #define SWEEP_MAX 100000	      /* closed pinholes waiting for a sweep */
 
@@ -29,20 +29,20 @@ struct fw {
 	const struct fw_config *config;
 	struct p_dev *dev;
 	struct p_tree *tree;
-	struct p_tree *made; /* states mode: pinholes that are states */
+	struct p_tree *state_tree; /* states mode: pinholes that are states */
 	struct p_holes *holes;
 	struct p_expiry *expiry; /* of table entries */
 	bool kill;
-	bool half;   /* the last write got as far as some batches */
-	bool states; /* states mode */
+	bool partly_written; /* of the last write, only some batches */
+	bool states;	     /* states mode */
 	struct p_states st;
-	uint64_t inherited; /* how many there were */
-	/* Closed since `gone_since`; their states are still to be killed. */
-	struct p_tree *gone;
-	struct p_holes *gone_holes;
+	uint64_t nleftovers; /* how many there were */
+	/* Closed since `closed_since`; their states are still to be killed. */
+	struct p_tree *closed_tree;
+	struct p_holes *closed_holes;
 	struct pinhole cuts[CUTS_MAX]; /* FW_CUT since then */
 	size_t ncuts;
-	int64_t gone_since;
+	int64_t closed_since;
 	int64_t heartbeat, remake; /* when due */
 	int64_t now;		   /* as told last */
 };
@@ -123,7 +123,7 @@ write_tree(struct fw *fw)
 		p_tree_select(fw->tree, i);
 		rc = write_batch(fw);
 	}
-	fw->half = rc != PH_OK && i > 1;
+	fw->partly_written = rc != PH_OK && i > 1;
 	p_tree_select(fw->tree, P_ALL_BATCHES);
 	if (rc == PH_OK)
 		p_tree_clean(fw->tree);
@@ -131,23 +131,23 @@ write_tree(struct fw *fw)
 }
 
 static bool
-gathering(const struct fw *fw)
+sweep_is_pending(const struct fw *fw)
 {
-	return p_holes_count(fw->gone_holes) > 0 || fw->ncuts > 0;
+	return p_holes_count(fw->closed_holes) > 0 || fw->ncuts > 0;
 }
 
 /* Remember what was closed until the next sweep. */
 static void
-remember(void *ctx, const struct p_hole *hole)
+closed_remember(void *ctx, const struct p_hole *hole)
 {
 	struct fw *fw = ctx;
 	struct fw_change change = { .op = FW_OPEN, .hole = hole->hole };
 
-	if (!fw->kill || p_holes_count(fw->gone_holes) >= SWEEP_MAX)
+	if (!fw->kill || p_holes_count(fw->closed_holes) >= SWEEP_MAX)
 		return;
-	if (p_holes_apply(fw->gone_holes, &change, 1) == PH_OK)
-		p_holes_keep(fw->gone_holes, NULL, NULL);
-	p_tree_clean(fw->gone);
+	if (p_holes_apply(fw->closed_holes, &change, 1) == PH_OK)
+		p_holes_keep(fw->closed_holes, NULL, NULL);
+	p_tree_clean(fw->closed_tree);
 }
 
 static bool
@@ -160,7 +160,7 @@ found_one(void *ctx, const struct pinhole *hole)
 
 /* Does a pinhole of the tree stand for the flow of this one? */
 static bool
-flow_in(const struct p_tree *t, const struct pinhole *hole)
+tree_has_flow(const struct p_tree *t, const struct pinhole *hole)
 {
 	const struct endpoint src = { hole->from.addr, hole->from_port },
 			      dst = { hole->to, hole->to_lo };
@@ -176,21 +176,21 @@ flow_in(const struct p_tree *t, const struct pinhole *hole)
  * pinhole has taken over the flow; the sweep finds what is left.
  */
 static void
-closed(void *ctx, const struct p_hole *hole)
+hole_closed(void *ctx, const struct p_hole *hole)
 {
 	struct fw *fw = ctx;
 
 	if (hole->hole.once)
 		return;
-	if (hole->by_state && !flow_in(fw->made, &hole->hole) &&
+	if (hole->by_state && !tree_has_flow(fw->state_tree, &hole->hole) &&
 	    p_states_kill(&fw->st, &hole->hole) == PH_EGONE)
 		return;
-	remember(fw, hole);
+	closed_remember(fw, hole);
 }
 
 /* Would any pinhole of the tree let this state begin? */
 static bool
-state_in(const struct p_tree *t, const struct p_state *s)
+tree_has_state(const struct p_tree *t, const struct p_state *s)
 {
 	bool yes = false;
 
@@ -232,8 +232,9 @@ sweep_one(void *ctx, const struct p_state *s)
 	enum ph_err rc;
 
 	if (!is_cut(fw, s) &&
-	    (!state_in(fw->gone, s) || state_in(fw->tree, s) ||
-		state_in(fw->made, s)))
+	    (!tree_has_state(fw->closed_tree, s) ||
+		tree_has_state(fw->tree, s) ||
+		tree_has_state(fw->state_tree, s)))
 		return;
 	rc = fw->sys->kill(fw->dev, s->id, s->creator);
 	if (rc != PH_OK)
@@ -241,28 +242,28 @@ sweep_one(void *ctx, const struct p_state *s)
 }
 
 static enum ph_err
-gone_reset(struct fw *fw)
+closed_reset(struct fw *fw)
 {
 	enum ph_err rc;
 
-	p_holes_free(fw->gone_holes);
-	p_tree_free(fw->gone);
-	fw->gone = NULL;
-	fw->gone_holes = NULL;
-	rc = p_tree_new(&fw->gone, fw->sys->dialect, fw->config);
+	p_holes_free(fw->closed_holes);
+	p_tree_free(fw->closed_tree);
+	fw->closed_tree = NULL;
+	fw->closed_holes = NULL;
+	rc = p_tree_new(&fw->closed_tree, fw->sys->dialect, fw->config);
 	if (rc != PH_OK)
 		return rc;
-	return p_holes_new(&fw->gone_holes, fw->gone, NULL, NULL);
+	return p_holes_new(&fw->closed_holes, fw->closed_tree, NULL, NULL);
 }
 
 /* One walk over all states for everything closed since the last. */
 static enum ph_err
-sweep(struct fw *fw)
+closed_sweep(struct fw *fw)
 {
 	struct sweep s = { fw, PH_OK };
 	enum ph_err rc;
 
-	if (!gathering(fw))
+	if (!sweep_is_pending(fw))
 		return PH_OK;
 	rc = fw->sys->states(fw->dev, sweep_one, &s);
 	if (rc == PH_EAGAIN || s.rc == PH_EAGAIN)
@@ -270,7 +271,7 @@ sweep(struct fw *fw)
 	if (rc == PH_OK)
 		rc = s.rc;
 	fw->ncuts = 0;
-	if (gone_reset(fw) != PH_OK)
+	if (closed_reset(fw) != PH_OK)
 		return PH_ENOMEM;
 	return rc;
 }
@@ -308,7 +309,7 @@ make_pending(struct fw *fw)
 
 /* A state ends with its silence; a pinhole does not. */
 static enum ph_err
-remake(struct fw *fw)
+states_remake(struct fw *fw)
 {
 	struct p_hole *h;
 	enum ph_err rc = PH_OK;
@@ -332,44 +333,45 @@ p_commit(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
 	    (rc = make_pending(fw)) != PH_OK) {
 		p_holes_undo(fw->holes);
 		/* If this fails as well, the next commit or tick does it. */
-		if (fw->half && write_tree(fw) == PH_OK)
-			fw->half = false;
+		if (fw->partly_written && write_tree(fw) == PH_OK)
+			fw->partly_written = false;
 		return rc;
 	}
-	p_tree_clean(fw->made);
-	if (!gathering(fw))
-		fw->gone_since = now;
-	p_holes_keep(fw->holes, closed, fw);
+	p_tree_clean(fw->state_tree);
+	if (!sweep_is_pending(fw))
+		fw->closed_since = now;
+	p_holes_keep(fw->holes, hole_closed, fw);
 	remember_cuts(fw, changes, n);
 	return PH_OK;
 }
 
-struct inheritance {
+struct leftovers {
 	struct fw *fw;
 	void (*found)(struct fw *fw, const struct pinhole *h);
 };
 
 static void
-inherit_one(void *ctx, struct pinhole *h)
+leftover_one(void *ctx, struct pinhole *h)
 {
-	const struct inheritance *in = ctx;
+	const struct leftovers *in = ctx;
 
-	h->id = INHERITED | ++in->fw->inherited;
+	h->id = LEFTOVER | ++in->fw->nleftovers;
 	in->found(in->fw, h);
 }
 
 /* Hand what an earlier run left to `found`, each pinhole once. */
 static enum ph_err
-inherit(struct fw *fw, void (*found)(struct fw *fw, const struct pinhole *h))
+leftovers_each(struct fw *fw,
+    void (*found)(struct fw *fw, const struct pinhole *h))
 {
-	struct inheritance in = { fw, found };
+	struct leftovers in = { fw, found };
 
-	return p_heritage_read(fw->sys, fw->dev, fw->config->name, inherit_one,
-	    &in);
+	return p_leftovers_read(fw->sys, fw->dev, fw->config->name,
+	    leftover_one, &in);
 }
 
 static void
-take_over(struct fw *fw, const struct pinhole *h)
+leftover_adopt(struct fw *fw, const struct pinhole *h)
 {
 	struct fw_change change = { .op = FW_OPEN, .hole = *h };
 
@@ -378,11 +380,11 @@ take_over(struct fw *fw, const struct pinhole *h)
 }
 
 static void
-leave(struct fw *fw, const struct pinhole *h)
+leftover_close(struct fw *fw, const struct pinhole *h)
 {
 	struct p_hole hole = { .hole = *h };
 
-	remember(fw, &hole);
+	closed_remember(fw, &hole);
 }
 
 static bool
@@ -402,12 +404,12 @@ clear_states(struct fw *fw)
 
 /* What an earlier run left goes, its states included. */
 static enum ph_err
-clear(struct fw *fw)
+leftovers_clear(struct fw *fw)
 {
 	enum ph_err rc;
 	unsigned int try;
 
-	rc = inherit(fw, leave);
+	rc = leftovers_each(fw, leftover_close);
 	if (rc != PH_OK && rc != PH_EUNSUPPORTED)
 		return rc;
 	if ((rc = clear_states(fw)) != PH_OK)
@@ -419,7 +421,7 @@ clear(struct fw *fw)
 		if (rc != PH_EAGAIN)
 			break;
 	}
-	return rc == PH_OK ? sweep(fw) : rc;
+	return rc == PH_OK ? closed_sweep(fw) : rc;
 }
 
 enum ph_err
@@ -431,14 +433,14 @@ p_settle(struct fw *fw, int64_t now)
 	size_t n = 0;
 
 	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
-		n += (h->hole.id & INHERITED) != 0;
+		n += (h->hole.id & LEFTOVER) != 0;
 	if ((rc = clear_states(fw)) != PH_OK || n == 0)
 		return rc;
 	if ((v = calloc(n, sizeof(*v))) == NULL)
 		return PH_ENOMEM;
 	n = 0;
 	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
-		if ((h->hole.id & INHERITED) != 0) {
+		if ((h->hole.id & LEFTOVER) != 0) {
 			v[n].op = FW_CLOSE;
 			v[n++].hole = h->hole;
 		}
@@ -484,7 +486,7 @@ count_state(void *ctx, const struct p_state *s)
 	struct count c = { fw->holes, &s->dst, s->packets };
 
 	p_tree_match(fw->tree, s->proto, &s->src, &s->dst, count_one, &c);
-	p_tree_match(fw->made, s->proto, &s->src, &s->dst, count_one, &c);
+	p_tree_match(fw->state_tree, s->proto, &s->src, &s->dst, count_one, &c);
 	if (endpoint_cmp(&s->src, &s->in_src) == 0 &&
 	    endpoint_cmp(&s->dst, &s->in_dst) == 0)
 		return;
@@ -542,7 +544,7 @@ p_activity(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t now)
 
 /* Has the packet filter as many rules in this anchor as we wrote? */
 static enum ph_err
-compare(struct fw *fw, const struct p_node *node, bool *same)
+node_compare(struct fw *fw, const struct p_node *node, bool *same)
 {
 	const struct p_rule *v;
 	enum ph_err rc = PH_OK;
@@ -567,7 +569,7 @@ compare(struct fw *fw, const struct p_node *node, bool *same)
 
 /* Somebody flushed our anchor, or a part of it: write it again. */
 static enum ph_err
-heartbeat(struct fw *fw)
+tree_heartbeat(struct fw *fw)
 {
 	const struct p_node *n;
 	enum ph_err rc = PH_OK;
@@ -578,7 +580,7 @@ heartbeat(struct fw *fw)
 	p_tree_taint(fw->tree);
 	for (n = p_tree_dirty(fw->tree); n != NULL && same && rc == PH_OK;
 	     n = p_node_next(fw->tree, n))
-		rc = compare(fw, n, &same);
+		rc = node_compare(fw, n, &same);
 	if (!same)
 		return write_tree(fw);
 	p_tree_clean(fw->tree);
@@ -596,20 +598,21 @@ p_tick(struct fw *fw, int64_t now, enum ph_err *err)
 	*err = PH_OK;
 	fw->now = now;
 	if (fw->states && now >= fw->remake) {
-		rc = remake(fw);
+		rc = states_remake(fw);
 		fw->remake = now + REMAKE;
 	}
 	if (rc != PH_EGONE && now >= fw->heartbeat) {
-		rc = heartbeat(fw);
+		rc = tree_heartbeat(fw);
 		fw->heartbeat = now + HEARTBEAT;
 	}
 	/* What an undone commit left behind. */
 	if (rc == PH_OK && p_tree_dirty(fw->tree) != NULL)
 		rc = write_tree(fw);
-	if (rc == PH_OK && gathering(fw) && now >= fw->gone_since + GATHER) {
-		rc = sweep(fw);
+	if (rc == PH_OK && sweep_is_pending(fw) &&
+	    now >= fw->closed_since + GATHER) {
+		rc = closed_sweep(fw);
 		if (rc == PH_EAGAIN)
-			fw->gone_since = now;
+			fw->closed_since = now;
 	}
 	while (p_expiry_due(fw->expiry, now, &index, &p))
 		(void)fw->sys->table(fw->dev, fw->config->tables[index],
@@ -619,8 +622,8 @@ p_tick(struct fw *fw, int64_t now, enum ph_err *err)
 	next = fw->heartbeat;
 	if (fw->states && fw->remake < next)
 		next = fw->remake;
-	if (gathering(fw) && fw->gone_since + GATHER < next)
-		next = fw->gone_since + GATHER;
+	if (sweep_is_pending(fw) && fw->closed_since + GATHER < next)
+		next = fw->closed_since + GATHER;
 	if (p_expiry_next(fw->expiry) < next)
 		next = p_expiry_next(fw->expiry);
 	return next > now ? next : now + 1;
@@ -665,29 +668,29 @@ p_close(struct fw *fw, bool keep)
 	if (fw == NULL)
 		return;
 	if (!keep && fw->dev != NULL) {
-		if (fw->gone_holes != NULL)
+		if (fw->closed_holes != NULL)
 			for (h = p_holes_first(fw->holes); h != NULL;
 			     h = p_holes_next(h))
-				remember(fw, h);
+				closed_remember(fw, h);
 		(void)fw->sys->flush(fw->dev, fw->config->name);
 		/* Nothing is open any more that would keep a state. */
 		p_tree_free(fw->tree);
 		p_holes_free(fw->holes);
-		p_tree_free(fw->made);
-		fw->tree = fw->made = NULL;
+		p_tree_free(fw->state_tree);
+		fw->tree = fw->state_tree = NULL;
 		fw->holes = NULL;
-		if (fw->gone != NULL &&
+		if (fw->closed_tree != NULL &&
 		    p_tree_new(&fw->tree, fw->sys->dialect, fw->config) ==
 			PH_OK &&
-		    p_tree_new(&fw->made, fw->sys->dialect, fw->config) ==
+		    p_tree_new(&fw->state_tree, fw->sys->dialect, fw->config) ==
 			PH_OK)
-			(void)sweep(fw);
+			(void)closed_sweep(fw);
 	}
-	p_holes_free(fw->gone_holes);
-	p_tree_free(fw->gone);
+	p_holes_free(fw->closed_holes);
+	p_tree_free(fw->closed_tree);
 	p_holes_free(fw->holes);
 	p_tree_free(fw->tree);
-	p_tree_free(fw->made);
+	p_tree_free(fw->state_tree);
 	p_expiry_free(fw->expiry);
 	if (fw->dev != NULL)
 		fw->sys->close(fw->dev);
@@ -719,7 +722,7 @@ static enum ph_err
 probe_queue(struct fw *fw, uint16_t class, const char *queue,
     struct strbuf *why)
 {
-	struct pinhole h = { .id = INHERITED - 1,
+	struct pinhole h = { .id = LEFTOVER - 1,
 		.class = class,
 		.proto = IPPROTO_UDP,
 		.dir = PINHOLE_OUT,
@@ -758,17 +761,17 @@ probe_queues(struct fw *fw, struct strbuf *why)
 }
 
 static enum ph_err
-setup(struct fw *fw, struct strbuf *why)
+pf_setup(struct fw *fw, struct strbuf *why)
 {
 	const struct fw_config *c = fw->config;
 	enum ph_err rc;
 
 	if ((rc = p_expiry_new(&fw->expiry)) != PH_OK ||
 	    (rc = p_tree_new(&fw->tree, fw->sys->dialect, c)) != PH_OK ||
-	    (rc = p_tree_new(&fw->made, fw->sys->dialect, c)) != PH_OK ||
-	    (rc = p_holes_new(&fw->holes, fw->tree, fw->made,
+	    (rc = p_tree_new(&fw->state_tree, fw->sys->dialect, c)) != PH_OK ||
+	    (rc = p_holes_new(&fw->holes, fw->tree, fw->state_tree,
 		 fw->states ? p_states_can : NULL)) != PH_OK ||
-	    (rc = gone_reset(fw)) != PH_OK) {
+	    (rc = closed_reset(fw)) != PH_OK) {
 		strbuf_fmt(why, "anchor \"%s\": %s", c->name, ph_strerror(rc));
 		return rc;
 	}
@@ -791,10 +794,10 @@ setup(struct fw *fw, struct strbuf *why)
 		}
 	}
 	if (c->adopt)
-		rc = inherit(fw, take_over);
+		rc = leftovers_each(fw, leftover_adopt);
 	/* What cannot be read cannot be taken over: it is opened anew. */
 	if (!c->adopt || rc == PH_EUNSUPPORTED)
-		rc = clear(fw);
+		rc = leftovers_clear(fw);
 	if (rc == PH_OK)
 		rc = probe_queues(fw, why);
 	if (rc != PH_OK && why->len == 0)
@@ -825,7 +828,7 @@ p_open(struct fw **out, const struct p_sys *sys, const struct fw_config *c,
 	fw->now = now;
 	fw->heartbeat = now + HEARTBEAT;
 	fw->remake = now + REMAKE;
-	if ((rc = setup(fw, why)) != PH_OK) {
+	if ((rc = pf_setup(fw, why)) != PH_OK) {
 		p_close(fw, true);
 		return rc;
 	}

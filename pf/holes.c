@@ -14,7 +14,7 @@ RB_HEAD(hole_tree, p_hole);
 
 struct p_holes {
 	struct hole_tree holes;
-	struct p_tree *tree, *made; /* borrowed */
+	struct p_tree *tree, *state_tree; /* borrowed */
 	bool (*as_state)(const struct pinhole *hole);
 	size_t n;
 	struct change *pending;
@@ -30,14 +30,14 @@ hole_cmp(const struct p_hole *a, const struct p_hole *b)
 RB_GENERATE_STATIC(hole_tree, p_hole, entry, hole_cmp)
 
 enum ph_err
-p_holes_new(struct p_holes **out, struct p_tree *tree, struct p_tree *made,
-    bool (*as_state)(const struct pinhole *hole))
+p_holes_new(struct p_holes **out, struct p_tree *tree,
+    struct p_tree *state_tree, bool (*as_state)(const struct pinhole *hole))
 {
 	if ((*out = calloc(1, sizeof(**out))) == NULL)
 		return PH_ENOMEM;
 	RB_INIT(&(*out)->holes);
 	(*out)->tree = tree;
-	(*out)->made = made;
+	(*out)->state_tree = state_tree;
 	(*out)->as_state = as_state;
 	return PH_OK;
 }
@@ -88,7 +88,7 @@ p_holes_count(const struct p_holes *h)
 static struct p_tree *
 tree_of(const struct p_holes *h, const struct p_hole *hole)
 {
-	return hole->by_state ? h->made : h->tree;
+	return hole->by_state ? h->state_tree : h->tree;
 }
 
 static enum ph_err

@@ -29,11 +29,11 @@ struct p_hole {
 struct p_holes;
 
 /*
- * New pinholes go into `tree`, or, where `as_state` says so, into `made`;
+ * New pinholes go into `tree`, or, where `as_state` says so, into `state_tree`;
  * both are borrowed, the latter two may be NULL.
  */
 PH_NODISCARD enum ph_err p_holes_new(struct p_holes **out, struct p_tree *tree,
-    struct p_tree *made, bool (*as_state)(const struct pinhole *hole));
+    struct p_tree *state_tree, bool (*as_state)(const struct pinhole *hole));
 void p_holes_free(struct p_holes *h);
 
 /*

@@ -5,11 +5,58 @@
 
 #include "pf/node.h"
 
+/*
+ * How the tree trades anchors for rules: few rules in a leaf make each change
+ * cheap, but leaves are anchors, and those run out.
+ */
+static const struct {
+	/* Rules of two neighbouring leaves that become one. */
+	size_t merge_rules;
+	/*
+	 * Rules at which a leaf is split: while there are anchors; when they
+	 * run out (two halves and the nodes that call them still are one
+	 * batch of P_BUDGET); when other classes want anchors, too.
+	 */
+	size_t split_rules, split_rules_late, split_rules_crowded;
+	/* Rules that a leaf may get while nodes above it are split. */
+	size_t deferred_rules;
+	/* Anchors in use: from where leaves grow, and to where they have. */
+	size_t scarce_anchors, rare_anchors;
+	/* Anchors of other classes: those will want more. */
+	size_t crowd_anchors;
+} shape = {
+	.merge_rules = 40,
+	.split_rules = 76,
+	.split_rules_late = 92,
+	.split_rules_crowded = 116,
+	.deferred_rules = 8,
+	.scarce_anchors = 300,
+	.rare_anchors = 370,
+	.crowd_anchors = 40,
+};
+
 /* Roots of classes must always find room. */
 #define SPLIT_LIMIT (P_ANCHORS - P_NCLASSES - 1)
 
+int
+p_key_cmp(const struct p_key *a, const struct p_key *b)
+{
+	if (a->port != b->port)
+		return (int)a->port - (int)b->port;
+	return addr_cmp(&a->addr, &b->addr);
+}
+
+void
+p_node_mark(struct p_tree *t, struct p_node *n)
+{
+	if (n->dirty)
+		return;
+	n->dirty = true;
+	TAILQ_INSERT_TAIL(&t->dirty, n, entry);
+}
+
 static bool
-none_left(const struct p_tree *t)
+anchors_used_up(const struct p_tree *t)
 {
 	return t->nanchors + 2 > SPLIT_LIMIT;
 }
@@ -98,7 +145,7 @@ node_sum(struct p_node *n)
 }
 
 static bool
-cuts(const struct p_node *n, size_t i)
+leaf_can_cut(const struct p_node *n, size_t i)
 {
 	return i > 0 && i < n->nitems &&
 	    p_key_cmp(&n->items[i - 1].key, &n->items[i].key) != 0;
@@ -121,9 +168,9 @@ leaf_cut(const struct p_node *n, size_t at)
 	if (at > 0 && i == n->nitems)
 		mid = at;
 	for (d = 0; d < n->nitems; d++) {
-		if (d < mid && cuts(n, mid - d))
+		if (d < mid && leaf_can_cut(n, mid - d))
 			return mid - d;
-		if (cuts(n, mid + d))
+		if (leaf_can_cut(n, mid + d))
 			return mid + d;
 	}
 	return 0;
@@ -187,7 +234,7 @@ cut_of(const struct p_node *n, const struct p_node *leaf, size_t at)
 
 /* Give n a right neighbour. */
 static void
-split(struct p_tree *t, struct p_node *n, size_t cut)
+node_split(struct p_tree *t, struct p_node *n, size_t cut)
 {
 	struct p_node *right;
 
@@ -199,7 +246,7 @@ split(struct p_tree *t, struct p_node *n, size_t cut)
 		return;
 	}
 	kid_insert(n->parent, p_kid_index(n) + 1, right);
-	n->gave = true;
+	n->gave_items = true;
 	p_node_mark(t, n);
 	p_node_mark(t, right);
 	p_node_mark(t, n->parent);
@@ -239,7 +286,7 @@ split_root(struct p_tree *t, struct p_node *root, size_t cut)
 }
 
 static bool
-merge(struct p_tree *t, struct p_node *left, struct p_node *right)
+leaf_merge(struct p_tree *t, struct p_node *left, struct p_node *right)
 {
 	struct p_item *v;
 	size_t n = left->nitems + right->nitems;
@@ -254,7 +301,7 @@ merge(struct p_tree *t, struct p_node *left, struct p_node *right)
 		memcpy(&left->items[left->nitems], right->items,
 		    right->nitems * sizeof(*right->items));
 	left->nitems = n;
-	left->took = true;
+	left->took_items = true;
 	node_sum(left);
 	p_node_mark(t, left);
 	p_node_mark(t, left->parent);
@@ -265,7 +312,7 @@ merge(struct p_tree *t, struct p_node *left, struct p_node *right)
 
 /* A node with a single child is of no use. */
 static void
-collapse(struct p_tree *t, struct p_node *n)
+node_collapse(struct p_tree *t, struct p_node *n)
 {
 	struct p_node *kid = n->kids[0];
 
@@ -303,37 +350,37 @@ merge_with_a_neighbour(struct p_tree *t, struct p_node *n, size_t most)
 	at = p_kid_index(n);
 	for (i = at == 0 ? 0 : at - 1; i <= at + 1 && i < p->nkids; i++) {
 		kid = p->kids[i];
-		if (i != at && kid->nkids == 0 && !kid->gave &&
+		if (i != at && kid->nkids == 0 && !kid->gave_items &&
 		    (best == NULL || kid->nrules < best->nrules))
 			best = kid;
 	}
-	if (best == NULL || n->gave || best->nrules + n->nrules > most)
+	if (best == NULL || n->gave_items || best->nrules + n->nrules > most)
 		return false;
 	if (best == (at > 0 ? p->kids[at - 1] : NULL)) {
-		if (!merge(t, best, n))
+		if (!leaf_merge(t, best, n))
 			return false;
-	} else if (!merge(t, n, best))
+	} else if (!leaf_merge(t, n, best))
 		return false;
 	if (p->nkids == 1)
-		collapse(t, p);
+		node_collapse(t, p);
 	return true;
 }
 
 /* The two neighbouring leaves that would make the smallest one. */
 static struct p_node *
-lightest(struct p_node *n, size_t *sum)
+leaf_lightest(struct p_node *n, size_t *sum)
 {
 	struct p_node *best = NULL, *found;
 	size_t i, s;
 
 	for (i = 0; i < n->nkids; i++) {
 		if (n->kids[i]->nkids > 0) {
-			if ((found = lightest(n->kids[i], sum)) != NULL)
+			if ((found = leaf_lightest(n->kids[i], sum)) != NULL)
 				best = found;
 		} else if (i + 1 < n->nkids && n->kids[i + 1]->nkids == 0) {
 			s = n->kids[i]->nrules + n->kids[i + 1]->nrules;
-			if (s < *sum && !n->kids[i]->gave &&
-			    !n->kids[i + 1]->gave) {
+			if (s < *sum && !n->kids[i]->gave_items &&
+			    !n->kids[i + 1]->gave_items) {
 				*sum = s;
 				best = n->kids[i];
 			}
@@ -350,37 +397,38 @@ make_room(struct p_tree *t, const struct p_node *n)
 	size_t i, sum = n->nrules;
 
 	for (i = 0; i < P_NCLASSES; i++)
-		if ((found = lightest(&t->classes[i].root, &sum)) != NULL)
+		if ((found = leaf_lightest(&t->classes[i].root, &sum)) != NULL)
 			best = found;
 	if (best != NULL)
 		merge_with_a_neighbour(t, best, sum);
 }
 
 static bool
-crowded(const struct p_tree *t, const struct p_class *c)
+class_is_crowded(const struct p_tree *t, const struct p_class *c)
 {
-	return t->nanchors - c->nnodes >= P_CROWD;
+	return t->nanchors - c->nnodes >= shape.crowd_anchors;
 }
 
 /* How many rules a leaf may have: the fewer anchors are left, the more. */
 static size_t
-full(const struct p_tree *t, const struct p_class *c)
+leaf_capacity(const struct p_tree *t, const struct p_class *c)
 {
-	size_t n = t->nanchors, most = P_LARGE;
+	size_t n = t->nanchors, most = shape.split_rules_late;
 
 	/* Strangers never get into the others. */
-	if (c->kind != P_KIND_IN || none_left(t))
-		return P_FULL;
-	if (crowded(t, c)) {
-		most = P_FULL;
-		n += 3 * P_CROWD;
+	if (c->kind != P_KIND_IN || anchors_used_up(t))
+		return shape.split_rules_crowded;
+	if (class_is_crowded(t, c)) {
+		most = shape.split_rules_crowded;
+		n += 3 * shape.crowd_anchors;
 	}
-	if (n <= P_SCARCE)
-		return P_SMALL;
-	if (n >= P_RARE)
+	if (n <= shape.scarce_anchors)
+		return shape.split_rules;
+	if (n >= shape.rare_anchors)
 		return most;
-	return P_SMALL +
-	    (most - P_SMALL) * (n - P_SCARCE) / (P_RARE - P_SCARCE);
+	return shape.split_rules +
+	    (most - shape.split_rules) * (n - shape.scarce_anchors) /
+	    (shape.rare_anchors - shape.scarce_anchors);
 }
 
 /*
@@ -388,21 +436,21 @@ full(const struct p_tree *t, const struct p_class *c)
  * while.
  */
 static bool
-give(struct p_tree *t, struct p_node *n, struct p_node *with, size_t most)
+leaf_give(struct p_tree *t, struct p_node *n, struct p_node *with, size_t most)
 {
 	size_t both = n->nrules + with->nrules, at = p_kid_index(n), i, k;
 	bool left = p_kid_index(with) < at;
 	struct p_item *v;
 	size_t moved = 0;
 
-	if (n->nkids > 0 || with->nkids > 0 || n->took || with->gave ||
-	    n->nrules <= with->nrules ||
-	    both > (none_left(t) ? 2 * most : most + most / 2))
+	if (n->nkids > 0 || with->nkids > 0 || n->took_items ||
+	    with->gave_items || n->nrules <= with->nrules ||
+	    both > (anchors_used_up(t) ? 2 * most : most + most / 2))
 		return false;
 	/* k items go; the cut is between two keys. */
 	for (k = 0; k + 1 < n->nitems && moved < n->nrules - both / 2; k++)
 		moved += n->items[left ? k : n->nitems - 1 - k].nrules;
-	while (k > 0 && !cuts(n, left ? k : n->nitems - k))
+	while (k > 0 && !leaf_can_cut(n, left ? k : n->nitems - k))
 		k--;
 	if (k == 0)
 		return false;
@@ -425,8 +473,8 @@ give(struct p_tree *t, struct p_node *n, struct p_node *with, size_t most)
 	with->nitems += k;
 	node_sum(n);
 	node_sum(with);
-	n->gave = true;
-	with->took = true;
+	n->gave_items = true;
+	with->took_items = true;
 	p_node_mark(t, n);
 	p_node_mark(t, with);
 	p_node_mark(t, n->parent);
@@ -440,11 +488,12 @@ give_to_a_neighbour(struct p_tree *t, struct p_node *n, size_t most)
 	size_t at;
 
 	/* It costs more than a split does. */
-	if (p == NULL || (!none_left(t) && !crowded(t, n->class)))
+	if (p == NULL ||
+	    (!anchors_used_up(t) && !class_is_crowded(t, n->class)))
 		return false;
 	at = p_kid_index(n);
-	return (at > 0 && give(t, n, p->kids[at - 1], most)) ||
-	    (at + 1 < p->nkids && give(t, n, p->kids[at + 1], most));
+	return (at > 0 && leaf_give(t, n, p->kids[at - 1], most)) ||
+	    (at + 1 < p->nkids && leaf_give(t, n, p->kids[at + 1], most));
 }
 
 /*
@@ -452,7 +501,7 @@ give_to_a_neighbour(struct p_tree *t, struct p_node *n, size_t most)
  * side, so that there is room the next time.
  */
 static void
-relieve(struct p_tree *t, struct p_node *n, size_t most)
+leaf_relieve(struct p_tree *t, struct p_node *n, size_t most)
 {
 	struct p_node *p = n->parent;
 	size_t at, d;
@@ -462,10 +511,10 @@ relieve(struct p_tree *t, struct p_node *n, size_t most)
 	at = p_kid_index(n);
 	for (d = 1; d < p->nkids; d++) {
 		if (at >= d + 1 &&
-		    give(t, p->kids[at - d], p->kids[at - d - 1], most))
+		    leaf_give(t, p->kids[at - d], p->kids[at - d - 1], most))
 			return;
 		if (at + d + 1 < p->nkids &&
-		    give(t, p->kids[at + d], p->kids[at + d + 1], most))
+		    leaf_give(t, p->kids[at + d], p->kids[at + d + 1], most))
 			return;
 	}
 }
@@ -474,26 +523,26 @@ void
 p_node_grow(struct p_tree *t, struct p_node *n, size_t at)
 {
 	struct p_node *victim = n, *p;
-	size_t most = full(t, n->class), cut;
+	size_t most = leaf_capacity(t, n->class), cut;
 
 	/* Not to give what it has just been given: see p_tree_batches(). */
-	if (n->nrules <= most || (n->took && n->nrules <= P_BUDGET) ||
+	if (n->nrules <= most || (n->took_items && n->nrules <= P_BUDGET) ||
 	    give_to_a_neighbour(t, n, most))
 		return;
-	if (none_left(t)) {
-		if (n->nrules <= P_BUDGET - P_DEFERRED)
+	if (anchors_used_up(t)) {
+		if (n->nrules <= P_BUDGET - shape.deferred_rules)
 			return;
-		relieve(t, n, most);
+		leaf_relieve(t, n, most);
 		make_room(t, n);
 	}
-	/* One split a change, the topmost first: see P_FULL. */
+	/* One split a change, the topmost first: see `shape`. */
 	for (p = n->parent; p != NULL && p->nkids == P_FANOUT; p = p->parent)
 		victim = p;
 	cut = cut_of(victim, n, at);
 	if (victim->parent == NULL)
 		split_root(t, victim, cut);
 	else
-		split(t, victim, cut);
+		node_split(t, victim, cut);
 }
 
 void
@@ -501,14 +550,14 @@ p_node_shrink(struct p_tree *t, struct p_node *n)
 {
 	struct p_node *p = n->parent;
 
-	if (p == NULL || merge_with_a_neighbour(t, n, P_SPARSE) ||
+	if (p == NULL || merge_with_a_neighbour(t, n, shape.merge_rules) ||
 	    n->nitems > 0)
 		return;
 	kid_remove(p, p_kid_index(n));
 	p_node_mark(t, p);
 	node_die(t, n);
 	if (p->nkids == 1)
-		collapse(t, p);
+		node_collapse(t, p);
 }
 
 void

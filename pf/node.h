@@ -2,22 +2,21 @@
 #ifndef PF_NODE_H
 #define PF_NODE_H
 
-#include "pf/tree.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pf/rules.h"
 #include "src/base/queue.h"
 
 /*
- * The inside of the tree, shared by tree.c (classes, what is where),
- * node.c (split and merge) and tree_rules.c (what a node says).
+ * The inside of the tree: tree.c (classes, what is where) and tree_rules.c
+ * (what a node says) use node.c (split and merge), and node.c uses neither.
+ * How full a leaf may be is `shape` in node.c.
  */
-#define P_FANOUT   16  /* children of a node */
-#define P_SPARSE   40  /* rules; two neighbours with less become one */
-#define P_SMALL	   76  /* as long as there are anchors, a leaf is split here, */
-#define P_LARGE	   92  /* later here: half, half and callers are P_BUDGET, */
-#define P_FULL	   116 /* and where many classes want anchors, here */
-#define P_DEFERRED 8   /* what a leaf gets while nodes above it are split */
-#define P_SCARCE   300 /* anchors in use from where leaves grow ... */
-#define P_RARE	   370 /* ... to where they have */
-#define P_CROWD	   40  /* anchors of other classes: they will want more */
+#define P_ANCHORS 396 /* the most that the tree may use */
+#define P_BUDGET  128 /* rules in one batch, if it can be had */
+#define P_FANOUT  16  /* children of a node */
 
 struct p_key {
 	uint16_t port;
@@ -36,8 +35,9 @@ struct p_class;
 struct p_node {
 	TAILQ_ENTRY(p_node) entry; /* in p_tree.dirty */
 	bool dirty, dead;
-	bool known;	       /* the packet filter has it */
-	bool gave, took;       /* since it was clean, to and from a neighbour */
+	bool in_pf;
+	/* Since it was clean, to and from a neighbour. */
+	bool gave_items, took_items;
 	size_t batch;	       /* see p_tree_batches() */
 	struct p_class *class; /* NULL: the top */
 	struct p_node *parent; /* NULL: the root of a class, or the top */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pf/node.h"
+#include "pf/tree.h"
 
 /* clang-format off */
 static const char *const class_names[P_NCLASSES] = {
@@ -16,14 +17,6 @@ static const char *const class_names[P_NCLASSES] = {
 	"rdr6t", "nat6t", "in6t", "out6t",
 };
 /* clang-format on */
-
-int
-p_key_cmp(const struct p_key *a, const struct p_key *b)
-{
-	if (a->port != b->port)
-		return (int)a->port - (int)b->port;
-	return addr_cmp(&a->addr, &b->addr);
-}
 
 enum ph_err
 p_tree_new(struct p_tree **out, enum p_dialect dialect,
@@ -79,19 +72,9 @@ p_tree_free(struct p_tree *t)
 	free(t);
 }
 
-void
-p_node_mark(struct p_tree *t, struct p_node *n)
-{
-	t->batch = P_ALL_BATCHES;
-	if (n->dirty)
-		return;
-	n->dirty = true;
-	TAILQ_INSERT_TAIL(&t->dirty, n, entry);
-}
-
 /* The first at or behind n that is selected. */
 static const struct p_node *
-selected(const struct p_tree *t, const struct p_node *n)
+dirty_selected(const struct p_tree *t, const struct p_node *n)
 {
 	while (n != NULL && t->batch != P_ALL_BATCHES && n->batch != t->batch)
 		n = TAILQ_NEXT(n, entry);
@@ -101,13 +84,13 @@ selected(const struct p_tree *t, const struct p_node *n)
 const struct p_node *
 p_tree_dirty(const struct p_tree *t)
 {
-	return selected(t, TAILQ_FIRST(&t->dirty));
+	return dirty_selected(t, TAILQ_FIRST(&t->dirty));
 }
 
 const struct p_node *
 p_node_next(const struct p_tree *t, const struct p_node *n)
 {
-	return selected(t, TAILQ_NEXT(n, entry));
+	return dirty_selected(t, TAILQ_NEXT(n, entry));
 }
 
 void
@@ -118,8 +101,8 @@ p_tree_clean(struct p_tree *t)
 	t->batch = P_ALL_BATCHES;
 	while ((n = TAILQ_FIRST(&t->dirty)) != NULL) {
 		TAILQ_REMOVE(&t->dirty, n, entry);
-		n->dirty = n->gave = n->took = false;
-		n->known = true;
+		n->dirty = n->gave_items = n->took_items = false;
+		n->in_pf = true;
 		if (n->dead) {
 			t->numbers[n->number] = false;
 			free(n);
@@ -128,8 +111,9 @@ p_tree_clean(struct p_tree *t)
 }
 
 /*
- * When a node is written, among the others: what nobody calls yet; who only
- * took; who calls others; who did and gave some of them away; who gave rules.
+ * The order in which nodes are written: those that no other calls yet; leaves
+ * that only took rules; callers; callers that gave children away; leaves that
+ * gave rules away.
  */
 enum phase {
 	PHASE_NEW,
@@ -142,11 +126,11 @@ enum phase {
 static enum phase
 phase_of(const struct p_node *n)
 {
-	if (n->parent != NULL && !n->known)
+	if (n->parent != NULL && !n->in_pf)
 		return PHASE_NEW;
 	if (n->dead)
 		return PHASE_SHRUNK;
-	if (n->gave)
+	if (n->gave_items)
 		return n->nkids > 0 ? PHASE_SHRUNK_CALLER : PHASE_SHRUNK;
 	return n->parent == NULL || n->nkids > 0 ? PHASE_CALLER : PHASE_GROWN;
 }
@@ -200,9 +184,9 @@ p_tree_batches(struct p_tree *t)
 	t->batch = P_ALL_BATCHES;
 	TAILQ_FOREACH(n, &t->dirty, entry) {
 		all += size_of(n);
-		tangled |= n->known && n->gave && n->took;
+		tangled |= n->in_pf && n->gave_items && n->took_items;
 	}
-	/* Who both gave and took has no right time of its own. */
+	/* No order is right for a node that both gave and took. */
 	if (all <= P_BUDGET || tangled) {
 		TAILQ_FOREACH(n, &t->dirty, entry)
 			n->batch = 0;
@@ -258,6 +242,7 @@ p_tree_taint(struct p_tree *t)
 {
 	size_t i;
 
+	t->batch = P_ALL_BATCHES;
 	p_node_mark(t, &t->top);
 	for (i = 0; i < P_NCLASSES; i++)
 		if (class_in_use(&t->classes[i]))
@@ -325,7 +310,7 @@ key_of(const struct pinhole *h, enum p_part part, uint16_t *hi)
 
 /* Make the hull contain p; true if it grew. */
 static bool
-widen(struct prefix *hull, const struct prefix *p, uint8_t af)
+hull_widen(struct prefix *hull, const struct prefix *p, uint8_t af)
 {
 	struct prefix q = *p;
 
@@ -377,18 +362,18 @@ class_widen(struct p_tree *t, struct p_class *c, const struct pinhole *h)
 
 	switch (c->kind) {
 	case P_KIND_IN:
-		grew = widen(&c->hull, &p, c->af);
+		grew = hull_widen(&c->hull, &p, c->af);
 		break;
 	case P_KIND_OUT:
-		grew = widen(&c->hull, &h->from, c->af);
+		grew = hull_widen(&c->hull, &h->from, c->af);
 		if (h->nat_to.addr.af != AF_UNSPEC) {
 			p = prefix_host(&h->nat_to.addr);
-			grew |= widen(&c->hull, &p, c->af);
+			grew |= hull_widen(&c->hull, &p, c->af);
 		}
 		break;
 	case P_KIND_RDR:
 		p = prefix_host(&h->rdr_from.addr);
-		grew = widen(&c->hull, &p, c->af);
+		grew = hull_widen(&c->hull, &p, c->af);
 		break;
 	default:
 		break;
@@ -540,6 +525,7 @@ p_tree_insert(struct p_tree *t, const struct pinhole *h)
 	size_t n;
 	int part;
 
+	t->batch = P_ALL_BATCHES;
 	for (part = 0; part < P_NPARTS; part++) {
 		if ((n = part_size(t, h, (enum p_part)part)) == 0)
 			continue;
@@ -559,6 +545,7 @@ p_tree_remove(struct p_tree *t, const struct pinhole *h)
 {
 	int part;
 
+	t->batch = P_ALL_BATCHES;
 	for (part = 0; part < P_NPARTS; part++)
 		if (part_size(t, h, (enum p_part)part) > 0)
 			part_remove(t, h, (enum p_part)part);

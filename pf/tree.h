@@ -32,16 +32,14 @@
  * ruleset, `pinholed/in4u`, that a person can read.
  *
  * A node is rewritten whole.  One that is full gives to a neighbour or is
- * split; how full that is depends on how many of P_ANCHORS are in use.  With
+ * split; how full that is depends on how many anchors are in use.  With
  * none left, nodes grow: slower, never refused.
  *
- * What a change rewrites may be cut into batches of at most P_BUDGET rules,
- * for pf holds its lock while it takes one.  They come in such an order that
- * whatever passes before and after passes between them, too: first what is
- * new and not called yet, then who calls it, last who has given it away.
+ * What a change rewrites may be cut into small batches, for pf holds its lock
+ * while it takes one.  They come in such an order that whatever passes before
+ * and after passes between them, too: first new nodes that no other calls
+ * yet, then their callers, last the nodes that have given rules away.
  */
-#define P_ANCHORS     396
-#define P_BUDGET      128
 #define P_ALL_BATCHES SIZE_MAX
 
 struct p_tree;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "pf/node.h"
+#include "pf/tree.h"
 
 static const enum p_part kind_parts[P_NKINDS] = { P_RDR, P_NAT, P_PASS,
 	P_PASS };

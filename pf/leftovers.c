@@ -4,19 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pf/heritage.h"
+#include "pf/leftovers.h"
 
 /* The rules that another run left, to be read as pinholes. */
-struct heritage {
+struct left_rules {
 	struct p_rule *v;
 	size_t n, size;
 	bool nomem;
 };
 
 static void
-inherit_rule(void *ctx, const struct p_rule *r)
+leftovers_add(void *ctx, const struct p_rule *r)
 {
-	struct heritage *h = ctx;
+	struct left_rules *h = ctx;
 	struct p_rule *v;
 
 	if (r->action != P_ACT_PASS || r->on != NULL || r->label == 0)
@@ -72,15 +72,15 @@ is_way_back(const struct p_rule *r, const struct pinhole *h)
 }
 
 enum ph_err
-p_heritage_read(const struct p_sys *sys, struct p_dev *dev, const char *anchor,
+p_leftovers_read(const struct p_sys *sys, struct p_dev *dev, const char *anchor,
     void (*found)(void *ctx, struct pinhole *hole), void *ctx)
 {
-	struct heritage old = { 0 };
+	struct left_rules old = { 0 };
 	struct pinhole h;
 	enum ph_err rc;
 	size_t i, j, next;
 
-	rc = sys->rules(dev, anchor, inherit_rule, &old);
+	rc = sys->rules(dev, anchor, leftovers_add, &old);
 	if (rc == PH_OK && old.nomem)
 		rc = PH_ENOMEM;
 	if (rc == PH_OK && old.n > 0)
