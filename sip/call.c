@@ -363,7 +363,6 @@ call_insert(struct sip *sip, struct call *c, int64_t now)
 	TAILQ_INSERT_TAIL(&sip->pending[c->worth], c, age);
 	sip->nasked += c->worth == WORTH_ASKED;
 	sip->n.calls++;
-	sip->n.calls_total++;
 	return true;
 }
 
@@ -427,7 +426,6 @@ call_accept(struct call *c, int64_t now)
 	c->forget_at = 0;
 	c->max_until = now + c->sip->config.timeout_max * USEC_PER_SEC;
 	c->sip->n.accepted++;
-	c->sip->n.accepted_total++;
 }
 
 void

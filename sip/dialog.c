@@ -272,10 +272,13 @@ initial_invite(struct sip *sip, int64_t now, const struct datagram *d,
 		sip->sink.gone(sip->sink.ctx, id);
 		c = NULL;
 	}
-	if (c == NULL &&
-	    (c = call_new(sip, m->call_id, m->from_tag, &d->src.addr,
-		 &d->dst.addr, now)) == NULL)
-		return;
+	if (c == NULL) {
+		c = call_new(sip, m->call_id, m->from_tag, &d->src.addr,
+		    &d->dst.addr, now);
+		if (c == NULL)
+			return;
+		sip->n.calls_total++;
+	}
 	if ((t = txn_begin(c, NULL, CALLER, now, d, m)) == NULL) {
 		call_settle(c, now);
 		call_schedule(c, now);
@@ -638,6 +641,7 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 	refresh_session(dlg, m, now);
 	t->done = true;
 	t->until = now + SIP_T_TRANSACTION;
+	c->sip->n.accepted_total += !c->accepted;
 	call_accept(c, now);
 	/* Other forks may still answer for 64*T1: section 13.2.2.4. */
 	if (t->dlg == NULL)

@@ -45,10 +45,10 @@ struct sip_counters {
 	uint64_t sdp_malformed, sdp_ambiguous;
 	uint64_t limit_calls, limit_source, limit_dialogs, limit_transactions;
 	uint64_t evicted;
-	uint64_t bytes;	   /* that calls take now, about */
-	uint64_t calls;	   /* now */
-	uint64_t accepted; /* now */
-	uint64_t calls_total, accepted_total;
+	uint64_t bytes;			      /* that calls take now, about */
+	uint64_t calls;			      /* now */
+	uint64_t accepted;		      /* now */
+	uint64_t calls_total, accepted_total; /* without imported ones */
 };
 
 /* What a call wants open from now on; see sip_sink.wants. */

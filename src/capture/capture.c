@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <pcap.h>
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -257,7 +256,7 @@ capture_stats(struct capture *c, struct capture_stats *out)
 }
 
 void
-capture_report(struct capture *c, struct strbuf *out)
+capture_report(struct capture *c, struct counters *out)
 {
 	struct capture_stats s;
 
@@ -287,6 +286,5 @@ capture_report(struct capture *c, struct strbuf *out)
 	size_t i;
 
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		strbuf_fmt(out, "%s %" PRIu64 "\n", lines[i].name,
-		    lines[i].value);
+		counters_put(out, lines[i].name, lines[i].value);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "src/base/addr.h"
+#include "src/base/counters.h"
 #include "src/base/datagram.h"
 #include "src/base/err.h"
 #include "src/base/strbuf.h"
@@ -147,6 +148,6 @@ void capture_adopt(struct capture *c, uint64_t key, const void *p, size_t len,
 /* Counters so far; asks the kernel for its own. */
 void capture_stats(struct capture *c, struct capture_stats *out);
 /* The same for people: one name and value a line. */
-void capture_report(struct capture *c, struct strbuf *out);
+void capture_report(struct capture *c, struct counters *out);
 
 #endif

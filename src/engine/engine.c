@@ -572,56 +572,58 @@ engine_shutdown(struct engine *e, int64_t now)
 }
 
 static void
-line(struct strbuf *b, const char *name, uint64_t v)
+pinholes_report(const struct holes_counters *h, struct counters *c)
 {
-	strbuf_fmt(b, "%s %" PRIu64 "\n", name, v);
+	counters_put_gauge(c, "pinholes", h->open);
+	counters_put_gauge(c, "pinholes_in_filter", h->tuples);
+	counters_put(c, "pinholes_opened", h->opened);
+	counters_put(c, "pinholes_closed", h->closed);
+	counters_put(c, "pinholes_refused", h->refused);
+	counters_put(c, "pinholes_limit", h->limit);
+	counters_put(c, "fw_commits", h->commits);
+	counters_put(c, "fw_changes", h->changes);
 }
 
 void
-engine_report(const struct engine *e, struct strbuf *b)
+engine_report(const struct engine *e, struct counters *c)
 {
 	const struct sip_counters *s = sip_counters(e->sip);
-	const struct holes_counters *h = holes_counters(e->holes);
+	char name[COUNTERS_NAME];
 	size_t i;
 
-	line(b, "sip_messages", e->n.messages);
-	for (i = SIP_REJECT_NONE + 1; i < SIP_REJECT_MAX; i++)
-		strbuf_fmt(b, "sip_rejected_%s %" PRIu64 "\n",
-		    sip_reject_name(i), e->n.rejected[i]);
-	line(b, "seen_elsewhere", e->n.not_ours);
-	line(b, "sip_streams_lost", e->n.streams_lost);
-	line(b, "sip_streams_joined", e->n.streams_joined);
-	line(b, "sip_segments_skipped", e->n.streams_skipped);
-	line(b, "sip_not_protected", s->not_protected);
-	line(b, "sip_unmatched", s->unmatched);
-	line(b, "sip_no_dialog", s->no_dialog);
-	line(b, "sip_forged", s->forged);
-	line(b, "sip_retransmissions", s->retransmissions);
-	line(b, "sdp_malformed", s->sdp_malformed);
-	line(b, "sdp_ambiguous", s->sdp_ambiguous);
-	line(b, "sip_bytes", s->bytes);
-	line(b, "calls", s->calls);
-	line(b, "calls_accepted", s->accepted);
-	line(b, "calls_total", s->calls_total);
-	line(b, "calls_accepted_total", s->accepted_total);
-	line(b, "calls_evicted", s->evicted);
-	line(b, "limit_calls", s->limit_calls);
-	line(b, "limit_per_source", s->limit_source);
-	line(b, "limit_rate", e->n.rate_limited);
-	line(b, "sip_other_ports", e->n.other_ports);
-	line(b, "sip_echoes", e->n.echoes);
-	line(b, "limit_dialogs", s->limit_dialogs);
-	line(b, "limit_transactions", s->limit_transactions);
+	counters_put(c, "sip_messages", e->n.messages);
+	for (i = SIP_REJECT_NONE + 1; i < SIP_REJECT_MAX; i++) {
+		snprintf(name, sizeof(name), "sip_rejected_%s",
+		    sip_reject_name(i));
+		counters_put(c, name, e->n.rejected[i]);
+	}
+	counters_put(c, "seen_elsewhere", e->n.not_ours);
+	counters_put(c, "sip_streams_lost", e->n.streams_lost);
+	counters_put(c, "sip_streams_joined", e->n.streams_joined);
+	counters_put(c, "sip_segments_skipped", e->n.streams_skipped);
+	counters_put(c, "sip_not_protected", s->not_protected);
+	counters_put(c, "sip_unmatched", s->unmatched);
+	counters_put(c, "sip_no_dialog", s->no_dialog);
+	counters_put(c, "sip_forged", s->forged);
+	counters_put(c, "sip_retransmissions", s->retransmissions);
+	counters_put(c, "sdp_malformed", s->sdp_malformed);
+	counters_put(c, "sdp_ambiguous", s->sdp_ambiguous);
+	counters_put_gauge(c, "sip_bytes", s->bytes);
+	counters_put_gauge(c, "calls", s->calls);
+	counters_put_gauge(c, "calls_accepted", s->accepted);
+	counters_put(c, "calls_total", s->calls_total);
+	counters_put(c, "calls_accepted_total", s->accepted_total);
+	counters_put(c, "calls_evicted", s->evicted);
+	counters_put(c, "limit_calls", s->limit_calls);
+	counters_put(c, "limit_per_source", s->limit_source);
+	counters_put(c, "limit_rate", e->n.rate_limited);
+	counters_put(c, "sip_other_ports", e->n.other_ports);
+	counters_put(c, "sip_echoes", e->n.echoes);
+	counters_put(c, "limit_dialogs", s->limit_dialogs);
+	counters_put(c, "limit_transactions", s->limit_transactions);
 	if (e->ftp != NULL)
-		ftp_helper_report(e->ftp, b);
+		ftp_helper_report(e->ftp, c);
 	if (e->tftp != NULL)
-		tftp_helper_report(e->tftp, b);
-	line(b, "pinholes", h->open);
-	line(b, "pinholes_in_filter", h->tuples);
-	line(b, "pinholes_opened", h->opened);
-	line(b, "pinholes_closed", h->closed);
-	line(b, "pinholes_refused", h->refused);
-	line(b, "pinholes_limit", h->limit);
-	line(b, "fw_commits", h->commits);
-	line(b, "fw_changes", h->changes);
+		tftp_helper_report(e->tftp, c);
+	pinholes_report(holes_counters(e->holes), c);
 }

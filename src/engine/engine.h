@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/base/counters.h"
 #include "src/base/datagram.h"
 #include "src/base/err.h"
-#include "src/base/strbuf.h"
 #include "src/base/timers.h"
 #include "src/capture/capture.h"
 #include "src/conf/conf.h"
@@ -95,9 +95,8 @@ void engine_leave(struct engine *e, int64_t now);
  */
 void engine_shutdown(struct engine *e, int64_t now);
 
-/* Counters, one "name value" a line. */
 /* From yes to no, what several packets change goes in one commit. */
 void engine_gather(struct engine *e, bool yes);
-void engine_report(const struct engine *e, struct strbuf *out);
+void engine_report(const struct engine *e, struct counters *out);
 
 #endif

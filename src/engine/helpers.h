@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/base/counters.h"
 #include "src/base/datagram.h"
 #include "src/base/err.h"
-#include "src/base/strbuf.h"
 #include "src/base/timers.h"
 #include "src/conf/conf.h"
 #include "src/engine/holes.h"
@@ -85,7 +85,7 @@ bool ftp_helper_input(struct ftp_helper *h, int64_t now, struct ftp_watch **w,
 void ftp_helper_end(struct ftp_helper *h, struct ftp_watch *w);
 void ftp_helper_run(struct ftp_helper *h, int64_t now);
 void ftp_helper_shutdown(struct ftp_helper *h, int64_t now);
-void ftp_helper_report(const struct ftp_helper *h, struct strbuf *out);
+void ftp_helper_report(const struct ftp_helper *h, struct counters *out);
 
 struct tftp_helper;
 
@@ -102,6 +102,6 @@ void tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 void tftp_helper_drop(struct holes *holes, uint64_t key, const void *p,
     size_t len, int64_t now);
 void tftp_helper_shutdown(struct tftp_helper *h, int64_t now);
-void tftp_helper_report(const struct tftp_helper *h, struct strbuf *out);
+void tftp_helper_report(const struct tftp_helper *h, struct counters *out);
 
 #endif

@@ -2,7 +2,6 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -395,13 +394,13 @@ ftp_helper_shutdown(struct ftp_helper *h, int64_t now)
 }
 
 void
-ftp_helper_report(const struct ftp_helper *h, struct strbuf *b)
+ftp_helper_report(const struct ftp_helper *h, struct counters *c)
 {
-	strbuf_fmt(b,
-	    "ftp_connections %zu\nftp_connections_total %" PRIu64 "\n"
-	    "ftp_encrypted %" PRIu64 "\nftp_foreign %" PRIu64 "\n"
-	    "ftp_ignored %" PRIu64 "\nftp_refused %" PRIu64 "\n"
-	    "ftp_limit %" PRIu64 "\n",
-	    h->nwatches, h->n.total, h->n.opaque, h->n.foreign, h->n.ignored,
-	    h->n.refused, h->n.limit);
+	counters_put_gauge(c, "ftp_connections", h->nwatches);
+	counters_put(c, "ftp_connections_total", h->n.total);
+	counters_put(c, "ftp_encrypted", h->n.opaque);
+	counters_put(c, "ftp_foreign", h->n.foreign);
+	counters_put(c, "ftp_ignored", h->n.ignored);
+	counters_put(c, "ftp_refused", h->n.refused);
+	counters_put(c, "ftp_limit", h->n.limit);
 }

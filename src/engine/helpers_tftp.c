@@ -2,7 +2,6 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -440,16 +439,17 @@ tftp_helper_shutdown(struct tftp_helper *h, int64_t now)
 }
 
 void
-tftp_helper_report(const struct tftp_helper *h, struct strbuf *b)
+tftp_helper_report(const struct tftp_helper *h, struct counters *c)
 {
 	const struct tftp_counters *n = &h->n;
 
-	strbuf_fmt(b,
-	    "tftp_transfers %zu\ntftp_requests %" PRIu64 "\n"
-	    "tftp_repeated %" PRIu64 "\ntftp_malformed %" PRIu64 "\n"
-	    "tftp_others %" PRIu64 "\ntftp_forbidden %" PRIu64 "\n"
-	    "tftp_refused %" PRIu64 "\ntftp_limit %" PRIu64 "\n"
-	    "tftp_evicted %" PRIu64 "\n",
-	    h->ntransfers, n->requests, n->repeated, n->malformed, n->others,
-	    n->forbidden, n->refused, n->limit, n->evicted);
+	counters_put_gauge(c, "tftp_transfers", h->ntransfers);
+	counters_put(c, "tftp_requests", n->requests);
+	counters_put(c, "tftp_repeated", n->repeated);
+	counters_put(c, "tftp_malformed", n->malformed);
+	counters_put(c, "tftp_others", n->others);
+	counters_put(c, "tftp_forbidden", n->forbidden);
+	counters_put(c, "tftp_refused", n->refused);
+	counters_put(c, "tftp_limit", n->limit);
+	counters_put(c, "tftp_evicted", n->evicted);
 }

@@ -23,6 +23,7 @@
 #include "src/process/iface.h"
 #include "src/process/ipc.h"
 #include "src/process/output.h"
+#include "src/process/tally.h"
 
 #define MODULE	    "engine"
 #define PACKETS	    64 /* taken from a capture before others get a turn */
@@ -52,6 +53,7 @@ struct live {
 	size_t nstale, maxstale;
 	uint64_t seq;
 	struct events_kinds kinds;
+	struct tally tally;
 	uint64_t drops; /* last known */
 	int64_t drops_at;
 	int64_t iface_at;      /* last looked at */
@@ -238,6 +240,40 @@ capture_sink_of(struct live *l)
 		on_checkpoint, NULL };
 }
 
+/* firewall pf states */
+static bool
+in_states(const struct live *l)
+{
+	const char *mode = l->args->conf->mode;
+
+	return mode != NULL && strcmp(mode, "states") == 0;
+}
+
+static void
+on_counters(void *ctx, struct counters *c)
+{
+	struct live *l = ctx;
+
+	if (l->capture != NULL)
+		capture_report(l->capture, c);
+	engine_report(l->engine, c);
+	if (in_states(l)) {
+		counters_put(c, "opened_as_states", l->kinds.states);
+		counters_put(c, "opened_as_rules", l->kinds.rules);
+	}
+	counters_put(c, "events_lost", output_lost(l->output));
+}
+
+static void
+counters_tell(struct live *l, struct strbuf *b)
+{
+	enum ph_err rc = tally_write(&l->tally, l->journal, clock_now());
+
+	if (rc != PH_OK)
+		journal_failed(l, rc);
+	tally_tell(&l->tally, COUNTERS_LINES, b);
+}
+
 /* Everything that a successor has to know is in the journal. */
 static void
 journal_write(struct live *l)
@@ -250,7 +286,8 @@ journal_write(struct live *l)
 		return;
 	if (l->capture != NULL)
 		capture_flush(l->capture, &sink);
-	if ((rc = checkpoint_sync(l->journal)) != PH_OK)
+	if ((rc = tally_run(&l->tally, l->journal, clock_now())) != PH_OK ||
+	    (rc = checkpoint_sync(l->journal)) != PH_OK)
 		journal_failed(l, rc);
 }
 
@@ -421,7 +458,9 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 {
 	struct live *l = ctx;
 
-	if (key < CAPTURE_KEY_MIN || key >= CAPTURE_KEY_MAX)
+	if (key == TALLY_KEY)
+		tally_adopt(&l->tally, p, len);
+	else if (key < CAPTURE_KEY_MIN || key >= CAPTURE_KEY_MAX)
 		engine_adopt(l->engine, key, p, len, clock_now());
 	else if (l->capture != NULL)
 		capture_adopt(l->capture, key, p, len, clock_now());
@@ -498,34 +537,12 @@ quit(struct live *l, bool keep)
 		engine_leave(l->engine, clock_now());
 	else
 		engine_shutdown(l->engine, clock_now());
+	l->tally.written_at = 0; /* once more */
 	journal_write(l);
 	/* What is queued for the firewall process still has to get there. */
 	if (l->fw.fd != -1 && ipc_flush(&l->fw) != PH_OK)
 		log_debug(MODULE, "the firewall process did not listen");
 	stop(l, 0);
-}
-
-/* firewall pf states */
-static bool
-in_states(const struct live *l)
-{
-	const char *mode = l->args->conf->mode;
-
-	return mode != NULL && strcmp(mode, "states") == 0;
-}
-
-static void
-counters(struct live *l, struct strbuf *b)
-{
-	if (l->capture != NULL)
-		capture_report(l->capture, b);
-	engine_report(l->engine, b);
-	if (in_states(l))
-		strbuf_fmt(b, "opened_as_states %llu\nopened_as_rules %llu\n",
-		    (unsigned long long)l->kinds.states,
-		    (unsigned long long)l->kinds.rules);
-	strbuf_fmt(b, "events_lost %llu\n",
-	    (unsigned long long)output_lost(l->output));
 }
 
 static void
@@ -535,7 +552,7 @@ report(struct live *l)
 	struct strbuf b = strbuf_of(text, sizeof(text));
 	struct span rest, line;
 
-	counters(l, &b);
+	counters_tell(l, &b);
 	for (rest = (struct span) { b.p, b.len }; rest.len > 0;) {
 		line = span_cut(rest, '\n', &rest);
 		snprintf(one, sizeof(one), "%.*s", (int)line.len, line.p);
@@ -558,7 +575,7 @@ on_control(evutil_socket_t listener, short what, void *arg)
 	(void)what;
 	if (fd == -1)
 		return;
-	counters(l, &b);
+	counters_tell(l, &b);
 	if (send(fd, b.p, b.len, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
 		log_debug(MODULE, "the control socket's peer went away");
 	close(fd);
@@ -708,6 +725,8 @@ engine_main(const struct engine_args *args)
 
 	memset(l, 0, sizeof(*l));
 	l->args = args;
+	l->tally.list = on_counters;
+	l->tally.ctx = l;
 	open_capture(l);
 	if (sandbox_enter(SANDBOX_ENGINE, args->sandbox, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);

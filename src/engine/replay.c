@@ -84,9 +84,10 @@ report(struct replay *r, struct capture *cap)
 {
 	char text[8192];
 	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct counters c = { .form = COUNTERS_LINES, .out = &b };
 
-	capture_report(cap, &b);
-	engine_report(r->engine, &b);
+	capture_report(cap, &c);
+	engine_report(r->engine, &c);
 	fputs(text, stderr);
 }
 

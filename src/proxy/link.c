@@ -53,7 +53,10 @@ struct proxy {
 	uint64_t seq, last_id;
 	bool again; /* something could not be sent: say everything */
 	int64_t asked_at;
-	struct proxy_counters n;
+	struct {
+		uint64_t open; /* now */
+		uint64_t opened, closed, refused, unanswered, questions;
+	} n;
 };
 
 static int
@@ -550,8 +553,13 @@ proxy_free(struct proxy *p)
 	free(p);
 }
 
-const struct proxy_counters *
-proxy_counters(const struct proxy *p)
+void
+proxy_report(const struct proxy *p, struct counters *c)
 {
-	return &p->n;
+	counters_put_gauge(c, "open", p->n.open);
+	counters_put(c, "opened", p->n.opened);
+	counters_put(c, "closed", p->n.closed);
+	counters_put(c, "refused", p->n.refused);
+	counters_put(c, "questions", p->n.questions);
+	counters_put(c, "unanswered", p->n.unanswered);
 }

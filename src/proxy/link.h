@@ -2,6 +2,7 @@
 #ifndef PROXY_LINK_H
 #define PROXY_LINK_H
 
+#include "src/base/counters.h"
 #include "src/process/events.h"
 #include "src/process/ipc.h"
 #include "src/proxy/proxy.h"
@@ -35,10 +36,6 @@ int64_t proxy_idle(const struct proxy *p);
 void proxy_shutdown(struct proxy *p, enum reason why);
 void proxy_free(struct proxy *p);
 
-struct proxy_counters {
-	uint64_t open; /* now */
-	uint64_t opened, closed, refused, unanswered, questions;
-};
-const struct proxy_counters *proxy_counters(const struct proxy *p);
+void proxy_report(const struct proxy *p, struct counters *out);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <event2/event.h>
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "src/fw/config.h"
 #include "src/process/ipc.h"
 #include "src/process/output.h"
+#include "src/process/tally.h"
 #include "src/proxy/link.h"
 #include "src/proxy/process.h"
 
@@ -39,7 +39,8 @@ struct process {
 	const struct proxy_args *args;
 	struct event_base *base;
 	struct event *monitor_ev, *term_ev, *idle_ev;
-	struct event *left_ev; /* leaving: is anybody left? */
+	struct event *left_ev;	/* leaving: is anybody left? */
+	struct event *tally_ev; /* write the counters now and then */
 	struct ipc monitor;
 	struct ipc_msg msg; /* too big for the stack */
 	struct fw_config fw_config;
@@ -49,6 +50,8 @@ struct process {
 	struct iface own;
 	struct service *service;
 	size_t nservices;
+	struct checkpoint *journal; /* NULL: not open, or none */
+	struct tally tally;
 	bool serving;
 	int status;
 };
@@ -97,7 +100,6 @@ static bool
 start_one(struct process *x, struct service *s, const struct listener *l)
 {
 	struct proxy_tables_setup setup = { &x->keys, &x->own,
-		x->args->journal_fds, x->args->journal_limit,
 		x->args->first_run };
 
 	s->kind = l->kind;
@@ -129,6 +131,106 @@ stop_one(struct service *s)
 	}
 }
 
+/* NULL: not configured. */
+static struct proxy_tables *
+tables_of(const struct process *x)
+{
+	size_t i;
+
+	for (i = 0; i < x->nservices; i++)
+		if (x->service[i].kind == LISTEN_TABLES)
+			return x->service[i].tables;
+	return NULL;
+}
+
+static void
+on_counters(void *ctx, struct counters *c)
+{
+	const struct process *x = ctx;
+	const struct proxy_tables *tables = tables_of(x);
+
+	proxy_report(x->proxy, c);
+	c->prefix = "tables_";
+	if (tables != NULL)
+		proxy_tables_report(tables, c);
+	c->prefix = NULL;
+}
+
+static void
+on_record(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	struct process *x = ctx;
+	struct proxy_tables *tables = tables_of(x);
+
+	if (key == TALLY_KEY)
+		tally_adopt(&x->tally, p, len);
+	else if (tables != NULL)
+		proxy_tables_load(tables, key, p, len);
+}
+
+/* The predecessor, if any, writes no more. */
+static void
+journal_open(struct process *x)
+{
+	struct proxy_tables *tables = tables_of(x);
+	enum ph_err rc;
+
+	rc = checkpoint_open(&x->journal, x->args->journal_fds,
+	    x->args->journal_limit, on_record, x);
+	if (tables != NULL)
+		proxy_tables_begin(tables, x->journal, rc);
+	else if (rc != PH_OK)
+		log_warnx(MODULE, "no journal, counters begin at zero: %s",
+		    ph_strerror(rc));
+}
+
+static void
+tally_now(struct process *x)
+{
+	enum ph_err rc = tally_write(&x->tally, x->journal, clock_now());
+
+	if (rc != PH_OK)
+		log_debug(MODULE, "the counters cannot be written: %s",
+		    ph_strerror(rc));
+}
+
+static void
+on_tally(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval every = { TALLY_EVERY / USEC_PER_SEC, 0 };
+	struct process *x = arg;
+
+	(void)fd;
+	(void)what;
+	tally_now(x);
+	event_add(x->tally_ev, &every);
+}
+
+/* Those that the journal is about, or the others. */
+static void
+services_stop(struct process *x, bool tables)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < x->nservices; i++)
+		if ((x->service[i].kind == LISTEN_TABLES) == tables)
+			stop_one(&x->service[i]);
+		else
+			x->service[kept++] = x->service[i];
+	x->nservices = kept;
+}
+
+/* From now on it belongs to a successor. */
+static void
+journal_close(struct process *x)
+{
+	tally_now(x);
+	services_stop(x, true);
+	checkpoint_close(x->journal);
+	x->journal = NULL;
+	event_del(x->tally_ev);
+}
+
 static void
 serve(struct process *x)
 {
@@ -145,14 +247,16 @@ serve(struct process *x)
 		log_info(MODULE, "listening on %s",
 		    endpoint_format(&l->v[i].at, at));
 	}
+	journal_open(x);
+	on_tally(-1, 0, x);
 }
 
 static void
 quit(struct process *x)
 {
-	while (x->nservices > 0)
-		stop_one(&x->service[--x->nservices]);
+	services_stop(x, false);
 	proxy_shutdown(x->proxy, REASON_SHUTDOWN);
+	journal_close(x);
 	stop(x, 0);
 }
 
@@ -190,26 +294,20 @@ on_left(evutil_socket_t fd, short what, void *arg)
 static void
 leave(struct process *x)
 {
-	size_t i, kept = 0;
+	size_t i;
 
 	for (i = 0; i < x->nservices; i++)
-		switch (x->service[i].kind) {
-		case LISTEN_FTP:
+		if (x->service[i].kind == LISTEN_FTP)
 			proxy_ftp_leave(x->service[i].ftp);
-			x->service[kept++] = x->service[i];
-			break;
-		case LISTEN_TFTP:
+		else if (x->service[i].kind == LISTEN_TFTP)
 			proxy_tftp_leave(x->service[i].tftp);
-			x->service[kept++] = x->service[i];
-			break;
-		case LISTEN_TABLES:
-			proxy_tables_stop(x->service[i].tables);
-			break;
-		}
-	x->nservices = kept;
 	x->left_ev = event_new(x->base, -1, 0, on_left, x);
-	if (sessions_left(x) == 0 || x->left_ev == NULL ||
-	    ipc_send(&x->monitor, IPC_READY, 0, &x->msg, -1) != PH_OK) {
+	if (sessions_left(x) == 0 || x->left_ev == NULL) {
+		quit(x);
+		return;
+	}
+	journal_close(x);
+	if (ipc_send(&x->monitor, IPC_READY, 0, &x->msg, -1) != PH_OK) {
 		quit(x);
 		return;
 	}
@@ -218,19 +316,24 @@ leave(struct process *x)
 }
 
 static void
-report(const struct process *x)
+report(struct process *x)
 {
-	const struct proxy_counters *n = proxy_counters(x->proxy);
-	size_t i;
+	char text[1024];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct counters c = { .form = COUNTERS_WORDS,
+		.out = &b,
+		.before = &x->tally.before };
+	const struct proxy_tables *tables = tables_of(x);
 
-	log_info(MODULE,
-	    "open=%" PRIu64 " opened=%" PRIu64 " closed=%" PRIu64
-	    " refused=%" PRIu64 " questions=%" PRIu64 " unanswered=%" PRIu64,
-	    n->open, n->opened, n->closed, n->refused, n->questions,
-	    n->unanswered);
-	for (i = 0; i < x->nservices; i++)
-		if (x->service[i].kind == LISTEN_TABLES)
-			proxy_tables_report(x->service[i].tables);
+	tally_now(x);
+	proxy_report(x->proxy, &c);
+	log_info(MODULE, "%s", text);
+	if (tables == NULL)
+		return;
+	strbuf_reset(&b);
+	c.prefix = "tables_";
+	proxy_tables_report(tables, &c);
+	log_info("tables", "%s", text);
 }
 
 static void
@@ -345,9 +448,12 @@ make_events(struct process *x)
 	    (x->output = output_new(x->base, STDOUT_FILENO)) == NULL ||
 	    (x->term_ev = event_new(x->base, SIGTERM, EV_SIGNAL | EV_PERSIST,
 		 on_term, x)) == NULL ||
+	    (x->tally_ev = event_new(x->base, -1, 0, on_tally, x)) == NULL ||
 	    (x->monitor_ev = event_new(x->base, a->monitor_fd,
 		 EV_READ | EV_PERSIST, on_monitor, x)) == NULL)
 		log_fatalx(MODULE, "cannot make the event loop");
+	x->tally.list = on_counters;
+	x->tally.ctx = x;
 	setup.base = x->base;
 	setup.number = a->number;
 	setup.events = (struct events) { a->format, a->verbose,
@@ -389,8 +495,8 @@ proxy_main(const struct proxy_args *args)
 		log_fatalx(MODULE, "the monitor does not listen");
 	event_base_dispatch(x->base);
 
-	while (x->nservices > 0)
-		stop_one(&x->service[--x->nservices]);
+	services_stop(x, false);
+	journal_close(x);
 	free(x->service);
 	keyfiles_wipe(&x->keys);
 	proxy_free(x->proxy);
@@ -398,6 +504,7 @@ proxy_main(const struct proxy_args *args)
 	if (x->monitor_ev != NULL)
 		event_free(x->monitor_ev);
 	event_free(x->term_ev);
+	event_free(x->tally_ev);
 	if (x->idle_ev != NULL)
 		event_free(x->idle_ev);
 	if (x->left_ev != NULL)

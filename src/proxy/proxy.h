@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "src/base/addr.h"
+#include "src/base/counters.h"
 #include "src/base/err.h"
 #include "src/base/pinhole.h"
 #include "src/base/reason.h"
 #include "src/conf/conf.h"
 #include "src/fw/fw.h"
+#include "src/process/checkpoint.h"
 #include "src/process/iface.h"
 #include "src/process/listen.h"
 #include "src/proxy/keyfile.h"
@@ -93,14 +95,18 @@ size_t proxy_tftp_left(const struct proxy_tftp *s);
 struct proxy_tables_setup {
 	const struct keyfiles *keys;
 	const struct iface *own; /* the firewall process looks again */
-	const int *journal_fds;	 /* two; see src/process/checkpoint.h */
-	uint64_t journal_limit;
-	bool first_run; /* if they are empty, nothing is missing */
+	bool first_run;		 /* if they are empty, nothing is missing */
 };
 struct proxy_tables *proxy_tables_start(struct proxy *p,
     const struct listener *l, const struct proxy_tables_setup *setup);
+/* A record of the journal; once all were loaded, begin. */
+void proxy_tables_load(struct proxy_tables *t, uint64_t key, const void *p,
+    size_t len);
+/* The journal stays the caller's; NULL: there is none, and `why`. */
+void proxy_tables_begin(struct proxy_tables *t, struct checkpoint *journal,
+    enum ph_err why);
 void proxy_tables_stop(struct proxy_tables *t);
-void proxy_tables_fill(struct proxy_tables *t);		/* with all there is */
-void proxy_tables_report(const struct proxy_tables *t); /* counters, logged */
+void proxy_tables_fill(struct proxy_tables *t); /* with all there is */
+void proxy_tables_report(const struct proxy_tables *t, struct counters *out);
 
 #endif

@@ -61,6 +61,7 @@ struct proxy_tables {
 	bool *untimed; /* tables whose filter has no timeouts */
 	bool resuming, paused;
 	bool loaded; /* something was in the journal */
+	bool first_run;
 	const char **names;
 	uint64_t *stale; /* keys in the journal that nobody needs */
 	size_t nstale, maxstale;
@@ -109,10 +110,10 @@ sync_journal(struct proxy_tables *t)
 		journal_failed(t, rc);
 }
 
-static void
-on_record(void *ctx, uint64_t key, const void *p, size_t len)
+void
+proxy_tables_load(struct proxy_tables *t, uint64_t key, const void *p,
+    size_t len)
 {
-	struct proxy_tables *t = ctx;
 	uint64_t *v;
 	size_t n;
 
@@ -127,25 +128,6 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 		t->maxstale = n;
 	}
 	t->stale[t->nstale++] = key;
-}
-
-static void
-open_journal(struct proxy_tables *t, const struct proxy_tables_setup *setup)
-{
-	enum ph_err rc;
-
-	rc = checkpoint_open(&t->journal, setup->journal_fds,
-	    setup->journal_limit, on_record, t);
-	if (rc != PH_OK)
-		journal_failed(t, rc);
-	/* Without a predecessor, it has received nothing. */
-	if (rc != PH_OK || t->loaded || !setup->first_run)
-		server_loaded(t->server, proxy_now(t->proxy));
-	while (t->nstale > 0)
-		on_keep(t, t->stale[--t->nstale], NULL, 0);
-	free(t->stale);
-	t->stale = NULL;
-	sync_journal(t);
 }
 
 /*
@@ -499,10 +481,27 @@ proxy_tables_start(struct proxy *p, const struct listener *l,
 		return NULL;
 	}
 	server_set_own(t->server, setup->own->own, setup->own->nown);
-	open_journal(t, setup);
+	t->first_run = setup->first_run;
+	return t;
+}
+
+void
+proxy_tables_begin(struct proxy_tables *t, struct checkpoint *journal,
+    enum ph_err why)
+{
+	t->journal = journal;
+	if (journal == NULL)
+		journal_failed(t, why);
+	/* Without a predecessor, it has received nothing. */
+	if (journal == NULL || t->loaded || !t->first_run)
+		server_loaded(t->server, proxy_now(t->proxy));
+	while (t->nstale > 0)
+		on_keep(t, t->stale[--t->nstale], NULL, 0);
+	free(t->stale);
+	t->stale = NULL;
+	sync_journal(t);
 	event_add(t->ev, NULL);
 	pump(t);
-	return t;
 }
 
 static void
@@ -524,7 +523,6 @@ proxy_tables_stop(struct proxy_tables *t)
 	if (t->journal != NULL)
 		server_end(t->server);
 	sync_journal(t);
-	checkpoint_close(t->journal);
 	event_free_if(t->ev);
 	event_free_if(t->timer);
 	event_free_if(t->retry);
@@ -537,6 +535,7 @@ proxy_tables_stop(struct proxy_tables *t)
 		free(v);
 	}
 	server_free(t->server);
+	free(t->stale);
 	free(t->names);
 	free(t->untimed);
 	free(t);
@@ -554,22 +553,22 @@ proxy_tables_fill(struct proxy_tables *t)
 }
 
 void
-proxy_tables_report(const struct proxy_tables *t)
+proxy_tables_report(const struct proxy_tables *t, struct counters *c)
 {
 	struct server_counters n;
-	char text[512];
-	struct strbuf b = strbuf_of(text, sizeof(text));
 	int i;
 
 	server_counters(t->server, &n);
-	strbuf_fmt(&b,
-	    "entries=%" PRIu64 " added=%" PRIu64 " renewed=%" PRIu64
-	    " removed=%" PRIu64 " flushed=%" PRIu64 " expired=%" PRIu64
-	    " received=%" PRIu64 " replied=%" PRIu64 " remembered=%" PRIu64,
-	    n.entries, n.added, n.renewed, n.removed, n.flushed, n.expired,
-	    n.received, n.replied, n.remembered);
+	counters_put_gauge(c, "entries", n.entries);
+	counters_put(c, "added", n.added);
+	counters_put(c, "renewed", n.renewed);
+	counters_put(c, "removed", n.removed);
+	counters_put(c, "flushed", n.flushed);
+	counters_put(c, "expired", n.expired);
+	counters_put(c, "received", n.received);
+	counters_put(c, "replied", n.replied);
+	counters_put_gauge(c, "remembered", n.remembered);
 	for (i = 0; i < SERVER_NVERDICTS; i++)
-		strbuf_fmt(&b, " %s=%" PRIu64,
-		    server_verdict_name((enum server_verdict)i), n.verdict[i]);
-	log_info(MODULE, "%s", text);
+		counters_put(c, server_verdict_name((enum server_verdict)i),
+		    n.verdict[i]);
 }

@@ -717,6 +717,39 @@ def reload(w, times=1):
         w.d.ready()
 
 
+def proxy_counters(w):
+    """The line that USR1 has the proxy log."""
+    def lines():
+        return [line for line in w.d.log if " proxy: open=" in line]
+    n = len(lines())
+    w.d.proc.send_signal(signal.SIGUSR1)
+    until(lambda: len(lines()) > n, 2, "counters of the proxy")
+    return {k: int(v) for k, v in (word.split("=") for word in
+            lines()[-1].split("proxy: ")[1].split())}
+
+
+@scenario(nat=True, egress=False)
+def ftp_proxy_counters_do_not_go_back(net):
+    with World(net) as w:
+        wire = Wire(w)
+        wire.passive(port=40000)
+        before = proxy_counters(w)
+        check(before["opened"] == before["open"] == 1, before)
+        wire.close()
+        until(lambda: w.d.seen(event="close"), 2, "closed")
+        for again in (reload, lambda w: w.d.kill("proxy")):
+            pid = w.d.children()["proxy"]
+            before = proxy_counters(w)
+            again(w)
+            until(lambda p=pid: w.d.children().get("proxy", p) != p, 5,
+                  "another")
+            w.d.ready()
+            after = proxy_counters(w)
+            check(before == after and after["closed"] == 1 and
+                  after["questions"] >= 1, f"{before}, then {after}")
+            Wire(w).close()
+
+
 @scenario(needs=NEEDS, nat=True, egress=False)
 def ftp_proxy_sessions_outlive_a_reload(net):
     with World(net) as w:

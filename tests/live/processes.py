@@ -399,6 +399,68 @@ def counters_on_request(net):
           d.log)
 
 
+def counters(path):
+    """What the control socket tells."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(2)
+        s.connect(path)
+        text = b""
+        while more := s.recv(65536):
+            text += more
+    return {k: int(v) for k, v in
+            (line.split() for line in text.decode().splitlines())}
+
+
+GAUGES = ("calls", "calls_accepted", "pinholes", "pinholes_in_filter",
+          "sip_bytes")
+
+
+def not_back(before, after, when):
+    check(before.keys() == after.keys(), f"the same names {when}")
+    for k, v in after.items():
+        check(v >= before[k] or k in GAUGES,
+              f"{k} {when}: {v} after {before[k]}")
+    check(after["calls_total"] == before["calls_total"] and
+          after["pinholes_opened"] == before["pinholes_opened"],
+          f"nothing is counted twice {when}")
+    for k in ("pinholes", "pinholes_in_filter"):
+        check(after[k] == before[k], f"{k} {when}: {after[k]}, {before[k]}")
+
+
+@scenario()
+def counters_do_not_go_back(net):
+    path = f"/run/{net.tag}.sock"
+    d = net.pinholed("-s", path)
+    call, stream = call_with_media(net, d)
+    first = counters(path)
+    check(first["calls_total"] == 1 and first["sip_messages"] >= 2 and
+          first["pinholes"] == first["pinholes_opened"] >= 2, first)
+
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: any("reloaded" in line for line in d.log), 5, d.log)
+    second = counters(path)
+    not_back(first, second, "over a reload")
+
+    for n in range(2):
+        pid = d.kill("engine")
+        until(lambda p=pid: d.children().get("engine", p) != p, 5, "another")
+        # Until it has adopted, whoever connects waits.
+        third = counters(path)
+        not_back(second, third, f"over kill -9 number {n + 1}")
+        second = third
+
+    call.hang_up()
+    stream.stops()
+    stream.stop()
+    d.expect(event="close", dir="in")
+    fourth = counters(path)
+    check(fourth["pinholes_closed"] == fourth["pinholes_opened"] and
+          fourth["pinholes"] == 0, fourth)
+    d.stop()
+    net.pinholed("-s", path)
+    not_back(fourth, counters(path), "over a restart")
+
+
 @scenario()
 def term_while_starting(net):
     for wait in (0, 0.02, 0.05, 0.1, 0.2):

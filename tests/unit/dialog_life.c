@@ -107,6 +107,10 @@ a_call_survives_being_written_down(void **state)
 	assert_int_equal(sip_import(v.sip, buf, len, 5 * USEC_PER_SEC), PH_OK);
 	assert_int_equal(sip_import(v.sip, buf, len, 5 * USEC_PER_SEC),
 	    PH_EEXIST);
+	/* Whoever exported it has counted it. */
+	assert_int_equal(sip_counters(v.sip)->calls, 1);
+	assert_int_equal(sip_counters(v.sip)->calls_total, 0);
+	assert_int_equal(sip_counters(v.sip)->accepted_total, 0);
 	play_in(&v, after, ROWS(after));
 	world_close(&v);
 }

@@ -243,9 +243,10 @@ counter(const char *name)
 {
 	char text[8192], key[64];
 	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct counters c = { .form = COUNTERS_LINES, .out = &b };
 	const char *p;
 
-	engine_report(engine, &b);
+	engine_report(engine, &c);
 	assert_false(b.full);
 	snprintf(key, sizeof(key), "\n%s ", name);
 	p = strstr(text, key);
