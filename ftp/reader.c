@@ -504,3 +504,12 @@ ftp_reader_next(struct ftp_reader *r, enum ftp_side from, struct span bytes,
 	return l->tls == TLS_NONE ? line_next(r, from, bytes, out)
 				  : tls_next(r, from, bytes, out);
 }
+
+bool
+ftp_reader_at_line(const struct ftp_reader *r, enum ftp_side side)
+{
+	const struct ftp_lines *l = &r->side[side];
+
+	return l->tls == TLS_NONE && l->len == 0 && !l->joined &&
+	    (l->doubt & FTP_DOUBT_LONG) == 0;
+}

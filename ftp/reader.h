@@ -186,4 +186,7 @@ bool ftp_reader_asked(const struct ftp_reader *r, uint16_t code);
 /* Whether the next byte of this side belongs to TLS, or cannot be read. */
 bool ftp_reader_opaque(const struct ftp_reader *r, enum ftp_side side);
 
+/* Whether the next byte of this side, in the clear, begins a line. */
+bool ftp_reader_at_line(const struct ftp_reader *r, enum ftp_side side);
+
 #endif

@@ -469,9 +469,7 @@ engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
 		return CAPTURE_END;
 	if (l->sip != NULL)
 		return sip_stream_in(e, now, l->sip, d);
-	/* Where a line begins is found without help: ftp/control.h. */
-	return ftp_helper_input(e->ftp, now, &l->ftp, d) ? CAPTURE_PART
-							 : CAPTURE_END;
+	return ftp_helper_input(e->ftp, now, &l->ftp, d);
 }
 
 void

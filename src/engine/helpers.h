@@ -10,6 +10,7 @@
 #include "src/base/datagram.h"
 #include "src/base/err.h"
 #include "src/base/timers.h"
+#include "src/capture/capture.h"
 #include "src/conf/conf.h"
 #include "src/engine/holes.h"
 
@@ -76,11 +77,11 @@ void ftp_helper_free(struct ftp_helper *h);
 /*
  * The next bytes of a connection, of which `port` and who began it say which
  * end is the server.  *w starts as NULL and is kept for the connection; one
- * that is seen at two interfaces is watched once.  False: not of interest (any
- * more).
+ * that is seen at two interfaces is watched once.  CAPTURE_END: not of interest
+ * (any more); CAPTURE_WHOLE: the next byte begins a line.
  */
-bool ftp_helper_input(struct ftp_helper *h, int64_t now, struct ftp_watch **w,
-    const struct datagram *d);
+enum capture_more ftp_helper_input(struct ftp_helper *h, int64_t now,
+    struct ftp_watch **w, const struct datagram *d);
 /* The connection is over; what is unused closes by ftp_helper_run(). */
 void ftp_helper_end(struct ftp_helper *h, struct ftp_watch *w);
 void ftp_helper_run(struct ftp_helper *h, int64_t now);

@@ -341,21 +341,24 @@ watch_get(struct ftp_helper *h, const struct datagram *d)
 	return w;
 }
 
-bool
+enum capture_more
 ftp_helper_input(struct ftp_helper *h, int64_t now, struct ftp_watch **w,
     const struct datagram *d)
 {
 	struct feed f = { NULL, FTP_CLIENT, d, now };
 
 	if (*w == NULL && (*w = watch_get(h, d)) == NULL)
-		return false;
+		return CAPTURE_END;
 	f.w = *w;
 	if (endpoint_cmp(&d->src, &f.w->server) == 0)
 		f.from = FTP_SERVER;
 	if (d->joined)
 		ftp_control_join(&f.w->control, f.from);
 	ftp_control_input(&f.w->control, f.from, d->payload, on_news, &f);
-	return !f.w->control.reader.foreign;
+	if (f.w->control.reader.foreign)
+		return CAPTURE_END;
+	return ftp_reader_at_line(&f.w->control.reader, f.from) ? CAPTURE_WHOLE
+								: CAPTURE_PART;
 }
 
 void

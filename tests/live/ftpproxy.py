@@ -521,7 +521,7 @@ def ftp_proxy_holds_little_for_those_who_do_not_read(net):
         # Idle sessions end.
         deaf.closed(deaf.c)
         deaf.closed(deaf.s)
-        w.logged("ending session: idle")
+        w.logged("ending session: no login")
         other.close()
         w.clean()
 
