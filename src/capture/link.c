@@ -91,7 +91,8 @@ static void
 cooked_type(struct link_packet *out, unsigned int pkttype)
 {
 	out->dir = pkttype == 4 ? PKT_OUT : PKT_IN;
-	out->foreign = pkttype == 3;
+	/* The kernel forwards nothing that is for all, a group or another. */
+	out->foreign = pkttype >= 1 && pkttype <= 3;
 }
 
 /* RFC 1071. */

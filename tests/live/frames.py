@@ -89,6 +89,8 @@ def frames_of_another_vlan_or_station_count_for_nothing(net):
     nic.send(answer, [(VLAN, 0), (VLAN, 5)])
     nic.send(answer, [(0x9100, 5)])
     nic.send(answer, to=b"\2\0\0\0\0\x99")
+    nic.send(answer, to=b"\xff" * 6)
+    nic.send(answer, to=b"\x33\x33\0\0\0\1")
     d.quiet(event="open")
     # A tag of VLAN 0 is a priority; the frame is the interface's.
     nic.send(answer, [(VLAN, 0xe000)])

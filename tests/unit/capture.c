@@ -415,6 +415,8 @@ live_only_what_the_interface_takes_counts(void **state)
 #define SLL2_TAG(type, dir) F(type "\0\0\0\0\0\2\0\1" dir "\6\2\0\0\0\0\x99\0\0" "\0\x1e\x08\0")
 		{ "cooked",	 DLT_LINUX_SLL2, SLL2_OF("\x08\0", "\0"), PKT_IN, true },
 		{ "cooked, out", DLT_LINUX_SLL2, SLL2_OF("\x08\0", "\4"), PKT_OUT, true },
+		{ "cooked, to all", DLT_LINUX_SLL2, SLL2_OF("\x08\0", "\1"), PKT_IN, false },
+		{ "cooked, to a group", DLT_LINUX_SLL2, SLL2_OF("\x08\0", "\2"), PKT_IN, false },
 		{ "cooked, to another", DLT_LINUX_SLL2, SLL2_OF("\x08\0", "\3"), PKT_IN, false },
 		{ "cooked, tag gone", DLT_LINUX_SLL2, SLL2_OF("\x81\0", "\4"), PKT_OUT, false },
 		{ "cooked, inner tag", DLT_LINUX_SLL2, SLL2_TAG("\x08\0", "\0"), PKT_IN, false },
