@@ -34,6 +34,7 @@ struct datagram {
 	uint8_t origin;	  /* enum stream_origin */
 	bool joined;	  /* TCP: what this side sent before was not seen */
 	bool resumed;	  /* TCP: a predecessor of ours has followed it */
+	bool answers;	  /* TCP: its source has bytes of the other end */
 	struct endpoint src, dst;
 	struct span payload;
 };

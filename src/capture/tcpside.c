@@ -48,7 +48,7 @@ tcpside_begin(struct tcpside *s, const struct addr *sender, uint32_t seq,
 	memset(s, 0, sizeof(*s));
 	s->next = s->ack = s->acked = seq;
 	s->lost = lost;
-	s->whole = s->begun = !lost;
+	s->whole = !lost;
 	s->sender = *sender;
 	TAILQ_INIT(&s->ahead);
 	TAILQ_INIT(&s->sent);
@@ -324,6 +324,7 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 		TAILQ_INSERT_TAIL(&s->sent, g, entry);
 		s->nsent++;
 		s->next = segment_end(g);
+		s->begun = s->begun || !s->lost;
 		if (s->mute)
 			continue;
 		more = reader->read(reader->ctx,

@@ -43,7 +43,7 @@ struct tcpside {
 	uint32_t acked; /* of that, what was read */
 	bool lost;
 	bool whole; /* the reader: a message begins at `next` */
-	bool begun; /* its first bytes were seen */
+	bool begun; /* its first bytes were there to see */
 	bool known; /* the reader has found a whole message in it */
 	bool mute;  /* it is none of the reader's */
 	bool fin;   /* the sender ends at fin_seq, it seems */

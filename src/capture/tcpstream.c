@@ -49,6 +49,7 @@ struct conn {
 	bool midstream;	   /* nobody saw who began it */
 	bool joining;	   /* HALF, and there are bytes */
 	bool resumed;	   /* adopted, and not begun anew since */
+	bool early;	   /* a SYN had bytes, which nobody reads */
 	bool deaf;	   /* of no interest */
 	bool stuck;	   /* in gaps, or in late */
 	bool late;	   /* in late */
@@ -322,6 +323,8 @@ hand_on(void *ctx, struct span bytes, bool lost)
 	d.resumed = c->resumed;
 	if (!c->midstream)
 		d.origin = c->client_a == from_a ? ORIGIN_SRC : ORIGIN_DST;
+	d.answers = !c->midstream && !c->resumed &&
+	    side_of(c, !from_a)->ack != c->first[from_a];
 	d.payload = bytes;
 	return f->sink->tcp(f->sink->ctx, &c->user, &d);
 }
@@ -431,10 +434,12 @@ is_late(const struct conn *c, bool from_a, uint32_t seq)
 }
 
 static void
-on_syn(struct feed *f, const struct conn *key, bool from_a, uint32_t seq)
+on_syn(struct feed *f, const struct conn *key, bool from_a, uint32_t seq,
+    bool early)
 {
 	if (f->c == NULL && (f->c = conn_new(f, key, from_a)) == NULL)
 		return;
+	f->c->early = f->c->early || early;
 	if (!is_late(f->c, from_a, seq))
 		syn_note(f->c->syn, from_a, seq, 0);
 }
@@ -493,6 +498,8 @@ conn_begin(struct feed *f, const struct syn *answer)
 	tcpside_begin(&c->side[0], &c->a.addr, c->first[0], false);
 	tcpside_begin(&c->side[1], &c->b.addr, c->first[1], false);
 	c->client_a = !y.from_a;
+	side_of(c, c->client_a)->begun = c->early;
+	c->early = false;
 	conn_open(f);
 	conn_changed(f);
 }
@@ -711,7 +718,7 @@ tcpstream_add(struct tcpstream *t, const struct datagram *d,
 	if (f.c != NULL)
 		f.c->dir[!from_a] = d->dir;
 	if ((g->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
-		on_syn(&f, &key, from_a, g->seq);
+		on_syn(&f, &key, from_a, g->seq, d->payload.len > 0);
 	else if (!(g->flags & (TCP_RST | TCP_SYN)))
 		on_data(&f, &key, from_a, g, d->payload);
 	else if (f.c == NULL)

@@ -33,7 +33,7 @@ port_fits(const struct conf *conf, const struct endpoint *host,
 static bool
 speaks_first(const struct conf *conf, const struct datagram *d)
 {
-	return !d->resumed && d->origin == ORIGIN_DST &&
+	return !d->resumed && !d->answers && d->origin == ORIGIN_DST &&
 	    is_protected(conf, &d->src.addr) &&
 	    !is_protected(conf, &d->dst.addr);
 }

@@ -93,6 +93,15 @@ the_protected_hosts_own_port_decides(void **state)
 		d.origin = (uint8_t)rows[i].origin;
 		assert_int_equal(signalling_fits(conf, &d), rows[i].fits);
 	}
+	/* It answers what we missed. */
+	d = packet(IN, 5060, OUT, 40000);
+	d.origin = ORIGIN_DST;
+	d.answers = true;
+	assert_true(signalling_fits(conf, &d));
+	d = packet(IN, 5061, OUT, 5060);
+	d.origin = ORIGIN_DST;
+	d.answers = true;
+	assert_false(signalling_fits(conf, &d));
 }
 
 static struct sip_message

@@ -20,6 +20,7 @@ struct heard {
 	unsigned int ends;
 	size_t stop_after; /* lose interest once so much was heard */
 	char origin[32];   /* of each piece: - unknown, < source, > other */
+	unsigned int answers;
 };
 
 static enum capture_more
@@ -29,6 +30,7 @@ on_tcp(void *ctx, void **user, const struct datagram *d)
 
 	*user = h;
 	h->total += d->payload.len;
+	h->answers += d->answers;
 	if (d->joined)
 		strbuf_str(&h->b, "|");
 	strbuf_add(&h->b, d->payload);

@@ -587,6 +587,49 @@ what_does_not_begin_well_is_not_searched(void **state)
 	feed(elsewhere, ROWS(elsewhere), "?POST", 0, &stats);
 }
 
+/* Who missed how a side began does not know that it began badly. */
+static void
+a_beginning_that_was_missed_is_no_bad_one(void **state)
+{
+	/* clang-format off */
+	static const struct seg missed[] = { MET,
+		{ 100, TCP_ACK, "401", true, 18 },
+		{ 18, TCP_ACK, "REGISTER", false, 103 },
+		{ 103, TCP_ACK, "200", true, 26 },
+	};
+	static const struct seg early[] = {
+		{ 9, TCP_SYN, "POST", false, 0 },
+		{ 99, TCP_SYN | TCP_ACK, "", true, 14 },
+		{ 9, TCP_SYN, "", false, 0 },
+		{ 99, TCP_SYN | TCP_ACK, "", true, 10 },
+		{ 10, TCP_ACK, "", false, 100 },
+		{ 100, TCP_ACK, "ok", true, 14 },
+		{ 14, TCP_ACK, "INVITE", false, 102 },
+		{ 102, TCP_ACK, "ok", true, 20 },
+	};
+	/* clang-format on */
+	struct crowd c;
+	size_t i;
+
+	(void)state;
+	crowd_new(&c);
+	for (i = 0; i < ROWS(missed); i++)
+		feed_one(c.t, &missed[i], SEC, &c.sink, &c.stats);
+	assert_string_equal(c.h.text, "401200");
+	assert_string_equal(c.h.origin, ">>");
+	assert_int_equal(c.h.answers, 2);
+	tcpstream_expire(c.t, SEC + TCP_LATE + 1, &c.sink, &c.stats);
+	assert_string_equal(c.h.text, "401200|REGISTER");
+	tcpstream_free(c.t, &c.sink);
+	/* These bytes of a SYN were there, but are not read. */
+	crowd_new(&c);
+	for (i = 0; i < ROWS(early); i++)
+		feed_one(c.t, &early[i], SEC, &c.sink, &c.stats);
+	tcpstream_expire(c.t, SEC + TCP_LATE + 1, &c.sink, &c.stats);
+	assert_string_equal(c.h.text, "okok");
+	tcpstream_free(c.t, &c.sink);
+}
+
 /* We missed it, and the receiver did not. */
 static void
 what_the_receiver_has_is_not_waited_for(void **state)
@@ -756,6 +799,7 @@ main(void)
 		cmocka_unit_test(strangers_end_no_connection),
 		cmocka_unit_test(the_receiver_is_the_judge),
 		cmocka_unit_test(what_does_not_begin_well_is_not_searched),
+		cmocka_unit_test(a_beginning_that_was_missed_is_no_bad_one),
 		cmocka_unit_test(what_the_receiver_has_is_not_waited_for),
 		cmocka_unit_test(what_was_reset_goes_first),
 		cmocka_unit_test(a_port_used_again_is_a_new_connection),
