@@ -21,6 +21,9 @@ body_read(struct call *c, bool answer, const struct datagram *d,
 		sip->n.sdp_ambiguous++;
 		b->bad = REASON_AMBIGUOUS;
 		return;
+	case SIP_BODY_UNREAD:
+		b->bad = REASON_MALFORMED;
+		return;
 	case SIP_BODY_SDP:
 		break;
 	}
@@ -40,23 +43,22 @@ body_read(struct call *c, bool answer, const struct datagram *d,
 }
 
 void
-body_note_claims(struct sip *sip, const struct datagram *d,
-    const struct sip_message *m)
+body_note_claims(struct sip *sip, const struct datagram *d, struct span call_id,
+    struct span from_tag, struct span to_tag, struct span sdp)
 {
 	struct call *c, *best;
 	int fit, best_fit = -1;
 
-	if (m->body != SIP_BODY_SDP ||
-	    sip_policy_protects(&sip->config.policy, &d->src.addr) ||
-	    (best = call_first(sip, m->call_id)) == NULL ||
-	    sdp_parse(&sip->sdp, m->sdp, NULL) != PH_OK)
+	if (sip_policy_protects(&sip->config.policy, &d->src.addr) ||
+	    (best = call_first(sip, call_id)) == NULL ||
+	    sdp_parse(&sip->sdp, sdp, NULL) != PH_OK)
 		return;
 	/* Of several legs, the one that it fits best. */
 	for (c = best; c != NULL; c = call_next(c)) {
 		fit = addr_eq(&c->addr[call_inside(c)], &d->dst.addr) +
 		    addr_eq(&c->addr[!call_inside(c)], &d->src.addr) +
-		    (span_eq(c->caller_tag, m->from_tag) ||
-			span_eq(c->caller_tag, m->to_tag)) +
+		    (span_eq(c->caller_tag, from_tag) ||
+			span_eq(c->caller_tag, to_tag)) +
 		    (c->dead ? 0 : 4);
 		if (fit > best_fit) {
 			best_fit = fit;
@@ -64,6 +66,49 @@ body_note_claims(struct sip *sip, const struct datagram *d,
 		}
 	}
 	claims_outside(best, &d->src.addr, sip->sdp.media, sip->sdp.nmedia);
+}
+
+static void
+invite_overheard(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_glance *g, struct span tag)
+{
+	struct sip_message m = { 0 };
+
+	m.request = true;
+	m.method = SIP_INVITE;
+	m.cseq = g->cseq;
+	m.call_id = span_sub(g->call_id.word[0], 0, SIP_MAX_TAG);
+	m.from_tag = span_sub(tag, 0, SIP_MAX_TAG);
+	m.branch = span_sub(m.call_id, 0, 0);
+	if (g->branch.n > 0)
+		m.branch = span_sub(g->branch.word[0], 0, SIP_MAX_TAG);
+	/* Its SDP is an offer to others, if not to us. */
+	m.body = SIP_BODY_UNREAD;
+	dialog_invite(sip, now, d, &m);
+}
+
+void
+body_overhear(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_glance *g)
+{
+	const struct sip_policy *p = &sip->config.policy;
+	struct span from = { "", 0 }, to = { "", 0 };
+	size_t i;
+
+	if (g->sdp.len == 0 || sip_policy_protects(p, &d->src.addr) ||
+	    !sip_policy_protects(p, &d->dst.addr))
+		return;
+	if (g->from.n > 0)
+		from = sip_glance_tag(g, g->from.word[0]);
+	if (g->to.n > 0)
+		to = sip_glance_tag(g, g->to.word[0]);
+	if (g->invite && g->call_id.n > 0 && to.len == 0)
+		invite_overheard(sip, now, d, g, from);
+	for (i = 0; i < g->call_id.n; i++)
+		body_note_claims(sip, d,
+		    span_sub(g->call_id.word[i], 0, SIP_MAX_TAG), from, to,
+		    g->sdp);
+	sip_fit(sip, now);
 }
 
 static bool

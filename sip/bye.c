@@ -21,17 +21,6 @@
  * each time.  It is still one dialog (section 12), so one BYE ends them all.
  */
 
-static bool
-has_word(const struct sip_words *w, struct span s)
-{
-	size_t i;
-
-	for (i = 0; i < w->n; i++)
-		if (span_eq(w->word[i], s))
-			return true;
-	return false;
-}
-
 /* Of a branch, the beginning is kept. */
 static bool
 has_branch(const struct sip_glance *g, struct span kept)
@@ -49,14 +38,14 @@ static bool
 names_dialog(const struct call *c, const struct dialog *d,
     const struct sip_glance *g, enum role *role)
 {
-	if (has_word(&g->from_tag, c->caller_tag) &&
-	    has_word(&g->to_tag, d->tag)) {
+	if (sip_glance_has_tag(g, &g->from, c->caller_tag) &&
+	    sip_glance_has_tag(g, &g->to, d->tag)) {
 		*role = CALLER;
 		return true;
 	}
 	*role = CALLEE;
-	return has_word(&g->from_tag, d->tag) &&
-	    has_word(&g->to_tag, c->caller_tag);
+	return sip_glance_has_tag(g, &g->from, d->tag) &&
+	    sip_glance_has_tag(g, &g->to, c->caller_tag);
 }
 
 static bool
@@ -139,6 +128,7 @@ wait_for_answer(struct call *c, struct dialog *d, enum role role, int64_t now,
 		return;
 	t->dlg = d;
 	t->role = (uint8_t)role;
+	t->own = c->protected[role] && !g->relayed;
 	t->began = now;
 	t->src = dg->src.addr;
 	t->dst = dg->dst.addr;
@@ -217,9 +207,14 @@ bye_answered(struct call *c, struct txn *t, uint16_t status, int64_t now)
 		return;
 	t->done = true;
 	t->until = now + SIP_T_TRANSACTION;
-	/* Challenged or refused: the call goes on. */
+	/*
+	 * Challenged or refused: the call goes on.  But whoever sends a BYE
+	 * has ended the session for itself (RFC 3261 section 15.1.1), so no
+	 * answer keeps the protected side from hanging up, unless it has only
+	 * passed on somebody's BYE.
+	 */
 	if (t->dlg->state != DIALOG_ENDED &&
-	    (status < 300 || status == 408 || status == 481))
+	    (status < 300 || status == 408 || status == 481 || t->own))
 		hang_up_now(c, t->dlg, now);
 	else
 		call_schedule(c, now);
@@ -241,7 +236,7 @@ answer_in_transaction(struct sip *sip, int64_t now, const struct datagram *dg,
 				if (t->method != SIP_BYE ||
 				    t->cseq != g->cseq ||
 				    !has_branch(g, t->branch) ||
-				    !has_word(&g->from_tag,
+				    !sip_glance_has_tag(g, &g->from,
 					t->role == CALLER ? c->caller_tag
 							  : t->dlg->tag) ||
 				    !addr_eq(&t->dst, &dg->src.addr) ||
@@ -264,33 +259,11 @@ bye_own(struct sip *sip, int64_t now, const struct datagram *d,
 	return g->status >= 200 && g->status < 300 && own_answer(sip, now, g);
 }
 
-static void
-one_word(struct sip_words *w, struct span s)
-{
-	w->n = 1;
-	w->word[0] = s;
-}
-
-static struct sip_glance
-glance_of(const struct sip_message *m)
-{
-	struct sip_glance g = { 0 };
-
-	g.request = m->request;
-	g.status = m->status;
-	g.cseq = m->cseq;
-	one_word(&g.call_id, m->call_id);
-	one_word(&g.from_tag, m->from_tag);
-	one_word(&g.to_tag, m->to_tag);
-	one_word(&g.branch, m->branch);
-	return g;
-}
-
 void
 bye_request(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
-	struct sip_glance g = glance_of(m);
+	struct sip_glance g = sip_glance_of(m);
 	struct dialog *dlg;
 	enum role role;
 	struct call *c;
@@ -306,7 +279,7 @@ bool
 bye_response(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
-	struct sip_glance g = glance_of(m);
+	struct sip_glance g = sip_glance_of(m);
 
 	/* First along its transaction, so that this is over, too. */
 	return answer_in_transaction(sip, now, d, &g) ||
@@ -317,6 +290,7 @@ void
 sip_overhear(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_glance *g)
 {
-	if (g->request || !answer_in_transaction(sip, now, d, g))
+	if (g->bye && (g->request || !answer_in_transaction(sip, now, d, g)))
 		(void)bye_own(sip, now, d, g);
+	body_overhear(sip, now, d, g);
 }

@@ -89,9 +89,10 @@ call_first(struct sip *sip, struct span call_id)
 }
 
 struct call *
-call_next(struct call *c)
+call_next(const struct call *c)
 {
-	struct call *next = RB_NEXT(call_tree, NULL, c);
+	struct call *next =
+	    RB_NEXT(call_tree, NULL, (struct call *)(uintptr_t)c);
 
 	return next != NULL && span_eq(next->call_id, c->call_id) ? next : NULL;
 }

@@ -103,6 +103,7 @@ struct txn {
 	struct sdp_side *offer;
 	struct sdp_side *answer; /* in a 18x to a re-INVITE, until its 2xx */
 	enum reason bad;	 /* its SDP could not be used */
+	bool own; /* a BYE that the protected side has not only relayed */
 	bool cancelled;
 	bool done;     /* a final response was seen */
 	bool refused;  /* and it was none to accept */
@@ -153,6 +154,7 @@ struct call {
 	unsigned int ndialogs;
 	struct claim_list claims; /* who named what first */
 	unsigned int nclaims;
+	bool forgot; /* claims of a liar's: what is new is not believed */
 	int64_t setup_until, max_until, forget_at;
 	size_t bytes; /* as last weighed; what is shared counts twice */
 	struct timer timer;
@@ -190,6 +192,9 @@ struct dialog *dialog_of_request(struct sip *sip, int64_t now,
     enum role *role);
 struct txn *txn_find(struct call *c, enum sip_method method, uint32_t cseq,
     struct span branch);
+/* An INVITE outside a dialog. */
+void dialog_invite(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m);
 
 /* body.c */
 /* What a message says about media, once its SDP has been read. */
@@ -206,7 +211,14 @@ void body_read(struct call *c, bool answer, const struct datagram *d,
  * to us: the server that it goes to may think otherwise.
  */
 void body_note_claims(struct sip *sip, const struct datagram *d,
-    const struct sip_message *m);
+    struct span call_id, struct span from_tag, struct span to_tag,
+    struct span sdp);
+/*
+ * The same of a message that was refused: a proxy may relay it so that it is
+ * not.  An INVITE makes a call, which holds the claims and opens nothing.
+ */
+void body_overhear(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_glance *g);
 /*
  * c=0.0.0.0 puts a stream on hold (RFC 3264 section 8.4): the address used
  * so far stays good, so that resuming finds the door open.  With `hold close`
@@ -245,7 +257,8 @@ void past_expire(struct dialog *d, int64_t now);
 /* call.c */
 
 struct call *call_first(struct sip *sip, struct span call_id);
-struct call *call_next(struct call *c); /* with the same Call-ID, or NULL */
+struct call *call_next(
+    const struct call *c); /* with the same Call-ID, or NULL */
 struct call *call_by_id(struct sip *sip, uint64_t id);
 struct call *call_find(struct sip *sip, struct span call_id,
     struct span caller_tag, const struct addr *caller,

@@ -104,7 +104,23 @@ claims_evict(struct claims *cs)
 		return;
 	if ((k = TAILQ_FIRST(&cs->age[1])) == NULL)
 		k = TAILQ_FIRST(&cs->age[0]);
+	/* Who names so many may do it to have one of them forgotten. */
+	if (k->excess)
+		k->call->forgot = true;
 	claim_free(cs, k);
+}
+
+/* Room in the call; it is the outsider who fills it. */
+static void
+claims_evict_in_call(struct call *c)
+{
+	struct claim *k;
+
+	if (c->nclaims < SIP_CLAIMS_CALL)
+		return;
+	k = TAILQ_FIRST(&c->claims);
+	c->forgot = c->forgot || k->outside;
+	claim_free(&c->sip->claims, k);
 }
 
 /* The first claim on `where`, by the inside or by outsiders. */
@@ -138,13 +154,26 @@ claim_next(struct claim *k)
 	    : NULL;
 }
 
-static bool
+static struct claim *
 claim_in_call(struct claims *cs, const struct call *c,
     const struct endpoint *where, bool outside)
 {
 	struct claim *k = claim_first(cs, where, outside, c->call_id);
 
-	return k != NULL && span_eq(k->call->call_id, c->call_id);
+	return k != NULL && span_eq(k->call->call_id, c->call_id) ? k : NULL;
+}
+
+/* Has a leg of this Call-ID lost what an outsider had named in it? */
+static bool
+claim_was_forgotten(const struct call *c)
+{
+	const struct call *leg;
+
+	for (leg = call_first(c->sip, c->call_id); leg != NULL;
+	     leg = call_next(leg))
+		if (leg->forgot)
+			return true;
+	return false;
 }
 
 /* Has a living call of this outsider's heard it from the inside? */
@@ -190,8 +219,7 @@ claim_add(struct call *c, const struct endpoint *where,
 		return;
 	if (speaker != NULL)
 		claims_evict(cs);
-	if (c->nclaims == SIP_CLAIMS_CALL)
-		claim_free(cs, TAILQ_FIRST(&c->claims));
+	claims_evict_in_call(c);
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return;
 	k->call = c;
@@ -257,12 +285,19 @@ claim_is_repeated(struct call *c, bool answer, const struct addr *speaker,
 	struct claims *cs = &c->sip->claims;
 	struct span any = { NULL, 0 };
 	unsigned int look = 0;
+	struct addr liar;
 	uint64_t inside;
 	struct claim *k;
 
-	if (claim_in_call(cs, c, where, false))
+	if (claim_in_call(cs, c, where, false) != NULL)
 		return false;
-	if (claim_in_call(cs, c, where, true))
+	if ((k = claim_in_call(cs, c, where, true)) != NULL) {
+		/* This leg may outlive the one that it was said in. */
+		liar = k->source->addr;
+		claim_add(c, where, &liar);
+		return true;
+	}
+	if (claim_was_forgotten(c))
 		return true;
 	if ((k = claim_first(cs, where, true, any)) == NULL)
 		return false;
@@ -343,7 +378,7 @@ claims_outside(struct call *c, const struct addr *speaker,
 	for (k = 0; k < n; k++)
 		for (i = 0; i < 2u + media[k].ncandidates; i++)
 			if (claim_endpoint(p, &media[k], i, &where) &&
-			    !claim_in_call(cs, c, &where, false) &&
+			    claim_in_call(cs, c, &where, false) == NULL &&
 			    !claim_was_told(cs, &where, speaker))
 				claim_add(c, &where, speaker);
 }
@@ -366,4 +401,47 @@ claims_adopt(struct call *c, const struct sdp_side *side)
 			if ((side->media[k].repeated & 1u << i) == 0 &&
 			    claim_endpoint(p, &side->media[k], i, &where))
 				claim_add(c, &where, NULL);
+}
+
+struct kept_claim {
+	struct endpoint where;
+	struct addr liar;
+};
+
+bool
+claims_has_outside(const struct call *c)
+{
+	const struct claim *k;
+
+	TAILQ_FOREACH(k, &c->claims, entry)
+		if (k->outside)
+			return true;
+	return false;
+}
+
+void
+claims_keep(const struct call *c, struct claims_kept *kept)
+{
+	const struct claim *k;
+
+	kept->n = 0;
+	kept->v = NULL;
+	if (!claims_has_outside(c) ||
+	    (kept->v = calloc(c->nclaims, sizeof(kept->v[0]))) == NULL)
+		return;
+	TAILQ_FOREACH(k, &c->claims, entry)
+		if (k->outside) {
+			kept->v[kept->n].where = k->where;
+			kept->v[kept->n++].liar = k->source->addr;
+		}
+}
+
+void
+claims_give(struct call *c, struct claims_kept *kept)
+{
+	size_t i;
+
+	for (i = 0; c != NULL && i < kept->n; i++)
+		claim_add(c, &kept->v[i].where, &kept->v[i].liar);
+	free(kept->v);
 }

@@ -43,7 +43,9 @@
  *
  * The table is bounded: SIP_CLAIMS_MAX claims of outsiders in all, of which
  * those beyond a source's share go first, then the oldest; of each call the
- * latest SIP_CLAIMS_CALL.
+ * latest SIP_CLAIMS_CALL.  Whoever names so many may want one of them to be
+ * forgotten: after that nothing is believed in that Call-ID that the inside
+ * had not named before.
  */
 #define SIP_CLAIMS_SOURCE 8
 #define SIP_CLAIMS_TARGET 64
@@ -101,5 +103,16 @@ void claims_outside(struct call *c, const struct addr *speaker,
 void claims_adopt(struct call *c, const struct sdp_side *side);
 /* The call is forgotten. */
 void claims_free(struct call *c);
+
+/* Outsiders' claims that outlast their call, for one of the same Call-ID. */
+struct claims_kept {
+	struct kept_claim *v; /* owned */
+	size_t n;
+};
+
+bool claims_has_outside(const struct call *c);
+void claims_keep(const struct call *c, struct claims_kept *kept);
+/* Give them to `c`, which may be NULL, and let go of them. */
+void claims_give(struct call *c, struct claims_kept *kept);
 
 #endif

@@ -252,10 +252,11 @@ thin_out(struct call *c, struct txn *last)
 	}
 }
 
-static void
-initial_invite(struct sip *sip, int64_t now, const struct datagram *d,
+void
+dialog_invite(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
+	struct claims_kept kept = { NULL, 0 };
 	struct call *c;
 	struct txn *t;
 
@@ -268,6 +269,7 @@ initial_invite(struct sip *sip, int64_t now, const struct datagram *d,
 		/* Challenged and tried again, or over and called again. */
 		uint64_t id = c->id;
 
+		claims_keep(c, &kept);
 		call_free(c);
 		sip->sink.gone(sip->sink.ctx, id);
 		c = NULL;
@@ -275,6 +277,7 @@ initial_invite(struct sip *sip, int64_t now, const struct datagram *d,
 	if (c == NULL) {
 		c = call_new(sip, m->call_id, m->from_tag, &d->src.addr,
 		    &d->dst.addr, now);
+		claims_give(c, &kept);
 		if (c == NULL)
 			return;
 		sip->n.calls_total++;
@@ -354,9 +357,12 @@ ack_received(struct sip *sip, int64_t now, const struct datagram *d,
 	enum role role;
 	struct txn *t;
 
-	/* For a rejected INVITE: same branch, and that is the end of it. */
+	/*
+	 * For a rejected INVITE: same branch, and that is the end of it, but
+	 * that a proxy may yet repeat elsewhere what an outsider has named.
+	 */
 	c = call_find(sip, m->call_id, m->from_tag, &d->src.addr, &d->dst.addr);
-	if (c != NULL && c->dead && !c->accepted &&
+	if (c != NULL && c->dead && !c->accepted && !claims_has_outside(c) &&
 	    (t = txn_find(c, SIP_INVITE, m->cseq, m->branch)) != NULL) {
 		uint64_t id = c->id;
 
@@ -434,7 +440,7 @@ request_received(struct sip *sip, int64_t now, const struct datagram *d,
 	}
 	if (m->to_tag.len == 0) {
 		if (m->method == SIP_INVITE)
-			initial_invite(sip, now, d, m);
+			dialog_invite(sip, now, d, m);
 		return;
 	}
 	if (m->method == SIP_BYE) {
@@ -749,6 +755,7 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
 	const struct sip_policy *p = &sip->config.policy;
+	struct sip_message clipped = *m;
 
 	sip->verdict = SIP_VERDICT_USED;
 	if (!sip_policy_protects(p, &d->src.addr) &&
@@ -757,16 +764,22 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 		return sip->verdict;
 	}
 	if (m->call_id.len == 0 || m->call_id.len > SIP_MAX_TAG ||
-	    m->from_tag.len > SIP_MAX_TAG || m->to_tag.len > SIP_MAX_TAG ||
-	    (m->branch.len > SIP_MAX_TAG && m->method != SIP_BYE)) {
+	    m->from_tag.len > SIP_MAX_TAG || m->to_tag.len > SIP_MAX_TAG) {
+		struct sip_glance g = sip_glance_of(m);
+
 		sip->n.limit_transactions++;
+		body_overhear(sip, now, d, &g);
 		return sip->verdict;
 	}
+	/* Of a branch, the beginning is enough. */
+	clipped.branch = span_sub(m->branch, 0, SIP_MAX_TAG);
 	if (m->request)
-		request_received(sip, now, d, m);
+		request_received(sip, now, d, &clipped);
 	else
-		response_received(sip, now, d, m);
-	body_note_claims(sip, d, m);
+		response_received(sip, now, d, &clipped);
+	if (m->body == SIP_BODY_SDP)
+		body_note_claims(sip, d, m->call_id, m->from_tag, m->to_tag,
+		    m->sdp);
 	sip_fit(sip, now);
 	return sip->verdict;
 }

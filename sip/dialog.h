@@ -105,9 +105,10 @@ enum sip_verdict sip_input(struct sip *sip, int64_t now,
     const struct datagram *d, const struct sip_message *m);
 
 /*
- * A message that could not be parsed, and what was still seen in it of a BYE.
- * Only the protected side is believed so, and an answer that comes back along
- * the transaction of a BYE.
+ * A message that could not be parsed, and what was still seen in it.  Of BYEs
+ * only those of the protected side are believed so, and an answer that comes
+ * back along the transaction of a BYE.  What an outsider's SDP names is
+ * noted, for a proxy may relay what we refuse so that we no longer do.
  */
 void sip_overhear(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_glance *g);

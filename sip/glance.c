@@ -20,7 +20,8 @@ note_word(struct sip_words *w, struct span s)
 		if (span_eq(w->word[i], s))
 			return;
 	if (w->n < SIP_GLANCE_MAX)
-		w->word[w->n++] = s;
+		w->n++;
+	w->word[w->n - 1] = s;
 }
 
 /* Up to the first character that ends a parameter for anybody. */
@@ -29,24 +30,60 @@ first_word(struct span s)
 {
 	size_t i;
 
+	while (s.len > 0 && s.p[0] == '"')
+		s = span_sub(s, 1, s.len);
 	for (i = 0; i < s.len; i++)
 		if (s.p[i] <= ' ' || strchr(";,<>\"", s.p[i]) != NULL)
 			break;
 	return span_sub(s, 0, i);
 }
 
-/* Every value of the parameter `name` in a field. */
-static void
-note_params(struct sip_words *w, struct span field, const char *name)
+/* The next value of the parameter `name`; false if there is none. */
+static bool
+next_param(struct span *rest, const char *name, struct span *value)
 {
-	struct span rest, value, param = span_cut(field, ';', &rest);
+	struct span param;
 
-	while (rest.len > 0) {
-		param = span_cut(rest, ';', &rest);
-		param = span_cut(param, '=', &value);
-		if (span_caseeq_str(head_trim(param), name))
-			note_word(w, first_word(head_trim(value)));
+	while (rest->len > 0) {
+		param = span_cut(span_cut(*rest, ';', rest), '=', value);
+		if (!span_caseeq_str(head_trim(param), name))
+			continue;
+		*value = first_word(head_trim(*value));
+		return true;
 	}
+	return false;
+}
+
+bool
+sip_glance_has_tag(const struct sip_glance *g, const struct sip_words *w,
+    struct span tag)
+{
+	struct span rest, value;
+	size_t i;
+
+	for (i = 0; i < w->n; i++) {
+		if (g->parsed && span_eq(w->word[i], tag))
+			return true;
+		(void)span_cut(w->word[i], ';', &rest);
+		while (!g->parsed && next_param(&rest, "tag", &value))
+			if (span_eq(value, tag))
+				return true;
+	}
+	return false;
+}
+
+struct span
+sip_glance_tag(const struct sip_glance *g, struct span field)
+{
+	struct span rest = field, value;
+	size_t i;
+
+	if (g->parsed)
+		return field;
+	while ((i = span_find(rest, '>')) < rest.len)
+		rest = span_sub(rest, i + 1, rest.len);
+	(void)span_cut(rest, ';', &rest);
+	return next_param(&rest, "tag", &value) ? value : span_sub(field, 0, 0);
 }
 
 /* A line and those that continue it. */
@@ -68,20 +105,24 @@ is_named(struct span name, const char *full, const char *compact)
 	return span_caseeq_str(name, full) || span_caseeq_str(name, compact);
 }
 
-/* The number in CSeq, and whether its method is BYE. */
-static bool
+/* A method that says BYE and a number, if it is one: neither need be right. */
+static void
 glance_cseq(struct sip_glance *out, struct span value)
 {
+	struct span rest = value, word;
 	uint64_t n;
-	size_t i = 0;
+	size_t i;
 
-	while (i < value.len && value.p[i] >= '0' && value.p[i] <= '9')
-		i++;
-	if (!span_number(span_sub(value, 0, i), UINT32_MAX, &n))
-		return false;
-	out->cseq = (uint32_t)n;
-	return span_eq_str(first_word(head_trim(span_sub(value, i, value.len))),
-	    "BYE");
+	for (i = 0; i < value.len; i++)
+		if (value.p[i] < '0' || value.p[i] > '9')
+			break;
+	if (span_number(span_sub(value, 0, i), UINT32_MAX, &n))
+		out->cseq = (uint32_t)n;
+	for (rest = span_sub(value, i, value.len); rest.len > 0;
+	     rest = span_sub(rest, word.len + 1, rest.len)) {
+		word = first_word(rest);
+		out->bye = out->bye || span_caseeq_str(word, "BYE");
+	}
 }
 
 static bool
@@ -90,40 +131,107 @@ glance_start(struct sip_glance *out, struct span line)
 	struct span rest, word = span_cut(line, ' ', &rest);
 	uint64_t status;
 
-	if (span_eq_str(word, "BYE")) {
+	if (!span_eq_str(word, "SIP/2.0")) {
 		out->request = true;
-		return true;
+		out->bye = span_eq_str(word, "BYE");
+		out->invite = span_eq_str(word, "INVITE");
+		return head_is_token(word);
 	}
-	if (!span_eq_str(word, "SIP/2.0") ||
-	    !span_number(span_sub(head_trim(rest), 0, 3), 699, &status) ||
+	if (!span_number(span_sub(head_trim(rest), 0, 3), 699, &status) ||
 	    status < 100)
 		return false;
 	out->status = (uint16_t)status;
 	return true;
 }
 
+static void
+note_field(struct sip_glance *out, struct span name, struct span value)
+{
+	struct span branch;
+	size_t i;
+
+	if (is_named(name, "Call-ID", "i")) {
+		for (i = 0; i < value.len && value.p[i] > ' '; i++)
+			continue;
+		note_word(&out->call_id, span_sub(value, 0, i));
+	} else if (is_named(name, "From", "f"))
+		note_word(&out->from, value);
+	else if (is_named(name, "To", "t"))
+		note_word(&out->to, value);
+	else if (span_caseeq_str(name, "CSeq"))
+		glance_cseq(out, value);
+	else if (is_named(name, "Via", "v")) {
+		out->relayed = out->branch.n > 0;
+		(void)span_cut(value, ';', &value);
+		while (next_param(&value, "branch", &branch))
+			note_word(&out->branch, branch);
+	}
+}
+
+/* From a line that begins with v= to one that is none of SDP. */
+static struct span
+find_sdp(struct span text)
+{
+	struct span begin, line;
+
+	do {
+		begin = text;
+		line = span_cut(text, '\n', &text);
+	} while (!span_has_prefix(line, "v=") && text.len > 0);
+	if (!span_has_prefix(line, "v="))
+		return span_sub(text, 0, 0);
+	while (text.len > 1 && text.p[1] == '=')
+		(void)span_cut(text, '\n', &text);
+	return span_sub(begin, 0, (size_t)(text.p - begin.p));
+}
+
 bool
 sip_message_glance(struct sip_glance *out, struct span in)
 {
 	struct span rest = head_trim(in), field, name, value;
-	bool bye = false;
+	bool bye;
 
 	memset(out, 0, sizeof(*out));
 	if (!glance_start(out, take_field(&rest)))
 		return false;
+	bye = out->bye;
 	while ((field = take_field(&rest)).len > 0) {
 		name = head_trim(span_cut(field, ':', &value));
-		value = head_trim(value);
-		if (is_named(name, "Call-ID", "i"))
-			note_word(&out->call_id, value);
-		else if (is_named(name, "From", "f"))
-			note_params(&out->from_tag, value, "tag");
-		else if (is_named(name, "To", "t"))
-			note_params(&out->to_tag, value, "tag");
-		else if (is_named(name, "Via", "v"))
-			note_params(&out->branch, value, "branch");
-		else if (span_caseeq_str(name, "CSeq"))
-			bye = glance_cseq(out, value) || bye;
+		note_field(out, name, head_trim(value));
 	}
-	return out->request || bye;
+	if (out->request)
+		out->bye = bye;
+	out->sdp = find_sdp(rest);
+	return out->bye || out->sdp.len > 0;
+}
+
+static struct sip_words
+one_word(struct span s)
+{
+	struct sip_words w = { 0 };
+
+	w.n = 1;
+	w.word[0] = s;
+	return w;
+}
+
+struct sip_glance
+sip_glance_of(const struct sip_message *m)
+{
+	struct sip_glance g = { 0 };
+
+	g.request = m->request;
+	g.bye = m->method == SIP_BYE;
+	g.invite = m->request && m->method == SIP_INVITE;
+	g.status = m->status;
+	g.cseq = m->cseq;
+	g.relayed = m->relayed;
+	g.parsed = true;
+	g.call_id = one_word(m->call_id);
+	g.from = one_word(m->from_tag);
+	g.to = one_word(m->to_tag);
+	g.branch = one_word(m->branch);
+	if (m->body == SIP_BODY_SDP)
+		g.sdp = m->sdp;
+	return g;
 }

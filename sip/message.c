@@ -374,6 +374,8 @@ read_via(struct reader *r)
 	osip_via_t *via;
 	enum ph_err rc;
 
+	r->out->relayed = r->head.count[HEAD_VIA] > 1 ||
+	    value.len != r->head.value[HEAD_VIA].len;
 	if ((rc = value_bounded(r, value)) != PH_OK)
 		return rc;
 	if (osip_via_init(&via) != OSIP_SUCCESS)

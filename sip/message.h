@@ -39,6 +39,7 @@ enum sip_body {
 	SIP_BODY_NONE, /* no SDP */
 	SIP_BODY_SDP,
 	SIP_BODY_AMBIGUOUS, /* two SDP parts, Content-Encoding, bad MIME */
+	SIP_BODY_UNREAD,    /* in a message that was refused */
 };
 
 /* Spans point into storage owned by the message; see sip_message_free(). */
@@ -51,6 +52,7 @@ struct sip_message {
 	struct span to_tag;   /* empty: outside a dialog */
 	uint32_t cseq;
 	struct span branch;  /* of the topmost Via; may be empty */
+	bool relayed;	     /* there is more than one Via */
 	struct addr contact; /* literal address in Contact, else AF_UNSPEC */
 	bool reliable;	     /* 1xx with RSeq (RFC 3262) */
 	uint32_t rseq;
@@ -96,28 +98,41 @@ PH_NODISCARD enum ph_err sip_message_parse(struct sip_message *out,
 void sip_message_free(struct sip_message *m);
 
 /*
- * What a message that sip_message_parse() refused still says of a BYE: every
- * Call-ID, tag and branch that some reader might find in its head, however it
- * is written.  Several of each are no error here, for a BYE only closes; who
- * may be believed on such grounds is for dialog.h to say.  The spans point
- * into the input.
+ * What a message that sip_message_parse() refused still says: every Call-ID,
+ * tag and branch that some reader might find in its head, however it is
+ * written, and its SDP.  Several of each are no error here, for on such
+ * grounds something closes or is not believed, but nothing opens; who may be
+ * believed is for dialog.h to say.  The spans point into the input.
  */
 #define SIP_GLANCE_MAX 4
 
+/* Of more than there is room for, the first ones and the last. */
 struct sip_words {
 	size_t n;
 	struct span word[SIP_GLANCE_MAX];
 };
 
 struct sip_glance {
-	bool request;	 /* a BYE, else a response to one */
+	bool request;	 /* else a response */
+	bool bye;	 /* a BYE, or a response to one */
+	bool invite;	 /* an INVITE */
 	uint16_t status; /* responses */
-	uint32_t cseq;
-	struct sip_words call_id, from_tag, to_tag, branch;
+	uint32_t cseq;	 /* 0 if that is no number */
+	bool relayed;	 /* there is more than one Via */
+	bool parsed;	 /* from and to are the tags, not whole fields */
+	struct sip_words call_id, from, to, branch;
+	struct span sdp; /* what looks like it */
 };
 
-/* False if it is neither a BYE nor a response to one. */
+/* False if there is neither BYE nor SDP in it. */
 bool sip_message_glance(struct sip_glance *out, struct span in);
+/* Is `tag` a tag in one of these fields, for some reader? */
+bool sip_glance_has_tag(const struct sip_glance *g, const struct sip_words *w,
+    struct span tag);
+/* The tag of a field for readers of the grammar; may be empty. */
+struct span sip_glance_tag(const struct sip_glance *g, struct span field);
+/* The same of a message that was read. */
+struct sip_glance sip_glance_of(const struct sip_message *m);
 
 /*
  * Where the first message in a TCP stream ends (RFC 3261 section 18.3):

@@ -339,7 +339,9 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 		ignore(e, now, d, sip_reject_text(why));
 		return;
 	}
-	if (!stream && echoes_input(e->echoes, e->conf, now, d, &m)) {
+	/* Whoever sends back a BYE has its own call to lose. */
+	if (!stream && m.method != SIP_BYE &&
+	    echoes_input(e->echoes, e->conf, now, d, &m)) {
 		e->n.echoes++;
 		ignore(e, now, d, "the protected host only sends it back");
 		sip_message_free(&m);

@@ -2,7 +2,8 @@
 """Byte-built captures of how calls end: whose word counts, however it is
 written, and what comes too late.
 """
-from play import ANSWER, OFFER, PROTECT, Play, case, message, sdp
+from play import ADDR, ANSWER, OFFER, PROTECT, Play, case, message, sdp
+from wire import ip, udp
 
 FAR = {"ftag": "z", "ttag": "a"}  # a request by the callee
 
@@ -84,6 +85,67 @@ def bye_from_elsewhere():
     p = Play().call().wait(1)
     p.say("g>x", "BYE", 9, **FAR)
     return p.say("x>g", "200 BYE", 9, **FAR).wait(1)
+
+
+JUNK = "".join(f";tag=q{n}" for n in range(5))
+ECHOED = (  # what an answer repeats of the request
+    lambda t: t.replace("CSeq: 9", "CSeq: 99999999999"),
+    lambda t: t.replace("CSeq: 9", "CSeq: -9"),
+    lambda t: t.replace("From: ", f'From: "{JUNK}{5000 * "x"}" '),
+    lambda t: t.replace("To: <sip:b@example", "To: <sip:b@example" + JUNK)
+    .replace("branch=", "branch=1;branch="),
+    lambda t: t.replace("tag=a", 'tag="a"').replace("tag=z", 'tag="z"'),
+    lambda t: t.replace("Call-ID: ", "".join(f"Call-ID: {n}\r\n"
+                                             for n in range(6)) + "Call-ID: "),
+)
+
+
+@case("sip", "Junk in what an answer to a BYE repeats of it does not hide the "
+      "tags, nor does a number that is none.")
+def echoed_junk():
+    p = Play()
+    for n, change in enumerate(ECHOED):
+        call = f"c{n}"
+        p.call(sdp("o", 4000 + 2 * n), sdp("i", 10000 + 2 * n), call=call)
+        for path, what in (("o>i", "BYE"), ("i>o", "200 BYE")):
+            text = message(path, what, 9, ttag="z", call=call).decode()
+            p.raw(path, change(text).encode())
+        p.wait(1)
+    return later(p)
+
+
+@case("sip", "Whatever the other side answers, the protected side has hung "
+      "up; but a BYE that it only relays may be challenged.")
+def own_bye_refused():
+    p = Play()
+    for n, status in enumerate((401, 403, 500)):
+        for head in ("", "Via: SIP/2.0/UDP x;branch=z9hG4bKx"):
+            call = f"{status}{head[:1]}"
+            p.call(sdp("o", 4000 + 2 * n), sdp("i", 10000 + 2 * n), call=call)
+            p.say("i>o", "BYE", 9, call=call, head=head, **FAR)
+            p.say("o>i", f"{status} BYE", 9, call=call, head=head, **FAR)
+            p.wait(1)
+    return later(p.wait(40))
+
+
+@case("sip", "A stranger sends the answer to its BYE before, so that the "
+      "answer itself looks like an echo.")
+def bye_is_no_echo():
+    p = Play()
+
+    def far(path, port, data):
+        p.ident += 1
+        ports = (port, 5060) if path[0] == "i" else (5060, port)
+        p.add(ip(ADDR[path[0]], ADDR[path[2]], 17, udp(data, *ports),
+                 p.ident))
+    far("i>o", 50600, message("", "INVITE", 1, ANSWER))
+    far("o>i", 50600, message("", "200 INVITE", 1, OFFER, ttag="z"))
+    far("i>o", 50600, message("", "ACK", 1, ttag="z"))
+    far("o>i", 50600, message("", "200 BYE", 7, **FAR))
+    far("o>i", 50600, head(message("", "BYE", 7, **FAR).decode(),
+                           "this is no field").encode())
+    far("i>o", 50600, message("", "200 BYE", 7, **FAR))
+    return later(p.wait(40))
 
 
 @case("sip", "Sixteen requests that nobody answers leave room for a BYE.")

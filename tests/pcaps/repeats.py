@@ -183,3 +183,88 @@ def hold_with_another_port():
     p.say("i>o", "INVITE", 5, sdp("0.0.0.0", 15432), **FAR)
     p.say("o>i", "200 INVITE", 5, OFFER, **FAR)
     return p.wait(5)
+
+
+def padded(what, n, path, offer, **more):
+    """A message with a head of `n` fields."""
+    head, body = message(path, what, 1, offer, **more).decode().split(
+        "\r\n\r\n", 1)
+    head += "".join(f"\r\nX-{i}: y" for i in range(n - head.count("\r\n")))
+    return f"{head}\r\n\r\n{body}".encode()
+
+
+def refused_here(p, n, ask, reply):
+    """A proxy relays what had too many fields for us, and now has not."""
+    call = f"c{n}"
+    one, two = {"branch": "z9hG4bK1"}, {"branch": "z9hG4bK2"}
+    p.raw("o>i", ask("INVITE", "o>i", call=call, **one))
+    p.raw("i>x", ask("INVITE", "", call=call, **two))
+    p.raw("x>i", reply("200 INVITE", "x>i", call=call, ttag="z", **two))
+    p.raw("i>o", reply("200 INVITE", "", call=call, ttag="z", **one))
+    return p.wait(1)
+
+
+@case("sip", "What we refuse of an outsider, a proxy may relay so that we do "
+      "not: it takes a Via off, or a Route.  What it named is not believed.",
+      SERVER)
+def relayed_though_refused():
+    def say(body, outside, inside):
+        return lambda what, path, **more: padded(
+            what, outside if path else inside, path, body, **more)
+    p, far = Play(), sdp("o", 4000)
+    refused_here(p, 0, say(LIES[1], 140, 128), say(TRUTH[1], 10, 10))
+    refused_here(p, 1, say(far, 10, 10), say(LIES[1], 129, 128))
+    refused_here(p, 2, say(far, 10, 10), say(TRUTH[1], 10, 10))
+    return p
+
+
+@case("sip", "A branch, a tag or a Call-ID of 300 bytes hides no lie, neither "
+      "from a proxy nor from a B2BUA.", SERVER)
+def relayed_with_long_names():
+    p = Play()
+    long = 300 * "n"
+    for n, more in enumerate(({"branch": long}, {"call": long},
+                              {"call": "c2", "ftag": long})):
+        p.say("o>i", "INVITE", 1, LIES[1], **{"call": "c0", **more})
+        p.say("i>x", "INVITE", 1, LIES[1], call=f"c{5 * n}", branch="z9hG4bK2")
+        p.say("x>i", "200 INVITE", 1, TRUTH[1], call=f"c{5 * n}", ttag="z",
+              branch="z9hG4bK2").wait(1)
+    return p
+
+
+@case("sip", "An outsider names more in a call than we remember, so that the "
+      "first is forgotten: then nothing new is believed in that call.",
+      SERVER)
+def named_too_much_in_one_call():
+    p = relayed(Play(), "c1", sdp("o", 4000), TRUTH[1])
+    more = {"ttag": "z", "call": "c1"}
+    p.say("o>i", "OPTIONS", 2, LIES[1], **more)
+    for n in range(3):
+        ice = [f"a=candidate:1 1 UDP 2122 192.0.2.10 {2000 + 200 * n + i} "
+               "typ host" for i in range(128 if n < 2 else 63)]
+        p.say("o>i", "INFO", 3 + n, sdp("o", *(
+            "m=audio 9 RTP/AVP 0\na=ice-ufrag:u\na=ice-pwd:secret\n" +
+            "\n".join(ice[i:i + 8]) for i in range(0, len(ice), 8))), **more)
+    lie, truth = sdp("i", 15432, 9996), sdp("x", 7000, 7002)
+    p.say("o>i", "INVITE", 20, lie, branch="z9hG4bK5", **more)
+    p.say("i>x", "INVITE", 20, lie, branch="z9hG4bK6", **more)
+    return p.say("x>i", "200 INVITE", 20, truth, branch="z9hG4bK6",
+                 **more).wait(1)
+
+
+@case("sip", "The liar's leg makes room, and the proxy tries the next target, "
+      "or the same again: it is a lie still.", SERVER.replace(
+          "sip {", "sip {\n\tlimit calls 100 per source 2"))
+def lie_in_the_next_branch():
+    p = Play()
+    p.say("o>i", "INVITE", 1, LIES[1], branch="z9hG4bK1")
+    p.say("i>x", "INVITE", 1, LIES[1], branch="z9hG4bK2")
+    for n in range(2):
+        p.say("o>i", "INVITE", 1, OFFER, call=f"f{n}")
+    p.say("x>i", "486 INVITE", 1, branch="z9hG4bK2", ttag="y")
+    p.say("i>x", "ACK", 1, branch="z9hG4bK2", ttag="y")
+    for n, to in ((3, "x"), (4, "p")):
+        p.say(f"i>{to}", "INVITE", 1, LIES[1], branch=f"z9hG4bK{n}")
+        p.say(f"{to}>i", "200 INVITE", 1, sdp(to, 7000), ttag=to,
+              branch=f"z9hG4bK{n}")
+    return p.wait(1)

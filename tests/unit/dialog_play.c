@@ -216,6 +216,7 @@ say(struct world *w, const struct step *s, const char *call_id)
 	m.from_tag = span_of(s->from);
 	m.to_tag = span_of(s->to);
 	m.branch = span_of(s->branch);
+	m.relayed = s->branch[0] == 'c';
 	m.cseq = s->cseq;
 	if (m.method == SIP_PRACK) {
 		m.rack_rseq = 1;

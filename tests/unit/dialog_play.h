@@ -22,6 +22,7 @@ struct step {
 	const char *path; /* "o>i": from and to; "": only time passes */
 	const char *what; /* "INVITE", "200 INVITE"; "!" first: with reliable */
 	unsigned int cseq;
+	/* A branch that begins with c: another Via is below it. */
 	const char *branch, *from, *to; /* tags */
 	const char *sdp;    /* "addr port", or a whole body, or NULL */
 	const char *expect; /* event lines, without time and Call-ID */

@@ -622,13 +622,15 @@ what_a_bye_names_is_seen_at_a_glance(void **state)
 	} rows[] = {
 		{ "BYE sip:x SIP/2.0\r\nv: SIP/2.0/UDP h;branch=b\r\n"
 		    "f: <sip:a>;tag=a\r\nt: <sip:b>;tag=z\r\ni: c\r\n"
-		    "CSeq: 2 BYE\r\n\r\n", "BYE 0 2 c a z b" },
+		    "CSeq: 2 BYE\r\n\r\n", "BYE 0 2 c <sip:a>;tag=a <sip:b>;tag=z b" },
 		{ "\r\nBYE\nCall-ID: c\nJunk\nCSeq: 7\nFROM :x ; TAG = a\n"
-		    "To: \"q;tag=y\" <sip:b;tag=x>;tag=z", "BYE 0 7 c a y,x,z " },
+		    "To: \"q;tag=y\" <sip:b;tag=x>;tag=z", "BYE 0 7 c x ; TAG = a \"q;tag=y\" <sip:b;tag=x>;tag=z " },
 		{ "SIP/2.0 200\r\nCSeq: 2\r\n BYE\r\nTo: b\r\n\t;tag=z\r\n"
-		    "\r\nCall-ID: body\r\n", "200 2   z " },
+		    "\r\nCall-ID: body\r\n", "200 2   b\r\n\t;tag=z " },
 		{ "BYE x\r\nCall-ID: 1\r\nCall-ID: 2\r\nCall-ID: 1\r\n"
-		    "Call-ID: 3\r\ni: 4\r\ni: 5\r\n", "BYE 0 0 1,2,3,4   " },
+		    "Call-ID: 3\r\ni: 4\r\ni: 5\r\n", "BYE 0 0 1,2,3,5   " },
+		{ "SIP/2.0 200 OK\r\nCSeq: -7 BYE x\r\nVia: x;branch=\"b\"\r\n"
+		    "i: c\001d\r\n\r\n", "200 0 c   b" },
 		{ "SIP/2.0 200 OK\r\nCSeq: 2 INVITE\r\n\r\n", "" },
 		{ "SIP/2.0 20 OK\r\nCSeq: 2 BYE\r\n\r\n", "" },
 		{ "bye x SIP/2.0\r\nCSeq: 2 BYE\r\n\r\n", "" },
@@ -646,11 +648,11 @@ what_a_bye_names_is_seen_at_a_glance(void **state)
 	for (i = 0; i < ROWS(rows); i++) {
 		b = strbuf_of(text, sizeof(text));
 		if (sip_message_glance(&g, span_of(rows[i].text))) {
-			const struct sip_words *words[] = { &g.call_id,
-				&g.from_tag, &g.to_tag, &g.branch };
+			const struct sip_words *words[] = { &g.call_id, &g.from,
+				&g.to, &g.branch };
 
-			strbuf_fmt(&b, "%s%u %u", g.request ? "BYE " : "",
-			    g.status, g.cseq);
+			strbuf_fmt(&b, "%s%u %u",
+			    g.request && g.bye ? "BYE " : "", g.status, g.cseq);
 			for (k = 0; k < ROWS(words); k++) {
 				w = words[k];
 				strbuf_str(&b, " ");
@@ -661,6 +663,71 @@ what_a_bye_names_is_seen_at_a_glance(void **state)
 			}
 		}
 		assert_string_equal(text, rows[i].says);
+	}
+}
+
+static void
+tags_are_found_behind_junk(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*from;
+		const char	*tag; /* for readers of the grammar */
+		bool		 found; /* is there a tag z? */
+	} rows[] = {
+		{ "<sip:a>;tag=z", "z", true },
+		{ "<sip:a;tag=1;tag=2;tag=3;tag=4;tag=5>;x=y; TAG = z", "z", true },
+		{ "\";tag=1;tag=2;tag=z;tag=4\" <sip:a>;tag=5", "5", true },
+		{ "<sip:a>;tag=\"z\"", "z", true },
+		{ "sip:a;tag=z;tag=y", "z", true },
+		{ "<sip:a>;tag=zz", "zz", false },
+		{ "<sip:a>", "", false },
+		{ "tag=z", "", false },
+	};
+	/* clang-format on */
+	struct sip_glance g;
+	struct strbuf b;
+	struct span tag;
+	char text[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		b = strbuf_of(text, sizeof(text));
+		strbuf_fmt(&b, "BYE x SIP/2.0\r\nFrom: %s\r\n\r\n",
+		    rows[i].from);
+		assert_true(sip_message_glance(&g, span_of(text)));
+		tag = sip_glance_tag(&g, g.from.word[0]);
+		assert_true(span_eq_str(tag, rows[i].tag));
+		assert_int_equal(sip_glance_has_tag(&g, &g.from, span_of("z")),
+		    rows[i].found);
+	}
+}
+
+static void
+sdp_of_a_refused_message_is_found(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*text;
+		const char	*sdp;
+	} rows[] = {
+		{ "INVITE x\r\nJunk\r\n\r\nv=0\r\nm=a\r\n", "v=0\r\nm=a" },
+		{ "SIP/2.0 200 OK\n\n--b\nContent-Type: x\n\nv=0\nm=a\n--b--\n",
+		    "v=0\nm=a\n" },
+		{ "UPDATE x\r\n\r\nX: y\r\n\r\nv=0", "v=0" },
+		{ "INVITE x\r\nv=0\r\n\r\nm=a\r\n", "" },
+		{ "INVITE x\r\n\r\n", "" },
+	};
+	/* clang-format on */
+	struct sip_glance g;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		assert_int_equal(sip_message_glance(&g, span_of(rows[i].text)),
+		    rows[i].sdp[0] != '\0');
+		assert_true(span_eq_str(g.sdp, rows[i].sdp));
 	}
 }
 
@@ -721,6 +788,8 @@ main(void)
 		cmocka_unit_test(the_session_is_found_or_the_body_is_ambiguous),
 		cmocka_unit_test(no_message_costs_much),
 		cmocka_unit_test(what_a_bye_names_is_seen_at_a_glance),
+		cmocka_unit_test(tags_are_found_behind_junk),
+		cmocka_unit_test(sdp_of_a_refused_message_is_found),
 		cmocka_unit_test(nothing_is_written_to_stdout),
 		cmocka_unit_test(every_reason_has_a_name),
 	};
