@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "nft/advice.h"
+#include "nft/helper.h"
 #include "nft/inspect.h"
 #include "nft/nft.h"
 #include "nft/table.h"
@@ -140,6 +141,29 @@ check_advise(const struct fw_config *config, struct span ruleset,
 	}
 }
 
+/* The helper of the kernel that reads the same calls as we do. */
+static void
+mention_sip_helper(const struct fw_config *config, struct span ruleset,
+    struct strbuf *why)
+{
+	struct span rule = helper_sip_rule(ruleset);
+	bool automatic = helper_sip_automatic();
+
+	if (!config->calls || (rule.len == 0 && !automatic))
+		return;
+	why_next_line(why);
+	strbuf_str(why,
+	    "the kernel's own helper for SIP (nf_conntrack_sip, nf_nat_sip) "
+	    "is at work; it rewrites SDP, and drops what it cannot read; ");
+	if (rule.len > 0) {
+		strbuf_str(why, "remove this rule:\n    ");
+		strbuf_vis(why, rule);
+	} else
+		strbuf_str(why,
+		    "turn it off:\n"
+		    "    sysctl -w net.netfilter.nf_conntrack_helper=0");
+}
+
 /* Frames between the ports of a bridge do not come by the forward hook. */
 static void
 mention_bridges(struct strbuf *why)
@@ -264,6 +288,7 @@ nft_check(const struct fw_config *config, struct strbuf *why)
 		goto out;
 	if (!config->tables_only) {
 		check_advise(config, span_of(text), why);
+		mention_sip_helper(config, span_of(text), why);
 		mention_bridges(why);
 	}
 	free(text);

@@ -77,6 +77,7 @@ fwconfig_of(const struct conf *conf, struct fw_config *out)
 	out->dialect = conf->dialect;
 	out->if_bound = conf->if_bound;
 	out->once = conf->ftp.on;
+	out->calls = conf->sip.on;
 	out->tables_only = !conf->sip.on && !conf->ftp.on && !conf->tftp.on;
 	out->translate =
 	    conf->sip.redirect || conf->ftp.nproxy > 0 || conf->tftp.nproxy > 0;

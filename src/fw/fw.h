@@ -86,6 +86,7 @@ struct fw_config {
 	const char *dialect; /* pf-text: "freebsd", "openbsd" or NULL */
 	bool once;	     /* pinholes good for one connection will come */
 	bool tables_only;    /* no pinholes will come */
+	bool calls;	     /* those of calls will */
 	bool translate;	     /* pinholes with rdr_from or nat_to will come */
 	bool if_bound; /* pf: states bound to an interface; else floating */
 	bool adopt;    /* take over what is in the kernel instead of clearing */

@@ -265,6 +265,30 @@ def a_check_finds_what_a_start_would(net):
           "203.0.113.9" in why, why)
 
 
+@scenario()
+def the_kernels_own_helper_for_sip_is_told_of(net):
+    said = "nf_conntrack_sip, nf_nat_sip) is at work"
+    _, why = run_once(net, conf(), "-n")
+    check(said not in why, why)
+    net.run("fw", "nft", "-f", "-", text="""
+        table inet helped {
+            ct helper calls { type "sip" protocol udp; }
+            chain prerouting {
+                type filter hook prerouting priority filter
+                udp dport 5060 ct helper set "calls"
+            }
+        }
+        """)
+    code, why = run_once(net, conf(), "-n")
+    check(code == 0, f"it is a warning: {why}")
+    check(said in why, why)
+    check('    udp dport 5060 ct helper set "calls"\n' in why, why)
+    d = net.pinholed()
+    until(lambda: any(said in line for line in d.log), 5, d.log)
+    _, why = run_once(net, conf().replace("sip {", "ftp {"), "-n")
+    check(said not in why, why)
+
+
 @scenario(extra="accept")
 def what_protect_and_port_lack_is_said(net):
     def said(d, text):

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nft/advice.h"
+#include "nft/helper.h"
 #include "tests/unit/unit.h"
 
 /* What is read out of a user's ruleset. */
@@ -194,6 +195,50 @@ flowtables_are_found(void **state)
 			 .offloads);
 }
 
+#define HELPER(name, type)                                                     \
+	"\tct helper " name " {\n\t\ttype \"" type                             \
+	"\" protocol udp\n\t\tl3proto inet\n\t}\n"
+
+static void
+the_kernels_helper_for_sip_is_found(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *ruleset, *rule;
+	} cases[] = {
+		{ "", "" },
+		{ "table inet x {\n" HELPER("s", "sip") "}\n", "" },
+		{ "table inet x {\n" HELPER("s", "sip")
+		    CHAIN("c", R("udp dport 5060 ct helper set \"s\"")) "}\n",
+		    "udp dport 5060 ct helper set \"s\"" },
+		{ "table inet x {\n" HELPER("s", "ftp")
+		    CHAIN("c", R("tcp dport 21 ct helper set \"s\"")) "}\n",
+		    "" },
+		{ "table inet x {\n" HELPER("f", "ftp") HELPER("s", "sip")
+		    CHAIN("c", R("tcp dport 21 ct helper set \"f\"")
+		    R("ct helper set udp dport map { 21 : \"f\", 5060 : \"s\" }"))
+		    "}\n",
+		    "ct helper set udp dport map { 21 : \"f\", 5060 : \"s\" }" },
+		/* A name is that of its table. */
+		{ "table inet x {\n" HELPER("s", "sip") "}\n"
+		    "table inet y {\n" HELPER("s", "ftp")
+		    CHAIN("c", R("ct helper set \"s\"")) "}\n", "" },
+		{ "table inet x {\n" HELPER("s", "sip")
+		    CHAIN("c", R("ct helper \"sip\" accept")) "}\n", "" },
+		{ "table inet x {\n" HELPER("s", "sip")
+		    CHAIN("c", R("ct helper set \"s")) "}", 
+		    "ct helper set \"s" },
+	};
+	/* clang-format on */
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_true(
+		    span_eq_str(helper_sip_rule(span_of(cases[i].ruleset)),
+			cases[i].rule));
+}
+
 int
 main(void)
 {
@@ -201,6 +246,7 @@ main(void)
 		cmocka_unit_test(a_packet_with_our_mark_is_followed),
 		cmocka_unit_test(each_chain_must_let_pass),
 		cmocka_unit_test(flowtables_are_found),
+		cmocka_unit_test(the_kernels_helper_for_sip_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
