@@ -11,7 +11,7 @@
 #include "src/proxy/keyfile.h"
 
 static enum ph_err
-read_key(struct key *out, const struct conf_key *c, struct strbuf *why)
+keyfile_read(struct key *out, const struct conf_key *c, struct strbuf *why)
 {
 	char secret[KEY_MAX];
 	enum ph_err rc;
@@ -58,7 +58,7 @@ keyfiles_read(struct keyfiles *out, const struct conf_tables *c,
 	memset(out, 0, sizeof(*out));
 	if (!c->on)
 		return PH_OK;
-	/* Here, because a library may look for its own files at first. */
+	/* Before the sandbox: libcrypto may read files at its first use. */
 	if ((trouble = mac_trouble()) != NULL) {
 		strbuf_fmt(why, "%s%s",
 		    c->listen_at != NULL ? c->listen_at : "", trouble);
@@ -69,7 +69,7 @@ keyfiles_read(struct keyfiles *out, const struct conf_tables *c,
 		return PH_ENOMEM;
 	}
 	for (; out->n < c->nkey; out->n++) {
-		rc = read_key(&out->v[out->n], &c->key[out->n], why);
+		rc = keyfile_read(&out->v[out->n], &c->key[out->n], why);
 		if (rc != PH_OK) {
 			keyfiles_wipe(out);
 			return rc;

@@ -10,15 +10,15 @@
 #include "tables/keys.h"
 
 /*
- * The keys of a tables block, read as root.  A file that others own, or could
- * read or write, is none.
+ * The keys of a tables block, read as root.  A file is refused if it belongs
+ * to another user, or others can read or write it.
  */
 struct keyfiles {
 	struct key *v;
 	size_t n;
 };
 
-/* On failure *out is empty, `why` has a sentence. */
+/* On failure *out is empty, and `why` has the message. */
 PH_NODISCARD enum ph_err keyfiles_read(struct keyfiles *out,
     const struct conf_tables *c, struct strbuf *why);
 void keyfiles_wipe(struct keyfiles *k);

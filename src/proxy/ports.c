@@ -11,7 +11,7 @@
 static uint8_t taken[(HI - LO) / 8 + 1];
 
 static bool
-is_taken(uint16_t port)
+port_is_taken(uint16_t port)
 {
 	unsigned int i = (unsigned int)port - LO;
 
@@ -19,7 +19,7 @@ is_taken(uint16_t port)
 }
 
 static void
-flip(uint16_t port)
+port_flip(uint16_t port)
 {
 	unsigned int i = (unsigned int)port - LO;
 
@@ -33,8 +33,8 @@ ports_take(void)
 	uint16_t port = (uint16_t)(LO + arc4random_uniform(n));
 
 	for (i = 0; i < n; i++) {
-		if (!is_taken(port)) {
-			flip(port);
+		if (!port_is_taken(port)) {
+			port_flip(port);
 			return port;
 		}
 		port = port == HI ? LO : (uint16_t)(port + 1);
@@ -45,5 +45,5 @@ ports_take(void)
 void
 ports_give(uint16_t port)
 {
-	flip(port);
+	port_flip(port);
 }

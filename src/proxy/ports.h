@@ -5,10 +5,10 @@
 #include <stdint.h>
 
 /*
- * The ports where data connections of FTP come to us, from
- * CONF_FTP_PROXY_PORT_LO on: each is given out once, in no order.  No socket
- * has them; the packet filter redirects what comes to them.  All services of
- * the process share them.
+ * The ports that the FTP proxy names for data connections, from
+ * CONF_FTP_PROXY_PORT_LO to 65535, each for one at a time, chosen at random.
+ * No socket is bound to them: the packet filter redirects connections to them.
+ * All services of the process share them.
  */
 uint16_t ports_take(void); /* 0: none is free */
 void ports_give(uint16_t port);

@@ -20,15 +20,15 @@
 
 /*
  * The TFTP proxy: it sends a request on from a port of its own, once the
- * packet filter gives to the client whatever the server sends to that port.
- * The data never pass through here.
+ * packet filter redirects what the server sends to that port to the client.
+ * The data never pass through this process.
  */
 #define MODULE "tftp"
 
 #define DATAGRAM_MAX 65536
-/* Taken before others get a turn. */
+/* At a time; then other sockets are served. */
 #define DATAGRAMS    64
-/* RFC 2347: a request is of 512 bytes at most.  Some clients know better. */
+/* RFC 2347 allows 512 bytes, but some clients send more. */
 #define REQUEST_MAX  2048
 /* Requests that wait for the packet filter, in bytes. */
 #define WAITING_MAX  (4u << 20)
@@ -43,9 +43,9 @@ struct transfer {
 	struct share_item item; /* by client */
 	struct proxy_tftp *s;
 	struct endpoint client, server, ours;
-	int fd; /* has `ours`, so that nobody else gets the same; -1: none */
+	int fd; /* bound to `ours`, to reserve the port; -1: none */
 	uint64_t hole;
-	char *request; /* NULL: sent */
+	char *request; /* NULL once it was sent */
 	size_t len;
 };
 
@@ -78,9 +78,9 @@ transfer_free(struct transfer *t)
 	free(t);
 }
 
-/* The client waits for an answer: it may as well have one. */
+/* Without an error packet the client would ask again and again. */
 static void
-say_error(struct proxy_tftp *s, const struct endpoint *client, uint8_t code,
+error_send(struct proxy_tftp *s, const struct endpoint *client, uint8_t code,
     const char *text)
 {
 	struct sockaddr_storage ss;
@@ -97,15 +97,15 @@ say_error(struct proxy_tftp *s, const struct endpoint *client, uint8_t code,
 		log_debug(MODULE, "cannot answer: %s", strerror(errno));
 }
 
-/* Nobody may be able to fill the log from outside. */
+/* Send an error, and log it at a limited rate. */
 static void
-refuse(struct proxy_tftp *s, const struct endpoint *client, uint8_t code,
+client_refuse(struct proxy_tftp *s, const struct endpoint *client, uint8_t code,
     const char *why)
 {
 	char a[ADDR_STRLEN];
 	uint32_t missed;
 
-	say_error(s, client, code, why);
+	error_send(s, client, code, why);
 	if (!log_may(&s->refused, proxy_now(s->proxy), &missed))
 		return;
 	log_warnx(MODULE, "%s: refused: %s", endpoint_format(client, a), why);
@@ -114,13 +114,14 @@ refuse(struct proxy_tftp *s, const struct endpoint *client, uint8_t code,
 }
 
 static void
-fail(struct transfer *t, const char *what, const char *why)
+transfer_fail(struct transfer *t, const char *what, const char *why)
 {
 	struct proxy_tftp *s = t->s;
 	char a[ADDR_STRLEN], b[ADDR_STRLEN];
 	uint32_t missed;
 
-	say_error(s, &t->client, ERROR_OTHER, "proxy: cannot reach the server");
+	error_send(s, &t->client, ERROR_OTHER,
+	    "proxy: cannot reach the server");
 	if (log_may(&s->failed, proxy_now(s->proxy), &missed)) {
 		log_warnx(MODULE, "%s -> %s: %s: %s",
 		    endpoint_format(&t->client, a),
@@ -132,7 +133,7 @@ fail(struct transfer *t, const char *what, const char *why)
 }
 
 static void
-log_request(const struct transfer *t)
+request_log(const struct transfer *t)
 {
 	char text[2048], a[ADDR_STRLEN];
 	struct strbuf b = strbuf_of(text, sizeof(text));
@@ -162,23 +163,23 @@ on_open(void *ctx, enum ph_err err)
 	struct transfer *t = ctx;
 
 	if (err != PH_OK) {
-		fail(t, "no pinhole", ph_strerror(err));
+		transfer_fail(t, "no pinhole", ph_strerror(err));
 		return;
 	}
 	if (send(t->fd, t->request, t->len, 0) == -1) {
 		proxy_close(t->s->proxy, t->hole, REASON_DONE);
-		fail(t, "send", strerror(errno));
+		transfer_fail(t, "send", strerror(errno));
 		return;
 	}
-	log_request(t);
+	request_log(t);
 	t->s->waiting -= t->len;
 	free(t->request);
 	t->request = NULL;
 }
 
-/* A fresh port towards the server; PH_EIO with errno. */
+/* A socket with a new port toward the server; PH_EIO with errno. */
 static enum ph_err
-make_socket(struct transfer *t)
+transfer_socket(struct transfer *t)
 {
 	const struct addr *source = &t->s->line->source;
 	struct endpoint from = { 0 };
@@ -191,7 +192,7 @@ make_socket(struct transfer *t)
 		return PH_EIO;
 	(void)fcntl(t->fd, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(t->fd, F_SETFL, O_NONBLOCK);
-	/* The data go elsewhere; nobody reads what comes here. */
+	/* The data are redirected to the client; nothing is read here. */
 	(void)setsockopt(t->fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
 	if (source->af == t->server.addr.af) {
 		from.addr = *source;
@@ -210,7 +211,7 @@ make_socket(struct transfer *t)
 }
 
 static void
-forward(struct transfer *t)
+transfer_forward(struct transfer *t)
 {
 	struct proxy_wish w = { .lease_s = t->s->line->timeout,
 		.renew = true,
@@ -220,11 +221,11 @@ forward(struct transfer *t)
 
 	if (t->server.addr.af != t->client.addr.af ||
 	    endpoint_cmp(&t->server, &t->s->at.at) == 0) {
-		fail(t, "it was not redirected here", "no server");
+		transfer_fail(t, "it was not redirected here", "no server");
 		return;
 	}
-	if (make_socket(t) != PH_OK) {
-		fail(t, "socket", strerror(errno));
+	if (transfer_socket(t) != PH_OK) {
+		transfer_fail(t, "socket", strerror(errno));
 		return;
 	}
 	w.hole.class = fwconfig_class(proxy_conf(t->s->proxy), t->s->line);
@@ -235,7 +236,7 @@ forward(struct transfer *t)
 	w.hole.to_lo = w.hole.to_hi = t->client.port;
 	w.hole.rdr_from = t->ours;
 	if ((t->hole = proxy_open(t->s->proxy, &w)) == 0)
-		fail(t, "no pinhole", "out of memory");
+		transfer_fail(t, "no pinhole", "out of memory");
 }
 
 static void
@@ -244,20 +245,21 @@ on_target(void *ctx, enum ph_err err, const struct endpoint *target)
 	struct transfer *t = ctx;
 
 	if (err != PH_OK) {
-		fail(t, "where did it want to go? No redirection is known",
+		transfer_fail(t,
+		    "where did it want to go? No redirection is known",
 		    ph_strerror(err));
 		return;
 	}
 	t->server = *target;
-	forward(t);
+	transfer_forward(t);
 }
 
 /*
- * At `max sessions`, a client that has fewer transfers than another takes the
- * place of that one's oldest.
+ * At `max sessions`, the oldest transfer of the client that has most makes
+ * room for a client that would still have fewer.
  */
 static bool
-make_room(struct proxy_tftp *s, const struct endpoint *client)
+transfer_make_room(struct proxy_tftp *s, const struct endpoint *client)
 {
 	struct transfer *t;
 
@@ -277,7 +279,7 @@ transfer_new(struct proxy_tftp *s, const struct endpoint *client, size_t len)
 {
 	struct transfer *t;
 
-	if (!make_room(s, client) || s->waiting + len > WAITING_MAX ||
+	if (!transfer_make_room(s, client) || s->waiting + len > WAITING_MAX ||
 	    (t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
 	if ((t->request = malloc(len)) == NULL ||
@@ -309,32 +311,32 @@ on_request(struct proxy_tftp *s, size_t len, const struct endpoint *client,
 		.client = *client,
 		.local = *to };
 
-	/* Whoever else comes here gets no answer: it may be a forged source. */
+	/* Others get no answer, since their source may be forged. */
 	if (len > REQUEST_MAX ||
 	    !prefixes_contain(protect->v, protect->n, &client->addr) ||
 	    tftp_request_parse(&r, (struct span) { s->buf, len }) != PH_OK)
 		return;
 	if ((why = conf_tftp_forbids(s->conf, r.op == TFTP_WRQ, r.file)) !=
 	    NULL) {
-		refuse(s, client, ERROR_ACCESS, why);
+		client_refuse(s, client, ERROR_ACCESS, why);
 		return;
 	}
 	if ((t = transfer_new(s, client, len)) == NULL) {
-		refuse(s, client, ERROR_OTHER, "too many transfers");
+		client_refuse(s, client, ERROR_OTHER, "too many transfers");
 		return;
 	}
-	/* Delivered as it was (divert-to, TPROXY), or rewritten? */
+	/* Another port: delivered unchanged (divert-to, TPROXY). */
 	if (to->addr.af != AF_UNSPEC && to->port != 0 &&
 	    to->port != s->at.at.port) {
 		t->server = *to;
-		forward(t);
+		transfer_forward(t);
 		return;
 	}
 	if (flow.local.addr.af == AF_UNSPEC)
 		flow.local.addr = s->at.at.addr;
 	flow.local.port = s->at.at.port;
 	if (!proxy_original(s->proxy, &flow, on_target, t))
-		fail(t, "no answer", "out of memory");
+		transfer_fail(t, "no answer", "out of memory");
 }
 
 static void
