@@ -18,7 +18,7 @@ is_letter(char c)
 }
 
 static enum ftp_verb
-verb_of(struct span name)
+verb_find(struct span name)
 {
 	static const struct {
 		const char *name;
@@ -63,7 +63,7 @@ ftp_command_parse(struct ftp_command *out, struct span line)
 		return PH_EMALFORMED;
 	out->name = span_sub(line, 0, n);
 	out->arg = span_sub(line, n + 1, line.len);
-	out->verb = verb_of(out->name);
+	out->verb = verb_find(out->name);
 	return PH_OK;
 }
 
@@ -85,7 +85,7 @@ ftp_reply_parse(struct ftp_reply *out, struct span line)
 
 /* Methods of HTTP; none of them is a command of FTP. */
 static bool
-is_method(struct span verb)
+method_is_http(struct span verb)
 {
 	static const char *const methods[] = { "CONNECT", "DELETE", "GET",
 		"HEAD", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE" };
@@ -112,7 +112,7 @@ ftp_line_foreign(struct span line)
 {
 	struct span rest;
 
-	return is_method(span_cut(line, ' ', &rest)) ||
+	return method_is_http(span_cut(line, ' ', &rest)) ||
 	    span_caseeq_str(span_sub(line, 0, 5), "HTTP/") ||
 	    ftp_line_ends_in_version(line);
 }
@@ -127,7 +127,7 @@ ftp_line_clean(struct span line)
 
 /* "10,0,0,1,4,1" and nothing else: numbers of at most three digits. */
 static bool
-six_numbers(struct span text, struct endpoint *out)
+six_numbers_parse(struct span text, struct endpoint *out)
 {
 	uint8_t v[6];
 	struct span one;
@@ -152,7 +152,7 @@ enum ph_err
 ftp_port_parse(struct span arg, struct endpoint *out)
 {
 	memset(out, 0, sizeof(*out));
-	return six_numbers(span_trim(arg), out) ? PH_OK : PH_EMALFORMED;
+	return six_numbers_parse(span_trim(arg), out) ? PH_OK : PH_EMALFORMED;
 }
 
 static bool
@@ -161,7 +161,7 @@ is_delimiter(char c)
 	return c >= 33 && c <= 126;
 }
 
-/* Everything before the next delimiter; false if there is none. */
+/* Cut off all before the next delimiter; false if there is none. */
 static bool
 field_next(struct span *rest, char delimiter, struct span *out)
 {
@@ -230,12 +230,12 @@ ftp_227_parse(struct span text, struct endpoint *out)
 
 	memset(out, 0, sizeof(*out));
 	while (i < text.len) {
-		/* A run of digits and commas, as long as it gets. */
+		/* The whole run of digits and commas. */
 		for (n = 0; i + n < text.len &&
 		     (is_digit(text.p[i + n]) || text.p[i + n] == ',');
 		     n++)
 			continue;
-		if (n > 0 && six_numbers(span_sub(text, i, n), &found)) {
+		if (n > 0 && six_numbers_parse(span_sub(text, i, n), &found)) {
 			*out = found;
 			times++;
 		}
@@ -249,7 +249,7 @@ ftp_227_parse(struct span text, struct endpoint *out)
 
 /* "|||1025|)" */
 static bool
-three_and_port(struct span text, uint16_t *port)
+port_field_parse(struct span text, uint16_t *port)
 {
 	struct span digits;
 	uint64_t number;
@@ -273,7 +273,7 @@ ftp_229_parse(struct span text, uint16_t *port)
 	*port = 0;
 	while (span_find(text, '(') < text.len) {
 		(void)span_cut(text, '(', &text);
-		times += three_and_port(text, port);
+		times += port_field_parse(text, port);
 	}
 	if (times == 1)
 		return PH_OK;
@@ -282,7 +282,7 @@ ftp_229_parse(struct span text, uint16_t *port)
 }
 
 static void
-put_six(struct strbuf *out, const struct endpoint *e)
+six_numbers_put(struct strbuf *out, const struct endpoint *e)
 {
 	const uint8_t *b = e->addr.b;
 
@@ -294,7 +294,7 @@ void
 ftp_port_format(struct strbuf *out, const struct endpoint *e)
 {
 	strbuf_str(out, "PORT ");
-	put_six(out, e);
+	six_numbers_put(out, e);
 }
 
 void
@@ -310,7 +310,7 @@ void
 ftp_227_format(struct strbuf *out, const struct endpoint *e)
 {
 	strbuf_str(out, "227 Entering Passive Mode (");
-	put_six(out, e);
+	six_numbers_put(out, e);
 	strbuf_str(out, ")");
 }
 

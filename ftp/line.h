@@ -13,14 +13,14 @@
 /*
  * One line of an FTP control connection, read and written (RFC 959 sections
  * 4 and 5.4, RFC 2228, RFC 2428, RFC 4217).  Lines are handed in without
- * their end; who finds where they end, which reply belongs to which command
- * and whether an address may be used is ftp/control.h or a proxy.
+ * their end.  Finding their ends, and the command that a reply answers, is
+ * for ftp/reader.h.
  *
  * Pure functions: nothing is kept, nothing allocated, spans borrow.  Parsers
- * return PH_OK or PH_EMALFORMED, and what else is said beside them.  A port
- * may be any number, 0 included: judging it is the caller's.
+ * return PH_OK or PH_EMALFORMED, and other errors where it says so.  A port
+ * may be any number, 0 included: the caller must judge it.
  */
-/* No data connection goes to a port where services are. */
+/* Lower ports are those of services: no data connection goes there. */
 #define FTP_PORT_MIN 1024
 
 enum ftp_side {
@@ -29,13 +29,13 @@ enum ftp_side {
 };
 
 enum ftp_verb {
-	FTP_OTHER, /* well formed; what it does is not our business */
+	FTP_OTHER, /* well formed, and none of the following */
 	FTP_USER,
 	FTP_PORT,
 	FTP_EPRT,
 	FTP_PASV,
 	FTP_EPSV,
-	FTP_LPRT, /* RFC 1639, historic: a proxy should refuse them */
+	FTP_LPRT, /* RFC 1639, historic */
 	FTP_LPSV,
 	FTP_AUTH,
 	FTP_CCC,
@@ -47,7 +47,7 @@ enum ftp_verb {
 struct ftp_command {
 	enum ftp_verb verb;
 	struct span name; /* as written; case does not matter */
-	struct span arg;  /* what follows the blank: blanks and all */
+	struct span arg;  /* what follows the first blank */
 };
 
 /* A verb is 1 to FTP_VERB_MAX letters, then a blank or the end. */
@@ -78,10 +78,10 @@ PH_NODISCARD enum ph_err ftp_reply_parse(struct ftp_reply *out,
 bool ftp_line_foreign(struct span line);
 bool ftp_line_ends_in_version(struct span line);
 
-/* Neither NUL nor CR nor LF: nobody can see another line in it. */
+/* Neither NUL, CR nor LF: no reader can find another line in it. */
 bool ftp_line_clean(struct span line);
 
-/* The argument of PORT: "10,0,0,1,4,1"; blanks around it do no harm. */
+/* The argument of PORT: "10,0,0,1,4,1", perhaps with blanks around it. */
 PH_NODISCARD enum ph_err ftp_port_parse(struct span arg, struct endpoint *out);
 
 /*
@@ -100,13 +100,13 @@ PH_NODISCARD enum ph_err ftp_epsv_parse(struct span arg, bool *all,
 
 /*
  * The text of a 227: six numbers somewhere in it, with parentheses or
- * without (RFC 1123 section 4.1.2.6).  PH_EAMBIGUOUS: twice.
+ * without (RFC 1123 section 4.1.2.6).  PH_EAMBIGUOUS: it has them twice.
  */
 PH_NODISCARD enum ph_err ftp_227_parse(struct span text, struct endpoint *out);
 
 /*
  * The text of a 229: "(|||1025|)" somewhere in it, with any delimiter.
- * PH_EAMBIGUOUS: twice.
+ * PH_EAMBIGUOUS: it has that twice.
  */
 PH_NODISCARD enum ph_err ftp_229_parse(struct span text, uint16_t *port);
 

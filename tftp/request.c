@@ -32,27 +32,28 @@ tftp_option_next(struct span *rest, struct span *name, struct span *value)
 }
 
 static uint64_t
-number(struct span value, uint64_t min, uint64_t max)
+option_number(struct span value, uint64_t min, uint64_t max)
 {
 	uint64_t v;
 
 	return span_number(value, max, &v) && v >= min ? v : 0;
 }
 
-/* Of an option given twice (RFC 2347 forbids it) the first one counts. */
+/* If an option is given twice, which RFC 2347 forbids, the first counts. */
 static void
-parse_options(struct tftp_request *r)
+options_parse(struct tftp_request *r)
 {
 	struct span rest = r->options, name, value;
 
 	while (tftp_option_next(&rest, &name, &value)) {
 		if (span_caseeq_str(name, "blksize") && r->blksize == 0)
-			r->blksize = (uint16_t)number(value, 8, 65464);
+			r->blksize = (uint16_t)option_number(value, 8, 65464);
 		else if (span_caseeq_str(name, "timeout") && r->timeout_s == 0)
-			r->timeout_s = (uint8_t)number(value, 1, 255);
+			r->timeout_s = (uint8_t)option_number(value, 1, 255);
 		else if (span_caseeq_str(name, "windowsize") &&
 		    r->windowsize == 0)
-			r->windowsize = (uint16_t)number(value, 1, 65535);
+			r->windowsize =
+			    (uint16_t)option_number(value, 1, 65535);
 		else if (span_caseeq_str(name, "tsize") && !r->has_tsize)
 			r->has_tsize =
 			    span_number(value, UINT64_MAX, &r->tsize);
@@ -60,7 +61,7 @@ parse_options(struct tftp_request *r)
 }
 
 static bool
-is_mode(struct span mode)
+mode_is_known(struct span mode)
 {
 	return span_caseeq_str(mode, "octet") ||
 	    span_caseeq_str(mode, "netascii") || span_caseeq_str(mode, "mail");
@@ -80,9 +81,10 @@ tftp_request_parse(struct tftp_request *out, struct span datagram)
 	out->op = op;
 	out->options = cursor_span(&c, cursor_left(&c));
 	if (!string_next(&out->options, &out->file) || out->file.len == 0 ||
-	    !string_next(&out->options, &out->mode) || !is_mode(out->mode))
+	    !string_next(&out->options, &out->mode) ||
+	    !mode_is_known(out->mode))
 		return PH_EMALFORMED;
-	parse_options(out);
+	options_parse(out);
 	return PH_OK;
 }
 

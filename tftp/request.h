@@ -10,15 +10,16 @@
 #include "src/base/strbuf.h"
 
 /*
- * The first packet of a TFTP transfer, which is all of TFTP that goes to a
- * known port (RFC 1350, with options by RFC 2347, 2348, 2349 and 7440).
+ * The request that begins a TFTP transfer, the only packet of TFTP that goes
+ * to a known port (RFC 1350, with options by RFC 2347, 2348, 2349 and 7440).
  *
  * Knows neither addresses nor sockets and allocates nothing; the spans
- * point into the datagram, whose length is that of any UDP datagram.
+ * point into the datagram.
  *
- * File name and mode must be there and end in a NUL, and the mode be one of
- * the three that exist.  What follows them is a matter between client and
- * server: options that break their grammar are left out, and garbage is.
+ * A file name and a mode, each with a NUL at its end, are required, and the
+ * mode must be one of the three that exist.  Options with a value out of
+ * range are ignored, and so is what follows the last whole option: the server
+ * may make of it what it likes.
  */
 enum tftp_op {
 	TFTP_RRQ = 1,
@@ -39,22 +40,22 @@ struct tftp_request {
 };
 
 /*
- * PH_OK; PH_EUNSUPPORTED for the other packets of TFTP and unknown ones;
- * PH_EMALFORMED for a request that is none.
+ * PH_OK; PH_EUNSUPPORTED: not a request, by its opcode; PH_EMALFORMED: shorter
+ * than an opcode, or a request without a file name or mode.
  */
 PH_NODISCARD enum ph_err tftp_request_parse(struct tftp_request *out,
     struct span datagram);
 
 /*
- * Take the next whole option off `rest`; false at the end of them.  A pair
- * without a name is garbage and ends them, too.
+ * Take the next whole option off `rest`; false at the end of them, or at a
+ * pair without a name.
  */
 bool tftp_option_next(struct span *rest, struct span *name, struct span *value);
 
 const char *tftp_op_name(enum tftp_op op); /* "RRQ", "WRQ" */
 
 /*
- * As a log line has it: RRQ "SEP0014F2.cnf.xml".  Control bytes, quotes,
+ * As in the log: RRQ "SEP0014F2.cnf.xml".  Control bytes, quotes,
  * backslashes and everything outside ASCII are escaped, and a name of more
  * than TFTP_LOG_NAME bytes ends in dots.
  */

@@ -12,9 +12,9 @@ helper_protects(const struct helper_place *place, const struct addr *a)
 	    a);
 }
 
-/* Somebody a pinhole may lead to or come from. */
+/* Whether a pinhole may lead to or come from this host. */
 static bool
-may_be_an_end(const struct helper_place *place, const struct addr *a)
+may_be_endpoint(const struct helper_place *place, const struct addr *a)
 {
 	enum addr_scope s = addr_scope(a);
 
@@ -38,7 +38,7 @@ helper_pinhole(const struct helper_place *place, uint8_t proto,
 {
 	memset(out, 0, sizeof(*out));
 	if (from->af != to->addr.af || addr_eq(from, &to->addr) ||
-	    !may_be_an_end(place, from) || !may_be_an_end(place, &to->addr))
+	    !may_be_endpoint(place, from) || !may_be_endpoint(place, &to->addr))
 		return false;
 	if (helper_protects(place, &to->addr))
 		out->dir = PINHOLE_IN;

@@ -32,31 +32,31 @@ struct helper_place {
 	bool activity; /* the packet filter reports silence */
 	struct holes *holes;
 	struct timers *timers;
-	/* Something that an administrator may want to read. */
+	/* A line for the log. */
 	void (*say)(void *ctx, const char *text);
-	/* What opens nothing, and why, for whoever asks. */
+	/* A datagram that opens nothing, and why: see events_ignore(). */
 	void (*ignore)(void *ctx, int64_t now, const struct datagram *d,
 	    const char *why);
-	/* A transfer to remember under `key`; len 0: forget it. */
+	/* Checkpoint a transfer under `key`; len 0: delete it. */
 	void (*remember)(void *ctx, uint64_t key, const void *p, size_t len);
 	void *ctx;
 };
 
 /*
- * Owners of pinholes count from here, calls from 1; names in a checkpoint are
- * the same, so that a successor tells a transfer from a call.
+ * The numbers of owners of pinholes: calls from 1, FTP and TFTP from here.
+ * They are keys in the checkpoint, too, and tell a transfer from a call.
  */
 #define HELPER_FTP_OWNER  (UINT64_C(1) << 62)
 #define HELPER_TFTP_OWNER (UINT64_C(1) << 63)
 
-/* Of CONF_TFTP_MAX, what one host may have: it cannot shut out others. */
+/* Transfers that one host may have, of CONF_TFTP_MAX. */
 #define HELPER_TFTP_SHARE 4096
 
 bool helper_protects(const struct helper_place *place, const struct addr *a);
 
 /*
- * No data go to a port where services are, nor to one of SIP's signalling:
- * a file would be read as a call.
+ * No pinhole leads to a port of services, nor to one of SIP, where a file's
+ * bytes would be read as a call.
  */
 #define HELPER_PORT_MIN 1024
 bool helper_refuses_port(const struct helper_place *place, uint16_t port);
@@ -96,10 +96,10 @@ void tftp_helper_free(struct tftp_helper *h);
 /* A datagram to one of the ports of requests. */
 void tftp_helper_input(struct tftp_helper *h, int64_t now,
     const struct datagram *d);
-/* Take over a transfer of a predecessor.  Trusts nothing in it. */
+/* Adopt a transfer from the checkpoint; all in it is checked. */
 void tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
     size_t len, int64_t now);
-/* Without a helper: close what a predecessor had open for a transfer. */
+/* TFTP is no longer configured: close the pinhole of a transfer. */
 void tftp_helper_drop(struct holes *holes, uint64_t key, const void *p,
     size_t len, int64_t now);
 void tftp_helper_shutdown(struct tftp_helper *h, int64_t now);

@@ -11,18 +11,18 @@
 #include "src/engine/helpers.h"
 #include "src/engine/rate.h"
 
-#define REFUSALS_PER_SECOND 10 /* told of, for each source */
+#define REFUSALS_PER_SECOND 10 /* events, for each source */
 
 struct ftp_watch {
 	RB_ENTRY(ftp_watch) node;
 	TAILQ_ENTRY(ftp_watch) over_entry;
 	struct ftp_helper *h;
 	struct endpoint client, server;
-	unsigned int refs; /* interfaces where it is seen */
+	unsigned int refs; /* interfaces that it is seen at */
 	uint64_t owner;	   /* of its one pinhole */
 	bool open;
-	bool begun; /* the data connection, says the server */
-	bool due;   /* `hole` was agreed on, and nobody has used it */
+	bool begun; /* the server says the data connection has begun */
+	bool due;   /* `hole` was agreed on, and is unused */
 	struct pinhole hole;
 	int64_t opened;
 	struct timer timer;
@@ -101,7 +101,7 @@ ftp_helper_free(struct ftp_helper *h)
 }
 
 static void
-say(const struct ftp_watch *w, const char *what)
+watch_log(const struct ftp_watch *w, const char *what)
 {
 	const struct helper_place *place = &w->h->place;
 	char text[256], client[ADDR_STRLEN], server[ADDR_STRLEN];
@@ -126,7 +126,7 @@ data_close(struct ftp_watch *w, enum reason why, int64_t now)
 	holes_want(w->h->place.holes, &none, now);
 }
 
-/* The connection has begun, and is nobody's business now; or never will. */
+/* The data connection has begun, and needs no pinhole; or it never will. */
 static void
 on_timeout(void *arg, int64_t now)
 {
@@ -159,8 +159,8 @@ data_open(struct ftp_watch *w, const struct pinhole *hole, int64_t now)
 }
 
 /*
- * The server may call from now on.  However long it took to say so, it has its
- * whole time; but only for a connection that has not been there yet.
+ * Active mode: the server may connect from now on.  It has the whole timeout,
+ * however long its reply took, unless the connection has begun.
  */
 static void
 data_expect(struct ftp_watch *w, int64_t now)
@@ -189,7 +189,7 @@ struct feed {
 };
 
 static void
-refuse(const struct feed *f, const struct endpoint *data, enum reason why)
+data_refuse(const struct feed *f, const struct endpoint *data, enum reason why)
 {
 	struct ftp_watch *w = f->w;
 	struct event_refusal r = { 0 };
@@ -206,8 +206,8 @@ refuse(const struct feed *f, const struct endpoint *data, enum reason why)
 }
 
 /*
- * One side calls the other at `data`.  Where `loose` lets somebody name
- * another host, it still takes a protected one to name a protected one.
+ * One side will connect to the other at `data`.  With `loose` a side may name
+ * another host, but only a protected side a protected host.
  */
 static void
 on_data(const struct feed *f, bool active, const struct endpoint *data)
@@ -223,11 +223,11 @@ on_data(const struct feed *f, bool active, const struct endpoint *data)
 		return;
 	if (hole.dir == PINHOLE_IN && !addr_eq(speaker, &data->addr) &&
 	    !helper_protects(place, speaker)) {
-		refuse(f, data, REASON_ADDRESS);
+		data_refuse(f, data, REASON_ADDRESS);
 		return;
 	}
 	if (helper_refuses_port(place, data->port)) {
-		refuse(f, data, REASON_PORT_RANGE);
+		data_refuse(f, data, REASON_PORT_RANGE);
 		return;
 	}
 	hole.once = 1;
@@ -263,7 +263,7 @@ on_news(void *ctx, const struct ftp_news *news)
 		break;
 	case FTP_REFUSED:
 		w->due = false;
-		refuse(f, &news->data, news->why);
+		data_refuse(f, &news->data, news->why);
 		break;
 	case FTP_IGNORED:
 		n->ignored++;
@@ -272,27 +272,28 @@ on_news(void *ctx, const struct ftp_news *news)
 		break;
 	case FTP_OPAQUE:
 		n->opaque++;
-		say(w,
+		watch_log(w,
 		    "encrypted; what its data connections need stays "
 		    "closed");
 		break;
 	case FTP_READABLE:
-		say(w, "in the clear again");
+		watch_log(w, "in the clear again");
 		break;
 	case FTP_FOREIGN:
 		n->foreign++;
-		say(w, "this is not FTP; not followed");
+		watch_log(w, "this is not FTP; not followed");
 		break;
 	}
 }
 
 /*
- * Which end is the server: the one that was connected to.  Where nobody saw
- * that, it is the one whose port is watched, unless the other's is, too, or is
- * one of those that clients do not use: then both might be.
+ * The server is the end that was connected to.  If the beginning was not seen,
+ * it is the end whose port is watched.  False: neither is watched, or both
+ * might be the server, since the other's port is watched, too, or below
+ * HELPER_PORT_MIN.
  */
 static bool
-ends_of(const struct ftp_helper *h, const struct datagram *d,
+watch_key(const struct ftp_helper *h, const struct datagram *d,
     struct ftp_watch *key)
 {
 	const struct ports *ports = &h->place.conf->ftp.port;
@@ -314,7 +315,7 @@ watch_get(struct ftp_helper *h, const struct datagram *d)
 	struct ftp_watch key, *w;
 	struct pinhole hole;
 
-	if (!ends_of(h, d, &key))
+	if (!watch_key(h, d, &key))
 		return NULL;
 	if ((w = RB_FIND(watch_tree, &h->watches, &key)) != NULL) {
 		w->refs++;
@@ -367,7 +368,7 @@ ftp_helper_end(struct ftp_helper *h, struct ftp_watch *w)
 	if (w == NULL || --w->refs > 0)
 		return;
 	RB_REMOVE(watch_tree, &h->watches, w);
-	/* When it was is for ftp_helper_run() to say. */
+	/* ftp_helper_run() knows the time, and closes the pinhole. */
 	if (w->open)
 		TAILQ_INSERT_TAIL(&h->over, w, over_entry);
 	else

@@ -12,18 +12,18 @@
 #include "src/engine/rate.h"
 #include "tftp/request.h"
 
-#define REFUSALS_PER_SECOND 10 /* told of, for each client */
-#define LOOK_AT		    64 /* transfers, for one that is silent */
+#define REFUSALS_PER_SECOND 10 /* events, for each client */
+#define LOOK_AT		    64 /* transfers, to find a silent one */
 
 struct transfer {
 	RB_ENTRY(transfer) node;
 	struct tftp_helper *h;
-	struct share_item item; /* in a room of the helper's */
-	int64_t touched;	/* when it last moved there */
+	struct share_item item; /* in h->inside or h->outside */
+	int64_t touched;	/* when it was last moved to their end */
 	struct addr server;
 	struct endpoint client;
 	uint64_t owner; /* of its pinhole; key in checkpoints */
-	int64_t since;	/* silence counts from here at the earliest */
+	int64_t since;	/* of the last request: silence counts from then */
 	struct timer timer;
 };
 
@@ -37,8 +37,9 @@ struct tftp_counters {
 struct tftp_helper {
 	struct helper_place place;
 	/*
-	 * By client.  Requests of strangers may bear any source, so that they
-	 * have a room of their own, and never cost a protected client his.
+	 * By client, protected or not.  The source of a stranger's request may
+	 * be forged, so strangers share a part of the table, and never take
+	 * the place of a protected client.
 	 */
 	struct shares inside, outside;
 	struct transfer_tree transfers;
@@ -77,7 +78,7 @@ tftp_helper_new(const struct helper_place *place)
 }
 
 static struct shares *
-room_of(struct tftp_helper *h, const struct endpoint *client)
+client_shares(struct tftp_helper *h, const struct endpoint *client)
 {
 	return helper_protects(&h->place, &client->addr) ? &h->inside
 							 : &h->outside;
@@ -91,7 +92,7 @@ transfer_free(struct transfer *t)
 	timer_clear(h->place.timers, &t->timer);
 	RB_REMOVE(transfer_tree, &h->transfers, t);
 	h->ntransfers--;
-	shares_remove(room_of(h, &t->client), &t->item);
+	shares_remove(client_shares(h, &t->client), &t->item);
 	free(t);
 }
 
@@ -113,7 +114,7 @@ static struct transfer *
 transfer_new(struct tftp_helper *h, const struct addr *server,
     const struct endpoint *client, uint64_t owner, int64_t now)
 {
-	struct shares *room = room_of(h, client);
+	struct shares *room = client_shares(h, client);
 	struct transfer *t;
 
 	if (h->ntransfers >= CONF_TFTP_MAX ||
@@ -148,32 +149,32 @@ transfer_find(struct tftp_helper *h, const struct addr *server,
 }
 
 static int64_t
-silence(const struct transfer *t)
+transfer_timeout(const struct transfer *t)
 {
 	return t->h->place.conf->tftp.timeout * USEC_PER_SEC;
 }
 
 static int64_t
-last_seen(const struct transfer *t)
+transfer_last_seen(const struct transfer *t)
 {
-	/* Who only receives, and acknowledges nothing, has gone. */
+	/* Packets from outside alone keep it for one timeout, no longer. */
 	return holes_last_life(t->h->place.holes, t->owner, t->since,
-	    silence(t));
+	    transfer_timeout(t));
 }
 
 /*
- * What a successor needs: when it was last heard of, both ends, and the
- * pinhole's names while there is one.
+ * Checkpoint a transfer: when it was last seen, both ends and, if its pinhole
+ * is open, the pinhole's ids.
  */
 static void
-remember(const struct transfer *t, bool open)
+transfer_checkpoint(const struct transfer *t, bool open)
 {
 	const struct helper_place *place = &t->h->place;
 	uint8_t record[512];
 	struct writer w = writer_of(record, sizeof(record));
 	size_t n = 0;
 
-	writer_u64(&w, (uint64_t)last_seen(t));
+	writer_u64(&w, (uint64_t)transfer_last_seen(t));
 	writer_addr(&w, &t->server);
 	writer_addr(&w, &t->client.addr);
 	writer_u16(&w, t->client.port);
@@ -199,14 +200,14 @@ transfer_end(struct transfer *t, enum reason why, int64_t now)
 
 static void on_timer(void *arg, int64_t now);
 
-/* Half a lease from now, or when it will have been silent for too long. */
+/* Look again when it may have been silent for too long, or renew before. */
 static void
-schedule(struct transfer *t, int64_t now)
+transfer_schedule(struct transfer *t, int64_t now)
 {
-	int64_t at = last_seen(t) + silence(t);
+	int64_t at = transfer_last_seen(t) + transfer_timeout(t);
 
-	if (t->h->place.activity && at > now + silence(t) / 2)
-		at = now + silence(t) / 2;
+	if (t->h->place.activity && at > now + transfer_timeout(t) / 2)
+		at = now + transfer_timeout(t) / 2;
 	timer_set(t->h->place.timers, &t->timer, at, on_timer, t);
 }
 
@@ -216,13 +217,13 @@ on_timer(void *arg, int64_t now)
 	struct transfer *t = arg;
 	bool begun = holes_last_seen(t->h->place.holes, t->owner) > 0;
 
-	if (now - last_seen(t) >= silence(t)) {
+	if (now - transfer_last_seen(t) >= transfer_timeout(t)) {
 		transfer_end(t, begun ? REASON_DONE : REASON_IDLE, now);
 		return;
 	}
-	holes_renew(t->h->place.holes, t->owner, silence(t), now);
-	remember(t, true);
-	schedule(t, now);
+	holes_renew(t->h->place.holes, t->owner, transfer_timeout(t), now);
+	transfer_checkpoint(t, true);
+	transfer_schedule(t, now);
 }
 
 static void
@@ -235,15 +236,15 @@ transfer_open(struct transfer *t, const struct pinhole *hole, int64_t now)
 	want.n = 1;
 	want.open = REASON_REQUEST;
 	want.close = REASON_REPLACED;
-	want.lease = silence(t);
+	want.lease = transfer_timeout(t);
 	holes_want(t->h->place.holes, &want, now);
-	remember(t, true);
-	schedule(t, now);
+	transfer_checkpoint(t, true);
+	transfer_schedule(t, now);
 }
 
 static void
-refuse(struct tftp_helper *h, const struct endpoint *client, enum reason why,
-    int64_t now)
+client_refuse(struct tftp_helper *h, const struct endpoint *client,
+    enum reason why, int64_t now)
 {
 	struct event_refusal r = { 0 };
 
@@ -258,19 +259,20 @@ refuse(struct tftp_helper *h, const struct endpoint *client, enum reason why,
 }
 
 static void
-ignore(const struct tftp_helper *h, int64_t now, const struct datagram *d,
-    const char *why)
+datagram_ignore(const struct tftp_helper *h, int64_t now,
+    const struct datagram *d, const char *why)
 {
 	h->place.ignore(h->place.ctx, now, d, why);
 }
 
 /*
- * Make room in a full table.  What strangers have asked for goes first: of
- * the one who has most, what was silent for longest.  A protected client's
- * transfer goes for another of a protected client only.
+ * Make room in a full table.  Of the stranger that has most transfers, the one
+ * that was silent for longest goes.  If strangers have none, a protected
+ * client's goes in the same way, for a protected client only.
  */
 static bool
-make_room(struct tftp_helper *h, const struct endpoint *client, int64_t now)
+transfer_make_room(struct tftp_helper *h, const struct endpoint *client,
+    int64_t now)
 {
 	struct shares *room = &h->outside;
 	struct transfer *t;
@@ -280,11 +282,11 @@ make_room(struct tftp_helper *h, const struct endpoint *client, int64_t now)
 	if (h->ntransfers < CONF_TFTP_MAX)
 		return true;
 	if (room->n == 0)
-		room = room_of(h, client);
+		room = client_shares(h, client);
 	for (i = 0; i < LOOK_AT; i++) {
 		if ((t = shares_worst(room)) == NULL)
 			return false;
-		seen = last_seen(t);
+		seen = transfer_last_seen(t);
 		if (seen <= t->touched)
 			break;
 		t->touched = seen;
@@ -311,23 +313,24 @@ on_request(struct tftp_helper *h, int64_t now, const struct datagram *d)
 		/* Repeated, or the next file from the same port. */
 		h->n.repeated++;
 		t->since = now;
-		holes_renew(h->place.holes, t->owner, silence(t), now);
-		schedule(t, now);
+		holes_renew(h->place.holes, t->owner, transfer_timeout(t), now);
+		transfer_schedule(t, now);
 		return;
 	}
 	if (!helper_pinhole(&h->place, IPPROTO_UDP, server, client, &hole)) {
 		h->n.others++;
-		ignore(h, now, d, "it goes from nobody to nobody of ours");
+		datagram_ignore(h, now, d,
+		    "it goes from nobody to nobody of ours");
 		return;
 	}
 	if (helper_refuses_port(&h->place, client->port)) {
-		refuse(h, client, REASON_PORT_RANGE, now);
+		client_refuse(h, client, REASON_PORT_RANGE, now);
 		return;
 	}
-	if (!make_room(h, client, now) ||
+	if (!transfer_make_room(h, client, now) ||
 	    (t = transfer_new(h, server, client, h->next_owner, now)) == NULL) {
 		h->n.limit++;
-		refuse(h, client, REASON_LIMIT, now);
+		client_refuse(h, client, REASON_LIMIT, now);
 		return;
 	}
 	h->next_owner++;
@@ -344,18 +347,20 @@ tftp_helper_input(struct tftp_helper *h, int64_t now, const struct datagram *d)
 		break;
 	case PH_EUNSUPPORTED:
 		h->n.others++;
-		ignore(h, now, d, "it is no request of TFTP");
+		datagram_ignore(h, now, d, "it is no request of TFTP");
 		return;
 	default:
 		h->n.malformed++;
-		ignore(h, now, d, "a TFTP request without a name or mode");
+		datagram_ignore(h, now, d,
+		    "a TFTP request without a name or mode");
 		return;
 	}
 	h->n.requests++;
 	if (conf_tftp_forbids(&h->place.conf->tftp, r.op == TFTP_WRQ, r.file) !=
 	    NULL) {
 		h->n.forbidden++;
-		ignore(h, now, d, "`allow` and `file` do not let it through");
+		datagram_ignore(h, now, d,
+		    "`allow` and `file` do not let it through");
 	} else
 		on_request(h, now, d);
 }
@@ -402,7 +407,7 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 		names.len, h->place.conf->tftp.timeout * USEC_PER_SEC,
 		now) != PH_OK)
 		return;
-	/* It was written down at every half of a lease. */
+	/* It was written every half of a lease: older ones have ended. */
 	late = seen < 0 || seen > now ||
 	    now - seen > 2 * h->place.conf->tftp.timeout * USEC_PER_SEC;
 	none.close = late ? REASON_IDLE : REASON_POLICY;
@@ -416,7 +421,7 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	}
 	if (h->next_owner <= key)
 		h->next_owner = key + 1;
-	/* Without an event for what was open; anything else closes. */
+	/* No event if the same was open; what else was open closes. */
 	transfer_open(t, &hole, now);
 }
 
@@ -427,9 +432,9 @@ tftp_helper_shutdown(struct tftp_helper *h, int64_t now)
 	struct holes_want none = { 0 };
 	struct transfer *t;
 
-	/* A transfer may go on when a successor opens for it again. */
+	/* A successor opens again for transfers that go on. */
 	RB_FOREACH(t, transfer_tree, &h->transfers) {
-		remember(t, false);
+		transfer_checkpoint(t, false);
 		none.owner = t->owner;
 		none.close = REASON_SHUTDOWN;
 		holes_want(place->holes, &none, now);
