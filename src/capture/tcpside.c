@@ -339,3 +339,34 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 	forget_acked(s, room);
 	return more != CAPTURE_END;
 }
+
+enum {
+	RECORD_WHOLE = 1,
+	RECORD_BEGUN = 2,
+	RECORD_KNOWN = 4,
+	RECORD_MUTE = 8,
+};
+
+void
+tcpside_export(const struct tcpside *s, struct writer *w)
+{
+	writer_u32(w, s->next);
+	writer_u8(w,
+	    (s->whole && !s->lost ? RECORD_WHOLE : 0) |
+		(s->begun ? RECORD_BEGUN : 0) | (s->known ? RECORD_KNOWN : 0) |
+		(s->mute ? RECORD_MUTE : 0));
+}
+
+void
+tcpside_import(struct tcpside *s, const struct addr *sender, struct cursor *r)
+{
+	uint32_t next = cursor_u32(r);
+	uint8_t flags = cursor_u8(r);
+
+	tcpside_begin(s, sender, next, false);
+	s->begun = (flags & RECORD_BEGUN) != 0;
+	s->known = (flags & RECORD_KNOWN) != 0;
+	s->mute = (flags & RECORD_MUTE) != 0;
+	if (!(flags & RECORD_WHOLE))
+		tcpside_lose(s);
+}

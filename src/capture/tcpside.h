@@ -10,6 +10,7 @@
 #include "src/base/queue.h"
 #include "src/base/shares.h"
 #include "src/base/span.h"
+#include "src/base/wire.h"
 #include "src/capture/capture.h"
 
 /*
@@ -83,6 +84,15 @@ void tcpside_ack(struct tcpside *s, uint32_t ack);
  */
 bool tcpside_read(struct tcpside *s, struct shares *room, bool late,
     const struct tcpside_reader *reader);
+
+/*
+ * The place of the reader in a record, and back.  A reader that was lost, or
+ * within a message, is lost.
+ */
+#define TCPSIDE_RECORD (4 + 1)
+void tcpside_export(const struct tcpside *s, struct writer *w);
+void tcpside_import(struct tcpside *s, const struct addr *sender,
+    struct cursor *r);
 
 /* Its reader is lost. */
 void tcpside_lose(struct tcpside *s);

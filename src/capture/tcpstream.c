@@ -729,50 +729,37 @@ tcpstream_add(struct tcpstream *t, const struct datagram *d,
 		on_answer(&f, from_a, g->seq, g->ack);
 }
 
-#define RECORD_LAYOUT 1
-#define RECORD_LEN    (1 + 2 * (1 + 16 + 2) + 4 + 1 + 2 * (4 + 1))
+/* Of connections in a journal, and the most that a record takes. */
+#define RECORD_LAYOUT 2
+#define RECORD_MAX    (1 + 2 * (17 + 2) + 4 + 1 + 2 * TCPSIDE_RECORD)
 
 enum {
 	RECORD_CLIENT_A = 1,
 	RECORD_MIDSTREAM = 2,
 	RECORD_DEAF = 4,
-	RECORD_WHOLE = 1, /* of a side */
-	RECORD_BEGUN = 2,
-	RECORD_KNOWN = 4,
-	RECORD_MUTE = 8,
 };
 
-static uint8_t *
-put(uint8_t *p, uint32_t v, unsigned int n)
+static void
+put_endpoint(struct writer *w, const struct endpoint *e)
 {
-	while (n-- > 0)
-		*p++ = (uint8_t)(v >> (8 * n));
-	return p;
+	writer_addr(w, &e->addr);
+	writer_u16(w, e->port);
 }
 
-static uint8_t *
-put_endpoint(uint8_t *p, const struct endpoint *e)
+static struct endpoint
+get_endpoint(struct cursor *r)
 {
-	p = put(p, e->addr.af == AF_INET ? 4 : 6, 1);
-	memcpy(p, e->addr.b, 16);
-	return put(p + 16, e->port, 2);
-}
+	struct endpoint e = { .addr = cursor_addr(r) };
 
-static uint8_t *
-put_side(uint8_t *p, const struct tcpside *s)
-{
-	p = put(p, s->next, 4);
-	return put(p,
-	    (s->whole && !s->lost ? RECORD_WHOLE : 0u) |
-		(s->begun ? RECORD_BEGUN : 0u) |
-		(s->known ? RECORD_KNOWN : 0u) | (s->mute ? RECORD_MUTE : 0u),
-	    1);
+	e.port = cursor_u16(r);
+	return e;
 }
 
 void
 tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink)
 {
-	uint8_t record[RECORD_LEN], *p;
+	uint8_t record[RECORD_MAX];
+	struct writer w;
 	struct conn *c;
 
 	while ((c = TAILQ_FIRST(&t->changed)) != NULL) {
@@ -780,43 +767,19 @@ tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink)
 		c->changed = false;
 		if (c->key == 0)
 			c->key = t->next_key++;
-		p = put(record, RECORD_LAYOUT, 1);
-		p = put_endpoint(put_endpoint(p, &c->a), &c->b);
-		p = put(p, c->ifindex, 4);
-		p = put(p,
-		    (c->client_a ? RECORD_CLIENT_A : 0u) |
-			(c->midstream ? RECORD_MIDSTREAM : 0u) |
-			(c->deaf ? RECORD_DEAF : 0u),
-		    1);
-		put_side(put_side(p, &c->side[0]), &c->side[1]);
-		sink->remember(sink->ctx, c->key, record, sizeof(record));
+		w = writer_of(record, sizeof(record));
+		writer_u8(&w, RECORD_LAYOUT);
+		put_endpoint(&w, &c->a);
+		put_endpoint(&w, &c->b);
+		writer_u32(&w, c->ifindex);
+		writer_u8(&w,
+		    (c->client_a ? RECORD_CLIENT_A : 0) |
+			(c->midstream ? RECORD_MIDSTREAM : 0) |
+			(c->deaf ? RECORD_DEAF : 0));
+		tcpside_export(&c->side[0], &w);
+		tcpside_export(&c->side[1], &w);
+		sink->remember(sink->ctx, c->key, record, w.len);
 	}
-}
-
-static bool
-get_endpoint(struct cursor *r, struct endpoint *e)
-{
-	uint8_t version = cursor_u8(r), b[16];
-
-	cursor_copy(r, b, sizeof(b));
-	e->addr = addr_from_bytes(version == 4 ? AF_INET : AF_INET6, b);
-	e->port = cursor_u16(r);
-	return version == 4 || version == 6;
-}
-
-/* An incomplete message, and what nobody knew to read, is not gone on with. */
-static void
-get_side(struct cursor *r, struct tcpside *s, const struct addr *sender)
-{
-	uint32_t next = cursor_u32(r);
-	uint8_t flags = cursor_u8(r);
-
-	tcpside_begin(s, sender, next, false);
-	s->begun = (flags & RECORD_BEGUN) != 0;
-	s->known = (flags & RECORD_KNOWN) != 0;
-	s->mute = (flags & RECORD_MUTE) != 0;
-	if (!(flags & RECORD_WHOLE))
-		tcpside_lose(s);
 }
 
 void
@@ -826,23 +789,29 @@ tcpstream_adopt(struct tcpstream *t, uint64_t key, const void *p, size_t len,
 	static const struct capture_sink nobody;
 	struct capture_stats none = { 0 };
 	struct feed f = { .t = t, .now = now, .sink = &nobody, .stats = &none };
-	struct cursor r = cursor_of(p, len);
+	struct cursor r = cursor_of(p, len), side[2];
 	struct conn of;
-	uint8_t flags;
+	uint8_t layout = cursor_u8(&r), flags;
 
-	if (len != RECORD_LEN || cursor_u8(&r) != RECORD_LAYOUT ||
-	    key < CAPTURE_KEY_MIN || key >= CAPTURE_KEY_MAX - 1 ||
-	    !get_endpoint(&r, &of.a) || !get_endpoint(&r, &of.b) ||
-	    of.a.addr.af != of.b.addr.af || endpoint_cmp(&of.a, &of.b) >= 0)
-		return;
+	of.a = get_endpoint(&r);
+	of.b = get_endpoint(&r);
 	of.ifindex = cursor_u32(&r);
 	flags = cursor_u8(&r);
+	side[0] = r;
+	cursor_skip(&r, TCPSIDE_RECORD);
+	side[1] = r;
+	cursor_skip(&r, TCPSIDE_RECORD);
+	if (r.bad || cursor_left(&r) > 0 || layout != RECORD_LAYOUT ||
+	    key < CAPTURE_KEY_MIN || key >= CAPTURE_KEY_MAX - 1 ||
+	    of.a.addr.af == AF_UNSPEC || of.a.addr.af != of.b.addr.af ||
+	    endpoint_cmp(&of.a, &of.b) >= 0)
+		return;
 	if (t->open_room.n >= TCP_MAX_CONNS ||
 	    RB_FIND(conn_tree, &t->tree, &of) != NULL ||
 	    (f.c = conn_new(&f, &of, flags & RECORD_CLIENT_A)) == NULL)
 		return;
-	get_side(&r, &f.c->side[0], &of.a.addr);
-	get_side(&r, &f.c->side[1], &of.b.addr);
+	tcpside_import(&f.c->side[0], &of.a.addr, &side[0]);
+	tcpside_import(&f.c->side[1], &of.b.addr, &side[1]);
 	f.c->midstream = (flags & RECORD_MIDSTREAM) != 0;
 	f.c->deaf = (flags & RECORD_DEAF) != 0;
 	f.c->adopted = f.c->resumed = true;
