@@ -6,6 +6,7 @@
 #include "src/base/queue.h"
 #include "src/base/timers.h"
 #include "src/base/tree.h"
+#include "src/fw/answers.h"
 #include "src/fw/table.h"
 
 #define MODULE "fw"
@@ -17,14 +18,6 @@
 #define RETRY_LAST   (2 * USEC_PER_SEC)
 #define ACTIVITY_MIN USEC_PER_SEC
 #define ACTIVITY_MAX (10 * USEC_PER_SEC)
-
-/* A batch that has not been answered. */
-struct batch {
-	TAILQ_ENTRY(batch) entry;
-	enum ipc_role role;
-	uint64_t seq;
-	struct ipc_result result;
-};
 
 /*
  * The engine may want what a proxy wants; two proxies, one of which is leaving,
@@ -54,7 +47,7 @@ struct item {
 	bool dirty; /* is on t->dirty */
 	bool have;  /* the filter has it */
 	/* Who asked last, to be told if it cannot be had. */
-	struct batch *asker;
+	struct answer *asker;
 	uint8_t bit;
 };
 
@@ -66,7 +59,6 @@ struct fwtable {
 	const struct fw_ops *ops;
 	struct fw *fw;
 	const struct fw_policy *policy;
-	struct fwtable_sink sink;
 	size_t max;
 	uint64_t next_id;
 	size_t nitems;
@@ -75,7 +67,6 @@ struct fwtable {
 	struct hold_tree names[IPC_NROLES];
 	struct timers timers;
 	TAILQ_HEAD(, item) dirty;
-	TAILQ_HEAD(, batch) batches;
 	bool forget; /* settle the backend after the next commit */
 	int64_t retry_at, retry_wait;
 	int64_t tick_at;
@@ -83,8 +74,7 @@ struct fwtable {
 	struct fwtable_counters n;
 	struct log_limit refused_log, failed_log;
 	struct fw_change changes[COMMIT_MAX];
-	struct ipc_msg closed[IPC_NROLES]; /* being gathered */
-	struct ipc_msg seen_from[IPC_NROLES], seen_to[IPC_NROLES];
+	struct answers answers;
 };
 
 static int
@@ -122,14 +112,13 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	t->ops = ops;
 	t->fw = fw;
 	t->policy = policy;
-	t->sink = *sink;
+	answers_init(&t->answers, sink);
 	t->max = fw_policy_max(policy);
 	RB_INIT(&t->tuples);
 	RB_INIT(&t->ids);
 	for (i = 0; i < IPC_NROLES; i++)
 		RB_INIT(&t->names[i]);
 	TAILQ_INIT(&t->dirty);
-	TAILQ_INIT(&t->batches);
 	timers_init(&t->timers);
 	if (ops->activity != NULL) {
 		every = fw_policy_silence(policy) / 4;
@@ -141,13 +130,13 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 }
 
 static struct hold *
-place_of(struct item *i, enum ipc_role role)
+item_hold(struct item *i, enum ipc_role role)
 {
 	return &i->hold[role == IPC_ENGINE ? 0 : 1];
 }
 
 static struct item *
-find_tuple(struct fwtable *t, const struct pinhole *h)
+item_find(struct fwtable *t, const struct pinhole *h)
 {
 	struct item key;
 
@@ -156,7 +145,7 @@ find_tuple(struct fwtable *t, const struct pinhole *h)
 }
 
 static struct hold *
-find_name(struct fwtable *t, enum ipc_role role, uint64_t id)
+hold_find(struct fwtable *t, enum ipc_role role, uint64_t id)
 {
 	struct hold key;
 
@@ -165,7 +154,7 @@ find_name(struct fwtable *t, enum ipc_role role, uint64_t id)
 }
 
 static void
-mark_dirty(struct item *i)
+item_mark_dirty(struct item *i)
 {
 	if (i->dirty)
 		return;
@@ -174,7 +163,7 @@ mark_dirty(struct item *i)
 }
 
 static bool
-wanted(const struct item *i)
+item_wanted(const struct item *i)
 {
 	int r;
 
@@ -220,7 +209,7 @@ static void on_deadline(void *arg, int64_t now);
 
 /* The filter's deadline is the latest of its holders'. */
 static void
-set_deadline(struct item *i)
+item_set_deadline(struct item *i)
 {
 	int64_t at = 0;
 	int r;
@@ -234,12 +223,12 @@ set_deadline(struct item *i)
 		timer_set(&i->t->timers, &i->timer, at, on_deadline, i);
 	if (at != 0 && at != i->hole.deadline) {
 		i->hole.deadline = at;
-		mark_dirty(i);
+		item_mark_dirty(i);
 	}
 }
 
 static void
-release(struct hold *hold)
+hold_release(struct hold *hold)
 {
 	struct item *i = hold->item;
 
@@ -247,26 +236,8 @@ release(struct hold *hold)
 		RB_REMOVE(hold_tree, &i->t->names[hold->role], hold);
 	hold->held = hold->stale = false;
 	i->t->n.wanted--;
-	mark_dirty(i);
-	set_deadline(i);
-}
-
-static void
-send_ids(struct fwtable *t, enum ipc_role role, enum ipc_type type,
-    struct ipc_msg *m)
-{
-	if (m->u.ids.n > 0)
-		t->sink.send(t->sink.ctx, role, type, 0, m);
-	m->u.ids.n = 0;
-}
-
-static void
-gather(struct fwtable *t, enum ipc_role role, enum ipc_type type,
-    struct ipc_msg *m, uint64_t id)
-{
-	m->u.ids.ids[m->u.ids.n++] = id;
-	if (m->u.ids.n == IPC_IDS)
-		send_ids(t, role, type, m);
+	item_mark_dirty(i);
+	item_set_deadline(i);
 }
 
 static void
@@ -282,22 +253,12 @@ on_deadline(void *arg, int64_t now)
 		if (!hold->held || hold->deadline > now)
 			continue;
 		if (!hold->stale)
-			gather(t, hold->role, IPC_CLOSED,
-			    &t->closed[hold->role], hold->id);
+			answers_add_id(&t->answers, hold->role, ANSWERS_CLOSED,
+			    hold->id);
 		t->n.expired++;
-		release(hold);
+		hold_release(hold);
 	}
-	set_deadline(i);
-}
-
-static void
-refuse(struct batch *b, unsigned int bit, enum ph_err rc)
-{
-	b->result.refused |= UINT64_C(1) << bit;
-	/* The worst is told: what smells of mischief, then of a bug. */
-	if (b->result.err == PH_OK || rc == PH_EDENIED ||
-	    (rc == PH_EBAD && b->result.err != PH_EDENIED))
-		b->result.err = rc;
+	item_set_deadline(i);
 }
 
 static void
@@ -320,23 +281,23 @@ say_refused(struct fwtable *t, const struct pinhole *h, const char *why,
 }
 
 static enum ph_err
-want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
+hold_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
     int64_t now, struct item **out)
 {
 	struct hold *old, *hold;
 	struct item *i;
 	int64_t latest;
 
-	i = find_tuple(t, h);
+	i = item_find(t, h);
 	if (i == NULL && t->nitems >= t->max)
 		return PH_ELIMIT;
 	/* The same name for something else: the old one is given up. */
-	old = find_name(t, role, h->id);
+	old = hold_find(t, role, h->id);
 	if (old != NULL && old->item != i)
-		release(old);
+		hold_release(old);
 	if (i == NULL && (i = item_new(t, h)) == NULL)
 		return PH_ENOMEM;
-	hold = place_of(i, role);
+	hold = item_hold(i, role);
 	if (hold->held && hold->role != role)
 		return PH_ELIMIT;
 	hold->role = role;
@@ -355,23 +316,23 @@ want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 	latest = now + fw_policy_lease(t->policy, role, h);
 	if (hold->deadline == 0 || hold->deadline > latest)
 		hold->deadline = latest;
-	set_deadline(i);
+	item_set_deadline(i);
 	if (!i->have)
-		mark_dirty(i);
+		item_mark_dirty(i);
 	*out = i;
 	return PH_OK;
 }
 
 /* It is of use while somebody wants the pinhole that its answers come by. */
 static void
-cut(struct fwtable *t, const struct fw_change *c, int64_t now)
+change_cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 {
 	struct pinhole out = c->hole;
 	enum ph_err rc;
 
 	out.from_port = 0;
 	if (c->hole.from_port == 0 || out.dir != PINHOLE_OUT ||
-	    find_tuple(t, &out) == NULL) {
+	    item_find(t, &out) == NULL) {
 		t->n.denied++;
 		return;
 	}
@@ -383,7 +344,7 @@ cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 
 /* One change; what is wrong with it goes into the batch's answer. */
 static void
-take(struct fwtable *t, struct batch *b, unsigned int bit,
+change_take(struct fwtable *t, struct answer *b, unsigned int bit,
     const struct fw_change *c, int64_t now)
 {
 	const char *why = "malformed";
@@ -393,20 +354,20 @@ take(struct fwtable *t, struct batch *b, unsigned int bit,
 
 	t->n.changes++;
 	if (c->op == FW_CUT) {
-		cut(t, c, now);
+		change_cut(t, c, now);
 		return;
 	}
 	if (c->op == FW_CLOSE) {
-		hold = find_name(t, b->role, c->hole.id);
+		hold = hold_find(t, b->role, c->hole.id);
 		if (hold != NULL)
-			release(hold);
+			hold_release(hold);
 		return;
 	}
 	if (c->op == FW_OPEN)
 		rc = fw_policy_open(t->policy, b->role, &c->hole, &why);
 	if (rc == PH_OK) {
 		why = "too many pinholes";
-		rc = want(t, b->role, &c->hole, now, &i);
+		rc = hold_want(t, b->role, &c->hole, now, &i);
 	}
 	if (rc == PH_OK) {
 		if (i->dirty) {
@@ -415,7 +376,7 @@ take(struct fwtable *t, struct batch *b, unsigned int bit,
 		}
 		return;
 	}
-	refuse(b, bit, rc);
+	answer_refuse(b, bit, rc);
 	if (rc == PH_EDENIED)
 		t->n.denied++;
 	else if (rc == PH_EBAD)
@@ -429,23 +390,14 @@ void
 fwtable_commit(struct fwtable *t, enum ipc_role role, uint64_t seq,
     const struct ipc_commit *c, int64_t now)
 {
-	struct ipc_msg m;
-	struct batch *b;
+	struct answer *b;
 	uint32_t i;
 
 	t->n.batches++;
-	if ((b = calloc(1, sizeof(*b))) == NULL) {
-		memset(&m, 0, sizeof(m));
-		m.u.result.err = PH_ENOMEM;
-		m.u.result.refused = UINT64_MAX;
-		t->sink.send(t->sink.ctx, role, IPC_RESULT, seq, &m);
+	if ((b = answers_new(&t->answers, role, seq)) == NULL)
 		return;
-	}
-	b->role = role;
-	b->seq = seq;
 	for (i = 0; i < c->n && i < IPC_BATCH; i++)
-		take(t, b, i, &c->changes[i], now);
-	TAILQ_INSERT_TAIL(&t->batches, b, entry);
+		change_take(t, b, i, &c->changes[i], now);
 }
 
 void
@@ -466,9 +418,9 @@ fwtable_settle(struct fwtable *t, enum ipc_role role)
 	struct item *i;
 
 	RB_FOREACH(i, tuple_tree, &t->tuples) {
-		h = place_of(i, role);
+		h = item_hold(i, role);
 		if (h->held && h->stale && h->role == role)
-			release(h);
+			hold_release(h);
 	}
 }
 
@@ -487,9 +439,9 @@ fwtable_forget_rest(struct fwtable *t)
 
 /* What the filter has to be told about this one; 0: nothing. */
 static uint32_t
-change_of(struct item *i, struct fw_change *c)
+item_change(struct item *i, struct fw_change *c)
 {
-	bool want_it = wanted(i);
+	bool want_it = item_wanted(i);
 
 	memset(c, 0, sizeof(*c));
 	if (!want_it && !i->have)
@@ -501,10 +453,10 @@ change_of(struct item *i, struct fw_change *c)
 
 /* The filter now is as we want it, as far as this one goes. */
 static void
-settled(struct item *i)
+item_settled(struct item *i)
 {
 	struct fwtable *t = i->t;
-	bool want_it = wanted(i);
+	bool want_it = item_wanted(i);
 
 	if (want_it != i->have)
 		t->n.open += want_it ? 1 : (uint64_t)-1;
@@ -517,7 +469,7 @@ settled(struct item *i)
 }
 
 static void
-give_up(struct item *i, enum ph_err rc, int64_t now)
+item_give_up(struct item *i, enum ph_err rc, int64_t now)
 {
 	struct fwtable *t = i->t;
 	int r;
@@ -528,29 +480,15 @@ give_up(struct item *i, enum ph_err rc, int64_t now)
 		t->n.limit++;
 	say_refused(t, &i->hole, ph_strerror(rc), now);
 	if (i->asker != NULL)
-		refuse(i->asker, i->bit, rc);
+		answer_refuse(i->asker, i->bit, rc);
 	for (r = 0; r < NHOLDS; r++)
 		if (i->hold[r].held)
-			release(&i->hold[r]);
-	settled(i);
+			hold_release(&i->hold[r]);
+	item_settled(i);
 }
 
 static void
-answer(struct fwtable *t)
-{
-	struct ipc_msg m;
-	struct batch *b;
-
-	while ((b = TAILQ_FIRST(&t->batches)) != NULL) {
-		TAILQ_REMOVE(&t->batches, b, entry);
-		m.u.result = b->result;
-		t->sink.send(t->sink.ctx, b->role, IPC_RESULT, b->seq, &m);
-		free(b);
-	}
-}
-
-static void
-later(struct fwtable *t, int64_t now)
+retry_later(struct fwtable *t, int64_t now)
 {
 	int64_t jitter;
 
@@ -564,7 +502,7 @@ later(struct fwtable *t, int64_t now)
 
 /* Everything has to be opened again. */
 static void
-lost(struct fwtable *t)
+filter_lost(struct fwtable *t)
 {
 	struct item *i, *next;
 
@@ -573,12 +511,12 @@ lost(struct fwtable *t)
 	for (i = RB_MIN(tuple_tree, &t->tuples); i != NULL; i = next) {
 		next = RB_NEXT(tuple_tree, &t->tuples, i);
 		i->have = false;
-		mark_dirty(i);
+		item_mark_dirty(i);
 	}
 }
 
 static void
-failed(struct fwtable *t, enum ph_err rc, int64_t now)
+commit_failed(struct fwtable *t, enum ph_err rc, int64_t now)
 {
 	uint32_t missed;
 
@@ -586,12 +524,12 @@ failed(struct fwtable *t, enum ph_err rc, int64_t now)
 		log_warnx(MODULE, "%s: %s; trying again", t->ops->name,
 		    ph_strerror(rc));
 	if (rc == PH_EGONE)
-		lost(t);
-	later(t, now);
+		filter_lost(t);
+	retry_later(t, now);
 }
 
 /* How it goes, one change at a time. */
-struct singly {
+struct commit_singly {
 	enum ph_err full; /* why nothing new fits, once that is known */
 	bool again;	  /* a new deadline did not, either */
 };
@@ -601,19 +539,20 @@ struct singly {
  * longer answers sensibly.
  */
 static bool
-commit_one(struct fwtable *t, struct item *i, struct singly *s, int64_t now)
+commit_one(struct fwtable *t, struct item *i, struct commit_singly *s,
+    int64_t now)
 {
 	struct fw_change c;
 	enum ph_err rc = PH_OK;
 
-	if (change_of(i, &c) == FW_OPEN && !i->have && s->full != PH_OK)
+	if (item_change(i, &c) == FW_OPEN && !i->have && s->full != PH_OK)
 		rc = s->full;
 	else if (c.op != 0)
 		rc = t->ops->commit(t->fw, &c, 1, now);
 	switch (rc) {
 	case PH_OK:
 	case PH_EEXIST:
-		settled(i);
+		item_settled(i);
 		return true;
 	case PH_ELIMIT:
 	case PH_ENOMEM:
@@ -624,7 +563,7 @@ commit_one(struct fwtable *t, struct item *i, struct singly *s, int64_t now)
 			s->again = true;
 		else {
 			s->full = rc;
-			give_up(i, rc, now);
+			item_give_up(i, rc, now);
 		}
 		return true;
 	case PH_EBAD:
@@ -632,12 +571,12 @@ commit_one(struct fwtable *t, struct item *i, struct singly *s, int64_t now)
 		if (i->have)
 			t->n.open--;
 		i->have = false;
-		give_up(i, rc, now);
+		item_give_up(i, rc, now);
 		return true;
 	default:
 		break;
 	}
-	failed(t, rc, now);
+	commit_failed(t, rc, now);
 	return false;
 }
 
@@ -646,16 +585,16 @@ commit_one(struct fwtable *t, struct item *i, struct singly *s, int64_t now)
  * room; then one at a time.
  */
 static bool
-one_by_one(struct fwtable *t, size_t n, int64_t now)
+commit_singly(struct fwtable *t, size_t n, int64_t now)
 {
-	struct singly s = { PH_OK, false };
+	struct commit_singly s = { PH_OK, false };
 	struct item *i, *next;
 	size_t left = n;
 
 	TAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
 		if (left-- == 0)
 			break;
-		if (wanted(i))
+		if (item_wanted(i))
 			continue;
 		n--;
 		if (!commit_one(t, i, &s, now))
@@ -669,7 +608,7 @@ one_by_one(struct fwtable *t, size_t n, int64_t now)
 			return false;
 	}
 	if (s.again)
-		later(t, now);
+		retry_later(t, now);
 	return !s.again;
 }
 
@@ -685,7 +624,7 @@ commit_some(struct fwtable *t, int64_t now)
 		if (n == COMMIT_MAX)
 			break;
 		taken++;
-		n += change_of(i, &t->changes[n]) != 0;
+		n += item_change(i, &t->changes[n]) != 0;
 	}
 	rc = n == 0 ? PH_OK : t->ops->commit(t->fw, t->changes, n, now);
 	t->n.commits += n > 0;
@@ -696,15 +635,15 @@ commit_some(struct fwtable *t, int64_t now)
 	case PH_ELIMIT:
 	case PH_ENOMEM:
 	case PH_EBAD:
-		return one_by_one(t, taken, now);
+		return commit_singly(t, taken, now);
 	default:
-		failed(t, rc, now);
+		commit_failed(t, rc, now);
 		return false;
 	}
 	t->retry_wait = 0;
 	for (i = TAILQ_FIRST(&t->dirty); taken-- > 0; i = next) {
 		next = TAILQ_NEXT(i, dirty_entry);
-		settled(i);
+		item_settled(i);
 	}
 	return true;
 }
@@ -725,20 +664,19 @@ on_seen(void *ctx, uint64_t id, unsigned int ends)
 		if (!h->held || h->stale)
 			continue;
 		if (ends & FW_SEEN_FROM)
-			gather(t, h->role, IPC_SEEN_FROM,
-			    &t->seen_from[h->role], h->id);
+			answers_add_id(&t->answers, h->role, ANSWERS_SEEN_FROM,
+			    h->id);
 		if (ends & FW_SEEN_TO)
-			gather(t, h->role, IPC_SEEN_TO, &t->seen_to[h->role],
+			answers_add_id(&t->answers, h->role, ANSWERS_SEEN_TO,
 			    h->id);
 	}
 }
 
 static void
-look_for_activity(struct fwtable *t, int64_t now)
+filter_activity(struct fwtable *t, int64_t now)
 {
 	enum ph_err rc = PH_OK;
 	uint32_t missed;
-	int r;
 
 	if (t->activity_every == 0 || now < t->activity_at)
 		return;
@@ -749,14 +687,12 @@ look_for_activity(struct fwtable *t, int64_t now)
 	    log_may(&t->failed_log, now, &missed))
 		log_warnx(MODULE, "%s: cannot tell silence: %s", t->ops->name,
 		    ph_strerror(rc));
-	for (r = 0; r < IPC_NROLES; r++) {
-		send_ids(t, (enum ipc_role)r, IPC_SEEN_FROM, &t->seen_from[r]);
-		send_ids(t, (enum ipc_role)r, IPC_SEEN_TO, &t->seen_to[r]);
-	}
+	answers_send_ids(&t->answers, ANSWERS_SEEN_FROM);
+	answers_send_ids(&t->answers, ANSWERS_SEEN_TO);
 }
 
 static void
-tick(struct fwtable *t, int64_t now)
+filter_tick(struct fwtable *t, int64_t now)
 {
 	enum ph_err err = PH_OK;
 
@@ -768,7 +704,7 @@ tick(struct fwtable *t, int64_t now)
 	if (err == PH_EGONE) {
 		log_warnx(MODULE, "%s: what was ours is gone; opening it again",
 		    t->ops->name);
-		lost(t);
+		filter_lost(t);
 	}
 }
 
@@ -782,18 +718,16 @@ int64_t
 fwtable_run(struct fwtable *t, int64_t now)
 {
 	int64_t next;
-	int r;
 
 	timers_run(&t->timers, now);
-	for (r = 0; r < IPC_NROLES; r++)
-		send_ids(t, (enum ipc_role)r, IPC_CLOSED, &t->closed[r]);
+	answers_send_ids(&t->answers, ANSWERS_CLOSED);
 	if (now >= t->retry_at) {
 		t->retry_at = 0;
 		while (!TAILQ_EMPTY(&t->dirty) && commit_some(t, now))
 			continue;
 	}
 	if (TAILQ_EMPTY(&t->dirty)) {
-		answer(t);
+		answers_send(&t->answers);
 		if (t->forget) {
 			enum ph_err rc = t->ops->settle(t->fw, now);
 
@@ -803,9 +737,9 @@ fwtable_run(struct fwtable *t, int64_t now)
 				    t->ops->name, ph_strerror(rc));
 		}
 	}
-	look_for_activity(t, now);
+	filter_activity(t, now);
 	/* The backend may have work from the commit just made. */
-	tick(t, now);
+	filter_tick(t, now);
 
 	next = earliest(timers_next(&t->timers), t->tick_at);
 	if (!TAILQ_EMPTY(&t->dirty))
@@ -836,16 +770,12 @@ fwtable_counters(const struct fwtable *t)
 void
 fwtable_free(struct fwtable *t)
 {
-	struct batch *b;
 	struct item *i;
 
 	if (t == NULL)
 		return;
 	while ((i = RB_ROOT(&t->tuples)) != NULL)
 		item_free(i);
-	while ((b = TAILQ_FIRST(&t->batches)) != NULL) {
-		TAILQ_REMOVE(&t->batches, b, entry);
-		free(b);
-	}
+	answers_clear(&t->answers);
 	free(t);
 }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef FW_ANSWERS_H
+#define FW_ANSWERS_H
+
+#include <stdint.h>
+
+#include "src/base/err.h"
+#include "src/base/queue.h"
+#include "src/fw/table.h"
+#include "src/process/ipc.h"
+
+/*
+ * What the firewall process tells its clients: an answer to each batch of
+ * changes, once the packet filter has them all, and the ids of pinholes that
+ * closed or had packets, many in a message.
+ */
+struct answer {
+	TAILQ_ENTRY(answer) entry;
+	enum ipc_role role;
+	uint64_t seq;
+	struct ipc_result result;
+};
+
+enum answers_kind {
+	ANSWERS_CLOSED,
+	ANSWERS_SEEN_FROM,
+	ANSWERS_SEEN_TO,
+	ANSWERS_NKINDS
+};
+
+struct answers {
+	struct fwtable_sink sink;
+	TAILQ_HEAD(, answer) waiting;
+	struct ipc_msg ids[ANSWERS_NKINDS][IPC_NROLES]; /* being gathered */
+};
+
+void answers_init(struct answers *a, const struct fwtable_sink *sink);
+void answers_clear(struct answers *a);
+
+/*
+ * The answer to a batch, which is sent by the next answers_send(); NULL: no
+ * memory, and the batch has been refused.
+ */
+struct answer *answers_new(struct answers *a, enum ipc_role role, uint64_t seq);
+/* Change number `bit` of the batch is refused. */
+void answer_refuse(struct answer *b, unsigned int bit, enum ph_err rc);
+void answers_send(struct answers *a);
+
+void answers_add_id(struct answers *a, enum ipc_role role,
+    enum answers_kind kind, uint64_t id);
+void answers_send_ids(struct answers *a, enum answers_kind kind);
+
+#endif
