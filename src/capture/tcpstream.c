@@ -9,16 +9,9 @@
 #include "src/base/shares.h"
 #include "src/base/tree.h"
 #include "src/base/wire.h"
+#include "src/capture/handshake.h"
 #include "src/capture/tcpside.h"
 #include "src/capture/tcpstream.h"
-
-/* A SYN, or an answer to one, until the next step was seen. */
-struct syn {
-	bool used;
-	bool from_a;
-	uint32_t seq;
-	uint32_t ack; /* of an answer */
-};
 
 /* A segment out of place, which is in place if the other end says so. */
 struct stray {
@@ -57,8 +50,7 @@ struct conn {
 	uint32_t first[2]; /* after their SYNs, unless midstream */
 	int64_t last;
 	int64_t stuck_since;
-	struct syn syn[2];	/* the first and the latest */
-	struct syn answer[2];	/* likewise */
+	struct handshake handshake;
 	struct stray stray;	/* the latest */
 	struct tcpside side[2]; /* sent by a, sent by b */
 	void *user;
@@ -412,19 +404,6 @@ tcpstream_expire(struct tcpstream *t, int64_t now,
 	}
 }
 
-/* Of those that compete, the first and the latest are known. */
-static void
-syn_note(struct syn known[2], bool from_a, uint32_t seq, uint32_t ack)
-{
-	unsigned int i;
-
-	for (i = 0; i < 2; i++)
-		if (known[i].used && known[i].from_a == from_a &&
-		    known[i].seq == seq && known[i].ack == ack)
-			return;
-	known[known[0].used] = (struct syn) { true, from_a, seq, ack };
-}
-
 /* What is seen of an open connection once more, and late. */
 static bool
 is_late(const struct conn *c, bool from_a, uint32_t seq)
@@ -441,46 +420,19 @@ on_syn(struct feed *f, const struct conn *key, bool from_a, uint32_t seq,
 		return;
 	f->c->early = f->c->early || early;
 	if (!is_late(f->c, from_a, seq))
-		syn_note(f->c->syn, from_a, seq, 0);
+		handshake_syn(&f->c->handshake, from_a, seq);
 }
 
-/*
- * SYN and ACK.  An end that answers knows of no older connection between the
- * two: had it one, it would challenge the SYN (RFC 5961 section 4).
- */
+/* SYN and ACK. */
 static void
 on_answer(struct feed *f, bool from_a, uint32_t seq, uint32_t ack)
 {
 	struct conn *c = f->c;
-	unsigned int i;
 
 	if (is_late(c, from_a, seq) && is_late(c, !from_a, ack - 1))
 		return;
-	for (i = 0; i < 2; i++)
-		if (c->syn[i].used && c->syn[i].from_a != from_a &&
-		    c->syn[i].seq + 1 == ack) {
-			syn_note(c->answer, from_a, seq, ack);
-			return;
-		}
-	f->stats->tcp_implausible++;
-}
-
-/* The answer that a segment of either end goes along with. */
-static const struct syn *
-answer_find(const struct conn *c, bool from_a, const struct tcp_segment *g)
-{
-	const struct syn *y;
-	uint32_t seq, ack;
-	unsigned int i;
-
-	for (i = 0; i < 2; i++) {
-		y = &c->answer[i];
-		seq = y->from_a == from_a ? y->seq + 1 : y->ack;
-		ack = y->from_a == from_a ? y->ack : y->seq + 1;
-		if (y->used && g->ack == ack && g->seq - seq <= TCP_WINDOW)
-			return y;
-	}
-	return NULL;
+	if (!handshake_answer(&c->handshake, from_a, seq, ack))
+		f->stats->tcp_implausible++;
 }
 
 static void
@@ -491,8 +443,7 @@ conn_begin(struct feed *f, const struct syn *answer)
 
 	conn_clear(f->t, c, f->sink);
 	c->midstream = c->deaf = c->joining = c->resumed = false;
-	memset(c->syn, 0, sizeof(c->syn));
-	memset(c->answer, 0, sizeof(c->answer));
+	memset(&c->handshake, 0, sizeof(c->handshake));
 	c->first[!y.from_a] = y.seq + 1;
 	c->first[y.from_a] = y.ack;
 	tcpside_begin(&c->side[0], &c->a.addr, c->first[0], false);
@@ -677,7 +628,8 @@ on_data(struct feed *f, const struct conn *key, bool from_a,
 	const struct syn *answer = NULL;
 
 	if (f->c != NULL && (g->flags & TCP_ACK))
-		answer = answer_find(f->c, from_a, g);
+		answer = handshake_find(&f->c->handshake, from_a, g->seq,
+		    g->ack, TCP_WINDOW);
 	if (answer != NULL)
 		conn_begin(f, answer);
 	else if (f->c != NULL && f->c->adopted && bytes.len > 0 &&
@@ -692,7 +644,7 @@ on_data(struct feed *f, const struct conn *key, bool from_a,
 			on_segment(f, from_a, g, bytes);
 		return;
 	}
-	if (f->c != NULL && f->c->answer[0].used)
+	if (f->c != NULL && f->c->handshake.answer[0].used)
 		f->stats->tcp_implausible++;
 	on_unknown(f, key, from_a, g, bytes);
 }

@@ -11,7 +11,7 @@ static const enum ipc_type types[ANSWERS_NKINDS] = {
 };
 
 void
-answers_init(struct answers *a, const struct fwtable_sink *sink)
+answers_init(struct answers *a, const struct answers_sink *sink)
 {
 	memset(a, 0, sizeof(*a));
 	a->sink = *sink;

@@ -6,7 +6,6 @@
 
 #include "src/base/err.h"
 #include "src/base/queue.h"
-#include "src/fw/table.h"
 #include "src/process/ipc.h"
 
 /*
@@ -28,13 +27,20 @@ enum answers_kind {
 	ANSWERS_NKINDS
 };
 
+struct answers_sink {
+	void *ctx;
+	/* `m` holds the part that `type` needs. */
+	void (*send)(void *ctx, enum ipc_role role, enum ipc_type type,
+	    uint64_t seq, struct ipc_msg *m);
+};
+
 struct answers {
-	struct fwtable_sink sink;
+	struct answers_sink sink;
 	TAILQ_HEAD(, answer) waiting;
 	struct ipc_msg ids[ANSWERS_NKINDS][IPC_NROLES]; /* being gathered */
 };
 
-void answers_init(struct answers *a, const struct fwtable_sink *sink);
+void answers_init(struct answers *a, const struct answers_sink *sink);
 void answers_clear(struct answers *a);
 
 /*

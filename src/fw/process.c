@@ -418,7 +418,7 @@ fwproc_main(const struct fwproc_args *args)
 {
 	static struct fwproc proc; /* one a process, and large */
 	struct fwproc *p = &proc;
-	struct fwtable_sink sink = { p, send_client };
+	struct answers_sink sink = { p, send_client };
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	int i;

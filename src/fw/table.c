@@ -101,7 +101,7 @@ RB_GENERATE_STATIC(hold_tree, hold, node, hold_cmp)
 
 struct fwtable *
 fwtable_new(const struct fw_ops *ops, struct fw *fw,
-    const struct fw_policy *policy, const struct fwtable_sink *sink)
+    const struct fw_policy *policy, const struct answers_sink *sink)
 {
 	struct fwtable *t;
 	int64_t every;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/fw/answers.h"
 #include "src/fw/fw.h"
 #include "src/fw/policy.h"
 #include "src/process/ipc.h"
@@ -28,13 +29,6 @@
  */
 struct fwtable;
 
-struct fwtable_sink {
-	void *ctx;
-	/* `m` holds the part that `type` needs. */
-	void (*send)(void *ctx, enum ipc_role role, enum ipc_type type,
-	    uint64_t seq, struct ipc_msg *m);
-};
-
 struct fwtable_counters {
 	uint64_t open;	  /* now, in the filter */
 	uint64_t wanted;  /* now */
@@ -45,7 +39,7 @@ struct fwtable_counters {
 };
 
 struct fwtable *fwtable_new(const struct fw_ops *ops, struct fw *fw,
-    const struct fw_policy *policy, const struct fwtable_sink *sink);
+    const struct fw_policy *policy, const struct answers_sink *sink);
 void fwtable_free(struct fwtable *t); /* the filter keeps what it has */
 
 void fwtable_begin(struct fwtable *t, enum ipc_role role);

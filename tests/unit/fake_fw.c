@@ -160,7 +160,7 @@ static struct addr own; /* the firewall's */
 void
 make_table(const struct fw_ops *ops)
 {
-	struct fwtable_sink sink = { NULL, on_send };
+	struct answers_sink sink = { NULL, on_send };
 
 	fwtable_free(table);
 	table = fwtable_new(ops, &fake, &policy, &sink);
