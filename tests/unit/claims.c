@@ -9,33 +9,47 @@
 #include "sip/call.h"
 #include "tests/unit/dialog_play.h"
 
+/* Somebody says this SDP to one of ours, in a call of its own. */
+static void
+tell(struct world *w, struct addr from, char to, const char *call_id,
+    const char *branch, const char *sdp)
+{
+	struct sip_message m = { 0 };
+	struct datagram d = { 0 };
+
+	m.request = true;
+	m.method = SIP_INVITE;
+	m.call_id = span_of(call_id);
+	m.from_tag = span_of("a");
+	m.branch = span_of(branch);
+	m.cseq = 1;
+	m.body = SIP_BODY_SDP;
+	m.sdp = span_of(sdp);
+	d.proto = IPPROTO_UDP;
+	d.src.addr = from;
+	d.dst = who(to);
+	sip_input(w->sip, USEC_PER_SEC, &d, &m);
+}
+
+static struct addr
+outsider(uint32_t n)
+{
+	return addr_v4(203, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n);
+}
+
 /* An outsider names `ports` ports from `first` on, in a call of its own. */
 static void
 lie(struct world *w, uint32_t source, unsigned int first, unsigned int ports)
 {
 	char body[2048], call_id[32];
 	struct strbuf b = strbuf_of(body, sizeof(body));
-	struct sip_message m = { 0 };
-	struct datagram d = { 0 };
 	unsigned int i;
 
 	strbuf_str(&b, "v=0\r\nc=IN IP4 192.0.2.10\r\n");
 	for (i = 0; i < ports; i++)
 		strbuf_fmt(&b, "m=audio %u RTP/AVP 0\r\n", first + 2 * i);
 	snprintf(call_id, sizeof(call_id), "lie%u.%u", source, first);
-	m.request = true;
-	m.method = SIP_INVITE;
-	m.call_id = span_of(call_id);
-	m.from_tag = span_of("a");
-	m.branch = span_of("b1");
-	m.cseq = 1;
-	m.body = SIP_BODY_SDP;
-	m.sdp = span_of(body);
-	d.proto = IPPROTO_UDP;
-	d.src.addr = addr_v4(203, (uint8_t)(source >> 16),
-	    (uint8_t)(source >> 8), (uint8_t)source);
-	d.dst = who('i');
-	sip_input(w->sip, USEC_PER_SEC, &d, &m);
+	tell(w, outsider(source), 'i', call_id, "b1", body);
 }
 
 /* What the inside's call by this port opens, if anything. */
@@ -93,7 +107,10 @@ static void
 the_memory_of_claims_is_bounded(void **state)
 {
 	struct sip_config c = default_config();
+	const struct claim *k;
+	struct call *call;
 	struct world w;
+	unsigned int n;
 	uint32_t i;
 
 	(void)state;
@@ -103,6 +120,15 @@ the_memory_of_claims_is_bounded(void **state)
 	for (i = 1; i < 1500; i++)
 		lie(&w, i, 10000, 16);
 	assert_int_equal(w.sip->claims.n, SIP_CLAIMS_MAX);
+	/* Each counted where it is. */
+	for (i = 1; i <= 1500; i++) {
+		if ((call = call_by_id(w.sip, i)) == NULL)
+			continue;
+		n = 0;
+		TAILQ_FOREACH(k, &call->claims, entry)
+			n++;
+		assert_int_equal(n, call->nclaims);
+	}
 	/* Who claims little is not pushed out by who claims much. */
 	assert_non_null(TAILQ_FIRST(&w.sip->claims.age[0]));
 	assert_int_equal(TAILQ_FIRST(&w.sip->claims.age[0])->where.port, 9000);
@@ -154,6 +180,326 @@ a_lie_is_written_down_with_its_call(void **state)
 }
 /* clang-format on */
 
+static void
+step(struct world *w, const char *call_id, const char *path, const char *what,
+    const char *sdp)
+{
+	char branch[16];
+	struct step s = { 2, path, what, 1, branch, "a",
+		what[0] >= '1' && what[0] <= '6' ? "z" : "", sdp, "" };
+
+	snprintf(branch, sizeof(branch), "b%s", call_id);
+	strbuf_reset(&w->text);
+	say(w, &s, call_id);
+}
+
+#define PBX   "192.0.2.10 10000"
+#define PHONE "198.51.100.7 4000"
+
+static bool
+opened(const struct world *w)
+{
+	return strncmp(w->log, "open", 4) == 0;
+}
+
+static void
+what_the_inside_told_somebody_he_may_say(void **state)
+{
+	struct sip_config c = default_config();
+	struct world w;
+
+	(void)state;
+	/* By its call. */
+	world_open(&w, &c);
+	step(&w, "c1", "i>p", "INVITE", PBX);
+	step(&w, "c2", "p>g", "INVITE", PBX);
+	assert_int_equal(w.sip->claims.n, 0);
+	step(&w, "c3", "x>g", "INVITE", PBX);
+	assert_int_equal(w.sip->claims.n, 1);
+	/* The call is over, and so is the excuse. */
+	step(&w, "c1", "p>i", "486 INVITE", NULL);
+	step(&w, "c4", "p>g", "INVITE", PBX);
+	assert_int_equal(w.sip->claims.n, 2);
+	world_close(&w);
+	/* By its answer. */
+	world_open(&w, &c);
+	step(&w, "c1", "p>i", "INVITE", "198.51.100.9 4000");
+	step(&w, "c1", "i>p", "200 INVITE", PBX);
+	assert_true(opened(&w));
+	step(&w, "c2", "p>g", "INVITE", PBX);
+	assert_int_equal(w.sip->claims.n, 0);
+	world_close(&w);
+	/* In the same call, whoever repeats it. */
+	world_open(&w, &c);
+	step(&w, "c1", "i>o", "INVITE", PBX);
+	step(&w, "c1", "p>i", "INVITE", PBX);
+	assert_int_equal(w.sip->claims.n, 0);
+	world_close(&w);
+}
+
+static void
+the_first_word_counts_while_its_call_lives(void **state)
+{
+	struct sip_config c = default_config();
+	struct world w;
+
+	(void)state;
+	world_open(&w, &c);
+	step(&w, "c0", "i>o", "INVITE", PBX);
+	lie(&w, 1, 10000, 1);
+	assert_true(opens(&w, 10000, "c1"));
+	world_close(&w);
+	world_open(&w, &c);
+	step(&w, "c0", "i>o", "INVITE", PBX);
+	step(&w, "c0", "o>i", "486 INVITE", NULL);
+	lie(&w, 1, 10000, 1);
+	assert_false(opens(&w, 10000, "c1"));
+	world_close(&w);
+	/* And so does the lie. */
+	world_open(&w, &c);
+	step(&w, "c0", "x>i", "INVITE", PBX);
+	assert_false(opens(&w, 10000, "c1"));
+	step(&w, "c0", "i>x", "486 INVITE", NULL);
+	assert_true(opens(&w, 10000, "c2"));
+	world_close(&w);
+}
+
+/* What is said to one server, another may repeat; a telephone may not. */
+static void
+only_servers_repeat_what_others_were_told(void **state)
+{
+	struct sip_config c = default_config();
+	struct prefix two[2];
+	struct world w;
+
+	(void)state;
+	two[0] = c.policy.server[0];
+	assert_int_equal(prefix_parse(span_of("192.0.2.20"), &two[1]), PH_OK);
+	world_open(&w, &c);
+	step(&w, "c1", "x>i", "INVITE", "192.0.2.20 9000");
+	step(&w, "c2", "g>o", "INVITE", "192.0.2.20 9000");
+	step(&w, "c2", "o>g", "200 INVITE", PHONE);
+	assert_true(opened(&w));
+	step(&w, "c3", "x>g", "INVITE", PBX);
+	assert_true(opens(&w, 10000, "c4"));
+	world_close(&w);
+	c.policy.server = two;
+	c.policy.nserver = 2;
+	world_open(&w, &c);
+	step(&w, "c1", "x>i", "INVITE", "192.0.2.20 9000");
+	step(&w, "c2", "g>o", "INVITE", "192.0.2.20 9000");
+	step(&w, "c2", "o>g", "200 INVITE", PHONE);
+	assert_false(opened(&w));
+	step(&w, "c3", "x>g", "INVITE", PBX);
+	assert_false(opens(&w, 10000, "c4"));
+	world_close(&w);
+}
+
+/* A server that answers strangers does not repeat other strangers. */
+static void
+answering_strangers_a_host_speaks_for_itself(void **state)
+{
+	/* clang-format off */
+	static const struct step again[] = {
+		{ 3, "i>o", "INVITE",     7, "b7", "z", "a", "192.0.2.10 12000", "" },
+		{ 3, "o>i", "200 INVITE", 7, "b7", "z", "a", PHONE,
+		    "refuse 192.0.2.10 -> 192.0.2.10 port 12000 (address)\n"
+		},
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	struct world w;
+
+	(void)state;
+	/* The liar's call has not been accepted: chance. */
+	world_open(&w, &c);
+	lie(&w, 1, 10000, 1);
+	step(&w, "c1", "o>i", "INVITE", PHONE);
+	step(&w, "c1", "i>o", "200 INVITE", PBX);
+	assert_true(opened(&w));
+	/* What it says later by itself may be a repetition. */
+	lie(&w, 2, 12000, 1);
+	say(&w, &again[0], "c1");
+	strbuf_reset(&w.text);
+	say(&w, &again[1], "c1");
+	assert_non_null(strstr(w.log, again[1].expect));
+	world_close(&w);
+	/* It has, with other SDP. */
+	world_open(&w, &c);
+	step(&w, "c0", "x>i", "INVITE", PBX);
+	step(&w, "c0", "i>x", "200 INVITE", "192.0.2.10 15000");
+	step(&w, "c1", "o>i", "INVITE", PHONE);
+	step(&w, "c1", "i>o", "200 INVITE", PBX);
+	assert_false(opened(&w));
+	world_close(&w);
+	/* The inside made that call. */
+	world_open(&w, &c);
+	step(&w, "c0", "i>x", "INVITE", "192.0.2.10 15000");
+	step(&w, "c0", "x>i", "183 INVITE", PBX);
+	step(&w, "c1", "o>i", "INVITE", PHONE);
+	step(&w, "c1", "i>o", "200 INVITE", PBX);
+	assert_false(opened(&w));
+	world_close(&w);
+}
+
+#define LINES "v=0\r\nc=IN IP4 192.0.2.10\r\n"
+
+/* Everything that a stream names is named: RTCP and candidates as well. */
+static void
+each_port_that_is_named_is_a_claim(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*sdp;
+		unsigned int	 n;
+		unsigned int	 taken, open; /* 0: none */
+	} rows[] = {
+		{ LINES "m=audio 10000 RTP/AVP 0\r\n", 1, 10000, 10002 },
+		{ LINES "m=audio 1024 RTP/AVP 0\r\n", 1, 1024, 1026 },
+		{ LINES "m=audio 1023 RTP/AVP 0\r\n", 0, 0, 1024 },
+		{ LINES "m=audio 0 RTP/AVP 0\r\n", 0, 0, 1024 },
+		{ LINES "m=audio 10000 RTP/AVP 0\r\na=rtcp:12000\r\n", 2, 12000, 10002 },
+		{ LINES "m=audio 10000 RTP/AVP 0\r\na=rtcp:12000 IN IP4 198.51.100.3\r\n", 1, 10000, 12000 },
+		{ "v=0\r\nc=IN IP4 198.51.100.3\r\nm=audio 10000 RTP/AVP 0\r\n"
+		    "a=rtcp:12000 IN IP4 192.0.2.10\r\n", 1, 12000, 10000 },
+		{ LINES "m=audio 9000 RTP/AVP 0\r\nm=audio 10000 RTP/AVP 0\r\n", 2, 10000, 10002 },
+		{ LINES "m=audio 9000 RTP/AVP 0\r\n"
+		    "a=candidate:1 1 UDP 100 192.0.2.10 11000 typ host\r\n"
+		    "a=candidate:2 1 UDP 90 192.0.2.10 12000 typ host\r\n", 3, 12000, 10000 },
+		{ "v=0\r\nc=IN IP4 192.0.2.20\r\nm=audio 10000 RTP/AVP 0\r\n", 1, 0, 10000 },
+		{ "v=0\r\nm=audio 10000 RTP/AVP 0\r\nc=IN IP4 192.0.2.10\r\n"
+		    "c=IN IP4 192.0.2.11\r\na=rtcp:12000 IN IP4 192.0.2.10\r\n", 0, 0, 12000 },
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	struct world w;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		printf("row %zu\n", i);
+		world_open(&w, &c);
+		tell(&w, outsider(1), 'i', "lie", "b1", rows[i].sdp);
+		assert_int_equal(w.sip->claims.n, rows[i].n);
+		/* Said twice, it is the same claim. */
+		tell(&w, outsider(1), 'i', "lie", "b2", rows[i].sdp);
+		assert_int_equal(w.sip->claims.n, rows[i].n);
+		if (rows[i].taken != 0)
+			assert_false(opens(&w, rows[i].taken, "c1"));
+		assert_true(opens(&w, rows[i].open, "c2"));
+		world_close(&w);
+	}
+}
+
+/* TCP is not telephony, and a claim on its port always counts. */
+static bool
+opens_tcp(struct world *w, unsigned int port, const char *call_id)
+{
+	char sdp[160];
+
+	snprintf(sdp, sizeof(sdp),
+	    LINES "m=application %u TCP/BFCP *\r\na=setup:passive\r\n", port);
+	step(w, call_id, "i>o", "INVITE", sdp);
+	step(w, call_id, "o>i", "200 INVITE",
+	    "v=0\r\nc=IN IP4 198.51.100.7\r\n"
+	    "m=application 4000 TCP/BFCP *\r\na=setup:active\r\n");
+	return opened(w);
+}
+
+static void
+floods_of_claims_count_against_tcp(void **state)
+{
+	struct sip_config c = default_config();
+	char call_id[16];
+	struct world w;
+	uint32_t i;
+
+	(void)state;
+	world_open(&w, &c);
+	assert_true(opens_tcp(&w, 9000, "c0"));
+	lie(&w, 1, 10000, SIP_CLAIMS_SOURCE + 1);
+	assert_true(opens(&w, 10000, "c1"));
+	assert_false(opens_tcp(&w, 10002, "c2"));
+	assert_true(opens_tcp(&w, 11000, "c3"));
+	/* More than we look at, and none that could be it. */
+	for (i = 0; i < 65; i++) {
+		snprintf(call_id, sizeof(call_id), "g%u", i);
+		tell(&w, outsider(100 + i), 'g', call_id, "b1",
+		    LINES "m=audio 14000 RTP/AVP 0\r\n");
+	}
+	assert_true(opens(&w, 14000, "c4"));
+	assert_false(opens_tcp(&w, 14000, "c5"));
+	world_close(&w);
+	/* As many as we look at. */
+	world_open(&w, &c);
+	for (i = 0; i < 60; i++) {
+		snprintf(call_id, sizeof(call_id), "g%u", i);
+		tell(&w, outsider(100 + i), 'g', call_id, "b1",
+		    LINES "m=audio 14000 RTP/AVP 0\r\n");
+	}
+	assert_true(opens_tcp(&w, 14000, "c5"));
+	world_close(&w);
+}
+
+static void
+a_share_of_claims_is_that_of_a_64(void **state)
+{
+	struct sip_config c = default_config();
+	char call_id[16], sdp[64];
+	struct world w;
+	struct addr a;
+	uint32_t i;
+
+	(void)state;
+	world_open(&w, &c);
+	assert_int_equal(addr_parse(span_of("2001:db8::1"), &a), PH_OK);
+	for (i = 0; i <= SIP_CLAIMS_SOURCE; i++) {
+		assert_true(TAILQ_EMPTY(&w.sip->claims.age[1]));
+		a.b[15] = (uint8_t)i;
+		snprintf(call_id, sizeof(call_id), "six%u", i);
+		snprintf(sdp, sizeof(sdp), LINES "m=audio %u RTP/AVP 0\r\n",
+		    10000 + 2 * i);
+		tell(&w, a, 'i', call_id, "b1", sdp);
+	}
+	assert_false(TAILQ_EMPTY(&w.sip->claims.age[1]));
+	assert_true(opens(&w, 10000, "c1"));
+	world_close(&w);
+}
+
+/* One call may name so many; and what it forgets, it has forgotten. */
+static void
+a_call_keeps_its_latest_claims(void **state)
+{
+	struct sip_config c = default_config();
+	char branch[16], body[2048];
+	struct strbuf b = strbuf_of(body, sizeof(body));
+	const struct claim *k;
+	struct call *call;
+	struct world w;
+	unsigned int i, n, port = 10000;
+
+	(void)state;
+	world_open(&w, &c);
+	for (i = 0; i < SIP_CLAIMS_CALL / SDP_MAX_MEDIA + 3; i++) {
+		strbuf_reset(&b);
+		strbuf_str(&b, LINES);
+		for (n = 0; n < SDP_MAX_MEDIA; n++, port += 2)
+			strbuf_fmt(&b, "m=audio %u RTP/AVP 0\r\n", port);
+		snprintf(branch, sizeof(branch), "b%u", i);
+		tell(&w, outsider(1), 'i', "lie", branch, body);
+	}
+	assert_int_equal(w.sip->claims.n, SIP_CLAIMS_CALL);
+	call = call_first(w.sip, span_of("lie"));
+	n = 0;
+	TAILQ_FOREACH(k, &call->claims, entry)
+		n++;
+	assert_int_equal(n, call->nclaims);
+	assert_int_equal(n, SIP_CLAIMS_CALL);
+	assert_int_equal(TAILQ_FIRST(&call->claims)->where.port,
+	    port - 2 * SIP_CLAIMS_CALL);
+	world_close(&w);
+}
+
 int
 main(void)
 {
@@ -162,6 +508,14 @@ main(void)
 		cmocka_unit_test(what_can_be_spoilt_is_bounded_for_all_sources),
 		cmocka_unit_test(the_memory_of_claims_is_bounded),
 		cmocka_unit_test(a_lie_is_written_down_with_its_call),
+		cmocka_unit_test(what_the_inside_told_somebody_he_may_say),
+		cmocka_unit_test(the_first_word_counts_while_its_call_lives),
+		cmocka_unit_test(only_servers_repeat_what_others_were_told),
+		cmocka_unit_test(answering_strangers_a_host_speaks_for_itself),
+		cmocka_unit_test(each_port_that_is_named_is_a_claim),
+		cmocka_unit_test(floods_of_claims_count_against_tcp),
+		cmocka_unit_test(a_share_of_claims_is_that_of_a_64),
+		cmocka_unit_test(a_call_keeps_its_latest_claims),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

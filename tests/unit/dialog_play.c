@@ -41,6 +41,10 @@ on_wants(void *ctx, const struct sip_wants *s, int64_t now)
 		s->open, s->close, 300 * USEC_PER_SEC };
 
 	w->wants++;
+	w->held = s->held;
+	w->accepted = s->accepted;
+	w->between = s->between;
+	w->nholes = s->nholes;
 	holes_want(w->holes, &want, now);
 }
 
@@ -73,8 +77,8 @@ on_changed(void *ctx, uint64_t call)
 static void
 on_gone(void *ctx, uint64_t call)
 {
-	(void)ctx;
 	(void)call;
+	((struct world *)ctx)->gone++;
 }
 
 static int64_t

@@ -32,7 +32,9 @@ struct world {
 	struct sip *sip;
 	struct holes *holes;
 	struct timers timers;
-	unsigned int commits, wants, changes;
+	unsigned int commits, wants, changes, gone;
+	bool held, accepted, between; /* as last said */
+	size_t nholes;
 	size_t written; /* bytes of checkpoints */
 	int64_t media, alive;
 	struct endpoint stranger;

@@ -31,6 +31,9 @@ only_sip_counts(void **state)
 		{ "INVITE sip:a@b SIP/2.0\r\n", true },
 		{ "SIP/2.0 200 OK\r\n", true },
 		{ "INVITE sip:a@b SIP/2.0", false },
+		{ "INVITE sip:a@bSIP/2.0\r\n", false },
+		{ "invite sip:a@b SIP/2.0\r\n", false },
+		{ "[NVITE sip:a@b SIP/2.0\r\n", false },
 		{ "INVITE sip:a@b SIP/3.0\r\n", false },
 		{ "SIP/2.0\r\n", false },
 		{ " SIP/2.0\r\n", false },
@@ -114,6 +117,87 @@ live_it_is_told_seldom(void **state)
 	assert_int_equal(told, 3);
 }
 
+/* Requests to a port and responses from it are of one port. */
+static void
+a_port_is_named_once(void **state)
+{
+	const struct {
+		uint16_t sport, dport;
+		const char *text;
+	} rows[] = {
+		{ 40000, 5070, "BYE sip:a SIP/2.0\r\n" },
+		{ 5070, 40000, "SIP/2.0 200 OK\r\n" },
+		{ 40001, 5070, "BYE sip:a SIP/2.0\r\n" },
+		{ 5080, 40000, "SIP/2.0 200 OK\r\n" },
+		{ 40000, 5080, "BYE sip:a SIP/2.0\r\n" },
+	};
+	char text[1024];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct datagram d;
+	struct hints h;
+	size_t i;
+
+	(void)state;
+	memset(&h, 0, sizeof(h));
+	for (i = 0; i < ROWS(rows); i++) {
+		d = datagram(1, 2, rows[i].sport, rows[i].dport, rows[i].text);
+		hints_elsewhere(&h, 1, &d);
+	}
+	hints_text(&h, true, &b);
+	assert_string_equal(text,
+	    "5 SIP messages on ports that are not in `port`: 5070 5080\n");
+	strbuf_reset(&b);
+	hints_text(&h, false, &b);
+	assert_string_equal(text,
+	    "5 SIP messages on ports that nobody follows, for there is no "
+	    "`sip` block: 5070 5080\n");
+}
+
+static void
+who_is_served_needs_no_hint(void **state)
+{
+	struct datagram d = datagram(1, 2, 1, 5060, "BYE sip:a SIP/2.0\r\n");
+	char text[1024];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct hints h;
+	int told = 0;
+
+	(void)state;
+	memset(&h, 0, sizeof(h));
+	hints_message(&h, 1, &d, false);
+	hints_message(&h, 1, &d, true);
+	hints_text(&h, true, &b);
+	assert_string_equal(text, "");
+	hints_elsewhere(&h, 1, &d);
+	hints_run(&h, 100 * USEC_PER_SEC, count, &told);
+	assert_int_equal(told, 0);
+}
+
+static void
+the_first_hint_comes_after_five_seconds(void **state)
+{
+	struct datagram d = datagram(1, 2, 1, 5070, "BYE sip:a SIP/2.0\r\n");
+	struct hints h;
+	int told = 0;
+
+	(void)state;
+	memset(&h, 0, sizeof(h));
+	/* Nothing was seen, and nothing is told. */
+	hints_run(&h, 1, count, &told);
+	hints_elsewhere(&h, 2, &d);
+	hints_run(&h, 1 + 5 * USEC_PER_SEC, count, &told);
+	assert_int_equal(told, 0);
+	hints_run(&h, 2 + 5 * USEC_PER_SEC, count, &told);
+	assert_int_equal(told, 1);
+	/* It begins anew, and waits longer. */
+	hints_elsewhere(&h, 6 * USEC_PER_SEC, &d);
+	assert_int_equal(h.elsewhere, 1);
+	hints_run(&h, 606 * USEC_PER_SEC - 1, count, &told);
+	assert_int_equal(told, 1);
+	hints_run(&h, 606 * USEC_PER_SEC, count, &told);
+	assert_int_equal(told, 2);
+}
+
 int
 main(void)
 {
@@ -121,6 +205,9 @@ main(void)
 		cmocka_unit_test(only_sip_counts),
 		cmocka_unit_test(what_is_kept_is_bounded),
 		cmocka_unit_test(live_it_is_told_seldom),
+		cmocka_unit_test(a_port_is_named_once),
+		cmocka_unit_test(who_is_served_needs_no_hint),
+		cmocka_unit_test(the_first_hint_comes_after_five_seconds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,6 +76,9 @@ the_protected_hosts_own_port_decides(void **state)
 		{ "between two of ours", IN, 5060, "192.0.2.11", 40000, ORIGIN_DST, true },
 		{ "from a strange port of ours", "192.0.2.11", 5060, IN, 7, ORIGIN_SRC, false },
 		{ "between strangers", OUT, 5060, "203.0.113.1", 7, ORIGIN_SRC, true },
+		{ "called by one of ours", IN, 40000, "192.0.2.11", 5060, ORIGIN_DST, false },
+		{ "to no signalling port", IN, 40000, OUT, 40001, ORIGIN_SRC, false },
+		{ "from none", OUT, 40001, IN, 40000, ORIGIN_DST, false },
 		{ "UDP, telephone", IN, 40000, OUT, 5060, ORIGIN_UNKNOWN, true },
 		{ "UDP, its server", OUT, 5060, IN, 40000, ORIGIN_UNKNOWN, true },
 		{ "UDP, echo", OUT, 5060, IN, 7, ORIGIN_UNKNOWN, false },
@@ -160,6 +163,81 @@ what_only_comes_back_is_an_echo(void **state)
 	echoes_free(e);
 }
 
+/* Every part of what tells messages apart does. */
+static void
+what_differs_is_no_echo(void **state)
+{
+	static char longest[251];
+	struct datagram to = packet(OUT, 5060, IN, 7777);
+	struct datagram back = packet(IN, 7777, OUT, 5060);
+	struct sip_message m = message(false, 200, 1, longest), other;
+	struct echoes *e = echoes_new();
+	int i;
+
+	(void)state;
+	assert_non_null(e);
+	memset(longest, 'b', sizeof(longest) - 1);
+	m.branch = span_of(longest);
+	assert_false(echoes_input(e, conf, 0, &to, &m));
+	for (i = 0; i < 7; i++) {
+		other = m;
+		switch (i) {
+		case 0:
+			other.request = true;
+			break;
+		case 1:
+			other.method = SIP_BYE;
+			break;
+		case 2:
+			other.status = 180;
+			break;
+		case 3:
+			other.cseq = 2;
+			break;
+		case 4:
+			other.call_id = span_of("a84b4c76e66711");
+			break;
+		case 5:
+			other.branch = span_sub(m.branch, 1, 99);
+			break;
+		case 6:
+			/* Lengths count: "12 3" is not "1 23". */
+			other.call_id = span_of("a84b4c76e6671");
+			break;
+		}
+		assert_false(echoes_input(e, conf, 1, &back, &other));
+	}
+	assert_true(echoes_input(e, conf, 1, &back, &m));
+	echoes_free(e);
+}
+
+/* A signalling port of the same host is not the strange one. */
+static void
+a_servers_port_does_not_echo(void **state)
+{
+	struct datagram to = packet(OUT, 5060, IN, 7777);
+	struct datagram back = packet(IN, 7777, OUT, 5060);
+	struct datagram pbx = packet(OUT, 5060, IN, 5060);
+	struct datagram pbx_back = packet(IN, 5060, OUT, 5060);
+	struct sip_message m = message(true, 0, 1, "z9hG4bK1");
+	struct echoes *e = echoes_new();
+
+	(void)state;
+	assert_non_null(e);
+	assert_false(echoes_input(e, conf, 0, &to, &m));
+	assert_false(echoes_input(e, conf, 1, &pbx_back, &m));
+	assert_true(echoes_input(e, conf, 1, &back, &m));
+	m.cseq = 2;
+	assert_false(echoes_input(e, conf, 2, &pbx, &m));
+	assert_false(echoes_input(e, conf, 3, &back, &m));
+	/* What it is sent again is new again. */
+	m.cseq = 3;
+	assert_false(echoes_input(e, conf, 4, &to, &m));
+	assert_false(echoes_input(e, conf, ECHO_WITHIN, &to, &m));
+	assert_true(echoes_input(e, conf, ECHO_WITHIN + 5, &back, &m));
+	echoes_free(e);
+}
+
 static void
 echoes_are_bounded(void **state)
 {
@@ -194,6 +272,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_protected_hosts_own_port_decides),
 		cmocka_unit_test(what_only_comes_back_is_an_echo),
+		cmocka_unit_test(what_differs_is_no_echo),
+		cmocka_unit_test(a_servers_port_does_not_echo),
 		cmocka_unit_test(echoes_are_bounded),
 	};
 

@@ -631,6 +631,15 @@ what_a_bye_names_is_seen_at_a_glance(void **state)
 		    "Call-ID: 3\r\ni: 4\r\ni: 5\r\n", "BYE 0 0 1,2,3,5   " },
 		{ "SIP/2.0 200 OK\r\nCSeq: -7 BYE x\r\nVia: x;branch=\"b\"\r\n"
 		    "i: c\001d\r\n\r\n", "200 0 c   b" },
+		{ "SIP/2.0 100 Trying\r\nCSeq: 2 BYE\r\n\r\n", "100 2    " },
+		{ "SIP/2.0 699 x\r\nCSeq: 4294967295 BYE\r\n", "699 4294967295    " },
+		/* Of two numbers, either may be the one. */
+		{ "SIP/2.0 200 x\r\nCSeq: 2 BYE\r\nCSeq: 3 INVITE\r\n", "200 3    " },
+		{ "SIP/2.0 200 x\r\nCSeq: 3 INVITE\r\nCSeq: 2 BYE\r\n", "200 2    " },
+		{ "SIP/2.0 200 x\r\nCSeq: 4294967296 BYE\r\n", "" },
+		{ "SIP/2.0 200 x\r\nCSeq: 2 BYES\r\n", "" },
+		{ "SIP/2.0 99 x\r\nCSeq: 2 BYE\r\n", "" },
+		{ "SIP/2.0 700 x\r\nCSeq: 2 BYE\r\n", "" },
 		{ "SIP/2.0 200 OK\r\nCSeq: 2 INVITE\r\n\r\n", "" },
 		{ "SIP/2.0 20 OK\r\nCSeq: 2 BYE\r\n\r\n", "" },
 		{ "bye x SIP/2.0\r\nCSeq: 2 BYE\r\n\r\n", "" },
