@@ -13,8 +13,9 @@
 #define CLOSED CLOSE_IN("bye") CLOSE_OUT("bye")
 #define BYE_OUT { 100, "i>o", "BYE", 9, "b5", "z", "a", NULL, "" }
 
+/* By `bye`; `reply` is its answer, of which any may end the call if `any`. */
 static void
-what_answers_a_bye_decides(void **state)
+answers_are(const struct step *bye, struct step reply, bool any)
 {
 	static const struct { const char *what; bool closes; } rows[] = {
 		{ "100 BYE", false }, { "180 BYE", false }, { "200 BYE", true },
@@ -22,29 +23,48 @@ what_answers_a_bye_decides(void **state)
 		{ "404 BYE", false }, { "408 BYE", true }, { "481 BYE", true },
 		{ "500 BYE", false }, { "603 BYE", false },
 	};
-	static const struct step before[] = { CALL_SET_UP, BYE_OUT };
-	struct step reply = { 101, "o>i", NULL, 9, "b5", "z", "a", NULL, "" };
+	static const struct step before[] = { CALL_SET_UP };
 	struct step silence = { 131, "", "", 0, "", "", "", NULL, "" };
 	struct sip_config c = default_config();
+	bool final, closes;
 	struct world w;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < ROWS(rows); i++) {
+		final = rows[i].what[0] != '1';
+		closes = rows[i].closes || (any && final);
 		world_open(&w, &c);
 		play_in(&w, before, ROWS(before));
+		play_in(&w, bye, 1);
 		reply.what = rows[i].what;
-		reply.expect = rows[i].closes ? CLOSED : "";
+		reply.expect = closes ? CLOSED : "";
 		play_in(&w, &reply, 1);
 		/* It goes on, unless there was no final answer at all. */
 		silence.t = 131;
 		silence.expect = "";
 		play_in(&w, &silence, 1);
 		silence.t = 132;
-		silence.expect = rows[i].what[0] == '1' ? CLOSED : "";
+		silence.expect = final ? "" : CLOSED;
 		play_in(&w, &silence, 1);
 		world_close(&w);
 	}
+}
+
+static void
+what_answers_a_bye_decides(void **state)
+{
+	static const struct step own = BYE_OUT;
+	static const struct step theirs =
+	    { 100, "o>i", "BYE", 2, "b5", "a", "z", NULL, "" };
+	struct step reply = { 101, "o>i", NULL, 9, "b5", "z", "a", NULL, "" };
+
+	(void)state;
+	/* Nobody can refuse the protected side to hang up. */
+	answers_are(&own, reply, true);
+	reply = theirs;
+	reply.t = 101;
+	reply.path = "i>o";
+	answers_are(&theirs, reply, false);
 }
 
 static void
@@ -65,9 +85,10 @@ an_answer_belongs_to_its_bye(void **state)
 	};
 	/* One answer counts; what comes later with its name does not. */
 	static const struct step later[] = {
-		CALL_SET_UP, BYE_OUT,
-		{ 101, "o>i", "401 BYE",  9, "b5", "z", "a", NULL, "" },
-		{ 102, "o>i", "200 BYE",  9, "b5", "z", "a", NULL, "" },
+		CALL_SET_UP,
+		{ 100, "o>i", "BYE",      2, "b5", "a", "z", NULL, "" },
+		{ 101, "i>o", "401 BYE",  2, "b5", "a", "z", NULL, "" },
+		{ 102, "i>o", "200 BYE",  2, "b5", "a", "z", NULL, "" },
 		{ 190, "", "", 0, "", "", "", NULL, "" },
 	};
 	struct sip_config c = default_config();
