@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "src/fw/table.h"
 #include "src/process/iface.h"
 #include "src/process/ipc.h"
+#include "src/process/waiter.h"
 
 #define MODULE "fw"
 
@@ -35,8 +35,10 @@ struct fwproc {
 	int64_t own_at;
 	struct ipc monitor;
 	struct ipc client[IPC_NROLES];
+	struct waiter waiter;
 	struct ipc_msg msg; /* too big for the stack */
 	int64_t settle_at;  /* when what was adopted is given up; 0: done */
+	int64_t leave_at;   /* told to go: not later than this; 0: not told */
 	bool served;	    /* has ever had a client */
 	bool quit, keep;
 };
@@ -94,7 +96,7 @@ send_client(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
 }
 
 static void
-original(struct fwproc *p, enum ipc_role role)
+answer_original(struct fwproc *p, enum ipc_role role)
 {
 	const struct fw_ops *ops = p->args->ops;
 	uint64_t seq = p->msg.hdr.seq;
@@ -111,7 +113,7 @@ original(struct fwproc *p, enum ipc_role role)
 }
 
 static void
-table(struct fwproc *p, enum ipc_role role)
+answer_table(struct fwproc *p, enum ipc_role role)
 {
 	const struct fw_ops *ops = p->args->ops;
 	const struct ipc_table *t = &p->msg.u.table;
@@ -159,10 +161,10 @@ client_message(struct fwproc *p, enum ipc_role role, int64_t now)
 		}
 		break;
 	case IPC_ORIGINAL:
-		original(p, role);
+		answer_original(p, role);
 		break;
 	case IPC_TABLE:
-		table(p, role);
+		answer_table(p, role);
 		break;
 	default:
 		break;
@@ -212,7 +214,7 @@ new_client(struct fwproc *p, int fd)
 }
 
 static void
-report(const struct fwproc *p)
+report_counters(const struct fwproc *p)
 {
 	const struct fwtable_counters *c = fwtable_counters(p->table);
 
@@ -242,7 +244,7 @@ read_monitor(struct fwproc *p)
 			p->keep = p->msg.u.quit.keep != 0;
 			break;
 		case IPC_REPORT:
-			report(p);
+			report_counters(p);
 			break;
 		default:
 			break;
@@ -289,9 +291,9 @@ give_up_adopted(struct fwproc *p, int64_t now)
 	fwtable_forget_rest(p->table);
 }
 
-/* Nobody is left who could want anything of us, or tell us to go. */
+/* No client is left, nothing is wanted, and no monitor can tell us to go. */
 static bool
-forsaken(const struct fwproc *p)
+is_abandoned(const struct fwproc *p)
 {
 	int i;
 
@@ -302,85 +304,74 @@ forsaken(const struct fwproc *p)
 }
 
 static void
-wait_for_work(struct fwproc *p, int64_t next, const sigset_t *mask)
+wait_for_work(struct fwproc *p, int64_t next)
 {
-	struct pollfd pfd[IPC_NROLES + 1];
-	int64_t now = clock_now(), wait;
-	struct timespec ts;
+	struct waiter *w = &p->waiter;
 	enum ph_err rc;
-	int i, r;
+	int64_t now;
+	size_t r;
 
-	for (i = 0; i < IPC_NROLES; i++) {
-		pfd[i].fd = p->client[i].fd;
-		pfd[i].events = POLLIN;
-		if (ipc_unsent(&p->client[i]))
-			pfd[i].events |= POLLOUT;
-	}
-	pfd[i].fd = p->monitor.fd;
-	pfd[i].events = POLLIN;
+	waiter_clear(w);
+	for (r = 0; r < IPC_NROLES; r++)
+		waiter_add(w, &p->client[r]);
+	waiter_add(w, &p->monitor);
 	if (next > p->own_at)
 		next = p->own_at;
 	if (p->settle_at != 0 && next > p->settle_at)
 		next = p->settle_at;
-	wait = next > now ? next - now : 0;
-	ts.tv_sec = (time_t)(wait / USEC_PER_SEC);
-	ts.tv_nsec = (long)(wait % USEC_PER_SEC) * 1000;
-	if (ppoll(pfd, IPC_NROLES + 1, &ts, mask) <= 0)
-		return;
+	waiter_wait(w, next);
 	now = clock_now();
 	for (r = 0; r < IPC_NROLES; r++) {
-		if (pfd[r].revents & POLLOUT &&
-		    (rc = ipc_flush(&p->client[r])) != PH_OK)
+		if ((rc = waiter_flush(w, r)) != PH_OK)
 			client_lost(p, (enum ipc_role)r, rc);
-		if (pfd[r].revents & ~POLLOUT)
+		if (waiter_readable(w, r))
 			read_client(p, (enum ipc_role)r, now);
 	}
-	if (pfd[IPC_NROLES].revents != 0)
+	if (waiter_readable(w, IPC_NROLES))
 		read_monitor(p);
 }
 
-static void
-loop(struct fwproc *p)
+/*
+ * Whether to end now.  Told to go and to keep what is there, it waits until
+ * the packet filter is up to date, but not for longer than LEAVE_WITHIN.
+ */
+static bool
+may_end(struct fwproc *p, int64_t *next)
 {
-	struct sigaction sa;
-	sigset_t block, before;
-	int64_t next, leave_at = 0;
+	int64_t now = clock_now();
 
-	/* Delivered only where we look for it, so that none is missed. */
-	sigemptyset(&block);
-	sigaddset(&block, SIGTERM);
-	sigprocmask(SIG_BLOCK, &block, &before);
-	sigdelset(&before, SIGTERM);
-	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = on_term;
-	sigaction(SIGTERM, &sa, NULL);
+	if (is_abandoned(p)) {
+		/*
+		 * Made for a reload that did not happen: what is there
+		 * is still another's.
+		 */
+		p->keep = !p->served && p->args->adopt &&
+		    (p->args->ops->caps & FW_CAP_DEADLINE) != 0;
+		return true;
+	}
+	if (!p->quit)
+		return false;
+	if (p->leave_at == 0)
+		p->leave_at = now + LEAVE_WITHIN;
+	if (*next > p->leave_at)
+		*next = p->leave_at;
+	return !p->keep || fwtable_settled(p->table) || now >= p->leave_at;
+}
 
+static void
+serve(struct fwproc *p)
+{
+	static const int signals[] = { SIGTERM };
+	int64_t next;
+
+	waiter_init(&p->waiter, signals, 1, on_term);
 	for (;;) {
 		give_up_adopted(p, clock_now());
 		next = fwtable_run(p->table, clock_now());
 		look_at_tables(p);
-		if (forsaken(p)) {
-			/*
-			 * Made for a reload that did not happen: what is there
-			 * is still another's.
-			 */
-			p->keep = !p->served && p->args->adopt &&
-			    (p->args->ops->caps & FW_CAP_DEADLINE) != 0;
+		if (may_end(p, &next))
 			return;
-		}
-		if (p->quit) {
-			if (leave_at == 0)
-				leave_at = clock_now() + LEAVE_WITHIN;
-			if (!p->keep || fwtable_settled(p->table) ||
-			    clock_now() >= leave_at)
-				return;
-			if (next > leave_at)
-				next = leave_at;
-		}
-		wait_for_work(p, next, &before);
-		/* A wait that need not wait delivers no signal. */
-		sigprocmask(SIG_SETMASK, &before, NULL);
-		sigprocmask(SIG_BLOCK, &block, NULL);
+		wait_for_work(p, next);
 		look_at_own(p, clock_now());
 		/* While there is a monitor, it is the one to decide. */
 		if (got_term && p->monitor.fd == -1)
@@ -436,7 +427,7 @@ fwproc_main(const struct fwproc_args *args)
 	ipc_init(&p->monitor, args->monitor_fd);
 	if (ipc_send(&p->monitor, IPC_READY, 0, &p->msg, -1) != PH_OK)
 		log_fatalx(MODULE, "the monitor does not listen");
-	loop(p);
+	serve(p);
 
 	args->ops->close(p->fw, p->keep);
 	fwtable_free(p->table);

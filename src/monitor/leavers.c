@@ -16,15 +16,6 @@ leavers_init(struct leavers *l)
 }
 
 void
-leavers_close(struct leavers *l)
-{
-	int i;
-
-	for (i = 0; i < LEAVERS; i++)
-		ipc_close(&l->v[i].ipc);
-}
-
-void
 leavers_take(struct leavers *l, struct child *c, int64_t now)
 {
 	struct child *place = NULL, *oldest = NULL;
@@ -51,16 +42,12 @@ leavers_take(struct leavers *l, struct child *c, int64_t now)
 		child_quit(oldest, true, now);
 }
 
-bool
-leavers_died(struct leavers *l, pid_t pid, int status, int64_t now)
+void
+leavers_died(struct child *c, int status, int64_t now)
 {
+	pid_t pid = c->pid;
 	char how[64];
-	int i;
 
-	for (i = 0; i < LEAVERS && l->v[i].pid != pid; i++)
-		continue;
-	if (i == LEAVERS)
-		return false;
 	child_describe(how, sizeof(how), status);
 	if (status == 0)
 		log_info(MODULE, "process %ld has ended its sessions",
@@ -68,8 +55,7 @@ leavers_died(struct leavers *l, pid_t pid, int status, int64_t now)
 	else
 		log_warnx(MODULE, "the leaving proxy process %ld is gone: %s",
 		    (long)pid, how);
-	child_died(&l->v[i], now);
-	return true;
+	child_died(c, now);
 }
 
 void
@@ -92,25 +78,4 @@ leavers_quit(struct leavers *l, int64_t now)
 		gone = gone && l->v[i].state == CHILD_NONE;
 	}
 	return gone;
-}
-
-void
-leavers_run_out(struct leavers *l, int64_t now)
-{
-	int i;
-
-	for (i = 0; i < LEAVERS; i++)
-		(void)child_run_out(&l->v[i], now);
-}
-
-int64_t
-leavers_patience(const struct leavers *l)
-{
-	int64_t at = INT64_MAX;
-	int i;
-
-	for (i = 0; i < LEAVERS; i++)
-		if (l->v[i].state == CHILD_QUITTING && l->v[i].patience < at)
-			at = l->v[i].patience;
-	return at;
 }

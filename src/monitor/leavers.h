@@ -23,17 +23,14 @@ struct leavers {
 };
 
 void leavers_init(struct leavers *l);
-void leavers_close(struct leavers *l); /* in another process */
 
-/* Was told to leave, and has sessions: it is one of us now. */
+/* `c` was told to leave, and has sessions: it moves to a place here. */
 void leavers_take(struct leavers *l, struct child *c, int64_t now);
 
-/* False: not one of us. */
-bool leavers_died(struct leavers *l, pid_t pid, int status, int64_t now);
+/* One of them has ended. */
+void leavers_died(struct child *c, int status, int64_t now);
 void leavers_unlink(struct leavers *l); /* the firewall process is gone */
 
 bool leavers_quit(struct leavers *l, int64_t now); /* true: all are gone */
-void leavers_run_out(struct leavers *l, int64_t now);
-int64_t leavers_patience(const struct leavers *l); /* when to do so */
 
 #endif

@@ -4,9 +4,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +16,13 @@
 #include "src/base/timers.h"
 #include "src/compat/notify.h"
 #include "src/fw/process.h"
+#include "src/monitor/daemon.h"
 #include "src/monitor/generation.h"
 #include "src/monitor/journals.h"
 #include "src/monitor/leavers.h"
 #include "src/monitor/monitor.h"
 #include "src/process/lock.h"
+#include "src/process/waiter.h"
 #include "src/version.h"
 
 #define MODULE	 "monitor"
@@ -55,9 +55,8 @@ struct monitor {
 	struct journals journals;
 	bool reload_again;
 	bool swept; /* stopping: somebody removes what is ours */
-	int pidfile_fd;
-	const char *pidfile;
-	int parent_fd; /* who waits at the terminal */
+	struct daemon daemon;
+	struct waiter waiter;
 	int status;
 	struct log_limit deaths;
 	struct ipc_msg msg; /* too big for the stack */
@@ -84,31 +83,44 @@ on_signal(int sig)
 	}
 }
 
-/* Delivered only while we wait, so that none is missed. */
 static void
-catch_signals(sigset_t *unblocked)
+catch_signals(struct monitor *m)
 {
 	static const int signals[] = { SIGCHLD, SIGHUP, SIGUSR1, SIGTERM,
 		SIGINT };
 	struct sigaction sa;
-	sigset_t set;
-	size_t i;
 
 	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = on_signal;
-	sigemptyset(&set);
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		sigaddset(&set, signals[i]);
-		sigaction(signals[i], &sa, NULL);
-	}
-	sigprocmask(SIG_BLOCK, &set, unblocked);
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigdelset(unblocked, signals[i]);
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &sa, NULL);
+	waiter_init(&m->waiter, signals, sizeof(signals) / sizeof(signals[0]),
+	    on_signal);
 }
 
 /* Children. */
+
+/* All children: of the generations that there are, then those that leave. */
+struct walk {
+	int i;
+	struct generation *g; /* of the child; NULL: it is leaving */
+};
+
+static struct child *
+walk_next(struct monitor *m, struct walk *w)
+{
+	struct generation *const all[] = { m->cur, m->next, m->old };
+	const int n = (int)(sizeof(all) / sizeof(all[0])) * CHILD_NROLES;
+	int i;
+
+	while (w->i < n) {
+		i = w->i++;
+		w->g = all[i / CHILD_NROLES];
+		if (w->g != NULL)
+			return &w->g->child[i % CHILD_NROLES];
+	}
+	w->g = NULL;
+	return w->i < n + LEAVERS ? &m->leavers.v[w->i++ - n] : NULL;
+}
 
 struct start {
 	struct monitor *m;
@@ -121,13 +133,15 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 {
 	bool engine = role == CHILD_ENGINE;
 	struct generation *all[] = { m->cur, m->next, m->old };
+	struct walk w = { 0 };
+	struct child *c;
 	struct journal *j;
 	size_t i;
 	int r;
 
+	while ((c = walk_next(m, &w)) != NULL)
+		ipc_close(&c->ipc);
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++)
-			ipc_close(&all[i]->child[r].ipc);
 		if (all[i] != NULL && all[i]->control_fd != -1 &&
 		    (!engine || all[i]->control_fd != g->control_fd))
 			close(all[i]->control_fd);
@@ -137,7 +151,6 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 			listeners_close(&all[i]->listeners,
 			    role == CHILD_PROXY ? &g->listeners : NULL);
 	}
-	leavers_close(&m->leavers);
 	if (role != CHILD_PROXY)
 		listeners_close(&g->listeners, NULL);
 	for (r = 0; r < CHILD_NROLES; r++) {
@@ -147,10 +160,7 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 		else if (j != NULL)
 			journal_confine(j);
 	}
-	if (m->pidfile_fd != -1)
-		close(m->pidfile_fd);
-	if (m->parent_fd != -1)
-		close(m->parent_fd);
+	daemon_close(&m->daemon);
 	/* Last, for closing any descriptor of the file would release it. */
 	if (g->lock_fd != -1)
 		lock_take_child(g->lock_fd);
@@ -256,19 +266,6 @@ all_are(const struct generation *g, enum child_state state)
 	return true;
 }
 
-static void
-tell_parent(struct monitor *m)
-{
-	uint8_t ok = 0;
-
-	if (m->parent_fd == -1)
-		return;
-	if (write(m->parent_fd, &ok, 1) == -1)
-		log_debug(MODULE, "nobody waits for us");
-	close(m->parent_fd);
-	m->parent_fd = -1;
-}
-
 /* Whoever wants pinholes and the firewall process get to know each other. */
 static void
 link_child(struct monitor *m, struct generation *g, struct child *c,
@@ -323,7 +320,7 @@ now_running(struct monitor *m)
 	m->journals.save_at = clock_now() + USEC_PER_SEC;
 	log_info(MODULE, "running: %s \"%s\"", m->cur->ops->name,
 	    m->cur->conf->name);
-	tell_parent(m);
+	daemon_tell_parent(&m->daemon);
 	log_detach();
 	notify_ready();
 }
@@ -384,7 +381,8 @@ stop(struct monitor *m, int status)
 }
 
 static void
-buried(struct monitor *m, struct generation *g, struct child *c, int status)
+child_exited(struct monitor *m, struct generation *g, struct child *c,
+    int status)
 {
 	bool expected = c->state == CHILD_QUITTING || g == m->old ||
 	    m->phase == PHASE_STOPPING;
@@ -417,24 +415,19 @@ buried(struct monitor *m, struct generation *g, struct child *c, int status)
 static void
 reap(struct monitor *m)
 {
-	struct generation *all[3];
-	int status, r;
+	struct child *c;
+	struct walk w;
+	int status;
 	pid_t pid;
-	size_t i;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (leavers_died(&m->leavers, pid, status, clock_now()))
+		w = (struct walk) { 0 };
+		while ((c = walk_next(m, &w)) != NULL && c->pid != pid)
 			continue;
-		all[0] = m->cur;
-		all[1] = m->next;
-		all[2] = m->old;
-		for (i = 0; i < 3; i++)
-			for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++)
-				if (all[i]->child[r].pid == pid) {
-					buried(m, all[i], &all[i]->child[r],
-					    status);
-					all[i] = NULL;
-				}
+		if (c != NULL && w.g != NULL)
+			child_exited(m, w.g, c, status);
+		else if (c != NULL)
+			leavers_died(c, status, clock_now());
 	}
 }
 
@@ -581,14 +574,15 @@ run_stop(struct monitor *m, int64_t now)
 }
 
 static void
-run_out(struct generation *g, int64_t now)
+kill_the_late(struct monitor *m, int64_t now)
 {
-	int r;
+	struct walk w = { 0 };
+	struct child *c;
 
-	for (r = 0; g != NULL && r < CHILD_NROLES; r++)
-		if (child_run_out(&g->child[r], now))
+	while ((c = walk_next(m, &w)) != NULL)
+		if (child_run_out(c, now) && w.g != NULL)
 			log_warnx(MODULE, "the %s process took too long",
-			    child_name((enum child_role)r));
+			    child_name(c->role));
 }
 
 static void
@@ -596,10 +590,7 @@ run(struct monitor *m)
 {
 	int64_t now = clock_now();
 
-	run_out(m->cur, now);
-	run_out(m->next, now);
-	run_out(m->old, now);
-	leavers_run_out(&m->leavers, now);
+	kill_the_late(m, now);
 	if (m->old != NULL)
 		finish_old(m);
 	if (m->phase == PHASE_STOPPING) {
@@ -626,81 +617,58 @@ finished(const struct monitor *m)
 
 /* Waiting. */
 
+/* When something has to be done for a child, whatever it does. */
 static int64_t
-next_event(const struct monitor *m)
+child_due(const struct monitor *m, const struct child *c,
+    const struct generation *g)
 {
-	const struct generation *all[] = { m->cur, m->next, m->old };
-	int64_t next =
-		    m->phase == PHASE_RUNNING ? m->journals.save_at : INT64_MAX,
-		at;
-	const struct child *c;
-	size_t i;
-	int r;
+	switch (c->state) {
+	case CHILD_NONE:
+		return g == m->cur && c->wanted && m->phase != PHASE_STOPPING
+		    ? c->start_at
+		    : INT64_MAX;
+	case CHILD_READY:
+		return INT64_MAX;
+	case CHILD_STARTING:
+	case CHILD_QUITTING:
+		break;
+	}
+	return c->patience;
+}
 
-	for (i = 0; i < 3; i++)
-		for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++) {
-			c = &all[i]->child[r];
-			at = c->patience;
-			if (c->state == CHILD_READY)
-				continue;
-			if (c->state == CHILD_NONE)
-				at = i == 0 && c->wanted &&
-					m->phase != PHASE_STOPPING
-				    ? c->start_at
-				    : INT64_MAX;
-			if (at < next)
-				next = at;
-		}
-	at = leavers_patience(&m->leavers);
-	if (at < next)
-		next = at;
+static int64_t
+next_event(struct monitor *m)
+{
+	int64_t next = notify_alive(clock_now()), at;
+	struct walk w = { 0 };
+	struct child *c;
+
+	if (m->phase == PHASE_RUNNING && m->journals.save_at < next)
+		next = m->journals.save_at;
+	while ((c = walk_next(m, &w)) != NULL)
+		if ((at = child_due(m, c, w.g)) < next)
+			next = at;
 	return next;
 }
 
 static void
-wait_for_events(struct monitor *m, const sigset_t *mask)
+wait_for_events(struct monitor *m)
 {
-	struct generation *all[] = { m->cur, m->next, m->old };
-	struct pollfd pfd[3 * CHILD_NROLES + LEAVERS];
-	struct child *who[3 * CHILD_NROLES + LEAVERS];
-	int64_t now = clock_now(), next = next_event(m), alive, wait;
-	struct timespec ts;
-	sigset_t blocked;
-	nfds_t i, n = 0;
-	int r, ready;
+	struct child *c, *who[WAITER_MAX];
+	struct walk w = { 0 };
+	size_t i;
 
-	for (i = 0; i < 3; i++)
-		for (r = 0; all[i] != NULL && r < CHILD_NROLES; r++)
-			if (all[i]->child[r].ipc.fd != -1)
-				who[n++] = &all[i]->child[r];
-	for (r = 0; r < LEAVERS; r++)
-		if (m->leavers.v[r].ipc.fd != -1)
-			who[n++] = &m->leavers.v[r];
-	for (i = 0; i < n; i++) {
-		pfd[i].fd = who[i]->ipc.fd;
-		pfd[i].events = POLLIN;
-		if (ipc_unsent(&who[i]->ipc))
-			pfd[i].events |= POLLOUT;
-	}
-	alive = notify_alive(now);
-	if (alive < next)
-		next = alive;
-	wait = next == INT64_MAX ? 3600 * USEC_PER_SEC
-	    : next > now	 ? next - now
-				 : 0;
-	ts.tv_sec = (time_t)(wait / USEC_PER_SEC);
-	ts.tv_nsec = (long)(wait % USEC_PER_SEC) * 1000;
-	ready = ppoll(pfd, n, &ts, mask);
-	/* A wait that need not wait delivers no signal. */
-	sigprocmask(SIG_SETMASK, mask, &blocked);
-	sigprocmask(SIG_SETMASK, &blocked, NULL);
-	if (ready <= 0)
-		return;
-	for (i = 0; i < n; i++) {
-		if (pfd[i].revents & POLLOUT &&
-		    ipc_flush(&who[i]->ipc) != PH_OK)
+	waiter_clear(&m->waiter);
+	while ((c = walk_next(m, &w)) != NULL)
+		if (c->ipc.fd != -1) {
+			who[m->waiter.n] = c;
+			waiter_add(&m->waiter, &c->ipc);
+		}
+	waiter_wait(&m->waiter, next_event(m));
+	for (i = 0; i < m->waiter.n; i++) {
+		if (waiter_flush(&m->waiter, i) != PH_OK)
 			ipc_close(&who[i]->ipc);
-		if (pfd[i].revents & ~POLLOUT)
+		if (waiter_readable(&m->waiter, i))
 			read_child(m, who[i]);
 	}
 }
@@ -742,74 +710,17 @@ heed_signals(struct monitor *m)
 
 /* Start and end. */
 
-/*
- * Go into the background.  The parent waits until all is well, or not, and
- * tells it by its exit status.
- */
-static void
-daemonise(struct monitor *m)
-{
-	uint8_t status = 2;
-	int fds[2];
-
-	if (pipe(fds) == -1)
-		log_fatal(MODULE, "pipe");
-	switch (fork()) {
-	case -1:
-		log_fatal(MODULE, "fork");
-	case 0:
-		break;
-	default:
-		close(fds[1]);
-		if (read(fds[0], &status, 1) != 1)
-			status = 2;
-		_exit(status);
-	}
-	close(fds[0]);
-	(void)fcntl(fds[1], F_SETFD, FD_CLOEXEC);
-	m->parent_fd = fds[1];
-	if (setsid() == -1 || chdir("/") == -1)
-		log_fatal(MODULE, "cannot become a daemon");
-}
-
 static bool
 is_daemon(const struct monitor *m)
 {
 	return !m->opt->foreground && m->opt->inherited == NULL;
 }
 
-static bool
-write_pidfile(struct monitor *m)
-{
-	char text[256];
-	struct strbuf why = strbuf_of(text, sizeof(text));
-	enum ph_err rc;
-	pid_t holder;
-
-	m->pidfile = m->opt->pidfile;
-	if (m->pidfile == NULL && is_daemon(m))
-		m->pidfile = PINHOLED_PIDFILE;
-	if (m->pidfile == NULL)
-		return true;
-	rc = lock_take(m->pidfile, &m->pidfile_fd, &holder, &why);
-	if (rc == PH_EEXIST)
-		log_warnx(MODULE, "%s: already running as process %ld",
-		    m->pidfile, (long)holder);
-	else if (rc != PH_OK)
-		log_warnx(MODULE, "%s", text);
-	if (rc != PH_OK)
-		return false;
-	if (ftruncate(m->pidfile_fd, 0) == -1 ||
-	    fchmod(m->pidfile_fd, 0644) == -1 ||
-	    dprintf(m->pidfile_fd, "%ld\n", (long)getpid()) < 0)
-		log_warn(MODULE, "%s", m->pidfile);
-	return true;
-}
-
 /* Takes `conf`. */
 static bool
 set_up(struct monitor *m, struct conf *conf)
 {
+	const char *pidfile = m->opt->pidfile;
 	char text[1024];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 
@@ -817,8 +728,10 @@ set_up(struct monitor *m, struct conf *conf)
 		log_warnx(MODULE, "%s", sandbox_weakness());
 	umask(077);
 	if (is_daemon(m))
-		daemonise(m);
-	if (!write_pidfile(m)) {
+		daemon_detach(&m->daemon);
+	if (pidfile == NULL && is_daemon(m))
+		pidfile = PINHOLED_PIDFILE;
+	if (!daemon_write_pidfile(&m->daemon, pidfile)) {
 		conf_free(conf);
 		return false;
 	}
@@ -841,13 +754,9 @@ tear_down(struct monitor *m)
 	if (m->cur != NULL && m->status == 0)
 		journals_end(&m->journals, m->cur, clock_now());
 	generation_free(m->cur, NULL);
-	if (m->pidfile_fd != -1) {
-		(void)unlink(m->pidfile);
-		close(m->pidfile_fd);
-	}
+	daemon_remove_pidfile(&m->daemon);
 	journals_close(&m->journals);
-	if (m->parent_fd != -1)
-		close(m->parent_fd);
+	daemon_close(&m->daemon);
 }
 
 int
@@ -855,11 +764,10 @@ monitor_main(struct conf *conf, const struct monitor_options *opt)
 {
 	static struct monitor monitor; /* one a process, and large */
 	struct monitor *m = &monitor;
-	sigset_t mask;
 
 	memset(m, 0, sizeof(*m));
 	m->opt = opt;
-	m->pidfile_fd = m->parent_fd = -1;
+	daemon_init(&m->daemon);
 	journals_init(&m->journals);
 	leavers_init(&m->leavers);
 	if (!set_up(m, conf)) {
@@ -868,9 +776,9 @@ monitor_main(struct conf *conf, const struct monitor_options *opt)
 		return m->status;
 	}
 	setproctitle("monitor");
-	catch_signals(&mask);
+	catch_signals(m);
 	for (run(m); !finished(m); run(m)) {
-		wait_for_events(m, &mask);
+		wait_for_events(m);
 		heed_signals(m);
 	}
 	log_info(MODULE, "stopped");

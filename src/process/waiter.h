@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PROCESS_WAITER_H
+#define PROCESS_WAITER_H
+
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/process/ipc.h"
+
+/*
+ * The event loop of the monitor and of the firewall process, which have
+ * nothing but message sockets, signals and a next deadline: one ppoll().
+ * The engine and the proxy, which have libpcap and clients' connections, use
+ * libevent.
+ *
+ * Signals are blocked but for waiter_wait(), so that none comes between
+ * looking for it and waiting for it.  ppoll() with a descriptor ready never
+ * delivers a pending signal, so waiter_wait() unblocks them once more.
+ */
+#define WAITER_MAX 32
+
+struct waiter {
+	struct pollfd pfd[WAITER_MAX];
+	struct ipc *ipc[WAITER_MAX];
+	size_t n;
+	sigset_t blocked, unblocked;
+};
+
+/* Have `handler` called for these signals, within waiter_wait() alone. */
+void waiter_init(struct waiter *w, const int *signals, size_t n,
+    void (*handler)(int));
+
+/* What to wait for, anew each time; an `ipc` that is closed is not. */
+void waiter_clear(struct waiter *w);
+void waiter_add(struct waiter *w, struct ipc *ipc);
+
+/* Until something can be read or written, a signal came, or `until`. */
+void waiter_wait(struct waiter *w, int64_t until);
+
+/* Number i, as it was added: write what waits; whether there is to read. */
+enum ph_err waiter_flush(const struct waiter *w, size_t i);
+bool waiter_readable(const struct waiter *w, size_t i);
+
+#endif
