@@ -109,8 +109,8 @@ ftp_reader_asked(const struct ftp_reader *r, uint16_t code)
 }
 
 /*
- * Count the reply; what was asked by the command that it answers.  All that
- * is pending was sent within the last 2^31 commands.
+ * Count the reply; what was asked by the command that it answers, which is the
+ * last one dropped.  All pending ones were among the last 2^31 commands.
  */
 static enum ftp_request
 reply_count(struct ftp_reader *r, uint16_t code)
@@ -124,9 +124,7 @@ reply_count(struct ftp_reader *r, uint16_t code)
 		r->answered++;
 	while (n < r->npending &&
 	    (int32_t)(r->answered - r->pending[n].number) >= 0) {
-		if (r->pending[n].number == r->answered)
-			answers = (enum ftp_request)r->pending[n].request;
-		n++;
+		answers = (enum ftp_request)r->pending[n++].request;
 	}
 	pending_drop(r, n);
 	return answers;

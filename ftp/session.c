@@ -375,7 +375,6 @@ line_keep(struct ftp_session *s, enum ftp_side from, struct span bytes)
 {
 	struct ftp_line_buffer *b = &s->line[from];
 	size_t room = sizeof(b->p) - b->len, nul = span_find(bytes, '\0');
-	bool whole = bytes.len > 0 && bytes.p[bytes.len - 1] == '\n';
 
 	/* Whichever comes first, however the bytes are cut. */
 	if (nul < bytes.len && nul < room) {
@@ -384,7 +383,7 @@ line_keep(struct ftp_session *s, enum ftp_side from, struct span bytes)
 				       : FTP_END_REPLY_NUL);
 		return false;
 	}
-	if (bytes.len > room || (bytes.len == room && !whole)) {
+	if (bytes.len > room) {
 		session_end(s,
 		    from == FTP_CLIENT ? FTP_END_COMMAND_LONG
 				       : FTP_END_REPLY_LONG);

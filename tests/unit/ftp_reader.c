@@ -69,8 +69,11 @@ static const struct script scripts[] = {
 	  { HI, S(P227), C("NOOP\r\n"), S(P227), C("EPSV\r\n"), S(P227 P229) } },
 	{ "a wrong 227 for AUTH, then a 234", "220 AUTH=auth 227! 234", "",
 	  { HI, C("AUTH TLS\r\n"), S(P227 "234 go\r\n") } },
+	{ "a reply to nothing", "220 421 PORT=active:1025 200>active", "active:1025",
+	  { HI, S("421 soon\r\n"), C(PORT), OK } },
+	{ "the least port", "220 PORT=active:1024", "active:1024", { HI, C("PORT 10,0,0,1,4,0\r\n") } },
 	{ "text", "220 HELP text text text 214 PASV=pasv text text 227>pasv:1026", "passive:1026",
-	  { HI, C("HELP\r\n"), S("214-so\r\n" P227 "GET it\r\n214 so\r\n"),
+	  { HI, C("HELP\r\n"), S("214-so\r\n" P227 "HTTP/1.1 too\r\n214 so\r\n"),
 	    C("PASV\r\n"), S("227-x\r\n229 (|||1027|)\r\n" P227) } },
 	{ "EPSV ALL is in force at once", "220 EPSV=all PASV- PORT- EPSV=epsv 200>all 500 500 229>epsv:1027",
 	  "passive:1027", { HI, C("EPSV ALL\r\n"), C("PASV\r\n" PORT "EPSV\r\n"),
@@ -98,12 +101,14 @@ static const struct script scripts[] = {
 	{ "a CR within", "220 NOOP PASV? unknown?", "", { HI, C("NOOP\r\nPASV \rx\r\nSTOR\tx\r\n") } },
 	{ "longer than 512", "220 CWD? PASV? - - 200 200 227!", "",
 	  { HI, C("CWD " X500 X100 "\r\n" "PASV " X500 X100 "\r\n\r\n \r\n"), S("200 a\r\n200 b\r\n" P227) } },
+	{ "of 512, and of 513 with the CR", "220 CWD CWD?", "",
+	  { HI, C("CWD " X500 "1234567\r\nCWD " X500 "12345678\r\n") } },
 	{ "a long 227", "220 PASV=pasv 227>pasv? 227!", "",
 	  { HI, C("PASV\r\n"), S("227 (198,51,100,7,4,2) " X500 "\r\n" P227) } },
 	{ "a name in a long line", "220 NOOP CWD? PASV=pasv 200 200 227>pasv:1026", "passive:1026",
 	  { HI, C("NOOP\r\nCWD " X500 X100 "GET me\r\nPASV\r\n"), S("200 a\r\n200 b\r\n" P227) } },
 	{ "the end of one line and the next are not one", "220 NOOP CWD unknown", "",
-	  { HI, C("NOOP\r\nCWD x HTT\r\nP/1.1\r\n") } },
+	  { HI, C("NOOP\nCWD x HTT\nP/1.1\n") } },
 	{ "HTTP", "foreign", "foreign", { C("GET / HTTP/1.1\r\n" PORT) } },
 	{ "HTTP behind a long path", "foreign", "foreign", { C("CWD /" X500 X100 " HTTP/1.1\r\n" PORT) } },
 	{ "HTTP later", "220 NOOP foreign", "foreign", { HI, C("NOOP\r\nNOOP / HTTP/1.1\r\n" PORT) } },
@@ -116,6 +121,8 @@ static const struct script scripts[] = {
 	    C(PORT), S("200 ok\r\n"), C("PASV\r\n"), S(P227) } },
 	{ "a 234 although an ABOR was not answered", "220 ABOR AUTH=auth 234>auth tls", "tls",
 	  { HI, C("ABOR\r\nAUTH TLS\r\n"), S("234 go\r\n"), C(RECORD) } },
+	{ "no TLS without a handshake", "220 NOOP unknown PORT=active:1025", "active:1025",
+	  { HI, C("NOOP\r\n\27\r\n" PORT) } },
 	{ "AUTH refused", "220 AUTH=auth 500>auth PASV=pasv 227>pasv:1026", "passive:1026",
 	  { HI, C("AUTH TLS\r\n"), S("500 no\r\n"), C("PASV\r\n"), S(P227) } },
 	{ "234 to something else", "220 NOOP 234 PASV=pasv 227>pasv:1026", "passive:1026",
@@ -430,6 +437,67 @@ pairs_are_counted_without_a_limit(void **state)
 	for (i = 0; i < 1000; i++)
 		reader_input(&r, FTP_CLIENT, span_of("PASV\r\n"), &b);
 	assert_int_equal(r.npending, FTP_READER_PENDING);
+	/* The oldest is forgotten, not the newest. */
+	b = strbuf_of(text, sizeof(text));
+	reader_input(&r, FTP_CLIENT, span_of("EPSV\r\n"), &b);
+	reader_input(&r, FTP_SERVER, span_of(P229), &b);
+	assert_string_equal(text, "EPSV=epsv 229>epsv:1027");
+	assert_int_equal(r.npending, 0);
+}
+
+static void
+from_the_middle_the_first_line_is_in_doubt(void **state)
+{
+	static struct ftp_reader r;
+	char text[256];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+
+	(void)state;
+	ftp_reader_init(&r);
+	ftp_reader_join(&r, FTP_CLIENT);
+	ftp_reader_join(&r, FTP_SERVER);
+	reader_input(&r, FTP_CLIENT, span_of(PORT "\27\r\nPASV\r\n"), &b);
+	reader_input(&r, FTP_SERVER, span_of("200 a\r\n500 b\r\n" P227), &b);
+	assert_string_equal(text,
+	    "PORT? unknown PASV=pasv 200? 500 227>pasv:1026");
+	/* Records in the middle of TLS have no handshake. */
+	ftp_reader_init(&r);
+	ftp_reader_join(&r, FTP_SERVER);
+	strbuf_reset(&b);
+	reader_input(&r, FTP_SERVER, SPAN_LITERAL("\27\3\3\0\1x"), &b);
+	assert_string_equal(text, "tls");
+}
+
+static void
+tls_is_followed_by_its_lengths(void **state)
+{
+	static const char x[18433];
+	static struct ftp_reader r;
+	char text[256];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	int more;
+
+	(void)state;
+	for (more = 0; more < 2; more++) {
+		ftp_reader_init(&r);
+		strbuf_reset(&b);
+		/* A client may send on, before it reads the answer. */
+		reader_input(&r, FTP_CLIENT, span_of("AUTH TLS\r\nNOOP\r\n"),
+		    &b);
+		reader_input(&r, FTP_SERVER, span_of("234 go\r\n"), &b);
+		reader_input(&r, FTP_CLIENT,
+		    more ? SPAN_LITERAL("\27\3\3\110\1")
+			 : SPAN_LITERAL("\27\3\3\110\0"),
+		    &b);
+		reader_input(&r, FTP_CLIENT,
+		    (struct span) { x, sizeof(x) - 1 + (size_t)more }, &b);
+		reader_input(&r, FTP_CLIENT, span_of(PORT), &b);
+		reader_input(&r, FTP_SERVER, span_of("200 ok\r\n"), &b);
+		assert_string_equal(text,
+		    more ? "AUTH=auth NOOP 234>auth tls clear 200"
+			 : "AUTH=auth NOOP 234>auth tls clear "
+			   "PORT=active:1025 200>active");
+	}
 }
 
 int
@@ -442,6 +510,8 @@ main(void)
 		cmocka_unit_test(only_an_exact_port_is_watched),
 		cmocka_unit_test(a_watched_connection_is_small),
 		cmocka_unit_test(pairs_are_counted_without_a_limit),
+		cmocka_unit_test(from_the_middle_the_first_line_is_in_doubt),
+		cmocka_unit_test(tls_is_followed_by_its_lengths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

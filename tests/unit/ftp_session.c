@@ -366,6 +366,13 @@ static const struct play plays[] = {
 	"< 215-a\n< 215 b\n< 502 Use EPRT or EPSV\n< 200 ok\n< 502 Use EPRT or EPSV\n"
 	"want passive 40000\n< 227 Entering Passive Mode (192,0,2,99,195,81)\n"
 	"< 501 Syntax error in parameters\n" },
+{ .what = "nor do they stand within another reply", .in =
+	HELLO "S 421-x\nC LPRT 6\nS 421 y\n", .out =
+	HI "< 421-x\nnote refused LPRT 6\n< 421 y\n< 502 Use EPRT or EPSV\n" },
+{ .what = "nor behind the reply to a later command", .in =
+	HELLO "C ABOR\nC LPRT 6\nC PASV\nS 227 (198,51,100,1,156,64)\n", .out =
+	HI "> ABOR\nnote refused LPRT 6\n> PASV\n< 502 Use EPRT or EPSV\nwant passive 40000\n"
+	"< 227 Entering Passive Mode (192,0,2,99,195,81)\n" },
 { .what = "an ABOR without a reply", .in =
 	HELLO "C RETR a\nS 150 a\nC \377\364\377\362ABOR\nS 226 done\nC PASV\n"
 	"S 227 (198,51,100,1,156,64)\n",
@@ -617,6 +624,12 @@ commands_without_replies_are_bounded(void **state)
 	    "note address 227 (1,2,3,4,5,6)\nwant passive 1286\n"
 	    "< 227 Entering Passive Mode (192,0,2,99,195,81)\n");
 	assert_int_equal(g.s.reader.npending, 0);
+	/* The server does not greet: then the oldest does not wait for it. */
+	stage_open(&g, &p);
+	for (i = 0; i < FTP_SESSION_REFUSED + 1; i++)
+		stage_bytes(&g, FTP_CLIENT, "LPRT\r\n", 6, 99, NULL);
+	assert_int_equal(g.s.nrefused, FTP_SESSION_REFUSED);
+	assert_non_null(strstr(g.out, "< 502 Use EPRT or EPSV\n"));
 }
 
 /* Bytes as they are, for TLS; *to has what was passed on. */
