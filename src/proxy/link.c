@@ -14,11 +14,11 @@
 
 #define MODULE "proxy"
 
-/* A firewall process that is silent for longer is as good as none. */
+/* Then a question fails with PH_EAGAIN. */
 #define ANSWER_WITHIN (10 * USEC_PER_SEC)
-/* Out of the way of the engine's ids in one stream of events. */
+/* The engine's ids are below: events of both go to the same log. */
 #define FIRST_ID      (UINT64_C(1) << 40)
-/* And of those of the process before, which may still have sessions. */
+/* Ids for each proxy process: the one before may still have sessions. */
 #define IDS	      (UINT64_C(1) << 28)
 #define PROCESSES     (FIRST_ID / IDS)
 
@@ -37,7 +37,7 @@ struct hole {
 	RB_ENTRY(hole) node;
 	struct proxy_wish wish; /* with its id and deadline */
 	uint64_t asked;		/* the question's seq */
-	bool open;		/* the filter has it, and an event said so */
+	bool open;		/* the filter has it, and the event is out */
 	bool used;
 };
 
@@ -51,7 +51,7 @@ struct proxy {
 	TAILQ_HEAD(, question) questions;
 	struct hole_tree holes;
 	uint64_t seq, last_id;
-	bool again; /* something could not be sent: say everything */
+	bool again; /* something could not be sent: send all pinholes */
 	int64_t asked_at;
 	struct {
 		uint64_t open; /* now */
@@ -70,7 +70,7 @@ hole_cmp(const struct hole *a, const struct hole *b)
 RB_GENERATE_STATIC(hole_tree, hole, node, hole_cmp)
 
 static struct hole *
-find(struct proxy *p, uint64_t id)
+hole_find(struct proxy *p, uint64_t id)
 {
 	struct hole key;
 
@@ -80,7 +80,7 @@ find(struct proxy *p, uint64_t id)
 
 static void on_fw(evutil_socket_t fd, short what, void *arg);
 
-/* Wait for writing, too, while something is queued. */
+/* Wait until we can write, too, while something is queued. */
 static void
 fw_watch(struct proxy *p)
 {
@@ -98,11 +98,11 @@ fw_watch(struct proxy *p)
 }
 
 /*
- * What cannot be sent is not lost: questions run out of time, and a successor
- * is told of all pinholes.  The loop hears of a peer that is gone.
+ * Send p->msg.  If it cannot be sent, a question fails at its time, and all
+ * pinholes are sent again later.  on_fw() notices a lost connection.
  */
 static void
-say(struct proxy *p, enum ipc_type type, uint64_t seq)
+fw_send(struct proxy *p, enum ipc_type type, uint64_t seq)
 {
 	if (p->fw.fd == -1)
 		return;
@@ -112,7 +112,8 @@ say(struct proxy *p, enum ipc_type type, uint64_t seq)
 }
 
 static void
-say_hole(struct proxy *p, enum fw_op op, const struct pinhole *h, uint64_t seq)
+fw_send_hole(struct proxy *p, enum fw_op op, const struct pinhole *h,
+    uint64_t seq)
 {
 	struct ipc_commit *c = &p->msg.u.commit;
 
@@ -121,25 +122,25 @@ say_hole(struct proxy *p, enum fw_op op, const struct pinhole *h, uint64_t seq)
 	memset(&c->changes[0], 0, sizeof(c->changes[0]));
 	c->changes[0].op = op;
 	c->changes[0].hole = *h;
-	say(p, IPC_COMMIT, seq);
+	fw_send(p, IPC_COMMIT, seq);
 }
 
 static void
-say_everything(struct proxy *p)
+fw_send_all(struct proxy *p)
 {
 	struct hole *h;
 
 	p->again = false;
-	say(p, IPC_BEGIN, ++p->seq);
+	fw_send(p, IPC_BEGIN, ++p->seq);
 	RB_FOREACH(h, hole_tree, &p->holes)
-		say_hole(p, FW_OPEN, &h->wish.hole,
+		fw_send_hole(p, FW_OPEN, &h->wish.hole,
 		    h->open ? ++p->seq : h->asked);
-	say(p, IPC_SETTLE, ++p->seq);
+	fw_send(p, IPC_SETTLE, ++p->seq);
 }
 
-/* Ask in `seq`'s name; the caller has filled in the rest. */
+/* A new question; the caller sends it with q->seq. */
 static struct question *
-ask(struct proxy *p, enum ipc_type type, void *ctx)
+question_new(struct proxy *p, enum ipc_type type, void *ctx)
 {
 	struct question *q;
 
@@ -164,7 +165,7 @@ hole_free(struct proxy *p, struct hole *h)
 }
 
 static void
-closed(struct proxy *p, struct hole *h, enum reason why)
+hole_closed(struct proxy *p, struct hole *h, enum reason why)
 {
 	if (!h->open)
 		return;
@@ -174,7 +175,7 @@ closed(struct proxy *p, struct hole *h, enum reason why)
 }
 
 static void
-refused(struct proxy *p, const struct hole *h, enum ph_err rc)
+hole_refused(struct proxy *p, const struct hole *h, enum ph_err rc)
 {
 	struct event_refusal r = { 0 };
 
@@ -189,15 +190,15 @@ refused(struct proxy *p, const struct hole *h, enum ph_err rc)
 }
 
 static void
-answer_hole(struct proxy *p, struct question *q, enum ph_err rc)
+hole_answered(struct proxy *p, struct question *q, enum ph_err rc)
 {
-	struct hole *h = find(p, q->hole);
+	struct hole *h = hole_find(p, q->hole);
 
 	if (h == NULL)
 		return;
 	if (rc != PH_OK) {
-		refused(p, h, rc);
-		say_hole(p, FW_CLOSE, &h->wish.hole, ++p->seq);
+		hole_refused(p, h, rc);
+		fw_send_hole(p, FW_CLOSE, &h->wish.hole, ++p->seq);
 		hole_free(p, h);
 	} else {
 		h->open = true;
@@ -210,9 +211,9 @@ answer_hole(struct proxy *p, struct question *q, enum ph_err rc)
 		q->answer(q->ctx, rc);
 }
 
-/* The question is answered, one way or the other. */
+/* End a question with this answer. */
 static void
-answer(struct proxy *p, struct question *q, enum ph_err rc,
+question_end(struct proxy *p, struct question *q, enum ph_err rc,
     const struct endpoint *target)
 {
 	static const struct endpoint nowhere;
@@ -221,7 +222,7 @@ answer(struct proxy *p, struct question *q, enum ph_err rc,
 	if (rc == PH_EAGAIN)
 		p->n.unanswered++;
 	if (q->type == IPC_COMMIT)
-		answer_hole(p, q, rc);
+		hole_answered(p, q, rc);
 	else if (q->target != NULL)
 		q->target(q->ctx, rc, target != NULL ? target : &nowhere);
 	else if (q->answer != NULL)
@@ -230,24 +231,24 @@ answer(struct proxy *p, struct question *q, enum ph_err rc,
 }
 
 static void
-answered(struct proxy *p, enum ph_err rc, const struct endpoint *target)
+on_result(struct proxy *p, enum ph_err rc, const struct endpoint *target)
 {
 	bool original = p->msg.hdr.type == IPC_TARGET;
 	struct question *q;
 
-	/* Mostly the first one. */
+	/* Answers mostly come in order: the first one. */
 	TAILQ_FOREACH(q, &p->questions, entry)
 		if (q->seq == p->msg.hdr.seq &&
 		    (q->type == IPC_ORIGINAL) == original) {
-			answer(p, q, rc, target);
+			question_end(p, q, rc, target);
 			return;
 		}
 }
 
 static void
-seen(struct proxy *p, uint64_t id)
+on_seen(struct proxy *p, uint64_t id)
 {
-	struct hole *h = find(p, id);
+	struct hole *h = hole_find(p, id);
 	int64_t now = clock_now(), lease;
 
 	if (h == NULL || !h->wish.renew)
@@ -257,40 +258,40 @@ seen(struct proxy *p, uint64_t id)
 	if (h->wish.hole.deadline - now > lease / 4 * 3)
 		return;
 	h->wish.hole.deadline = now + lease;
-	say_hole(p, FW_OPEN, &h->wish.hole, ++p->seq);
+	fw_send_hole(p, FW_OPEN, &h->wish.hole, ++p->seq);
 }
 
 static void
-ran_out(struct proxy *p, uint64_t id)
+on_closed(struct proxy *p, uint64_t id)
 {
-	struct hole *h = find(p, id);
+	struct hole *h = hole_find(p, id);
 	struct proxy_wish wish;
 
 	if (h == NULL || !h->open)
 		return;
 	wish = h->wish;
-	closed(p, h, wish.renew && !h->used ? REASON_IDLE : REASON_DONE);
+	hole_closed(p, h, wish.renew && !h->used ? REASON_IDLE : REASON_DONE);
 	hole_free(p, h);
 	if (wish.gone != NULL)
 		wish.gone(wish.ctx);
 }
 
 static void
-heard(struct proxy *p)
+on_message(struct proxy *p)
 {
 	uint32_t type = p->msg.hdr.type;
 	struct ipc_ids ids;
 	struct endpoint target;
 	uint32_t i;
 
-	/* What follows may make us ask, and the message is one for all. */
+	/* Copied, since callbacks may ask, and overwrite p->msg. */
 	switch (type) {
 	case IPC_RESULT:
-		answered(p, (enum ph_err)p->msg.u.result.err, NULL);
+		on_result(p, (enum ph_err)p->msg.u.result.err, NULL);
 		break;
 	case IPC_TARGET:
 		target = p->msg.u.target.target;
-		answered(p, (enum ph_err)p->msg.u.target.err, &target);
+		on_result(p, (enum ph_err)p->msg.u.target.err, &target);
 		break;
 	case IPC_SEEN_FROM:
 	case IPC_SEEN_TO:
@@ -298,9 +299,9 @@ heard(struct proxy *p)
 		ids = p->msg.u.ids;
 		for (i = 0; i < ids.n; i++)
 			if (type == IPC_CLOSED)
-				ran_out(p, ids.ids[i]);
+				on_closed(p, ids.ids[i]);
 			else
-				seen(p, ids.ids[i]);
+				on_seen(p, ids.ids[i]);
 		break;
 	case IPC_EMPTIED:
 		p->setup.emptied(p->setup.ctx);
@@ -320,10 +321,10 @@ fw_lost(struct proxy *p)
 		event_free(p->fw_ev);
 	p->fw_ev = NULL;
 	ipc_close(&p->fw);
-	/* A pinhole can wait for its successor; who asks for more cannot. */
+	/* Pinholes are sent to the successor, but other questions fail now. */
 	TAILQ_FOREACH_SAFE(q, &p->questions, entry, next)
 		if (q->type != IPC_COMMIT)
-			answer(p, q, PH_EAGAIN, NULL);
+			question_end(p, q, PH_EAGAIN, NULL);
 	p->setup.lost(p->setup.ctx);
 }
 
@@ -341,18 +342,18 @@ on_fw(evutil_socket_t fd, short what, void *arg)
 	    rc == PH_OK && (rc = ipc_recv(&p->fw, &p->msg, &passed)) == PH_OK) {
 		if (passed != -1)
 			close(passed);
-		heard(p);
+		on_message(p);
 	}
 	if (rc != PH_EAGAIN && rc != PH_OK) {
 		fw_lost(p);
 		return;
 	}
 	if (p->again && !ipc_unsent(&p->fw))
-		say_everything(p);
+		fw_send_all(p);
 	fw_watch(p);
 }
 
-/* Who waits for too long for an answer is told that there is none. */
+/* Questions without an answer in time fail. */
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -364,7 +365,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	while ((q = TAILQ_FIRST(&p->questions)) != NULL && q->until <= now)
-		answer(p, q, PH_EAGAIN, NULL);
+		question_end(p, q, PH_EAGAIN, NULL);
 	event_add(p->timer, &second);
 }
 
@@ -401,7 +402,7 @@ proxy_link(struct proxy *p, int fd)
 	if (p->fw_ev == NULL)
 		return PH_ENOMEM;
 	event_add(p->fw_ev, NULL);
-	say_everything(p);
+	fw_send_all(p);
 	return PH_OK;
 }
 
@@ -446,7 +447,7 @@ proxy_open(struct proxy *p, const struct proxy_wish *wish)
 
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return 0;
-	if ((q = ask(p, IPC_COMMIT, wish->ctx)) == NULL) {
+	if ((q = question_new(p, IPC_COMMIT, wish->ctx)) == NULL) {
 		free(h);
 		return 0;
 	}
@@ -456,19 +457,19 @@ proxy_open(struct proxy *p, const struct proxy_wish *wish)
 	h->wish.hole.deadline = clock_now() + wish->lease_s * USEC_PER_SEC;
 	q->answer = wish->answer;
 	RB_INSERT(hole_tree, &p->holes, h);
-	say_hole(p, FW_OPEN, &h->wish.hole, q->seq);
+	fw_send_hole(p, FW_OPEN, &h->wish.hole, q->seq);
 	return q->hole;
 }
 
 void
 proxy_close(struct proxy *p, uint64_t id, enum reason why)
 {
-	struct hole *h = find(p, id);
+	struct hole *h = hole_find(p, id);
 
 	if (h == NULL)
 		return;
-	closed(p, h, why);
-	say_hole(p, FW_CLOSE, &h->wish.hole, ++p->seq);
+	hole_closed(p, h, why);
+	fw_send_hole(p, FW_CLOSE, &h->wish.hole, ++p->seq);
 	hole_free(p, h);
 }
 
@@ -478,11 +479,11 @@ proxy_original(struct proxy *p, const struct fw_flow *flow,
 {
 	struct question *q;
 
-	if ((q = ask(p, IPC_ORIGINAL, ctx)) == NULL)
+	if ((q = question_new(p, IPC_ORIGINAL, ctx)) == NULL)
 		return false;
 	q->target = target;
 	p->msg.u.original.flow = *flow;
-	say(p, IPC_ORIGINAL, q->seq);
+	fw_send(p, IPC_ORIGINAL, q->seq);
 	return true;
 }
 
@@ -493,7 +494,8 @@ proxy_table(struct proxy *p, const struct proxy_table *t, proxy_answer *reply,
 	struct ipc_table *m = &p->msg.u.table;
 	struct question *q;
 
-	if (t->n > IPC_PREFIXES || (q = ask(p, IPC_TABLE, ctx)) == NULL)
+	if (t->n > IPC_PREFIXES ||
+	    (q = question_new(p, IPC_TABLE, ctx)) == NULL)
 		return false;
 	q->answer = reply;
 	m->index = t->index;
@@ -502,7 +504,7 @@ proxy_table(struct proxy *p, const struct proxy_table *t, proxy_answer *reply,
 	m->n = (uint32_t)t->n;
 	if (t->n > 0)
 		memcpy(m->prefixes, t->v, t->n * sizeof(t->v[0]));
-	say(p, IPC_TABLE, q->seq);
+	fw_send(p, IPC_TABLE, q->seq);
 	return true;
 }
 
@@ -529,7 +531,7 @@ proxy_shutdown(struct proxy *p, enum reason why)
 
 	while ((h = RB_MIN(hole_tree, &p->holes)) != NULL)
 		proxy_close(p, h->wish.hole.id, why);
-	/* What is queued for the firewall process still has to get there. */
+	/* Send what is queued. */
 	if (p->fw.fd != -1 && ipc_flush(&p->fw) != PH_OK)
 		log_debug(MODULE, "the firewall process did not listen");
 }

@@ -8,24 +8,24 @@
 #include "src/proxy/proxy.h"
 
 /*
- * The proxy process's talk with the firewall process, and the pinholes of
- * which it is about; for process.c.
+ * The connection from the proxy process to the firewall process, and the
+ * pinholes that the proxy has open by it; for process.c.
  */
 struct proxy_setup {
 	struct event_base *base;
 	const struct conf *conf;
 	struct events events;
-	uint32_t number; /* makes ids that no other such process has used */
+	uint32_t number; /* of this process; keeps its ids unique */
 	/* The firewall process is gone; a successor may come. */
 	void (*lost)(void *ctx);
-	/* Tables of the packet filter have lost what we put into them. */
+	/* The packet filter's tables are empty: fill them again. */
 	void (*emptied)(void *ctx);
 	void *ctx;
 };
 
 struct proxy *proxy_new(const struct proxy_setup *setup);
 
-/* `fd` leads to a firewall process that knows nothing of us yet. */
+/* `fd` is connected to a new firewall process: tell it of all pinholes. */
 PH_NODISCARD enum ph_err proxy_link(struct proxy *p, int fd);
 bool proxy_linked(const struct proxy *p);
 

@@ -24,7 +24,7 @@
 #define FDS_MAX	  65536
 #define FDS_OTHER 64
 
-/* Whoever asks once often asks again. */
+/* Started on demand, we stay for a while: a client often asks again. */
 #define IDLE_ENOUGH (5 * USEC_PER_SEC)
 
 /* One per listener. */
@@ -39,8 +39,8 @@ struct process {
 	const struct proxy_args *args;
 	struct event_base *base;
 	struct event *monitor_ev, *term_ev, *idle_ev;
-	struct event *left_ev;	/* leaving: is anybody left? */
-	struct event *tally_ev; /* write the counters now and then */
+	struct event *left_ev;	/* leaving: look for sessions left */
+	struct event *tally_ev; /* write the counters every TALLY_EVERY */
 	struct ipc monitor;
 	struct ipc_msg msg; /* too big for the stack */
 	struct fw_config fw_config;
@@ -57,7 +57,7 @@ struct process {
 };
 
 static void
-stop(struct process *x, int status)
+process_stop(struct process *x, int status)
 {
 	x->status = status;
 	event_base_loopbreak(x->base);
@@ -82,7 +82,7 @@ on_fw_lost(void *ctx)
 	struct process *x = ctx;
 
 	if (x->monitor.fd == -1)
-		stop(x, 2);
+		process_stop(x, 2);
 }
 
 static void
@@ -97,7 +97,7 @@ on_emptied(void *ctx)
 }
 
 static bool
-start_one(struct process *x, struct service *s, const struct listener *l)
+service_start(struct process *x, struct service *s, const struct listener *l)
 {
 	struct proxy_tables_setup setup = { &x->keys, &x->own,
 		x->args->first_run };
@@ -116,7 +116,7 @@ start_one(struct process *x, struct service *s, const struct listener *l)
 }
 
 static void
-stop_one(struct service *s)
+service_stop(struct service *s)
 {
 	switch (s->kind) {
 	case LISTEN_FTP:
@@ -133,7 +133,7 @@ stop_one(struct service *s)
 
 /* NULL: not configured. */
 static struct proxy_tables *
-tables_of(const struct process *x)
+tables_find(const struct process *x)
 {
 	size_t i;
 
@@ -147,7 +147,7 @@ static void
 on_counters(void *ctx, struct counters *c)
 {
 	const struct process *x = ctx;
-	const struct proxy_tables *tables = tables_of(x);
+	const struct proxy_tables *tables = tables_find(x);
 
 	proxy_report(x->proxy, c);
 	c->prefix = "tables_";
@@ -160,7 +160,7 @@ static void
 on_record(void *ctx, uint64_t key, const void *p, size_t len)
 {
 	struct process *x = ctx;
-	struct proxy_tables *tables = tables_of(x);
+	struct proxy_tables *tables = tables_find(x);
 
 	if (key == TALLY_KEY)
 		tally_adopt(&x->tally, p, len);
@@ -168,11 +168,11 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 		proxy_tables_load(tables, key, p, len);
 }
 
-/* The predecessor, if any, writes no more. */
+/* To be called when no predecessor writes to it any more. */
 static void
 journal_open(struct process *x)
 {
-	struct proxy_tables *tables = tables_of(x);
+	struct proxy_tables *tables = tables_find(x);
 	enum ph_err rc;
 
 	rc = checkpoint_open(&x->journal, x->args->journal_fds,
@@ -185,7 +185,7 @@ journal_open(struct process *x)
 }
 
 static void
-tally_now(struct process *x)
+journal_tally(struct process *x)
 {
 	enum ph_err rc = tally_write(&x->tally, x->journal, clock_now());
 
@@ -202,11 +202,11 @@ on_tally(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	tally_now(x);
+	journal_tally(x);
 	event_add(x->tally_ev, &every);
 }
 
-/* Those that the journal is about, or the others. */
+/* Stop the service of tables, or all others. */
 static void
 services_stop(struct process *x, bool tables)
 {
@@ -214,17 +214,17 @@ services_stop(struct process *x, bool tables)
 
 	for (i = 0; i < x->nservices; i++)
 		if ((x->service[i].kind == LISTEN_TABLES) == tables)
-			stop_one(&x->service[i]);
+			service_stop(&x->service[i]);
 		else
 			x->service[kept++] = x->service[i];
 	x->nservices = kept;
 }
 
-/* From now on it belongs to a successor. */
+/* So that a successor may open it. */
 static void
 journal_close(struct process *x)
 {
-	tally_now(x);
+	journal_tally(x);
 	services_stop(x, true);
 	checkpoint_close(x->journal);
 	x->journal = NULL;
@@ -232,7 +232,7 @@ journal_close(struct process *x)
 }
 
 static void
-serve(struct process *x)
+services_start(struct process *x)
 {
 	const struct listeners *l = x->args->listeners;
 	char at[ADDR_STRLEN];
@@ -241,7 +241,7 @@ serve(struct process *x)
 	x->serving = true;
 	log_detach();
 	for (i = 0; i < l->n; i++) {
-		if (!start_one(x, &x->service[i], &l->v[i]))
+		if (!service_start(x, &x->service[i], &l->v[i]))
 			log_fatalx(MODULE, "out of memory");
 		x->nservices++;
 		log_info(MODULE, "listening on %s",
@@ -252,12 +252,12 @@ serve(struct process *x)
 }
 
 static void
-quit(struct process *x)
+process_quit(struct process *x)
 {
 	services_stop(x, false);
 	proxy_shutdown(x->proxy, REASON_SHUTDOWN);
 	journal_close(x);
-	stop(x, 0);
+	process_stop(x, 0);
 }
 
 static size_t
@@ -282,17 +282,18 @@ on_left(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (sessions_left(x) == 0)
-		quit(x);
+		process_quit(x);
 	else
 		event_add(x->left_ev, &second);
 }
 
 /*
- * A successor accepts from now on.  Sessions and transfers go on here, for
- * they cannot be handed over; tables have one keeper at a time.
+ * A successor accepts from now on.  Sessions and transfers cannot be handed
+ * over, and go on here.  Tables are handed over by the journal, which one
+ * process at a time may write.
  */
 static void
-leave(struct process *x)
+process_leave(struct process *x)
 {
 	size_t i;
 
@@ -303,12 +304,12 @@ leave(struct process *x)
 			proxy_tftp_leave(x->service[i].tftp);
 	x->left_ev = event_new(x->base, -1, 0, on_left, x);
 	if (sessions_left(x) == 0 || x->left_ev == NULL) {
-		quit(x);
+		process_quit(x);
 		return;
 	}
 	journal_close(x);
 	if (ipc_send(&x->monitor, IPC_READY, 0, &x->msg, -1) != PH_OK) {
-		quit(x);
+		process_quit(x);
 		return;
 	}
 	setproctitle("leaving");
@@ -316,16 +317,16 @@ leave(struct process *x)
 }
 
 static void
-report(struct process *x)
+process_report(struct process *x)
 {
 	char text[1024];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 	struct counters c = { .form = COUNTERS_WORDS,
 		.out = &b,
 		.before = &x->tally.before };
-	const struct proxy_tables *tables = tables_of(x);
+	const struct proxy_tables *tables = tables_find(x);
 
-	tally_now(x);
+	journal_tally(x);
 	proxy_report(x->proxy, &c);
 	log_info(MODULE, "%s", text);
 	if (tables == NULL)
@@ -346,7 +347,7 @@ monitor_lost(struct process *x)
 	/* From now on nobody else will tell us to stop. */
 	event_add(x->term_ev, NULL);
 	if (!proxy_linked(x->proxy))
-		stop(x, 2);
+		process_stop(x, 2);
 }
 
 static void
@@ -367,16 +368,16 @@ on_monitor(evutil_socket_t fd, short what, void *arg)
 				log_fatalx(MODULE, "out of memory");
 			passed = -1;
 			if (!x->serving)
-				serve(x);
+				services_start(x);
 			break;
 		case IPC_QUIT:
-			quit(x);
+			process_quit(x);
 			return;
 		case IPC_LEAVE:
-			leave(x);
+			process_leave(x);
 			break;
 		case IPC_REPORT:
-			report(x);
+			process_report(x);
 			break;
 		default:
 			break;
@@ -393,7 +394,7 @@ on_term(evutil_socket_t sig, short what, void *arg)
 {
 	(void)sig;
 	(void)what;
-	quit(arg);
+	process_quit(arg);
 }
 
 static void
@@ -405,14 +406,14 @@ on_idle(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (x->serving && proxy_idle(x->proxy) >= IDLE_ENOUGH)
-		quit(x);
+		process_quit(x);
 	else
 		event_add(x->idle_ev, &second);
 }
 
-/* While still root, where that matters. */
+/* To be called as root, who may raise the limit. */
 static void
-allow_descriptors(const struct conf *conf)
+descriptors_allow(const struct conf *conf)
 {
 	struct rlimit r = { 0 };
 	rlim_t want = FDS_OTHER;
@@ -435,7 +436,7 @@ allow_descriptors(const struct conf *conf)
 }
 
 static void
-make_events(struct process *x)
+process_init(struct process *x)
 {
 	const struct proxy_args *a = x->args;
 	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
@@ -484,13 +485,13 @@ proxy_main(const struct proxy_args *args)
 
 	memset(x, 0, sizeof(*x));
 	x->args = args;
-	allow_descriptors(args->conf);
+	descriptors_allow(args->conf);
 	if (keyfiles_read(&x->keys, &args->conf->tables, &why) != PH_OK ||
 	    iface_own(&x->own, args->conf, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);
 	if (sandbox_enter(SANDBOX_PROXY, args->sandbox, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);
-	make_events(x);
+	process_init(x);
 	if (ipc_send(&x->monitor, IPC_READY, 0, &x->msg, -1) != PH_OK)
 		log_fatalx(MODULE, "the monitor does not listen");
 	event_base_dispatch(x->base);

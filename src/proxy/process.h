@@ -11,7 +11,7 @@
 
 /*
  * The proxy process: FTP, TFTP and remote table updates.  Its sockets come
- * from the monitor; it asks the firewall process for all else.
+ * from the monitor, pinholes and tables from the firewall process.
  *
  *  1. As root: read the keys of tables and our own addresses.  Then
  *     sandbox_enter(); IPC_READY to the monitor.  Nobody is served yet:
@@ -32,10 +32,10 @@ struct proxy_args {
 	int monitor_fd;	    /* see src/process/ipc.h */
 	int journal_fds[2]; /* of table entries; see src/process/checkpoint.h */
 	uint64_t journal_limit;
-	bool first_run; /* if they are empty, nothing is missing */
+	bool first_run; /* an empty journal is then to be expected */
 	const struct listeners *listeners;
-	uint32_t number; /* of such processes so far; ids of events differ */
-	bool until_idle; /* return 0 when nothing has been open for a while */
+	uint32_t number; /* of proxy processes before; for unique ids */
+	bool until_idle; /* return 0 after 5 s with nothing open */
 };
 
 /* Returns the exit status of the process. */

@@ -42,8 +42,8 @@ typedef void proxy_answer(void *ctx, enum ph_err err);
 
 struct proxy_wish {
 	struct pinhole hole; /* id and deadline are filled in */
-	uint32_t lease_s;    /* it closes after so many seconds, ... */
-	bool renew;	     /* ... of silence */
+	uint32_t lease_s;    /* it closes after so many seconds */
+	bool renew;	     /* count these anew from each packet */
 	proxy_answer *answer;
 	/* It closed by itself; may be NULL.  Not after proxy_close(). */
 	void (*gone)(void *ctx);
@@ -51,8 +51,9 @@ struct proxy_wish {
 };
 
 /*
- * The id to close it by; 0: no memory.  If the answer is not PH_OK, it has
- * gone; if it is closed before the answer, none comes.
+ * Returns the pinhole's id, for proxy_close(); 0: no memory.  If the answer is
+ * not PH_OK, there is no pinhole, and the id is void.  No answer comes after
+ * proxy_close().
  */
 uint64_t proxy_open(struct proxy *p, const struct proxy_wish *wish);
 void proxy_close(struct proxy *p, uint64_t id, enum reason why);
@@ -74,7 +75,7 @@ struct proxy_table {
 bool proxy_table(struct proxy *p, const struct proxy_table *t,
     proxy_answer *answer, void *ctx);
 
-/* Whatever was asked with this ctx is of no interest any more. */
+/* Call back no more with this ctx.  Its pinholes stay until their lease. */
 void proxy_forget(struct proxy *p, void *ctx);
 
 /*
@@ -83,7 +84,7 @@ void proxy_forget(struct proxy *p, void *ctx);
  */
 struct proxy_ftp *proxy_ftp_start(struct proxy *p, const struct listener *l);
 void proxy_ftp_stop(struct proxy_ftp *f);
-/* Begin nothing new; how many sessions are left. */
+/* Accept nothing any more; how many sessions are left. */
 void proxy_ftp_leave(struct proxy_ftp *f);
 size_t proxy_ftp_left(const struct proxy_ftp *f);
 struct proxy_tftp *proxy_tftp_start(struct proxy *p, const struct listener *l);

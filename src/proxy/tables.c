@@ -16,22 +16,22 @@
 #include "tables/server.h"
 
 /*
- * Signed datagrams in, changes to the firewall process out, one batch at a
- * time and in order: what comes while it is at work is the next batch.
+ * Signed datagrams come in, changes go to the firewall process, in order and
+ * one batch at a time: changes that come before its answer are the next batch.
  */
 #define MODULE "tables"
 
-/* Taken before others get a turn. */
+/* At a time; then other sockets are served. */
 #define DATAGRAMS 64
-/* In one question: calls should not have to wait for long behind it. */
+/* Changes in one question: pinholes have to wait behind it. */
 #define BATCH	  64
-/* Nothing more is read, nor expired, while so many batches wait. */
+/* While so many batches wait, nothing is received and nothing expires. */
 #define QUEUE_MAX 256
-/* A firewall process that is gone has a successor soon. */
+/* Ask again: a firewall process that is gone has a successor soon. */
 #define TRIES	  5
 #define RETRY	  USEC_PER_SEC
 
-/* A datagram whose changes are not all done. */
+/* The sender of a datagram whose changes are not all done. */
 struct visitor {
 	struct server_job job; /* first */
 	LIST_ENTRY(visitor) entry;
@@ -42,7 +42,7 @@ struct visitor {
 struct batch {
 	TAILQ_ENTRY(batch) entry;
 	size_t n, done;
-	bool apart; /* something in it was refused: one by one */
+	bool apart; /* a change was refused: try each by itself */
 	unsigned int tries;
 	struct server_change v[BATCH];
 };
@@ -56,24 +56,24 @@ struct proxy_tables {
 	TAILQ_HEAD(batches, batch) queue;
 	size_t queued;
 	LIST_HEAD(, visitor) visitors;
-	size_t asked; /* changes in the question that is being answered */
+	size_t asked; /* changes that wait for the answer; 0: no question */
 	uint32_t asked_ttl_s;
-	bool *untimed; /* tables whose filter has no timeouts */
+	bool *untimed; /* the packet filter's table has no timeouts */
 	bool resuming, paused;
-	bool loaded; /* something was in the journal */
+	bool loaded; /* the journal had a record */
 	bool first_run;
 	const char **names;
-	uint64_t *stale; /* keys in the journal that nobody needs */
+	uint64_t *stale; /* keys of records that could not be used */
 	size_t nstale, maxstale;
 	struct log_limit refused[SERVER_NVERDICTS];
 	struct log_limit journal_log, filter_log;
 	char buf[WIRE_MAX + 1];
 };
 
-static void pump(struct proxy_tables *t);
+static void queue_run(struct proxy_tables *t);
 
 /*
- * What survives.
+ * The journal, which survives a restart.
  */
 static void
 journal_failed(struct proxy_tables *t, enum ph_err rc)
@@ -102,7 +102,7 @@ on_keep(void *ctx, uint64_t key, const void *p, size_t len)
 }
 
 static void
-sync_journal(struct proxy_tables *t)
+journal_sync(struct proxy_tables *t)
 {
 	enum ph_err rc;
 
@@ -131,10 +131,10 @@ proxy_tables_load(struct proxy_tables *t, uint64_t key, const void *p,
 }
 
 /*
- * Answering.
+ * Replies.
  */
 static void
-say_refused(struct proxy_tables *t, const struct visitor *v)
+refusal_log(struct proxy_tables *t, const struct visitor *v)
 {
 	const struct wire_request *r = &v->job.request;
 	enum server_verdict why = v->job.verdict;
@@ -160,7 +160,7 @@ say_refused(struct proxy_tables *t, const struct visitor *v)
 }
 
 static void
-say_taken(const struct visitor *v)
+change_log(const struct visitor *v)
 {
 	static const char *const verbs[] = { [WIRE_ADD] = "add",
 		[WIRE_DELETE] = "delete",
@@ -176,7 +176,7 @@ say_taken(const struct visitor *v)
 }
 
 static void
-finish(struct proxy_tables *t, struct visitor *v)
+visitor_finish(struct proxy_tables *t, struct visitor *v)
 {
 	struct sockaddr_storage ss;
 	uint8_t reply[WIRE_REPLY_LEN];
@@ -186,9 +186,9 @@ finish(struct proxy_tables *t, struct visitor *v)
 	if (!v->received || v->job.pending > 0)
 		return;
 	if (v->job.verdict == SERVER_TAKEN)
-		say_taken(v);
+		change_log(v);
 	else
-		say_refused(t, v);
+		refusal_log(t, v);
 	n = server_reply(t->server, &v->job, proxy_now(t->proxy), reply);
 	len = (socklen_t)endpoint_to_sockaddr(&v->from, &ss);
 	if (n > 0 &&
@@ -207,12 +207,12 @@ on_change(void *ctx, const struct server_change *c)
 	struct proxy_tables *t = ctx;
 	struct batch *b = TAILQ_LAST(&t->queue, batches);
 
-	/* What is being asked cannot be added to. */
+	/* A batch that waits for its answer cannot grow. */
 	if (b == NULL || b->n == BATCH ||
 	    (t->asked > 0 && b == TAILQ_FIRST(&t->queue)) ||
 	    c->command == SERVER_FLUSH || b->v[0].command != c->command ||
 	    b->v[0].table != c->table || b->v[0].ttl_s != c->ttl_s) {
-		/* Half of what was asked for would be worse than a restart. */
+		/* Better to restart than to do half of a request. */
 		if ((b = malloc(sizeof(*b))) == NULL)
 			log_fatalx(MODULE, "out of memory");
 		b->n = b->done = 0;
@@ -225,7 +225,7 @@ on_change(void *ctx, const struct server_change *c)
 }
 
 static void
-arm(struct event *ev, int64_t wait)
+timer_arm(struct event *ev, int64_t wait)
 {
 	struct timeval tv;
 
@@ -237,7 +237,7 @@ arm(struct event *ev, int64_t wait)
 }
 
 static const char *
-complaint(enum ph_err err)
+filter_error_text(enum ph_err err)
 {
 	switch (err) {
 	case PH_EGONE:
@@ -254,7 +254,7 @@ complaint(enum ph_err err)
 }
 
 static void
-tell_server(struct proxy_tables *t, struct batch *b, enum ph_err err)
+batch_done(struct proxy_tables *t, struct batch *b, enum ph_err err)
 {
 	const struct server_change *c = &b->v[b->done], *end = c + t->asked;
 	uint32_t missed;
@@ -262,7 +262,7 @@ tell_server(struct proxy_tables *t, struct batch *b, enum ph_err err)
 	if (err != PH_OK && err != PH_EEXIST &&
 	    log_may(&t->filter_log, proxy_now(t->proxy), &missed)) {
 		log_warnx(MODULE, "table \"%s\": %s", t->names[c->table],
-		    complaint(err));
+		    filter_error_text(err));
 		if (missed > 0)
 			log_warnx(MODULE, "and %" PRIu32 " more like that",
 			    missed);
@@ -270,7 +270,7 @@ tell_server(struct proxy_tables *t, struct batch *b, enum ph_err err)
 	for (; c < end; c++) {
 		server_changed(t->server, c, err, proxy_now(t->proxy));
 		if (c->job != NULL)
-			finish(t, (struct visitor *)c->job);
+			visitor_finish(t, (struct visitor *)c->job);
 	}
 	b->done += t->asked;
 }
@@ -284,14 +284,14 @@ on_answer(void *ctx, enum ph_err err)
 
 	if (err == PH_EAGAIN && ++b->tries < TRIES) {
 		t->asked = 0;
-		arm(t->retry, RETRY);
+		timer_arm(t->retry, RETRY);
 		return;
 	}
-	/* Not every set has timeouts: then this process alone has them. */
+	/* A set without timeouts: only this process keeps them. */
 	if (err == PH_EUNSUPPORTED && t->asked_ttl_s > 0) {
 		t->untimed[c->table] = true;
 		t->asked = 0;
-		pump(t);
+		queue_run(t);
 		return;
 	}
 	if (err == PH_EUNSUPPORTED)
@@ -300,19 +300,19 @@ on_answer(void *ctx, enum ph_err err)
 	    t->asked > 1)
 		b->apart = true;
 	else
-		tell_server(t, b, err);
+		batch_done(t, b, err);
 	t->asked = 0;
 	if (b->done == b->n) {
 		TAILQ_REMOVE(&t->queue, b, entry);
 		t->queued--;
 		free(b);
 	}
-	sync_journal(t);
-	pump(t);
+	journal_sync(t);
+	queue_run(t);
 }
 
 static void
-ask(struct proxy_tables *t, struct batch *b)
+batch_send(struct proxy_tables *t, struct batch *b)
 {
 	static const enum fw_table_op ops[] = { [SERVER_ADD] = FW_TABLE_ADD,
 		[SERVER_DELETE] = FW_TABLE_DELETE,
@@ -331,13 +331,13 @@ ask(struct proxy_tables *t, struct batch *b)
 			prefixes[q.n] = c[q.n].prefix;
 	if (!proxy_table(t->proxy, &q, on_answer, t)) {
 		t->asked = 0;
-		arm(t->retry, RETRY);
+		timer_arm(t->retry, RETRY);
 	}
 }
 
-/* If nothing is being asked, ask; and let more come if there is room. */
+/* Send the next batch, and receive as long as there is room. */
 static void
-pump(struct proxy_tables *t)
+queue_run(struct proxy_tables *t)
 {
 	int64_t now = proxy_now(t->proxy), next;
 	bool full;
@@ -346,7 +346,7 @@ pump(struct proxy_tables *t)
 		t->resuming = server_resume(t->server, BATCH, now);
 	if (t->asked == 0 && t->queued > 0 &&
 	    !event_pending(t->retry, EV_TIMEOUT, NULL))
-		ask(t, TAILQ_FIRST(&t->queue));
+		batch_send(t, TAILQ_FIRST(&t->queue));
 	full = t->queued >= QUEUE_MAX;
 	if (full != t->paused) {
 		t->paused = full;
@@ -357,7 +357,7 @@ pump(struct proxy_tables *t)
 	}
 	next = server_next(t->server);
 	if (!full && next != INT64_MAX)
-		arm(t->timer,
+		timer_arm(t->timer,
 		    next - now < 3600 * USEC_PER_SEC ? next - now
 						     : 3600 * USEC_PER_SEC);
 }
@@ -367,7 +367,7 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	pump(arg);
+	queue_run(arg);
 }
 
 static void
@@ -379,15 +379,15 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (t->queued < QUEUE_MAX)
 		server_expire(t->server, BATCH, proxy_now(t->proxy));
-	sync_journal(t);
-	pump(t);
+	journal_sync(t);
+	queue_run(t);
 }
 
 /*
  * Receiving.
  */
 static bool
-receive_one(struct proxy_tables *t, int64_t now)
+datagram_receive(struct proxy_tables *t, int64_t now)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
@@ -406,7 +406,7 @@ receive_one(struct proxy_tables *t, int64_t now)
 	(void)server_receive(t->server, (struct span) { t->buf, (size_t)n },
 	    &v->from.addr, now, &v->job);
 	v->received = true;
-	finish(t, v);
+	visitor_finish(t, v);
 	return true;
 }
 
@@ -420,18 +420,18 @@ on_datagrams(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (n = 0; n < DATAGRAMS && t->queued < QUEUE_MAX; n++)
-		if (!receive_one(t, now))
+		if (!datagram_receive(t, now))
 			break;
 	server_keep(t->server);
-	sync_journal(t);
-	pump(t);
+	journal_sync(t);
+	queue_run(t);
 }
 
 /*
  * Beginning and end.
  */
 static bool
-make_server(struct proxy_tables *t, const struct keyfiles *keys)
+server_make(struct proxy_tables *t, const struct keyfiles *keys)
 {
 	const struct conf_tables *c = &proxy_conf(t->proxy)->tables;
 	struct server_sink sink = { t, on_change, on_keep };
@@ -476,7 +476,7 @@ proxy_tables_start(struct proxy *p, const struct listener *l,
 	t->timer = event_new(proxy_base(p), -1, 0, on_timer, t);
 	t->retry = event_new(proxy_base(p), -1, 0, on_retry, t);
 	if (t->ev == NULL || t->timer == NULL || t->retry == NULL ||
-	    !make_server(t, setup->keys)) {
+	    !server_make(t, setup->keys)) {
 		proxy_tables_stop(t);
 		return NULL;
 	}
@@ -499,9 +499,9 @@ proxy_tables_begin(struct proxy_tables *t, struct checkpoint *journal,
 		on_keep(t, t->stale[--t->nstale], NULL, 0);
 	free(t->stale);
 	t->stale = NULL;
-	sync_journal(t);
+	journal_sync(t);
 	event_add(t->ev, NULL);
-	pump(t);
+	queue_run(t);
 }
 
 static void
@@ -522,7 +522,7 @@ proxy_tables_stop(struct proxy_tables *t)
 	proxy_forget(t->proxy, t);
 	if (t->journal != NULL)
 		server_end(t->server);
-	sync_journal(t);
+	journal_sync(t);
 	event_free_if(t->ev);
 	event_free_if(t->timer);
 	event_free_if(t->retry);
@@ -549,7 +549,7 @@ proxy_tables_fill(struct proxy_tables *t)
 	    proxy_conf(t->proxy)->tables.allow.n * sizeof(*t->untimed));
 	server_begin_again(t->server);
 	t->resuming = true;
-	pump(t);
+	queue_run(t);
 }
 
 void
