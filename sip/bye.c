@@ -12,16 +12,16 @@
  * must fit, and it closes when the final response comes back along its
  * transaction, or after 64*T1 without one (RFC 3261 section 15).
  *
- * A BYE of the protected side is its own word, and so is its 2xx to anybody's
- * BYE: Call-ID and tags are enough, whatever else the message says, wherever
- * it goes.  A hole that is closed too soon costs a call, and only the
- * protected side can do that to itself; one that stays costs more.
+ * A BYE of the protected side is believed, and so is its 2xx to anybody's BYE:
+ * Call-ID and tags are enough, whatever else the message says, wherever it
+ * goes.  A pinhole that closes too soon costs a call, and only the protected
+ * side can do that to itself.  A pinhole that stays open costs more.
  *
- * A dialog that crosses the firewall more than once, by a proxy, is a leg
- * each time.  It is still one dialog (section 12), so one BYE ends them all.
+ * A dialog that crosses the firewall more than once, by a proxy, is a leg each
+ * time.  It is still one dialog (section 12), so one BYE ends them all.
  */
 
-/* Of a branch, the beginning is kept. */
+/* Only the first SIP_MAX_TAG bytes of a branch are kept. */
 static bool
 has_branch(const struct sip_glance *g, struct span kept)
 {
@@ -33,7 +33,7 @@ has_branch(const struct sip_glance *g, struct span kept)
 	return false;
 }
 
-/* Does the message name this dialog, and in which of its roles speaks it? */
+/* Does the message name this dialog, and which role sent it? */
 static bool
 names_dialog(const struct call *c, const struct dialog *d,
     const struct sip_glance *g, enum role *role)
@@ -138,8 +138,8 @@ wait_for_answer(struct call *c, struct dialog *d, enum role role, int64_t now,
 }
 
 /*
- * A BYE of the protected side: the leg with its very addresses, or any that
- * has the dialog.
+ * A BYE of the protected side ends the leg with the same addresses, or else any
+ * leg that has the dialog.
  */
 static bool
 own_request(struct sip *sip, int64_t now, const struct datagram *dg,
@@ -158,7 +158,10 @@ own_request(struct sip *sip, int64_t now, const struct datagram *dg,
 				if (!names_dialog(c, d, g, &role))
 					continue;
 				known = true;
-				/* Equal tags fit either way. */
+				/*
+				 * If both tags are equal, only the addresses
+				 * tell the roles apart.
+				 */
 				if (span_eq(c->caller_tag, d->tag) &&
 				    !addr_eq(&c->addr[role], &dg->src.addr))
 					role = !role;
@@ -281,7 +284,7 @@ bye_response(struct sip *sip, int64_t now, const struct datagram *d,
 {
 	struct sip_glance g = sip_glance_of(m);
 
-	/* First along its transaction, so that this is over, too. */
+	/* The transaction comes first, so that it ends as well. */
 	return answer_in_transaction(sip, now, d, &g) ||
 	    bye_own(sip, now, d, &g);
 }

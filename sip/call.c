@@ -307,8 +307,8 @@ source_find(struct sip *sip, const struct addr *caller)
 /*
  * An outside source may have only so many calls that nobody has accepted.  Its
  * own oldest that the protected side has not answered makes room, so that a
- * flood hurts only the one who floods, and not his call that rings; if all of
- * them ring, there is no room.
+ * flood hurts only the source that floods, and not its calls that ring.  If all
+ * of them ring, there is no room.
  */
 static bool
 source_make_room(struct sip *sip, const struct call *c, int64_t now)
@@ -348,7 +348,10 @@ call_insert(struct sip *sip, struct call *c, int64_t now)
 	bool outside = !c->protected[CALLER];
 	struct source *s;
 
-	/* The source first, so that its flood does not evict others' calls. */
+	/*
+	 * The source's own calls make room first, so that its flood does not
+	 * evict calls of others.
+	 */
 	if ((outside && !source_make_room(sip, c, now)) ||
 	    !calls_make_room(sip, c->worth, now))
 		return false;
@@ -503,9 +506,9 @@ dialog_end(struct dialog *d)
 }
 
 /*
- * Who makes room for another transaction: one that is over.  For a BYE there
- * is always room, at first at the cost of the other side, for who fills the
- * slots must not keep the protected side from hanging up.
+ * The transaction that makes room for another: one that is over.  For a BYE
+ * there is always room, first at the cost of the other side, for an outsider
+ * who fills all slots must not keep the protected side from hanging up.
  */
 static struct txn *
 txn_victim(struct call *c, enum sip_method method)

@@ -31,8 +31,8 @@
 #define SIP_CALL_BYTES	  3072
 #define SIP_MIN_BYTES	  (1024 * 1024)
 /*
- * So many calls that the protected side has not answered are written down for
- * a successor; in a flood, the others are not.
+ * How many calls that the protected side has not answered are written to the
+ * journal; in a flood, the others are not.
  */
 #define SIP_ASKED_KEPT	  1024
 #define SIP_MAX_TXNS	  16  /* per call */
@@ -55,7 +55,10 @@ struct sdp_side {
 	struct sdp_media media[];
 };
 
-/* What both had agreed on before: media that is on its way. */
+/*
+ * A session that both sides had agreed on before: its media may still be on its
+ * way.
+ */
 struct past {
 	struct sdp_side *side[2];
 	int64_t until; /* 0: nothing here */
@@ -207,8 +210,8 @@ struct body {
 void body_read(struct call *c, bool answer, const struct datagram *d,
     const struct sip_message *m, struct body *b);
 /*
- * What an outsider's SDP names is his claim, even if the message means nothing
- * to us: the server that it goes to may think otherwise.
+ * The addresses and ports in an outsider's SDP are his claims even if we ignore
+ * the message, for the server that it goes to may accept it.
  */
 void body_note_claims(struct sip *sip, const struct datagram *d,
     struct span call_id, struct span from_tag, struct span to_tag,
@@ -220,10 +223,10 @@ void body_note_claims(struct sip *sip, const struct datagram *d,
 void body_overhear(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_glance *g);
 /*
- * c=0.0.0.0 puts a stream on hold (RFC 3264 section 8.4): the address used
- * so far stays good, so that resuming finds the door open.  With `hold close`
- * whatever is on hold becomes inactive, for nothing shall pass.  Consumes
- * `side`.
+ * c=0.0.0.0 puts a stream on hold (RFC 3264 section 8.4): the address used so
+ * far stays in force, so that the pinhole is open when the call resumes.  With
+ * `hold close` a stream on hold becomes inactive, so that its pinholes close.
+ * Consumes `side`.
  */
 struct sdp_side *body_keep_held(struct sip *sip, struct sdp_side *side,
     const struct sdp_side *old);

@@ -12,16 +12,17 @@
 #include "src/base/tree.h"
 
 /*
- * Who was the first to name an inside address and port?
+ * Which party was the first to name an inside address and port.
  *
- * A server repeats what strangers say: a proxy relays SDP as it is, a B2BUA
- * that keeps out of the media's way sends it on under another Call-ID.  So
- * that a protected host says "my port 5432" does not mean that it wants it
- * open: maybe the caller wrote that.  An address and port that an outsider
- * named first is therefore not believed when the inside repeats it; the
- * stream is marked, and policy.h refuses it.
+ * A server repeats SDP of strangers: a proxy relays it as it is, a B2BUA that
+ * keeps out of the media's way sends it on under another Call-ID.  So SDP of a
+ * protected host that says "my port 5432" does not mean that the host wants
+ * that port open: maybe the caller wrote it.  An address and port that an
+ * outsider named first is therefore not believed when the inside repeats it;
+ * the stream is marked, and policy.h refuses it.
  *
- * Both sides of this can hurt, so "repeats" is narrow:
+ * Believing too much opens a port, believing too little spoils a call, so
+ * "repeats" is narrow:
  *
  *  - Within one Call-ID the outsider is the source of it, and every claim
  *    counts, for as long as we remember the call.  The outsider is excused
@@ -43,9 +44,9 @@
  *
  * The table is bounded: SIP_CLAIMS_MAX claims of outsiders in all, of which
  * those beyond a source's share go first, then the oldest; of each call the
- * latest SIP_CLAIMS_CALL.  Whoever names so many may want one of them to be
- * forgotten: after that nothing is believed in that Call-ID that the inside
- * had not named before.
+ * latest SIP_CLAIMS_CALL.  An outsider may name many ports so that one of his
+ * claims is forgotten.  Therefore, once a claim of a Call-ID is forgotten, only
+ * ports that the inside had named before are believed there.
  */
 #define SIP_CLAIMS_SOURCE 8
 #define SIP_CLAIMS_TARGET 64

@@ -50,7 +50,7 @@ dialog_agree(struct call *c, struct dialog *d, enum role offerer,
 	side[!offerer] = answer;
 	for (i = 0; i < 2; i++)
 		side[i] = body_keep_held(c->sip, side[i], d->side[i]);
-	/* Said again while it rings: nothing to work out. */
+	/* The same session again while the call rings changes nothing. */
 	if (why == REASON_EARLY && d->side[CALLER] != NULL &&
 	    sdp_side_same(d->side[CALLER], side[CALLER]) &&
 	    sdp_side_same(d->side[CALLEE], side[CALLEE])) {
@@ -118,7 +118,7 @@ dialog_look_up(struct sip *sip, const struct datagram *d,
 			role = CALLEE;
 		else
 			continue;
-		/* Equal tags say nothing of who speaks. */
+		/* Equal tags do not tell which side sent the request. */
 		if (span_eq(c->caller_tag, dlg->tag) &&
 		    !side_is(c, dlg, CALLER, &d->src.addr))
 			role = CALLEE;
@@ -138,7 +138,7 @@ dialog_look_up(struct sip *sip, const struct datagram *d,
 	return in;
 }
 
-/* The message at hand fits nothing that is known. */
+/* The current message fits no call that is known. */
 static void
 sip_misfit(struct sip *sip, enum sip_verdict verdict)
 {
@@ -266,7 +266,10 @@ dialog_invite(struct sip *sip, int64_t now, const struct datagram *d,
 		return;
 	}
 	if (c != NULL && c->dead) {
-		/* Challenged and tried again, or over and called again. */
+		/*
+		 * The caller tries again after a challenge, or calls again
+		 * after the end.
+		 */
 		uint64_t id = c->id;
 
 		claims_keep(c, &kept);
@@ -312,7 +315,7 @@ in_dialog_offer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 		    : SIP_T_TRANSACTION);
 	if (m->contact.af != AF_UNSPEC)
 		dlg->contact[role] = m->contact;
-	/* Hold is an answer to give, not a port to open. */
+	/* An answer with hold is a valid answer, but opens no port. */
 	if (t->offer != NULL)
 		t->offer = body_keep_held(c->sip, t->offer, dlg->side[role]);
 	call_update(c,
@@ -591,7 +594,7 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 	    dlg->late_cseq == t->cseq && t->offer == NULL)
 		return;
 	if (t->dlg != NULL && t->offer != NULL) {
-		/* Not before the re-INVITE is accepted for good. */
+		/* The answer counts only when the re-INVITE has its 2xx. */
 		struct body b;
 
 		body_read(c, false, d, m, &b);
@@ -617,7 +620,10 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 	if (dlg == NULL)
 		dlg = dialog_find(c, m->to_tag);
 	if (dlg == NULL && c->dead && c->accepted) {
-		/* Who has hung up does not wait for another fork's answer. */
+		/*
+		 * After a BYE, the caller does not wait for the answer of
+		 * another fork.
+		 */
 		sip_misfit(c->sip, SIP_VERDICT_UNMATCHED);
 		return;
 	}
@@ -678,7 +684,7 @@ invite_rejected(struct call *c, struct txn *t, int64_t now,
 		return;
 	t->done = t->refused = true;
 	t->until = now + SIP_T_TRANSACTION;
-	/* Nobody will answer what it offered. */
+	/* The offer of a refused request gets no answer. */
 	sdp_side_unref(t->offer);
 	t->offer = NULL;
 	if (t->dlg != NULL) {
@@ -771,7 +777,7 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 		body_overhear(sip, now, d, &g);
 		return sip->verdict;
 	}
-	/* Of a branch, the beginning is enough. */
+	/* The first SIP_MAX_TAG bytes of a branch are enough. */
 	clipped.branch = span_sub(m->branch, 0, SIP_MAX_TAG);
 	if (m->request)
 		request_received(sip, now, d, &clipped);

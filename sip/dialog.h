@@ -17,15 +17,14 @@
  * Calls: from SIP messages and the time to what each call wants open.
  *
  * A call is one leg: a Call-ID, the caller's tag and the two signalling
- * addresses, so that a call which crosses the firewall twice is two.  It
- * holds transactions by branch and CSeq (RFC 3261 section 17) and dialogs by
- * tags (section 12), each with the last session both sides agreed on
- * (RFC 3264).  Nothing is wanted before a protected side has accepted, or an
- * answer has come back along the very transaction that a protected side
- * began.
+ * addresses, so that a call which crosses the firewall twice is two.  It holds
+ * transactions by branch and CSeq (RFC 3261 section 17) and dialogs by tags
+ * (section 12), each with the last session both sides agreed on (RFC 3264).
+ * Nothing is wanted before a protected side has accepted, or an answer has come
+ * back along the very transaction that a protected side began.
  *
- * Knows neither the firewall nor sockets nor the clock.  Whoever feeds it has
- * already decided that the message was where it may be seen (direction).
+ * Knows neither the firewall nor sockets nor the clock.  The caller has already
+ * checked that the message was seen in a direction that counts.
  */
 struct sip_config {
 	struct sip_policy policy;
@@ -120,25 +119,25 @@ void sip_overhear(struct sip *sip, int64_t now, const struct datagram *d,
 void sip_silent(struct sip *sip, uint64_t call, int64_t now);
 
 /*
- * The end of everything: each call's wants become empty with `why`, but what
- * was only waiting for its time to be replaced says so.
+ * End all calls: the wants of each become empty with `why`; pinholes that only
+ * waited to be replaced close as replaced.
  */
 void sip_shutdown(struct sip *sip, enum reason why, int64_t now);
 
 const struct sip_counters *sip_counters(const struct sip *sip);
 
 /*
- * A call as bytes, for those who come after us, and back; PH_EBAD if there
- * is none, or it is over.  Import trusts
- * nothing: PH_EMALFORMED leaves no trace, PH_ELIMIT when full, PH_EEXIST if
- * the call is already here, PH_EGONE if it is over, PH_EUNSUPPORTED if neither
- * end is protected any more.  The imported call's wants are announced at once
- * (reason answer), for the receiver to compare with what it adopted.
+ * A call as bytes, for the successor of this process, and back; PH_EBAD if
+ * there is none, or it is over.  Import trusts nothing: PH_EMALFORMED leaves no
+ * trace, PH_ELIMIT when full, PH_EEXIST if the call is already here, PH_EGONE
+ * if it is over, PH_EUNSUPPORTED if neither end is protected any more.  The
+ * imported call's wants are announced at once (reason answer), for the receiver
+ * to compare with what it adopted.
  */
 #define SIP_EXPORT_MAX 49152
 PH_NODISCARD enum ph_err sip_export(const struct sip *sip, uint64_t call,
     void *buf, size_t size, size_t *len);
-/* Whose call it is, without taking it; `call_id` points into `buf`. */
+/* Read only the names of an exported call; `call_id` points into `buf`. */
 PH_NODISCARD enum ph_err sip_export_names(const void *buf, size_t len,
     uint64_t *call, struct span *call_id);
 PH_NODISCARD enum ph_err sip_import(struct sip *sip, const void *buf,

@@ -265,7 +265,7 @@ get_serial(struct cursor *r, struct sip *sip)
 	return serial;
 }
 
-/* A deadline that is set, and no further off than it could be. */
+/* The deadline, but at most `seconds` from now; also if none is set. */
 static int64_t
 deadline_within(int64_t at, int64_t now, uint32_t seconds)
 {
@@ -366,7 +366,10 @@ get_call(struct cursor *r, struct call *c, int64_t now)
 {
 	uint8_t i, n;
 
-	/* Only the dead are forgotten by time, and they are not taken. */
+	/*
+	 * Only dead calls are forgotten by time, and dead calls are not
+	 * imported.
+	 */
 	c->setup_until =
 	    deadline_within(get_time(r), now, c->sip->config.timeout_setup);
 	c->max_until =
@@ -397,7 +400,10 @@ sip_export_names(const void *buf, size_t len, uint64_t *id,
 	return PH_OK;
 }
 
-/* The protected side's first, for who was first is not written down. */
+/*
+ * The protected side's claims come first, for the export does not contain which
+ * side was first.
+ */
 static void
 adopt_claims(struct call *c)
 {
@@ -463,7 +469,10 @@ sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 	adopt_claims(c);
 	if (c->ndialogs > 0)
 		call_rings(c);
-	/* SDP is what it was: what is not wanted now is the policy's doing. */
+	/*
+	 * The SDP is the same as before: a pinhole that is no longer wanted is
+	 * one that the policy now forbids.
+	 */
 	call_update(c, REASON_ANSWER, REASON_POLICY, now);
 	return PH_OK;
 }

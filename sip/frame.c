@@ -26,7 +26,7 @@ sip_frame(struct span stream, size_t *skip, size_t *len)
 	stream = span_sub(stream, i, stream.len);
 	if (stream.len == 0 || (stream.len == 1 && stream.p[0] == '\r'))
 		return PH_ETRUNC;
-	/* No method begins otherwise: TLS, say, is seen at once. */
+	/* No method begins with another byte, so TLS is recognised at once. */
 	if (!head_is_token(span_sub(stream, 0, 1)))
 		return PH_EMALFORMED;
 	rc = head_parse(&h, stream, true, &why);

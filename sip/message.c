@@ -96,7 +96,10 @@ sip_message_init(void)
 {
 	int i;
 
-	/* Left alone, it prints what strangers sent to standard output. */
+	/*
+	 * Without this, libosip2 prints text from strangers on the standard
+	 * output.
+	 */
 	osip_trace_initialize_func(OSIP_FATAL, no_trace);
 	for (i = OSIP_FATAL; i < END_TRACE_LEVEL; i++)
 		osip_trace_disable_level((osip_trace_level_t)i);
@@ -172,7 +175,7 @@ message_keep(struct reader *r, struct span s, struct span *out)
 	size_t i;
 	char c;
 
-	/* open_store() has seen to it; see there. */
+	/* open_store() has made room for it. */
 	if (s.len >= st->size - st->len)
 		abort();
 	for (i = 0; i < s.len; i++) {
@@ -511,7 +514,10 @@ read_extensions(struct reader *r)
 		m->rack_method = method_of(head_trim(rest));
 	}
 	if (h->count[HEAD_SESSION_EXPIRES] > 0) {
-		/* No timer is safer than no call: others watch it, too. */
+		/*
+		 * Without a timer the call still ends by silence, so do not
+		 * refuse the message.
+		 */
 		rest = span_cut(h->value[HEAD_SESSION_EXPIRES], ';', &params);
 		if (span_number(head_trim(rest), UINT32_MAX, &n))
 			m->session_expires = (uint32_t)n;

@@ -172,7 +172,7 @@ mime_multipart(struct span params, struct span body, unsigned int depth,
 		}
 		d = next;
 	} while (!d.close);
-	/* The epilogue says nothing, least of all that there is more. */
+	/* The epilogue is ignored; it contains no further part. */
 	if (find_delimiter(body, d.end, boundary, &next) != PH_ETRUNC)
 		return SIP_BODY_AMBIGUOUS;
 	return found;

@@ -7,9 +7,10 @@
 #include "sip/policy.h"
 
 /*
- * Where one side listens: an address, its ports, its redirect.  And the ports
- * of the other side that belong to these: `peer` to `lo`, the next one to the
- * next, and `peer_rtcp` to `hi` where that is the port of RTCP.  0: unknown.
+ * The place where one side listens: an address, its ports, its redirect; and
+ * the ports of the other side that belong to these.  `peer` belongs to `lo`,
+ * the port after it to the next, and `peer_rtcp` to `hi` where that is the port
+ * of RTCP.  0: unknown.
  */
 struct target {
 	struct addr addr;
@@ -98,7 +99,10 @@ hole_covers(const struct pinhole *a, const struct pinhole *b)
 
 	if (hole_mirrors(a, b))
 		return true;
-	/* Nearly all that differ differ here; there may be many. */
+	/*
+	 * Most pairs differ in these fields; compare them first, for there may
+	 * be many pairs.
+	 */
 	if (a->dir != b->dir || a->to_lo > b->to_lo || a->to_hi < b->to_hi)
 		return false;
 	c = *b;
@@ -210,7 +214,7 @@ remote_address(const struct work *w, const struct addr *a, bool *quiet)
 	*quiet = false;
 	if (addrs_contain(p->own, p->nown, a) && !sip_policy_protects(p, a))
 		return false;
-	/* Nor is anybody else who the protected host claims to be. */
+	/* Nor may an outsider name the public alias of a protected host. */
 	(void)target_unalias(p, a, &alias);
 	if (alias.af != AF_UNSPEC && !sip_policy_protects(p, a))
 		return false;
@@ -262,9 +266,9 @@ add_remote(struct prefix *v, size_t *n, const struct addr *a, uint8_t af)
 }
 
 /*
- * From where media may come to an inside address of family `af`, when the
- * other side named `named` (and, with ICE, the candidates).  With a list or
- * `any` the policy alone decides.
+ * The addresses from which media may come to an inside address of family `af`,
+ * when the other side named `named` (and, with ICE, the candidates).  With a
+ * list or `any` the policy alone decides.
  */
 static size_t
 plan_remotes(struct work *w, const struct addr *named, uint8_t af,
@@ -279,7 +283,10 @@ plan_remotes(struct work *w, const struct addr *named, uint8_t af,
 		return 1;
 	}
 	if ((p->remote == REMOTE_BOTH || p->remote == REMOTE_SIGNALLING ||
-		/* A name is never resolved: its sender stands for it. */
+		/*
+		 * A name is never resolved: the address of its sender is used
+		 * instead.
+		 */
 		w->out_media->fault == SDP_FAULT_NAME) &&
 	    speaker_usable(w))
 		add_remote(v, &n, &w->out->speaker, af);
@@ -332,8 +339,8 @@ media_proto(const struct sdp_media *m)
 }
 
 /*
- * Does `peer` send each packet from a port that we know?  Then the pinhole
- * can be a 5-tuple.  Who connects by TCP does so from any port.
+ * Does `peer` send each packet from a port that we know?  Then the pinhole can
+ * be a 5-tuple.  A TCP connection comes from any port.
  */
 static bool
 is_symmetric(const struct work *w, const struct addr *peer,
@@ -400,7 +407,7 @@ open_in_all(struct work *w, const struct addr *named, const struct target *t)
 
 	if (w->p->remote == REMOTE_LIST) {
 		open_in(w, w->p->remotes, w->p->nremotes, t);
-		/* Say so when what was named is no use to anybody. */
+		/* Refuse an address that cannot be used at all. */
 		(void)plan_remotes(w, named, t->addr.af, v);
 		return;
 	}
@@ -471,7 +478,7 @@ rtcp_target(const struct sdp_media *m, bool mux, struct addr *addr,
 	return true;
 }
 
-/* Take one address of the inside, or say why not. */
+/* Take one address of the inside, or refuse it with a reason. */
 static bool
 inside_host(struct work *w, const struct addr *named, uint16_t port,
     struct target *t)
@@ -703,8 +710,8 @@ media_usable(struct work *w, const struct sip_side *side,
 }
 
 /*
- * Does the stream run on the ports of another?  So it does when both sides
- * agree on the group and on whose ports those are: RFC 9143 section 7.3.
+ * Does the stream run on the ports of another?  It does when both sides agree
+ * on the group and on the stream whose ports are used: RFC 9143 section 7.3.
  */
 static bool
 is_bundled(const struct work *w, size_t n)

@@ -21,8 +21,8 @@
  *   - The inside address and port come only from SDP that a protected host
  *     itself sent.  Each speaks for itself; only a `server` may name others,
  *     and only those in `media`.
- *   - What an outsider says decides who may come, never where to; not even
- *     when a protected host repeats it (claims.h).
+ *   - SDP of an outsider decides which addresses may send, never the inside
+ *     address or port; not even when a protected host repeats it (claims.h).
  */
 /* The firewall's static NAT: SDP says `outside` and means `inside`. */
 struct sip_external {
@@ -52,17 +52,19 @@ struct sip_policy {
 	bool redirect; /* let the backend redirect `external` itself */
 	enum remote remote;
 	uint16_t media_lo, media_hi;
-	/* Signalling's own ports are nobody's media: a pinhole there would
-	 * take the signalling along when it closes. */
+	/*
+	 * The ports of the signalling are never opened: a pinhole there would
+	 * end the signalling when it closes.
+	 */
 	const uint16_t *ports;
 	size_t nports;
 	uint32_t max_streams;
 	bool hold_close; /* inactive streams get no pinhole */
 };
 
-/* One side of a session: what a side said of itself. */
+/* One side of a session, as that side described it. */
 struct sip_side {
-	struct addr speaker; /* whose signalling carried it */
+	struct addr speaker; /* the sender of the signalling that carried it */
 	const struct sdp_media *media;
 	size_t nmedia;
 	bool more; /* and there were others */

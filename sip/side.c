@@ -4,7 +4,7 @@
 
 #include "sip/call.h"
 
-/* What calls are made of: each side's SDP, what it was before, and text. */
+/* The parts of a call: each side's SDP, the sessions before it, and text. */
 
 struct sdp_side *
 sdp_side_alloc(uint8_t n)
@@ -90,7 +90,7 @@ past_keep(struct dialog *d, struct sdp_side *const side[2], int64_t until)
 	size_t i;
 	int k;
 
-	/* What is said again has not moved. */
+	/* The same session again needs no past. */
 	if (sdp_side_same(d->side[CALLER], side[CALLER]) &&
 	    sdp_side_same(d->side[CALLEE], side[CALLEE]))
 		return;

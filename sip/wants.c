@@ -38,7 +38,10 @@ wants_gather(struct sip *sip, size_t n, uint32_t streams)
 		if ((streams & (UINT32_C(1) << plan->stream[i])) == 0)
 			continue;
 		p = &plan->holes[i];
-		/* There may be hundreds, and nearly all differ in this. */
+		/*
+		 * There may be hundreds, and nearly all differ in this port:
+		 * compare it first.
+		 */
 		for (k = 0; k < n; k++)
 			if (sip->holes[k].to_lo == p->to_lo &&
 			    pinhole_cmp(&sip->holes[k], p) == 0)
@@ -75,8 +78,8 @@ dialog_wants(struct call *c, struct dialog *d, size_t n)
 	n = wants_gather(c->sip, n, UINT32_MAX);
 	streams = planned_streams(&c->sip->plan);
 	/*
-	 * Whoever offers must be ready to receive at once, on the old and on
-	 * the new ports (RFC 3264 section 8.3.1): the inside's own offer,
+	 * The side that offers must be ready to receive at once, on the old and
+	 * on the new ports (RFC 3264 section 8.3.1): the inside's own offer,
 	 * while it is unanswered, opens for the remote we already know.
 	 */
 	if (d->state == DIALOG_CONFIRMED)
@@ -89,7 +92,10 @@ dialog_wants(struct call *c, struct dialog *d, size_t n)
 			plan_sides(c, side);
 			n = wants_gather(c->sip, n, UINT32_MAX);
 		}
-	/* Media that moved may be late; media that ended may not. */
+	/*
+	 * Media of a stream that moved may be late; a stream that ended opens
+	 * nothing.
+	 */
 	for (i = 0; i < SIP_MAX_PAST; i++) {
 		if (d->past[i].until == 0)
 			continue;
