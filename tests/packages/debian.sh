@@ -1,0 +1,86 @@
+#!/bin/sh
+# The Debian packages, as Debian would make them: in a chroot that debootstrap
+# has made, by dpkg-buildpackage, judged by lintian.  Needs root, debootstrap
+# and a mirror.
+#
+# usage: debian.sh FOLDER [VERSION]
+#	FOLDER/build is the chroot, made if it is not there; FOLDER/VERSION has
+#	the packages.  VERSION is 0.1.0-1 unless another is given, as for a test
+#	of upgrades.
+set -eu
+source=$(cd "$(dirname "$0")/../.." && pwd)
+mkdir -p "$1"
+top=$(cd "$1" && pwd)
+mirror=${MIRROR:-http://deb.debian.org/debian}
+suite=${SUITE:-bookworm}
+chroot=$top/build
+
+fail() {
+	echo "debian.sh: $*" >&2
+	exit 1
+}
+
+if [ ! -e "$chroot/.ready" ]; then
+	echo "== debootstrap"
+	rm -rf "$chroot"
+	wants=$(sed -n '/^Build-Depends:/,/^[A-Z]/{
+		/^[A-Z]/{/^Build-Depends:/!d}
+		s/^Build-Depends://
+		s/(.*)//
+		s/<.*>//
+		s/|.*//
+		s/:any//
+		s/[ ,]//g
+		/^debhelper-compat$/d
+		/^dh-sequence-/d
+		p
+	}' "$source/contrib/debian/control" | grep . | paste -sd,)
+	debootstrap --variant=minbase \
+	    --include="build-essential,fakeroot,debhelper,lintian,$wants" \
+	    "$suite" "$chroot" "$mirror" >"$top/debootstrap.log" 2>&1 ||
+	    fail "see $top/debootstrap.log"
+	touch "$chroot/.ready"
+fi
+
+echo "== the source package"
+work=$chroot/work
+rm -rf "$work"
+mkdir -p "$work"
+# A config of its own: it only packs what is there.
+cmake -S "$source" -B "$top/config" -DBUILD_TESTING=OFF >"$top/cmake.log"
+(cd "$top" && cpack --config config/CPackSourceConfig.cmake) >"$top/cpack.log"
+tarball=$(cd "$top" && echo pinholed-*.tar.xz)
+upstream=${tarball#pinholed-}
+upstream=${upstream%.tar.xz}
+version=${2:-$upstream-1}
+mv "$top/$tarball" "$work/pinholed_$upstream.orig.tar.xz"
+tar -C "$work" -xf "$work/pinholed_$upstream.orig.tar.xz"
+tree=$work/pinholed-$upstream
+cp -a "$tree/contrib/debian" "$tree/debian"
+if [ "$version" != "$upstream-1" ]; then
+	sed -e "1s/(.*)/($version)/" -e 's/First package/For a test/' \
+	    "$tree/debian/changelog" >"$work/entry"
+	cat "$work/entry" "$source/contrib/debian/changelog" \
+	    >"$tree/debian/changelog"
+fi
+
+echo "== dpkg-buildpackage"
+mount -t proc proc "$chroot/proc"
+trap 'umount "$chroot/proc"' EXIT
+# No network: a build that wants one fails.
+unshare -n chroot "$chroot" sh -c "cd /work/pinholed-$upstream &&
+    DEB_BUILD_OPTIONS='parallel=${JOBS:-2} ${DEB_BUILD_OPTIONS-}' \
+    dpkg-buildpackage -us -uc" >"$top/build.log" 2>&1 || {
+	tail -n 60 "$top/build.log"
+	fail "see $top/build.log"
+}
+mkdir -p "$top/$version"
+cp "$work"/*.deb "$work"/*.dsc "$work"/*.changes "$top/$version/"
+
+# The entry in the changelog of another version is no more than a number.
+if [ "$version" = "$upstream-1" ]; then
+	echo "== lintian"
+	chroot "$chroot" sh -c "cd /work && lintian --allow-root \
+	    --fail-on error,warning --display-info ./*.changes" || fail lintian
+fi
+echo "debian.sh: OK: $top/$version"
