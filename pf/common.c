@@ -15,6 +15,7 @@
 #include "pf/leftovers.h"
 #include "pf/states.h"
 #include "pf/sys.h"
+#include "pf/traffic.h"
 
 #define GATHER	  (500 * 1000LL)       /* kills wait so long for company */
 #define HEARTBEAT (5 * 1000 * 1000LL)  /* is all still there? */
@@ -449,97 +450,14 @@ p_settle(struct fw *fw, int64_t now)
 	return rc;
 }
 
-struct count {
-	struct p_holes *holes;
-	const struct endpoint *dst;
-	const uint64_t *packets; /* from the state's src, and from its dst */
-};
-
-/* Did `from` begin this, or, where the pinhole lets it, `to`? */
-static bool
-begun_by_from(const struct pinhole *hole, const struct endpoint *dst)
-{
-	return hole->dir == PINHOLE_OUT ||
-	    (addr_eq(&hole->to, &dst->addr) && dst->port >= hole->to_lo &&
-		dst->port <= hole->to_hi);
-}
-
-static bool
-count_one(void *ctx, const struct pinhole *hole)
-{
-	const struct count *c = ctx;
-	struct p_hole *h = p_holes_find(c->holes, hole->id);
-	int from;
-
-	if (h == NULL)
-		return true;
-	from = begun_by_from(&h->hole, c->dst) ? 0 : 1;
-	h->counting[P_SENT_FROM] += c->packets[from];
-	h->counting[P_SENT_TO] += c->packets[!from];
-	return true;
-}
-
-static void
-count_state(void *ctx, const struct p_state *s)
-{
-	struct fw *fw = ctx;
-	struct count c = { fw->holes, &s->dst, s->packets };
-
-	p_tree_match(fw->tree, s->proto, &s->src, &s->dst, count_one, &c);
-	p_tree_match(fw->state_tree, s->proto, &s->src, &s->dst, count_one, &c);
-	if (endpoint_cmp(&s->src, &s->in_src) == 0 &&
-	    endpoint_cmp(&s->dst, &s->in_dst) == 0)
-		return;
-	c.dst = &s->in_dst;
-	p_tree_match(fw->tree, s->proto, &s->in_src, &s->in_dst, count_one, &c);
-}
-
-/* Which ends of it have sent since the last look. */
-static unsigned int
-ends_seen(struct p_hole *h)
-{
-	unsigned int ends = 0;
-
-	if (h->counting[P_SENT_FROM] > h->packets[P_SENT_FROM])
-		ends |= FW_SEEN_FROM;
-	if (h->counting[P_SENT_TO] > h->packets[P_SENT_TO])
-		ends |= FW_SEEN_TO;
-	memcpy(h->packets, h->counting, sizeof(h->packets));
-	return ends;
-}
-
-/*
- * Silence is read from states: a rule that was just rewritten counts from
- * zero, while the media still runs on the old one.  Fewer packets than last
- * time means that a state has gone, not that something came.
- */
 enum ph_err
 p_activity(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t now)
 {
-	struct p_hole *h;
-	unsigned int ends;
-	enum ph_err rc;
+	const struct p_traffic t = { fw->sys, fw->dev, fw->holes, fw->tree,
+		fw->state_tree };
 
 	(void)now;
-	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
-		memset(h->counting, 0, sizeof(h->counting));
-	rc = fw->sys->states(fw->dev, count_state, fw);
-	if (rc == PH_EUNSUPPORTED) {
-		/*
-		 * Without activity reports nobody can judge silence: say that
-		 * both ends have sent, see p_check().
-		 */
-		for (h = p_holes_first(fw->holes); h != NULL;
-		     h = p_holes_next(h))
-			seen(ctx, h->hole.id, FW_SEEN_FROM | FW_SEEN_TO);
-		return PH_OK;
-	}
-	if (rc != PH_OK)
-		return rc;
-	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
-		if ((ends = ends_seen(h)) != 0)
-			seen(ctx, h->hole.id, ends);
-	return PH_OK;
+	return p_traffic_read(&t, seen, ctx);
 }
 
 /* Has the packet filter as many rules in this anchor as we wrote? */
