@@ -66,7 +66,7 @@ entries_free(struct entries *e)
 }
 
 static size_t *
-length(struct entries *e, const struct prefix *p)
+length_count(struct entries *e, const struct prefix *p)
 {
 	return &e->lengths[addr_bytes(p->addr.af) == 16][p->len];
 }
@@ -109,7 +109,7 @@ entries_add(struct entries *e, uint16_t table, const struct prefix *p,
 		x->fresh = true;
 		RB_INSERT(entry_tree, &e->tree, x);
 		e->n++;
-		++*length(e, p);
+		++*length_count(e, p);
 	}
 	x->stamp = stamp;
 	x->until = until;
@@ -123,7 +123,7 @@ entries_remove(struct entries *e, struct entry *x)
 {
 	entries_set_due(e, x, ENTRY_FOREVER);
 	RB_REMOVE(entry_tree, &e->tree, x);
-	--*length(e, &x->prefix);
+	--*length_count(e, &x->prefix);
 	e->n--;
 	free(x);
 }
@@ -151,7 +151,7 @@ entries_next(struct entry *x)
 }
 
 static bool
-within(const struct entry *x, uint16_t table, const struct prefix *p)
+entry_is_within(const struct entry *x, uint16_t table, const struct prefix *p)
 {
 	return x->table == table && x->prefix.len >= p->len &&
 	    prefix_contains(p, &x->prefix.addr);
@@ -164,11 +164,11 @@ entries_within(struct entries *e, uint16_t table, const struct prefix *p,
 	x = x == NULL ? entries_from(e, table, p) : entries_next(x);
 	if (x != NULL && x->table == table && prefix_cmp(&x->prefix, p) == 0)
 		x = entries_next(x);
-	return x != NULL && within(x, table, p) ? x : NULL;
+	return x != NULL && entry_is_within(x, table, p) ? x : NULL;
 }
 
 static struct prefix
-shorter(const struct prefix *p, uint8_t len)
+prefix_shorten(const struct prefix *p, uint8_t len)
 {
 	struct prefix s = *p;
 	size_t i;
@@ -188,9 +188,9 @@ entries_around(struct entries *e, uint16_t table, const struct prefix *p,
 
 	for (; len < p->len; len++) {
 		s.len = len;
-		if (*length(e, &s) == 0)
+		if (*length_count(e, &s) == 0)
 			continue;
-		s = shorter(p, len);
+		s = prefix_shorten(p, len);
 		if ((x = entries_find(e, table, &s)) != NULL)
 			return x;
 	}

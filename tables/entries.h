@@ -14,9 +14,9 @@
 /*
  * Which prefix is in which table, and until when.  Tables are numbers here.
  *
- * The table in the packet filter is changed later than this one, so whoever
- * hears that something was removed there says as of when: each change takes a
- * stamp, and what was added again since stays.
+ * The table in the packet filter is changed later than this one.  Therefore
+ * each change has a stamp: when the packet filter reports a removal, an entry
+ * that was added again after that stamp stays.
  */
 struct entry {
 	RB_ENTRY(entry) node;

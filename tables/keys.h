@@ -11,9 +11,9 @@
 #include "tables/mac.h"
 
 /*
- * Secrets by name: what is in a key file, as it is, a newline at its end
- * included.  Versions 1 and 2 sign with the first 20 bytes of it, because
- * pftabled's clients do; version 3 with all, of which 64 count.
+ * Keys by name.  A key is the content of its file, byte for byte, a newline at
+ * its end included.  Versions 1 and 2 sign with the first 20 bytes of it,
+ * because pftabled's clients do; version 3 with all, of which 64 count.
  */
 #define KEY_NAME   32 /* with the NUL */
 #define KEY_MIN	   20

@@ -31,7 +31,7 @@ bool mac_equal(const void *a, const void *b, size_t len);
  */
 const char *mac_trouble(void);
 
-/* Overwrite what has been a secret. */
+/* Overwrite a secret. */
 void mac_wipe(void *p, size_t len);
 
 #endif

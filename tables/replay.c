@@ -10,8 +10,8 @@
 #define DAY	    86400 /* no clock is that far off, but a file may be */
 
 /*
- * Open addressing.  Tags are HMACs, but somebody with a key could choose them:
- * where one goes depends on a number that nobody knows.
+ * A hash table with open addressing.  Tags are HMACs, but a host with a key
+ * could choose them, so the hash depends on a secret random number.
  */
 struct generation {
 	uint64_t *slot; /* 0: free */
@@ -61,7 +61,7 @@ replay_free(struct replay *r)
 
 /* Where a tag is, or would be; the table is never full. */
 static uint64_t *
-place(const struct replay *r, const struct generation *g, uint64_t tag)
+slot_place(const struct replay *r, const struct generation *g, uint64_t tag)
 {
 	size_t mask = ((size_t)1 << g->bits) - 1;
 	size_t i = (size_t)(tag * r->multiplier >> (64 - g->bits));
@@ -72,7 +72,7 @@ place(const struct replay *r, const struct generation *g, uint64_t tag)
 }
 
 static bool
-grow(struct replay *r, struct generation *g)
+generation_grow(struct replay *r, struct generation *g)
 {
 	struct generation bigger = *g;
 	size_t i, old = g->slot != NULL ? (size_t)1 << g->bits : 0;
@@ -85,20 +85,21 @@ grow(struct replay *r, struct generation *g)
 		return false;
 	for (i = 0; i < old; i++)
 		if (g->slot[i] != 0)
-			*place(r, &bigger, g->slot[i]) = g->slot[i];
+			*slot_place(r, &bigger, g->slot[i]) = g->slot[i];
 	free(g->slot);
 	*g = bigger;
 	return true;
 }
 
 static enum ph_err
-remember(struct replay *r, struct generation *g, uint64_t tag, uint32_t time)
+generation_add(struct replay *r, struct generation *g, uint64_t tag,
+    uint32_t time)
 {
 	if (g->n >= r->max)
 		return PH_ELIMIT;
-	if (!grow(r, g))
+	if (!generation_grow(r, g))
 		return PH_ENOMEM;
-	*place(r, g, tag) = tag;
+	*slot_place(r, g, tag) = tag;
 	g->n++;
 	if (time > g->latest)
 		g->latest = time;
@@ -106,18 +107,18 @@ remember(struct replay *r, struct generation *g, uint64_t tag, uint32_t time)
 }
 
 static bool
-known(const struct replay *r, uint64_t tag)
+tag_is_known(const struct replay *r, uint64_t tag)
 {
 	int i;
 
 	for (i = 0; i < GENERATIONS; i++)
-		if (r->gen[i].n > 0 && *place(r, &r->gen[i], tag) == tag)
+		if (r->gen[i].n > 0 && *slot_place(r, &r->gen[i], tag) == tag)
 			return true;
 	return false;
 }
 
 static void
-raise(struct replay *r, uint32_t floor)
+floor_raise(struct replay *r, uint32_t floor)
 {
 	if (floor > r->floor)
 		r->floor = floor;
@@ -129,13 +130,13 @@ raise(struct replay *r, uint32_t floor)
  * first time that we look after that; and then there are two more.
  */
 static void
-turn(struct replay *r, int64_t now)
+generations_turn(struct replay *r, int64_t now)
 {
 	struct generation *g = r->gen, *last = &r->gen[GENERATIONS - 1];
 
 	if (g->since != 0 && now < g->since + REPLAY_SKEW)
 		return;
-	raise(r, last->latest);
+	floor_raise(r, last->latest);
 	if (last->last != 0)
 		r->drop_to = last->last;
 	free(last->slot);
@@ -146,7 +147,7 @@ turn(struct replay *r, int64_t now)
 }
 
 static void
-append(struct replay *r, uint64_t tag, uint32_t time)
+chunk_append(struct replay *r, uint64_t tag, uint32_t time)
 {
 	struct replay_chunk *c = &r->chunk;
 	struct generation *g = r->gen;
@@ -169,14 +170,14 @@ replay_take(struct replay *r, uint64_t tag, uint32_t time, int64_t now)
 	enum ph_err rc;
 
 	tag = tag != 0 ? tag : 1;
-	turn(r, now);
+	generations_turn(r, now);
 	if (time <= r->floor)
 		return PH_EGONE;
-	if (known(r, tag))
+	if (tag_is_known(r, tag))
 		return PH_EEXIST;
-	if ((rc = remember(r, r->gen, tag, time)) != PH_OK)
+	if ((rc = generation_add(r, r->gen, tag, time)) != PH_OK)
 		return rc;
-	append(r, tag, time);
+	chunk_append(r, tag, time);
 	return PH_OK;
 }
 
@@ -193,8 +194,8 @@ replay_dropped(struct replay *r)
 }
 
 /*
- * All that is still good goes to one generation, as if it had come just now:
- * it is kept for longer than it need be, which does no harm.
+ * All tags that are still valid go to one generation, as if they had come just
+ * now.  They are kept for longer than needed, which does no harm.
  */
 enum ph_err
 replay_load(struct replay *r, const struct replay_chunk *c, int64_t now)
@@ -212,17 +213,17 @@ replay_load(struct replay *r, const struct replay_chunk *c, int64_t now)
 		r->drop_from = c->number;
 	r->loaded = true;
 	if ((int64_t)c->latest * 1000000 + REPLAY_SKEW < now) {
-		raise(r, c->latest);
+		floor_raise(r, c->latest);
 		return PH_EGONE;
 	}
-	turn(r, now);
+	generations_turn(r, now);
 	if (g->first == 0 || c->number < g->first)
 		g->first = c->number;
 	if (c->number > g->last)
 		g->last = c->number;
 	for (i = 0; i < c->n; i++)
-		if (c->tag[i] != 0 && !known(r, c->tag[i]) &&
-		    (rc = remember(r, g, c->tag[i], c->latest)) != PH_OK)
+		if (c->tag[i] != 0 && !tag_is_known(r, c->tag[i]) &&
+		    (rc = generation_add(r, g, c->tag[i], c->latest)) != PH_OK)
 			return rc;
 	return PH_OK;
 }
@@ -232,7 +233,7 @@ replay_load_floor(struct replay *r, uint32_t floor, int64_t now)
 {
 	if (floor > now / 1000000 + DAY)
 		return PH_EMALFORMED;
-	raise(r, floor);
+	floor_raise(r, floor);
 	return PH_OK;
 }
 

@@ -12,16 +12,17 @@
  *
  * A datagram is good for a minute before and after the time in it.  For that
  * long, the first 64 bits of its HMAC are remembered: versions 1 and 2 have
- * nothing else that differs, and in version 3 it covers the nonce.  Only what
- * has the right signature comes here, so that strangers cannot fill it.
+ * nothing else that differs, and in version 3 it covers the nonce.  Only
+ * datagrams with a right signature come here, so strangers cannot fill the
+ * memory.
  *
  * Three generations of at least a minute each are kept.  When one is dropped,
- * the latest time in any of its datagrams becomes the floor: what is not newer
- * is refused, because nobody could tell any more.  So even a clock that is set
- * back does not let anything in again.
+ * the latest time in any of its datagrams becomes the floor: a datagram that is
+ * not newer is refused, because its tag may have been forgotten.  So even after
+ * the clock is set back, no datagram counts twice.
  *
- * What is remembered can be written down, as chunks, and read again: the
- * owner stores them under their number.
+ * The tags can be exported as chunks and imported again; the owner stores each
+ * chunk under its number.
  */
 #define REPLAY_SKEW	  INT64_C(60000000) /* microseconds */
 #define REPLAY_CHUNK	  64		    /* tags */
@@ -37,7 +38,7 @@ struct replay_chunk {
 
 struct replay;
 
-/* `max` tags per generation, REPLAY_MAX for one who has no opinion. */
+/* `max` tags per generation, REPLAY_MAX by default. */
 struct replay *replay_new(size_t max);
 void replay_free(struct replay *r);
 

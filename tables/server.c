@@ -34,7 +34,7 @@ struct server {
 	struct server_counters count;
 };
 
-/* Sign and check without a key, so that version 3 has answers there, too. */
+/* A key of no bytes, so that a server without a key answers version 3, too. */
 static const struct key no_key;
 
 struct server *
@@ -78,7 +78,7 @@ server_set_own(struct server *s, const struct addr *own, size_t n)
  * Keeping.
  */
 static void
-keep(struct server *s, const struct state_record *r)
+record_keep(struct server *s, const struct state_record *r)
 {
 	uint8_t buf[STATE_MAX];
 	uint64_t key;
@@ -98,7 +98,7 @@ keep_entry(struct server *s, const struct entry *x)
 	r.u.entry.prefix = x->prefix;
 	r.u.entry.until = x->until;
 	memcpy(r.u.entry.table, name, strnlen(name, WIRE_NAME));
-	keep(s, &r);
+	record_keep(s, &r);
 }
 
 /* A chunk is kept when it is full, and at the end of a batch. */
@@ -109,7 +109,7 @@ keep_chunk(struct server *s)
 
 	s->unkept = false;
 	r.u.chunk = *replay_chunk(s->replay);
-	keep(s, &r);
+	record_keep(s, &r);
 }
 
 static void
@@ -120,11 +120,11 @@ keep_floor(struct server *s)
 	if (replay_floor(s->replay) == s->floor)
 		return;
 	r.u.floor = s->floor = replay_floor(s->replay);
-	keep(s, &r);
+	record_keep(s, &r);
 }
 
 static void
-received(struct server *s, int64_t now)
+chunk_keep(struct server *s, int64_t now)
 {
 	uint64_t number;
 	int i;
@@ -141,7 +141,7 @@ received(struct server *s, int64_t now)
 }
 
 static void
-drop(struct server *s, struct entry *x)
+entry_drop(struct server *s, struct entry *x)
 {
 	s->sink.keep(s->sink.ctx, x->id, NULL, 0);
 	entries_remove(s->entries, x);
@@ -151,18 +151,19 @@ drop(struct server *s, struct entry *x)
  * What the packet filter holds: the entries that are not within another.
  */
 static bool
-living(const struct server *s, const struct entry *x, int64_t now)
+entry_is_living(const struct server *s, const struct entry *x, int64_t now)
 {
 	return x->until > now && x->stamp > s->flushed[x->table];
 }
 
 static bool
-covered(struct server *s, uint16_t table, const struct prefix *p, int64_t now)
+prefix_is_covered(struct server *s, uint16_t table, const struct prefix *p,
+    int64_t now)
 {
 	struct entry *x = NULL;
 
 	while ((x = entries_around(s->entries, table, p, x)) != NULL)
-		if (living(s, x, now))
+		if (entry_is_living(s, x, now))
 			return true;
 	return false;
 }
@@ -179,7 +180,7 @@ seconds_left(const struct entry *x, int64_t now)
 }
 
 static void
-tell(struct server *s, struct server_change *c)
+change_emit(struct server *s, struct server_change *c)
 {
 	if (c->job != NULL)
 		c->job->pending++;
@@ -187,7 +188,7 @@ tell(struct server *s, struct server_change *c)
 }
 
 static void
-tell_add(struct server *s, const struct entry *x, struct server_job *job,
+change_add(struct server *s, const struct entry *x, struct server_job *job,
     uint8_t entry, int64_t now)
 {
 	struct server_change c = { .command = SERVER_ADD,
@@ -198,20 +199,20 @@ tell_add(struct server *s, const struct entry *x, struct server_job *job,
 		.job = job,
 		.entry = entry };
 
-	tell(s, &c);
+	change_emit(s, &c);
 }
 
 /*
- * The widest of what lives within `p`: aside with it, or back again.  What
- * lives no longer may still be in the way.
+ * Hide the widest entries within `p` from the packet filter, or show them
+ * again.  An entry whose time is over may still be in the packet filter.
  */
 static void
-tell_within(struct server *s, uint16_t table, const struct prefix *p,
-    bool aside, int64_t now)
+within_hide_or_show(struct server *s, uint16_t table, const struct prefix *p,
+    bool hide, int64_t now)
 {
 	struct server_change c = { .command = SERVER_DELETE,
 		.table = table,
-		.aside = true };
+		.hidden = true };
 	struct entry *x = NULL;
 	struct prefix last = { { AF_INET, { 0 } }, 0 };
 	bool any = false;
@@ -219,22 +220,22 @@ tell_within(struct server *s, uint16_t table, const struct prefix *p,
 	while ((x = entries_within(s->entries, table, p, x)) != NULL) {
 		if (any && prefix_contains(&last, &x->prefix.addr))
 			continue;
-		if (living(s, x, now)) {
+		if (entry_is_living(s, x, now)) {
 			any = true;
 			last = x->prefix;
-		} else if (!aside)
+		} else if (!hide)
 			continue;
 		c.prefix = x->prefix;
 		c.stamp = x->stamp;
-		if (aside)
-			tell(s, &c);
+		if (hide)
+			change_emit(s, &c);
 		else
-			tell_add(s, x, NULL, 0, now);
+			change_add(s, x, NULL, 0, now);
 	}
 }
 
 static void
-tell_delete(struct server *s, uint16_t table, const struct prefix *p,
+change_delete(struct server *s, uint16_t table, const struct prefix *p,
     struct server_job *job, uint8_t entry, int64_t now)
 {
 	struct server_change c = { .command = SERVER_DELETE,
@@ -244,15 +245,15 @@ tell_delete(struct server *s, uint16_t table, const struct prefix *p,
 		.job = job,
 		.entry = entry };
 
-	tell(s, &c);
-	tell_within(s, table, p, false, now);
+	change_emit(s, &c);
+	within_hide_or_show(s, table, p, false, now);
 }
 
 /*
  * Receiving.
  */
 static void
-refuse(struct server *s, struct server_job *job, uint8_t entry,
+job_refuse(struct server *s, struct server_job *job, uint8_t entry,
     enum server_verdict why)
 {
 	s->count.verdict[why]++;
@@ -285,7 +286,7 @@ is_never(const struct server *s, const struct prefix *p)
 }
 
 static int64_t
-until(const struct server *s, uint32_t ttl_s, int64_t now)
+entry_deadline(const struct server *s, uint32_t ttl_s, int64_t now)
 {
 	if (ttl_s == 0 || (s->config.timeout != 0 && ttl_s > s->config.timeout))
 		ttl_s = s->config.timeout;
@@ -293,8 +294,8 @@ until(const struct server *s, uint32_t ttl_s, int64_t now)
 }
 
 static void
-add(struct server *s, struct server_job *job, uint16_t table, uint8_t i,
-    int64_t now)
+entry_add_one(struct server *s, struct server_job *job, uint16_t table,
+    uint8_t i, int64_t now)
 {
 	const struct wire_entry *e = &job->request.entries[i];
 	const struct prefix *p = &e->prefix;
@@ -302,18 +303,18 @@ add(struct server *s, struct server_job *job, uint16_t table, uint8_t i,
 	bool again;
 
 	if (p->len == 0) {
-		refuse(s, job, i, SERVER_MASK);
+		job_refuse(s, job, i, SERVER_MASK);
 		return;
 	}
 	if (is_never(s, p)) {
-		refuse(s, job, i, SERVER_NEVER);
+		job_refuse(s, job, i, SERVER_NEVER);
 		return;
 	}
 	x = entries_find(s->entries, table, p);
-	again = x != NULL && living(s, x, now);
-	if (entries_add(s->entries, table, p, until(s, e->ttl_s, now),
+	again = x != NULL && entry_is_living(s, x, now);
+	if (entries_add(s->entries, table, p, entry_deadline(s, e->ttl_s, now),
 		++s->last_stamp, &x) != PH_OK) {
-		refuse(s, job, i, SERVER_FULL);
+		job_refuse(s, job, i, SERVER_FULL);
 		return;
 	}
 	if (x->id == 0)
@@ -324,13 +325,13 @@ add(struct server *s, struct server_job *job, uint16_t table, uint8_t i,
 	else
 		s->count.added++;
 	keep_entry(s, x);
-	if (covered(s, table, p, now)) {
+	if (prefix_is_covered(s, table, p, now)) {
 		x->fresh = false;
 		return;
 	}
 	if (!again)
-		tell_within(s, table, p, true, now);
-	tell_add(s, x, job, i, now);
+		within_hide_or_show(s, table, p, true, now);
+	change_add(s, x, job, i, now);
 }
 
 static void delete (struct server *s, struct server_job *job, uint16_t table,
@@ -340,28 +341,31 @@ static void delete (struct server *s, struct server_job *job, uint16_t table,
 	struct entry *x = entries_find(s->entries, table, p);
 
 	if (p->len == 0) {
-		refuse(s, job, i, SERVER_MASK);
+		job_refuse(s, job, i, SERVER_MASK);
 		return;
 	}
-	if (covered(s, table, p, now)) {
+	if (prefix_is_covered(s, table, p, now)) {
 		/* The packet filter does not have it. */
 		if (x != NULL) {
 			s->count.removed++;
-			drop(s, x);
+			entry_drop(s, x);
 		}
 		return;
 	}
-	/* If we end before it is done, it is done at the next start. */
+	/*
+	 * If we end before the filter has removed it, the next start removes
+	 * it.
+	 */
 	if (x != NULL) {
 		x->until = now;
 		entries_set_due(s->entries, x, now + RETRY);
 		keep_entry(s, x);
 	}
-	tell_delete(s, table, p, job, i, now);
+	change_delete(s, table, p, job, i, now);
 }
 
 static void
-flush(struct server *s, struct server_job *job, uint16_t table)
+table_flush(struct server *s, struct server_job *job, uint16_t table)
 {
 	struct server_change c = { .command = SERVER_FLUSH,
 		.table = table,
@@ -369,7 +373,7 @@ flush(struct server *s, struct server_job *job, uint16_t table)
 		.job = job };
 
 	s->flushed[table] = c.stamp;
-	tell(s, &c);
+	change_emit(s, &c);
 }
 
 static size_t
@@ -392,45 +396,45 @@ carry_out(struct server *s, struct server_job *job, int64_t now)
 	uint8_t i;
 
 	if (table == SERVER_NONE) {
-		refuse(s, job, 0, SERVER_TABLE);
+		job_refuse(s, job, 0, SERVER_TABLE);
 		return;
 	}
 	switch (job->request.command) {
 	case WIRE_ADD:
 		for (i = 0; i < job->request.n; i++)
-			add(s, job, (uint16_t)table, i, now);
+			entry_add_one(s, job, (uint16_t)table, i, now);
 		break;
 	case WIRE_DELETE:
 		for (i = 0; i < job->request.n; i++)
 			delete (s, job, (uint16_t)table, i, now);
 		break;
 	case WIRE_FLUSH:
-		flush(s, job, (uint16_t)table);
+		table_flush(s, job, (uint16_t)table);
 		break;
 	default:
-		refuse(s, job, 0, SERVER_COMMAND);
+		job_refuse(s, job, 0, SERVER_COMMAND);
 		break;
 	}
 }
 
 static bool
-loopback(const struct addr *a)
+addr_is_loopback(const struct addr *a)
 {
 	struct addr six = { AF_INET6, { [15] = 1 } };
 
 	return (a->af == AF_INET && a->b[0] == 127) || addr_eq(a, &six);
 }
 
-/* Versions 1 and 2 do not say whose it is. */
+/* Versions 1 and 2 do not name their key: try all. */
 static const struct key *
-signer(const struct server *s, const struct wire_request *r, struct span d,
-    const struct addr *from)
+request_signer(const struct server *s, const struct wire_request *r,
+    struct span d, const struct addr *from)
 {
 	const struct key *k;
 	size_t i;
 
 	if (s->config.nkey == 0)
-		return loopback(from) ? &no_key : NULL;
+		return addr_is_loopback(from) ? &no_key : NULL;
 	if (r->version == 3) {
 		k = keys_find(s->config.key, s->config.nkey, r->key);
 		return k != NULL && wire_verify(d, k) ? k : NULL;
@@ -451,8 +455,8 @@ tag_of(struct span mac)
 
 /* What is wrong with the datagram as a whole. */
 static enum server_verdict
-judge(struct server *s, struct span d, const struct addr *from, int64_t now,
-    struct server_job *job)
+request_judge(struct server *s, struct span d, const struct addr *from,
+    int64_t now, struct server_job *job)
 {
 	const struct wire_request *r = &job->request;
 	struct span mac;
@@ -466,19 +470,19 @@ judge(struct server *s, struct span d, const struct addr *from, int64_t now,
 	default:
 		return SERVER_MALFORMED;
 	}
-	if ((job->key = signer(s, r, d, from)) == NULL)
+	if ((job->key = request_signer(s, r, d, from)) == NULL)
 		return SERVER_KEY;
 	mac = wire_mac(d);
 	memcpy(job->mac, mac.p, mac.len);
 	skew = now - r->time * USEC_PER_SEC;
 	if (skew > REPLAY_SKEW || skew < -REPLAY_SKEW)
 		return SERVER_CLOCK;
-	/* Without a key there is nothing to tell one from another. */
+	/* Without a key, repeated datagrams cannot be recognised. */
 	if (job->key == &no_key)
 		return SERVER_TAKEN;
 	switch (replay_take(s->replay, tag_of(mac), r->time, now)) {
 	case PH_OK:
-		received(s, now);
+		chunk_keep(s, now);
 		return SERVER_TAKEN;
 	case PH_ELIMIT:
 	case PH_ENOMEM:
@@ -499,7 +503,7 @@ server_receive(struct server *s, struct span d, const struct addr *from,
 		server_keep(s);
 	memset(job, 0, sizeof(*job));
 	s->count.received++;
-	if ((v = judge(s, d, from, now, job)) != SERVER_TAKEN) {
+	if ((v = request_judge(s, d, from, now, job)) != SERVER_TAKEN) {
 		job->verdict = v;
 		s->count.verdict[v]++;
 		return v;
@@ -520,7 +524,7 @@ server_keep(struct server *s)
  * Afterwards.
  */
 static void
-flushed(struct server *s, const struct server_change *c)
+table_flushed(struct server *s, const struct server_change *c)
 {
 	struct prefix none;
 	struct entry *x, *next;
@@ -532,7 +536,7 @@ flushed(struct server *s, const struct server_change *c)
 		if (x->stamp > c->stamp)
 			continue;
 		s->count.flushed++;
-		drop(s, x);
+		entry_drop(s, x);
 	}
 }
 
@@ -548,16 +552,16 @@ after_add(struct server *s, const struct server_change *c, bool done,
 		x->fresh = false;
 		return;
 	}
-	/* What it was to cover is uncovered again. */
+	/* The entries that it was to cover go back into the packet filter. */
 	if (!x->fresh)
 		return;
 	x->until = now;
-	tell_within(s, c->table, &c->prefix, false, now);
-	/* Whether it is in there is not known: see to it that it is not. */
+	within_hide_or_show(s, c->table, &c->prefix, false, now);
+	/* It may be in the packet filter or not: remove it. */
 	if (later)
 		entries_set_due(s->entries, x, now);
 	else
-		drop(s, x);
+		entry_drop(s, x);
 }
 
 static void
@@ -565,13 +569,13 @@ after_delete(struct server *s, const struct server_change *c, bool later)
 {
 	struct entry *x;
 
-	if (c->aside || later)
+	if (c->hidden || later)
 		return;
 	x = entries_find(s->entries, c->table, &c->prefix);
 	if (x == NULL || x->stamp > c->stamp)
 		return;
 	s->count.removed += c->job != NULL;
-	drop(s, x);
+	entry_drop(s, x);
 }
 
 void
@@ -582,7 +586,7 @@ server_changed(struct server *s, const struct server_change *c, enum ph_err err,
 	bool later = err == PH_EAGAIN || err == PH_EIO;
 
 	if (!done && c->job != NULL)
-		refuse(s, c->job, c->entry,
+		job_refuse(s, c->job, c->entry,
 		    err == PH_EDENIED ? SERVER_NEVER : SERVER_FILTER);
 	if (c->job != NULL)
 		c->job->pending--;
@@ -595,7 +599,7 @@ server_changed(struct server *s, const struct server_change *c, enum ph_err err,
 		break;
 	case SERVER_FLUSH:
 		if (done)
-			flushed(s, c);
+			table_flushed(s, c);
 		else if (s->flushed[c->table] == c->stamp)
 			s->flushed[c->table] = 0;
 		break;
@@ -618,7 +622,7 @@ server_reply(struct server *s, const struct server_job *job, int64_t now,
 	};
 	struct wire_reply r = { 0 };
 
-	/* Strangers and echoes get none. */
+	/* Strangers and repeated datagrams get no answer. */
 	if (job->request.version != 3 || job->key == NULL ||
 	    job->verdict == SERVER_REPLAY)
 		return 0;
@@ -644,10 +648,10 @@ server_expire(struct server *s, size_t n, int64_t now)
 		s->count.expired += x->due == x->until;
 		/* Once more if it does not succeed. */
 		entries_set_due(s->entries, x, now + RETRY);
-		if (covered(s, x->table, &x->prefix, now))
-			drop(s, x);
+		if (prefix_is_covered(s, x->table, &x->prefix, now))
+			entry_drop(s, x);
 		else
-			tell_delete(s, x->table, &x->prefix, NULL, 0, now);
+			change_delete(s, x->table, &x->prefix, NULL, 0, now);
 	}
 }
 
@@ -679,7 +683,10 @@ load_entry(struct server *s, const struct state_entry *e, int64_t now)
 		s->last_id = e->id;
 	if (entries_find(s->entries, (uint16_t)i, &e->prefix) != NULL)
 		return PH_EEXIST;
-	/* The configuration may have changed its mind: then it is removed. */
+	/*
+	 * If the configuration has changed and forbids the entry now, remove
+	 * it.
+	 */
 	rc = entries_add(s->entries, (uint16_t)i, &e->prefix,
 	    is_never(s, &e->prefix) ? now : e->until, ++s->last_stamp, &x);
 	if (rc == PH_OK) {
@@ -687,8 +694,11 @@ load_entry(struct server *s, const struct state_entry *e, int64_t now)
 		x->fresh = false;
 		s->resuming = true;
 	} else if (rc == PH_ELIMIT)
-		/* There is less room now, and nobody else would remove it. */
-		tell_delete(s, (uint16_t)i, &e->prefix, NULL, 0, now);
+		/*
+		 * There is less room now: remove the entry, for nobody else
+		 * would.
+		 */
+		change_delete(s, (uint16_t)i, &e->prefix, NULL, 0, now);
 	return rc;
 }
 
@@ -712,7 +722,7 @@ server_load(struct server *s, uint64_t key, const void *p, size_t len,
 		s->complete = true;
 		break;
 	}
-	/* It is true once. */
+	/* The end record vouches for one start only, so forget it. */
 	return PH_EGONE;
 }
 
@@ -721,7 +731,7 @@ server_loaded(struct server *s, int64_t now)
 {
 	uint32_t second = (uint32_t)(now / USEC_PER_SEC);
 
-	/* Nobody dies and is replaced within a second. */
+	/* A process is never replaced within the same second. */
 	if (!s->complete &&
 	    replay_load_floor(s->replay, second - 1, now) == PH_OK)
 		keep_floor(s);
@@ -733,7 +743,7 @@ server_end(struct server *s)
 	struct state_record r = { .kind = STATE_END };
 
 	server_keep(s);
-	keep(s, &r);
+	record_keep(s, &r);
 }
 
 bool
@@ -745,8 +755,9 @@ server_resume(struct server *s, size_t n, int64_t now)
 		return false;
 	x = entries_from(s->entries, s->resume_table, &s->resume_prefix);
 	for (; x != NULL && n > 0; n--, x = entries_next(x))
-		if (living(s, x, now) && !covered(s, x->table, &x->prefix, now))
-			tell_add(s, x, NULL, 0, now);
+		if (entry_is_living(s, x, now) &&
+		    !prefix_is_covered(s, x->table, &x->prefix, now))
+			change_add(s, x, NULL, 0, now);
 	if (x != NULL) {
 		s->resume_table = x->table;
 		s->resume_prefix = x->prefix;

@@ -18,8 +18,9 @@
  * tables of a packet filter, records to keep and answers out.
  *
  * An entry that lies within another of the same table is remembered, but not
- * told to the packet filter, for not all can hold both; it is as soon as the
- * other goes.  A prefix that is removed is not an error when it was not there.
+ * put into the packet filter, for not every filter can hold both.  It is put
+ * there as soon as the other is removed.  A prefix that is removed is not an
+ * error when it was not there.
  */
 enum server_command {
 	SERVER_ADD,
@@ -72,7 +73,7 @@ struct server_change {
 	uint64_t stamp;
 	struct server_job *job; /* whose, or NULL */
 	uint8_t entry;		/* which of it */
-	bool aside;		/* to make room: the entry itself stays */
+	bool hidden; /* only the packet filter drops it; the entry stays */
 };
 
 struct server_sink {
@@ -98,8 +99,9 @@ void server_set_own(struct server *s, const struct addr *own, size_t n);
 PH_NODISCARD enum ph_err server_load(struct server *s, uint64_t key,
     const void *p, size_t len, int64_t now);
 /*
- * That was all.  A predecessor without time for server_end() may have received
- * what is not in its records: so nothing counts from before now.
+ * All records have been loaded.  A predecessor that had no time for
+ * server_end() may have received datagrams that are not in its records, so no
+ * datagram from before now counts.
  */
 void server_loaded(struct server *s, int64_t now);
 /* Nothing more will be received. */
@@ -114,14 +116,14 @@ enum server_verdict server_receive(struct server *s, struct span datagram,
     const struct addr *from, int64_t now, struct server_job *job);
 
 /*
- * Keep what has been received since, so that it cannot be received again:
- * after a batch of datagrams and before any of its changes is made.
+ * Store the tags of the datagrams received since, so that they cannot count
+ * again: after a batch of datagrams and before any of its changes is made.
  */
 void server_keep(struct server *s);
 
 /*
- * What became of a change.  PH_EAGAIN and PH_EIO: it may have been made;
- * PH_EDENIED: who makes them knows more addresses that are never entered.
+ * The result of a change.  PH_EAGAIN and PH_EIO: it may have been made;
+ * PH_EDENIED: the firewall process knows more addresses that are never entered.
  */
 void server_changed(struct server *s, const struct server_change *c,
     enum ph_err err, int64_t now);

@@ -11,9 +11,10 @@
 #include "tables/wire.h"
 
 /*
- * What survives a restart, as records that somebody else stores, each under
- * its key.  Big-endian, of fixed layout, and read as if a stranger had written
- * them: the process that did reads what strangers send.
+ * The state that survives a restart, as records that somebody else stores, each
+ * under its key.  Records are big-endian, of fixed layout, and read as if a
+ * stranger had written them, for the process that wrote them reads packets of
+ * strangers.
  */
 #define STATE_KEY_CHUNK (UINT64_C(1) << 62) /* and its number */
 #define STATE_KEY_FLOOR (UINT64_C(1) << 63)
@@ -24,7 +25,7 @@ enum state_kind {
 	STATE_ENTRY = 1,
 	STATE_CHUNK = 2,
 	STATE_FLOOR = 3,
-	STATE_END = 4, /* who wrote all this had time to write all */
+	STATE_END = 4, /* its writer had time to write all records */
 };
 
 /* An entry names its table: the configuration may have another order now. */

@@ -2,7 +2,10 @@
 #ifndef TABLES_VERDICT_H
 #define TABLES_VERDICT_H
 
-/* Why a datagram, or the first of its entries that was refused, was. */
+/*
+ * The reason why a datagram, or the first refused one of its entries, was
+ * refused.
+ */
 enum server_verdict {
 	SERVER_TAKEN,
 	SERVER_MALFORMED, /* not of the length or form of its version */

@@ -71,7 +71,7 @@ parse_legacy(struct cursor *c, struct wire_request *r)
 }
 
 static bool
-zero(const uint8_t *p, size_t n)
+bytes_are_zero(const uint8_t *p, size_t n)
 {
 	while (n > 0 && p[n - 1] == 0)
 		n--;
@@ -90,7 +90,7 @@ parse_entry(struct cursor *c, struct wire_entry *e)
 	e->ttl_s = cursor_u32(c);
 	cursor_copy(c, bytes, sizeof(bytes));
 	if (pad != 0 || (family != 4 && family != 6) ||
-	    (family == 4 && !zero(bytes + 4, 12)))
+	    (family == 4 && !bytes_are_zero(bytes + 4, 12)))
 		return false;
 	return set_prefix(&e->prefix, family == 4 ? AF_INET : AF_INET6, bytes,
 	    len);

@@ -104,7 +104,7 @@ struct span wire_mac(struct span datagram);
 /* Whether it is by this key.  The name of the key is not looked at. */
 bool wire_verify(struct span datagram, const struct key *k);
 
-/* Write and sign.  Returns the length, 0 if it cannot be said on the wire. */
+/* Write and sign.  Returns the length, or 0 if the format cannot express it. */
 size_t wire_build(const struct wire_request *r, const struct key *k,
     uint8_t buf[WIRE_MAX]);
 

@@ -10,16 +10,16 @@
 #include "src/base/strbuf.h"
 
 /*
- * The request that begins a TFTP transfer, the only packet of TFTP that goes
- * to a known port (RFC 1350, with options by RFC 2347, 2348, 2349 and 7440).
+ * The request that begins a TFTP transfer, the only packet of TFTP that goes to
+ * a known port (RFC 1350, with options by RFC 2347, 2348, 2349 and 7440).
  *
- * Knows neither addresses nor sockets and allocates nothing; the spans
- * point into the datagram.
+ * Knows neither addresses nor sockets and allocates nothing; the spans point
+ * into the datagram.
  *
  * A file name and a mode, each with a NUL at its end, are required, and the
- * mode must be one of the three that exist.  Options with a value out of
- * range are ignored, and so is what follows the last whole option: the server
- * may make of it what it likes.
+ * mode must be one of the three that exist.  Options with a value out of range
+ * are ignored, and so are bytes behind the last whole option; the server may
+ * read them as it likes.
  */
 enum tftp_op {
 	TFTP_RRQ = 1,

@@ -52,7 +52,7 @@ void
 answer_refuse(struct answer *b, unsigned int bit, enum ph_err rc)
 {
 	b->result.refused |= UINT64_C(1) << bit;
-	/* One error for all: mischief (denied) first, then a bug (bad). */
+	/* One error for all changes: an attack (denied) before a bug (bad). */
 	if (b->result.err == PH_OK || rc == PH_EDENIED ||
 	    (rc == PH_EBAD && b->result.err != PH_EDENIED))
 		b->result.err = rc;

@@ -7,8 +7,8 @@
 #include "src/fw/fw.h"
 
 /*
- * From a configuration to what a packet filter backend has to know: in one
- * place, for the engine, the firewall process and the replay must agree.
+ * The settings of a backend, from a configuration.  This is one place, for the
+ * engine, the firewall process and the replay must agree.
  */
 
 /* `out` borrows from `conf`; its arrays are for fwconfig_free(). */

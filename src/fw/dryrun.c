@@ -10,9 +10,9 @@
 #include "src/fw/fw.h"
 
 /*
- * The reference implementation: does everything a packet filter does but
- * filter packets.  What would be opened is told by the events; here it is
- * remembered, so that a request no filter could serve is found out.
+ * The reference implementation: does everything a packet filter does but filter
+ * packets.  The events show what would be opened.  Pinholes are remembered here
+ * only to find requests that no filter could serve.
  */
 struct hole {
 	RB_ENTRY(hole) node;

@@ -12,27 +12,27 @@
 #include "src/base/strbuf.h"
 
 /*
- * What a packet filter must be able to do for us.
+ * The functions that a packet filter must offer.
  *
- * A backend has never heard of a call.  It is handed pinholes: addresses,
- * ports and numbers, never text from the wire.  The core owns the truth (by
- * id, with unique tuples); a backend mirrors it into the kernel.
+ * A backend knows no calls.  It gets pinholes: addresses, ports and numbers,
+ * never text from the wire.  The caller keeps the list of open pinholes (by id,
+ * with unique tuples); a backend brings them into the kernel.
  *
- * All times are microseconds since the epoch, as given by the caller.
- * Calls are synchronous, run in the firewall process and never log.
+ * All times are microseconds since the epoch, as given by the caller.  Calls
+ * are synchronous, run in the firewall process and never log.
  */
 enum fw_op {
 	FW_OPEN = 1, /* also when already open: same id, new deadline */
 	/*
-	 * By id; established flows stop, too, but for the connection of a
-	 * TCP pinhole that was good for one: that lives until it ends.
+	 * By id.  Established flows stop, too, except the connection of a TCP
+	 * pinhole that was good for one connection.
 	 */
 	FW_CLOSE = 2,
 	/*
 	 * The connections that `from`, a host, has begun from `from_port` to
-	 * `to` end, although a PINHOLE_OUT would let their answers in: what
-	 * `from` had open at that port has moved.  Nothing opens or closes.
-	 * Not all backends can; where they cannot they take no notice.
+	 * `to` end, although a PINHOLE_OUT would let their answers in: the
+	 * media that `from` had at that port has moved.  Nothing opens or
+	 * closes.  A backend that cannot do this ignores it.
 	 */
 	FW_CUT = 3,
 };
@@ -71,7 +71,7 @@ struct fw_uplink {
 	struct addr gateway;
 };
 
-/* What else pf does with the packets of some pinholes; NULL: as with all. */
+/* Options of pf for a class of pinholes; NULL: those of all others. */
 struct fw_class {
 	const char *tag;
 	const char *queue;
@@ -131,10 +131,11 @@ struct fw_ops {
 	    const struct fw_config *config, int64_t now, struct strbuf *why);
 
 	/*
-	 * Look, without changing anything, whether the filter is enabled and
-	 * the user's ruleset lets us matter; runs before open (fw NULL), as
-	 * for -n.  PH_OK with text in `why` is a warning; an error means
-	 * start would be refused.  `why` contains the very line to add.
+	 * Check, without changing anything, whether the filter is enabled and
+	 * the user's ruleset lets our pinholes take effect; runs before open
+	 * (fw NULL), as for -n.  PH_OK with text in `why` is a warning; an
+	 * error means start would be refused.  `why` contains the very line to
+	 * add.
 	 */
 	PH_NODISCARD enum ph_err (
 	    *check)(const struct fw_config *config, struct strbuf *why);
@@ -148,8 +149,8 @@ struct fw_ops {
 	    const struct fw_change *changes, size_t n, int64_t now);
 
 	/*
-	 * After adopting: whatever of ours is in the kernel and was not
-	 * opened since is removed.  NULL where open always starts empty.
+	 * After adopting: remove everything of ours in the kernel that was not
+	 * opened since.  NULL where open always starts empty.
 	 */
 	PH_NODISCARD enum ph_err (*settle)(struct fw *fw, int64_t now);
 
@@ -164,15 +165,15 @@ struct fw_ops {
 	/*
 	 * Work due: gathered kills, a table that somebody flushed away.
 	 * Returns when to be called next, at the latest, or INT64_MAX.
-	 * PH_EGONE in *err: what was ours had gone, and everything must be
-	 * opened again; where the backend did that itself it costs nothing.
-	 * May be NULL.
+	 * PH_EGONE in *err: our table or anchor was gone, and every pinhole
+	 * must be opened again; where the backend did so itself, opening again
+	 * changes nothing.  May be NULL.
 	 */
 	int64_t (*tick)(struct fw *fw, int64_t now, enum ph_err *err);
 
 	/*
-	 * Where a redirected client wanted to go; PH_EMALFORMED if nobody
-	 * knows that flow.  NULL without FW_CAP_ORIGINAL.
+	 * The original destination of a redirected client; PH_EMALFORMED if the
+	 * filter does not know that flow.  NULL without FW_CAP_ORIGINAL.
 	 */
 	PH_NODISCARD enum ph_err (*original)(struct fw *fw,
 	    const struct fw_flow *flow, struct endpoint *out);
@@ -188,8 +189,8 @@ struct fw_ops {
 	    uint32_t ttl_s);
 
 	/*
-	 * Whether somebody has emptied tables that we fill, or made them anew,
-	 * since this was asked last.  May be NULL: that does not happen.
+	 * Whether somebody has emptied or recreated tables that we fill, since
+	 * the last call.  May be NULL: that does not happen.
 	 */
 	bool (*emptied)(struct fw *fw);
 
@@ -201,8 +202,8 @@ struct fw_ops {
 	    const struct pinhole *hole, struct strbuf *out);
 
 	/*
-	 * Where some pinholes become more than rules (pf states): why this
-	 * one does not, or NULL.  May be NULL: all are alike.
+	 * Where some pinholes become states instead of rules (pf states): why
+	 * this one does not, or NULL.  May be NULL: all are alike.
 	 */
 	const char *(*as_rule)(const struct fw_config *config,
 	    const struct pinhole *hole);

@@ -76,7 +76,7 @@ is_protected(const struct fw_policy *p, const struct addr *a)
 	return prefixes_contain(p->conf->protect.v, p->conf->protect.n, a);
 }
 
-/* An address that stands for a protected host: nobody else comes from it. */
+/* A public alias of a protected host: no other host sends from it. */
 static bool
 is_outside_of_alias(const struct fw_policy *p, const struct addr *a)
 {
@@ -99,7 +99,10 @@ is_remote(const struct fw_policy *p, const struct addr *a)
 		    !is_outside_of_alias(p, a)));
 }
 
-/* Signalling that came to a media port would be read as signalling. */
+/*
+ * Packets at a media port that is also a signalling port would be read as
+ * signalling.
+ */
 static bool
 takes_signalling(const struct fw_policy *p, uint16_t lo, uint16_t hi)
 {
@@ -187,8 +190,9 @@ is_external(const struct fw_policy *p, const struct pinhole *h)
 }
 
 /*
- * Whom an FTP proxy serves: a line without `reverse` all protected clients,
- * one with it that server.  And whether a line sends data from port 20.
+ * The hosts that an FTP proxy serves: all protected clients for a line without
+ * `reverse`, that server for a line with it.  And whether a line sends data
+ * from port 20.
  */
 static bool
 ftp_serves(const struct fw_policy *p, const struct pinhole *h)

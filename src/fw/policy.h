@@ -10,12 +10,12 @@
 #include "src/process/ipc.h"
 
 /*
- * What the firewall process lets the others have.
+ * The pinholes that the firewall process grants to the other processes.
  *
- * The engine reads what strangers send; whoever takes it over through that
- * can ask for anything.  So everything is checked once more, against nothing
- * but the configuration: even then no port opens that some call, transfer or
- * proxy of this configuration might not have opened, and for no longer.
+ * The engine reads packets of strangers; an attacker who takes it over can ask
+ * for anything.  So every request is checked once more, against nothing but the
+ * configuration: even such an engine opens only ports that some call, transfer
+ * or proxy of this configuration could have opened, and for no longer.
  *
  * Pure: no state, no time, no I/O.
  */

@@ -20,40 +20,43 @@
 #define ACTIVITY_MAX (10 * USEC_PER_SEC)
 
 /*
- * The engine may want what a proxy wants; two proxies, one of which is leaving,
- * do not: each has a place in an item, and there may be many items.
+ * Claims of one entry: the engine and a proxy may want the same tuple, but two
+ * proxies, one of which is leaving, never do.  There may be many entries, so
+ * there is no room for a third claim.
  */
-#define NHOLDS 2
+#define NCLAIMS 2
 
-/* What one role wants of a tuple. */
-struct hold {
-	RB_ENTRY(hold) node; /* by id, among those of its role */
-	struct item *item;
+/* The claim of one role on a tuple. */
+struct fw_claim {
+	RB_ENTRY(fw_claim) node; /* by id, among those of its role */
+	struct fw_entry *entry;
 	uint64_t id;
 	int64_t deadline;
 	enum ipc_role role;
-	bool held;
-	bool stale; /* from before IPC_BEGIN; then it has no name */
+	bool active;
+	bool stale; /* from before IPC_BEGIN: it is in no tree */
 };
 
-struct item {
-	RB_ENTRY(item) by_tuple;
-	RB_ENTRY(item) by_id;
-	TAILQ_ENTRY(item) dirty_entry;
+struct fw_entry {
+	RB_ENTRY(fw_entry) by_tuple;
+	RB_ENTRY(fw_entry) by_id;
+	TAILQ_ENTRY(fw_entry) dirty_entry;
 	struct fwtable *t;
-	struct pinhole hole; /* as the filter is told: its id is ours */
-	struct hold hold[NHOLDS];
+	struct pinhole hole; /* as the filter gets it, with an id of ours */
+	struct fw_claim claim[NCLAIMS];
 	struct timer timer;
 	bool dirty; /* is on t->dirty */
-	bool have;  /* the filter has it */
-	/* Who asked last, to be told if it cannot be had. */
+	bool in_filter;
+	/*
+	 * The last batch that asked for it, which gets the error if it fails.
+	 */
 	struct answer *asker;
 	uint8_t bit;
 };
 
-RB_HEAD(tuple_tree, item);
-RB_HEAD(id_tree, item);
-RB_HEAD(hold_tree, hold);
+RB_HEAD(tuple_tree, fw_entry);
+RB_HEAD(id_tree, fw_entry);
+RB_HEAD(claim_tree, fw_claim);
 
 struct fwtable {
 	const struct fw_ops *ops;
@@ -61,13 +64,13 @@ struct fwtable {
 	const struct fw_policy *policy;
 	size_t max;
 	uint64_t next_id;
-	size_t nitems;
+	size_t nentries;
 	struct tuple_tree tuples;
 	struct id_tree ids;
-	struct hold_tree names[IPC_NROLES];
+	struct claim_tree claims[IPC_NROLES];
 	struct timers timers;
-	TAILQ_HEAD(, item) dirty;
-	bool forget; /* settle the backend after the next commit */
+	TAILQ_HEAD(, fw_entry) dirty;
+	bool settle_due; /* settle the backend after the next commit */
 	int64_t retry_at, retry_wait;
 	int64_t tick_at;
 	int64_t activity_at, activity_every; /* 0: never */
@@ -78,26 +81,26 @@ struct fwtable {
 };
 
 static int
-tuple_cmp(const struct item *a, const struct item *b)
+tuple_cmp(const struct fw_entry *a, const struct fw_entry *b)
 {
 	return pinhole_cmp(&a->hole, &b->hole);
 }
 
 static int
-id_cmp(const struct item *a, const struct item *b)
+id_cmp(const struct fw_entry *a, const struct fw_entry *b)
 {
 	return a->hole.id < b->hole.id ? -1 : a->hole.id > b->hole.id;
 }
 
 static int
-hold_cmp(const struct hold *a, const struct hold *b)
+claim_cmp(const struct fw_claim *a, const struct fw_claim *b)
 {
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-RB_GENERATE_STATIC(tuple_tree, item, by_tuple, tuple_cmp)
-RB_GENERATE_STATIC(id_tree, item, by_id, id_cmp)
-RB_GENERATE_STATIC(hold_tree, hold, node, hold_cmp)
+RB_GENERATE_STATIC(tuple_tree, fw_entry, by_tuple, tuple_cmp)
+RB_GENERATE_STATIC(id_tree, fw_entry, by_id, id_cmp)
+RB_GENERATE_STATIC(claim_tree, fw_claim, node, claim_cmp)
 
 struct fwtable *
 fwtable_new(const struct fw_ops *ops, struct fw *fw,
@@ -117,7 +120,7 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	RB_INIT(&t->tuples);
 	RB_INIT(&t->ids);
 	for (i = 0; i < IPC_NROLES; i++)
-		RB_INIT(&t->names[i]);
+		RB_INIT(&t->claims[i]);
 	TAILQ_INIT(&t->dirty);
 	timers_init(&t->timers);
 	if (ops->activity != NULL) {
@@ -129,32 +132,32 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	return t;
 }
 
-static struct hold *
-item_hold(struct item *i, enum ipc_role role)
+static struct fw_claim *
+entry_claim(struct fw_entry *i, enum ipc_role role)
 {
-	return &i->hold[role == IPC_ENGINE ? 0 : 1];
+	return &i->claim[role == IPC_ENGINE ? 0 : 1];
 }
 
-static struct item *
-item_find(struct fwtable *t, const struct pinhole *h)
+static struct fw_entry *
+entry_find(struct fwtable *t, const struct pinhole *h)
 {
-	struct item key;
+	struct fw_entry key;
 
 	key.hole = *h;
 	return RB_FIND(tuple_tree, &t->tuples, &key);
 }
 
-static struct hold *
-hold_find(struct fwtable *t, enum ipc_role role, uint64_t id)
+static struct fw_claim *
+claim_find(struct fwtable *t, enum ipc_role role, uint64_t id)
 {
-	struct hold key;
+	struct fw_claim key;
 
 	key.id = id;
-	return RB_FIND(hold_tree, &t->names[role], &key);
+	return RB_FIND(claim_tree, &t->claims[role], &key);
 }
 
 static void
-item_mark_dirty(struct item *i)
+entry_mark_dirty(struct fw_entry *i)
 {
 	if (i->dirty)
 		return;
@@ -163,18 +166,18 @@ item_mark_dirty(struct item *i)
 }
 
 static bool
-item_wanted(const struct item *i)
+entry_wanted(const struct fw_entry *i)
 {
 	int r;
 
-	for (r = 0; r < NHOLDS; r++)
-		if (i->hold[r].held)
+	for (r = 0; r < NCLAIMS; r++)
+		if (i->claim[r].active)
 			return true;
 	return false;
 }
 
 static void
-item_free(struct item *i)
+entry_free(struct fw_entry *i)
 {
 	struct fwtable *t = i->t;
 
@@ -183,15 +186,15 @@ item_free(struct item *i)
 	timer_clear(&t->timers, &i->timer);
 	RB_REMOVE(tuple_tree, &t->tuples, i);
 	RB_REMOVE(id_tree, &t->ids, i);
-	t->nitems--;
+	t->nentries--;
 	free(i);
 }
 
 /* A new one, which nobody wants yet; NULL: no memory. */
-static struct item *
-item_new(struct fwtable *t, const struct pinhole *h)
+static struct fw_entry *
+entry_new(struct fwtable *t, const struct pinhole *h)
 {
-	struct item *i;
+	struct fw_entry *i;
 
 	if ((i = calloc(1, sizeof(*i))) == NULL)
 		return NULL;
@@ -201,64 +204,64 @@ item_new(struct fwtable *t, const struct pinhole *h)
 	i->hole.deadline = 0;
 	RB_INSERT(tuple_tree, &t->tuples, i);
 	RB_INSERT(id_tree, &t->ids, i);
-	t->nitems++;
+	t->nentries++;
 	return i;
 }
 
 static void on_deadline(void *arg, int64_t now);
 
-/* The filter's deadline is the latest of its holders'. */
+/* The entry's deadline is the latest of its claims. */
 static void
-item_set_deadline(struct item *i)
+entry_set_deadline(struct fw_entry *i)
 {
 	int64_t at = 0;
 	int r;
 
-	for (r = 0; r < NHOLDS; r++)
-		if (i->hold[r].held && i->hold[r].deadline > at)
-			at = i->hold[r].deadline;
+	for (r = 0; r < NCLAIMS; r++)
+		if (i->claim[r].active && i->claim[r].deadline > at)
+			at = i->claim[r].deadline;
 	if (at == 0)
 		timer_clear(&i->t->timers, &i->timer);
 	else
 		timer_set(&i->t->timers, &i->timer, at, on_deadline, i);
 	if (at != 0 && at != i->hole.deadline) {
 		i->hole.deadline = at;
-		item_mark_dirty(i);
+		entry_mark_dirty(i);
 	}
 }
 
 static void
-hold_release(struct hold *hold)
+claim_release(struct fw_claim *claim)
 {
-	struct item *i = hold->item;
+	struct fw_entry *i = claim->entry;
 
-	if (!hold->stale)
-		RB_REMOVE(hold_tree, &i->t->names[hold->role], hold);
-	hold->held = hold->stale = false;
+	if (!claim->stale)
+		RB_REMOVE(claim_tree, &i->t->claims[claim->role], claim);
+	claim->active = claim->stale = false;
 	i->t->n.wanted--;
-	item_mark_dirty(i);
-	item_set_deadline(i);
+	entry_mark_dirty(i);
+	entry_set_deadline(i);
 }
 
 static void
 on_deadline(void *arg, int64_t now)
 {
-	struct item *i = arg;
+	struct fw_entry *i = arg;
 	struct fwtable *t = i->t;
-	struct hold *hold;
+	struct fw_claim *claim;
 	int r;
 
-	for (r = 0; r < NHOLDS; r++) {
-		hold = &i->hold[r];
-		if (!hold->held || hold->deadline > now)
+	for (r = 0; r < NCLAIMS; r++) {
+		claim = &i->claim[r];
+		if (!claim->active || claim->deadline > now)
 			continue;
-		if (!hold->stale)
-			answers_add_id(&t->answers, hold->role, ANSWERS_CLOSED,
-			    hold->id);
+		if (!claim->stale)
+			answers_add_id(&t->answers, claim->role, ANSWERS_CLOSED,
+			    claim->id);
 		t->n.expired++;
-		hold_release(hold);
+		claim_release(claim);
 	}
-	item_set_deadline(i);
+	entry_set_deadline(i);
 }
 
 static void
@@ -281,49 +284,51 @@ say_refused(struct fwtable *t, const struct pinhole *h, const char *why,
 }
 
 static enum ph_err
-hold_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
-    int64_t now, struct item **out)
+claim_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
+    int64_t now, struct fw_entry **out)
 {
-	struct hold *old, *hold;
-	struct item *i;
+	struct fw_claim *old, *claim;
+	struct fw_entry *i;
 	int64_t latest;
 
-	i = item_find(t, h);
-	if (i == NULL && t->nitems >= t->max)
+	i = entry_find(t, h);
+	if (i == NULL && t->nentries >= t->max)
 		return PH_ELIMIT;
-	/* The same name for something else: the old one is given up. */
-	old = hold_find(t, role, h->id);
-	if (old != NULL && old->item != i)
-		hold_release(old);
-	if (i == NULL && (i = item_new(t, h)) == NULL)
+	/*
+	 * The client uses its old id for another tuple: release the old claim.
+	 */
+	old = claim_find(t, role, h->id);
+	if (old != NULL && old->entry != i)
+		claim_release(old);
+	if (i == NULL && (i = entry_new(t, h)) == NULL)
 		return PH_ENOMEM;
-	hold = item_hold(i, role);
-	if (hold->held && hold->role != role)
+	claim = entry_claim(i, role);
+	if (claim->active && claim->role != role)
 		return PH_ELIMIT;
-	hold->role = role;
-	if (hold->held && !hold->stale && hold->id != h->id)
-		RB_REMOVE(hold_tree, &t->names[role], hold);
-	if (!hold->held || hold->stale || hold->id != h->id) {
-		if (!hold->held)
+	claim->role = role;
+	if (claim->active && !claim->stale && claim->id != h->id)
+		RB_REMOVE(claim_tree, &t->claims[role], claim);
+	if (!claim->active || claim->stale || claim->id != h->id) {
+		if (!claim->active)
 			t->n.wanted++;
-		hold->item = i;
-		hold->id = h->id;
-		hold->held = true;
-		hold->stale = false;
-		RB_INSERT(hold_tree, &t->names[role], hold);
+		claim->entry = i;
+		claim->id = h->id;
+		claim->active = true;
+		claim->stale = false;
+		RB_INSERT(claim_tree, &t->claims[role], claim);
 	}
-	hold->deadline = h->deadline;
+	claim->deadline = h->deadline;
 	latest = now + fw_policy_lease(t->policy, role, h);
-	if (hold->deadline == 0 || hold->deadline > latest)
-		hold->deadline = latest;
-	item_set_deadline(i);
-	if (!i->have)
-		item_mark_dirty(i);
+	if (claim->deadline == 0 || claim->deadline > latest)
+		claim->deadline = latest;
+	entry_set_deadline(i);
+	if (!i->in_filter)
+		entry_mark_dirty(i);
 	*out = i;
 	return PH_OK;
 }
 
-/* It is of use while somebody wants the pinhole that its answers come by. */
+/* A cut is needed only while some claim keeps the outward pinhole open. */
 static void
 change_cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 {
@@ -332,25 +337,25 @@ change_cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 
 	out.from_port = 0;
 	if (c->hole.from_port == 0 || out.dir != PINHOLE_OUT ||
-	    item_find(t, &out) == NULL) {
+	    entry_find(t, &out) == NULL) {
 		t->n.denied++;
 		return;
 	}
-	/* A failure leaves what there was; the call goes on. */
+	/* If this fails, the old flows stay, and the call goes on. */
 	rc = t->ops->commit(t->fw, c, 1, now);
 	if (rc != PH_OK)
 		t->n.bad++;
 }
 
-/* One change; what is wrong with it goes into the batch's answer. */
+/* One change; its error goes into the batch's answer. */
 static void
 change_take(struct fwtable *t, struct answer *b, unsigned int bit,
     const struct fw_change *c, int64_t now)
 {
 	const char *why = "malformed";
-	struct item *i = NULL;
+	struct fw_entry *i = NULL;
 	enum ph_err rc = PH_EBAD;
-	struct hold *hold;
+	struct fw_claim *claim;
 
 	t->n.changes++;
 	if (c->op == FW_CUT) {
@@ -358,16 +363,16 @@ change_take(struct fwtable *t, struct answer *b, unsigned int bit,
 		return;
 	}
 	if (c->op == FW_CLOSE) {
-		hold = hold_find(t, b->role, c->hole.id);
-		if (hold != NULL)
-			hold_release(hold);
+		claim = claim_find(t, b->role, c->hole.id);
+		if (claim != NULL)
+			claim_release(claim);
 		return;
 	}
 	if (c->op == FW_OPEN)
 		rc = fw_policy_open(t->policy, b->role, &c->hole, &why);
 	if (rc == PH_OK) {
 		why = "too many pinholes";
-		rc = hold_want(t, b->role, &c->hole, now, &i);
+		rc = claim_want(t, b->role, &c->hole, now, &i);
 	}
 	if (rc == PH_OK) {
 		if (i->dirty) {
@@ -403,10 +408,10 @@ fwtable_commit(struct fwtable *t, enum ipc_role role, uint64_t seq,
 void
 fwtable_begin(struct fwtable *t, enum ipc_role role)
 {
-	struct hold *h;
+	struct fw_claim *h;
 
-	while ((h = RB_ROOT(&t->names[role])) != NULL) {
-		RB_REMOVE(hold_tree, &t->names[role], h);
+	while ((h = RB_ROOT(&t->claims[role])) != NULL) {
+		RB_REMOVE(claim_tree, &t->claims[role], h);
 		h->stale = true;
 	}
 }
@@ -414,13 +419,13 @@ fwtable_begin(struct fwtable *t, enum ipc_role role)
 void
 fwtable_settle(struct fwtable *t, enum ipc_role role)
 {
-	struct hold *h;
-	struct item *i;
+	struct fw_claim *h;
+	struct fw_entry *i;
 
 	RB_FOREACH(i, tuple_tree, &t->tuples) {
-		h = item_hold(i, role);
-		if (h->held && h->stale && h->role == role)
-			hold_release(h);
+		h = entry_claim(i, role);
+		if (h->active && h->stale && h->role == role)
+			claim_release(h);
 	}
 }
 
@@ -434,42 +439,42 @@ fwtable_drop(struct fwtable *t, enum ipc_role role)
 void
 fwtable_forget_rest(struct fwtable *t)
 {
-	t->forget = t->ops->settle != NULL;
+	t->settle_due = t->ops->settle != NULL;
 }
 
-/* What the filter has to be told about this one; 0: nothing. */
+/* The change that the filter needs for this entry; 0: none. */
 static uint32_t
-item_change(struct item *i, struct fw_change *c)
+entry_change(struct fw_entry *i, struct fw_change *c)
 {
-	bool want_it = item_wanted(i);
+	bool want_it = entry_wanted(i);
 
 	memset(c, 0, sizeof(*c));
-	if (!want_it && !i->have)
+	if (!want_it && !i->in_filter)
 		return 0;
 	c->op = want_it ? FW_OPEN : FW_CLOSE;
 	c->hole = i->hole;
 	return c->op;
 }
 
-/* The filter now is as we want it, as far as this one goes. */
+/* The filter now has this entry as we want it. */
 static void
-item_settled(struct item *i)
+entry_settled(struct fw_entry *i)
 {
 	struct fwtable *t = i->t;
-	bool want_it = item_wanted(i);
+	bool want_it = entry_wanted(i);
 
-	if (want_it != i->have)
+	if (want_it != i->in_filter)
 		t->n.open += want_it ? 1 : (uint64_t)-1;
-	i->have = want_it;
+	i->in_filter = want_it;
 	i->asker = NULL;
 	TAILQ_REMOVE(&t->dirty, i, dirty_entry);
 	i->dirty = false;
 	if (!want_it)
-		item_free(i);
+		entry_free(i);
 }
 
 static void
-item_give_up(struct item *i, enum ph_err rc, int64_t now)
+entry_give_up(struct fw_entry *i, enum ph_err rc, int64_t now)
 {
 	struct fwtable *t = i->t;
 	int r;
@@ -481,10 +486,10 @@ item_give_up(struct item *i, enum ph_err rc, int64_t now)
 	say_refused(t, &i->hole, ph_strerror(rc), now);
 	if (i->asker != NULL)
 		answer_refuse(i->asker, i->bit, rc);
-	for (r = 0; r < NHOLDS; r++)
-		if (i->hold[r].held)
-			hold_release(&i->hold[r]);
-	item_settled(i);
+	for (r = 0; r < NCLAIMS; r++)
+		if (i->claim[r].active)
+			claim_release(&i->claim[r]);
+	entry_settled(i);
 }
 
 static void
@@ -504,14 +509,14 @@ retry_later(struct fwtable *t, int64_t now)
 static void
 filter_lost(struct fwtable *t)
 {
-	struct item *i, *next;
+	struct fw_entry *i, *next;
 
 	t->n.lost++;
 	t->n.open = 0;
 	for (i = RB_MIN(tuple_tree, &t->tuples); i != NULL; i = next) {
 		next = RB_NEXT(tuple_tree, &t->tuples, i);
-		i->have = false;
-		item_mark_dirty(i);
+		i->in_filter = false;
+		entry_mark_dirty(i);
 	}
 }
 
@@ -528,50 +533,53 @@ commit_failed(struct fwtable *t, enum ph_err rc, int64_t now)
 	retry_later(t, now);
 }
 
-/* How it goes, one change at a time. */
-struct commit_singly {
-	enum ph_err full; /* why nothing new fits, once that is known */
-	bool again;	  /* a new deadline did not, either */
+/* The progress of commit_one_by_one(). */
+struct commit_one_by_one {
+	enum ph_err full; /* the first limit that was hit, or PH_OK */
+	bool again;	  /* even a new deadline was refused */
 };
 
 /*
- * One of a commit that was refused as a whole.  Returns false if the filter no
- * longer answers sensibly.
+ * Commit one entry of a commit that was refused as a whole.  Returns false on
+ * an error that concerns all entries.
  */
 static bool
-commit_one(struct fwtable *t, struct item *i, struct commit_singly *s,
+commit_one(struct fwtable *t, struct fw_entry *i, struct commit_one_by_one *s,
     int64_t now)
 {
 	struct fw_change c;
 	enum ph_err rc = PH_OK;
 
-	if (item_change(i, &c) == FW_OPEN && !i->have && s->full != PH_OK)
+	if (entry_change(i, &c) == FW_OPEN && !i->in_filter && s->full != PH_OK)
 		rc = s->full;
 	else if (c.op != 0)
 		rc = t->ops->commit(t->fw, &c, 1, now);
 	switch (rc) {
 	case PH_OK:
 	case PH_EEXIST:
-		item_settled(i);
+		entry_settled(i);
 		return true;
 	case PH_ELIMIT:
 	case PH_ENOMEM:
 		if (c.op == FW_CLOSE)
 			break;
 		/* New calls are refused, old ones kept. */
-		if (i->have)
+		if (i->in_filter)
 			s->again = true;
 		else {
 			s->full = rc;
-			item_give_up(i, rc, now);
+			entry_give_up(i, rc, now);
 		}
 		return true;
 	case PH_EBAD:
-		/* What cannot be closed is not there. */
-		if (i->have)
+		/*
+		 * The filter refuses to close an entry only if it does not have
+		 * it.
+		 */
+		if (i->in_filter)
 			t->n.open--;
-		i->have = false;
-		item_give_up(i, rc, now);
+		i->in_filter = false;
+		entry_give_up(i, rc, now);
 		return true;
 	default:
 		break;
@@ -581,20 +589,20 @@ commit_one(struct fwtable *t, struct item *i, struct commit_singly *s,
 }
 
 /*
- * Find out what a commit was refused for.  Closing comes first, for it makes
- * room; then one at a time.
+ * Find the entries for which a commit was refused, by a commit for each.  Those
+ * that close come first, for they make room.
  */
 static bool
-commit_singly(struct fwtable *t, size_t n, int64_t now)
+commit_one_by_one(struct fwtable *t, size_t n, int64_t now)
 {
-	struct commit_singly s = { PH_OK, false };
-	struct item *i, *next;
+	struct commit_one_by_one s = { PH_OK, false };
+	struct fw_entry *i, *next;
 	size_t left = n;
 
 	TAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
 		if (left-- == 0)
 			break;
-		if (item_wanted(i))
+		if (entry_wanted(i))
 			continue;
 		n--;
 		if (!commit_one(t, i, &s, now))
@@ -612,11 +620,11 @@ commit_singly(struct fwtable *t, size_t n, int64_t now)
 	return !s.again;
 }
 
-/* One commit.  Returns false if there is no use going on now. */
+/* One commit.  Returns false if another one now would fail, too. */
 static bool
 commit_some(struct fwtable *t, int64_t now)
 {
-	struct item *i, *next;
+	struct fw_entry *i, *next;
 	size_t n = 0, taken = 0;
 	enum ph_err rc;
 
@@ -624,7 +632,7 @@ commit_some(struct fwtable *t, int64_t now)
 		if (n == COMMIT_MAX)
 			break;
 		taken++;
-		n += item_change(i, &t->changes[n]) != 0;
+		n += entry_change(i, &t->changes[n]) != 0;
 	}
 	rc = n == 0 ? PH_OK : t->ops->commit(t->fw, t->changes, n, now);
 	t->n.commits += n > 0;
@@ -635,7 +643,7 @@ commit_some(struct fwtable *t, int64_t now)
 	case PH_ELIMIT:
 	case PH_ENOMEM:
 	case PH_EBAD:
-		return commit_singly(t, taken, now);
+		return commit_one_by_one(t, taken, now);
 	default:
 		commit_failed(t, rc, now);
 		return false;
@@ -643,7 +651,7 @@ commit_some(struct fwtable *t, int64_t now)
 	t->retry_wait = 0;
 	for (i = TAILQ_FIRST(&t->dirty); taken-- > 0; i = next) {
 		next = TAILQ_NEXT(i, dirty_entry);
-		item_settled(i);
+		entry_settled(i);
 	}
 	return true;
 }
@@ -652,16 +660,16 @@ static void
 on_seen(void *ctx, uint64_t id, unsigned int ends)
 {
 	struct fwtable *t = ctx;
-	const struct hold *h;
-	struct item *i, key;
+	const struct fw_claim *h;
+	struct fw_entry *i, key;
 	int r;
 
 	key.hole.id = id;
 	if ((i = RB_FIND(id_tree, &t->ids, &key)) == NULL)
 		return;
-	for (r = 0; r < NHOLDS; r++) {
-		h = &i->hold[r];
-		if (!h->held || h->stale)
+	for (r = 0; r < NCLAIMS; r++) {
+		h = &i->claim[r];
+		if (!h->active || h->stale)
 			continue;
 		if (ends & FW_SEEN_FROM)
 			answers_add_id(&t->answers, h->role, ANSWERS_SEEN_FROM,
@@ -728,10 +736,10 @@ fwtable_run(struct fwtable *t, int64_t now)
 	}
 	if (TAILQ_EMPTY(&t->dirty)) {
 		answers_send(&t->answers);
-		if (t->forget) {
+		if (t->settle_due) {
 			enum ph_err rc = t->ops->settle(t->fw, now);
 
-			t->forget = false;
+			t->settle_due = false;
 			if (rc != PH_OK)
 				log_warnx(MODULE, "%s: leftovers remain: %s",
 				    t->ops->name, ph_strerror(rc));
@@ -770,12 +778,12 @@ fwtable_counters(const struct fwtable *t)
 void
 fwtable_free(struct fwtable *t)
 {
-	struct item *i;
+	struct fw_entry *i;
 
 	if (t == NULL)
 		return;
 	while ((i = RB_ROOT(&t->tuples)) != NULL)
-		item_free(i);
+		entry_free(i);
 	answers_clear(&t->answers);
 	free(t);
 }

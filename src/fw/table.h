@@ -12,18 +12,18 @@
 #include "src/process/ipc.h"
 
 /*
- * What the firewall process knows: which pinholes are wanted, by whom and
- * until when, and which of them the packet filter has.
+ * The ledger of the firewall process: which pinholes are wanted, by which
+ * clients and until when, and which of them the packet filter has.
  *
  * Clients state wishes; fwtable_run() brings the filter in line with them, in
  * one commit for all that came since the last.  A commit that fails for the
- * moment is tried again with whatever has come since; a filter that lost
- * everything is told everything.  Deadlines are kept here, so that pinholes
- * close although nobody is left to close them.
+ * moment is tried again together with the changes that have come since.  A
+ * filter that lost everything gets all entries again.  Deadlines are kept here,
+ * so that pinholes close although their client is gone.
  *
- * A pinhole is known by its tuple.  Ids are what a client calls it, and a
- * successor may use the same ones for others: between IPC_BEGIN and
- * IPC_SETTLE it says again what it wants, and the rest is closed.
+ * Entries are found by their tuple.  An id is a client's name for a pinhole,
+ * and the client's successor may use the same id for another: between IPC_BEGIN
+ * and IPC_SETTLE it sends all its wants again, and the rest is closed.
  *
  * Reads no clock, owns no descriptor; answers go to the sink.
  */
@@ -46,10 +46,10 @@ void fwtable_begin(struct fwtable *t, enum ipc_role role);
 void fwtable_commit(struct fwtable *t, enum ipc_role role, uint64_t seq,
     const struct ipc_commit *c, int64_t now);
 void fwtable_settle(struct fwtable *t, enum ipc_role role);
-/* A role that does not come back: what it wanted is closed. */
+/* The role does not come back: close all that it wanted. */
 void fwtable_drop(struct fwtable *t, enum ipc_role role);
 
-/* Remove from the filter what nobody has asked for since it was adopted. */
+/* Remove adopted pinholes that no client has asked for since. */
 void fwtable_forget_rest(struct fwtable *t);
 
 /*
