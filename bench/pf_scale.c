@@ -8,8 +8,9 @@
  *
  * -b opens both ways, three rules a call instead of two; -s makes states
  * (DIOCADDSTATE) for symmetric peers, and no rules.  Packets go from
- * an address of lo0 to another, so each is evaluated as it leaves (and
- * passes) and as it comes in (and is dropped).
+ * an address of lo0 to another, so each meets pf twice: as it leaves (and
+ * passes) and as it comes in (and is dropped).  Some come from a stranger in
+ * the network of the phones, some from elsewhere.
  */
 #include <sys/param.h>
 #include <sys/ioctl.h>
@@ -32,7 +33,9 @@
 #include "pf/bsd.h"
 #include "src/fw/fw.h"
 
-#define ROUNDS 20 /* of which the fastest counts */
+#define ROUNDS	  20	     /* of which the fastest counts */
+#define NEAR	  0xc6120001 /* 198.18.0.1, as the phones are */
+#define ELSEWHERE 0x64640001 /* 100.100.0.1 */
 
 static unsigned int ncalls = 10000, npackets = 20000, npbx = 1;
 static bool both, states;
@@ -137,7 +140,7 @@ evaluations(uint32_t *anchors)
 
 /* Packets to media ports that nobody opened for this source. */
 static void
-packets(double *us, double *evals, uint32_t *anchors)
+packets(uint32_t source, double *us, double *evals, uint32_t *anchors)
 {
 	struct sockaddr_in from = { 0 }, to = { 0 };
 	unsigned long before, after;
@@ -149,7 +152,7 @@ packets(double *us, double *evals, uint32_t *anchors)
 		err(1, "socket");
 	from.sin_len = to.sin_len = sizeof(from);
 	from.sin_family = to.sin_family = AF_INET;
-	from.sin_addr.s_addr = htonl(0x64640001); /* 100.100.0.1 */
+	from.sin_addr.s_addr = htonl(source);
 	from.sin_port = htons(15000);
 	if (bind(s, (struct sockaddr *)&from, sizeof(from)) == -1)
 		err(1, "bind");
@@ -217,8 +220,8 @@ open_calls(struct fw *fw)
 	}
 	for (i = 0; i < ncalls; i++) {
 		pbx = addr_v4(192, 0, 2, (uint8_t)(10 + i % npbx));
-		phone =
-		    addr_v4(198, 18, (uint8_t)next(256), (uint8_t)next(256));
+		phone = addr_v4(198, 18, (uint8_t)next(256),
+		    (uint8_t)(2 + next(254)));
 		v[0].hole = hole(2 * i + 1, PINHOLE_IN, phone, pbx, ports[i]);
 		if (states) {
 			/* RTP of a symmetric peer. */
@@ -252,6 +255,7 @@ setup(void)
 	FILE *f;
 
 	shell("ifconfig lo0 inet 100.100.0.1/32 alias");
+	shell("ifconfig lo0 inet 198.18.0.1/32 alias");
 	for (i = 0; i < npbx; i++) {
 		snprintf(command, sizeof(command),
 		    "ifconfig lo0 inet 192.0.2.%u/32 alias", 10 + i);
@@ -282,11 +286,16 @@ int
 main(int argc, char *argv[])
 {
 	struct fw_config config = { .name = "pinholed" };
+	static const struct {
+		const char *name;
+		uint32_t source;
+	} strangers[] = { { "near", NEAR }, { "elsewhere", ELSEWHERE } };
 	double none_us, us, none_evals, evals;
 	char text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	uint32_t anchors;
 	struct fw *fw;
+	size_t i;
 	int ch;
 
 	while ((ch = getopt(argc, argv, "bc:n:p:s")) != -1)
@@ -318,15 +327,18 @@ main(int argc, char *argv[])
 	setup();
 	if (fw_pf.open(&fw, &config, 0, &why) != PH_OK)
 		errx(1, "%s", text);
-	packets(&none_us, &none_evals, &anchors);
+	packets(NEAR, &none_us, &none_evals, &anchors);
 	printf("%u calls%s to %u PBX\n", ncalls, both ? ", both ways," : "",
 	    npbx);
 	open_calls(fw);
-	packets(&us, &evals, &anchors);
+	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
+		packets(strangers[i].source, &us, &evals, &anchors);
+		printf("a packet without a state, from %s: %.1f evaluations, "
+		       "%.2f us; with nothing open %.1f, %.2f us; %.2f times\n",
+		    strangers[i].name, evals, us, none_evals, none_us,
+		    us / none_us);
+	}
 	printf("anchors: %u\n", anchors);
-	printf("packet without a state: %.1f evaluations, %.2f us; with "
-	       "nothing open %.1f, %.2f us; %.2f times\n",
-	    evals, us, none_evals, none_us, us / none_us);
 	fw_pf.close(fw, false);
 	return 0;
 }

@@ -6,37 +6,58 @@
 #include "pf/node.h"
 
 /*
- * How the tree trades anchors for rules: few rules in a leaf make each change
- * cheap, but leaves are anchors, and those run out.
+ * How the tree trades anchors for rules.  A packet is compared with every
+ * child of a node that it enters and with every remote of its leaf, and a
+ * change writes its leaf anew; so small nodes make both cheap.  But each
+ * is an anchor, and OpenBSD has only 512 of them.
  */
-static const struct {
+static const struct shape {
 	/* Rules of two neighbouring leaves that become one. */
 	size_t merge_rules;
 	/*
-	 * Rules at which a leaf is split: while there are anchors; when they
-	 * run out (two halves and the nodes that call them still are one
-	 * batch of P_BUDGET); when other classes want anchors, too.
+	 * Rules at which a leaf is split: one that is the whole class; while
+	 * there are anchors; when they run out (two halves and the nodes that
+	 * call them still are one batch of P_BUDGET); when other classes want
+	 * anchors, too.
 	 */
-	size_t split_rules, split_rules_late, split_rules_crowded;
+	size_t class_rules, split_rules, split_rules_late, split_rules_crowded;
 	/* Rules that a leaf may get while nodes above it are split. */
 	size_t deferred_rules;
-	/* Anchors in use: from where leaves grow, and to where they have. */
-	size_t scarce_anchors, rare_anchors;
+	/* Children of a node. */
+	size_t fanout;
+	/* The most anchors; from how many leaves grow, and to where they have.
+	 */
+	size_t anchors, scarce_anchors, rare_anchors;
 	/* Anchors of other classes: those will want more. */
 	size_t crowd_anchors;
-} shape = {
-	.merge_rules = 40,
-	.split_rules = 76,
-	.split_rules_late = 92,
-	.split_rules_crowded = 116,
-	.deferred_rules = 8,
-	.scarce_anchors = 300,
-	.rare_anchors = 370,
-	.crowd_anchors = 40,
+} shapes[] = {
+	[P_FREEBSD] = {
+		.merge_rules = 16,
+		.class_rules = 76,
+		.split_rules = 32,
+		.split_rules_late = 92,
+		.split_rules_crowded = 116,
+		.deferred_rules = 8,
+		.fanout = 6,
+		.anchors = P_ANCHORS,
+		.scarce_anchors = 1300,
+		.rare_anchors = 1450,
+		.crowd_anchors = 150,
+	},
+	[P_OPENBSD] = {
+		.merge_rules = 40,
+		.class_rules = 76,
+		.split_rules = 76,
+		.split_rules_late = 92,
+		.split_rules_crowded = 116,
+		.deferred_rules = 8,
+		.fanout = P_FANOUT,
+		.anchors = 396,
+		.scarce_anchors = 300,
+		.rare_anchors = 370,
+		.crowd_anchors = 40,
+	},
 };
-
-/* Roots of classes must always find room. */
-#define SPLIT_LIMIT (P_ANCHORS - P_NCLASSES - 1)
 
 int
 p_key_cmp(const struct p_key *a, const struct p_key *b)
@@ -55,10 +76,23 @@ p_node_mark(struct p_tree *t, struct p_node *n)
 	TAILQ_INSERT_TAIL(&t->dirty, n, entry);
 }
 
+static const struct shape *
+shape_of(const struct p_tree *t)
+{
+	return &shapes[t->dialect];
+}
+
+/* Are there n more anchors?  Roots of classes must always find room. */
+static bool
+anchors_left(const struct p_tree *t, size_t n)
+{
+	return t->nanchors + n + P_NCLASSES + 1 <= shape_of(t)->anchors;
+}
+
 static bool
 anchors_used_up(const struct p_tree *t)
 {
-	return t->nanchors + 2 > SPLIT_LIMIT;
+	return !anchors_left(t, 2);
 }
 
 static struct p_node *
@@ -238,7 +272,7 @@ node_split(struct p_tree *t, struct p_node *n, size_t cut)
 {
 	struct p_node *right;
 
-	if (cut == 0 || t->nanchors + 1 > SPLIT_LIMIT ||
+	if (cut == 0 || !anchors_left(t, 1) ||
 	    (right = node_new(t, n->parent)) == NULL)
 		return;
 	if (!move_half(n, cut, right)) {
@@ -258,7 +292,7 @@ split_root(struct p_tree *t, struct p_node *root, size_t cut)
 {
 	struct p_node *left, *right;
 
-	if (cut == 0 || t->nanchors + 2 > SPLIT_LIMIT ||
+	if (cut == 0 || !anchors_left(t, 2) ||
 	    (left = node_new(t, root)) == NULL)
 		return;
 	if ((right = node_new(t, root)) == NULL ||
@@ -406,29 +440,32 @@ make_room(struct p_tree *t, const struct p_node *n)
 static bool
 class_is_crowded(const struct p_tree *t, const struct p_class *c)
 {
-	return t->nanchors - c->nnodes >= shape.crowd_anchors;
+	return t->nanchors - c->nnodes >= shape_of(t)->crowd_anchors;
 }
 
 /* How many rules a leaf may have: the fewer anchors are left, the more. */
 static size_t
-leaf_capacity(const struct p_tree *t, const struct p_class *c)
+leaf_capacity(const struct p_tree *t, const struct p_node *leaf)
 {
-	size_t n = t->nanchors, most = shape.split_rules_late;
+	const struct shape *s = shape_of(t);
+	size_t n = t->nanchors, most = s->split_rules_late;
 
 	/* Strangers never get into the others. */
-	if (c->kind != P_KIND_IN || anchors_used_up(t))
-		return shape.split_rules_crowded;
-	if (class_is_crowded(t, c)) {
-		most = shape.split_rules_crowded;
-		n += 3 * shape.crowd_anchors;
+	if (leaf->class->kind != P_KIND_IN || anchors_used_up(t))
+		return s->split_rules_crowded;
+	if (class_is_crowded(t, leaf->class)) {
+		most = s->split_rules_crowded;
+		n += 3 * s->crowd_anchors;
 	}
-	if (n <= shape.scarce_anchors)
-		return shape.split_rules;
-	if (n >= shape.rare_anchors)
+	if (n >= s->rare_anchors)
 		return most;
-	return shape.split_rules +
-	    (most - shape.split_rules) * (n - shape.scarce_anchors) /
-	    (shape.rare_anchors - shape.scarce_anchors);
+	if (leaf->parent == NULL)
+		return s->class_rules;
+	if (n <= s->scarce_anchors)
+		return s->split_rules;
+	return s->split_rules +
+	    (most - s->split_rules) * (n - s->scarce_anchors) /
+	    (s->rare_anchors - s->scarce_anchors);
 }
 
 /*
@@ -523,20 +560,21 @@ void
 p_node_grow(struct p_tree *t, struct p_node *n, size_t at)
 {
 	struct p_node *victim = n, *p;
-	size_t most = leaf_capacity(t, n->class), cut;
+	size_t most = leaf_capacity(t, n), cut;
 
 	/* Not to give what it has just been given: see p_tree_batches(). */
 	if (n->nrules <= most || (n->took_items && n->nrules <= P_BUDGET) ||
 	    give_to_a_neighbour(t, n, most))
 		return;
 	if (anchors_used_up(t)) {
-		if (n->nrules <= P_BUDGET - shape.deferred_rules)
+		if (n->nrules <= P_BUDGET - shape_of(t)->deferred_rules)
 			return;
 		leaf_relieve(t, n, most);
 		make_room(t, n);
 	}
-	/* One split a change, the topmost first: see `shape`. */
-	for (p = n->parent; p != NULL && p->nkids == P_FANOUT; p = p->parent)
+	/* One split a change, the topmost first: see `shapes`. */
+	for (p = n->parent; p != NULL && p->nkids == shape_of(t)->fanout;
+	     p = p->parent)
 		victim = p;
 	cut = cut_of(victim, n, at);
 	if (victim->parent == NULL)
@@ -550,7 +588,8 @@ p_node_shrink(struct p_tree *t, struct p_node *n)
 {
 	struct p_node *p = n->parent;
 
-	if (p == NULL || merge_with_a_neighbour(t, n, shape.merge_rules) ||
+	if (p == NULL ||
+	    merge_with_a_neighbour(t, n, shape_of(t)->merge_rules) ||
 	    n->nitems > 0)
 		return;
 	kid_remove(p, p_kid_index(n));

@@ -12,11 +12,11 @@
 /*
  * The inside of the tree: tree.c (classes, what is where) and tree_rules.c
  * (what a node says) use node.c (split and merge), and node.c uses neither.
- * How full a leaf may be is `shape` in node.c.
+ * How full a leaf may be is `shapes` in node.c.
  */
-#define P_ANCHORS 396 /* the most that the tree may use */
-#define P_BUDGET  128 /* rules in one batch, if it can be had */
-#define P_FANOUT  16  /* children of a node */
+#define P_ANCHORS 1500 /* the most that the tree may use */
+#define P_BUDGET  128  /* rules in one batch, if it can be had */
+#define P_FANOUT  16   /* children of a node, at most */
 
 struct p_key {
 	uint16_t port;
@@ -67,8 +67,9 @@ struct p_class {
 	struct p_tree *tree;
 	enum p_kind kind;
 	uint8_t af, proto;
-	size_t nnodes;	    /* below the root */
-	struct prefix hull; /* around what the top asks for; see there */
+	size_t nnodes; /* below the root */
+	/* Around both sides of the rules, for the top; see class_widen(). */
+	struct prefix hull, far_hull;
 	struct p_node root;
 };
 

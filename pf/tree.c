@@ -350,38 +350,37 @@ mark_inner(struct p_tree *t, struct p_node *n)
 }
 
 /*
- * What the top may ask of a packet before it goes into a class: the inside
- * addresses of PINHOLE_IN (`to`) and PINHOLE_OUT (`from`, and what NAT makes
- * of it), the outside ones of rdr.
+ * What the top may ask of a packet before it goes into a class, so that most
+ * strangers need not go: the inside addresses of PINHOLE_IN (`to`) and
+ * PINHOLE_OUT (`from`), the remotes, the outside addresses of rdr.
  */
 static void
 class_widen(struct p_tree *t, struct p_class *c, const struct pinhole *h)
 {
-	struct prefix p = prefix_host(&h->to);
-	bool grew = false;
+	struct prefix to = prefix_host(&h->to), rdr, nat;
+	bool grew = false, far_grew = false, in = c->kind == P_KIND_IN;
 
 	switch (c->kind) {
 	case P_KIND_IN:
-		grew = hull_widen(&c->hull, &p, c->af);
-		break;
 	case P_KIND_OUT:
-		grew = hull_widen(&c->hull, &h->from, c->af);
+		grew = hull_widen(&c->hull, in ? &to : &h->from, c->af);
+		far_grew = hull_widen(&c->far_hull, in ? &h->from : &to, c->af);
 		if (h->nat_to.addr.af != AF_UNSPEC) {
-			p = prefix_host(&h->nat_to.addr);
-			grew |= hull_widen(&c->hull, &p, c->af);
+			nat = prefix_host(&h->nat_to.addr);
+			far_grew |= hull_widen(in ? &c->far_hull : &c->hull,
+			    &nat, c->af);
 		}
 		break;
 	case P_KIND_RDR:
-		p = prefix_host(&h->rdr_from.addr);
-		grew = hull_widen(&c->hull, &p, c->af);
+		rdr = prefix_host(&h->rdr_from.addr);
+		grew = hull_widen(&c->hull, &rdr, c->af);
 		break;
 	default:
 		break;
 	}
-	if (!grew)
-		return;
-	p_node_mark(t, &t->top);
-	if (c->kind == P_KIND_IN)
+	if (grew || far_grew)
+		p_node_mark(t, &t->top);
+	if (grew && in)
 		mark_inner(t, &c->root);
 }
 
@@ -490,6 +489,7 @@ part_remove(struct p_tree *t, const struct pinhole *h, enum p_part part)
 	if (!class_in_use(c)) {
 		t->nanchors--;
 		memset(&c->hull, 0, sizeof(c->hull));
+		memset(&c->far_hull, 0, sizeof(c->far_hull));
 		c->root.span = 1;
 		p_node_mark(t, &t->top);
 	}

@@ -17,8 +17,8 @@
  * matches no state pay for all of them; and OpenBSD allows 512 anchors.  So
  * below the anchor that the user hooks there is a search tree:
  *
- *	pinholed	anchor "/pinholed/in4u" inet proto udp to HULL
- *			anchor "/pinholed/in4u" inet proto udp from HULL
+ *	pinholed	anchor "/pinholed/in4u" inet proto udp from FAR to HULL
+ *			anchor "/pinholed/in4u" inet proto udp from HULL to FAR
  *	pinholed/in4u	anchor "/pinholed/001" from any to any port 1:10399
  *			anchor "/pinholed/002" from any to any port 10400:65535
  *			anchor "/pinholed/001" from HULL port 1:10399 ...
@@ -27,9 +27,9 @@
  * One class for each part (see rules.h), direction, family and protocol;
  * in it, pinholes in the order of their port and address, each node standing
  * for an interval.  A node of PINHOLE_IN is called for packets to its ports
- * and, from inside only (the hull is the shortest prefix around all inside
- * addresses), for packets from them.  A class with few pinholes is a single
- * ruleset, `pinholed/in4u`, that a person can read.
+ * and, from inside only, for packets from them.  HULL is the shortest prefix
+ * around all inside addresses, FAR the one around the remotes.  A class with
+ * few pinholes is a single ruleset, `pinholed/in4u`, that a person can read.
  *
  * A node is rewritten whole.  One that is full gives to a neighbour or is
  * split; how full that is depends on how many anchors are in use.  With

@@ -64,9 +64,9 @@ call_add(struct p_tree *t, size_t *n, const struct p_class *c,
 }
 
 /*
- *	anchor "/pinholed/in4u" inet proto udp from any to HULL
- *	anchor "/pinholed/in4u" inet proto udp from HULL to any
- *	anchor "/pinholed/out4u" inet proto udp from HULL to any
+ *	anchor "/pinholed/in4u" inet proto udp from FAR to HULL
+ *	anchor "/pinholed/in4u" inet proto udp from HULL to FAR
+ *	anchor "/pinholed/out4u" inet proto udp from HULL to FAR
  */
 static enum ph_err
 top_rules(struct p_tree *t, enum p_part part, size_t *n)
@@ -85,16 +85,19 @@ top_rules(struct p_tree *t, enum p_part part, size_t *n)
 				return PH_ENOMEM;
 			r->af = c->af;
 			r->proto = c->proto;
+			r->src.net = c->far_hull;
 			r->dst.net = c->hull;
 		}
-		/* Around all, this would be the same once more. */
+		/* Where both are the same, this would be the rule above. */
 		if (c->kind == P_KIND_OUT ||
-		    (c->kind == P_KIND_IN && c->hull.len > 0)) {
+		    (c->kind == P_KIND_IN &&
+			prefix_cmp(&c->hull, &c->far_hull) != 0)) {
 			if ((r = call_add(t, n, c, &c->root)) == NULL)
 				return PH_ENOMEM;
 			r->af = c->af;
 			r->proto = c->proto;
 			r->src.net = c->hull;
+			r->dst.net = c->far_hull;
 		}
 	}
 	return PH_OK;
