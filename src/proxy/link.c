@@ -14,7 +14,7 @@
 
 #define MODULE "proxy"
 
-/* Then a question fails with PH_EAGAIN. */
+/* A question without an answer for so long fails with PH_EAGAIN. */
 #define ANSWER_WITHIN (10 * USEC_PER_SEC)
 /* The engine's ids are below: events of both go to the same log. */
 #define FIRST_ID      (UINT64_C(1) << 40)

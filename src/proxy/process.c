@@ -20,7 +20,7 @@
 
 #define MODULE "proxy"
 
-/* Two sockets a session, and what else there is. */
+/* Descriptors: two for each session, and FDS_OTHER for all else. */
 #define FDS_MAX	  65536
 #define FDS_OTHER 64
 
@@ -344,7 +344,7 @@ monitor_lost(struct process *x)
 	event_free(x->monitor_ev);
 	x->monitor_ev = NULL;
 	ipc_close(&x->monitor);
-	/* From now on nobody else will tell us to stop. */
+	/* Without the monitor, only SIGTERM can stop us. */
 	event_add(x->term_ev, NULL);
 	if (!proxy_linked(x->proxy))
 		process_stop(x, 2);

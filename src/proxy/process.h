@@ -14,14 +14,14 @@
  * from the monitor, pinholes and tables from the firewall process.
  *
  *  1. As root: read the keys of tables and our own addresses.  Then
- *     sandbox_enter(); IPC_READY to the monitor.  Nobody is served yet:
- *     another one may be at work.
- *  2. IPC_FW brings the way to the firewall process; serve.
+ *     sandbox_enter(); IPC_READY to the monitor.  No service starts yet: a
+ *     predecessor may still write the journal.
+ *  2. IPC_FW passes a socket of the firewall process: start the services.
  *  3. The firewall process is gone: sessions go on, new pinholes wait for
- *     the next IPC_FW, which tells its successor of all that is open.
+ *     the next IPC_FW.  Then its successor is told of all that is open.
  *  4. IPC_QUIT: close what is open, with events, and return 0.
- *  5. The monitor is gone: carry on.  Only then SIGTERM counts; and when the
- *     firewall process goes as well, return 2.
+ *  5. The monitor is gone: carry on.  From now on SIGTERM means IPC_QUIT;
+ *     when the firewall process goes as well, return 2.
  */
 struct proxy_args {
 	const struct conf *conf;

@@ -28,8 +28,8 @@
  * the firewall process did not answer in time.  After proxy_forget() no
  * answer comes any more.
  *
- * The pinholes live here: told again to a new firewall process, renewed while
- * packets go through, and announced as events.
+ * The proxy keeps its pinholes: it tells a new firewall process of them,
+ * renews them while packets pass, and announces them as events.
  */
 struct proxy;
 struct event_base;
@@ -92,22 +92,22 @@ void proxy_tftp_stop(struct proxy_tftp *s);
 void proxy_tftp_leave(struct proxy_tftp *s);
 size_t proxy_tftp_left(const struct proxy_tftp *s);
 
-/* What tables need besides, made as root. */
+/* What was read as root for the service of tables. */
 struct proxy_tables_setup {
 	const struct keyfiles *keys;
-	const struct iface *own; /* the firewall process looks again */
-	bool first_run;		 /* if they are empty, nothing is missing */
+	const struct iface *own; /* our addresses, never to be entered */
+	bool first_run;		 /* an empty journal is to be expected */
 };
 struct proxy_tables *proxy_tables_start(struct proxy *p,
     const struct listener *l, const struct proxy_tables_setup *setup);
-/* A record of the journal; once all were loaded, begin. */
+/* For each record of the journal, before proxy_tables_begin(). */
 void proxy_tables_load(struct proxy_tables *t, uint64_t key, const void *p,
     size_t len);
-/* The journal stays the caller's; NULL: there is none, and `why`. */
+/* The caller owns the journal.  NULL: it cannot be had, for `why`. */
 void proxy_tables_begin(struct proxy_tables *t, struct checkpoint *journal,
     enum ph_err why);
 void proxy_tables_stop(struct proxy_tables *t);
-void proxy_tables_fill(struct proxy_tables *t); /* with all there is */
+void proxy_tables_fill(struct proxy_tables *t); /* anew, with all entries */
 void proxy_tables_report(const struct proxy_tables *t, struct counters *out);
 
 #endif

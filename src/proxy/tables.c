@@ -492,7 +492,7 @@ proxy_tables_begin(struct proxy_tables *t, struct checkpoint *journal,
 	t->journal = journal;
 	if (journal == NULL)
 		journal_failed(t, why);
-	/* Without a predecessor, it has received nothing. */
+	/* At a first run no predecessor can have received anything. */
 	if (journal == NULL || t->loaded || !t->first_run)
 		server_loaded(t->server, proxy_now(t->proxy));
 	while (t->nstale > 0)
