@@ -199,6 +199,55 @@ a_handle_that_is_gone_is_said(void **state)
 	    PH_EGONE);
 }
 
+/* A handle with nothing is not asked again for each frame of the other. */
+static void
+an_empty_handle_is_asked_seldom(void **state)
+{
+	struct world w;
+
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	assert_true(dispatch(&w, FRAMES));
+	assert_int_equal(w.n, FRAMES);
+	assert_int_equal(w.reads, FRAMES + 1);
+}
+
+static int
+read_now(void *ctx, size_t handle, struct merge_frame *out)
+{
+	unsigned int *left = ctx;
+
+	out->ts = 5;
+	return left[handle] > 0 ? (int)left[handle]-- : 0;
+}
+
+static int64_t
+five(void *ctx)
+{
+	(void)ctx;
+	return 5;
+}
+
+/* At the same time, what came in is before what went out. */
+static void
+of_two_frames_the_first_handles_comes_first(void **state)
+{
+	unsigned int left[HANDLES] = { 1, 1 };
+	const struct merge_source s = { left, read_now, five };
+	struct merge_frame f;
+	struct merge m;
+	size_t which;
+
+	(void)state;
+	memset(&m, 0, sizeof(m));
+	merge_begin(&m, HANDLES);
+	assert_int_equal(merge_next(&m, HANDLES, &s, &which, &f), PH_OK);
+	assert_int_equal(which, 0);
+	assert_int_equal(merge_next(&m, HANDLES, &s, &which, &f), PH_OK);
+	assert_int_equal(which, 1);
+	assert_int_equal(merge_next(&m, HANDLES, &s, &which, &f), PH_EAGAIN);
+}
+
 int
 main(void)
 {
@@ -207,6 +256,8 @@ main(void)
 		    every_interleaving_comes_out_whole_and_in_order),
 		cmocka_unit_test(a_clock_that_was_set_back_changes_nothing),
 		cmocka_unit_test(a_handle_that_is_gone_is_said),
+		cmocka_unit_test(an_empty_handle_is_asked_seldom),
+		cmocka_unit_test(of_two_frames_the_first_handles_comes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,12 @@ the_protected_hosts_own_port_decides(void **state)
 		d.origin = (uint8_t)rows[i].origin;
 		assert_int_equal(signalling_fits(conf, &d), rows[i].fits);
 	}
+	/* In mid-connection nobody speaks first. */
+	d = packet(IN, 5060, OUT, 40000);
+	d.origin = ORIGIN_DST;
+	assert_false(signalling_fits(conf, &d));
+	d.resumed = true;
+	assert_true(signalling_fits(conf, &d));
 	/* It answers what we missed. */
 	d = packet(IN, 5060, OUT, 40000);
 	d.origin = ORIGIN_DST;

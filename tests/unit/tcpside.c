@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: ISC */
+/* One direction of a stream, at the bounds of each of its decisions. */
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/capture/tcpside.h"
+#include "src/capture/tcpstream.h"
+#include "tests/unit/unit.h"
+
+static struct shares room;
+static struct capture_stats stats;
+static struct tcpside side;
+static char got[1024];
+static size_t ngot;
+static enum capture_more answer;
+
+static enum capture_more
+reader_read(void *ctx, struct span bytes, bool lost)
+{
+	(void)ctx;
+	(void)lost;
+	if (ngot + bytes.len < sizeof(got))
+		memcpy(got + ngot, bytes.p, bytes.len);
+	ngot += bytes.len;
+	got[ngot < sizeof(got) ? ngot : 0] = '\0';
+	return answer;
+}
+
+static const struct tcpside_reader reader = { NULL, reader_read, &stats };
+
+static int
+begin(void **state)
+{
+	const struct addr sender = addr_v4(192, 0, 2, 1);
+
+	(void)state;
+	shares_init(&room);
+	memset(&stats, 0, sizeof(stats));
+	ngot = 0;
+	got[0] = '\0';
+	answer = CAPTURE_WHOLE;
+	tcpside_begin(&side, &sender, 0, false);
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	tcpside_clear(&side, &room);
+	assert_int_equal(room.n, 0);
+	assert_int_equal(room.used, 0);
+	return 0;
+}
+
+static void
+add(uint32_t seq, const char *text, bool good)
+{
+	tcpside_add(&side, &room, seq, span_of(text), good, &stats);
+}
+
+static void
+reads(const char *text, bool late)
+{
+	assert_true(tcpside_read(&side, &room, late, &reader));
+	assert_string_equal(got, text);
+}
+
+static void
+what_is_kept_is_counted(void **state)
+{
+	size_t one;
+
+	(void)state;
+	add(4, "efgh", true);
+	one = room.used;
+	assert_true(one > 4);
+	assert_true(tcpside_waits(&side));
+	add(12, "mnop", true);
+	assert_int_equal(room.used, 2 * one);
+	tcpside_give_up(&side, &room);
+	assert_false(tcpside_waits(&side));
+	assert_int_equal(room.used, 0);
+	/* Read, it is kept until the receiver has it, to the last byte. */
+	add(0, "abcd", true);
+	add(4, "efgh", true);
+	reads("abcdefgh", false);
+	assert_int_equal(side.nsent, 2);
+	tcpside_ack(&side, 3);
+	reads("abcdefgh", false);
+	assert_int_equal(side.nsent, 2);
+	tcpside_ack(&side, 4);
+	reads("abcdefgh", false);
+	assert_int_equal(side.nsent, 1);
+	assert_int_equal(room.used, one);
+	/* An older number changes nothing. */
+	tcpside_ack(&side, 2);
+	assert_int_equal(side.ack, 4);
+	tcpside_ack(&side, 8);
+	reads("abcdefgh", false);
+	assert_int_equal(side.nsent, 0);
+	assert_int_equal(room.used, 0);
+}
+
+static void
+pieces_are_bounded(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	/* Read and never acknowledged. */
+	for (i = 0; i < TCP_MAX_PIECES + 100; i++) {
+		add(i, "x", true);
+		assert_true(tcpside_read(&side, &room, false, &reader));
+	}
+	assert_int_equal(ngot, TCP_MAX_PIECES + 100);
+	assert_int_equal(side.nsent, TCP_MAX_PIECES);
+	assert_int_equal(stats.tcp_limits, 0);
+	/* Waiting; what comes next has a place. */
+	for (i = 0; i <= TCP_MAX_PIECES; i++)
+		add(2000 + 2 * i, "y", true);
+	assert_int_equal(side.nahead, TCP_MAX_PIECES);
+	assert_int_equal(stats.tcp_limits, 1);
+	add(TCP_MAX_PIECES + 100, "z", true);
+	assert_int_equal(side.nahead, TCP_MAX_PIECES + 1);
+	assert_int_equal(stats.tcp_limits, 1);
+}
+
+/* What was read, too, makes room for others. */
+static void
+who_has_most_loses_all_of_it(void **state)
+{
+	const struct addr other = addr_v4(192, 0, 2, 2);
+	const size_t size = 1u << 20;
+	struct tcpside two;
+	uint32_t seq = 0;
+	char *big = calloc(1, size);
+	struct span bytes = { big, size };
+
+	(void)state;
+	assert_non_null(big);
+	tcpside_begin(&two, &other, 0, false);
+	while (stats.tcp_limits == 0 && seq < 64u << 20) {
+		tcpside_add(&side, &room, seq, bytes, true, &stats);
+		assert_true(tcpside_read(&side, &room, false, &reader));
+		seq += (uint32_t)size;
+	}
+	/* With its own last. */
+	assert_int_equal(stats.tcp_limits, 1);
+	assert_int_equal(seq / size, TCP_MAX_BYTES / size);
+	assert_int_equal(side.nsent, 1);
+	while (room.used + size + 1024 < TCP_MAX_BYTES) {
+		tcpside_add(&side, &room, seq, bytes, true, &stats);
+		assert_true(tcpside_read(&side, &room, false, &reader));
+		seq += (uint32_t)size;
+	}
+	assert_true(side.nsent > 1);
+	tcpside_add(&two, &room, 0, bytes, true, &stats);
+	assert_int_equal(stats.tcp_limits, 2);
+	assert_int_equal(side.nsent, 0);
+	assert_int_equal(two.nahead, 1);
+	tcpside_clear(&two, &room);
+	free(big);
+}
+
+static void
+a_conflict_takes_back_what_it_touches(void **state)
+{
+	(void)state;
+	add(0, "abcd", true);
+	add(4, "efgh", true);
+	reads("abcdefgh", false);
+	assert_true(side.whole);
+	/* The same again is none. */
+	add(4, "efgh", true);
+	assert_int_equal(stats.tcp_conflicts, 0);
+	/* Good bytes are not replaced by bad ones. */
+	add(4, "EFGH", false);
+	assert_int_equal(stats.tcp_conflicts, 1);
+	assert_int_equal(side.next, 8);
+	assert_false(side.lost);
+	add(4, "EFGH", true);
+	assert_int_equal(stats.tcp_conflicts, 2);
+	assert_int_equal(side.next, 4);
+	assert_int_equal(side.nsent, 1);
+	assert_true(side.lost);
+	assert_false(side.whole);
+	/* Lost, the reader waits for the receiver. */
+	reads("abcdefgh", false);
+	tcpside_ack(&side, 7);
+	reads("abcdefgh", false);
+	tcpside_ack(&side, 8);
+	reads("abcdefghEFGH", false);
+	assert_false(side.lost);
+	assert_true(side.whole);
+}
+
+static void
+the_better_version_waits(void **state)
+{
+	(void)state;
+	/* Before their turn, the first stays. */
+	add(2, "cd", true);
+	add(2, "XX", true);
+	add(2, "YY", false);
+	/* Only a good one replaces a bad one. */
+	add(6, "ZZ", false);
+	add(6, "gh", true);
+	assert_int_equal(stats.tcp_conflicts, 3);
+	add(0, "ab", true);
+	add(4, "ef", true);
+	reads("abcdefgh", false);
+	/* In its turn, or lost, the later counts; but a bad one never. */
+	tcpside_lose(&side);
+	add(10, "kl", true);
+	add(10, "KL", true);
+	add(10, "XX", false);
+	add(8, "ij", true);
+	tcpside_ack(&side, 12);
+	reads("abcdefghijKL", false);
+}
+
+static void
+an_end_is_where_nothing_comes_behind(void **state)
+{
+	(void)state;
+	add(0, "ab", true);
+	reads("ab", false);
+	/* Before what was read, and before what waits, is no end. */
+	tcpside_fin(&side, 1);
+	assert_false(side.fin);
+	add(4, "ef", true);
+	tcpside_fin(&side, 5);
+	assert_false(side.fin);
+	tcpside_fin(&side, 6);
+	assert_true(side.fin);
+	assert_false(tcpside_ended(&side));
+	/* Bytes up to it leave it, bytes behind it do not. */
+	add(2, "cdef", true);
+	assert_true(side.fin);
+	reads("abcdef", false);
+	assert_true(tcpside_ended(&side));
+	add(6, "g", true);
+	assert_false(side.fin);
+	reads("abcdefg", false);
+	tcpside_fin(&side, 7);
+	tcpside_ack(&side, 7);
+	assert_true(tcpside_ended(&side));
+	/* The receiver must have the end itself. */
+	assert_false(tcpside_closed(&side));
+	tcpside_ack(&side, 8);
+	assert_true(tcpside_closed(&side));
+	add(7, "h", true);
+	assert_false(tcpside_waits(&side));
+}
+
+static void
+a_gap_is_one_when_the_receiver_has_what_is_behind(void **state)
+{
+	(void)state;
+	add(4, "efgh", true);
+	tcpside_ack(&side, 3);
+	reads("", true);
+	assert_int_equal(stats.tcp_gaps, 0);
+	/* Not before its time. */
+	tcpside_ack(&side, 4);
+	reads("", false);
+	assert_int_equal(stats.tcp_gaps, 0);
+	answer = CAPTURE_PART;
+	reads("", true);
+	assert_int_equal(stats.tcp_gaps, 1);
+	assert_true(side.lost);
+	tcpside_ack(&side, 8);
+	reads("efgh", true);
+	assert_int_equal(stats.tcp_gaps, 1);
+	/* A part is not whole. */
+	assert_false(side.whole);
+	assert_false(side.known);
+	assert_false(side.lost);
+	answer = CAPTURE_WHOLE;
+	add(8, "ij", true);
+	reads("efghij", false);
+	assert_true(side.whole);
+	assert_true(side.known);
+	answer = CAPTURE_END;
+	add(10, "kl", true);
+	assert_false(tcpside_read(&side, &room, false, &reader));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(what_is_kept_is_counted),
+		T(pieces_are_bounded),
+		T(who_has_most_loses_all_of_it),
+		T(a_conflict_takes_back_what_it_touches),
+		T(the_better_version_waits),
+		T(an_end_is_where_nothing_comes_behind),
+		T(a_gap_is_one_when_the_receiver_has_what_is_behind),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
