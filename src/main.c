@@ -71,7 +71,7 @@ usage(FILE *f)
 
 /* One more element at the end of an array. */
 static void *
-grow(void *v, size_t n, size_t size)
+array_grow(void *v, size_t n, size_t size)
 {
 	if ((v = reallocarray(v, n + 1, size)) == NULL)
 		err(EXIT_RUNTIME, NULL);
@@ -86,7 +86,7 @@ add_define(struct options *o, char *arg)
 	if (value == NULL || value == arg)
 		errx(EXIT_CONFIG, "-D %s: want macro=value", arg);
 	*value++ = '\0';
-	o->defines = grow(o->defines, o->ndefines, sizeof(*o->defines));
+	o->defines = array_grow(o->defines, o->ndefines, sizeof(*o->defines));
 	o->defines[o->ndefines].name = arg;
 	o->defines[o->ndefines++].value = value;
 }
@@ -101,9 +101,9 @@ output_format(const char *arg)
 	return EVENTS_TEXT;
 }
 
-/* For SIGHUP, when a daemon is somewhere else.  If it is missing, so be it. */
+/* A daemon changes its directory, and SIGHUP reads the file again. */
 static const char *
-absolute(const char *path)
+path_absolute(const char *path)
 {
 	static char full[PATH_MAX];
 
@@ -134,8 +134,8 @@ parse_options(struct options *o, int argc, char *argv[])
 			usage(stdout);
 			exit(0);
 		case 'i':
-			o->interfaces = grow(o->interfaces, o->ninterfaces,
-			    sizeof(*o->interfaces));
+			o->interfaces = array_grow(o->interfaces,
+			    o->ninterfaces, sizeof(*o->interfaces));
 			o->interfaces[o->ninterfaces++] = optarg;
 			break;
 		case 'n':
@@ -238,7 +238,7 @@ config_path(const struct options *o)
 
 /* Also called by the monitor, for SIGHUP. */
 static enum ph_err
-load(void *ctx, struct conf **out, FILE *errors)
+config_load(void *ctx, struct conf **out, FILE *errors)
 {
 	const struct options *o = ctx;
 	const char *backend = o->backend;
@@ -280,7 +280,7 @@ load(void *ctx, struct conf **out, FILE *errors)
 	}
 	if (rc == PH_OK && o->inherited.n > 0) {
 		(*out)->tftp.proxy[0].listen = o->inherited.v[0].at;
-		/* It is over in a few seconds, and another has the file. */
+		/* -T runs for seconds, beside a daemon that has the file. */
 		free((*out)->state);
 		(*out)->state = NULL;
 	}
@@ -293,7 +293,7 @@ load(void *ctx, struct conf **out, FILE *errors)
 
 /* -n. */
 static int
-check(const struct conf *conf, const struct options *o)
+run_check(const struct conf *conf, const struct options *o)
 {
 	char text[TEXT_MAX];
 	struct strbuf b = strbuf_of(text, sizeof(text));
@@ -307,11 +307,11 @@ check(const struct conf *conf, const struct options *o)
 }
 
 /*
- * -r.  A packet filter that would need privilege is asked only for the words
- * of its rules; what it would do is done by the dry run.
+ * -r.  Of a backend that needs privilege, only the text of its rules is used;
+ * the dry run stands in for the rest.
  */
 static int
-replay(const struct conf *conf, const struct options *o)
+run_replay(const struct conf *conf, const struct options *o)
 {
 	struct replay_options ro = { .path = o->read,
 		.format = o->format,
@@ -328,7 +328,7 @@ replay(const struct conf *conf, const struct options *o)
 }
 
 static int
-run(struct conf *conf, struct options *o)
+run_daemon(struct conf *conf, struct options *o)
 {
 	const struct fw_ops *ops = fw_lookup(conf->firewall);
 	char text[TEXT_MAX];
@@ -338,7 +338,7 @@ run(struct conf *conf, struct options *o)
 		.format = o->format,
 		.pidfile = o->pidfile,
 		.inherited = o->inetd ? &o->inherited : NULL,
-		.load = load,
+		.load = config_load,
 		.ctx = o,
 		.engine = engine_main,
 		.proxy = proxy_main };
@@ -354,7 +354,7 @@ run(struct conf *conf, struct options *o)
 		conf_free(conf);
 		return EXIT_CONFIG;
 	}
-	/* What a careless parent left open is none of our children's. */
+	/* Our children must not inherit what a parent left open. */
 	if (!o->inetd) {
 		log_close();
 		closefrom(STDERR_FILENO + 1);
@@ -362,7 +362,7 @@ run(struct conf *conf, struct options *o)
 		    .verbose = o->verbose });
 	}
 	if (o->config != NULL)
-		o->config = absolute(o->config);
+		o->config = path_absolute(o->config);
 	return monitor_main(conf, &mo);
 }
 
@@ -379,8 +379,8 @@ is_passed(void)
 }
 
 /*
- * -T.  From inetd, the socket is our standard input, output and error output:
- * whatever we said would go to a client, so the system's log has to do.
+ * -T.  From inetd, the socket is our standard input, output and error output.
+ * A message there would go to a client, so messages go to the system's log.
  */
 static void
 take_socket(struct options *o)
@@ -399,7 +399,7 @@ take_socket(struct options *o)
 	log_detach();
 }
 
-/* The configuration; -T has nobody to tell of its errors but the log. */
+/* Load the configuration; with -T its errors go to the log. */
 static enum ph_err
 load_first(struct options *o, struct conf **conf)
 {
@@ -409,10 +409,10 @@ load_first(struct options *o, struct conf **conf)
 	FILE *errors;
 
 	if (!o->inetd)
-		return load(o, conf, stderr);
+		return config_load(o, conf, stderr);
 	if ((errors = open_memstream(&text, &len)) == NULL)
 		return PH_ENOMEM;
-	rc = load(o, conf, errors);
+	rc = config_load(o, conf, errors);
 	fclose(errors);
 	log_lines("config", text);
 	free(text);
@@ -440,11 +440,11 @@ main(int argc, char *argv[])
 		code = 0;
 	} else if (load_first(&o, &conf) == PH_OK) {
 		if (o.check)
-			code = check(conf, &o);
+			code = run_check(conf, &o);
 		else if (o.read != NULL)
-			code = replay(conf, &o);
+			code = run_replay(conf, &o);
 		else {
-			code = run(conf, &o);
+			code = run_daemon(conf, &o);
 			conf = NULL;
 		}
 	}

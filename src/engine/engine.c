@@ -63,7 +63,7 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 	e->sink.commit(e->sink.ctx, changes, n);
 }
 
-/* Refusals of which there was no event, in one line. */
+/* Say in one line how many refusals had no event. */
 static void
 say_not_shown(struct engine *e, uint64_t missed)
 {
@@ -195,7 +195,7 @@ is_sip(const struct engine *e, const struct datagram *d)
 		ports_contain(&e->conf->sip.port, d->dst.port));
 }
 
-/* Of a transfer, only the request goes to a port that is known. */
+/* Only the request of a transfer goes to a configured port. */
 static bool
 is_tftp(const struct engine *e, const struct datagram *d)
 {
@@ -224,9 +224,10 @@ too_often(struct engine *e, int64_t now, const struct datagram *d,
 	return true;
 }
 
-/* Tell whoever wants to know, but only so often: strangers choose how many. */
+/* An event for -vv, at most IGNORE_BURST a second: strangers send these. */
 static void
-ignore(struct engine *e, int64_t now, const struct datagram *d, const char *why)
+engine_ignore(struct engine *e, int64_t now, const struct datagram *d,
+    const char *why)
 {
 	if (now - e->ignored_since >= USEC_PER_SEC) {
 		e->ignored_since = now;
@@ -236,14 +237,14 @@ ignore(struct engine *e, int64_t now, const struct datagram *d, const char *why)
 		events_ignore(&e->events, now, &d->src.addr, &d->dst.addr, why);
 }
 
-/* Whether what is at a port of SIP is SIP; of a connection, its first bytes. */
+/* See signalling.h; of a TCP connection, `d` is its first bytes. */
 static bool
 is_meant(struct engine *e, int64_t now, const struct datagram *d)
 {
 	if (signalling_fits(e->conf, d))
 		return true;
 	e->n.other_ports++;
-	ignore(e, now, d,
+	engine_ignore(e, now, d,
 	    "only the stranger's port is that of SIP, not the protected "
 	    "host's");
 	return false;
@@ -261,7 +262,7 @@ helper_say(void *ctx, const char *text)
 static void
 helper_ignore(void *ctx, int64_t now, const struct datagram *d, const char *why)
 {
-	ignore(ctx, now, d, why);
+	engine_ignore(ctx, now, d, why);
 }
 
 static void
@@ -273,7 +274,7 @@ helper_remember(void *ctx, uint64_t key, const void *p, size_t len)
 		e->sink.checkpoint(e->sink.ctx, key, p, len);
 }
 
-/* What is not configured is not there. */
+/* A helper that is not configured stays NULL. */
 static enum ph_err
 helpers_new(struct engine *e)
 {
@@ -299,7 +300,7 @@ helpers_new(struct engine *e)
 	return PH_OK;
 }
 
-/* Why a message was of no use; NULL: it was, or nobody need know. */
+/* Why a message was of no use, for -vv; NULL: no need to say. */
 static const char *
 misfit_text(enum sip_verdict verdict, const struct sip_message *m)
 {
@@ -329,33 +330,35 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 	struct sip_message m;
 
 	if (too_often(e, now, d, text)) {
-		ignore(e, now, d, "more INVITEs than `limit rate` allows");
+		engine_ignore(e, now, d,
+		    "more INVITEs than `limit rate` allows");
 		return;
 	}
 	if (sip_message_parse(&m, text, stream, &why) != PH_OK) {
 		e->n.rejected[why]++;
 		if (why != SIP_REJECT_NOISE && sip_message_glance(&g, text))
 			sip_overhear(e->sip, now, d, &g);
-		ignore(e, now, d, sip_reject_text(why));
+		engine_ignore(e, now, d, sip_reject_text(why));
 		return;
 	}
 	/* Whoever sends back a BYE has its own call to lose. */
 	if (!stream && m.method != SIP_BYE &&
 	    echoes_input(e->echoes, e->conf, now, d, &m)) {
 		e->n.echoes++;
-		ignore(e, now, d, "the protected host only sends it back");
+		engine_ignore(e, now, d,
+		    "the protected host only sends it back");
 		sip_message_free(&m);
 		return;
 	}
 	e->n.messages++;
 	misfit = misfit_text(sip_input(e->sip, now, d, &m), &m);
 	if (misfit != NULL)
-		ignore(e, now, d, misfit);
+		engine_ignore(e, now, d, misfit);
 	sip_message_free(&m);
 }
 
 static void
-hint(struct engine *e, int64_t now, const struct datagram *d)
+engine_note_hint(struct engine *e, int64_t now, const struct datagram *d)
 {
 	hints_message(&e->hints, now, d,
 	    is_protected(e, &d->src.addr) || is_protected(e, &d->dst.addr));
@@ -374,7 +377,7 @@ engine_udp(struct engine *e, int64_t now, const struct datagram *d)
 
 	engine_run(e, now);
 	if (sip)
-		hint(e, now, d);
+		engine_note_hint(e, now, d);
 	else if (!is_tftp(e, d)) {
 		hints_elsewhere(&e->hints, now, d);
 		return;
@@ -407,7 +410,7 @@ on_stream_message(void *ctx, struct span text, bool whole)
 		sip_overhear(f->e->sip, f->now, f->d, &g);
 }
 
-/* Who listens to a TCP connection: one of them. */
+/* The reader of a TCP connection: one of these. */
 struct listener {
 	struct stream *sip;
 	struct ftp_watch *ftp;
@@ -426,12 +429,12 @@ sip_stream_in(struct engine *e, int64_t now, struct stream *s,
 	}
 	if (d->joined) {
 		e->n.streams_skipped++;
-		ignore(e, now, d,
+		engine_ignore(e, now, d,
 		    "what came before it in its TCP connection was not seen, "
 		    "and no whole message begins here");
 	} else {
 		e->n.streams_lost++;
-		ignore(e, now, d,
+		engine_ignore(e, now, d,
 		    "in its TCP connection, what should be a message is none");
 	}
 	return more;
@@ -461,7 +464,7 @@ engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
 
 	engine_run(e, now);
 	if (is_sip(e, d))
-		hint(e, now, d);
+		engine_note_hint(e, now, d);
 	else if (!is_ftp(e, d))
 		return CAPTURE_END;
 	/* One direction may count here and the other elsewhere. */
@@ -549,7 +552,7 @@ engine_adopt(struct engine *e, uint64_t key, const void *p, size_t len,
 		tftp_helper_drop(e->holes, key, p, len, now);
 		mine = false;
 	}
-	/* Otherwise the next successor would open and close it again. */
+	/* Delete it, or the next engine would open and close it again. */
 	if (!mine)
 		helper_remember(e, key, NULL, 0);
 }

@@ -27,14 +27,14 @@ looks_like_sip(struct span text)
 }
 
 static void
-wake(struct hints *h, int64_t now)
+hints_wake(struct hints *h, int64_t now)
 {
 	if (h->due == 0)
 		h->due = now + (h->told ? LATER : FIRST);
 }
 
 static void
-remember(struct hints *h, const struct addr *a)
+hints_remember(struct hints *h, const struct addr *a)
 {
 	size_t i;
 
@@ -57,9 +57,9 @@ hints_message(struct hints *h, int64_t now, const struct datagram *d, bool ours)
 		return;
 	}
 	h->strangers++;
-	remember(h, &d->src.addr);
-	remember(h, &d->dst.addr);
-	wake(h, now);
+	hints_remember(h, &d->src.addr);
+	hints_remember(h, &d->dst.addr);
+	hints_wake(h, now);
 }
 
 void
@@ -70,7 +70,7 @@ hints_elsewhere(struct hints *h, int64_t now, const struct datagram *d)
 	if (!looks_like_sip(d->payload))
 		return;
 	h->elsewhere++;
-	wake(h, now);
+	hints_wake(h, now);
 	/* Requests go to the port that is listened on, answers come from it. */
 	for (i = 0; i < h->nport; i++)
 		if (h->port[i] == d->dst.port || h->port[i] == d->src.port)

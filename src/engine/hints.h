@@ -25,7 +25,7 @@ struct hints {
 	uint16_t port[HINTS_MAX];
 	size_t nport;
 	bool more;   /* there were more addresses */
-	int64_t due; /* live: when to tell; 0: there is nothing */
+	int64_t due; /* live: when to log; 0: nothing to log */
 	bool told;
 };
 

@@ -13,7 +13,7 @@
 
 #define BATCH 64 /* changes gathered before they are handed on */
 
-/* What the packet filter holds, once, however many want it. */
+/* A pinhole in the packet filter: one, however many owners want it. */
 struct tuple {
 	RB_ENTRY(tuple) node; /* by pinhole_cmp */
 	RB_ENTRY(tuple) by_id;
@@ -134,7 +134,7 @@ holes_counters(const struct holes *h)
 }
 
 static void
-flush(struct holes *h)
+batch_flush(struct holes *h)
 {
 	if (h->nbatch == 0)
 		return;
@@ -149,7 +149,7 @@ static void
 owner_done(struct holes *h)
 {
 	if (!h->gathering)
-		flush(h);
+		batch_flush(h);
 }
 
 void
@@ -160,10 +160,10 @@ holes_gather(struct holes *h, bool yes)
 }
 
 static void
-change(struct holes *h, enum fw_op op, const struct pinhole *p)
+batch_add(struct holes *h, enum fw_op op, const struct pinhole *p)
 {
 	if (h->nbatch == BATCH)
-		flush(h);
+		batch_flush(h);
 	memset(&h->batch[h->nbatch], 0, sizeof(h->batch[0]));
 	h->batch[h->nbatch].op = op;
 	h->batch[h->nbatch++].hole = *p;
@@ -239,7 +239,7 @@ tuple_put(struct holes *h, struct tuple *t)
 {
 	if (--t->refs > 0)
 		return;
-	change(h, FW_CLOSE, &t->hole);
+	batch_add(h, FW_CLOSE, &t->hole);
 	RB_REMOVE(tuple_tree, &h->tuples, t);
 	RB_REMOVE(tuple_id_tree, &h->ids, t);
 	h->n.tuples--;
@@ -247,7 +247,7 @@ tuple_put(struct holes *h, struct tuple *t)
 }
 
 static struct pinhole
-named(const struct hole *hole)
+hole_is_named(const struct hole *hole)
 {
 	struct pinhole p = hole->tuple->hole;
 
@@ -275,7 +275,7 @@ static void
 hole_close(struct holes *h, struct owner *o, struct hole *hole, enum reason why,
     int64_t now)
 {
-	struct pinhole p = named(hole);
+	struct pinhole p = hole_is_named(hole);
 
 	events_close(&h->ev, now, &p, (struct span) { o->call, o->calllen },
 	    why);
@@ -309,9 +309,9 @@ hole_add(struct holes *h, struct owner *o, const struct pinhole *p, uint64_t id,
 	return hole;
 }
 
-/* Extend the lease; true if the filter has to be told. */
+/* Extend the lease; true if it has changed. */
 static bool
-extend(struct tuple *t, int64_t until)
+tuple_extend(struct tuple *t, int64_t until)
 {
 	if (until <= t->hole.deadline)
 		return false;
@@ -329,10 +329,10 @@ hole_open(struct holes *h, struct owner *o, const struct pinhole *p,
 
 	if (hole == NULL)
 		return;
-	if (extend(hole->tuple, now + w->lease))
-		change(h, FW_OPEN, &hole->tuple->hole);
+	if (tuple_extend(hole->tuple, now + w->lease))
+		batch_add(h, FW_OPEN, &hole->tuple->hole);
 	h->n.opened++;
-	name = named(hole);
+	name = hole_is_named(hole);
 	events_open(&h->ev, now, &name, (struct span) { o->call, o->calllen },
 	    w->open);
 }
@@ -383,7 +383,7 @@ cut_moved(struct holes *h, const struct owner *o, const struct pinhole *in)
 		for (port = in->to_lo; port <= in->to_hi; port++) {
 			cut.from_port = (uint16_t)port;
 			if (!port_stays(o, in, cut.from_port, &out->to))
-				change(h, FW_CUT, &cut);
+				batch_add(h, FW_CUT, &cut);
 		}
 	}
 }
@@ -510,8 +510,8 @@ holes_renew(struct holes *h, uint64_t owner, int64_t lease, int64_t now)
 	if (o == NULL)
 		return;
 	TAILQ_FOREACH(hole, &o->holes, entry)
-		if (extend(hole->tuple, now + lease))
-			change(h, FW_OPEN, &hole->tuple->hole);
+		if (tuple_extend(hole->tuple, now + lease))
+			batch_add(h, FW_OPEN, &hole->tuple->hole);
 	owner_done(h);
 }
 
@@ -522,7 +522,7 @@ holes_resend(struct holes *h, int64_t now)
 
 	(void)now;
 	RB_FOREACH(t, tuple_id_tree, &h->ids)
-		change(h, FW_OPEN, &t->hole);
+		batch_add(h, FW_OPEN, &t->hole);
 	owner_done(h);
 }
 
@@ -627,8 +627,8 @@ holes_adopt(struct holes *h, uint64_t owner, struct span call, const void *buf,
 			h->next_id = id + 1;
 		if (h->next_id <= fw_id)
 			h->next_id = fw_id + 1;
-		if (extend(hole->tuple, now + lease))
-			change(h, FW_OPEN, &hole->tuple->hole);
+		if (tuple_extend(hole->tuple, now + lease))
+			batch_add(h, FW_OPEN, &hole->tuple->hole);
 	}
 	owner_done(h);
 	if (TAILQ_EMPTY(&o->holes))

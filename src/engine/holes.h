@@ -13,7 +13,7 @@
 #include "src/process/events.h"
 
 /*
- * The pinhole table: who wants what, and what the packet filter is told.
+ * The pinhole table: what each owner wants, and what the packet filter holds.
  *
  * An owner (a call, a transfer) states its whole set of wishes each time; the
  * difference becomes events, with an id of its own for each owner and tuple,

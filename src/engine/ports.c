@@ -40,7 +40,7 @@ engine_ports(const struct conf *conf, struct capture_port **out, size_t *np)
 		port_add(v, &n, IPPROTO_TCP, conf->ftp.port.v[i]);
 	for (i = 0; conf->tftp.on && i < conf->tftp.port.n; i++)
 		port_add(v, &n, IPPROTO_UDP, conf->tftp.port.v[i]);
-	/* Where it is not followed, but may be missed. */
+	/* For hints.c: ports where SIP is often found. */
 	for (i = 0; conf->sip.on && i < hints_nports; i++)
 		port_add(v, &n, IPPROTO_UDP, hints_ports[i]);
 	*out = v;

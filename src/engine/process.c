@@ -49,7 +49,7 @@ struct live {
 	bool started;	 /* reading the captures */
 	bool again;	 /* something could not be sent: say everything */
 	bool adopting;	 /* reading the journal */
-	uint64_t *stale; /* what is of no use in it */
+	uint64_t *stale; /* keys of records to delete */
 	size_t nstale, maxstale;
 	uint64_t seq;
 	struct events_kinds kinds;
@@ -63,7 +63,7 @@ struct live {
 };
 
 static void
-stop(struct live *l, int status)
+process_stop(struct live *l, int status)
 {
 	l->status = status;
 	event_base_loopbreak(l->base);
@@ -94,7 +94,7 @@ fw_lost(struct live *l, enum ph_err rc)
 	l->fw_ev = NULL;
 	ipc_close(&l->fw);
 	if (l->monitor.fd == -1)
-		stop(l, 2);
+		process_stop(l, 2);
 }
 
 /* Wait for writing, too, while something is queued. */
@@ -124,7 +124,7 @@ fw_send(struct live *l, enum ipc_type type)
 		return;
 	rc = ipc_send(&l->fw, type, ++l->seq, &l->msg, -1);
 	if (rc == PH_ELIMIT) {
-		/* It has not read for long; it will be told all of it. */
+		/* It has not read for long: send everything anew later. */
 		l->again = true;
 		rc = PH_OK;
 	}
@@ -167,7 +167,7 @@ forget_later(struct live *l, uint64_t key)
 	uint64_t *v;
 
 	if (l->nstale == l->maxstale) {
-		/* Then the next successor has it, and forgets it. */
+		/* The record stays; the next engine will try again. */
 		if ((v = reallocarray(l->stale, n, sizeof(*v))) == NULL)
 			return;
 		l->stale = v;
@@ -193,7 +193,7 @@ on_checkpoint(void *ctx, uint64_t key, const void *p, size_t len)
 		journal_failed(l, rc);
 }
 
-/* Nobody may be able to fill the log from outside. */
+/* Rate-limited: strangers can cause these lines. */
 static void
 on_say(void *ctx, const char *text)
 {
@@ -292,7 +292,7 @@ journal_write(struct live *l)
 }
 
 static void
-resync(struct live *l)
+fw_resync(struct live *l)
 {
 	l->again = false;
 	fw_send(l, IPC_BEGIN);
@@ -317,11 +317,11 @@ watch_drops(struct live *l, int64_t now)
 	l->drops = s.kernel_drops;
 }
 
-static void quit(struct live *l, bool keep);
+static void process_quit(struct live *l, bool keep);
 
 /*
- * An interface that was made anew is another one, though it has the old name:
- * a successor has to open it.
+ * An interface that was deleted and made again has the old name but another
+ * index.  Only a new engine can open it, for we have no privilege.
  */
 static void
 watch_interfaces(struct live *l, int64_t now)
@@ -332,12 +332,12 @@ watch_interfaces(struct live *l, int64_t now)
 	if (!iface_moved(&l->iface))
 		return;
 	log_warnx(MODULE, "an interface is another one now; starting anew");
-	quit(l, true);
+	process_quit(l, true);
 }
 
-/* After any work: what must not wait, and when to wake up. */
+/* After each event: run timers, write the journal, set the next timer. */
 static void
-settle(struct live *l)
+process_settle(struct live *l)
 {
 	int64_t now = clock_now(), next, wait;
 	struct timeval tv;
@@ -345,7 +345,7 @@ settle(struct live *l)
 	engine_run(l->engine, now);
 	journal_write(l);
 	if (l->again && !ipc_unsent(&l->fw))
-		resync(l);
+		fw_resync(l);
 	output_flush(l->output);
 	watch_drops(l, now);
 	watch_interfaces(l, now);
@@ -363,7 +363,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	settle(arg);
+	process_settle(arg);
 }
 
 static void
@@ -382,13 +382,13 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 	engine_gather(l->engine, false);
 	if (rc != PH_OK) {
 		log_warnx(MODULE, "an interface went away");
-		stop(l, 2);
+		process_stop(l, 2);
 		return;
 	}
-	/* By way of a timer, the other descriptors have their turn first. */
+	/* A timer of 0 seconds gives the other descriptors a turn first. */
 	if (capture_waiting(l->capture))
 		event_add(l->more_ev, &at_once);
-	settle(l);
+	process_settle(l);
 }
 
 static void
@@ -450,7 +450,7 @@ on_fw(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	fw_watch(l);
-	settle(l);
+	process_settle(l);
 }
 
 static void
@@ -467,7 +467,7 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 }
 
 static void
-adopt(struct live *l)
+journal_adopt(struct live *l)
 {
 	enum ph_err rc;
 
@@ -487,16 +487,16 @@ adopt(struct live *l)
 	l->maxstale = 0;
 }
 
-/* The predecessor, if any, is gone: take over what it left and go. */
+/* The predecessor, if any, has exited: adopt its journal, begin to read. */
 static void
-begin(struct live *l)
+process_begin(struct live *l)
 {
 	int fds[MAX_FDS];
 	size_t i;
 
 	l->started = true;
 	log_detach();
-	adopt(l);
+	journal_adopt(l);
 	if (l->control_ev != NULL)
 		event_add(l->control_ev, NULL);
 	if (l->capture != NULL)
@@ -525,13 +525,13 @@ new_fw(struct live *l, int fd)
 	event_add(l->fw_ev, NULL);
 	fw_send(l, IPC_BEGIN);
 	if (!l->started)
-		begin(l);
-	resync(l);
-	settle(l);
+		process_begin(l);
+	fw_resync(l);
+	process_settle(l);
 }
 
 static void
-quit(struct live *l, bool keep)
+process_quit(struct live *l, bool keep)
 {
 	if (keep)
 		engine_leave(l->engine, clock_now());
@@ -539,14 +539,14 @@ quit(struct live *l, bool keep)
 		engine_shutdown(l->engine, clock_now());
 	l->tally.written_at = 0; /* once more */
 	journal_write(l);
-	/* What is queued for the firewall process still has to get there. */
+	/* Send what is queued for the firewall process. */
 	if (l->fw.fd != -1 && ipc_flush(&l->fw) != PH_OK)
 		log_debug(MODULE, "the firewall process did not listen");
-	stop(l, 0);
+	process_stop(l, 0);
 }
 
 static void
-report(struct live *l)
+process_report(struct live *l)
 {
 	char text[8192], one[128];
 	struct strbuf b = strbuf_of(text, sizeof(text));
@@ -561,8 +561,8 @@ report(struct live *l)
 }
 
 /*
- * The control socket has one thing to say, whoever connects: the counters.
- * They fit into a socket's buffer, so nobody has to be waited for.
+ * Whoever connects to the control socket is sent the counters.  They fit into
+ * the socket's buffer, so sending does not block.
  */
 static void
 on_control(evutil_socket_t listener, short what, void *arg)
@@ -588,10 +588,10 @@ monitor_lost(struct live *l)
 	event_free(l->monitor_ev);
 	l->monitor_ev = NULL;
 	ipc_close(&l->monitor);
-	/* From now on nobody else will tell us to stop. */
+	/* Without a monitor, SIGTERM stops us. */
 	event_add(l->term_ev, NULL);
 	if (l->fw.fd == -1)
-		stop(l, 2);
+		process_stop(l, 2);
 }
 
 static void
@@ -611,10 +611,10 @@ on_monitor(evutil_socket_t fd, short what, void *arg)
 			passed = -1;
 			break;
 		case IPC_QUIT:
-			quit(l, l->msg.u.quit.keep != 0);
+			process_quit(l, l->msg.u.quit.keep != 0);
 			return;
 		case IPC_REPORT:
-			report(l);
+			process_report(l);
 			break;
 		default:
 			break;
@@ -631,11 +631,11 @@ on_term(evutil_socket_t sig, short what, void *arg)
 {
 	(void)sig;
 	(void)what;
-	quit(arg, false);
+	process_quit(arg, false);
 }
 
 static void
-ignore(int sig)
+signal_ignore(int sig)
 {
 	struct sigaction sa;
 
@@ -732,8 +732,8 @@ engine_main(const struct engine_args *args)
 		log_fatalx(MODULE, "%s", text);
 	make_engine(l);
 	make_events(l);
-	/* With a monitor it is the monitor who tells us to stop. */
-	ignore(SIGTERM);
+	/* While there is a monitor, it stops us by IPC_QUIT. */
+	signal_ignore(SIGTERM);
 	if (ipc_send(&l->monitor, IPC_READY, 0, &l->msg, -1) != PH_OK)
 		log_fatalx(MODULE, "the monitor does not listen");
 	event_base_dispatch(l->base);

@@ -45,7 +45,7 @@ rate_new(uint32_t per_second)
 }
 
 static void
-forget(struct rate *r, struct bucket *b)
+bucket_forget(struct rate *r, struct bucket *b)
 {
 	RB_REMOVE(bucket_tree, &r->tree, b);
 	TAILQ_REMOVE(&r->ages, b, age);
@@ -59,7 +59,7 @@ rate_free(struct rate *r)
 	if (r == NULL)
 		return;
 	while (!TAILQ_EMPTY(&r->ages))
-		forget(r, TAILQ_FIRST(&r->ages));
+		bucket_forget(r, TAILQ_FIRST(&r->ages));
 	free(r);
 }
 
@@ -75,7 +75,7 @@ bucket_get(struct rate *r, const struct addr *source, int64_t now)
 		return b;
 	}
 	if (r->n == RATE_SOURCES)
-		forget(r, TAILQ_FIRST(&r->ages));
+		bucket_forget(r, TAILQ_FIRST(&r->ages));
 	if ((b = calloc(1, sizeof(*b))) == NULL)
 		return NULL;
 	b->source = key.source;

@@ -18,7 +18,7 @@ refusals_missed(struct refusals *r, int64_t now)
 	return missed;
 }
 
-/* That of the source and reason; NULL: all belong to others. */
+/* The slot of this source and reason, or a free one; NULL: none is free. */
 static struct refusals_slot *
 slot_of(struct refusals *r, const struct addr *source, enum reason reason)
 {

@@ -11,8 +11,8 @@
 /*
  * How many `refuse` events a source may cause: REFUSALS_BURST a minute for
  * each reason, and REFUSALS_ALL a minute from all together.  Further ones are
- * counted, and told in one line when the minute is over.  Strangers choose
- * how many there are, and a log is a disk.
+ * counted, and logged in one line when the minute is over.  Strangers can
+ * cause any number of refusals, and must not fill the disk.
  */
 #define REFUSALS_BURST 20
 #define REFUSALS_ALL   1000
@@ -32,8 +32,8 @@ struct refusals {
 };
 
 /*
- * Whether one more may be told.  *missed: how many were not in the minute
- * that has just ended, for the one line.
+ * Whether one more refusal may have an event.  If a minute has just ended,
+ * *missed is how many in it had none; else 0.
  */
 bool refusals_may(struct refusals *r, const struct addr *source,
     enum reason reason, int64_t now, uint64_t *missed);

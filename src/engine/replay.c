@@ -71,7 +71,7 @@ on_other(void *ctx, const struct datagram *d)
 	hints_elsewhere(engine_hints(r->engine), d->ts, d);
 }
 
-/* Beside the events and not among them. */
+/* To the standard error output, for events go to the standard output. */
 static void
 on_say(void *ctx, const char *text)
 {
@@ -80,7 +80,7 @@ on_say(void *ctx, const char *text)
 }
 
 static void
-report(struct replay *r, struct capture *cap)
+replay_report(struct replay *r, struct capture *cap)
 {
 	char text[8192];
 	struct strbuf b = strbuf_of(text, sizeof(text));
@@ -92,7 +92,7 @@ report(struct replay *r, struct capture *cap)
 }
 
 static void
-hint(struct replay *r)
+replay_hint(struct replay *r)
 {
 	char text[1024];
 	struct strbuf b = strbuf_of(text, sizeof(text));
@@ -106,7 +106,8 @@ hint(struct replay *r)
 }
 
 static int
-run(struct replay *r, struct capture *cap, const struct replay_options *opt)
+replay_run(struct replay *r, struct capture *cap,
+    const struct replay_options *opt)
 {
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
@@ -120,9 +121,9 @@ run(struct replay *r, struct capture *cap, const struct replay_options *opt)
 		engine_run(r->engine, ts);
 	}
 	engine_shutdown(r->engine, r->now);
-	hint(r);
+	replay_hint(r);
 	if (opt->verbose > 1)
-		report(r, cap);
+		replay_report(r, cap);
 	capture_close(cap, &sink);
 	if (rc != PH_EGONE) {
 		fprintf(stderr, "pinholed: %s: %s\n", opt->path, text);
@@ -168,7 +169,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 		fprintf(stderr, "pinholed: out of memory\n");
 		capture_close(cap, &(struct capture_sink) { 0 });
 	} else
-		code = run(&r, cap, opt);
+		code = replay_run(&r, cap, opt);
 	engine_free(r.engine);
 	if (r.fw != NULL)
 		r.ops->close(r.fw, false);

@@ -92,7 +92,7 @@ echoes_new(void)
 }
 
 static void
-forget(struct echoes *e, struct echo *x)
+echo_forget(struct echoes *e, struct echo *x)
 {
 	RB_REMOVE(echo_tree, &e->tree, x);
 	TAILQ_REMOVE(&e->ages, x, age);
@@ -106,11 +106,11 @@ echoes_free(struct echoes *e)
 	if (e == NULL)
 		return;
 	while (!TAILQ_EMPTY(&e->ages))
-		forget(e, TAILQ_FIRST(&e->ages));
+		echo_forget(e, TAILQ_FIRST(&e->ages));
 	free(e);
 }
 
-/* Of spans too long, as much as there is room for. */
+/* Copy the span; one that is too long is cut. */
 static void
 key_of(struct echo *key, const struct addr *host, const struct addr *peer,
     const struct sip_message *m)
@@ -129,15 +129,15 @@ key_of(struct echo *key, const struct addr *host, const struct addr *peer,
 }
 
 static void
-remember(struct echoes *e, struct echo *key, int64_t now)
+echo_remember(struct echoes *e, struct echo *key, int64_t now)
 {
 	struct echo *x = RB_FIND(echo_tree, &e->tree, key);
 
 	if (x != NULL)
-		forget(e, x);
+		echo_forget(e, x);
 	while ((x = TAILQ_FIRST(&e->ages)) != NULL &&
 	    (e->n >= ECHOES_MAX || now - x->at > ECHO_WITHIN))
-		forget(e, x);
+		echo_forget(e, x);
 	if ((x = malloc(sizeof(*x))) == NULL)
 		return;
 	*x = *key;
@@ -164,7 +164,7 @@ echoes_input(struct echoes *e, const struct conf *conf, int64_t now,
 	if (is_protected(conf, &d->dst.addr) &&
 	    !ports_contain(ports, d->dst.port)) {
 		key_of(&key, &d->dst.addr, &d->src.addr, m);
-		remember(e, &key, now);
+		echo_remember(e, &key, now);
 	}
 	return false;
 }

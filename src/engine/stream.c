@@ -8,7 +8,7 @@
 
 #define STREAM_MAX (SIP_MAX_HEAD + SIP_MAX_MESSAGE)
 
-struct half_stream {
+struct stream_side {
 	struct shares *room;
 	struct share_item item;
 	char *p;
@@ -22,7 +22,7 @@ struct half_stream {
 
 struct stream {
 	struct endpoint first;
-	struct half_stream half[2];
+	struct stream_side side[2];
 };
 
 struct consumer {
@@ -38,14 +38,14 @@ stream_new(const struct endpoint *first, struct shares *room)
 	if (s == NULL)
 		return NULL;
 	s->first = *first;
-	s->half[0].room = s->half[1].room = room;
-	s->half[0].item.owner = &s->half[0];
-	s->half[1].item.owner = &s->half[1];
+	s->side[0].room = s->side[1].room = room;
+	s->side[0].item.owner = &s->side[0];
+	s->side[1].item.owner = &s->side[1];
 	return s;
 }
 
 static void
-half_clear(struct half_stream *h)
+side_clear(struct stream_side *h)
 {
 	shares_remove(h->room, &h->item);
 	free(h->p);
@@ -59,21 +59,21 @@ stream_free(struct stream *s)
 {
 	if (s == NULL)
 		return;
-	half_clear(&s->half[0]);
-	half_clear(&s->half[1]);
+	side_clear(&s->side[0]);
+	side_clear(&s->side[1]);
 	free(s);
 }
 
-/* Room for a buffer of `size` bytes; false if it is `h` who had to give it. */
+/* Make room for a buffer of `size` bytes; false if `h` itself was evicted. */
 static bool
-half_charge(struct half_stream *h, const struct addr *src, size_t size)
+side_charge(struct stream_side *h, const struct addr *src, size_t size)
 {
-	struct half_stream *worst;
+	struct stream_side *worst;
 
 	while (h->room->used + size - h->size > STREAM_ROOM) {
 		if ((worst = shares_worst(h->room)) == NULL || worst == h)
 			return false;
-		half_clear(worst);
+		side_clear(worst);
 		worst->evicted = true;
 	}
 	if (h->item.share == NULL)
@@ -83,7 +83,7 @@ half_charge(struct half_stream *h, const struct addr *src, size_t size)
 }
 
 static enum ph_err
-append(struct half_stream *h, const struct addr *src, struct span bytes)
+side_append(struct stream_side *h, const struct addr *src, struct span bytes)
 {
 	size_t size = h->size == 0 ? 2048 : h->size;
 	char *p;
@@ -95,10 +95,10 @@ append(struct half_stream *h, const struct addr *src, struct span bytes)
 	while (size < h->len + bytes.len)
 		size *= 2;
 	if (size != h->size) {
-		if (!half_charge(h, src, size))
+		if (!side_charge(h, src, size))
 			return PH_ELIMIT;
 		if ((p = realloc(h->p, size)) == NULL) {
-			half_clear(h);
+			side_clear(h);
 			return PH_ENOMEM;
 		}
 		h->p = p;
@@ -115,7 +115,7 @@ append(struct half_stream *h, const struct addr *src, struct span bytes)
  * comes one byte at a time is parsed three times.
  */
 static bool
-worth_looking(struct half_stream *h)
+worth_looking(struct stream_side *h)
 {
 	bool look = h->len <= 2 || h->len >= SIP_MAX_HEAD;
 	size_t i = h->scanned > 2 ? h->scanned - 2 : 0, n = h->len;
@@ -139,7 +139,7 @@ worth_looking(struct half_stream *h)
  * another is left, of which *need bytes are worth looking at.
  */
 static enum ph_err
-take(struct span *rest, size_t *need, const struct consumer *to)
+message_take(struct span *rest, size_t *need, const struct consumer *to)
 {
 	size_t skip;
 	enum ph_err rc;
@@ -163,7 +163,7 @@ take(struct span *rest, size_t *need, const struct consumer *to)
 }
 
 static enum ph_err
-follow(struct half_stream *h, const struct addr *src, struct span bytes,
+side_follow(struct stream_side *h, const struct addr *src, struct span bytes,
     const struct consumer *to)
 {
 	struct span rest;
@@ -176,7 +176,7 @@ follow(struct half_stream *h, const struct addr *src, struct span bytes,
 		n = bytes.len;
 		if (h->len > 0) {
 			n = STREAM_MAX - h->len;
-			if ((rc = append(h, src, span_sub(bytes, 0, n))) !=
+			if ((rc = side_append(h, src, span_sub(bytes, 0, n))) !=
 			    PH_OK)
 				return rc;
 			rest = (struct span) { h->p, h->len };
@@ -184,14 +184,15 @@ follow(struct half_stream *h, const struct addr *src, struct span bytes,
 		bytes = span_sub(bytes, n, bytes.len);
 		if (h->len > 0 && !worth_looking(h))
 			continue;
-		if ((rc = take(&rest, &need, to)) != PH_OK && rc != PH_ETRUNC)
+		if ((rc = message_take(&rest, &need, to)) != PH_OK &&
+		    rc != PH_ETRUNC)
 			return rc;
 		if (rest.len >= STREAM_MAX)
 			return PH_ELIMIT;
 		if (rest.len == 0)
-			half_clear(h);
+			side_clear(h);
 		else if (h->len == 0) {
-			if ((rc = append(h, src, rest)) != PH_OK)
+			if ((rc = side_append(h, src, rest)) != PH_OK)
 				return rc;
 		} else if (rest.p != h->p) {
 			memmove(h->p, rest.p, rest.len);
@@ -204,12 +205,12 @@ follow(struct half_stream *h, const struct addr *src, struct span bytes,
 	return PH_OK;
 }
 
-/* Are these messages, the last of which ends where they end? */
+/* Whether whole messages fill these bytes; PH_ETRUNC: more must come. */
 static enum ph_err
 ends_well(struct span text, size_t *need)
 {
 	size_t all = text.len;
-	enum ph_err rc = take(&text, need, NULL);
+	enum ph_err rc = message_take(&text, need, NULL);
 
 	if (rc == PH_ETRUNC && *need > 0)
 		*need += all - text.len;
@@ -218,27 +219,27 @@ ends_well(struct span text, size_t *need)
 
 /* A segment to a direction that is lost: PH_OK, it no longer is. */
 static enum ph_err
-seek(struct half_stream *h, const struct addr *src, struct span bytes,
+side_seek(struct stream_side *h, const struct addr *src, struct span bytes,
     const struct consumer *to)
 {
 	struct span text = bytes;
 	enum ph_err rc = PH_EMALFORMED;
 	size_t need, none;
 
-	if (h->len > 0 && (rc = append(h, src, bytes)) == PH_OK) {
+	if (h->len > 0 && (rc = side_append(h, src, bytes)) == PH_OK) {
 		if (!worth_looking(h))
 			return PH_ETRUNC;
 		text = (struct span) { h->p, h->len };
 		rc = ends_well(text, &need);
 	}
 	if (rc != PH_OK && rc != PH_ETRUNC) {
-		/* What there was is no message; this may be one. */
-		half_clear(h);
+		/* What came before is no message; this may be one. */
+		side_clear(h);
 		text = bytes;
 		if (!sip_starts(text))
 			return PH_EMALFORMED;
 		rc = ends_well(text, &need);
-		if (rc == PH_ETRUNC && append(h, src, bytes) != PH_OK)
+		if (rc == PH_ETRUNC && side_append(h, src, bytes) != PH_OK)
 			return PH_ELIMIT;
 	}
 	if (rc == PH_ETRUNC) {
@@ -246,8 +247,8 @@ seek(struct half_stream *h, const struct addr *src, struct span bytes,
 		return rc;
 	}
 	if (rc == PH_OK)
-		rc = take(&text, &none, to);
-	half_clear(h);
+		rc = message_take(&text, &none, to);
+	side_clear(h);
 	return rc;
 }
 
@@ -255,26 +256,26 @@ enum capture_more
 stream_add(struct stream *s, const struct datagram *d,
     void (*message)(void *ctx, struct span text, bool whole), void *ctx)
 {
-	struct half_stream *h = &s->half[endpoint_cmp(&d->src, &s->first) != 0];
+	struct stream_side *h = &s->side[endpoint_cmp(&d->src, &s->first) != 0];
 	const struct consumer to = { message, ctx };
 	enum ph_err rc;
 
 	if (d->joined && !h->lost) {
-		half_clear(h);
+		side_clear(h);
 		h->lost = true;
 	}
 	if (h->lost)
-		rc = seek(h, &d->src.addr, d->payload, &to);
+		rc = side_seek(h, &d->src.addr, d->payload, &to);
 	else
 		rc = h->evicted ? PH_ELIMIT
-				: follow(h, &d->src.addr, d->payload, &to);
+				: side_follow(h, &d->src.addr, d->payload, &to);
 	h->evicted = false;
 	if (rc == PH_OK) {
 		h->lost = false;
 		return h->len > 0 ? CAPTURE_PART : CAPTURE_WHOLE;
 	}
 	if (!h->lost)
-		half_clear(h);
+		side_clear(h);
 	h->lost = true;
 	return CAPTURE_LOST;
 }

@@ -18,9 +18,9 @@
 
 #define MODULE "fw"
 
-/* Messages taken from one client before the others and the filter get on. */
+/* Messages read from one client before the others and the filter get a turn. */
 #define MESSAGES     256
-/* Addresses of our own come and go. */
+/* How often to look for changes of our own addresses. */
 #define LOOK_AT_OWN  (10 * USEC_PER_SEC)
 /* With the last commit refused for now, how long leaving may wait for it. */
 #define LEAVE_WITHIN (2 * USEC_PER_SEC)
@@ -64,8 +64,8 @@ on_term(int sig)
 }
 
 /*
- * It closed the connection (PH_EGONE: it was told to go, or the monitor says
- * how it died), or we have to.
+ * The client has closed the connection (PH_EGONE; the monitor logs why), or we
+ * close it for the error `why`.
  */
 static void
 client_lost(struct fwproc *p, enum ipc_role role, enum ph_err why)
@@ -88,7 +88,7 @@ send_client(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
 
 	enum ph_err rc = PH_OK;
 
-	/* Nobody there, or not listening: it will say everything again. */
+	/* A client that was lost states all its wishes anew. */
 	if (p->client[role].fd != -1)
 		rc = ipc_send(&p->client[role], type, seq, m, -1);
 	if (rc != PH_OK)
@@ -154,7 +154,7 @@ client_message(struct fwproc *p, enum ipc_role role, int64_t now)
 		break;
 	case IPC_SETTLE:
 		fwtable_settle(p->table, role);
-		/* A proxy's pinholes end with it: no need to wait for one. */
+		/* Leftovers are the engine's: a proxy's close when it ends. */
 		if (role == IPC_ENGINE) {
 			fwtable_forget_rest(p->table);
 			p->settle_at = 0;
@@ -209,7 +209,7 @@ new_client(struct fwproc *p, int fd)
 	ipc_close(&p->client[role]);
 	ipc_init(&p->client[role], fd);
 	p->served = true;
-	/* Whoever waited at a terminal for us to start has heard enough. */
+	/* The start has succeeded: log no longer to the terminal. */
 	log_detach();
 }
 
@@ -278,8 +278,8 @@ look_at_own(struct fwproc *p, int64_t now)
 }
 
 /*
- * What an earlier process left was adopted for an engine that does not come.
- * It is nobody's, and a packet filter without deadlines would keep it.
+ * No engine has come for what was adopted from an earlier process: close it,
+ * for a packet filter without deadlines would keep it for ever.
  */
 static void
 give_up_adopted(struct fwproc *p, int64_t now)
@@ -342,8 +342,8 @@ may_end(struct fwproc *p, int64_t *next)
 
 	if (is_abandoned(p)) {
 		/*
-		 * Made for a reload that did not happen: what is there
-		 * is still another's.
+		 * Started for a reload that failed: the pinholes belong to the
+		 * firewall process of before.
 		 */
 		p->keep = !p->served && p->args->adopt &&
 		    (p->args->ops->caps & FW_CAP_DEADLINE) != 0;
@@ -373,7 +373,7 @@ serve(struct fwproc *p)
 			return;
 		wait_for_work(p, next);
 		look_at_own(p, clock_now());
-		/* While there is a monitor, it is the one to decide. */
+		/* While there is a monitor, only its IPC_QUIT counts. */
 		if (got_term && p->monitor.fd == -1)
 			p->quit = true;
 		got_term = 0;

@@ -22,14 +22,14 @@ struct check {
 	const struct conf *conf;
 	bool privileged;
 	bool failed;
-	pid_t running; /* one of us that a start would find; or 0 */
+	pid_t running; /* the pinholed that a start would replace; 0: none */
 	char unseen_text[256];
 	struct strbuf unseen; /* what takes more privilege */
 };
 
 /* One line for each line of `text`, which `place` stands before. */
 static void
-say(const char *place, const char *text)
+check_say(const char *place, const char *text)
 {
 	size_t len;
 
@@ -41,9 +41,9 @@ say(const char *place, const char *text)
 }
 
 static void
-fail(struct check *c, const char *place, const char *text)
+check_fail(struct check *c, const char *place, const char *text)
 {
-	say(place, text);
+	check_say(place, text);
 	c->failed = true;
 }
 
@@ -67,7 +67,7 @@ check_interfaces(const struct conf *conf)
 			continue;
 		snprintf(text, sizeof(text), "no such interface: %s",
 		    conf->interface.v[i]);
-		say(conf_interface_at(conf, i), text);
+		check_say(conf_interface_at(conf, i), text);
 		ok = false;
 	}
 	return ok;
@@ -82,15 +82,15 @@ check_user(struct check *c)
 	struct sandbox s;
 
 	if (sandbox_user(&s, conf->user, conf->user_set, &why) != PH_OK)
-		fail(c, conf->user_at, text);
+		check_fail(c, conf->user_at, text);
 	else if (strcmp(s.user, conf->user) != 0) {
 		strbuf_fmt(&why, "no user %s; it would run as %s", conf->user,
 		    s.user);
-		say(conf->user_at, text);
+		check_say(conf->user_at, text);
 	}
 }
 
-/* What an ordinary user may not read says nothing about the file. */
+/* A file that this user may not read may be all right. */
 static bool
 is_hidden(const char *path)
 {
@@ -121,7 +121,7 @@ check_keys(struct check *c)
 			continue;
 		}
 		strbuf_reset(&why);
-		/* The place is in the text. */
+		/* `text` begins with its place in the configuration. */
 		if (keyfiles_read(&keys, &one, &why) != PH_OK) {
 			fprintf(stderr, "%s\n", text);
 			c->failed = true;
@@ -146,19 +146,19 @@ check_filter(struct check *c)
 		return;
 	}
 	if (iface_own(&own, c->conf, &why) != PH_OK) {
-		fail(c, "", text);
+		check_fail(c, "", text);
 		return;
 	}
 	if (fwconfig_of(c->conf, &fc) != PH_OK) {
-		fail(c, "", "out of memory");
+		check_fail(c, "", "out of memory");
 		return;
 	}
 	fc.local = own.nownprotected > 0;
 	if (ops->check(&fc, &why) != PH_OK)
-		fail(c, c->conf->firewall_at,
+		check_fail(c, c->conf->firewall_at,
 		    why.len > 0 ? text : "the packet filter cannot be asked");
 	else
-		say("", text);
+		check_say("", text);
 	fwconfig_free(&fc);
 }
 
@@ -187,11 +187,11 @@ on_listener(void *ctx, const struct listener *l, int error)
 		not_seen(c, "ports below 1024");
 		return;
 	}
-	/* Root may listen on an address that this host has not. */
+	/* Only root may listen on an address that this host does not have. */
 	if (error == EADDRNOTAVAIL && !c->privileged &&
 	    l->kind != LISTEN_TABLES)
 		return;
-	/* It is to be reloaded, or replaced. */
+	/* The running pinholed has the port, and will be replaced. */
 	if (error == EADDRINUSE && c->running != 0)
 		return;
 	listener_explain(l, error, &why);
@@ -210,7 +210,7 @@ check_listeners(struct check *c)
 	fputs(text, stderr);
 }
 
-/* A start that takes the place of the one that runs has its state file. */
+/* The running pinholed has the state file; a start would take it over. */
 static void
 check_state(struct check *c)
 {
@@ -222,7 +222,7 @@ check_state(struct check *c)
 		return;
 	snprintf(text, sizeof(text), "%s belongs to process %ld",
 	    c->conf->state, (long)holder);
-	fail(c, "", text);
+	check_fail(c, "", text);
 }
 
 bool
@@ -251,7 +251,7 @@ check_start(const struct conf *conf, bool inherited)
 	if (c.unseen.len > 0) {
 		strbuf_fmt(&b, "without privilege, not looked at: %s",
 		    c.unseen_text);
-		say("", text);
+		check_say("", text);
 	}
 	return !c.failed;
 }

@@ -13,7 +13,7 @@
  *
  * All errors are written to the standard error output, each with its place in
  * the configuration.  What would not keep a start from running is a warning.
- * Who lacks a privilege is told what was not looked at.
+ * Without privilege, it says what was not looked at.
  */
 
 /* False: a start would fail.  `inherited`: the sockets are there already. */

@@ -113,7 +113,7 @@ take_lock(struct generation *g, const struct generation *before,
 	return rc;
 }
 
-/* What is only tried out, or asked for a transfer now and then, has none. */
+/* Neither a dry run nor -T keeps a state file. */
 static enum ph_err
 take_state(struct generation *g, const struct generation *before,
     struct strbuf *why)
@@ -142,7 +142,7 @@ take_state(struct generation *g, const struct generation *before,
 	return rc;
 }
 
-/* What the packet filter has to say before we begin. */
+/* Log what the backend has to say about the ruleset. */
 static enum ph_err
 ask_filter(const struct generation *g, struct strbuf *why)
 {
@@ -170,7 +170,7 @@ ask_filter(const struct generation *g, struct strbuf *why)
 }
 
 static enum ph_err
-become(struct generation *g, struct strbuf *why)
+generation_become(struct generation *g, struct strbuf *why)
 {
 	const struct conf *conf = g->conf;
 	char text[256];
@@ -189,9 +189,9 @@ become(struct generation *g, struct strbuf *why)
 	    PINHOLED_RUNDIR, why);
 }
 
-/* What was asked for, where a mistake shows. */
+/* Log what is followed, so that a mistake in the configuration shows. */
 static void
-announce(const struct conf *conf)
+generation_announce(const struct conf *conf)
 {
 	char text[2048];
 	struct strbuf b = strbuf_of(text, sizeof(text));
@@ -203,7 +203,7 @@ announce(const struct conf *conf)
 	log_info(MODULE, "following: %s", text);
 }
 
-/* Calls do not depend on it: without one, they go on without. */
+/* Calls do not depend on the control socket: if it fails, go on. */
 static void
 open_control(struct generation *g, const struct generation *before)
 {
@@ -238,7 +238,8 @@ generation_new(struct conf *conf, const struct generation *before,
 	for (i = 0; i < CHILD_NROLES; i++)
 		child_init(&g->child[i], (enum child_role)i);
 	name_owner(g->owner, sizeof(g->owner), conf);
-	if (become(g, why) != PH_OK || take_lock(g, before, why) != PH_OK ||
+	if (generation_become(g, why) != PH_OK ||
+	    take_lock(g, before, why) != PH_OK ||
 	    take_state(g, before, why) != PH_OK ||
 	    ask_filter(g, why) != PH_OK ||
 	    listeners_open(&g->listeners, conf,
@@ -247,7 +248,7 @@ generation_new(struct conf *conf, const struct generation *before,
 		generation_free(g, before);
 		return NULL;
 	}
-	announce(conf);
+	generation_announce(conf);
 	g->child[CHILD_FIREWALL].wanted = g->child[CHILD_ENGINE].wanted = true;
 	g->child[CHILD_PROXY].wanted = g->listeners.n > 0;
 	g->adopt = before != NULL && strcmp(before->owner, g->owner) == 0;

@@ -13,9 +13,10 @@
 #define OWNER_MAX 128
 
 /*
- * One configuration and everything that came of it: who to become, which
- * packet filter, the sockets, the children.  A reload makes the next one
- * beside the current one; only when all of it stands do they change places.
+ * One configuration and everything made for it: the user to become, the
+ * packet filter, the sockets, the children.  A reload makes the next
+ * generation beside the current one; when all of its processes are ready, it
+ * becomes the current one.
  */
 struct generation {
 	struct conf *conf; /* owned */
@@ -27,7 +28,7 @@ struct generation {
 	int state_fd;	       /* lock of the state file; -1: none is kept */
 	int lock_fd;	       /* -1: a backend that touches nothing */
 	char owner[OWNER_MAX]; /* which packet filter in which network stack */
-	bool adopt; /* the firewall process takes over what is there */
+	bool adopt; /* the firewall process adopts what the filter has */
 };
 
 /*
@@ -39,7 +40,7 @@ struct generation *generation_new(struct conf *conf,
     const struct generation *before, const struct listeners *inherited,
     struct strbuf *why);
 
-/* The monitor that a start would find in its place; 0: none. */
+/* The pid of the monitor that runs for this packet filter; 0: none. */
 pid_t generation_holder(const struct conf *conf);
 
 /* With `after`, what it shares is kept.  The children must be gone. */

@@ -40,7 +40,7 @@ journal_close(struct journal *j)
 	}
 }
 
-/* A name that does not fit is none. */
+/* A name that is too long is left out. */
 static void
 name_file(struct journal *j, int i, const struct journal_place *p)
 {
@@ -65,7 +65,7 @@ journal_name(struct journal *j, const struct journal_place *p)
 {
 	char name[sizeof(j->path)];
 
-	/* Never less than what it was allowed to become. */
+	/* Do not shrink: the files may be as large as the old limit. */
 	if (p->limit > j->limit)
 		j->limit = p->limit;
 	name_file(j, 0, p);
@@ -76,12 +76,12 @@ journal_name(struct journal *j, const struct journal_place *p)
 		name[0] = '\0';
 	if (strcmp(name, j->path) == 0)
 		return;
-	/* Another file: it has nothing of this yet. */
+	/* Another copy: nothing has been saved to it yet. */
 	memcpy(j->path, name, sizeof(name));
 	j->saved[0] = j->saved[1] = -1;
 }
 
-/* Root's own, and nobody else's to have written. */
+/* Owned by us, and open to nobody else. */
 static bool
 is_ours(int fd, struct stat *st)
 {
@@ -220,8 +220,7 @@ journal_confine(const struct journal *j)
 	struct sigaction sa;
 	struct stat st;
 
-	/* Events that go to a file have no end; the monitor has an eye on us.
-	 */
+	/* Not if events go to a file, which may grow without a limit. */
 	if (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode))
 		return;
 	memset(&sa, 0, sizeof(sa));
@@ -236,7 +235,7 @@ journal_end(struct journal *j)
 {
 	int i;
 
-	/* Rather twice than not at all. */
+	/* Without the copy, the files are all that there is. */
 	for (i = 0; i < 2; i++)
 		if (j->fds[i] != -1 && !j->failed && j->file[i][0] != '\0')
 			(void)unlink(j->file[i]);

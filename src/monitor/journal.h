@@ -20,9 +20,9 @@
  * names say whose they are.  The copy is for what that directory does not
  * survive.  Where nothing is locked (a dry run), the two have no names.
  *
- * Everything found in any of them is distrusted: a file must be root's alone
- * and no larger and no older than what it can be good for, and its records
- * are whoever adopts them's to check.
+ * Everything found in any of them is distrusted: a file must be root's alone,
+ * and neither too large nor too old.  The process that adopts its records
+ * checks them.
  */
 struct journal {
 	const char *what;	/* "calls", for people */
@@ -42,37 +42,37 @@ struct journal_place {
 	uint64_t limit;
 };
 
-/* Nothing yet. */
+/* A journal without files. */
 void journal_init(struct journal *j, const char *what);
 
-/* Where it is from now on; open files are renamed. */
+/* Set the names of its files; open files are renamed. */
 void journal_name(struct journal *j, const struct journal_place *p);
 
 /*
- * Open or make the two files.  PH_OK: something survived in them.  PH_EGONE:
- * they are empty.  PH_EIO with errno.
+ * Open or make the two files.  PH_OK: an earlier run left records in them.
+ * PH_EGONE: they are empty.  PH_EIO with errno.
  */
 PH_NODISCARD enum ph_err journal_open(struct journal *j, int64_t max_age_s);
 
 /* Whether this is the first run: there was no copy, and now there is one. */
 bool journal_first(struct journal *j, const char *owner);
 
-/* Into the empty files.  True: there is something to take up. */
+/* Fill the empty files from the copy.  True: there are records to adopt. */
 bool journal_load(struct journal *j, const char *owner, int64_t max_age_s);
 
-/* If anything has changed.  False: not at this moment; soon again. */
+/* Copy the files if they have changed.  False: try again soon. */
 bool journal_save(struct journal *j, const char *owner);
 
-/* Larger than whoever writes it may make it. */
+/* Whether its files are larger than the process may make them. */
 bool journal_overgrown(const struct journal *j);
 
-/* In the process that writes it: no file may become larger. */
+/* In the process that writes it: set the limit of the size of files. */
 void journal_confine(const struct journal *j);
 
-/* Somebody keeps dying of it. */
+/* Empty it: the process that reads it keeps dying. */
 void journal_forget(struct journal *j);
 
-/* An orderly end: what is to be known later is in the copy. */
+/* An orderly end: save the copy and remove the files. */
 void journal_end(struct journal *j);
 void journal_close(struct journal *j);
 

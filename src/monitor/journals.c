@@ -33,9 +33,9 @@ journals_of(struct journals *js, enum child_role role)
 	}
 }
 
-/* By the configuration of the moment; a reload may have changed it. */
+/* Name them by the current configuration; a reload may have changed it. */
 static void
-name(struct journals *js, const struct generation *g)
+journals_name(struct journals *js, const struct generation *g)
 {
 	struct journal_place p = { .owner = g->owner, .state = g->conf->state };
 
@@ -55,12 +55,12 @@ journals_open(struct journals *js, struct generation *g)
 	int64_t age = g->conf->sip.timeout_max;
 	enum ph_err rc;
 
-	name(js, g);
+	journals_name(js, g);
 	if ((rc = journal_open(&js->calls, age)) == PH_EIO)
 		return false;
 	if (rc == PH_OK || journal_load(&js->calls, g->owner, age))
 		g->adopt = true;
-	/* Entries of tables know themselves for how long they are good. */
+	/* Each entry of a table has its own end: the file may be of any age. */
 	if ((rc = journal_open(&js->tables, INT64_MAX)) != PH_EGONE)
 		return rc == PH_OK;
 	js->tables_first =
@@ -71,7 +71,8 @@ journals_open(struct journals *js, struct generation *g)
 }
 
 static bool
-save(struct journals *js, struct generation *g, enum child_role role)
+journals_save_one(struct journals *js, struct generation *g,
+    enum child_role role)
 {
 	struct journal *j = journals_of(js, role);
 
@@ -93,10 +94,10 @@ journals_save(struct journals *js, struct generation *g, int64_t now)
 
 	if (now < js->save_at)
 		return;
-	name(js, g);
-	done = save(js, g, CHILD_ENGINE);
+	journals_name(js, g);
+	done = journals_save_one(js, g, CHILD_ENGINE);
 	if (g->conf->tables.on)
-		done = save(js, g, CHILD_PROXY) && done;
+		done = journals_save_one(js, g, CHILD_PROXY) && done;
 	js->save_at = now + (done ? SAVE_EVERY : SAVE_AGAIN);
 }
 

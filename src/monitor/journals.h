@@ -12,7 +12,7 @@
 struct journals {
 	struct journal calls;  /* of the engine */
 	struct journal tables; /* of the proxy */
-	bool tables_first;     /* nobody has ever received for this one */
+	bool tables_first;     /* no proxy has ever received table updates */
 	int64_t save_at;
 };
 
@@ -25,8 +25,8 @@ bool journals_open(struct journals *js, struct generation *g);
 struct journal *journals_of(struct journals *js, enum child_role role);
 
 /*
- * If it is time: copy them.  Who has written more than the configuration
- * calls for does not write what we wrote: it is killed, and its journal lost.
+ * If it is time: copy them.  A process whose journal is larger than the
+ * configuration allows has been taken over: kill it and empty the journal.
  */
 void journals_save(struct journals *js, struct generation *g, int64_t now);
 

@@ -13,8 +13,8 @@
 /*
  * Proxy processes of former generations, which accept nothing any more and
  * serve their sessions to the end, beside the one that accepts.  Nobody
- * replaces them.  At most LEAVERS, and one of these places is for the next:
- * who has stayed for longest goes before it comes.
+ * replaces them.  There are LEAVERS places.  When the last one is taken, the
+ * oldest is told to quit, so that the next reload finds a place.
  */
 #define LEAVERS (IPC_NROLES - IPC_LEAVER)
 

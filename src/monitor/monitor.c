@@ -26,7 +26,7 @@
 #include "src/version.h"
 
 #define MODULE	 "monitor"
-/* Taken from one child before the others and the signals. */
+/* Messages read from one child before other children and signals get a turn. */
 #define MESSAGES 16
 
 /*
@@ -54,7 +54,7 @@ struct monitor {
 	uint32_t proxies; /* started so far */
 	struct journals journals;
 	bool reload_again;
-	bool swept; /* stopping: somebody removes what is ours */
+	bool swept; /* stopping: a firewall process removes our pinholes */
 	struct daemon daemon;
 	struct waiter waiter;
 	int status;
@@ -127,7 +127,7 @@ struct start {
 	struct generation *g;
 };
 
-/* In a child: what is not its own. */
+/* In a child: close the descriptors that are not its own. */
 static void
 close_others(struct monitor *m, struct generation *g, enum child_role role)
 {
@@ -161,7 +161,7 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 			journal_confine(j);
 	}
 	daemon_close(&m->daemon);
-	/* Last, for closing any descriptor of the file would release it. */
+	/* Last: closing any descriptor of the lock file releases its locks. */
 	if (g->lock_fd != -1)
 		lock_take_child(g->lock_fd);
 }
@@ -224,7 +224,8 @@ run_proxy(void *ctx, int monitor_fd)
 }
 
 static void
-start(struct monitor *m, struct generation *g, enum child_role role)
+monitor_start_child(struct monitor *m, struct generation *g,
+    enum child_role role)
 {
 	static int (*const run_child[CHILD_NROLES])(void *, int) = {
 		[CHILD_FIREWALL] = run_firewall,
@@ -266,7 +267,7 @@ all_are(const struct generation *g, enum child_state state)
 	return true;
 }
 
-/* Whoever wants pinholes and the firewall process get to know each other. */
+/* Connect an engine or proxy with the firewall process. */
 static void
 link_child(struct monitor *m, struct generation *g, struct child *c,
     uint32_t role)
@@ -276,7 +277,7 @@ link_child(struct monitor *m, struct generation *g, struct child *c,
 
 	c->linked = true;
 	if (ipc_pair(fds) != PH_OK) {
-		/* Once more when it has been replaced. */
+		/* Its successor will be linked. */
 		log_warn(MODULE, "socketpair");
 		child_kill(c);
 		return;
@@ -296,7 +297,10 @@ link_children(struct monitor *m, struct generation *g)
 
 	if (g->child[CHILD_FIREWALL].state != CHILD_READY)
 		return;
-	/* Before the engine, which says when all has been asked for. */
+	/*
+	 * Leaving proxies first: once the engine has asked for its pinholes,
+	 * what nobody has asked for is removed.
+	 */
 	for (r = 0; r < LEAVERS; r++)
 		if (m->leavers.v[r].state == CHILD_READY &&
 		    !m->leavers.v[r].linked)
@@ -316,7 +320,7 @@ static void
 now_running(struct monitor *m)
 {
 	m->phase = PHASE_RUNNING;
-	/* Soon: what the file says of an orderly end is true no more. */
+	/* Soon, for the state file still says that the last run ended well. */
 	m->journals.save_at = clock_now() + USEC_PER_SEC;
 	log_info(MODULE, "running: %s \"%s\"", m->cur->ops->name,
 	    m->cur->conf->name);
@@ -334,7 +338,7 @@ read_child(struct monitor *m, struct child *c)
 	for (n = 0;
 	     n < MESSAGES && (rc = ipc_recv(&c->ipc, &m->msg, &fd)) == PH_OK;
 	     n++) {
-		/* They have nothing to give us. */
+		/* No child may pass us a descriptor. */
 		if (fd != -1)
 			close(fd);
 		if (m->msg.hdr.type == IPC_READY && c->state == CHILD_STARTING)
@@ -346,7 +350,7 @@ read_child(struct monitor *m, struct child *c)
 			return;
 		}
 	}
-	/* It is dying; SIGCHLD says when it has. */
+	/* The child has closed its end; SIGCHLD will say that it exited. */
 	if (rc == PH_EGONE)
 		ipc_close(&c->ipc);
 }
@@ -359,7 +363,7 @@ abandon_reload(struct monitor *m, const char *why)
 	log_warnx(MODULE, "not reloaded: %s", why);
 	for (r = 0; r < CHILD_NROLES; r++)
 		child_kill(&m->next->child[r]);
-	/* Nobody else waits for these, and they are as good as dead. */
+	/* They were killed: wait for them here, while we still know them. */
 	for (r = 0; r < CHILD_NROLES; r++)
 		if (m->next->child[r].pid != 0)
 			(void)waitpid(m->next->child[r].pid, NULL, 0);
@@ -369,7 +373,7 @@ abandon_reload(struct monitor *m, const char *why)
 }
 
 static void
-stop(struct monitor *m, int status)
+monitor_stop(struct monitor *m, int status)
 {
 	if (m->phase == PHASE_STOPPING)
 		return;
@@ -406,14 +410,14 @@ child_exited(struct monitor *m, struct generation *g, struct child *c,
 	if (g == m->next)
 		abandon_reload(m, "its processes cannot be started");
 	else if (m->phase == PHASE_STARTING)
-		stop(m, 2);
+		monitor_stop(m, 2);
 	else if (m->opt->inherited != NULL && c->role == CHILD_PROXY &&
 	    status == 0)
-		stop(m, 0);
+		monitor_stop(m, 0);
 }
 
 static void
-reap(struct monitor *m)
+monitor_reap(struct monitor *m)
 {
 	struct child *c;
 	struct walk w;
@@ -434,7 +438,7 @@ reap(struct monitor *m)
 /* Reload. */
 
 static void
-reload(struct monitor *m)
+monitor_reload(struct monitor *m)
 {
 	char *text = NULL, message[1024];
 	struct strbuf why = strbuf_of(message, sizeof(message));
@@ -443,7 +447,7 @@ reload(struct monitor *m)
 	enum ph_err rc;
 	FILE *errors;
 
-	/* One at a time. */
+	/* One reload at a time; the next follows. */
 	if (m->phase != PHASE_RUNNING || m->next != NULL || m->old != NULL) {
 		m->reload_again = m->phase != PHASE_STOPPING;
 		return;
@@ -483,12 +487,12 @@ start_next(struct monitor *m, int64_t now)
 		c = &m->next->child[r];
 		if (c->wanted && c->state == CHILD_NONE && now >= c->start_at &&
 		    (r != CHILD_FIREWALL || others))
-			start(m, m->next, (enum child_role)r);
+			monitor_start_child(m, m->next, (enum child_role)r);
 		others = others && (!c->wanted || c->state == CHILD_READY);
 	}
 }
 
-/* The next generation stands: the current one finishes. */
+/* All processes of the next generation are ready: it becomes the current. */
 static void
 change_places(struct monitor *m)
 {
@@ -497,13 +501,13 @@ change_places(struct monitor *m)
 	m->old = m->cur;
 	m->cur = m->next;
 	m->next = NULL;
-	/* The journals may have another name now. */
+	/* The new configuration may name another state file. */
 	m->journals.save_at = now;
 	child_quit(&m->old->child[CHILD_ENGINE], true, now);
 	child_leave(&m->old->child[CHILD_PROXY], now);
 }
 
-/* Who wants pinholes has gone, or may still be closing calls. */
+/* Whether engine and proxy have exited; until then they may close calls. */
 static bool
 clients_gone(const struct generation *g)
 {
@@ -529,7 +533,7 @@ finish_old(struct monitor *m)
 	notify_ready();
 }
 
-/* What there is to do, whatever has just happened. */
+/* After each event: do whatever is due. */
 
 static void
 run_generation(struct monitor *m, struct generation *g, int64_t now)
@@ -540,9 +544,9 @@ run_generation(struct monitor *m, struct generation *g, int64_t now)
 	for (r = 0; r < CHILD_NROLES; r++) {
 		c = &g->child[r];
 		if (c->wanted && c->state == CHILD_NONE && now >= c->start_at)
-			start(m, g, (enum child_role)r);
+			monitor_start_child(m, g, (enum child_role)r);
 	}
-	/* At first all or nothing; later each as soon as it stands. */
+	/* At the start, link all or none; later, each when it is ready. */
 	if (m->old != NULL ||
 	    (m->phase == PHASE_STARTING && !all_are(g, CHILD_READY)))
 		return;
@@ -552,8 +556,8 @@ run_generation(struct monitor *m, struct generation *g, int64_t now)
 }
 
 /*
- * Stopping: engine and proxy say goodbye, then the firewall process removes
- * what is ours.  If there is none, one is made for it.
+ * Stopping: engine and proxy close their pinholes, then the firewall process
+ * removes everything of ours.  If there is no firewall process, start one.
  */
 static void
 run_stop(struct monitor *m, int64_t now)
@@ -566,7 +570,7 @@ run_stop(struct monitor *m, int64_t now)
 		return;
 	if (fw->state == CHILD_NONE && !m->swept && m->status == 0) {
 		m->cur->adopt = false;
-		start(m, m->cur, CHILD_FIREWALL);
+		monitor_start_child(m, m->cur, CHILD_FIREWALL);
 	}
 	m->swept = true;
 	if (fw->state == CHILD_READY || m->status != 0)
@@ -586,7 +590,7 @@ kill_the_late(struct monitor *m, int64_t now)
 }
 
 static void
-run(struct monitor *m)
+monitor_run(struct monitor *m)
 {
 	int64_t now = clock_now();
 
@@ -602,14 +606,14 @@ run(struct monitor *m)
 		change_places(m);
 	run_generation(m, m->cur, now);
 	if (m->reload_again)
-		reload(m);
+		monitor_reload(m);
 	start_next(m, now);
 	if (m->phase == PHASE_RUNNING)
 		journals_save(&m->journals, m->cur, now);
 }
 
 static bool
-finished(const struct monitor *m)
+monitor_finished(const struct monitor *m)
 {
 	return m->phase == PHASE_STOPPING && m->old == NULL &&
 	    all_are(m->cur, CHILD_NONE) && (m->swept || m->status != 0);
@@ -617,7 +621,7 @@ finished(const struct monitor *m)
 
 /* Waiting. */
 
-/* When something has to be done for a child, whatever it does. */
+/* When a child has to be started, or killed because it took too long. */
 static int64_t
 child_due(const struct monitor *m, const struct child *c,
     const struct generation *g)
@@ -674,7 +678,7 @@ wait_for_events(struct monitor *m)
 }
 
 static void
-report(struct monitor *m)
+monitor_report(struct monitor *m)
 {
 	int r;
 
@@ -691,20 +695,20 @@ heed_signals(struct monitor *m)
 {
 	if (got_chld) {
 		got_chld = 0;
-		reap(m);
+		monitor_reap(m);
 	}
 	if (got_term) {
 		got_term = 0;
 		log_info(MODULE, "stopping");
-		stop(m, 0);
+		monitor_stop(m, 0);
 	}
 	if (got_hup) {
 		got_hup = 0;
-		reload(m);
+		monitor_reload(m);
 	}
 	if (got_usr1) {
 		got_usr1 = 0;
-		report(m);
+		monitor_report(m);
 	}
 }
 
@@ -750,7 +754,7 @@ set_up(struct monitor *m, struct conf *conf)
 static void
 tear_down(struct monitor *m)
 {
-	/* What the engine knew of the calls, for the next start. */
+	/* Save the calls for the next start. */
 	if (m->cur != NULL && m->status == 0)
 		journals_end(&m->journals, m->cur, clock_now());
 	generation_free(m->cur, NULL);
@@ -777,7 +781,7 @@ monitor_main(struct conf *conf, const struct monitor_options *opt)
 	}
 	setproctitle("monitor");
 	catch_signals(m);
-	for (run(m); !finished(m); run(m)) {
+	for (monitor_run(m); !monitor_finished(m); monitor_run(m)) {
 		wait_for_events(m);
 		heed_signals(m);
 	}

@@ -18,7 +18,7 @@
 #define MAGIC	0x70685374u /* also tells the byte order */
 #define VERSION 2u
 
-/* A journal file's header and then some: a new one means it began anew. */
+/* Bytes from the head of a journal file; they change when it begins anew. */
 #define HEAD 24
 
 struct state_header {
@@ -31,9 +31,9 @@ struct state_header {
 	uint32_t pad;
 };
 
-/* PH_EAGAIN: there is less than that, for somebody has begun anew. */
+/* PH_EAGAIN: `from` is shorter, for its writer has begun it anew. */
 static enum ph_err
-transfer(int to, off_t to_off, int from, off_t from_off, uint64_t len,
+file_transfer(int to, off_t to_off, int from, off_t from_off, uint64_t len,
     uint32_t *sum)
 {
 	char buf[65536];
@@ -124,8 +124,9 @@ state_load(const char *path, const int fds[2], uint64_t limit,
 		rc = check_header(fd, &h, limit, owner, max_age_s, why);
 	sum = header_sum(&h);
 	if (rc == PH_OK &&
-	    (transfer(fds[0], 0, fd, sizeof(h), h.size[0], &sum) != PH_OK ||
-		transfer(fds[1], 0, fd, (off_t)(sizeof(h) + h.size[0]),
+	    (file_transfer(fds[0], 0, fd, sizeof(h), h.size[0], &sum) !=
+		    PH_OK ||
+		file_transfer(fds[1], 0, fd, (off_t)(sizeof(h) + h.size[0]),
 		    h.size[1], &sum) != PH_OK)) {
 		strbuf_str(why, "cannot be read");
 		rc = PH_EIO;
@@ -142,7 +143,7 @@ state_load(const char *path, const int fds[2], uint64_t limit,
 }
 
 static bool
-heads(const int fds[2], char out[2][HEAD])
+journal_heads(const int fds[2], char out[2][HEAD])
 {
 	memset(out, 0, 2 * HEAD);
 	return pread(fds[0], out[0], HEAD, 0) != -1 &&
@@ -150,11 +151,11 @@ heads(const int fds[2], char out[2][HEAD])
 }
 
 /*
- * A snapshot: appending to a file meanwhile does no harm, for a torn record
- * is known to be one; but neither must have begun anew.
+ * A snapshot.  The process may append meanwhile: a torn last record is
+ * recognised.  But if either file was begun anew, the snapshot is of no use.
  */
 static enum ph_err
-snapshot(int fd, const int fds[2], uint64_t limit, struct state_header *h)
+state_snapshot(int fd, const int fds[2], uint64_t limit, struct state_header *h)
 {
 	char before[2][HEAD], after[2][HEAD];
 	struct stat st;
@@ -163,7 +164,7 @@ snapshot(int fd, const int fds[2], uint64_t limit, struct state_header *h)
 	uint32_t sum;
 	int i;
 
-	if (!heads(fds, before))
+	if (!journal_heads(fds, before))
 		return PH_EIO;
 	for (i = 0; i < 2; i++) {
 		if (fstat(fds[i], &st) == -1)
@@ -174,13 +175,13 @@ snapshot(int fd, const int fds[2], uint64_t limit, struct state_header *h)
 	}
 	sum = header_sum(h);
 	for (i = 0; i < 2; i++) {
-		rc = transfer(fd, off, fds[i], 0, h->size[i], &sum);
+		rc = file_transfer(fd, off, fds[i], 0, h->size[i], &sum);
 		if (rc != PH_OK)
 			return rc;
 		off += (off_t)h->size[i];
 	}
 	h->check = sum;
-	if (!heads(fds, after))
+	if (!journal_heads(fds, after))
 		return PH_EIO;
 	if (memcmp(before, after, sizeof(before)) != 0)
 		return PH_EAGAIN;
@@ -244,7 +245,7 @@ state_save(const char *path, const int fds[2], uint64_t limit,
 		strbuf_fmt(why, "%s: %s", tmp, strerror(errno));
 		return PH_EIO;
 	}
-	rc = snapshot(fd, fds, limit, &h);
+	rc = state_snapshot(fd, fds, limit, &h);
 	if (rc == PH_OK && (fsync(fd) == -1 || rename(tmp, path) == -1))
 		rc = PH_EIO;
 	if (rc != PH_OK) {

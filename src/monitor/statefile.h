@@ -10,22 +10,22 @@
 #include "src/base/strbuf.h"
 
 /*
- * The journal's two files, kept in one that has a name, so that calls survive
- * the end of all of us.
+ * A copy of the journal's two files in one file, so that calls survive a
+ * reboot.
  *
- * The monitor copies bytes and does not look at them: what the engine wrote
- * is the engine's to check.  Only a header says whose they are: which packet
- * filter in which network stack, and from when.
+ * The monitor copies bytes and does not look at them; the next engine checks
+ * what this one wrote.  A header says which packet filter in which network
+ * stack they belong to, and when they were saved.
  */
 
 /*
- * A state file belongs to one of us: a second would write over what the first
- * needs.  The lock is a file beside it, for the state file itself is replaced
+ * A state file belongs to one monitor: a second one would overwrite it.  The
+ * lock is a file beside it, for the state file itself is replaced
  * each time; see lock_take().
  */
 PH_NODISCARD enum ph_err state_lock(const char *path, int *fd, pid_t *holder,
     struct strbuf *why);
-/* 0: nobody. */
+/* The pid of the process that has the lock; 0: none. */
 pid_t state_holder(const char *path);
 
 /*
@@ -38,8 +38,8 @@ PH_NODISCARD enum ph_err state_load(const char *path, const int fds[2],
 
 /*
  * Write it, all or nothing: a temporary file beside it, then rename(2).  The
- * engine may be writing to the journal; PH_EAGAIN: it was just moving house.
- * PH_ELIMIT: one of the two is larger than `limit`.
+ * engine may be writing to the journal; PH_EAGAIN: it was just beginning a file
+ * anew. PH_ELIMIT: one of the two is larger than `limit`.
  */
 PH_NODISCARD enum ph_err state_save(const char *path, const int fds[2],
     uint64_t limit, const char *owner, struct strbuf *why);

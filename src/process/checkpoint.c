@@ -279,7 +279,7 @@ read_record(struct checkpoint *c, const struct place *p,
 
 /* Choose what to go by, read it, and be ready to append. */
 static enum ph_err
-load(struct checkpoint *c)
+checkpoint_load(struct checkpoint *c)
 {
 	struct file_header h[2];
 	bool good[2];
@@ -344,7 +344,7 @@ checkpoint_open(struct checkpoint **out, const int fds[2], uint64_t limit,
 	RB_INIT(&c->tree);
 	TAILQ_INIT(&c->list[0]);
 	TAILQ_INIT(&c->list[1]);
-	if ((rc = load(c)) != PH_OK) {
+	if ((rc = checkpoint_load(c)) != PH_OK) {
 		checkpoint_close(c);
 		return rc;
 	}
@@ -388,7 +388,7 @@ checkpoint_sync(struct checkpoint *c)
 
 /* Append a record whose header is filled in but for the checksum. */
 static enum ph_err
-append(struct checkpoint *c, struct record_header *h, const void *p,
+record_append(struct checkpoint *c, struct record_header *h, const void *p,
     uint64_t *off)
 {
 	size_t need = sizeof(*h) + h->len;
@@ -450,7 +450,8 @@ move_some(struct checkpoint *c)
 			place_drop(c, p);
 			continue;
 		}
-		if ((rc = append(c, &h, c->move + sizeof(h), &off)) != PH_OK ||
+		if ((rc = record_append(c, &h, c->move + sizeof(h), &off)) !=
+			PH_OK ||
 		    (rc = place_set(c, h.key, c->cur, off, p->len)) != PH_OK)
 			return rc;
 		c->stats.moved++;
@@ -468,7 +469,7 @@ move_some(struct checkpoint *c)
 }
 
 static enum ph_err
-tidy(struct checkpoint *c)
+checkpoint_tidy(struct checkpoint *c)
 {
 	enum ph_err rc = switch_files(c);
 
@@ -485,12 +486,12 @@ checkpoint_put(struct checkpoint *c, uint64_t key, const void *p, size_t len)
 	if (len > CHECKPOINT_RECORD_MAX)
 		return PH_ELIMIT;
 	h.len = (uint32_t)len;
-	if ((rc = append(c, &h, p, &off)) != PH_OK ||
+	if ((rc = record_append(c, &h, p, &off)) != PH_OK ||
 	    (rc = place_set(c, key, c->cur, off,
 		 (uint32_t)(sizeof(h) + len))) != PH_OK)
 		return rc;
 	c->stats.puts++;
-	return tidy(c);
+	return checkpoint_tidy(c);
 }
 
 enum ph_err
@@ -503,11 +504,11 @@ checkpoint_del(struct checkpoint *c, uint64_t key)
 
 	if (p == NULL)
 		return PH_OK;
-	if ((rc = append(c, &h, NULL, &off)) != PH_OK)
+	if ((rc = record_append(c, &h, NULL, &off)) != PH_OK)
 		return rc;
 	place_drop(c, p);
 	c->stats.dels++;
-	return tidy(c);
+	return checkpoint_tidy(c);
 }
 
 void

@@ -16,7 +16,7 @@
 #define WAIT_FIRST   (USEC_PER_SEC / 10)
 #define WAIT_LAST    (5 * USEC_PER_SEC)
 
-/* How long one may take to go: a hundred thousand goodbyes, or connections. */
+/* How long it may take to quit: it may have 100,000 pinholes to close. */
 static const struct {
 	const char *name;
 	int64_t quit_within;
@@ -41,7 +41,7 @@ child_init(struct child *c, enum child_role role)
 }
 
 static void
-disposition(int sig, void (*handler)(int))
+signal_set(int sig, void (*handler)(int))
 {
 	struct sigaction sa;
 
@@ -50,18 +50,18 @@ disposition(int sig, void (*handler)(int))
 	sigaction(sig, &sa, NULL);
 }
 
-/* A terminal's ^C and a service manager's TERM reach us all at once. */
+/* ^C at a terminal and TERM of a service manager reach all processes. */
 static void
 child_signals(void)
 {
 	sigset_t none;
 
-	disposition(SIGINT, SIG_IGN);
-	disposition(SIGHUP, SIG_IGN);
-	disposition(SIGUSR1, SIG_IGN);
-	disposition(SIGPIPE, SIG_IGN);
-	disposition(SIGTERM, SIG_IGN);
-	disposition(SIGCHLD, SIG_DFL);
+	signal_set(SIGINT, SIG_IGN);
+	signal_set(SIGHUP, SIG_IGN);
+	signal_set(SIGUSR1, SIG_IGN);
+	signal_set(SIGPIPE, SIG_IGN);
+	signal_set(SIGTERM, SIG_IGN);
+	signal_set(SIGCHLD, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

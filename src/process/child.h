@@ -13,8 +13,8 @@
 /*
  * One child of the monitor: alive or not, and when to be started again.
  *
- * The first death is answered at once; somebody who keeps dying soon after he
- * was started waits longer each time.
+ * After its first death it is started again at once; if it keeps dying soon
+ * after it was started, the wait becomes longer each time.
  */
 enum child_role { CHILD_FIREWALL, CHILD_ENGINE, CHILD_PROXY, CHILD_NROLES };
 

@@ -26,7 +26,7 @@ dir_name(uint8_t dir)
 
 /* A machine may have been started with its clock wrong. */
 static int64_t
-wall(const struct events *ev, int64_t ts)
+events_wall(const struct events *ev, int64_t ts)
 {
 	return ev->wall != NULL ? ev->wall(ts) : ts;
 }
@@ -39,7 +39,7 @@ json_hole(const struct events *ev, const char *event, int64_t ts,
 	struct strbuf b = strbuf_of(line, sizeof(line));
 	struct jsonw w = jsonw_begin(&b);
 
-	jsonw_time(&w, "ts", wall(ev, ts));
+	jsonw_time(&w, "ts", events_wall(ev, ts));
 	jsonw_str(&w, "event", span_of(event));
 	jsonw_uint(&w, "id", h->id);
 	jsonw_str(&w, "dir", span_of(dir_name(h->dir)));
@@ -102,7 +102,7 @@ text_hole(const struct events *ev, const char *event, int64_t ts,
 	char line[LINE_MAX_BYTES], from[ADDR_STRLEN], to[ADDR_STRLEN];
 	struct strbuf b = strbuf_of(line, sizeof(line));
 
-	text_time(&b, wall(ev, ts));
+	text_time(&b, events_wall(ev, ts));
 	strbuf_fmt(&b, "%s %" PRIu64 " %s %s %s", event, h->id,
 	    dir_name(h->dir), proto_name(h->proto),
 	    prefix_format(&h->from, from));
@@ -272,7 +272,7 @@ events_refuse(const struct events *ev, int64_t ts,
 
 	if (ev->format == EVENTS_JSON) {
 		w = jsonw_begin(&b);
-		jsonw_time(&w, "ts", wall(ev, ts));
+		jsonw_time(&w, "ts", events_wall(ev, ts));
 		jsonw_str(&w, "event", SPAN_LITERAL("refuse"));
 		if (call.len > 0)
 			jsonw_str(&w, "call", call);
@@ -286,7 +286,7 @@ events_refuse(const struct events *ev, int64_t ts,
 		ev->line(ev->ctx, line);
 		return;
 	}
-	text_time(&b, wall(ev, ts));
+	text_time(&b, events_wall(ev, ts));
 	strbuf_fmt(&b, "refuse %s", addr_format(&r->src, buf));
 	if (r->dst.af != AF_UNSPEC)
 		strbuf_fmt(&b, " -> %s", addr_format(&r->dst, buf));
@@ -315,7 +315,7 @@ events_ignore(const struct events *ev, int64_t ts, const struct addr *src,
 
 	if (ev->format != EVENTS_TEXT || ev->verbose < 2)
 		return;
-	text_time(&b, wall(ev, ts));
+	text_time(&b, events_wall(ev, ts));
 	strbuf_fmt(&b, "ignore %s -> %s: %s", addr_format(src, from),
 	    addr_format(dst, to), why);
 	ev->line(ev->ctx, line);

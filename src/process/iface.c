@@ -13,7 +13,7 @@
 #include "src/process/iface.h"
 
 static enum ph_err
-add(struct iface *f, const char *name, struct strbuf *why)
+iface_add(struct iface *f, const char *name, struct strbuf *why)
 {
 	uint32_t index = process_interface_index(name);
 	size_t i;
@@ -40,7 +40,7 @@ add_named(struct iface *f, const struct conf *conf, size_t i,
 {
 	if (if_nametoindex(conf->interface.v[i]) == 0)
 		strbuf_str(why, conf_interface_at(conf, i));
-	return add(f, conf->interface.v[i], why);
+	return iface_add(f, conf->interface.v[i], why);
 }
 
 static uint8_t
@@ -106,8 +106,8 @@ is_everywhere(const struct addr *a)
 }
 
 static enum ph_err
-reaching(struct iface *f, const struct prefix *p, const struct ifaddrs *list,
-    struct strbuf *why)
+iface_reaching(struct iface *f, const struct prefix *p,
+    const struct ifaddrs *list, struct strbuf *why)
 {
 	const struct ifaddrs *i;
 	struct addr a, from;
@@ -123,7 +123,7 @@ reaching(struct iface *f, const struct prefix *p, const struct ifaddrs *list,
 			    mask_len(i->ifa_netmask, a.af) }) ||
 		    !process_has_interface(i->ifa_name))
 			continue;
-		if ((rc = add(f, i->ifa_name, why)) != PH_OK)
+		if ((rc = iface_add(f, i->ifa_name, why)) != PH_OK)
 			return rc;
 		found = true;
 	}
@@ -133,7 +133,7 @@ reaching(struct iface *f, const struct prefix *p, const struct ifaddrs *list,
 		a = addr_from_sockaddr(i->ifa_addr);
 		if (addr_eq(&a, &from) && !(i->ifa_flags & IFF_LOOPBACK) &&
 		    process_has_interface(i->ifa_name))
-			return add(f, i->ifa_name, why);
+			return iface_add(f, i->ifa_name, why);
 	}
 	return PH_OK;
 }
@@ -195,7 +195,7 @@ iface_find(struct iface *f, const struct conf *conf, struct strbuf *why)
 	for (k = 0;
 	     conf->interface.n == 0 && k < conf->protect.n && rc == PH_OK; k++)
 		if (!only_own(f, &conf->protect.v[k]))
-			rc = reaching(f, &conf->protect.v[k], list, why);
+			rc = iface_reaching(f, &conf->protect.v[k], list, why);
 	freeifaddrs(list);
 	if (rc == PH_OK && f->n == 0 && f->nownprotected == 0) {
 		strbuf_fmt(why,

@@ -61,7 +61,7 @@ _Static_assert(sizeof(struct ipc_msg) <= 8192,
     "FreeBSD's net.local.seqpacket.maxseqpacket");
 
 static size_t
-elements(const struct ipc_msg *m)
+msg_elements(const struct ipc_msg *m)
 {
 	switch (m->hdr.type) {
 	case IPC_COMMIT:
@@ -79,7 +79,7 @@ elements(const struct ipc_msg *m)
 
 /* The length that type and count call for; 0 if there is no such message. */
 static size_t
-length(const struct ipc_msg *m)
+msg_length(const struct ipc_msg *m)
 {
 	const struct shape *s;
 	size_t n;
@@ -87,7 +87,7 @@ length(const struct ipc_msg *m)
 	if (m->hdr.type == 0 || m->hdr.type >= IPC_NTYPES)
 		return 0;
 	s = &shapes[m->hdr.type];
-	if ((n = elements(m)) > s->max)
+	if ((n = msg_elements(m)) > s->max)
 		return 0;
 	return sizeof(m->hdr) + s->fixed + n * s->element;
 }
@@ -100,7 +100,7 @@ ipc_valid(const struct ipc_msg *m, size_t len)
 	if (m->hdr.type == 0 || m->hdr.type >= IPC_NTYPES ||
 	    len < sizeof(m->hdr) + shapes[m->hdr.type].fixed)
 		return false;
-	return length(m) == len;
+	return msg_length(m) == len;
 }
 
 enum ph_err
@@ -112,7 +112,7 @@ ipc_pair(int fds[2])
 		return PH_EIO;
 	for (i = 0; i < 2; i++) {
 		(void)fcntl(fds[i], F_SETFD, FD_CLOEXEC);
-		/* Less is slower, not wrong. */
+		/* A smaller buffer is slower, but works. */
 		(void)setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size,
 		    sizeof(size));
 		(void)setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &size,
@@ -166,7 +166,7 @@ ipc_close(struct ipc *c)
 }
 
 static enum ph_err
-transmit(struct ipc *c, const void *p, size_t len, int fd)
+ipc_transmit(struct ipc *c, const void *p, size_t len, int fd)
 {
 	/* A union for alignment, as cmsg(3) advises. */
 	union {
@@ -207,7 +207,7 @@ ipc_send(struct ipc *c, enum ipc_type type, uint64_t seq, struct ipc_msg *m,
 
 	m->hdr.type = type;
 	m->hdr.seq = seq;
-	m->hdr.len = (uint32_t)length(m);
+	m->hdr.len = (uint32_t)msg_length(m);
 	if (c->fd == -1 || c->gone)
 		goto out;
 	if (m->hdr.len == 0) {
@@ -215,7 +215,7 @@ ipc_send(struct ipc *c, enum ipc_type type, uint64_t seq, struct ipc_msg *m,
 		goto out;
 	}
 	if (STAILQ_EMPTY(&c->out)) {
-		rc = transmit(c, m, m->hdr.len, fd);
+		rc = ipc_transmit(c, m, m->hdr.len, fd);
 		if (rc != PH_EAGAIN) {
 			c->gone = rc != PH_OK;
 			goto out;
@@ -256,7 +256,7 @@ ipc_flush(struct ipc *c)
 	while ((o = STAILQ_FIRST(&c->out)) != NULL) {
 		if (c->fd == -1 || c->gone)
 			return PH_EGONE;
-		rc = transmit(c, o->bytes, o->len, o->fd);
+		rc = ipc_transmit(c, o->bytes, o->len, o->fd);
 		if (rc == PH_EAGAIN)
 			return PH_OK;
 		if (rc != PH_OK) {

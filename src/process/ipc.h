@@ -13,7 +13,7 @@
 #include "src/fw/fw.h"
 
 /*
- * What the processes say to each other.
+ * The messages between the processes.
  *
  * Messages over a SOCK_SEQPACKET pair: one type, one struct, one size (a
  * batch is cut after its last element).  Nothing is parsed and no text is

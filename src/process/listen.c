@@ -17,7 +17,7 @@
 #define BUFFER	(4 << 20)
 
 static int
-find(const struct listeners *l, enum listen_kind kind,
+listeners_find(const struct listeners *l, enum listen_kind kind,
     const struct endpoint *at)
 {
 	size_t i;
@@ -41,7 +41,7 @@ open_socket(const struct listener *l)
 		return -1;
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
-	/* A bigger buffer is a favour; the rest is needed. */
+	/* Go on without the bigger buffer, but not without the rest. */
 	if (type == SOCK_DGRAM)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer,
 		    sizeof(buffer));
@@ -87,7 +87,7 @@ add_proxies(struct listeners *out, enum listen_kind kind,
 
 /* What the configuration asks for; nothing is open yet. */
 static enum ph_err
-wanted(struct listeners *out, const struct conf *conf)
+listeners_wanted(struct listeners *out, const struct conf *conf)
 {
 	size_t ftp = conf->ftp.on ? conf->ftp.nproxy : 0;
 	size_t tftp = conf->tftp.on ? conf->tftp.nproxy : 0;
@@ -110,14 +110,14 @@ listeners_open(struct listeners *out, const struct conf *conf,
 	struct listener *l;
 	size_t i, n;
 
-	if (wanted(out, conf) != PH_OK) {
+	if (listeners_wanted(out, conf) != PH_OK) {
 		strbuf_str(why, "out of memory");
 		return PH_ENOMEM;
 	}
 	n = out->n;
 	for (i = 0; i < n; i++) {
 		l = &out->v[i];
-		l->fd = find(before, l->kind, &l->at);
+		l->fd = listeners_find(before, l->kind, &l->at);
 		if (l->fd == -1)
 			l->fd = open_socket(l);
 		if (l->fd == -1) {
@@ -137,7 +137,7 @@ listeners_try(const struct conf *conf,
 	struct listeners l;
 	size_t i;
 
-	if (wanted(&l, conf) != PH_OK)
+	if (listeners_wanted(&l, conf) != PH_OK)
 		return;
 	for (i = 0; i < l.n; i++)
 		if ((l.v[i].fd = open_socket(&l.v[i])) == -1)
@@ -148,7 +148,7 @@ listeners_try(const struct conf *conf,
 	free(l.v);
 }
 
-/* An ordinary socket gets none but the addresses of this host. */
+/* An ordinary socket can be bound to addresses of this host only. */
 static bool
 is_foreign(const struct addr *a)
 {
@@ -173,7 +173,7 @@ listeners_foreign(const struct conf *conf, struct strbuf *out)
 	struct listeners l;
 	size_t i;
 
-	if (wanted(&l, conf) != PH_OK)
+	if (listeners_wanted(&l, conf) != PH_OK)
 		return;
 	for (i = 0; i < l.n; i++)
 		if (l.v[i].kind != LISTEN_TABLES && is_foreign(&l.v[i].at.addr))
@@ -222,7 +222,8 @@ listeners_close(struct listeners *l, const struct listeners *after)
 	size_t i;
 
 	for (i = 0; i < l->n; i++)
-		if (find(after, l->v[i].kind, &l->v[i].at) != l->v[i].fd)
+		if (listeners_find(after, l->v[i].kind, &l->v[i].at) !=
+		    l->v[i].fd)
 			close(l->v[i].fd);
 	free(l->v);
 	l->v = NULL;

@@ -12,7 +12,7 @@
 
 /*
  * The sockets of the proxy process, made by the monitor, for some need root:
- * a port below 1024, packets that were addressed to somebody else.
+ * a port below 1024, packets that are addressed to another host.
  */
 enum listen_kind {
 	LISTEN_FTP,

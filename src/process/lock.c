@@ -7,7 +7,7 @@
 #include "src/process/lock.h"
 
 static struct flock
-bytes(off_t start, off_t len)
+lock_range(off_t start, off_t len)
 {
 	struct flock fl;
 
@@ -19,11 +19,11 @@ bytes(off_t start, off_t len)
 	return fl;
 }
 
-/* Who holds any of these bytes; 0: nobody else; -1: out of our sight. */
+/* The process that holds any of these bytes; 0: no other; -1: no pid known. */
 static pid_t
 holder_of(int fd, off_t start, off_t len)
 {
-	struct flock fl = bytes(start, len);
+	struct flock fl = lock_range(start, len);
 
 	if (fcntl(fd, F_GETLK, &fl) == -1 || fl.l_type == F_UNLCK)
 		return 0;
@@ -33,7 +33,7 @@ holder_of(int fd, off_t start, off_t len)
 enum ph_err
 lock_take(const char *path, int *fd, pid_t *holder, struct strbuf *why)
 {
-	struct flock fl = bytes(0, 1);
+	struct flock fl = lock_range(0, 1);
 
 	*holder = 0;
 	*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -71,9 +71,9 @@ lock_holder(const char *path)
 void
 lock_take_child(int fd)
 {
-	struct flock fl = bytes((off_t)getpid(), 1);
+	struct flock fl = lock_range((off_t)getpid(), 1);
 
-	/* Without it, a successor of the monitor would not know of us. */
+	/* By this lock a later monitor finds a child whose monitor has died. */
 	(void)fcntl(fd, F_SETLK, &fl);
 }
 

@@ -8,7 +8,8 @@
 #include "src/base/strbuf.h"
 
 /*
- * One of us per packet filter, and who is left of the last one.
+ * One monitor for each packet filter; and which children of a dead monitor
+ * still run.
  *
  * A file with record locks and nothing in it.  The monitor holds byte 0, each
  * child a byte of its own.  The kernel releases a lock when its holder dies,

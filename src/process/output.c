@@ -26,7 +26,7 @@ struct output {
  * blocking.
  */
 static bool
-writable(const struct output *o, int wait_ms)
+output_writable(const struct output *o, int wait_ms)
 {
 	struct pollfd pfd = { o->fd, POLLOUT, 0 };
 
@@ -34,10 +34,10 @@ writable(const struct output *o, int wait_ms)
 }
 
 static void
-drain(struct output *o, int wait_ms)
+output_drain(struct output *o, int wait_ms)
 {
-	while (
-	    !o->gone && evbuffer_get_length(o->buf) > 0 && writable(o, wait_ms))
+	while (!o->gone && evbuffer_get_length(o->buf) > 0 &&
+	    output_writable(o, wait_ms))
 		if (evbuffer_write_atmost(o->buf, o->fd, PIPE_BUF) <= 0)
 			o->gone = true;
 }
@@ -91,7 +91,7 @@ output_line(struct output *o, const char *text)
 void
 output_flush(struct output *o)
 {
-	drain(o, 0);
+	output_drain(o, 0);
 	if (!o->gone && evbuffer_get_length(o->buf) > 0)
 		event_add(o->ev, NULL);
 }
@@ -108,7 +108,7 @@ output_free(struct output *o)
 	if (o == NULL)
 		return;
 	if (o->buf != NULL) {
-		drain(o, LAST_CHANCE_MS);
+		output_drain(o, LAST_CHANCE_MS);
 		evbuffer_free(o->buf);
 	}
 	if (o->ev != NULL)

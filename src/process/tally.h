@@ -14,8 +14,8 @@
  * in its journal.
  *
  * The record is written every TALLY_EVERY, and before the counters are told to
- * anybody: who has read a counter will not see it go back.  What kill -9 takes
- * is what was counted since then, and nobody was told of.
+ * anybody, so no reader sees a counter go back.  After kill -9, what was
+ * counted since the last record is lost.
  */
 #define TALLY_KEY   0 /* of the record; other records count from 1 */
 #define TALLY_EVERY (10 * INT64_C(1000000))
