@@ -55,15 +55,13 @@ waiter_wait(struct waiter *w, int64_t until)
 {
 	int64_t now = clock_now(), wait = until > now ? until - now : 0;
 	struct timespec ts;
-	size_t i;
 
 	if (until == INT64_MAX || wait > LONGEST)
 		wait = LONGEST;
 	ts.tv_sec = (time_t)(wait / USEC_PER_SEC);
 	ts.tv_nsec = (long)(wait % USEC_PER_SEC) * 1000;
-	if (ppoll(w->pfd, (nfds_t)w->n, &ts, &w->unblocked) <= 0)
-		for (i = 0; i < w->n; i++)
-			w->pfd[i].revents = 0;
+	/* If it fails, nothing is ready: waiter_add() has cleared revents. */
+	(void)ppoll(w->pfd, (nfds_t)w->n, &ts, &w->unblocked);
 	sigprocmask(SIG_SETMASK, &w->unblocked, NULL);
 	sigprocmask(SIG_SETMASK, &w->blocked, NULL);
 }
