@@ -255,18 +255,14 @@ static const struct { uint8_t b[4], len; enum addr_scope scope; } v4_scopes[] = 
 	{ { 192, 168,   0, 0 }, 16, ADDR_PRIVATE },
 	{ { 100,  64,   0, 0 }, 10, ADDR_PRIVATE },
 };
+/* Of what is not 2000::/3 nor fc00::/7 nothing goes to a host (RFC 4291 2.4). */
 static const struct { uint8_t b[16], len; enum addr_scope scope; } v6_scopes[] = {
-	{ { 0 },			128, ADDR_UNSPECIFIED },
-	{ { 0 },			 96, ADDR_UNUSABLE },	/* ::1, ::a.b.c.d */
-	{ { [10] = 0xff, [11] = 0xff },	 96, ADDR_UNUSABLE },	/* v4-mapped */
-	{ { 0x00, 0x64, 0xff, 0x9b },	 96, ADDR_UNUSABLE },	/* NAT64 */
-	{ { 0x00, 0x64, 0xff, 0x9b, 0, 1 }, 48, ADDR_UNUSABLE }, /* NAT64 */
-	{ { 0x01 },			 64, ADDR_UNUSABLE },	/* 100::/64 */
-	{ { 0x20, 0x01, 0, 0 },		 32, ADDR_UNUSABLE },	/* Teredo */
-	{ { 0x20, 0x02 },		 16, ADDR_UNUSABLE },	/* 6to4 */
-	{ { 0xfe, 0x80 },		  9, ADDR_UNUSABLE },	/* fec0:: too */
-	{ { 0xff },			  8, ADDR_UNUSABLE },
-	{ { 0xfc },			  7, ADDR_PRIVATE },
+	{ { 0 },		128, ADDR_UNSPECIFIED },
+	{ { 0x20, 0x01, 0, 0 },	 32, ADDR_UNUSABLE },	/* Teredo */
+	{ { 0x20, 0x02 },	 16, ADDR_UNUSABLE },	/* 6to4 */
+	{ { 0x20 },		  3, ADDR_GLOBAL },
+	{ { 0xfc },		  7, ADDR_PRIVATE },
+	{ { 0 },		  0, ADDR_UNUSABLE },	/* v4-mapped, NAT64, ... */
 };
 /* clang-format on */
 

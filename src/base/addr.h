@@ -43,13 +43,13 @@ struct endpoint {
 enum addr_scope {
 	ADDR_NONE,	  /* AF_UNSPEC */
 	ADDR_UNSPECIFIED, /* 0.0.0.0, :: (in SDP: hold) */
-	ADDR_UNUSABLE,	  /* 0/8, 127/8, 169.254/16, 224/4, 240/4, ::1,
-			     fe80::/10, fec0::/10, ff00::/8, 100::/64, v4-mapped,
-			     v4-compatible, NAT64 (64:ff9b::/96, 64:ff9b:1::/48),
-			     6to4 (2002::/16) and Teredo (2001::/32): never in
-			     a rule */
+	ADDR_UNUSABLE,	  /* 0/8, 127/8, 169.254/16, 224/4, 240/4; 6to4
+			     (2002::/16), Teredo (2001::/32); and all that is
+			     not 2000::/3 nor fc00::/7, as v4-mapped, NAT64,
+			     fe80::/10, ff00::/8: never in a rule */
 	ADDR_PRIVATE,	  /* RFC 1918, RFC 6598, fc00::/7 */
-	ADDR_GLOBAL,	  /* all the rest, documentation prefixes included */
+	ADDR_GLOBAL,	  /* the rest of IPv4 and of 2000::/3, documentation
+			     prefixes included */
 };
 
 /* Text of an address: IPv6 without brackets or zone.  No names. */
