@@ -1,7 +1,7 @@
 #!/bin/sh
 # The Debian packages on a system with systemd as its first process: installed,
-# started, used for a call and for a file, upgraded during a call, and purged
-# without a trace.  The system is made by debootstrap and booted by
+# started, used for a call and for a file, upgraded during a call, used with
+# ufw, and purged without a trace.  The system is made by debootstrap and booted by
 # systemd-nspawn, so everything is real but the kernel is this machine's.
 #
 # usage: debian-live.sh FOLDER OLD NEW
@@ -24,7 +24,7 @@ if [ ! -e "$top/sys.ready" ]; then
 	echo "== debootstrap"
 	rm -rf "$sys"
 	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,\
-nftables,iproute2,procps,python3,libosip2-15,libevent-core-2.1-7,libbsd0,\
+nftables,ufw,iptables,iproute2,procps,python3,libosip2-15,libevent-core-2.1-7,libbsd0,\
 libssl3,libmnl0,libnftables1,libpcap0.8 "$suite" "$sys" "$mirror" \
 	    >"$top/sys.log" 2>&1 || fail "see $top/sys.log"
 	touch "$top/sys.ready"
@@ -49,14 +49,15 @@ list() {
 	    -path "$sys/var/tmp" -o -path "$sys/var/log" -o \
 	    -path "$sys/var/cache" -o -path "$sys/var/lib/dpkg" -o \
 	    -path "$sys/root" -o -path "$sys/test" -o \
-	    -path "$sys/var/lib/systemd" \) -prune -o -print |
+	    -path "$sys/var/lib/systemd" -o -path "$sys/etc/ufw" -o \
+	    -path "$sys/var/lib/ufw" \) -prune -o -print |
 	    grep -v '/__pycache__' | sort
 }
 
 rm -rf "$sys/test"
 mkdir "$sys/test"
 cp "$top/$old"/*.deb "$top/$new"/*.deb "$sys/test/"
-cp -a "$source/tests" "$sys/test/"
+cp -a "$source/tests" "$source/contrib" "$sys/test/"
 
 echo "== boot"
 systemd-nspawn -q -D "$sys" --register=no --keep-unit --private-network \
@@ -93,6 +94,9 @@ in_sys python3 /test/tests/packages/unit.py \
 # shellcheck disable=SC2016
 in_sys dpkg-query -W -f '${Version}\n' pinholed | grep -qxF "$new" ||
     fail "not upgraded"
+
+echo "== a call through the firewall of ufw"
+in_sys python3 /test/tests/packages/ufw.py || fail ufw.py
 
 echo "== remove, purge"
 in_sys systemctl enable pinholed pinholed-tftp.socket 2>/dev/null
