@@ -68,7 +68,8 @@ echo "== dpkg-buildpackage"
 mount -t proc proc "$chroot/proc"
 trap 'umount "$chroot/proc"' EXIT
 # No network: a build that wants one fails.
-unshare -n chroot "$chroot" sh -c "cd /work/pinholed-$upstream &&
+unshare -n sh -c 'ip link set lo up && exec "$@"' sh \
+    chroot "$chroot" sh -c "cd /work/pinholed-$upstream &&
     DEB_BUILD_OPTIONS='parallel=${JOBS:-2} ${DEB_BUILD_OPTIONS-}' \
     dpkg-buildpackage -us -uc" >"$top/build.log" 2>&1 || {
 	tail -n 60 "$top/build.log"

@@ -96,7 +96,7 @@ one_line_is_a_whole_configuration(void **state)
 	assert_null(c->queue);
 	assert_int_equal(c->nuplink, 0);
 	assert_int_equal(c->mark, 0x10000);
-	assert_string_equal(c->control, "/var/run/pinholed.sock");
+	assert_string_equal(c->control, DEFAULT_CONTROL);
 	assert_non_null(c->state);
 	assert_int_equal(c->buffer, 32 * 1024 * 1024);
 	conf_free(c);
