@@ -70,7 +70,7 @@ body_note_claims(struct sip *sip, const struct datagram *d, struct span call_id,
 
 static void
 invite_overheard(struct sip *sip, int64_t now, const struct datagram *d,
-    const struct sip_glance *g, struct span tag)
+    const struct sip_glance *g)
 {
 	struct sip_message m = { 0 };
 
@@ -78,7 +78,7 @@ invite_overheard(struct sip *sip, int64_t now, const struct datagram *d,
 	m.method = SIP_INVITE;
 	m.cseq = g->cseq;
 	m.call_id = span_sub(g->call_id.word[0], 0, SIP_MAX_TAG);
-	m.from_tag = span_sub(tag, 0, SIP_MAX_TAG);
+	m.from_tag = span_sub(g->from, 0, SIP_MAX_TAG);
 	m.branch = span_sub(m.call_id, 0, 0);
 	if (g->branch.n > 0)
 		m.branch = span_sub(g->branch.word[0], 0, SIP_MAX_TAG);
@@ -92,22 +92,17 @@ body_overhear(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_glance *g)
 {
 	const struct sip_policy *p = &sip->config.policy;
-	struct span from = { "", 0 }, to = { "", 0 };
 	size_t i;
 
 	if (g->sdp.len == 0 || sip_policy_protects(p, &d->src.addr) ||
 	    !sip_policy_protects(p, &d->dst.addr))
 		return;
-	if (g->from.n > 0)
-		from = sip_glance_tag(g, g->from.word[0]);
-	if (g->to.n > 0)
-		to = sip_glance_tag(g, g->to.word[0]);
-	if (g->invite && g->call_id.n > 0 && to.len == 0)
-		invite_overheard(sip, now, d, g, from);
+	if (g->invite && g->call_id.n > 0 && g->to.len == 0)
+		invite_overheard(sip, now, d, g);
 	for (i = 0; i < g->call_id.n; i++)
 		body_note_claims(sip, d,
-		    span_sub(g->call_id.word[i], 0, SIP_MAX_TAG), from, to,
-		    g->sdp);
+		    span_sub(g->call_id.word[i], 0, SIP_MAX_TAG), g->from,
+		    g->to, g->sdp);
 	sip_fit(sip, now);
 }
 

@@ -21,6 +21,17 @@
  * time.  It is still one dialog (section 12), so one BYE ends them all.
  */
 
+static bool
+has_word(const struct sip_words *w, struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < w->n; i++)
+		if (span_eq(w->word[i], s))
+			return true;
+	return false;
+}
+
 /* Only the first SIP_MAX_TAG bytes of a branch are kept. */
 static bool
 has_branch(const struct sip_glance *g, struct span kept)
@@ -38,14 +49,14 @@ static bool
 names_dialog(const struct call *c, const struct dialog *d,
     const struct sip_glance *g, enum role *role)
 {
-	if (sip_glance_has_tag(g, &g->from, c->caller_tag) &&
-	    sip_glance_has_tag(g, &g->to, d->tag)) {
+	if (has_word(&g->from_tag, c->caller_tag) &&
+	    has_word(&g->to_tag, d->tag)) {
 		*role = CALLER;
 		return true;
 	}
 	*role = CALLEE;
-	return sip_glance_has_tag(g, &g->from, d->tag) &&
-	    sip_glance_has_tag(g, &g->to, c->caller_tag);
+	return has_word(&g->from_tag, d->tag) &&
+	    has_word(&g->to_tag, c->caller_tag);
 }
 
 static bool
@@ -239,7 +250,7 @@ answer_in_transaction(struct sip *sip, int64_t now, const struct datagram *dg,
 				if (t->method != SIP_BYE ||
 				    t->cseq != g->cseq ||
 				    !has_branch(g, t->branch) ||
-				    !sip_glance_has_tag(g, &g->from,
+				    !has_word(&g->from_tag,
 					t->role == CALLER ? c->caller_tag
 							  : t->dlg->tag) ||
 				    !addr_eq(&t->dst, &dg->src.addr) ||

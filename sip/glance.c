@@ -54,36 +54,62 @@ next_param(struct span *rest, const char *name, struct span *value)
 	return false;
 }
 
-bool
-sip_glance_has_tag(const struct sip_glance *g, const struct sip_words *w,
-    struct span tag)
+/* The address may be in brackets; some look for these in quotes, too. */
+static struct span
+after_address(struct span field)
 {
-	struct span rest, value;
+	bool quoted = false;
 	size_t i;
 
-	for (i = 0; i < w->n; i++) {
-		if (g->parsed && span_eq(w->word[i], tag))
-			return true;
-		(void)span_cut(w->word[i], ';', &rest);
-		while (!g->parsed && next_param(&rest, "tag", &value))
-			if (span_eq(value, tag))
-				return true;
+	for (i = 0; i < field.len; i++) {
+		if (quoted && field.p[i] == '\\')
+			i++;
+		else if (field.p[i] == '"')
+			quoted = !quoted;
+		else if (field.p[i] == '<' && !quoted)
+			break;
 	}
-	return false;
+	if (i >= field.len)
+		return field;
+	field = span_sub(field, i, field.len);
+	return span_sub(field, span_find(field, '>'), field.len);
 }
 
-struct span
-sip_glance_tag(const struct sip_glance *g, struct span field)
+/* The first tag behind `from`, of which another reader may see the rest. */
+static struct span
+first_tag(struct span from)
 {
-	struct span rest = field, value;
+	struct span rest, value;
+
+	(void)span_cut(from, ';', &rest);
+	return next_param(&rest, "tag", &value) ? value : span_sub(from, 0, 0);
+}
+
+/*
+ * There may be thousands of tags in a field, most in quotes or in brackets.
+ * Readers take the first behind the address, behind the first or the last
+ * bracket, or the first or last of all.
+ */
+static void
+note_tags(struct sip_words *w, struct span *tag, struct span field)
+{
+	struct span rest = field, value, last = { NULL, 0 };
 	size_t i;
 
-	if (g->parsed)
-		return field;
+	value = first_tag(after_address(field));
+	if (w->n == 0)
+		*tag = value;
+	note_word(w, value);
+	note_word(w, first_tag(field));
+	note_word(w,
+	    first_tag(span_sub(field, span_find(field, '>'), field.len)));
 	while ((i = span_find(rest, '>')) < rest.len)
 		rest = span_sub(rest, i + 1, rest.len);
-	(void)span_cut(rest, ';', &rest);
-	return next_param(&rest, "tag", &value) ? value : span_sub(field, 0, 0);
+	note_word(w, first_tag(rest));
+	(void)span_cut(field, ';', &rest);
+	while (next_param(&rest, "tag", &value))
+		last = value;
+	note_word(w, last);
 }
 
 /* A line and those that continue it. */
@@ -155,9 +181,9 @@ note_field(struct sip_glance *out, struct span name, struct span value)
 			continue;
 		note_word(&out->call_id, span_sub(value, 0, i));
 	} else if (is_named(name, "From", "f"))
-		note_word(&out->from, value);
+		note_tags(&out->from_tag, &out->from, value);
 	else if (is_named(name, "To", "t"))
-		note_word(&out->to, value);
+		note_tags(&out->to_tag, &out->to, value);
 	else if (span_caseeq_str(name, "CSeq"))
 		glance_cseq(out, value);
 	else if (is_named(name, "Via", "v")) {
@@ -192,6 +218,7 @@ sip_message_glance(struct sip_glance *out, struct span in)
 	bool bye;
 
 	memset(out, 0, sizeof(*out));
+	out->from = out->to = span_sub(in, 0, 0);
 	if (!glance_start(out, take_field(&rest)))
 		return false;
 	bye = out->bye;
@@ -226,10 +253,11 @@ sip_glance_of(const struct sip_message *m)
 	g.status = m->status;
 	g.cseq = m->cseq;
 	g.relayed = m->relayed;
-	g.parsed = true;
 	g.call_id = one_word(m->call_id);
-	g.from = one_word(m->from_tag);
-	g.to = one_word(m->to_tag);
+	g.from = m->from_tag;
+	g.to = m->to_tag;
+	g.from_tag = one_word(m->from_tag);
+	g.to_tag = one_word(m->to_tag);
 	g.branch = one_word(m->branch);
 	if (m->body == SIP_BODY_SDP)
 		g.sdp = m->sdp;

@@ -104,7 +104,7 @@ void sip_message_free(struct sip_message *m);
  * grounds something closes or is not believed, but nothing opens; who may be
  * believed is for dialog.h to say.  The spans point into the input.
  */
-#define SIP_GLANCE_MAX 4
+#define SIP_GLANCE_MAX 8
 
 /* Of more than there is room for, the first ones and the last. */
 struct sip_words {
@@ -113,24 +113,19 @@ struct sip_words {
 };
 
 struct sip_glance {
-	bool request;	 /* else a response */
-	bool bye;	 /* a BYE, or a response to one */
-	bool invite;	 /* an INVITE */
-	uint16_t status; /* responses */
-	uint32_t cseq;	 /* 0 if that is no number */
-	bool relayed;	 /* there is more than one Via */
-	bool parsed;	 /* from and to are the tags, not whole fields */
-	struct sip_words call_id, from, to, branch;
+	bool request;	      /* else a response */
+	bool bye;	      /* a BYE, or a response to one */
+	bool invite;	      /* an INVITE */
+	uint16_t status;      /* responses */
+	uint32_t cseq;	      /* 0 if that is no number */
+	bool relayed;	      /* there is more than one Via */
+	struct span from, to; /* tags, by the grammar */
+	struct sip_words call_id, from_tag, to_tag, branch;
 	struct span sdp; /* what looks like it */
 };
 
 /* False if there is neither BYE nor SDP in it. */
 bool sip_message_glance(struct sip_glance *out, struct span in);
-/* Is `tag` a tag in one of these fields, for some reader? */
-bool sip_glance_has_tag(const struct sip_glance *g, const struct sip_words *w,
-    struct span tag);
-/* The tag of a field for readers of the grammar; may be empty. */
-struct span sip_glance_tag(const struct sip_glance *g, struct span field);
 /* The same of a message that was read. */
 struct sip_glance sip_glance_of(const struct sip_message *m);
 
