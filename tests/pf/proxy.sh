@@ -131,12 +131,22 @@ ok no_tftp phi 198.51.100.7 secret
 # A transfer that has begun goes on whatever becomes of its pinhole.
 fetches epsv phi 198.51.100.7 21 slow world > "$tmp/slow" &
 slow=$!
+# A session that has begun can still do all that it could.
+{
+	printf '%s\n' "USER ftp" epsv "retr file"
+	sleep 5
+	printf '%s\n' port "retr file" QUIT
+} | timeout 20 $(at phi) "$ends" ftp 198.51.100.7 > "$tmp/session" 2>&1 &
+session=$!
 sleep 1
 what="a reload"
 kill -HUP "$monitor"
 ok until_ok said 'reloaded'
 what="leaves a transfer alone"
 ok wait $slow
+what="and a session, which opens data connections as before"
+ok wait $session
+ok is "$(grep -c '^hello' "$tmp/session")" -eq 2
 what="a new session begins after it"
 ok fetches pasv phi 198.51.100.7
 

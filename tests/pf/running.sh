@@ -1,6 +1,6 @@
 #!/bin/sh
-# For daemon.sh and proxy.sh, which read it: stage.sh, and the daemon ($1) in
-# the middle, with the configuration $tmp/conf.
+# For daemon.sh, media.sh and proxy.sh, which read it: stage.sh, and the daemon
+# ($1) in the middle, with the configuration $tmp/conf.
 pinholed=$1
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/stage.sh"
