@@ -55,7 +55,9 @@ number_after(const char *line, const char *word, uint32_t *out)
 	return end != p;
 }
 
-/* Without indentation, comment, and what is in quotes, as log prefixes are. */
+/*
+ * The rule without indentation, comment and quoted text, such as log prefixes.
+ */
 static void
 plain_line(char out[LINE_LEN], struct span line)
 {
@@ -170,7 +172,10 @@ find_chain(const struct walk *w, struct span name)
 
 static bool walk_chain(struct walk *w, const struct chain *c, int depth);
 
-/* Each chain that the rule leads to; true: nothing gets behind one. */
+/*
+ * Walk each chain that the rule leads to; true: one of them lets no packet
+ * return.
+ */
 static bool
 walk_jumps(struct walk *w, const char *line, int depth)
 {
@@ -191,7 +196,10 @@ walk_jumps(struct walk *w, const char *line, int depth)
 	return ends;
 }
 
-/* One of several ways, by interface or the like: the best of them counts. */
+/*
+ * The rule leads to one of several chains, by interface or the like: the best
+ * of them counts.
+ */
 static void
 walk_map(struct walk *w, const char *line, int depth)
 {
@@ -214,7 +222,7 @@ walk_blame(struct walk *w, const struct chain *c, struct span rule)
 	w->culprit = rule;
 }
 
-/* True: every packet ends here. */
+/* True: no packet goes on behind this rule. */
 static bool
 walk_rule(struct walk *w, const struct chain *c, struct span rule, int depth)
 {

@@ -49,7 +49,10 @@ nft_create(struct fw *fw, unsigned int parts, struct strbuf *why)
 	return rc;
 }
 
-/* Parts lean on the base; without it they cannot be added. */
+/*
+ * The other parts jump from and to PART_BASE, so they cannot be added without
+ * it.
+ */
 static bool
 has_gone(struct fw *fw)
 {

@@ -219,7 +219,7 @@ timeout_ms(int64_t deadline, int64_t now)
 	return ms < 1000 ? 1000 : (uint64_t)ms;
 }
 
-/* What the elements named by `ops` must go through, in one pass. */
+/* One message type for all pending changes whose operation is in `ops`. */
 static void
 batch_pass(struct batch *b, struct mirror *m, unsigned int ops, int type,
     uint16_t flags, bool lasting, int64_t now)
@@ -240,8 +240,8 @@ batch_pass(struct batch *b, struct mirror *m, unsigned int ops, int type,
 }
 
 /*
- * What is replaced is deleted with NLM_F_ECHO: the kernel answers with the
- * element as it was, and so with the last word of its counter.
+ * A replaced element is deleted with NLM_F_ECHO: the kernel answers with the
+ * element as it was, and so with the last value of its counter.
  */
 void
 batch_changes(struct batch *b, struct mirror *m, int64_t now)

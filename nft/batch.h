@@ -13,11 +13,11 @@ struct nlmsghdr;
 
 /*
  * Netlink messages in the making: one batch is one transaction of nf_tables,
- * however long.  It grows as needed; `full` is sticky and means that memory
- * or BATCH_MAX was exhausted, and that nothing may be sent.
+ * however long.  It grows as needed; `full` is sticky and means that memory or
+ * BATCH_MAX was exhausted, and that nothing may be sent.
  *
- * The kernel takes 8 to 16 ms to refuse a transaction, and refuses all of
- * it, so nothing here can fail for presence or absence: what goes away is
+ * The kernel takes 8 to 16 ms to refuse a transaction, and refuses all of it.
+ * So no batch may fail because an element is present or absent: an element is
  * added before it is deleted, and a new timeout is add, delete, add.
  */
 #define BATCH_MAX (64u << 20)

@@ -209,7 +209,7 @@ try_table(struct ruleset *r, const struct fw_config *config, struct strbuf *why)
 	return rc;
 }
 
-/* Sets that others tell us to fill, and that are not there to be filled. */
+/* Sets that `tables` allows to be changed, and that do not exist. */
 static void
 look_for_tables(struct nlsock *nl, const struct fw_config *config,
     struct strbuf *why)

@@ -33,7 +33,9 @@ put_mark(struct nlmsghdr *nlh, uint32_t mark)
 	mnl_attr_put_u32(nlh, CTA_MARK_MASK, htonl(mark));
 }
 
-/* Without a tuple, delete means: whatever passes the filter. */
+/*
+ * Without a tuple, the request deletes every connection that passes the filter.
+ */
 enum ph_err
 conntrack_delete(struct nlsock *s, uint32_t mark)
 {
@@ -41,7 +43,8 @@ conntrack_delete(struct nlsock *s, uint32_t mark)
 	struct nlmsghdr *nlh;
 
 	if (mark == 0)
-		return PH_EBAD; /* that would be everybody's */
+		return PH_EBAD; /* without a mark, all connections would match
+				 */
 	nlh = nlmsg_begin(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE,
 	    NLM_F_ACK, AF_UNSPEC);
 	put_mark(nlh, mark);
@@ -183,7 +186,9 @@ conntrack_original(struct nlsock *s, const struct fw_flow *flow,
 	return nlsock_err(rc);
 }
 
-/* That it is gone already, or was replaced by another, is no error. */
+/*
+ * It is no error if the connection is gone already, or was replaced by another.
+ */
 static void
 connection_delete(struct nlsock *s, const struct connection *c)
 {
@@ -331,8 +336,8 @@ add_doomed(struct sweep *w, const struct connection *c)
 }
 
 /*
- * As our chains see it: destinations are translated before them, sources
- * after them, and answers the other way round.
+ * The packet as our chains see it: destinations are translated before our
+ * chains, sources after them, and for answers the other way round.
  */
 static bool
 is_covered(const struct sweep_question *q, const struct connection *c)

@@ -126,7 +126,10 @@ hole_ok(const struct pinhole *h, const struct fw_config *config)
 	if (h->rdr_from.port + last > UINT16_MAX ||
 	    h->nat_to.port + last > UINT16_MAX)
 		return false;
-	/* What leaves, or is translated, or is fixed to a port, is a host. */
+	/*
+	 * An outward pinhole, one with a source port, and one with a
+	 * translated source have a single host as `from`.
+	 */
 	if (source != SOURCE_HOST &&
 	    (h->dir == PINHOLE_OUT || h->from_port != 0 ||
 		h->nat_to.addr.af != AF_UNSPEC))

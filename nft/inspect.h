@@ -9,8 +9,8 @@
 #include "nft/table.h"
 
 /*
- * Questions to the kernel about what stands there.  Each returns 0 or an
- * errno value below zero, and changes nothing.
+ * Questions to the kernel about our table.  Each returns 0 or an errno value
+ * below zero, and changes nothing.
  */
 
 /* A number that every change to any table changes. */

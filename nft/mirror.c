@@ -268,9 +268,9 @@ holder_refresh(struct mirror *m, struct holder *holder,
 }
 
 /*
- * The node that `e` will be held by.  A map can send a key to one place only,
- * but to another one as soon as nobody holds it: a port may be closed and
- * opened to elsewhere in one commit.
+ * The node for `e`.  A map leads a key to one place only, but may lead it to
+ * another as soon as no pinhole holds it: one commit may close a port and open
+ * it to another host.
  */
 static enum ph_err
 node_claim(struct mirror *m, const struct elem *e, struct node **out)
@@ -360,7 +360,7 @@ dirty_cmp(const void *a, const void *b)
 	return node_cmp(*x, *y);
 }
 
-/* What this node asks of the kernel; 0 for nothing. */
+/* The change that the kernel needs for this node; 0: none. */
 static enum mirror_op
 node_op(const struct mirror *m, const struct node *node)
 {
@@ -572,7 +572,7 @@ mirror_counted(struct mirror *m, const struct elem *e, uint64_t packets)
 	node->packets = packets;
 }
 
-/* Which end of its pinholes a packet came from that counted here. */
+/* The end of its pinholes that sent the packets counted here. */
 static unsigned int
 node_sender(const struct node *node)
 {

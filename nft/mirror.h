@@ -10,7 +10,7 @@
 #include "src/fw/fw.h"
 
 /*
- * What the kernel is meant to contain, and who needs it.
+ * The elements that the kernel should have, and the pinholes that need each.
  *
  * Two pinholes may stand for the same element (a range inside another, two
  * calls through one trunk, all prefixes of a policy), so elements are counted
@@ -26,16 +26,16 @@ PH_NODISCARD struct mirror *mirror_new(const struct fw_config *config);
 void mirror_free(struct mirror *m);
 
 /*
- * Open or refresh.  PH_EBAD also for an id that stands for something else,
- * and for a redirection to two places at once.  After any error the caller
- * rolls back.
+ * Open or refresh.  PH_EBAD also if the id already names another pinhole, and
+ * for a redirection to two places at once.  After any error the caller rolls
+ * back.
  */
 PH_NODISCARD enum ph_err mirror_open(struct mirror *m,
     const struct pinhole *hole);
 
 /*
  * Close by id.  One that is not open still has its elements removed, unless
- * somebody else holds them: an earlier run may have left them.
+ * another pinhole holds them: an earlier run may have left them.
  */
 PH_NODISCARD enum ph_err mirror_close(struct mirror *m,
     const struct pinhole *hole);

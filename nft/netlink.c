@@ -61,8 +61,9 @@ nlsock_open(void)
 		return NULL;
 	}
 	/*
-	 * Errors without the request they answer, and patience.  Neither is
-	 * needed for a right answer, so a refusal is no error.
+	 * Ask for errors without a copy of the request, and set a time limit
+	 * for receiving.  Answers are right without either, so a refusal is
+	 * no error.
 	 */
 	(void)mnl_socket_setsockopt(s->nl, NETLINK_CAP_ACK, &on, sizeof(on));
 	(void)setsockopt(mnl_socket_get_fd(s->nl), SOL_SOCKET, SO_RCVTIMEO,

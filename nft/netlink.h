@@ -52,7 +52,7 @@ int nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb,
 int nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh);
 int nlsock_more(struct nlsock *s, int datagrams, nlsock_cb *cb, void *ctx);
 
-/* What a kernel's answer to a change means to those above. */
+/* The kernel's answer to a change, as an error of ours. */
 enum ph_err nlsock_err(int err);
 
 #endif

@@ -11,7 +11,7 @@
 #include "nft/nft.h"
 #include "nft/table.h"
 
-/* What the mirror has been asked for, and nothing if that fails. */
+/* Apply the changes to the mirror; if one fails, undo all. */
 static enum ph_err
 changes_stage(struct fw *fw, const struct fw_change *changes, size_t n)
 {
@@ -33,7 +33,7 @@ changes_stage(struct fw *fw, const struct fw_change *changes, size_t n)
 	return rc;
 }
 
-/* What the staged changes come to. */
+/* What the staged changes need. */
 struct needs {
 	unsigned int parts;
 	bool closes;
@@ -71,7 +71,7 @@ carry_out(struct fw *fw, const struct needs *needs, int64_t now)
 	return fw->batch.full ? PH_ELIMIT : nft_send(fw);
 }
 
-/* What is asked for is in the kernel and in the mirror, or in neither. */
+/* Either both the kernel and the mirror take the changes, or neither does. */
 static enum ph_err
 changes_attempt(struct fw *fw, const struct fw_change *changes, size_t n,
     int64_t now)
@@ -134,9 +134,9 @@ find_user_table(struct fw *fw, size_t index)
 }
 
 /*
- * Forget what sets there are if somebody has changed a ruleset since the last
- * nft_table().  An address for a set of hosts, put into one of intervals that
- * has replaced it, would become an interval up to the next.
+ * Forget the user's sets if somebody has changed a ruleset since the last
+ * nft_table().  If a set of intervals has replaced a set of hosts, an address
+ * that is added as a host would become an interval up to the next element.
  */
 static void
 forget_if_changed(struct fw *fw, uint32_t *generation)
@@ -165,7 +165,10 @@ nft_table(struct fw *fw, size_t index, enum fw_table_op op,
 	if (!t->looked_up && (rc = find_user_table(fw, index)) != PH_OK)
 		return rc;
 	rc = user_table_change(fw->nl, &fw->batch, t, op, v, n, ttl_s);
-	/* Ours alone, or not even that. */
+	/*
+	 * If the generation grew by one at most, only our own batch has changed
+	 * anything.
+	 */
 	if (inspect_generation(fw->nl, &after) == 0 &&
 	    (after == before || after == before + 1))
 		fw->user_generation = after;
@@ -191,9 +194,9 @@ nft_close(struct fw *fw, bool keep)
 	if (fw == NULL)
 		return;
 	/*
-	 * First an empty table, so that nothing new passes and what runs
-	 * stops; then the connections that are ours, for the user's chain
-	 * would take them for its own; then the table.
+	 * First empty the table, so that no packet of ours passes.  Then delete
+	 * our connections, for the user's chain would accept them as
+	 * established.  Then delete the table.
 	 */
 	if (!keep && nft_create(fw, 0, &why) == PH_OK &&
 	    conntrack_delete(fw->nl, fw->config->mark) == PH_OK) {
@@ -239,9 +242,9 @@ fw_new(const struct fw_config *config)
 }
 
 /*
- * Take over what an earlier run left, if it was laid out as we would.  The
- * mirror will tell old elements from new ones; not so where keys lead to
- * data, for an old key with other data would be in the way.
+ * Take over the table of an earlier run, if its layout is ours.  Its elements
+ * stay until the mirror knows which are still needed.  Maps are emptied at
+ * once, for an old key with other data would make an addition fail.
  */
 static enum ph_err
 table_adopt(struct fw *fw, bool *adopted)
@@ -273,7 +276,7 @@ table_adopt(struct fw *fw, bool *adopted)
 static enum ph_err
 set_up(struct fw *fw, bool *created, struct strbuf *why)
 {
-	/* Now, and not when a connection waits for it. */
+	/* Add this part now, so that no connection has to wait for it. */
 	unsigned int parts = fw->config->once ? 1u << PART_ONCE : 0;
 	bool adopted = false;
 	enum ph_err rc;
@@ -287,7 +290,10 @@ set_up(struct fw *fw, bool *created, struct strbuf *why)
 	if (!adopted && (rc = nft_create(fw, parts, why)) != PH_OK)
 		return rc;
 	*created = !adopted;
-	/* The new table is empty and in force: what runs now is over. */
+	/*
+	 * The new table is empty and in force, so connections of an earlier run
+	 * are over.
+	 */
 	if (!fw->config->adopt &&
 	    (rc = conntrack_delete(fw->nl, fw->config->mark)) != PH_OK) {
 		strbuf_str(why, "cannot delete our old connections");

@@ -78,7 +78,7 @@ int64_t nft_tick(struct fw *fw, int64_t now, enum ph_err *err);
 /* check.c */
 PH_NODISCARD enum ph_err nft_check_config(const struct fw_config *config,
     struct strbuf *why);
-/* Our name may not be that of a table which somebody else made. */
+/* Fail if a table of our name exists that somebody else made. */
 PH_NODISCARD enum ph_err nft_check_owner(struct nlsock *nl,
     const struct fw_config *config, struct strbuf *why);
 PH_NODISCARD enum ph_err nft_check(const struct fw_config *config,

@@ -173,7 +173,10 @@ put_key(struct strbuf *b, unsigned int set, bool mirrored)
 
 	switch (kinds[set_kind(set)].shape) {
 	case SHAPE_HOST:
-		/* As it was sent: there, several may lead to the same port. */
+		/*
+		 * The key before translation, for several addresses may lead to
+		 * the same port.
+		 */
 		if (set_kind(set) == SET_ONCE) {
 			strbuf_fmt(b,
 			    "%s saddr . %s daddr . ct original "
@@ -359,9 +362,9 @@ put_hook(struct strbuf *b, const char *hook)
 }
 
 /*
- * Where UDP from a host goes that may send from any port: the first port it
- * sends from is the one, until it has been silent for five seconds.  A
- * stranger behind the same NAT, or one who guesses, comes too late.
+ * The chain for UDP from a host that may send from any port.  The first port
+ * that it sends from is the only one, until it has been silent for five
+ * seconds.  A stranger behind the same NAT, or one who guesses, comes too late.
  */
 static unsigned int
 put_latch(struct strbuf *b, uint8_t af)
@@ -430,8 +433,8 @@ put_base(struct strbuf *b, const struct fw_config *config)
 		nrules += put_latch(b, AF_INET) + put_latch(b, AF_INET6);
 	nrules += put_matches(b, config, PART_BASE);
 	/*
-	 * What was ours and is no longer in a set ends here, before the
-	 * user's chain can accept it as established.
+	 * A connection that used a pinhole and is no longer in a set is dropped
+	 * here, before the user's chain can accept it as established.
 	 */
 	strbuf_fmt(b,
 	    "\tchain pinholes {\n"
@@ -537,7 +540,7 @@ table_text_size(const struct fw_config *config)
 	return 16384 + config->nremotes * (ADDR_STRLEN + 2);
 }
 
-/* FNV-1a; nobody attacks his own ruleset. */
+/* FNV-1a; the input is our own text, so no keyed hash is needed. */
 static uint32_t
 text_hash(uint32_t h, const struct strbuf *b)
 {

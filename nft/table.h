@@ -10,18 +10,18 @@
 #include "src/fw/fw.h"
 
 /*
- * What our table looks like: its sets, and the text that creates it.
+ * The layout of our table: its sets, and the text that creates it.
  *
  * Pure: nothing here talks to the kernel.  The text goes to libnftables, and
  * contains nothing but numbers, addresses we formatted ourselves and the
  * table's name, which table_name_ok() has seen.
  *
- * Sets are hash sets (no `interval`): an exact lookup costs the same with
- * ten elements and with fifty thousand, and so does adding one.  Each holds
- * one kind of key for one protocol and family, e.g. udp4_in.
+ * Sets are hash sets (no `interval`): an exact lookup costs the same with ten
+ * elements and with fifty thousand, and so does adding one.  Each holds one
+ * kind of key for one protocol and family, e.g. udp4_in.
  *
- * What comes back is looked up in a set of its own, e.g. udp4_in_back, with
- * the same key mirrored: so the counters tell which end has sent.
+ * Packets the other way are looked up in a set of their own, e.g. udp4_in_back,
+ * with the same key mirrored, so that the counters tell which end has sent.
  */
 enum set_kind {
 	SET_IN,	      /* from . to . port; the way back as well, and first */
@@ -54,8 +54,9 @@ enum set_kind {
 };
 
 /*
- * The table grows in parts, so that nobody pays per packet for what he does
- * not use: PART_BASE at start, the others when the first pinhole needs them.
+ * The table grows in parts, so that a packet is not compared with rules that
+ * the configuration does not use: PART_BASE at start, the others when the first
+ * pinhole needs them.
  */
 enum table_part {
 	PART_BASE,

@@ -216,7 +216,7 @@ address_beyond(const struct prefix *p, struct addr *out)
 	}
 }
 
-/* One prefix, as a hash set or an interval set wants to hear of it. */
+/* One prefix as the elements of a hash set or of an interval set. */
 static void
 put_change(struct batch *b, const struct user_set *set, int type,
     const struct prefix *p, uint32_t ttl_s)
@@ -288,8 +288,8 @@ table_flush(struct nlsock *s, struct batch *b, const struct user_table *t)
 }
 
 /*
- * Added, deleted and perhaps added again: so neither presence nor absence
- * fails, and an old timeout is replaced.
+ * Add, delete and, for an addition, add again: so the batch does not fail
+ * whether the element is present or absent, and an old timeout is replaced.
  */
 static int
 send_changes(struct nlsock *s, struct batch *b, const struct user_table *t,
@@ -312,7 +312,7 @@ send_changes(struct nlsock *s, struct batch *b, const struct user_table *t,
 	return nlsock_transact(s, b, NULL, NULL);
 }
 
-/* An interval that covers it, or part of it, is in the way. */
+/* Another interval covers the prefix or a part of it. */
 static bool
 error_is_overlap(int err)
 {
@@ -338,7 +338,10 @@ user_table_change(struct nlsock *s, struct batch *b, const struct user_table *t,
 	err = send_changes(s, b, t, op, v, n, ttl_s);
 	if (!error_is_overlap(err))
 		return nlsock_err(err);
-	/* One by one, so that those which can be done are. */
+	/*
+	 * One batch for each prefix, so that one that fails does not stop the
+	 * others.
+	 */
 	for (i = 0; n > 1 && i < n; i++) {
 		err = send_changes(s, b, t, op, &v[i], 1, ttl_s);
 		if (err != 0 && !error_is_overlap(err))

@@ -14,12 +14,13 @@
 struct batch;
 
 /*
- * Sets in the user's own tables, which his rules look into and we fill.
+ * Sets in the user's own tables: we fill them, and the user's rules look into
+ * them.
  *
- * nftables sets belong to a table, so ours would be of no use to him.  A
- * name is "family/table/set" or just "set", which is then looked for in all
- * tables but ours.  IPv4 addresses go to the set of that name, or with a 4
- * at its end, that holds ipv4_addr, IPv6 ones likewise:
+ * A set of nftables can be used only in its own table, so a set in ours would
+ * be of no use.  A name is "family/table/set" or just "set", which is then
+ * looked for in all tables but ours.  IPv4 addresses go to the set of that
+ * name, or with a 4 at its end, that holds ipv4_addr, IPv6 ones likewise:
  *
  *	table inet filter {
  *		set spammer  { type ipv4_addr; flags interval, timeout; }
@@ -48,7 +49,7 @@ struct user_table {
 bool user_name_matches(const char *name, uint8_t family, const char *table,
     const char *set);
 
-/* Find the sets; what there is not has found false. */
+/* Find the sets; `found` is false for a set that does not exist. */
 int user_table_find(struct nlsock *s, const char *name, const char *own,
     struct user_table *out);
 

@@ -23,9 +23,10 @@
 #define SWEEP_PAUSE_US 2000
 
 /*
- * Up to so many elements, activity is what a dump shows at that moment: some
- * 10 ms.  Reading more would keep new pinholes waiting, so it is done between
- * other work, and activity tells what has been read since it was last asked.
+ * Up to so many elements, one dump answers a question for activity, in some 10
+ * ms.  A longer dump would keep new pinholes waiting.  So more elements are
+ * read between other work, and the answer is what was read since the last
+ * question.
  */
 #define COUNT_AT_ONCE  4096
 #define COUNT_SLICE    4
@@ -99,7 +100,10 @@ nft_activity(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t now)
 
 	mirror_count_begin(fw->mirror);
 	for (set = 0; set < SET_COUNT; set++) {
-		/* Which of these are missing counts, too. */
+		/*
+		 * Elements for one connection are always read, for a missing
+		 * one was used.
+		 */
 		if (!is_counted(fw, set) ||
 		    (much && set_part(set) != PART_ONCE))
 			continue;
@@ -173,7 +177,7 @@ collect_stray(void *ctx, const struct element_seen *e)
 	s->v[s->n++] = e->elem;
 }
 
-/* Added, so that one which has just expired can be deleted all the same. */
+/* Add it first, so that the deletion does not fail if it has just expired. */
 static enum ph_err
 delete_strays(struct fw *fw, const struct strays *s)
 {
@@ -221,7 +225,8 @@ still_stands(struct fw *fw)
 	uint32_t generation;
 
 	if (inspect_generation(fw->nl, &generation) != 0)
-		return true; /* no answer is no reason to touch anything */
+		return true; /* without an answer, assume that our table is
+				there */
 	if (generation == fw->generation)
 		return true;
 	if (inspect_table(fw->nl, fw->config->name, &seen) != 0 ||
@@ -234,8 +239,8 @@ still_stands(struct fw *fw)
 }
 
 /*
- * Who loads his ruleset anew, loads sets that are empty: other ones, by their
- * numbers.
+ * When the user's ruleset is loaded anew, its sets are empty.  They have new
+ * handles, by which we notice.
  */
 void
 nft_look_at_user_sets(struct fw *fw)
@@ -321,7 +326,7 @@ begin_sweep(struct fw *fw)
 {
 	fw->sweep_at = INT64_MAX;
 	if (!read_outliving(fw))
-		return; /* we cannot tell, so nothing is swept */
+		return; /* we cannot tell which are closed, so do not sweep */
 	sweep_start(fw->sweep);
 	fw->sweeping = true;
 }

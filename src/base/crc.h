@@ -7,8 +7,8 @@
 
 /*
  * CRC-32 (ISO 3309) of `p` behind what `sum` stands for, 0 at the beginning:
- * against torn writes and rotten bits.  Somebody who can write to a file can
- * write what he likes; its readers know that.
+ * against torn writes and rotten bits.  It does not protect against somebody
+ * who can write to the file.
  */
 uint32_t crc32_of(uint32_t sum, const void *p, size_t len);
 

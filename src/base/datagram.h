@@ -9,9 +9,8 @@
 #include "src/base/span.h"
 
 /*
- * What came off the wire, reassembled: a UDP datagram, or a run of bytes of
- * a TCP connection.  The payload is borrowed for the duration of the call it
- * is handed to.
+ * Reassembled bytes from the wire: a UDP datagram, or a run of bytes of a TCP
+ * connection.  The payload is borrowed until the function that gets it returns.
  */
 enum pkt_dir {
 	PKT_UNKNOWN, /* the source does not tell; most files */
@@ -19,7 +18,7 @@ enum pkt_dir {
 	PKT_OUT,     /* left by the interface */
 };
 
-/* Which end of a TCP connection sent the SYN that the other answered. */
+/* The end of a TCP connection that sent the SYN which the other answered. */
 enum stream_origin {
 	ORIGIN_UNKNOWN, /* joined in its middle; or not TCP */
 	ORIGIN_SRC,	/* the source of these bytes */

@@ -3,10 +3,10 @@
 #define BASE_ERR_H
 
 /*
- * The one error set of the project: zero or negative, small enough to test
- * with a switch.  Functions that can fail are marked PH_NODISCARD.  Lower
- * layers return these and never log; whoever knows what was being attempted
- * says so, once.
+ * The one error set of the project: zero or negative, small enough to test with
+ * a switch.  Functions that can fail are marked PH_NODISCARD.  Lower layers
+ * return these and never log; the layer that knows what was attempted logs the
+ * failure, once.
  */
 enum ph_err {
 	PH_OK = 0,

@@ -31,7 +31,7 @@ log_init(const struct log_options *opt)
 	out.verbose = opt->verbose;
 	if (!out.to_syslog)
 		return;
-	/* Connected now, for later there is no /dev/log to be seen. */
+	/* Connect now, for in the chroot there is no /dev/log. */
 	openlog("pinholed", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 	out.null = open("/dev/null", O_RDWR | O_CLOEXEC);
 }
@@ -70,7 +70,7 @@ emit(int level, const char *line)
 		syslog(level, "%s", line);
 	if (!out.to_stderr)
 		return;
-	/* Whoever reads our stderr may have stopped; calls go on. */
+	/* The reader of our stderr may have stopped; do not block for it. */
 	if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLOUT) == 0)
 		return;
 	if (out.levels)
@@ -79,7 +79,7 @@ emit(int level, const char *line)
 		fprintf(stderr, "pinholed: %s\n", line);
 }
 
-/* A line is a line: whatever is in it must not start another one. */
+/* Escape control bytes, so that no text can begin another line. */
 static void
 escape(struct strbuf *b, const char *s)
 {

@@ -7,12 +7,12 @@
 #include "src/base/addr.h"
 
 /*
- * The one noun that protocols and packet filters share: plain addresses,
- * ports and numbers, never text from the wire.
+ * A pinhole, the one struct that protocols and packet filters share: plain
+ * addresses, ports and numbers, never text from the wire.
  *
- * Media is a pair of endpoints, not an arrow: packets from `from` to `to`
- * pass, and so do packets from `to` back to `from`; either side may send
- * first.  Two pinholes make a stream:
+ * Media is a pair of endpoints, not an arrow: packets from `from` to `to` pass,
+ * and so do packets from `to` back to `from`; either side may send first.  Two
+ * pinholes make a stream:
  *
  *	PINHOLE_IN	from = remote host, prefix or any; any source port
  *			to   = protected address, to_lo..to_hi
@@ -31,13 +31,16 @@ enum pinhole_dir {
 struct pinhole {
 	uint64_t id; /* never reused in a run; 0 in a wish */
 	/*
-	 * When the kernel, or whoever outlives us, must close this if nobody
-	 * has refreshed it: the dead man's switch, in microseconds since the
+	 * The time at which the kernel, or a process that outlives ours, must
+	 * close the pinhole if nobody has renewed it; microseconds since the
 	 * epoch.  0: no deadline.
 	 */
 	int64_t deadline;
 	uint16_t class; /* fw_config.classes, from 1; 0: like all others */
-	/* From here on: the tuple, what makes two pinholes the same. */
+	/*
+	 * From here on: the tuple.  Two pinholes with the same tuple are the
+	 * same to the packet filter.
+	 */
 	uint8_t proto;	       /* IPPROTO_UDP or IPPROTO_TCP */
 	uint8_t dir;	       /* enum pinhole_dir */
 	uint8_t once;	       /* good for one connection (ftp, tftp data) */

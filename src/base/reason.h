@@ -3,8 +3,8 @@
 #define BASE_REASON_H
 
 /*
- * Why something opened, closed or was refused: the closed list that events
- * carry and that pinholed(8) documents.
+ * The reasons for which pinholes open, close or are refused: the closed list
+ * that events carry and that pinholed(8) documents.
  */
 enum reason {
 	REASON_NONE,

@@ -3,8 +3,8 @@
 #define BASE_REMOTE_H
 
 /*
- * From where media of a call may come: the statement `remote` of
- * pinholed.conf(5), the policy of sip/ and that of the firewall process.
+ * The addresses from which media of a call may come: the values of `remote` in
+ * pinholed.conf(5), for sip/policy.c and src/fw/policy.c.
  */
 enum remote {
 	REMOTE_BOTH, /* signalling source and SDP address */

@@ -21,7 +21,7 @@ addr_order(const struct share *a, const struct share *b)
 	return addr_cmp(&a->addr, &b->addr);
 }
 
-/* The one that has to give comes last. */
+/* Order by used room, then by age: the source that has to give comes last. */
 static int
 size_order(const struct share *a, const struct share *b)
 {
@@ -57,7 +57,7 @@ share_set(struct shares *s, struct share *h, size_t used)
 static struct share *
 share_find(const struct shares *s, const struct addr *source)
 {
-	/* Looking changes nothing, but the macros do not say so. */
+	/* The macros have no const form, but a search changes nothing. */
 	struct share_addr_tree tree = s->by_addr;
 	struct share key;
 

@@ -11,15 +11,14 @@
 #include "src/base/tree.h"
 
 /*
- * Who takes how much of a room that many sources share, and who has to give
- * when it is full: the source that takes most, and of what it has the item
- * that was touched least recently.  Of sources that take the same, the one
- * that did nothing for longest.  So nobody loses anything to a source that
- * takes more than he does.
+ * How a bounded room is shared by many sources.  When it is full, the source
+ * that uses most of it gives up the item that was touched least recently; of
+ * several that use the same, the source that did nothing for longest.  So no
+ * source loses anything to one that uses more than itself.
  *
- * A source is an IPv4 address or an IPv6 /64.  An item is part of whatever
- * takes the room, `owner`, and belongs to the caller.  The unit of cost is
- * the caller's, and so is the size of the room.
+ * A source is an IPv4 address or an IPv6 /64.  An item is embedded in the
+ * struct that takes the room, `owner`, and belongs to the caller.  The unit of
+ * cost is the caller's, and so is the size of the room.
  */
 struct share;
 
@@ -53,7 +52,7 @@ void shares_touch(struct shares *s, struct share_item *item);
 size_t shares_taken(const struct shares *s, const struct addr *source);
 size_t shares_beside(const struct share_item *item); /* by its source */
 
-/* The owner of what has to go first; NULL: there is nothing. */
+/* The owner of the item that has to go first; NULL: there is none. */
 void *shares_worst(struct shares *s);
 
 #endif

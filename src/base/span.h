@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 /*
- * Bytes that belong to somebody else.
+ * A span: bytes that another struct owns.
  *
- * A span borrows: it is valid exactly as long as what it points into, needs
- * no NUL at its end and may contain NULs.  Everything that reads untrusted
- * bytes does so through a span (text) or a cursor (binary).
+ * A span borrows: it is valid exactly as long as what it points into, needs no
+ * NUL at its end and may contain NULs.  Everything that reads untrusted bytes
+ * does so through a span (text) or a cursor (binary).
  */
 struct span {
 	const char *p;

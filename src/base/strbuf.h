@@ -8,8 +8,8 @@
 #include "src/base/span.h"
 
 /*
- * Text being built in somebody else's array: always NUL-terminated, never
- * past its end.  What does not fit is dropped and `full` says so; nothing is
+ * Text being built in an array of the caller: always NUL-terminated, never past
+ * its end.  Text that does not fit is dropped, and `full` is set.  Nothing is
  * allocated.
  */
 struct strbuf {

@@ -11,11 +11,11 @@
 
 /*
  * Bytes of the wire and of our own records, read and written.  Integers are
- * big-endian.  Knows no format: what is read is checked by whoever knows it.
+ * big-endian.  Knows no format: the caller checks the values.
  *
  * Reading has a sticky error (after knot's wire_ctx): read all fields, test
- * `bad` once.  A read past the end sets `bad`, yields 0 and leaves the
- * position alone.
+ * `bad` once.  A read past the end sets `bad`, yields 0 and leaves the position
+ * alone.
  */
 struct cursor {
 	const uint8_t *p;

@@ -134,7 +134,9 @@ capture_frame(struct capture *c, const struct capture_handle *handle,
 	struct span frame = { (const char *)bytes, h->caplen };
 	struct packet_source from = { 0 };
 
-	/* Half a message says anything: never read one. */
+	/*
+	 * Never read half a message: it may mean something else than the whole.
+	 */
 	if (h->caplen < h->len) {
 		packets_stats(c->packets)->packets++;
 		packets_stats(c->packets)->truncated++;

@@ -189,8 +189,8 @@ reserve(struct ipfrag *f, struct pending *p, uint32_t end,
 }
 
 /*
- * Where the piece belongs: PH_OK with its place in *at, PH_EEXIST for an
- * exact repetition, PH_EMALFORMED for an overlap.
+ * The place of the piece: PH_OK with its index in *at, PH_EEXIST for an exact
+ * repetition, PH_EMALFORMED for an overlap.
  */
 static enum ph_err
 place(const struct pending *p, uint32_t off, bool more, struct span data,

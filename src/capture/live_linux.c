@@ -228,7 +228,10 @@ capture_open_live(struct capture **out, const struct capture_config *config,
 		capture_close(c, NULL);
 		return rc;
 	}
-	/* The engine judges by interface; here only the unasked are shed. */
+	/*
+	 * The engine checks the interface again; here only packets of other
+	 * interfaces are dropped early.
+	 */
 	if (config->nown > 0)
 		c->nifs = 0;
 	*out = c;

@@ -49,9 +49,9 @@ struct merge {
 void merge_begin(struct merge *m, size_t n);
 
 /*
- * The earliest frame of n handles, and whose it is.  PH_EAGAIN: every handle
- * was found empty in this round, so that the kernel will announce whatever
- * comes next.  PH_EGONE: a handle is no more.
+ * The earliest frame of n handles, and the handle that has it.  PH_EAGAIN:
+ * every handle was found empty in this round, so that the kernel will announce
+ * whatever comes next.  PH_EGONE: a handle is no more.
  */
 PH_NODISCARD enum ph_err merge_next(struct merge *m, size_t n,
     const struct merge_source *source, size_t *which, struct merge_frame *out);

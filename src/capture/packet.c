@@ -156,7 +156,10 @@ udp(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
 	d->dst.port = cursor_u16(&c);
 	len = cursor_u16(&c);
 	cursor_skip(&c, 2);
-	/* RFC 768; a length that differs from IP's is two readings. */
+	/*
+	 * RFC 768; a length that differs from IP's could be read in two ways:
+	 * refuse it.
+	 */
 	if (c.bad || len < 8 || len > seg.len) {
 		p->n.malformed++;
 		return;

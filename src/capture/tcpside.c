@@ -113,7 +113,7 @@ tcpside_closed(const struct tcpside *s)
 	return tcpside_ended(s) && distance(s->ack, s->fin_seq) > 0;
 }
 
-/* Room for a segment; whoever takes most gives it. */
+/* Room for a segment; the source that uses most gives it. */
 static void
 make_room(struct shares *room, size_t len, struct capture_stats *stats)
 {
@@ -132,7 +132,7 @@ ahead_insert(struct tcpside *s, struct shares *room, struct segment *before,
 {
 	struct segment *g;
 
-	/* What is next to be read needs no place among those that wait. */
+	/* Bytes that are read at once need no place among those that wait. */
 	if (s->nahead >= TCP_MAX_PIECES && seq != s->next) {
 		stats->tcp_limits++;
 		return;
@@ -262,7 +262,10 @@ tcpside_add(struct tcpside *s, struct shares *room, uint32_t seq,
 		if (bytes.len == 0)
 			return;
 	}
-	/* Whoever goes on after his end did not end there. */
+	/*
+	 * A sender that goes on after its FIN did not end there: forget the
+	 * FIN.
+	 */
 	if (s->fin && distance(seq + (uint32_t)bytes.len, s->fin_seq) > 0)
 		s->fin = false;
 	make_room(room, bytes.len, stats);
@@ -311,7 +314,10 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 	while (more != CAPTURE_END && (g = TAILQ_FIRST(&s->ahead)) != NULL) {
 		if (g->seq != s->next && late &&
 		    distance(s->ack, g->seq) >= 0) {
-			/* The receiver has what is missing here. */
+			/*
+			 * The receiver acknowledged bytes that we have not
+			 * seen.
+			 */
 			s->next = g->seq;
 			tcpside_lose(s);
 			reader->stats->tcp_gaps++;

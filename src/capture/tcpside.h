@@ -14,21 +14,21 @@
 #include "src/capture/capture.h"
 
 /*
- * One direction of a TCP connection: what its sender sent, in order, as far
- * as its receiver goes along.
+ * One direction of a TCP connection: the bytes of its sender, in order, as far
+ * as its receiver acknowledges them.
  *
- * Bytes that come next are read at once.  Until the receiver acknowledges
- * them they are kept, for it may have dropped them (a bad checksum, a small
- * TTL) and be sent others in their place.  Then the others are read, and the
- * reader is `lost`: it has to find anew where a message begins.  The same
- * where the receiver has bytes that were not seen.
+ * Bytes that come next are read at once.  Until the receiver acknowledges them
+ * they are kept, for it may have dropped them (a bad checksum, a small TTL) and
+ * be sent others in their place.  Then the others are read, and the reader is
+ * `lost`: it has to find anew where a message begins.  The same where the
+ * receiver has bytes that were not seen.
  *
  * A side that was seen from its beginning, and did not begin with a whole
  * message, is not searched for one: it is mute from then on.  A web page can
  * have a browser write what looks like one anywhere but at the beginning.
  *
  * A lost reader gets acknowledged bytes only, one segment at a time, as they
- * were sent, until it says that it knows its way.
+ * were sent, until it has found the beginning of a message.
  *
  * Of two versions of bytes that nobody acknowledged, the one with the good
  * checksum counts.  Of two good ones the later, but where both came before

@@ -13,7 +13,10 @@
 #include "src/capture/tcpside.h"
 #include "src/capture/tcpstream.h"
 
-/* A segment out of place, which is in place if the other end says so. */
+/*
+ * A segment outside the window.  If the other end confirms it, our own position
+ * was wrong.
+ */
 struct stray {
 	bool used;
 	bool from_a;
@@ -169,7 +172,7 @@ conn_forget(struct tcpstream *t, struct conn *c,
 	c->key = 0;
 }
 
-/* What it held is given back, and whoever listened is told. */
+/* Free its memory, and tell the sink that it is over. */
 static void
 conn_clear(struct tcpstream *t, struct conn *c, const struct capture_sink *sink)
 {
@@ -199,7 +202,7 @@ tcpstream_free(struct tcpstream *t, const struct capture_sink *sink)
 
 	if (t == NULL)
 		return;
-	/* It is over for us, not for a successor. */
+	/* We forget the connection, but its record stays for a successor. */
 	if (sink != NULL)
 		last = *sink;
 	last.remember = NULL;
@@ -365,7 +368,7 @@ conn_stuck(struct feed *f, bool progress)
 	TAILQ_INSERT_TAIL(&f->t->gaps, c, gap);
 }
 
-/* What is missing does not come any more; maybe nobody needs it. */
+/* The missing bytes will not come any more; perhaps nobody needs them. */
 static void
 conn_late(struct feed *f)
 {
@@ -501,7 +504,7 @@ conn_move(struct feed *f, bool from_a, uint32_t seq, uint32_t ack)
 	c->stray.used = false;
 }
 
-/* A segment that is out of place; maybe it is us who are. */
+/* A segment outside the window; perhaps our own position is wrong. */
 static void
 on_stray(struct feed *f, bool from_a, const struct tcp_segment *g, size_t len)
 {
@@ -602,7 +605,7 @@ on_unknown(struct feed *f, const struct conn *key, bool from_a,
 			return;
 		}
 	}
-	/* What does not fit makes the first doubtful. */
+	/* A segment that does not fit makes the first ones doubtful. */
 	if (bytes.len > 0)
 		join_begin(f, key, from_a, g, bytes);
 }

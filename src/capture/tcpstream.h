@@ -8,9 +8,9 @@
 #include "src/capture/capture.h"
 
 /*
- * TCP segments back into bytes in order (RFC 9293), as far as a listener may
- * who must never read what the receiver does not; tcpside.h is about one
- * direction, this about connections.
+ * TCP segments back into bytes in order (RFC 9293).  A listener must never read
+ * bytes that the receiver does not read. tcpside.h is about one direction, this
+ * about connections.
  *
  * A connection is followed once both SYNs and a segment that acknowledges the
  * second were seen.  Data in a SYN (RFC 7413) is not read.  One that began
@@ -22,18 +22,18 @@
  * The receiver is the judge.  A segment counts when its bytes and what it
  * acknowledges are within TCP_WINDOW.  A SYN changes nothing until the other
  * end has answered it and got an answer; a FIN, until the other end has
- * acknowledged it.  A RST changes nothing at all, but that the connection is
- * the first to go where room is needed, for who has taken a RST sends no
- * more.  Where both ends go along with a position that is not ours, ours is
- * wrong and theirs is taken.
+ * acknowledged it.  A RST changes only this: the connection is the first to go
+ * where room is needed, for an end that has taken a RST sends no more.  Where
+ * both ends go along with a position that is not ours, ours is wrong and theirs
+ * is taken.
  *
- * What is missing is waited for during TCP_LATE; then, if the receiver has
- * it, the reader goes on behind it.  What the receiver never acknowledges is
+ * What is missing is waited for during TCP_LATE; then, if the receiver has it,
+ * the reader goes on behind it.  What the receiver never acknowledges is
  * dropped after TCP_GAP.  The same connection seen at two interfaces is two.
  *
  * Memory is bounded.  Connections that are not open, those that are, and the
- * bytes that wait have a room each; the source that takes most of it (who
- * began the connection, or sent the bytes) gives first: see shares.h.
+ * bytes that wait have a room each; the source that takes most of it (who began
+ * the connection, or sent the bytes) gives first: see shares.h.
  */
 #define TCP_WINDOW     (256 * 1024)
 #define TCP_MAX_PIECES 512

@@ -9,7 +9,7 @@
 #include "src/base/strbuf.h"
 #include "src/conf/set.h"
 
-/* Stands for the name of a file in errors. */
+/* Used in errors in place of a file's name. */
 #define DEFINED_PROTECT "-D protect"
 
 /*
@@ -94,7 +94,7 @@ conf_include(struct parse *p, const struct lexeme *name)
 		conf_error(p, &name->at, "\"include\" works in files only");
 		return;
 	}
-	/* Relative to the file that says so. */
+	/* The path is relative to the file with the include line. */
 	if (name->text[0] != '/' && slash != NULL)
 		strbuf_add(&b,
 		    (struct span) { from, (size_t)(slash - from) + 1 });
@@ -159,7 +159,10 @@ default_prefixes(struct parse *p, struct prefixes *dst,
 	dst->n = src->n;
 }
 
-/* Whoever holds the tables knows them by their place in `allow`. */
+/*
+ * The proxy and the firewall process number the tables by their place in
+ * `allow`.
+ */
 static void
 allow_forced(struct parse *p, struct conf_tables *t)
 {
@@ -334,7 +337,10 @@ add_defines(struct parse *p, const struct conf_define *defines, size_t n)
 {
 	const struct loc at = { "-D", NULL, 0, 0 };
 
-	/* Of two, the later counts; conf_macro_set() keeps the first. */
+	/*
+	 * Of two definitions, the later one counts; conf_macro_set() keeps the
+	 * first.
+	 */
 	while (n-- > 0)
 		if (!conf_macro_name(defines[n].name))
 			conf_error(p, &at,
@@ -348,8 +354,9 @@ add_defines(struct parse *p, const struct conf_define *defines, size_t n)
 }
 
 /*
- * The macro `protect` stands for the statement that nobody wrote.  From the
- * command line it wins over the statement, unless that was made of it.
+ * The macro `protect` replaces a missing statement.  If it comes from the
+ * command line, it also replaces a statement in the file, unless that uses the
+ * macro.
  */
 static bool
 parse_protect(struct parse *p)
@@ -376,7 +383,7 @@ parse_protect(struct parse *p)
 	    conf_grammar(p);
 }
 
-/* A -D that changes nothing is a -D with a wrong name. */
+/* A macro of -D that nothing uses probably has a wrong name. */
 static void
 check_defines(struct parse *p, const struct conf_define *defines, size_t n)
 {
@@ -394,7 +401,7 @@ check_defines(struct parse *p, const struct conf_define *defines, size_t n)
 	}
 }
 
-/* Where the values are that only the host can judge. */
+/* The places of values that only this host can check. */
 static void
 note_places(struct parse *p)
 {
@@ -424,7 +431,10 @@ parse(struct conf **out, struct parse *p, const struct conf_define *defines,
 	p->conf->tables.listen.port = 56789;
 	conf_set_defaults(p);
 	add_defines(p, defines, ndefines);
-	/* If the end was not reached, what is missing may be behind it. */
+	/*
+	 * If the end was not reached, a missing statement may be in the part
+	 * that was not read.
+	 */
 	if (conf_grammar(p) && parse_protect(p)) {
 		fill_defaults(p);
 		note_places(p);

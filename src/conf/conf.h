@@ -86,9 +86,8 @@ struct conf_proxy {
 };
 
 /*
- * What pinholed.conf(5) promises of an FTP proxy and no setting changes: from
- * which port on data connections come to us, and for how many seconds an
- * unused pinhole stays.
+ * Constants of the FTP proxy that pinholed.conf(5) promises: the first port for
+ * data connections to us, and the seconds that an unused pinhole stays open.
  */
 #define CONF_FTP_PROXY_PORT_LO 49152
 #define CONF_FTP_PROXY_DATA_S  60
@@ -196,8 +195,8 @@ PH_NODISCARD enum ph_err conf_parse(struct conf **out, struct span text,
 void conf_free(struct conf *c);
 
 /*
- * How many data connections of FTP, and how many transfers of TFTP, are
- * followed at a time; beyond that, what is new is refused.
+ * The most data connections of FTP, and transfers of TFTP, that are followed at
+ * a time; further ones are refused.
  */
 #define CONF_FTP_MAX  16384
 #define CONF_TFTP_MAX 16384

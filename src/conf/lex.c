@@ -626,7 +626,7 @@ next(struct parse *p, struct lexeme *t)
 		p->depth--;
 }
 
-/* Does the last token end the statement it stands in? */
+/* Does the last token end its statement? */
 bool
 conf_at_end(const struct parse *p)
 {

@@ -357,7 +357,7 @@ read_setting(struct parse *p, const struct setting *s, void *base,
 		ok = conf_read_value(p, type->what, &value);
 	else if (type->optional)
 		(void)conf_read_optional(p, &value);
-	/* A list that went wrong was there all the same. */
+	/* A list with an error still counts as written. */
 	if (!ok && !words.braces)
 		return false;
 	conf_check_only(p, s, lex);

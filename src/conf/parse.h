@@ -11,13 +11,13 @@
 #include "src/conf/conf.h"
 
 /*
- * What the parts of the configuration parser share, and nobody else sees:
- * conf.c (files, checks across statements), lex.c (bytes to words, macros,
- * errors), parse.c (words to statements), settings.c (which settings there
- * are) and set.c (words to values).
+ * Shared by the files of the configuration parser, and by no others: conf.c
+ * (files, checks across statements), lex.c (bytes to words, macros, errors),
+ * parse.c (words to statements), settings.c (which settings there are) and
+ * set.c (words to values).
  *
- * Everything a parse allocates hangs off one struct parse; its text lives in
- * an arena until the end, so that a value can be dropped at any time.
+ * Everything a parse allocates hangs off one struct parse; its text lives in an
+ * arena until the end, so that a value can be dropped at any time.
  */
 #define CONF_MAX_FILE	 (1024 * 1024)	     /* bytes of one file */
 #define CONF_MAX_TOTAL	 (2 * CONF_MAX_FILE) /* files and macros expanded */

@@ -368,7 +368,7 @@ conf_add_word(struct parse *p, struct words *list, const struct lexeme *lex)
 	list->last = w;
 }
 
-/* An address with a length that it cannot have: say which it can. */
+/* The prefix length is too large for the address: name the largest. */
 static void
 not_a_prefix(struct parse *p, const struct lexeme *lex)
 {
