@@ -5,7 +5,7 @@
 #include "src/base/jsonw.h"
 
 static void
-key(struct jsonw *w, const char *name)
+jsonw_key(struct jsonw *w, const char *name)
 {
 	strbuf_fmt(w->out, "%s\"%s\":", w->more ? "," : "", name);
 	w->more = true;
@@ -63,7 +63,7 @@ jsonw_str(struct jsonw *w, const char *name, struct span v)
 {
 	size_t n;
 
-	key(w, name);
+	jsonw_key(w, name);
 	strbuf_str(w->out, "\"");
 	for (; v.len > 0; v = span_sub(v, n, v.len)) {
 		unsigned char c = (unsigned char)v.p[0];
@@ -84,21 +84,21 @@ jsonw_str(struct jsonw *w, const char *name, struct span v)
 void
 jsonw_uint(struct jsonw *w, const char *name, uint64_t value)
 {
-	key(w, name);
+	jsonw_key(w, name);
 	strbuf_fmt(w->out, "%" PRIu64, value);
 }
 
 void
 jsonw_null(struct jsonw *w, const char *name)
 {
-	key(w, name);
+	jsonw_key(w, name);
 	strbuf_str(w->out, "null");
 }
 
 void
 jsonw_time(struct jsonw *w, const char *name, int64_t usec)
 {
-	key(w, name);
+	jsonw_key(w, name);
 	strbuf_fmt(w->out, "%" PRId64 ".%06d", usec / 1000000,
 	    (int)(usec % 1000000));
 }

@@ -62,7 +62,7 @@ log_detach(void)
 }
 
 static void
-emit(int level, const char *line)
+log_emit(int level, const char *line)
 {
 	struct pollfd pfd = { STDERR_FILENO, POLLOUT, 0 };
 
@@ -81,7 +81,7 @@ emit(int level, const char *line)
 
 /* Escape control bytes, so that no text can begin another line. */
 static void
-escape(struct strbuf *b, const char *s)
+log_escape(struct strbuf *b, const char *s)
 {
 	for (; *s != '\0'; s++) {
 		if ((unsigned char)*s < 0x20 || *s == 0x7f)
@@ -100,10 +100,10 @@ static void LOG_PRINTF(4, 0)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	if (module != NULL)
 		strbuf_fmt(&b, "%s: ", module);
-	escape(&b, text);
+	log_escape(&b, text);
 	if (error != 0)
 		strbuf_fmt(&b, ": %s", strerror(error));
-	emit(level, line);
+	log_emit(level, line);
 }
 
 void
@@ -191,8 +191,8 @@ log_event(const char *line)
 	char text[LINE_MAX_LEN];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 
-	escape(&b, line);
-	emit(LOG_INFO, text);
+	log_escape(&b, line);
+	log_emit(LOG_INFO, text);
 }
 
 bool

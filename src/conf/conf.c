@@ -318,7 +318,7 @@ check_tables(struct parse *p)
 }
 
 static void
-check(struct parse *p)
+conf_check(struct parse *p)
 {
 	const struct conf *c = p->conf;
 
@@ -418,8 +418,8 @@ note_places(struct parse *p)
 }
 
 static enum ph_err
-parse(struct conf **out, struct parse *p, const struct conf_define *defines,
-    size_t ndefines)
+conf_parse_all(struct conf **out, struct parse *p,
+    const struct conf_define *defines, size_t ndefines)
 {
 	if ((p->conf = calloc(1, sizeof(*p->conf))) == NULL) {
 		p->nomem = true;
@@ -439,7 +439,7 @@ parse(struct conf **out, struct parse *p, const struct conf_define *defines,
 		fill_defaults(p);
 		note_places(p);
 		if (!p->nomem)
-			check(p);
+			conf_check(p);
 		check_defines(p, defines, ndefines);
 	}
 done:
@@ -467,7 +467,7 @@ conf_load(struct conf **out, const char *path,
 	} else if ((rc = push_file(&p, path)) != PH_OK && errors != NULL)
 		fprintf(errors, "%s: %s\n", path, read_error(rc));
 	if (rc == PH_OK)
-		return parse(out, &p, defines, ndefines);
+		return conf_parse_all(out, &p, defines, ndefines);
 	conf_alloc_free(&p);
 	return rc == PH_ELIMIT ? PH_EMALFORMED : rc;
 }
@@ -488,7 +488,7 @@ conf_parse(struct conf **out, struct span text, const char *name,
 		conf_alloc_free(&p);
 		return PH_ENOMEM;
 	}
-	return parse(out, &p, defines, ndefines);
+	return conf_parse_all(out, &p, defines, ndefines);
 }
 
 void
@@ -564,7 +564,7 @@ conf_interface_at(const struct conf *c, size_t i)
 }
 
 static void
-follow(struct strbuf *out, const char *what, const struct ports *ports,
+summary_add(struct strbuf *out, const char *what, const struct ports *ports,
     size_t nproxy)
 {
 	size_t i;
@@ -584,13 +584,13 @@ conf_following(const struct conf *c, struct strbuf *out)
 	const struct ports none = { NULL, 0 };
 
 	if (c->sip.on)
-		follow(out, "sip", &c->sip.port, 0);
+		summary_add(out, "sip", &c->sip.port, 0);
 	if (c->ftp.on)
-		follow(out, "ftp", &c->ftp.port, c->ftp.nproxy);
+		summary_add(out, "ftp", &c->ftp.port, c->ftp.nproxy);
 	if (c->tftp.on)
-		follow(out, "tftp", &c->tftp.port, c->tftp.nproxy);
+		summary_add(out, "tftp", &c->tftp.port, c->tftp.nproxy);
 	if (c->tables.on)
-		follow(out, "tables", &none, 0);
+		summary_add(out, "tables", &none, 0);
 }
 
 bool

@@ -28,7 +28,7 @@ struct source {
 	struct source *up;
 };
 
-/* What peek() returns beside bytes. */
+/* Values of byte_peek() that are no bytes. */
 #define C_EOF	(-1)
 #define C_UNDEF (-2) /* a macro that is not; already complained of */
 
@@ -62,7 +62,7 @@ conf_alloc_free(struct parse *p)
 }
 
 static char *
-copy(struct parse *p, const char *s, size_t len)
+arena_copy(struct parse *p, const char *s, size_t len)
 {
 	char *out = conf_alloc(p, len + 1);
 
@@ -100,7 +100,7 @@ conf_error(struct parse *p, const struct loc *at, const char *fmt, ...)
 }
 
 static void
-complain(struct parse *p, const struct lexeme *lex, const char *what)
+lex_complain(struct parse *p, const struct lexeme *lex, const char *what)
 {
 	char found[256];
 	struct strbuf b = strbuf_of(found, sizeof(found));
@@ -121,12 +121,12 @@ void
 conf_wrong(struct parse *p, const struct lexeme *lex, const char *what)
 {
 	if (!lex->bad)
-		complain(p, lex, what);
+		lex_complain(p, lex, what);
 }
 
 /* Edit distance, given up above 2. */
 static size_t
-distance(struct span a, struct span b)
+edit_distance(struct span a, struct span b)
 {
 	size_t row[32], i, j, diag, next;
 
@@ -157,7 +157,8 @@ conf_nearest(struct span text, const struct span *list, size_t n)
 	size_t i, d, least = 3;
 
 	for (i = 0; i < n; i++)
-		if ((d = distance(text, list[i])) < least && d < text.len) {
+		if ((d = edit_distance(text, list[i])) < least &&
+		    d < text.len) {
 			least = d;
 			best = list[i];
 		}
@@ -209,8 +210,8 @@ conf_macro_set(struct parse *p, const char *name, const char *value,
 	if (p->nmacros++ >= CONF_MAX_MACROS)
 		return false;
 	if ((m = conf_alloc(p, sizeof(*m))) == NULL ||
-	    (m->name = copy(p, name, strlen(name))) == NULL ||
-	    (m->value = copy(p, value, strlen(value))) == NULL)
+	    (m->name = arena_copy(p, name, strlen(name))) == NULL ||
+	    (m->value = arena_copy(p, value, strlen(value))) == NULL)
 		return true;
 	m->define = define;
 	m->next = p->macros;
@@ -222,7 +223,7 @@ conf_macro_set(struct parse *p, const char *name, const char *value,
  * Input.
  */
 static struct source *
-push(struct parse *p, struct span text)
+source_push(struct parse *p, struct span text)
 {
 	struct source *s;
 
@@ -250,8 +251,8 @@ conf_push(struct parse *p, const char *name, struct span text,
 	for (up = p->src; up != NULL; up = up->up)
 		n++;
 	if (n >= CONF_MAX_INCLUDE ||
-	    (file = copy(p, name, strlen(name))) == NULL ||
-	    (s = push(p, text)) == NULL)
+	    (file = arena_copy(p, name, strlen(name))) == NULL ||
+	    (s = source_push(p, text)) == NULL)
 		return false;
 	s->file = file;
 	s->depth = p->depth;
@@ -275,7 +276,7 @@ conf_reading(const struct parse *p, const struct stat *st)
 }
 
 static struct loc
-here(const struct parse *p)
+source_place(const struct parse *p)
 {
 	const struct source *s = p->src;
 	struct loc at;
@@ -293,7 +294,7 @@ here(const struct parse *p)
 }
 
 static void
-take(struct parse *p)
+byte_take(struct parse *p)
 {
 	struct source *s = p->src;
 
@@ -308,7 +309,7 @@ take(struct parse *p)
 
 /* The byte at hand in this source, nothing expanded. */
 static int
-raw(const struct parse *p)
+byte_at_hand(const struct parse *p)
 {
 	const struct source *s = p->src;
 
@@ -316,7 +317,7 @@ raw(const struct parse *p)
 }
 
 static void
-undefined(struct parse *p, const struct loc *at, const char *name)
+macro_undefined(struct parse *p, const struct loc *at, const char *name)
 {
 	struct span names[CONF_MAX_MACROS], near;
 	const struct macro *m;
@@ -335,10 +336,10 @@ undefined(struct parse *p, const struct loc *at, const char *name)
 
 /* At a "$": put the macro's value in front of the input. */
 static bool
-expand(struct parse *p)
+macro_expand(struct parse *p)
 {
 	char name[CONF_MAX_NAME + 1];
-	struct loc at = here(p), use = at;
+	struct loc at = source_place(p), use = at;
 	struct macro *m;
 	struct source *s;
 	size_t n = 0;
@@ -346,12 +347,12 @@ expand(struct parse *p)
 
 	use.macro = NULL;
 
-	take(p);
-	while (name_byte(raw(p))) {
+	byte_take(p);
+	while (name_byte(byte_at_hand(p))) {
 		if (n < sizeof(name) - 1)
-			name[n] = (char)raw(p);
+			name[n] = (char)byte_at_hand(p);
 		n++;
-		take(p);
+		byte_take(p);
 	}
 	if (n == 0) {
 		conf_error(p, &at, "expected the name of a macro after \"$\"");
@@ -364,7 +365,7 @@ expand(struct parse *p)
 	}
 	name[n] = '\0';
 	if ((m = conf_macro_get(p, name)) == NULL) {
-		undefined(p, &at, name);
+		macro_undefined(p, &at, name);
 		return false;
 	}
 	m->used = true;
@@ -380,7 +381,7 @@ expand(struct parse *p)
 		p->stop = true;
 		return false;
 	}
-	if ((s = push(p, span_of(m->value))) == NULL)
+	if ((s = source_push(p, span_of(m->value))) == NULL)
 		return false;
 	s->macro = m;
 	s->use = use;
@@ -392,16 +393,16 @@ expand(struct parse *p)
  * end of a file is.
  */
 static int
-peek(struct parse *p)
+byte_peek(struct parse *p)
 {
 	int c;
 
 	for (;;) {
-		if ((c = raw(p)) == C_EOF && p->src->macro != NULL)
+		if ((c = byte_at_hand(p)) == C_EOF && p->src->macro != NULL)
 			p->src = p->src->up;
 		else if (c != '$')
 			return c;
-		else if (!expand(p))
+		else if (!macro_expand(p))
 			return C_UNDEF;
 	}
 }
@@ -413,9 +414,9 @@ word_byte(int c)
 }
 
 static void
-control(struct parse *p, int c)
+control_byte(struct parse *p, int c)
 {
-	struct loc at = here(p);
+	struct loc at = source_place(p);
 
 	conf_error(p, &at,
 	    c < 0x80 ? "control byte 0x%02x"
@@ -431,34 +432,35 @@ is_control(int c)
 
 /* "..." or '...', where \" and \\ mean the second byte. */
 static void
-quoted(struct parse *p, struct lexeme *t)
+lex_quoted(struct parse *p, struct lexeme *t)
 {
 	char text[CONF_MAX_WORD + 1];
-	int quote = raw(p), c;
+	int quote = byte_at_hand(p), c;
 	size_t n = 0;
 
 	t->kind = LEX_STRING;
-	take(p);
-	while ((c = raw(p)) != quote) {
+	byte_take(p);
+	while ((c = byte_at_hand(p)) != quote) {
 		if (c == C_EOF || c == '\n') {
 			conf_error(p, &t->at, "this quote is never closed");
 			t->bad = true;
 			break;
 		}
 		if (is_control(c)) {
-			control(p, c);
+			control_byte(p, c);
 			t->bad = true;
 		}
-		take(p);
-		if (c == '\\' && (raw(p) == quote || raw(p) == '\\')) {
-			c = raw(p);
-			take(p);
+		byte_take(p);
+		if (c == '\\' &&
+		    (byte_at_hand(p) == quote || byte_at_hand(p) == '\\')) {
+			c = byte_at_hand(p);
+			byte_take(p);
 		}
 		if (n < sizeof(text))
 			text[n++] = (char)c;
 	}
 	if (c == quote)
-		take(p);
+		byte_take(p);
 	if (n == sizeof(text)) {
 		if (!t->bad)
 			conf_error(p, &t->at, "more than %d bytes in quotes",
@@ -466,7 +468,7 @@ quoted(struct parse *p, struct lexeme *t)
 		t->bad = true;
 		n--;
 	}
-	if ((t->text = copy(p, text, n)) == NULL)
+	if ((t->text = arena_copy(p, text, n)) == NULL)
 		t->kind = LEX_EOF;
 }
 
@@ -484,14 +486,14 @@ names_macro(const struct parse *p)
 }
 
 static void
-word(struct parse *p, struct lexeme *t)
+lex_word(struct parse *p, struct lexeme *t)
 {
 	char text[CONF_MAX_WORD + 1];
 	size_t n = 0;
 	int c;
 
 	t->kind = LEX_WORD;
-	while (word_byte(c = peek(p)) || c == C_UNDEF) {
+	while (word_byte(c = byte_peek(p)) || c == C_UNDEF) {
 		if (c == C_UNDEF) {
 			t->bad = true;
 			if (p->nomem || p->stop)
@@ -500,7 +502,7 @@ word(struct parse *p, struct lexeme *t)
 		}
 		if (n < sizeof(text))
 			text[n++] = (char)c;
-		take(p);
+		byte_take(p);
 	}
 	if (n == sizeof(text)) {
 		conf_error(p, &t->at, "a word of more than %d bytes",
@@ -510,7 +512,7 @@ word(struct parse *p, struct lexeme *t)
 	}
 	if (!t->bad && !p->in_value && names_macro(p))
 		t->kind = LEX_NAME;
-	if ((t->text = copy(p, text, n)) == NULL)
+	if ((t->text = arena_copy(p, text, n)) == NULL)
 		t->kind = LEX_EOF;
 }
 
@@ -522,39 +524,39 @@ skip_blank(struct parse *p)
 	int c;
 
 	for (;;) {
-		c = peek(p);
+		c = byte_peek(p);
 		s = p->src;
 		if (c == ' ' || c == '\t')
-			take(p);
+			byte_take(p);
 		else if (c == '#') {
-			while ((c = raw(p)) != C_EOF && c != '\n') {
+			while ((c = byte_at_hand(p)) != C_EOF && c != '\n') {
 				if (is_control(c) && c != '\r')
-					control(p, c);
-				take(p);
+					control_byte(p, c);
+				byte_take(p);
 			}
 		} else if (c == '\\' && s->pos + 1 < s->text.len &&
 		    s->text.p[s->pos + 1] == '\n') {
-			take(p);
-			take(p);
+			byte_take(p);
+			byte_take(p);
 		} else if (c == '\\' && s->pos + 2 < s->text.len &&
 		    s->text.p[s->pos + 1] == '\r' &&
 		    s->text.p[s->pos + 2] == '\n') {
-			take(p);
-			take(p);
-			take(p);
+			byte_take(p);
+			byte_take(p);
+			byte_take(p);
 		} else if (c == '\r' && s->pos + 1 < s->text.len &&
 		    s->text.p[s->pos + 1] == '\n')
-			take(p);
+			byte_take(p);
 		else if (c == '\\' || is_control(c) || c >= 0x80) {
 			if (c == '\\') {
-				struct loc at = here(p);
+				struct loc at = source_place(p);
 
 				conf_error(p, &at,
 				    "expected the end of the "
 				    "line after \"\\\"");
 			} else
-				control(p, c);
-			take(p);
+				control_byte(p, c);
+			byte_take(p);
 		} else
 			return c;
 		if (p->stop)
@@ -569,7 +571,7 @@ read_token(struct parse *p, struct lexeme *t)
 	int c = skip_blank(p);
 
 	memset(t, 0, sizeof(*t));
-	t->at = here(p);
+	t->at = source_place(p);
 	t->text = "";
 	if (p->nomem || p->stop) {
 		t->kind = LEX_EOF;
@@ -583,25 +585,25 @@ read_token(struct parse *p, struct lexeme *t)
 	}
 	if (c == '\n') {
 		t->kind = LEX_NL;
-		take(p);
+		byte_take(p);
 	} else if (c == '"' || c == '\'')
-		quoted(p, t);
+		lex_quoted(p, t);
 	else if (c == C_UNDEF) {
 		t->bad = true;
-		word(p, t);
+		lex_word(p, t);
 	} else if (word_byte(c))
-		word(p, t);
+		lex_word(p, t);
 	else {
 		t->kind = LEX_PUNCT;
 		text[0] = (char)c;
-		take(p);
-		if ((t->text = copy(p, text, 1)) == NULL)
+		byte_take(p);
+		if ((t->text = arena_copy(p, text, 1)) == NULL)
 			t->kind = LEX_EOF;
 	}
 }
 
 static void
-next(struct parse *p, struct lexeme *t)
+lex_next(struct parse *p, struct lexeme *t)
 {
 	struct source *s;
 
@@ -638,7 +640,7 @@ void
 conf_next(struct parse *p)
 {
 	do {
-		next(p, &p->tok);
+		lex_next(p, &p->tok);
 		p->closed = p->depth < p->base;
 	} while (p->skipping && !conf_at_end(p));
 	p->skipping = false;

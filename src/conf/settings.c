@@ -46,7 +46,7 @@ set_protect(struct parse *p, void *dst, const struct words *src)
 
 /* Lines that may be repeated, but not for ever. */
 static bool
-full(struct parse *p, size_t n, const struct lexeme *lex)
+lines_full(struct parse *p, size_t n, const struct lexeme *lex)
 {
 	if (n < CONF_MAX_LINES)
 		return false;
@@ -70,7 +70,7 @@ read_external(struct parse *p, const struct reading *r)
 	conf_set_addr(p, &e.outside, &outside, r->s);
 	conf_set_addr(p, &e.inside, &inside, r->s);
 	if (e.outside.af == AF_UNSPEC || e.inside.af == AF_UNSPEC ||
-	    full(p, sip->nexternal, &outside))
+	    lines_full(p, sip->nexternal, &outside))
 		return true;
 	if (e.outside.af != e.inside.af) {
 		conf_error(p, &inside.at,
@@ -195,7 +195,7 @@ add_proxy(struct parse *p, const struct lexeme *address,
 	x.timeout = in_tftp(p) ? 30 : 86400;
 	conf_proxy_clear(&p->spare);
 	p->spare = x;
-	if (full(p, *n, address) ||
+	if (lines_full(p, *n, address) ||
 	    (grown = conf_grow(p, *v, *n, sizeof(x))) == NULL) {
 		p->proxy = &p->spare;
 		return;
@@ -311,7 +311,7 @@ add_key(struct parse *p, const struct setting *s, const struct lexeme *name,
 			    "there is a key \"%s\" already", k.name);
 			goto fail;
 		}
-	if (full(p, t->nkey, path) ||
+	if (lines_full(p, t->nkey, path) ||
 	    (v = conf_grow(p, t->key, t->nkey, sizeof(k))) == NULL)
 		goto fail;
 	t->key = v;
@@ -470,7 +470,7 @@ add_uplink(struct parse *p, const struct lexeme *on,
 	conf_set_interface(p, &u.ifname, ifname, NULL);
 	conf_set_addr(p, &u.gateway, gateway, NULL);
 	if (u.ifname == NULL || u.gateway.af == AF_UNSPEC ||
-	    known_uplink(p, &u, ifname) || full(p, c->nuplink, ifname) ||
+	    known_uplink(p, &u, ifname) || lines_full(p, c->nuplink, ifname) ||
 	    (v = conf_grow(p, c->uplink, c->nuplink, sizeof(u))) == NULL) {
 		free(u.ifname);
 		return;

@@ -63,7 +63,7 @@ translation_sane(const struct endpoint *e, uint8_t af)
 }
 
 static bool
-usable(const struct addr *a)
+addr_usable(const struct addr *a)
 {
 	enum addr_scope s = addr_scope(a);
 
@@ -93,7 +93,7 @@ is_outside_of_alias(const struct fw_policy *p, const struct addr *a)
 static bool
 is_remote(const struct fw_policy *p, const struct addr *a)
 {
-	return usable(a) &&
+	return addr_usable(a) &&
 	    (is_protected(p, a) ||
 		(!addrs_contain(p->own, p->nown, a) &&
 		    !is_outside_of_alias(p, a)));
@@ -138,7 +138,8 @@ sip_media(const struct fw_policy *p, const struct pinhole *h)
  * configured to, the passive helper of the engine or a proxy.
  */
 static bool
-transfer(const struct fw_policy *p, enum ipc_role role, const struct pinhole *h)
+policy_transfer(const struct fw_policy *p, enum ipc_role role,
+    const struct pinhole *h)
 {
 	const struct conf_ftp *ftp = &p->conf->ftp;
 	const struct conf_tftp *tftp = &p->conf->tftp;
@@ -220,7 +221,7 @@ ftp_serves(const struct fw_policy *p, const struct pinhole *h)
  * what comes to its own address on to the client.
  */
 static bool
-proxied(const struct fw_policy *p, const struct pinhole *h)
+policy_proxied(const struct fw_policy *p, const struct pinhole *h)
 {
 	const struct addr *rdr = &h->rdr_from.addr, *nat = &h->nat_to.addr;
 
@@ -238,7 +239,7 @@ translation_allowed(const struct fw_policy *p, enum ipc_role role,
     const struct pinhole *h)
 {
 	if (role != IPC_ENGINE)
-		return proxied(p, h);
+		return policy_proxied(p, h);
 	return h->nat_to.addr.af == AF_UNSPEC &&
 	    (h->rdr_from.addr.af == AF_UNSPEC ||
 		(h->dir == PINHOLE_IN && h->rdr_from.port == h->to_lo &&
@@ -263,7 +264,7 @@ check_in(const struct fw_policy *p, enum ipc_role role, const struct pinhole *h,
 {
 	bool media = role == IPC_ENGINE && p->conf->sip.on && !h->once &&
 	    sip_media(p, h) && sip_remote(p, &h->from);
-	bool data = transfer(p, role, h) && is_protected(p, &h->to) &&
+	bool data = policy_transfer(p, role, h) && is_protected(p, &h->to) &&
 	    is_host(&h->from) && is_remote(p, &h->from.addr);
 
 	*why = "not a host, port or peer that the configuration opens";
@@ -282,7 +283,7 @@ check_out(const struct fw_policy *p, enum ipc_role role,
 		return PH_EDENIED;
 	*why = "outward for what is not configured";
 	if ((role == IPC_ENGINE && sip_outward(p, h)) ||
-	    (transfer(p, role, h) && !is_protected(p, &h->to)))
+	    (policy_transfer(p, role, h) && !is_protected(p, &h->to)))
 		return PH_OK;
 	return PH_EDENIED;
 }
@@ -320,9 +321,10 @@ fw_policy_open(const struct fw_policy *p, enum ipc_role role,
 	if (h->to_hi - h->to_lo >= FW_POLICY_PORTS)
 		return PH_EDENIED;
 	*why = "address that nobody may have";
-	if (!usable(&h->to) ||
-	    (h->rdr_from.addr.af != AF_UNSPEC && !usable(&h->rdr_from.addr)) ||
-	    (h->nat_to.addr.af != AF_UNSPEC && !usable(&h->nat_to.addr)))
+	if (!addr_usable(&h->to) ||
+	    (h->rdr_from.addr.af != AF_UNSPEC &&
+		!addr_usable(&h->rdr_from.addr)) ||
+	    (h->nat_to.addr.af != AF_UNSPEC && !addr_usable(&h->nat_to.addr)))
 		return PH_EDENIED;
 	*why = "translation that the configuration does not ask for";
 	if (!translation_allowed(p, role, h))

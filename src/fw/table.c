@@ -717,7 +717,7 @@ filter_tick(struct fwtable *t, int64_t now)
 }
 
 static int64_t
-earliest(int64_t a, int64_t b)
+time_earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
@@ -749,11 +749,11 @@ fwtable_run(struct fwtable *t, int64_t now)
 	/* The backend may have work from the commit just made. */
 	filter_tick(t, now);
 
-	next = earliest(timers_next(&t->timers), t->tick_at);
+	next = time_earlier(timers_next(&t->timers), t->tick_at);
 	if (!TAILQ_EMPTY(&t->dirty))
-		next = earliest(next, t->retry_at);
+		next = time_earlier(next, t->retry_at);
 	if (t->activity_every != 0 && t->n.open > 0)
-		next = earliest(next, t->activity_at);
+		next = time_earlier(next, t->activity_at);
 	return next;
 }
 
