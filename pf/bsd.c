@@ -61,7 +61,7 @@ p_dev_close(struct p_dev *d)
 	free(d);
 }
 
-/* What a kernel says of an anchor that does not exist. */
+/* The kernel's errors for an anchor that does not exist. */
 static bool
 is_absent(int error)
 {
@@ -84,7 +84,10 @@ p_walk(struct p_dev *d, const char *path, int depth,
 	rc = p_call(d, DIOCGETRULESETS, &rs);
 	if (rc != PH_OK && is_absent(errno))
 		return PH_OK;
-	/* From the last, for what is emptied makes those after it move. */
+	/*
+	 * Begin with the last, for an anchor that is emptied moves those after
+	 * it.
+	 */
 	for (nr = rs.nr; rc == PH_OK && nr-- > 0;) {
 		rs.nr = nr;
 		strlcpy(rs.path, path, sizeof(rs.path));
@@ -113,8 +116,8 @@ p_sys_enabled(struct p_dev *d, bool *yes)
 }
 
 /*
- * pf's own name among those that it shares states with; where it is not told
- * (FreeBSD 15), what stands for the name of the host.
+ * The id of this pf among the nodes that share states; where the kernel does
+ * not tell it (FreeBSD 15), a number made from the name of the host.
  */
 uint32_t
 p_sys_host(struct p_dev *d)

@@ -11,8 +11,8 @@
 #include "pf/sys.h"
 
 /*
- * FreeBSD 15 does not define any more what it has dropped.  A program that
- * was built there asks all the same: older kernels answer.
+ * FreeBSD 15 no longer defines the ioctls that it has dropped.  A program built
+ * there still tries them, for older kernels answer.
  */
 #ifndef DIOCGETRULE
 #define DIOCGETRULE _IOWR('D', 7, struct pfioc_rule)
@@ -28,11 +28,11 @@
 #endif
 
 /*
- * What freebsd.c and openbsd.c share of struct p_sys (bsd.c), and
- * the translation between our values and those of <net/pfvar.h> where that
- * is the same or nearly so (bsd_value.c): pure functions.  Byte order is
- * the trap here: ports of a rule, a state and natlook are in network order,
- * proxy_port in host order.
+ * The parts of struct p_sys that freebsd.c and openbsd.c share (bsd.c), and the
+ * translation between our values and those of <net/pfvar.h> where that is the
+ * same or nearly so (bsd_value.c): pure functions.  Byte order is the trap
+ * here: ports of a rule, a state and natlook are in network order, proxy_port
+ * in host order.
  */
 #define P_DEPTH 4 /* of anchors below ours that we look into */
 
@@ -56,8 +56,8 @@ struct p_hook {
 /* From now on nothing but our ioctls, where the system can promise that. */
 enum ph_err p_dev_confine(int fd);
 /*
- * Where the system has routing domains, our process is in one: there a state
- * is looked for, and made.
+ * The routing domain of our process, where the system has domains: states are
+ * looked for and made in it.
  */
 void p_natlook_domain(struct pfioc_natlook *nl);
 void p_state_domain(struct pfsync_state *ps);
@@ -87,7 +87,7 @@ void p_set_addr(const struct addr *a, struct pf_addr *out);
 struct addr p_get_addr(const struct pf_addr *a, uint8_t af);
 void p_set_mask(uint8_t len, struct pf_addr *out);
 void p_set_side(const struct p_side *s, struct pf_rule_addr *out);
-/* What is in every filter rule, whatever the system. */
+/* The fields that every filter rule has, on any system. */
 void p_set_pass(const struct p_rule *r, const struct fw_config *c,
     struct pf_rule *out);
 void p_set_anchor(const struct p_rule *r, struct pfioc_rule *out);

@@ -187,7 +187,10 @@ bool
 p_get_state(const struct pfsync_state *ps, struct p_state *out)
 {
 	struct pfsync_state_key wire, stack;
-	/* Where a packet that leaves began is in the second place. */
+	/*
+	 * For a packet that leaves, the second address is the one where it
+	 * began.
+	 */
 	int src = ps->direction == PF_OUT, i, j;
 	uint32_t packets;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether pf is such that our rules matter, before anything is changed. */
+/* Check, before anything is changed, whether pf lets our rules take effect. */
 #include "pf/sys.h"
 
 static void

@@ -17,8 +17,10 @@
 #include "pf/sys.h"
 #include "pf/traffic.h"
 
-#define GATHER	  (500 * 1000LL)       /* kills wait so long for company */
-#define HEARTBEAT (5 * 1000 * 1000LL)  /* is all still there? */
+/* Closed pinholes are gathered so long for one sweep. */
+#define GATHER	  (500 * 1000LL)
+/* How often to check that our rules are there. */
+#define HEARTBEAT (5 * 1000 * 1000LL)
 #define REMAKE	  (20 * 1000 * 1000LL) /* states mode: less than a timeout */
 #define TRIES	  6
 #define LEFTOVER  (UINT64_C(1) << 63) /* ids of what another run opened */
@@ -45,7 +47,7 @@ struct fw {
 	size_t ncuts;
 	int64_t closed_since;
 	int64_t heartbeat, remake; /* when due */
-	int64_t now;		   /* as told last */
+	int64_t now;		   /* the `now` of the last call */
 };
 
 enum ph_err
@@ -67,7 +69,7 @@ p_error(int error)
 	case E2BIG:
 	case EOPNOTSUPP:
 		return PH_EBAD;
-	/* So pf answers what it does not know, the last to who only reads. */
+	/* Answers of pf to unknown calls; EACCES to one who may only read. */
 	case ENOTTY:
 	case ENODEV:
 	case EACCES:
@@ -111,8 +113,8 @@ write_batch(struct fw *fw)
 }
 
 /*
- * In batches, each all or nothing.  If one fails, pf is left between two
- * states of which it passes what both pass; what is to be is still dirty.
+ * Write the dirty nodes in batches, each all or nothing.  If one fails, pf
+ * passes all that is allowed both before and after; the rest stays dirty.
  */
 static enum ph_err
 write_tree(struct fw *fw)
@@ -172,9 +174,9 @@ tree_has_flow(const struct p_tree *t, const struct pinhole *hole)
 }
 
 /*
- * What is good for one connection has served when that has begun.  States
- * that we made are known by their ids and end at once, unless another
- * pinhole has taken over the flow; the sweep finds what is left.
+ * A pinhole for one connection leaves that connection alone.  States that we
+ * made are known by their ids and end at once, unless another pinhole has taken
+ * over the flow.  The sweep finds all other states.
  */
 static void
 hole_closed(void *ctx, const struct p_hole *hole)
@@ -202,7 +204,7 @@ tree_has_state(const struct p_tree *t, const struct p_state *s)
 	return yes;
 }
 
-/* Was it begun from a port that the inside has left? */
+/* Did the inside begin this state from a port that it has left? */
 static bool
 is_cut(const struct fw *fw, const struct p_state *s)
 {
@@ -278,8 +280,8 @@ closed_sweep(struct fw *fw)
 }
 
 /*
- * What the inside began from a port that it has left.  Without room nothing
- * is remembered: those states end with their silence.
+ * Remember ports that the inside has left, so that the next sweep ends the
+ * states it began there.  Without room, those states end by silence.
  */
 static void
 remember_cuts(struct fw *fw, const struct fw_change *changes, size_t n)
@@ -403,7 +405,7 @@ clear_states(struct fw *fw)
 	return fw->states ? p_states_clear(&fw->st, is_open, fw) : PH_OK;
 }
 
-/* What an earlier run left goes, its states included. */
+/* Remove all rules and states that an earlier run left. */
 static enum ph_err
 leftovers_clear(struct fw *fw)
 {
@@ -523,7 +525,7 @@ p_tick(struct fw *fw, int64_t now, enum ph_err *err)
 		rc = tree_heartbeat(fw);
 		fw->heartbeat = now + HEARTBEAT;
 	}
-	/* What an undone commit left behind. */
+	/* Write the nodes that an undone commit left dirty. */
 	if (rc == PH_OK && p_tree_dirty(fw->tree) != NULL)
 		rc = write_tree(fw);
 	if (rc == PH_OK && sweep_is_pending(fw) &&
@@ -591,7 +593,7 @@ p_close(struct fw *fw, bool keep)
 			     h = p_holes_next(h))
 				closed_remember(fw, h);
 		(void)fw->sys->flush(fw->dev, fw->config->name);
-		/* Nothing is open any more that would keep a state. */
+		/* With empty trees, no open pinhole keeps a state alive. */
 		p_tree_free(fw->tree);
 		p_holes_free(fw->holes);
 		p_tree_free(fw->state_tree);
@@ -713,7 +715,10 @@ pf_setup(struct fw *fw, struct strbuf *why)
 	}
 	if (c->adopt)
 		rc = leftovers_each(fw, leftover_adopt);
-	/* What cannot be read cannot be taken over: it is opened anew. */
+	/*
+	 * Rules that cannot be read cannot be adopted: remove them, and open
+	 * anew.
+	 */
 	if (!c->adopt || rc == PH_EUNSUPPORTED)
 		rc = leftovers_clear(fw);
 	if (rc == PH_OK)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The ioctls of pf(4) as FreeBSD has them, from 12 on.  The old structs are
- * frozen there; what 15 has dropped (GETRULE, GETSTATUS, GETSTATES,
- * KILLSTATES) answers ENODEV, and then netlink is asked; where there is none
- * either, it is PH_EUNSUPPORTED to whoever asked.
+ * frozen there.  The calls that 15 has dropped (GETRULE, GETSTATUS, GETSTATES,
+ * KILLSTATES) answer ENODEV; then netlink is asked.  Without netlink the result
+ * is PH_EUNSUPPORTED.
  */
 #include <sys/param.h>
 #include <sys/capsicum.h>
@@ -219,7 +219,10 @@ sys_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *c)
 	if ((rc = batch_rules(d, tree, &b, c)) == PH_OK)
 		rc = batch_call(d, &b, DIOCXCOMMIT);
 	if (rc != PH_OK) {
-		/* What was begun is forgotten; the error to tell is ours. */
+		/*
+		 * Roll back, and return the first error, not one of the
+		 * rollback.
+		 */
 		(void)batch_call(d, &b, DIOCXROLLBACK);
 		d->have_pool = false;
 	}

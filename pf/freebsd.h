@@ -9,12 +9,12 @@
 /* A whole DIOCADDRULE but for anchor and tickets. */
 void p_freebsd_rule(const struct p_rule *r, const struct fw_config *c,
     struct pfioc_rule *out);
-/* What the rule needs in the address pool; false: nothing. */
+/* The address that the rule needs in the pool; false: none. */
 bool p_freebsd_pool(const struct p_rule *r, struct pfioc_pooladdr *out);
 
 /*
- * What the ioctls of newer kernels no longer answer, by netlink (see
- * netlink.h for the format).  To be opened while root: the kernel asks
+ * The questions that the ioctls of newer kernels no longer answer, by netlink
+ * (see netlink.h for the format).  Open it as root: the kernel checks the user
  * who made the socket.  NULL: this kernel has nothing of the kind.
  */
 struct p_nl;

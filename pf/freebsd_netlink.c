@@ -43,8 +43,8 @@ nl_error(int error)
 }
 
 /*
- * Send what is in nl->request and call `each` for what is answered.  Answers
- * to what was asked before, and given up, are passed over.
+ * Send nl->request and call `each` for every answer.  Answers to an earlier
+ * request that was given up are skipped.
  */
 static enum ph_err
 exchange(struct p_nl *nl, size_t len,
@@ -221,7 +221,10 @@ p_nl_states(struct p_nl *nl, void (*found)(void *ctx, const struct p_state *s),
 		return PH_EUNSUPPORTED;
 	rc = exchange(nl, p_nl_put_states(nl->request, nl->family, ++nl->seq),
 	    each_state, &all);
-	/* Only now, for who sees one may want to kill it by the same socket. */
+	/*
+	 * Call back only now, for the callback may kill a state by the same
+	 * socket.
+	 */
 	for (i = 0; rc == PH_OK && i < all.n; i++)
 		found(ctx, &all.v[i]);
 	free(all.v);

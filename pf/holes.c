@@ -197,7 +197,7 @@ p_holes_undo(struct p_holes *h)
 			free(hole);
 			continue;
 		}
-		/* Without memory it stays closed: that is the safe side. */
+		/* Without memory the pinhole stays closed, which is safe. */
 		if (p_tree_insert(tree_of(h, hole), &hole->hole) != PH_OK) {
 			free(hole);
 			continue;

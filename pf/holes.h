@@ -10,10 +10,10 @@
 #include "src/fw/fw.h"
 
 /*
- * What is open, by id, and changes to it that can be taken back:
- * p_holes_apply makes them in the table and in the tree; then either the
- * kernel took them (p_holes_keep) or it did not (p_holes_undo).  What an
- * undone change left dirty in the tree is written with the next commit.
+ * The open pinholes by id, and changes to them that can be undone:
+ * p_holes_apply makes them in the table and in the tree; then either the kernel
+ * took them (p_holes_keep) or it did not (p_holes_undo).  Nodes that an undone
+ * change left dirty are written with the next commit.
  */
 enum { P_SENT_FROM, P_SENT_TO };
 
@@ -37,12 +37,16 @@ PH_NODISCARD enum ph_err p_holes_new(struct p_holes **out, struct p_tree *tree,
 void p_holes_free(struct p_holes *h);
 
 /*
- * Apply all changes or none.  Opening what is open renews its deadline,
- * closing what is not succeeds, another tuple under the same id is PH_EBAD.
+ * Apply all changes or none.  Opening an open pinhole renews its deadline,
+ * closing one that is not open succeeds, and another tuple under the same id is
+ * PH_EBAD.
  */
 PH_NODISCARD enum ph_err p_holes_apply(struct p_holes *h,
     const struct fw_change *changes, size_t n);
-/* Done; `closed` (may be NULL) is told what is no longer open. */
+/*
+ * The kernel took the changes; call `closed` (may be NULL) for each pinhole
+ * that they closed.
+ */
 void p_holes_keep(struct p_holes *h,
     void (*closed)(void *ctx, const struct p_hole *hole), void *ctx);
 void p_holes_undo(struct p_holes *h);

@@ -63,7 +63,7 @@ pinhole_of(const struct p_rule *r, struct pinhole *h)
 	return true;
 }
 
-/* Is r what lets `to` of the pinhole speak first? */
+/* Is r the rule that lets `to` of the pinhole send first? */
 static bool
 is_way_back(const struct p_rule *r, const struct pinhole *h)
 {

@@ -330,7 +330,10 @@ p_nl_get_state(struct span attrs, struct p_nl_state *out)
 			out->id = number(a.value);
 			break;
 		case STATE_CREATOR:
-			/* The kernel swaps it to tell, but not to listen. */
+			/*
+			 * The kernel swaps the bytes of this field in answers,
+			 * but not in requests.
+			 */
 			out->creator = htonl((uint32_t)number(a.value));
 			break;
 		case STATE_WIRE:

@@ -9,15 +9,15 @@
 #include "src/base/span.h"
 
 /*
- * The messages of "pfctl", the generic netlink family by which FreeBSD tells
- * what its ioctls no longer do: 15 has dropped GETRULE, GETSTATUS, GETSTATES
- * and KILLSTATES.  Requests to bytes and bytes to replies, nothing else: it
- * knows no socket and not what a rule means.  Numbers are those of
- * <netpfil/pf/pf_nl.h>, so that what was built on an older release, which
- * has no such file, works on a newer kernel.
+ * The messages of "pfctl", the generic netlink family that replaces ioctls of
+ * FreeBSD: 15 has dropped GETRULE, GETSTATUS, GETSTATES and KILLSTATES.
+ * Requests to bytes and bytes to replies, nothing else: it knows no socket and
+ * not what a rule means.  Numbers are those of <netpfil/pf/pf_nl.h>, so that
+ * what was built on an older release, which has no such file, works on a newer
+ * kernel.
  *
- * Integers are the host's, except for ports and ids, which are handed on as
- * pf has them.  What is missing in a reply is zero.
+ * Integers are the host's, except for ports and ids, which are handed on as pf
+ * has them.  A field that is missing in a reply is zero.
  */
 #define P_NL_REQUEST 1536 /* bytes; a path of an anchor has up to 1023 */
 

@@ -174,7 +174,10 @@ node_sum(struct p_node *n)
 	for (i = 0; i < n->nkids; i++)
 		if (n->kids[i]->span > span)
 			span = n->kids[i]->span;
-	/* RTP and RTCP are the rule; a first one should not cost a rewrite. */
+	/*
+	 * Most ranges are RTP and RTCP; begin with 1, so that the first one
+	 * costs no rewrite.
+	 */
 	n->span = span > 0 ? span : 1;
 }
 
@@ -188,8 +191,8 @@ leaf_can_cut(const struct p_node *n, size_t i)
 /*
  * Where to cut the items of a leaf, of which the one at `at` is new: in the
  * middle, but never between equal keys; 0 if it cannot be done.  Ports are
- * often handed out upwards: if the item before the new one came last before
- * it, what is below will not be touched soon and stays full.
+ * often handed out upwards: if the item before the new one came last before it,
+ * the items below it will not change soon and stay in a full leaf.
  */
 static size_t
 leaf_cut(const struct p_node *n, size_t at)
@@ -450,7 +453,7 @@ leaf_capacity(const struct p_tree *t, const struct p_node *leaf)
 	const struct shape *s = shape_of(t);
 	size_t n = t->nanchors, most = s->split_rules_late;
 
-	/* Strangers never get into the others. */
+	/* Strangers are never compared with the others. */
 	if (leaf->class->kind != P_KIND_IN || anchors_used_up(t))
 		return s->split_rules_crowded;
 	if (class_is_crowded(t, leaf->class)) {
@@ -524,7 +527,7 @@ give_to_a_neighbour(struct p_tree *t, struct p_node *n, size_t most)
 	struct p_node *p = n->parent;
 	size_t at;
 
-	/* It costs more than a split does. */
+	/* Giving costs more than a split does. */
 	if (p == NULL ||
 	    (!anchors_used_up(t) && !class_is_crowded(t, n->class)))
 		return false;
@@ -562,7 +565,10 @@ p_node_grow(struct p_tree *t, struct p_node *n, size_t at)
 	struct p_node *victim = n, *p;
 	size_t most = leaf_capacity(t, n), cut;
 
-	/* Not to give what it has just been given: see p_tree_batches(). */
+	/*
+	 * A leaf must not give items that it has just taken: see
+	 * p_tree_batches().
+	 */
 	if (n->nrules <= most || (n->took_items && n->nrules <= P_BUDGET) ||
 	    give_to_a_neighbour(t, n, most))
 		return;

@@ -74,8 +74,8 @@ batch_call(const struct p_dev *d, struct batch *b, unsigned long request)
 }
 
 /*
- * Begin again what cannot be committed: that empties it as a rollback
- * would, which pledge(2) does not allow.
+ * Begin the transaction again if it cannot be committed: that empties it, as
+ * would a rollback, which pledge(2) does not allow.
  */
 static void
 batch_forget(const struct p_dev *d, struct batch *b)

@@ -65,8 +65,8 @@ rule_of(const struct pinhole *h, const struct fw_config *c,
 }
 
 /*
- * pass in quick on em0 reply-to (em0 192.0.2.254) ...: what came in by one
- * uplink is answered there, wherever the default route points.
+ * pass in quick on em0 reply-to (em0 192.0.2.254) ...: packets that came in by
+ * one uplink are answered there, wherever the default route points.
  */
 static size_t
 by_uplink(const struct p_rule *r, const struct fw_config *c, struct p_rule *v)

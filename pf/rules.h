@@ -11,12 +11,12 @@
 #include "src/fw/fw.h"
 
 /*
- * What a pinhole means in pf, before any system's structs: pure values that
- * freebsd.c and openbsd.c hand to their kernel and text.c prints in
- * the grammar of pfctl(8).
+ * The rules of a pinhole in pf, before any system's structs: pure values that
+ * freebsd.c and openbsd.c hand to their kernel and text.c prints in the grammar
+ * of pfctl(8).
  *
- * A pinhole has up to three parts, which live in different rulesets.  With
- * F the `from`, T the `to` and ports lo:hi:
+ * A pinhole has up to three parts, which live in different rulesets.  With F
+ * the `from`, T the `to` and ports lo:hi:
  *
  *	pass	PINHOLE_IN	pass quick proto udp from F to T port lo:hi
  *				pass quick proto udp from T port lo:hi to F
@@ -24,10 +24,10 @@
  *	rdr	rdr ... from F to R port p -> T port lo
  *	nat	nat ... from F to T port lo:hi -> N port p
  *
- * The pass rules have no direction, for a forwarded packet is seen twice,
- * and keep state.  FreeBSD translates before it filters, so with nat_to one
- * more rule lets N out; OpenBSD translates in the pass rule itself.  All
- * rules of a pinhole bear its id as their label, in decimal.
+ * The pass rules have no direction, for a forwarded packet is seen twice, and
+ * keep state.  FreeBSD translates before it filters, so with nat_to one more
+ * rule lets N out; OpenBSD translates in the pass rule itself.  All rules of a
+ * pinhole bear its id as their label, in decimal.
  *
  * The prefix p_ keeps the names apart from those of <net/pfvar.h>.
  */

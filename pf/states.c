@@ -51,8 +51,8 @@ p_states_can(const struct pinhole *h)
 }
 
 /*
- * The id of a new pinhole may be there already, from an earlier run and
- * with another flow: that one must go.
+ * A state with the id of a new pinhole may exist, from an earlier run and of
+ * another flow: kill it.
  */
 static enum ph_err
 make_one(const struct p_states *st, const struct p_state *s, bool again)

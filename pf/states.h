@@ -5,11 +5,11 @@
 #include "pf/sys.h"
 
 /*
- * "firewall pf states": a pinhole whose two endpoints are fully known needs
- * no rule; the states it would lead to are made at once (DIOCADDSTATE), and
- * pfsync(4) tells them to the other node.  Two states, for a forwarded
- * packet meets pf on its way in and on its way out.  What a state cannot
- * say (a port range, any source port, a prefix, translation, TCP) stays a
+ * "firewall pf states": a pinhole whose two endpoints are fully known needs no
+ * rule; the states it would lead to are made at once (DIOCADDSTATE), and
+ * pfsync(4) tells them to the other node.  Two states, for a forwarded packet
+ * meets pf on its way in and on its way out.  A pinhole that a state cannot
+ * express (a port range, any source port, a prefix, translation, TCP) stays a
  * rule.
  */
 
@@ -18,8 +18,8 @@ struct p_states {
 	const struct p_sys *sys;
 	struct p_dev *dev;
 	/*
-	 * Our states among those of others.  pfsync(4) brings us those that
-	 * another node made, with ids like ours: each node has its own.
+	 * Our states among those of others. pfsync(4) brings states of other
+	 * nodes, with ids like ours: each node has a creator number of its own.
 	 */
 	uint32_t creator;
 	bool log;
@@ -30,7 +30,7 @@ void p_states_init(struct p_states *st, const struct p_sys *sys,
 /* NULL: a state can stand for it; else why it has to be a rule. */
 const char *p_states_why_not(const struct pinhole *hole);
 bool p_states_can(const struct pinhole *hole);
-/* `again`: what silence has ended; what is still there stays as it is. */
+/* `again`: only states that silence has ended; those that still exist stay. */
 PH_NODISCARD enum ph_err p_states_make(const struct p_states *st,
     const struct pinhole *hole, bool again);
 /* The two states of one pinhole, at once; none is left or there was none. */

@@ -12,13 +12,13 @@
 #include "src/fw/fw.h"
 
 /*
- * What differs between the pf of one system and another, and between a
- * kernel and a test: common.c does the thinking, a struct p_sys the
- * ioctls.  freebsd.c and openbsd.c are the real ones.
+ * The calls that differ between systems, and between a kernel and a test:
+ * common.c decides, a struct p_sys makes the ioctls. freebsd.c and openbsd.c
+ * are the real ones.
  *
- * Functions return PH_OK or what errno stands for (p_error): PH_EAGAIN
- * (EBUSY), PH_ELIMIT, PH_EBAD, PH_EGONE, PH_EIO; and PH_EUNSUPPORTED where
- * this kernel has no such call (ENODEV).
+ * Functions return PH_OK or the error for errno (p_error): PH_EAGAIN (EBUSY),
+ * PH_ELIMIT, PH_EBAD, PH_EGONE, PH_EIO; and PH_EUNSUPPORTED where this kernel
+ * has no such call (ENODEV).
  */
 struct p_dev;
 
@@ -27,7 +27,10 @@ struct p_state {
 	uint64_t id;
 	uint32_t creator;
 	uint8_t proto;
-	/* Who began it and with whom: as on the wire, as seen inside. */
+	/*
+	 * The end that began it and the other end: on the wire, and as seen
+	 * inside.
+	 */
 	struct endpoint src, dst;
 	struct endpoint in_src, in_dst;
 	uint64_t packets[2]; /* from src, from dst */
@@ -76,7 +79,7 @@ struct p_sys {
 	void (*pause)(uint32_t us); /* between two tries */
 };
 
-/* What errno stands for. */
+/* Our error for an errno value. */
 enum ph_err p_error(int error);
 
 /* The ioctl(2) of the real ones; a test puts its own here. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The backend that says what it would do.  Each change prints the whole of
- * every ruleset it touches: a comment with the command that would load it,
- * then the rules.  The rulesets that only call others are left out, for
+ * The backend that prints the rules that pf would get.  Each change prints the
+ * whole of every ruleset it touches: a comment with the command that would load
+ * it, then the rules.  The rulesets that only call others are left out, for
  * pfctl -nf - reads one list of rules, in which each must stand for itself.
  */
 #include <sys/socket.h>

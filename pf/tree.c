@@ -148,8 +148,9 @@ depth_of(const struct p_node *n)
 }
 
 /*
- * Of callers the deepest first, so that what is called is ready; but from
- * where others were taken away the highest first, so that nobody still comes.
+ * Of callers the deepest is written first, so that the nodes it calls are
+ * ready.  Of callers that gave children away the highest is first, so that no
+ * packet still comes to the others.
  */
 static unsigned int
 rank_of(const struct p_node *n)

@@ -10,12 +10,12 @@
 #include "src/base/err.h"
 
 /*
- * Which pinhole lives in which anchor, without any kernel.
+ * The tree of anchors: in which of them each pinhole is.  Knows no kernel.
  *
- * pf walks a ruleset from top to bottom and a wildcard anchor child by
- * child, so thousands of pinholes in one place make every packet that
- * matches no state pay for all of them; and OpenBSD allows 512 anchors.  So
- * below the anchor that the user hooks there is a search tree:
+ * pf walks a ruleset from top to bottom and a wildcard anchor child by child,
+ * so thousands of pinholes in one place make every packet that matches no state
+ * pay for all of them; and OpenBSD allows 512 anchors.  So below the anchor
+ * that the user hooks there is a search tree:
  *
  *	pinholed	anchor "/pinholed/in4u" inet proto udp from FAR to HULL
  *			anchor "/pinholed/in4u" inet proto udp from HULL to FAR
@@ -32,13 +32,13 @@
  * few pinholes is a single ruleset, `pinholed/in4u`, that a person can read.
  *
  * A node is rewritten whole.  One that is full gives to a neighbour or is
- * split; how full that is depends on how many anchors are in use.  With
- * none left, nodes grow: slower, never refused.
+ * split; how full that is depends on how many anchors are in use.  With none
+ * left, nodes grow: slower, never refused.
  *
- * What a change rewrites may be cut into small batches, for pf holds its lock
- * while it takes one.  They come in such an order that whatever passes before
- * and after passes between them, too: first new nodes that no other calls
- * yet, then their callers, last the nodes that have given rules away.
+ * The rewritten nodes may be cut into small batches, for pf holds its lock
+ * while it takes one.  Their order is such that whatever passes before and
+ * after passes between them, too: first new nodes that no other calls yet, then
+ * their callers, last the nodes that have given rules away.
  */
 #define P_ALL_BATCHES SIZE_MAX
 
@@ -58,8 +58,8 @@ PH_NODISCARD enum ph_err p_tree_insert(struct p_tree *t,
 void p_tree_remove(struct p_tree *t, const struct pinhole *hole);
 
 /*
- * The nodes whose rules differ from what was last marked clean, all or those
- * of the selected batch; NULL at the end.  A node without rules is to be
+ * The nodes whose rules have changed since the last p_tree_clean(), all or
+ * those of the selected batch; NULL at the end.  A node without rules is to be
  * emptied, upon which pf forgets its anchor.
  */
 const struct p_node *p_tree_dirty(const struct p_tree *t);

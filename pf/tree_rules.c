@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the nodes of the tree say to pf, and what they would let through.
+ * The rules of the nodes of the tree, and the packets that those let through.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -104,8 +104,9 @@ top_rules(struct p_tree *t, enum p_part part, size_t *n)
 }
 
 /*
- * What kid i stands for: from its key up to its neighbour's, open at both
- * ends of the node, for whoever called the node has asked already.
+ * The interval of kid i: from its key up to its neighbour's.  It is open at
+ * both ends of the node, for the rule that calls the node has tested these
+ * already.
  */
 static struct p_side
 kid_side(const struct p_node *n, size_t i)

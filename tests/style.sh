@@ -34,6 +34,13 @@ man=$(git ls-files 'man/*.[0-9]')
 # shellcheck disable=SC2086
 [ -z "$man" ] || mandoc -Tlint -Wwarning $man || complain "mandoc"
 
+# HACKING.md, "Words": a sentence has a noun for its subject.
+docs=$(git ls-files 'man/*.[0-9]' '*.md')
+# shellcheck disable=SC2086
+if grep -nE '(^|[.;:] +)(Who|Whoever|Whom) [a-z]' $docs; then
+	complain "name the noun: \"a host that ...\", not \"who ...\""
+fi
+
 scripts=$(git ls-files | xargs grep -lE -m1 '^#!/bin/(ba)?sh' 2>/dev/null)
 # shellcheck disable=SC2086
 [ -z "$scripts" ] || shellcheck $scripts || complain "shellcheck"
