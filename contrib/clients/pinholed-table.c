@@ -24,7 +24,7 @@
 enum {
 	EXIT_DONE = 0,
 	EXIT_REFUSED = 1,
-	EXIT_WRONG = 2, /* with us: usage, a file, a name */
+	EXIT_WRONG = 2, /* an error on this side: usage, a file, a name */
 	EXIT_SILENT = 3,
 };
 
@@ -75,7 +75,7 @@ complain(struct client *c, const char *fmt, ...)
 	warnx("%s", text);
 }
 
-/* The worst of all that happened is what we end with. */
+/* The exit status is the worst of all that happened. */
 static void
 note(struct client *c, int status)
 {
@@ -147,8 +147,8 @@ now_ms(void)
 }
 
 /*
- * The answer to what ended in `mac`, from wherever: a firewall has many
- * addresses, and it is signed.
+ * Wait for the answer to the request that ended in `mac`.  It may come from any
+ * address, for a firewall has many and the answer is signed.
  */
 static bool
 await(struct client *c, const uint8_t *mac, struct wire_reply *reply)
@@ -198,8 +198,8 @@ report(struct client *c, const struct wire_reply *reply)
 }
 
 /*
- * Send what there is.  Each try is a new datagram, because the same one counts
- * only once.
+ * Send the gathered entries.  Each try is a new datagram, because the same
+ * datagram counts only once.
  */
 static void
 send_request(struct client *c)
@@ -261,7 +261,7 @@ add_entry(struct client *c, const char *text)
 		flush_request(c);
 }
 
-/* One a line, or several; "#" begins a comment. */
+/* Each line has one address or several; "#" begins a comment. */
 static void
 add_from(struct client *c, FILE *f)
 {

@@ -11,7 +11,7 @@
 #include "src/base/err.h"
 
 /*
- * Sockets that receive what was on its way to somebody else.
+ * Sockets that receive packets addressed to another host.
  *
  * A packet filter brings it here in one of two ways.  It rewrites the
  * destination (rdr, redirect, dnat), and then the filter alone knows what it
@@ -19,7 +19,10 @@
  * socket knows.
  */
 
-/* As root, before bind(2): let the socket have what is not addressed to us. */
+/*
+ * As root, before bind(2): let the socket receive packets that are not
+ * addressed to us.
+ */
 PH_NODISCARD enum ph_err origdst_prepare(int fd, uint8_t af, int type);
 
 /*

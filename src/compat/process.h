@@ -15,8 +15,8 @@ void process_title_init(int argc, char *argv[]);
 uint64_t process_network(void);
 
 /*
- * The number of an interface; 0: there is none of that name.  Who has asked
- * once may ask again from a sandbox that allows no new sockets.
+ * The number of an interface; 0: there is none of that name.  After the first
+ * call it also works in a sandbox that allows no new sockets.
  */
 uint32_t process_interface_index(const char *name);
 

@@ -101,7 +101,7 @@ sandbox_confine(const struct sandbox *s, struct strbuf *why)
 		strbuf_fmt(why, "chroot %s: %s", s->dir, strerror(errno));
 		return PH_EIO;
 	}
-	/* What is in our memory is other people's calls. */
+	/* Our memory contains calls of other people: leave no core dump. */
 	if (!limit(RLIMIT_CORE, 0) || !limit(RLIMIT_NPROC, 0)) {
 		strbuf_fmt(why, "setrlimit: %s", strerror(errno));
 		return PH_EIO;

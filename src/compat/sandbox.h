@@ -13,9 +13,9 @@
  * Giving up privilege, for good.
  *
  * Whatever needs root is opened first.  Afterwards the process is an ordinary
- * user in an empty directory, without supplementary groups, core dumps or
- * the right to fork.  What it captures with cannot send, and keeps its filter:
- * on the BSDs, bpf(4) itself is locked (capture/live_bsd.c).  Also:
+ * user in an empty directory, without supplementary groups, core dumps or the
+ * right to fork.  Its capture handles cannot send, and their filter cannot be
+ * changed: on the BSDs, bpf(4) itself is locked (capture/live_bsd.c).  Also:
  *
  *	Linux	 no capability in any set (SANDBOX_FIREWALL: CAP_NET_ADMIN
  *		 alone), no new privileges, not dumpable, and a list of the
@@ -33,7 +33,7 @@ enum sandbox_role {
 struct sandbox {
 	uid_t uid;
 	gid_t gid;
-	const char *user; /* whom we become */
+	const char *user; /* the user that we become */
 	char dir[128];	  /* empty, owned by root */
 };
 
@@ -52,7 +52,7 @@ PH_NODISCARD enum ph_err sandbox_user(struct sandbox *out, const char *user,
 PH_NODISCARD enum ph_err sandbox_enter(enum sandbox_role role,
     const struct sandbox *s, struct strbuf *why);
 
-/* What this system cannot do of the above, as a clause; NULL: nothing. */
+/* The parts of the above that this system lacks, as a clause; NULL: none. */
 const char *sandbox_weakness(void);
 
 /* The part that is the same everywhere; for the sandbox_*.c files. */
@@ -60,8 +60,8 @@ PH_NODISCARD enum ph_err sandbox_confine(const struct sandbox *s,
     struct strbuf *why);
 
 /*
- * What is missing for a live run, as words ("CAP_NET_RAW, CAP_SETUID"); empty
- * if nothing is.  `firewall`: the packet filter will be changed, too.
+ * The privileges that a live run lacks, as words ("CAP_NET_RAW, CAP_SETUID");
+ * empty if none.  `firewall`: the packet filter will be changed, too.
  */
 void sandbox_missing(bool firewall, struct strbuf *out);
 

@@ -13,11 +13,11 @@
  * library tries an older way; a call that is listed, with other arguments,
  * fails with EPERM.
  *
- * What is left to a process that was taken over: its own memory, none of it
+ * These remain to a process that was taken over: its own memory, none of it
  * newly executable; reading and writing the descriptors it has; no signal to
  * another process.  A packet socket (a capture) can be read and closed: not
- * written to, not given another number, its filter not changed.  Nothing but
- * a proxy has new sockets of IP, nothing but the firewall process netlink.
+ * written to, not given another number, its filter not changed.  Nothing but a
+ * proxy has new sockets of IP, nothing but the firewall process netlink.
  *
  * After PR_SET_NO_NEW_PRIVS, and for good.  PH_EUNSUPPORTED: not this kernel,
  * or a machine whose number for system calls is not known here.
