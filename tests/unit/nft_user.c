@@ -82,14 +82,15 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 	return 0;
 }
 
-static void
-note_element(const struct nlattr *attr)
+static int
+note_element(const struct nlattr *attr, void *ctx)
 {
 	struct nlmsg_attrs a, key;
 	char text[INET6_ADDRSTRLEN] = "", word[64];
 	const struct nlattr *data;
 	uint64_t ms = 0;
 
+	(void)ctx;
 	assert_true(nlmsg_nested(attr, &a));
 	assert_true(nlmsg_nested(a.at[NFTA_SET_ELEM_KEY], &key));
 	assert_non_null(data = key.at[NFTA_DATA_VALUE]);
@@ -104,13 +105,13 @@ note_element(const struct nlattr *attr)
 		snprintf(word, sizeof(word), " %us", (unsigned int)(ms / 1000));
 		strlcat(asked, word, sizeof(asked));
 	}
+	return MNL_CB_OK;
 }
 
 static void
 note_message(const struct nlmsghdr *nlh)
 {
 	struct nlmsg_attrs a;
-	const struct nlattr *attr;
 	char word[160];
 	bool add = (nlh->nlmsg_type & 0xff) == NFT_MSG_NEWSETELEM;
 
@@ -122,8 +123,9 @@ note_message(const struct nlmsghdr *nlh)
 	    mnl_attr_get_str(a.at[NFTA_SET_ELEM_LIST_SET]));
 	strlcat(asked, word, sizeof(asked));
 	if (a.at[NFTA_SET_ELEM_LIST_ELEMENTS] != NULL)
-		mnl_attr_for_each_nested(attr,
-		    a.at[NFTA_SET_ELEM_LIST_ELEMENTS]) note_element(attr);
+		assert_true(
+		    mnl_attr_parse_nested(a.at[NFTA_SET_ELEM_LIST_ELEMENTS],
+			note_element, NULL) >= 0);
 	strlcat(asked, ";", sizeof(asked));
 }
 
