@@ -90,7 +90,7 @@ in_sys systemctl reset-failed pinholed
 
 echo "== a call, a file, and an upgrade to $new during the call"
 in_sys python3 /test/tests/packages/unit.py \
-    "dpkg -i /test/pinholed_${new}_*.deb >/dev/null" || fail unit.py
+    "dpkg --force-confold -i /test/pinholed_${new}_*.deb >/dev/null" || fail unit.py
 # shellcheck disable=SC2016
 in_sys dpkg-query -W -f '${Version}\n' pinholed | grep -qxF "$new" ||
     fail "not upgraded"

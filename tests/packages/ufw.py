@@ -20,22 +20,23 @@ from net import PBX, PHONE, Stream, check, name, passes  # noqa: E402
 from sip import Call, Wire, sdp  # noqa: E402
 
 EXAMPLES = os.path.join(HERE, "..", "..", "contrib", "examples", "ufw")
+RULES = "before.rules", "before6.rules"
 PLACE = "# End required lines\n"
 
 
-def add_lines(rules):
+def set_lines(rules, wanted):
     with open(f"{EXAMPLES}/{rules}", encoding="ascii") as f:
         lines = f.read()
     with open(f"/etc/ufw/{rules}", encoding="ascii") as f:
-        text = f.read()
+        text = f.read().replace(lines, "")
     check(PLACE in text, f"/etc/ufw/{rules} has no {PLACE}")
-    if lines in text:
-        return
     with open(f"/etc/ufw/{rules}", "w", encoding="ascii") as f:
-        f.write(text.replace(PLACE, PLACE + lines))
+        f.write(text.replace(PLACE, PLACE + lines) if wanted else text)
 
 
 def play(world):
+    for rules in RULES:
+        set_lines(rules, False)
     # Nobody else's rules.
     world.run("fw", "nft", "delete", "table", "inet", "filter")
     for argv in (["--force", "enable"],
@@ -51,8 +52,8 @@ def play(world):
     d.expect(event="open", dir="in")
     check(not passes(a, b, name(b)), "without the lines, ufw drops media")
     call.hang_up()
-    add_lines("before.rules")
-    add_lines("before6.rules")
+    for rules in RULES:
+        set_lines(rules, True)
     world.run("fw", "ufw", "reload")
     check(not passes(a, b, name(b)), "before the call nothing passes")
     said = subprocess.run([*world.enter("fw"), net.Daemon.binary, "-n", "-f",
