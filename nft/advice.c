@@ -283,7 +283,7 @@ look_at_base(const struct ruleset_view *v, const struct chain *c,
     struct advice_hook *out)
 {
 	struct walk w = { .view = v, .base = c };
-	struct strbuf where = strbuf_of(out->chain, sizeof(out->chain));
+	struct strbuf where;
 
 	if (!walk_chain(&w, c, 0) && c->policy_drop)
 		walk_blame(&w, c, (struct span) { "", 0 });
@@ -293,6 +293,7 @@ look_at_base(const struct ruleset_view *v, const struct chain *c,
 	else if (w.culprit_chain != NULL && !w.unknown && !out->blocked) {
 		out->blocked = true;
 		out->heeds_mark = w.heeds;
+		where = strbuf_of(out->chain, sizeof(out->chain));
 		strbuf_vis(&where, w.culprit_chain->family);
 		strbuf_str(&where, " ");
 		strbuf_vis(&where, w.culprit_chain->table);

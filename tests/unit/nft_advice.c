@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nft/advice.h"
+#include "src/base/strbuf.h"
 #include "nft/helper.h"
 #include "tests/unit/unit.h"
 
@@ -111,6 +112,27 @@ static const struct {
 	    0, 1, 0, 0, 0, NULL },
 	{ "in circles", DROPS(R("jump x")) CHAIN("x", R("jump x") R("jump x")),
 	    0, 1, 1, 0, 0, "" },
+	{ "a set", DROPS(R("meta mark { 0x00010000, 0x00020000 } accept")),
+	    0, 1, 0, 0, 0, NULL },
+	{ "broadcasts", PASSES(R("fib daddr type != 2 drop")),
+	    0, 0, 0, 0, 0, NULL },
+	{ "gone to", DROPS(R("goto media")) CHAIN("media", MARK),
+	    0, 1, 0, 0, 0, NULL },
+	{ "the first of two ways", DROPS(R("iifname vmap { \"i0\" : jump in, "
+	    "\"o0\" : jump out }")) CHAIN("in", MARK)
+	    CHAIN("out", R("drop")), 0, 1, 0, 0, 0, NULL },
+	{ "before the ways", PASSES(R("iifname \"o0\" drop")
+	    R("iifname vmap { \"i0\" : jump in }")) CHAIN("in", MARK),
+	    0, 1, 1, 1, 0, "iifname \"o0\" drop" },
+	{ "early, and accepts", FILTER("forward", "-150", "accept",
+	    R("udp dport 5 drop")), 0, 1, 1, 0, 0, "udp dport 5 drop" },
+	{ "no filter", CHAIN("c", R("type nat hook input priority 0; "
+	    "policy drop;")), ADVICE_INPUT, 0, 0, 0, 0, NULL },
+	{ "too long to tell", PASSES(R("iifname \"o0\" drop") R("jump x"))
+	    CHAIN("x", R("jump x") R("jump x") R("jump x")),
+	    0, 1, 0, 0, 0, NULL },
+	{ "only a part of a word", DROPS(R("log prefix acceptable")),
+	    0, 1, 1, 0, 0, "" },
 	{ "for ever", DROPS(R("jump x")) CHAIN("x", R("jump x") R("jump x")
 	    R("jump x")), 0, 0, 0, 0, 0, NULL },
 };
@@ -187,6 +209,10 @@ flowtables_are_found(void **state)
 				       R("ct state 0x2 flow add @f")) "}\n"),
 	    "pinholed", 0x10000)
 			.offloads);
+	assert_true(ruleset_advice(span_of("table inet x {\n" CHAIN("c",
+				       R("flow offload @f")) "}\n"),
+	    "pinholed", 0x10000)
+			.offloads);
 	assert_false(ruleset_advice(span_of("table inet x {\n" CHAIN("c",
 					R("meta mark & 0x00010000 == "
 					  "0x00000000 flow add @f")) "}"
@@ -239,6 +265,57 @@ the_kernels_helper_for_sip_is_found(void **state)
 			cases[i].rule));
 }
 
+/* All of our bits, and each table for itself. */
+static void
+no_other_table_and_no_other_bits_help(void **state)
+{
+	static const char families[] = "table ip t {\n" CHAIN("media",
+	    MARK) "}\n"
+		  "table ip6 t {\n" DROPS(R("jump media"))
+		      CHAIN("media", "") "}\n";
+	static const char two[] = "table inet a {\n" DROPS(
+	    "") "}\n"
+		"table inet b {\n" PASSES(R("drop")) "}\n";
+	static const char named_as_ours[] =
+	    "table ip pinholed {\n" DROPS("") "}\n";
+	static const char bits[] =
+	    "table inet t {\n" DROPS(R("meta mark 0x00010000 accept")) "}\n";
+	struct advice a;
+
+	(void)state;
+	a = ruleset_advice(span_of(families), "pinholed", 0x10000);
+	assert_true(a.at[ADVICE_FORWARD].guards);
+	assert_true(a.at[ADVICE_FORWARD].blocked);
+	assert_string_equal(a.at[ADVICE_FORWARD].chain, "ip6 t c");
+	a = ruleset_advice(span_of(two), "pinholed", 0x10000);
+	assert_string_equal(a.at[ADVICE_FORWARD].chain, "inet a c");
+	assert_string_equal(a.at[ADVICE_FORWARD].rule, "");
+	a = ruleset_advice(span_of(named_as_ours), "pinholed", 0x10000);
+	assert_true(a.at[ADVICE_FORWARD].blocked);
+	a = ruleset_advice(span_of(bits), "pinholed", 0x10000);
+	assert_false(a.at[ADVICE_FORWARD].blocked);
+	a = ruleset_advice(span_of(bits), "pinholed", 0x30000);
+	assert_true(a.at[ADVICE_FORWARD].blocked);
+}
+
+static void
+more_chains_than_we_look_at_are_ignored(void **state)
+{
+	static char text[1200 * 32];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct advice a;
+	int i;
+
+	(void)state;
+	strbuf_str(&b, "table inet x {\n");
+	for (i = 0; i < 1100; i++)
+		strbuf_fmt(&b, "\tchain c%d {\n\t}\n", i);
+	strbuf_str(&b, DROPS("") "}\n");
+	assert_false(b.full);
+	a = ruleset_advice(span_of(text), "pinholed", 0x10000);
+	assert_false(a.at[ADVICE_FORWARD].guards);
+}
+
 int
 main(void)
 {
@@ -246,6 +323,8 @@ main(void)
 		cmocka_unit_test(a_packet_with_our_mark_is_followed),
 		cmocka_unit_test(each_chain_must_let_pass),
 		cmocka_unit_test(flowtables_are_found),
+		cmocka_unit_test(no_other_table_and_no_other_bits_help),
+		cmocka_unit_test(more_chains_than_we_look_at_are_ignored),
 		cmocka_unit_test(the_kernels_helper_for_sip_is_found),
 	};
 
