@@ -19,6 +19,11 @@
 
 #define TABLE "pinholed"
 
+/* Of a user, with a set of IPv4 addresses. */
+#define USER_TABLE "filter"
+#define USER_SET   "spammer"
+#define IPV4_ADDR  7 /* libnftables' number of the type */
+
 struct fake_kernel fake;
 
 struct nlsock {
@@ -63,7 +68,7 @@ fake_expire(size_t i)
 	fake.v[i] = fake.v[--fake.n];
 }
 
-/* Text of sets tells which parts it adds. */
+/* Text of sets tells which parts it adds; only the first needs no table. */
 enum ph_err
 ruleset_run(struct ruleset *r, const char *text, struct strbuf *why)
 {
@@ -72,6 +77,12 @@ ruleset_run(struct ruleset *r, const char *text, struct strbuf *why)
 
 	(void)r;
 	(void)why;
+	fake.texts++;
+	if (fake.refuse_text ||
+	    (!fake.table && strstr(text, "delete table") == NULL)) {
+		fake.refuse_text = false;
+		return PH_EIO;
+	}
 	fake.generation++;
 	if (strstr(text, "delete table") != NULL) {
 		fake_flush_ruleset();
@@ -234,6 +245,9 @@ change(void *ctx, const struct element_seen *e)
 	struct trial *t = ctx;
 
 	t->n++;
+	fake.told++;
+	if (fake.forgetful)
+		return;
 	if ((fake.parts & 1u << set_part(e->elem.set)) == 0)
 		t->err = -ENOENT;
 	if (t->err != 0)
@@ -267,7 +281,9 @@ carry_out(struct trial *t, const struct nlmsghdr *nlh)
 	t->type = nlh->nlmsg_type & 0xff;
 	t->echo = (nlh->nlmsg_flags & NLM_F_ECHO) != 0;
 	t->n = 0;
-	if (!elements_parse(nlh, TABLE, change, t))
+	if (memmem(nlh, nlh->nlmsg_len, USER_TABLE, sizeof(USER_TABLE)) != NULL)
+		fake.user_told++;
+	else if (!elements_parse(nlh, TABLE, change, t))
 		t->err = -EINVAL;
 	else if (t->n == 0 && t->type == NFT_MSG_DELSETELEM)
 		flush_set(nlh);
@@ -353,6 +369,14 @@ tell_sets(nlsock_cb *cb, void *ctx)
 		mnl_attr_put_strz(nlh, NFTA_SET_NAME, set_name(set, name));
 		cb(ctx, nlh);
 	}
+	if (fake.user_set == 0)
+		return;
+	nlh = answer(buf, NFT_MSG_NEWSET);
+	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, USER_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_SET_NAME, USER_SET);
+	mnl_attr_put_u32(nlh, NFTA_SET_KEY_TYPE, htonl(IPV4_ADDR));
+	mnl_attr_put_u64(nlh, NFTA_SET_HANDLE, htobe64(fake.user_set));
+	cb(ctx, nlh);
 }
 
 static int
@@ -400,6 +424,82 @@ forget_id(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
+static void
+put_tuple(struct nlmsghdr *nlh, uint16_t type, uint32_t src, uint16_t sport,
+    uint32_t dst, uint16_t dport)
+{
+	struct nlattr *outer = mnl_attr_nest_start(nlh, type), *inner;
+
+	inner = mnl_attr_nest_start(nlh, CTA_TUPLE_IP);
+	mnl_attr_put_u32(nlh, CTA_IP_V4_SRC, htonl(src));
+	mnl_attr_put_u32(nlh, CTA_IP_V4_DST, htonl(dst));
+	mnl_attr_nest_end(nlh, inner);
+	inner = mnl_attr_nest_start(nlh, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(nlh, CTA_PROTO_NUM, 17);
+	mnl_attr_put_u16(nlh, CTA_PROTO_SRC_PORT, htons(sport));
+	mnl_attr_put_u16(nlh, CTA_PROTO_DST_PORT, htons(dport));
+	mnl_attr_nest_end(nlh, inner);
+	mnl_attr_nest_end(nlh, outer);
+}
+
+static void
+put_reply(struct nlmsghdr *nlh, const struct fake_connection *c)
+{
+	put_tuple(nlh, CTA_TUPLE_REPLY, c->dst,
+	    c->local != 0 ? c->local : c->dport, c->src, c->sport);
+}
+
+static void
+tell_connection(const struct fake_connection *c, nlsock_cb *cb, void *ctx)
+{
+	_Alignas(struct nlmsghdr) char buf[512];
+	struct nlmsghdr *nlh = answer(buf, IPCTNL_MSG_CT_NEW);
+
+	put_tuple(nlh, CTA_TUPLE_ORIG, c->src, c->sport, c->dst, c->dport);
+	put_reply(nlh, c);
+	mnl_attr_put_u32(nlh, CTA_ID, htonl(c->id));
+	mnl_attr_put_u32(nlh, CTA_STATUS, htonl(c->status));
+	cb(ctx, nlh);
+}
+
+/* But for the padding, which libmnl leaves as it was. */
+static bool
+same_attrs(const char *a, const char *b, size_t len)
+{
+	const struct nlattr *attr;
+	size_t at, n;
+
+	for (at = 0; at < len; at += MNL_ALIGN(n)) {
+		attr = (const struct nlattr *)(const void *)(a + at);
+		n = attr->nla_type & NLA_F_NESTED ? sizeof(*attr)
+						  : attr->nla_len;
+		if (memcmp(a + at, b + at, n) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The connection whose answers are asked for. */
+static int
+find_connection(const struct nlmsghdr *asked, nlsock_cb *cb, void *ctx)
+{
+	_Alignas(struct nlmsghdr) char buf[512];
+	struct nlmsghdr *nlh;
+	size_t i, head = sizeof(*nlh) + sizeof(struct nfgenmsg);
+
+	for (i = 0; i < FAKE_CONNECTIONS; i++) {
+		nlh = answer(buf, IPCTNL_MSG_CT_NEW);
+		put_reply(nlh, &fake.ct[i]);
+		if (fake.ct[i].id == 0 || nlh->nlmsg_len != asked->nlmsg_len ||
+		    !same_attrs(buf + head, (const char *)asked + head,
+			nlh->nlmsg_len - head))
+			continue;
+		tell_connection(&fake.ct[i], cb, ctx);
+		return 0;
+	}
+	return -ENOENT;
+}
+
 int
 nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 {
@@ -425,6 +525,8 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 		return 0;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM:
 		return fake.table ? tell_elements(nlh, cb, ctx) : -ENOENT;
+	case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET:
+		return find_connection(nlh, cb, ctx);
 	case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE:
 		fake.ct_deletes++;
 		(void)mnl_attr_parse(nlh, sizeof(struct nfgenmsg), forget_id,
@@ -444,32 +546,11 @@ nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh)
 	return 0;
 }
 
-static void
-put_tuple(struct nlmsghdr *nlh, uint16_t type, uint32_t src, uint16_t sport,
-    uint32_t dst, uint16_t dport)
-{
-	struct nlattr *outer = mnl_attr_nest_start(nlh, type), *inner;
-
-	inner = mnl_attr_nest_start(nlh, CTA_TUPLE_IP);
-	mnl_attr_put_u32(nlh, CTA_IP_V4_SRC, htonl(src));
-	mnl_attr_put_u32(nlh, CTA_IP_V4_DST, htonl(dst));
-	mnl_attr_nest_end(nlh, inner);
-	inner = mnl_attr_nest_start(nlh, CTA_TUPLE_PROTO);
-	mnl_attr_put_u8(nlh, CTA_PROTO_NUM, 17);
-	mnl_attr_put_u16(nlh, CTA_PROTO_SRC_PORT, htons(sport));
-	mnl_attr_put_u16(nlh, CTA_PROTO_DST_PORT, htons(dport));
-	mnl_attr_nest_end(nlh, inner);
-	mnl_attr_nest_end(nlh, outer);
-}
-
 int
 nlsock_more(struct nlsock *s, int datagrams, nlsock_cb *cb, void *ctx)
 {
 	const struct nlmsghdr *asked =
 	    (const struct nlmsghdr *)(void *)s->request;
-	_Alignas(struct nlmsghdr) char buf[512];
-	const struct fake_connection *c;
-	struct nlmsghdr *nlh;
 	size_t i;
 
 	(void)datagrams;
@@ -477,19 +558,9 @@ nlsock_more(struct nlsock *s, int datagrams, nlsock_cb *cb, void *ctx)
 		return tell_elements(asked, cb, ctx);
 	if (fake.meanwhile != NULL)
 		fake.meanwhile();
-	for (i = 0; i < FAKE_CONNECTIONS; i++) {
-		c = &fake.ct[i];
-		if (c->id == 0)
-			continue;
-		nlh = answer(buf, IPCTNL_MSG_CT_NEW);
-		put_tuple(nlh, CTA_TUPLE_ORIG, c->src, c->sport, c->dst,
-		    c->dport);
-		put_tuple(nlh, CTA_TUPLE_REPLY, c->dst, c->dport, c->src,
-		    c->sport);
-		mnl_attr_put_u32(nlh, CTA_ID, htonl(c->id));
-		mnl_attr_put_u32(nlh, CTA_STATUS, htonl(c->status));
-		cb(ctx, nlh);
-	}
+	for (i = 0; i < FAKE_CONNECTIONS; i++)
+		if (fake.ct[i].id != 0)
+			tell_connection(&fake.ct[i], cb, ctx);
 	return 0;
 }
 

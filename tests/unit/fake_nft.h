@@ -26,6 +26,7 @@ struct fake_connection {
 	uint32_t status;
 	uint32_t src, dst;
 	uint16_t sport, dport;
+	uint16_t local; /* the port that answers, if it is not dport */
 };
 
 #define FAKE_CONNECTIONS 4
@@ -40,6 +41,12 @@ struct fake_kernel {
 	unsigned int refused;	/* transactions that failed by themselves */
 	unsigned int commits;	/* transactions that did not */
 	unsigned int creations; /* of the table */
+	bool refuse_text;	/* the next one */
+	unsigned int texts;	/* that were run, or refused */
+	bool forgetful;		/* takes any element and keeps none */
+	unsigned int told;	/* elements to add or to delete */
+	uint64_t user_set;	/* handle of filter/spammer; 0: none */
+	unsigned int user_told; /* messages to it */
 	unsigned int ct_deletes;
 	struct fake_connection ct[FAKE_CONNECTIONS];
 	bool flowtable;

@@ -133,6 +133,15 @@ static const struct {
 	    0, 1, 0, 0, 0, NULL },
 	{ "only a part of a word", DROPS(R("log prefix acceptable")),
 	    0, 1, 1, 0, 0, "" },
+	{ "heeded by a word's beginning", DROPS(R("meta mark 0x00010000 "
+	    "log prefix acceptable")), 0, 1, 1, 0, 0, "" },
+	{ "heeded by a word's end", DROPS(R("meta mark 0x00010000 "
+	    "add @accept { ip saddr }")), 0, 1, 1, 0, 0, "" },
+	{ "heeded and gone", DROPS(R("meta mark 0x00010000 goto media"))
+	    CHAIN("media", ""), 0, 1, 0, 0, 0, NULL },
+	{ "the first of two", PASSES(R("iifname \"o0\" drop")
+	    R("iifname \"o1\" drop")), 0, 1, 1, 0, 0, "iifname \"o0\" drop" },
+	{ "a queue", DROPS(R("queue to 1")), 0, 1, 0, 0, 0, NULL },
 	{ "for ever", DROPS(R("jump x")) CHAIN("x", R("jump x") R("jump x")
 	    R("jump x")), 0, 0, 0, 0, 0, NULL },
 };

@@ -422,7 +422,7 @@ static struct fake_connection
 connection(uint32_t id, uint32_t status, uint16_t port)
 {
 	return (struct fake_connection) { id, status, 0xc6336407, 0xc0000200,
-		4000, port };
+		4000, port, 0 };
 }
 
 /* So many seconds of ticks. */
@@ -545,6 +545,199 @@ test_a_connection_that_begins_during_a_sweep_is_spared(void **state)
 }
 
 static void
+test_each_part_is_added_once(void **state)
+{
+	struct pinhole nat = hole(1), another = hole(9);
+
+	(void)state;
+	nat.deadline = another.deadline = now + 100 * SECOND;
+	assert_int_equal(fake.texts, 1);
+	/* What the table refuses is no reason to build it again. */
+	fake.refuse_text = true;
+	assert_int_equal(commit1(FW_OPEN, &nat), PH_EIO);
+	assert_int_equal(fake.creations, 1);
+	assert_int_equal(commit1(FW_OPEN, &nat), PH_OK);
+	assert_int_equal(fake.texts, 3);
+	assert_int_equal(commit1(FW_OPEN, &another), PH_OK);
+	assert_int_equal(fake.texts, 3);
+	/* Nor are the new part's rules, or a change to another table. */
+	run(1);
+	fake.generation++;
+	run(1);
+	assert_int_equal(fake.creations, 1);
+}
+
+static void
+test_a_table_that_went_is_built_again_once(void **state)
+{
+	struct pinhole h = hole(2), nat = hole(1);
+	enum ph_err err;
+
+	(void)state;
+	h.deadline = nat.deadline = now + 100 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	fake_flush_ruleset();
+	(void)fw_nftables.tick(fw, now, &err);
+	assert_int_equal(err, PH_EGONE);
+	now += SECOND;
+	(void)fw_nftables.tick(fw, now, &err);
+	assert_int_equal(err, PH_OK);
+	assert_int_equal(fake.creations, 2);
+	/* A commit that needs one more part of it finds out by itself. */
+	fake_flush_ruleset();
+	assert_int_equal(commit1(FW_OPEN, &nat), PH_OK);
+	assert_int_equal(fake.creations, 3);
+	assert_int_equal(fake.parts, 1u << PART_BASE | 1u << PART_NAT);
+	/* Then the next tick tells. */
+	(void)fw_nftables.tick(fw, now, &err);
+	assert_int_equal(err, PH_EGONE);
+	(void)fw_nftables.tick(fw, now, &err);
+	assert_int_equal(err, PH_OK);
+}
+
+static void
+test_counters_begin_anew_in_a_new_table(void **state)
+{
+	struct pinhole h = hole(3), once = hole(4);
+	struct elem e;
+	enum ph_err err;
+
+	(void)state;
+	h.deadline = once.deadline = now + 100 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	e = fake.v[0].elem;
+	fake.v[0].packets = 3;
+	assert_int_equal(activity(), 4);
+	/* The kernel takes this element when its connection begins. */
+	assert_int_equal(commit1(FW_OPEN, &once), PH_OK);
+	fake_expire(fake.n - 1);
+	assert_int_equal(activity(), 5);
+	fake_flush_ruleset();
+	(void)fw_nftables.tick(fw, now, &err);
+	/* It stays away, so that no second connection gets in. */
+	assert_int_equal(fake.n, 8);
+	fake_find(&e)->packets = 3;
+	assert_int_equal(activity(), 4);
+}
+
+static void
+test_many_elements_come_back_in_pieces(void **state)
+{
+	enum { N = 11000 };
+	struct fw_change *v = calloc(N, sizeof(*v));
+	unsigned int i, commits;
+	enum ph_err err;
+
+	(void)state;
+	assert_non_null(v);
+	for (i = 0; i < N; i++) {
+		v[i].op = FW_OPEN;
+		v[i].hole = hole(3);
+		v[i].hole.id = i + 1;
+		v[i].hole.to_lo = v[i].hole.to_hi = (uint16_t)(i + 1);
+		v[i].hole.deadline = now + 1000 * SECOND;
+	}
+	fake.forgetful = true;
+	assert_int_equal(fw_nftables.commit(fw, v, N, now), PH_OK);
+	free(v);
+	assert_int_equal(fake.told, 2 * N);
+	commits = fake.commits;
+	fake_flush_ruleset();
+	(void)fw_nftables.tick(fw, now, &err);
+	assert_int_equal(fake.told, 2 * 2 * N);
+	assert_int_equal(fake.commits, commits + 2);
+}
+
+static void
+test_a_later_close_delays_no_sweep(void **state)
+{
+	struct pinhole h = hole(3), later = hole(6);
+
+	(void)state;
+	h.deadline = later.deadline = now + 1000 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	assert_int_equal(commit1(FW_OPEN, &later), PH_OK);
+	fake.ct[0] = connection(1, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
+	run(20);
+	assert_int_equal(commit1(FW_CLOSE, &later), PH_OK);
+	run(12);
+	assert_int_equal(fake.ct[0].id, 0);
+}
+
+/* Once. */
+static void
+begin_interruptions(void)
+{
+	fake.meanwhile = NULL;
+	fake.interrupt = true;
+}
+
+static void
+test_none_is_cut_that_may_be_spared(void **state)
+{
+	struct pinhole once = hole(4), h = hole(3);
+
+	(void)state;
+	h.deadline = once.deadline = now + 1000 * SECOND;
+	assert_int_equal(commit1(FW_OPEN, &once), PH_OK);
+	assert_int_equal(commit1(FW_OPEN, &h), PH_OK);
+	fake.ct[0] = connection(7, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	fake.ct[1] = connection(8, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	fake.meanwhile = begin_interruptions;
+	assert_int_equal(commit1(FW_CLOSE, &h), PH_OK);
+	run(100);
+	assert_null(fake.meanwhile);
+	assert_int_equal(fake.ct[0].id, 7);
+	assert_int_equal(fake.ct[1].id, 8);
+}
+
+static void
+test_the_original_destination_is_found(void **state)
+{
+	struct fw_flow flow = { .proto = IPPROTO_UDP };
+	struct endpoint to = { addr_v4(1, 1, 1, 1), 1 };
+
+	(void)state;
+	fake.ct[0] = connection(1, IPS_CONFIRMED | IPS_DST_NAT, 100);
+	fake.ct[0].local = 7000;
+	flow.client = (struct endpoint) { addr_v4(198, 51, 100, 7), 4000 };
+	flow.local = (struct endpoint) { addr_v4(192, 0, 2, 0), 100 };
+	assert_int_equal(fw_nftables.original(fw, &flow, &to), PH_EMALFORMED);
+	assert_int_equal(to.port, 1);
+	flow.local.port = 7000;
+	assert_int_equal(fw_nftables.original(fw, &flow, &to), PH_OK);
+	assert_int_equal(addr_cmp(&to.addr, &flow.local.addr), 0);
+	assert_int_equal(to.port, 100);
+}
+
+static void
+test_a_users_set_is_filled_and_looked_after(void **state)
+{
+	static const char *const tables[] = { "spammer" };
+	struct prefix p;
+
+	(void)state;
+	fw_nftables.close(fw, false);
+	config.tables = tables;
+	config.ntables = 1;
+	fake.user_set = 5;
+	assert_int_equal(open_it(), PH_OK);
+	assert_int_equal(prefix_parse(span_of("198.51.100.9"), &p), PH_OK);
+	assert_int_equal(fw_nftables.table(fw, 0, FW_TABLE_ADD, &p, 1, 0),
+	    PH_OK);
+	assert_int_equal(fake.user_told, 3);
+	run(1);
+	assert_false(fw_nftables.emptied(fw));
+	/* A reload makes it anew.  Of that one hears once. */
+	fake.user_set++;
+	fake.generation++;
+	run(1);
+	assert_true(fw_nftables.emptied(fw));
+	assert_false(fw_nftables.emptied(fw));
+}
+
+static void
 test_a_limit_is_told_from_a_shock(void **state)
 {
 	struct pinhole h = hole(2);
@@ -561,48 +754,35 @@ test_a_limit_is_told_from_a_shock(void **state)
 	assert_int_equal(fake.n, 6);
 }
 
+#define CASE(f) cmocka_unit_test_setup_teardown(f, fresh, done)
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    test_any_sequence_of_commits_is_mirrored, fresh, done),
-		cmocka_unit_test_setup_teardown(
-		    test_an_expired_element_can_be_refreshed_and_closed, fresh,
-		    done),
-		cmocka_unit_test_setup_teardown(
-		    test_an_unchanged_deadline_costs_nothing, fresh, done),
-		cmocka_unit_test_setup_teardown(
-		    test_what_expired_stays_shut_when_the_table_is_rebuilt,
-		    fresh, done),
-		cmocka_unit_test_setup_teardown(
-		    test_tick_looks_only_when_something_changed, fresh, done),
-		cmocka_unit_test_setup_teardown(
-		    test_the_table_grows_by_what_is_needed, fresh, done),
-		cmocka_unit_test_setup_teardown(
-		    test_activity_survives_refresh_and_interruption, fresh,
-		    done),
-		cmocka_unit_test_setup_teardown(
-		    test_many_counters_are_read_between_other_work, fresh,
-		    done),
-		cmocka_unit_test_setup_teardown(
-		    test_an_interrupted_dump_is_no_proof_of_absence, fresh,
-		    done),
-		cmocka_unit_test_setup_teardown(test_adopting_and_settling,
-		    fresh, done),
-		cmocka_unit_test_setup_teardown(
-		    test_closed_connections_are_forgotten_in_due_time, fresh,
-		    done),
-		cmocka_unit_test_setup_teardown(
-		    test_with_a_flowtable_closing_is_urgent, fresh, done),
-		cmocka_unit_test_setup_teardown(
-		    test_a_connection_that_outlives_its_pinhole_is_spared,
-		    fresh, done),
-		cmocka_unit_test_setup_teardown(
-		    test_a_connection_that_begins_during_a_sweep_is_spared,
-		    fresh, done),
-		cmocka_unit_test_setup_teardown(
-		    test_a_limit_is_told_from_a_shock, fresh, done),
+		CASE(test_any_sequence_of_commits_is_mirrored),
+		CASE(test_an_expired_element_can_be_refreshed_and_closed),
+		CASE(test_an_unchanged_deadline_costs_nothing),
+		CASE(test_what_expired_stays_shut_when_the_table_is_rebuilt),
+		CASE(test_tick_looks_only_when_something_changed),
+		CASE(test_the_table_grows_by_what_is_needed),
+		CASE(test_activity_survives_refresh_and_interruption),
+		CASE(test_many_counters_are_read_between_other_work),
+		CASE(test_an_interrupted_dump_is_no_proof_of_absence),
+		CASE(test_adopting_and_settling),
+		CASE(test_closed_connections_are_forgotten_in_due_time),
+		CASE(test_with_a_flowtable_closing_is_urgent),
+		CASE(test_a_connection_that_outlives_its_pinhole_is_spared),
+		CASE(test_a_connection_that_begins_during_a_sweep_is_spared),
+		CASE(test_a_limit_is_told_from_a_shock),
+		CASE(test_each_part_is_added_once),
+		CASE(test_a_table_that_went_is_built_again_once),
+		CASE(test_counters_begin_anew_in_a_new_table),
+		CASE(test_many_elements_come_back_in_pieces),
+		CASE(test_a_later_close_delays_no_sweep),
+		CASE(test_none_is_cut_that_may_be_spared),
+		CASE(test_the_original_destination_is_found),
+		CASE(test_a_users_set_is_filled_and_looked_after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,6 +265,9 @@ a_change_is_add_delete_add(void **state)
 	    "+filter/s 255.255.255.0;-filter/s 255.255.255.0;.");
 	assert_int_equal(change(FW_TABLE_FLUSH, NULL, NULL, 0), PH_OK);
 	assert_string_equal(asked, "-filter/s;-filter/s6;.");
+	/* Nothing to change is done without a word. */
+	assert_int_equal(change(FW_TABLE_ADD, NULL, NULL, 0), PH_OK);
+	assert_string_equal(asked, "");
 	assert_int_equal(change((enum fw_table_op)9, "192.0.2.1", NULL, 0),
 	    PH_EBAD);
 	assert_string_equal(asked, "");
