@@ -48,7 +48,8 @@ frames_lead_to_ip_or_nowhere(void **state)
 		{ "cooked v2, short",	DLT_LINUX_SLL2, F("\x08\0\0\0\0\0\0\7\0\1\4\6"), PH_EMALFORMED, PKT_UNKNOWN },
 /* Recorded on Linux 6.18 from `any`, but for the older kernels' types. */
 #define SLL2(type, dir) type "\0\0\0\0\0\2\0\1" dir "\6\2\0\0\0\0\x99\0\0"
-#define IP4 "\x45\0\0\x1d\0\1\0\0\x40\x11\x8e\x8a\xc0\0\2\x0a\xc6\x33\x64\7" \
+#define IP4 "\x45\0\0\x1d" IP4_REST
+#define IP4_REST "\0\1\0\0\x40\x11\x8e\x8a\xc0\0\2\x0a\xc6\x33\x64\7" \
 	"\x13\xc4\x13\xc4\0\x09\0\0h"
 #define IP6 "\x60\0\0\0\0\0\x11\x40\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1" \
 	"\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2"
@@ -60,6 +61,7 @@ frames_lead_to_ip_or_nowhere(void **state)
 		{ "9100, then 8100",	DLT_LINUX_SLL2, F(SLL2("\x91\0", "\0") "\0\x14\x81\0\0\x1e\x08\0" IP4), PH_OK, PKT_IN },
 		{ "older, inner tag",	DLT_LINUX_SLL2, F(SLL2("\x81\0", "\0") "\0\x1e\x08\0" IP4), PH_OK, PKT_IN },
 		{ "older, tag gone, out", DLT_LINUX_SLL2, F(SLL2("\x81\0", "\4") IP4), PH_OK, PKT_OUT },
+		{ "length left for later", DLT_LINUX_SLL2, F(SLL2("\x81\0", "\4") "\x45\0\0\0" IP4_REST), PH_OK, PKT_OUT },
 		{ "older, v6, out",	DLT_LINUX_SLL2, F(SLL2("\x88\xa8", "\4") IP6), PH_OK, PKT_OUT },
 		{ "tag, then pppoe",	DLT_LINUX_SLL2, F(SLL2("\x88\x64", "\0") "\0\x1e\x88\x64\x11\0\0\1\0\x1f\0\x21" IP4), PH_OK, PKT_IN },
 		{ "arp is arp",		DLT_LINUX_SLL2, F(SLL2("\x08\6", "\0") "\0\1\x08\0\6\4" IP4), PH_EUNSUPPORTED, PKT_IN },

@@ -69,6 +69,20 @@ reads(const char *text, bool late)
 }
 
 static void
+a_beginning_that_was_seen_is_whole(void **state)
+{
+	const struct addr sender = addr_v4(192, 0, 2, 2);
+	struct tcpside missed;
+
+	(void)state;
+	assert_true(side.whole);
+	assert_false(side.lost);
+	tcpside_begin(&missed, &sender, 7, true);
+	assert_false(missed.whole);
+	assert_true(missed.lost);
+}
+
+static void
 what_is_kept_is_counted(void **state)
 {
 	size_t one;
@@ -295,6 +309,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(a_beginning_that_was_seen_is_whole),
 		T(what_is_kept_is_counted),
 		T(pieces_are_bounded),
 		T(who_has_most_loses_all_of_it),
