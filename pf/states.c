@@ -21,8 +21,8 @@ p_states_init(struct p_states *st, const struct p_sys *sys, struct p_dev *dev,
 		host = sys->host(dev);
 	/* pf takes no state of creator 0, and has one of its own. */
 	st->creator = CREATOR ^ host;
-	if (st->creator == 0 || st->creator == host)
-		st->creator = CREATOR;
+	if (st->creator == 0)
+		st->creator = ~CREATOR;
 }
 
 const char *

@@ -12,7 +12,9 @@
 #include "pf/sys.h"
 #include "tests/unit/unit.h"
 
-#define HOST UINT32_C(0x01020304)
+#define HOST	UINT32_C(0x01020304)
+/* What pf/states.c mixes the number of a node with. */
+#define CREATOR UINT32_C(0x70686f6c)
 
 /* Nothing is ever looked up in it. */
 struct p_dev {
@@ -25,6 +27,8 @@ static struct kernel {
 	size_t rules; /* written, in leaves */
 	unsigned int adds, kills;
 	enum ph_err add_rc, kill_rc;
+	uint64_t unkillable; /* a state's id; 0: none */
+	uint32_t host;	     /* 0: HOST */
 } k;
 
 static enum ph_err
@@ -123,6 +127,8 @@ fake_kill(struct p_dev *d, uint64_t id, uint32_t creator)
 	k.kills++;
 	if (k.kill_rc != PH_OK && id != UINT64_MAX)
 		return k.kill_rc;
+	if (id == k.unkillable && id != 0)
+		return PH_EIO;
 	if (i < k.n)
 		k.v[i] = k.v[--k.n];
 	return PH_OK;
@@ -156,7 +162,7 @@ static uint32_t
 fake_host(struct p_dev *d)
 {
 	(void)d;
-	return HOST;
+	return k.host != 0 ? k.host : HOST;
 }
 
 static const struct p_sys sys = {
@@ -437,6 +443,83 @@ a_successor_keeps_what_it_is_told_to_open(void **state)
 	p_close(fw, false);
 }
 
+/* pf takes no state of creator 0, and the node's own number is pf's. */
+static void
+our_number_is_neither_none_nor_pfs(void **state)
+{
+	static const uint32_t hosts[] = { HOST, CREATOR, ~CREATOR, UINT32_MAX };
+	struct p_states st;
+	size_t i;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	for (i = 0; i < ROWS(hosts); i++) {
+		k.host = hosts[i];
+		p_states_init(&st, &sys, NULL, false);
+		assert_int_not_equal(st.creator, 0);
+		assert_int_not_equal(st.creator, hosts[i]);
+	}
+}
+
+static void
+either_state_that_stays_is_told(void **state)
+{
+	struct pinhole h = stream(7, 10000);
+	struct p_states st;
+	uint64_t id;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	p_states_init(&st, &sys, NULL, false);
+	for (id = 14; id <= 15; id++) {
+		k.unkillable = 0;
+		assert_int_equal(p_states_make(&st, &h, false), PH_OK);
+		k.unkillable = id;
+		assert_int_equal(p_states_kill(&st, &h), PH_EIO);
+		assert_int_equal(k.n, 1);
+		k.unkillable = 0;
+		assert_int_equal(p_states_kill(&st, &h), PH_OK);
+		assert_int_equal(k.n, 0);
+	}
+}
+
+static void
+the_question_whether_pf_takes_states_leaves_none(void **state)
+{
+	struct p_states st;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	p_states_init(&st, &sys, NULL, false);
+	assert_int_equal(p_states_probe(&st), PH_OK);
+	assert_int_equal(k.adds, 1);
+	assert_int_equal(k.n, 0);
+}
+
+/* And no sooner than they have to be. */
+static void
+only_states_are_made_again(void **state)
+{
+	struct pinhole h = stream(8, 10002);
+	struct fw *fw;
+	enum ph_err err;
+	int64_t now = 21 * INT64_C(1000000);
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	change(fw, FW_OPEN, stream(7, 10000));
+	h.from_port = 0;
+	change(fw, FW_OPEN, h);
+	k.adds = 0;
+	(void)p_tick(fw, now, &err);
+	assert_int_equal(k.n, 2);
+	assert_int_equal(k.adds, 2);
+	(void)p_tick(fw, now + 1000000, &err);
+	assert_int_equal(k.adds, 2);
+	p_close(fw, false);
+}
+
 #define T(f) cmocka_unit_test(f)
 
 int
@@ -452,6 +535,10 @@ main(void)
 		T(a_kill_that_fails_leaves_it_to_the_sweep),
 		T(a_start_removes_the_states_of_an_earlier_run),
 		T(a_successor_keeps_what_it_is_told_to_open),
+		T(our_number_is_neither_none_nor_pfs),
+		T(either_state_that_stays_is_told),
+		T(the_question_whether_pf_takes_states_leaves_none),
+		T(only_states_are_made_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
