@@ -150,6 +150,16 @@ silence_is_read_from_states(void **state)
 	sum = 0;
 	assert_int_equal(p_activity(fw, note, &sum, 0), PH_OK);
 	assert_int_equal(sum, 102);
+	/* The remote has begun, to an address that pf translates. */
+	v = change(FW_CLOSE, 9, 4010);
+	assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+	k.states[0] = state_to(12, 4001, 0);
+	k.states[0].dst.addr = addr_v4(203, 0, 113, 1);
+	sum = 0;
+	assert_int_equal(p_activity(fw, note, &sum, 0), PH_OK);
+	k.states[0].packets[0] = 3;
+	assert_int_equal(p_activity(fw, note, &sum, 0), PH_OK);
+	assert_int_equal(sum, 101);
 	/* Without states, nobody can judge silence. */
 	k.states_rc = PH_EUNSUPPORTED;
 	sum = 0;
@@ -265,6 +275,67 @@ table_entries_end(void **state)
 	p_close(fw, true);
 }
 
+static struct prefix
+host_of(uint32_t n)
+{
+	struct addr a =
+	    addr_v4(10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n);
+
+	return prefix_host(&a);
+}
+
+static void
+an_entry_is_due_once_at_its_last_time(void **state)
+{
+	struct prefix p = host_of(1), q = host_of(2), due;
+	struct p_expiry *e;
+	size_t table[3];
+
+	(void)state;
+	assert_int_equal(p_expiry_new(&e), PH_OK);
+	/* In two tables, and at one time. */
+	assert_int_equal(p_expiry_add(e, 1, &p, 50), PH_OK);
+	assert_int_equal(p_expiry_add(e, 0, &p, 50), PH_OK);
+	assert_int_equal(p_expiry_add(e, 0, &q, 10), PH_OK);
+	assert_int_equal(p_expiry_add(e, 0, &q, 50), PH_OK);
+	assert_int_equal(p_expiry_next(e), 50);
+	assert_false(p_expiry_due(e, 49, &table[0], &due));
+	assert_true(p_expiry_due(e, 50, &table[0], &due));
+	assert_true(p_expiry_due(e, 50, &table[1], &due));
+	assert_true(p_expiry_due(e, 50, &table[2], &due));
+	assert_int_equal(table[0] + table[1] + table[2], 1);
+	assert_false(p_expiry_due(e, 50, &table[0], &due));
+	/* What is flushed is one table. */
+	assert_int_equal(p_expiry_add(e, 1, &p, 60), PH_OK);
+	assert_int_equal(p_expiry_add(e, 0, &p, 60), PH_OK);
+	p_expiry_forget_all(e, 1);
+	assert_true(p_expiry_due(e, 60, &table[0], &due));
+	assert_int_equal(table[0], 0);
+	assert_false(p_expiry_due(e, 60, &table[0], &due));
+	p_expiry_free(e);
+}
+
+static void
+entries_that_end_are_limited(void **state)
+{
+	struct p_expiry *e;
+	struct prefix p;
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(p_expiry_new(&e), PH_OK);
+	for (i = 0; i < P_EXPIRY_MAX; i++) {
+		p = host_of(i);
+		assert_int_equal(p_expiry_add(e, 0, &p, i), PH_OK);
+	}
+	p = host_of(i);
+	assert_int_equal(p_expiry_add(e, 0, &p, i), PH_ELIMIT);
+	/* A new time for one that is there needs no room. */
+	p = host_of(0);
+	assert_int_equal(p_expiry_add(e, 0, &p, i), PH_OK);
+	p_expiry_free(e);
+}
+
 static void
 errno_has_classes(void **state)
 {
@@ -325,6 +396,8 @@ main(void)
 		T(without_a_way_to_kill_start_refuses),
 		T(check_names_the_lines_to_add),
 		T(table_entries_end),
+		T(an_entry_is_due_once_at_its_last_time),
+		T(entries_that_end_are_limited),
 		T(errno_has_classes),
 	};
 

@@ -121,6 +121,13 @@ translation_differs_by_system(void **state)
 	    "flags S/SA keep state label \"7\"\n"
 	    "pass quick inet proto tcp from 10.0.0.5 port 5001 to 203.0.113.9 "
 	    "flags S/SA keep state label \"7\"");
+	h = hole(IPPROTO_TCP, PINHOLE_OUT, "any", "10.0.0.5", 5001, 5001);
+	h.rdr_from.addr = ip("192.0.2.1");
+	h.rdr_from.port = 5001;
+	check("to the same port", &h, P_FREEBSD, &c,
+	    "rdr inet proto tcp from any to 192.0.2.1 port 5001 -> 10.0.0.5\n"
+	    "pass quick inet proto tcp from any to 10.0.0.5 port 5001 "
+	    "flags S/SA keep state label \"7\"");
 	h = hole(IPPROTO_UDP, PINHOLE_IN, "any", "10.0.0.5", 4000, 4001);
 	h.rdr_from.addr = ip("192.0.2.1");
 	h.nat_to.addr = ip("10.0.0.1");
@@ -445,6 +452,11 @@ changes_can_be_taken_back(void **state)
 	assert_int_equal(p_holes_apply(h, v, 2), PH_OK);
 	p_holes_keep(h, closed, &sum);
 	assert_int_equal(sum, 0);
+	/* One that is open is given a later end. */
+	v[0].hole.deadline = 5;
+	assert_int_equal(p_holes_apply(h, v, 1), PH_OK);
+	assert_int_equal(p_holes_find(h, 1)->hole.deadline, 5);
+	assert_int_equal(p_holes_count(h), 2);
 
 	v[0].op = v[1].op = FW_CLOSE;
 	assert_int_equal(p_holes_apply(h, v, 3), PH_OK);

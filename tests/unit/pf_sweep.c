@@ -198,6 +198,35 @@ a_port_that_moved_is_dead_to_its_peer(void **state)
 	p_close(fw, true);
 }
 
+/* Too many of them at once: the rest ends by silence. */
+static void
+ports_that_moved_are_limited(void **state)
+{
+	static struct fw_change v[300];
+	const struct fw_config c = { .name = "pinholed" };
+	struct fw *fw = opened(&c);
+	enum ph_err err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(v); i++) {
+		v[i] = change(FW_CUT, 0, 5000);
+		v[i].hole.from_port = (uint16_t)(4000 + i);
+	}
+	k.states[0] = state_to(11, 5000, 5);
+	k.states[1] = state_to(12, 5000, 5);
+	k.states[1].src.port = k.states[1].in_src.port = 4000 + 255;
+	k.states[2] = state_to(13, 5000, 5);
+	k.states[2].src.port = k.states[2].in_src.port = 4000 + 256;
+	k.nstates = 3;
+	assert_int_equal(p_commit(fw, v, ROWS(v), 0), PH_OK);
+	p_tick(fw, 600000, &err);
+	assert_int_equal(k.kills, 2);
+	assert_int_equal(k.killed[0], 11);
+	assert_int_equal(k.killed[1], 12);
+	p_close(fw, true);
+}
+
 static void
 a_state_that_another_pinhole_covers_lives(void **state)
 {
@@ -400,6 +429,37 @@ heritage_is_read_as_it_was_written(void **state)
 	assert_int_equal(k.killed[0], 12);
 }
 
+/* Next to the rule inward is one that is nearly its way back. */
+static void
+a_way_back_is_of_the_same_ends(void **state)
+{
+	const struct fw_config c = { .name = "pinholed", .adopt = true };
+	struct p_rule *r = &k.old[1];
+	struct fw *fw;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		reset(NULL);
+		leave_rules();
+		assert_int_equal(k.nold, 2);
+		assert_int_equal(r->src.lo, 4000);
+		if (i == 1)
+			r->src.lo = 3998;
+		else if (i == 2)
+			r->src.hi = 4003;
+		else if (i == 3)
+			r->src.net.addr = addr_v4(192, 0, 2, 21);
+		else if (i == 4)
+			r->dst.net.len = 24;
+		fw = opened(&c);
+		assert_true(is_somebodys(fw, state_to(11, 4001, 0)));
+		assert_int_equal(is_somebodys(fw, begun_inside(4001, 4000)),
+		    i == 0);
+		p_close(fw, true);
+	}
+}
+
 static void
 what_cannot_be_read_is_cleared_unread(void **state)
 {
@@ -449,11 +509,13 @@ main(void)
 		T(a_sweep_that_was_refused_comes_again),
 		T(what_is_not_to_be_killed_is_not_remembered),
 		T(a_port_that_moved_is_dead_to_its_peer),
+		T(ports_that_moved_are_limited),
 		T(a_state_that_another_pinhole_covers_lives),
 		T(a_connection_outlives_what_was_good_for_one),
 		T(a_fresh_start_clears_rules_and_states),
 		T(strange_rules_in_our_anchor_are_no_pinholes),
 		T(heritage_is_read_as_it_was_written),
+		T(a_way_back_is_of_the_same_ends),
 		T(what_cannot_be_read_is_cleared_unread),
 		T(a_successor_takes_over_and_settles),
 	};

@@ -410,7 +410,8 @@ a_new_host_may_speak_first_in_a_tree_with_nodes(void **state)
 			  pbx = addr_v4(192, 0, 2, 10),
 			  other = addr_v4(10, 1, 2, 3);
 	static struct pinhole holes[2000];
-	struct pinhole last = hole_in(5000, phone, other, 12000);
+	struct pinhole last = hole_in(5000, phone, other, 12000),
+		       second = hole_in(5001, phone, other, 9100);
 	struct model *m = model_new();
 	unsigned int evals[2] = { 0, 0 };
 	struct packet p = { P_IN, IPPROTO_UDP, { addr_v4(203, 0, 113, 9), 0 },
@@ -436,6 +437,14 @@ a_new_host_may_speak_first_in_a_tree_with_nodes(void **state)
 	passes(m, other, 12000, phone, 77, true);
 	passes(m, other, 12002, phone, 77, false);
 	passes(m, pbx, 12000, phone, 77, true);
+	/* Nor do those on the way to another of its ports. */
+	for (i = 50; i < 53; i++)
+		p_tree_remove(t, &holes[i]);
+	model_commit(m, t, P_FREEBSD, NULL, NULL);
+	assert_int_equal(p_tree_insert(t, &second), PH_OK);
+	model_commit(m, t, P_FREEBSD, NULL, NULL);
+	passes(m, other, 9100, phone, 77, true);
+	p_tree_remove(t, &second);
 	/* With it gone and everything else, the class begins anew. */
 	p_tree_remove(t, &last);
 	for (i = 0; i < ROWS(holes); i++)
@@ -484,6 +493,98 @@ the_top_asks_for_no_more_than_it_must(void **state)
 		assert_int_equal(v[0].dst.net.len, rows[i].len);
 		assert_true(prefix_contains(&v[0].dst.net, &inside));
 	}
+	p_tree_free(t);
+}
+
+/* A net of remotes begins where its first half does. */
+static void
+the_top_lets_all_of_a_net_in(void **state)
+{
+	struct pinhole holes[2];
+	const struct p_rule *v;
+	struct p_tree *t;
+	size_t i, n;
+
+	(void)state;
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	for (i = 0; i < ROWS(holes); i++) {
+		holes[i] = hole_in(i + 1, addr_v4(198, 51, 100, 0),
+		    addr_v4(192, 0, 2, 10), (uint16_t)(4000 + 2 * i));
+		holes[i].from.len = (uint8_t)(25 - i);
+		assert_int_equal(p_tree_insert(t, &holes[i]), PH_OK);
+		assert_int_equal(p_node_rules(t, p_tree_top(t), P_PASS, &v, &n),
+		    PH_OK);
+		assert_int_equal(v[0].src.net.len, 25 - i);
+	}
+	p_tree_free(t);
+}
+
+/* There are some thousand numbers, and a tree lives for years. */
+static void
+numbers_are_used_again(void **state)
+{
+	enum { N = 400, TIMES = 100 };
+	static struct pinhole holes[N];
+	struct p_tree *t;
+	size_t i, j;
+
+	(void)state;
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	for (j = 0; j < TIMES; j++) {
+		for (i = 0; i < N; i++) {
+			holes[i] = hole_in(i + 1, addr_v4(198, 51, 100, 7),
+			    addr_v4(192, 0, 2, 10), (uint16_t)(9000 + 2 * i));
+			assert_int_equal(p_tree_insert(t, &holes[i]), PH_OK);
+		}
+		p_tree_clean(t);
+		assert_true(p_tree_anchors(t) > N / 16);
+		for (i = 0; i < N; i++)
+			p_tree_remove(t, &holes[i]);
+		p_tree_clean(t);
+		assert_int_equal(p_tree_anchors(t), 1);
+	}
+	p_tree_free(t);
+}
+
+/* The port that packets come with is not that which they leave with. */
+static void
+a_moved_port_is_looked_for_where_it_comes_in(void **state)
+{
+	enum { N = 400 };
+	static struct pinhole holes[N];
+	const struct p_node *n;
+	const struct p_rule *v;
+	struct p_tree *t;
+	size_t i, len, nrules = 0;
+	uint16_t lo, hi, last = 0;
+
+	(void)state;
+	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
+	for (i = 0; i < N; i++) {
+		holes[i] = hole_in(i + 1, addr_v4(198, 51, 100, 7),
+		    addr_v4(192, 0, 2, 10), (uint16_t)(9000 + 2 * i));
+		holes[i].to_hi = holes[i].to_lo;
+		holes[i].rdr_from.addr = addr_v4(203, 0, 113, 1);
+		holes[i].rdr_from.port = (uint16_t)(40000 + i * 77 % N);
+		assert_int_equal(p_tree_insert(t, &holes[i]), PH_OK);
+	}
+	/* Each node has its ports in order, and an interval to itself. */
+	for (n = p_tree_dirty(t); n != NULL; n = p_node_next(t, n)) {
+		if (p_node_part(n) != P_RDR || p_node_is_inner(n))
+			continue;
+		assert_int_equal(p_node_rules(t, n, P_RDR, &v, &len), PH_OK);
+		lo = UINT16_MAX;
+		hi = 0;
+		for (i = 0; i < len; i++) {
+			lo = v[i].dst.lo < lo ? v[i].dst.lo : lo;
+			hi = v[i].dst.lo > hi ? v[i].dst.lo : hi;
+		}
+		nrules += len;
+		assert_true(len == 0 || hi - lo + 1u == len);
+		last = hi > last ? hi : last;
+	}
+	assert_int_equal(nrules, N);
+	assert_int_equal(last, 40000 + N - 1);
 	p_tree_free(t);
 }
 
@@ -555,8 +656,12 @@ a_state_finds_its_pinhole(void **state)
 		{ { pbx, 9 },	    { pbx, 10000 },	0 },
 	};
 	/* clang-format on */
+	const struct endpoint wire = { addr_v4(203, 0, 113, 1), 9 },
+			      strange = { addr_v4(203, 0, 113, 2), 9 },
+			      far = { phone, 5000 };
 	struct pinhole in = hole_in(1, phone, pbx, 10000),
-		       out = hole_out(2, pbx, phone, 4000);
+		       out = hole_out(2, pbx, phone, 4000),
+		       nat = hole_out(4, pbx, phone, 5000);
 	struct p_tree *t;
 	uint64_t got[2];
 	size_t i;
@@ -576,6 +681,14 @@ a_state_finds_its_pinhole(void **state)
 		    got);
 		assert_int_equal(got[1], 0);
 	}
+	/* What leaves with another address belongs to it, too. */
+	nat.nat_to.addr = wire.addr;
+	assert_int_equal(p_tree_insert(t, &nat), PH_OK);
+	got[1] = 0;
+	p_tree_match(t, IPPROTO_UDP, &wire, &far, note, got);
+	assert_int_equal(got[1], 4);
+	p_tree_match(t, IPPROTO_UDP, &strange, &far, note, got);
+	assert_int_equal(got[1], 4);
 	p_tree_free(t);
 }
 
@@ -635,6 +748,9 @@ main(void)
 		cmocka_unit_test(
 		    a_new_host_may_speak_first_in_a_tree_with_nodes),
 		cmocka_unit_test(the_top_asks_for_no_more_than_it_must),
+		cmocka_unit_test(the_top_lets_all_of_a_net_in),
+		cmocka_unit_test(numbers_are_used_again),
+		cmocka_unit_test(a_moved_port_is_looked_for_where_it_comes_in),
 		cmocka_unit_test(a_wide_range_is_found_from_the_next_node),
 		cmocka_unit_test(a_state_finds_its_pinhole),
 		cmocka_unit_test(an_id_is_there_once),
