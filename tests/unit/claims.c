@@ -132,10 +132,38 @@ the_memory_of_claims_is_bounded(void **state)
 	/* Who claims little is not pushed out by who claims much. */
 	assert_non_null(TAILQ_FIRST(&w.sip->claims.age[0]));
 	assert_int_equal(TAILQ_FIRST(&w.sip->claims.age[0])->where.port, 9000);
+	/* Who claims much may want to be forgotten. */
+	call = call_first(w.sip, span_of("lie1.10000"));
+	assert_non_null(call);
+	assert_true(call->nclaims < 16);
+	assert_true(call->forgot);
 	sip_shutdown(w.sip, REASON_SHUTDOWN, 2 * USEC_PER_SEC);
 	assert_int_equal(w.sip->claims.n, 0);
 	assert_true(RB_EMPTY(&w.sip->claims.tree));
 	assert_true(RB_EMPTY(&w.sip->claims.tallies));
+	world_close(&w);
+}
+
+/* Many others made it be forgotten. */
+static void
+who_claims_little_is_not_suspect(void **state)
+{
+	struct sip_config c = default_config();
+	struct call *call;
+	struct world w;
+	uint32_t i;
+
+	(void)state;
+	c.limit_calls = 4000;
+	world_open(&w, &c);
+	for (i = 0; i <= SIP_CLAIMS_MAX / SIP_CLAIMS_SOURCE; i++)
+		lie(&w, i, 10000, SIP_CLAIMS_SOURCE);
+	assert_int_equal(w.sip->claims.n, SIP_CLAIMS_MAX);
+	assert_true(TAILQ_EMPTY(&w.sip->claims.age[1]));
+	call = call_first(w.sip, span_of("lie0.10000"));
+	assert_non_null(call);
+	assert_true(call->nclaims < SIP_CLAIMS_SOURCE);
+	assert_false(call->forgot);
 	world_close(&w);
 }
 
@@ -467,36 +495,85 @@ a_share_of_claims_is_that_of_a_64(void **state)
 }
 
 /* One call may name so many; and what it forgets, it has forgotten. */
-static void
-a_call_keeps_its_latest_claims(void **state)
+static struct call *
+name_too_many(struct world *w, struct addr from, char to)
 {
-	struct sip_config c = default_config();
 	char branch[16], body[2048];
 	struct strbuf b = strbuf_of(body, sizeof(body));
 	const struct claim *k;
 	struct call *call;
-	struct world w;
 	unsigned int i, n, port = 10000;
 
-	(void)state;
-	world_open(&w, &c);
-	for (i = 0; i < SIP_CLAIMS_CALL / SDP_MAX_MEDIA + 3; i++) {
+	for (i = 0; i < SIP_CLAIMS_CALL / (2 * SDP_MAX_MEDIA) + 3; i++) {
 		strbuf_reset(&b);
 		strbuf_str(&b, LINES);
 		for (n = 0; n < SDP_MAX_MEDIA; n++, port += 2)
-			strbuf_fmt(&b, "m=audio %u RTP/AVP 0\r\n", port);
+			strbuf_fmt(&b, "m=audio %u RTP/AVP 0\r\na=rtcp:%u\r\n",
+			    port, port + 1);
 		snprintf(branch, sizeof(branch), "b%u", i);
-		tell(&w, outsider(1), 'i', "lie", branch, body);
+		tell(w, from, to, "lie", branch, body);
 	}
-	assert_int_equal(w.sip->claims.n, SIP_CLAIMS_CALL);
-	call = call_first(w.sip, span_of("lie"));
+	call = call_first(w->sip, span_of("lie"));
+	assert_non_null(call);
 	n = 0;
 	TAILQ_FOREACH(k, &call->claims, entry)
 		n++;
 	assert_int_equal(n, call->nclaims);
 	assert_int_equal(n, SIP_CLAIMS_CALL);
 	assert_int_equal(TAILQ_FIRST(&call->claims)->where.port,
-	    port - 2 * SIP_CLAIMS_CALL);
+	    port - SIP_CLAIMS_CALL);
+	return call;
+}
+
+static void
+a_call_keeps_its_latest_claims(void **state)
+{
+	struct sip_config c = default_config();
+	struct world w;
+
+	(void)state;
+	world_open(&w, &c);
+	assert_true(name_too_many(&w, outsider(1), 'i')->forgot);
+	assert_int_equal(w.sip->claims.n, SIP_CLAIMS_CALL);
+	world_close(&w);
+	/* The inside fills its own, and hides nothing by it. */
+	world_open(&w, &c);
+	assert_false(name_too_many(&w, who('i').addr, 'o')->forgot);
+	assert_int_equal(w.sip->claims.n, 0);
+	world_close(&w);
+}
+
+/* Of a call that begins anew, only what outsiders have said is kept. */
+static void
+a_lie_outlasts_the_end_of_its_call(void **state)
+{
+	/* clang-format off */
+	static const struct step steps[] = {
+		{ 1, "x>i", "INVITE",     1, "b1", "a", "",  PBX, "" },
+		{ 2, "i>x", "200 INVITE", 1, "b1", "a", "z", "192.0.2.10 15000",
+		    "open 1 in udp 203.0.113.66 -> 192.0.2.10 port 15000:15001 (answer)\n"
+		    "refuse 203.0.113.66 -> 192.0.2.10 port 10000 (address)\n" },
+		{ 3, "i>x", "BYE",        9, "b2", "z", "a", NULL, "" },
+		{ 3, "x>i", "200 BYE",    9, "b2", "z", "a", NULL,
+		    "close 1 in udp 203.0.113.66 -> 192.0.2.10 port 15000:15001 (bye)\n" },
+		{ 4, "x>i", "INVITE",     2, "b3", "a", "",  NULL, "" },
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	const struct claim *k;
+	struct call *call;
+	struct world w;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, steps, ROWS(steps));
+	call = call_first(w.sip, span_of("c1"));
+	assert_non_null(call);
+	assert_false(call->dead);
+	assert_int_equal(call->nclaims, 1);
+	k = TAILQ_FIRST(&call->claims);
+	assert_true(k->outside);
+	assert_int_equal(k->where.port, 10000);
 	world_close(&w);
 }
 
@@ -507,6 +584,7 @@ main(void)
 		cmocka_unit_test(few_claims_count_and_many_do_not),
 		cmocka_unit_test(what_can_be_spoilt_is_bounded_for_all_sources),
 		cmocka_unit_test(the_memory_of_claims_is_bounded),
+		cmocka_unit_test(who_claims_little_is_not_suspect),
 		cmocka_unit_test(a_lie_is_written_down_with_its_call),
 		cmocka_unit_test(what_the_inside_told_somebody_he_may_say),
 		cmocka_unit_test(the_first_word_counts_while_its_call_lives),
@@ -516,6 +594,7 @@ main(void)
 		cmocka_unit_test(floods_of_claims_count_against_tcp),
 		cmocka_unit_test(a_share_of_claims_is_that_of_a_64),
 		cmocka_unit_test(a_call_keeps_its_latest_claims),
+		cmocka_unit_test(a_lie_outlasts_the_end_of_its_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,13 @@ early_media_opens_and_the_answer_wins(void **state)
 		{ 2, "o>i", "!183 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
 		{ 3, "o>i", "200 INVITE", 1, "b1", "a", "z", NULL, OPEN_IN OPEN_OUT },
 	};
+	/* What does not open yet is not refused yet. */
+	static const struct step refused[] = {
+		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 22", "" },
+		{ 2, "o>i", "!183 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
+		{ 3, "o>i", "200 INVITE", 1, "b1", "a", "z", NULL,
+		    "refuse 192.0.2.10 -> 192.0.2.10 port 22 (port-range)\n" },
+	};
 	struct sip_config c = default_config();
 
 	(void)state;
@@ -112,6 +119,7 @@ early_media_opens_and_the_answer_wins(void **state)
 	PLAY(unanswered);
 	c.early_media = false;
 	play(&c, silent, ROWS(silent));
+	play(&c, refused, ROWS(refused));
 }
 
 static void
@@ -131,6 +139,40 @@ forks_live_until_64_t1_after_the_answer(void **state)
 	};
 
 	(void)state;
+	PLAY(steps);
+}
+
+/* An offer in one fork says nothing to the other. */
+static void
+an_offer_is_for_its_own_dialog(void **state)
+{
+	static const struct step steps[] = {
+		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 10000", "" },
+		{ 2, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", OPEN_IN OPEN_OUT },
+		{ 2, "o>i", "200 INVITE", 1, "b1", "a", "y", "198.51.100.9 6000",
+		    "open 3 in udp 198.51.100.9 -> 192.0.2.10 port 10000:10001 (answer)\n"
+		    "open 4 out udp 192.0.2.10 -> 198.51.100.9 port 6000:6001 (answer)\n" },
+		{ 4, "i>o", "INVITE",     2, "b2", "a", "z", "192.0.2.10 12000",
+		    "open 5 in udp 198.51.100.7 -> 192.0.2.10 port 12000:12001 (reinvite)\n" },
+	};
+
+	(void)state;
+	PLAY(steps);
+}
+
+static void
+a_long_branch_is_one_all_the_same(void **state)
+{
+	char branch[300];
+	const struct step steps[] = {
+		CALL_SET_UP,
+		{ 5, "i>o", "BYE",        9, branch, "z", "a", NULL, "" },
+		{ 5, "o>i", "200 BYE",    9, branch, "z", "a", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+	};
+
+	(void)state;
+	memset(branch, 'b', sizeof(branch) - 1);
+	branch[sizeof(branch) - 1] = '\0';
 	PLAY(steps);
 }
 
@@ -286,7 +328,16 @@ the_protected_side_is_believed_when_it_hangs_up(void **state)
 	static const struct step wrong_tags[] = {
 		CALL_SET_UP,
 		{ 5, "i>o", "BYE",        9, "b5", "q", "a", NULL, "" },
+		{ 5, "i>o", "BYE",        9, "b6", "z", "q", NULL, "" },
 		{ 5, "i>o", "200 BYE",    9, "b5", "q", "a", NULL, "" },
+		{ 90, "", "", 0, "", "", "", NULL, "" },
+	};
+
+	/* In a call of its own. */
+	static const struct step other_fork[] = {
+		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 10000", "" },
+		{ 2, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", OPEN_IN OPEN_OUT },
+		{ 5, "i>o", "BYE",        9, "b5", "a", "q", NULL, "" },
 		{ 90, "", "", 0, "", "", "", NULL, "" },
 	};
 
@@ -296,6 +347,7 @@ the_protected_side_is_believed_when_it_hangs_up(void **state)
 	PLAY(unanswered);
 	PLAY(equal);
 	PLAY(wrong_tags);
+	PLAY(other_fork);
 }
 
 static void
@@ -632,6 +684,8 @@ main(void)
 		    an_answer_must_come_back_along_its_transaction),
 		cmocka_unit_test(early_media_opens_and_the_answer_wins),
 		cmocka_unit_test(forks_live_until_64_t1_after_the_answer),
+		cmocka_unit_test(an_offer_is_for_its_own_dialog),
+		cmocka_unit_test(a_long_branch_is_one_all_the_same),
 		cmocka_unit_test(no_fork_answers_who_has_hung_up),
 		cmocka_unit_test(a_late_offer_opens_with_the_ack),
 		cmocka_unit_test(

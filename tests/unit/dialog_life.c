@@ -46,6 +46,8 @@ a_call_without_media_ends_with_its_session_timer(void **state)
 	timers_run(&w.timers, 200 * USEC_PER_SEC);
 	assert_string_equal(w.log,
 	    CLOSE_IN("session-timer") CLOSE_OUT("session-timer"));
+	/* It is forgotten, with nothing else left to wait for. */
+	assert_int_equal(w.gone, 1);
 	world_close(&w);
 }
 

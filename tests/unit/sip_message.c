@@ -689,6 +689,7 @@ tags_are_found_behind_junk(void **state)
 		{ "\"\\\";tag=1;tag=2>;tag=3\" <sip:a>;tag=z", "z", "z 1 3 " },
 		{ "<sip:a>;tag=z;x=\">\";tag=2;tag=3", "z", "z 2 3 " },
 		{ "<sip:a>;tag=\"z\"", "z", "z " },
+		{ "<sip:a>;tag=z,<sip:b>;tag=y", "z", "z y " },
 		{ "sip:a;tag=z;tag=y", "z", "z y " },
 		{ "\";tag=1\" <sip:a>", "", "1 " },
 		{ "<sip:a>", "", "" },
@@ -716,6 +717,22 @@ tags_are_found_behind_junk(void **state)
 	}
 }
 
+/* Only of a message with one Via did its sender choose the words. */
+static void
+a_second_via_is_seen_at_a_glance(void **state)
+{
+	struct sip_glance g;
+
+	(void)state;
+	assert_true(sip_message_glance(&g,
+	    span_of("BYE x SIP/2.0\r\nVia: x;branch=a\r\n\r\n")));
+	assert_false(g.relayed);
+	assert_true(sip_message_glance(&g,
+	    span_of("BYE x SIP/2.0\r\nVia: x;branch=a\r\n"
+		    "v: y;branch=b\r\n\r\n")));
+	assert_true(g.relayed);
+}
+
 static void
 sdp_of_a_refused_message_is_found(void **state)
 {
@@ -730,6 +747,7 @@ sdp_of_a_refused_message_is_found(void **state)
 		{ "UPDATE x\r\n\r\nX: y\r\n\r\nv=0", "v=0" },
 		{ "INVITE x\r\nv=0\r\n\r\nm=a\r\n", "" },
 		{ "INVITE x\r\n\r\n", "" },
+		{ "IN@VITE x\r\n\r\nv=0\r\n", "" },
 	};
 	/* clang-format on */
 	struct sip_glance g;
@@ -801,6 +819,7 @@ main(void)
 		cmocka_unit_test(no_message_costs_much),
 		cmocka_unit_test(what_a_bye_names_is_seen_at_a_glance),
 		cmocka_unit_test(tags_are_found_behind_junk),
+		cmocka_unit_test(a_second_via_is_seen_at_a_glance),
 		cmocka_unit_test(sdp_of_a_refused_message_is_found),
 		cmocka_unit_test(nothing_is_written_to_stdout),
 		cmocka_unit_test(every_reason_has_a_name),
