@@ -369,6 +369,17 @@ see_connection(void *ctx, const struct nlmsghdr *nlh)
 		add_closed(w, c.id);
 }
 
+/* For want of an answer, the next sweep deletes them. */
+static void
+spare_doomed(struct sweep *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->ndoomed; i++)
+		add_closed(w, w->doomed[i].id);
+	w->ndoomed = 0;
+}
+
 int
 sweep_step(struct sweep *w, const struct sweep_question *q)
 {
@@ -380,7 +391,7 @@ sweep_step(struct sweep *w, const struct sweep_question *q)
 		w->dumping = nlsock_more(w->nl, SLICE, see_connection, w) == 1;
 		w->q = NULL;
 		if (!w->dumping && w->ndoomed > 0 && !q->refresh(q->ctx))
-			w->ndoomed = 0;
+			spare_doomed(w);
 		return 1;
 	}
 	for (i = 0; i < SLICE_DELETE && w->next < w->ndoomed; i++, w->next++)

@@ -322,11 +322,14 @@ read_outliving(void *ctx)
 }
 
 static void
-begin_sweep(struct fw *fw)
+begin_sweep(struct fw *fw, int64_t now)
 {
 	fw->sweep_at = INT64_MAX;
-	if (!read_outliving(fw))
-		return; /* we cannot tell which are closed, so do not sweep */
+	if (!read_outliving(fw)) {
+		/* We cannot tell now which are closed: sweep later. */
+		nft_sweep_soon(fw, false, now);
+		return;
+	}
 	sweep_start(fw->sweep);
 	fw->sweeping = true;
 }
@@ -340,7 +343,7 @@ sweep_some(struct fw *fw, int64_t now)
 	if (fw->sweep_at != INT64_MAX && fw->sweep_at - now > NFT_SWEEP_US)
 		fw->sweep_at = now + NFT_SWEEP_US; /* the clock was set back */
 	if (!fw->sweeping && now >= fw->sweep_at)
-		begin_sweep(fw);
+		begin_sweep(fw, now);
 	if (fw->sweeping) {
 		if (sweep_step(fw->sweep, &q) == 1)
 			return now + SWEEP_PAUSE_US;

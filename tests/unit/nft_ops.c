@@ -690,6 +690,11 @@ test_none_is_cut_that_may_be_spared(void **state)
 	assert_null(fake.meanwhile);
 	assert_int_equal(fake.ct[0].id, 7);
 	assert_int_equal(fake.ct[1].id, 8);
+	/* With an answer they are, though nothing else closes. */
+	fake.interrupt = false;
+	run(40);
+	assert_int_equal(fake.ct[0].id, 0);
+	assert_int_equal(fake.ct[1].id, 0);
 }
 
 static void
