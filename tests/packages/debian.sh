@@ -43,7 +43,7 @@ if [ ! -e "$chroot/.ready" ]; then
 fi
 
 echo "== the source package"
-work=$chroot/work
+work=$chroot/build
 rm -rf "$work"
 mkdir -p "$work"
 # A config of its own: it only packs what is there.
@@ -69,7 +69,7 @@ mount -t proc proc "$chroot/proc"
 trap 'umount "$chroot/proc"' EXIT
 # No network: a build that wants one fails.
 unshare -n sh -c 'ip link set lo up && exec "$@"' sh \
-    chroot "$chroot" sh -c "cd /work/pinholed-$upstream &&
+    chroot "$chroot" sh -c "cd /build/pinholed-$upstream &&
     DEB_BUILD_OPTIONS='parallel=${JOBS:-2} ${DEB_BUILD_OPTIONS-}' \
     dpkg-buildpackage -us -uc" >"$top/build.log" 2>&1 || {
 	tail -n 60 "$top/build.log"
@@ -81,7 +81,7 @@ cp "$work"/*.deb "$work"/*.dsc "$work"/*.changes "$top/$version/"
 # The entry in the changelog of another version is no more than a number.
 if [ "$version" = "$upstream-1" ]; then
 	echo "== lintian"
-	chroot "$chroot" sh -c "cd /work && lintian --allow-root \
+	chroot "$chroot" sh -c "cd /build && lintian --allow-root \
 	    --fail-on error,warning --display-info ./*.changes" || fail lintian
 fi
 echo "debian.sh: OK: $top/$version"
