@@ -230,6 +230,12 @@ capture_next(struct capture *c, const struct capture_sink *sink, int64_t *ts,
 	return PH_OK;
 }
 
+int64_t
+capture_due(const struct capture *c)
+{
+	return packets_next(c->packets);
+}
+
 void
 capture_flush(struct capture *c, const struct capture_sink *sink)
 {

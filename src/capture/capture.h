@@ -132,6 +132,12 @@ PH_NODISCARD enum ph_err capture_dispatch(struct capture *c, size_t max,
 bool capture_waiting(const struct capture *c);
 
 /*
+ * Live: when to dispatch again although no packet comes, for bytes of a stream
+ * that are missing are then no longer waited for.  INT64_MAX: never.
+ */
+int64_t capture_due(const struct capture *c);
+
+/*
  * File: process one packet.  *ts is its time, never going backwards.
  * PH_OK, PH_EGONE at the end of the file, PH_ETRUNC when the file ends in
  * the middle of a packet or is damaged (`why` says where).

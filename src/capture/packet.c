@@ -71,6 +71,12 @@ packets_expire(struct packets *p, int64_t now, const struct capture_sink *sink)
 	tcpstream_expire(p->tcp, now, sink, &p->n);
 }
 
+int64_t
+packets_next(const struct packets *p)
+{
+	return tcpstream_next(p->tcp);
+}
+
 void
 packets_flush(struct packets *p, const struct capture_sink *sink)
 {

@@ -382,6 +382,14 @@ conn_late(struct feed *f)
 	conn_stuck(f, false);
 }
 
+int64_t
+tcpstream_next(const struct tcpstream *t)
+{
+	const struct conn *c = TAILQ_FIRST(&t->gaps);
+
+	return c != NULL ? c->stuck_since + TCP_LATE + 1 : INT64_MAX;
+}
+
 void
 tcpstream_expire(struct tcpstream *t, int64_t now,
     const struct capture_sink *sink, struct capture_stats *stats)

@@ -350,20 +350,14 @@ process_settle(struct live *l)
 	watch_drops(l, now);
 	watch_interfaces(l, now);
 	next = engine_next(l->engine);
+	if (l->capture != NULL && capture_due(l->capture) < next)
+		next = capture_due(l->capture);
 	wait = next > now + RETRY_AFTER ? RETRY_AFTER : next - now;
 	if (wait < 0)
 		wait = 0;
 	tv.tv_sec = (time_t)(wait / USEC_PER_SEC);
 	tv.tv_usec = (suseconds_t)(wait % USEC_PER_SEC);
 	event_add(l->timer, &tv);
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	process_settle(arg);
 }
 
 static void
@@ -389,6 +383,17 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 	if (capture_waiting(l->capture))
 		event_add(l->more_ev, &at_once);
 	process_settle(l);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct live *l = arg;
+
+	if (l->capture != NULL && capture_due(l->capture) <= clock_now())
+		on_capture(fd, what, l);
+	else
+		process_settle(l);
 }
 
 static void
