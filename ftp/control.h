@@ -14,7 +14,7 @@
  * A control connection of FTP, watched as it goes by: the bytes of both
  * directions in order, cut up anyhow, come in; data connections that were
  * agreed on go out.  No sockets, no time, no memory but the struct itself.
- * What the bytes say is for ftp/reader.h to tell; this decides what counts:
+ * ftp/reader.h reads the bytes.  This module decides which lines count:
  *
  *  - No line that is in doubt, and no command that is not exact.
  *  - A 227 or 229 counts only while a PASV or EPSV has not been answered.
@@ -54,7 +54,7 @@ struct ftp_control {
 void ftp_control_init(struct ftp_control *c, const struct addr *client,
     const struct addr *server, bool loose);
 
-/* What this side has sent before was not seen; see ftp_reader_join(). */
+/* The earlier bytes of this side were not seen; see ftp_reader_join(). */
 void ftp_control_join(struct ftp_control *c, enum ftp_side side);
 
 /* The next bytes of one side; `on_news` is called in the order of the lines. */

@@ -85,7 +85,7 @@ ftp_reader_waits(const struct ftp_reader *r, enum ftp_request request)
 	return pending_find(r, request) < r->npending;
 }
 
-/* What only a reply with this code answers. */
+/* The request that a reply with this code must answer; OTHER: any. */
 static enum ftp_request
 code_request(uint16_t code)
 {
@@ -259,7 +259,7 @@ line_strip(char *p, size_t len)
 	return (struct span) { p, n };
 }
 
-/* What one server may take for the end of the verb, and another not. */
+/* Bytes that end the verb for one server, but not for another. */
 static bool
 verb_is_unclean(struct span line)
 {
@@ -285,7 +285,7 @@ is_foreign(const struct ftp_reader *r, const struct ftp_event *e,
 		(!e->known || (e->doubt & ~FTP_DOUBT_LONG) != 0));
 }
 
-/* What the command asks for, and what it names. */
+/* Fill in the request of a command, and the endpoint that it names. */
 static void
 command_read(const struct ftp_reader *r, struct ftp_event *e)
 {

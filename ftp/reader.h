@@ -65,7 +65,7 @@
 #define FTP_READER_LINE	   512
 #define FTP_READER_PENDING 16
 
-/* What a command asks for, and so what its reply may mean. */
+/* The request of a command; it decides what the reply may mean. */
 enum ftp_request {
 	FTP_REQUEST_OTHER,
 	FTP_REQUEST_ACTIVE, /* PORT, EPRT */
@@ -157,8 +157,8 @@ struct ftp_reader {
 void ftp_reader_init(struct ftp_reader *r);
 
 /*
- * What this side has sent before was not seen: its line is in doubt up to
- * the next end.  Records of TLS are still known by their head.
+ * The earlier bytes of this side were not seen, so its line is in doubt up to
+ * the next end of a line.  Records of TLS are still known by their head.
  */
 void ftp_reader_join(struct ftp_reader *r, enum ftp_side side);
 

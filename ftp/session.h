@@ -13,7 +13,7 @@
 /*
  * A control connection that goes through a proxy: what of it is passed on,
  * which replies the proxy gives itself, and which data connections it asks
- * for.  What the bytes say is for ftp/reader.h to tell.
+ * for.  ftp/reader.h reads the bytes.
  *
  * Pure: no sockets, no clock, no allocation, and nothing depends on how the
  * bytes were cut into segments.  The owner hands in bytes and is told what

@@ -51,7 +51,7 @@ on_end(void *ctx, void *user)
 	free(user);
 }
 
-/* What is remembered can be adopted. */
+/* It adopts each record that is remembered. */
 static struct packets *successor;
 
 static void
@@ -92,7 +92,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		frame = cursor_span(&c, cursor_u16(&c));
 		packets_add(p, &from, now, frame, &sink);
 		packets_flush(p, &sink);
-		/* What anybody may have written. */
+		/* A record may hold any bytes. */
 		packets_adopt(successor, CAPTURE_KEY_MIN + dlt, frame.p,
 		    frame.len, now);
 		packets_add(successor, &from, now, frame, &sink);

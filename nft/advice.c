@@ -344,7 +344,7 @@ has_our_packets(struct span family)
 	    span_eq_str(family, "ip6");
 }
 
-/* What is in one chain, down to its brace. */
+/* Read the rules of one chain, down to its closing brace. */
 static struct span
 read_chain(struct chain *c, struct span rest)
 {

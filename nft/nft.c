@@ -33,7 +33,7 @@ changes_stage(struct fw *fw, const struct fw_change *changes, size_t n)
 	return rc;
 }
 
-/* What the staged changes need. */
+/* The work that the staged changes cause. */
 struct needs {
 	unsigned int parts;
 	bool closes;
