@@ -355,8 +355,7 @@ nft_explain(const struct fw_config *config, const struct pinhole *hole,
 
 const struct fw_ops fw_nftables = {
 	.name = "nftables",
-	.caps = FW_CAP_ACTIVITY | FW_CAP_DEADLINE | FW_CAP_NAT |
-	    FW_CAP_ORIGINAL | FW_CAP_LATCH,
+	.caps = FW_CAP_ACTIVITY | FW_CAP_DEADLINE | FW_CAP_LATCH,
 	.open = nft_open,
 	.check = nft_check,
 	.commit = nft_commit,

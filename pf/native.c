@@ -27,7 +27,7 @@ native_explain(const struct fw_config *config, const struct pinhole *hole,
 
 const struct fw_ops fw_pf = {
 	.name = "pf",
-	.caps = FW_CAP_ACTIVITY | FW_CAP_NAT | FW_CAP_ORIGINAL | FW_CAP_TABLES,
+	.caps = FW_CAP_ACTIVITY,
 	.open = native_open,
 	.check = native_check,
 	.commit = p_commit,

@@ -164,7 +164,7 @@ text_explain(const struct fw_config *config, const struct pinhole *hole,
 
 const struct fw_ops fw_pf_text = {
 	.name = "pf-text",
-	.caps = FW_CAP_NAT | FW_CAP_OFFLINE | FW_CAP_RULES,
+	.caps = FW_CAP_OFFLINE | FW_CAP_RULES,
 	.open = text_open,
 	.check = text_check,
 	.commit = text_commit,

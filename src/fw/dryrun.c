@@ -200,8 +200,7 @@ dryrun_close(struct fw *fw, bool keep)
 
 const struct fw_ops fw_dryrun = {
 	.name = "dry-run",
-	.caps = FW_CAP_DEADLINE | FW_CAP_NAT | FW_CAP_TABLES | FW_CAP_OFFLINE |
-	    FW_CAP_LATCH,
+	.caps = FW_CAP_DEADLINE | FW_CAP_OFFLINE | FW_CAP_LATCH,
 	.open = dryrun_open,
 	.check = dryrun_check,
 	.commit = dryrun_commit,

@@ -58,9 +58,6 @@ enum fw_table_op {
 
 #define FW_CAP_ACTIVITY 0x01 /* reports silence */
 #define FW_CAP_DEADLINE 0x02 /* the kernel enforces deadlines itself */
-#define FW_CAP_NAT	0x04 /* rdr_from and nat_to work */
-#define FW_CAP_ORIGINAL 0x08
-#define FW_CAP_TABLES	0x10
 #define FW_CAP_OFFLINE	0x20 /* touches no packet filter: good for -r */
 #define FW_CAP_LATCH	0x80
 #define FW_CAP_RULES	0x40 /* prints rules: events among them are comments */
@@ -173,7 +170,7 @@ struct fw_ops {
 
 	/*
 	 * The original destination of a redirected client; PH_EMALFORMED if the
-	 * filter does not know that flow.  NULL without FW_CAP_ORIGINAL.
+	 * filter does not know that flow.  NULL: it cannot tell.
 	 */
 	PH_NODISCARD enum ph_err (*original)(struct fw *fw,
 	    const struct fw_flow *flow, struct endpoint *out);
@@ -181,8 +178,8 @@ struct fw_ops {
 	/*
 	 * Change one table by its index; ttl_s 0 is for ever.  PH_EEXIST and
 	 * PH_OK are success, PH_EGONE: no such table, PH_EAMBIGUOUS: two,
-	 * PH_EUNSUPPORTED: a table that cannot hold this.  NULL without
-	 * FW_CAP_TABLES.
+	 * PH_EUNSUPPORTED: a table that cannot hold this.  NULL: it
+	 * changes no tables.
 	 */
 	PH_NODISCARD enum ph_err (*table)(struct fw *fw, size_t index,
 	    enum fw_table_op op, const struct prefix *v, size_t n,

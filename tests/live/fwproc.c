@@ -108,7 +108,7 @@ note_close(struct fw *fw, bool keep)
 
 static const struct fw_ops ops = {
 	.name = "notes",
-	.caps = FW_CAP_DEADLINE | FW_CAP_ORIGINAL | FW_CAP_TABLES,
+	.caps = FW_CAP_DEADLINE,
 	.open = note_open,
 	.commit = note_commit,
 	.settle = note_settle,
