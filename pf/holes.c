@@ -226,10 +226,10 @@ p_in_states(const struct fw_config *config)
 	return config->mode != NULL && strcmp(config->mode, "states") == 0;
 }
 
-const char *
-p_as_rule(const struct fw_config *config, const struct pinhole *hole)
+enum form
+p_form(const struct fw_config *config, const struct pinhole *hole)
 {
-	return p_in_states(config) ? p_states_why_not(hole) : NULL;
+	return p_in_states(config) ? p_states_form(hole) : FORM_RULE;
 }
 
 void
@@ -237,11 +237,11 @@ p_explain(const struct pinhole *hole, enum p_dialect dialect,
     const struct fw_config *config, struct strbuf *out)
 {
 	static const enum p_part order[P_NPARTS] = { P_NAT, P_RDR, P_PASS };
-	const char *why = p_as_rule(config, hole);
+	enum form form = p_form(config, hole);
 	struct p_rule *v;
 	size_t i, j, n, written = 0;
 
-	if (why == NULL && p_in_states(config)) {
+	if (form == FORM_STATE) {
 		p_states_print(hole, out);
 		return;
 	}
@@ -256,6 +256,6 @@ p_explain(const struct pinhole *hole, enum p_dialect dialect,
 		}
 	}
 	free(v);
-	if (why != NULL)
-		strbuf_fmt(out, "\n# a rule and no state: %s", why);
+	if (form_why(form) != NULL)
+		strbuf_fmt(out, "\n# a rule and no state: %s", form_why(form));
 }

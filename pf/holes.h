@@ -61,9 +61,8 @@ struct p_hole *p_holes_first(struct p_holes *h);
 struct p_hole *p_holes_next(struct p_hole *hole);
 size_t p_holes_count(const struct p_holes *h);
 
-/* fw_ops.as_rule */
-const char *p_as_rule(const struct fw_config *config,
-    const struct pinhole *hole);
+/* fw_ops.form */
+enum form p_form(const struct fw_config *config, const struct pinhole *hole);
 /* fw_ops.explain, for any dialect. */
 void p_explain(const struct pinhole *hole, enum p_dialect dialect,
     const struct fw_config *config, struct strbuf *out);

@@ -37,6 +37,6 @@ const struct fw_ops fw_pf = {
 	.original = p_original,
 	.table = p_table,
 	.explain = native_explain,
-	.as_rule = p_as_rule,
+	.form = p_form,
 	.close = p_close,
 };

@@ -25,29 +25,29 @@ p_states_init(struct p_states *st, const struct p_sys *sys, struct p_dev *dev,
 		st->creator = ~CREATOR;
 }
 
-const char *
-p_states_why_not(const struct pinhole *h)
+enum form
+p_states_form(const struct pinhole *h)
 {
 	if (h->proto != IPPROTO_UDP)
-		return "TCP";
+		return FORM_TCP;
 	if (h->once)
-		return "good for one connection";
+		return FORM_ONCE;
 	if (h->from.addr.af == AF_UNSPEC ||
 	    h->from.len != addr_bytes(h->from.addr.af) * 8)
-		return "not from one host";
+		return FORM_PREFIX;
 	if (h->from_port == 0)
-		return "from any port";
+		return FORM_ANY_PORT;
 	if (h->to_lo != h->to_hi)
-		return "to more than one port";
+		return FORM_PORTS;
 	if (h->rdr_from.addr.af != AF_UNSPEC || h->nat_to.addr.af != AF_UNSPEC)
-		return "translated";
-	return NULL;
+		return FORM_TRANSLATED;
+	return FORM_STATE;
 }
 
 bool
 p_states_can(const struct pinhole *h)
 {
-	return p_states_why_not(h) == NULL;
+	return p_states_form(h) == FORM_STATE;
 }
 
 /*

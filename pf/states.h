@@ -27,8 +27,8 @@ struct p_states {
 
 void p_states_init(struct p_states *st, const struct p_sys *sys,
     struct p_dev *dev, bool log);
-/* NULL: a state can stand for it; else why it has to be a rule. */
-const char *p_states_why_not(const struct pinhole *hole);
+/* FORM_STATE, or why it has to be a rule. */
+enum form p_states_form(const struct pinhole *hole);
 bool p_states_can(const struct pinhole *hole);
 /* `again`: only states that silence has ended; those that still exist stay. */
 PH_NODISCARD enum ph_err p_states_make(const struct p_states *st,

@@ -169,5 +169,6 @@ const struct fw_ops fw_pf_text = {
 	.check = text_check,
 	.commit = text_commit,
 	.explain = text_explain,
+	.form = p_form,
 	.close = text_close,
 };

@@ -176,6 +176,39 @@ for counter in $(unprivileged "$pinholed" -vv -f "$dir/all.conf" -r "$call" \
 	}
 done
 
+# In states mode the reasons why a pinhole is a rule are counters, too.
+symmetric='sip { symmetric 198.51.100.0/24 }'
+printf 'protect 192.0.2.0/24\n%s\nfirewall pf states\n' "$symmetric" \
+    >"$dir/states.conf"
+printf 'protect 192.0.2.0/24\nsip { }\nfirewall pf states\n' \
+    >"$dir/rules.conf"
+chmod 644 "$dir/states.conf" "$dir/rules.conf"
+forms()
+{
+	unprivileged "$pinholed" -vv -b pf-text -f "$1" -r "$call" \
+	    >"$dir/forms" 2>"$dir/counters"
+	states=$(grep -c '^#     state udp' "$dir/forms")
+	rules=$(grep -c '^#     # a rule and no state: ' "$dir/forms")
+	if [ "$states $rules" != "$2" ] ||
+	    ! grep -qx "opened_as_states $states" "$dir/counters" ||
+	    ! grep -qx "opened_as_rules $rules" "$dir/counters" ||
+	    ! grep -qx "as_rule_any_port $rules" "$dir/counters"; then
+		echo "$states states and $rules rules, not $2; counters:"
+		grep as_ "$dir/counters"
+		bad=1
+	fi
+}
+forms "$dir/states.conf" "2 0"
+forms "$dir/rules.conf" "0 2"
+for why in tcp once prefix any_port ports translated; do
+	if ! grep -q "^as_rule_$why [0-9]*$" "$dir/counters" ||
+	    ! grep -qx ".It Va as_rule_$why" \
+		"$(dirname "$0")/../man/pinholed.8"; then
+		echo "no counter, or not in the manual: as_rule_$why"
+		bad=1
+	fi
+done
+
 # What is no event is said nevertheless.
 tls=$dir/tls.pcap
 cp "$(dirname "$0")/../test-pcaps/ftp/auth-tls/input.pcap" "$tls"

@@ -52,7 +52,7 @@ struct live {
 	uint64_t *stale; /* keys of records to delete */
 	size_t nstale, maxstale;
 	uint64_t seq;
-	struct events_kinds kinds;
+	struct form_counts forms;
 	struct tally tally;
 	uint64_t drops; /* last known */
 	int64_t drops_at;
@@ -240,15 +240,6 @@ capture_sink_of(struct live *l)
 		on_checkpoint, NULL };
 }
 
-/* firewall pf states */
-static bool
-in_states(const struct live *l)
-{
-	const char *mode = l->args->conf->mode;
-
-	return mode != NULL && strcmp(mode, "states") == 0;
-}
-
 static void
 on_counters(void *ctx, struct counters *c)
 {
@@ -257,10 +248,8 @@ on_counters(void *ctx, struct counters *c)
 	if (l->capture != NULL)
 		capture_report(l->capture, c);
 	engine_report(l->engine, c);
-	if (in_states(l)) {
-		counters_put(c, "opened_as_states", l->kinds.states);
-		counters_put(c, "opened_as_rules", l->kinds.rules);
-	}
+	if (fwconfig_in_states(&l->fw_config))
+		form_report(&l->forms, c);
 	counters_put(c, "events_lost", output_lost(l->output));
 }
 
@@ -680,10 +669,8 @@ make_engine(struct live *l)
 	struct engine_place place = { 0 };
 
 	ev.explain = ops != NULL ? ops->explain : NULL;
-	if (ops != NULL && in_states(l)) {
-		ev.as_rule = ops->as_rule;
-		ev.kinds = &l->kinds;
-	}
+	ev.form = ops != NULL ? ops->form : NULL;
+	ev.forms = &l->forms;
 	place.live = true;
 	place.own = l->iface.own;
 	place.nown = l->iface.nown;

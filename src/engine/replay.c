@@ -14,6 +14,8 @@ struct replay {
 	struct engine *engine;
 	const struct fw_ops *ops;
 	struct fw *fw;
+	struct fw_config config;
+	struct form_counts forms;
 	int64_t now;
 	bool followed;	      /* SIP is */
 	unsigned long failed; /* commits the backend refused */
@@ -88,6 +90,8 @@ replay_report(struct replay *r, struct capture *cap)
 
 	capture_report(cap, &c);
 	engine_report(r->engine, &c);
+	if (fwconfig_in_states(&r->config))
+		form_report(&r->forms, &c);
 	fputs(text, stderr);
 }
 
@@ -147,21 +151,20 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct engine_sink sink = { &r, on_commit, NULL, on_say };
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;
-	struct fw_config fc;
-	struct events ev = { opt->format, opt->verbose, opt->fw->explain, &fc,
-		on_line, &r, NULL, NULL, NULL };
+	struct events ev = { opt->format, opt->verbose, opt->fw->explain,
+		&r.config, on_line, &r, NULL, opt->fw->form, &r.forms };
 	struct capture *cap = NULL;
 	int code = 2;
 
 	r.ops = opt->fw;
 	r.followed = conf->sip.on;
-	if (fwconfig_of(conf, &fc) != PH_OK ||
+	if (fwconfig_of(conf, &r.config) != PH_OK ||
 	    engine_ports(conf, &ports, &cc.nports) != PH_OK) {
 		fprintf(stderr, "pinholed: out of memory\n");
 		return 2;
 	}
 	cc.ports = ports;
-	if (r.ops->open(&r.fw, &fc, 0, &why) != PH_OK)
+	if (r.ops->open(&r.fw, &r.config, 0, &why) != PH_OK)
 		fprintf(stderr, "pinholed: %s: %s\n", r.ops->name, text);
 	else if (capture_open_file(&cap, &cc, opt->path, &why) != PH_OK)
 		fprintf(stderr, "pinholed: %s\n", text);
@@ -173,7 +176,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	engine_free(r.engine);
 	if (r.fw != NULL)
 		r.ops->close(r.fw, false);
-	fwconfig_free(&fc);
+	fwconfig_free(&r.config);
 	free(ports);
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		perror("pinholed: standard output");

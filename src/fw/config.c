@@ -103,3 +103,9 @@ fwconfig_free(struct fw_config *c)
 	free((void *)(uintptr_t)c->classes);
 	memset(c, 0, sizeof(*c));
 }
+
+bool
+fwconfig_in_states(const struct fw_config *c)
+{
+	return c->mode != NULL && strcmp(c->mode, "states") == 0;
+}

@@ -8,6 +8,7 @@
 
 #include "src/base/addr.h"
 #include "src/base/err.h"
+#include "src/base/form.h"
 #include "src/base/pinhole.h"
 #include "src/base/strbuf.h"
 
@@ -199,11 +200,12 @@ struct fw_ops {
 	    const struct pinhole *hole, struct strbuf *out);
 
 	/*
-	 * Where some pinholes become states instead of rules (pf states): why
-	 * this one does not, or NULL.  May be NULL: all are alike.
+	 * What this pinhole is in the packet filter: a state, or a rule and
+	 * why.  Depends on nothing else, so that any process can ask.  May be
+	 * NULL: all are FORM_RULE.
 	 */
-	const char *(*as_rule)(const struct fw_config *config,
-	    const struct pinhole *hole);
+	enum form (
+	    *form)(const struct fw_config *config, const struct pinhole *hole);
 
 	/*
 	 * Close.  Unless `keep`, everything of ours is removed first,

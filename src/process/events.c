@@ -120,12 +120,8 @@ void
 events_open(const struct events *ev, int64_t ts, const struct pinhole *h,
     struct span call, enum reason why)
 {
-	if (ev->as_rule != NULL && ev->kinds != NULL) {
-		if (ev->as_rule(ev->fw_config, h) == NULL)
-			ev->kinds->states++;
-		else
-			ev->kinds->rules++;
-	}
+	if (ev->form != NULL && ev->forms != NULL)
+		ev->forms->opened[ev->form(ev->fw_config, h)]++;
 	if (ev->format == EVENTS_JSON) {
 		json_hole(ev, "open", ts, h, call, why);
 		return;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "src/base/form.h"
 #include "src/base/pinhole.h"
 #include "src/base/reason.h"
 #include "src/base/span.h"
@@ -38,15 +39,10 @@ struct events {
 	void *ctx;
 	/* What to show for a time; NULL: that time. */
 	int64_t (*wall)(int64_t now);
-	/* fw_ops.as_rule, and what it said of each open; or NULL. */
-	const char *(*as_rule)(const struct fw_config *config,
-	    const struct pinhole *hole);
-	struct events_kinds *kinds;
-};
-
-/* Pinholes opened, where some are more than rules. */
-struct events_kinds {
-	uint64_t states, rules;
+	/* fw_ops.form, and what it said of each open; or NULL. */
+	enum form (
+	    *form)(const struct fw_config *config, const struct pinhole *hole);
+	struct form_counts *forms;
 };
 
 /* What was refused, for the explanation. */

@@ -223,29 +223,31 @@ what_cannot_be_a_state_says_why(void **state)
 	struct pinhole h = stream(1, 10000);
 
 	(void)state;
-	assert_null(p_states_why_not(&h));
+	assert_int_equal(p_states_form(&h), FORM_STATE);
 	h.from_port = 0;
-	assert_string_equal(p_states_why_not(&h), "from any port");
+	assert_string_equal(form_why(p_states_form(&h)), "from any port");
 	h = stream(1, 10000);
 	h.to_hi++;
-	assert_string_equal(p_states_why_not(&h), "to more than one port");
+	assert_string_equal(form_why(p_states_form(&h)),
+	    "to more than one port");
 	h = stream(1, 10000);
 	h.from.len = 24;
-	assert_string_equal(p_states_why_not(&h), "not from one host");
+	assert_string_equal(form_why(p_states_form(&h)), "not from one host");
 	h.from.addr.af = AF_UNSPEC;
-	assert_string_equal(p_states_why_not(&h), "not from one host");
+	assert_string_equal(form_why(p_states_form(&h)), "not from one host");
 	h = stream(1, 10000);
 	h.proto = IPPROTO_TCP;
-	assert_string_equal(p_states_why_not(&h), "TCP");
+	assert_string_equal(form_why(p_states_form(&h)), "TCP");
 	h = stream(1, 10000);
 	h.once = 1;
-	assert_string_equal(p_states_why_not(&h), "good for one connection");
+	assert_string_equal(form_why(p_states_form(&h)),
+	    "good for one connection");
 	h = stream(1, 10000);
 	h.rdr_from.addr = h.to;
-	assert_string_equal(p_states_why_not(&h), "translated");
+	assert_string_equal(form_why(p_states_form(&h)), "translated");
 	h = stream(1, 10000);
 	h.nat_to.addr = h.to;
-	assert_string_equal(p_states_why_not(&h), "translated");
+	assert_string_equal(form_why(p_states_form(&h)), "translated");
 }
 
 static void
