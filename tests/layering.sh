@@ -81,7 +81,7 @@ lives 'openssl/' '^tables/mac\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz)/'
 lives '(libmnl|nftables|linux/netfilter)' '^nft/|^tests/|^bench/|^fuzz/'
 lives 'net/pfvar' '^pf/|^tests/pf|^bench/'
-lives 'event2/' '^src/(process|engine|proxy)/'
+lives 'event2/' '^src/(process|engine|proxy|status)/|^tests/'
 
 found=$(git ls-files '*.[chy]' | xargs grep -nE \
     '(^|[^a-z_>.])(strcpy|strcat|sprintf|strtok|atoi|atol|gets|inet_ntoa|alloca|rand|signal)[[:space:]]*\(' \

@@ -5,7 +5,6 @@
 #include <event2/event.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +20,8 @@
 #include "src/fw/config.h"
 #include "src/process/checkpoint.h"
 #include "src/process/iface.h"
-#include "src/process/ipc.h"
-#include "src/process/output.h"
 #include "src/process/tally.h"
+#include "src/process/worker.h"
 
 #define MODULE	    "engine"
 #define PACKETS	    64 /* taken from a capture before others get a turn */
@@ -34,8 +32,8 @@
 
 struct live {
 	const struct engine_args *args;
-	struct event_base *base;
-	struct event *timer, *monitor_ev, *fw_ev, *term_ev, *control_ev;
+	struct worker worker;
+	struct event *timer, *control_ev;
 	struct event *capture_ev[MAX_FDS];
 	struct event *more_ev; /* a capture has more than one turn takes */
 	size_t ncaptures;
@@ -43,11 +41,8 @@ struct live {
 	struct engine *engine;
 	struct capture *capture;
 	struct checkpoint *journal;
-	struct ipc monitor, fw;
-	struct ipc_msg msg; /* too big for the stack */
 	struct fw_config fw_config;
 	bool started;	 /* reading the captures */
-	bool again;	 /* something could not be sent: say everything */
 	bool adopting;	 /* reading the journal */
 	uint64_t *stale; /* keys of records to delete */
 	size_t nstale, maxstale;
@@ -56,95 +51,28 @@ struct live {
 	struct tally tally;
 	uint64_t drops; /* last known */
 	int64_t drops_at;
-	int64_t iface_at;      /* last looked at */
-	struct output *output; /* events, in the foreground */
+	int64_t iface_at; /* last looked at */
 	struct log_limit refused_log, journal_log, said_log;
-	int status;
 };
-
-static void
-process_stop(struct live *l, int status)
-{
-	l->status = status;
-	event_base_loopbreak(l->base);
-}
-
-static void
-on_line(void *ctx, const char *text)
-{
-	const struct live *l = ctx;
-
-	if (!l->args->foreground) {
-		log_event(text);
-		return;
-	}
-	output_line(l->output, text);
-}
-
-static void
-fw_lost(struct live *l, enum ph_err rc)
-{
-	if (rc == PH_EGONE)
-		log_warnx(MODULE, "the firewall process is gone");
-	else
-		log_warnx(MODULE, "lost the firewall process: %s",
-		    ph_strerror(rc));
-	if (l->fw_ev != NULL)
-		event_free(l->fw_ev);
-	l->fw_ev = NULL;
-	ipc_close(&l->fw);
-	if (l->monitor.fd == -1)
-		process_stop(l, 2);
-}
-
-/* Wait for writing, too, while something is queued. */
-static void
-fw_watch(struct live *l)
-{
-	short what = EV_READ | EV_PERSIST;
-
-	if (l->fw_ev == NULL)
-		return;
-	if (ipc_unsent(&l->fw))
-		what |= EV_WRITE;
-	if (event_get_events(l->fw_ev) == what)
-		return;
-	event_del(l->fw_ev);
-	event_assign(l->fw_ev, l->base, l->fw.fd, what,
-	    event_get_callback(l->fw_ev), l);
-	event_add(l->fw_ev, NULL);
-}
 
 static void
 fw_send(struct live *l, enum ipc_type type)
 {
-	enum ph_err rc;
-
-	if (l->fw.fd == -1)
-		return;
-	rc = ipc_send(&l->fw, type, ++l->seq, &l->msg, -1);
-	if (rc == PH_ELIMIT) {
-		/* It has not read for long: send everything anew later. */
-		l->again = true;
-		rc = PH_OK;
-	}
-	if (rc != PH_OK)
-		fw_lost(l, rc);
-	else
-		fw_watch(l);
+	channel_send(&l->worker.fw, type, ++l->seq, &l->worker.out, -1);
 }
 
 static void
 on_commit(void *ctx, const struct fw_change *changes, size_t n)
 {
 	struct live *l = ctx;
+	struct ipc_commit *c = &l->worker.out.u.commit;
 	size_t k;
 
 	for (; n > 0; n -= k, changes += k) {
 		k = n < IPC_BATCH ? n : IPC_BATCH;
-		l->msg.u.commit.n = (uint32_t)k;
-		l->msg.u.commit.pad = 0;
-		memcpy(l->msg.u.commit.changes, changes, k * sizeof(*changes));
+		c->n = (uint32_t)k;
+		c->pad = 0;
+		memcpy(c->changes, changes, k * sizeof(*changes));
 		fw_send(l, IPC_COMMIT);
 	}
 }
@@ -250,7 +178,7 @@ on_counters(void *ctx, struct counters *c)
 	engine_report(l->engine, c);
 	if (fwconfig_in_states(&l->fw_config))
 		form_report(&l->forms, c);
-	counters_put(c, "events_lost", output_lost(l->output));
+	counters_put(c, "events_lost", output_lost(l->worker.output));
 }
 
 static void
@@ -283,7 +211,6 @@ journal_write(struct live *l)
 static void
 fw_resync(struct live *l)
 {
-	l->again = false;
 	fw_send(l, IPC_BEGIN);
 	engine_resend(l->engine, clock_now());
 	fw_send(l, IPC_SETTLE);
@@ -306,7 +233,7 @@ watch_drops(struct live *l, int64_t now)
 	l->drops = s.kernel_drops;
 }
 
-static void process_quit(struct live *l, bool keep);
+static void process_quit(void *ctx, bool keep);
 
 /*
  * An interface that was deleted and made again has the old name but another
@@ -333,9 +260,9 @@ process_settle(struct live *l)
 
 	engine_run(l->engine, now);
 	journal_write(l);
-	if (l->again && !ipc_unsent(&l->fw))
+	if (channel_recovered(&l->worker.fw))
 		fw_resync(l);
-	output_flush(l->output);
+	output_flush(l->worker.output);
 	watch_drops(l, now);
 	watch_interfaces(l, now);
 	next = engine_next(l->engine);
@@ -365,7 +292,7 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 	engine_gather(l->engine, false);
 	if (rc != PH_OK) {
 		log_warnx(MODULE, "an interface went away");
-		process_stop(l, 2);
+		worker_stop(&l->worker, 2);
 		return;
 	}
 	/* A timer of 0 seconds gives the other descriptors a turn first. */
@@ -397,55 +324,62 @@ on_result(struct live *l, const struct ipc_result *r)
 }
 
 static void
-on_seen(struct live *l, unsigned int ends, int64_t now)
+on_seen(struct live *l, const struct ipc_ids *ids, unsigned int ends)
 {
+	int64_t now = clock_now();
 	uint32_t i;
 
-	for (i = 0; i < l->msg.u.ids.n; i++)
-		engine_seen(l->engine, l->msg.u.ids.ids[i], ends, now);
+	for (i = 0; i < ids->n; i++)
+		engine_seen(l->engine, ids->ids[i], ends, now);
 }
 
 static void
-on_fw(evutil_socket_t fd, short what, void *arg)
+on_fw(void *ctx, const struct ipc_msg *m, int *fd)
 {
-	struct live *l = arg;
-	int64_t now = clock_now();
-	enum ph_err rc = PH_OK;
+	struct live *l = ctx;
 	uint32_t i;
-	int passed;
 
 	(void)fd;
-	if (what & EV_WRITE)
-		rc = ipc_flush(&l->fw);
-	while (
-	    rc == PH_OK && (rc = ipc_recv(&l->fw, &l->msg, &passed)) == PH_OK) {
-		if (passed != -1)
-			close(passed);
-		switch (l->msg.hdr.type) {
-		case IPC_RESULT:
-			on_result(l, &l->msg.u.result);
-			break;
-		case IPC_SEEN_FROM:
-			on_seen(l, FW_SEEN_FROM, now);
-			break;
-		case IPC_SEEN_TO:
-			on_seen(l, FW_SEEN_TO, now);
-			break;
-		case IPC_CLOSED:
-			for (i = 0; i < l->msg.u.ids.n; i++)
-				engine_lost(l->engine, l->msg.u.ids.ids[i]);
-			break;
-		default:
-			break;
-		}
+	switch (m->hdr.type) {
+	case IPC_RESULT:
+		on_result(l, &m->u.result);
+		break;
+	case IPC_SEEN_FROM:
+		on_seen(l, &m->u.ids, FW_SEEN_FROM);
+		break;
+	case IPC_SEEN_TO:
+		on_seen(l, &m->u.ids, FW_SEEN_TO);
+		break;
+	case IPC_CLOSED:
+		for (i = 0; i < m->u.ids.n; i++)
+			engine_lost(l->engine, m->u.ids.ids[i]);
+		break;
+	default:
+		break;
 	}
-	if (rc != PH_EAGAIN && rc != PH_OK) {
-		fw_lost(l, rc);
-		return;
-	}
-	fw_watch(l);
-	process_settle(l);
 }
+
+static void
+on_fw_settled(void *ctx)
+{
+	process_settle(ctx);
+}
+
+static void
+on_fw_lost(void *ctx, enum ph_err why)
+{
+	struct live *l = ctx;
+
+	if (why == PH_EGONE)
+		log_warnx(MODULE, "the firewall process is gone");
+	else
+		log_warnx(MODULE, "lost the firewall process: %s",
+		    ph_strerror(why));
+	worker_fw_lost(&l->worker);
+}
+
+static const struct channel_calls fw_calls = { on_fw, on_fw_settled,
+	on_fw_lost };
 
 static void
 on_record(void *ctx, uint64_t key, const void *p, size_t len)
@@ -495,10 +429,10 @@ process_begin(struct live *l)
 		event_add(l->control_ev, NULL);
 	if (l->capture != NULL)
 		l->ncaptures = capture_fds(l->capture, fds, MAX_FDS);
-	if ((l->more_ev = evtimer_new(l->base, on_capture, l)) == NULL)
+	if ((l->more_ev = evtimer_new(l->worker.base, on_capture, l)) == NULL)
 		log_fatalx(MODULE, "out of memory");
 	for (i = 0; i < l->ncaptures; i++) {
-		l->capture_ev[i] = event_new(l->base, fds[i],
+		l->capture_ev[i] = event_new(l->worker.base, fds[i],
 		    EV_READ | EV_PERSIST, on_capture, l);
 		if (l->capture_ev[i] == NULL)
 			log_fatalx(MODULE, "out of memory");
@@ -509,14 +443,8 @@ process_begin(struct live *l)
 static void
 new_fw(struct live *l, int fd)
 {
-	if (l->fw_ev != NULL)
-		event_free(l->fw_ev);
-	ipc_close(&l->fw);
-	ipc_init(&l->fw, fd);
-	l->fw_ev = event_new(l->base, fd, EV_READ | EV_PERSIST, on_fw, l);
-	if (l->fw_ev == NULL)
+	if (channel_open(&l->worker.fw, fd) != PH_OK)
 		log_fatalx(MODULE, "out of memory");
-	event_add(l->fw_ev, NULL);
 	fw_send(l, IPC_BEGIN);
 	if (!l->started)
 		process_begin(l);
@@ -525,8 +453,10 @@ new_fw(struct live *l, int fd)
 }
 
 static void
-process_quit(struct live *l, bool keep)
+process_quit(void *ctx, bool keep)
 {
+	struct live *l = ctx;
+
 	if (keep)
 		engine_leave(l->engine, clock_now());
 	else
@@ -534,9 +464,9 @@ process_quit(struct live *l, bool keep)
 	l->tally.written_at = 0; /* once more */
 	journal_write(l);
 	/* Send what is queued for the firewall process. */
-	if (l->fw.fd != -1 && ipc_flush(&l->fw) != PH_OK)
+	if (channel_flush(&l->worker.fw) != PH_OK)
 		log_debug(MODULE, "the firewall process did not listen");
-	process_stop(l, 0);
+	worker_stop(&l->worker, 0);
 }
 
 static void
@@ -576,66 +506,15 @@ on_control(evutil_socket_t listener, short what, void *arg)
 }
 
 static void
-monitor_lost(struct live *l)
+on_monitor(void *ctx, const struct ipc_msg *m, int *fd)
 {
-	log_warnx(MODULE, "the monitor is gone; carrying on without it");
-	event_free(l->monitor_ev);
-	l->monitor_ev = NULL;
-	ipc_close(&l->monitor);
-	/* Without a monitor, SIGTERM stops us. */
-	event_add(l->term_ev, NULL);
-	if (l->fw.fd == -1)
-		process_stop(l, 2);
-}
+	struct live *l = ctx;
 
-static void
-on_monitor(evutil_socket_t fd, short what, void *arg)
-{
-	struct live *l = arg;
-	enum ph_err rc;
-	int passed;
-
-	(void)fd;
-	(void)what;
-	while ((rc = ipc_recv(&l->monitor, &l->msg, &passed)) == PH_OK) {
-		switch (l->msg.hdr.type) {
-		case IPC_FW:
-			if (passed != -1)
-				new_fw(l, passed);
-			passed = -1;
-			break;
-		case IPC_QUIT:
-			process_quit(l, l->msg.u.quit.keep != 0);
-			return;
-		case IPC_REPORT:
-			process_report(l);
-			break;
-		default:
-			break;
-		}
-		if (passed != -1)
-			close(passed);
-	}
-	if (rc != PH_EAGAIN)
-		monitor_lost(l);
-}
-
-static void
-on_term(evutil_socket_t sig, short what, void *arg)
-{
-	(void)sig;
-	(void)what;
-	process_quit(arg, false);
-}
-
-static void
-signal_ignore(int sig)
-{
-	struct sigaction sa;
-
-	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = SIG_IGN;
-	sigaction(sig, &sa, NULL);
+	if (m->hdr.type == IPC_FW && *fd != -1) {
+		new_fw(l, *fd);
+		*fd = -1;
+	} else if (m->hdr.type == IPC_REPORT)
+		process_report(l);
 }
 
 static void
@@ -664,7 +543,7 @@ make_engine(struct live *l)
 	const struct engine_args *a = l->args;
 	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
 	struct events ev = { a->format, a->verbose, NULL, &l->fw_config,
-		on_line, l, clock_wall, NULL, NULL };
+		worker_line, &l->worker, clock_wall, NULL, NULL };
 	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say };
 	struct engine_place place = { 0 };
 
@@ -686,24 +565,20 @@ static void
 make_events(struct live *l)
 {
 	const struct engine_args *a = l->args;
+	const struct worker_setup setup = { MODULE, a->monitor_fd,
+		a->foreground, on_monitor, process_quit, l };
 
-	if ((l->base = event_base_new()) == NULL ||
-	    (l->output = output_new(l->base, STDOUT_FILENO)) == NULL ||
-	    (l->timer = event_new(l->base, -1, 0, on_timer, l)) == NULL ||
-	    (l->term_ev = event_new(l->base, SIGTERM, EV_SIGNAL | EV_PERSIST,
-		 on_term, l)) == NULL ||
-	    (l->monitor_ev = event_new(l->base, a->monitor_fd,
-		 EV_READ | EV_PERSIST, on_monitor, l)) == NULL)
-		log_fatalx(MODULE, "cannot make the event loop");
-	if (a->control_fd != -1) {
-		l->control_ev = event_new(l->base, a->control_fd,
-		    EV_READ | EV_PERSIST, on_control, l);
-		if (l->control_ev == NULL)
-			log_fatalx(MODULE, "out of memory");
-	}
-	ipc_init(&l->monitor, a->monitor_fd);
-	ipc_init(&l->fw, -1);
-	event_add(l->monitor_ev, NULL);
+	worker_init(&l->worker, &setup);
+	channel_init(&l->worker.fw, l->worker.base, &fw_calls, l);
+	l->timer = event_new(l->worker.base, -1, 0, on_timer, l);
+	if (l->timer == NULL)
+		log_fatalx(MODULE, "out of memory");
+	if (a->control_fd == -1)
+		return;
+	l->control_ev = event_new(l->worker.base, a->control_fd,
+	    EV_READ | EV_PERSIST, on_control, l);
+	if (l->control_ev == NULL)
+		log_fatalx(MODULE, "out of memory");
 }
 
 int
@@ -711,24 +586,18 @@ engine_main(const struct engine_args *args)
 {
 	static struct live live; /* one engine a process, and large */
 	struct live *l = &live;
-	char text[512];
-	struct strbuf why = strbuf_of(text, sizeof(text));
 	size_t i;
+	int status;
 
 	memset(l, 0, sizeof(*l));
 	l->args = args;
 	l->tally.list = on_counters;
 	l->tally.ctx = l;
 	open_capture(l);
-	if (sandbox_enter(SANDBOX_ENGINE, args->sandbox, &why) != PH_OK)
-		log_fatalx(MODULE, "%s", text);
+	worker_confine(MODULE, SANDBOX_ENGINE, args->sandbox);
 	make_engine(l);
 	make_events(l);
-	/* While there is a monitor, it stops us by IPC_QUIT. */
-	signal_ignore(SIGTERM);
-	if (ipc_send(&l->monitor, IPC_READY, 0, &l->msg, -1) != PH_OK)
-		log_fatalx(MODULE, "the monitor does not listen");
-	event_base_dispatch(l->base);
+	status = worker_run(&l->worker);
 
 	for (i = 0; i < l->ncaptures; i++)
 		event_free(l->capture_ev[i]);
@@ -740,17 +609,9 @@ engine_main(const struct engine_args *args)
 	engine_free(l->engine);
 	checkpoint_close(l->journal);
 	fwconfig_free(&l->fw_config);
-	if (l->fw_ev != NULL)
-		event_free(l->fw_ev);
-	if (l->monitor_ev != NULL)
-		event_free(l->monitor_ev);
 	if (l->control_ev != NULL)
 		event_free(l->control_ev);
-	event_free(l->term_ev);
 	event_free(l->timer);
-	ipc_close(&l->fw);
-	ipc_close(&l->monitor);
-	output_free(l->output);
-	event_base_free(l->base);
-	return l->status;
+	worker_free(&l->worker);
+	return status;
 }

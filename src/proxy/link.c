@@ -45,13 +45,12 @@ RB_HEAD(hole_tree, hole);
 
 struct proxy {
 	struct proxy_setup setup;
-	struct ipc fw;
-	struct event *fw_ev, *timer;
-	struct ipc_msg msg; /* too big for the stack */
+	struct channel *fw;
+	struct event *timer;
+	struct ipc_msg msg; /* to send; too big for the stack */
 	TAILQ_HEAD(, question) questions;
 	struct hole_tree holes;
 	uint64_t seq, last_id;
-	bool again; /* something could not be sent: send all pinholes */
 	int64_t asked_at;
 	struct {
 		uint64_t open; /* now */
@@ -78,37 +77,10 @@ hole_find(struct proxy *p, uint64_t id)
 	return RB_FIND(hole_tree, &p->holes, &key);
 }
 
-static void on_fw(evutil_socket_t fd, short what, void *arg);
-
-/* Wait until we can write, too, while something is queued. */
-static void
-fw_watch(struct proxy *p)
-{
-	short what = EV_READ | EV_PERSIST;
-
-	if (p->fw_ev == NULL)
-		return;
-	if (ipc_unsent(&p->fw))
-		what |= EV_WRITE;
-	if (event_get_events(p->fw_ev) == what)
-		return;
-	event_del(p->fw_ev);
-	event_assign(p->fw_ev, p->setup.base, p->fw.fd, what, on_fw, p);
-	event_add(p->fw_ev, NULL);
-}
-
-/*
- * Send p->msg.  If it cannot be sent, a question fails at its time, and all
- * pinholes are sent again later.  on_fw() notices a lost connection.
- */
 static void
 fw_send(struct proxy *p, enum ipc_type type, uint64_t seq)
 {
-	if (p->fw.fd == -1)
-		return;
-	if (ipc_send(&p->fw, type, seq, &p->msg, -1) == PH_ELIMIT)
-		p->again = true;
-	fw_watch(p);
+	channel_send(p->fw, type, seq, &p->msg, -1);
 }
 
 static void
@@ -130,7 +102,6 @@ fw_send_all(struct proxy *p)
 {
 	struct hole *h;
 
-	p->again = false;
 	fw_send(p, IPC_BEGIN, ++p->seq);
 	RB_FOREACH(h, hole_tree, &p->holes)
 		fw_send_hole(p, FW_OPEN, &h->wish.hole,
@@ -231,15 +202,15 @@ question_end(struct proxy *p, struct question *q, enum ph_err rc,
 }
 
 static void
-on_result(struct proxy *p, enum ph_err rc, const struct endpoint *target)
+on_result(struct proxy *p, uint64_t seq, enum ph_err rc,
+    const struct endpoint *target)
 {
-	bool original = p->msg.hdr.type == IPC_TARGET;
 	struct question *q;
 
 	/* Answers mostly come in order: the first one. */
 	TAILQ_FOREACH(q, &p->questions, entry)
-		if (q->seq == p->msg.hdr.seq &&
-		    (q->type == IPC_ORIGINAL) == original) {
+		if (q->seq == seq &&
+		    (q->type == IPC_ORIGINAL) == (target != NULL)) {
 			question_end(p, q, rc, target);
 			return;
 		}
@@ -277,31 +248,35 @@ on_closed(struct proxy *p, uint64_t id)
 }
 
 static void
-on_message(struct proxy *p)
+on_ids(struct proxy *p, const struct ipc_ids *ids,
+    void (*each)(struct proxy *p, uint64_t id))
 {
-	uint32_t type = p->msg.hdr.type;
-	struct ipc_ids ids;
-	struct endpoint target;
 	uint32_t i;
 
-	/* Copied, since callbacks may ask, and overwrite p->msg. */
-	switch (type) {
+	for (i = 0; i < ids->n; i++)
+		each(p, ids->ids[i]);
+}
+
+static void
+on_fw(void *ctx, const struct ipc_msg *m, int *fd)
+{
+	struct proxy *p = ctx;
+
+	(void)fd;
+	switch (m->hdr.type) {
 	case IPC_RESULT:
-		on_result(p, (enum ph_err)p->msg.u.result.err, NULL);
+		on_result(p, m->hdr.seq, (enum ph_err)m->u.result.err, NULL);
 		break;
 	case IPC_TARGET:
-		target = p->msg.u.target.target;
-		on_result(p, (enum ph_err)p->msg.u.target.err, &target);
+		on_result(p, m->hdr.seq, (enum ph_err)m->u.target.err,
+		    &m->u.target.target);
 		break;
 	case IPC_SEEN_FROM:
 	case IPC_SEEN_TO:
+		on_ids(p, &m->u.ids, on_seen);
+		break;
 	case IPC_CLOSED:
-		ids = p->msg.u.ids;
-		for (i = 0; i < ids.n; i++)
-			if (type == IPC_CLOSED)
-				on_closed(p, ids.ids[i]);
-			else
-				on_seen(p, ids.ids[i]);
+		on_ids(p, &m->u.ids, on_closed);
 		break;
 	case IPC_EMPTIED:
 		p->setup.emptied(p->setup.ctx);
@@ -312,15 +287,22 @@ on_message(struct proxy *p)
 }
 
 static void
-fw_lost(struct proxy *p)
+on_fw_settled(void *ctx)
 {
+	struct proxy *p = ctx;
+
+	if (channel_recovered(p->fw))
+		fw_send_all(p);
+}
+
+static void
+on_fw_lost(void *ctx, enum ph_err why)
+{
+	struct proxy *p = ctx;
 	struct question *q, *next;
 
+	(void)why;
 	log_debug(MODULE, "the firewall process is gone");
-	if (p->fw_ev != NULL)
-		event_free(p->fw_ev);
-	p->fw_ev = NULL;
-	ipc_close(&p->fw);
 	/* Pinholes are sent to the successor, but other questions fail now. */
 	TAILQ_FOREACH_SAFE(q, &p->questions, entry, next)
 		if (q->type != IPC_COMMIT)
@@ -328,30 +310,8 @@ fw_lost(struct proxy *p)
 	p->setup.lost(p->setup.ctx);
 }
 
-static void
-on_fw(evutil_socket_t fd, short what, void *arg)
-{
-	struct proxy *p = arg;
-	enum ph_err rc = PH_OK;
-	int passed;
-
-	(void)fd;
-	if (what & EV_WRITE)
-		rc = ipc_flush(&p->fw);
-	while (
-	    rc == PH_OK && (rc = ipc_recv(&p->fw, &p->msg, &passed)) == PH_OK) {
-		if (passed != -1)
-			close(passed);
-		on_message(p);
-	}
-	if (rc != PH_EAGAIN && rc != PH_OK) {
-		fw_lost(p);
-		return;
-	}
-	if (p->again && !ipc_unsent(&p->fw))
-		fw_send_all(p);
-	fw_watch(p);
-}
+static const struct channel_calls fw_calls = { on_fw, on_fw_settled,
+	on_fw_lost };
 
 /* Questions without an answer in time fail. */
 static void
@@ -382,7 +342,8 @@ proxy_new(const struct proxy_setup *setup)
 	p->asked_at = clock_now();
 	TAILQ_INIT(&p->questions);
 	RB_INIT(&p->holes);
-	ipc_init(&p->fw, -1);
+	p->fw = setup->fw;
+	channel_init(p->fw, setup->base, &fw_calls, p);
 	if ((p->timer = event_new(setup->base, -1, 0, on_timer, p)) == NULL) {
 		free(p);
 		return NULL;
@@ -394,22 +355,10 @@ proxy_new(const struct proxy_setup *setup)
 enum ph_err
 proxy_link(struct proxy *p, int fd)
 {
-	if (p->fw_ev != NULL)
-		event_free(p->fw_ev);
-	ipc_close(&p->fw);
-	ipc_init(&p->fw, fd);
-	p->fw_ev = event_new(p->setup.base, fd, EV_READ | EV_PERSIST, on_fw, p);
-	if (p->fw_ev == NULL)
+	if (channel_open(p->fw, fd) != PH_OK)
 		return PH_ENOMEM;
-	event_add(p->fw_ev, NULL);
 	fw_send_all(p);
 	return PH_OK;
-}
-
-bool
-proxy_linked(const struct proxy *p)
-{
-	return p->fw.fd != -1;
 }
 
 int64_t
@@ -532,7 +481,7 @@ proxy_shutdown(struct proxy *p, enum reason why)
 	while ((h = RB_MIN(hole_tree, &p->holes)) != NULL)
 		proxy_close(p, h->wish.hole.id, why);
 	/* Send what is queued. */
-	if (p->fw.fd != -1 && ipc_flush(&p->fw) != PH_OK)
+	if (channel_flush(p->fw) != PH_OK)
 		log_debug(MODULE, "the firewall process did not listen");
 }
 
@@ -548,10 +497,7 @@ proxy_free(struct proxy *p)
 	}
 	while ((h = RB_MIN(hole_tree, &p->holes)) != NULL)
 		hole_free(p, h);
-	if (p->fw_ev != NULL)
-		event_free(p->fw_ev);
 	event_free(p->timer);
-	ipc_close(&p->fw);
 	free(p);
 }
 

@@ -4,7 +4,7 @@
 
 #include "src/base/counters.h"
 #include "src/process/events.h"
-#include "src/process/ipc.h"
+#include "src/process/channel.h"
 #include "src/proxy/proxy.h"
 
 /*
@@ -13,6 +13,7 @@
  */
 struct proxy_setup {
 	struct event_base *base;
+	struct channel *fw; /* not open yet */
 	const struct conf *conf;
 	struct events events;
 	uint32_t number; /* of this process; keeps its ids unique */
@@ -27,7 +28,6 @@ struct proxy *proxy_new(const struct proxy_setup *setup);
 
 /* `fd` is connected to a new firewall process: tell it of all pinholes. */
 PH_NODISCARD enum ph_err proxy_link(struct proxy *p, int fd);
-bool proxy_linked(const struct proxy *p);
 
 /* For how long there has been nothing to do, in microseconds. */
 int64_t proxy_idle(const struct proxy *p);

@@ -3,7 +3,6 @@
 
 #include <event2/event.h>
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,9 +11,8 @@
 #include "src/base/log.h"
 #include "src/base/timers.h"
 #include "src/fw/config.h"
-#include "src/process/ipc.h"
-#include "src/process/output.h"
 #include "src/process/tally.h"
+#include "src/process/worker.h"
 #include "src/proxy/link.h"
 #include "src/proxy/process.h"
 
@@ -37,14 +35,11 @@ struct service {
 
 struct process {
 	const struct proxy_args *args;
-	struct event_base *base;
-	struct event *monitor_ev, *term_ev, *idle_ev;
+	struct worker worker;
+	struct event *idle_ev;
 	struct event *left_ev;	/* leaving: look for sessions left */
 	struct event *tally_ev; /* write the counters every TALLY_EVERY */
-	struct ipc monitor;
-	struct ipc_msg msg; /* too big for the stack */
 	struct fw_config fw_config;
-	struct output *output; /* events, in the foreground */
 	struct proxy *proxy;
 	struct keyfiles keys; /* of tables */
 	struct iface own;
@@ -53,27 +48,15 @@ struct process {
 	struct checkpoint *journal; /* NULL: not open, or none */
 	struct tally tally;
 	bool serving;
-	int status;
 };
-
-static void
-process_stop(struct process *x, int status)
-{
-	x->status = status;
-	event_base_loopbreak(x->base);
-}
 
 static void
 on_line(void *ctx, const char *text)
 {
-	const struct process *x = ctx;
+	struct process *x = ctx;
 
-	if (!x->args->foreground) {
-		log_event(text);
-		return;
-	}
-	output_line(x->output, text);
-	output_flush(x->output);
+	worker_line(&x->worker, text);
+	output_flush(x->worker.output);
 }
 
 static void
@@ -81,8 +64,7 @@ on_fw_lost(void *ctx)
 {
 	struct process *x = ctx;
 
-	if (x->monitor.fd == -1)
-		process_stop(x, 2);
+	worker_fw_lost(&x->worker);
 }
 
 static void
@@ -252,12 +234,15 @@ services_start(struct process *x)
 }
 
 static void
-process_quit(struct process *x)
+process_quit(void *ctx, bool keep)
 {
+	struct process *x = ctx;
+
+	(void)keep; /* what is open cannot be handed over */
 	services_stop(x, false);
 	proxy_shutdown(x->proxy, REASON_SHUTDOWN);
 	journal_close(x);
-	process_stop(x, 0);
+	worker_stop(&x->worker, 0);
 }
 
 static size_t
@@ -282,7 +267,7 @@ on_left(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (sessions_left(x) == 0)
-		process_quit(x);
+		process_quit(x, false);
 	else
 		event_add(x->left_ev, &second);
 }
@@ -302,16 +287,13 @@ process_leave(struct process *x)
 			proxy_ftp_leave(x->service[i].ftp);
 		else if (x->service[i].kind == LISTEN_TFTP)
 			proxy_tftp_leave(x->service[i].tftp);
-	x->left_ev = event_new(x->base, -1, 0, on_left, x);
+	x->left_ev = event_new(x->worker.base, -1, 0, on_left, x);
 	if (sessions_left(x) == 0 || x->left_ev == NULL) {
-		process_quit(x);
+		process_quit(x, false);
 		return;
 	}
 	journal_close(x);
-	if (ipc_send(&x->monitor, IPC_READY, 0, &x->msg, -1) != PH_OK) {
-		process_quit(x);
-		return;
-	}
+	channel_send(&x->worker.monitor, IPC_READY, 0, &x->worker.out, -1);
 	setproctitle("leaving");
 	on_left(-1, 0, x);
 }
@@ -338,63 +320,29 @@ process_report(struct process *x)
 }
 
 static void
-monitor_lost(struct process *x)
+on_monitor(void *ctx, const struct ipc_msg *m, int *fd)
 {
-	log_warnx(MODULE, "the monitor is gone; carrying on without it");
-	event_free(x->monitor_ev);
-	x->monitor_ev = NULL;
-	ipc_close(&x->monitor);
-	/* Without the monitor, only SIGTERM can stop us. */
-	event_add(x->term_ev, NULL);
-	if (!proxy_linked(x->proxy))
-		process_stop(x, 2);
-}
+	struct process *x = ctx;
 
-static void
-on_monitor(evutil_socket_t fd, short what, void *arg)
-{
-	struct process *x = arg;
-	enum ph_err rc;
-	int passed;
-
-	(void)fd;
-	(void)what;
-	while ((rc = ipc_recv(&x->monitor, &x->msg, &passed)) == PH_OK) {
-		switch (x->msg.hdr.type) {
-		case IPC_FW:
-			if (passed == -1)
-				break;
-			if (proxy_link(x->proxy, passed) != PH_OK)
-				log_fatalx(MODULE, "out of memory");
-			passed = -1;
-			if (!x->serving)
-				services_start(x);
+	switch (m->hdr.type) {
+	case IPC_FW:
+		if (*fd == -1)
 			break;
-		case IPC_QUIT:
-			process_quit(x);
-			return;
-		case IPC_LEAVE:
-			process_leave(x);
-			break;
-		case IPC_REPORT:
-			process_report(x);
-			break;
-		default:
-			break;
-		}
-		if (passed != -1)
-			close(passed);
+		if (proxy_link(x->proxy, *fd) != PH_OK)
+			log_fatalx(MODULE, "out of memory");
+		*fd = -1;
+		if (!x->serving)
+			services_start(x);
+		break;
+	case IPC_LEAVE:
+		process_leave(x);
+		break;
+	case IPC_REPORT:
+		process_report(x);
+		break;
+	default:
+		break;
 	}
-	if (rc != PH_EAGAIN)
-		monitor_lost(x);
-}
-
-static void
-on_term(evutil_socket_t sig, short what, void *arg)
-{
-	(void)sig;
-	(void)what;
-	process_quit(arg);
 }
 
 static void
@@ -406,7 +354,7 @@ on_idle(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (x->serving && proxy_idle(x->proxy) >= IDLE_ENOUGH)
-		process_quit(x);
+		process_quit(x, false);
 	else
 		event_add(x->idle_ev, &second);
 }
@@ -440,39 +388,35 @@ process_init(struct process *x)
 {
 	const struct proxy_args *a = x->args;
 	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
+	const struct worker_setup worker = { MODULE, a->monitor_fd,
+		a->foreground, on_monitor, process_quit, x };
 	struct proxy_setup setup = { .conf = a->conf,
 		.lost = on_fw_lost,
 		.emptied = on_emptied,
 		.ctx = x };
 
-	if ((x->base = event_base_new()) == NULL ||
-	    (x->output = output_new(x->base, STDOUT_FILENO)) == NULL ||
-	    (x->term_ev = event_new(x->base, SIGTERM, EV_SIGNAL | EV_PERSIST,
-		 on_term, x)) == NULL ||
-	    (x->tally_ev = event_new(x->base, -1, 0, on_tally, x)) == NULL ||
-	    (x->monitor_ev = event_new(x->base, a->monitor_fd,
-		 EV_READ | EV_PERSIST, on_monitor, x)) == NULL)
-		log_fatalx(MODULE, "cannot make the event loop");
+	worker_init(&x->worker, &worker);
+	x->tally_ev = event_new(x->worker.base, -1, 0, on_tally, x);
 	x->tally.list = on_counters;
 	x->tally.ctx = x;
-	setup.base = x->base;
+	setup.fw = &x->worker.fw;
+	setup.base = x->worker.base;
 	setup.number = a->number;
 	setup.events = (struct events) { a->format, a->verbose,
 		ops != NULL ? ops->explain : NULL, &x->fw_config, on_line, x,
 		clock_wall, NULL, NULL };
-	if (fwconfig_of(a->conf, &x->fw_config) != PH_OK ||
+	if (x->tally_ev == NULL ||
+	    fwconfig_of(a->conf, &x->fw_config) != PH_OK ||
 	    (x->service = calloc(a->listeners->n + 1, sizeof(*x->service))) ==
 		NULL ||
 	    (x->proxy = proxy_new(&setup)) == NULL)
 		log_fatalx(MODULE, "out of memory");
 	if (a->until_idle) {
-		x->idle_ev = event_new(x->base, -1, 0, on_idle, x);
+		x->idle_ev = event_new(x->worker.base, -1, 0, on_idle, x);
 		if (x->idle_ev == NULL)
 			log_fatalx(MODULE, "out of memory");
 		on_idle(-1, 0, x);
 	}
-	ipc_init(&x->monitor, a->monitor_fd);
-	event_add(x->monitor_ev, NULL);
 }
 
 int
@@ -482,6 +426,7 @@ proxy_main(const struct proxy_args *args)
 	struct process *x = &process;
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
+	int status;
 
 	memset(x, 0, sizeof(*x));
 	x->args = args;
@@ -489,12 +434,9 @@ proxy_main(const struct proxy_args *args)
 	if (keyfiles_read(&x->keys, &args->conf->tables, &why) != PH_OK ||
 	    iface_own(&x->own, args->conf, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);
-	if (sandbox_enter(SANDBOX_PROXY, args->sandbox, &why) != PH_OK)
-		log_fatalx(MODULE, "%s", text);
+	worker_confine(MODULE, SANDBOX_PROXY, args->sandbox);
 	process_init(x);
-	if (ipc_send(&x->monitor, IPC_READY, 0, &x->msg, -1) != PH_OK)
-		log_fatalx(MODULE, "the monitor does not listen");
-	event_base_dispatch(x->base);
+	status = worker_run(&x->worker);
 
 	services_stop(x, false);
 	journal_close(x);
@@ -502,16 +444,11 @@ proxy_main(const struct proxy_args *args)
 	keyfiles_wipe(&x->keys);
 	proxy_free(x->proxy);
 	fwconfig_free(&x->fw_config);
-	if (x->monitor_ev != NULL)
-		event_free(x->monitor_ev);
-	event_free(x->term_ev);
 	event_free(x->tally_ev);
 	if (x->idle_ev != NULL)
 		event_free(x->idle_ev);
 	if (x->left_ev != NULL)
 		event_free(x->left_ev);
-	ipc_close(&x->monitor);
-	output_free(x->output);
-	event_base_free(x->base);
-	return x->status;
+	worker_free(&x->worker);
+	return status;
 }
