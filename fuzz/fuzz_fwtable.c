@@ -87,7 +87,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.commit = on_commit };
 	static struct conf *conf;
 	static struct ipc_msg m;
-	struct answers_sink sink = { NULL, on_send };
+	struct answers_sink sink = { NULL, on_send, NULL };
 	struct fw_policy policy;
 	struct fw fw = { 0 };
 	struct fwtable *t;

@@ -7,6 +7,7 @@
 #include "src/base/timers.h"
 #include "src/base/tree.h"
 #include "src/fw/answers.h"
+#include "src/fw/meter.h"
 #include "src/fw/table.h"
 
 #define MODULE "fw"
@@ -74,7 +75,8 @@ struct fwtable {
 	int64_t retry_at, retry_wait;
 	int64_t tick_at;
 	int64_t activity_at, activity_every; /* 0: never */
-	struct fwtable_counters n;
+	struct fwcounters n;
+	struct fw_meter meter;
 	struct log_limit refused_log, failed_log;
 	struct fw_change changes[COMMIT_MAX];
 	struct answers answers;
@@ -116,6 +118,7 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	t->fw = fw;
 	t->policy = policy;
 	answers_init(&t->answers, sink);
+	t->meter = (struct fw_meter) { ops, fw, sink->clock, &t->n };
 	t->max = fw_policy_max(policy);
 	RB_INIT(&t->tuples);
 	RB_INIT(&t->ids);
@@ -342,7 +345,7 @@ change_cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 		return;
 	}
 	/* If this fails, the old flows stay, and the call goes on. */
-	rc = t->ops->commit(t->fw, c, 1, now);
+	rc = fw_meter_commit(&t->meter, c, 1, now);
 	if (rc != PH_OK)
 		t->n.bad++;
 }
@@ -553,7 +556,7 @@ commit_one(struct fwtable *t, struct fw_entry *i, struct commit_one_by_one *s,
 	if (entry_change(i, &c) == FW_OPEN && !i->in_filter && s->full != PH_OK)
 		rc = s->full;
 	else if (c.op != 0)
-		rc = t->ops->commit(t->fw, &c, 1, now);
+		rc = fw_meter_commit(&t->meter, &c, 1, now);
 	switch (rc) {
 	case PH_OK:
 	case PH_EEXIST:
@@ -634,7 +637,7 @@ commit_some(struct fwtable *t, int64_t now)
 		taken++;
 		n += entry_change(i, &t->changes[n]) != 0;
 	}
-	rc = n == 0 ? PH_OK : t->ops->commit(t->fw, t->changes, n, now);
+	rc = n == 0 ? PH_OK : fw_meter_commit(&t->meter, t->changes, n, now);
 	t->n.commits += n > 0;
 	switch (rc) {
 	case PH_OK:
@@ -769,7 +772,7 @@ fwtable_idle(const struct fwtable *t)
 	return t->n.wanted == 0 && fwtable_settled(t);
 }
 
-const struct fwtable_counters *
+const struct fwcounters *
 fwtable_counters(const struct fwtable *t)
 {
 	return &t->n;

@@ -9,6 +9,7 @@
 #include "src/fw/answers.h"
 #include "src/fw/fw.h"
 #include "src/fw/policy.h"
+#include "src/process/fwcounters.h"
 #include "src/process/ipc.h"
 
 /*
@@ -28,15 +29,6 @@
  * Reads no clock, owns no descriptor; answers go to the sink.
  */
 struct fwtable;
-
-struct fwtable_counters {
-	uint64_t open;	  /* now, in the filter */
-	uint64_t wanted;  /* now */
-	uint64_t batches; /* from clients */
-	uint64_t changes, commits, retries, lost;
-	uint64_t denied, bad, limit;
-	uint64_t expired; /* closed at their deadline */
-};
 
 struct fwtable *fwtable_new(const struct fw_ops *ops, struct fw *fw,
     const struct fw_policy *policy, const struct answers_sink *sink);
@@ -61,6 +53,6 @@ int64_t fwtable_run(struct fwtable *t, int64_t now);
 bool fwtable_settled(const struct fwtable *t); /* the filter is up to date */
 bool fwtable_idle(const struct fwtable *t);    /* and nothing is wanted */
 
-const struct fwtable_counters *fwtable_counters(const struct fwtable *t);
+const struct fwcounters *fwtable_counters(const struct fwtable *t);
 
 #endif

@@ -38,6 +38,7 @@ fake_commit(struct fw *fw, const struct fw_change *c, size_t n, int64_t at)
 	(void)at;
 	assert_true(n > 0);
 	fw->commits++;
+	fw->clock += fw->slow;
 	if (n > fw->largest)
 		fw->largest = n;
 	if (fw->lost) {
@@ -111,6 +112,12 @@ fake_tick(struct fw *fw, int64_t at, enum ph_err *err)
 	return fw->next_tick == 0 ? INT64_MAX : fw->next_tick;
 }
 
+static int64_t
+fake_clock(void)
+{
+	return fake.clock;
+}
+
 const struct fw_ops fake_ops = {
 	.name = "fake",
 	.caps = FW_CAP_ACTIVITY,
@@ -160,7 +167,7 @@ static struct addr own; /* the firewall's */
 void
 make_table(const struct fw_ops *ops)
 {
-	struct answers_sink sink = { NULL, on_send };
+	struct answers_sink sink = { NULL, on_send, fake_clock };
 
 	fwtable_free(table);
 	table = fwtable_new(ops, &fake, &policy, &sink);

@@ -26,6 +26,8 @@ struct fw {
 	bool lost;	   /* everything, and nobody has been told */
 	uint16_t bad_port; /* a pinhole it finds no sense in */
 	unsigned int commits, changes, settles, cuts;
+	int64_t slow; /* microseconds that a commit takes */
+	int64_t clock;
 	enum ph_err tick_err;
 	unsigned int seen_all; /* FW_SEEN_*: what all have sent */
 };
