@@ -222,6 +222,7 @@ say(struct world *w, const struct step *s, const char *call_id)
 	m.branch = span_of(s->branch);
 	m.relayed = s->branch[0] == 'c';
 	m.cseq = s->cseq;
+	m.contact = w->contact;
 	if (m.method == SIP_PRACK) {
 		m.rack_rseq = 1;
 		m.rack_cseq = 1;
