@@ -314,7 +314,7 @@ main(int argc, char *argv[])
 			break;
 		case 's':
 			states = true;
-			config.mode = "states";
+			config.states = true;
 			break;
 		default:
 			return 1;

@@ -736,18 +736,12 @@ p_open(struct fw **out, const struct p_sys *sys, const struct fw_config *c,
 	enum ph_err rc;
 
 	*out = NULL;
-	if (c->mode != NULL && strcmp(c->mode, "rules") != 0 &&
-	    strcmp(c->mode, "states") != 0) {
-		strbuf_fmt(why, "unknown pf mode \"%s\": rules or states",
-		    c->mode);
-		return PH_EBAD;
-	}
 	if ((fw = calloc(1, sizeof(*fw))) == NULL)
 		return PH_ENOMEM;
 	fw->sys = sys;
 	fw->config = c;
-	fw->kill = c->kill == NULL || strcmp(c->kill, "no") != 0;
-	fw->states = c->mode != NULL && strcmp(c->mode, "states") == 0;
+	fw->kill = !c->spare;
+	fw->states = c->states;
 	fw->now = now;
 	fw->heartbeat = now + HEARTBEAT;
 	fw->remake = now + REMAKE;

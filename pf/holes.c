@@ -220,16 +220,10 @@ p_holes_pending_at(const struct p_holes *h, size_t i, enum fw_op *op)
 	return h->pending[i].hole;
 }
 
-static bool
-p_in_states(const struct fw_config *config)
-{
-	return config->mode != NULL && strcmp(config->mode, "states") == 0;
-}
-
 enum form
 p_form(const struct fw_config *config, const struct pinhole *hole)
 {
-	return p_in_states(config) ? p_states_form(hole) : FORM_RULE;
+	return config->states ? p_states_form(hole) : FORM_RULE;
 }
 
 void

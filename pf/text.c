@@ -38,17 +38,6 @@ out_file(void)
 	return output != NULL ? output : stdout;
 }
 
-/* The configured dialect; false if there is no such. */
-static bool
-dialect_of(const struct fw_config *config, enum p_dialect *d)
-{
-	*d = P_FREEBSD;
-	if (config->dialect == NULL || strcmp(config->dialect, "freebsd") == 0)
-		return true;
-	*d = P_OPENBSD;
-	return strcmp(config->dialect, "openbsd") == 0;
-}
-
 static void
 text_close(struct fw *fw, bool keep)
 {
@@ -63,15 +52,8 @@ text_close(struct fw *fw, bool keep)
 static enum ph_err
 text_check(const struct fw_config *config, struct strbuf *why)
 {
-	enum p_dialect d;
-
-	if (!dialect_of(config, &d)) {
-		strbuf_fmt(why,
-		    "unknown pf dialect \"%s\": "
-		    "freebsd or openbsd",
-		    config->dialect);
-		return PH_EBAD;
-	}
+	(void)config;
+	(void)why;
 	return PH_OK;
 }
 
@@ -84,12 +66,10 @@ text_open(struct fw **out, const struct fw_config *config, int64_t now,
 
 	(void)now;
 	*out = NULL;
-	if ((rc = text_check(config, why)) != PH_OK)
-		return rc;
 	if ((fw = calloc(1, sizeof(*fw))) == NULL)
 		return PH_ENOMEM;
 	fw->config = config;
-	(void)dialect_of(config, &fw->dialect);
+	fw->dialect = config->dialect;
 	if ((rc = p_tree_new(&fw->tree, fw->dialect, config)) != PH_OK ||
 	    (rc = p_holes_new(&fw->holes, fw->tree, NULL, NULL)) != PH_OK) {
 		strbuf_fmt(why, "anchor \"%s\": %s", config->name,
@@ -156,10 +136,7 @@ static void
 text_explain(const struct fw_config *config, const struct pinhole *hole,
     struct strbuf *out)
 {
-	enum p_dialect d;
-
-	(void)dialect_of(config, &d);
-	p_explain(hole, d, config, out);
+	p_explain(hole, config->dialect, config, out);
 }
 
 const struct fw_ops fw_pf_text = {

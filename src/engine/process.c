@@ -187,7 +187,7 @@ on_counters(void *ctx, struct counters *c)
 	struct counted n = { l->capture, l->engine, NULL, &l->latency,
 		&l->filter, output_lost(l->worker.output) };
 
-	if (fwconfig_in_states(&l->fw_config))
+	if (l->fw_config.states)
 		n.forms = &l->forms;
 	counted_put(&n, c);
 }

@@ -90,7 +90,7 @@ replay_report(struct replay *r, struct capture *cap)
 
 	capture_report(cap, &c);
 	engine_report(r->engine, &c);
-	if (fwconfig_in_states(&r->config))
+	if (r->config.states)
 		form_report(&r->forms, &c);
 	fputs(text, stderr);
 }

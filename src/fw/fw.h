@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "src/base/addr.h"
+#include "src/base/dialect.h"
 #include "src/base/err.h"
 #include "src/base/form.h"
 #include "src/base/pinhole.h"
@@ -77,15 +78,15 @@ struct fw_class {
 
 /* How a backend was configured; strings live as long as the backend. */
 struct fw_config {
-	const char *name;    /* table or anchor, "pinholed" by default */
-	uint32_t mark;	     /* nftables: the bit(s) set on our packets */
-	const char *mode;    /* backend's own word: pf "rules" or "states" */
-	const char *kill;    /* pf: "yes" or "no" */
-	const char *dialect; /* pf-text: "freebsd", "openbsd" or NULL */
-	bool once;	     /* pinholes good for one connection will come */
-	bool tables_only;    /* no pinholes will come */
-	bool calls;	     /* those of calls will */
-	bool translate;	     /* pinholes with rdr_from or nat_to will come */
+	const char *name;	/* table or anchor, "pinholed" by default */
+	uint32_t mark;		/* nftables: the bit(s) set on our packets */
+	bool states;		/* pf: states instead of rules where it can */
+	bool spare;		/* pf: leave states of what has closed alone */
+	enum p_dialect dialect; /* pf-text */
+	bool once;		/* pinholes good for one connection will come */
+	bool tables_only;	/* no pinholes will come */
+	bool calls;		/* those of calls will */
+	bool translate;		/* pinholes with rdr_from or nat_to will come */
 	bool if_bound; /* pf: states bound to an interface; else floating */
 	bool adopt;    /* take over what is in the kernel instead of clearing */
 	bool local;    /* protect contains the firewall's own addresses */

@@ -248,7 +248,7 @@ main(int argc, char *argv[])
 			keep = true;
 			break;
 		case 'K':
-			c.kill = optarg;
+			c.spare = strcmp(optarg, "no") == 0;
 			break;
 		case 'l':
 			c.log = true;
@@ -263,7 +263,7 @@ main(int argc, char *argv[])
 			c.tag = optarg;
 			break;
 		case 'm':
-			c.mode = optarg;
+			c.states = strcmp(optarg, "states") == 0;
 			break;
 		case 'q':
 			c.queue = optarg;

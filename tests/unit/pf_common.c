@@ -205,10 +205,10 @@ without_a_way_to_kill_start_refuses(void **state)
 	assert_int_equal(p_open(&fw, &sys, &c, 0, &why), PH_EUNSUPPORTED);
 	assert_null(fw);
 	assert_non_null(strstr(text, "kill no"));
-	c.kill = "no";
+	c.spare = true;
 	fw = opened(&c);
 	p_close(fw, false);
-	c.mode = "states";
+	c.states = true;
 	assert_int_equal(p_open(&fw, &sys, &c, 0, &why), PH_EUNSUPPORTED);
 	assert_non_null(strstr(text, "pfsync"));
 }

@@ -206,8 +206,7 @@ change(struct fw *fw, enum fw_op op, struct pinhole h)
 static struct fw *
 begin(bool adopt)
 {
-	static struct fw_config config = { .name = "pinholed",
-		.mode = "states" };
+	static struct fw_config config = { .name = "pinholed", .states = true };
 	char text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	struct fw *fw;

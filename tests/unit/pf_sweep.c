@@ -127,7 +127,7 @@ a_sweep_that_was_refused_comes_again(void **state)
 static void
 what_is_not_to_be_killed_is_not_remembered(void **state)
 {
-	const struct fw_config c = { .name = "pinholed", .kill = "no" };
+	const struct fw_config c = { .name = "pinholed", .spare = true };
 	struct fw_change v = change(FW_OPEN, 1, 4000);
 	struct fw_change cut = change(FW_CUT, 0, 4000);
 	struct fw *fw = opened(&c);
