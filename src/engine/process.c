@@ -561,7 +561,8 @@ make_engine(struct live *l)
 	const struct engine_args *a = l->args;
 	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
 	struct events ev = { a->format, a->verbose, NULL, &l->fw_config,
-		worker_line, &l->worker, clock_wall, NULL, NULL };
+		worker_line, &l->worker, clock_wall, NULL, NULL,
+		!a->foreground || log_is_journal(STDOUT_FILENO) };
 	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say };
 	struct engine_place place = { 0 };
 

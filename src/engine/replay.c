@@ -152,7 +152,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;
 	struct events ev = { opt->format, opt->verbose, opt->fw->explain,
-		&r.config, on_line, &r, NULL, opt->fw->form, &r.forms };
+		&r.config, on_line, &r, NULL, opt->fw->form, &r.forms, false };
 	struct capture *cap = NULL;
 	int code = 2;
 

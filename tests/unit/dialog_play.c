@@ -132,7 +132,7 @@ world_open(struct world *w, const struct sip_config *c)
 		on_last_media, on_alive };
 	struct holes_sink down = { w, on_commit, NULL };
 	struct events ev = { EVENTS_TEXT, 0, NULL, NULL, on_line, w, NULL, NULL,
-		NULL };
+		NULL, false };
 
 	memset(w, 0, sizeof(*w));
 	w->text = strbuf_of(w->log, sizeof(w->log));
