@@ -4,6 +4,7 @@
 
 #include "src/base/log.h"
 #include "src/base/queue.h"
+#include "src/base/silence.h"
 #include "src/base/timers.h"
 #include "src/base/tree.h"
 #include "src/fw/answers.h"
@@ -15,10 +16,8 @@
 /* Changes in one commit: bounded work, then the next message gets a look. */
 #define COMMIT_MAX 2048
 
-#define RETRY_FIRST  INT64_C(1000) /* microseconds; doubled each time */
-#define RETRY_LAST   (2 * USEC_PER_SEC)
-#define ACTIVITY_MIN USEC_PER_SEC
-#define ACTIVITY_MAX (10 * USEC_PER_SEC)
+#define RETRY_FIRST INT64_C(1000) /* microseconds; doubled each time */
+#define RETRY_LAST  (2 * USEC_PER_SEC)
 
 /*
  * Claims of one entry: the engine and a proxy may want the same tuple, but two
@@ -109,7 +108,6 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
     const struct fw_policy *policy, const struct answers_sink *sink)
 {
 	struct fwtable *t;
-	int64_t every;
 	int i;
 
 	if ((t = calloc(1, sizeof(*t))) == NULL)
@@ -126,12 +124,8 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 		RB_INIT(&t->claims[i]);
 	TAILQ_INIT(&t->dirty);
 	timers_init(&t->timers);
-	if (ops->activity != NULL) {
-		every = fw_policy_silence(policy) / 4;
-		t->activity_every = every < ACTIVITY_MIN ? ACTIVITY_MIN
-		    : every > ACTIVITY_MAX		 ? ACTIVITY_MAX
-							 : every;
-	}
+	if (ops->activity != NULL)
+		t->activity_every = silence_poll(fw_policy_silence(policy));
 	return t;
 }
 

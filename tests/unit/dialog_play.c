@@ -81,11 +81,13 @@ on_gone(void *ctx, uint64_t call)
 	((struct world *)ctx)->gone++;
 }
 
-static int64_t
-on_last_media(void *ctx, uint64_t call)
+static bool
+on_silent(void *ctx, uint64_t call, int64_t timeout, int64_t now)
 {
+	const struct world *w = ctx;
+
 	(void)call;
-	return ((struct world *)ctx)->media;
+	return w->media == 0 || now - w->media >= timeout;
 }
 
 static void
@@ -129,7 +131,7 @@ void
 world_open(struct world *w, const struct sip_config *c)
 {
 	struct sip_sink up = { w, on_wants, on_refuse, on_changed, on_gone,
-		on_last_media, on_alive };
+		on_silent, on_alive };
 	struct holes_sink down = { w, on_commit, NULL };
 	struct events ev = { EVENTS_TEXT, 0, NULL, NULL, on_line, w, NULL, NULL,
 		NULL, false };
