@@ -150,9 +150,7 @@ capture_frame(struct capture *c, const struct capture_handle *handle,
 	from.live = c->live;
 	from.has_mac = handle->has_mac;
 	memcpy(from.mac, handle->mac, sizeof(from.mac));
-	c->stamp = stamp_of(h);
 	packets_add(c->packets, &from, ts, frame, sink);
-	c->stamp = 0;
 }
 
 enum ph_err
@@ -249,12 +247,6 @@ capture_adopt(struct capture *c, uint64_t key, const void *p, size_t len,
     int64_t now)
 {
 	packets_adopt(c->packets, key, p, len, now);
-}
-
-int64_t
-capture_stamp(const struct capture *c)
-{
-	return c->stamp;
 }
 
 void

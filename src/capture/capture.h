@@ -145,12 +145,6 @@ int64_t capture_due(const struct capture *c);
 PH_NODISCARD enum ph_err capture_next(struct capture *c,
     const struct capture_sink *sink, int64_t *ts, struct strbuf *why);
 
-/*
- * The kernel's time stamp of the packet that is being handed over, by the clock
- * on the wall; 0: none is.
- */
-int64_t capture_stamp(const struct capture *c);
-
 /* Remember what has changed since. */
 void capture_flush(struct capture *c, const struct capture_sink *sink);
 /* Take over what a predecessor remembered.  Trusts nothing in it. */

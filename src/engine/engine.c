@@ -24,8 +24,6 @@
 
 struct engine_counters {
 	uint64_t messages; /* parsed and used */
-	uint64_t requests[SIP_UPDATE + 1];
-	uint64_t responses;
 	uint64_t rejected[SIP_REJECT_MAX];
 	uint64_t not_ours;	  /* seen where it may not count */
 	uint64_t streams_lost;	  /* where framing failed */
@@ -353,10 +351,6 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 		return;
 	}
 	e->n.messages++;
-	if (m.request)
-		e->n.requests[m.method]++;
-	else
-		e->n.responses++;
 	misfit = misfit_text(sip_input(e->sip, now, d, &m), &m);
 	if (misfit != NULL)
 		engine_ignore(e, now, d, misfit);
@@ -583,10 +577,6 @@ engine_shutdown(struct engine *e, int64_t now)
 static void
 pinholes_report(const struct holes_counters *h, struct counters *c)
 {
-	char name[COUNTERS_NAME], *p;
-	struct strbuf b;
-	int i;
-
 	counters_put_gauge(c, "pinholes", h->open);
 	counters_put_gauge(c, "pinholes_in_filter", h->tuples);
 	counters_put(c, "pinholes_opened", h->opened);
@@ -595,42 +585,16 @@ pinholes_report(const struct holes_counters *h, struct counters *c)
 	counters_put(c, "pinholes_limit", h->limit);
 	counters_put(c, "fw_commits", h->commits);
 	counters_put(c, "fw_changes", h->changes);
-	for (i = REASON_LIMIT; i < REASON_COUNT; i++) {
-		b = strbuf_of(name, sizeof(name));
-		strbuf_fmt(&b, "refused_%s", reason_name((enum reason)i));
-		for (p = name; *p != '\0'; p++)
-			if (*p == '-')
-				*p = '_';
-		counters_put(c, name, h->refused_for[i]);
-	}
-}
-
-uint64_t
-engine_opened(const struct engine *e)
-{
-	return holes_counters(e->holes)->opened;
 }
 
 void
 engine_report(const struct engine *e, struct counters *c)
 {
-	static const char *const requests[SIP_UPDATE + 1] = {
-		[SIP_OTHER] = "sip_other",
-		[SIP_INVITE] = "sip_invite",
-		[SIP_ACK] = "sip_ack",
-		[SIP_BYE] = "sip_bye",
-		[SIP_CANCEL] = "sip_cancel",
-		[SIP_PRACK] = "sip_prack",
-		[SIP_UPDATE] = "sip_update",
-	};
 	const struct sip_counters *s = sip_counters(e->sip);
 	char name[COUNTERS_NAME];
 	size_t i;
 
 	counters_put(c, "sip_messages", e->n.messages);
-	for (i = 0; i <= SIP_UPDATE; i++)
-		counters_put(c, requests[i], e->n.requests[i]);
-	counters_put(c, "sip_responses", e->n.responses);
 	for (i = SIP_REJECT_NONE + 1; i < SIP_REJECT_MAX; i++) {
 		snprintf(name, sizeof(name), "sip_rejected_%s",
 		    sip_reject_name(i));

@@ -98,7 +98,5 @@ void engine_shutdown(struct engine *e, int64_t now);
 /* From yes to no, what several packets change goes in one commit. */
 void engine_gather(struct engine *e, bool yes);
 void engine_report(const struct engine *e, struct counters *out);
-/* Pinholes opened so far. */
-uint64_t engine_opened(const struct engine *e);
 
 #endif

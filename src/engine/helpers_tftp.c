@@ -154,24 +154,12 @@ transfer_timeout(const struct transfer *t)
 	return t->h->place.conf->tftp.timeout * USEC_PER_SEC;
 }
 
-/* Packets from outside alone keep it for one timeout, no longer. */
-static struct silence
-transfer_silence(const struct transfer *t)
-{
-	struct silence s = { .since = t->since,
-		.timeout = transfer_timeout(t),
-		.grace = transfer_timeout(t) };
-
-	holes_last_sent(t->h->place.holes, t->owner, &s);
-	return s;
-}
-
 static int64_t
 transfer_last_seen(const struct transfer *t)
 {
-	const struct silence s = transfer_silence(t);
-
-	return silence_began(&s);
+	/* Packets from outside alone keep it for one timeout, no longer. */
+	return holes_last_life(t->h->place.holes, t->owner, t->since,
+	    transfer_timeout(t));
 }
 
 /*
@@ -216,12 +204,10 @@ static void on_timer(void *arg, int64_t now);
 static void
 transfer_schedule(struct transfer *t, int64_t now)
 {
-	const struct silence s = transfer_silence(t);
-	int64_t at = silence_due(&s);
+	int64_t at = transfer_last_seen(t) + transfer_timeout(t);
 
-	/* Without reports of packets, nothing will renew it. */
-	if (t->h->place.activity)
-		at = silence_next(&s, s.timeout, now);
+	if (t->h->place.activity && at > now + transfer_timeout(t) / 2)
+		at = now + transfer_timeout(t) / 2;
 	timer_set(t->h->place.timers, &t->timer, at, on_timer, t);
 }
 
@@ -229,10 +215,9 @@ static void
 on_timer(void *arg, int64_t now)
 {
 	struct transfer *t = arg;
-	const struct silence s = transfer_silence(t);
-	bool begun = s.inside > 0 || s.outside > 0;
+	bool begun = holes_last_seen(t->h->place.holes, t->owner) > 0;
 
-	if (silence_over(&s, now)) {
+	if (now - transfer_last_seen(t) >= transfer_timeout(t)) {
 		transfer_end(t, begun ? REASON_DONE : REASON_IDLE, now);
 		return;
 	}

@@ -9,6 +9,7 @@
 #include "src/engine/ports.h"
 #include "src/engine/replay.h"
 #include "src/fw/config.h"
+#include "src/fw/direct.h"
 
 struct replay {
 	struct engine *engine;
@@ -16,6 +17,7 @@ struct replay {
 	struct fw *fw;
 	struct fw_config config;
 	struct form_counts forms;
+	struct direct *direct;
 	int64_t now;
 	bool followed;	      /* SIP is */
 	unsigned long failed; /* commits the backend refused */
@@ -35,7 +37,7 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 {
 	struct replay *r = ctx;
 
-	if (r->ops->commit(r->fw, changes, n, r->now) != PH_OK)
+	if (direct_commit(r->direct, changes, n, r->now) != PH_OK)
 		r->failed++;
 }
 
@@ -90,7 +92,7 @@ replay_report(struct replay *r, struct capture *cap)
 
 	capture_report(cap, &c);
 	engine_report(r->engine, &c);
-	if (r->config.states)
+	if (fwconfig_in_states(&r->config))
 		form_report(&r->forms, &c);
 	fputs(text, stderr);
 }
@@ -152,7 +154,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;
 	struct events ev = { opt->format, opt->verbose, opt->fw->explain,
-		&r.config, on_line, &r, NULL, opt->fw->form, &r.forms, false };
+		&r.config, on_line, &r, NULL, opt->fw->form, &r.forms };
 	struct capture *cap = NULL;
 	int code = 2;
 
@@ -168,7 +170,8 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 		fprintf(stderr, "pinholed: %s: %s\n", r.ops->name, text);
 	else if (capture_open_file(&cap, &cc, opt->path, &why) != PH_OK)
 		fprintf(stderr, "pinholed: %s\n", text);
-	else if (engine_new(&r.engine, conf, &place, &ev, &sink) != PH_OK) {
+	else if ((r.direct = direct_new(r.ops, r.fw)) == NULL ||
+	    engine_new(&r.engine, conf, &place, &ev, &sink) != PH_OK) {
 		fprintf(stderr, "pinholed: out of memory\n");
 		capture_close(cap, &(struct capture_sink) { 0 });
 	} else
@@ -176,6 +179,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	engine_free(r.engine);
 	if (r.fw != NULL)
 		r.ops->close(r.fw, false);
+	direct_free(r.direct);
 	fwconfig_free(&r.config);
 	free(ports);
 	if (fflush(stdout) == EOF || ferror(stdout)) {

@@ -43,11 +43,7 @@ struct events {
 	enum form (
 	    *form)(const struct fw_config *config, const struct pinhole *hole);
 	struct form_counts *forms;
-	bool shorten; /* only EVENTS_CALL bytes of each Call-ID, for a log */
 };
-
-/* Enough to tell calls apart, and for `pinholectl show calls`. */
-#define EVENTS_CALL 20
 
 /* What was refused, for the explanation. */
 enum event_said {

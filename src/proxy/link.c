@@ -8,7 +8,6 @@
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/base/queue.h"
-#include "src/base/silence.h"
 #include "src/base/timers.h"
 #include "src/base/tree.h"
 #include "src/proxy/link.h"
@@ -227,7 +226,7 @@ on_seen(struct proxy *p, uint64_t id)
 		return;
 	h->used = true;
 	lease = h->wish.lease_s * USEC_PER_SEC;
-	if (!silence_renews(h->wish.hole.deadline, lease, now))
+	if (h->wish.hole.deadline - now > lease / 4 * 3)
 		return;
 	h->wish.hole.deadline = now + lease;
 	fw_send_hole(p, FW_OPEN, &h->wish.hole, ++p->seq);

@@ -404,7 +404,7 @@ process_init(struct process *x)
 	setup.number = a->number;
 	setup.events = (struct events) { a->format, a->verbose,
 		ops != NULL ? ops->explain : NULL, &x->fw_config, on_line, x,
-		clock_wall, NULL, NULL, false };
+		clock_wall, NULL, NULL };
 	if (x->tally_ev == NULL ||
 	    fwconfig_of(a->conf, &x->fw_config) != PH_OK ||
 	    (x->service = calloc(a->listeners->n + 1, sizeof(*x->service))) ==

@@ -81,13 +81,11 @@ on_gone(void *ctx, uint64_t call)
 	((struct world *)ctx)->gone++;
 }
 
-static bool
-on_silent(void *ctx, uint64_t call, int64_t timeout, int64_t now)
+static int64_t
+on_last_media(void *ctx, uint64_t call)
 {
-	const struct world *w = ctx;
-
 	(void)call;
-	return w->media == 0 || now - w->media >= timeout;
+	return ((struct world *)ctx)->media;
 }
 
 static void
@@ -131,10 +129,10 @@ void
 world_open(struct world *w, const struct sip_config *c)
 {
 	struct sip_sink up = { w, on_wants, on_refuse, on_changed, on_gone,
-		on_silent, on_alive };
+		on_last_media, on_alive };
 	struct holes_sink down = { w, on_commit, NULL };
 	struct events ev = { EVENTS_TEXT, 0, NULL, NULL, on_line, w, NULL, NULL,
-		NULL, false };
+		NULL };
 
 	memset(w, 0, sizeof(*w));
 	w->text = strbuf_of(w->log, sizeof(w->log));
@@ -224,7 +222,6 @@ say(struct world *w, const struct step *s, const char *call_id)
 	m.branch = span_of(s->branch);
 	m.relayed = s->branch[0] == 'c';
 	m.cseq = s->cseq;
-	m.contact = w->contact;
 	if (m.method == SIP_PRACK) {
 		m.rack_rseq = 1;
 		m.rack_cseq = 1;
