@@ -18,7 +18,10 @@ enum pkt_dir {
 	PKT_OUT,     /* left by the interface */
 };
 
-/* The end of a TCP connection that sent the SYN which the other answered. */
+/*
+ * The end of a TCP connection that sent the SYN which the other answered; of
+ * one that was lost sight of, the end that began others.
+ */
 enum stream_origin {
 	ORIGIN_UNKNOWN, /* joined in its middle; or not TCP */
 	ORIGIN_SRC,	/* the source of these bytes */
@@ -32,7 +35,7 @@ struct datagram {
 	uint8_t proto;	  /* IPPROTO_UDP or IPPROTO_TCP */
 	uint8_t origin;	  /* enum stream_origin */
 	bool joined;	  /* TCP: what this side sent before was not seen */
-	bool resumed;	  /* TCP: a predecessor of ours has followed it */
+	bool resumed;	  /* TCP: followed before, by us or a predecessor */
 	bool answers;	  /* TCP: its source has bytes of the other end */
 	struct endpoint src, dst;
 	struct span payload;

@@ -5,86 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/base/queue.h"
-#include "src/base/shares.h"
-#include "src/base/tree.h"
-#include "src/base/wire.h"
-#include "src/capture/handshake.h"
-#include "src/capture/tcpside.h"
-#include "src/capture/tcpstream.h"
-
-/*
- * A segment outside the window.  If the other end confirms it, our own position
- * was wrong.
- */
-struct stray {
-	bool used;
-	bool from_a;
-	uint32_t seq, end, ack;
-};
-
-enum phase {
-	HALF, /* a SYN, its answer, or bytes that nobody has acknowledged */
-	OPEN,
-	DYING, /* open, for all we know; but a RST went by */
-};
-
-struct conn {
-	RB_ENTRY(conn) node;
-	TAILQ_ENTRY(conn) change; /* in changed */
-	uint64_t key;		  /* 0: nobody remembers it */
-	bool changed;		  /* since it was remembered */
-	bool adopted;		  /* and no segment of it was seen yet */
-	TAILQ_ENTRY(conn) age;	  /* in halves, ages or dying */
-	TAILQ_ENTRY(conn) gap;	  /* in gaps or late */
-	struct share_item room;
-	struct endpoint a, b; /* a < b */
-	uint32_t ifindex;
-	enum phase phase;
-	bool client_a;	   /* a began it, or sent the bytes that wait */
-	bool midstream;	   /* nobody saw who began it */
-	bool joining;	   /* HALF, and there are bytes */
-	bool resumed;	   /* adopted, and not begun anew since */
-	bool early;	   /* a SYN had bytes, which nobody reads */
-	bool deaf;	   /* of no interest */
-	bool stuck;	   /* in gaps, or in late */
-	bool late;	   /* in late */
-	uint8_t dir[2];	   /* enum pkt_dir, of packets of a and of b */
-	uint32_t first[2]; /* after their SYNs, unless midstream */
-	int64_t last;
-	int64_t stuck_since;
-	struct handshake handshake;
-	struct stray stray;	/* the latest */
-	struct tcpside side[2]; /* sent by a, sent by b */
-	void *user;
-};
-
-RB_HEAD(conn_tree, conn);
-TAILQ_HEAD(conn_list, conn);
-
-struct tcpstream {
-	struct conn_tree tree;
-	struct shares half_room, open_room, byte_room;
-	struct conn_list halves; /* oldest first */
-	struct conn_list ages;	 /* open, idlest first */
-	struct conn_list dying;	 /* likewise */
-	struct conn_list gaps;	 /* oldest first */
-	struct conn_list late;	 /* likewise */
-	struct conn_list changed;
-	size_t ndying;
-	uint64_t next_key;
-};
-
-/* What handling one packet, or the time, takes. */
-struct feed {
-	struct tcpstream *t;
-	struct conn *c;
-	struct tcpside *side;
-	uint8_t dir;
-	int64_t now;
-	const struct capture_sink *sink;
-	struct capture_stats *stats;
-};
+#include "src/capture/tcpconn.h"
 
 static int
 conn_cmp(const struct conn *x, const struct conn *y)
@@ -99,6 +20,12 @@ conn_cmp(const struct conn *x, const struct conn *y)
 }
 
 RB_GENERATE_STATIC(conn_tree, conn, node, conn_cmp)
+
+struct conn *
+tcpstream_find(struct tcpstream *t, const struct conn *key)
+{
+	return RB_FIND(conn_tree, &t->tree, (struct conn *)(uintptr_t)key);
+}
 
 struct tcpstream *
 tcpstream_new(void)
@@ -117,6 +44,8 @@ tcpstream_new(void)
 	TAILQ_INIT(&t->gaps);
 	TAILQ_INIT(&t->late);
 	TAILQ_INIT(&t->changed);
+	lost_init(&t->lost);
+	lost_init(&t->lost_half);
 	t->next_key = CAPTURE_KEY_MIN;
 	return t;
 }
@@ -131,6 +60,12 @@ static const struct addr *
 client_of(const struct conn *c)
 {
 	return c->client_a ? &c->a.addr : &c->b.addr;
+}
+
+static const struct addr *
+server_of(const struct conn *c)
+{
+	return c->client_a ? &c->b.addr : &c->a.addr;
 }
 
 /* Out of the list and the room of its phase. */
@@ -194,6 +129,30 @@ conn_free(struct tcpstream *t, struct conn *c, const struct capture_sink *sink)
 	free(c);
 }
 
+/* It goes on, for all we know, and we forget it; but not who began it. */
+static void
+conn_lose(struct tcpstream *t, struct conn *c, const struct capture_sink *sink)
+{
+	bool mute = c->deaf || c->side[0].mute || c->side[1].mute;
+	const struct syn *y;
+	unsigned int i;
+
+	if (c->phase >= OPEN) {
+		if (!c->midstream || c->supposed || mute)
+			lost_note(&t->lost, client_of(c), server_of(c), mute,
+			    sink, &t->next_key);
+	} else
+		for (i = 0; i < 2; i++) {
+			y = &c->handshake.answer[i];
+			if (y->used)
+				lost_note(&t->lost_half,
+				    y->from_a ? &c->b.addr : &c->a.addr,
+				    y->from_a ? &c->a.addr : &c->b.addr, false,
+				    NULL, NULL);
+		}
+	conn_free(t, c, sink);
+}
+
 void
 tcpstream_free(struct tcpstream *t, const struct capture_sink *sink)
 {
@@ -208,10 +167,12 @@ tcpstream_free(struct tcpstream *t, const struct capture_sink *sink)
 	last.remember = NULL;
 	while ((c = RB_ROOT(&t->tree)) != NULL)
 		conn_free(t, c, &last);
+	lost_clear(&t->lost);
+	lost_clear(&t->lost_half);
 	free(t);
 }
 
-static struct conn *
+struct conn *
 conn_new(struct feed *f, const struct conn *key, bool from_a)
 {
 	struct tcpstream *t = f->t;
@@ -219,7 +180,7 @@ conn_new(struct feed *f, const struct conn *key, bool from_a)
 
 	if (t->half_room.n == TCP_MAX_HALF) {
 		f->stats->tcp_limits++;
-		conn_free(t, shares_worst(&t->half_room), f->sink);
+		conn_lose(t, shares_worst(&t->half_room), f->sink);
 	}
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return NULL;
@@ -241,8 +202,7 @@ conn_new(struct feed *f, const struct conn *key, bool from_a)
 	return c;
 }
 
-/* Into the room of those that are open; another may have to go for it. */
-static void
+void
 conn_open(struct feed *f)
 {
 	struct tcpstream *t = f->t;
@@ -252,7 +212,7 @@ conn_open(struct feed *f)
 	if (t->open_room.n + t->ndying == TCP_MAX_CONNS) {
 		f->stats->tcp_limits++;
 		other = TAILQ_FIRST(&t->dying);
-		conn_free(t,
+		conn_lose(t,
 		    other != NULL ? other : shares_worst(&t->open_room),
 		    f->sink);
 	}
@@ -315,8 +275,8 @@ hand_on(void *ctx, struct span bytes, bool lost)
 	d.src = from_a ? c->a : c->b;
 	d.dst = from_a ? c->b : c->a;
 	d.joined = lost;
-	d.resumed = c->resumed;
-	if (!c->midstream)
+	d.resumed = c->resumed || c->supposed;
+	if (!c->midstream || c->supposed)
 		d.origin = c->client_a == from_a ? ORIGIN_SRC : ORIGIN_DST;
 	d.answers = !c->midstream && !c->resumed &&
 	    side_of(c, !from_a)->ack != c->first[from_a];
@@ -399,11 +359,11 @@ tcpstream_expire(struct tcpstream *t, int64_t now,
 
 	while (
 	    (c = TAILQ_FIRST(&t->halves)) != NULL && now - c->last > TCP_HALF)
-		conn_free(t, c, sink);
+		conn_lose(t, c, sink);
 	while ((c = TAILQ_FIRST(&t->ages)) != NULL && now - c->last > TCP_IDLE)
-		conn_free(t, c, sink);
+		conn_lose(t, c, sink);
 	while ((c = TAILQ_FIRST(&t->dying)) != NULL && now - c->last > TCP_IDLE)
-		conn_free(t, c, sink);
+		conn_lose(t, c, sink);
 	while ((f.c = TAILQ_FIRST(&t->gaps)) != NULL &&
 	    now - f.c->stuck_since > TCP_LATE)
 		conn_late(&f);
@@ -453,7 +413,8 @@ conn_begin(struct feed *f, const struct syn *answer)
 	struct conn *c = f->c;
 
 	conn_clear(f->t, c, f->sink);
-	c->midstream = c->deaf = c->joining = c->resumed = false;
+	c->midstream = c->deaf = c->joining = false;
+	c->resumed = c->supposed = false;
 	memset(&c->handshake, 0, sizeof(c->handshake));
 	c->first[!y.from_a] = y.seq + 1;
 	c->first[y.from_a] = y.ack;
@@ -589,10 +550,14 @@ static void
 on_unknown(struct feed *f, const struct conn *key, bool from_a,
     const struct tcp_segment *g, struct span bytes)
 {
+	unsigned int lost =
+	    lost_between(&f->t->lost, &key->a.addr, &key->b.addr) |
+	    lost_between(&f->t->lost_half, &key->a.addr, &key->b.addr);
 	struct conn *c = f->c;
 	struct tcpside *s, *o;
 
-	if (!(g->flags & TCP_ACK))
+	if (!(g->flags & TCP_ACK) || (lost & LOST_MUTE) ||
+	    lost == (LOST_BY_A | LOST_BY_B))
 		return;
 	if (c != NULL && c->joining) {
 		s = side_of(c, c->client_a);
@@ -607,6 +572,9 @@ on_unknown(struct feed *f, const struct conn *key, bool from_a,
 		if (c->client_a != from_a && g->seq == o->next &&
 		    g->ack != s->next && g->ack - s->next <= TCP_WINDOW) {
 			c->joining = false;
+			c->supposed = lost != 0;
+			if (c->supposed)
+				c->client_a = lost == LOST_BY_A;
 			conn_open(f);
 			f->stats->tcp_midstream++;
 			on_segment(f, from_a, g, bytes);
@@ -677,7 +645,7 @@ tcpstream_add(struct tcpstream *t, const struct datagram *d,
 	key.a = from_a ? d->src : d->dst;
 	key.b = from_a ? d->dst : d->src;
 	key.ifindex = d->ifindex;
-	f.c = RB_FIND(conn_tree, &t->tree, &key);
+	f.c = tcpstream_find(t, &key);
 	if (f.c != NULL)
 		f.c->dir[!from_a] = d->dir;
 	if ((g->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
@@ -690,96 +658,4 @@ tcpstream_add(struct tcpstream *t, const struct datagram *d,
 		on_reset(&f, from_a, g->seq);
 	else
 		on_answer(&f, from_a, g->seq, g->ack);
-}
-
-/* Of connections in a journal, and the most that a record takes. */
-#define RECORD_LAYOUT 2
-#define RECORD_MAX    (1 + 2 * (17 + 2) + 4 + 1 + 2 * TCPSIDE_RECORD)
-
-enum {
-	RECORD_CLIENT_A = 1,
-	RECORD_MIDSTREAM = 2,
-	RECORD_DEAF = 4,
-};
-
-static void
-put_endpoint(struct writer *w, const struct endpoint *e)
-{
-	writer_addr(w, &e->addr);
-	writer_u16(w, e->port);
-}
-
-static struct endpoint
-get_endpoint(struct cursor *r)
-{
-	struct endpoint e = { .addr = cursor_addr(r) };
-
-	e.port = cursor_u16(r);
-	return e;
-}
-
-void
-tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink)
-{
-	uint8_t record[RECORD_MAX];
-	struct writer w;
-	struct conn *c;
-
-	while ((c = TAILQ_FIRST(&t->changed)) != NULL) {
-		TAILQ_REMOVE(&t->changed, c, change);
-		c->changed = false;
-		if (c->key == 0)
-			c->key = t->next_key++;
-		w = writer_of(record, sizeof(record));
-		writer_u8(&w, RECORD_LAYOUT);
-		put_endpoint(&w, &c->a);
-		put_endpoint(&w, &c->b);
-		writer_u32(&w, c->ifindex);
-		writer_u8(&w,
-		    (c->client_a ? RECORD_CLIENT_A : 0) |
-			(c->midstream ? RECORD_MIDSTREAM : 0) |
-			(c->deaf ? RECORD_DEAF : 0));
-		tcpside_export(&c->side[0], &w);
-		tcpside_export(&c->side[1], &w);
-		sink->remember(sink->ctx, c->key, record, w.len);
-	}
-}
-
-void
-tcpstream_adopt(struct tcpstream *t, uint64_t key, const void *p, size_t len,
-    int64_t now)
-{
-	static const struct capture_sink nobody;
-	struct capture_stats none = { 0 };
-	struct feed f = { .t = t, .now = now, .sink = &nobody, .stats = &none };
-	struct cursor r = cursor_of(p, len), side[2];
-	struct conn of;
-	uint8_t layout = cursor_u8(&r), flags;
-
-	of.a = get_endpoint(&r);
-	of.b = get_endpoint(&r);
-	of.ifindex = cursor_u32(&r);
-	flags = cursor_u8(&r);
-	side[0] = r;
-	cursor_skip(&r, TCPSIDE_RECORD);
-	side[1] = r;
-	cursor_skip(&r, TCPSIDE_RECORD);
-	if (r.bad || cursor_left(&r) > 0 || layout != RECORD_LAYOUT ||
-	    key < CAPTURE_KEY_MIN || key >= CAPTURE_KEY_MAX - 1 ||
-	    of.a.addr.af == AF_UNSPEC || of.a.addr.af != of.b.addr.af ||
-	    endpoint_cmp(&of.a, &of.b) >= 0)
-		return;
-	if (t->open_room.n >= TCP_MAX_CONNS ||
-	    RB_FIND(conn_tree, &t->tree, &of) != NULL ||
-	    (f.c = conn_new(&f, &of, flags & RECORD_CLIENT_A)) == NULL)
-		return;
-	tcpside_import(&f.c->side[0], &of.a.addr, &side[0]);
-	tcpside_import(&f.c->side[1], &of.b.addr, &side[1]);
-	f.c->midstream = (flags & RECORD_MIDSTREAM) != 0;
-	f.c->deaf = (flags & RECORD_DEAF) != 0;
-	f.c->adopted = f.c->resumed = true;
-	f.c->key = key;
-	conn_open(&f);
-	if (key >= t->next_key)
-		t->next_key = key + 1;
 }

@@ -17,7 +17,8 @@
  * unseen is joined when one end has sent bytes and the other, in place, has
  * acknowledged them; then both readers are lost, and only the protocol knows
  * where a message begins.  With one direction alone there is no telling what
- * the receiver took, and nothing is handed on.
+ * the receiver took, and nothing is handed on.  One that was followed, and had
+ * to go, is joined likewise, but who began it is still known: see lost.h.
  *
  * The receiver is the judge.  A segment counts when its bytes and what it
  * acknowledges are within TCP_WINDOW.  A SYN changes nothing until the other
@@ -67,11 +68,12 @@ void tcpstream_add(struct tcpstream *t, const struct datagram *d,
     struct capture_stats *stats);
 
 /*
- * As capture_flush() and capture_adopt().  A record is the ends of a
- * connection, who began it, whether it is of no interest, and the position of
- * each reader; where a message was incomplete, the successor's reader is lost.
- * Positions that do not fit the first bytes that are seen are taken from
- * these; all else in the record still holds, until the connection begins anew.
+ * As capture_flush() and capture_adopt().  A record is a pair of lost.h, or the
+ * ends of a connection, who began it, whether it is of no interest, and the
+ * position of each reader; where a message was incomplete, the successor's
+ * reader is lost.  Positions that do not fit the first bytes that are seen are
+ * taken from these; all else in the record still holds, until the connection
+ * begins anew.
  */
 void tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink);
 void tcpstream_adopt(struct tcpstream *t, uint64_t key, const void *p,

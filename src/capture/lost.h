@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CAPTURE_LOST_H
+#define CAPTURE_LOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/queue.h"
+#include "src/base/tree.h"
+#include "src/base/wire.h"
+#include "src/capture/capture.h"
+
+/*
+ * Who began the connections that were lost sight of: those that had to leave a
+ * full room, and those that were silent for too long.  They may go on, and
+ * would be joined in their middle as if nobody had ever known.  An end could
+ * have its own connection forgotten for that.
+ *
+ * Remembered are two addresses, the client's as its source (an IPv4 address or
+ * an IPv6 /64), for who begins one connection begins many.  Of two that have
+ * both begun some, nothing is known; nor is a connection joined if one between
+ * the two was none of the reader's.
+ *
+ * LOST_MAX pairs, of which that goes first which lost nothing for longest.
+ */
+#define LOST_MAX    16384
+#define LOST_RECORD 3 /* the first byte of a record; see tcprecord.c */
+
+enum {
+	LOST_BY_A = 1, /* a, or its source, began one */
+	LOST_BY_B = 2,
+	LOST_MUTE = 4, /* one of them was none of the reader's */
+};
+
+struct lost_pair {
+	RB_ENTRY(lost_pair) node;
+	TAILQ_ENTRY(lost_pair) age;
+	uint64_t key; /* 0: nobody remembers it */
+	struct addr source, server;
+	bool mute;
+};
+
+RB_HEAD(lost_tree, lost_pair);
+
+struct lost {
+	struct lost_tree tree;
+	TAILQ_HEAD(, lost_pair) ages;
+	size_t n;
+};
+
+void lost_init(struct lost *l);
+void lost_clear(struct lost *l);
+
+/*
+ * Without a sink, or where it remembers nothing, no successor knows.
+ * *next_key is the next free one.
+ */
+void lost_note(struct lost *l, const struct addr *client,
+    const struct addr *server, bool mute, const struct capture_sink *sink,
+    uint64_t *next_key);
+/* What is known of connections between the two; 0: nothing. */
+unsigned int lost_between(struct lost *l, const struct addr *a,
+    const struct addr *b);
+
+/* The rest of a record, behind its first byte; false: it is none. */
+bool lost_adopt(struct lost *l, uint64_t key, struct cursor *r);
+
+#endif

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An end may have its connection forgotten: by opening as many as there is
+ * room for, or by silence.  Who began it is known all the same.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "src/capture/lost.h"
+#include "tests/unit/tcpplay.h"
+
+struct crowd {
+	struct heard h; /* first: on_tcp() knows no more */
+	struct tcpstream *t;
+	struct capture_sink sink;
+	struct capture_stats stats;
+	uint8_t record[4][128]; /* the last ones */
+	size_t len[4];
+	uint64_t key[4];
+	unsigned int nrecords, nforgotten;
+};
+
+static void
+on_remember(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	struct crowd *c = ctx;
+	unsigned int i = c->nrecords % 4;
+
+	if (len == 0) {
+		c->nforgotten++;
+		return;
+	}
+	memcpy(c->record[i], p, len);
+	c->len[i] = len;
+	c->key[i] = key;
+	c->nrecords++;
+}
+
+static void
+crowd_new(struct crowd *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->h.b = strbuf_of(c->h.text, sizeof(c->h.text));
+	c->sink = (struct capture_sink) { c, NULL, on_tcp, on_end, NULL, NULL };
+	assert_non_null(c->t = tcpstream_new());
+}
+
+static void
+crowd_say(struct crowd *c, int64_t ts, const struct seg *segs, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		feed_one(c->t, &segs[i], ts, &c->sink, &c->stats);
+}
+
+#define SAY(c, ts, segs) crowd_say(c, ts, segs, ROWS(segs))
+
+/* One handshake, or what there is of it: 1 a SYN, 2 its answer, 3 all. */
+static void
+meet(struct crowd *c, int64_t ts, const struct addr *client, uint16_t port,
+    const struct addr *server, unsigned int steps)
+{
+	struct datagram d = { .ts = ts, .proto = IPPROTO_TCP }, back;
+	struct tcp_segment g = { 9, 0, TCP_SYN, true };
+
+	d.src = (struct endpoint) { *client, port };
+	d.dst = (struct endpoint) { *server, 5060 };
+	back = d;
+	back.src = d.dst;
+	back.dst = d.src;
+	tcpstream_add(c->t, &d, &g, &c->sink, &c->stats);
+	g = (struct tcp_segment) { 99, 10, TCP_SYN | TCP_ACK, true };
+	if (steps > 1)
+		tcpstream_add(c->t, &back, &g, &c->sink, &c->stats);
+	g = (struct tcp_segment) { 10, 100, TCP_ACK, true };
+	if (steps > 2)
+		tcpstream_add(c->t, &d, &g, &c->sink, &c->stats);
+}
+
+static void
+flood(struct crowd *c, int64_t ts, size_t n, unsigned int steps)
+{
+	const struct addr client = addr_v4(198, 51, 100, 7);
+	const struct addr server = addr_v4(192, 0, 2, 10);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		meet(c, ts, &client, (uint16_t)(41000 + i), &server, steps);
+}
+
+static const char *
+origin(struct crowd *c, const char *text)
+{
+	static char last[sizeof(c->h.origin)];
+
+	assert_string_equal(c->h.text, text);
+	memcpy(last, c->h.origin, sizeof(last));
+	memset(c->h.origin, 0, sizeof(c->h.origin));
+	strbuf_reset(&c->h.b);
+	return last;
+}
+
+/* clang-format off */
+static const struct seg met[] = { MET };
+static const struct seg unanswered[] = {
+	{ 9, TCP_SYN, "", false, 0 }, { 99, TCP_SYN | TCP_ACK, "", true, 10 },
+};
+static const struct seg said[] = { SAID };
+static const struct seg page[] = { MET, { 10, TCP_ACK, "?b", false, 100 } };
+static const struct seg closed[] = { MET, { 10, TCP_ACK, "!b", false, 100 } };
+static const struct seg on[] = {
+	{ 12, TCP_ACK, "cd", false, 100 },
+	{ 100, TCP_ACK, "ef", true, 14 },
+	{ 14, TCP_ACK, "gh", false, 102 },
+};
+static const struct seg first[] = {
+	{ 10, TCP_ACK, "ab", false, 100 },
+	{ 100, TCP_ACK, "cd", true, 12 },
+	{ 12, TCP_ACK, "ef", false, 102 },
+};
+static const struct seg behind[] = {
+	{ 16, TCP_ACK, "ij", false, 102 },
+	{ 102, TCP_ACK, "kl", true, 18 },
+	{ 18, TCP_ACK, "", false, 104 },
+};
+/* The other end begins one, at the same ports. */
+static const struct seg other_way[] = {
+	{ 199, TCP_SYN, "", true, 0 }, { 299, TCP_SYN | TCP_ACK, "", false, 200 },
+	{ 200, TCP_ACK, "", true, 300 },
+};
+/* clang-format on */
+
+static void
+a_full_room_hides_nobody(void **state)
+{
+	struct crowd c;
+
+	(void)state;
+	crowd_new(&c);
+	SAY(&c, SEC, said);
+	assert_string_equal(origin(&c, "ab"), "<");
+	flood(&c, SEC, TCP_MAX_CONNS, 3);
+	assert_int_equal(c.h.ends, 1);
+	SAY(&c, 2 * SEC, on);
+	/* And nobody says that its server spoke first. */
+	assert_string_equal(origin(&c, "|cd|efgh"), "<><");
+	assert_int_equal(c.stats.tcp_midstream, 1);
+	tcpstream_free(c.t, &c.sink);
+}
+
+static void
+silence_hides_nobody(void **state)
+{
+	struct crowd c;
+
+	(void)state;
+	crowd_new(&c);
+	SAY(&c, SEC, said);
+	assert_string_equal(origin(&c, "ab"), "<");
+	SAY(&c, 2 * SEC + TCP_IDLE, on);
+	assert_string_equal(origin(&c, "|cd|efgh"), "<><");
+	/* Nor the second time. */
+	SAY(&c, 4 * SEC + 2 * TCP_IDLE, said);
+	assert_string_equal(origin(&c, "ab"), "<");
+	tcpstream_expire(c.t, 6 * SEC + 3 * TCP_IDLE, &c.sink, &c.stats);
+	SAY(&c, 6 * SEC + 3 * TCP_IDLE, on);
+	assert_string_equal(origin(&c, "|cd|efgh"), "<><");
+	tcpstream_free(c.t, &c.sink);
+}
+
+/* A RST that only we have taken for one. */
+static void
+a_reset_hides_nobody(void **state)
+{
+	static const struct seg reset[] = { { 12, TCP_RST, "", false, 0 } };
+	struct crowd c;
+
+	(void)state;
+	crowd_new(&c);
+	SAY(&c, SEC, said);
+	SAY(&c, SEC, reset);
+	assert_string_equal(origin(&c, "ab"), "<");
+	tcpstream_expire(c.t, 2 * SEC + TCP_IDLE, &c.sink, &c.stats);
+	assert_int_equal(c.h.ends, 1);
+	SAY(&c, 2 * SEC + TCP_IDLE, on);
+	assert_string_equal(origin(&c, "|cd|efgh"), "<><");
+	tcpstream_free(c.t, &c.sink);
+}
+
+/* The last segment of a handshake comes late, or after many others. */
+static void
+half_a_handshake_hides_nobody(void **state)
+{
+	struct crowd c;
+
+	(void)state;
+	crowd_new(&c);
+	SAY(&c, SEC, unanswered);
+	SAY(&c, 2 * SEC + TCP_HALF, first);
+	assert_string_equal(origin(&c, "|ab|cdef"), "<><");
+	tcpstream_free(c.t, &c.sink);
+	crowd_new(&c);
+	SAY(&c, SEC, unanswered);
+	flood(&c, SEC, TCP_MAX_HALF, 1);
+	SAY(&c, SEC, first);
+	assert_string_equal(origin(&c, "|ab|cdef"), "<><");
+	tcpstream_free(c.t, &c.sink);
+	/* A SYN that nobody answers tells nothing. */
+	crowd_new(&c);
+	SAY(&c, SEC, ((const struct seg[]) { { 9, TCP_SYN, "", false, 0 } }));
+	SAY(&c, 2 * SEC + TCP_HALF, first);
+	assert_string_equal(origin(&c, "|ab|cdef"), "---");
+	tcpstream_free(c.t, &c.sink);
+}
+
+static void
+what_was_no_signalling_is_not_joined(void **state)
+{
+	const struct {
+		const struct seg *segs;
+		size_t n;
+	} rows[] = { { page, ROWS(page) }, { closed, ROWS(closed) } };
+	struct crowd c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		crowd_new(&c);
+		crowd_say(&c, SEC, rows[i].segs, rows[i].n);
+		(void)origin(&c, rows[i].segs[3].bytes);
+		SAY(&c, 2 * SEC + TCP_IDLE, on);
+		assert_string_equal(origin(&c, ""), "");
+		/* But one that begins anew is a new one. */
+		SAY(&c, 3 * SEC + TCP_IDLE, said);
+		assert_string_equal(origin(&c, "ab"), "<");
+		tcpstream_free(c.t, &c.sink);
+	}
+}
+
+static void
+of_two_that_both_began_some_none_is_joined(void **state)
+{
+	struct crowd c;
+
+	(void)state;
+	crowd_new(&c);
+	SAY(&c, SEC, met);
+	tcpstream_expire(c.t, 2 * SEC + TCP_IDLE, &c.sink, &c.stats);
+	SAY(&c, 3 * SEC + TCP_IDLE, other_way);
+	tcpstream_expire(c.t, 4 * SEC + 2 * TCP_IDLE, &c.sink, &c.stats);
+	SAY(&c, 5 * SEC + 2 * TCP_IDLE, on);
+	assert_string_equal(origin(&c, ""), "");
+	assert_int_equal(c.stats.tcp_midstream, 0);
+	SAY(&c, 6 * SEC + 2 * TCP_IDLE, said);
+	assert_string_equal(origin(&c, "ab"), "<");
+	tcpstream_free(c.t, &c.sink);
+}
+
+static void
+of_others_nothing_is_supposed(void **state)
+{
+	const struct addr server = addr_v4(192, 0, 2, 10);
+	const struct addr other = addr_v4(192, 0, 2, 11);
+	const struct addr client = addr_v4(198, 51, 100, 7);
+	const struct addr stranger = addr_v4(198, 51, 100, 8);
+	struct crowd c;
+
+	(void)state;
+	crowd_new(&c);
+	meet(&c, SEC, &client, 40000, &other, 3);
+	meet(&c, SEC, &stranger, 40000, &server, 3);
+	tcpstream_expire(c.t, 2 * SEC + TCP_IDLE, &c.sink, &c.stats);
+	SAY(&c, 3 * SEC + TCP_IDLE, on);
+	assert_string_equal(origin(&c, "|cd|efgh"), "---");
+	tcpstream_free(c.t, &c.sink);
+}
+
+/* One address of a /64 speaks for all of them. */
+static void
+a_source_is_known_by_any_of_its_addresses(void **state)
+{
+	struct lost l;
+	struct addr one, two, other, server;
+
+	(void)state;
+	assert_int_equal(addr_parse(span_of("2001:db8:1::1"), &one), PH_OK);
+	assert_int_equal(addr_parse(span_of("2001:db8:1::2"), &two), PH_OK);
+	assert_int_equal(addr_parse(span_of("2001:db8:3::1"), &other), PH_OK);
+	assert_int_equal(addr_parse(span_of("2001:db8:2::1"), &server), PH_OK);
+	lost_init(&l);
+	lost_note(&l, &one, &server, false, NULL, NULL);
+	assert_int_equal(lost_between(&l, &two, &server), LOST_BY_A);
+	assert_int_equal(lost_between(&l, &server, &two), LOST_BY_B);
+	assert_int_equal(lost_between(&l, &other, &server), 0);
+	lost_note(&l, &two, &server, true, NULL, NULL);
+	assert_int_equal(lost_between(&l, &one, &server),
+	    LOST_BY_A | LOST_MUTE);
+	/* What was none of ours once is not forgiven. */
+	lost_note(&l, &one, &server, false, NULL, NULL);
+	assert_int_equal(lost_between(&l, &one, &server),
+	    LOST_BY_A | LOST_MUTE);
+	assert_int_equal(l.n, 1);
+	lost_clear(&l);
+}
+
+/* Of more than there is room for, the one that was lost longest ago goes. */
+static void
+the_memory_of_who_was_lost_is_bounded(void **state)
+{
+	const struct addr server = addr_v4(192, 0, 2, 10);
+	uint64_t next_key = CAPTURE_KEY_MIN;
+	struct addr a[3], x;
+	struct crowd c;
+	struct lost l;
+	uint32_t i;
+
+	(void)state;
+	crowd_new(&c);
+	c.sink.remember = on_remember;
+	lost_init(&l);
+	for (i = 0; i < 3; i++) {
+		a[i] = addr_v4(198, 51, 100, (uint8_t)i);
+		lost_note(&l, &a[i], &server, false, &c.sink, &next_key);
+	}
+	lost_note(&l, &a[0], &server, false, &c.sink, &next_key);
+	assert_int_equal(c.nrecords, 3);
+	for (i = 0; i < LOST_MAX - 1; i++) {
+		x = addr_v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+		    (uint8_t)i);
+		lost_note(&l, &x, &server, false, &c.sink, &next_key);
+		assert_int_equal(lost_between(&l, &a[1], &server) != 0,
+		    i < LOST_MAX - 3);
+	}
+	assert_int_equal(l.n, LOST_MAX);
+	assert_int_equal(lost_between(&l, &a[0], &server), LOST_BY_A);
+	assert_int_equal(lost_between(&l, &a[2], &server), 0);
+	assert_int_equal(c.nforgotten, 2);
+	assert_int_equal(next_key, CAPTURE_KEY_MIN + LOST_MAX + 2);
+	lost_clear(&l);
+	assert_int_equal(l.n, 0);
+	tcpstream_free(c.t, &c.sink);
+}
+
+static void
+a_successor_knows_who_was_lost(void **state)
+{
+	struct crowd c;
+	unsigned int i;
+	size_t n;
+
+	(void)state;
+	crowd_new(&c);
+	c.sink.remember = on_remember;
+	SAY(&c, SEC, met);
+	tcpstream_expire(c.t, 2 * SEC + TCP_IDLE, &c.sink, &c.stats);
+	assert_int_equal(c.nrecords, 1);
+	tcpstream_free(c.t, &c.sink);
+	assert_int_equal(c.nforgotten, 0);
+	assert_non_null(c.t = tcpstream_new());
+	c.sink.remember = on_remember;
+	for (n = 0; n < c.len[0]; n++)
+		tcpstream_adopt(c.t, c.key[0], c.record[0], n, SEC);
+	tcpstream_adopt(c.t, 1, c.record[0], c.len[0], SEC);
+	SAY(&c, 3 * SEC + TCP_IDLE, on);
+	assert_string_equal(origin(&c, "|cd|efgh"), "---");
+	tcpstream_free(c.t, &c.sink);
+	assert_non_null(c.t = tcpstream_new());
+	tcpstream_adopt(c.t, c.key[0], c.record[0], c.len[0], SEC);
+	SAY(&c, 3 * SEC + TCP_IDLE, on);
+	assert_string_equal(origin(&c, "|cd|efgh"), "<><");
+	/* Its key is taken; and what is joined so is handed on as it is. */
+	tcpstream_flush(c.t, &c.sink);
+	assert_int_equal(c.nrecords, 2);
+	assert_int_equal(c.key[1], c.key[0] + 1);
+	tcpstream_free(c.t, &c.sink);
+	assert_non_null(c.t = tcpstream_new());
+	for (i = 0; i < 2; i++)
+		tcpstream_adopt(c.t, c.key[i], c.record[i], c.len[i], SEC);
+	SAY(&c, 4 * SEC + TCP_IDLE, behind);
+	assert_string_equal(origin(&c, "|ij|kl"), "<>");
+	tcpstream_free(c.t, &c.sink);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_full_room_hides_nobody),
+		cmocka_unit_test(silence_hides_nobody),
+		cmocka_unit_test(a_reset_hides_nobody),
+		cmocka_unit_test(half_a_handshake_hides_nobody),
+		cmocka_unit_test(what_was_no_signalling_is_not_joined),
+		cmocka_unit_test(of_two_that_both_began_some_none_is_joined),
+		cmocka_unit_test(of_others_nothing_is_supposed),
+		cmocka_unit_test(a_source_is_known_by_any_of_its_addresses),
+		cmocka_unit_test(the_memory_of_who_was_lost_is_bounded),
+		cmocka_unit_test(a_successor_knows_who_was_lost),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
