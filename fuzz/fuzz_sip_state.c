@@ -62,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static char out[SIP_EXPORT_MAX];
 	struct sip_sink sink = { NULL, on_wants, on_refuse, on_call, on_call,
-		on_last_media, on_alive };
+		on_last_media, on_alive, NULL };
 	struct prefix all = { { AF_INET, { 0 } }, 0 };
 	struct sip_config config = { 0 };
 	struct timers timers;

@@ -36,6 +36,8 @@ body_read(struct call *c, bool answer, const struct datagram *d,
 			sip->n.sdp_malformed++;
 		return;
 	}
+	if (sip->sink.described != NULL)
+		sip->sink.described(sip->sink.ctx, &sip->sdp);
 	b->side = sdp_side_new(&sip->sdp, &d->src.addr);
 	if (b->side != NULL &&
 	    sip_policy_protects(&sip->config.policy, &d->src.addr))

@@ -79,6 +79,8 @@ struct sip_sink {
 	int64_t (*last_media)(void *ctx, uint64_t call);
 	/* The protected side has spoken within a dialog of the call. */
 	void (*alive)(void *ctx, uint64_t call, int64_t now);
+	/* What the SDP of the message at hand says; may be NULL. */
+	void (*described)(void *ctx, const struct sdp *sdp);
 };
 
 struct sip;

@@ -18,7 +18,8 @@ struct call_lease {
 	int64_t since;	    /* silence counts from here at the earliest */
 	bool accepted, held, open;
 	bool between; /* both ends are protected: either one's media is life */
-	bool dirty;   /* worth a checkpoint; then on c->dirty */
+	struct story_call *story; /* NULL: nothing to tell yet */
+	bool dirty;		  /* worth a checkpoint; then on c->dirty */
 	TAILQ_ENTRY(call_lease) dirty_entry;
 };
 
@@ -39,6 +40,8 @@ struct calls {
 	bool live, activity;
 	struct timers *timers;
 	struct holes *holes;
+	struct story *story;
+	bool adopting;
 	struct sip *sip;
 	struct sip_external *external; /* conf's, in sip's terms */
 	struct lease_tree leases;
@@ -80,6 +83,7 @@ static void
 lease_free(struct call_lease *l)
 {
 	timer_clear(l->c->timers, &l->timer);
+	story_leave(l->c->story, l->story);
 	if (l->dirty)
 		TAILQ_REMOVE(&l->c->dirty, l, dirty_entry);
 	RB_REMOVE(lease_tree, &l->c->leases, l);
@@ -160,6 +164,35 @@ lease_timer(void *arg, int64_t now)
 	lease_schedule(l, now);
 }
 
+/* The end of a call that no message tells of. */
+static bool
+ends_untold(const struct sip_wants *w)
+{
+	switch (w->close) {
+	case REASON_SETUP_TIMEOUT:
+	case REASON_IDLE:
+	case REASON_SESSION_TIMER:
+	case REASON_MAX_DURATION:
+	case REASON_SHUTDOWN:
+	case REASON_LIMIT:
+		return w->nholes == 0;
+	default:
+		return false;
+	}
+}
+
+static void
+lease_tell(struct call_lease *l, const struct sip_wants *w, int64_t now)
+{
+	struct calls *c = l->c;
+
+	if (l->story == NULL)
+		l->story = story_join(c->story, w->call_id, w->nholes > 0,
+		    c->adopting, now);
+	if (ends_untold(w))
+		story_end(c->story, l->story, w->close, now);
+}
+
 static void
 on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 {
@@ -184,6 +217,8 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 	want.open = w->open;
 	want.close = w->close;
 	want.lease = lease_length(l);
+	story_counts(c->story);
+	lease_tell(l, w, now);
 	holes_want(c->holes, &want, now);
 	if (!l->timer.set || !l->open)
 		lease_schedule(l, now);
@@ -197,6 +232,7 @@ on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
 	struct event_refusal refusal = { r->src, r->dst, r->dport, r->reason,
 		EVENT_SAID_SDP };
 
+	story_refused(c->story, now, &refusal, call_id);
 	holes_refuse(c->holes, &refusal, call_id, now);
 }
 
@@ -206,6 +242,7 @@ on_changed(void *ctx, uint64_t call)
 	struct calls *c = ctx;
 	struct call_lease *l = lease_get(c, call);
 
+	story_counts(c->story);
 	if (l == NULL || l->dirty || c->sink.checkpoint == NULL)
 		return;
 	l->dirty = true;
@@ -245,11 +282,19 @@ on_alive(void *ctx, uint64_t call, int64_t now)
 		l->since = now;
 }
 
+static void
+on_described(void *ctx, const struct sdp *sdp)
+{
+	struct calls *c = ctx;
+
+	story_described(c->story, sdp);
+}
+
 struct calls *
 calls_new(const struct calls_setup *setup)
 {
 	struct sip_sink up = { NULL, on_wants, on_refuse, on_changed, on_gone,
-		on_last_media, on_alive };
+		on_last_media, on_alive, on_described };
 	struct calls *c = calloc(1, sizeof(*c));
 	struct sip_config config;
 
@@ -261,6 +306,7 @@ calls_new(const struct calls_setup *setup)
 	c->activity = setup->place->activity;
 	c->timers = setup->timers;
 	c->holes = setup->holes;
+	c->story = setup->story;
 	RB_INIT(&c->leases);
 	TAILQ_INIT(&c->dirty);
 	up.ctx = c;
@@ -357,9 +403,11 @@ calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now)
 	    holes_adopt(c->holes, id, call, holes.p, holes.len, -now, now) !=
 		PH_OK)
 		return true;
+	c->adopting = true;
 	if (c->conf->sip.on)
 		rc = sip_import(c->sip, p + 4 + holes.len, len - 4 - holes.len,
 		    now);
+	c->adopting = false;
 	if (rc != PH_OK) {
 		none.owner = id;
 		none.call = call;

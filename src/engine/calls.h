@@ -10,6 +10,7 @@
 #include "src/conf/conf.h"
 #include "src/engine/engine.h"
 #include "src/engine/holes.h"
+#include "src/engine/story.h"
 
 /*
  * The calls of SIP, between sip/, which says what each call wants open, and
@@ -27,6 +28,7 @@ struct calls_setup {
 	const struct engine_sink *sink;	  /* only its checkpoint is called */
 	struct timers *timers;
 	struct holes *holes;
+	struct story *story;
 };
 
 struct calls *calls_new(const struct calls_setup *setup); /* NULL: memory */

@@ -17,13 +17,18 @@
 #include "src/engine/rate.h"
 #include "src/engine/refusals.h"
 #include "src/engine/signalling.h"
+#include "src/engine/story.h"
 #include "src/engine/stream.h"
 
 /* Lines a second about messages that are of no use. */
 #define IGNORE_BURST 20
 
+#define ECHO_TEXT "the protected host only sends it back"
+
 struct engine_counters {
 	uint64_t messages; /* parsed and used */
+	uint64_t requests[SIP_UPDATE + 1];
+	uint64_t responses;
 	uint64_t rejected[SIP_REJECT_MAX];
 	uint64_t not_ours;	  /* seen where it may not count */
 	uint64_t streams_lost;	  /* where framing failed */
@@ -51,6 +56,7 @@ struct engine {
 	struct refusals refusals;
 	struct events events; /* for what is only ignored */
 	struct hints hints;
+	struct story *story;
 	int64_t ignored_since;
 	uint32_t ignored; /* in the second that began then */
 };
@@ -88,6 +94,24 @@ on_may_refuse(void *ctx, const struct event_refusal *r, int64_t now)
 	return may;
 }
 
+static void
+on_hole(void *ctx, int64_t ts, bool open, const struct pinhole *h,
+    struct span call, enum reason why)
+{
+	struct engine *e = ctx;
+
+	if (call.len > 0)
+		story_hole(e->story, ts, open, h, call, why);
+}
+
+static struct story *
+engine_story_new(const struct engine *e)
+{
+	struct story_limits l = story_limits_live(e->conf->sip.limit_calls);
+
+	return story_new(e->place.story != NULL ? e->place.story : &l);
+}
+
 static enum ph_err helpers_new(struct engine *e);
 
 enum ph_err
@@ -112,14 +136,16 @@ engine_new(struct engine **out, const struct conf *conf,
 	e->place = *place;
 	e->sink = *sink;
 	e->events = *ev;
+	e->events.watch = (struct events_watch) { on_hole, e };
 	shares_init(&e->stream_room);
 	timers_init(&e->timers);
 	down.ctx = e;
 	calls.timers = &e->timers;
-	if ((e->holes = calls.holes =
+	if ((e->story = calls.story = engine_story_new(e)) == NULL ||
+	    (e->holes = calls.holes =
 		    holes_new((size_t)conf->sip.limit_calls * 8 +
 			    conf_max_transfers(conf),
-			ev, &down)) == NULL ||
+			&e->events, &down)) == NULL ||
 	    (e->calls = calls_new(&calls)) == NULL ||
 	    (e->echoes = echoes_new()) == NULL || helpers_new(e) != PH_OK) {
 		engine_free(e);
@@ -146,6 +172,7 @@ engine_free(struct engine *e)
 	holes_free(e->holes);
 	rate_free(e->rate);
 	echoes_free(e->echoes);
+	story_free(e->story);
 	free(e);
 }
 
@@ -226,7 +253,7 @@ too_often(struct engine *e, int64_t now, const struct datagram *d,
 
 /* An event for -vv, at most IGNORE_BURST a second: strangers send these. */
 static void
-engine_ignore(struct engine *e, int64_t now, const struct datagram *d,
+engine_show_ignored(struct engine *e, int64_t now, const struct datagram *d,
     const char *why)
 {
 	if (now - e->ignored_since >= USEC_PER_SEC) {
@@ -235,6 +262,15 @@ engine_ignore(struct engine *e, int64_t now, const struct datagram *d,
 	}
 	if (e->ignored++ < IGNORE_BURST)
 		events_ignore(&e->events, now, &d->src.addr, &d->dst.addr, why);
+}
+
+/* The same for a message that belongs to no call, as far as we know. */
+static void
+engine_ignore(struct engine *e, int64_t now, const struct datagram *d,
+    const char *why)
+{
+	story_ignored(e->story, now, d, (struct span) { NULL, 0 }, why);
+	engine_show_ignored(e, now, d, why);
 }
 
 /* See signalling.h; of a TCP connection, `d` is its first bytes. */
@@ -336,24 +372,33 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 	}
 	if (sip_message_parse(&m, text, stream, &why) != PH_OK) {
 		e->n.rejected[why]++;
+		g.call_id.word[0] = (struct span) { NULL, 0 };
 		if (why != SIP_REJECT_NOISE && sip_message_glance(&g, text))
 			sip_overhear(e->sip, now, d, &g);
-		engine_ignore(e, now, d, sip_reject_text(why));
+		story_ignored(e->story, now, d, g.call_id.word[0],
+		    sip_reject_text(why));
+		engine_show_ignored(e, now, d, sip_reject_text(why));
 		return;
 	}
 	/* Whoever sends back a BYE has its own call to lose. */
 	if (!stream && m.method != SIP_BYE &&
 	    echoes_input(e->echoes, e->conf, now, d, &m)) {
 		e->n.echoes++;
-		engine_ignore(e, now, d,
-		    "the protected host only sends it back");
+		story_ignored(e->story, now, d, m.call_id, ECHO_TEXT);
+		engine_show_ignored(e, now, d, ECHO_TEXT);
 		sip_message_free(&m);
 		return;
 	}
 	e->n.messages++;
+	if (m.request)
+		e->n.requests[m.method]++;
+	else
+		e->n.responses++;
+	story_hear(e->story, now, d, &m);
 	misfit = misfit_text(sip_input(e->sip, now, d, &m), &m);
+	story_judged(e->story, misfit);
 	if (misfit != NULL)
-		engine_ignore(e, now, d, misfit);
+		engine_show_ignored(e, now, d, misfit);
 	sip_message_free(&m);
 }
 
@@ -362,6 +407,12 @@ engine_note_hint(struct engine *e, int64_t now, const struct datagram *d)
 {
 	hints_message(&e->hints, now, d,
 	    is_protected(e, &d->src.addr) || is_protected(e, &d->dst.addr));
+}
+
+const struct story *
+engine_story(const struct engine *e)
+{
+	return e->story;
 }
 
 struct hints *
@@ -577,6 +628,10 @@ engine_shutdown(struct engine *e, int64_t now)
 static void
 pinholes_report(const struct holes_counters *h, struct counters *c)
 {
+	char name[COUNTERS_NAME], *p;
+	struct strbuf b;
+	int i;
+
 	counters_put_gauge(c, "pinholes", h->open);
 	counters_put_gauge(c, "pinholes_in_filter", h->tuples);
 	counters_put(c, "pinholes_opened", h->opened);
@@ -585,16 +640,49 @@ pinholes_report(const struct holes_counters *h, struct counters *c)
 	counters_put(c, "pinholes_limit", h->limit);
 	counters_put(c, "fw_commits", h->commits);
 	counters_put(c, "fw_changes", h->changes);
+	for (i = REASON_LIMIT; i < REASON_COUNT; i++) {
+		b = strbuf_of(name, sizeof(name));
+		strbuf_fmt(&b, "refused_%s", reason_name((enum reason)i));
+		for (p = name; *p != '\0'; p++)
+			if (*p == '-')
+				*p = '_';
+		counters_put(c, name, h->refused_for[i]);
+	}
+}
+
+uint64_t
+engine_opened(const struct engine *e)
+{
+	return holes_counters(e->holes)->opened;
+}
+
+void
+engine_totals(const struct engine *e, uint64_t *messages, uint64_t *calls)
+{
+	*messages = e->n.messages;
+	*calls = sip_counters(e->sip)->calls_total;
 }
 
 void
 engine_report(const struct engine *e, struct counters *c)
 {
+	static const char *const requests[SIP_UPDATE + 1] = {
+		[SIP_OTHER] = "sip_other",
+		[SIP_INVITE] = "sip_invite",
+		[SIP_ACK] = "sip_ack",
+		[SIP_BYE] = "sip_bye",
+		[SIP_CANCEL] = "sip_cancel",
+		[SIP_PRACK] = "sip_prack",
+		[SIP_UPDATE] = "sip_update",
+	};
 	const struct sip_counters *s = sip_counters(e->sip);
 	char name[COUNTERS_NAME];
 	size_t i;
 
 	counters_put(c, "sip_messages", e->n.messages);
+	for (i = 0; i <= SIP_UPDATE; i++)
+		counters_put(c, requests[i], e->n.requests[i]);
+	counters_put(c, "sip_responses", e->n.responses);
 	for (i = SIP_REJECT_NONE + 1; i < SIP_REJECT_MAX; i++) {
 		snprintf(name, sizeof(name), "sip_rejected_%s",
 		    sip_reject_name(i));

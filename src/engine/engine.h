@@ -32,7 +32,8 @@ struct engine_place {
 	size_t nown;
 	const uint32_t *inside; /* interface indexes; none: all are inside */
 	size_t ninside;
-	bool activity; /* the backend reports silence */
+	bool activity;			  /* the backend reports silence */
+	const struct story_limits *story; /* NULL: as a daemon */
 };
 
 struct engine_sink {
@@ -51,6 +52,9 @@ PH_NODISCARD enum ph_err engine_new(struct engine **out,
     const struct conf *conf, const struct engine_place *place,
     const struct events *ev, const struct engine_sink *sink);
 void engine_free(struct engine *e); /* silently */
+
+/* What happened to each call: story.h. */
+const struct story *engine_story(const struct engine *e);
 
 /* One UDP datagram.  Timers due before `now` fire first. */
 void engine_udp(struct engine *e, int64_t now, const struct datagram *d);
@@ -98,5 +102,9 @@ void engine_shutdown(struct engine *e, int64_t now);
 /* From yes to no, what several packets change goes in one commit. */
 void engine_gather(struct engine *e, bool yes);
 void engine_report(const struct engine *e, struct counters *out);
+/* Pinholes opened so far. */
+uint64_t engine_opened(const struct engine *e);
+/* So far: SIP messages that were read, and calls. */
+void engine_totals(const struct engine *e, uint64_t *messages, uint64_t *calls);
 
 #endif

@@ -14,7 +14,9 @@
 #include "src/base/log.h"
 #include "src/capture/capture.h"
 #include "src/compat/process.h"
+#include "src/engine/counted.h"
 #include "src/engine/engine.h"
+#include "src/engine/latency.h"
 #include "src/engine/ports.h"
 #include "src/engine/process.h"
 #include "src/fw/config.h"
@@ -49,7 +51,9 @@ struct live {
 	uint64_t seq;
 	struct form_counts forms;
 	struct tally tally;
-	uint64_t drops; /* last known */
+	struct latency latency;
+	struct fwcounters filter; /* of the firewall processes */
+	uint64_t drops;		  /* last known */
 	int64_t drops_at;
 	int64_t iface_at; /* last looked at */
 	struct log_limit refused_log, journal_log, said_log;
@@ -74,6 +78,7 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 		c->pad = 0;
 		memcpy(c->changes, changes, k * sizeof(*changes));
 		fw_send(l, IPC_COMMIT);
+		latency_asked(&l->latency, l->seq);
 	}
 }
 
@@ -141,16 +146,23 @@ static void
 on_udp(void *ctx, const struct datagram *d)
 {
 	struct live *l = ctx;
+	uint64_t before = engine_opened(l->engine);
 
 	engine_udp(l->engine, d->ts, d);
+	if (engine_opened(l->engine) != before)
+		latency_opened(&l->latency, capture_stamp(l->capture));
 }
 
 static enum capture_more
 on_tcp(void *ctx, void **user, const struct datagram *d)
 {
 	struct live *l = ctx;
+	uint64_t before = engine_opened(l->engine);
+	enum capture_more more = engine_tcp(l->engine, d->ts, user, d);
 
-	return engine_tcp(l->engine, d->ts, user, d);
+	if (engine_opened(l->engine) != before)
+		latency_opened(&l->latency, capture_stamp(l->capture));
+	return more;
 }
 
 static void
@@ -172,13 +184,12 @@ static void
 on_counters(void *ctx, struct counters *c)
 {
 	struct live *l = ctx;
+	struct counted n = { l->capture, l->engine, NULL, &l->latency,
+		&l->filter, output_lost(l->worker.output) };
 
-	if (l->capture != NULL)
-		capture_report(l->capture, c);
-	engine_report(l->engine, c);
-	if (fwconfig_in_states(&l->fw_config))
-		form_report(&l->forms, c);
-	counters_put(c, "events_lost", output_lost(l->worker.output));
+	if (l->fw_config.states)
+		n.forms = &l->forms;
+	counted_put(&n, c);
 }
 
 static void
@@ -342,7 +353,12 @@ on_fw(void *ctx, const struct ipc_msg *m, int *fd)
 	(void)fd;
 	switch (m->hdr.type) {
 	case IPC_RESULT:
+		latency_answered(&l->latency, m->hdr.seq,
+		    clock_wall(clock_now()));
 		on_result(l, &m->u.result);
+		break;
+	case IPC_COUNTERS:
+		fwcounters_merge(&l->filter, &m->u.counters);
 		break;
 	case IPC_SEEN_FROM:
 		on_seen(l, &m->u.ids, FW_SEEN_FROM);
@@ -375,6 +391,7 @@ on_fw_lost(void *ctx, enum ph_err why)
 	else
 		log_warnx(MODULE, "lost the firewall process: %s",
 		    ph_strerror(why));
+	latency_forget(&l->latency);
 	worker_fw_lost(&l->worker);
 }
 
@@ -443,6 +460,7 @@ process_begin(struct live *l)
 static void
 new_fw(struct live *l, int fd)
 {
+	latency_forget(&l->latency);
 	if (channel_open(&l->worker.fw, fd) != PH_OK)
 		log_fatalx(MODULE, "out of memory");
 	fw_send(l, IPC_BEGIN);
@@ -542,8 +560,13 @@ make_engine(struct live *l)
 {
 	const struct engine_args *a = l->args;
 	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
-	struct events ev = { a->format, a->verbose, NULL, &l->fw_config,
-		worker_line, &l->worker, clock_wall, NULL, NULL };
+	struct events ev = { .format = a->format,
+		.verbose = a->verbose,
+		.fw_config = &l->fw_config,
+		.line = worker_line,
+		.ctx = &l->worker,
+		.wall = clock_wall,
+		.shorten = !a->foreground || log_is_journal(STDOUT_FILENO) };
 	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say };
 	struct engine_place place = { 0 };
 
@@ -555,7 +578,7 @@ make_engine(struct live *l)
 	place.nown = l->iface.nown;
 	place.inside = l->iface.index;
 	place.ninside = l->iface.n;
-	place.activity = ops != NULL && ops->activity != NULL;
+	place.activity = ops != NULL && (ops->caps & FW_CAP_ACTIVITY);
 	if (fwconfig_of(a->conf, &l->fw_config) != PH_OK ||
 	    engine_new(&l->engine, a->conf, &place, &ev, &sink) != PH_OK)
 		log_fatalx(MODULE, "out of memory");

@@ -31,6 +31,35 @@ events_wall(const struct events *ev, int64_t ts)
 	return ev->wall != NULL ? ev->wall(ts) : ts;
 }
 
+/* A Call-ID as it is to be shown, and what stands for the rest of it. */
+static struct span
+call_shown(const struct events *ev, struct span call, const char **rest)
+{
+	bool cut = ev->shorten && call.len > EVENTS_CALL;
+
+	*rest = cut ? "..." : "";
+	return cut ? span_sub(call, 0, EVENTS_CALL) : call;
+}
+
+static void
+json_call(const struct events *ev, struct jsonw *w, struct span call)
+{
+	char text[EVENTS_CALL + sizeof("...")];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	const char *rest;
+	struct span shown = call_shown(ev, call, &rest);
+
+	if (shown.len < call.len) {
+		strbuf_add(&b, shown);
+		strbuf_str(&b, rest);
+		shown = (struct span) { b.p, b.len };
+	}
+	if (call.len > 0)
+		jsonw_str(w, "call", shown);
+	else
+		jsonw_null(w, "call");
+}
+
 static void
 json_hole(const struct events *ev, const char *event, int64_t ts,
     const struct pinhole *h, struct span call, enum reason why)
@@ -43,10 +72,7 @@ json_hole(const struct events *ev, const char *event, int64_t ts,
 	jsonw_str(&w, "event", span_of(event));
 	jsonw_uint(&w, "id", h->id);
 	jsonw_str(&w, "dir", span_of(dir_name(h->dir)));
-	if (call.len > 0)
-		jsonw_str(&w, "call", call);
-	else
-		jsonw_null(&w, "call");
+	json_call(ev, &w, call);
 	jsonw_str(&w, "proto", span_of(proto_name(h->proto)));
 	jsonw_str(&w, "src", span_of(prefix_format(&h->from, buf)));
 	if (h->from_port != 0)
@@ -68,11 +94,14 @@ text_time(struct strbuf *b, int64_t ts)
 }
 
 static void
-text_call(struct strbuf *b, struct span call)
+text_call(const struct events *ev, struct strbuf *b, struct span call)
 {
+	const char *rest;
+
 	if (call.len > 0) {
 		strbuf_str(b, " call=");
-		strbuf_vis(b, call);
+		strbuf_vis(b, call_shown(ev, call, &rest));
+		strbuf_str(b, rest);
 	}
 }
 
@@ -112,7 +141,7 @@ text_hole(const struct events *ev, const char *event, int64_t ts,
 	if (h->to_hi != h->to_lo)
 		strbuf_fmt(&b, ":%u", h->to_hi);
 	strbuf_fmt(&b, " (%s)", reason_name(why));
-	text_call(&b, call);
+	text_call(ev, &b, call);
 	ev->line(ev->ctx, line);
 }
 
@@ -122,6 +151,8 @@ events_open(const struct events *ev, int64_t ts, const struct pinhole *h,
 {
 	if (ev->form != NULL && ev->forms != NULL)
 		ev->forms->opened[ev->form(ev->fw_config, h)]++;
+	if (ev->watch.hole != NULL)
+		ev->watch.hole(ev->watch.ctx, ts, true, h, call, why);
 	if (ev->format == EVENTS_JSON) {
 		json_hole(ev, "open", ts, h, call, why);
 		return;
@@ -134,6 +165,8 @@ void
 events_close(const struct events *ev, int64_t ts, const struct pinhole *h,
     struct span call, enum reason why)
 {
+	if (ev->watch.hole != NULL)
+		ev->watch.hole(ev->watch.ctx, ts, false, h, call, why);
 	if (ev->format == EVENTS_JSON)
 		json_hole(ev, "close", ts, h, call, why);
 	else
@@ -270,10 +303,7 @@ events_refuse(const struct events *ev, int64_t ts,
 		w = jsonw_begin(&b);
 		jsonw_time(&w, "ts", events_wall(ev, ts));
 		jsonw_str(&w, "event", SPAN_LITERAL("refuse"));
-		if (call.len > 0)
-			jsonw_str(&w, "call", call);
-		else
-			jsonw_null(&w, "call");
+		json_call(ev, &w, call);
 		jsonw_str(&w, "src", span_of(addr_format(&r->src, buf)));
 		jsonw_str(&w, "dst", span_of(addr_format(&r->dst, buf)));
 		jsonw_uint(&w, "dport", r->dport);
@@ -289,7 +319,7 @@ events_refuse(const struct events *ev, int64_t ts,
 	if (r->dport != 0)
 		strbuf_fmt(&b, " port %u", r->dport);
 	strbuf_fmt(&b, " (%s)", reason_name(r->reason));
-	text_call(&b, call);
+	text_call(ev, &b, call);
 	ev->line(ev->ctx, line);
 	if (ev->verbose > 0) {
 		strbuf_reset(&b);

@@ -26,6 +26,13 @@ enum events_format {
 
 struct fw_config;
 
+/* Somebody who is told of each pinhole, whatever the form of the events. */
+struct events_watch {
+	void (*hole)(void *ctx, int64_t ts, bool open, const struct pinhole *h,
+	    struct span call, enum reason why);
+	void *ctx;
+};
+
 struct events {
 	enum events_format format;
 	int verbose; /* text: 1 also the rules, and why; 2 also what we ignore
@@ -43,7 +50,12 @@ struct events {
 	enum form (
 	    *form)(const struct fw_config *config, const struct pinhole *hole);
 	struct form_counts *forms;
+	bool shorten; /* only EVENTS_CALL bytes of each Call-ID, for a log */
+	struct events_watch watch; /* its `hole` may be NULL */
 };
+
+/* Enough to tell calls apart, and for `pinholectl show calls`. */
+#define EVENTS_CALL 20
 
 /* What was refused, for the explanation. */
 enum event_said {

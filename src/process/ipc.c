@@ -49,6 +49,7 @@ static const struct shape {
 			    sizeof(uint64_t), IPC_IDS },
 	[IPC_CLOSED]	= { offsetof(struct ipc_ids, ids),
 			    sizeof(uint64_t), IPC_IDS },
+	[IPC_COUNTERS]	= { sizeof(struct fwcounters), 0, 0 },
 	[IPC_ORIGINAL]	= { sizeof(struct ipc_original), 0, 0 },
 	[IPC_TARGET]	= { sizeof(struct ipc_target), 0, 0 },
 	[IPC_TABLE]	= { offsetof(struct ipc_table, prefixes),

@@ -11,6 +11,7 @@
 #include "src/base/pinhole.h"
 #include "src/base/queue.h"
 #include "src/fw/fw.h"
+#include "src/process/fwcounters.h"
 
 /*
  * The messages between the processes.
@@ -28,7 +29,7 @@ enum ipc_type {
 	IPC_CLIENT,    /* M>F      +fd to a new E or P (ipc_client) */
 	IPC_QUIT,      /* M>E,P,F  finish and exit (ipc_quit) */
 	IPC_LEAVE,     /* M>P      begin nothing new; IPC_READY: it goes on */
-	IPC_REPORT,    /* M>E,F    log your counters */
+	IPC_REPORT,    /* M>E,P    log your counters */
 
 	IPC_BEGIN,     /* E,P>F  all I hold follows */
 	IPC_COMMIT,    /* E,P>F  (ipc_commit), answered by IPC_RESULT */
@@ -37,6 +38,7 @@ enum ipc_type {
 	IPC_SEEN_FROM, /* F>E,P  (ipc_ids) the `from` of these has sent */
 	IPC_SEEN_TO,   /* F>E,P  (ipc_ids) the `to` of these has sent */
 	IPC_CLOSED,    /* F>E,P  (ipc_ids) closed at their deadline */
+	IPC_COUNTERS,  /* F>E    (fwcounters) since the last such message */
 
 	IPC_ORIGINAL, /* P>F  (ipc_original) where did this client want to go */
 	IPC_TARGET,   /* F>P  (ipc_target) its answer */
@@ -127,6 +129,7 @@ struct ipc_msg {
 		struct ipc_original original;
 		struct ipc_target target;
 		struct ipc_table table;
+		struct fwcounters counters;
 	} u;
 };
 

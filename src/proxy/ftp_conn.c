@@ -7,6 +7,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -435,6 +436,22 @@ on_drop(void *ctx)
 	data_close(ctx);
 }
 
+/*
+ * What a log may show of a line: names and passwords are not for it, so of a
+ * command only the verb, but for those that name ports.
+ */
+static struct span
+line_shown(struct span line)
+{
+	struct span arg, verb = span_cut(line, ' ', &arg);
+
+	if (verb.len > 0 && isdigit((unsigned char)verb.p[0]))
+		return span_sub(line, 0, 80);
+	if (span_caseeq_str(verb, "PORT") || span_caseeq_str(verb, "EPRT"))
+		return span_sub(line, 0, 80);
+	return span_sub(verb, 0, 10);
+}
+
 static void
 on_note(void *ctx, enum ftp_note note, struct span line)
 {
@@ -452,7 +469,7 @@ on_note(void *ctx, enum ftp_note note, struct span line)
 		return;
 	}
 	strbuf_fmt(&b, "#%" PRIu64 " %s: \"", c->number, what[note]);
-	strbuf_vis(&b, span_sub(line, 0, 80));
+	strbuf_vis(&b, line_shown(line));
 	strbuf_str(&b, "\"");
 	/* Many servers behind NAT name their private address. */
 	if (note == FTP_NOTE_ADDRESS)

@@ -402,9 +402,13 @@ process_init(struct process *x)
 	setup.fw = &x->worker.fw;
 	setup.base = x->worker.base;
 	setup.number = a->number;
-	setup.events = (struct events) { a->format, a->verbose,
-		ops != NULL ? ops->explain : NULL, &x->fw_config, on_line, x,
-		clock_wall, NULL, NULL };
+	setup.events = (struct events) { .format = a->format,
+		.verbose = a->verbose,
+		.explain = ops != NULL ? ops->explain : NULL,
+		.fw_config = &x->fw_config,
+		.line = on_line,
+		.ctx = x,
+		.wall = clock_wall };
 	if (x->tally_ev == NULL ||
 	    fwconfig_of(a->conf, &x->fw_config) != PH_OK ||
 	    (x->service = calloc(a->listeners->n + 1, sizeof(*x->service))) ==

@@ -87,9 +87,9 @@ one_line_is_a_whole_configuration(void **state)
 	assert_string_equal(c->firewall, "pf");
 #endif
 	assert_string_equal(c->name, "pinholed");
-	assert_string_equal(c->mode, "rules");
-	assert_null(c->kill);
-	assert_null(c->dialect);
+	assert_false(c->states);
+	assert_true(c->kill);
+	assert_int_equal(c->dialect, P_FREEBSD);
 	assert_false(c->if_bound);
 	assert_false(c->log);
 	assert_null(c->tag);
@@ -229,14 +229,14 @@ every_statement_sets_its_field(void **state)
 	assert_string_equal(c->state, "/tmp/s");
 	assert_int_equal(c->buffer, 512 * 1024);
 	assert_string_equal(c->firewall, "pf");
-	assert_string_equal(c->mode, "states");
+	assert_true(c->states);
 	assert_string_equal(c->name, "a/b");
-	assert_string_equal(c->kill, "no");
+	assert_false(c->kill);
 	assert_true(c->if_bound);
 	assert_true(c->log);
 	assert_string_equal(c->tag, "t");
 	assert_string_equal(c->queue, "q");
-	assert_string_equal(c->dialect, "openbsd");
+	assert_int_equal(c->dialect, P_OPENBSD);
 	assert_int_equal(c->nuplink, 3);
 	assert_string_equal(c->uplink[0].ifname, "em0");
 	assert_addr(&c->uplink[0].gateway, "203.0.113.254");
@@ -358,9 +358,9 @@ a_firewall_statement_knows_its_options(void **state)
 
 	c = good(P "firewall pf-text dialect freebsd rules kill yes\n");
 	assert_string_equal(c->firewall, "pf-text");
-	assert_string_equal(c->dialect, "freebsd");
-	assert_string_equal(c->mode, "rules");
-	assert_string_equal(c->kill, "yes");
+	assert_int_equal(c->dialect, P_FREEBSD);
+	assert_false(c->states);
+	assert_true(c->kill);
 	conf_free(c);
 
 	c = good(P "firewall nftables mark 0xFFFFFFFF\n");

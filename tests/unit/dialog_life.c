@@ -342,10 +342,105 @@ media_from_outside_is_life_for_a_while(void **state)
 	world_close(&w);
 }
 
+/* The answers name another address, and requests come from there. */
+static void
+a_contact_speaks_for_its_side(void **state)
+{
+	/* clang-format off */
+	static const struct step ask[] = {
+		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 10000", "" },
+	};
+	static const struct step ring[] = {
+		{ 2, "o>i", "183 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000",
+		    "open 1 in udp 198.51.100.7 -> 192.0.2.10 port 10000:10001 (early)\n"
+		    "open 2 out udp 192.0.2.10 -> 198.51.100.7 port 4000:4001 (early)\n" },
+	};
+	static const struct step moves[] = {
+		{ 3, "x>i", "UPDATE",     2, "b2", "z", "a", "198.51.100.7 4002", "" },
+		{ 3, "i>x", "200 UPDATE", 2, "b2", "z", "a", "192.0.2.10 10000",
+		    "open 3 in udp 203.0.113.66 -> 192.0.2.10 port 10000:10001 (update)\n"
+		    "open 4 out udp 192.0.2.10 -> 198.51.100.7 port 4002:4003 (update)\n"
+		    CLOSE_OUT("replaced") },
+	};
+	static const struct step reply[] = {
+		{ 2, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", OPEN_IN OPEN_OUT },
+	};
+	static const struct step ends[] = {
+		{ 3, "x>i", "BYE",        2, "b2", "z", "a", NULL, "" },
+		{ 3, "i>x", "200 BYE",    2, "b2", "z", "a", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	struct world w;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, ask, ROWS(ask));
+	w.contact = who('x').addr;
+	play_in(&w, ring, ROWS(ring));
+	memset(&w.contact, 0, sizeof(w.contact));
+	play_in(&w, moves, ROWS(moves));
+	world_close(&w);
+
+	world_open(&w, &c);
+	play_in(&w, ask, ROWS(ask));
+	w.contact = who('x').addr;
+	play_in(&w, reply, ROWS(reply));
+	memset(&w.contact, 0, sizeof(w.contact));
+	play_in(&w, ends, ROWS(ends));
+	world_close(&w);
+}
+
+/* clang-format off */
+static void
+a_fork_that_answers_late_stays(void **state)
+{
+	static const struct step steps[] = {
+		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 10000", "" },
+		{ 2, "o>i", "180 INVITE", 1, "b1", "a", "y", NULL, "" },
+		{ 2, "o>i", "180 INVITE", 1, "b1", "a", "z", NULL, "" },
+		{ 3, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", OPEN_IN OPEN_OUT },
+		{ 9, "o>i", "200 INVITE", 1, "b1", "a", "y", "198.51.100.7 6000",
+		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 6000:6001 (answer)\n" },
+		{ 60, "", "", 0, "", "", "", NULL, "" },
+	};
+
+	(void)state;
+	PLAY(steps);
+}
+
+/* What only waited to be replaced does not close because of the shutdown. */
+static void
+a_shutdown_closes_what_was_replaced_as_replaced(void **state)
+{
+	static const struct step steps[] = {
+		CALL_SET_UP,
+		{ 5, "o>i", "INVITE",     2, "b5", "a", "z", "198.51.100.7 4002", "" },
+		{ 5, "i>o", "200 INVITE", 2, "b5", "a", "z", "192.0.2.10 10000",
+		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 4002:4003 (reinvite)\n" },
+	};
+	struct sip_config c = default_config();
+	struct world w;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, steps, ROWS(steps));
+	strbuf_reset(&w.text);
+	sip_shutdown(w.sip, REASON_SHUTDOWN, 6 * USEC_PER_SEC);
+	assert_string_equal(w.log, CLOSE_OUT("replaced") CLOSE_IN("shutdown")
+	    "close 3 out udp 192.0.2.10 -> 198.51.100.7 port 4002:4003 (shutdown)\n");
+	world_close(&w);
+}
+/* clang-format on */
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_contact_speaks_for_its_side),
+		cmocka_unit_test(a_fork_that_answers_late_stays),
+		cmocka_unit_test(
+		    a_shutdown_closes_what_was_replaced_as_replaced),
 		cmocka_unit_test(
 		    a_call_without_media_ends_with_its_session_timer),
 		cmocka_unit_test(a_flood_evicts_only_its_own),

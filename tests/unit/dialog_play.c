@@ -128,11 +128,15 @@ default_config(void)
 void
 world_open(struct world *w, const struct sip_config *c)
 {
-	struct sip_sink up = { w, on_wants, on_refuse, on_changed, on_gone,
-		on_last_media, on_alive };
+	struct sip_sink up = { .ctx = w,
+		.wants = on_wants,
+		.refuse = on_refuse,
+		.changed = on_changed,
+		.gone = on_gone,
+		.last_media = on_last_media,
+		.alive = on_alive };
 	struct holes_sink down = { w, on_commit, NULL };
-	struct events ev = { EVENTS_TEXT, 0, NULL, NULL, on_line, w, NULL, NULL,
-		NULL };
+	struct events ev = { .format = EVENTS_TEXT, .line = on_line, .ctx = w };
 
 	memset(w, 0, sizeof(*w));
 	w->text = strbuf_of(w->log, sizeof(w->log));
@@ -222,6 +226,7 @@ say(struct world *w, const struct step *s, const char *call_id)
 	m.branch = span_of(s->branch);
 	m.relayed = s->branch[0] == 'c';
 	m.cseq = s->cseq;
+	m.contact = w->contact;
 	if (m.method == SIP_PRACK) {
 		m.rack_rseq = 1;
 		m.rack_cseq = 1;

@@ -38,6 +38,7 @@ struct world {
 	size_t written; /* bytes of checkpoints */
 	int64_t media, alive;
 	struct endpoint stranger;
+	struct addr contact; /* in all messages; af 0: none */
 	char log[8192];
 	struct strbuf text;
 };

@@ -135,7 +135,7 @@ setup(void **state)
 
 	(void)state;
 	own = addr_v4(198, 51, 100, 1);
-	place = (struct engine_place) { true, &own, 1, inside, 1, true };
+	place = (struct engine_place) { true, &own, 1, inside, 1, true, NULL };
 	nrecord = 0;
 	written = 0;
 	now = INT64_C(1000000000) * USEC_PER_SEC;

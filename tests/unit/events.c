@@ -78,11 +78,43 @@ nobody_has_set_the_clock(void **state)
 	    2 * USEC_PER_SEC);
 }
 
+static void
+a_log_has_the_beginning_of_a_call_id(void **state)
+{
+	struct events ev = { .line = on_line, .shorten = true };
+	struct pinhole h = { .proto = IPPROTO_UDP };
+	struct event_refusal r = { addr_v4(198, 51, 100, 7),
+		addr_v4(10, 0, 0, 1), 4000, REASON_ADDRESS, EVENT_SAID_SDP };
+	struct span just = span_of("a23456789b123456789c");
+	struct span longer = span_of("a23456789b123456789cx@pc33");
+
+	(void)state;
+	events_open(&ev, 1, &h, just, REASON_ANSWER);
+	assert_non_null(strstr(said, " call=a23456789b123456789c"));
+	assert_null(strstr(said, "..."));
+	events_open(&ev, 1, &h, longer, REASON_ANSWER);
+	assert_non_null(strstr(said, " call=a23456789b123456789c..."));
+	events_refuse(&ev, 1, &r, longer);
+	assert_non_null(strstr(said, " call=a23456789b123456789c..."));
+	ev.format = EVENTS_JSON;
+	events_close(&ev, 1, &h, longer, REASON_BYE);
+	assert_non_null(strstr(said, "\"call\":\"a23456789b123456789c...\","));
+	events_refuse(&ev, 1, &r, longer);
+	assert_non_null(strstr(said, "\"call\":\"a23456789b123456789c...\","));
+	events_refuse(&ev, 1, &r, (struct span) { NULL, 0 });
+	assert_non_null(strstr(said, "\"call\":null,"));
+	/* Not in a log, all of it. */
+	ev.shorten = false;
+	events_close(&ev, 1, &h, longer, REASON_BYE);
+	assert_non_null(strstr(said, "9cx@pc33\","));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_event_bears_the_time_on_the_wall),
+		cmocka_unit_test(a_log_has_the_beginning_of_a_call_id),
 		cmocka_unit_test(nobody_has_set_the_clock),
 	};
 

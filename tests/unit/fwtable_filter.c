@@ -206,6 +206,36 @@ what_was_there_already_is_no_failure(void **state)
 }
 
 static void
+each_commit_is_timed_and_its_error_counted(void **state)
+{
+	const struct fwcounters *n = fwtable_counters(table);
+	struct fwcounters since, sum;
+
+	(void)state;
+	fake.slow = 90;
+	open_one(1, 2000, 60);
+	fwtable_run(table, now);
+	since = *n;
+	fake.slow = 3000;
+	fail_with(PH_EAGAIN, PH_EEXIST);
+	open_one(2, 2002, 60);
+	fwtable_run(table, fwtable_run(table, now));
+	assert_int_equal(histogram_count(&n->commit), 3);
+	assert_int_equal(n->commit.sum, 6090);
+	assert_int_equal(n->errors[-PH_EAGAIN], 1);
+	assert_int_equal(n->errors[-PH_EEXIST], 0);
+
+	/* What is told in parts adds up, but for what is now. */
+	sum = since;
+	since = fwcounters_since(n, &since);
+	assert_int_equal(since.commit.sum, 6000);
+	assert_int_equal(since.batches, 1);
+	assert_int_equal(since.open, 2);
+	fwcounters_merge(&sum, &since);
+	assert_memory_equal(&sum, n, sizeof(sum));
+}
+
+static void
 a_close_that_found_no_memory_is_tried_again(void **state)
 {
 	int64_t next;
@@ -423,6 +453,7 @@ main(void)
 		CASE(a_batch_that_was_answered_is_forgotten),
 		CASE(a_proxy_is_refused_what_the_filter_cannot_have),
 		CASE(what_was_there_already_is_no_failure),
+		CASE(each_commit_is_timed_and_its_error_counted),
 		CASE(a_close_that_found_no_memory_is_tried_again),
 		CASE(a_new_deadline_that_found_no_room_is_tried_again),
 		CASE(what_cannot_be_closed_is_not_there),

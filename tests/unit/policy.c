@@ -414,6 +414,81 @@ pinholes_are_capped_and_that_is_said_once(void **state)
 	assert_int_equal(plan.nrefusals, 1);
 	assert_int_equal(plan.refusals[0].reason, REASON_LIMIT);
 }
+
+/* Both ends of `media`'s range, inward and to another protected host. */
+static void
+a_range_includes_both_its_ends(void **state)
+{
+	static const struct {
+		unsigned int in, out;
+		bool protected;
+		const char *expect;
+	} rows[] = {
+		{ 10000, 10000, true,
+		  "in 192.0.2.10>192.0.2.10:10000-10001\nout 192.0.2.10>192.0.2.10:10000-10001\n" },
+		{ 10000, 9999, true, "in 192.0.2.10>192.0.2.10:10000-10001\n" },
+		{ 10000, 19999, true,
+		  "in 192.0.2.10>192.0.2.10:10000-10001\nout 192.0.2.10>192.0.2.10:19999-20000\n" },
+		{ 10000, 20000, true, "in 192.0.2.10>192.0.2.10:10000-10001\n" },
+		{ 9999, 10000, true, "refuse 192.0.2.10:9999 port-range\n" },
+		{ 19999, 10000, true,
+		  "in 192.0.2.10>192.0.2.10:19999-20000\nout 192.0.2.10>192.0.2.10:10000-10001\n" },
+		{ 20001, 10000, true, "refuse 192.0.2.10:20001 port-range\n" },
+		/* What an outsider listens on is not bound by it. */
+		{ 10000, 9999, false,
+		  "in 198.51.100.7>192.0.2.10:10000-10001\nout 192.0.2.10>198.51.100.7:9999-10000\n" },
+		{ 10000, 20000, false,
+		  "in 198.51.100.7>192.0.2.10:10000-10001\nout 192.0.2.10>198.51.100.7:20000-20001\n" },
+	};
+	static struct sip_plan plan;
+	static struct sdp in, out;
+	struct sip_policy p = policy();
+	char text[1024], body[2][256];
+	struct sip_side side[2];
+	struct strbuf b;
+	size_t i;
+
+	(void)state;
+	p.media_lo = 10000;
+	p.media_hi = 20000;
+	for (i = 0; i < ROWS(rows); i++) {
+		printf("%u and %u\n", rows[i].in, rows[i].out);
+		snprintf(body[0], sizeof(body[0]), "%sm=audio %u RTP/AVP 0\r\n", IN,
+		    rows[i].in);
+		snprintf(body[1], sizeof(body[1]), "%sm=audio %u RTP/AVP 0\r\n",
+		    rows[i].protected ? IN : OUT, rows[i].out);
+		assert_int_equal(sdp_parse(&in, span_of(body[0]), NULL), PH_OK);
+		assert_int_equal(sdp_parse(&out, span_of(body[1]), NULL), PH_OK);
+		side[0] = (struct sip_side) { in.media[0].addr, in.media, 1, false };
+		side[1] = (struct sip_side) { out.media[0].addr, out.media, 1, false };
+		sip_policy_plan(&p, &side[0], &side[1], &plan);
+		b = strbuf_of(text, sizeof(text));
+		describe(&plan, &b);
+		assert_string_equal(text, rows[i].expect);
+	}
+}
+
+/* Of either side, more streams than we read are as bad. */
+static void
+streams_that_were_not_read_are_told_of(void **state)
+{
+	static struct sip_plan plan;
+	static struct sdp in, out;
+	struct sip_side side[2];
+	struct sip_policy p = policy();
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(sdp_parse(&in, span_of(IN "m=audio 10000 RTP/AVP 0\r\n"), NULL), PH_OK);
+	assert_int_equal(sdp_parse(&out, span_of(OUT "m=audio 4000 RTP/AVP 0\r\n"), NULL), PH_OK);
+	for (i = 0; i < 4; i++) {
+		side[0] = (struct sip_side) { in.media[0].addr, in.media, 1, i & 1 };
+		side[1] = (struct sip_side) { out.media[0].addr, out.media, 1, i & 2 };
+		sip_policy_plan(&p, &side[0], &side[1], &plan);
+		assert_int_equal(plan.nholes, 2);
+		assert_int_equal(plan.nrefusals, i > 0);
+	}
+}
 /* clang-format on */
 
 int
@@ -428,6 +503,8 @@ main(void)
 		cmocka_unit_test(signalling_ports_are_nobodys_media),
 		cmocka_unit_test(hold_close_shuts_what_is_held),
 		cmocka_unit_test(streams_are_capped),
+		cmocka_unit_test(a_range_includes_both_its_ends),
+		cmocka_unit_test(streams_that_were_not_read_are_told_of),
 		cmocka_unit_test(pinholes_are_capped_and_that_is_said_once),
 	};
 

@@ -81,6 +81,7 @@ messages_end_where_content_length_says(void **state)
 		/* Given up before there is a whole head. */
 		ROW("TLS", "\x16\x03\x01\x02\x00\x01", PH_EMALFORMED, 0, 0),
 		ROW("NUL", "BYE\0", PH_EMALFORMED, 0, 0),
+		ROW("NUL where a field would begin", BYE "\0", PH_EMALFORMED, 0, 0),
 		ROW("HTTP", "GET / HTTP/1.1\r\nH", PH_EMALFORMED, 0, 0),
 		ROW("other version", "SIP/3.0 200 OK\r\nx", PH_EMALFORMED, 0, 0),
 		ROW("folded start line", "BYE sip:b@x\r\n SIP/2.0\r\n", PH_EMALFORMED, 0, 0),
@@ -241,6 +242,37 @@ one_byte_at_a_time_is_bearable(void **state)
 	assert_true(us < (int64_t)calls * 500);
 }
 
+static void
+a_message_starts_with_a_whole_first_line(void **state)
+{
+	static const struct {
+		const char *text;
+		bool starts;
+	} rows[] = {
+		{ BYE, true },
+		{ BYE "l: 0\r\n\r\n", true },
+		{ "BYE sip:b@example.com SIP/2.0\n", true },
+		{ "SIP/2.0 200 OK\r\n", true },
+		{ "BYE sip:b@example.com SIP/2.0\r", false },
+		{ "BYE sip:b@example.com SIP/2.0", false },
+		{ "BYE sip:b@example.com SIP/2.0 \n", false },
+		{ "BYE sip:b@example.com SIP/2.", false },
+		{ "BYE sip:b@example.com\r\n", false },
+		{ "GET / HTTP/1.1\r\n", false },
+		{ "\r\n" BYE, false },
+		{ "\n" BYE, false },
+		{ "", false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		printf("%s\n", rows[i].text);
+		assert_int_equal(sip_starts(span_of(rows[i].text)),
+		    rows[i].starts);
+	}
+}
+
 int
 main(void)
 {
@@ -250,6 +282,7 @@ main(void)
 		cmocka_unit_test(three_messages_in_one_segment_are_three),
 		cmocka_unit_test(a_stream_cannot_grow_without_bound),
 		cmocka_unit_test(framing_and_parsing_agree),
+		cmocka_unit_test(a_message_starts_with_a_whole_first_line),
 		cmocka_unit_test(one_byte_at_a_time_is_bearable),
 	};
 

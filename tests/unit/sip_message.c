@@ -297,12 +297,24 @@ sizes_have_limits(void **state)
 	n = (size_t)snprintf(big, sizeof(big),
 	    "%sFrom: <sip:%05000d@x>\r\n\r\n", INVITE VIA TO CALL CSEQ, 0);
 	check("too long a party", big, n, false, SIP_REJECT_SIZE);
-	n = (size_t)snprintf(big, sizeof(big), "%sFrom: <sip:a@x>",
-	    INVITE VIA TO CALL CSEQ);
-	for (i = 0; i < 100; i++)
-		n += (size_t)snprintf(big + n, sizeof(big) - n, ";a");
-	n += (size_t)snprintf(big + n, sizeof(big) - n, "\r\n\r\n");
-	check("too many parameters", big, n, false, SIP_REJECT_SIZE);
+	for (i = 0; i < 2; i++) {
+		n = (size_t)snprintf(big, sizeof(big),
+		    "%sFrom: <sip:%0*d@x>;tag=1\r\n\r\n",
+		    INVITE VIA TO CALL CSEQ, (int)(4096 - 14 + i), 0);
+		check("a party of 4096 bytes, and one more", big, n, false,
+		    i == 0 ? SIP_REJECT_NONE : SIP_REJECT_SIZE);
+	}
+	for (i = 0; i < 2; i++) {
+		n = (size_t)snprintf(big, sizeof(big), "%sFrom: <sip:a@x>",
+		    INVITE VIA TO CALL CSEQ);
+		while (
+		    n < strlen(INVITE VIA TO CALL CSEQ) + 15 + 6 + 2 * (62 + i))
+			n += (size_t)snprintf(big + n, sizeof(big) - n, "%s",
+			    big[n - 1] == '>' ? ";tag=1" : ";a");
+		n += (size_t)snprintf(big + n, sizeof(big) - n, "\r\n\r\n");
+		check("63 parameters, and one more", big, n, false,
+		    i == 0 ? SIP_REJECT_NONE : SIP_REJECT_SIZE);
+	}
 	/* A message. */
 	memset(big, 'x', sizeof(big));
 	n = (size_t)snprintf(big, sizeof(big), "%s\r\n", INVITE BASE);

@@ -1,0 +1,695 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/engine/story.h"
+
+#define ENTRY_MAX  255 /* a record begins with its length in one byte */
+#define ENTRY_NAME 11  /* before it: length, kind, times, time */
+/* In the byte of a message's method. */
+#define REQUEST	   0x80
+#define WITHIN	   0x40
+#define LOG_MIN	   128
+
+RB_HEAD(story_tree, story_call);
+TAILQ_HEAD(story_list, story_call);
+
+struct story {
+	struct story_limits limits;
+	struct story_tree calls;
+	struct story_list list[STORY_STATES]; /* longest unchanged first */
+	size_t n[STORY_STATES];
+	size_t bytes;
+	uint64_t dropped;
+	/* The message at hand, before it is known whether it counts. */
+	struct {
+		bool here, counts;
+		struct span call_id; /* borrowed until story_judged() */
+		struct story_entry e;
+	} heard;
+	struct {
+		const char *text;
+		uint64_t n;
+	} why[STORY_WHYS];
+	struct story_stray stray[STORY_STRAYS];
+	uint64_t nstrays;
+};
+
+/* Each call's log stays under 4 KiB, most need an eighth of that. */
+struct story_limits
+story_limits_live(uint32_t calls)
+{
+	struct story_limits l = { 1024, 200, (size_t)calls * 128, 4096 };
+
+	if (l.bytes < 1024 * 1024)
+		l.bytes = 1024 * 1024;
+	if (l.bytes > 8 * 1024 * 1024)
+		l.bytes = 8 * 1024 * 1024;
+	return l;
+}
+
+const struct story_limits story_limits_file = { 1000000, 1000000,
+	256 * 1024 * 1024, 32768 };
+
+static int
+story_cmp(const struct story_call *a, const struct story_call *b)
+{
+	return span_cmp(a->call_id, b->call_id);
+}
+
+RB_GENERATE_STATIC(story_tree, story_call, node, story_cmp)
+
+struct story *
+story_new(const struct story_limits *l)
+{
+	struct story *s = calloc(1, sizeof(*s));
+	int i;
+
+	if (s == NULL)
+		return NULL;
+	s->limits = *l;
+	RB_INIT(&s->calls);
+	for (i = 0; i < STORY_STATES; i++)
+		TAILQ_INIT(&s->list[i]);
+	return s;
+}
+
+/* Forget what a story says, but not that there is one. */
+static void
+log_drop(struct story *s, struct story_call *c)
+{
+	s->bytes -= c->size;
+	free(c->log);
+	c->log = NULL;
+	c->len = c->size = 0;
+	c->cut = true;
+	s->dropped++;
+}
+
+static void
+call_forget(struct story *s, struct story_call *c)
+{
+	log_drop(s, c);
+	TAILQ_REMOVE(&s->list[c->state], c, entry);
+	s->n[c->state]--;
+	RB_REMOVE(story_tree, &s->calls, c);
+	free((void *)(uintptr_t)c->call_id.p);
+	free(c);
+}
+
+void
+story_free(struct story *s)
+{
+	if (s == NULL)
+		return;
+	while (!RB_EMPTY(&s->calls))
+		call_forget(s, RB_ROOT(&s->calls));
+	free(s);
+}
+
+static struct story_call *
+call_find(const struct story *s, struct span call_id)
+{
+	struct story_call key;
+
+	key.call_id = call_id;
+	return RB_FIND(story_tree, (struct story_tree *)(uintptr_t)&s->calls,
+	    &key);
+}
+
+/* Put it at the end of the list where it belongs, and keep that in bounds. */
+static void
+call_place(struct story *s, struct story_call *c)
+{
+	size_t max;
+
+	TAILQ_REMOVE(&s->list[c->state], c, entry);
+	s->n[c->state]--;
+	c->state = c->legs > 0 ? STORY_LIVE
+	    : c->mattered      ? STORY_ENDED
+			       : STORY_ASKED;
+	TAILQ_INSERT_TAIL(&s->list[c->state], c, entry);
+	s->n[c->state]++;
+	if (c->state == STORY_LIVE)
+		return;
+	max = c->state == STORY_ENDED ? s->limits.ended : s->limits.asked;
+	if (s->n[c->state] > max)
+		call_forget(s, TAILQ_FIRST(&s->list[c->state]));
+}
+
+static struct story_call *
+call_begin(struct story *s, struct span call_id, int64_t now)
+{
+	struct story_call *c = calloc(1, sizeof(*c));
+	char *copy;
+
+	if (c == NULL || (copy = malloc(call_id.len + 1)) == NULL) {
+		free(c);
+		return NULL;
+	}
+	memcpy(copy, call_id.p, call_id.len);
+	c->call_id = (struct span) { copy, call_id.len };
+	c->began = c->last = now;
+	c->state = STORY_ASKED;
+	RB_INSERT(story_tree, &s->calls, c);
+	TAILQ_INSERT_TAIL(&s->list[c->state], c, entry);
+	s->n[c->state]++;
+	call_place(s, c);
+	return c;
+}
+
+/* The story to drop for another's sake: the oldest of the least worth. */
+static bool
+make_room(struct story *s, const struct story_call *keep)
+{
+	static const enum story_state order[] = { STORY_ASKED, STORY_ENDED,
+		STORY_LIVE };
+	struct story_call *c;
+	size_t i;
+
+	for (i = 0; i < STORY_STATES; i++)
+		TAILQ_FOREACH(c, &s->list[order[i]], entry) {
+			if (c == keep || c->size == 0)
+				continue;
+			if (c->state == STORY_LIVE)
+				log_drop(s, c);
+			else
+				call_forget(s, c);
+			return true;
+		}
+	return false;
+}
+
+/*
+ * The log is as long as it may be.  Its first quarter says how the call began;
+ * leave out what comes after that, until `need` bytes are free.
+ */
+static void
+log_thin(struct story_call *c, size_t need)
+{
+	size_t from = 0, to;
+
+	while (from < c->len && from < c->size / 4)
+		from += c->log[from];
+	for (to = from; to < c->len && c->size - c->len + (to - from) < need;
+	     c->left_out++)
+		to += c->log[to];
+	memmove(c->log + from, c->log + to, c->len - to);
+	c->len -= to - from;
+}
+
+static bool
+log_reserve(struct story *s, struct story_call *c, size_t need)
+{
+	size_t size = c->size > 0 ? c->size : LOG_MIN;
+	uint8_t *p;
+
+	while (size < c->len + need && size < s->limits.log)
+		size *= 2;
+	if (size > s->limits.log)
+		size = s->limits.log;
+	if (size > c->size) {
+		while (s->bytes + size - c->size > s->limits.bytes &&
+		    make_room(s, c))
+			continue;
+		if (s->bytes + size - c->size > s->limits.bytes ||
+		    (p = realloc(c->log, size)) == NULL) {
+			c->left_out++;
+			return false;
+		}
+		s->bytes += size - c->size;
+		c->log = p;
+		c->size = size;
+	}
+	if (c->size - c->len < need)
+		log_thin(c, need);
+	return c->size - c->len >= need;
+}
+
+static void
+put_streams(struct writer *w, const struct story_entry *e)
+{
+	uint8_t i;
+
+	writer_u8(w, e->nstreams);
+	for (i = 0; i < e->nstreams && i < STORY_STREAMS; i++) {
+		writer_addr(w, &e->stream[i].where.addr);
+		writer_u16(w, e->stream[i].where.port);
+		writer_u8(w, e->stream[i].mode);
+		writer_u8(w, e->stream[i].fault);
+	}
+}
+
+/* What names a message in its record. */
+static void
+put_name(struct writer *w, const struct story_entry *e)
+{
+	writer_u8(w,
+	    (uint8_t)(e->method | (e->request ? REQUEST : 0) |
+		(e->within ? WITHIN : 0)));
+	writer_u16(w, e->status);
+	writer_u32(w, e->cseq);
+	writer_addr(w, &e->from);
+	writer_addr(w, &e->to);
+}
+
+static void
+put_message(struct writer *w, const struct story_entry *e)
+{
+	put_name(w, e);
+	writer_u8(w, e->body);
+	writer_u8(w, e->why);
+	put_streams(w, e);
+}
+
+static void
+put_hole(struct writer *w, const struct pinhole *h)
+{
+	writer_u64(w, h->id);
+	writer_u8(w, h->proto);
+	writer_u8(w, h->dir);
+	writer_addr(w, &h->from.addr);
+	writer_u8(w, h->from.len);
+	writer_u16(w, h->from_port);
+	writer_addr(w, &h->to);
+	writer_u16(w, h->to_lo);
+	writer_u16(w, h->to_hi);
+}
+
+static void
+call_write(struct story *s, struct story_call *c, const struct story_entry *e)
+{
+	uint8_t bytes[ENTRY_MAX];
+	struct writer w = writer_of(bytes, sizeof(bytes));
+
+	writer_u8(&w, 0);
+	writer_u8(&w, (uint8_t)e->kind);
+	writer_u8(&w, 1);
+	writer_u64(&w, (uint64_t)e->at);
+	if (e->kind == STORY_MESSAGE || e->kind == STORY_IGNORE)
+		put_message(&w, e);
+	else
+		writer_u8(&w, (uint8_t)e->reason);
+	if (e->kind == STORY_OPEN || e->kind == STORY_CLOSE)
+		put_hole(&w, &e->hole);
+	if (e->kind == STORY_REFUSE) {
+		writer_addr(&w, &e->from);
+		writer_addr(&w, &e->to);
+		writer_u16(&w, e->dport);
+	}
+	bytes[0] = (uint8_t)w.len;
+	c->last = e->at;
+	if (!log_reserve(s, c, w.len))
+		return;
+	memcpy(c->log + c->len, bytes, w.len);
+	c->len += w.len;
+	call_place(s, c);
+}
+
+static void
+get_message(struct cursor *r, struct story_entry *e)
+{
+	uint8_t b = cursor_u8(r);
+	size_t i;
+
+	e->request = (b & REQUEST) != 0;
+	e->within = (b & WITHIN) != 0;
+	e->method = b & 0x3f;
+	e->status = cursor_u16(r);
+	e->cseq = cursor_u32(r);
+	e->from = cursor_addr(r);
+	e->to = cursor_addr(r);
+	e->body = cursor_u8(r);
+	e->why = cursor_u8(r);
+	e->nstreams = cursor_u8(r);
+	for (i = 0; i < e->nstreams && i < STORY_STREAMS; i++) {
+		e->stream[i].where.addr = cursor_addr(r);
+		e->stream[i].where.port = cursor_u16(r);
+		e->stream[i].mode = cursor_u8(r);
+		e->stream[i].fault = cursor_u8(r);
+	}
+}
+
+static void
+get_hole(struct cursor *r, struct pinhole *h)
+{
+	h->id = cursor_u64(r);
+	h->proto = cursor_u8(r);
+	h->dir = cursor_u8(r);
+	h->from.addr = cursor_addr(r);
+	h->from.len = cursor_u8(r);
+	h->from_port = cursor_u16(r);
+	h->to = cursor_addr(r);
+	h->to_lo = cursor_u16(r);
+	h->to_hi = cursor_u16(r);
+}
+
+struct cursor
+story_records(const struct story_call *c)
+{
+	return cursor_of(c->log, c->len);
+}
+
+bool
+story_read(struct cursor *r, struct story_entry *e)
+{
+	memset(e, 0, sizeof(*e));
+	if (cursor_left(r) == 0)
+		return false;
+	cursor_skip(r, 1);
+	e->kind = (enum story_kind)cursor_u8(r);
+	e->times = cursor_u8(r);
+	e->at = (int64_t)cursor_u64(r);
+	if (e->kind == STORY_MESSAGE || e->kind == STORY_IGNORE)
+		get_message(r, e);
+	else
+		e->reason = (enum reason)cursor_u8(r);
+	if (e->kind == STORY_OPEN || e->kind == STORY_CLOSE)
+		get_hole(r, &e->hole);
+	if (e->kind == STORY_REFUSE) {
+		e->from = cursor_addr(r);
+		e->to = cursor_addr(r);
+		e->dport = cursor_u16(r);
+	}
+	return !r->bad;
+}
+
+/* The record of this message, or NULL. */
+static uint8_t *
+record_find(const struct story_call *c, const struct story_entry *e)
+{
+	uint8_t bytes[64];
+	struct writer w = writer_of(bytes, sizeof(bytes));
+	uint8_t *p;
+
+	put_name(&w, e);
+	for (p = c->log; p != NULL && p < c->log + c->len; p += p[0])
+		if (p[1] == e->kind && p[0] >= ENTRY_NAME + w.len &&
+		    memcmp(p + ENTRY_NAME, bytes, w.len) == 0)
+			return p;
+	return NULL;
+}
+
+static bool
+seen_before(struct story_call *c, const struct story_entry *e)
+{
+	uint8_t *p = record_find(c, e);
+
+	if (p == NULL)
+		return false;
+	p[2] += p[2] < UINT8_MAX;
+	c->last = e->at;
+	return true;
+}
+
+/* Does this response answer a request within a dialog? */
+static bool
+answers_within(const struct story_call *c, const struct story_entry *e)
+{
+	struct story_entry request = { .kind = STORY_MESSAGE,
+		.request = true,
+		.within = true,
+		.method = e->method,
+		.cseq = e->cseq,
+		.from = e->to,
+		.to = e->from };
+
+	return record_find(c, &request) != NULL;
+}
+
+/* The number of a reason; those beyond STORY_WHYS share the last one. */
+static uint8_t
+why_number(struct story *s, const char *why)
+{
+	uint8_t i;
+
+	for (i = 0; i < STORY_WHYS - 1; i++)
+		if (s->why[i].text == NULL || s->why[i].text == why)
+			break;
+	if (s->why[i].text == NULL)
+		s->why[i].text = i < STORY_WHYS - 1 ? why : "other reasons";
+	return i;
+}
+
+static void
+call_ignore(struct story *s, struct story_call *c, struct story_entry *e,
+    uint8_t why)
+{
+	e->kind = STORY_IGNORE;
+	e->why = why;
+	if (seen_before(c, e))
+		return;
+	if (c->nignored == STORY_IGNORED) {
+		c->left_out++;
+		return;
+	}
+	c->nignored++;
+	call_write(s, c, e);
+}
+
+void
+story_ignored(struct story *s, int64_t now, const struct datagram *d,
+    struct span call_id, const char *why)
+{
+	uint8_t n = why_number(s, why);
+	struct story_call *c;
+	struct story_stray *t;
+	struct story_entry e = { .at = now };
+
+	s->why[n].n++;
+	if (call_id.len > 0 && (c = call_find(s, call_id)) != NULL) {
+		e.from = d->src.addr;
+		e.to = d->dst.addr;
+		call_ignore(s, c, &e, n);
+		return;
+	}
+	t = &s->stray[s->nstrays++ % STORY_STRAYS];
+	t->at = now;
+	t->src = d->src.addr;
+	t->dst = d->dst.addr;
+	t->why = why;
+}
+
+void
+story_hear(struct story *s, int64_t now, const struct datagram *d,
+    const struct sip_message *m)
+{
+	struct story_entry *e = &s->heard.e;
+
+	s->heard.here = true;
+	s->heard.counts = false;
+	s->heard.call_id = span_sub(m->call_id, 0, STORY_NAME);
+	memset(e, 0, offsetof(struct story_entry, stream));
+	e->at = now;
+	e->kind = STORY_MESSAGE;
+	e->request = m->request;
+	e->within = m->to_tag.len > 0;
+	e->method = (uint8_t)m->method;
+	e->status = m->status;
+	e->cseq = m->cseq;
+	e->body = (uint8_t)m->body;
+	e->from = d->src.addr;
+	e->to = d->dst.addr;
+}
+
+void
+story_described(struct story *s, const struct sdp *sdp)
+{
+	struct story_entry *e = &s->heard.e;
+	uint8_t i;
+
+	if (!s->heard.here)
+		return;
+	e->nstreams = sdp->nmedia;
+	for (i = 0; i < sdp->nmedia && i < STORY_STREAMS; i++) {
+		e->stream[i].where.addr = sdp->media[i].addr;
+		e->stream[i].where.port = sdp->media[i].port;
+		e->stream[i].mode = (uint8_t)sdp->media[i].mode;
+		e->stream[i].fault = (uint8_t)sdp->media[i].fault;
+	}
+}
+
+void
+story_counts(struct story *s)
+{
+	s->heard.counts = true;
+}
+
+/* The message at hand has done something: what it did comes after it. */
+static void
+heard_write(struct story *s, struct span call_id)
+{
+	struct story_call *c;
+
+	if (!s->heard.here || !span_eq(s->heard.call_id, call_id))
+		return;
+	s->heard.here = false;
+	c = call_find(s, call_id);
+	if (c == NULL && (c = call_begin(s, call_id, s->heard.e.at)) == NULL)
+		return;
+	if (!s->heard.e.request)
+		s->heard.e.within = answers_within(c, &s->heard.e);
+	if (s->heard.e.method == SIP_INVITE && s->heard.e.status >= 200 &&
+	    s->heard.e.status < 300)
+		c->mattered = true;
+	if (!seen_before(c, &s->heard.e))
+		call_write(s, c, &s->heard.e);
+}
+
+/* Methods that change nothing, and 100, are not worth a line. */
+static bool
+is_telling(const struct story_entry *e)
+{
+	return e->method != SIP_OTHER && e->status != 100;
+}
+
+void
+story_judged(struct story *s, const char *misfit)
+{
+	struct story_entry *e = &s->heard.e;
+	struct story_call *c;
+	uint8_t why;
+
+	if (!s->heard.here)
+		return;
+	if (misfit != NULL) {
+		why = why_number(s, misfit);
+		s->why[why].n++;
+		if ((c = call_find(s, s->heard.call_id)) != NULL)
+			call_ignore(s, c, e, why);
+		else
+			s->stray[s->nstrays++ % STORY_STRAYS] =
+			    (struct story_stray) { e->at, e->from, e->to,
+				    misfit };
+	} else if (is_telling(e) &&
+	    ((s->heard.counts && e->request && e->method == SIP_INVITE) ||
+		call_find(s, s->heard.call_id) != NULL))
+		heard_write(s, s->heard.call_id);
+	s->heard.here = false;
+}
+
+struct story_call *
+story_join(struct story *s, struct span call_id, bool create, bool adopted,
+    int64_t now)
+{
+	struct story_call *c;
+
+	heard_write(s, call_id);
+	c = call_find(s, call_id);
+	if (c == NULL) {
+		if (!create || (c = call_begin(s, call_id, now)) == NULL)
+			return NULL;
+		c->adopted = adopted;
+		c->cut = !adopted;
+	}
+	c->legs++;
+	call_place(s, c);
+	return c;
+}
+
+void
+story_leave(struct story *s, struct story_call *c)
+{
+	if (c == NULL)
+		return;
+	c->legs--;
+	call_place(s, c);
+}
+
+void
+story_end(struct story *s, struct story_call *c, enum reason why, int64_t now)
+{
+	struct story_entry e = { .at = now, .kind = STORY_END, .reason = why };
+
+	if (c != NULL)
+		call_write(s, c, &e);
+}
+
+void
+story_hole(struct story *s, int64_t now, bool open, const struct pinhole *hole,
+    struct span call_id, enum reason why)
+{
+	struct story_entry e = { .at = now,
+		.kind = open ? STORY_OPEN : STORY_CLOSE,
+		.reason = why,
+		.hole = *hole };
+	struct story_call *c;
+
+	heard_write(s, call_id);
+	if ((c = call_find(s, call_id)) == NULL)
+		return;
+	c->mattered = true;
+	call_write(s, c, &e);
+}
+
+void
+story_refused(struct story *s, int64_t now, const struct event_refusal *r,
+    struct span call_id)
+{
+	struct story_entry e = { .at = now,
+		.kind = STORY_REFUSE,
+		.reason = r->reason,
+		.from = r->src,
+		.to = r->dst,
+		.dport = r->dport };
+	struct story_call *c;
+
+	heard_write(s, call_id);
+	if ((c = call_find(s, call_id)) == NULL)
+		return;
+	c->mattered = true;
+	call_write(s, c, &e);
+}
+
+const struct story_call *
+story_first(const struct story *s)
+{
+	return RB_MIN(story_tree, (struct story_tree *)(uintptr_t)&s->calls);
+}
+
+const struct story_call *
+story_next(const struct story_call *c)
+{
+	return RB_NEXT(story_tree, NULL, (struct story_call *)(uintptr_t)c);
+}
+
+const struct story_call *
+story_find_from(const struct story *s, struct span call_id)
+{
+	struct story_call key;
+
+	key.call_id = call_id;
+	return RB_NFIND(story_tree, (struct story_tree *)(uintptr_t)&s->calls,
+	    &key);
+}
+
+const char *
+story_why(const struct story *s, size_t i, uint64_t *n)
+{
+	if (i >= STORY_WHYS || s->why[i].text == NULL)
+		return NULL;
+	*n = s->why[i].n;
+	return s->why[i].text;
+}
+
+const struct story_stray *
+story_stray(const struct story *s, size_t i)
+{
+	if (i >= STORY_STRAYS || i >= s->nstrays)
+		return NULL;
+	return &s->stray[(s->nstrays - 1 - i) % STORY_STRAYS];
+}
+
+size_t
+story_bytes(const struct story *s)
+{
+	return s->bytes;
+}
+
+uint64_t
+story_dropped(const struct story *s)
+{
+	return s->dropped;
+}

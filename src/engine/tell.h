@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ENGINE_TELL_H
+#define ENGINE_TELL_H
+
+#include "src/conf/conf.h"
+#include "src/engine/story.h"
+
+/*
+ * The story of one call as lines for a person; text from the network, which is
+ * the Call-ID alone, is escaped.
+ */
+struct tell {
+	const struct story *story;
+	const struct conf *conf;
+	int64_t (*wall)(int64_t now); /* what to show for a time; NULL: it */
+	void (*line)(void *ctx, const char *text);
+	void *ctx;
+};
+
+enum tell_found {
+	TELL_NONE,
+	TELL_ONE,
+	TELL_MANY, /* several Call-IDs begin so */
+};
+
+/*
+ * `name` is a Call-ID, the beginning of just one, or the number of a pinhole.
+ * Another than the whole Call-ID is looked for by its escaped form, too.
+ */
+enum tell_found tell_find(const struct story *s, struct span name,
+    const struct story_call **out);
+
+void tell_call(const struct tell *t, const struct story_call *c);
+
+/*
+ * The calls whose Call-ID begins with `name`; if there are none, the latest
+ * of all, and the messages that belonged to no call.
+ */
+#define TELL_LIST 20
+void tell_list(const struct tell *t, struct span name);
+
+#endif

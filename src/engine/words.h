@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ENGINE_WORDS_H
+#define ENGINE_WORDS_H
+
+#include "src/base/strbuf.h"
+#include "src/conf/conf.h"
+#include "src/engine/story.h"
+
+/*
+ * What a record of a story says, in plain words: for a person who has to find
+ * out at night why a call has no sound.  Pure; a line never has a newline, and
+ * nothing in it is text from the network.
+ */
+
+/* "200 to INVITE: accepts the call; its SDP names 192.0.2.20 port 10000" */
+void words_message(const struct story_entry *e, struct strbuf *b);
+/* "a BYE: its Call-ID is that of a call, but ..." */
+void words_ignored(const struct story *s, const struct story_entry *e,
+    struct strbuf *b);
+/* "1: udp from 198.51.100.7 to 192.0.2.20 port 10000:10001" */
+void words_hole(const struct pinhole *h, struct strbuf *b);
+/* The reason of an open, a close or an end: "the call was accepted". */
+const char *words_reason(enum reason r);
+/* What was not opened, and why. */
+void words_refused(const struct conf *conf, const struct story_entry *e,
+    struct strbuf *b);
+/* What to change so that it is opened. */
+void words_advice(const struct conf *conf, const struct story_entry *e,
+    struct strbuf *b);
+
+/* A story, counted. */
+struct story_sum {
+	unsigned int opened, in, closed, refused, ignored;
+	unsigned int invites, accepts; /* as often as they were sent */
+	bool answered; /* something but 100 came back for the INVITE */
+	bool rings, accepted, acked, bye, cancelled;
+	bool described[2]; /* SDP in requests, in responses */
+	uint16_t rejected; /* the last final answer that was none to accept */
+	enum reason end;   /* the last STORY_END */
+	int64_t accepted_at, bye_at;
+};
+struct story_sum words_sum(const struct story_call *c);
+
+/* What became of the call, in a few words: "accepted, 2 pinholes are open". */
+void words_state(const struct story_call *c, const struct story_sum *sum,
+    struct strbuf *b);
+/* What the whole story shows, if it shows trouble; else nothing. */
+void words_trouble(const struct story_call *c, const struct story_sum *sum,
+    struct strbuf *b);
+
+#endif
