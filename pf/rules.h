@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/base/dialect.h"
 #include "src/base/addr.h"
 #include "src/base/pinhole.h"
 #include "src/base/strbuf.h"
@@ -31,11 +32,6 @@
  *
  * The prefix p_ keeps the names apart from those of <net/pfvar.h>.
  */
-enum p_dialect {
-	P_FREEBSD,
-	P_OPENBSD,
-};
-
 enum p_part {
 	P_PASS,
 	P_RDR,

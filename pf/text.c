@@ -38,17 +38,6 @@ out_file(void)
 	return output != NULL ? output : stdout;
 }
 
-/* The configured dialect; false if there is no such. */
-static bool
-dialect_of(const struct fw_config *config, enum p_dialect *d)
-{
-	*d = P_FREEBSD;
-	if (config->dialect == NULL || strcmp(config->dialect, "freebsd") == 0)
-		return true;
-	*d = P_OPENBSD;
-	return strcmp(config->dialect, "openbsd") == 0;
-}
-
 static void
 text_close(struct fw *fw, bool keep)
 {
@@ -63,15 +52,8 @@ text_close(struct fw *fw, bool keep)
 static enum ph_err
 text_check(const struct fw_config *config, struct strbuf *why)
 {
-	enum p_dialect d;
-
-	if (!dialect_of(config, &d)) {
-		strbuf_fmt(why,
-		    "unknown pf dialect \"%s\": "
-		    "freebsd or openbsd",
-		    config->dialect);
-		return PH_EBAD;
-	}
+	(void)config;
+	(void)why;
 	return PH_OK;
 }
 
@@ -84,12 +66,10 @@ text_open(struct fw **out, const struct fw_config *config, int64_t now,
 
 	(void)now;
 	*out = NULL;
-	if ((rc = text_check(config, why)) != PH_OK)
-		return rc;
 	if ((fw = calloc(1, sizeof(*fw))) == NULL)
 		return PH_ENOMEM;
 	fw->config = config;
-	(void)dialect_of(config, &fw->dialect);
+	fw->dialect = config->dialect;
 	if ((rc = p_tree_new(&fw->tree, fw->dialect, config)) != PH_OK ||
 	    (rc = p_holes_new(&fw->holes, fw->tree, NULL, NULL)) != PH_OK) {
 		strbuf_fmt(why, "anchor \"%s\": %s", config->name,
@@ -131,32 +111,23 @@ print_node(struct fw *fw, const struct p_node *n)
 }
 
 static enum ph_err
-text_add(struct fw *fw, struct fw_entry *e)
-{
-	return p_holes_add(fw->holes, &e->hole, e);
-}
-
-static void
-text_remove(struct fw *fw, struct fw_entry *e)
-{
-	if (e->own != NULL)
-		p_holes_remove(fw->holes, e->own);
-}
-
-static enum ph_err
-text_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
+text_commit(struct fw *fw, const struct fw_change *changes, size_t n,
+    int64_t now)
 {
 	const struct p_node *node;
-	enum ph_err rc = PH_OK;
+	enum ph_err rc;
 
-	(void)edits;
-	(void)n;
 	(void)now;
+	if ((rc = p_holes_apply(fw->holes, changes, n)) != PH_OK)
+		return rc;
 	for (node = p_tree_dirty(fw->tree); node != NULL && rc == PH_OK;
 	     node = p_node_next(fw->tree, node))
 		rc = print_node(fw, node);
-	if (rc != PH_OK)
+	if (rc != PH_OK) {
+		p_holes_undo(fw->holes);
 		return rc;
+	}
+	p_holes_keep(fw->holes, NULL, NULL);
 	p_tree_clean(fw->tree);
 	return fflush(out_file()) == 0 ? PH_OK : PH_EIO;
 }
@@ -165,10 +136,7 @@ static void
 text_explain(const struct fw_config *config, const struct pinhole *hole,
     struct strbuf *out)
 {
-	enum p_dialect d;
-
-	(void)dialect_of(config, &d);
-	p_explain(hole, d, config, out);
+	p_explain(hole, config->dialect, config, out);
 }
 
 const struct fw_ops fw_pf_text = {
@@ -176,8 +144,6 @@ const struct fw_ops fw_pf_text = {
 	.caps = FW_CAP_OFFLINE | FW_CAP_RULES,
 	.open = text_open,
 	.check = text_check,
-	.add = text_add,
-	.remove = text_remove,
 	.commit = text_commit,
 	.explain = text_explain,
 	.form = p_form,

@@ -31,6 +31,7 @@ struct options {
 	int verbose;
 	struct listeners inherited; /* with inetd */
 	const char *backend, *config, *pidfile, *read, *control;
+	const char *explain, *report; /* with `read` */
 	enum events_format format;
 	struct conf_define *defines;
 	size_t ndefines;
@@ -38,10 +39,17 @@ struct options {
 	size_t ninterfaces;
 };
 
+/* Options without a letter. */
+enum {
+	OPTION_EXPLAIN = 256,
+	OPTION_REPORT,
+};
+
 /* clang-format off */
 static const struct option long_options[] = {
 	{ "backend",	required_argument,	NULL, 'b' },
 	{ "define",	required_argument,	NULL, 'D' },
+	{ "explain",	required_argument,	NULL, OPTION_EXPLAIN },
 	{ "foreground",	no_argument,		NULL, 'd' },
 	{ "config",	required_argument,	NULL, 'f' },
 	{ "help",	no_argument,		NULL, 'h' },
@@ -50,6 +58,7 @@ static const struct option long_options[] = {
 	{ "output",	required_argument,	NULL, 'o' },
 	{ "pidfile",	required_argument,	NULL, 'p' },
 	{ "read",	required_argument,	NULL, 'r' },
+	{ "report",	required_argument,	NULL, OPTION_REPORT },
 	{ "socket",	required_argument,	NULL, 's' },
 	{ "inetd",	no_argument,		NULL, 'T' },
 	{ "version",	no_argument,		NULL, 'V' },
@@ -65,8 +74,9 @@ usage(FILE *f)
 	    "usage: pinholed [-dhnTvV] [-b backend] [-D macro=value] "
 	    "[-f file]\n"
 	    "                [-i interface] [-o text|json] [-p pidfile] "
-	    "[-r file]\n"
-	    "                [-s socket]\n");
+	    "[-s socket]\n"
+	    "                [-r file [--explain call-id] [--report "
+	    "out.html]]\n");
 }
 
 /* One more element at the end of an array. */
@@ -108,6 +118,17 @@ path_absolute(const char *path)
 	static char full[PATH_MAX];
 
 	return realpath(path, full) != NULL ? full : path;
+}
+
+/* Stories of a running daemon are told by pinholectl(8). */
+static void
+need_read(const struct options *o)
+{
+	if (o->read == NULL && (o->explain != NULL || o->report != NULL))
+		errx(EXIT_CONFIG, "--%s: want a capture, named by -r file",
+		    o->explain != NULL ? "explain" : "report");
+	if (o->explain != NULL && o->explain[0] == '\0')
+		errx(EXIT_CONFIG, "--explain: want a Call-ID");
 }
 
 static void
@@ -156,6 +177,12 @@ parse_options(struct options *o, int argc, char *argv[])
 		case 'T':
 			o->inetd = true;
 			break;
+		case OPTION_EXPLAIN:
+			o->explain = optarg;
+			break;
+		case OPTION_REPORT:
+			o->report = optarg;
+			break;
 		case 'V':
 			o->version = true;
 			break;
@@ -167,6 +194,7 @@ parse_options(struct options *o, int argc, char *argv[])
 			exit(EXIT_CONFIG);
 		}
 	}
+	need_read(o);
 	if (optind < argc) {
 		warnx("unexpected argument: %s", argv[optind]);
 		usage(stderr);
@@ -315,7 +343,9 @@ run_replay(const struct conf *conf, const struct options *o)
 {
 	struct replay_options ro = { .path = o->read,
 		.format = o->format,
-		.verbose = o->verbose };
+		.verbose = o->verbose,
+		.explain = o->explain,
+		.report = o->report };
 	const struct fw_ops *ops = fw_lookup(conf->firewall);
 	struct fw_ops words = fw_dryrun;
 

@@ -69,7 +69,7 @@ want 0 '^usage: pinholed' --help
 want 1 '^usage: pinholed' -x
 want 1 '^usage: pinholed' --nonsense
 # --help ends it, whatever the option.
-names=$(sed -n 's/^\.It Fl . , Fl Fl \([a-z]*\).*/\1/p' \
+names=$(sed -n 's/^\.It \(Fl . , \)*Fl Fl \([a-z]*\).*/\2/p' \
     "$(dirname "$0")/../man/pinholed.8")
 for name in ${names:-none}; do
 	if unprivileged "$pinholed" "--$name" text --help 2>&1 |
@@ -139,6 +139,13 @@ fi
 want 1 "$wrong:2:" -d -f "$wrong"
 want 1 "$dir/missing.conf" -d -f "$dir/missing.conf"
 
+# What explains a capture needs one.
+want 1 '^pinholed: --explain: want a capture, named by -r file$' -f "$good" \
+    --explain c1
+want 1 '^pinholed: --report: want a capture' -f "$good" --report "$dir/x.html"
+want 1 'want a Call-ID' -f "$good" -r "$dir/missing.pcap" --explain ''
+want 0 '^configuration OK$' -n -f "$good" -r x --explain c1
+
 # Replay needs no privilege and, with -D protect, no configuration.
 want 2 "$dir/missing.pcap" -f "$good" -r "$dir/missing.pcap"
 if [ ! -e /etc/pinholed.conf ] && [ ! -e /usr/local/etc/pinholed.conf ]; then
@@ -164,6 +171,31 @@ if unprivileged "$pinholed" -D protect=192.0.2.0/24 -r "$call" 2>&1 |
 	echo "a hint that nobody needs"
 	bad=1
 fi
+
+# The story of a call, and which calls there are.
+want 0 '^call c1@example$' -D protect=192.0.2.0/24 -r "$call" --explain c1
+want 0 '^call c1@example$' -D protect=192.0.2.0/24 -r "$call" --explain 2
+want 1 '^No Call-ID begins with "c9\\x1b".$' -D protect=192.0.2.0/24 \
+    -r "$call" --explain "$(printf 'c9\033')"
+want 1 '  c1@example  accepted, over$' -D protect=192.0.2.0/24 -r "$call" \
+    --explain c9
+want 1 'No call is known' -D protect=203.0.113.0/24 -r "$call" --explain c1
+# A page that cannot be written is said before the capture is read.
+want 2 "^pinholed: --report $dir/none/x.html: No such file" \
+    -D protect=192.0.2.0/24 -r "$call" --report "$dir/none/x.html"
+want 2 "^pinholed: --report $dir/x.html: Permission denied" \
+    -D protect=192.0.2.0/24 -r "$call" --report "$dir/x.html"
+mkdir -m 777 "$dir/pages"
+want 0 '^$' -D protect=192.0.2.0/24 -r "$call" --report "$dir/pages/x.html"
+if [ "$(ls "$dir/pages")" != x.html ]; then
+	echo "beside the page: $(ls "$dir/pages")"
+	bad=1
+fi
+# A damaged capture: what was read is told, and the exit status says so.
+head -c 1500 "$call" >"$dir/pages/cut.pcap"
+chmod 644 "$dir/pages/cut.pcap"
+want 2 '^call c1@example$' -D protect=192.0.2.0/24 -r "$dir/pages/cut.pcap" \
+    --explain c1
 
 # Each counter is explained.
 printf 'protect 192.0.2.0/24\nsip { }\nftp { }\ntftp { }\n' >"$dir/all.conf"

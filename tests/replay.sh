@@ -1,6 +1,7 @@
 #!/bin/sh
 # Replay one folder of test-pcaps and compare the events, byte for byte; where
-# there is a file `explained`, also what a person is told who asks twice.
+# there is a file `explained`, also what a person is told who asks twice; where
+# there are files `story.CALL-ID`, also the stories of those calls.
 #
 # usage: replay.sh PINHOLED FOLDER	(UPDATE=1 rewrites FOLDER/expected)
 set -u
@@ -25,3 +26,10 @@ if [ -f "$folder/explained" ]; then
 	[ -z "${UPDATE-}" ] || cp "$out" "$folder/explained"
 	diff -u "$folder/explained" "$out" || exit 1
 fi
+for story in "$folder"/story.*; do
+	[ -f "$story" ] || continue
+	"$pinholed" -r "$folder/input.pcap" -f "$folder/pinholed.conf" \
+	    --explain "${story##*/story.}" >"$out" || exit 1
+	[ -z "${UPDATE-}" ] || cp "$out" "$story"
+	diff -u "$story" "$out" || exit 1
+done

@@ -20,7 +20,7 @@
  * that is not ours nothing is ever printed, and there is an end to how many
  * are kept.
  */
-#define COUNTERS_MAX	    128
+#define COUNTERS_MAX	    256
 #define COUNTERS_NAME	    32
 #define COUNTERS_RECORD_MAX 8192
 

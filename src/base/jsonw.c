@@ -59,26 +59,32 @@ utf8_len(struct span s)
 }
 
 void
-jsonw_str(struct jsonw *w, const char *name, struct span v)
+jsonw_text(struct strbuf *out, struct span v)
 {
 	size_t n;
 
-	jsonw_key(w, name);
-	strbuf_str(w->out, "\"");
+	strbuf_str(out, "\"");
 	for (; v.len > 0; v = span_sub(v, n, v.len)) {
 		unsigned char c = (unsigned char)v.p[0];
 
 		if ((n = utf8_len(v)) == 0) {
-			strbuf_str(w->out, "\\ufffd");
+			strbuf_str(out, "\\ufffd");
 			n = 1;
 		} else if (c == '"' || c == '\\')
-			strbuf_fmt(w->out, "\\%c", c);
+			strbuf_fmt(out, "\\%c", c);
 		else if (c < 0x20 || c == 0x7f)
-			strbuf_fmt(w->out, "\\u%04x", c);
+			strbuf_fmt(out, "\\u%04x", c);
 		else
-			strbuf_add(w->out, span_sub(v, 0, n));
+			strbuf_add(out, span_sub(v, 0, n));
 	}
-	strbuf_str(w->out, "\"");
+	strbuf_str(out, "\"");
+}
+
+void
+jsonw_str(struct jsonw *w, const char *name, struct span v)
+{
+	jsonw_key(w, name);
+	jsonw_text(w->out, v);
 }
 
 void

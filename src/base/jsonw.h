@@ -21,6 +21,8 @@ struct jsonw {
 struct jsonw jsonw_begin(struct strbuf *out);
 void jsonw_end(struct jsonw *w); /* no newline */
 void jsonw_str(struct jsonw *w, const char *key, struct span value);
+/* A string alone, quoted, such as in an array. */
+void jsonw_text(struct strbuf *out, struct span value);
 void jsonw_uint(struct jsonw *w, const char *key, uint64_t value);
 void jsonw_null(struct jsonw *w, const char *key);
 /* Microseconds since the epoch as seconds with six decimals. */

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/types.h>
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +26,25 @@ static struct {
 	int null; /* /dev/null; later there is none to be seen */
 } out = { .to_stderr = true, .null = -1 };
 
+bool
+log_is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	uintmax_t dev, ino;
+	struct stat st;
+
+	/* A child of a service has the variable, and maybe another stderr. */
+	return stream != NULL && fstat(fd, &st) == 0 &&
+	    sscanf(stream, "%ju:%ju", &dev, &ino) == 2 &&
+	    (uintmax_t)st.st_dev == dev && (uintmax_t)st.st_ino == ino;
+}
+
 void
 log_init(const struct log_options *opt)
 {
 	out.to_stderr = true;
 	out.to_syslog = !opt->foreground;
-	out.levels = opt->foreground && getenv("JOURNAL_STREAM") != NULL;
+	out.levels = opt->foreground && log_is_journal(STDERR_FILENO);
 	out.verbose = opt->verbose;
 	if (!out.to_syslog)
 		return;

@@ -9,6 +9,9 @@
  * One event, one line: "module: sentence".  To stderr in the foreground, to
  * syslog(3) otherwise, and to both between log_init() and log_detach(), while
  * somebody may still be waiting at a terminal.  Control bytes are escaped.
+ * Where stderr is systemd's journal, each line has its level before it, as
+ * "<4>"; the facility of syslog(3) is daemon.  No log line has the user part
+ * of an address, a password or a key, nor more than the beginning of a Call-ID.
  *
  * The plain functions append strerror(errno), those ending in x do not.
  * What the network sent is never logged above debug level unless the caller
@@ -39,6 +42,9 @@ void log_warn(const char *module, const char *fmt, ...) LOG_PRINTF(2, 3);
 void log_warnx(const char *module, const char *fmt, ...) LOG_PRINTF(2, 3);
 void log_info(const char *module, const char *fmt, ...) LOG_PRINTF(2, 3);
 void log_debug(const char *module, const char *fmt, ...) LOG_PRINTF(2, 3);
+
+/* Whether what is written to this descriptor goes to the journal of systemd. */
+bool log_is_journal(int fd);
 
 /* Each line of a text (a backend's advice, a parser's errors) as a warning. */
 void log_lines(const char *module, const char *text);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/stat.h>
+
 #include <pcap.h>
 
 #include <stdlib.h>
@@ -150,7 +152,9 @@ capture_frame(struct capture *c, const struct capture_handle *handle,
 	from.live = c->live;
 	from.has_mac = handle->has_mac;
 	memcpy(from.mac, handle->mac, sizeof(from.mac));
+	c->stamp = stamp_of(h);
 	packets_add(c->packets, &from, ts, frame, sink);
+	c->stamp = 0;
 }
 
 enum ph_err
@@ -230,6 +234,21 @@ capture_next(struct capture *c, const struct capture_sink *sink, int64_t *ts,
 	return PH_OK;
 }
 
+bool
+capture_progress(const struct capture *c, uint64_t *done, uint64_t *size)
+{
+	FILE *f = pcap_file(c->handles[0].pcap);
+	struct stat st;
+	off_t at;
+
+	if (f == NULL || fstat(fileno(f), &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (at = ftello(f)) == -1)
+		return false;
+	*done = (uint64_t)at;
+	*size = (uint64_t)st.st_size;
+	return true;
+}
+
 int64_t
 capture_due(const struct capture *c)
 {
@@ -247,6 +266,12 @@ capture_adopt(struct capture *c, uint64_t key, const void *p, size_t len,
     int64_t now)
 {
 	packets_adopt(c->packets, key, p, len, now);
+}
+
+int64_t
+capture_stamp(const struct capture *c)
+{
+	return c->stamp;
 }
 
 void

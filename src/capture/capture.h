@@ -145,6 +145,15 @@ int64_t capture_due(const struct capture *c);
 PH_NODISCARD enum ph_err capture_next(struct capture *c,
     const struct capture_sink *sink, int64_t *ts, struct strbuf *why);
 
+/*
+ * The kernel's time stamp of the packet that is being handed over, by the clock
+ * on the wall; 0: none is.
+ */
+int64_t capture_stamp(const struct capture *c);
+
+/* File: how much of it is read, in bytes.  False: its size is not known. */
+bool capture_progress(const struct capture *c, uint64_t *done, uint64_t *size);
+
 /* Remember what has changed since. */
 void capture_flush(struct capture *c, const struct capture_sink *sink);
 /* Take over what a predecessor remembered.  Trusts nothing in it. */

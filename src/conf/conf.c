@@ -208,7 +208,6 @@ fill_defaults(struct parse *p)
 	allow_forced(p, &c->tables);
 	default_string(p, &c->firewall, CONF_DEFAULT_FIREWALL);
 	default_string(p, &c->name, "pinholed");
-	default_string(p, &c->mode, "rules");
 }
 
 /* It may not be the one that the file has. */
@@ -547,9 +546,6 @@ conf_free(struct conf *c)
 	free(c->firewall);
 	free(c->firewall_at);
 	free(c->name);
-	free(c->mode);
-	free(c->kill);
-	free(c->dialect);
 	free(c->tag);
 	free(c->queue);
 	free(c->control);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "src/base/addr.h"
+#include "src/base/dialect.h"
 #include "src/base/err.h"
 #include "src/base/remote.h"
 #include "src/base/span.h"
@@ -151,10 +152,10 @@ struct conf {
 	char *firewall_at;
 	char *name;    /* table "..." or anchor "..."; default "pinholed" */
 	uint32_t mark; /* default 0x10000 */
-	char *mode;    /* pf: "rules" (default) or "states" */
-	char *kill;    /* pf: "yes" or "no", NULL: default */
-	char *dialect; /* pf-text: "freebsd" or "openbsd", NULL: default */
-	bool if_bound; /* pf: states bound to an interface */
+	bool states;   /* pf: states where it can; default: rules */
+	bool kill;     /* pf: states of what has closed; default yes */
+	enum p_dialect dialect; /* pf-text; default freebsd */
+	bool if_bound;		/* pf: states bound to an interface */
 	bool log;
 	char *tag;		    /* pf, or NULL */
 	char *queue;		    /* pf, or NULL */

@@ -214,11 +214,13 @@ conf_set_bool(struct parse *p, void *dst, const struct lexeme *lex,
 }
 
 void
-conf_set_word(struct parse *p, void *dst, const struct lexeme *lex,
+conf_set_enum(struct parse *p, void *dst, const struct lexeme *lex,
     const struct setting *s)
 {
-	if (conf_choose(p, lex, s->type->words, s->type->what) != -1)
-		conf_set_string(p, dst, lex, s);
+	int i = conf_choose(p, lex, s->type->words, s->type->what);
+
+	if (i != -1)
+		*(unsigned int *)dst = (unsigned int)i;
 }
 
 void

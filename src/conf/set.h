@@ -138,8 +138,8 @@ conf_setter conf_set_number; /* uint32_t, from lo to hi */
 conf_setter conf_set_bytes;  /* uint32_t */
 conf_setter conf_set_mark;   /* uint32_t */
 conf_setter conf_set_bool;   /* which of two words */
+conf_setter conf_set_enum;   /* enum: the place in the words of its type */
 conf_setter conf_set_string; /* char *, like those that follow */
-conf_setter conf_set_word;   /* one of its type */
 /* Letters, digits and _.- only, for it ends up in a ruleset. */
 conf_setter conf_set_name, conf_set_table, conf_set_anchor;
 conf_setter conf_set_interface;

@@ -414,7 +414,7 @@ set_mode(struct parse *p, const struct lexeme *lex)
 		conf_error(p, &lex->at, "the mode is already set on line %u",
 		    conf_setting_place(p, s)->line);
 	else if (conf_once(p, s, lex))
-		conf_set_string(p, &p->conf->mode, lex, s);
+		p->conf->states = strcmp(lex->text, "states") == 0;
 }
 
 static bool
@@ -531,7 +531,7 @@ read_block(struct parse *p, const struct reading *r)
 
 static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const holds[] = { "close", "keep", NULL };
-static const char *const dialects[] = { "freebsd", "openbsd", NULL };
+static const char *const dialects[] = { [P_FREEBSD] = "freebsd", [P_OPENBSD] = "openbsd", NULL };
 
 /* What a value is called where one is missing, and who reads it. */
 static const struct conf_type
@@ -550,8 +550,7 @@ static const struct conf_type
 	user = { .what = CONF_NAME, .set = set_user },
 	path = { .what = CONF_PATH, .set = conf_set_path },
 	hold = { .what = CONF_HOLDS, .set = conf_set_bool, .words = holds },
-	kill_states = { .what = CONF_YESNO, .set = conf_set_word, .words = no_yes },
-	dialect = { .what = CONF_DIALECTS, .set = conf_set_word, .words = dialects },
+	dialect = { .what = CONF_DIALECTS, .set = conf_set_enum, .words = dialects },
 	ports = { .what = CONF_PORTS, .set_list = conf_set_ports },
 	prefixes = { .what = CONF_PREFIXES, .set_list = conf_set_prefixes },
 	protect = { .what = CONF_PREFIXES, .set_list = set_protect },
@@ -639,7 +638,7 @@ const struct setting conf_firewall[] = {
 	{ .word = "anchor", .type = &anchor, .offset = CONF(name), .only = "pf", .same = "table" },
 	{ .word = "dialect", .type = &dialect, .offset = CONF(dialect), .only = "pf" },
 	{ .word = "if-bound", .type = &flag, .offset = CONF(if_bound), .only = "pf" },
-	{ .word = "kill", .type = &kill_states, .offset = CONF(kill), .only = "pf" },
+	{ .word = "kill", .type = &yesno, .offset = CONF(kill), .only = "pf", .value = "yes" },
 	{ .word = "log", .type = &flag, .offset = CONF(log), .only = "pf" },
 	{ .word = "mark", .type = &mark, .offset = CONF(mark), .only = "nftables", .value = "0x10000" },
 	{ .word = "on", .own = read_on },

@@ -429,6 +429,8 @@ holes_refuse(struct holes *h, const struct event_refusal *r, struct span call,
     int64_t now)
 {
 	h->n.refused++;
+	if ((unsigned int)r->reason < REASON_COUNT)
+		h->n.refused_for[r->reason]++;
 	if (h->sink.may_refuse != NULL &&
 	    !h->sink.may_refuse(h->sink.ctx, r, now))
 		return;

@@ -41,6 +41,7 @@ struct holes_counters {
 	uint64_t owners;		  /* now */
 	uint64_t opened, closed, refused; /* in all */
 	uint64_t commits, changes;
+	uint64_t refused_for[REASON_COUNT]; /* of `refused`, by reason */
 	uint64_t limit; /* wishes not granted for want of room */
 };
 

@@ -7,9 +7,12 @@
 #include "src/engine/engine.h"
 #include "src/engine/hints.h"
 #include "src/engine/ports.h"
+#include "src/engine/progress.h"
 #include "src/engine/replay.h"
+#include "src/engine/report.h"
+#include "src/engine/story.h"
+#include "src/engine/tell.h"
 #include "src/fw/config.h"
-#include "src/fw/direct.h"
 
 struct replay {
 	struct engine *engine;
@@ -17,17 +20,21 @@ struct replay {
 	struct fw *fw;
 	struct fw_config config;
 	struct form_counts forms;
-	struct direct *direct;
 	int64_t now;
-	bool followed;	      /* SIP is */
+	bool followed; /* SIP is */
+	bool quiet;    /* no events */
+	struct progress progress;
 	unsigned long failed; /* commits the backend refused */
 };
 
 static void
 on_line(void *ctx, const char *text)
 {
-	const struct replay *r = ctx;
+	struct replay *r = ctx;
 
+	if (r->quiet)
+		return;
+	progress_wipe(&r->progress);
 	/* pinholed -r x.pcap -b pf-text | pfctl -nf - */
 	printf("%s%s\n", r->ops->caps & FW_CAP_RULES ? "# " : "", text);
 }
@@ -37,7 +44,7 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 {
 	struct replay *r = ctx;
 
-	if (direct_commit(r->direct, changes, n, r->now) != PH_OK)
+	if (r->ops->commit(r->fw, changes, n, r->now) != PH_OK)
 		r->failed++;
 }
 
@@ -79,7 +86,9 @@ on_other(void *ctx, const struct datagram *d)
 static void
 on_say(void *ctx, const char *text)
 {
-	(void)ctx;
+	struct replay *r = ctx;
+
+	progress_wipe(&r->progress);
 	fprintf(stderr, "pinholed: %s\n", text);
 }
 
@@ -92,7 +101,7 @@ replay_report(struct replay *r, struct capture *cap)
 
 	capture_report(cap, &c);
 	engine_report(r->engine, &c);
-	if (fwconfig_in_states(&r->config))
+	if (r->config.states)
 		form_report(&r->forms, &c);
 	fputs(text, stderr);
 }
@@ -111,9 +120,35 @@ replay_hint(struct replay *r)
 	}
 }
 
+static void
+on_told(void *ctx, const char *text)
+{
+	fprintf(ctx, "%s\n", text);
+}
+
+/* --explain. */
 static int
-replay_run(struct replay *r, struct capture *cap,
-    const struct replay_options *opt)
+replay_explain(const struct replay *r, const struct conf *conf,
+    const char *name)
+{
+	struct tell t = { .story = engine_story(r->engine),
+		.conf = conf,
+		.line = on_told,
+		.ctx = stdout };
+	const struct story_call *c;
+
+	if (tell_find(t.story, span_of(name), &c) == TELL_ONE) {
+		tell_call(&t, c);
+		return 0;
+	}
+	t.ctx = stderr;
+	tell_list(&t, span_of(name));
+	return 1;
+}
+
+static int
+replay_run(struct replay *r, struct capture *cap, const struct conf *conf,
+    const struct replay_options *opt, struct report *report)
 {
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
@@ -121,11 +156,19 @@ replay_run(struct replay *r, struct capture *cap,
 		on_other };
 	enum ph_err rc;
 	int64_t ts = 0;
+	int code = 0;
 
+	progress_begin(&r->progress);
 	while ((rc = capture_next(cap, &sink, &ts, &why)) == PH_OK) {
 		r->now = ts;
 		engine_run(r->engine, ts);
+		progress_packet(&r->progress, cap, r->engine);
 	}
+	progress_wipe(&r->progress);
+	if (opt->explain != NULL)
+		code = replay_explain(r, conf, opt->explain);
+	if (report != NULL)
+		code = report_write(report, engine_story(r->engine), conf);
 	engine_shutdown(r->engine, r->now);
 	replay_hint(r);
 	if (opt->verbose > 1)
@@ -140,7 +183,7 @@ replay_run(struct replay *r, struct capture *cap,
 		    r->ops->name, r->failed);
 		return 2;
 	}
-	return 0;
+	return code;
 }
 
 int
@@ -148,21 +191,34 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 {
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
-	struct engine_place place = { 0 };
-	struct replay r = { 0 };
+	struct engine_place place = { .story = &story_limits_file };
+	struct replay r = { .quiet =
+				opt->explain != NULL || opt->report != NULL };
 	struct engine_sink sink = { &r, on_commit, NULL, on_say };
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;
-	struct events ev = { opt->format, opt->verbose, opt->fw->explain,
-		&r.config, on_line, &r, NULL, opt->fw->form, &r.forms };
+	struct events ev = { .format = opt->format,
+		.verbose = opt->verbose,
+		.explain = opt->fw->explain,
+		.fw_config = &r.config,
+		.line = on_line,
+		.ctx = &r,
+		.form = opt->fw->form,
+		.forms = &r.forms };
 	struct capture *cap = NULL;
+	struct report *report = NULL;
 	int code = 2;
+
+	if (opt->report != NULL &&
+	    (report = report_open(opt->report, opt->path)) == NULL)
+		return 2;
 
 	r.ops = opt->fw;
 	r.followed = conf->sip.on;
 	if (fwconfig_of(conf, &r.config) != PH_OK ||
 	    engine_ports(conf, &ports, &cc.nports) != PH_OK) {
 		fprintf(stderr, "pinholed: out of memory\n");
+		report_close(report);
 		return 2;
 	}
 	cc.ports = ports;
@@ -170,16 +226,15 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 		fprintf(stderr, "pinholed: %s: %s\n", r.ops->name, text);
 	else if (capture_open_file(&cap, &cc, opt->path, &why) != PH_OK)
 		fprintf(stderr, "pinholed: %s\n", text);
-	else if ((r.direct = direct_new(r.ops, r.fw)) == NULL ||
-	    engine_new(&r.engine, conf, &place, &ev, &sink) != PH_OK) {
+	else if (engine_new(&r.engine, conf, &place, &ev, &sink) != PH_OK) {
 		fprintf(stderr, "pinholed: out of memory\n");
 		capture_close(cap, &(struct capture_sink) { 0 });
 	} else
-		code = replay_run(&r, cap, opt);
+		code = replay_run(&r, cap, conf, opt, report);
+	report_close(report);
 	engine_free(r.engine);
 	if (r.fw != NULL)
 		r.ops->close(r.fw, false);
-	direct_free(r.direct);
 	fwconfig_free(&r.config);
 	free(ports);
 	if (fflush(stdout) == EOF || ferror(stdout)) {

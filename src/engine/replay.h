@@ -16,9 +16,15 @@ struct replay_options {
 	enum events_format format;
 	int verbose;
 	const struct fw_ops *fw; /* must need no privilege */
+	/* Instead of the events: */
+	const char *explain; /* the story of this call, see tell.h; or NULL */
+	const char *report;  /* a page, to this file, see report.h; or NULL */
 };
 
-/* Returns the exit code: 0, or 2 when the file ends in mid-packet. */
+/*
+ * Returns the exit code: 0; 1 if there is no such call to explain, or more than
+ * one; or 2 when the file ends in mid-packet or the page cannot be written.
+ */
 int replay_main(const struct conf *conf, const struct replay_options *opt);
 
 #endif

@@ -32,6 +32,7 @@ struct answers_sink {
 	/* `m` holds the part that `type` needs. */
 	void (*send)(void *ctx, enum ipc_role role, enum ipc_type type,
 	    uint64_t seq, struct ipc_msg *m);
+	int64_t (*clock)(void); /* to measure commits; NULL: they are not */
 };
 
 struct answers {

@@ -72,8 +72,8 @@ fwconfig_of(const struct conf *conf, struct fw_config *out)
 	}
 	out->name = conf->name;
 	out->mark = conf->mark;
-	out->mode = conf->mode;
-	out->kill = conf->kill;
+	out->states = conf->states;
+	out->spare = !conf->kill;
 	out->dialect = conf->dialect;
 	out->if_bound = conf->if_bound;
 	out->once = conf->ftp.on;
@@ -102,10 +102,4 @@ fwconfig_free(struct fw_config *c)
 	free((void *)(uintptr_t)c->uplinks);
 	free((void *)(uintptr_t)c->classes);
 	memset(c, 0, sizeof(*c));
-}
-
-bool
-fwconfig_in_states(const struct fw_config *c)
-{
-	return c->mode != NULL && strcmp(c->mode, "states") == 0;
 }

@@ -18,9 +18,6 @@ PH_NODISCARD enum ph_err fwconfig_of(const struct conf *conf,
     struct fw_config *out);
 void fwconfig_free(struct fw_config *c);
 
-/* "firewall pf states": not all pinholes are alike. */
-bool fwconfig_in_states(const struct fw_config *c);
-
 /* What `class` pinholes of this proxy line are of. */
 uint16_t fwconfig_class(const struct conf *conf, const struct conf_proxy *line);
 

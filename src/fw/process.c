@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,8 @@
 
 /* Messages read from one client before the others and the filter get a turn. */
 #define MESSAGES     256
+/* How often the engine is told our counters. */
+#define TELL_EVERY   USEC_PER_SEC
 /* How often to look for changes of our own addresses. */
 #define LOOK_AT_OWN  (10 * USEC_PER_SEC)
 /* With the last commit refused for now, how long leaving may wait for it. */
@@ -39,7 +40,9 @@ struct fwproc {
 	struct ipc_msg msg; /* too big for the stack */
 	int64_t settle_at;  /* when what was adopted is given up; 0: done */
 	int64_t leave_at;   /* told to go: not later than this; 0: not told */
-	bool served;	    /* has ever had a client */
+	struct fwcounters told; /* to engines */
+	int64_t told_at;
+	bool served; /* has ever had a client */
 	bool quit, keep;
 };
 
@@ -213,18 +216,34 @@ new_client(struct fwproc *p, int fd)
 	log_detach();
 }
 
+/*
+ * What was counted since the last time goes to the engine, which can keep it.
+ * Without an engine, it waits here for the next.
+ */
 static void
-report_counters(const struct fwproc *p)
+tell_counters(struct fwproc *p, int64_t now)
 {
-	const struct fwtable_counters *c = fwtable_counters(p->table);
+	const struct fwcounters *n = fwtable_counters(p->table);
 
-	log_info(MODULE,
-	    "open=%" PRIu64 " wanted=%" PRIu64 " batches=%" PRIu64
-	    " changes=%" PRIu64 " commits=%" PRIu64 " retries=%" PRIu64
-	    " lost=%" PRIu64 " denied=%" PRIu64 " bad=%" PRIu64
-	    " limit=%" PRIu64 " expired=%" PRIu64,
-	    c->open, c->wanted, c->batches, c->changes, c->commits, c->retries,
-	    c->lost, c->denied, c->bad, c->limit, c->expired);
+	if (p->client[IPC_ENGINE].fd == -1 || now - p->told_at < TELL_EVERY ||
+	    memcmp(n, &p->told, sizeof(*n)) == 0)
+		return;
+	p->msg.u.counters = fwcounters_since(n, &p->told);
+	p->told = *n;
+	p->told_at = now;
+	send_client(p, IPC_ENGINE, IPC_COUNTERS, 0, &p->msg);
+}
+
+/* When to tell what the engine has not been told yet. */
+static int64_t
+tell_due(const struct fwproc *p)
+{
+	const struct fwcounters *n = fwtable_counters(p->table);
+
+	if (p->client[IPC_ENGINE].fd == -1 ||
+	    memcmp(n, &p->told, sizeof(*n)) == 0)
+		return INT64_MAX;
+	return p->told_at + TELL_EVERY;
 }
 
 static void
@@ -242,9 +261,6 @@ read_monitor(struct fwproc *p)
 		case IPC_QUIT:
 			p->quit = true;
 			p->keep = p->msg.u.quit.keep != 0;
-			break;
-		case IPC_REPORT:
-			report_counters(p);
 			break;
 		default:
 			break;
@@ -319,6 +335,8 @@ wait_for_work(struct fwproc *p, int64_t next)
 		next = p->own_at;
 	if (p->settle_at != 0 && next > p->settle_at)
 		next = p->settle_at;
+	if (next > tell_due(p))
+		next = tell_due(p);
 	waiter_wait(w, next);
 	now = clock_now();
 	for (r = 0; r < IPC_NROLES; r++) {
@@ -368,6 +386,7 @@ serve(struct fwproc *p)
 	for (;;) {
 		give_up_adopted(p, clock_now());
 		next = fwtable_run(p->table, clock_now());
+		tell_counters(p, clock_now());
 		look_at_tables(p);
 		if (may_end(p, &next))
 			return;
@@ -409,7 +428,7 @@ fwproc_main(const struct fwproc_args *args)
 {
 	static struct fwproc proc; /* one a process, and large */
 	struct fwproc *p = &proc;
-	struct answers_sink sink = { p, send_client };
+	struct answers_sink sink = { p, send_client, clock_now };
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	int i;

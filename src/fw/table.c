@@ -7,7 +7,7 @@
 #include "src/base/timers.h"
 #include "src/base/tree.h"
 #include "src/fw/answers.h"
-#include "src/fw/ledger.h"
+#include "src/fw/meter.h"
 #include "src/fw/table.h"
 
 #define MODULE "fw"
@@ -30,7 +30,7 @@
 /* The claim of one role on a tuple. */
 struct fw_claim {
 	RB_ENTRY(fw_claim) node; /* by id, among those of its role */
-	struct entry *entry;
+	struct fw_entry *entry;
 	uint64_t id;
 	int64_t deadline;
 	enum ipc_role role;
@@ -38,15 +38,16 @@ struct fw_claim {
 	bool stale; /* from before IPC_BEGIN: it is in no tree */
 };
 
-struct entry {
-	struct fw_entry e; /* first: see on_seen() */
-	RB_ENTRY(entry) by_tuple;
-	TAILQ_ENTRY(entry) dirty_entry;
+struct fw_entry {
+	RB_ENTRY(fw_entry) by_tuple;
+	RB_ENTRY(fw_entry) by_id;
+	TAILQ_ENTRY(fw_entry) dirty_entry;
 	struct fwtable *t;
+	struct pinhole hole; /* as the filter gets it, with an id of ours */
 	struct fw_claim claim[NCLAIMS];
 	struct timer timer;
-	bool dirty;   /* is on t->dirty */
-	bool counted; /* in t->n.open */
+	bool dirty; /* is on t->dirty */
+	bool in_filter;
 	/*
 	 * The last batch that asked for it, which gets the error if it fails.
 	 */
@@ -54,7 +55,8 @@ struct entry {
 	uint8_t bit;
 };
 
-RB_HEAD(tuple_tree, entry);
+RB_HEAD(tuple_tree, fw_entry);
+RB_HEAD(id_tree, fw_entry);
 RB_HEAD(claim_tree, fw_claim);
 
 struct fwtable {
@@ -65,23 +67,31 @@ struct fwtable {
 	uint64_t next_id;
 	size_t nentries;
 	struct tuple_tree tuples;
+	struct id_tree ids;
 	struct claim_tree claims[IPC_NROLES];
 	struct timers timers;
-	TAILQ_HEAD(, entry) dirty;
+	TAILQ_HEAD(, fw_entry) dirty;
 	bool settle_due; /* settle the backend after the next commit */
 	int64_t retry_at, retry_wait;
 	int64_t tick_at;
 	int64_t activity_at, activity_every; /* 0: never */
-	struct fwtable_counters n;
+	struct fwcounters n;
+	struct fw_meter meter;
 	struct log_limit refused_log, failed_log;
-	struct fw_edit edits[COMMIT_MAX];
+	struct fw_change changes[COMMIT_MAX];
 	struct answers answers;
 };
 
 static int
-tuple_cmp(const struct entry *a, const struct entry *b)
+tuple_cmp(const struct fw_entry *a, const struct fw_entry *b)
 {
-	return pinhole_cmp(&a->e.hole, &b->e.hole);
+	return pinhole_cmp(&a->hole, &b->hole);
+}
+
+static int
+id_cmp(const struct fw_entry *a, const struct fw_entry *b)
+{
+	return a->hole.id < b->hole.id ? -1 : a->hole.id > b->hole.id;
 }
 
 static int
@@ -90,7 +100,8 @@ claim_cmp(const struct fw_claim *a, const struct fw_claim *b)
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-RB_GENERATE_STATIC(tuple_tree, entry, by_tuple, tuple_cmp)
+RB_GENERATE_STATIC(tuple_tree, fw_entry, by_tuple, tuple_cmp)
+RB_GENERATE_STATIC(id_tree, fw_entry, by_id, id_cmp)
 RB_GENERATE_STATIC(claim_tree, fw_claim, node, claim_cmp)
 
 struct fwtable *
@@ -107,8 +118,10 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	t->fw = fw;
 	t->policy = policy;
 	answers_init(&t->answers, sink);
+	t->meter = (struct fw_meter) { ops, fw, sink->clock, &t->n };
 	t->max = fw_policy_max(policy);
 	RB_INIT(&t->tuples);
+	RB_INIT(&t->ids);
 	for (i = 0; i < IPC_NROLES; i++)
 		RB_INIT(&t->claims[i]);
 	TAILQ_INIT(&t->dirty);
@@ -123,17 +136,17 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 }
 
 static struct fw_claim *
-entry_claim(struct entry *i, enum ipc_role role)
+entry_claim(struct fw_entry *i, enum ipc_role role)
 {
 	return &i->claim[role == IPC_ENGINE ? 0 : 1];
 }
 
-static struct entry *
+static struct fw_entry *
 entry_find(struct fwtable *t, const struct pinhole *h)
 {
-	struct entry key;
+	struct fw_entry key;
 
-	key.e.hole = *h;
+	key.hole = *h;
 	return RB_FIND(tuple_tree, &t->tuples, &key);
 }
 
@@ -147,7 +160,7 @@ claim_find(struct fwtable *t, enum ipc_role role, uint64_t id)
 }
 
 static void
-entry_mark_dirty(struct entry *i)
+entry_mark_dirty(struct fw_entry *i)
 {
 	if (i->dirty)
 		return;
@@ -156,7 +169,7 @@ entry_mark_dirty(struct entry *i)
 }
 
 static bool
-entry_wanted(const struct entry *i)
+entry_wanted(const struct fw_entry *i)
 {
 	int r;
 
@@ -167,41 +180,33 @@ entry_wanted(const struct entry *i)
 }
 
 static void
-entry_count(struct entry *i)
-{
-	if (i->e.in_filter != i->counted)
-		i->t->n.open += i->e.in_filter ? 1 : (uint64_t)-1;
-	i->counted = i->e.in_filter;
-}
-
-static void
-entry_free(struct entry *i)
+entry_free(struct fw_entry *i)
 {
 	struct fwtable *t = i->t;
 
-	ledger_forget(t->ops, t->fw, &i->e);
-	entry_count(i);
 	if (i->dirty)
 		TAILQ_REMOVE(&t->dirty, i, dirty_entry);
 	timer_clear(&t->timers, &i->timer);
 	RB_REMOVE(tuple_tree, &t->tuples, i);
+	RB_REMOVE(id_tree, &t->ids, i);
 	t->nentries--;
 	free(i);
 }
 
 /* A new one, which nobody wants yet; NULL: no memory. */
-static struct entry *
+static struct fw_entry *
 entry_new(struct fwtable *t, const struct pinhole *h)
 {
-	struct entry *i;
+	struct fw_entry *i;
 
 	if ((i = calloc(1, sizeof(*i))) == NULL)
 		return NULL;
 	i->t = t;
-	i->e.hole = *h;
-	i->e.hole.id = ++t->next_id;
-	i->e.hole.deadline = 0;
+	i->hole = *h;
+	i->hole.id = ++t->next_id;
+	i->hole.deadline = 0;
 	RB_INSERT(tuple_tree, &t->tuples, i);
+	RB_INSERT(id_tree, &t->ids, i);
 	t->nentries++;
 	return i;
 }
@@ -210,7 +215,7 @@ static void on_deadline(void *arg, int64_t now);
 
 /* The entry's deadline is the latest of its claims. */
 static void
-entry_set_deadline(struct entry *i)
+entry_set_deadline(struct fw_entry *i)
 {
 	int64_t at = 0;
 	int r;
@@ -222,8 +227,8 @@ entry_set_deadline(struct entry *i)
 		timer_clear(&i->t->timers, &i->timer);
 	else
 		timer_set(&i->t->timers, &i->timer, at, on_deadline, i);
-	if (at != 0 && at != i->e.hole.deadline) {
-		i->e.hole.deadline = at;
+	if (at != 0 && at != i->hole.deadline) {
+		i->hole.deadline = at;
 		entry_mark_dirty(i);
 	}
 }
@@ -231,7 +236,7 @@ entry_set_deadline(struct entry *i)
 static void
 claim_release(struct fw_claim *claim)
 {
-	struct entry *i = claim->entry;
+	struct fw_entry *i = claim->entry;
 
 	if (!claim->stale)
 		RB_REMOVE(claim_tree, &i->t->claims[claim->role], claim);
@@ -244,7 +249,7 @@ claim_release(struct fw_claim *claim)
 static void
 on_deadline(void *arg, int64_t now)
 {
-	struct entry *i = arg;
+	struct fw_entry *i = arg;
 	struct fwtable *t = i->t;
 	struct fw_claim *claim;
 	int r;
@@ -283,10 +288,10 @@ say_refused(struct fwtable *t, const struct pinhole *h, const char *why,
 
 static enum ph_err
 claim_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
-    int64_t now, struct entry **out)
+    int64_t now, struct fw_entry **out)
 {
 	struct fw_claim *old, *claim;
-	struct entry *i;
+	struct fw_entry *i;
 	int64_t latest;
 
 	i = entry_find(t, h);
@@ -320,20 +325,18 @@ claim_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 	if (claim->deadline == 0 || claim->deadline > latest)
 		claim->deadline = latest;
 	entry_set_deadline(i);
-	if (!i->e.in_filter)
+	if (!i->in_filter)
 		entry_mark_dirty(i);
 	*out = i;
 	return PH_OK;
 }
 
-/*
- * A cut is needed only while some claim keeps the outward pinhole open.  If it
- * fails, the old flows stay, and the call goes on.
- */
+/* A cut is needed only while some claim keeps the outward pinhole open. */
 static void
 change_cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 {
 	struct pinhole out = c->hole;
+	enum ph_err rc;
 
 	out.from_port = 0;
 	if (c->hole.from_port == 0 || out.dir != PINHOLE_OUT ||
@@ -341,8 +344,10 @@ change_cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 		t->n.denied++;
 		return;
 	}
-	if (t->ops->cut != NULL)
-		t->ops->cut(t->fw, &c->hole, now);
+	/* If this fails, the old flows stay, and the call goes on. */
+	rc = fw_meter_commit(&t->meter, c, 1, now);
+	if (rc != PH_OK)
+		t->n.bad++;
 }
 
 /* One change; its error goes into the batch's answer. */
@@ -351,7 +356,7 @@ change_take(struct fwtable *t, struct answer *b, unsigned int bit,
     const struct fw_change *c, int64_t now)
 {
 	const char *why = "malformed";
-	struct entry *i = NULL;
+	struct fw_entry *i = NULL;
 	enum ph_err rc = PH_EBAD;
 	struct fw_claim *claim;
 
@@ -418,7 +423,7 @@ void
 fwtable_settle(struct fwtable *t, enum ipc_role role)
 {
 	struct fw_claim *h;
-	struct entry *i;
+	struct fw_entry *i;
 
 	RB_FOREACH(i, tuple_tree, &t->tuples) {
 		h = entry_claim(i, role);
@@ -440,33 +445,39 @@ fwtable_forget_rest(struct fwtable *t)
 	t->settle_due = t->ops->settle != NULL;
 }
 
-/* What the filter has to do for this entry; 0: nothing. */
-static enum fw_edit_op
-entry_edit(struct entry *i, struct fw_edit *edit)
+/* The change that the filter needs for this entry; 0: none. */
+static uint32_t
+entry_change(struct fw_entry *i, struct fw_change *c)
 {
-	edit->entry = &i->e;
-	if (entry_wanted(i))
-		edit->op = i->e.in_filter ? FW_REPLACE : FW_ADD;
-	else
-		edit->op = i->e.in_filter ? FW_REMOVE : 0;
-	return edit->op;
+	bool want_it = entry_wanted(i);
+
+	memset(c, 0, sizeof(*c));
+	if (!want_it && !i->in_filter)
+		return 0;
+	c->op = want_it ? FW_OPEN : FW_CLOSE;
+	c->hole = i->hole;
+	return c->op;
 }
 
 /* The filter now has this entry as we want it. */
 static void
-entry_settled(struct entry *i)
+entry_settled(struct fw_entry *i)
 {
+	struct fwtable *t = i->t;
+	bool want_it = entry_wanted(i);
+
+	if (want_it != i->in_filter)
+		t->n.open += want_it ? 1 : (uint64_t)-1;
+	i->in_filter = want_it;
 	i->asker = NULL;
-	TAILQ_REMOVE(&i->t->dirty, i, dirty_entry);
+	TAILQ_REMOVE(&t->dirty, i, dirty_entry);
 	i->dirty = false;
-	if (entry_wanted(i))
-		entry_count(i);
-	else
+	if (!want_it)
 		entry_free(i);
 }
 
 static void
-entry_give_up(struct entry *i, enum ph_err rc, int64_t now)
+entry_give_up(struct fw_entry *i, enum ph_err rc, int64_t now)
 {
 	struct fwtable *t = i->t;
 	int r;
@@ -475,7 +486,7 @@ entry_give_up(struct entry *i, enum ph_err rc, int64_t now)
 		t->n.bad++;
 	else
 		t->n.limit++;
-	say_refused(t, &i->e.hole, ph_strerror(rc), now);
+	say_refused(t, &i->hole, ph_strerror(rc), now);
 	if (i->asker != NULL)
 		answer_refuse(i->asker, i->bit, rc);
 	for (r = 0; r < NCLAIMS; r++)
@@ -497,15 +508,19 @@ retry_later(struct fwtable *t, int64_t now)
 	t->n.retries++;
 }
 
-/* The filter may have lost any entry. */
+/* Everything has to be opened again. */
 static void
 filter_lost(struct fwtable *t)
 {
-	struct entry *i;
+	struct fw_entry *i, *next;
 
 	t->n.lost++;
-	RB_FOREACH(i, tuple_tree, &t->tuples)
+	t->n.open = 0;
+	for (i = RB_MIN(tuple_tree, &t->tuples); i != NULL; i = next) {
+		next = RB_NEXT(tuple_tree, &t->tuples, i);
+		i->in_filter = false;
 		entry_mark_dirty(i);
+	}
 }
 
 static void
@@ -532,26 +547,27 @@ struct commit_one_by_one {
  * an error that concerns all entries.
  */
 static bool
-commit_one(struct fwtable *t, struct entry *i, struct commit_one_by_one *s,
+commit_one(struct fwtable *t, struct fw_entry *i, struct commit_one_by_one *s,
     int64_t now)
 {
-	struct fw_edit edit;
+	struct fw_change c;
 	enum ph_err rc = PH_OK;
 
-	if (entry_edit(i, &edit) == FW_ADD && s->full != PH_OK)
+	if (entry_change(i, &c) == FW_OPEN && !i->in_filter && s->full != PH_OK)
 		rc = s->full;
-	else if (edit.op != 0)
-		rc = ledger_apply(t->ops, t->fw, &edit, 1, now);
+	else if (c.op != 0)
+		rc = fw_meter_commit(&t->meter, &c, 1, now);
 	switch (rc) {
 	case PH_OK:
+	case PH_EEXIST:
 		entry_settled(i);
 		return true;
 	case PH_ELIMIT:
 	case PH_ENOMEM:
-		if (edit.op == FW_REMOVE)
+		if (c.op == FW_CLOSE)
 			break;
 		/* New calls are refused, old ones kept. */
-		if (i->e.in_filter)
+		if (i->in_filter)
 			s->again = true;
 		else {
 			s->full = rc;
@@ -563,6 +579,9 @@ commit_one(struct fwtable *t, struct entry *i, struct commit_one_by_one *s,
 		 * The filter refuses to close an entry only if it does not have
 		 * it.
 		 */
+		if (i->in_filter)
+			t->n.open--;
+		i->in_filter = false;
 		entry_give_up(i, rc, now);
 		return true;
 	default:
@@ -580,7 +599,7 @@ static bool
 commit_one_by_one(struct fwtable *t, size_t n, int64_t now)
 {
 	struct commit_one_by_one s = { PH_OK, false };
-	struct entry *i, *next;
+	struct fw_entry *i, *next;
 	size_t left = n;
 
 	TAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
@@ -608,7 +627,7 @@ commit_one_by_one(struct fwtable *t, size_t n, int64_t now)
 static bool
 commit_some(struct fwtable *t, int64_t now)
 {
-	struct entry *i, *next;
+	struct fw_entry *i, *next;
 	size_t n = 0, taken = 0;
 	enum ph_err rc;
 
@@ -616,12 +635,13 @@ commit_some(struct fwtable *t, int64_t now)
 		if (n == COMMIT_MAX)
 			break;
 		taken++;
-		n += entry_edit(i, &t->edits[n]) != 0;
+		n += entry_change(i, &t->changes[n]) != 0;
 	}
-	rc = ledger_apply(t->ops, t->fw, t->edits, n, now);
+	rc = n == 0 ? PH_OK : fw_meter_commit(&t->meter, t->changes, n, now);
 	t->n.commits += n > 0;
 	switch (rc) {
 	case PH_OK:
+	case PH_EEXIST:
 		break;
 	case PH_ELIMIT:
 	case PH_ENOMEM:
@@ -640,14 +660,17 @@ commit_some(struct fwtable *t, int64_t now)
 }
 
 static void
-on_seen(void *ctx, struct fw_entry *e, unsigned int ends)
+on_seen(void *ctx, uint64_t id, unsigned int ends)
 {
-	struct entry *i = (struct entry *)(void *)e;
 	struct fwtable *t = ctx;
 	const struct fw_claim *h;
+	struct fw_entry *i, key;
 	int r;
 
-	for (r = 0; i != NULL && r < NCLAIMS; r++) {
+	key.hole.id = id;
+	if ((i = RB_FIND(id_tree, &t->ids, &key)) == NULL)
+		return;
+	for (r = 0; r < NCLAIMS; r++) {
 		h = &i->claim[r];
 		if (!h->active || h->stale)
 			continue;
@@ -749,7 +772,7 @@ fwtable_idle(const struct fwtable *t)
 	return t->n.wanted == 0 && fwtable_settled(t);
 }
 
-const struct fwtable_counters *
+const struct fwcounters *
 fwtable_counters(const struct fwtable *t)
 {
 	return &t->n;
@@ -758,14 +781,12 @@ fwtable_counters(const struct fwtable *t)
 void
 fwtable_free(struct fwtable *t)
 {
-	struct entry *i;
+	struct fw_entry *i;
 
 	if (t == NULL)
 		return;
-	while ((i = RB_ROOT(&t->tuples)) != NULL) {
-		RB_REMOVE(tuple_tree, &t->tuples, i);
-		free(i);
-	}
+	while ((i = RB_ROOT(&t->tuples)) != NULL)
+		entry_free(i);
 	answers_clear(&t->answers);
 	free(t);
 }

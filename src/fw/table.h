@@ -9,6 +9,7 @@
 #include "src/fw/answers.h"
 #include "src/fw/fw.h"
 #include "src/fw/policy.h"
+#include "src/process/fwcounters.h"
 #include "src/process/ipc.h"
 
 /*
@@ -16,11 +17,10 @@
  * clients and until when, and which of them the packet filter has.
  *
  * Clients state wishes; fwtable_run() brings the filter in line with them, in
- * one commit for all that came since the last.  A commit that fails is undone
- * (ledger.h); one that fails for the moment is tried again together with the
- * changes that have come since.  A filter that lost everything gets all entries
- * again.  Deadlines are kept here, so that pinholes close although their client
- * is gone.
+ * one commit for all that came since the last.  A commit that fails for the
+ * moment is tried again together with the changes that have come since.  A
+ * filter that lost everything gets all entries again.  Deadlines are kept here,
+ * so that pinholes close although their client is gone.
  *
  * Entries are found by their tuple.  An id is a client's name for a pinhole,
  * and the client's successor may use the same id for another: between IPC_BEGIN
@@ -30,18 +30,9 @@
  */
 struct fwtable;
 
-struct fwtable_counters {
-	uint64_t open;	  /* now, in the filter */
-	uint64_t wanted;  /* now */
-	uint64_t batches; /* from clients */
-	uint64_t changes, commits, retries, lost;
-	uint64_t denied, bad, limit;
-	uint64_t expired; /* closed at their deadline */
-};
-
 struct fwtable *fwtable_new(const struct fw_ops *ops, struct fw *fw,
     const struct fw_policy *policy, const struct answers_sink *sink);
-void fwtable_free(struct fwtable *t); /* after the filter is closed */
+void fwtable_free(struct fwtable *t); /* the filter keeps what it has */
 
 void fwtable_begin(struct fwtable *t, enum ipc_role role);
 void fwtable_commit(struct fwtable *t, enum ipc_role role, uint64_t seq,
@@ -62,6 +53,6 @@ int64_t fwtable_run(struct fwtable *t, int64_t now);
 bool fwtable_settled(const struct fwtable *t); /* the filter is up to date */
 bool fwtable_idle(const struct fwtable *t);    /* and nothing is wanted */
 
-const struct fwtable_counters *fwtable_counters(const struct fwtable *t);
+const struct fwcounters *fwtable_counters(const struct fwtable *t);
 
 #endif

@@ -682,8 +682,9 @@ monitor_report(struct monitor *m)
 {
 	int r;
 
+	/* The engine tells the counters of the firewall process, too. */
 	for (r = 0; r < CHILD_NROLES; r++)
-		if (m->cur->child[r].wanted &&
+		if (r != CHILD_FIREWALL && m->cur->child[r].wanted &&
 		    ipc_send(&m->cur->child[r].ipc, IPC_REPORT, 0, &m->msg,
 			-1) != PH_OK)
 			log_info(MODULE, "the %s process is not running",

@@ -659,6 +659,9 @@ def ftp_proxy_heeds_its_options(net):
         wire = Wire(w)
         wire.refused(b"USER root\r\n", b"500 Only anonymous FTP allowed")
         wire.refused(b"AUTH TLS\r\n", b"534")
+        w.logged('refused: "USER"')
+        check(not any("root" in line for line in w.d.log),
+              "a log has no names")
         wire.client(b"USER anonymous\r\n")
         wire.server(b"331 ok\r\n")
         for port in (20, 54321):

@@ -421,8 +421,10 @@ def an_interface_goes_and_comes_back(net):
 def counters_on_request(net):
     d = net.pinholed()
     call_with_media(net, d)[1].stop()
+    # The firewall process tells the engine its counters every second.
+    time.sleep(1.5)
     d.proc.send_signal(signal.SIGUSR1)
-    until(lambda: any("fw: open=2 wanted=2" in line for line in d.log), 2,
+    until(lambda: any("filter_open 2" in line for line in d.log), 2,
           d.log)
 
 
@@ -439,7 +441,7 @@ def counters(path):
 
 
 GAUGES = ("calls", "calls_accepted", "pinholes", "pinholes_in_filter",
-          "sip_bytes")
+          "sip_bytes", "filter_open", "filter_wanted")
 
 
 def not_back(before, after, when):
@@ -463,6 +465,12 @@ def counters_do_not_go_back(net):
     check(first["calls_total"] == 1 and first["sip_messages"] >= 2 and
           first["pinholes"] == first["pinholes_opened"] >= 2, first)
 
+    until(lambda: counters(path)["filter_open"] > 0, 3, "what fw counted")
+    first = counters(path)
+    check(first["filter_commits"] == first["commit_us_count"] >= 1 and
+          1 <= first["setup_us_count"] <= 2 and
+          0 < first["setup_us_sum"] < 1000000, first)
+
     d.proc.send_signal(signal.SIGHUP)
     until(lambda: any("reloaded" in line for line in d.log), 5, d.log)
     second = counters(path)
@@ -475,6 +483,11 @@ def counters_do_not_go_back(net):
         third = counters(path)
         not_back(second, third, f"over kill -9 number {n + 1}")
         second = third
+
+    d.kill("firewall")
+    until(lambda: counters(path)["filter_commits"] >
+          second["filter_commits"], 5, "what another firewall process counts")
+    not_back(second, counters(path), "over kill -9 of the firewall process")
 
     call.hang_up()
     stream.stops()

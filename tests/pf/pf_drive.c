@@ -27,14 +27,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/fw/direct.h"
+#include "src/fw/fw.h"
 #include "tests/pf/newer.h"
 
 #define MAXWORDS 16
 #define MAXBATCH 256
 
 static struct fw *fw;
-static struct direct *direct;
 static struct fw_change batch[MAXBATCH];
 static size_t nbatch;
 static struct pinhole held[4096];
@@ -143,10 +142,10 @@ say(const char *what, enum ph_err rc)
 }
 
 static void
-seen(void *ctx, struct fw_entry *e, unsigned int ends)
+seen(void *ctx, uint64_t id, unsigned int ends)
 {
 	(void)ctx;
-	printf("seen %llu%s%s\n", (unsigned long long)e->hole.id,
+	printf("seen %llu%s%s\n", (unsigned long long)id,
 	    ends & FW_SEEN_FROM ? " from" : "", ends & FW_SEEN_TO ? " to" : "");
 }
 
@@ -196,7 +195,7 @@ line(char *s)
 	else if (strcmp(w[0], "close") == 0 && n == 2)
 		op_close(w);
 	else if (strcmp(w[0], "commit") == 0) {
-		say("commit", direct_commit(direct, batch, nbatch, now()));
+		say("commit", fw_pf.commit(fw, batch, nbatch, now()));
 		nbatch = 0;
 	} else if (strcmp(w[0], "tick") == 0) {
 		fw_pf.tick(fw, now(), &rc);
@@ -249,7 +248,7 @@ main(int argc, char *argv[])
 			keep = true;
 			break;
 		case 'K':
-			c.kill = optarg;
+			c.spare = strcmp(optarg, "no") == 0;
 			break;
 		case 'l':
 			c.log = true;
@@ -264,7 +263,7 @@ main(int argc, char *argv[])
 			c.tag = optarg;
 			break;
 		case 'm':
-			c.mode = optarg;
+			c.states = strcmp(optarg, "states") == 0;
 			break;
 		case 'q':
 			c.queue = optarg;
@@ -292,8 +291,6 @@ main(int argc, char *argv[])
 	}
 	if ((rc = fw_pf.open(&fw, &c, now(), &why)) != PH_OK)
 		errx(2, "%s: %s", ph_strerror(rc), text);
-	if ((direct = direct_new(&fw_pf, fw)) == NULL)
-		err(2, NULL);
 	for (;;) {
 		if (fgets(buf, sizeof(buf), stdin) == NULL) {
 			if (!follow)
@@ -306,6 +303,5 @@ main(int argc, char *argv[])
 			line(buf);
 	}
 	fw_pf.close(fw, keep);
-	direct_free(direct);
 	return 0;
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+#include <stddef.h>
+
+#include "src/engine/counted.h"
+
+void
+counted_put(const struct counted *n, struct counters *c)
+{
+	if (n->capture != NULL)
+		capture_report(n->capture, c);
+	engine_report(n->engine, c);
+	if (n->forms != NULL)
+		form_report(n->forms, c);
+	counters_put(c, "events_lost", n->events_lost);
+	histogram_put(&n->latency->took, c, "setup_us");
+	fwcounters_put(n->filter, c);
+}
