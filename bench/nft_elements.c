@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/fw/fw.h"
+#include "src/fw/direct.h"
 
 extern char **environ;
 
@@ -26,6 +26,7 @@ extern char **environ;
 
 static struct fw_config config = { .name = "pinholed", .mark = 0x10000 };
 static struct fw *fw;
+static struct direct *direct;
 static struct nft_ctx *ctx;
 static uint64_t last_id;
 
@@ -60,7 +61,7 @@ hole(uint32_t i)
 static void
 by_backend(struct fw_change *v, size_t n)
 {
-	if (fw_nftables.commit(fw, v, n, clock_us(CLOCK_REALTIME)) != PH_OK)
+	if (direct_commit(direct, v, n, clock_us(CLOCK_REALTIME)) != PH_OK)
 		errx(1, "commit");
 }
 
@@ -163,11 +164,11 @@ row(const char *what, void (*how)(struct fw_change *, size_t), int rounds,
 }
 
 static void
-nobody(void *unused, uint64_t id, unsigned int ends)
+nobody(void *unused, struct fw_entry *e, unsigned int ends)
 {
 	(void)unused;
 	(void)ends;
-	(void)id;
+	(void)e;
 }
 
 static void
@@ -222,6 +223,8 @@ main(int argc, char **argv)
 	if (fw_nftables.open(&fw, &config, clock_us(CLOCK_REALTIME), &why) !=
 	    PH_OK)
 		errx(1, "%s", text);
+	if ((direct = direct_new(&fw_nftables, fw)) == NULL)
+		err(1, NULL);
 	if ((ctx = nft_ctx_new(NFT_CTX_DEFAULT)) == NULL)
 		errx(1, "libnftables");
 	if (n > 0)
@@ -233,5 +236,6 @@ main(int argc, char **argv)
 	row("nft, forked", by_program, 40, base);
 	nft_ctx_free(ctx);
 	fw_nftables.close(fw, false);
+	direct_free(direct);
 	return 0;
 }

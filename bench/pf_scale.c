@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #include "pf/bsd.h"
-#include "src/fw/fw.h"
+#include "src/fw/direct.h"
 
 #define ROUNDS	  20	     /* of which the fastest counts */
 #define NEAR	  0xc6120001 /* 198.18.0.1, as the phones are */
@@ -198,7 +198,7 @@ by_value(const void *a, const void *b)
 }
 
 static void
-open_calls(struct fw *fw)
+open_calls(struct direct *d)
 {
 	struct fw_change v[2] = { { .op = FW_OPEN }, { .op = FW_OPEN } };
 	struct addr pbx, phone;
@@ -232,7 +232,7 @@ open_calls(struct fw *fw)
 		    (uint16_t)(16384 + 2 * next(8000)));
 		added = 0;
 		start = seconds();
-		if (fw_pf.commit(fw, v, both ? 2 : 1, 0) != PH_OK)
+		if (direct_commit(d, v, both ? 2 : 1, 0) != PH_OK)
 			errx(1, "call %u: commit failed", i);
 		us[i] = (seconds() - start) * 1e6;
 		sum += added;
@@ -294,6 +294,7 @@ main(int argc, char *argv[])
 	char text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	uint32_t anchors;
+	struct direct *d;
 	struct fw *fw;
 	size_t i;
 	int ch;
@@ -327,10 +328,12 @@ main(int argc, char *argv[])
 	setup();
 	if (fw_pf.open(&fw, &config, 0, &why) != PH_OK)
 		errx(1, "%s", text);
+	if ((d = direct_new(&fw_pf, fw)) == NULL)
+		err(1, NULL);
 	packets(NEAR, &none_us, &none_evals, &anchors);
 	printf("%u calls%s to %u PBX\n", ncalls, both ? ", both ways," : "",
 	    npbx);
-	open_calls(fw);
+	open_calls(d);
 	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
 		packets(strangers[i].source, &us, &evals, &anchors);
 		printf("a packet without a state, from %s: %.1f evaluations, "
@@ -340,5 +343,6 @@ main(int argc, char *argv[])
 	}
 	printf("anchors: %u\n", anchors);
 	fw_pf.close(fw, false);
+	direct_free(d);
 	return 0;
 }

@@ -34,24 +34,18 @@ is_protected(const struct addr *a)
 }
 
 static enum ph_err
-on_commit(struct fw *fw, const struct fw_change *c, size_t n, int64_t now)
+on_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t now)
 {
 	static const uint8_t media[] = { 192, 0, 2, 10 };
 	const struct pinhole *h;
 
 	(void)fw;
 	for (; n > 0; n--, c++) {
-		if (c->op == FW_CLOSE)
+		if (c->op == FW_REMOVE)
 			continue;
-		h = &c->hole;
-		if (c->op == FW_CUT) {
-			if (h->from_port == 0 || !is_protected(&h->from.addr))
-				abort();
-			continue;
-		}
-		if (c->op != FW_OPEN || h->id == 0 || h->to_lo < 1024 ||
-		    h->to_hi < h->to_lo || h->to_hi - h->to_lo > 31 ||
-		    h->deadline <= now ||
+		h = &c->entry->hole;
+		if (h->id == 0 || h->to_lo < 1024 || h->to_hi < h->to_lo ||
+		    h->to_hi - h->to_lo > 31 || h->deadline <= now ||
 		    h->deadline > now + INT64_C(86400000000) ||
 		    h->nat_to.addr.af != 0 || h->rdr_from.addr.af != 0)
 			abort();
@@ -66,6 +60,15 @@ on_commit(struct fw *fw, const struct fw_change *c, size_t n, int64_t now)
 			abort();
 	}
 	return PH_OK;
+}
+
+static void
+on_cut(struct fw *fw, const struct pinhole *h, int64_t now)
+{
+	(void)fw;
+	(void)now;
+	if (h->from_port == 0 || !is_protected(&h->from.addr))
+		abort();
 }
 
 static void
@@ -84,7 +87,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct fw_ops ops = { .name = "fuzz",
-		.commit = on_commit };
+		.commit = on_commit,
+		.cut = on_cut };
 	static struct conf *conf;
 	static struct ipc_msg m;
 	struct answers_sink sink = { NULL, on_send, NULL };

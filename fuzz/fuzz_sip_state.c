@@ -47,12 +47,14 @@ on_alive(void *ctx, uint64_t call, int64_t now)
 	(void)now;
 }
 
-static int64_t
-on_last_media(void *ctx, uint64_t call)
+static bool
+on_silent(void *ctx, uint64_t call, int64_t timeout, int64_t now)
 {
 	(void)ctx;
 	(void)call;
-	return 0;
+	(void)timeout;
+	(void)now;
+	return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -62,7 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static char out[SIP_EXPORT_MAX];
 	struct sip_sink sink = { NULL, on_wants, on_refuse, on_call, on_call,
-		on_last_media, on_alive, NULL };
+		on_silent, on_alive, NULL };
 	struct prefix all = { { AF_INET, { 0 } }, 0 };
 	struct sip_config config = { 0 };
 	struct timers timers;

@@ -141,7 +141,7 @@ nft_rebuild(struct fw *fw, int64_t now)
 		    (more = mirror_next(fw->mirror, &iter, &c)))
 			if (c.deadline > now)
 				batch_element(&fw->batch, NFT_MSG_NEWSETELEM,
-				    NLM_F_CREATE, c.elem, c.elem->data,
+				    NLM_F_CREATE, c.elem, c.old_data,
 				    timeout_ms(c.deadline, now));
 		if (fw->batch.nelements > 0 && (rc = nft_send(fw)) != PH_OK)
 			return rc;

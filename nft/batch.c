@@ -225,7 +225,7 @@ batch_pass(struct batch *b, struct mirror *m, unsigned int ops, int type,
     uint16_t flags, bool lasting, int64_t now)
 {
 	struct mirror_change c;
-	size_t iter = 0;
+	void *iter = NULL;
 
 	while (mirror_next_change(m, &iter, &c)) {
 		if ((1u << c.op & ops) == 0)

@@ -10,35 +10,30 @@
 #include "src/fw/fw.h"
 
 /*
- * The elements that the kernel should have, and the pinholes that need each.
+ * The elements that the kernel should have, and the entries that need each.
  *
- * Two pinholes may stand for the same element (a range inside another, two
+ * Two entries may stand for the same element (a range inside another, two
  * calls through one trunk, all prefixes of a policy), so elements are counted
  * by key, and an element lives as long as the latest deadline of those that
- * hold it.  The mirror never talks to the kernel itself:
+ * hold it.  Deadlines are read from the entries; undoing is the ledger's, by
+ * the opposite call.  The mirror never talks to the kernel itself:
  *
- *	mirror_open, mirror_close	any number of times
+ *	mirror_add, mirror_remove	any number of times
+ *	mirror_begin
  *	mirror_next_change		until false: what the kernel must do
- *	mirror_commit or mirror_rollback
+ *	mirror_end			whether it has done so
  */
 struct mirror;
 PH_NODISCARD struct mirror *mirror_new(const struct fw_config *config);
 void mirror_free(struct mirror *m);
 
 /*
- * Open or refresh.  PH_EBAD also if the id already names another pinhole, and
- * for a redirection to two places at once.  After any error the caller rolls
- * back.
+ * See fw_ops; adding again what was removed needs no memory.  PH_EBAD also for
+ * a redirection to two places at once.
  */
-PH_NODISCARD enum ph_err mirror_open(struct mirror *m,
-    const struct pinhole *hole);
-
-/*
- * Close by id.  One that is not open still has its elements removed, unless
- * another pinhole holds them: an earlier run may have left them.
- */
-PH_NODISCARD enum ph_err mirror_close(struct mirror *m,
-    const struct pinhole *hole);
+PH_NODISCARD enum ph_err mirror_add(struct mirror *m, struct fw_entry *e);
+void mirror_remove(struct mirror *m, struct fw_entry *e);
+void mirror_forget(struct mirror *m, struct fw_entry *e);
 
 enum mirror_op {
 	MIRROR_ADD = 1, /* the kernel does not have it */
@@ -53,13 +48,14 @@ struct mirror_change {
 	int64_t deadline;	 /* INT64_MAX: none */
 };
 
-/* In order of sets; *iter begins as 0. */
-bool mirror_next_change(struct mirror *m, size_t *iter,
+/* The elements of these entries may change. */
+void mirror_begin(struct mirror *m, const struct fw_edit *edits, size_t n);
+/* In order of sets; *iter begins as NULL. */
+bool mirror_next_change(struct mirror *m, void **iter,
     struct mirror_change *out);
-void mirror_commit(struct mirror *m);
-void mirror_rollback(struct mirror *m);
+void mirror_end(struct mirror *m, bool done);
 
-/* Everything the kernel should have, by sets; *iter begins as NULL. */
+/* Everything the kernel had, with old_data, by sets; *iter begins as NULL. */
 bool mirror_next(struct mirror *m, void **iter, struct mirror_change *out);
 /* How many of them are in one set. */
 size_t mirror_count(const struct mirror *m, unsigned int set);
@@ -70,7 +66,7 @@ size_t mirror_count(const struct mirror *m, unsigned int set);
  */
 void mirror_expect_leftovers(struct mirror *m, bool expect);
 
-/* Whether the mirror has it. */
+/* Whether some entry needs it. */
 bool mirror_has(struct mirror *m, const struct elem *e);
 
 /* A packet as a filter chain sees it. */
@@ -87,7 +83,7 @@ bool mirror_covers(struct mirror *m, const struct flow_view *v);
 /*
  * Activity: mirror_count_begin, mirror_counted for every element that a dump
  * of the kernel shows, then mirror_count_end, which calls back once for each
- * pinhole whose elements' counters moved since the last time, with the ends
+ * entry whose elements' counters moved since the last time, with the ends
  * (FW_SEEN_*) that have sent.  `complete`:
  * the dump showed everything there is, so that a single connection's element
  * missing before its deadline was used.

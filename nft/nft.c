@@ -11,29 +11,25 @@
 #include "nft/nft.h"
 #include "nft/table.h"
 
-/* Apply the changes to the mirror; if one fails, undo all. */
 static enum ph_err
-changes_stage(struct fw *fw, const struct fw_change *changes, size_t n)
+nft_add(struct fw *fw, struct fw_entry *e)
 {
-	enum ph_err rc = PH_OK;
-	size_t i;
-
-	for (i = 0; i < n && rc == PH_OK; i++) {
-		if (changes[i].op == FW_OPEN)
-			rc = mirror_open(fw->mirror, &changes[i].hole);
-		else if (changes[i].op == FW_CLOSE)
-			rc = mirror_close(fw->mirror, &changes[i].hole);
-		else if (changes[i].op == FW_CUT)
-			rc = PH_OK; /* no element; see cut_all() */
-		else
-			rc = PH_EBAD;
-	}
-	if (rc != PH_OK)
-		mirror_rollback(fw->mirror);
-	return rc;
+	return mirror_add(fw->mirror, e);
 }
 
-/* The work that the staged changes cause. */
+static void
+nft_remove(struct fw *fw, struct fw_entry *e)
+{
+	mirror_remove(fw->mirror, e);
+}
+
+static void
+nft_forget(struct fw *fw, struct fw_entry *e)
+{
+	mirror_forget(fw->mirror, e);
+}
+
+/* The work that a commit causes. */
 struct needs {
 	unsigned int parts;
 	bool closes;
@@ -45,7 +41,7 @@ needs_of(struct fw *fw)
 {
 	struct needs needs = { 0, false, fw->flowtables };
 	struct mirror_change c;
-	size_t iter = 0;
+	void *iter = NULL;
 
 	while (mirror_next_change(fw->mirror, &iter, &c)) {
 		needs.parts |= 1u << set_part(c.elem->set);
@@ -71,53 +67,28 @@ carry_out(struct fw *fw, const struct needs *needs, int64_t now)
 	return fw->batch.full ? PH_ELIMIT : nft_send(fw);
 }
 
-/* Either both the kernel and the mirror take the changes, or neither does. */
 static enum ph_err
-changes_attempt(struct fw *fw, const struct fw_change *changes, size_t n,
-    int64_t now)
+nft_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 {
 	struct needs needs;
 	enum ph_err rc;
 
-	if ((rc = changes_stage(fw, changes, n)) != PH_OK)
-		return rc;
+	mirror_begin(fw->mirror, edits, n);
 	needs = needs_of(fw);
-	if ((rc = carry_out(fw, &needs, now)) != PH_OK) {
-		mirror_rollback(fw->mirror);
-		return rc;
-	}
-	mirror_commit(fw->mirror);
-	if (needs.closes)
+	rc = carry_out(fw, &needs, now);
+	if (rc == PH_EGONE && nft_rebuild(fw, now) == PH_OK)
+		rc = carry_out(fw, &needs, now);
+	mirror_end(fw->mirror, rc == PH_OK);
+	if (rc == PH_OK && needs.closes)
 		nft_sweep_soon(fw, needs.urgent, now);
-	return PH_OK;
+	return rc;
 }
 
 static void
-cut_all(struct fw *fw, const struct fw_change *changes, size_t n)
+nft_cut(struct fw *fw, const struct pinhole *hole, int64_t now)
 {
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (changes[i].op == FW_CUT)
-			conntrack_cut(fw->nl, fw->config->mark,
-			    &changes[i].hole);
-}
-
-static enum ph_err
-nft_commit(struct fw *fw, const struct fw_change *changes, size_t n,
-    int64_t now)
-{
-	enum ph_err rc;
-
-	rc = changes_attempt(fw, changes, n, now);
-	if (rc == PH_EGONE) {
-		if (nft_rebuild(fw, now) != PH_OK)
-			return PH_EGONE;
-		rc = changes_attempt(fw, changes, n, now);
-	}
-	if (rc == PH_OK)
-		cut_all(fw, changes, n);
-	return rc;
+	(void)now;
+	conntrack_cut(fw->nl, fw->config->mark, hole);
 }
 
 static enum ph_err
@@ -355,10 +326,14 @@ nft_explain(const struct fw_config *config, const struct pinhole *hole,
 
 const struct fw_ops fw_nftables = {
 	.name = "nftables",
-	.caps = FW_CAP_ACTIVITY | FW_CAP_DEADLINE | FW_CAP_LATCH,
+	.caps = FW_CAP_DEADLINE | FW_CAP_LATCH,
 	.open = nft_open,
 	.check = nft_check,
+	.add = nft_add,
+	.remove = nft_remove,
 	.commit = nft_commit,
+	.forget = nft_forget,
+	.cut = nft_cut,
 	.settle = nft_settle,
 	.activity = nft_activity,
 	.tick = nft_tick,

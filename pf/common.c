@@ -36,14 +36,13 @@ struct fw {
 	struct p_holes *holes;
 	struct p_expiry *expiry; /* of table entries */
 	bool kill;
-	bool partly_written; /* of the last write, only some batches */
-	bool states;	     /* states mode */
+	bool states; /* states mode */
 	struct p_states st;
 	uint64_t nleftovers; /* how many there were */
 	/* Closed since `closed_since`; their states are still to be killed. */
 	struct p_tree *closed_tree;
 	struct p_holes *closed_holes;
-	struct pinhole cuts[CUTS_MAX]; /* FW_CUT since then */
+	struct pinhole cuts[CUTS_MAX]; /* p_cut() since then */
 	size_t ncuts;
 	int64_t closed_since;
 	int64_t heartbeat, remake; /* when due */
@@ -126,7 +125,6 @@ write_tree(struct fw *fw)
 		p_tree_select(fw->tree, i);
 		rc = write_batch(fw);
 	}
-	fw->partly_written = rc != PH_OK && i > 1;
 	p_tree_select(fw->tree, P_ALL_BATCHES);
 	if (rc == PH_OK)
 		p_tree_clean(fw->tree);
@@ -141,15 +139,11 @@ sweep_is_pending(const struct fw *fw)
 
 /* Remember what was closed until the next sweep. */
 static void
-closed_remember(void *ctx, const struct p_hole *hole)
+closed_remember(struct fw *fw, const struct pinhole *hole)
 {
-	struct fw *fw = ctx;
-	struct fw_change change = { .op = FW_OPEN, .hole = hole->hole };
-
-	if (!fw->kill || p_holes_count(fw->closed_holes) >= SWEEP_MAX)
-		return;
-	if (p_holes_apply(fw->closed_holes, &change, 1) == PH_OK)
-		p_holes_keep(fw->closed_holes, NULL, NULL);
+	/* Without room or memory, its states end by silence. */
+	if (fw->kill && p_holes_count(fw->closed_holes) < SWEEP_MAX)
+		(void)!p_holes_add(fw->closed_holes, hole, NULL);
 	p_tree_clean(fw->closed_tree);
 }
 
@@ -179,14 +173,13 @@ tree_has_flow(const struct p_tree *t, const struct pinhole *hole)
  * over the flow.  The sweep finds all other states.
  */
 static void
-hole_closed(void *ctx, const struct p_hole *hole)
+hole_closed(struct fw *fw, const struct pinhole *hole)
 {
-	struct fw *fw = ctx;
-
-	if (hole->hole.once)
+	if (hole->once)
 		return;
-	if (hole->by_state && !tree_has_flow(fw->state_tree, &hole->hole) &&
-	    p_states_kill(&fw->st, &hole->hole) == PH_EGONE)
+	if (p_holes_as_state(fw->holes, hole) &&
+	    !tree_has_flow(fw->state_tree, hole) &&
+	    p_states_kill(&fw->st, hole) == PH_EGONE)
 		return;
 	closed_remember(fw, hole);
 }
@@ -279,34 +272,38 @@ closed_sweep(struct fw *fw)
 	return rc;
 }
 
+/* The next sweep begins to wait now, unless one waits already. */
+static void
+sweep_soon(struct fw *fw, int64_t now)
+{
+	if (!sweep_is_pending(fw))
+		fw->closed_since = now;
+}
+
 /*
- * Remember ports that the inside has left, so that the next sweep ends the
+ * Remember the port that the inside has left, so that the next sweep ends the
  * states it began there.  Without room, those states end by silence.
  */
-static void
-remember_cuts(struct fw *fw, const struct fw_change *changes, size_t n)
+void
+p_cut(struct fw *fw, const struct pinhole *hole, int64_t now)
 {
-	size_t i;
-
-	for (i = 0; i < n && fw->kill; i++)
-		if (changes[i].op == FW_CUT && fw->ncuts < CUTS_MAX)
-			fw->cuts[fw->ncuts++] = changes[i].hole;
+	sweep_soon(fw, now);
+	if (fw->kill && fw->ncuts < CUTS_MAX)
+		fw->cuts[fw->ncuts++] = *hole;
 }
 
 /* States for the new pinholes that a state can stand for. */
 static enum ph_err
-make_pending(struct fw *fw)
+make_states(struct fw *fw, const struct fw_edit *edits, size_t n)
 {
-	const struct p_hole *h;
 	enum ph_err rc = PH_OK;
-	enum fw_op op;
 	size_t i;
 
-	for (i = 0; i < p_holes_pending(fw->holes) && rc == PH_OK; i++) {
-		h = p_holes_pending_at(fw->holes, i, &op);
-		if (op == FW_OPEN && h->by_state)
-			rc = p_states_make(&fw->st, &h->hole, false);
-	}
+	for (i = 0; i < n && rc == PH_OK; i++)
+		if (edits[i].op == FW_ADD &&
+		    p_holes_as_state(fw->holes, &edits[i].entry->hole))
+			rc = p_states_make(&fw->st, &edits[i].entry->hole,
+			    false);
 	return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
 }
 
@@ -325,26 +322,34 @@ states_remake(struct fw *fw)
 }
 
 enum ph_err
-p_commit(struct fw *fw, const struct fw_change *changes, size_t n, int64_t now)
+p_add(struct fw *fw, struct fw_entry *e)
+{
+	return p_holes_add(fw->holes, &e->hole, e);
+}
+
+void
+p_remove(struct fw *fw, struct fw_entry *e)
+{
+	if (e->own != NULL)
+		p_holes_remove(fw->holes, e->own);
+}
+
+/* What is undone after a failed write is written with the next or by a tick. */
+enum ph_err
+p_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 {
 	enum ph_err rc;
+	size_t i;
 
 	fw->now = now;
-	if ((rc = p_holes_apply(fw->holes, changes, n)) != PH_OK)
-		return rc;
 	if ((rc = write_tree(fw)) != PH_OK ||
-	    (rc = make_pending(fw)) != PH_OK) {
-		p_holes_undo(fw->holes);
-		/* If this fails as well, the next commit or tick does it. */
-		if (fw->partly_written && write_tree(fw) == PH_OK)
-			fw->partly_written = false;
+	    (rc = make_states(fw, edits, n)) != PH_OK)
 		return rc;
-	}
 	p_tree_clean(fw->state_tree);
-	if (!sweep_is_pending(fw))
-		fw->closed_since = now;
-	p_holes_keep(fw->holes, hole_closed, fw);
-	remember_cuts(fw, changes, n);
+	sweep_soon(fw, now);
+	for (i = 0; i < n; i++)
+		if (edits[i].op == FW_REMOVE)
+			hole_closed(fw, &edits[i].entry->hole);
 	return PH_OK;
 }
 
@@ -376,18 +381,7 @@ leftovers_each(struct fw *fw,
 static void
 leftover_adopt(struct fw *fw, const struct pinhole *h)
 {
-	struct fw_change change = { .op = FW_OPEN, .hole = *h };
-
-	if (p_holes_apply(fw->holes, &change, 1) == PH_OK)
-		p_holes_keep(fw->holes, NULL, NULL);
-}
-
-static void
-leftover_close(struct fw *fw, const struct pinhole *h)
-{
-	struct p_hole hole = { .hole = *h };
-
-	closed_remember(fw, &hole);
+	(void)!p_holes_add(fw->holes, h, NULL);
 }
 
 static bool
@@ -412,7 +406,7 @@ leftovers_clear(struct fw *fw)
 	enum ph_err rc;
 	unsigned int try;
 
-	rc = leftovers_each(fw, leftover_close);
+	rc = leftovers_each(fw, closed_remember);
 	if (rc != PH_OK && rc != PH_EUNSUPPORTED)
 		return rc;
 	if ((rc = clear_states(fw)) != PH_OK)
@@ -430,26 +424,22 @@ leftovers_clear(struct fw *fw)
 enum ph_err
 p_settle(struct fw *fw, int64_t now)
 {
-	struct fw_change *v;
-	struct p_hole *h;
+	struct p_hole *h, *next;
+	struct pinhole hole;
 	enum ph_err rc;
-	size_t n = 0;
 
-	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
-		n += (h->hole.id & LEFTOVER) != 0;
-	if ((rc = clear_states(fw)) != PH_OK || n == 0)
+	if ((rc = clear_states(fw)) != PH_OK)
 		return rc;
-	if ((v = calloc(n, sizeof(*v))) == NULL)
-		return PH_ENOMEM;
-	n = 0;
-	for (h = p_holes_first(fw->holes); h != NULL; h = p_holes_next(h))
-		if ((h->hole.id & LEFTOVER) != 0) {
-			v[n].op = FW_CLOSE;
-			v[n++].hole = h->hole;
-		}
-	rc = p_commit(fw, v, n, now);
-	free(v);
-	return rc;
+	sweep_soon(fw, now);
+	for (h = p_holes_first(fw->holes); h != NULL; h = next) {
+		next = p_holes_next(h);
+		if ((h->hole.id & LEFTOVER) == 0)
+			continue;
+		hole = h->hole;
+		p_holes_remove(fw->holes, h);
+		hole_closed(fw, &hole);
+	}
+	return write_tree(fw);
 }
 
 enum ph_err
@@ -591,7 +581,7 @@ p_close(struct fw *fw, bool keep)
 		if (fw->closed_holes != NULL)
 			for (h = p_holes_first(fw->holes); h != NULL;
 			     h = p_holes_next(h))
-				closed_remember(fw, h);
+				closed_remember(fw, &h->hole);
 		(void)fw->sys->flush(fw->dev, fw->config->name);
 		/* With empty trees, no open pinhole keeps a state alive. */
 		p_tree_free(fw->tree);

@@ -5,11 +5,6 @@
 #include "pf/holes.h"
 #include "pf/states.h"
 
-struct change {
-	enum fw_op op;
-	struct p_hole *hole;
-};
-
 RB_HEAD(hole_tree, p_hole);
 
 struct p_holes {
@@ -17,8 +12,6 @@ struct p_holes {
 	struct p_tree *tree, *state_tree; /* borrowed */
 	bool (*as_state)(const struct pinhole *hole);
 	size_t n;
-	struct change *pending;
-	size_t npending, size;
 };
 
 static int
@@ -27,7 +20,7 @@ hole_cmp(const struct p_hole *a, const struct p_hole *b)
 	return a->hole.id < b->hole.id ? -1 : a->hole.id > b->hole.id;
 }
 
-RB_GENERATE_STATIC(hole_tree, p_hole, entry, hole_cmp)
+RB_GENERATE_STATIC(hole_tree, p_hole, node, hole_cmp)
 
 enum ph_err
 p_holes_new(struct p_holes **out, struct p_tree *tree,
@@ -42,19 +35,23 @@ p_holes_new(struct p_holes **out, struct p_tree *tree,
 	return PH_OK;
 }
 
+static void
+hole_free(struct p_holes *h, struct p_hole *hole)
+{
+	RB_REMOVE(hole_tree, &h->holes, hole);
+	h->n--;
+	if (hole->entry != NULL)
+		hole->entry->own = NULL;
+	free(hole);
+}
+
 void
 p_holes_free(struct p_holes *h)
 {
 	struct p_hole *hole;
 
-	if (h == NULL)
-		return;
-	p_holes_keep(h, NULL, NULL);
-	while ((hole = RB_MIN(hole_tree, &h->holes)) != NULL) {
-		RB_REMOVE(hole_tree, &h->holes, hole);
-		free(hole);
-	}
-	free(h->pending);
+	while (h != NULL && (hole = RB_ROOT(&h->holes)) != NULL)
+		hole_free(h, hole);
 	free(h);
 }
 
@@ -85,139 +82,48 @@ p_holes_count(const struct p_holes *h)
 	return h->n;
 }
 
+bool
+p_holes_as_state(const struct p_holes *h, const struct pinhole *hole)
+{
+	return h->as_state != NULL && h->as_state(hole);
+}
+
 static struct p_tree *
 tree_of(const struct p_holes *h, const struct p_hole *hole)
 {
 	return hole->by_state ? h->state_tree : h->tree;
 }
 
-static enum ph_err
-open_one(struct p_holes *h, const struct pinhole *new)
+enum ph_err
+p_holes_add(struct p_holes *h, const struct pinhole *new,
+    struct fw_entry *entry)
 {
 	struct p_hole *hole;
 	enum ph_err rc;
 
-	if ((hole = p_holes_find(h, new->id)) != NULL) {
-		if (pinhole_cmp(&hole->hole, new) != 0)
-			return PH_EBAD;
-		hole->hole.deadline = new->deadline;
-		return PH_OK;
-	}
+	if (p_holes_find(h, new->id) != NULL)
+		return PH_EEXIST;
 	if ((hole = calloc(1, sizeof(*hole))) == NULL)
 		return PH_ENOMEM;
 	hole->hole = *new;
-	hole->by_state = h->as_state != NULL && h->as_state(new);
+	hole->entry = entry;
+	hole->by_state = p_holes_as_state(h, new);
 	if ((rc = p_tree_insert(tree_of(h, hole), &hole->hole)) != PH_OK) {
 		free(hole);
 		return rc;
 	}
 	RB_INSERT(hole_tree, &h->holes, hole);
 	h->n++;
-	h->pending[h->npending++] = (struct change) { FW_OPEN, hole };
+	if (entry != NULL)
+		entry->own = hole;
 	return PH_OK;
 }
 
-static void
-close_one(struct p_holes *h, uint64_t id)
+void
+p_holes_remove(struct p_holes *h, struct p_hole *hole)
 {
-	struct p_hole *hole = p_holes_find(h, id);
-
-	if (hole == NULL)
-		return;
 	p_tree_remove(tree_of(h, hole), &hole->hole);
-	RB_REMOVE(hole_tree, &h->holes, hole);
-	h->n--;
-	h->pending[h->npending++] = (struct change) { FW_CLOSE, hole };
-}
-
-enum ph_err
-p_holes_apply(struct p_holes *h, const struct fw_change *changes, size_t n)
-{
-	struct change *v;
-	enum ph_err rc;
-	size_t i;
-
-	if (n > h->size) {
-		if ((v = reallocarray(h->pending, n, sizeof(*v))) == NULL)
-			return PH_ENOMEM;
-		h->pending = v;
-		h->size = n;
-	}
-	for (i = 0; i < n; i++) {
-		rc = PH_EBAD;
-		if (changes[i].op == FW_OPEN)
-			rc = open_one(h, &changes[i].hole);
-		else if (changes[i].op == FW_CLOSE) {
-			close_one(h, changes[i].hole.id);
-			rc = PH_OK;
-		} else if (changes[i].op == FW_CUT) {
-			/* Concerns states alone; see pf/common.c. */
-			rc = PH_OK;
-		}
-		if (rc != PH_OK) {
-			p_holes_undo(h);
-			return rc;
-		}
-	}
-	return PH_OK;
-}
-
-void
-p_holes_keep(struct p_holes *h,
-    void (*closed)(void *ctx, const struct p_hole *hole), void *ctx)
-{
-	struct change *c;
-	size_t i;
-
-	for (i = 0; i < h->npending; i++) {
-		c = &h->pending[i];
-		if (c->op != FW_CLOSE)
-			continue;
-		if (closed != NULL)
-			closed(ctx, c->hole);
-		free(c->hole);
-	}
-	h->npending = 0;
-}
-
-void
-p_holes_undo(struct p_holes *h)
-{
-	struct p_hole *hole;
-	enum fw_op op;
-
-	while (h->npending > 0) {
-		h->npending--;
-		op = h->pending[h->npending].op;
-		hole = h->pending[h->npending].hole;
-		if (op == FW_OPEN) {
-			RB_REMOVE(hole_tree, &h->holes, hole);
-			h->n--;
-			p_tree_remove(tree_of(h, hole), &hole->hole);
-			free(hole);
-			continue;
-		}
-		/* Without memory the pinhole stays closed, which is safe. */
-		if (p_tree_insert(tree_of(h, hole), &hole->hole) != PH_OK) {
-			free(hole);
-			continue;
-		}
-		RB_INSERT(hole_tree, &h->holes, hole);
-		h->n++;
-	}
-}
-
-size_t
-p_holes_pending(const struct p_holes *h)
-{
-	return h->npending;
-}
-
-const struct p_hole *
-p_holes_pending_at(const struct p_holes *h, size_t i, enum fw_op *op)
-{
-	*op = h->pending[i].op;
-	return h->pending[i].hole;
+	hole_free(h, hole);
 }
 
 enum form

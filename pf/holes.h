@@ -10,16 +10,16 @@
 #include "src/fw/fw.h"
 
 /*
- * The open pinholes by id, and changes to them that can be undone:
- * p_holes_apply makes them in the table and in the tree; then either the kernel
- * took them (p_holes_keep) or it did not (p_holes_undo).  Nodes that an undone
- * change left dirty are written with the next commit.
+ * The pinholes that are in a tree, by id.  Those of the ledger have an entry,
+ * whose `own` they are; those that an earlier run left, and those that are
+ * closed and wait for a sweep, have none.
  */
 enum { P_SENT_FROM, P_SENT_TO };
 
 struct p_hole {
-	RB_ENTRY(p_hole) entry;
+	RB_ENTRY(p_hole) node;
 	struct pinhole hole;
+	struct fw_entry *entry; /* or NULL */
 	/* In its states, from `from` and from `to`: see P_SENT_*. */
 	uint64_t packets[2];  /* at the last look */
 	uint64_t counting[2]; /* at this look, until it ends */
@@ -36,26 +36,12 @@ PH_NODISCARD enum ph_err p_holes_new(struct p_holes **out, struct p_tree *tree,
     struct p_tree *state_tree, bool (*as_state)(const struct pinhole *hole));
 void p_holes_free(struct p_holes *h);
 
-/*
- * Apply all changes or none.  Opening an open pinhole renews its deadline,
- * closing one that is not open succeeds, and another tuple under the same id is
- * PH_EBAD.
- */
-PH_NODISCARD enum ph_err p_holes_apply(struct p_holes *h,
-    const struct fw_change *changes, size_t n);
-/*
- * The kernel took the changes; call `closed` (may be NULL) for each pinhole
- * that they closed.
- */
-void p_holes_keep(struct p_holes *h,
-    void (*closed)(void *ctx, const struct p_hole *hole), void *ctx);
-void p_holes_undo(struct p_holes *h);
+/* `entry` may be NULL.  PH_EEXIST: the id is there. */
+PH_NODISCARD enum ph_err p_holes_add(struct p_holes *h,
+    const struct pinhole *hole, struct fw_entry *entry);
+void p_holes_remove(struct p_holes *h, struct p_hole *hole);
 
-/* The pinholes that the changes now pending open or close, in order. */
-size_t p_holes_pending(const struct p_holes *h);
-const struct p_hole *p_holes_pending_at(const struct p_holes *h, size_t i,
-    enum fw_op *op);
-
+bool p_holes_as_state(const struct p_holes *h, const struct pinhole *hole);
 struct p_hole *p_holes_find(struct p_holes *h, uint64_t id);
 struct p_hole *p_holes_first(struct p_holes *h);
 struct p_hole *p_holes_next(struct p_hole *hole);

@@ -27,10 +27,12 @@ native_explain(const struct fw_config *config, const struct pinhole *hole,
 
 const struct fw_ops fw_pf = {
 	.name = "pf",
-	.caps = FW_CAP_ACTIVITY,
 	.open = native_open,
 	.check = native_check,
+	.add = p_add,
+	.remove = p_remove,
 	.commit = p_commit,
+	.cut = p_cut,
 	.settle = p_settle,
 	.activity = p_activity,
 	.tick = p_tick,

@@ -92,8 +92,11 @@ PH_NODISCARD enum ph_err p_open(struct fw **out, const struct p_sys *sys,
     const struct fw_config *config, int64_t now, struct strbuf *why);
 PH_NODISCARD enum ph_err p_check(const struct p_sys *sys,
     const struct fw_config *config, struct strbuf *why);
-PH_NODISCARD enum ph_err p_commit(struct fw *fw,
-    const struct fw_change *changes, size_t n, int64_t now);
+PH_NODISCARD enum ph_err p_add(struct fw *fw, struct fw_entry *e);
+void p_remove(struct fw *fw, struct fw_entry *e);
+PH_NODISCARD enum ph_err p_commit(struct fw *fw, const struct fw_edit *edits,
+    size_t n, int64_t now);
+void p_cut(struct fw *fw, const struct pinhole *hole, int64_t now);
 PH_NODISCARD enum ph_err p_settle(struct fw *fw, int64_t now);
 PH_NODISCARD enum ph_err p_activity(struct fw *fw, fw_seen_fn seen, void *ctx,
     int64_t now);

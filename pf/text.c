@@ -111,23 +111,32 @@ print_node(struct fw *fw, const struct p_node *n)
 }
 
 static enum ph_err
-text_commit(struct fw *fw, const struct fw_change *changes, size_t n,
-    int64_t now)
+text_add(struct fw *fw, struct fw_entry *e)
+{
+	return p_holes_add(fw->holes, &e->hole, e);
+}
+
+static void
+text_remove(struct fw *fw, struct fw_entry *e)
+{
+	if (e->own != NULL)
+		p_holes_remove(fw->holes, e->own);
+}
+
+static enum ph_err
+text_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 {
 	const struct p_node *node;
-	enum ph_err rc;
+	enum ph_err rc = PH_OK;
 
+	(void)edits;
+	(void)n;
 	(void)now;
-	if ((rc = p_holes_apply(fw->holes, changes, n)) != PH_OK)
-		return rc;
 	for (node = p_tree_dirty(fw->tree); node != NULL && rc == PH_OK;
 	     node = p_node_next(fw->tree, node))
 		rc = print_node(fw, node);
-	if (rc != PH_OK) {
-		p_holes_undo(fw->holes);
+	if (rc != PH_OK)
 		return rc;
-	}
-	p_holes_keep(fw->holes, NULL, NULL);
 	p_tree_clean(fw->tree);
 	return fflush(out_file()) == 0 ? PH_OK : PH_EIO;
 }
@@ -144,6 +153,8 @@ const struct fw_ops fw_pf_text = {
 	.caps = FW_CAP_OFFLINE | FW_CAP_RULES,
 	.open = text_open,
 	.check = text_check,
+	.add = text_add,
+	.remove = text_remove,
 	.commit = text_commit,
 	.explain = text_explain,
 	.form = p_form,

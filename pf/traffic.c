@@ -80,13 +80,13 @@ p_traffic_read(const struct p_traffic *t, fw_seen_fn seen, void *ctx)
 		 */
 		for (h = p_holes_first(t->holes); h != NULL;
 		     h = p_holes_next(h))
-			seen(ctx, h->hole.id, FW_SEEN_FROM | FW_SEEN_TO);
+			seen(ctx, h->entry, FW_SEEN_FROM | FW_SEEN_TO);
 		return PH_OK;
 	}
 	if (rc != PH_OK)
 		return rc;
 	for (h = p_holes_first(t->holes); h != NULL; h = p_holes_next(h))
 		if ((ends = ends_seen(h)) != 0)
-			seen(ctx, h->hole.id, ends);
+			seen(ctx, h->entry, ends);
 	return PH_OK;
 }

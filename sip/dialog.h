@@ -73,10 +73,8 @@ struct sip_sink {
 	void (*changed)(void *ctx, uint64_t call);
 	/* The call is forgotten; its wants are empty by then. */
 	void (*gone)(void *ctx, uint64_t call);
-	/*
-	 * When media last showed that the call lives; 0: never or not known.
-	 */
-	int64_t (*last_media)(void *ctx, uint64_t call);
+	/* Whether media has been silent for `timeout`, or never came. */
+	bool (*silent)(void *ctx, uint64_t call, int64_t timeout, int64_t now);
 	/* The protected side has spoken within a dialog of the call. */
 	void (*alive)(void *ctx, uint64_t call, int64_t now);
 	/* What the SDP of the message at hand says; may be NULL. */

@@ -83,7 +83,6 @@ expire_parts(struct call *c, int64_t now)
 {
 	enum reason why = expire_txns(c, now);
 	struct dialog *d;
-	int64_t media;
 
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
 		if (d->state == DIALOG_EARLY && !d->early_over &&
@@ -95,9 +94,8 @@ expire_parts(struct call *c, int64_t now)
 		if (d->drop_at != 0 && d->drop_at <= now)
 			dialog_end(d);
 		if (d->session_until != 0 && d->session_until <= now) {
-			media =
-			    c->sip->sink.last_media(c->sip->sink.ctx, c->id);
-			if (media != 0 && now - media < SIP_T_TRANSACTION) {
+			if (!c->sip->sink.silent(c->sip->sink.ctx, c->id,
+				SIP_T_TRANSACTION, now)) {
 				d->session_until = now + SIP_T_TRANSACTION;
 				continue;
 			}

@@ -30,7 +30,7 @@ RB_HEAD(lease_tree, call_lease);
  */
 #define RECORD_MAX (4 + HOLES_EXPORT_MAX + SIP_EXPORT_MAX)
 
-/* See lease_silent_since(): with the default 300 s, more than half of RFC
+/* See lease_silence(): with the default 300 s, more than half of RFC
  * 4028's. */
 #define OUTSIDE_IDLES 4
 
@@ -107,22 +107,18 @@ static void lease_timer(void *arg, int64_t now);
 
 /*
  * Media and signalling from the inside are life.  Media that only the outside
- * sends keeps a call for OUTSIDE_IDLES times `timeout idle`, so that somebody
- * who only listens, and sends no RTCP, is not cut off at once, and nobody
- * outside keeps a pinhole open for ever.
+ * sends keeps a call for OUTSIDE_IDLES times `timeout idle`, so that a host
+ * that only listens, and sends no RTCP, is not cut off at once.
  */
-static int64_t
-lease_silent_since(struct call_lease *l)
+static struct silence
+lease_silence(const struct call_lease *l)
 {
-	int64_t idle = l->c->conf->sip.timeout_idle * USEC_PER_SEC;
+	struct silence s = { .since = l->since,
+		.timeout = l->c->conf->sip.timeout_idle * USEC_PER_SEC };
 
-	if (l->between) {
-		int64_t seen = holes_last_seen(l->c->holes, l->id);
-
-		return seen > l->since ? seen : l->since;
-	}
-	return holes_last_life(l->c->holes, l->id, l->since,
-	    (OUTSIDE_IDLES - 1) * idle);
+	holes_last_sent(l->c->holes, l->id, &s);
+	s.grace = l->between ? SILENCE_EQUAL : (OUTSIDE_IDLES - 1) * s.timeout;
+	return s;
 }
 
 static bool
@@ -134,17 +130,15 @@ lease_judges_silence(const struct call_lease *l)
 static void
 lease_schedule(struct call_lease *l, int64_t now)
 {
-	int64_t at = now + lease_length(l) / 2, idle;
+	const struct silence s = lease_silence(l);
+	int64_t at = now + lease_length(l) / 2;
 
 	if (!l->open || !l->c->live) {
 		timer_clear(l->c->timers, &l->timer);
 		return;
 	}
-	if (lease_judges_silence(l)) {
-		idle = lease_silent_since(l) +
-		    l->c->conf->sip.timeout_idle * USEC_PER_SEC;
-		at = idle < at ? idle : at;
-	}
+	if (lease_judges_silence(l))
+		at = silence_next(&s, lease_length(l), now);
 	timer_set(l->c->timers, &l->timer, at, lease_timer, l);
 }
 
@@ -152,11 +146,10 @@ static void
 lease_timer(void *arg, int64_t now)
 {
 	struct call_lease *l = arg;
+	const struct silence s = lease_silence(l);
 	struct calls *c = l->c;
 
-	if (lease_judges_silence(l) &&
-	    now - lease_silent_since(l) >=
-		c->conf->sip.timeout_idle * USEC_PER_SEC) {
+	if (lease_judges_silence(l) && silence_over(&s, now)) {
 		sip_silent(c->sip, l->id, now);
 		return;
 	}
@@ -261,15 +254,18 @@ on_gone(void *ctx, uint64_t call)
 		c->sink.checkpoint(c->sink.ctx, call, NULL, 0);
 }
 
-static int64_t
-on_last_media(void *ctx, uint64_t call)
+static bool
+on_silent(void *ctx, uint64_t call, int64_t timeout, int64_t now)
 {
 	struct calls *c = ctx;
 	struct call_lease *l = lease_find(c, call);
+	struct silence s;
 
 	if (l == NULL || holes_last_seen(c->holes, call) == 0)
-		return 0;
-	return lease_silent_since(l);
+		return true;
+	s = lease_silence(l);
+	s.timeout = timeout;
+	return silence_over(&s, now);
 }
 
 /* The protected side has sent a message in the call's dialog. */
@@ -294,7 +290,7 @@ struct calls *
 calls_new(const struct calls_setup *setup)
 {
 	struct sip_sink up = { NULL, on_wants, on_refuse, on_changed, on_gone,
-		on_last_media, on_alive, on_described };
+		on_silent, on_alive, on_described };
 	struct calls *c = calloc(1, sizeof(*c));
 	struct sip_config config;
 

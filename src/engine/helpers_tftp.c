@@ -154,12 +154,24 @@ transfer_timeout(const struct transfer *t)
 	return t->h->place.conf->tftp.timeout * USEC_PER_SEC;
 }
 
+/* Packets from outside alone keep it for one timeout, no longer. */
+static struct silence
+transfer_silence(const struct transfer *t)
+{
+	struct silence s = { .since = t->since,
+		.timeout = transfer_timeout(t),
+		.grace = transfer_timeout(t) };
+
+	holes_last_sent(t->h->place.holes, t->owner, &s);
+	return s;
+}
+
 static int64_t
 transfer_last_seen(const struct transfer *t)
 {
-	/* Packets from outside alone keep it for one timeout, no longer. */
-	return holes_last_life(t->h->place.holes, t->owner, t->since,
-	    transfer_timeout(t));
+	const struct silence s = transfer_silence(t);
+
+	return silence_began(&s);
 }
 
 /*
@@ -204,10 +216,12 @@ static void on_timer(void *arg, int64_t now);
 static void
 transfer_schedule(struct transfer *t, int64_t now)
 {
-	int64_t at = transfer_last_seen(t) + transfer_timeout(t);
+	const struct silence s = transfer_silence(t);
+	int64_t at = silence_due(&s);
 
-	if (t->h->place.activity && at > now + transfer_timeout(t) / 2)
-		at = now + transfer_timeout(t) / 2;
+	/* Without reports of packets, nothing will renew it. */
+	if (t->h->place.activity)
+		at = silence_next(&s, s.timeout, now);
 	timer_set(t->h->place.timers, &t->timer, at, on_timer, t);
 }
 
@@ -215,9 +229,10 @@ static void
 on_timer(void *arg, int64_t now)
 {
 	struct transfer *t = arg;
-	bool begun = holes_last_seen(t->h->place.holes, t->owner) > 0;
+	const struct silence s = transfer_silence(t);
+	bool begun = s.inside > 0 || s.outside > 0;
 
-	if (now - transfer_last_seen(t) >= transfer_timeout(t)) {
+	if (silence_over(&s, now)) {
 		transfer_end(t, begun ? REASON_DONE : REASON_IDLE, now);
 		return;
 	}

@@ -461,46 +461,32 @@ holes_lost(struct holes *h, uint64_t fw_id)
 		t->hole.deadline = 0;
 }
 
-/* When the inside and the outside of the owner's pinholes have last sent. */
-static void
-last_sent(struct holes *h, uint64_t owner, int64_t *inside, int64_t *outside)
+void
+holes_last_sent(struct holes *h, uint64_t owner, struct silence *s)
 {
 	struct owner *o = owner_find(h, owner);
 	struct hole *hole;
 	int in;
 
-	*inside = *outside = 0;
+	s->inside = s->outside = 0;
 	if (o == NULL)
 		return;
 	TAILQ_FOREACH(hole, &o->holes, entry) {
 		in = hole->tuple->hole.dir == PINHOLE_IN ? 1 : 0;
-		if (hole->tuple->seen[in] > *inside)
-			*inside = hole->tuple->seen[in];
-		if (hole->tuple->seen[!in] > *outside)
-			*outside = hole->tuple->seen[!in];
+		if (hole->tuple->seen[in] > s->inside)
+			s->inside = hole->tuple->seen[in];
+		if (hole->tuple->seen[!in] > s->outside)
+			s->outside = hole->tuple->seen[!in];
 	}
 }
 
 int64_t
 holes_last_seen(struct holes *h, uint64_t owner)
 {
-	int64_t inside, outside;
+	struct silence s;
 
-	last_sent(h, owner, &inside, &outside);
-	return inside > outside ? inside : outside;
-}
-
-int64_t
-holes_last_life(struct holes *h, uint64_t owner, int64_t since, int64_t grace)
-{
-	int64_t inside, outside;
-
-	last_sent(h, owner, &inside, &outside);
-	if (inside < since)
-		inside = since;
-	if (outside > inside + grace)
-		outside = inside + grace;
-	return inside > outside ? inside : outside;
+	holes_last_sent(h, owner, &s);
+	return s.inside > s.outside ? s.inside : s.outside;
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include "src/base/pinhole.h"
 #include "src/base/reason.h"
+#include "src/base/silence.h"
 #include "src/base/span.h"
 #include "src/fw/fw.h"
 #include "src/process/events.h"
@@ -75,13 +76,8 @@ void holes_lost(struct holes *h, uint64_t fw_id);
 /* When media was last seen for any pinhole of the owner; 0: never. */
 int64_t holes_last_seen(struct holes *h, uint64_t owner);
 
-/*
- * When the owner last showed life, at `since` or later.  Packets from the
- * inside are life.  Packets that only the outside sends count as life up to
- * `grace` after the last that came from the inside, and no longer.
- */
-int64_t holes_last_life(struct holes *h, uint64_t owner, int64_t since,
-    int64_t grace);
+/* The same for both ends: s->inside and s->outside. */
+void holes_last_sent(struct holes *h, uint64_t owner, struct silence *s);
 
 /* Renew the leases of one owner. */
 void holes_renew(struct holes *h, uint64_t owner, int64_t lease, int64_t now);

@@ -578,7 +578,7 @@ make_engine(struct live *l)
 	place.nown = l->iface.nown;
 	place.inside = l->iface.index;
 	place.ninside = l->iface.n;
-	place.activity = ops != NULL && (ops->caps & FW_CAP_ACTIVITY);
+	place.activity = ops != NULL && ops->activity != NULL;
 	if (fwconfig_of(a->conf, &l->fw_config) != PH_OK ||
 	    engine_new(&l->engine, a->conf, &place, &ev, &sink) != PH_OK)
 		log_fatalx(MODULE, "out of memory");

@@ -13,6 +13,7 @@
 #include "src/engine/story.h"
 #include "src/engine/tell.h"
 #include "src/fw/config.h"
+#include "src/fw/direct.h"
 
 struct replay {
 	struct engine *engine;
@@ -20,6 +21,7 @@ struct replay {
 	struct fw *fw;
 	struct fw_config config;
 	struct form_counts forms;
+	struct direct *direct;
 	int64_t now;
 	bool followed; /* SIP is */
 	bool quiet;    /* no events */
@@ -44,7 +46,7 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 {
 	struct replay *r = ctx;
 
-	if (r->ops->commit(r->fw, changes, n, r->now) != PH_OK)
+	if (direct_commit(r->direct, changes, n, r->now) != PH_OK)
 		r->failed++;
 }
 
@@ -226,7 +228,8 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 		fprintf(stderr, "pinholed: %s: %s\n", r.ops->name, text);
 	else if (capture_open_file(&cap, &cc, opt->path, &why) != PH_OK)
 		fprintf(stderr, "pinholed: %s\n", text);
-	else if (engine_new(&r.engine, conf, &place, &ev, &sink) != PH_OK) {
+	else if ((r.direct = direct_new(r.ops, r.fw)) == NULL ||
+	    engine_new(&r.engine, conf, &place, &ev, &sink) != PH_OK) {
 		fprintf(stderr, "pinholed: out of memory\n");
 		capture_close(cap, &(struct capture_sink) { 0 });
 	} else
@@ -235,6 +238,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	engine_free(r.engine);
 	if (r.fw != NULL)
 		r.ops->close(r.fw, false);
+	direct_free(r.direct);
 	fwconfig_free(&r.config);
 	free(ports);
 	if (fflush(stdout) == EOF || ferror(stdout)) {

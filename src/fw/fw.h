@@ -17,12 +17,14 @@
  * The functions that a packet filter must offer.
  *
  * A backend knows no calls.  It gets pinholes: addresses, ports and numbers,
- * never text from the wire.  The caller keeps the list of open pinholes (by id,
- * with unique tuples); a backend brings them into the kernel.
+ * never text from the wire.  The ledger (table.h) keeps the list of them; a
+ * backend brings them into the kernel.
  *
  * All times are microseconds since the epoch, as given by the caller.  Calls
  * are synchronous, run in the firewall process and never log.
  */
+
+/* What a client of the firewall process asks for. */
 enum fw_op {
 	FW_OPEN = 1, /* also when already open: same id, new deadline */
 	/*
@@ -30,19 +32,36 @@ enum fw_op {
 	 * pinhole that was good for one connection.
 	 */
 	FW_CLOSE = 2,
-	/*
-	 * The connections that `from`, a host, has begun from `from_port` to
-	 * `to` end, although a PINHOLE_OUT would let their answers in: the
-	 * media that `from` had at that port has moved.  Nothing opens or
-	 * closes.  A backend that cannot do this ignores it.
-	 */
-	FW_CUT = 3,
+	FW_CUT = 3, /* see fw_ops.cut */
 };
 
 struct fw_change {
 	uint32_t op; /* enum fw_op */
 	uint32_t pad;
 	struct pinhole hole; /* whole for all of them */
+};
+
+/*
+ * What the packet filter should have: one entry for each tuple, however many
+ * claims it has.  Entries belong to the ledger, which alone counts claims,
+ * knows deadlines and undoes what failed.  A backend keeps at `own` what it
+ * made of an entry, and reads the rest here.
+ */
+struct fw_entry {
+	struct pinhole hole; /* with an id and a deadline of the ledger's */
+	void *own;	     /* the backend's; NULL in a new entry */
+	bool in_filter;	     /* see ledger.h */
+};
+
+enum fw_edit_op {
+	FW_ADD = 1,
+	FW_REPLACE, /* another deadline; or it may be lost: see tick() */
+	FW_REMOVE,
+};
+
+struct fw_edit {
+	enum fw_edit_op op;
+	struct fw_entry *entry;
 };
 
 /* What NAT made of a connection: see fw_ops.original. */
@@ -58,7 +77,6 @@ enum fw_table_op {
 	FW_TABLE_FLUSH = 3,
 };
 
-#define FW_CAP_ACTIVITY 0x01 /* reports silence */
 #define FW_CAP_DEADLINE 0x02 /* the kernel enforces deadlines itself */
 #define FW_CAP_OFFLINE	0x20 /* touches no packet filter: good for -r */
 #define FW_CAP_LATCH	0x80
@@ -109,10 +127,14 @@ struct fw_config {
 	size_t ntables;
 };
 
-/* Which end of a pinhole has sent packets. */
+/*
+ * Which end of a pinhole has sent packets.  `entry` is NULL for a pinhole that
+ * was adopted and that the ledger has not asked for yet.
+ */
 #define FW_SEEN_FROM 0x01u
 #define FW_SEEN_TO   0x02u
-typedef void (*fw_seen_fn)(void *ctx, uint64_t id, unsigned int ends);
+typedef void (
+    *fw_seen_fn)(void *ctx, struct fw_entry *entry, unsigned int ends);
 
 struct fw; /* an open backend; each backend defines its own */
 
@@ -140,12 +162,33 @@ struct fw_ops {
 	    *check)(const struct fw_config *config, struct strbuf *why);
 
 	/*
-	 * All or nothing.  Opening what is open refreshes its deadline,
-	 * closing what is absent succeeds.  Errors: PH_EAGAIN, PH_ELIMIT,
-	 * PH_EGONE, PH_EBAD, PH_ENOMEM, PH_EIO.
+	 * add() and remove() prepare: they change what the backend knows, and
+	 * not the kernel.  Where a backend has nothing to prepare, they are
+	 * NULL.  PH_EBAD: no rule can stand for this pinhole.
+	 */
+	PH_NODISCARD enum ph_err (*add)(struct fw *fw, struct fw_entry *e);
+	void (*remove)(struct fw *fw, struct fw_entry *e);
+
+	/*
+	 * Bring the kernel in line with what was prepared: all or nothing.
+	 * After an error of add() or commit() the ledger undoes what was
+	 * prepared, the last first: remove() for what was added, and add() for
+	 * what was removed, which then needs no memory or leaves it closed.
+	 * Errors: PH_EAGAIN, PH_ELIMIT, PH_EGONE, PH_EBAD, PH_ENOMEM, PH_EIO.
 	 */
 	PH_NODISCARD enum ph_err (*commit)(struct fw *fw,
-	    const struct fw_change *changes, size_t n, int64_t now);
+	    const struct fw_edit *edits, size_t n, int64_t now);
+
+	/* The entry is not in the filter and ends: free `own`.  May be NULL. */
+	void (*forget)(struct fw *fw, struct fw_entry *e);
+
+	/*
+	 * The connections that `hole->from`, a host, has begun from
+	 * `from_port` to `to` end, although a PINHOLE_OUT would let their
+	 * answers in: the media that `from` had at that port has moved.
+	 * Nothing opens or closes.  NULL: it cannot do this.
+	 */
+	void (*cut)(struct fw *fw, const struct pinhole *hole, int64_t now);
 
 	/*
 	 * After adopting: remove everything of ours in the kernel that was not
@@ -154,9 +197,9 @@ struct fw_ops {
 	PH_NODISCARD enum ph_err (*settle)(struct fw *fw, int64_t now);
 
 	/*
-	 * Report each pinhole through which packets went since the last
-	 * call, and from which of its ends they came.  NULL without
-	 * FW_CAP_ACTIVITY.
+	 * Report each entry through which packets went since the last call,
+	 * and from which of its ends they came.  NULL: it cannot tell
+	 * silence.
 	 */
 	PH_NODISCARD enum ph_err (
 	    *activity)(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t now);
@@ -164,9 +207,9 @@ struct fw_ops {
 	/*
 	 * Work due: gathered kills, a table that somebody flushed away.
 	 * Returns when to be called next, at the latest, or INT64_MAX.
-	 * PH_EGONE in *err: our table or anchor was gone, and every pinhole
-	 * must be opened again; where the backend did so itself, opening again
-	 * changes nothing.  May be NULL.
+	 * PH_EGONE in *err: our table or anchor was gone, and the ledger
+	 * replaces every entry; where the backend has put them back itself,
+	 * that changes nothing.  May be NULL.
 	 */
 	int64_t (*tick)(struct fw *fw, int64_t now, enum ph_err *err);
 
@@ -210,7 +253,7 @@ struct fw_ops {
 
 	/*
 	 * Close.  Unless `keep`, everything of ours is removed first,
-	 * established flows included.
+	 * established flows included.  Frees `own` of all entries.
 	 */
 	void (*close)(struct fw *fw, bool keep);
 };

@@ -19,8 +19,8 @@ struct fw_meter {
 	struct fwcounters *n;
 };
 
-/* fw_ops.commit */
+/* ledger_apply() */
 PH_NODISCARD enum ph_err fw_meter_commit(struct fw_meter *m,
-    const struct fw_change *changes, size_t n, int64_t now);
+    const struct fw_edit *edits, size_t n, int64_t now);
 
 #endif

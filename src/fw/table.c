@@ -4,9 +4,11 @@
 
 #include "src/base/log.h"
 #include "src/base/queue.h"
+#include "src/base/silence.h"
 #include "src/base/timers.h"
 #include "src/base/tree.h"
 #include "src/fw/answers.h"
+#include "src/fw/ledger.h"
 #include "src/fw/meter.h"
 #include "src/fw/table.h"
 
@@ -15,10 +17,8 @@
 /* Changes in one commit: bounded work, then the next message gets a look. */
 #define COMMIT_MAX 2048
 
-#define RETRY_FIRST  INT64_C(1000) /* microseconds; doubled each time */
-#define RETRY_LAST   (2 * USEC_PER_SEC)
-#define ACTIVITY_MIN USEC_PER_SEC
-#define ACTIVITY_MAX (10 * USEC_PER_SEC)
+#define RETRY_FIRST INT64_C(1000) /* microseconds; doubled each time */
+#define RETRY_LAST  (2 * USEC_PER_SEC)
 
 /*
  * Claims of one entry: the engine and a proxy may want the same tuple, but two
@@ -30,7 +30,7 @@
 /* The claim of one role on a tuple. */
 struct fw_claim {
 	RB_ENTRY(fw_claim) node; /* by id, among those of its role */
-	struct fw_entry *entry;
+	struct entry *entry;
 	uint64_t id;
 	int64_t deadline;
 	enum ipc_role role;
@@ -38,16 +38,15 @@ struct fw_claim {
 	bool stale; /* from before IPC_BEGIN: it is in no tree */
 };
 
-struct fw_entry {
-	RB_ENTRY(fw_entry) by_tuple;
-	RB_ENTRY(fw_entry) by_id;
-	TAILQ_ENTRY(fw_entry) dirty_entry;
+struct entry {
+	struct fw_entry e; /* first: see on_seen() */
+	RB_ENTRY(entry) by_tuple;
+	TAILQ_ENTRY(entry) dirty_entry;
 	struct fwtable *t;
-	struct pinhole hole; /* as the filter gets it, with an id of ours */
 	struct fw_claim claim[NCLAIMS];
 	struct timer timer;
-	bool dirty; /* is on t->dirty */
-	bool in_filter;
+	bool dirty;   /* is on t->dirty */
+	bool counted; /* in t->n.open */
 	/*
 	 * The last batch that asked for it, which gets the error if it fails.
 	 */
@@ -55,8 +54,7 @@ struct fw_entry {
 	uint8_t bit;
 };
 
-RB_HEAD(tuple_tree, fw_entry);
-RB_HEAD(id_tree, fw_entry);
+RB_HEAD(tuple_tree, entry);
 RB_HEAD(claim_tree, fw_claim);
 
 struct fwtable {
@@ -67,10 +65,9 @@ struct fwtable {
 	uint64_t next_id;
 	size_t nentries;
 	struct tuple_tree tuples;
-	struct id_tree ids;
 	struct claim_tree claims[IPC_NROLES];
 	struct timers timers;
-	TAILQ_HEAD(, fw_entry) dirty;
+	TAILQ_HEAD(, entry) dirty;
 	bool settle_due; /* settle the backend after the next commit */
 	int64_t retry_at, retry_wait;
 	int64_t tick_at;
@@ -78,20 +75,14 @@ struct fwtable {
 	struct fwcounters n;
 	struct fw_meter meter;
 	struct log_limit refused_log, failed_log;
-	struct fw_change changes[COMMIT_MAX];
+	struct fw_edit edits[COMMIT_MAX];
 	struct answers answers;
 };
 
 static int
-tuple_cmp(const struct fw_entry *a, const struct fw_entry *b)
+tuple_cmp(const struct entry *a, const struct entry *b)
 {
-	return pinhole_cmp(&a->hole, &b->hole);
-}
-
-static int
-id_cmp(const struct fw_entry *a, const struct fw_entry *b)
-{
-	return a->hole.id < b->hole.id ? -1 : a->hole.id > b->hole.id;
+	return pinhole_cmp(&a->e.hole, &b->e.hole);
 }
 
 static int
@@ -100,8 +91,7 @@ claim_cmp(const struct fw_claim *a, const struct fw_claim *b)
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-RB_GENERATE_STATIC(tuple_tree, fw_entry, by_tuple, tuple_cmp)
-RB_GENERATE_STATIC(id_tree, fw_entry, by_id, id_cmp)
+RB_GENERATE_STATIC(tuple_tree, entry, by_tuple, tuple_cmp)
 RB_GENERATE_STATIC(claim_tree, fw_claim, node, claim_cmp)
 
 struct fwtable *
@@ -109,7 +99,6 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
     const struct fw_policy *policy, const struct answers_sink *sink)
 {
 	struct fwtable *t;
-	int64_t every;
 	int i;
 
 	if ((t = calloc(1, sizeof(*t))) == NULL)
@@ -121,32 +110,27 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	t->meter = (struct fw_meter) { ops, fw, sink->clock, &t->n };
 	t->max = fw_policy_max(policy);
 	RB_INIT(&t->tuples);
-	RB_INIT(&t->ids);
 	for (i = 0; i < IPC_NROLES; i++)
 		RB_INIT(&t->claims[i]);
 	TAILQ_INIT(&t->dirty);
 	timers_init(&t->timers);
-	if (ops->activity != NULL) {
-		every = fw_policy_silence(policy) / 4;
-		t->activity_every = every < ACTIVITY_MIN ? ACTIVITY_MIN
-		    : every > ACTIVITY_MAX		 ? ACTIVITY_MAX
-							 : every;
-	}
+	if (ops->activity != NULL)
+		t->activity_every = silence_poll(fw_policy_silence(policy));
 	return t;
 }
 
 static struct fw_claim *
-entry_claim(struct fw_entry *i, enum ipc_role role)
+entry_claim(struct entry *i, enum ipc_role role)
 {
 	return &i->claim[role == IPC_ENGINE ? 0 : 1];
 }
 
-static struct fw_entry *
+static struct entry *
 entry_find(struct fwtable *t, const struct pinhole *h)
 {
-	struct fw_entry key;
+	struct entry key;
 
-	key.hole = *h;
+	key.e.hole = *h;
 	return RB_FIND(tuple_tree, &t->tuples, &key);
 }
 
@@ -160,7 +144,7 @@ claim_find(struct fwtable *t, enum ipc_role role, uint64_t id)
 }
 
 static void
-entry_mark_dirty(struct fw_entry *i)
+entry_mark_dirty(struct entry *i)
 {
 	if (i->dirty)
 		return;
@@ -169,7 +153,7 @@ entry_mark_dirty(struct fw_entry *i)
 }
 
 static bool
-entry_wanted(const struct fw_entry *i)
+entry_wanted(const struct entry *i)
 {
 	int r;
 
@@ -180,33 +164,41 @@ entry_wanted(const struct fw_entry *i)
 }
 
 static void
-entry_free(struct fw_entry *i)
+entry_count(struct entry *i)
+{
+	if (i->e.in_filter != i->counted)
+		i->t->n.open += i->e.in_filter ? 1 : (uint64_t)-1;
+	i->counted = i->e.in_filter;
+}
+
+static void
+entry_free(struct entry *i)
 {
 	struct fwtable *t = i->t;
 
+	ledger_forget(t->ops, t->fw, &i->e);
+	entry_count(i);
 	if (i->dirty)
 		TAILQ_REMOVE(&t->dirty, i, dirty_entry);
 	timer_clear(&t->timers, &i->timer);
 	RB_REMOVE(tuple_tree, &t->tuples, i);
-	RB_REMOVE(id_tree, &t->ids, i);
 	t->nentries--;
 	free(i);
 }
 
 /* A new one, which nobody wants yet; NULL: no memory. */
-static struct fw_entry *
+static struct entry *
 entry_new(struct fwtable *t, const struct pinhole *h)
 {
-	struct fw_entry *i;
+	struct entry *i;
 
 	if ((i = calloc(1, sizeof(*i))) == NULL)
 		return NULL;
 	i->t = t;
-	i->hole = *h;
-	i->hole.id = ++t->next_id;
-	i->hole.deadline = 0;
+	i->e.hole = *h;
+	i->e.hole.id = ++t->next_id;
+	i->e.hole.deadline = 0;
 	RB_INSERT(tuple_tree, &t->tuples, i);
-	RB_INSERT(id_tree, &t->ids, i);
 	t->nentries++;
 	return i;
 }
@@ -215,7 +207,7 @@ static void on_deadline(void *arg, int64_t now);
 
 /* The entry's deadline is the latest of its claims. */
 static void
-entry_set_deadline(struct fw_entry *i)
+entry_set_deadline(struct entry *i)
 {
 	int64_t at = 0;
 	int r;
@@ -227,8 +219,8 @@ entry_set_deadline(struct fw_entry *i)
 		timer_clear(&i->t->timers, &i->timer);
 	else
 		timer_set(&i->t->timers, &i->timer, at, on_deadline, i);
-	if (at != 0 && at != i->hole.deadline) {
-		i->hole.deadline = at;
+	if (at != 0 && at != i->e.hole.deadline) {
+		i->e.hole.deadline = at;
 		entry_mark_dirty(i);
 	}
 }
@@ -236,7 +228,7 @@ entry_set_deadline(struct fw_entry *i)
 static void
 claim_release(struct fw_claim *claim)
 {
-	struct fw_entry *i = claim->entry;
+	struct entry *i = claim->entry;
 
 	if (!claim->stale)
 		RB_REMOVE(claim_tree, &i->t->claims[claim->role], claim);
@@ -249,7 +241,7 @@ claim_release(struct fw_claim *claim)
 static void
 on_deadline(void *arg, int64_t now)
 {
-	struct fw_entry *i = arg;
+	struct entry *i = arg;
 	struct fwtable *t = i->t;
 	struct fw_claim *claim;
 	int r;
@@ -288,10 +280,10 @@ say_refused(struct fwtable *t, const struct pinhole *h, const char *why,
 
 static enum ph_err
 claim_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
-    int64_t now, struct fw_entry **out)
+    int64_t now, struct entry **out)
 {
 	struct fw_claim *old, *claim;
-	struct fw_entry *i;
+	struct entry *i;
 	int64_t latest;
 
 	i = entry_find(t, h);
@@ -325,18 +317,20 @@ claim_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 	if (claim->deadline == 0 || claim->deadline > latest)
 		claim->deadline = latest;
 	entry_set_deadline(i);
-	if (!i->in_filter)
+	if (!i->e.in_filter)
 		entry_mark_dirty(i);
 	*out = i;
 	return PH_OK;
 }
 
-/* A cut is needed only while some claim keeps the outward pinhole open. */
+/*
+ * A cut is needed only while some claim keeps the outward pinhole open.  If it
+ * fails, the old flows stay, and the call goes on.
+ */
 static void
 change_cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 {
 	struct pinhole out = c->hole;
-	enum ph_err rc;
 
 	out.from_port = 0;
 	if (c->hole.from_port == 0 || out.dir != PINHOLE_OUT ||
@@ -344,10 +338,8 @@ change_cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 		t->n.denied++;
 		return;
 	}
-	/* If this fails, the old flows stay, and the call goes on. */
-	rc = fw_meter_commit(&t->meter, c, 1, now);
-	if (rc != PH_OK)
-		t->n.bad++;
+	if (t->ops->cut != NULL)
+		t->ops->cut(t->fw, &c->hole, now);
 }
 
 /* One change; its error goes into the batch's answer. */
@@ -356,7 +348,7 @@ change_take(struct fwtable *t, struct answer *b, unsigned int bit,
     const struct fw_change *c, int64_t now)
 {
 	const char *why = "malformed";
-	struct fw_entry *i = NULL;
+	struct entry *i = NULL;
 	enum ph_err rc = PH_EBAD;
 	struct fw_claim *claim;
 
@@ -423,7 +415,7 @@ void
 fwtable_settle(struct fwtable *t, enum ipc_role role)
 {
 	struct fw_claim *h;
-	struct fw_entry *i;
+	struct entry *i;
 
 	RB_FOREACH(i, tuple_tree, &t->tuples) {
 		h = entry_claim(i, role);
@@ -445,39 +437,33 @@ fwtable_forget_rest(struct fwtable *t)
 	t->settle_due = t->ops->settle != NULL;
 }
 
-/* The change that the filter needs for this entry; 0: none. */
-static uint32_t
-entry_change(struct fw_entry *i, struct fw_change *c)
+/* What the filter has to do for this entry; 0: nothing. */
+static enum fw_edit_op
+entry_edit(struct entry *i, struct fw_edit *edit)
 {
-	bool want_it = entry_wanted(i);
-
-	memset(c, 0, sizeof(*c));
-	if (!want_it && !i->in_filter)
-		return 0;
-	c->op = want_it ? FW_OPEN : FW_CLOSE;
-	c->hole = i->hole;
-	return c->op;
+	edit->entry = &i->e;
+	if (entry_wanted(i))
+		edit->op = i->e.in_filter ? FW_REPLACE : FW_ADD;
+	else
+		edit->op = i->e.in_filter ? FW_REMOVE : 0;
+	return edit->op;
 }
 
 /* The filter now has this entry as we want it. */
 static void
-entry_settled(struct fw_entry *i)
+entry_settled(struct entry *i)
 {
-	struct fwtable *t = i->t;
-	bool want_it = entry_wanted(i);
-
-	if (want_it != i->in_filter)
-		t->n.open += want_it ? 1 : (uint64_t)-1;
-	i->in_filter = want_it;
 	i->asker = NULL;
-	TAILQ_REMOVE(&t->dirty, i, dirty_entry);
+	TAILQ_REMOVE(&i->t->dirty, i, dirty_entry);
 	i->dirty = false;
-	if (!want_it)
+	if (entry_wanted(i))
+		entry_count(i);
+	else
 		entry_free(i);
 }
 
 static void
-entry_give_up(struct fw_entry *i, enum ph_err rc, int64_t now)
+entry_give_up(struct entry *i, enum ph_err rc, int64_t now)
 {
 	struct fwtable *t = i->t;
 	int r;
@@ -486,7 +472,7 @@ entry_give_up(struct fw_entry *i, enum ph_err rc, int64_t now)
 		t->n.bad++;
 	else
 		t->n.limit++;
-	say_refused(t, &i->hole, ph_strerror(rc), now);
+	say_refused(t, &i->e.hole, ph_strerror(rc), now);
 	if (i->asker != NULL)
 		answer_refuse(i->asker, i->bit, rc);
 	for (r = 0; r < NCLAIMS; r++)
@@ -508,19 +494,15 @@ retry_later(struct fwtable *t, int64_t now)
 	t->n.retries++;
 }
 
-/* Everything has to be opened again. */
+/* The filter may have lost any entry. */
 static void
 filter_lost(struct fwtable *t)
 {
-	struct fw_entry *i, *next;
+	struct entry *i;
 
 	t->n.lost++;
-	t->n.open = 0;
-	for (i = RB_MIN(tuple_tree, &t->tuples); i != NULL; i = next) {
-		next = RB_NEXT(tuple_tree, &t->tuples, i);
-		i->in_filter = false;
+	RB_FOREACH(i, tuple_tree, &t->tuples)
 		entry_mark_dirty(i);
-	}
 }
 
 static void
@@ -547,27 +529,26 @@ struct commit_one_by_one {
  * an error that concerns all entries.
  */
 static bool
-commit_one(struct fwtable *t, struct fw_entry *i, struct commit_one_by_one *s,
+commit_one(struct fwtable *t, struct entry *i, struct commit_one_by_one *s,
     int64_t now)
 {
-	struct fw_change c;
+	struct fw_edit edit;
 	enum ph_err rc = PH_OK;
 
-	if (entry_change(i, &c) == FW_OPEN && !i->in_filter && s->full != PH_OK)
+	if (entry_edit(i, &edit) == FW_ADD && s->full != PH_OK)
 		rc = s->full;
-	else if (c.op != 0)
-		rc = fw_meter_commit(&t->meter, &c, 1, now);
+	else if (edit.op != 0)
+		rc = fw_meter_commit(&t->meter, &edit, 1, now);
 	switch (rc) {
 	case PH_OK:
-	case PH_EEXIST:
 		entry_settled(i);
 		return true;
 	case PH_ELIMIT:
 	case PH_ENOMEM:
-		if (c.op == FW_CLOSE)
+		if (edit.op == FW_REMOVE)
 			break;
 		/* New calls are refused, old ones kept. */
-		if (i->in_filter)
+		if (i->e.in_filter)
 			s->again = true;
 		else {
 			s->full = rc;
@@ -579,9 +560,6 @@ commit_one(struct fwtable *t, struct fw_entry *i, struct commit_one_by_one *s,
 		 * The filter refuses to close an entry only if it does not have
 		 * it.
 		 */
-		if (i->in_filter)
-			t->n.open--;
-		i->in_filter = false;
 		entry_give_up(i, rc, now);
 		return true;
 	default:
@@ -599,7 +577,7 @@ static bool
 commit_one_by_one(struct fwtable *t, size_t n, int64_t now)
 {
 	struct commit_one_by_one s = { PH_OK, false };
-	struct fw_entry *i, *next;
+	struct entry *i, *next;
 	size_t left = n;
 
 	TAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
@@ -627,7 +605,7 @@ commit_one_by_one(struct fwtable *t, size_t n, int64_t now)
 static bool
 commit_some(struct fwtable *t, int64_t now)
 {
-	struct fw_entry *i, *next;
+	struct entry *i, *next;
 	size_t n = 0, taken = 0;
 	enum ph_err rc;
 
@@ -635,13 +613,12 @@ commit_some(struct fwtable *t, int64_t now)
 		if (n == COMMIT_MAX)
 			break;
 		taken++;
-		n += entry_change(i, &t->changes[n]) != 0;
+		n += entry_edit(i, &t->edits[n]) != 0;
 	}
-	rc = n == 0 ? PH_OK : fw_meter_commit(&t->meter, t->changes, n, now);
+	rc = n == 0 ? PH_OK : fw_meter_commit(&t->meter, t->edits, n, now);
 	t->n.commits += n > 0;
 	switch (rc) {
 	case PH_OK:
-	case PH_EEXIST:
 		break;
 	case PH_ELIMIT:
 	case PH_ENOMEM:
@@ -660,17 +637,14 @@ commit_some(struct fwtable *t, int64_t now)
 }
 
 static void
-on_seen(void *ctx, uint64_t id, unsigned int ends)
+on_seen(void *ctx, struct fw_entry *e, unsigned int ends)
 {
+	struct entry *i = (struct entry *)(void *)e;
 	struct fwtable *t = ctx;
 	const struct fw_claim *h;
-	struct fw_entry *i, key;
 	int r;
 
-	key.hole.id = id;
-	if ((i = RB_FIND(id_tree, &t->ids, &key)) == NULL)
-		return;
-	for (r = 0; r < NCLAIMS; r++) {
+	for (r = 0; i != NULL && r < NCLAIMS; r++) {
 		h = &i->claim[r];
 		if (!h->active || h->stale)
 			continue;
@@ -781,12 +755,14 @@ fwtable_counters(const struct fwtable *t)
 void
 fwtable_free(struct fwtable *t)
 {
-	struct fw_entry *i;
+	struct entry *i;
 
 	if (t == NULL)
 		return;
-	while ((i = RB_ROOT(&t->tuples)) != NULL)
-		entry_free(i);
+	while ((i = RB_ROOT(&t->tuples)) != NULL) {
+		RB_REMOVE(tuple_tree, &t->tuples, i);
+		free(i);
+	}
 	answers_clear(&t->answers);
 	free(t);
 }

@@ -17,10 +17,11 @@
  * clients and until when, and which of them the packet filter has.
  *
  * Clients state wishes; fwtable_run() brings the filter in line with them, in
- * one commit for all that came since the last.  A commit that fails for the
- * moment is tried again together with the changes that have come since.  A
- * filter that lost everything gets all entries again.  Deadlines are kept here,
- * so that pinholes close although their client is gone.
+ * one commit for all that came since the last.  A commit that fails is undone
+ * (ledger.h); one that fails for the moment is tried again together with the
+ * changes that have come since.  A filter that lost everything gets all entries
+ * again.  Deadlines are kept here, so that pinholes close although their client
+ * is gone.
  *
  * Entries are found by their tuple.  An id is a client's name for a pinhole,
  * and the client's successor may use the same id for another: between IPC_BEGIN
@@ -32,7 +33,7 @@ struct fwtable;
 
 struct fwtable *fwtable_new(const struct fw_ops *ops, struct fw *fw,
     const struct fw_policy *policy, const struct answers_sink *sink);
-void fwtable_free(struct fwtable *t); /* the filter keeps what it has */
+void fwtable_free(struct fwtable *t); /* after the filter is closed */
 
 void fwtable_begin(struct fwtable *t, enum ipc_role role);
 void fwtable_commit(struct fwtable *t, enum ipc_role role, uint64_t seq,

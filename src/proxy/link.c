@@ -8,6 +8,7 @@
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/base/queue.h"
+#include "src/base/silence.h"
 #include "src/base/timers.h"
 #include "src/base/tree.h"
 #include "src/proxy/link.h"
@@ -226,7 +227,7 @@ on_seen(struct proxy *p, uint64_t id)
 		return;
 	h->used = true;
 	lease = h->wish.lease_s * USEC_PER_SEC;
-	if (h->wish.hole.deadline - now > lease / 4 * 3)
+	if (!silence_renews(h->wish.hole.deadline, lease, now))
 		return;
 	h->wish.hole.deadline = now + lease;
 	fw_send_hole(p, FW_OPEN, &h->wish.hole, ++p->seq);

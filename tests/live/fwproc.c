@@ -53,13 +53,13 @@ note_open(struct fw **out, const struct fw_config *config, int64_t now,
 }
 
 static enum ph_err
-note_commit(struct fw *fw, const struct fw_change *c, size_t n, int64_t now)
+note_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t now)
 {
 	(void)fw;
 	(void)now;
 	for (; n > 0; n--, c++) {
-		if (c->op == FW_OPEN) {
-			notes->last_port = c->hole.to_lo;
+		if (c->op != FW_REMOVE) {
+			notes->last_port = c->entry->hole.to_lo;
 			notes->opens++;
 		} else
 			notes->closes++;

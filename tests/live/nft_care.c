@@ -178,7 +178,7 @@ test_adopting_keeps_media_and_settling_clears_the_rest(void **state)
 	PASS(out, "192.0.2.20", 10240, in);
 	PASS(in, "198.51.100.7", 4240, out);
 	PASS(out, "192.0.2.20", 10242, in2);
-	fw_nftables.close(fw, true);
+	lab_shut(true);
 	PASS(out, "192.0.2.20", 10240, in);
 	config.adopt = true;
 	lab_open();
@@ -212,7 +212,7 @@ test_a_strange_layout_is_not_adopted(void **state)
 
 	(void)state;
 	h = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10250);
-	fw_nftables.close(fw, true);
+	lab_shut(true);
 	config.adopt = true;
 	config.local = true;
 	lab_open();
@@ -220,7 +220,7 @@ test_a_strange_layout_is_not_adopted(void **state)
 	assert_int_equal(lab_lines(
 			     "nft list chain inet pinholed output | grep hook"),
 	    1);
-	fw_nftables.close(fw, true);
+	lab_shut(true);
 	assert_int_equal(system("nft flush chain inet pinholed udp4"), 0);
 	lab_open();
 	assert_int_equal(lab_lines(
@@ -281,13 +281,13 @@ static unsigned int seen_ends[16];
 static size_t nseen;
 
 static void
-seen(void *ctx, uint64_t id, unsigned int ends)
+seen(void *ctx, struct fw_entry *e, unsigned int ends)
 {
 	(void)ctx;
 	if (nseen == ROWS(seen_ids))
 		return;
 	seen_ends[nseen] = ends;
-	seen_ids[nseen++] = id;
+	seen_ids[nseen++] = e->hole.id;
 }
 
 static size_t
@@ -387,7 +387,7 @@ test_a_thousand_pinholes_in_one_commit(void **state)
 		    (uint16_t)(20000 + i));
 	}
 	t = lab_now();
-	assert_int_equal(fw_nftables.commit(fw, v, N, t), PH_OK);
+	assert_int_equal(direct_commit(direct, v, N, t), PH_OK);
 	PASS(out, "192.0.2.20", 20500, in);
 	assert_int_equal(elements("udp4_in"), N);
 	/* One that makes no sense, and nothing happens. */
@@ -396,10 +396,10 @@ test_a_thousand_pinholes_in_one_commit(void **state)
 	v[N - 1].op = FW_OPEN;
 	v[N - 1].hole.id = 1;
 	v[N - 1].hole.to_lo = 0;
-	assert_int_equal(fw_nftables.commit(fw, v, N, t), PH_EBAD);
+	assert_int_equal(direct_commit(direct, v, N, t), PH_EBAD);
 	assert_int_equal(elements("udp4_in"), N);
 	PASS(out, "192.0.2.20", 20500, in);
-	assert_int_equal(fw_nftables.commit(fw, v, N - 1, t), PH_OK);
+	assert_int_equal(direct_commit(direct, v, N - 1, t), PH_OK);
 	assert_int_equal(elements("udp4_in"), 1);
 	STOP(out, "192.0.2.20", 20500, in);
 	free(v);
@@ -424,7 +424,7 @@ test_many_more_come_back_after_a_flush(void **state)
 		v[i].hole = lab_hole(PINHOLE_IN, "198.51.100.7", "192.0.2.20",
 		    (uint16_t)(20000 + i));
 	}
-	assert_int_equal(fw_nftables.commit(fw, v, N, lab_now()), PH_OK);
+	assert_int_equal(direct_commit(direct, v, N, lab_now()), PH_OK);
 	lab_load(lab_rules);
 	(void)fw_nftables.tick(fw, lab_now(), &err);
 	assert_int_equal(err, PH_EGONE);
@@ -439,7 +439,7 @@ test_many_more_come_back_after_a_flush(void **state)
 	assert_int_equal(seen_ids[0], v[7].hole.id);
 	for (i = 0; i < N; i++)
 		v[i].op = FW_CLOSE;
-	assert_int_equal(fw_nftables.commit(fw, v, N, lab_now()), PH_OK);
+	assert_int_equal(direct_commit(direct, v, N, lab_now()), PH_OK);
 	assert_int_equal(elements("udp4_in"), 0);
 	free(v);
 	close(out);
@@ -536,7 +536,7 @@ test_everything_works_without_privileges(void **state)
 			_exit(3);
 		if (write(ready[1], "x", 1) != 1 || read(go[0], &c, 1) != 1)
 			_exit(4);
-		fw_nftables.close(fw, false);
+		lab_shut(false);
 		_exit(0);
 	}
 	assert_int_equal(read(ready[0], &c, 1), 1);
@@ -549,8 +549,7 @@ test_everything_works_without_privileges(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(lab_lines("nft list tables | grep pinholed"), 0);
-	fw_nftables.close(fw, true);
-	fw = NULL;
+	lab_shut(true);
 	close(out);
 	close(in);
 }

@@ -23,6 +23,7 @@ const char lab_rules[] =
 
 struct fw_config config;
 struct fw *fw;
+struct direct *direct;
 static uint64_t last_id;
 
 int64_t
@@ -53,6 +54,17 @@ lab_open(void)
 
 	if (fw_nftables.open(&fw, &config, lab_now(), &why) != PH_OK)
 		fail_msg("open: %s", text);
+	direct = direct_new(&fw_nftables, fw);
+	assert_non_null(direct);
+}
+
+void
+lab_shut(bool keep)
+{
+	fw_nftables.close(fw, keep);
+	fw = NULL;
+	direct_free(direct);
+	direct = NULL;
 }
 
 int
@@ -72,8 +84,7 @@ lab_close(void **state)
 {
 	(void)state;
 	if (fw != NULL)
-		fw_nftables.close(fw, false);
-	fw = NULL;
+		lab_shut(false);
 	return 0;
 }
 
@@ -117,7 +128,7 @@ lab_commit(enum fw_op op, const struct pinhole *h)
 	memset(&change, 0, sizeof(change));
 	change.op = op;
 	change.hole = *h;
-	return fw_nftables.commit(fw, &change, 1, lab_now());
+	return direct_commit(direct, &change, 1, lab_now());
 }
 
 void

@@ -2,7 +2,7 @@
 #ifndef TESTS_NFTLAB_H
 #define TESTS_NFTLAB_H
 
-#include "src/fw/fw.h"
+#include "src/fw/direct.h"
 #include "tests/live/netns.h"
 #include "tests/unit/unit.h"
 
@@ -14,12 +14,14 @@
 extern const char lab_rules[]; /* the user's; begins with flush ruleset */
 extern struct fw_config config;
 extern struct fw *fw;
+extern struct direct *direct; /* to `fw` */
 
 int64_t lab_now(void);
 void lab_load(const char *rules); /* nft -f - */
 int lab_fresh(void **state);	  /* the user's rules, and `fw` open */
 int lab_close(void **state);	  /* `fw` closed, if it is open */
 void lab_open(void);		  /* by `config` */
+void lab_shut(bool keep);
 
 /* UDP, one port, good for a minute; `from` may be "any" or a prefix. */
 struct pinhole lab_hole(enum pinhole_dir dir, const char *from, const char *to,

@@ -27,13 +27,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/fw/fw.h"
+#include "src/fw/direct.h"
 #include "tests/pf/newer.h"
 
 #define MAXWORDS 16
 #define MAXBATCH 256
 
 static struct fw *fw;
+static struct direct *direct;
 static struct fw_change batch[MAXBATCH];
 static size_t nbatch;
 static struct pinhole held[4096];
@@ -142,10 +143,10 @@ say(const char *what, enum ph_err rc)
 }
 
 static void
-seen(void *ctx, uint64_t id, unsigned int ends)
+seen(void *ctx, struct fw_entry *e, unsigned int ends)
 {
 	(void)ctx;
-	printf("seen %llu%s%s\n", (unsigned long long)id,
+	printf("seen %llu%s%s\n", (unsigned long long)e->hole.id,
 	    ends & FW_SEEN_FROM ? " from" : "", ends & FW_SEEN_TO ? " to" : "");
 }
 
@@ -195,7 +196,7 @@ line(char *s)
 	else if (strcmp(w[0], "close") == 0 && n == 2)
 		op_close(w);
 	else if (strcmp(w[0], "commit") == 0) {
-		say("commit", fw_pf.commit(fw, batch, nbatch, now()));
+		say("commit", direct_commit(direct, batch, nbatch, now()));
 		nbatch = 0;
 	} else if (strcmp(w[0], "tick") == 0) {
 		fw_pf.tick(fw, now(), &rc);
@@ -291,6 +292,8 @@ main(int argc, char *argv[])
 	}
 	if ((rc = fw_pf.open(&fw, &c, now(), &why)) != PH_OK)
 		errx(2, "%s: %s", ph_strerror(rc), text);
+	if ((direct = direct_new(&fw_pf, fw)) == NULL)
+		err(2, NULL);
 	for (;;) {
 		if (fgets(buf, sizeof(buf), stdin) == NULL) {
 			if (!follow)
@@ -303,5 +306,6 @@ main(int argc, char *argv[])
 			line(buf);
 	}
 	fw_pf.close(fw, keep);
+	direct_free(direct);
 	return 0;
 }

@@ -318,30 +318,6 @@ only_the_inside_keeps_a_dialog_alive(void **state)
 	world_close(&w);
 }
 
-/* 0: the pinhole in, 1: the one out; from the inside or from the outside. */
-static void
-media_from_outside_is_life_for_a_while(void **state)
-{
-	static const struct step before[] = { CALL_SET_UP };
-	struct sip_config c = default_config();
-	struct world w;
-
-	(void)state;
-	world_open(&w, &c);
-	play_in(&w, before, ROWS(before));
-	assert_int_equal(holes_last_life(w.holes, 1, 10, 30), 10);
-	holes_seen(w.holes, 1, FW_SEEN_FROM, 25);
-	assert_int_equal(holes_last_life(w.holes, 1, 10, 30), 25);
-	holes_seen(w.holes, 2, FW_SEEN_TO, 500);
-	assert_int_equal(holes_last_life(w.holes, 1, 10, 30), 40);
-	assert_int_equal(holes_last_seen(w.holes, 1), 500);
-	holes_seen(w.holes, 1, FW_SEEN_TO, 60);
-	assert_int_equal(holes_last_life(w.holes, 1, 10, 30), 90);
-	holes_seen(w.holes, 2, FW_SEEN_FROM, 600);
-	assert_int_equal(holes_last_life(w.holes, 1, 10, 30), 600);
-	world_close(&w);
-}
-
 /* The answers name another address, and requests come from there. */
 static void
 a_contact_speaks_for_its_side(void **state)
@@ -452,7 +428,6 @@ main(void)
 		cmocka_unit_test(a_cancel_ends_only_its_branch),
 		cmocka_unit_test(silent_early_media_closes_until_the_answer),
 		cmocka_unit_test(only_the_inside_keeps_a_dialog_alive),
-		cmocka_unit_test(media_from_outside_is_life_for_a_while),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

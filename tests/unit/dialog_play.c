@@ -81,11 +81,13 @@ on_gone(void *ctx, uint64_t call)
 	((struct world *)ctx)->gone++;
 }
 
-static int64_t
-on_last_media(void *ctx, uint64_t call)
+static bool
+on_silent(void *ctx, uint64_t call, int64_t timeout, int64_t now)
 {
+	const struct world *w = ctx;
+
 	(void)call;
-	return ((struct world *)ctx)->media;
+	return w->media == 0 || now - w->media >= timeout;
 }
 
 static void
@@ -133,7 +135,7 @@ world_open(struct world *w, const struct sip_config *c)
 		.refuse = on_refuse,
 		.changed = on_changed,
 		.gone = on_gone,
-		.last_media = on_last_media,
+		.silent = on_silent,
 		.alive = on_alive };
 	struct holes_sink down = { w, on_commit, NULL };
 	struct events ev = { .format = EVENTS_TEXT, .line = on_line, .ctx = w };

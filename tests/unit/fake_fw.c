@@ -29,7 +29,7 @@ fake_find(uint64_t id)
 }
 
 static enum ph_err
-fake_commit(struct fw *fw, const struct fw_change *c, size_t n, int64_t at)
+fake_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t at)
 {
 	struct pinhole *h;
 	size_t i, more = 0;
@@ -43,6 +43,7 @@ fake_commit(struct fw *fw, const struct fw_change *c, size_t n, int64_t at)
 		fw->largest = n;
 	if (fw->lost) {
 		fw->lost = false;
+		fw->was_lost = true;
 		fw->n = 0;
 		return PH_EGONE;
 	}
@@ -55,31 +56,45 @@ fake_commit(struct fw *fw, const struct fw_change *c, size_t n, int64_t at)
 	if (rc != PH_OK)
 		return rc;
 	for (i = 0; i < n; i++) {
-		if (c[i].op == FW_OPEN && c[i].hole.to_lo == fw->bad_port)
+		if (c[i].op != FW_REMOVE &&
+		    c[i].entry->hole.to_lo == fw->bad_port)
 			return PH_EBAD;
-		if (c[i].op == FW_OPEN && fake_find(c[i].hole.id) == NULL)
+		h = fake_find(c[i].entry->hole.id);
+		if (c[i].op != FW_REMOVE && h == NULL)
 			more++;
-		if (c[i].op == FW_CLOSE && fake_find(c[i].hole.id) != NULL)
+		if (c[i].op == FW_REMOVE && h != NULL)
 			more--;
 	}
 	if (fw->n + more > fw->room && more > 0)
 		return PH_ELIMIT;
 	fw->changes += (unsigned int)n;
 	for (i = 0; i < n; i++) {
-		h = fake_find(c[i].hole.id);
-		if (c[i].op == FW_CUT)
-			fw->cuts++;
-		else if (c[i].op == FW_OPEN && h == NULL)
-			fw->hole[fw->n++] = c[i].hole;
-		else if (c[i].op == FW_OPEN) {
-			assert_int_equal(pinhole_cmp(h, &c[i].hole), 0);
-			h->deadline = c[i].hole.deadline;
+		h = fake_find(c[i].entry->hole.id);
+		if (c[i].op == FW_REMOVE) {
+			assert_true(h != NULL || fw->was_lost);
+			if (h == NULL)
+				continue;
+			fw->entry[h - fw->hole] = fw->entry[--fw->n];
+			*h = fw->hole[fw->n];
+		} else if (h == NULL) {
+			assert_true(c[i].op == FW_ADD || fw->was_lost);
+			fw->entry[fw->n] = c[i].entry;
+			fw->hole[fw->n++] = c[i].entry->hole;
 		} else {
-			assert_non_null(h);
-			*h = fw->hole[--fw->n];
+			assert_int_equal(c[i].op, FW_REPLACE);
+			assert_int_equal(pinhole_cmp(h, &c[i].entry->hole), 0);
+			h->deadline = c[i].entry->hole.deadline;
 		}
 	}
 	return PH_OK;
+}
+
+static void
+fake_cut(struct fw *fw, const struct pinhole *hole, int64_t at)
+{
+	(void)hole;
+	(void)at;
+	fw->cuts++;
 }
 
 static enum ph_err
@@ -97,7 +112,7 @@ fake_activity(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t at)
 
 	(void)at;
 	for (i = 0; fw->seen_all && i < fw->n; i++)
-		seen(ctx, fw->hole[i].id, fw->seen_all);
+		seen(ctx, fw->entry[i], fw->seen_all);
 	return PH_OK;
 }
 
@@ -106,8 +121,10 @@ fake_tick(struct fw *fw, int64_t at, enum ph_err *err)
 {
 	(void)at;
 	*err = fw->tick_err;
-	if (fw->tick_err == PH_EGONE)
+	if (fw->tick_err == PH_EGONE) {
+		fw->was_lost = true;
 		fw->n = 0;
+	}
 	fw->tick_err = PH_OK;
 	return fw->next_tick == 0 ? INT64_MAX : fw->next_tick;
 }
@@ -120,8 +137,8 @@ fake_clock(void)
 
 const struct fw_ops fake_ops = {
 	.name = "fake",
-	.caps = FW_CAP_ACTIVITY,
 	.commit = fake_commit,
+	.cut = fake_cut,
 	.settle = fake_settle,
 	.activity = fake_activity,
 	.tick = fake_tick,

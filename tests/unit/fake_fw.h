@@ -18,12 +18,14 @@
 
 struct fw {
 	struct pinhole hole[FAKE_ROOM];
+	struct fw_entry *entry[FAKE_ROOM];
 	size_t n, room;
 	enum ph_err fail;     /* the next commit */
 	enum ph_err fails[8]; /* and those after it, one by one */
 	size_t nfails, largest;
 	int64_t next_tick; /* 0: never */
 	bool lost;	   /* everything, and nobody has been told */
+	bool was_lost;	   /* may be told to remove what it does not have */
 	uint16_t bad_port; /* a pinhole it finds no sense in */
 	unsigned int commits, changes, settles, cuts;
 	int64_t slow; /* microseconds that a commit takes */

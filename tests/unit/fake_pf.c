@@ -227,7 +227,7 @@ reset(void **state)
 }
 
 void
-note(void *ctx, uint64_t id, unsigned int ends)
+note(void *ctx, struct fw_entry *e, unsigned int ends)
 {
-	*(uint64_t *)ctx += id * 100 + ends;
+	*(uint64_t *)ctx += (e != NULL ? e->hole.id : 0) * 100 + ends;
 }

@@ -37,7 +37,7 @@ struct fw *opened(const struct fw_config *c);
 struct fw_change change(enum fw_op op, uint64_t id, uint16_t port);
 struct p_state state_to(uint64_t id, uint16_t port, uint64_t packets);
 /* For p_activity(): adds up in a uint64_t who has sent. */
-void note(void *ctx, uint64_t id, unsigned int ends);
+void note(void *ctx, struct fw_entry *e, unsigned int ends);
 
 #define T(f) cmocka_unit_test_setup(f, reset)
 

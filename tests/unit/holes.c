@@ -363,25 +363,25 @@ media_was_last_seen_where_it_was_seen_last(void **state)
 	assert_int_equal(holes_last_seen(holes, 3), 0);
 }
 
-/* The inside keeps a call; the outside alone only for so long. */
 static void
-life_is_what_the_inside_sends(void **state)
+each_end_has_last_sent_when_it_was_seen(void **state)
 {
+	struct silence s;
+
 	(void)state;
 	WANT(1, 60, 2000, 2002, 0);
-	assert_int_equal(holes_last_life(holes, 1, now, 100), now);
-	assert_int_equal(holes_last_life(holes, 99, now, 100), now);
+	holes_last_sent(holes, 99, &s);
+	assert_int_equal(s.inside, 0);
+	assert_int_equal(s.outside, 0);
 	/* `from` of an inward pinhole is outside. */
 	holes_seen(holes, 1, FW_SEEN_FROM, now + 50);
-	assert_int_equal(holes_last_life(holes, 1, now, 100), now + 50);
 	holes_seen(holes, 2, FW_SEEN_FROM, now + 150);
-	assert_int_equal(holes_last_life(holes, 1, now, 100), now + 100);
 	holes_seen(holes, 1, FW_SEEN_TO, now + 120);
-	assert_int_equal(holes_last_life(holes, 1, now, 100), now + 150);
-	assert_int_equal(holes_last_seen(holes, 1), now + 150);
+	holes_last_sent(holes, 1, &s);
+	assert_int_equal(s.inside, now + 120);
+	assert_int_equal(s.outside, now + 150);
 	holes_seen(holes, 1, FW_SEEN_TO, now + 300);
-	assert_int_equal(holes_last_life(holes, 1, now, 100), now + 300);
-	assert_int_equal(holes_last_life(holes, 1, now + 400, 100), now + 400);
+	assert_int_equal(holes_last_seen(holes, 1), now + 300);
 }
 
 static struct pinhole
@@ -715,7 +715,7 @@ main(void)
 		CASE(what_is_beyond_the_limit_does_not_open),
 		CASE(refusals_are_counted_and_said),
 		CASE(media_was_last_seen_where_it_was_seen_last),
-		CASE(life_is_what_the_inside_sends),
+		CASE(each_end_has_last_sent_when_it_was_seen),
 		CASE(a_port_that_moved_is_cut_from_what_stays),
 		CASE(a_lease_is_renewed_from_now),
 		CASE(what_the_filter_lost_is_opened_at_the_next_renewal),

@@ -13,6 +13,7 @@
 #include "nft/elements.h"
 #include "nft/mirror.h"
 #include "nft/table.h"
+#include "src/fw/direct.h"
 #include "tests/unit/unit.h"
 
 static struct prefix remotes[2];
@@ -382,18 +383,44 @@ test_timeouts(void **state)
 		assert_int_equal(timeout_ms(t[i].deadline, t[i].now), t[i].ms);
 }
 
-/* The changes one commit asks for: "add ..., replace ..., remove ..." */
+/*
+ * A backend that is nothing but a mirror.  A commit says in `said` what the
+ * kernel would have to do, "+" add, "!" replace, "-" remove; the kernel's
+ * answer is `answer`.
+ */
 static char said[2048];
+static enum ph_err answer;
 
-static const char *
-changes(struct mirror *m)
+static enum ph_err
+only_add(struct fw *fw, struct fw_entry *e)
+{
+	return mirror_add((struct mirror *)(void *)fw, e);
+}
+
+static void
+only_remove(struct fw *fw, struct fw_entry *e)
+{
+	mirror_remove((struct mirror *)(void *)fw, e);
+}
+
+static void
+only_forget(struct fw *fw, struct fw_entry *e)
+{
+	mirror_forget((struct mirror *)(void *)fw, e);
+}
+
+static enum ph_err
+only_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 {
 	static const char *const ops[] = { "", "+", "-", "!" };
 	struct strbuf b = strbuf_of(said, sizeof(said));
+	struct mirror *m = (struct mirror *)(void *)fw;
 	struct mirror_change c;
 	char name[SET_NAMELEN];
-	size_t iter = 0;
+	void *iter = NULL;
 
+	(void)now;
+	mirror_begin(m, edits, n);
 	while (mirror_next_change(m, &iter, &c)) {
 		/* The way back has the same; see the table of rows. */
 		if (set_is_back(c.elem->set))
@@ -405,6 +432,62 @@ changes(struct mirror *m)
 			    c.deadline == INT64_MAX ? -1 : (int)c.deadline);
 		strbuf_str(&b, "\n");
 	}
+	mirror_end(m, answer == PH_OK);
+	return answer;
+}
+
+static const struct fw_ops only = {
+	.add = only_add,
+	.remove = only_remove,
+	.forget = only_forget,
+	.commit = only_commit,
+};
+static struct mirror *m;
+static struct direct *direct;
+static struct fw_change todo[8];
+static size_t ntodo;
+
+static int
+fresh(void **state)
+{
+	(void)state;
+	m = mirror_new(&config);
+	direct = direct_new(&only, (struct fw *)(void *)m);
+	answer = PH_OK;
+	ntodo = 0;
+	return m == NULL || direct == NULL ? -1 : 0;
+}
+
+static int
+done(void **state)
+{
+	(void)state;
+	mirror_free(m);
+	direct_free(direct);
+	return 0;
+}
+
+static void
+later(enum fw_op op, const struct pinhole *h)
+{
+	todo[ntodo].op = op;
+	todo[ntodo++].hole = *h;
+}
+
+static enum ph_err
+commit(void)
+{
+	size_t n = ntodo;
+
+	ntodo = 0;
+	said[0] = '\0';
+	return direct_commit(direct, todo, n, 0);
+}
+
+static const char *
+changes(void)
+{
+	assert_int_equal(commit(), answer);
 	return said;
 }
 
@@ -420,152 +503,122 @@ media(uint64_t id, uint16_t lo, uint16_t hi, int64_t deadline)
 	return h;
 }
 
-#define OPEN(h)	 assert_int_equal(mirror_open(m, &(h)), PH_OK)
-#define CLOSE(h) assert_int_equal(mirror_close(m, &(h)), PH_OK)
+#define OPEN(h)	 later(FW_OPEN, &(h))
+#define CLOSE(h) later(FW_CLOSE, &(h))
 #define K	 "udp4_in 198.51.100.7 . 192.0.2.20 . "
 
 static void
 test_an_element_lives_as_long_as_the_last_who_holds_it(void **state)
 {
-	struct mirror *m = mirror_new(&config);
 	struct pinhole a = media(1, 10, 11, 100), b = media(2, 11, 12, 200);
 
 	(void)state;
 	OPEN(a);
-	assert_string_equal(changes(m), "+" K "10 100\n+" K "11 100\n");
-	mirror_commit(m);
+	assert_string_equal(changes(), "+" K "10 100\n+" K "11 100\n");
 	OPEN(b);
-	assert_string_equal(changes(m), "!" K "11 200\n+" K "12 200\n");
-	mirror_commit(m);
+	assert_string_equal(changes(), "!" K "11 200\n+" K "12 200\n");
 	/* An earlier deadline of another changes nothing. */
 	a.deadline = 150;
 	OPEN(a);
-	assert_string_equal(changes(m), "!" K "10 150\n");
-	mirror_commit(m);
+	assert_string_equal(changes(), "!" K "10 150\n");
 	CLOSE(b);
-	assert_string_equal(changes(m), "!" K "11 150\n-" K "12\n");
-	mirror_commit(m);
+	assert_string_equal(changes(), "!" K "11 150\n-" K "12\n");
 	CLOSE(a);
-	assert_string_equal(changes(m), "-" K "10\n-" K "11\n");
-	mirror_commit(m);
+	assert_string_equal(changes(), "-" K "10\n-" K "11\n");
 	assert_int_equal(mirror_count(m, set_number(SET_IN, UDP, AF_INET)), 0);
-	mirror_free(m);
 }
 
 static void
-test_a_rollback_leaves_all_as_it_was(void **state)
+test_what_the_kernel_refused_leaves_all_as_it_was(void **state)
 {
-	struct mirror *m = mirror_new(&config);
 	struct pinhole a = media(1, 10, 10, 100), b = media(2, 10, 11, 200);
 	struct pinhole again = media(1, 10, 10, 300);
 
 	(void)state;
 	OPEN(a);
-	mirror_commit(m);
+	changes();
+	answer = PH_EIO;
 	OPEN(b);
 	OPEN(again);
 	CLOSE(a);
 	OPEN(again);
-	assert_string_equal(changes(m), "!" K "10 300\n+" K "11 200\n");
-	mirror_rollback(m);
-	assert_string_equal(changes(m), "");
+	assert_string_equal(changes(), "!" K "10 300\n+" K "11 200\n");
 	/* The deadline is the old one, and nobody else holds it. */
 	CLOSE(a);
-	assert_string_equal(changes(m), "-" K "10\n");
-	mirror_rollback(m);
+	assert_string_equal(changes(), "-" K "10\n");
+	answer = PH_OK;
 	OPEN(a);
-	assert_string_equal(changes(m), "");
-	mirror_free(m);
+	assert_string_equal(changes(), "");
+	assert_int_equal(mirror_count(m, set_number(SET_IN, UDP, AF_INET)), 1);
 }
 
 static void
 test_opening_and_closing_in_one_commit_is_nothing(void **state)
 {
-	struct mirror *m = mirror_new(&config);
 	struct pinhole a = media(1, 10, 10, 100);
 
 	(void)state;
 	OPEN(a);
 	CLOSE(a);
-	assert_string_equal(changes(m), "");
-	mirror_commit(m);
+	assert_string_equal(changes(), "");
 	OPEN(a);
-	mirror_commit(m);
+	changes();
 	CLOSE(a);
 	OPEN(a);
-	assert_string_equal(changes(m), "");
-	mirror_commit(m);
+	assert_string_equal(changes(), "");
 	assert_int_equal(mirror_count(m, set_number(SET_IN, UDP, AF_INET)), 1);
-	mirror_free(m);
 }
 
 static void
-test_closing_what_is_not_open_removes_leftovers(void **state)
+test_after_adopting_an_element_may_be_there_already(void **state)
 {
-	struct mirror *m = mirror_new(&config);
-	struct pinhole a = media(1, 10, 10, 100), other = media(2, 10, 10, 0);
+	struct pinhole a = media(1, 20, 20, 100);
 
 	(void)state;
-	CLOSE(a);
-	assert_string_equal(changes(m), "-" K "10\n");
-	mirror_commit(m);
-	/* But not what somebody else holds. */
-	OPEN(other);
-	assert_string_equal(changes(m), "+" K "10 -1\n");
-	mirror_commit(m);
-	CLOSE(a);
-	assert_string_equal(changes(m), "");
-	mirror_commit(m);
-	/* After adopting, an unknown element may be there already. */
 	mirror_expect_leftovers(m, true);
-	a.to_lo = a.to_hi = 20;
 	OPEN(a);
-	assert_string_equal(changes(m), "!" K "20 100\n");
-	mirror_free(m);
+	assert_string_equal(changes(), "!" K "20 100\n");
 }
 
 static void
 test_an_id_stands_for_one_thing(void **state)
 {
-	struct mirror *m = mirror_new(&config);
 	struct pinhole a = media(1, 10, 10, 100), b = media(1, 11, 11, 100);
 
 	(void)state;
 	OPEN(a);
-	mirror_commit(m);
-	assert_int_equal(mirror_open(m, &b), PH_EBAD);
-	mirror_rollback(m);
+	changes();
+	OPEN(b);
+	assert_int_equal(commit(), PH_EBAD);
 	CLOSE(a);
 	OPEN(b);
-	assert_string_equal(changes(m), "-" K "10\n+" K "11 100\n");
-	mirror_free(m);
+	assert_string_equal(changes(), "-" K "10\n+" K "11 100\n");
 }
 
 static void
 test_a_redirection_leads_to_one_place(void **state)
 {
-	struct mirror *m = mirror_new(&config);
 	struct pinhole a = media(1, 10, 10, 0), b = media(2, 20, 20, 0);
 
 	(void)state;
 	a.rdr_from = (struct endpoint) { ip("203.0.113.1"), 5 };
 	b.rdr_from = a.rdr_from;
 	OPEN(a);
-	mirror_commit(m);
-	assert_int_equal(mirror_open(m, &b), PH_EBAD);
-	mirror_rollback(m);
+	changes();
+	OPEN(b);
+	assert_int_equal(commit(), PH_EBAD);
 	/* Then to another, in one commit. */
+	answer = PH_EIO;
 	CLOSE(a);
 	OPEN(b);
-	assert_string_equal(changes(m),
+	assert_string_equal(changes(),
 	    "-" K "10\n+" K "20 -1\n!udp4_dnat 198.51.100.7 . 203.0.113.1 . 5"
 	    " : 192.0.2.20 . 20 -1\n");
-	mirror_rollback(m);
+	answer = PH_OK;
 	CLOSE(a);
-	assert_string_equal(changes(m),
+	assert_string_equal(changes(),
 	    "-" K "10\n-udp4_dnat 198.51.100.7 . 203.0.113.1 . 5"
 	    " : 192.0.2.20 . 10\n");
-	mirror_free(m);
 }
 
 static void
@@ -603,7 +656,6 @@ test_what_the_chains_let_pass(void **state)
 	"udp in 198.51.100.7 50 192.0.2.20 51 51",
 	};
 	/* clang-format on */
-	struct mirror *m = mirror_new(&config);
 	struct flow_view v;
 	struct pinhole h;
 	size_t i;
@@ -614,25 +666,24 @@ test_what_the_chains_let_pass(void **state)
 		h.id = i + 1;
 		OPEN(h);
 	}
-	mirror_commit(m);
+	changes();
 	for (i = 0; i < ROWS(t); i++) {
 		v = (struct flow_view) { t[i].proto, ip(t[i].src), ip(t[i].dst),
 			t[i].sport, t[i].dport, t[i].reply };
 		if (mirror_covers(m, &v) != t[i].passes)
 			fail_msg("%zu %s", i, t[i].what);
 	}
-	mirror_free(m);
 }
 
 static void
-note_id(void *ctx, uint64_t id, unsigned int ends)
+note_id(void *ctx, struct fw_entry *e, unsigned int ends)
 {
-	strbuf_fmt(ctx, "%d%s%s ", (int)id, ends & FW_SEEN_FROM ? "<" : "",
-	    ends & FW_SEEN_TO ? ">" : "");
+	strbuf_fmt(ctx, "%d%s%s ", (int)e->hole.id,
+	    ends & FW_SEEN_FROM ? "<" : "", ends & FW_SEEN_TO ? ">" : "");
 }
 
 static const char *
-count(struct mirror *m, const struct elem *e, size_t n, uint64_t packets)
+count(const struct elem *e, size_t n, uint64_t packets)
 {
 	struct strbuf b = strbuf_of(said, sizeof(said));
 	size_t i;
@@ -647,7 +698,6 @@ count(struct mirror *m, const struct elem *e, size_t n, uint64_t packets)
 static void
 test_activity_is_counters_that_moved(void **state)
 {
-	struct mirror *m = mirror_new(&config);
 	struct pinhole a = media(1, 10, 11, 100), b = media(2, 11, 11, 200);
 	struct elem v[ELEM_MAX];
 	size_t n;
@@ -656,35 +706,33 @@ test_activity_is_counters_that_moved(void **state)
 	assert_int_equal(hole_elements(&a, &config, v, &n), PH_OK);
 	OPEN(a);
 	OPEN(b);
-	mirror_commit(m);
-	assert_string_equal(count(m, v, 2, 0), "");
+	changes();
+	assert_string_equal(count(v, 2, 0), "");
 	/* Both elements of one pinhole: told once. */
-	assert_string_equal(count(m, v, 1, 5), "1< ");
-	assert_string_equal(count(m, v + 1, 1, 5), "1< 2< ");
-	assert_string_equal(count(m, v, 2, 5), "");
+	assert_string_equal(count(v, 1, 5), "1< ");
+	assert_string_equal(count(v + 1, 1, 5), "1< 2< ");
+	assert_string_equal(count(v, 2, 5), "");
 	/* The last word of a counter before its element is replaced. */
 	a.deadline = 300;
 	OPEN(a);
 	mirror_counted(m, &v[0], 6);
 	mirror_counted(m, &v[1], 5);
-	mirror_commit(m);
-	assert_string_equal(count(m, v, 2, 0), "1< ");
+	changes();
+	assert_string_equal(count(v, 2, 0), "1< ");
 	/* As many again after it. */
-	assert_string_equal(count(m, v, 1, 6), "1< ");
+	assert_string_equal(count(v, 1, 6), "1< ");
 	mirror_count_reset(m);
-	assert_string_equal(count(m, v, 1, 0), "");
-	assert_string_equal(count(m, v, 1, 6), "1< ");
+	assert_string_equal(count(v, 1, 0), "");
+	assert_string_equal(count(v, 1, 6), "1< ");
 	/* What `to` sends, alone and together with `from`. */
 	assert_true(set_is_back(v[2].set));
-	assert_string_equal(count(m, v + 2, 1, 1), "1> ");
-	assert_string_equal(count(m, v, 3, 7), "1<> 2< ");
-	mirror_free(m);
+	assert_string_equal(count(v + 2, 1, 1), "1> ");
+	assert_string_equal(count(v, 3, 7), "1<> 2< ");
 }
 
 static void
 test_a_single_connection_that_began_is_activity(void **state)
 {
-	struct mirror *m = mirror_new(&config);
 	struct pinhole h = hole_of("tcp in 198.51.100.7 0 192.0.2.20 5 5 once");
 	struct elem v[ELEM_MAX];
 	size_t n;
@@ -694,26 +742,24 @@ test_a_single_connection_that_began_is_activity(void **state)
 	h.deadline = 100;
 	assert_int_equal(hole_elements(&h, &config, v, &n), PH_OK);
 	OPEN(h);
-	mirror_commit(m);
-	assert_string_equal(count(m, v, 1, 0), "");
-	assert_string_equal(count(m, v, 0, 0), "3<> ");
-	assert_string_equal(count(m, v, 0, 0), "");
+	changes();
+	assert_string_equal(count(v, 1, 0), "");
+	assert_string_equal(count(v, 0, 0), "3<> ");
+	assert_string_equal(count(v, 0, 0), "");
 	/* A refresh does not let another one in. */
 	h.deadline = 200;
 	OPEN(h);
-	assert_string_equal(changes(m), "");
-	mirror_commit(m);
+	assert_string_equal(changes(), "");
 	CLOSE(h);
-	mirror_commit(m);
+	changes();
 	h.deadline = 100;
 	OPEN(h);
-	mirror_commit(m);
+	changes();
 	/* Missing after its deadline means nothing. */
 	h.deadline = 40;
 	OPEN(h);
-	mirror_commit(m);
-	assert_string_equal(count(m, v, 0, 0), "");
-	mirror_free(m);
+	changes();
+	assert_string_equal(count(v, 0, 0), "");
 }
 
 struct sighting {
@@ -803,6 +849,8 @@ test_long_lists_are_split_into_messages(void **state)
 	batch_free(&b);
 }
 
+#define CASE(f) cmocka_unit_test_setup_teardown(f, fresh, done)
+
 int
 main(void)
 {
@@ -816,19 +864,15 @@ main(void)
 		cmocka_unit_test(test_the_widest_range_fits),
 		cmocka_unit_test(test_a_key_is_laid_out_as_nftables_does),
 		cmocka_unit_test(test_timeouts),
-		cmocka_unit_test(
-		    test_an_element_lives_as_long_as_the_last_who_holds_it),
-		cmocka_unit_test(test_a_rollback_leaves_all_as_it_was),
-		cmocka_unit_test(
-		    test_opening_and_closing_in_one_commit_is_nothing),
-		cmocka_unit_test(
-		    test_closing_what_is_not_open_removes_leftovers),
-		cmocka_unit_test(test_an_id_stands_for_one_thing),
-		cmocka_unit_test(test_a_redirection_leads_to_one_place),
-		cmocka_unit_test(test_what_the_chains_let_pass),
-		cmocka_unit_test(test_activity_is_counters_that_moved),
-		cmocka_unit_test(
-		    test_a_single_connection_that_began_is_activity),
+		CASE(test_an_element_lives_as_long_as_the_last_who_holds_it),
+		CASE(test_what_the_kernel_refused_leaves_all_as_it_was),
+		CASE(test_opening_and_closing_in_one_commit_is_nothing),
+		CASE(test_after_adopting_an_element_may_be_there_already),
+		CASE(test_an_id_stands_for_one_thing),
+		CASE(test_a_redirection_leads_to_one_place),
+		CASE(test_what_the_chains_let_pass),
+		CASE(test_activity_is_counters_that_moved),
+		CASE(test_a_single_connection_that_began_is_activity),
 		cmocka_unit_test(test_bytes_come_back_as_elements),
 		cmocka_unit_test(test_long_lists_are_split_into_messages),
 	};

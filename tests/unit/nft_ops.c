@@ -12,7 +12,7 @@
 
 #include "nft/elements.h"
 #include "nft/table.h"
-#include "src/fw/fw.h"
+#include "src/fw/direct.h"
 #include "tests/unit/fake_nft.h"
 #include "tests/unit/unit.h"
 
@@ -20,6 +20,7 @@
 
 static struct fw_config config;
 static struct fw *fw;
+static struct direct *direct;
 static int64_t now;
 
 static enum ph_err
@@ -28,7 +29,18 @@ open_it(void)
 	char text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 
-	return fw_nftables.open(&fw, &config, now, &why);
+	enum ph_err rc = fw_nftables.open(&fw, &config, now, &why);
+
+	direct = direct_new(&fw_nftables, fw);
+	assert_non_null(direct);
+	return rc;
+}
+
+static void
+close_it(bool keep)
+{
+	fw_nftables.close(fw, keep);
+	direct_free(direct);
 }
 
 static int
@@ -47,7 +59,7 @@ static int
 done(void **state)
 {
 	(void)state;
-	fw_nftables.close(fw, false);
+	close_it(false);
 	fw = NULL;
 	assert_false(fake.table);
 	fake_reset();
@@ -91,7 +103,7 @@ commit1(enum fw_op op, const struct pinhole *h)
 	memset(&c, 0, sizeof(c));
 	c.op = op;
 	c.hole = *h;
-	return fw_nftables.commit(fw, &c, 1, now);
+	return direct_commit(direct, &c, 1, now);
 }
 
 /* What the kernel should have of one element: the last deadline, or 0. */
@@ -183,7 +195,7 @@ test_any_sequence_of_commits_is_mirrored(void **state)
 			fake_flush_ruleset();
 		else if (e == 6)
 			fake.refuse = EOVERFLOW;
-		rc = fw_nftables.commit(fw, changes, n, now);
+		rc = direct_commit(direct, changes, n, now);
 		if (rc == PH_OK)
 			memcpy(deadlines, after, sizeof(deadlines));
 		else if (e >= ROWS(errors) || rc != expected[e])
@@ -297,17 +309,17 @@ test_the_table_grows_by_what_is_needed(void **state)
 	assert_int_equal(fake.parts,
 	    1u << PART_BASE | 1u << PART_ANY | 1u << PART_NAT);
 	/* With FTP there is no time for it when a connection comes. */
-	fw_nftables.close(fw, false);
+	close_it(false);
 	config.once = true;
 	assert_int_equal(open_it(), PH_OK);
 	assert_int_equal(fake.parts, 1u << PART_BASE | 1u << PART_ONCE);
 }
 
 static void
-count_id(void *ctx, uint64_t id, unsigned int ends)
+count_id(void *ctx, struct fw_entry *e, unsigned int ends)
 {
 	(void)ends;
-	*(uint64_t *)ctx = *(uint64_t *)ctx * 100 + id;
+	*(uint64_t *)ctx = *(uint64_t *)ctx * 100 + e->hole.id;
 }
 
 static uint64_t
@@ -359,7 +371,7 @@ test_many_counters_are_read_between_other_work(void **state)
 		v[i].hole.to_lo = v[i].hole.to_hi = (uint16_t)(i + 1);
 		v[i].hole.deadline = now + 1000 * SECOND;
 	}
-	assert_int_equal(fw_nftables.commit(fw, v, N, now), PH_OK);
+	assert_int_equal(direct_commit(direct, v, N, now), PH_OK);
 	free(v);
 	fake.v[11].packets = 1;
 	assert_int_equal(activity(), 0);
@@ -398,7 +410,7 @@ test_adopting_and_settling(void **state)
 	assert_int_equal(commit1(FW_OPEN, &keep), PH_OK);
 	assert_int_equal(commit1(FW_OPEN, &leave), PH_OK);
 	assert_int_equal(commit1(FW_OPEN, &nat), PH_OK);
-	fw_nftables.close(fw, true);
+	close_it(true);
 	assert_true(fake.table);
 	config.adopt = true;
 	assert_int_equal(open_it(), PH_OK);
@@ -638,7 +650,7 @@ test_many_elements_come_back_in_pieces(void **state)
 		v[i].hole.deadline = now + 1000 * SECOND;
 	}
 	fake.forgetful = true;
-	assert_int_equal(fw_nftables.commit(fw, v, N, now), PH_OK);
+	assert_int_equal(direct_commit(direct, v, N, now), PH_OK);
 	free(v);
 	assert_int_equal(fake.told, 2 * N);
 	commits = fake.commits;
@@ -723,7 +735,7 @@ test_a_users_set_is_filled_and_looked_after(void **state)
 	struct prefix p;
 
 	(void)state;
-	fw_nftables.close(fw, false);
+	close_it(false);
 	config.tables = tables;
 	config.ntables = 1;
 	fake.user_set = 5;

@@ -9,6 +9,7 @@
 
 #include "pf/expiry.h"
 #include "tests/unit/fake_pf.h"
+#include "tests/unit/pf_direct.h"
 
 static const char *const tables[] = { "blocked" };
 
@@ -21,11 +22,11 @@ busy_is_tried_again_with_jitter(void **state)
 
 	(void)state;
 	k.busy = 3;
-	assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	assert_int_equal(k.writes, 4);
 	assert_int_equal(k.pauses, 3);
 	assert_in_range(k.pause_us, 3500, 10500);
-	p_close(fw, false);
+	shut(fw, false);
 	assert_int_equal(k.flushes, 2);
 }
 
@@ -40,7 +41,7 @@ a_storm_ends_as_again_and_changes_nothing(void **state)
 
 	(void)state;
 	k.busy = 1000;
-	assert_int_equal(p_commit(fw, &v, 1, 0), PH_EAGAIN);
+	assert_int_equal(commit(fw, &v, 1, 0), PH_EAGAIN);
 	k.busy = 0;
 	/* What is left to write is nothing, and that is written once. */
 	n = k.writes;
@@ -50,15 +51,15 @@ a_storm_ends_as_again_and_changes_nothing(void **state)
 	assert_int_equal(k.writes, n + 1);
 	p_tick(fw, 1, &err);
 	assert_int_equal(k.writes, n + 1);
-	assert_int_equal(p_commit(fw, &v, 1, 2), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 2), PH_OK);
 	assert_int_equal(k.rules, 2);
 	k.write = PH_ELIMIT;
 	v = change(FW_CLOSE, 1, 4000);
-	assert_int_equal(p_commit(fw, &v, 1, 3), PH_ELIMIT);
+	assert_int_equal(commit(fw, &v, 1, 3), PH_ELIMIT);
 	k.write = PH_OK;
 	p_tick(fw, 4, &err);
 	assert_int_equal(k.rules, 2);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 /* 65 pinholes are 130 rules, and pf is given 128 at a time. */
@@ -76,8 +77,9 @@ a_commit_that_got_half_way_is_taken_back(void **state)
 	for (i = 0; i < ROWS(v); i++)
 		v[i] = change(FW_OPEN, i + 1, (uint16_t)(4000 + 2 * i));
 	k.fail_at = 2;
-	assert_int_equal(p_commit(fw, v, ROWS(v), 0), PH_ELIMIT);
-	/* Before it returned, pf was told again. */
+	assert_int_equal(commit(fw, v, ROWS(v), 0), PH_ELIMIT);
+	/* The tick that follows a commit tells pf again, and no later one. */
+	p_tick(fw, 1, &err);
 	assert_true(k.writes > 2);
 	assert_int_equal(k.top, 0);
 	n = k.writes;
@@ -86,23 +88,22 @@ a_commit_that_got_half_way_is_taken_back(void **state)
 	/* If not even that can be written, the next tick does it. */
 	k.fail_at = k.writes + 2;
 	k.write = PH_OK;
-	assert_int_equal(p_commit(fw, v, ROWS(v), 2), PH_ELIMIT);
+	assert_int_equal(commit(fw, v, ROWS(v), 2), PH_ELIMIT);
 	k.fail_at = 0;
-	assert_int_equal(p_commit(fw, v, ROWS(v), 3), PH_OK);
+	assert_int_equal(commit(fw, v, ROWS(v), 3), PH_OK);
 	assert_int_equal(k.top, 2);
 	/* At the first batch, pf has nothing that would have to go. */
 	n = k.writes;
 	for (i = 0; i < ROWS(v); i++)
 		v[i].op = FW_CLOSE;
 	k.fail_at = n + 1;
-	assert_int_equal(p_commit(fw, v, ROWS(v), 4), PH_ELIMIT);
-	assert_int_equal(k.writes, n + 1);
+	assert_int_equal(commit(fw, v, ROWS(v), 4), PH_ELIMIT);
 	p_tick(fw, 5, &err);
 	assert_true(k.writes > n + 1);
 	n = k.writes;
 	p_tick(fw, 6, &err);
 	assert_int_equal(k.writes, n);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 static void
@@ -131,7 +132,7 @@ silence_is_read_from_states(void **state)
 	size_t i;
 
 	(void)state;
-	assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	for (i = 0; i < ROWS(rows); i++) {
 		printf("%s\n", rows[i].what);
 		k.nstates = rows[i].nstates;
@@ -141,7 +142,7 @@ silence_is_read_from_states(void **state)
 		assert_int_equal(sum, rows[i].seen);
 		/* The leaf is rewritten between any two looks. */
 		v = change(i % 2 == 0 ? FW_OPEN : FW_CLOSE, 9, 4010);
-		assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+		assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	}
 	/* The inside has begun, from the port that it named. */
 	k.states[0] = state_to(11, 4001, 3);
@@ -152,7 +153,7 @@ silence_is_read_from_states(void **state)
 	assert_int_equal(sum, 102);
 	/* The remote has begun, to an address that pf translates. */
 	v = change(FW_CLOSE, 9, 4010);
-	assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	k.states[0] = state_to(12, 4001, 0);
 	k.states[0].dst.addr = addr_v4(203, 0, 113, 1);
 	sum = 0;
@@ -165,7 +166,7 @@ silence_is_read_from_states(void **state)
 	sum = 0;
 	assert_int_equal(p_activity(fw, note, &sum, 0), PH_OK);
 	assert_int_not_equal(sum, 0);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 static void
@@ -177,7 +178,7 @@ what_was_flushed_away_comes_back(void **state)
 	enum ph_err err;
 
 	(void)state;
-	assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	assert_int_equal(k.top, 2);
 	p_tick(fw, 6000000, &err);
 	assert_int_equal(k.writes, 1);
@@ -190,7 +191,7 @@ what_was_flushed_away_comes_back(void **state)
 	p_tick(fw, 18000000, &err);
 	assert_int_equal(k.writes, 3);
 	assert_int_equal(k.rules, 2);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 static void
@@ -207,7 +208,7 @@ without_a_way_to_kill_start_refuses(void **state)
 	assert_non_null(strstr(text, "kill no"));
 	c.spare = true;
 	fw = opened(&c);
-	p_close(fw, false);
+	shut(fw, false);
 	c.states = true;
 	assert_int_equal(p_open(&fw, &sys, &c, 0, &why), PH_EUNSUPPORTED);
 	assert_non_null(strstr(text, "pfsync"));
@@ -272,7 +273,7 @@ table_entries_end(void **state)
 	assert_int_equal(p_table(fw, 0, FW_TABLE_FLUSH, NULL, 0, 0), PH_OK);
 	p_tick(fw, 99000000, &err);
 	assert_int_equal(k.deletes, 1);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 static struct prefix
@@ -372,7 +373,7 @@ an_unknown_queue_is_named_at_start(void **state)
 	assert_int_equal(p_open(&fw, &sys, &c, 0, &why), PH_OK);
 	/* What was asked with is gone again. */
 	assert_int_equal(k.top, 0);
-	p_close(fw, false);
+	shut(fw, false);
 	/* Those of proxies, too. */
 	c.queue = NULL;
 	c.classes = classes;

@@ -8,7 +8,7 @@
 
 #include "pf/holes.h"
 #include "pf/text.h"
-#include "src/fw/fw.h"
+#include "src/fw/direct.h"
 #include "tests/unit/unit.h"
 
 #define UDP "keep state (udp.first 60, udp.single 30, udp.multiple 60"
@@ -343,8 +343,8 @@ hooks_are_lines_to_copy(void **state)
 }
 
 static void
-text_commit_is(struct fw *fw, FILE *f, enum fw_op op, const struct pinhole *h,
-    size_t n, enum ph_err rc, const char *expected)
+text_commit_is(struct direct *d, FILE *f, enum fw_op op,
+    const struct pinhole *h, size_t n, enum ph_err rc, const char *expected)
 {
 	struct fw_change v[4];
 	char got[4096];
@@ -356,7 +356,7 @@ text_commit_is(struct fw *fw, FILE *f, enum fw_op op, const struct pinhole *h,
 		v[i].op = op;
 		v[i].hole = h[i];
 	}
-	assert_int_equal(fw_pf_text.commit(fw, v, n, 0), rc);
+	assert_int_equal(direct_commit(d, v, n, 0), rc);
 	assert_int_equal(fseek(f, start, SEEK_SET), 0);
 	len = fread(got, 1, sizeof(got) - 1, f);
 	got[len] = '\0';
@@ -370,6 +370,7 @@ a_commit_prints_the_whole_ruleset(void **state)
 	const struct fw_config c = { .name = "pinholed", .dialect = P_OPENBSD };
 	struct pinhole v[2];
 	struct strbuf why = { 0 };
+	struct direct *d;
 	struct fw *fw;
 	FILE *f = tmpfile();
 
@@ -377,92 +378,37 @@ a_commit_prints_the_whole_ruleset(void **state)
 	assert_non_null(f);
 	pf_text_output(f);
 	assert_int_equal(fw_pf_text.open(&fw, &c, 0, &why), PH_OK);
+	assert_non_null(d = direct_new(&fw_pf_text, fw));
 	v[0] = hole(IPPROTO_TCP, PINHOLE_OUT, "192.0.2.2", "203.0.113.9", 2021,
 	    2021);
 	v[1] = hole(IPPROTO_TCP, PINHOLE_OUT, "192.0.2.1", "203.0.113.9", 2022,
 	    2022);
 	v[1].id = 8;
-	text_commit_is(fw, f, FW_OPEN, v, 1, PH_OK,
+	text_commit_is(d, f, FW_OPEN, v, 1, PH_OK,
 	    "# pfctl -a pinholed/out4t -f -\n"
 	    "pass quick inet proto tcp from 192.0.2.2 to 203.0.113.9 port 2021 "
 	    "flags S/SA keep state label \"7\"\n");
-	text_commit_is(fw, f, FW_OPEN, v, 2, PH_OK,
+	text_commit_is(d, f, FW_OPEN, v, 2, PH_OK,
 	    "# pfctl -a pinholed/out4t -f -\n"
 	    "pass quick inet proto tcp from 192.0.2.1 to 203.0.113.9 port 2022 "
 	    "flags S/SA keep state label \"8\"\n"
 	    "pass quick inet proto tcp from 192.0.2.2 to 203.0.113.9 port 2021 "
 	    "flags S/SA keep state label \"7\"\n");
 	v[0].deadline = 5;
-	text_commit_is(fw, f, FW_OPEN, v, 2, PH_OK, "");
+	text_commit_is(d, f, FW_OPEN, v, 2, PH_OK, "");
 	v[1].to_hi++;
-	text_commit_is(fw, f, FW_OPEN, v, 2, PH_EBAD, "");
-	text_commit_is(fw, f, FW_CLOSE, v, 1, PH_OK,
+	text_commit_is(d, f, FW_OPEN, v, 2, PH_EBAD, "");
+	text_commit_is(d, f, FW_CLOSE, v, 1, PH_OK,
 	    "# pfctl -a pinholed/out4t -f -\n"
 	    "pass quick inet proto tcp from 192.0.2.1 to 203.0.113.9 port 2022 "
 	    "flags S/SA keep state label \"8\"\n");
-	text_commit_is(fw, f, FW_CLOSE, v, 2, PH_OK,
+	text_commit_is(d, f, FW_CLOSE, v, 2, PH_OK,
 	    "# pfctl -a pinholed/out4t -F rules\n");
-	text_commit_is(fw, f, FW_CLOSE, v, 2, PH_OK, "");
+	text_commit_is(d, f, FW_CLOSE, v, 2, PH_OK, "");
 	fw_pf_text.close(fw, false);
+	direct_free(d);
 	pf_text_output(NULL);
 	fclose(f);
-}
-
-static void
-closed(void *ctx, const struct p_hole *h)
-{
-	*(uint64_t *)ctx += h->hole.id;
-}
-
-static void
-changes_can_be_taken_back(void **state)
-{
-	const struct fw_config c = { .name = "pinholed" };
-	struct fw_change v[3];
-	struct p_holes *h;
-	struct p_tree *t;
-	uint64_t sum = 0;
-	size_t i;
-
-	(void)state;
-	memset(v, 0, sizeof(v));
-	for (i = 0; i < 3; i++) {
-		v[i].op = FW_OPEN;
-		v[i].hole =
-		    hole(IPPROTO_UDP, PINHOLE_IN, "198.51.100.7", "192.0.2.20",
-			(uint16_t)(4000 + 2 * i), (uint16_t)(4001 + 2 * i));
-		v[i].hole.id = i + 1;
-	}
-	assert_int_equal(p_tree_new(&t, P_FREEBSD, &c), PH_OK);
-	assert_int_equal(p_holes_new(&h, t, NULL, NULL), PH_OK);
-	assert_int_equal(p_holes_apply(h, v, 2), PH_OK);
-	p_holes_keep(h, closed, &sum);
-	assert_int_equal(sum, 0);
-	/* One that is open is given a later end. */
-	v[0].hole.deadline = 5;
-	assert_int_equal(p_holes_apply(h, v, 1), PH_OK);
-	assert_int_equal(p_holes_find(h, 1)->hole.deadline, 5);
-	assert_int_equal(p_holes_count(h), 2);
-
-	v[0].op = v[1].op = FW_CLOSE;
-	assert_int_equal(p_holes_apply(h, v, 3), PH_OK);
-	assert_int_equal(p_holes_count(h), 1);
-	p_holes_undo(h);
-	assert_int_equal(p_holes_count(h), 2);
-	assert_non_null(p_holes_find(h, 1));
-	assert_non_null(p_holes_find(h, 2));
-	assert_null(p_holes_find(h, 3));
-
-	v[2].op = 99;
-	assert_int_equal(p_holes_apply(h, v, 3), PH_EBAD);
-	assert_int_equal(p_holes_count(h), 2);
-	v[2].op = FW_OPEN;
-	assert_int_equal(p_holes_apply(h, v, 3), PH_OK);
-	p_holes_keep(h, closed, &sum);
-	assert_int_equal(sum, 3);
-	assert_int_equal(p_holes_count(h), 1);
-	p_tree_free(t);
-	p_holes_free(h);
 }
 
 int
@@ -478,7 +424,6 @@ main(void)
 		    some_pinholes_have_a_tag_and_a_queue_of_their_own),
 		cmocka_unit_test(hooks_are_lines_to_copy),
 		cmocka_unit_test(a_commit_prints_the_whole_ruleset),
-		cmocka_unit_test(changes_can_be_taken_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include "pf/states.h"
 #include "pf/sys.h"
+#include "tests/unit/pf_direct.h"
 #include "tests/unit/unit.h"
 
 #define HOST	UINT32_C(0x01020304)
@@ -200,7 +201,7 @@ change(struct fw *fw, enum fw_op op, struct pinhole h)
 {
 	const struct fw_change c = { .op = op, .hole = h };
 
-	assert_int_equal(p_commit(fw, &c, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &c, 1, 0), PH_OK);
 }
 
 static struct fw *
@@ -284,7 +285,7 @@ a_flow_is_two_states_and_no_rule(void **state)
 	/* No sweep has to come. */
 	change(fw, FW_CLOSE, stream(7, 10000));
 	assert_int_equal(k.n, 0);
-	p_close(fw, false);
+	shut(fw, false);
 }
 
 static void
@@ -301,7 +302,7 @@ a_flow_that_another_pinhole_has_taken_over_goes_on(void **state)
 	memset(&k, 0, sizeof(k));
 	fw = begin(false);
 	change(fw, FW_OPEN, stream(7, 10000));
-	assert_int_equal(p_commit(fw, c, 2, 0), PH_OK);
+	assert_int_equal(commit(fw, c, 2, 0), PH_OK);
 	assert_int_equal(k.n, 2);
 	(void)p_tick(fw, 600000, &err);
 	assert_int_equal(k.n, 2);
@@ -309,7 +310,7 @@ a_flow_that_another_pinhole_has_taken_over_goes_on(void **state)
 	(void)p_tick(fw, 1200000, &err);
 	(void)p_tick(fw, 1800000, &err);
 	assert_int_equal(k.n, 0);
-	p_close(fw, false);
+	shut(fw, false);
 }
 
 static void
@@ -334,7 +335,7 @@ silence_ends_a_state_but_not_the_pinhole(void **state)
 	k.add_rc = PH_EGONE;
 	(void)p_tick(fw, 63 * INT64_C(1000000), &err);
 	assert_int_equal(err, PH_EGONE);
-	p_close(fw, false);
+	shut(fw, false);
 	assert_int_equal(k.n, 0);
 }
 
@@ -348,14 +349,14 @@ what_pf_refuses_is_not_open(void **state)
 	memset(&k, 0, sizeof(k));
 	fw = begin(false);
 	k.add_rc = PH_ELIMIT;
-	assert_int_equal(p_commit(fw, &c, 1, 0), PH_ELIMIT);
+	assert_int_equal(commit(fw, &c, 1, 0), PH_ELIMIT);
 	/* It took the states of others before: now pfsync is gone. */
 	k.add_rc = PH_EUNSUPPORTED;
-	assert_int_equal(p_commit(fw, &c, 1, 0), PH_EGONE);
+	assert_int_equal(commit(fw, &c, 1, 0), PH_EGONE);
 	k.add_rc = PH_OK;
 	change(fw, FW_OPEN, stream(7, 10000));
 	assert_int_equal(k.n, 2);
-	p_close(fw, false);
+	shut(fw, false);
 }
 
 /* A failover left this node a state of that name with another flow. */
@@ -375,7 +376,7 @@ an_old_state_of_the_same_name_gives_way(void **state)
 	change(fw, FW_OPEN, stream(8, 10002));
 	assert_int_equal(k.n, 4);
 	assert_int_equal(k.v[find(16, k.v[0].creator)].src.port, 4000);
-	p_close(fw, false);
+	shut(fw, false);
 }
 
 /* Its states cannot be killed now: the sweep does it. */
@@ -397,7 +398,7 @@ a_kill_that_fails_leaves_it_to_the_sweep(void **state)
 	k.kill_rc = PH_OK;
 	(void)p_tick(fw, 1200000, &err);
 	assert_int_equal(k.n, 0);
-	p_close(fw, false);
+	shut(fw, false);
 }
 
 /* kill -9: nobody closed them.  What pfsync brought is not ours. */
@@ -412,7 +413,7 @@ a_start_removes_the_states_of_an_earlier_run(void **state)
 	fw = begin(false);
 	change(fw, FW_OPEN, stream(7, 10000));
 	creator = k.v[0].creator;
-	p_close(fw, true);
+	shut(fw, true);
 	assert_int_equal(k.n, 2);
 	k.v[2] = k.v[0];
 	k.v[2].creator = creator + 1;
@@ -421,7 +422,7 @@ a_start_removes_the_states_of_an_earlier_run(void **state)
 	fw = begin(false);
 	assert_int_equal(k.n, 1);
 	assert_int_equal(k.v[0].creator, creator + 1);
-	p_close(fw, false);
+	shut(fw, false);
 }
 
 static void
@@ -434,14 +435,14 @@ a_successor_keeps_what_it_is_told_to_open(void **state)
 	fw = begin(false);
 	change(fw, FW_OPEN, stream(7, 10000));
 	change(fw, FW_OPEN, stream(8, 10002));
-	p_close(fw, true);
+	shut(fw, true);
 	fw = begin(true);
 	change(fw, FW_OPEN, stream(7, 10000));
 	assert_int_equal(p_settle(fw, 0), PH_OK);
 	assert_int_equal(k.n, 2);
 	assert_int_equal(k.v[0].id / 2, 7);
 	assert_int_equal(k.v[1].id / 2, 7);
-	p_close(fw, false);
+	shut(fw, false);
 }
 
 /* pf takes no state of creator 0, and the node's own number is pf's. */
@@ -518,7 +519,7 @@ only_states_are_made_again(void **state)
 	assert_int_equal(k.adds, 2);
 	(void)p_tick(fw, now + 1000000, &err);
 	assert_int_equal(k.adds, 2);
-	p_close(fw, false);
+	shut(fw, false);
 }
 
 #define T(f) cmocka_unit_test(f)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/unit/fake_pf.h"
+#include "tests/unit/pf_direct.h"
 
 static void
 closing_gathers_kills_into_one_sweep(void **state)
@@ -23,10 +24,10 @@ closing_gathers_kills_into_one_sweep(void **state)
 	k.states[2] = state_to(13, 4004, 5);
 	k.states[3] = state_to(14, 9999, 5);
 	k.nstates = 4;
-	assert_int_equal(p_commit(fw, v, 3, 0), PH_OK);
+	assert_int_equal(commit(fw, v, 3, 0), PH_OK);
 	v[0].op = v[1].op = FW_CLOSE;
-	assert_int_equal(p_commit(fw, v, 1, 100000), PH_OK);
-	assert_int_equal(p_commit(fw, v + 1, 1, 200000), PH_OK);
+	assert_int_equal(commit(fw, v, 1, 100000), PH_OK);
+	assert_int_equal(commit(fw, v + 1, 1, 200000), PH_OK);
 	assert_true(p_tick(fw, 300000, &err) <= 600000);
 	assert_int_equal(k.kills, 0);
 	p_tick(fw, 600000, &err);
@@ -34,7 +35,7 @@ closing_gathers_kills_into_one_sweep(void **state)
 	assert_int_equal(k.kills, 2);
 	assert_int_equal(k.killed[0], 11);
 	assert_int_equal(k.killed[1], 12);
-	p_close(fw, false);
+	shut(fw, false);
 	assert_int_equal(k.kills, 3);
 	assert_int_equal(k.killed[2], 13);
 }
@@ -54,21 +55,21 @@ who_keeps_closing_does_not_put_off_the_sweep(void **state)
 	k.nstates = 1;
 	for (i = 1; i <= 20; i++) {
 		v = change(FW_OPEN, i, (uint16_t)(4000 + 2 * (i - 1)));
-		assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+		assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	}
 	for (i = 1, now = 1000000; i <= 6; i++, now += 100000) {
 		assert_int_equal(k.kills, 0);
 		v = change(FW_CLOSE, i, (uint16_t)(4000 + 2 * (i - 1)));
-		assert_int_equal(p_commit(fw, &v, 1, now), PH_OK);
+		assert_int_equal(commit(fw, &v, 1, now), PH_OK);
 		assert_true(p_tick(fw, now, &err) <= 1500000 || i == 6);
 	}
 	/* Half a second after the first, and the next half a second begins. */
 	assert_int_equal(k.kills, 1);
 	k.nstates = 0;
 	v = change(FW_CLOSE, 7, 4012);
-	assert_int_equal(p_commit(fw, &v, 1, 1700000), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 1700000), PH_OK);
 	assert_int_equal(p_tick(fw, 1800000, &err), 2200000);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 static void
@@ -82,9 +83,9 @@ a_sweep_that_was_refused_comes_again(void **state)
 	(void)state;
 	k.states[0] = state_to(11, 4000, 5);
 	k.nstates = 1;
-	assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	v.op = FW_CLOSE;
-	assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	k.kill_rc = PH_EAGAIN;
 	assert_int_equal(p_tick(fw, 500000, &err), 1000000);
 	assert_int_equal(err, PH_OK);
@@ -104,9 +105,9 @@ a_sweep_that_was_refused_comes_again(void **state)
 	assert_int_equal(k.kills, 2);
 	/* Any other refusal is no reason to try for ever. */
 	v = change(FW_OPEN, 2, 4000);
-	assert_int_equal(p_commit(fw, &v, 1, 2000000), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 2000000), PH_OK);
 	v.op = FW_CLOSE;
-	assert_int_equal(p_commit(fw, &v, 1, 2000000), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 2000000), PH_OK);
 	k.kill_rc = PH_EIO;
 	p_tick(fw, 2500000, &err);
 	assert_int_equal(err, PH_OK);
@@ -115,13 +116,13 @@ a_sweep_that_was_refused_comes_again(void **state)
 	assert_int_equal(k.kills, 3);
 	/* That pf is gone is for the firewall process to know. */
 	v.op = FW_OPEN;
-	assert_int_equal(p_commit(fw, &v, 1, 3000000), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 3000000), PH_OK);
 	v.op = FW_CLOSE;
-	assert_int_equal(p_commit(fw, &v, 1, 3000000), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 3000000), PH_OK);
 	k.kill_rc = PH_EGONE;
 	p_tick(fw, 3500000, &err);
 	assert_int_equal(err, PH_EGONE);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 static void
@@ -136,14 +137,14 @@ what_is_not_to_be_killed_is_not_remembered(void **state)
 	(void)state;
 	k.states[0] = state_to(11, 4000, 5);
 	k.nstates = 1;
-	assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	v.op = FW_CLOSE;
-	assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	cut.hole.from_port = 4000;
-	assert_int_equal(p_commit(fw, &cut, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &cut, 1, 0), PH_OK);
 	assert_int_equal(p_tick(fw, 1, &err), 5000000);
 	p_tick(fw, 600000, &err);
-	p_close(fw, false);
+	shut(fw, false);
 	assert_int_equal(k.kills, 0);
 }
 
@@ -172,16 +173,16 @@ a_port_that_moved_is_dead_to_its_peer(void **state)
 	s.src.port = s.in_src.port = 4010;
 	k.states[1] = s;
 	k.nstates = 2;
-	assert_int_equal(p_commit(fw, v, 2, 0), PH_OK);
+	assert_int_equal(commit(fw, v, 2, 0), PH_OK);
 	v[0].op = FW_CLOSE;
-	assert_int_equal(p_commit(fw, v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, v, 1, 0), PH_OK);
 	p_tick(fw, 600000, &err);
 	assert_int_equal(k.kills, 0);
 	cut = v[1];
 	cut.op = FW_CUT;
 	cut.hole.id = 0;
 	cut.hole.from_port = 4000;
-	assert_int_equal(p_commit(fw, &cut, 1, 700000), PH_OK);
+	assert_int_equal(commit(fw, &cut, 1, 700000), PH_OK);
 	p_tick(fw, 1300000, &err);
 	assert_int_equal(k.kills, 1);
 	assert_int_equal(k.killed[0], 11);
@@ -192,10 +193,10 @@ a_port_that_moved_is_dead_to_its_peer(void **state)
 	k.states[2] = k.states[0];
 	k.states[2].proto = IPPROTO_TCP;
 	k.nstates = 3;
-	assert_int_equal(p_commit(fw, &cut, 1, 1400000), PH_OK);
+	assert_int_equal(commit(fw, &cut, 1, 1400000), PH_OK);
 	p_tick(fw, 2000000, &err);
 	assert_int_equal(k.kills, 2);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 /* Too many of them at once: the rest ends by silence. */
@@ -219,12 +220,12 @@ ports_that_moved_are_limited(void **state)
 	k.states[2] = state_to(13, 5000, 5);
 	k.states[2].src.port = k.states[2].in_src.port = 4000 + 256;
 	k.nstates = 3;
-	assert_int_equal(p_commit(fw, v, ROWS(v), 0), PH_OK);
+	assert_int_equal(commit(fw, v, ROWS(v), 0), PH_OK);
 	p_tick(fw, 600000, &err);
 	assert_int_equal(k.kills, 2);
 	assert_int_equal(k.killed[0], 11);
 	assert_int_equal(k.killed[1], 12);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 static void
@@ -240,15 +241,15 @@ a_state_that_another_pinhole_covers_lives(void **state)
 	memset(&v[1].hole.from, 0, sizeof(v[1].hole.from)); /* any */
 	k.states[0] = state_to(11, 4001, 5);
 	k.nstates = 1;
-	assert_int_equal(p_commit(fw, v, 2, 0), PH_OK);
+	assert_int_equal(commit(fw, v, 2, 0), PH_OK);
 	v[0].op = v[1].op = FW_CLOSE;
-	assert_int_equal(p_commit(fw, v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, v, 1, 0), PH_OK);
 	p_tick(fw, 600000, &err);
 	assert_int_equal(k.kills, 0);
-	assert_int_equal(p_commit(fw, v + 1, 1, 600000), PH_OK);
+	assert_int_equal(commit(fw, v + 1, 1, 600000), PH_OK);
 	p_tick(fw, 1200000, &err);
 	assert_int_equal(k.kills, 1);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 static void
@@ -265,13 +266,13 @@ a_connection_outlives_what_was_good_for_one(void **state)
 	k.states[0] = state_to(11, 4000, 5);
 	k.states[1] = state_to(12, 4002, 5);
 	k.nstates = 2;
-	assert_int_equal(p_commit(fw, v, 2, 0), PH_OK);
+	assert_int_equal(commit(fw, v, 2, 0), PH_OK);
 	v[0].op = FW_CLOSE;
-	assert_int_equal(p_commit(fw, v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, v, 1, 0), PH_OK);
 	p_tick(fw, 600000, &err);
 	assert_int_equal(k.kills, 0);
 	/* The end leaves nothing that is open. */
-	p_close(fw, false);
+	shut(fw, false);
 	assert_int_equal(k.kills, 1);
 	assert_int_equal(k.killed[0], 12);
 }
@@ -298,7 +299,7 @@ a_fresh_start_clears_rules_and_states(void **state)
 	fw = opened(&c);
 	assert_int_equal(k.flushes, 1);
 	assert_int_equal(k.kills, 1);
-	p_close(fw, true);
+	shut(fw, true);
 	assert_int_equal(k.flushes, 1);
 }
 
@@ -347,10 +348,10 @@ strange_rules_in_our_anchor_are_no_pinholes(void **state)
 		fw = opened(&c);
 		k.rules = 0;
 		v.op = FW_OPEN;
-		assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+		assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 		/* One for what goes outward, two for the new one. */
 		assert_int_equal(k.rules, 2 + rows[i].pinholes);
-		p_close(fw, true);
+		shut(fw, true);
 	}
 }
 
@@ -424,7 +425,7 @@ heritage_is_read_as_it_was_written(void **state)
 	k.states[1].src.port = k.states[1].in_src.port = 4000;
 	k.nstates = 2;
 	assert_int_equal(p_settle(fw, 0), PH_OK);
-	p_close(fw, false);
+	shut(fw, false);
 	assert_int_equal(k.kills, 1);
 	assert_int_equal(k.killed[0], 12);
 }
@@ -456,7 +457,7 @@ a_way_back_is_of_the_same_ends(void **state)
 		assert_true(is_somebodys(fw, state_to(11, 4001, 0)));
 		assert_int_equal(is_somebodys(fw, begun_inside(4001, 4000)),
 		    i == 0);
-		p_close(fw, true);
+		shut(fw, true);
 	}
 }
 
@@ -470,7 +471,7 @@ what_cannot_be_read_is_cleared_unread(void **state)
 	k.rules_rc = PH_EUNSUPPORTED;
 	fw = opened(&c);
 	assert_int_equal(k.flushes, 1);
-	p_close(fw, true);
+	shut(fw, true);
 	/* But not if something is wrong. */
 	k.rules_rc = PH_EIO;
 	why = strbuf_of(text, sizeof(text));
@@ -491,13 +492,13 @@ a_successor_takes_over_and_settles(void **state)
 	leave_rules();
 	fw = opened(&c);
 	assert_int_equal(k.flushes, 0);
-	assert_int_equal(p_commit(fw, &v, 1, 0), PH_OK);
+	assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
 	assert_int_equal(k.rules, 4);
 	assert_int_equal(p_settle(fw, 0), PH_OK);
 	assert_int_equal(k.rules, 2);
 	p_tick(fw, 600000, &err);
 	assert_int_equal(k.kills, 1);
-	p_close(fw, true);
+	shut(fw, true);
 }
 
 int
