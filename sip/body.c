@@ -41,12 +41,13 @@ body_read(struct call *c, bool answer, const struct datagram *d,
 	b->side = sdp_side_new(&sip->sdp, &d->src.addr);
 	if (b->side != NULL &&
 	    sip_policy_protects(&sip->config.policy, &d->src.addr))
-		claims_inside(c, answer, b->side);
+		mentions_inside(c, answer, b->side);
 }
 
 void
-body_note_claims(struct sip *sip, const struct datagram *d, struct span call_id,
-    struct span from_tag, struct span to_tag, struct span sdp)
+body_note_mentions(struct sip *sip, const struct datagram *d,
+    struct span call_id, struct span from_tag, struct span to_tag,
+    struct span sdp)
 {
 	struct call *c, *best;
 	int fit, best_fit = -1;
@@ -67,7 +68,7 @@ body_note_claims(struct sip *sip, const struct datagram *d, struct span call_id,
 			best = c;
 		}
 	}
-	claims_outside(best, &d->src.addr, sip->sdp.media, sip->sdp.nmedia);
+	mentions_outside(best, &d->src.addr, sip->sdp.media, sip->sdp.nmedia);
 }
 
 static void
@@ -102,7 +103,7 @@ body_overhear(struct sip *sip, int64_t now, const struct datagram *d,
 	if (g->invite && g->call_id.n > 0 && g->to.len == 0)
 		invite_overheard(sip, now, d, g);
 	for (i = 0; i < g->call_id.n; i++)
-		body_note_claims(sip, d,
+		body_note_mentions(sip, d,
 		    span_sub(g->call_id.word[i], 0, SIP_MAX_TAG), g->from,
 		    g->to, g->sdp);
 	sip_fit(sip, now);

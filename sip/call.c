@@ -54,7 +54,7 @@ sip_new(const struct sip_config *config, const struct sip_sink *sink,
 	for (i = 0; i < NWORTHS; i++)
 		TAILQ_INIT(&sip->pending[i]);
 	TAILQ_INIT(&sip->dead);
-	claims_init(&sip->claims);
+	mentions_init(&sip->mentions);
 	sip->next_id = sip->next_serial = 1;
 	return sip;
 }
@@ -168,7 +168,7 @@ call_free(struct call *c)
 	struct sip *sip = c->sip;
 
 	timer_clear(sip->timers, &c->timer);
-	claims_free(c);
+	mentions_free(c);
 	call_unqueue(c);
 	if (c->accepted && !c->dead)
 		sip->n.accepted--;
@@ -386,7 +386,7 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 		return NULL;
 	TAILQ_INIT(&c->txns);
 	TAILQ_INIT(&c->dialogs);
-	TAILQ_INIT(&c->claims);
+	TAILQ_INIT(&c->mentions);
 	c->addr[CALLER] = *caller;
 	c->addr[CALLEE] = *callee;
 	c->protected[CALLER] = sip_policy_protects(&sip->config.policy, caller);

@@ -2,7 +2,7 @@
 #ifndef SIP_CALL_H
 #define SIP_CALL_H
 
-#include "sip/claims.h"
+#include "sip/mentions.h"
 #include "sip/dialog.h"
 #include "sip/sdp.h"
 #include "src/base/queue.h"
@@ -11,7 +11,7 @@
 /*
  * The insides of sip/: what a call consists of.  Included by dialog.c (what
  * messages do), body.c (their SDP), bye.c (how calls end), side.c (what both
- * sides said), claims.c (who said it first), call.c (tables, limits), wants.c
+ * sides said), mentions.c (who said it first), call.c (tables, limits), wants.c
  * (what it wants open), life.c (time) and export.c.
  */
 #define SIP_T_TRANSACTION (32 * USEC_PER_SEC) /* 64*T1, RFC 3261 17 */
@@ -155,9 +155,9 @@ struct call {
 	unsigned int ntxns;
 	TAILQ_HEAD(, dialog) dialogs;
 	unsigned int ndialogs;
-	struct claim_list claims; /* who named what first */
-	unsigned int nclaims;
-	bool forgot; /* claims of a liar's: what is new is not believed */
+	struct mention_list mentions; /* who named what first */
+	unsigned int nmentions;
+	bool forgot; /* mentions of a liar's: what is new is not believed */
 	int64_t setup_until, max_until, forget_at;
 	size_t bytes; /* as last weighed; what is shared counts twice */
 	struct timer timer;
@@ -180,7 +180,7 @@ struct sip {
 	struct call_list pending[NWORTHS]; /* not accepted, oldest first */
 	size_t nasked;			   /* on pending[WORTH_ASKED] */
 	struct call_list dead;
-	struct claims claims;
+	struct mentions mentions;
 	uint64_t next_id, next_serial;
 	/* Scratch, too big for the stack. */
 	struct sip_plan plan;
@@ -210,15 +210,15 @@ struct body {
 void body_read(struct call *c, bool answer, const struct datagram *d,
     const struct sip_message *m, struct body *b);
 /*
- * The addresses and ports in an outsider's SDP are his claims even if we ignore
- * the message, for the server that it goes to may accept it.
+ * The addresses and ports in an outsider's SDP are his mentions even if we
+ * ignore the message, for the server that it goes to may accept it.
  */
-void body_note_claims(struct sip *sip, const struct datagram *d,
+void body_note_mentions(struct sip *sip, const struct datagram *d,
     struct span call_id, struct span from_tag, struct span to_tag,
     struct span sdp);
 /*
  * The same of a message that was refused: a proxy may relay it so that it is
- * not.  An INVITE makes a call, which holds the claims and opens nothing.
+ * not.  An INVITE makes a call, which holds the mentions and opens nothing.
  */
 void body_overhear(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_glance *g);

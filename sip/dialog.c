@@ -256,7 +256,7 @@ void
 dialog_invite(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
-	struct claims_kept kept = { NULL, 0 };
+	struct mentions_kept kept = { NULL, 0 };
 	struct call *c;
 	struct txn *t;
 
@@ -272,7 +272,7 @@ dialog_invite(struct sip *sip, int64_t now, const struct datagram *d,
 		 */
 		uint64_t id = c->id;
 
-		claims_keep(c, &kept);
+		mentions_keep(c, &kept);
 		call_free(c);
 		sip->sink.gone(sip->sink.ctx, id);
 		c = NULL;
@@ -280,7 +280,7 @@ dialog_invite(struct sip *sip, int64_t now, const struct datagram *d,
 	if (c == NULL) {
 		c = call_new(sip, m->call_id, m->from_tag, &d->src.addr,
 		    &d->dst.addr, now);
-		claims_give(c, &kept);
+		mentions_give(c, &kept);
 		if (c == NULL)
 			return;
 		sip->n.calls_total++;
@@ -365,7 +365,7 @@ ack_received(struct sip *sip, int64_t now, const struct datagram *d,
 	 * that a proxy may yet repeat elsewhere what an outsider has named.
 	 */
 	c = call_find(sip, m->call_id, m->from_tag, &d->src.addr, &d->dst.addr);
-	if (c != NULL && c->dead && !c->accepted && !claims_has_outside(c) &&
+	if (c != NULL && c->dead && !c->accepted && !mentions_has_outside(c) &&
 	    (t = txn_find(c, SIP_INVITE, m->cseq, m->branch)) != NULL) {
 		uint64_t id = c->id;
 
@@ -784,7 +784,7 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 	else
 		response_received(sip, now, d, &clipped);
 	if (m->body == SIP_BODY_SDP)
-		body_note_claims(sip, d, m->call_id, m->from_tag, m->to_tag,
+		body_note_mentions(sip, d, m->call_id, m->from_tag, m->to_tag,
 		    m->sdp);
 	sip_fit(sip, now);
 	return sip->verdict;

@@ -401,11 +401,11 @@ sip_export_names(const void *buf, size_t len, uint64_t *id,
 }
 
 /*
- * The protected side's claims come first, for the export does not contain which
- * side was first.
+ * The protected side's mentions come first, for the export does not contain
+ * which side was first.
  */
 static void
-adopt_claims(struct call *c)
+adopt_mentions(struct call *c)
 {
 	struct dialog *d;
 	struct txn *t;
@@ -415,12 +415,13 @@ adopt_claims(struct call *c)
 		enum role role = i == 0 ? call_inside(c) : !call_inside(c);
 
 		TAILQ_FOREACH(d, &c->dialogs, entry)
-			claims_adopt(c, d->side[role]);
+			mentions_adopt(c, d->side[role]);
 		TAILQ_FOREACH(t, &c->txns, entry)
-			claims_adopt(c, t->role == role ? t->offer : t->answer);
+			mentions_adopt(c,
+			    t->role == role ? t->offer : t->answer);
 	}
 	TAILQ_FOREACH(d, &c->dialogs, entry)
-		claims_adopt(c, d->late);
+		mentions_adopt(c, d->late);
 }
 
 enum ph_err
@@ -466,7 +467,7 @@ sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 		call_free(c);
 		return PH_EMALFORMED;
 	}
-	adopt_claims(c);
+	adopt_mentions(c);
 	if (c->ndialogs > 0)
 		call_rings(c);
 	/*

@@ -22,7 +22,7 @@
  *     itself sent.  Each speaks for itself; only a `server` may name others,
  *     and only those in `media`.
  *   - SDP of an outsider decides which addresses may send, never the inside
- *     address or port; not even when a protected host repeats it (claims.h).
+ *     address or port; not even when a protected host repeats it (mentions.h).
  */
 /* The firewall's static NAT: SDP says `outside` and means `inside`. */
 struct sip_external {

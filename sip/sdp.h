@@ -81,7 +81,7 @@ struct sdp_media {
 	uint8_t bundle;	      /* which group, with in_bundle */
 	enum sdp_mode mode;   /* session-level default applied */
 	enum sdp_setup setup; /* session-level default applied */
-	/* Not sdp_parse()'s: what an outsider had named first, see claims.h;
+	/* Not sdp_parse()'s: what an outsider had named first, see mentions.h;
 	 * bit 0: the m= line, 1: RTCP, then candidates. */
 	uint16_t repeated;
 	uint8_t ncandidates;

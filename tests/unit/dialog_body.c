@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* SDP in messages: what is held, who has claimed it, what is overheard. */
+/* SDP in messages: what is held, who has mentioned it, what is overheard. */
 #include <sys/socket.h>
 #include <netinet/in.h>
 
@@ -72,7 +72,7 @@ hold_keeps_the_address_and_not_the_port(void **state)
 
 /* A port that an outsider had named first is no better after a hold. */
 static void
-hold_launders_no_claim(void **state)
+hold_launders_no_mention(void **state)
 {
 	static const struct step steps[] = {
 		{ 1, "o>i", "INVITE",     1, "b1", "a", "",  "192.0.2.10 5432", "" },
@@ -165,11 +165,11 @@ with_hold_close_only_hold_closes(void **state)
 }
 
 /*
- * A claim belongs to the leg that it fits best, and lasts as long: here the
+ * A mention belongs to the leg that it fits best, and lasts as long: here the
  * others are over, go to another outsider, or have another tag.
  */
 static void
-a_claim_lasts_as_long_as_its_leg(void **state)
+a_mention_lasts_as_long_as_its_leg(void **state)
 {
 	static const struct step dead[] = {
 		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 10000", "" },
@@ -274,7 +274,7 @@ only_an_invite_of_an_outsider_makes_a_call(void **state)
 		world_open(&w, &c);
 		sip_overhear(w.sip, USEC_PER_SEC, &d, &g);
 		assert_int_equal(sip_counters(w.sip)->calls, rows[i].calls);
-		assert_int_equal(w.sip->claims.n, rows[i].calls);
+		assert_int_equal(w.sip->mentions.n, rows[i].calls);
 		world_close(&w);
 	}
 }
@@ -285,10 +285,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_has_two_readings_is_counted),
 		cmocka_unit_test(hold_keeps_the_address_and_not_the_port),
-		cmocka_unit_test(hold_launders_no_claim),
+		cmocka_unit_test(hold_launders_no_mention),
 		cmocka_unit_test(hold_hides_no_stream),
 		cmocka_unit_test(with_hold_close_only_hold_closes),
-		cmocka_unit_test(a_claim_lasts_as_long_as_its_leg),
+		cmocka_unit_test(a_mention_lasts_as_long_as_its_leg),
 		cmocka_unit_test(only_an_invite_of_an_outsider_makes_a_call),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SIP_CLAIMS_H
-#define SIP_CLAIMS_H
+#ifndef SIP_MENTIONS_H
+#define SIP_MENTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,40 +24,40 @@
  * Believing too much opens a port, believing too little spoils a call, so
  * "repeats" is narrow:
  *
- *  - Within one Call-ID the outsider is the source of it, and every claim
+ *  - Within one Call-ID the outsider is the source of it, and every mention
  *    counts, for as long as we remember the call.  The outsider is excused
  *    if the inside had named it before in that Call-ID, or to that very
  *    outsider in a call that lives: so an inside phone may call another by a
  *    proxy or a B2BUA outside.
  *  - Across Call-IDs it may be chance, or somebody who names all ports of a
- *    server to have its own calls refused.  A claim counts there only while
+ *    server to have its own calls refused.  A mention counts there only while
  *    its call lives, only against the host that it was said to (or another
  *    `server` if that is one), and not if the inside, anywhere, had named the
  *    same before in a call that lives.  Until a call that an outsider began
  *    has been accepted, the host answers for itself: it repeats nothing there
  *    but what was said in calls that it made itself, or had accepted.
- *  - Nobody names many inside ports honestly.  The claims of a source that
- *    has more than SIP_CLAIMS_SOURCE, and those on an address that has more
- *    than SIP_CLAIMS_TARGET, count across Call-IDs against TCP alone: a
- *    flood of claims costs no telephone call.  What it wins is told in
+ *  - Nobody names many inside ports honestly.  The mentions of a source that
+ *    has more than SIP_MENTIONS_SOURCE, and those on an address that has more
+ *    than SIP_MENTIONS_TARGET, count across Call-IDs against TCP alone: a
+ *    flood of mentions costs no telephone call.  What it wins is told in
  *    doc/threat-model.md.
  *
- * The table is bounded: SIP_CLAIMS_MAX claims of outsiders in all, of which
+ * The table is bounded: SIP_MENTIONS_MAX mentions of outsiders in all, of which
  * those beyond a source's share go first, then the oldest; of each call the
- * latest SIP_CLAIMS_CALL.  An outsider may name many ports so that one of his
- * claims is forgotten.  Therefore, once a claim of a Call-ID is forgotten, only
- * ports that the inside had named before are believed there.
+ * latest SIP_MENTIONS_CALL.  An outsider may name many ports so that one of his
+ * mentions is forgotten.  Therefore, once a mention of a Call-ID is forgotten,
+ * only ports that the inside had named before are believed there.
  */
-#define SIP_CLAIMS_SOURCE 8
-#define SIP_CLAIMS_TARGET 64
-#define SIP_CLAIMS_CALL	  (2 * SDP_MAX_MEDIA * (2 + SDP_MAX_CANDIDATES))
-#define SIP_CLAIMS_MAX	  16384
+#define SIP_MENTIONS_SOURCE 8
+#define SIP_MENTIONS_TARGET 64
+#define SIP_MENTIONS_CALL   (2 * SDP_MAX_MEDIA * (2 + SDP_MAX_CANDIDATES))
+#define SIP_MENTIONS_MAX    16384
 
 struct call;
 struct sdp_side;
 struct sip;
 
-/* How many claims a source has made, or an inside address has on it. */
+/* How many mentions a source has made, or an inside address has on it. */
 struct tally {
 	RB_ENTRY(tally) node;
 	struct addr addr;
@@ -65,10 +65,10 @@ struct tally {
 	unsigned int n;
 };
 
-struct claim {
-	RB_ENTRY(claim) node;
-	TAILQ_ENTRY(claim) entry; /* on call->claims, oldest first */
-	TAILQ_ENTRY(claim) age;	  /* outsiders: on claims->age[] */
+struct mention {
+	RB_ENTRY(mention) node;
+	TAILQ_ENTRY(mention) entry; /* on call->mentions, oldest first */
+	TAILQ_ENTRY(mention) age;   /* outsiders: on mentions->age[] */
 	struct call *call;
 	struct endpoint where;
 	bool outside; /* an outsider named it */
@@ -77,43 +77,43 @@ struct claim {
 	struct tally *source, *target; /* outsiders: */
 };
 
-TAILQ_HEAD(claim_list, claim);
-RB_HEAD(claim_tree, claim);
+TAILQ_HEAD(mention_list, mention);
+RB_HEAD(mention_tree, mention);
 RB_HEAD(tally_tree, tally);
 
-struct claims {
-	struct claim_tree tree;
+struct mentions {
+	struct mention_tree tree;
 	struct tally_tree tallies;
-	struct claim_list age[2]; /* outsiders', [1]: in excess */
-	unsigned int n;		  /* outsiders' */
+	struct mention_list age[2]; /* outsiders', [1]: in excess */
+	unsigned int n;		    /* outsiders' */
 	uint64_t serial;
 };
 
-void claims_init(struct claims *cs);
+void mentions_init(struct mentions *cs);
 
 /*
  * A protected host has said `side` in this call, with `answer` in a response
  * to an INVITE outside a dialog: mark in it what an outsider had named first,
  * remember the rest.
  */
-void claims_inside(struct call *c, bool answer, struct sdp_side *side);
+void mentions_inside(struct call *c, bool answer, struct sdp_side *side);
 /* An outsider has said this in this call. */
-void claims_outside(struct call *c, const struct addr *speaker,
+void mentions_outside(struct call *c, const struct addr *speaker,
     const struct sdp_media *media, size_t n);
 /* What an imported call knows of both. */
-void claims_adopt(struct call *c, const struct sdp_side *side);
+void mentions_adopt(struct call *c, const struct sdp_side *side);
 /* The call is forgotten. */
-void claims_free(struct call *c);
+void mentions_free(struct call *c);
 
-/* Outsiders' claims that outlast their call, for one of the same Call-ID. */
-struct claims_kept {
-	struct kept_claim *v; /* owned */
+/* Outsiders' mentions that outlast their call, for one of the same Call-ID. */
+struct mentions_kept {
+	struct kept_mention *v; /* owned */
 	size_t n;
 };
 
-bool claims_has_outside(const struct call *c);
-void claims_keep(const struct call *c, struct claims_kept *kept);
+bool mentions_has_outside(const struct call *c);
+void mentions_keep(const struct call *c, struct mentions_kept *kept);
 /* Give them to `c`, which may be NULL, and let go of them. */
-void claims_give(struct call *c, struct claims_kept *kept);
+void mentions_give(struct call *c, struct mentions_kept *kept);
 
 #endif

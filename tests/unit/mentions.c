@@ -69,17 +69,17 @@ opens(struct world *w, unsigned int port, const char *call_id)
 }
 
 static void
-few_claims_count_and_many_do_not(void **state)
+few_mentions_count_and_many_do_not(void **state)
 {
 	struct sip_config c = default_config();
 	struct world w;
 
 	(void)state;
 	world_open(&w, &c);
-	lie(&w, 1, 10000, SIP_CLAIMS_SOURCE);
+	lie(&w, 1, 10000, SIP_MENTIONS_SOURCE);
 	assert_false(opens(&w, 10000, "c1"));
-	assert_false(opens(&w, 10000 + 2 * (SIP_CLAIMS_SOURCE - 1), "c2"));
-	assert_true(opens(&w, 10000 + 2 * SIP_CLAIMS_SOURCE, "c3"));
+	assert_false(opens(&w, 10000 + 2 * (SIP_MENTIONS_SOURCE - 1), "c2"));
+	assert_true(opens(&w, 10000 + 2 * SIP_MENTIONS_SOURCE, "c3"));
 	/* One port more, and the source is no longer heard. */
 	lie(&w, 1, 11000, 1);
 	assert_true(opens(&w, 10002, "c4"));
@@ -95,7 +95,7 @@ what_can_be_spoilt_is_bounded_for_all_sources(void **state)
 
 	(void)state;
 	world_open(&w, &c);
-	for (i = 0; i < SIP_CLAIMS_TARGET; i++)
+	for (i = 0; i < SIP_MENTIONS_TARGET; i++)
 		lie(&w, i, 10000 + 2 * i, 1);
 	assert_false(opens(&w, 10000, "c1"));
 	lie(&w, i, 10000 + 2 * i, 1);
@@ -104,10 +104,10 @@ what_can_be_spoilt_is_bounded_for_all_sources(void **state)
 }
 
 static void
-the_memory_of_claims_is_bounded(void **state)
+the_memory_of_mentions_is_bounded(void **state)
 {
 	struct sip_config c = default_config();
-	const struct claim *k;
+	const struct mention *k;
 	struct call *call;
 	struct world w;
 	unsigned int n;
@@ -119,34 +119,35 @@ the_memory_of_claims_is_bounded(void **state)
 	lie(&w, 0, 9000, 1);
 	for (i = 1; i < 1500; i++)
 		lie(&w, i, 10000, 16);
-	assert_int_equal(w.sip->claims.n, SIP_CLAIMS_MAX);
+	assert_int_equal(w.sip->mentions.n, SIP_MENTIONS_MAX);
 	/* Each counted where it is. */
 	for (i = 1; i <= 1500; i++) {
 		if ((call = call_by_id(w.sip, i)) == NULL)
 			continue;
 		n = 0;
-		TAILQ_FOREACH(k, &call->claims, entry)
+		TAILQ_FOREACH(k, &call->mentions, entry)
 			n++;
-		assert_int_equal(n, call->nclaims);
+		assert_int_equal(n, call->nmentions);
 	}
-	/* Who claims little is not pushed out by who claims much. */
-	assert_non_null(TAILQ_FIRST(&w.sip->claims.age[0]));
-	assert_int_equal(TAILQ_FIRST(&w.sip->claims.age[0])->where.port, 9000);
-	/* Who claims much may want to be forgotten. */
+	/* Who mentions little is not pushed out by who mentions much. */
+	assert_non_null(TAILQ_FIRST(&w.sip->mentions.age[0]));
+	assert_int_equal(TAILQ_FIRST(&w.sip->mentions.age[0])->where.port,
+	    9000);
+	/* Who mentions much may want to be forgotten. */
 	call = call_first(w.sip, span_of("lie1.10000"));
 	assert_non_null(call);
-	assert_true(call->nclaims < 16);
+	assert_true(call->nmentions < 16);
 	assert_true(call->forgot);
 	sip_shutdown(w.sip, REASON_SHUTDOWN, 2 * USEC_PER_SEC);
-	assert_int_equal(w.sip->claims.n, 0);
-	assert_true(RB_EMPTY(&w.sip->claims.tree));
-	assert_true(RB_EMPTY(&w.sip->claims.tallies));
+	assert_int_equal(w.sip->mentions.n, 0);
+	assert_true(RB_EMPTY(&w.sip->mentions.tree));
+	assert_true(RB_EMPTY(&w.sip->mentions.tallies));
 	world_close(&w);
 }
 
 /* Many others made it be forgotten. */
 static void
-who_claims_little_is_not_suspect(void **state)
+who_mentions_little_is_not_suspect(void **state)
 {
 	struct sip_config c = default_config();
 	struct call *call;
@@ -156,13 +157,13 @@ who_claims_little_is_not_suspect(void **state)
 	(void)state;
 	c.limit_calls = 4000;
 	world_open(&w, &c);
-	for (i = 0; i <= SIP_CLAIMS_MAX / SIP_CLAIMS_SOURCE; i++)
-		lie(&w, i, 10000, SIP_CLAIMS_SOURCE);
-	assert_int_equal(w.sip->claims.n, SIP_CLAIMS_MAX);
-	assert_true(TAILQ_EMPTY(&w.sip->claims.age[1]));
+	for (i = 0; i <= SIP_MENTIONS_MAX / SIP_MENTIONS_SOURCE; i++)
+		lie(&w, i, 10000, SIP_MENTIONS_SOURCE);
+	assert_int_equal(w.sip->mentions.n, SIP_MENTIONS_MAX);
+	assert_true(TAILQ_EMPTY(&w.sip->mentions.age[1]));
 	call = call_first(w.sip, span_of("lie0.10000"));
 	assert_non_null(call);
-	assert_true(call->nclaims < SIP_CLAIMS_SOURCE);
+	assert_true(call->nmentions < SIP_MENTIONS_SOURCE);
 	assert_false(call->forgot);
 	world_close(&w);
 }
@@ -241,13 +242,13 @@ what_the_inside_told_somebody_he_may_say(void **state)
 	world_open(&w, &c);
 	step(&w, "c1", "i>p", "INVITE", PBX);
 	step(&w, "c2", "p>g", "INVITE", PBX);
-	assert_int_equal(w.sip->claims.n, 0);
+	assert_int_equal(w.sip->mentions.n, 0);
 	step(&w, "c3", "x>g", "INVITE", PBX);
-	assert_int_equal(w.sip->claims.n, 1);
+	assert_int_equal(w.sip->mentions.n, 1);
 	/* The call is over, and so is the excuse. */
 	step(&w, "c1", "p>i", "486 INVITE", NULL);
 	step(&w, "c4", "p>g", "INVITE", PBX);
-	assert_int_equal(w.sip->claims.n, 2);
+	assert_int_equal(w.sip->mentions.n, 2);
 	world_close(&w);
 	/* By its answer. */
 	world_open(&w, &c);
@@ -255,13 +256,13 @@ what_the_inside_told_somebody_he_may_say(void **state)
 	step(&w, "c1", "i>p", "200 INVITE", PBX);
 	assert_true(opened(&w));
 	step(&w, "c2", "p>g", "INVITE", PBX);
-	assert_int_equal(w.sip->claims.n, 0);
+	assert_int_equal(w.sip->mentions.n, 0);
 	world_close(&w);
 	/* In the same call, whoever repeats it. */
 	world_open(&w, &c);
 	step(&w, "c1", "i>o", "INVITE", PBX);
 	step(&w, "c1", "p>i", "INVITE", PBX);
-	assert_int_equal(w.sip->claims.n, 0);
+	assert_int_equal(w.sip->mentions.n, 0);
 	world_close(&w);
 }
 
@@ -374,7 +375,7 @@ answering_strangers_a_host_speaks_for_itself(void **state)
 
 /* Everything that a stream names is named: RTCP and candidates as well. */
 static void
-each_port_that_is_named_is_a_claim(void **state)
+each_port_that_is_named_is_a_mention(void **state)
 {
 	/* clang-format off */
 	static const struct {
@@ -408,10 +409,10 @@ each_port_that_is_named_is_a_claim(void **state)
 		printf("row %zu\n", i);
 		world_open(&w, &c);
 		tell(&w, outsider(1), 'i', "lie", "b1", rows[i].sdp);
-		assert_int_equal(w.sip->claims.n, rows[i].n);
-		/* Said twice, it is the same claim. */
+		assert_int_equal(w.sip->mentions.n, rows[i].n);
+		/* Said twice, it is the same mention. */
 		tell(&w, outsider(1), 'i', "lie", "b2", rows[i].sdp);
-		assert_int_equal(w.sip->claims.n, rows[i].n);
+		assert_int_equal(w.sip->mentions.n, rows[i].n);
 		if (rows[i].taken != 0)
 			assert_false(opens(&w, rows[i].taken, "c1"));
 		assert_true(opens(&w, rows[i].open, "c2"));
@@ -419,7 +420,7 @@ each_port_that_is_named_is_a_claim(void **state)
 	}
 }
 
-/* TCP is not telephony, and a claim on its port always counts. */
+/* TCP is not telephony, and a mention on its port always counts. */
 static bool
 opens_tcp(struct world *w, unsigned int port, const char *call_id)
 {
@@ -435,7 +436,7 @@ opens_tcp(struct world *w, unsigned int port, const char *call_id)
 }
 
 static void
-floods_of_claims_count_against_tcp(void **state)
+floods_of_mentions_count_against_tcp(void **state)
 {
 	struct sip_config c = default_config();
 	char call_id[16];
@@ -445,7 +446,7 @@ floods_of_claims_count_against_tcp(void **state)
 	(void)state;
 	world_open(&w, &c);
 	assert_true(opens_tcp(&w, 9000, "c0"));
-	lie(&w, 1, 10000, SIP_CLAIMS_SOURCE + 1);
+	lie(&w, 1, 10000, SIP_MENTIONS_SOURCE + 1);
 	assert_true(opens(&w, 10000, "c1"));
 	assert_false(opens_tcp(&w, 10002, "c2"));
 	assert_true(opens_tcp(&w, 11000, "c3"));
@@ -470,7 +471,7 @@ floods_of_claims_count_against_tcp(void **state)
 }
 
 static void
-a_share_of_claims_is_that_of_a_64(void **state)
+a_share_of_mentions_is_that_of_a_64(void **state)
 {
 	struct sip_config c = default_config();
 	char call_id[16], sdp[64];
@@ -481,15 +482,15 @@ a_share_of_claims_is_that_of_a_64(void **state)
 	(void)state;
 	world_open(&w, &c);
 	assert_int_equal(addr_parse(span_of("2001:db8::1"), &a), PH_OK);
-	for (i = 0; i <= SIP_CLAIMS_SOURCE; i++) {
-		assert_true(TAILQ_EMPTY(&w.sip->claims.age[1]));
+	for (i = 0; i <= SIP_MENTIONS_SOURCE; i++) {
+		assert_true(TAILQ_EMPTY(&w.sip->mentions.age[1]));
 		a.b[15] = (uint8_t)i;
 		snprintf(call_id, sizeof(call_id), "six%u", i);
 		snprintf(sdp, sizeof(sdp), LINES "m=audio %u RTP/AVP 0\r\n",
 		    10000 + 2 * i);
 		tell(&w, a, 'i', call_id, "b1", sdp);
 	}
-	assert_false(TAILQ_EMPTY(&w.sip->claims.age[1]));
+	assert_false(TAILQ_EMPTY(&w.sip->mentions.age[1]));
 	assert_true(opens(&w, 10000, "c1"));
 	world_close(&w);
 }
@@ -500,11 +501,11 @@ name_too_many(struct world *w, struct addr from, char to)
 {
 	char branch[16], body[2048];
 	struct strbuf b = strbuf_of(body, sizeof(body));
-	const struct claim *k;
+	const struct mention *k;
 	struct call *call;
 	unsigned int i, n, port = 10000;
 
-	for (i = 0; i < SIP_CLAIMS_CALL / (2 * SDP_MAX_MEDIA) + 3; i++) {
+	for (i = 0; i < SIP_MENTIONS_CALL / (2 * SDP_MAX_MEDIA) + 3; i++) {
 		strbuf_reset(&b);
 		strbuf_str(&b, LINES);
 		for (n = 0; n < SDP_MAX_MEDIA; n++, port += 2)
@@ -516,17 +517,17 @@ name_too_many(struct world *w, struct addr from, char to)
 	call = call_first(w->sip, span_of("lie"));
 	assert_non_null(call);
 	n = 0;
-	TAILQ_FOREACH(k, &call->claims, entry)
+	TAILQ_FOREACH(k, &call->mentions, entry)
 		n++;
-	assert_int_equal(n, call->nclaims);
-	assert_int_equal(n, SIP_CLAIMS_CALL);
-	assert_int_equal(TAILQ_FIRST(&call->claims)->where.port,
-	    port - SIP_CLAIMS_CALL);
+	assert_int_equal(n, call->nmentions);
+	assert_int_equal(n, SIP_MENTIONS_CALL);
+	assert_int_equal(TAILQ_FIRST(&call->mentions)->where.port,
+	    port - SIP_MENTIONS_CALL);
 	return call;
 }
 
 static void
-a_call_keeps_its_latest_claims(void **state)
+a_call_keeps_its_latest_mentions(void **state)
 {
 	struct sip_config c = default_config();
 	struct world w;
@@ -534,12 +535,12 @@ a_call_keeps_its_latest_claims(void **state)
 	(void)state;
 	world_open(&w, &c);
 	assert_true(name_too_many(&w, outsider(1), 'i')->forgot);
-	assert_int_equal(w.sip->claims.n, SIP_CLAIMS_CALL);
+	assert_int_equal(w.sip->mentions.n, SIP_MENTIONS_CALL);
 	world_close(&w);
 	/* The inside fills its own, and hides nothing by it. */
 	world_open(&w, &c);
 	assert_false(name_too_many(&w, who('i').addr, 'o')->forgot);
-	assert_int_equal(w.sip->claims.n, 0);
+	assert_int_equal(w.sip->mentions.n, 0);
 	world_close(&w);
 }
 
@@ -560,7 +561,7 @@ a_lie_outlasts_the_end_of_its_call(void **state)
 	};
 	/* clang-format on */
 	struct sip_config c = default_config();
-	const struct claim *k;
+	const struct mention *k;
 	struct call *call;
 	struct world w;
 
@@ -570,8 +571,8 @@ a_lie_outlasts_the_end_of_its_call(void **state)
 	call = call_first(w.sip, span_of("c1"));
 	assert_non_null(call);
 	assert_false(call->dead);
-	assert_int_equal(call->nclaims, 1);
-	k = TAILQ_FIRST(&call->claims);
+	assert_int_equal(call->nmentions, 1);
+	k = TAILQ_FIRST(&call->mentions);
 	assert_true(k->outside);
 	assert_int_equal(k->where.port, 10000);
 	world_close(&w);
@@ -581,19 +582,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(few_claims_count_and_many_do_not),
+		cmocka_unit_test(few_mentions_count_and_many_do_not),
 		cmocka_unit_test(what_can_be_spoilt_is_bounded_for_all_sources),
-		cmocka_unit_test(the_memory_of_claims_is_bounded),
-		cmocka_unit_test(who_claims_little_is_not_suspect),
+		cmocka_unit_test(the_memory_of_mentions_is_bounded),
+		cmocka_unit_test(who_mentions_little_is_not_suspect),
 		cmocka_unit_test(a_lie_is_written_down_with_its_call),
 		cmocka_unit_test(what_the_inside_told_somebody_he_may_say),
 		cmocka_unit_test(the_first_word_counts_while_its_call_lives),
 		cmocka_unit_test(only_servers_repeat_what_others_were_told),
 		cmocka_unit_test(answering_strangers_a_host_speaks_for_itself),
-		cmocka_unit_test(each_port_that_is_named_is_a_claim),
-		cmocka_unit_test(floods_of_claims_count_against_tcp),
-		cmocka_unit_test(a_share_of_claims_is_that_of_a_64),
-		cmocka_unit_test(a_call_keeps_its_latest_claims),
+		cmocka_unit_test(each_port_that_is_named_is_a_mention),
+		cmocka_unit_test(floods_of_mentions_count_against_tcp),
+		cmocka_unit_test(a_share_of_mentions_is_that_of_a_64),
+		cmocka_unit_test(a_call_keeps_its_latest_mentions),
 		cmocka_unit_test(a_lie_outlasts_the_end_of_its_call),
 	};
 

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "sip/call.h"
-#include "sip/claims.h"
+#include "sip/mentions.h"
 
-#define MAX_LOOK 64 /* claims on one port that are looked at */
+#define MAX_LOOK 64 /* mentions on one port that are looked at */
 
 /* By what is named, the inside's before outsiders', then by Call-ID. */
 static int
-claim_cmp(const struct claim *a, const struct claim *b)
+mention_cmp(const struct mention *a, const struct mention *b)
 {
 	int r;
 
@@ -32,11 +32,11 @@ tally_cmp(const struct tally *a, const struct tally *b)
 	return addr_cmp(&a->addr, &b->addr);
 }
 
-RB_GENERATE_STATIC(claim_tree, claim, node, claim_cmp)
+RB_GENERATE_STATIC(mention_tree, mention, node, mention_cmp)
 RB_GENERATE_STATIC(tally_tree, tally, node, tally_cmp)
 
 void
-claims_init(struct claims *cs)
+mentions_init(struct mentions *cs)
 {
 	memset(cs, 0, sizeof(*cs));
 	RB_INIT(&cs->tree);
@@ -46,7 +46,7 @@ claims_init(struct claims *cs)
 }
 
 static struct tally *
-tally_add(struct claims *cs, struct addr addr, bool target)
+tally_add(struct mentions *cs, struct addr addr, bool target)
 {
 	struct tally key, *t;
 
@@ -64,7 +64,7 @@ tally_add(struct claims *cs, struct addr addr, bool target)
 }
 
 static void
-tally_remove(struct claims *cs, struct tally *t)
+tally_remove(struct mentions *cs, struct tally *t)
 {
 	if (t == NULL || --t->n > 0)
 		return;
@@ -73,11 +73,11 @@ tally_remove(struct claims *cs, struct tally *t)
 }
 
 static void
-claim_free(struct claims *cs, struct claim *k)
+mention_free(struct mentions *cs, struct mention *k)
 {
-	RB_REMOVE(claim_tree, &cs->tree, k);
-	TAILQ_REMOVE(&k->call->claims, k, entry);
-	k->call->nclaims--;
+	RB_REMOVE(mention_tree, &cs->tree, k);
+	TAILQ_REMOVE(&k->call->mentions, k, entry);
+	k->call->nmentions--;
 	if (k->outside) {
 		TAILQ_REMOVE(&cs->age[k->excess], k, age);
 		cs->n--;
@@ -88,65 +88,65 @@ claim_free(struct claims *cs, struct claim *k)
 }
 
 void
-claims_free(struct call *c)
+mentions_free(struct call *c)
 {
-	while (!TAILQ_EMPTY(&c->claims))
-		claim_free(&c->sip->claims, TAILQ_FIRST(&c->claims));
+	while (!TAILQ_EMPTY(&c->mentions))
+		mention_free(&c->sip->mentions, TAILQ_FIRST(&c->mentions));
 }
 
 /* Room for one more of an outsider's. */
 static void
-claims_evict(struct claims *cs)
+mentions_evict(struct mentions *cs)
 {
-	struct claim *k;
+	struct mention *k;
 
-	if (cs->n < SIP_CLAIMS_MAX)
+	if (cs->n < SIP_MENTIONS_MAX)
 		return;
 	if ((k = TAILQ_FIRST(&cs->age[1])) == NULL)
 		k = TAILQ_FIRST(&cs->age[0]);
 	/* Who names so many may do it to have one of them forgotten. */
 	if (k->excess)
 		k->call->forgot = true;
-	claim_free(cs, k);
+	mention_free(cs, k);
 }
 
 /* Room in the call; it is the outsider who fills it. */
 static void
-claims_evict_in_call(struct call *c)
+mentions_evict_in_call(struct call *c)
 {
-	struct claim *k;
+	struct mention *k;
 
-	if (c->nclaims < SIP_CLAIMS_CALL)
+	if (c->nmentions < SIP_MENTIONS_CALL)
 		return;
-	k = TAILQ_FIRST(&c->claims);
+	k = TAILQ_FIRST(&c->mentions);
 	c->forgot = c->forgot || k->outside;
-	claim_free(&c->sip->claims, k);
+	mention_free(&c->sip->mentions, k);
 }
 
-/* The first claim on `where`, by the inside or by outsiders. */
-static struct claim *
-claim_first(struct claims *cs, const struct endpoint *where, bool outside,
+/* The first mention on `where`, by the inside or by outsiders. */
+static struct mention *
+mention_first(struct mentions *cs, const struct endpoint *where, bool outside,
     struct span call_id)
 {
 	struct call call;
-	struct claim key, *k;
+	struct mention key, *k;
 
 	memset(&key, 0, sizeof(key));
 	call.call_id = call_id;
 	key.call = &call;
 	key.where = *where;
 	key.outside = outside;
-	k = RB_NFIND(claim_tree, &cs->tree, &key);
+	k = RB_NFIND(mention_tree, &cs->tree, &key);
 	return k != NULL && k->outside == outside &&
 		endpoint_cmp(&k->where, where) == 0
 	    ? k
 	    : NULL;
 }
 
-static struct claim *
-claim_next(struct claim *k)
+static struct mention *
+mention_next(struct mention *k)
 {
-	struct claim *next = RB_NEXT(claim_tree, NULL, k);
+	struct mention *next = RB_NEXT(mention_tree, NULL, k);
 
 	return next != NULL && next->outside == k->outside &&
 		endpoint_cmp(&next->where, &k->where) == 0
@@ -154,18 +154,18 @@ claim_next(struct claim *k)
 	    : NULL;
 }
 
-static struct claim *
-claim_in_call(struct claims *cs, const struct call *c,
+static struct mention *
+mention_in_call(struct mentions *cs, const struct call *c,
     const struct endpoint *where, bool outside)
 {
-	struct claim *k = claim_first(cs, where, outside, c->call_id);
+	struct mention *k = mention_first(cs, where, outside, c->call_id);
 
 	return k != NULL && span_eq(k->call->call_id, c->call_id) ? k : NULL;
 }
 
 /* Has a leg of this Call-ID lost what an outsider had named in it? */
 static bool
-claim_was_forgotten(const struct call *c)
+mention_was_forgotten(const struct call *c)
 {
 	const struct call *leg;
 
@@ -178,15 +178,15 @@ claim_was_forgotten(const struct call *c)
 
 /* Has a living call of this outsider's heard it from the inside? */
 static bool
-claim_was_told(struct claims *cs, const struct endpoint *where,
+mention_was_told(struct mentions *cs, const struct endpoint *where,
     const struct addr *speaker)
 {
 	struct span any = { NULL, 0 };
 	unsigned int look = 0;
-	struct claim *k;
+	struct mention *k;
 
-	for (k = claim_first(cs, where, false, any);
-	     k != NULL && look++ < MAX_LOOK; k = claim_next(k))
+	for (k = mention_first(cs, where, false, any);
+	     k != NULL && look++ < MAX_LOOK; k = mention_next(k))
 		if (!k->call->dead &&
 		    (addr_eq(&k->call->addr[CALLER], speaker) ||
 			addr_eq(&k->call->addr[CALLEE], speaker)))
@@ -196,30 +196,30 @@ claim_was_told(struct claims *cs, const struct endpoint *where,
 
 /* Within a call; another leg may be over before this one. */
 static bool
-claim_exists(struct claims *cs, const struct call *c,
+mention_exists(struct mentions *cs, const struct call *c,
     const struct endpoint *where, bool outside)
 {
-	struct claim *k = claim_first(cs, where, outside, c->call_id);
+	struct mention *k = mention_first(cs, where, outside, c->call_id);
 
 	for (; k != NULL && span_eq(k->call->call_id, c->call_id);
-	     k = claim_next(k))
+	     k = mention_next(k))
 		if (k->call == c)
 			return true;
 	return false;
 }
 
 static void
-claim_add(struct call *c, const struct endpoint *where,
+mention_add(struct call *c, const struct endpoint *where,
     const struct addr *speaker)
 {
-	struct claims *cs = &c->sip->claims;
-	struct claim *k;
+	struct mentions *cs = &c->sip->mentions;
+	struct mention *k;
 
-	if (claim_exists(cs, c, where, speaker != NULL))
+	if (mention_exists(cs, c, where, speaker != NULL))
 		return;
 	if (speaker != NULL)
-		claims_evict(cs);
-	claims_evict_in_call(c);
+		mentions_evict(cs);
+	mentions_evict_in_call(c);
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return;
 	k->call = c;
@@ -235,26 +235,26 @@ claim_add(struct call *c, const struct endpoint *where,
 			return;
 		}
 		k->outside = true;
-		k->excess = k->source->n > SIP_CLAIMS_SOURCE;
+		k->excess = k->source->n > SIP_MENTIONS_SOURCE;
 		TAILQ_INSERT_TAIL(&cs->age[k->excess], k, age);
 		cs->n++;
 	}
-	RB_INSERT(claim_tree, &cs->tree, k);
-	TAILQ_INSERT_TAIL(&c->claims, k, entry);
-	c->nclaims++;
+	RB_INSERT(mention_tree, &cs->tree, k);
+	TAILQ_INSERT_TAIL(&c->mentions, k, entry);
+	c->nmentions++;
 }
 
 /* When the inside first named it in a call that lives; else UINT64_MAX. */
 static uint64_t
-claim_first_inside(struct claims *cs, const struct endpoint *where)
+mention_first_inside(struct mentions *cs, const struct endpoint *where)
 {
 	struct span any = { NULL, 0 };
 	uint64_t first = UINT64_MAX;
 	unsigned int look = 0;
-	struct claim *k;
+	struct mention *k;
 
-	for (k = claim_first(cs, where, false, any);
-	     k != NULL && look++ < MAX_LOOK; k = claim_next(k))
+	for (k = mention_first(cs, where, false, any);
+	     k != NULL && look++ < MAX_LOOK; k = mention_next(k))
 		if (!k->call->dead && k->serial < first)
 			first = k->serial;
 	return first;
@@ -262,8 +262,8 @@ claim_first_inside(struct claims *cs, const struct endpoint *where)
 
 /* May `speaker`, in call `c`, be repeating what was said in call `other`? */
 static bool
-claim_may_repeat(const struct call *c, bool answer, const struct addr *speaker,
-    const struct call *other)
+mention_may_repeat(const struct call *c, bool answer,
+    const struct addr *speaker, const struct call *other)
 {
 	const struct sip_policy *p = &c->sip->config.policy;
 	const struct addr *heard = &other->addr[call_inside(other)];
@@ -279,36 +279,36 @@ claim_may_repeat(const struct call *c, bool answer, const struct addr *speaker,
 }
 
 static bool
-claim_is_repeated(struct call *c, bool answer, const struct addr *speaker,
+mention_is_repeated(struct call *c, bool answer, const struct addr *speaker,
     const struct endpoint *where, bool tcp)
 {
-	struct claims *cs = &c->sip->claims;
+	struct mentions *cs = &c->sip->mentions;
 	struct span any = { NULL, 0 };
 	unsigned int look = 0;
 	struct addr liar;
 	uint64_t inside;
-	struct claim *k;
+	struct mention *k;
 
-	if (claim_in_call(cs, c, where, false) != NULL)
+	if (mention_in_call(cs, c, where, false) != NULL)
 		return false;
-	if ((k = claim_in_call(cs, c, where, true)) != NULL) {
+	if ((k = mention_in_call(cs, c, where, true)) != NULL) {
 		/* This leg may outlive the one that it was said in. */
 		liar = k->source->addr;
-		claim_add(c, where, &liar);
+		mention_add(c, where, &liar);
 		return true;
 	}
-	if (claim_was_forgotten(c))
+	if (mention_was_forgotten(c))
 		return true;
-	if ((k = claim_first(cs, where, true, any)) == NULL)
+	if ((k = mention_first(cs, where, true, any)) == NULL)
 		return false;
-	inside = claim_first_inside(cs, where);
-	for (; k != NULL && look++ < MAX_LOOK; k = claim_next(k)) {
+	inside = mention_first_inside(cs, where);
+	for (; k != NULL && look++ < MAX_LOOK; k = mention_next(k)) {
 		if (k->serial > inside ||
-		    !claim_may_repeat(c, answer, speaker, k->call))
+		    !mention_may_repeat(c, answer, speaker, k->call))
 			continue;
 		if (tcp ||
-		    (k->source->n <= SIP_CLAIMS_SOURCE &&
-			k->target->n <= SIP_CLAIMS_TARGET))
+		    (k->source->n <= SIP_MENTIONS_SOURCE &&
+			k->target->n <= SIP_MENTIONS_TARGET))
 			return true;
 	}
 	return tcp && k != NULL;
@@ -319,7 +319,7 @@ claim_is_repeated(struct call *c, bool answer, const struct addr *speaker,
  * told, candidates.  False if there is nothing there that matters.
  */
 static bool
-claim_endpoint(const struct sip_policy *p, const struct sdp_media *m,
+mention_endpoint(const struct sip_policy *p, const struct sdp_media *m,
     unsigned int i, struct endpoint *where)
 {
 	const struct sdp_candidate *c;
@@ -346,7 +346,7 @@ claim_endpoint(const struct sip_policy *p, const struct sdp_media *m,
 }
 
 void
-claims_inside(struct call *c, bool answer, struct sdp_side *side)
+mentions_inside(struct call *c, bool answer, struct sdp_side *side)
 {
 	const struct sip_policy *p = &c->sip->config.policy;
 	struct sdp_media *m;
@@ -355,36 +355,36 @@ claims_inside(struct call *c, bool answer, struct sdp_side *side)
 
 	for (m = side->media; m < side->media + side->n; m++)
 		for (i = 0; i < 2u + m->ncandidates; i++) {
-			if (!claim_endpoint(p, m, i, &where))
+			if (!mention_endpoint(p, m, i, &where))
 				continue;
-			if (claim_is_repeated(c, answer, &side->speaker, &where,
-				m->kind == SDP_TCP))
+			if (mention_is_repeated(c, answer, &side->speaker,
+				&where, m->kind == SDP_TCP))
 				m->repeated |= (uint16_t)(1u << i);
 			else
-				claim_add(c, &where, NULL);
+				mention_add(c, &where, NULL);
 		}
 }
 
 void
-claims_outside(struct call *c, const struct addr *speaker,
+mentions_outside(struct call *c, const struct addr *speaker,
     const struct sdp_media *media, size_t n)
 {
 	const struct sip_policy *p = &c->sip->config.policy;
-	struct claims *cs = &c->sip->claims;
+	struct mentions *cs = &c->sip->mentions;
 	struct endpoint where;
 	unsigned int i;
 	size_t k;
 
 	for (k = 0; k < n; k++)
 		for (i = 0; i < 2u + media[k].ncandidates; i++)
-			if (claim_endpoint(p, &media[k], i, &where) &&
-			    claim_in_call(cs, c, &where, false) == NULL &&
-			    !claim_was_told(cs, &where, speaker))
-				claim_add(c, &where, speaker);
+			if (mention_endpoint(p, &media[k], i, &where) &&
+			    mention_in_call(cs, c, &where, false) == NULL &&
+			    !mention_was_told(cs, &where, speaker))
+				mention_add(c, &where, speaker);
 }
 
 void
-claims_adopt(struct call *c, const struct sdp_side *side)
+mentions_adopt(struct call *c, const struct sdp_side *side)
 {
 	const struct sip_policy *p = &c->sip->config.policy;
 	struct endpoint where;
@@ -393,43 +393,43 @@ claims_adopt(struct call *c, const struct sdp_side *side)
 	if (side == NULL)
 		return;
 	if (!sip_policy_protects(p, &side->speaker)) {
-		claims_outside(c, &side->speaker, side->media, side->n);
+		mentions_outside(c, &side->speaker, side->media, side->n);
 		return;
 	}
 	for (k = 0; k < side->n; k++)
 		for (i = 0; i < 2u + side->media[k].ncandidates; i++)
 			if ((side->media[k].repeated & 1u << i) == 0 &&
-			    claim_endpoint(p, &side->media[k], i, &where))
-				claim_add(c, &where, NULL);
+			    mention_endpoint(p, &side->media[k], i, &where))
+				mention_add(c, &where, NULL);
 }
 
-struct kept_claim {
+struct kept_mention {
 	struct endpoint where;
 	struct addr liar;
 };
 
 bool
-claims_has_outside(const struct call *c)
+mentions_has_outside(const struct call *c)
 {
-	const struct claim *k;
+	const struct mention *k;
 
-	TAILQ_FOREACH(k, &c->claims, entry)
+	TAILQ_FOREACH(k, &c->mentions, entry)
 		if (k->outside)
 			return true;
 	return false;
 }
 
 void
-claims_keep(const struct call *c, struct claims_kept *kept)
+mentions_keep(const struct call *c, struct mentions_kept *kept)
 {
-	const struct claim *k;
+	const struct mention *k;
 
 	kept->n = 0;
 	kept->v = NULL;
-	if (!claims_has_outside(c) ||
-	    (kept->v = calloc(c->nclaims, sizeof(kept->v[0]))) == NULL)
+	if (!mentions_has_outside(c) ||
+	    (kept->v = calloc(c->nmentions, sizeof(kept->v[0]))) == NULL)
 		return;
-	TAILQ_FOREACH(k, &c->claims, entry)
+	TAILQ_FOREACH(k, &c->mentions, entry)
 		if (k->outside) {
 			kept->v[kept->n].where = k->where;
 			kept->v[kept->n++].liar = k->source->addr;
@@ -437,11 +437,11 @@ claims_keep(const struct call *c, struct claims_kept *kept)
 }
 
 void
-claims_give(struct call *c, struct claims_kept *kept)
+mentions_give(struct call *c, struct mentions_kept *kept)
 {
 	size_t i;
 
 	for (i = 0; c != NULL && i < kept->n; i++)
-		claim_add(c, &kept->v[i].where, &kept->v[i].liar);
+		mention_add(c, &kept->v[i].where, &kept->v[i].liar);
 	free(kept->v);
 }
