@@ -1,7 +1,6 @@
 """What the tests of the pages of pfSense and OPNsense share: settings as
 somebody would make them, the program that judges them, a browser."""
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -190,44 +189,42 @@ def browser():
     return shutil.which('chromium')
 
 
-def shown(url, picture, height, text=False):
-    """A picture of a page, and its text after its scripts ran."""
+def chromium(*args):
     with tempfile.TemporaryDirectory() as home:
-        args = [browser(), '--headless', '--no-sandbox', '--disable-gpu',
-                '--disable-dev-shm-usage', '--no-first-run',
-                '--disable-background-networking', '--disable-sync',
-                f'--user-data-dir={home}', '--hide-scrollbars',
-                '--virtual-time-budget=3000', f'--window-size=760,{height}']
-        subprocess.run(args + [f'--screenshot={picture}', url], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       timeout=60)
-        with open(picture, 'rb') as f:
-            if f.read(8) != b'\x89PNG\r\n\x1a\n':
-                wrong(f'{url}: no picture')
-        if not text:
-            return ''
-        r = subprocess.run(args + ['--dump-dom', url], check=True, text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                           timeout=60)
-        return r.stdout
+        return subprocess.run(
+            [browser(), '--headless', '--no-sandbox', '--disable-gpu',
+             '--disable-dev-shm-usage', '--no-first-run',
+             '--disable-background-networking', '--disable-sync',
+             f'--user-data-dir={home}', '--hide-scrollbars',
+             '--virtual-time-budget=3000', *args], check=True, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            timeout=90).stdout
 
 
-def picture(place, name):
-    """Where the picture goes: into doc/ if PICTURES is set."""
+def drawn(url, name, height):
+    """A picture of a page, which goes into doc/ if PICTURES is set."""
     if 'PICTURES' in os.environ:
-        return f'{TOP}/doc/{name}.png'
-    return f'{place.dir}/{name}.png'
+        path = f'{TOP}/doc/{name}.png'
+    else:
+        path = f'{tempfile.gettempdir()}/{name}.{os.getpid()}.png'
+    chromium(f'--window-size=760,{height}', f'--screenshot={path}', url)
+    with open(path, 'rb') as f:
+        if f.read(8) != b'\x89PNG\r\n\x1a\n':
+            wrong(f'{url}: no picture')
+    if 'PICTURES' not in os.environ:
+        os.remove(path)
 
 
-def plist(top, files, plist_lines, name):
+def shown(url, name, height):
+    """The text of a page after its scripts ran."""
+    if 'PICTURES' in os.environ:
+        drawn(url, name, height)
+    return chromium('--dump-dom', url)
+
+
+def plist(files, plist_lines, name):
     """A list of files of a package, and the files there are."""
     for f in sorted(set(files) - set(plist_lines)):
         wrong(f'{name} lacks {f}')
     for f in sorted(set(plist_lines) - set(files)):
         wrong(f'{name}: there is no {f}')
-
-
-def version_of(pinholed):
-    return re.search(r'^pinholed (\S+)', subprocess.run(
-        [pinholed, '-V'], check=True, text=True,
-        stdout=subprocess.PIPE).stdout).group(1)

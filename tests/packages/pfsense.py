@@ -58,7 +58,7 @@ def files():
         lines = [x for x in f.read().splitlines() if not x.startswith('@dir')]
     there = [re.sub(f'^{FILES}(/usr/local/)?', '', x).replace(
         'share/pfSense-pkg-pinholed', '%%DATADIR%%') for x in found]
-    panel.plist(FILES, [x for x in there if not x.endswith('.in')], lines,
+    panel.plist([x for x in there if not x.endswith('.in')], lines,
                 'pkg-plist of pfSense')
     with open(PORT + '/Makefile', encoding='utf-8') as f:
         text = f.read()
@@ -329,8 +329,8 @@ def settings_page(place, url):
     if 'port { 5060 5080 }' not in place.read('etc/pinholed.conf'):
         wrong('what was saved is not in pinholed.conf')
     if panel.browser():
-        panel.shown('file://' + place.dir + '/bad.html',
-                    panel.picture(place, 'pfsense-settings'), 900)
+        panel.drawn('file://' + place.dir + '/bad.html',
+                    'pfsense-settings', 900)
 
 
 def status_page(place, url):
@@ -344,7 +344,7 @@ def status_page(place, url):
         if words not in page:
             wrong(f'the status page lacks {words}')
     if panel.browser():
-        panel.shown(url, panel.picture(place, 'pfsense-status'), 520)
+        panel.drawn(url, 'pfsense-status', 520)
 
 
 def main():
@@ -368,4 +368,5 @@ def main():
     sys.exit(bool(panel.failures))
 
 
-main()
+if __name__ == '__main__':
+    main()
