@@ -407,6 +407,32 @@ def a_host_cannot_open_the_port_of_another(net):
 
 
 @scenario()
+def an_address_of_the_firewall_is_no_place_for_media(net):
+    d = net.pinholed()
+    p, m = media(net)
+    # A phone names it: what the phone itself sends may come, and no more.
+    fw, inner = net.socket("fw", FW_OUT, 4000), net.socket("fw", FW_IN, 4000)
+    for own in (FW_OUT, FW_IN):
+        call = Call(signalling(net))
+        call.set_up(sdp(own, 4000), sdp(PBX, 10000))
+        d.expect(event="refuse", reason="address", dst=own)
+        d.expect(event="open", dir="in", src=PHONE)
+        check(not d.seen(event="open", src=own), "not from the firewall")
+        check(not d.seen(event="open", dst=own), "nor to it")
+        check(passes(p, m, name(m)), "the phone's media")
+        call.hang_up("b")
+        d.expect(event="close", dir="in", reason="bye")
+        d.events.clear()
+    # The PBX names it.
+    call = Call(signalling(net))
+    call.set_up(sdp(PHONE, 4000), sdp(FW_IN, 4000))
+    d.quiet(event="open")
+    shut(p, m)
+    check(not passes(p, inner, (FW_IN, 4000), tries=1), "no way in")
+    check(not passes(p, fw, (FW_OUT, 4000), tries=1), "at either address")
+
+
+@scenario()
 def processes_have_only_what_they_need(net):
     d = net.pinholed()
     for role, pid in d.children().items():

@@ -25,6 +25,7 @@ SETS = """
 table inet filter {
     set spammer  { type ipv4_addr; flags interval, timeout; }
     set spammer6 { type ipv6_addr; flags interval, timeout; }
+    set second   { type ipv4_addr; flags interval, timeout; }
     set blocked  { type ipv4_addr; flags timeout; }
     set plain    { type ipv4_addr; }
 }
@@ -479,6 +480,33 @@ def tables_key_files_are_checked(net):
         os.chown(w.files[0], 0, 0)
         w.client("spammer", "add", "198.51.100.7")
         w.has("spammer", "198.51.100.7")
+
+
+@scenario()
+def tables_do_not_mind_each_others_prefixes(net):
+    with World(net, allow="second") as w:
+        wide, narrow, host = "203.0.113.0/24", "203.0.113.64/26", "203.0.113.66"
+        # The wide one of each table is the narrow one of the other.
+        w.client("spammer", "add", host)
+        w.client("second", "add", wide)
+        w.client("spammer", "add", narrow)
+        w.has("spammer", narrow)
+        w.has("second", wide)
+        w.client("second", "add", host)
+        w.client("spammer", "add", wide)
+        w.has("spammer", wide)
+        w.has("second", wide)
+        w.client("second", "delete", wide)
+        w.has("second", host)
+        w.has("spammer", wide)
+        w.client("spammer", "delete", wide)
+        w.has("spammer", narrow)
+        w.client("spammer", "delete", narrow)
+        w.has("spammer", host)
+        w.has("second", host)
+        w.client("spammer", "flush")
+        w.has("spammer")
+        w.has("second", host)
 
 
 @scenario()

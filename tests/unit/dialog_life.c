@@ -341,9 +341,11 @@ a_contact_speaks_for_its_side(void **state)
 	static const struct step reply[] = {
 		{ 2, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", OPEN_IN OPEN_OUT },
 	};
-	static const struct step ends[] = {
-		{ 3, "x>i", "BYE",        2, "b2", "z", "a", NULL, "" },
-		{ 3, "i>x", "200 BYE",    2, "b2", "z", "a", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+	static const struct step later[] = {
+		{ 3, "x>i", "UPDATE",     2, "b2", "z", "a", "198.51.100.7 4002", "" },
+		{ 3, "i>x", "200 UPDATE", 2, "b2", "z", "a", "192.0.2.10 10000",
+		    "open 3 in udp 203.0.113.66 -> 192.0.2.10 port 10000:10001 (update)\n"
+		    "open 4 out udp 192.0.2.10 -> 198.51.100.7 port 4002:4003 (update)\n" },
 	};
 	/* clang-format on */
 	struct sip_config c = default_config();
@@ -363,7 +365,7 @@ a_contact_speaks_for_its_side(void **state)
 	w.contact = who('x').addr;
 	play_in(&w, reply, ROWS(reply));
 	memset(&w.contact, 0, sizeof(w.contact));
-	play_in(&w, ends, ROWS(ends));
+	play_in(&w, later, ROWS(later));
 	world_close(&w);
 }
 

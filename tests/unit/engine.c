@@ -20,6 +20,7 @@
 #define UPLINK 3
 #define PBX    "192.0.2.10"
 #define PHONE  "198.51.100.7"
+#define OWN    "198.51.100.1" /* the firewall */
 
 static struct conf *conf;
 static struct engine *engine;
@@ -143,10 +144,15 @@ setup(void **state)
 	return 0;
 }
 
+/* Who the phone is, and what SDP names instead of the one who sends it. */
+static const char *phone = PHONE, *media_of_phone, *media_of_pbx;
+
 static int
 teardown(void **state)
 {
 	(void)state;
+	phone = PHONE;
+	media_of_phone = media_of_pbx = NULL;
 	engine_free(engine);
 	engine = NULL;
 	conf_free(conf);
@@ -166,7 +172,8 @@ static void
 message(bool from_pbx, const char *what, unsigned int n, unsigned int cseq,
     uint16_t port, const char *mode)
 {
-	const char *me = from_pbx ? PBX : PHONE;
+	const char *me = from_pbx ? PBX : phone, *it = from_pbx ? phone : PBX;
+	const char *media = from_pbx ? media_of_pbx : media_of_phone;
 	const char *method = strchr(what, ' ') ? strchr(what, ' ') + 1 : what;
 	bool answer = method != what, tagged = answer || cseq > 1;
 	char sdp[256] = "", text[1024], first[64];
@@ -176,7 +183,7 @@ message(bool from_pbx, const char *what, unsigned int n, unsigned int cseq,
 		snprintf(sdp, sizeof(sdp),
 		    "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\n"
 		    "t=0 0\r\nm=audio %u RTP/AVP 0\r\na=%s\r\n",
-		    me, me, port, mode);
+		    me, media != NULL ? media : me, port, mode);
 	if (answer)
 		snprintf(first, sizeof(first), "SIP/2.0 %.3s X", what);
 	else
@@ -198,9 +205,7 @@ message(bool from_pbx, const char *what, unsigned int n, unsigned int cseq,
 	d.dir = dir != PKT_UNKNOWN ? dir : from_pbx ? PKT_IN : PKT_OUT;
 	d.ifindex = ifindex != 0 ? ifindex : INSIDE;
 	assert_int_equal(addr_parse(span_of(me), &d.src.addr), PH_OK);
-	assert_int_equal(addr_parse(span_of(from_pbx ? PHONE : PBX),
-			     &d.dst.addr),
-	    PH_OK);
+	assert_int_equal(addr_parse(span_of(it), &d.dst.addr), PH_OK);
 	d.src.port = d.dst.port = 5060;
 	engine_udp(engine, now, &d);
 	dir = PKT_UNKNOWN;
@@ -647,6 +652,58 @@ each_port_is_captured_once(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/*
+ * Media to or from an address of the firewall itself would be a way into it.
+ * Whoever names one, a phone, a PBX, a server, gets nothing opened there.
+ */
+static void
+the_firewalls_own_address_is_no_remote(void **state)
+{
+	static const struct {
+		const char *what, *sip, *phone, *phone_says, *pbx_says;
+		const char *said;
+		size_t holes;
+	} rows[] = {
+		{ "a phone names it", "", PHONE, OWN, NULL,
+		    "open answer;refuse address;", 1 },
+		{ "and only SDP counts", "remote sdp", PHONE, OWN, NULL,
+		    "refuse address;", 0 },
+		{ "or all may come", "remote any", PHONE, OWN, NULL,
+		    "open answer;", 1 },
+		{ "or those listed", "remote 203.0.113.0/24", PHONE, OWN, NULL,
+		    "open answer;refuse address;", 1 },
+		{ "a PBX names it", "", PHONE, NULL, OWN,
+		    "refuse not-protected;", 0 },
+		{ "a server names it", "server " PBX, PHONE, NULL, OWN, "", 0 },
+		{ "the firewall calls", "", OWN, NULL, NULL, "refuse address;",
+		    0 },
+		{ "the firewall calls for a phone", "", OWN, PHONE, NULL,
+		    "open answer;open answer;", 2 },
+	};
+	struct addr own;
+	char sip[128];
+	size_t i, k;
+
+	(void)state;
+	assert_int_equal(addr_parse(span_of(OWN), &own), PH_OK);
+	for (i = 0; i < ROWS(rows); i++) {
+		printf("%s\n", rows[i].what);
+		snprintf(sip, sizeof(sip), "%s", rows[i].sip);
+		configure(sip);
+		phone = rows[i].phone;
+		media_of_phone = rows[i].phone_says;
+		media_of_pbx = rows[i].pbx_says;
+		call(1);
+		assert_string_equal(said, rows[i].said);
+		assert_int_equal(filter.n, rows[i].holes);
+		for (k = 0; k < filter.n; k++) {
+			assert_false(addr_eq(&filter.hole[k].to, &own));
+			assert_false(filter.hole[k].from.len == 32 &&
+			    addr_eq(&filter.hole[k].from.addr, &own));
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -658,6 +715,7 @@ main(void)
 		CASE(without_reports_silence_is_not_judged),
 		CASE(no_call_lasts_for_ever),
 		CASE(hold_outlives_silence),
+		CASE(the_firewalls_own_address_is_no_remote),
 		CASE(a_successor_knows_the_call),
 		CASE(silence_counts_for_a_successor_too),
 		CASE(a_successor_knows_candidates),

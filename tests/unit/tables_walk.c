@@ -2,7 +2,8 @@
 /*
  * Thousands of additions, deletions, flushes and hours, at random but the same
  * every time, against the plainest model there is: when each prefix ends.  The
- * packet filter has to hold the widest of what lives, and nothing else.
+ * packet filter has to hold the widest of what lives, and nothing else, in each
+ * of two tables.
  */
 #include <sys/socket.h>
 
@@ -18,13 +19,14 @@
 #define STEPS	20000
 #define LONGEST 5			   /* bits below the /27 that varies */
 #define ALL	((1 << (LONGEST + 1)) - 1) /* prefixes of all lengths */
+#define TABLES	2
 #define WAITING 4096
-#define KEPT	512
+#define KEPT	1024
 
 static struct {
 	int64_t until; /* 0: not there */
 	bool held;     /* by the filter */
-} model[ALL];
+} model[TABLES][ALL];
 
 static struct {
 	uint64_t key;
@@ -74,9 +76,9 @@ index_of(const struct prefix *p)
 }
 
 static bool
-alive(int i)
+alive(int t, int i)
 {
-	return model[i].until > now;
+	return model[t][i].until > now;
 }
 
 static int
@@ -90,25 +92,26 @@ static void
 filter(const struct server_change *c)
 {
 	struct prefix p;
-	int i, k;
+	int i, k, t = c->table;
 
+	assert_true(t < TABLES);
 	if (c->command == SERVER_FLUSH) {
 		for (i = 0; i < ALL; i++)
-			model[i].held = false;
+			model[t][i].held = false;
 		return;
 	}
 	i = index_of(&c->prefix);
-	model[i].held = false;
+	model[t][i].held = false;
 	if (c->command != SERVER_ADD)
 		return;
 	for (k = 0; k < ALL; k++) {
 		p = prefix_of(k);
-		if (model[k].held &&
+		if (model[t][k].held &&
 		    (prefix_contains(&c->prefix, &p.addr) ||
 			prefix_contains(&p, &c->prefix.addr)))
 			return;
 	}
-	model[i].held = true;
+	model[t][i].held = true;
 }
 
 static void
@@ -154,7 +157,7 @@ settle(void)
 }
 
 static void
-say(uint8_t command, int i, uint32_t ttl_s)
+say(uint8_t command, int t, int i, uint32_t ttl_s)
 {
 	static const struct addr from = { AF_INET, { 192, 0, 2, 1 } };
 	static struct server_job job;
@@ -167,6 +170,7 @@ say(uint8_t command, int i, uint32_t ttl_s)
 	uint8_t buf[WIRE_MAX];
 	size_t len;
 
+	r.table[0] = (char)('t' + t);
 	if (command != WIRE_FLUSH) {
 		r.n = 1;
 		r.entries[0].prefix = prefix_of(i);
@@ -203,8 +207,9 @@ restart(void)
 		    now);
 	server_loaded(server, now);
 	/* The machine was started again, too, or was not. */
-	for (i = 0; pick(2) == 0 && i < ALL; i++)
-		model[i].held = false;
+	if (pick(2) == 0)
+		for (i = 0; i < TABLES * ALL; i++)
+			model[i / ALL][i % ALL].held = false;
 	while (server_resume(server, 1 + pick(5), now))
 		;
 }
@@ -212,7 +217,7 @@ restart(void)
 static void
 step(void)
 {
-	int i = (int)pick(ALL), k;
+	int t = (int)pick(TABLES), i = (int)pick(ALL), k;
 	uint32_t ttl_s = 1 + pick(100);
 
 	switch (pick(12)) {
@@ -221,21 +226,21 @@ step(void)
 	case 2:
 	case 3:
 	case 4:
-		say(WIRE_ADD, i, ttl_s);
-		model[i].until = now + ttl_s * SEC;
+		say(WIRE_ADD, t, i, ttl_s);
+		model[t][i].until = now + ttl_s * SEC;
 		break;
 	case 5:
 	case 6:
 	case 7:
-		say(WIRE_DELETE, i, 0);
-		model[i].until = 0;
+		say(WIRE_DELETE, t, i, 0);
+		model[t][i].until = 0;
 		break;
 	case 8:
 		if (pick(10) > 0)
 			break;
-		say(WIRE_FLUSH, 0, 0);
+		say(WIRE_FLUSH, t, 0, 0);
 		for (k = 0; k < ALL; k++)
-			model[k].until = 0;
+			model[t][k].until = 0;
 		break;
 	case 9:
 		if (pick(20) == 0)
@@ -253,21 +258,22 @@ step(void)
 static void
 check_filter(void)
 {
-	int i, up;
+	int t, i, up;
 	bool want;
 
-	for (i = 0; i < ALL; i++) {
-		want = alive(i);
-		for (up = parent(i); up != -1; up = parent(up))
-			want = want && !alive(up);
-		assert_int_equal(model[i].held, want);
-	}
+	for (t = 0; t < TABLES; t++)
+		for (i = 0; i < ALL; i++) {
+			want = alive(t, i);
+			for (up = parent(i); up != -1; up = parent(up))
+				want = want && !alive(t, up);
+			assert_int_equal(model[t][i].held, want);
+		}
 }
 
 static void
 the_filter_holds_the_widest_of_what_lives(void **state)
 {
-	static const char *const tables[] = { "t" };
+	static const char *const tables[TABLES] = { "t", "u" };
 	struct server_counters n;
 	int i;
 
@@ -275,11 +281,11 @@ the_filter_holds_the_widest_of_what_lives(void **state)
 	assert_int_equal(key_set(&key, "", span_of("01234567890123456789")),
 	    PH_OK);
 	config.table = tables;
-	config.ntable = 1;
+	config.ntable = TABLES;
 	config.force = SERVER_NONE;
 	config.key = &key;
 	config.nkey = 1;
-	config.max = ALL;
+	config.max = TABLES * ALL;
 	start();
 	for (i = 0; i < STEPS; i++) {
 		step();
