@@ -405,21 +405,32 @@ def name(s):
 
 class Stream:
     """RTP of a kind, both ways, every 10 ms, until stopped; tells when each
-    side last received."""
+    side last received, and the longest that it did not, less the time in
+    which we did not run ourselves."""
 
     def __init__(self, a, b, a_to=None, b_to=None, begin=None):
         self.socks = (a, b)
         self.to = (a_to or name(b), b_to or name(a))
         self.got = [0.0, 0.0]
         self.gap = [0.0, 0.0]
+        self.ran = time.monotonic()
+        self.stalled, self.stalled_at = 0.0, [0.0, 0.0]
         self.stopped = False
         self.mute = None
         self.begin = begin
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
+    def _tick(self):
+        now = time.monotonic()
+        if now - self.ran > 0.03:
+            self.stalled += now - self.ran
+        self.ran = now
+        return now
+
     def _run(self):
         while not self.stopped:
+            self._tick()
             for i in (0, 1):
                 if i == self.mute:
                     continue
@@ -434,16 +445,20 @@ class Stream:
             while True:
                 left = end - time.monotonic()
                 ready = select.select(self.socks, [], [], max(left, 0))[0]
+                self._tick()
                 for s in ready:
                     i = self.socks.index(s)
                     try:
                         s.recvfrom(2048)
                     except OSError:
                         continue
-                    now = time.monotonic()
+                    now = self._tick()
                     if self.got[i]:
-                        self.gap[i] = max(self.gap[i], now - self.got[i])
+                        self.gap[i] = max(
+                            self.gap[i], now - self.got[i] -
+                            (self.stalled - self.stalled_at[i]))
                     self.got[i] = now
+                    self.stalled_at[i] = self.stalled
                 if left <= 0:
                     break
 

@@ -146,6 +146,7 @@ setup(void **state)
 
 /* Who the phone is, and what SDP names instead of the one who sends it. */
 static const char *phone = PHONE, *media_of_phone, *media_of_pbx;
+static const char *header = ""; /* in all messages */
 
 static int
 teardown(void **state)
@@ -153,6 +154,7 @@ teardown(void **state)
 	(void)state;
 	phone = PHONE;
 	media_of_phone = media_of_pbx = NULL;
+	header = "";
 	engine_free(engine);
 	engine = NULL;
 	conf_free(conf);
@@ -195,11 +197,11 @@ message(bool from_pbx, const char *what, unsigned int n, unsigned int cseq,
 	d.payload.len = (size_t)snprintf(text, sizeof(text),
 	    "%s\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK%u%u%s\r\n"
 	    "From: <sip:a@example>;tag=a\r\nTo: <sip:b@example>%s\r\n"
-	    "Call-ID: c%u@example\r\nCSeq: %u %s\r\n%s"
+	    "Call-ID: c%u@example\r\nCSeq: %u %s\r\n%s%s"
 	    "Content-Length: %zu\r\n\r\n%s",
 	    first, n, cseq, method, tagged ? ";tag=b" : "", n, cseq, method,
-	    port != 0 ? "Content-Type: application/sdp\r\n" : "", strlen(sdp),
-	    sdp);
+	    header, port != 0 ? "Content-Type: application/sdp\r\n" : "",
+	    strlen(sdp), sdp);
 	d.ts = now;
 	d.proto = IPPROTO_UDP;
 	d.dir = dir != PKT_UNKNOWN ? dir : from_pbx ? PKT_IN : PKT_OUT;
@@ -704,6 +706,81 @@ the_firewalls_own_address_is_no_remote(void **state)
 	}
 }
 
+/* Where no refresh comes, media alone keep a call with a session timer. */
+static void
+media_outlast_a_session_timer(void **state)
+{
+	(void)state;
+	configure("timeout setup 60 idle 500 max 5000");
+	header = "Session-Expires: 90\r\n";
+	call(1);
+	pass(300, true);
+	assert_int_equal(filter.n, 2);
+	pass(70, false);
+	assert_int_equal(filter.n, 0);
+	assert_non_null(strstr(said, "close session-timer;"));
+	/* There never were any. */
+	call(2);
+	pass(115, false);
+	assert_int_equal(filter.n, 2);
+	pass(10, false);
+	assert_int_equal(filter.n, 0);
+}
+
+/* What the configuration says of media, down to the packet filter. */
+static void
+the_configuration_is_heeded(void **state)
+{
+	static const struct {
+		const char *sip, *pbx_says;
+		uint16_t port;
+		const char *said;
+	} rows[] = {
+		{ "port { 5060 5080 }", NULL, 5080,
+		    "open answer;refuse port-range;" },
+		{ "port { 5060 5080 }", NULL, 5079,
+		    "open answer;refuse port-range;" },
+		{ "port { 5060 }", NULL, 5080, "open answer;open answer;" },
+		{ "external " OWN " for " PBX, OWN, 10000,
+		    "open answer;open answer;" },
+		{ "media 192.0.2.11", NULL, 10000, "refuse not-protected;" },
+		{ "media 192.0.2.10 port 10001:20000", NULL, 10000,
+		    "refuse port-range;" },
+		/* RTCP is beyond it. */
+		{ "media 192.0.2.10 port 1024:10000", NULL, 10000,
+		    "open answer;open answer;refuse port-range;" },
+		{ "media 192.0.2.10 port 1024:10001", NULL, 10000,
+		    "open answer;open answer;" },
+		{ "media 192.0.2.10 port 1024:9999", NULL, 10000,
+		    "refuse port-range;" },
+		{ "server " PBX, "192.0.2.11", 10000,
+		    "open answer;open answer;" },
+		{ "", "192.0.2.11", 10000, "refuse not-server;" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		printf("%s\n", rows[i].sip);
+		configure(rows[i].sip);
+		media_of_pbx = rows[i].pbx_says;
+		message(false, "INVITE", 1, 1, 4000, "sendrecv");
+		message(true, "200 INVITE", 1, 1, rows[i].port, "sendrecv");
+		assert_string_equal(said, rows[i].said);
+	}
+	/* With `redirect` the packet filter is told of the alias. */
+	for (i = 0; i < 2; i++) {
+		configure(i == 0 ? "external " OWN " for " PBX
+				 : "external " OWN " for " PBX
+				   "\nredirect yes");
+		media_of_pbx = OWN;
+		call(1);
+		assert_int_equal(filter.hole[0].rdr_from.addr.af != AF_UNSPEC,
+		    i);
+		assert_int_equal(filter.hole[0].dir, PINHOLE_IN);
+	}
+}
+
 int
 main(void)
 {
@@ -715,6 +792,8 @@ main(void)
 		CASE(without_reports_silence_is_not_judged),
 		CASE(no_call_lasts_for_ever),
 		CASE(hold_outlives_silence),
+		CASE(media_outlast_a_session_timer),
+		CASE(the_configuration_is_heeded),
 		CASE(the_firewalls_own_address_is_no_remote),
 		CASE(a_successor_knows_the_call),
 		CASE(silence_counts_for_a_successor_too),

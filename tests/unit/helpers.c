@@ -31,6 +31,7 @@ struct world {
 	unsigned int records, forgotten;
 	uint64_t fw_id; /* of the last pinhole opened */
 	int64_t deadline;
+	bool once; /* good for one connection */
 };
 
 static void
@@ -54,6 +55,7 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 		if (changes[i].op == FW_OPEN) {
 			w->fw_id = changes[i].hole.id;
 			w->deadline = changes[i].hole.deadline;
+			w->once = changes[i].hole.once != 0;
 		}
 }
 
@@ -275,6 +277,7 @@ a_data_connection_must_begin_in_time(void **state)
 	ftp(w, &user, INNER, PKT_IN, in, out, true,
 	    "PORT 192,0,2,10,156,64\r\n");
 	assert_true(w->deadline == NOW + 2 * USEC_PER_SEC);
+	assert_true(w->once);
 	engine_run(w->e, NOW + 2 * USEC_PER_SEC - 1);
 	assert_null(strstr(w->events, "close"));
 	engine_run(w->e, NOW + 2 * USEC_PER_SEC);
@@ -296,6 +299,35 @@ a_data_connection_must_begin_in_time(void **state)
 	assert_events(w,
 	    "close 3 in tcp 198.51.100.7 -> 192.0.2.10 port 40002 (shutdown);");
 	engine_tcp_end(w->e, user);
+	world_free(w);
+}
+
+/* One more is not watched; one that is over makes room. */
+static void
+so_many_connections_of_ftp_are_watched(void **state)
+{
+	static const char in[] = "192.0.2.10", out[] = "198.51.100.7";
+	static void *user[CONF_FTP_MAX + 1];
+	struct world *w = world_new(FTP);
+	struct datagram d;
+	uint16_t i;
+
+	(void)state;
+	for (i = 0; i <= CONF_FTP_MAX; i++) {
+		d = packet(IPPROTO_TCP, INNER, PKT_IN, in,
+		    (uint16_t)(20000 + i), out, 21);
+		d.payload = span_of("USER a\r\n");
+		assert_int_equal(engine_tcp(w->e, NOW, &user[i], &d) ==
+			CAPTURE_END,
+		    i == CONF_FTP_MAX);
+	}
+	engine_tcp_end(w->e, user[7]);
+	engine_run(w->e, NOW);
+	user[7] = NULL;
+	assert_int_not_equal(engine_tcp(w->e, NOW, &user[7], &d), CAPTURE_END);
+	for (i = 0; i <= CONF_FTP_MAX; i++)
+		if (user[i] != NULL)
+			engine_tcp_end(w->e, user[i]);
 	world_free(w);
 }
 
@@ -515,6 +547,7 @@ a_successor_takes_transfers_over(void **state)
 	struct world *changed =
 	    world_new("protect { 192.0.2.77 }\ntftp { port 69 }\n");
 	struct world *stopped = world_new(TFTP), *late = world_new(TFTP);
+	struct world *without = world_new(FTP);
 	int64_t soon = NOW + 5 * USEC_PER_SEC;
 
 	(void)state;
@@ -543,6 +576,8 @@ a_successor_takes_transfers_over(void **state)
 	engine_adopt(late->e, w->key, w->record, w->len,
 	    NOW + 61 * USEC_PER_SEC);
 	assert_events(late, CLOSED("idle"));
+	engine_adopt(without->e, w->key, w->record, w->len, soon);
+	assert_events(without, CLOSED("policy"));
 	/* After a stop, it opens anew. */
 	engine_shutdown(w->e, NOW + USEC_PER_SEC);
 	assert_events(w, CLOSED("shutdown"));
@@ -553,6 +588,7 @@ a_successor_takes_transfers_over(void **state)
 	world_free(changed);
 	world_free(stopped);
 	world_free(late);
+	world_free(without);
 }
 
 /* Somebody may have written it who has taken over the predecessor. */
@@ -607,6 +643,7 @@ main(void)
 		cmocka_unit_test(only_what_passes_the_inside_counts),
 		cmocka_unit_test(the_end_that_was_connected_to_is_the_server),
 		cmocka_unit_test(a_data_connection_must_begin_in_time),
+		cmocka_unit_test(so_many_connections_of_ftp_are_watched),
 		cmocka_unit_test(the_time_of_active_mode_runs_anew),
 		cmocka_unit_test(no_data_go_to_a_port_of_signalling),
 		cmocka_unit_test(a_transfer_lasts_until_it_is_silent),

@@ -297,6 +297,17 @@ fragments_belong_to_one_protocol_and_place(void **state)
 	assert_int_equal(got, 3);
 	raw.dir = PKT_UNKNOWN;
 	raw.ifindex = 0;
+	/* Pieces for two hosts are pieces of two packets. */
+	now += SEC;
+	send4(0x45, 28, 0x2000, 17, "\x13\xc4\x13\xc4\0\x0a\0\0", 8);
+	send_ip("\x45\0\0\x16\0\x09\0\x01\x40\x11\0\0\xc6\x33\x64\x07"
+		"\xc0\0\x02\x0b",
+	    20, "hi", 2);
+	assert_int_equal(got, 3);
+	send_ip("\x45\0\0\x16\0\x09\0\x01\x40\x11\0\0\xc6\x33\x64\x08"
+		"\xc0\0\x02\x0a",
+	    20, "hi", 2);
+	assert_int_equal(got, 3);
 	/* "Don't fragment" makes no fragment. */
 	now += SEC;
 	send4(0x45, 30, 0x4000, 17, GOOD, 10);
@@ -336,6 +347,17 @@ a_packet_counts_once_where_it_is_seen(void **state)
 	send4(0x45, 30, 0, 17, "\x13\xc5\x13\xc4\0\x0a\0\0hi", 10);
 	send4(0x45, 30, 0, 17, "\x13\xc4\x13\xc4\0\x0a\0\0hj", 10);
 	assert_int_equal(got, 9);
+	/* And so do the addresses, and the packet's number. */
+	send_ip("\x45\0\0\x1e\0\x09\0\0\x40\x11\0\0\xc6\x33\x64\x07"
+		"\xc0\0\x02\x0b",
+	    20, GOOD, 10);
+	send_ip("\x45\0\0\x1e\0\x09\0\0\x40\x11\0\0\xc6\x33\x64\x08"
+		"\xc0\0\x02\x0a",
+	    20, GOOD, 10);
+	send_ip("\x45\0\0\x1e\0\x0a\0\0\x40\x11\0\0\xc6\x33\x64\x07"
+		"\xc0\0\x02\x0a",
+	    20, GOOD, 10);
+	assert_int_equal(got, 12);
 }
 
 /*

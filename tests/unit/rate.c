@@ -47,12 +47,25 @@ a_flood_of_sources_is_bounded(void **state)
 	rate_free(r);
 }
 
+static void
+none_at_all_is_one(void **state)
+{
+	struct rate *r = rate_new(0);
+	struct addr a = addr_v4(198, 51, 100, 7);
+
+	(void)state;
+	assert_true(rate_allow(r, &a, USEC_PER_SEC));
+	assert_false(rate_allow(r, &a, USEC_PER_SEC));
+	rate_free(r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_source_has_its_share_and_no_more),
 		cmocka_unit_test(a_flood_of_sources_is_bounded),
+		cmocka_unit_test(none_at_all_is_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -385,6 +385,91 @@ a_successor_knows_who_was_lost(void **state)
 	tcpstream_free(c.t, &c.sink);
 }
 
+/* Behind the FIN, too; and those that were reset leave room when they go. */
+static void
+what_was_reset_takes_no_room_for_ever(void **state)
+{
+	static const struct seg reset[] = {
+		{ 12, TCP_ACK | TCP_FIN, "", false, 100 },
+		{ 13, TCP_RST, "", false, 0 },
+	};
+	const struct addr client = addr_v4(198, 51, 100, 7);
+	const struct addr server = addr_v4(192, 0, 2, 10);
+	struct datagram d = { .ts = SEC, .proto = IPPROTO_TCP };
+	struct tcp_segment g = { 10, 0, TCP_RST, true };
+	struct crowd c;
+	unsigned int i;
+
+	(void)state;
+	crowd_new(&c);
+	SAY(&c, SEC, said);
+	SAY(&c, SEC, reset);
+	assert_int_equal(c.stats.tcp_implausible, 0);
+	flood(&c, SEC, 100, 3);
+	for (i = 0; i < 100; i++) {
+		d.src = (struct endpoint) { client, (uint16_t)(41000 + i) };
+		d.dst = (struct endpoint) { server, 5060 };
+		tcpstream_add(c.t, &d, &g, &c.sink, &c.stats);
+	}
+	assert_int_equal(c.stats.tcp_implausible, 0);
+	tcpstream_expire(c.t, 2 * SEC + TCP_IDLE, &c.sink, &c.stats);
+	assert_int_equal(c.h.ends, 1);
+	flood(&c, 2 * SEC + TCP_IDLE, TCP_MAX_CONNS, 3);
+	assert_int_equal(c.stats.tcp_limits, 0);
+	flood(&c, 2 * SEC + TCP_IDLE, TCP_MAX_CONNS + 1, 3);
+	assert_int_equal(c.stats.tcp_limits, 1);
+	tcpstream_free(c.t, &c.sink);
+}
+
+static enum capture_more
+on_dir(void *ctx, void **user, const struct datagram *d)
+{
+	(void)user;
+	strbuf_add(&((struct heard *)ctx)->b, d->payload);
+	strbuf_str(&((struct heard *)ctx)->b, d->dir == PKT_IN ? "<" : ">");
+	return CAPTURE_WHOLE;
+}
+
+/*
+ * Bytes have the direction of their packets, also where one packet lets those
+ * of the other end be read.
+ */
+static void
+bytes_have_the_direction_of_their_packets(void **state)
+{
+	/* clang-format off */
+	static const struct seg segs[] = {
+		{ 10, TCP_ACK, "ab", false, 100 },
+		{ 100, TCP_ACK, "cd", true, 12 },
+		{ 12, TCP_ACK, "ef", false, 102 },
+	};
+	/* clang-format on */
+	struct datagram d = { .ts = SEC, .proto = IPPROTO_TCP };
+	struct endpoint a = { addr_v4(198, 51, 100, 7), 40000 };
+	struct endpoint b = { addr_v4(192, 0, 2, 10), 5060 };
+	struct crowd c;
+	size_t i;
+	int swap;
+
+	(void)state;
+	for (swap = 0; swap < 2; swap++) {
+		crowd_new(&c);
+		c.sink.tcp = on_dir;
+		for (i = 0; i < ROWS(segs); i++) {
+			d.src = segs[i].back == swap ? a : b;
+			d.dst = segs[i].back == swap ? b : a;
+			d.dir = segs[i].back ? PKT_IN : PKT_OUT;
+			d.payload = span_of(segs[i].bytes);
+			tcpstream_add(c.t, &d,
+			    &(struct tcp_segment) { segs[i].seq, segs[i].ack,
+				(uint8_t)segs[i].flags, true },
+			    &c.sink, &c.stats);
+		}
+		assert_string_equal(c.h.text, "ab>cd<ef>");
+		tcpstream_free(c.t, &c.sink);
+	}
+}
+
 int
 main(void)
 {
@@ -399,6 +484,8 @@ main(void)
 		cmocka_unit_test(a_source_is_known_by_any_of_its_addresses),
 		cmocka_unit_test(the_memory_of_who_was_lost_is_bounded),
 		cmocka_unit_test(a_successor_knows_who_was_lost),
+		cmocka_unit_test(what_was_reset_takes_no_room_for_ever),
+		cmocka_unit_test(bytes_have_the_direction_of_their_packets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

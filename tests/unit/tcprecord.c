@@ -119,12 +119,58 @@ a_successor_is_as_deaf(void **state)
 	hand_over(page, ROWS(page), anew, ROWS(anew), "cd", "<");
 }
 
+/* What a successor has taken over is forgotten when it is over. */
+static void
+a_successor_forgets_under_the_same_key(void **state)
+{
+	/* clang-format off */
+	static const struct seg met[] = { MET };
+	static const struct seg ends[] = {
+		{ 10, TCP_ACK | TCP_FIN, "", false, 100 },
+		{ 100, TCP_ACK | TCP_FIN, "", true, 11 },
+		{ 11, TCP_ACK, "", false, 101 },
+	};
+	/* clang-format on */
+	struct tcpstream *t = tcpstream_new();
+	struct kept k = { 0 };
+	struct capture_sink sink = { &k, NULL, on_tcp, on_end, on_remember,
+		NULL };
+	struct capture_stats stats = { 0 };
+	size_t i;
+
+	(void)state;
+	k.h.b = strbuf_of(k.h.text, sizeof(k.h.text));
+	for (i = 0; i < ROWS(met); i++)
+		feed_one(t, &met[i], SEC, &sink, &stats);
+	tcpstream_flush(t, &sink);
+	tcpstream_free(t, &sink);
+	assert_true(k.len > 0 && k.key == CAPTURE_KEY_MIN);
+	assert_non_null(t = tcpstream_new());
+	/* Keys of others are none of ours. */
+	tcpstream_adopt(t, CAPTURE_KEY_MIN - 1, k.record, k.len, 2 * SEC);
+	tcpstream_adopt(t, CAPTURE_KEY_MAX, k.record, k.len, 2 * SEC);
+	tcpstream_adopt(t, CAPTURE_KEY_MAX - 1, k.record, k.len, 2 * SEC);
+	tcpstream_adopt(t, k.key, k.record, k.len, 2 * SEC);
+	k.key = 0;
+	for (i = 0; i < ROWS(ends); i++)
+		feed_one(t, &ends[i], 3 * SEC, &sink, &stats);
+	assert_int_equal(k.len, 0);
+	assert_int_equal(k.key, CAPTURE_KEY_MIN);
+	/* The next one has the next. */
+	for (i = 0; i < ROWS(met); i++)
+		feed_one(t, &met[i], 4 * SEC, &sink, &stats);
+	tcpstream_flush(t, &sink);
+	assert_int_equal(k.key, CAPTURE_KEY_MIN + 1);
+	tcpstream_free(t, &sink);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_successor_reads_on),
 		cmocka_unit_test(a_successor_is_as_deaf),
+		cmocka_unit_test(a_successor_forgets_under_the_same_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
