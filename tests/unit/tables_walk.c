@@ -196,10 +196,11 @@ start(void)
 static void
 restart(void)
 {
-	size_t i, n = nkept;
+	size_t i, n;
 
 	settle();
 	server_end(server);
+	n = nkept;
 	server_free(server);
 	start();
 	for (i = 0; i < n; i++)
