@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/capture/capture.h"
 #include "src/capture/handle.h"
 #include "src/capture/link.h"
 

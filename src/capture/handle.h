@@ -5,14 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "src/capture/capture.h"
+#include "src/base/strbuf.h"
 #include "src/capture/merge.h"
 #include "src/capture/packet.h"
+#include "src/capture/sink.h"
 
 /*
  * The inside of a capture, shared by capture.c (files and what is common)
  * and live_linux.c or live_bsd.c.
  */
+struct capture_config;
 struct pcap;
 struct pcap_pkthdr;
 

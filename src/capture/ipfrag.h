@@ -8,7 +8,7 @@
 #include "src/base/addr.h"
 #include "src/base/err.h"
 #include "src/base/span.h"
-#include "src/capture/capture.h"
+#include "src/capture/sink.h"
 
 /*
  * IPv4 and IPv6 fragments back into datagrams (RFC 791 section 3.2, RFC 8200

@@ -18,6 +18,7 @@
 #include <ifaddrs.h>
 #include <string.h>
 
+#include "src/capture/capture.h"
 #include "src/capture/handle.h"
 #include "src/capture/link.h"
 #include "src/capture/merge.h"

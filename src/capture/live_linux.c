@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/capture/capture.h"
 #include "src/capture/handle.h"
 
 #define CHECK_EVERY INT64_C(1000000)

@@ -3,7 +3,7 @@
 #define CAPTURE_PACKET_H
 
 #include "src/base/datagram.h"
-#include "src/capture/capture.h"
+#include "src/capture/sink.h"
 
 /*
  * From an IP packet to UDP datagrams and TCP bytes: headers, fragments,

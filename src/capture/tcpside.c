@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "src/capture/tcpside.h"
-#include "src/capture/tcpstream.h"
 
 #define MALLOC_COST 16 /* what an allocation takes besides */
 

@@ -11,7 +11,7 @@
 #include "src/base/shares.h"
 #include "src/base/span.h"
 #include "src/base/wire.h"
-#include "src/capture/capture.h"
+#include "src/capture/sink.h"
 
 /*
  * One direction of a TCP connection: the bytes of its sender, in order, as far
@@ -34,6 +34,9 @@
  * checksum counts.  Of two good ones the later, but where both came before
  * their turn: then a receiver keeps the first.
  */
+#define TCP_MAX_PIECES 512
+#define TCP_MAX_BYTES  (32u << 20)
+
 struct segment;
 
 TAILQ_HEAD(segment_list, segment);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "src/base/datagram.h"
-#include "src/capture/capture.h"
+#include "src/capture/sink.h"
 
 /*
  * TCP segments back into bytes in order (RFC 9293).  A listener must never read
@@ -36,15 +36,13 @@
  * bytes that wait have a room each; the source that takes most of it (who began
  * the connection, or sent the bytes) gives first: see shares.h.
  */
-#define TCP_WINDOW     (256 * 1024)
-#define TCP_MAX_PIECES 512
-#define TCP_MAX_HALF   16384
-#define TCP_MAX_CONNS  16384
-#define TCP_MAX_BYTES  (32u << 20)
-#define TCP_LATE       INT64_C(200000)
-#define TCP_GAP	       (60 * INT64_C(1000000))
-#define TCP_HALF       (60 * INT64_C(1000000))
-#define TCP_IDLE       (4 * 3600 * INT64_C(1000000))
+#define TCP_WINDOW    (256 * 1024)
+#define TCP_MAX_HALF  16384
+#define TCP_MAX_CONNS 16384
+#define TCP_LATE      INT64_C(200000)
+#define TCP_GAP	      (60 * INT64_C(1000000))
+#define TCP_HALF      (60 * INT64_C(1000000))
+#define TCP_IDLE      (4 * 3600 * INT64_C(1000000))
 
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02

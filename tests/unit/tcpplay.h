@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "src/base/strbuf.h"
+#include "src/capture/tcpside.h"
 #include "src/capture/tcpstream.h"
 #include "tests/unit/unit.h"
 
