@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "sip/dialog.h"
+#include "sip/sip.h"
 
 static void
 on_wants(void *ctx, const struct sip_wants *w, int64_t now)

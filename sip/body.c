@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
-#include "sip/call.h"
+#include "sip/mentions.h"
+#include "sip/state.h"
 
 /* SDP in messages: what of it counts. */
 
@@ -69,44 +70,6 @@ body_note_mentions(struct sip *sip, const struct datagram *d,
 		}
 	}
 	mentions_outside(best, &d->src.addr, sip->sdp.media, sip->sdp.nmedia);
-}
-
-static void
-invite_overheard(struct sip *sip, int64_t now, const struct datagram *d,
-    const struct sip_glance *g)
-{
-	struct sip_message m = { 0 };
-
-	m.request = true;
-	m.method = SIP_INVITE;
-	m.cseq = g->cseq;
-	m.call_id = span_sub(g->call_id.word[0], 0, SIP_MAX_TAG);
-	m.from_tag = span_sub(g->from, 0, SIP_MAX_TAG);
-	m.branch = span_sub(m.call_id, 0, 0);
-	if (g->branch.n > 0)
-		m.branch = span_sub(g->branch.word[0], 0, SIP_MAX_TAG);
-	/* Its SDP is an offer to others, if not to us. */
-	m.body = SIP_BODY_UNREAD;
-	dialog_invite(sip, now, d, &m);
-}
-
-void
-body_overhear(struct sip *sip, int64_t now, const struct datagram *d,
-    const struct sip_glance *g)
-{
-	const struct sip_policy *p = &sip->config.policy;
-	size_t i;
-
-	if (g->sdp.len == 0 || sip_policy_protects(p, &d->src.addr) ||
-	    !sip_policy_protects(p, &d->dst.addr))
-		return;
-	if (g->invite && g->call_id.n > 0 && g->to.len == 0)
-		invite_overheard(sip, now, d, g);
-	for (i = 0; i < g->call_id.n; i++)
-		body_note_mentions(sip, d,
-		    span_sub(g->call_id.word[i], 0, SIP_MAX_TAG), g->from,
-		    g->to, g->sdp);
-	sip_fit(sip, now);
 }
 
 static bool

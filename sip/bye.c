@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "sip/call.h"
+#include "sip/state.h"
 
 /*
  * How calls end.
@@ -301,10 +301,9 @@ bye_response(struct sip *sip, int64_t now, const struct datagram *d,
 }
 
 void
-sip_overhear(struct sip *sip, int64_t now, const struct datagram *d,
+bye_overhear(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_glance *g)
 {
-	if (g->bye && (g->request || !answer_in_transaction(sip, now, d, g)))
+	if (g->request || !answer_in_transaction(sip, now, d, g))
 		(void)bye_own(sip, now, d, g);
-	body_overhear(sip, now, d, g);
 }

@@ -4,27 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sip/call.h"
-
-static int
-call_cmp(const struct call *a, const struct call *b)
-{
-	int r;
-
-	if ((r = span_cmp(a->call_id, b->call_id)) != 0)
-		return r;
-	if ((r = span_cmp(a->caller_tag, b->caller_tag)) != 0)
-		return r;
-	if ((r = addr_cmp(&a->addr[CALLER], &b->addr[CALLER])) != 0)
-		return r;
-	return addr_cmp(&a->addr[CALLEE], &b->addr[CALLEE]);
-}
-
-static int
-call_id_cmp(const struct call *a, const struct call *b)
-{
-	return a->id < b->id ? -1 : a->id > b->id;
-}
+#include "sip/mentions.h"
+#include "sip/state.h"
 
 static int
 source_cmp(const struct source *a, const struct source *b)
@@ -32,98 +13,7 @@ source_cmp(const struct source *a, const struct source *b)
 	return addr_cmp(&a->addr, &b->addr);
 }
 
-RB_GENERATE_STATIC(call_tree, call, node, call_cmp)
-RB_GENERATE_STATIC(call_id_tree, call, by_id, call_id_cmp)
 RB_GENERATE_STATIC(source_tree, source, node, source_cmp)
-
-struct sip *
-sip_new(const struct sip_config *config, const struct sip_sink *sink,
-    struct timers *timers)
-{
-	struct sip *sip = calloc(1, sizeof(*sip));
-	int i;
-
-	if (sip == NULL)
-		return NULL;
-	sip->config = *config;
-	sip->sink = *sink;
-	sip->timers = timers;
-	RB_INIT(&sip->calls);
-	RB_INIT(&sip->ids);
-	RB_INIT(&sip->sources);
-	for (i = 0; i < NWORTHS; i++)
-		TAILQ_INIT(&sip->pending[i]);
-	TAILQ_INIT(&sip->dead);
-	mentions_init(&sip->mentions);
-	sip->next_id = sip->next_serial = 1;
-	return sip;
-}
-
-void
-sip_free(struct sip *sip)
-{
-	struct call *c;
-
-	if (sip == NULL)
-		return;
-	while ((c = RB_ROOT(&sip->ids)) != NULL)
-		call_free(c);
-	free(sip);
-}
-
-const struct sip_counters *
-sip_counters(const struct sip *sip)
-{
-	return &sip->n;
-}
-
-struct call *
-call_first(struct sip *sip, struct span call_id)
-{
-	struct call key, *c;
-
-	memset(&key, 0, sizeof(key));
-	key.call_id = call_id;
-	c = RB_NFIND(call_tree, &sip->calls, &key);
-	return c != NULL && span_eq(c->call_id, call_id) ? c : NULL;
-}
-
-struct call *
-call_next(const struct call *c)
-{
-	struct call *next =
-	    RB_NEXT(call_tree, NULL, (struct call *)(uintptr_t)c);
-
-	return next != NULL && span_eq(next->call_id, c->call_id) ? next : NULL;
-}
-
-struct call *
-call_by_id(struct sip *sip, uint64_t id)
-{
-	struct call key;
-
-	key.id = id;
-	return RB_FIND(call_id_tree, &sip->ids, &key);
-}
-
-struct call *
-call_find(struct sip *sip, struct span call_id, struct span caller_tag,
-    const struct addr *caller, const struct addr *callee)
-{
-	struct call key;
-
-	key.call_id = call_id;
-	key.caller_tag = caller_tag;
-	key.addr[CALLER] = *caller;
-	key.addr[CALLEE] = *callee;
-	return RB_FIND(call_tree, &sip->calls, &key);
-}
-
-enum role
-call_inside(const struct call *c)
-{
-	return c->protected[CALLEE] ? CALLEE : CALLER;
-}
 
 /* Take the call off the lists that only unaccepted ones are on. */
 static void
@@ -247,37 +137,6 @@ sip_fit(struct sip *sip, int64_t now)
 	while (
 	    sip->n.bytes > most_bytes(sip) && call_evict(sip, WORTH_OWN, now))
 		continue;
-}
-
-void
-call_weigh(struct call *c)
-{
-	const struct dialog *d;
-	const struct txn *t;
-	size_t i, n = sizeof(*c) + c->call_id.len + c->caller_tag.len;
-
-	TAILQ_FOREACH(t, &c->txns, entry)
-		n += sizeof(*t) + t->branch.len + sdp_side_bytes(t->offer) +
-		    sdp_side_bytes(t->answer);
-	TAILQ_FOREACH(d, &c->dialogs, entry) {
-		n += sizeof(*d) + d->tag.len + sdp_side_bytes(d->side[CALLER]) +
-		    sdp_side_bytes(d->side[CALLEE]) + sdp_side_bytes(d->late);
-		for (i = 0; i < SIP_MAX_PAST; i++)
-			n += sdp_side_bytes(d->past[i].side[CALLER]) +
-			    sdp_side_bytes(d->past[i].side[CALLEE]);
-	}
-	c->sip->n.bytes += n - c->bytes;
-	c->bytes = n;
-}
-
-void
-call_changed(struct call *c)
-{
-	struct sip *sip = c->sip;
-
-	if (c->accepted || c->dead || c->worth != WORTH_ASKED ||
-	    sip->nasked <= SIP_ASKED_KEPT)
-		sip->sink.changed(sip->sink.ctx, c->id);
 }
 
 /* Say that a source has reached its limit, but not for each call. */
@@ -448,17 +307,6 @@ call_rings(struct call *c)
 }
 
 struct dialog *
-dialog_find(struct call *c, struct span tag)
-{
-	struct dialog *d;
-
-	TAILQ_FOREACH(d, &c->dialogs, entry)
-		if (span_eq(d->tag, tag))
-			return d;
-	return NULL;
-}
-
-struct dialog *
 dialog_new(struct call *c, struct span tag, uint64_t origin, bool accepted)
 {
 	struct dialog *d;
@@ -587,19 +435,4 @@ call_settle(struct call *c, int64_t now)
 	c->dead = true;
 	TAILQ_INSERT_TAIL(&c->sip->dead, c, age);
 	c->forget_at = now + SIP_T_TRANSACTION;
-}
-
-void
-sip_shutdown(struct sip *sip, enum reason why, int64_t now)
-{
-	struct dialog *d;
-	struct call *c, *next;
-
-	for (c = RB_MIN(call_id_tree, &sip->ids); c != NULL; c = next) {
-		next = RB_NEXT(call_id_tree, NULL, c);
-		TAILQ_FOREACH(d, &c->dialogs, entry)
-			past_expire(d, INT64_MAX);
-		call_update(c, REASON_NONE, REASON_REPLACED, now);
-		call_drop(c, why, now);
-	}
 }

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sip/call.h"
+#include "sip/mentions.h"
+#include "sip/state.h"
 
 /* A body that cannot be used, in an answer or in the offer it answers. */
 static void
@@ -72,109 +73,6 @@ dialog_agree(struct call *c, struct dialog *d, enum role offerer,
 	call_report(c, d, now);
 }
 
-/*
- * Is `a` where the given side of the dialog may speak from?  The address its
- * signalling had at first, the one it gave as Contact (the path may get
- * shorter without Record-Route), or another of our servers.
- */
-static bool
-side_is(const struct call *c, const struct dialog *d, enum role role,
-    const struct addr *a)
-{
-	return addr_eq(a, &c->addr[role]) || addr_eq(a, &d->contact[role]) ||
-	    (c->protected[role] &&
-		sip_policy_is_server(&c->sip->config.policy, a));
-}
-
-struct in_dialog {
-	struct dialog *dlg; /* NULL: none */
-	struct call *call;
-	enum role role; /* who sent the request */
-	bool known;	/* there is a call of that Call-ID */
-};
-
-/*
- * The dialog an in-dialog request belongs to, and who sent it.  Tags and
- * addresses must fit; of several legs (a spiral) the one with the very
- * addresses wins.
- */
-static struct in_dialog
-dialog_look_up(struct sip *sip, const struct datagram *d,
-    const struct sip_message *m)
-{
-	struct in_dialog in = { NULL, NULL, CALLER, false };
-	struct dialog *dlg;
-	enum role role;
-	struct call *c;
-	bool exact;
-
-	for (c = call_first(sip, m->call_id); c != NULL; c = call_next(c)) {
-		in.known = true;
-		if (span_eq(c->caller_tag, m->from_tag) &&
-		    (dlg = dialog_find(c, m->to_tag)) != NULL)
-			role = CALLER;
-		else if (span_eq(c->caller_tag, m->to_tag) &&
-		    (dlg = dialog_find(c, m->from_tag)) != NULL)
-			role = CALLEE;
-		else
-			continue;
-		/* Equal tags do not tell which side sent the request. */
-		if (span_eq(c->caller_tag, dlg->tag) &&
-		    !side_is(c, dlg, CALLER, &d->src.addr))
-			role = CALLEE;
-		if (!side_is(c, dlg, role, &d->src.addr) ||
-		    !side_is(c, dlg, !role, &d->dst.addr))
-			continue;
-		exact = addr_eq(&c->addr[role], &d->src.addr) &&
-		    addr_eq(&c->addr[!role], &d->dst.addr);
-		if (in.dlg == NULL || exact) {
-			in.dlg = dlg;
-			in.call = c;
-			in.role = role;
-		}
-		if (exact)
-			break;
-	}
-	return in;
-}
-
-/* The current message fits no call that is known. */
-static void
-sip_misfit(struct sip *sip, enum sip_verdict verdict)
-{
-	sip->verdict = verdict;
-	sip->n.forged += verdict == SIP_VERDICT_FORGED;
-	sip->n.no_dialog += verdict == SIP_VERDICT_NO_DIALOG;
-	sip->n.unmatched += verdict == SIP_VERDICT_UNMATCHED;
-}
-
-/* The protected side keeps the dialog alive. */
-static void
-dialog_alive(struct call *c, const struct dialog *dlg, enum role speaker,
-    int64_t now)
-{
-	if (c->protected[speaker] && dlg->state != DIALOG_ENDED)
-		c->sip->sink.alive(c->sip->sink.ctx, c->id, now);
-}
-
-/* The same for a request that may change something; a misfit is counted. */
-struct dialog *
-dialog_of_request(struct sip *sip, int64_t now, const struct datagram *d,
-    const struct sip_message *m, struct call **cp, enum role *rolep)
-{
-	struct in_dialog in = dialog_look_up(sip, d, m);
-
-	if (in.dlg == NULL) {
-		sip_misfit(sip,
-		    in.known ? SIP_VERDICT_FORGED : SIP_VERDICT_NO_DIALOG);
-		return NULL;
-	}
-	dialog_alive(in.call, in.dlg, in.role, now);
-	*cp = in.call;
-	*rolep = in.role;
-	return in.dlg;
-}
-
 /* OPTIONS, INFO and the like only show that the dialog is in use. */
 static void
 other_request(struct sip *sip, int64_t now, const struct datagram *d,
@@ -187,19 +85,6 @@ other_request(struct sip *sip, int64_t now, const struct datagram *d,
 	in = dialog_look_up(sip, d, m);
 	if (in.dlg != NULL)
 		dialog_alive(in.call, in.dlg, in.role, now);
-}
-
-struct txn *
-txn_find(struct call *c, enum sip_method method, uint32_t cseq,
-    struct span branch)
-{
-	struct txn *t;
-
-	TAILQ_FOREACH(t, &c->txns, entry)
-		if (t->method == method && t->cseq == cseq &&
-		    span_eq(t->branch, branch))
-			return t;
-	return NULL;
 }
 
 static struct txn *
@@ -420,8 +305,8 @@ cancel_received(struct sip *sip, int64_t now, const struct datagram *d,
 	}
 }
 
-static void
-request_received(struct sip *sip, int64_t now, const struct datagram *d,
+void
+dialog_request(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
 	struct dialog *dlg;
@@ -729,8 +614,8 @@ other_response(struct call *c, struct txn *t, int64_t now,
 	call_update(c, REASON_NONE, REASON_REJECT, now);
 }
 
-static void
-response_received(struct sip *sip, int64_t now, const struct datagram *d,
+void
+dialog_response(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
 	struct call *c;
@@ -754,38 +639,4 @@ response_received(struct sip *sip, int64_t now, const struct datagram *d,
 		invite_accepted(c, t, now, d, m);
 	else
 		invite_rejected(c, t, now, m);
-}
-
-enum sip_verdict
-sip_input(struct sip *sip, int64_t now, const struct datagram *d,
-    const struct sip_message *m)
-{
-	const struct sip_policy *p = &sip->config.policy;
-	struct sip_message clipped = *m;
-
-	sip->verdict = SIP_VERDICT_USED;
-	if (!sip_policy_protects(p, &d->src.addr) &&
-	    !sip_policy_protects(p, &d->dst.addr)) {
-		sip->n.not_protected++;
-		return sip->verdict;
-	}
-	if (m->call_id.len == 0 || m->call_id.len > SIP_MAX_TAG ||
-	    m->from_tag.len > SIP_MAX_TAG || m->to_tag.len > SIP_MAX_TAG) {
-		struct sip_glance g = sip_glance_of(m);
-
-		sip->n.limit_transactions++;
-		body_overhear(sip, now, d, &g);
-		return sip->verdict;
-	}
-	/* The first SIP_MAX_TAG bytes of a branch are enough. */
-	clipped.branch = span_sub(m->branch, 0, SIP_MAX_TAG);
-	if (m->request)
-		request_received(sip, now, d, &clipped);
-	else
-		response_received(sip, now, d, &clipped);
-	if (m->body == SIP_BODY_SDP)
-		body_note_mentions(sip, d, m->call_id, m->from_tag, m->to_tag,
-		    m->sdp);
-	sip_fit(sip, now);
-	return sip->verdict;
 }

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sip/call.h"
+#include "sip/mentions.h"
+#include "sip/state.h"
 #include "src/base/wire.h"
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "sip/head.h"
+#include "sip/message.h"
 
 enum ph_err
 sip_frame(struct span stream, size_t *skip, size_t *len)

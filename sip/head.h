@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sip/message.h"
+#include "sip/reject.h"
 #include "src/base/err.h"
 #include "src/base/span.h"
 

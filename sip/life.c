@@ -1,45 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
 
-#include "sip/call.h"
-
-static int64_t
-deadline_sooner(int64_t a, int64_t b)
-{
-	return b != 0 && b < a ? b : a;
-}
-
-static void call_timer(void *arg, int64_t now);
-
-void
-call_schedule(struct call *c, int64_t now)
-{
-	int64_t at = INT64_MAX;
-	struct dialog *d;
-	struct txn *t;
-	size_t i;
-
-	call_weigh(c);
-	TAILQ_FOREACH(t, &c->txns, entry)
-		at = deadline_sooner(at, t->until);
-	TAILQ_FOREACH(d, &c->dialogs, entry) {
-		at = deadline_sooner(at, d->drop_at);
-		if (d->state == DIALOG_EARLY && !d->early_over)
-			at = deadline_sooner(at, d->early_until);
-		for (i = 0; i < SIP_MAX_PAST; i++)
-			at = deadline_sooner(at, d->past[i].until);
-		at = deadline_sooner(at, d->session_until);
-	}
-	at = deadline_sooner(at, c->forget_at);
-	if (!c->dead)
-		at = deadline_sooner(at,
-		    c->accepted ? c->max_until : c->setup_until);
-	if (at == INT64_MAX)
-		timer_clear(c->sip->timers, &c->timer);
-	else
-		timer_set(c->sip->timers, &c->timer, at > now ? at : now,
-		    call_timer, c);
-}
+#include "sip/state.h"
 
 void
 call_end_early(struct call *c, const struct txn *t)
@@ -106,8 +68,8 @@ expire_parts(struct call *c, int64_t now)
 	return why;
 }
 
-static void
-call_timer(void *arg, int64_t now)
+void
+call_expire(void *arg, int64_t now)
 {
 	struct call *c = arg;
 	struct sip *sip = c->sip;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sip/call.h"
 #include "sip/mentions.h"
+#include "sip/state.h"
 
 #define MAX_LOOK 64 /* mentions on one port that are looked at */
 

@@ -8,8 +8,6 @@
 
 #include "sip/sdp.h"
 #include "src/base/addr.h"
-#include "src/base/queue.h"
-#include "src/base/tree.h"
 
 /*
  * Which party was the first to name an inside address and port.
@@ -54,40 +52,8 @@
 #define SIP_MENTIONS_MAX    16384
 
 struct call;
+struct mentions;
 struct sdp_side;
-struct sip;
-
-/* How many mentions a source has made, or an inside address has on it. */
-struct tally {
-	RB_ENTRY(tally) node;
-	struct addr addr;
-	bool target;
-	unsigned int n;
-};
-
-struct mention {
-	RB_ENTRY(mention) node;
-	TAILQ_ENTRY(mention) entry; /* on call->mentions, oldest first */
-	TAILQ_ENTRY(mention) age;   /* outsiders: on mentions->age[] */
-	struct call *call;
-	struct endpoint where;
-	bool outside; /* an outsider named it */
-	bool excess;  /* beyond its source's share */
-	uint64_t serial;
-	struct tally *source, *target; /* outsiders: */
-};
-
-TAILQ_HEAD(mention_list, mention);
-RB_HEAD(mention_tree, mention);
-RB_HEAD(tally_tree, tally);
-
-struct mentions {
-	struct mention_tree tree;
-	struct tally_tree tallies;
-	struct mention_list age[2]; /* outsiders', [1]: in excess */
-	unsigned int n;		    /* outsiders' */
-	uint64_t serial;
-};
 
 void mentions_init(struct mentions *cs);
 

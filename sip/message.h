@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sip/reject.h"
 #include "src/base/addr.h"
 #include "src/base/err.h"
 #include "src/base/span.h"
@@ -21,10 +22,6 @@
  * Whatever could be read in two ways is refused rather than guessed at: a
  * firewall and a server that disagree are a hole.
  */
-#define SIP_MAX_MESSAGE 65535 /* bytes; headers alone: SIP_MAX_HEAD */
-#define SIP_MAX_HEAD	16384
-#define SIP_MAX_HEADERS 128
-
 enum sip_method {
 	SIP_OTHER, /* anything we do not act on */
 	SIP_INVITE,
@@ -33,13 +30,6 @@ enum sip_method {
 	SIP_CANCEL,
 	SIP_PRACK,
 	SIP_UPDATE,
-};
-
-enum sip_body {
-	SIP_BODY_NONE, /* no SDP */
-	SIP_BODY_SDP,
-	SIP_BODY_AMBIGUOUS, /* two SDP parts, Content-Encoding, bad MIME */
-	SIP_BODY_UNREAD,    /* in a message that was refused */
 };
 
 /* Spans point into storage owned by the message; see sip_message_free(). */
@@ -64,19 +54,6 @@ struct sip_message {
 	void *impl;
 };
 
-/* Counted by the caller under these names. */
-enum sip_reject {
-	SIP_REJECT_NONE,
-	SIP_REJECT_NOISE, /* keep-alive, STUN, NULs: silently ignored */
-	SIP_REJECT_SIZE,
-	SIP_REJECT_SYNTAX,
-	SIP_REJECT_LENGTH,    /* Content-Length lies or is missing on TCP */
-	SIP_REJECT_DUPLICATE, /* a header that must be single is not */
-	SIP_REJECT_RANGE,     /* status, CSeq number */
-	SIP_REJECT_MISSING,   /* a mandatory header */
-	SIP_REJECT_MISMATCH,  /* CSeq method is not the request's */
-	SIP_REJECT_MAX
-};
 const char *sip_reject_name(enum sip_reject r);
 /* What is wrong with a message, for a person. */
 const char *sip_reject_text(enum sip_reject why);
@@ -102,7 +79,7 @@ void sip_message_free(struct sip_message *m);
  * tag and branch that some reader might find in its head, however it is
  * written, and its SDP.  Several of each are no error here, for on such
  * grounds something closes or is not believed, but nothing opens; who may be
- * believed is for dialog.h to say.  The spans point into the input.
+ * believed is for sip.h to say.  The spans point into the input.
  */
 #define SIP_GLANCE_MAX 8
 

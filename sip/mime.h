@@ -3,7 +3,7 @@
 #define SIP_MIME_H
 
 #include "sip/head.h"
-#include "sip/message.h"
+#include "sip/reject.h"
 #include "src/base/span.h"
 
 /*

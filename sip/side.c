@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sip/call.h"
+#include "sip/state.h"
 
 /* The parts of a call: each side's SDP, the sessions before it, and text. */
 

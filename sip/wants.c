@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
 
-#include "sip/call.h"
+#include "sip/state.h"
 
 static bool
 dialog_is_open(const struct call *c, const struct dialog *d)
@@ -124,6 +124,73 @@ dialog_is_held(const struct dialog *d)
 		any = true;
 	}
 	return any;
+}
+
+void
+call_changed(struct call *c)
+{
+	struct sip *sip = c->sip;
+
+	if (c->accepted || c->dead || c->worth != WORTH_ASKED ||
+	    sip->nasked <= SIP_ASKED_KEPT)
+		sip->sink.changed(sip->sink.ctx, c->id);
+}
+
+void
+call_weigh(struct call *c)
+{
+	const struct dialog *d;
+	const struct txn *t;
+	size_t i, n = sizeof(*c) + c->call_id.len + c->caller_tag.len;
+
+	TAILQ_FOREACH(t, &c->txns, entry)
+		n += sizeof(*t) + t->branch.len + sdp_side_bytes(t->offer) +
+		    sdp_side_bytes(t->answer);
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		n += sizeof(*d) + d->tag.len + sdp_side_bytes(d->side[CALLER]) +
+		    sdp_side_bytes(d->side[CALLEE]) + sdp_side_bytes(d->late);
+		for (i = 0; i < SIP_MAX_PAST; i++)
+			n += sdp_side_bytes(d->past[i].side[CALLER]) +
+			    sdp_side_bytes(d->past[i].side[CALLEE]);
+	}
+	c->sip->n.bytes += n - c->bytes;
+	c->bytes = n;
+}
+
+static int64_t
+deadline_sooner(int64_t a, int64_t b)
+{
+	return b != 0 && b < a ? b : a;
+}
+
+void
+call_schedule(struct call *c, int64_t now)
+{
+	int64_t at = INT64_MAX;
+	struct dialog *d;
+	struct txn *t;
+	size_t i;
+
+	call_weigh(c);
+	TAILQ_FOREACH(t, &c->txns, entry)
+		at = deadline_sooner(at, t->until);
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		at = deadline_sooner(at, d->drop_at);
+		if (d->state == DIALOG_EARLY && !d->early_over)
+			at = deadline_sooner(at, d->early_until);
+		for (i = 0; i < SIP_MAX_PAST; i++)
+			at = deadline_sooner(at, d->past[i].until);
+		at = deadline_sooner(at, d->session_until);
+	}
+	at = deadline_sooner(at, c->forget_at);
+	if (!c->dead)
+		at = deadline_sooner(at,
+		    c->accepted ? c->max_until : c->setup_until);
+	if (at == INT64_MAX)
+		timer_clear(c->sip->timers, &c->timer);
+	else
+		timer_set(c->sip->timers, &c->timer, at > now ? at : now,
+		    c->sip->expire, c);
 }
 
 void

@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sip/dialog.h"
+#include "sip/sip.h"
 #include "src/conf/conf.h"
-#include "src/engine/engine.h"
 #include "src/engine/holes.h"
+#include "src/engine/place.h"
 #include "src/engine/story.h"
 
 /*

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sip/dialog.h"
+#include "sip/sip.h"
 #include "sip/message.h"
 #include "src/engine/calls.h"
 #include "src/engine/engine.h"

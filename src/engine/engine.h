@@ -12,7 +12,7 @@
 #include "src/base/timers.h"
 #include "src/capture/capture.h"
 #include "src/conf/conf.h"
-#include "src/fw/fw.h"
+#include "src/engine/place.h"
 #include "src/process/events.h"
 
 /*
@@ -24,29 +24,6 @@
  * In a live run its caller is process.c, in a replay replay.c.
  */
 struct engine;
-
-/* What the engine is told about where it runs. */
-struct engine_place {
-	bool live; /* direction and interface are known and must fit */
-	const struct addr *own; /* the firewall's addresses */
-	size_t nown;
-	const uint32_t *inside; /* interface indexes; none: all are inside */
-	size_t ninside;
-	bool activity;			  /* the backend reports silence */
-	const struct story_limits *story; /* NULL: as a daemon */
-};
-
-struct engine_sink {
-	void *ctx;
-	void (*commit)(void *ctx, const struct fw_change *changes, size_t n);
-	/*
-	 * State of a call or transfer to remember under `key`; len 0: forget
-	 * it.
-	 */
-	void (*checkpoint)(void *ctx, uint64_t key, const void *p, size_t len);
-	/* Something an administrator may want to read; may be NULL. */
-	void (*say)(void *ctx, const char *text);
-};
 
 PH_NODISCARD enum ph_err engine_new(struct engine **out,
     const struct conf *conf, const struct engine_place *place,

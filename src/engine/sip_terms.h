@@ -2,9 +2,9 @@
 #ifndef ENGINE_SIP_TERMS_H
 #define ENGINE_SIP_TERMS_H
 
-#include "sip/dialog.h"
+#include "sip/sip.h"
 #include "src/conf/conf.h"
-#include "src/engine/engine.h"
+#include "src/engine/place.h"
 
 /*
  * The configuration and the place in the terms of sip/, which knows neither.

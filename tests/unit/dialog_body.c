@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sip/call.h"
+#include "sip/state.h"
 #include "tests/unit/dialog_play.h"
 
 #define SDP(a)	"v=0\r\no=- 1 1 IN IP4 " a "\r\ns=-\r\nc=IN IP4 " a "\r\n"

@@ -2,7 +2,7 @@
 #ifndef TESTS_DIALOG_PLAY_H
 #define TESTS_DIALOG_PLAY_H
 
-#include "sip/dialog.h"
+#include "sip/sip.h"
 #include "src/engine/holes.h"
 #include "tests/unit/unit.h"
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sip/call.h"
+#include "sip/state.h"
 #include "tests/unit/dialog_play.h"
 
 static void

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sip/call.h"
+#include "sip/mentions.h"
+#include "sip/state.h"
 #include "tests/unit/dialog_play.h"
 
 /* Somebody says this SDP to one of ours, in a call of its own. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SIP_DIALOG_H
-#define SIP_DIALOG_H
+#ifndef SIP_H
+#define SIP_H
 
 #include <stdbool.h>
 #include <stddef.h>

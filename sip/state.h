@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SIP_CALL_H
-#define SIP_CALL_H
+#ifndef SIP_STATE_H
+#define SIP_STATE_H
 
-#include "sip/mentions.h"
-#include "sip/dialog.h"
 #include "sip/sdp.h"
+#include "sip/sip.h"
 #include "src/base/queue.h"
 #include "src/base/tree.h"
 
 /*
- * The insides of sip/: what a call consists of.  Included by dialog.c (what
- * messages do), body.c (their SDP), bye.c (how calls end), side.c (what both
- * sides said), mentions.c (who said it first), call.c (tables, limits), wants.c
- * (what it wants open), life.c (time) and export.c.
+ * The insides of sip/: what a call consists of, and what its files do for each
+ * other.  A file calls those above it in this list only:
+ *
+ *	find.c	 which call, dialog and transaction a message belongs to
+ *	side.c	 what both sides said
+ *	mentions.c who said it first
+ *	wants.c	 what a call wants open, and when to look at it again
+ *	body.c	 the SDP of messages
+ *	call.c	 tables, limits
+ *	bye.c	 how calls end
+ *	life.c	 time
+ *	dialog.c what messages do
+ *	export.c calls as bytes
+ *	front.c	 what sip.h offers
  */
 #define SIP_T_TRANSACTION (32 * USEC_PER_SEC) /* 64*T1, RFC 3261 17 */
 #define SIP_T_GRACE	  (3 * USEC_PER_SEC)  /* old media after an answer */
@@ -44,6 +53,38 @@
 enum role {
 	CALLER,
 	CALLEE,
+};
+
+/* How many mentions a source has made, or an inside address has on it. */
+struct tally {
+	RB_ENTRY(tally) node;
+	struct addr addr;
+	bool target;
+	unsigned int n;
+};
+
+struct mention {
+	RB_ENTRY(mention) node;
+	TAILQ_ENTRY(mention) entry; /* on call->mentions, oldest first */
+	TAILQ_ENTRY(mention) age;   /* outsiders: on mentions->age[] */
+	struct call *call;
+	struct endpoint where;
+	bool outside; /* an outsider named it */
+	bool excess;  /* beyond its source's share */
+	uint64_t serial;
+	struct tally *source, *target; /* outsiders: */
+};
+
+TAILQ_HEAD(mention_list, mention);
+RB_HEAD(mention_tree, mention);
+RB_HEAD(tally_tree, tally);
+
+struct mentions {
+	struct mention_tree tree;
+	struct tally_tree tallies;
+	struct mention_list age[2]; /* outsiders', [1]: in excess */
+	unsigned int n;		    /* outsiders' */
+	uint64_t serial;
 };
 
 /* One side's SDP, shared by whoever refers to it; never changed. */
@@ -167,11 +208,14 @@ struct call {
 RB_HEAD(call_tree, call);
 RB_HEAD(call_id_tree, call);
 RB_HEAD(source_tree, source);
+RB_PROTOTYPE(call_tree, call, node, )
+RB_PROTOTYPE(call_id_tree, call, by_id, )
 
 struct sip {
 	struct sip_config config;
 	struct sip_sink sink;
 	struct timers *timers;
+	void (*expire)(void *call, int64_t now); /* call_expire() */
 	struct sip_counters n;
 	enum sip_verdict verdict; /* on the message at hand */
 	struct call_tree calls;
@@ -188,15 +232,49 @@ struct sip {
 	struct pinhole holes[4 * SIP_PLAN_HOLES];
 };
 
-/* dialog.c */
-/* The dialog an in-dialog request belongs to; who sent it is in *role. */
+/* find.c */
+struct call *call_first(struct sip *sip, struct span call_id);
+struct call *call_next(
+    const struct call *c); /* with the same Call-ID, or NULL */
+struct call *call_by_id(struct sip *sip, uint64_t id);
+struct call *call_find(struct sip *sip, struct span call_id,
+    struct span caller_tag, const struct addr *caller,
+    const struct addr *callee);
+/* Which side's SDP names the inside. */
+enum role call_inside(const struct call *c);
+struct dialog *dialog_find(struct call *c, struct span tag);
+struct txn *txn_find(struct call *c, enum sip_method method, uint32_t cseq,
+    struct span branch);
+struct in_dialog {
+	struct dialog *dlg; /* NULL: none */
+	struct call *call;
+	enum role role; /* who sent the request */
+	bool known;	/* there is a call of that Call-ID */
+};
+/*
+ * The dialog an in-dialog request belongs to, and who sent it.  Tags and
+ * addresses must fit; of several legs (a spiral) the one with the very
+ * addresses wins.
+ */
+struct in_dialog dialog_look_up(struct sip *sip, const struct datagram *d,
+    const struct sip_message *m);
+/* The same for a request that may change something; a misfit is counted. */
 struct dialog *dialog_of_request(struct sip *sip, int64_t now,
     const struct datagram *d, const struct sip_message *m, struct call **c,
     enum role *role);
-struct txn *txn_find(struct call *c, enum sip_method method, uint32_t cseq,
-    struct span branch);
+/* The current message fits no call that is known. */
+void sip_misfit(struct sip *sip, enum sip_verdict verdict);
+/* The protected side keeps the dialog alive. */
+void dialog_alive(struct call *c, const struct dialog *dlg, enum role speaker,
+    int64_t now);
+
+/* dialog.c */
 /* An INVITE outside a dialog. */
 void dialog_invite(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m);
+void dialog_request(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_message *m);
+void dialog_response(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m);
 
 /* body.c */
@@ -217,12 +295,6 @@ void body_note_mentions(struct sip *sip, const struct datagram *d,
     struct span call_id, struct span from_tag, struct span to_tag,
     struct span sdp);
 /*
- * The same of a message that was refused: a proxy may relay it so that it is
- * not.  An INVITE makes a call, which holds the mentions and opens nothing.
- */
-void body_overhear(struct sip *sip, int64_t now, const struct datagram *d,
-    const struct sip_glance *g);
-/*
  * c=0.0.0.0 puts a stream on hold (RFC 3264 section 8.4): the address used so
  * far stays in force, so that the pinhole is open when the call resumes.  With
  * `hold close` a stream on hold becomes inactive, so that its pinholes close.
@@ -237,6 +309,9 @@ void bye_request(struct sip *sip, int64_t now, const struct datagram *d,
 /* False: it belongs to nothing we know. */
 bool bye_response(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m);
+/* A BYE, or its answer, that could not be parsed. */
+void bye_overhear(struct sip *sip, int64_t now, const struct datagram *d,
+    const struct sip_glance *g);
 /*
  * End the dialog in all legs of the call.  The sink is told of the other legs;
  * `c` is left to the caller to settle and to update.
@@ -258,14 +333,6 @@ void past_keep(struct dialog *d, struct sdp_side *const side[2], int64_t until);
 void past_expire(struct dialog *d, int64_t now);
 
 /* call.c */
-
-struct call *call_first(struct sip *sip, struct span call_id);
-struct call *call_next(
-    const struct call *c); /* with the same Call-ID, or NULL */
-struct call *call_by_id(struct sip *sip, uint64_t id);
-struct call *call_find(struct sip *sip, struct span call_id,
-    struct span caller_tag, const struct addr *caller,
-    const struct addr *callee);
 /* NULL when the limits say no; evicts what is not accepted. */
 struct call *call_new(struct sip *sip, struct span call_id,
     struct span caller_tag, const struct addr *caller,
@@ -278,16 +345,11 @@ void call_set_id(struct call *c, uint64_t id);
 void call_accept(struct call *c, int64_t now);
 /* The protected side has answered 18x. */
 void call_rings(struct call *c);
-/* Worth a checkpoint, unless it is one of a flood. */
-void call_changed(struct call *c);
-/* Take what the call needs now into account; see SIP_CALL_BYTES. */
-void call_weigh(struct call *c);
+/* If nothing in it lives any more, it is dead and soon forgotten. */
+void call_settle(struct call *c, int64_t now);
 /* Drop what is worth least, until all that is left has room. */
 void sip_fit(struct sip *sip, int64_t now);
-/* Which side's SDP names the inside. */
-enum role call_inside(const struct call *c);
 
-struct dialog *dialog_find(struct call *c, struct span tag);
 /* At the limit one that is over makes room or, if `accepted`, an early one. */
 struct dialog *dialog_new(struct call *c, struct span tag, uint64_t origin,
     bool accepted);
@@ -301,10 +363,16 @@ void call_update(struct call *c, enum reason open, enum reason close,
     int64_t now);
 /* The same, and report what the dialog's session was refused. */
 void call_report(struct call *c, struct dialog *d, int64_t now);
-/* life.c: when the next part of a call is over. */
+/* Worth a checkpoint, unless it is one of a flood. */
+void call_changed(struct call *c);
+/* Take what the call needs now into account; see SIP_CALL_BYTES. */
+void call_weigh(struct call *c);
+/* Set the timer for when the next part of the call is over. */
 void call_schedule(struct call *c, int64_t now);
-/* If nothing in it lives any more, it is dead and soon forgotten. */
-void call_settle(struct call *c, int64_t now);
+
+/* life.c */
+/* The timer of a call. */
+void call_expire(void *call, int64_t now);
 /* End the early dialogs that this INVITE has made. */
 void call_end_early(struct call *c, const struct txn *t);
 

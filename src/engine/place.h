@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ENGINE_PLACE_H
+#define ENGINE_PLACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/fw/fw.h"
+
+struct story_limits;
+
+/* What the engine is told about where it runs. */
+struct engine_place {
+	bool live; /* direction and interface are known and must fit */
+	const struct addr *own; /* the firewall's addresses */
+	size_t nown;
+	const uint32_t *inside; /* interface indexes; none: all are inside */
+	size_t ninside;
+	bool activity;			  /* the backend reports silence */
+	const struct story_limits *story; /* NULL: as a daemon */
+};
+
+struct engine_sink {
+	void *ctx;
+	void (*commit)(void *ctx, const struct fw_change *changes, size_t n);
+	/*
+	 * State of a call or transfer to remember under `key`; len 0: forget
+	 * it.
+	 */
+	void (*checkpoint)(void *ctx, uint64_t key, const void *p, size_t len);
+	/* Something an administrator may want to read; may be NULL. */
+	void (*say)(void *ctx, const char *text);
+};
+
+#endif
