@@ -217,7 +217,8 @@ const char *conf_interface_at(const struct conf *c, size_t i);
 /* "sip (port 5060), ftp (port 21, proxy)": what it asks to follow. */
 void conf_following(const struct conf *c, struct strbuf *out);
 
-void strings_free(struct strings *s); /* and empty it */
+void conf_proxy_clear(struct conf_proxy *x); /* free its strings */
+void strings_free(struct strings *s);	     /* and empty it */
 bool ports_contain(const struct ports *ports, uint16_t port);
 
 #endif

@@ -11,10 +11,17 @@
 #include "src/conf/conf.h"
 
 /*
- * Shared by the files of the configuration parser, and by no others: conf.c
- * (files, checks across statements), lex.c (bytes to words, macros, errors),
- * parse.c (words to statements), settings.c (which settings there are) and
- * set.c (words to values).
+ * Shared by the files of the configuration parser, and by no others.  A file
+ * calls those above it in this list only:
+ *
+ *	conf.c	   the values
+ *	lex.c	   bytes to words, macros, errors
+ *	include.c  files
+ *	set.c	   words to values
+ *	read.c	   words to settings
+ *	settings.c which settings there are
+ *	grammar.c  statements
+ *	load.c	   all of it, and checks across statements
  *
  * Everything a parse allocates hangs off one struct parse; its text lives in an
  * arena until the end, so that a value can be dropped at any time.
@@ -103,7 +110,8 @@ struct parse {
 	bool skipping;	   /* to the end of the statement */
 	int depth, base;   /* open braces; those of the block we are in */
 	bool closed;	   /* tok is the brace that ended a block */
-	struct loc open[CONF_MAX_DEPTH]; /* where each brace is */
+	struct loc open[CONF_MAX_DEPTH];     /* where each brace is */
+	const struct setting *const *tables; /* conf_all_tables */
 	/* settings.c */
 	struct seen seen[CONF_MAX_ONCE];
 	bool protect_by_macro;		 /* "protect" says $protect */
@@ -132,11 +140,15 @@ void conf_wrong(struct parse *p, const struct lexeme *lex, const char *what);
 /* The one of `list` that `text` was meant to be; empty: none. */
 struct span conf_nearest(struct span text, const struct span *list, size_t n);
 
-/* conf.c */
+/*
+ * include.c: read the file next.  PH_EEXIST: it is being read already;
+ * PH_ELIMIT: too large or deep; PH_EIO with errno.
+ */
+enum ph_err conf_push_file(struct parse *p, const char *path);
 void conf_include(struct parse *p, const struct lexeme *name);
 
 /*
- * parse.c: read all of p->src; errors have been written.  False: it had to
+ * grammar.c: read all of p->src; errors have been written.  False: it had to
  * give up before the end.
  */
 bool conf_grammar(struct parse *p);

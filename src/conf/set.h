@@ -8,8 +8,7 @@
 #define CONF_DEFAULT_FIREWALL "pf"
 #endif
 /*
- * Settings as tables (settings.c), from which parse.c reads statements and
- * conf.c takes defaults.
+ * Settings as tables (settings.c), from which read.c reads statements.
  */
 struct setting;
 
@@ -43,7 +42,7 @@ struct setting {
 	const char *value; /* the default, as one would write it */
 	const char *what;  /* "a tag", for errors about a name */
 	const char *only;  /* for this backend, or for "ftp", alone */
-	const char *same;  /* may be written once together with that one */
+	const char *same;  /* once together with that row further down */
 	bool often;	   /* may be written more than once */
 	bool no_keyword;   /* the word is a value elsewhere */
 	const struct setting *block; /* read_block(): what is in it */
@@ -55,8 +54,9 @@ struct setting {
 extern const struct setting conf_statements[], conf_sip[], conf_limits[],
     conf_timeouts[], conf_ftp[], conf_tftp[], conf_proxy[], conf_tables[],
     conf_firewall[];
+/* All of these; NULL ends them. */
+extern const struct setting *const conf_all_tables[];
 
-bool conf_is_keyword(const char *text);
 /* The row whose first keyword is `text`, or NULL. */
 const struct setting *conf_find_setting(const struct setting *table,
     const char *text);
@@ -73,12 +73,13 @@ void conf_check_only(struct parse *p, const struct setting *s,
     const struct lexeme *lex);
 void conf_unknown(struct parse *p, const struct lexeme *lex, const char *what,
     const struct setting *table);
-void conf_proxy_clear(struct conf_proxy *x);
 
 /*
- * Reading (parse.c).  read: it must be next, else an error is written and
+ * Reading (read.c).  read: it must be next, else an error is written and
  * the rest of the statement skipped.  skip: false if it is not next.
  */
+const struct lexeme *conf_peek(struct parse *p);       /* the next word */
+void conf_take(struct parse *p);		       /* go on behind it */
 bool conf_surprise(struct parse *p, const char *what); /* false */
 bool conf_read_value(struct parse *p, const char *what, struct lexeme *out);
 bool conf_read_optional(struct parse *p, struct lexeme *out);
@@ -87,6 +88,9 @@ bool conf_read_punct(struct parse *p, char punct);
 bool conf_skip_punct(struct parse *p, char punct);
 bool conf_read_keyword(struct parse *p, const char *text);
 bool conf_skip_keyword(struct parse *p, const char *text, struct lexeme *out);
+/* The rest of a setting, behind its first keyword `lex`. */
+bool conf_read_setting(struct parse *p, const struct setting *s, void *base,
+    const struct lexeme *lex);
 /* Settings of `table` into `base`, as long as they come. */
 bool conf_read_settings(struct parse *p, const struct setting *table,
     void *base, bool *any);

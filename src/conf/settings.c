@@ -168,15 +168,6 @@ in_tftp(const struct parse *p)
 	return strcmp(p->block, "tftp") == 0;
 }
 
-void
-conf_proxy_clear(struct conf_proxy *x)
-{
-	free(x->tag);
-	free(x->queue);
-	free(x->at);
-	x->tag = x->queue = x->at = NULL;
-}
-
 static void
 add_proxy(struct parse *p, const struct lexeme *address,
     const struct lexeme *port)
@@ -336,27 +327,6 @@ read_key(struct parse *p, const struct reading *r)
 	else
 		add_key(p, r->s, NULL, &first);
 	return true;
-}
-
-void
-conf_check_only(struct parse *p, const struct setting *s,
-    const struct lexeme *lex)
-{
-	const char *backend = p->conf->firewall;
-
-	if (s->only == NULL)
-		return;
-	if (strcmp(s->only, "ftp") == 0) {
-		if (in_tftp(p))
-			conf_error(p, &lex->at, "\"%s\" is for ftp, not tftp",
-			    lex->text);
-		return;
-	}
-	/* dry-run prints for all, and an unknown one is an error already. */
-	if (backend != NULL && strcmp(backend, "dry-run") != 0 &&
-	    strncmp(backend, s->only, strlen(s->only)) != 0)
-		conf_error(p, &lex->at, "\"%s\" is for %s, not for %s",
-		    lex->text, s->only, backend);
 }
 
 static void
@@ -670,29 +640,10 @@ const struct setting conf_statements[] = {
 	{ 0 }
 };
 
-static const struct setting *const all_tables[] = { conf_statements, conf_sip,
+const struct setting *const conf_all_tables[] = { conf_statements, conf_sip,
 	conf_limits, conf_timeouts, conf_ftp, conf_tftp, conf_proxy,
-	conf_tables, conf_firewall };
+	conf_tables, conf_firewall, NULL };
 /* clang-format on */
-
-bool
-conf_is_keyword(const char *text)
-{
-	static const char *const joining[] = { "for", "media", "on", "only",
-		"port", "sessions", "source", "to" };
-	const struct setting *s;
-	size_t i;
-
-	for (i = 0; i < sizeof(joining) / sizeof(joining[0]); i++)
-		if (strcmp(joining[i], text) == 0)
-			return true;
-	for (i = 0; i < sizeof(all_tables) / sizeof(all_tables[0]); i++) {
-		s = conf_find_setting(all_tables[i], text);
-		if (s != NULL && !s->no_keyword)
-			return true;
-	}
-	return false;
-}
 
 void
 conf_set_defaults(struct parse *p)
@@ -701,8 +652,8 @@ conf_set_defaults(struct parse *p)
 	const struct setting *s;
 	size_t i;
 
-	for (i = 0; i < sizeof(all_tables) / sizeof(all_tables[0]); i++)
-		for (s = all_tables[i]; s->word != NULL; s++) {
+	for (i = 0; conf_all_tables[i] != NULL; i++)
+		for (s = conf_all_tables[i]; s->word != NULL; s++) {
 			if ((lex.text = s->value) == NULL)
 				continue;
 			s->type->set(p, (char *)p->conf + s->offset, &lex, s);

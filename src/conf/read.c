@@ -6,8 +6,8 @@
 #include "src/conf/set.h"
 
 /*
- * The grammar of pinholed.conf(5), by recursive descent: words and lists, and
- * the statements that the tables of settings.c describe.
+ * Words, lists and settings of pinholed.conf(5), for grammar.c and for the
+ * settings that read themselves.
  *
  * A function that reads returns false after an error has been written, and
  * the lexer then skips to the end of the statement: one mistake costs one
@@ -18,8 +18,39 @@
 /* Lists within lists, which come of macros. */
 #define MAX_LISTS 32
 
-static const struct lexeme *
-token_peek(struct parse *p)
+const struct setting *
+conf_find_setting(const struct setting *table, const char *text)
+{
+	size_t n = strlen(text);
+
+	for (; table->word != NULL; table++)
+		if (strncmp(table->word, text, n) == 0 &&
+		    (table->word[n] == '\0' || table->word[n] == ' '))
+			return table;
+	return NULL;
+}
+
+static bool
+is_keyword(const struct parse *p, const char *text)
+{
+	static const char *const joining[] = { "for", "media", "on", "only",
+		"port", "sessions", "source", "to" };
+	const struct setting *s;
+	size_t i;
+
+	for (i = 0; i < sizeof(joining) / sizeof(joining[0]); i++)
+		if (strcmp(joining[i], text) == 0)
+			return true;
+	for (i = 0; p->tables[i] != NULL; i++) {
+		s = conf_find_setting(p->tables[i], text);
+		if (s != NULL && !s->no_keyword)
+			return true;
+	}
+	return false;
+}
+
+const struct lexeme *
+conf_peek(struct parse *p)
 {
 	if (p->held)
 		return &p->tok;
@@ -28,12 +59,12 @@ token_peek(struct parse *p)
 	if (p->tok.kind == LEX_PUNCT)
 		p->in_value = p->tok.text[0] == '=';
 	else if (p->tok.kind == LEX_WORD && !p->in_value && !p->tok.bad)
-		p->tok.keyword = conf_is_keyword(p->tok.text);
+		p->tok.keyword = is_keyword(p, p->tok.text);
 	return &p->tok;
 }
 
-static void
-token_take(struct parse *p)
+void
+conf_take(struct parse *p)
 {
 	p->held = false;
 	if (p->tok.kind == LEX_NL && conf_at_end(p))
@@ -43,7 +74,7 @@ token_take(struct parse *p)
 static bool
 token_is(struct parse *p, char punct)
 {
-	const struct lexeme *t = token_peek(p);
+	const struct lexeme *t = conf_peek(p);
 
 	return t->kind == LEX_PUNCT && t->text[0] == punct;
 }
@@ -52,7 +83,7 @@ token_is(struct parse *p, char punct)
 static bool
 token_is_value(struct parse *p)
 {
-	const struct lexeme *t = token_peek(p);
+	const struct lexeme *t = conf_peek(p);
 
 	return t->kind == LEX_STRING || (t->kind == LEX_WORD && !t->keyword);
 }
@@ -60,7 +91,7 @@ token_is_value(struct parse *p)
 bool
 conf_surprise(struct parse *p, const char *what)
 {
-	const struct lexeme *t = token_peek(p);
+	const struct lexeme *t = conf_peek(p);
 
 	if (t->kind == LEX_EOF && p->depth > 0) {
 		if (!p->quiet && !p->stop && !p->nomem)
@@ -75,7 +106,7 @@ conf_surprise(struct parse *p, const char *what)
 	conf_wrong(p, t, what);
 	p->quiet = true;
 	if (!conf_at_end(p))
-		token_take(p);
+		conf_take(p);
 	conf_skip(p);
 	return false;
 }
@@ -85,8 +116,8 @@ conf_read_value(struct parse *p, const char *what, struct lexeme *out)
 {
 	if (!token_is_value(p))
 		return conf_surprise(p, what);
-	*out = *token_peek(p);
-	token_take(p);
+	*out = *conf_peek(p);
+	conf_take(p);
 	return true;
 }
 
@@ -95,8 +126,8 @@ conf_read_optional(struct parse *p, struct lexeme *out)
 {
 	if (!token_is_value(p))
 		return false;
-	*out = *token_peek(p);
-	token_take(p);
+	*out = *conf_peek(p);
+	conf_take(p);
 	return true;
 }
 
@@ -107,7 +138,7 @@ conf_read_punct(struct parse *p, char punct)
 
 	if (!token_is(p, punct))
 		return conf_surprise(p, what);
-	token_take(p);
+	conf_take(p);
 	return true;
 }
 
@@ -116,15 +147,15 @@ conf_skip_punct(struct parse *p, char punct)
 {
 	if (!token_is(p, punct))
 		return false;
-	token_take(p);
+	conf_take(p);
 	return true;
 }
 
 static void
 skip_newlines(struct parse *p)
 {
-	while (token_peek(p)->kind == LEX_NL)
-		token_take(p);
+	while (conf_peek(p)->kind == LEX_NL)
+		conf_take(p);
 }
 
 /* Behind "{": words and lists, with "," or nothing between them, and "}". */
@@ -173,8 +204,8 @@ conf_read_list(struct parse *p, const char *what, struct words *out)
 	}
 	if (!token_is(p, '{'))
 		return conf_surprise(p, what);
-	lex = *token_peek(p);
-	token_take(p);
+	lex = *conf_peek(p);
+	conf_take(p);
 	out->braces = true;
 	if (!read_items(p, what, out, 1)) {
 		out->v = NULL;
@@ -185,29 +216,17 @@ conf_read_list(struct parse *p, const char *what, struct words *out)
 	return true;
 }
 
-const struct setting *
-conf_find_setting(const struct setting *table, const char *text)
-{
-	size_t n = strlen(text);
-
-	for (; table->word != NULL; table++)
-		if (strncmp(table->word, text, n) == 0 &&
-		    (table->word[n] == '\0' || table->word[n] == ' '))
-			return table;
-	return NULL;
-}
-
 /* The keyword `text`, if it is next. */
 bool
 conf_skip_keyword(struct parse *p, const char *text, struct lexeme *out)
 {
-	const struct lexeme *t = token_peek(p);
+	const struct lexeme *t = conf_peek(p);
 
 	if (!t->keyword || strcmp(t->text, text) != 0)
 		return false;
 	if (out != NULL)
 		*out = *t;
-	token_take(p);
+	conf_take(p);
 	return true;
 }
 
@@ -230,7 +249,7 @@ conf_setting_place(struct parse *p, const struct setting *s)
 	size_t i;
 
 	if (s->same != NULL)
-		s = conf_find_setting(conf_firewall, s->same);
+		s = conf_find_setting(s, s->same);
 	for (i = 0; i < CONF_MAX_ONCE; i++) {
 		if (p->seen[i].s == NULL)
 			p->seen[i].s = s;
@@ -288,34 +307,25 @@ conf_unknown(struct parse *p, const struct lexeme *lex, const char *what,
 		conf_error(p, &lex->at, "\"%s\" is not %s", text, what);
 }
 
-static void
-macro_add(struct parse *p, const struct lexeme *name, const struct words *value)
+void
+conf_check_only(struct parse *p, const struct setting *s,
+    const struct lexeme *lex)
 {
-	char text[4 * (CONF_MAX_WORD + 1)];
-	struct strbuf b = strbuf_of(text, sizeof(text));
-	const struct word *w;
+	const char *backend = p->conf->firewall;
 
-	if (!conf_macro_name(name->text)) {
-		conf_error(p, &name->at,
-		    "the name of a macro consists of at most %d letters, "
-		    "digits and \"_\"",
-		    CONF_MAX_NAME);
+	if (s->only == NULL)
+		return;
+	if (strcmp(s->only, "ftp") == 0) {
+		if (strcmp(p->block, "tftp") == 0)
+			conf_error(p, &lex->at, "\"%s\" is for ftp, not tftp",
+			    lex->text);
 		return;
 	}
-	for (w = value->v; w != NULL; w = w->next) {
-		if (w->lex.bad)
-			return;
-		if (w != value->v)
-			strbuf_str(&b, " ");
-		strbuf_str(&b, w->lex.text);
-	}
-	if (b.full)
-		conf_error(p, &name->at,
-		    "the value of a macro has at most %zu bytes",
-		    sizeof(text) - 1);
-	else if (!conf_macro_set(p, name->text, text, false))
-		conf_error(p, &name->at, "more than %d macros",
-		    CONF_MAX_MACROS);
+	/* dry-run prints for all, and an unknown one is an error already. */
+	if (backend != NULL && strcmp(backend, "dry-run") != 0 &&
+	    strncmp(backend, s->only, strlen(s->only)) != 0)
+		conf_error(p, &lex->at, "\"%s\" is for %s, not for %s",
+		    lex->text, s->only, backend);
 }
 
 /* The keywords of a setting behind its first. */
@@ -338,8 +348,8 @@ read_words(struct parse *p, const char *words)
 }
 
 /* The value of a setting, behind its keywords. */
-static bool
-read_setting(struct parse *p, const struct setting *s, void *base,
+bool
+conf_read_setting(struct parse *p, const struct setting *s, void *base,
     const struct lexeme *lex)
 {
 	const struct conf_type *type = s->type;
@@ -379,15 +389,15 @@ conf_read_settings(struct parse *p, const struct setting *table, void *base,
 	struct lexeme lex;
 
 	for (;;) {
-		t = token_peek(p);
+		t = conf_peek(p);
 		if (!t->keyword ||
 		    (s = conf_find_setting(table, t->text)) == NULL)
 			return true;
 		lex = *t;
-		token_take(p);
+		conf_take(p);
 		if (any != NULL)
 			*any = true;
-		if (!read_setting(p, s, base, &lex))
+		if (!conf_read_setting(p, s, base, &lex))
 			return false;
 	}
 }
@@ -407,8 +417,8 @@ conf_read_block(struct parse *p, const struct setting *table, const char *name)
 	while (!p->dead) {
 		if (!conf_read_settings(p, table, p->conf, NULL))
 			continue;
-		if (token_peek(p)->kind == LEX_NL)
-			token_take(p);
+		if (conf_peek(p)->kind == LEX_NL)
+			conf_take(p);
 		else if (conf_skip_punct(p, '}'))
 			return;
 		else if (conf_read_optional(p, &lex))
@@ -416,84 +426,4 @@ conf_read_block(struct parse *p, const struct setting *table, const char *name)
 		else
 			(void)conf_surprise(p, more);
 	}
-}
-
-/* Behind "name =". */
-static bool
-read_macro(struct parse *p, const struct lexeme *name)
-{
-	struct words words = { 0 };
-	struct lexeme lex;
-	bool ok = true;
-
-	if (!conf_read_punct(p, '=') || !conf_read_value(p, "a value", &lex))
-		return false;
-	do
-		conf_add_word(p, &words, &lex);
-	while (conf_read_optional(p, &lex));
-	if (token_peek(p)->kind != LEX_NL) {
-		ok = conf_surprise(p,
-		    "the end of the value; quote a list: "
-		    "name = \"{ a b }\"");
-		words.v = NULL;
-	}
-	macro_add(p, name, &words);
-	return ok;
-}
-
-static bool
-read_include(struct parse *p, struct lexeme *path)
-{
-	if (!conf_read_value(p, "a file name in quotes", path))
-		return false;
-	if (token_peek(p)->kind != LEX_NL)
-		return conf_surprise(p, "a statement or the end of the line");
-	token_take(p);
-	conf_include(p, path);
-	return true;
-}
-
-/* One statement, or an empty line.  True: its line must end now. */
-static bool
-read_statement(struct parse *p)
-{
-	const struct lexeme *t = token_peek(p);
-	const struct setting *s;
-	struct lexeme lex = *t;
-
-	if (t->kind == LEX_NL)
-		return true;
-	if (t->kind == LEX_NAME) {
-		token_take(p);
-		return read_macro(p, &lex);
-	}
-	if (conf_skip_keyword(p, "include", NULL))
-		return read_include(p, &lex) && false;
-	if (t->keyword &&
-	    (s = conf_find_setting(conf_statements, t->text)) != NULL) {
-		token_take(p);
-		return read_setting(p, s, p->conf, &lex);
-	}
-	if (conf_read_optional(p, &lex)) {
-		conf_unknown(p, &lex, "a statement", conf_statements);
-		return true;
-	}
-	return conf_surprise(p, "a statement or the end of the line");
-}
-
-bool
-conf_grammar(struct parse *p)
-{
-	p->depth = p->base = 0;
-	p->held = p->skipping = p->in_value = p->dead = p->quiet = false;
-	while (!p->dead && (token_peek(p)->kind != LEX_EOF || p->depth > 0)) {
-		if (!read_statement(p) || p->dead)
-			continue;
-		if (token_peek(p)->kind == LEX_NL)
-			token_take(p);
-		else
-			(void)conf_surprise(p,
-			    "a statement or the end of the line");
-	}
-	return !p->dead && !p->stop && !p->nomem;
 }
