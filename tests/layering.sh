@@ -1,6 +1,8 @@
 #!/bin/sh
 # Who may include whom (HACKING.md, "Rooms"), which library lives where, and
 # which functions are banned.  Prints each line that breaks a rule.
+#
+# usage: layering.sh [BUILD-DIRECTORY]
 set -u
 cd "$(dirname "$0")/.." || exit 1
 if ! git ls-files --error-unmatch HACKING.md >/dev/null 2>&1; then
@@ -58,22 +60,36 @@ for dir in $(git ls-files 'src/*/*.[chy]' 'sip/*.[ch]' 'ftp/*.[ch]' \
 	fi
 done
 
-# circles ROOM: no two of its files include each other's headers, by whatever
-# way.  (capture, conf, engine and sip still have some.)
-circles() {
-	found=$(git ls-files "$1/*.[ch]" |
-	    xargs grep -oE "^#include \"$1/[a-z0-9_]*\.h\"" /dev/null |
-	    sed -E 's/\.[ch]:#include "/ /; s/\.h"$//' |
-	    awk '$1 != $2' | tsort 2>&1 >/dev/null || true)
+# circle WHAT: the pairs on standard input make no circle.
+circle() {
+	found=$(awk '$1 != $2' | tsort 2>&1 >/dev/null || true)
 	if [ -n "$found" ]; then
-		echo "layering: files of $1 include each other in a circle"
+		echo "layering: files of $1 in a circle"
 		echo "$found"
 		bad=1
 	fi
 }
-for room in src/base src/process src/fw src/proxy src/monitor ftp tftp tables \
-    pf nft; do
-	circles "$room"
+# A file is its .c and its .h.
+for room in $(echo "$rooms" | cut -d ' ' -f 1); do
+	git ls-files "$room/*.[ch]" |
+	    xargs grep -oE "^#include \"$room/[a-z0-9_]*\.h\"" /dev/null |
+	    sed -E 's/\.[ch]:#include "/ /; s/\.h"$//' |
+	    circle "$room include each other"
+done
+# With the directory of a build: nor do their functions call each other.
+for lib in ${1:+"$1"/lib*.a "$1"/*/lib*.a "$1"/src/*/lib*.a}; do
+	[ -f "$lib" ] || continue
+	nm -A "$lib" 2>/dev/null | sed -nE \
+	    's/^[^:]*:([^:]*)\.o:.* ([A-Z]) ([a-z0-9_]+)$/\1 \2 \3/p' |
+	    awk '$2 == "U" { user[$1 " " $3] = 1; next }
+		{ home[$3] = $1 }
+		END {
+			for (u in user) {
+				split(u, f, " ")
+				if (f[2] in home)
+					print f[1], home[f[2]]
+			}
+		}' | circle "${lib##*/} call each other"
 done
 
 lives 'osipparser2/' '^sip/message\.c$'

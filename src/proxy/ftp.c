@@ -20,18 +20,6 @@
 #define ACCEPT_PAUSE 1	/* seconds */
 #define ACCEPTS	     64 /* before other services get a turn */
 
-void
-ftp_log_limited(struct proxy_ftp *f, struct log_limit *limit, const char *text)
-{
-	uint32_t missed;
-
-	if (!log_may(limit, proxy_now(f->proxy), &missed))
-		return;
-	log_warnx(MODULE, "%s", text);
-	if (missed > 0)
-		log_warnx(MODULE, "and %u more like this", missed);
-}
-
 /* Tell a client why it cannot be served, and close. */
 static void
 client_turn_away(struct proxy_ftp *f, int fd, const struct endpoint *client,

@@ -67,6 +67,18 @@ struct ftp_conn {
 /* Of all services, for the log. */
 static uint64_t last_number;
 
+void
+ftp_log_limited(struct proxy_ftp *f, struct log_limit *limit, const char *text)
+{
+	uint32_t missed;
+
+	if (!log_may(limit, proxy_now(f->proxy), &missed))
+		return;
+	log_warnx(MODULE, "%s", text);
+	if (missed > 0)
+		log_warnx(MODULE, "and %u more like this", missed);
+}
+
 size_t
 ftp_conn_count(const struct proxy_ftp *f)
 {
