@@ -10,7 +10,7 @@
 #include "src/base/queue.h"
 #include "src/base/tree.h"
 #include "src/base/wire.h"
-#include "src/capture/capture.h"
+#include "src/capture/sink.h"
 
 /*
  * Who began the connections that were lost sight of: those that had to leave a

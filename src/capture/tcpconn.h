@@ -8,7 +8,6 @@
 #include "src/capture/handshake.h"
 #include "src/capture/lost.h"
 #include "src/capture/tcpside.h"
-#include "src/capture/tcpstream.h"
 
 /*
  * The insides of tcpstream.h: connections.  Included by tcpstream.c (what

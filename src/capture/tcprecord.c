@@ -3,6 +3,7 @@
 
 #include "src/base/wire.h"
 #include "src/capture/tcpconn.h"
+#include "src/capture/tcpstream.h"
 
 /* Of connections in a journal, and the most that a record takes. */
 #define RECORD_LAYOUT 2

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/capture/tcpconn.h"
+#include "src/capture/tcpstream.h"
 
 static int
 conn_cmp(const struct conn *x, const struct conn *y)
