@@ -300,6 +300,10 @@ config_load(void *ctx, struct conf **out, FILE *errors)
 		    "%sunknown firewall \"%s\": this build has %s\n",
 		    (*out)->firewall_at, (*out)->firewall, text);
 		rc = PH_EUNSUPPORTED;
+	} else if ((*out)->status.on && status_process == NULL) {
+		fprintf(errors, "%sthis build has no status process\n",
+		    (*out)->status.listen_at);
+		rc = PH_EUNSUPPORTED;
 	} else if ((*out)->sip.latch &&
 	    (fw_lookup((*out)->firewall)->caps & FW_CAP_LATCH) == 0) {
 		fprintf(errors, "%s\"latch yes\": %s cannot learn ports\n",
@@ -371,7 +375,8 @@ run_daemon(struct conf *conf, struct options *o)
 		.load = config_load,
 		.ctx = o,
 		.engine = engine_main,
-		.proxy = proxy_main };
+		.proxy = proxy_main,
+		.status = status_process };
 
 	sandbox_missing((ops->caps & FW_CAP_OFFLINE) == 0, &missing);
 	if (missing.len > 0) {

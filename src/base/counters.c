@@ -18,9 +18,11 @@ counters_inherited(const struct counters_before *before, const char *name)
 }
 
 static void
-counters_print(struct counters *c, const char *name, uint64_t v)
+counters_print(struct counters *c, const char *name, uint64_t v, bool gauge)
 {
-	if (c->form == COUNTERS_WORDS)
+	if (c->form == COUNTERS_EACH)
+		c->each(c->ctx, name, v, gauge);
+	else if (c->form == COUNTERS_WORDS)
 		strbuf_fmt(c->out, "%s%s=%" PRIu64, c->out->len > 0 ? " " : "",
 		    name, v);
 	else
@@ -34,15 +36,17 @@ counters_put(struct counters *c, const char *name, uint64_t v)
 
 	snprintf(full, sizeof(full), "%s%s", c->prefix != NULL ? c->prefix : "",
 	    name);
-	counters_print(c, c->form == COUNTERS_RECORD ? full : name,
-	    v + counters_inherited(c->before, full));
+	counters_print(c,
+	    c->form == COUNTERS_RECORD || c->form == COUNTERS_EACH ? full
+								   : name,
+	    v + counters_inherited(c->before, full), false);
 }
 
 void
 counters_put_gauge(struct counters *c, const char *name, uint64_t v)
 {
 	if (c->form != COUNTERS_RECORD)
-		counters_print(c, name, v);
+		counters_print(c, name, v, true);
 }
 
 void

@@ -37,6 +37,7 @@ enum counters_form {
 	COUNTERS_LINES,	 /* "name value\n" */
 	COUNTERS_WORDS,	 /* "name=value", with a space between two */
 	COUNTERS_RECORD, /* as lines, without gauges */
+	COUNTERS_EACH,	 /* no text: each() is called */
 };
 
 struct counters {
@@ -44,6 +45,9 @@ struct counters {
 	struct strbuf *out;
 	const struct counters_before *before; /* NULL: none */
 	const char *prefix; /* of names in a record; NULL: none */
+	/* COUNTERS_EACH alone; the name is good until it returns. */
+	void (*each)(void *ctx, const char *name, uint64_t v, bool gauge);
+	void *ctx;
 };
 
 void counters_put(struct counters *c, const char *name, uint64_t v);

@@ -28,6 +28,7 @@ enum sandbox_role {
 	SANDBOX_ENGINE,
 	SANDBOX_FIREWALL,
 	SANDBOX_PROXY,
+	SANDBOX_STATUS,
 };
 
 struct sandbox {

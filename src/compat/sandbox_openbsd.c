@@ -14,6 +14,7 @@ static const char *const promises[] = {
 	[SANDBOX_ENGINE] = "stdio unix recvfd bpf",
 	[SANDBOX_FIREWALL] = NULL,
 	[SANDBOX_PROXY] = "stdio inet recvfd",
+	[SANDBOX_STATUS] = "stdio unix inet recvfd",
 };
 
 enum ph_err

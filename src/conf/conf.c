@@ -58,6 +58,7 @@ conf_free(struct conf *c)
 	}
 	free(c->tables.key);
 	free(c->tables.listen_at);
+	free(c->status.listen_at);
 	strings_free(&c->tables.allow);
 	free(c->tables.force);
 	free(c->tables.never.v);

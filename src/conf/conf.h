@@ -131,6 +131,12 @@ struct conf_tables {
 	uint32_t max;	       /* entries; default 100000 */
 };
 
+struct conf_status {
+	bool on;
+	struct endpoint listen; /* port 9508 by default */
+	char *listen_at;
+};
+
 struct conf_uplink {
 	char *ifname;
 	struct addr gateway;
@@ -145,6 +151,7 @@ struct conf {
 	struct conf_ftp ftp;
 	struct conf_tftp tftp;
 	struct conf_tables tables;
+	struct conf_status status;
 	char *user; /* default _pinholed */
 	char *user_at;
 	bool user_set;	/* written, so a missing user is an error */
@@ -161,7 +168,7 @@ struct conf {
 	char *queue;		    /* pf, or NULL */
 	struct conf_uplink *uplink; /* pf: reply-to em0 192.0.2.254 */
 	size_t nuplink;
-	char *control;	 /* socket path */
+	char *control;	 /* socket path; there is one of this name.ro, too */
 	char *state;	 /* where calls survive a restart */
 	uint32_t buffer; /* capture buffer in bytes; default 32 MiB */
 };

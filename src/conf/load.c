@@ -214,6 +214,9 @@ conf_check(struct parse *p)
 		check_sip(p);
 	if (c->tables.on)
 		check_tables(p);
+	if (c->status.on && conf_place(p, conf_status, "listen")->file == NULL)
+		conf_error(p, conf_place(p, conf_statements, "status"),
+		    "\"status\" needs a line \"listen on ADDRESS\"");
 }
 
 /*
@@ -302,6 +305,8 @@ note_places(struct parse *p)
 	conf_set_place(p, &c->sip.latch_at, conf_place(p, conf_sip, "latch"));
 	conf_set_place(p, &c->tables.listen_at,
 	    conf_place(p, conf_tables, "listen"));
+	conf_set_place(p, &c->status.listen_at,
+	    conf_place(p, conf_status, "listen"));
 }
 
 static enum ph_err
@@ -317,6 +322,7 @@ conf_parse_all(struct conf **out, struct parse *p,
 	p->conf->sip.media_hi = 65535;
 	p->conf->tftp.allow_read = p->conf->tftp.allow_write = true;
 	p->conf->tables.listen.port = 56789;
+	p->conf->status.listen.port = 9508;
 	conf_set_defaults(p);
 	add_defines(p, defines, ndefines);
 	/*

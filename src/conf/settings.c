@@ -604,6 +604,11 @@ const struct setting conf_tables[] = {
 	{ 0 }
 };
 
+const struct setting conf_status[] = {
+	{ .word = "listen on", .own = read_endpoint, .offset = CONF(status.listen) },
+	{ 0 }
+};
+
 const struct setting conf_firewall[] = {
 	{ .word = "anchor", .type = &anchor, .offset = CONF(name), .only = "pf", .same = "table" },
 	{ .word = "dialect", .type = &dialect, .offset = CONF(dialect), .only = "pf" },
@@ -623,8 +628,8 @@ const struct setting conf_firewall[] = {
 
 const struct setting conf_statements[] = {
 	{ .word = "buffer", .type = &size, .offset = CONF(buffer), .value = "32m" },
-	/* struct sockaddr_un holds 104 bytes on BSD. */
-	{ .word = "control", .type = &path, .offset = CONF(control), .hi = 103, .value = CONF_DEFAULT_CONTROL },
+	/* struct sockaddr_un holds 104 bytes on BSD; ".ro" is added. */
+	{ .word = "control", .type = &path, .offset = CONF(control), .hi = 100, .value = CONF_DEFAULT_CONTROL },
 	{ .word = "firewall", .own = read_firewall },
 	{ .word = "ftp", .own = read_block, .offset = CONF(ftp.on), .block = conf_ftp },
 	{ .word = "include" },
@@ -634,6 +639,7 @@ const struct setting conf_statements[] = {
 	{ .word = "reply-to", .own = read_reply_to },
 	{ .word = "sip", .own = read_block, .offset = CONF(sip.on), .block = conf_sip },
 	{ .word = "state", .type = &path, .offset = CONF(state), .hi = CONF_MAX_WORD, .value = CONF_DEFAULT_STATE },
+	{ .word = "status", .own = read_block, .offset = CONF(status.on), .block = conf_status },
 	{ .word = "tables", .own = read_block, .offset = CONF(tables.on), .block = conf_tables },
 	{ .word = "tftp", .own = read_block, .offset = CONF(tftp.on), .block = conf_tftp },
 	{ .word = "user", .type = &user, .offset = CONF(user), .what = "a user name", .value = "_pinholed" },
@@ -642,7 +648,7 @@ const struct setting conf_statements[] = {
 
 const struct setting *const conf_all_tables[] = { conf_statements, conf_sip,
 	conf_limits, conf_timeouts, conf_ftp, conf_tftp, conf_proxy,
-	conf_tables, conf_firewall, NULL };
+	conf_tables, conf_status, conf_firewall, NULL };
 /* clang-format on */
 
 void

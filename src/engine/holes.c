@@ -333,7 +333,9 @@ hole_open(struct holes *h, struct owner *o, const struct pinhole *p,
 		batch_add(h, FW_OPEN, &hole->tuple->hole);
 	h->n.opened++;
 	name = hole_is_named(hole);
-	events_open(&h->ev, now, &name, (struct span) { o->call, o->calllen },
+	events_open(&h->ev, now, &name,
+	    &(struct events_owner) { o->id, hole->tuple->hole.id,
+		{ o->call, o->calllen } },
 	    w->open);
 }
 

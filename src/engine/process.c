@@ -35,7 +35,7 @@
 struct live {
 	const struct engine_args *args;
 	struct worker worker;
-	struct event *timer, *control_ev;
+	struct event *timer;
 	struct event *capture_ev[MAX_FDS];
 	struct event *more_ev; /* a capture has more than one turn takes */
 	size_t ncaptures;
@@ -442,8 +442,6 @@ process_begin(struct live *l)
 	l->started = true;
 	log_detach();
 	journal_adopt(l);
-	if (l->control_ev != NULL)
-		event_add(l->control_ev, NULL);
 	if (l->capture != NULL)
 		l->ncaptures = capture_fds(l->capture, fds, MAX_FDS);
 	if ((l->more_ev = evtimer_new(l->worker.base, on_capture, l)) == NULL)
@@ -502,27 +500,6 @@ process_report(struct live *l)
 	}
 }
 
-/*
- * Whoever connects to the control socket is sent the counters.  They fit into
- * the socket's buffer, so sending does not block.
- */
-static void
-on_control(evutil_socket_t listener, short what, void *arg)
-{
-	struct live *l = arg;
-	char text[8192];
-	struct strbuf b = strbuf_of(text, sizeof(text));
-	int fd = accept(listener, NULL, NULL);
-
-	(void)what;
-	if (fd == -1)
-		return;
-	counters_tell(l, &b);
-	if (send(fd, b.p, b.len, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
-		log_debug(MODULE, "the control socket's peer went away");
-	close(fd);
-}
-
 static void
 on_monitor(void *ctx, const struct ipc_msg *m, int *fd)
 {
@@ -566,7 +543,8 @@ make_engine(struct live *l)
 		.line = worker_line,
 		.ctx = &l->worker,
 		.wall = clock_wall,
-		.shorten = !a->foreground || log_is_journal(STDOUT_FILENO) };
+		.shorten = !a->foreground || log_is_journal(STDOUT_FILENO),
+		.tap = &l->worker.feed.tap };
 	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say };
 	struct engine_place place = { 0 };
 
@@ -584,23 +562,47 @@ make_engine(struct live *l)
 		log_fatalx(MODULE, "out of memory");
 }
 
+/* For the status process. */
+
+static bool
+on_tell(void *ctx, uint64_t *at)
+{
+	(void)ctx;
+	(void)at;
+	return false;
+}
+
+static void
+on_each_counter(void *ctx,
+    void (*each)(void *each_ctx, const char *name, uint64_t v, bool gauge),
+    void *each_ctx)
+{
+	struct live *l = ctx;
+
+	tally_each(&l->tally, each, each_ctx);
+}
+
+static void
+on_asked(void *ctx, const struct ipc_msg *m)
+{
+	struct live *l = ctx;
+
+	if (m->hdr.type == IPC_CLOSE_CALL || m->hdr.type == IPC_EXPLAIN)
+		feed_done(&l->worker.feed, m->hdr.seq, PH_EUNSUPPORTED, 0);
+}
+
 static void
 make_events(struct live *l)
 {
 	const struct engine_args *a = l->args;
 	const struct worker_setup setup = { MODULE, a->monitor_fd,
-		a->foreground, on_monitor, process_quit, l };
+		a->foreground, on_monitor, process_quit,
+		{ on_tell, on_each_counter, l }, on_asked, l };
 
 	worker_init(&l->worker, &setup);
 	channel_init(&l->worker.fw, l->worker.base, &fw_calls, l);
 	l->timer = event_new(l->worker.base, -1, 0, on_timer, l);
 	if (l->timer == NULL)
-		log_fatalx(MODULE, "out of memory");
-	if (a->control_fd == -1)
-		return;
-	l->control_ev = event_new(l->worker.base, a->control_fd,
-	    EV_READ | EV_PERSIST, on_control, l);
-	if (l->control_ev == NULL)
 		log_fatalx(MODULE, "out of memory");
 }
 
@@ -618,8 +620,8 @@ engine_main(const struct engine_args *args)
 	l->tally.ctx = l;
 	open_capture(l);
 	worker_confine(MODULE, SANDBOX_ENGINE, args->sandbox);
-	make_engine(l);
 	make_events(l);
+	make_engine(l);
 	status = worker_run(&l->worker);
 
 	for (i = 0; i < l->ncaptures; i++)
@@ -632,8 +634,6 @@ engine_main(const struct engine_args *args)
 	engine_free(l->engine);
 	checkpoint_close(l->journal);
 	fwconfig_free(&l->fw_config);
-	if (l->control_ev != NULL)
-		event_free(l->control_ev);
 	event_free(l->timer);
 	worker_free(&l->worker);
 	return status;

@@ -36,7 +36,6 @@ struct engine_args {
 	int monitor_fd;	    /* see src/process/ipc.h */
 	int journal_fds[2]; /* see src/process/checkpoint.h */
 	uint64_t journal_limit;
-	int control_fd; /* listening Unix socket, or -1 */
 };
 
 /* Returns the exit status of the process. */

@@ -203,21 +203,51 @@ generation_announce(const struct conf *conf)
 	log_info(MODULE, "following: %s", text);
 }
 
-/* Calls do not depend on the control socket: if it fails, go on. */
+/* "PATH", or "PATH.ro". */
 static void
-open_control(struct generation *g, const struct generation *before)
+name_control(char path[PATH_MAX], const struct conf *conf, bool read_only)
 {
-	char text[256];
+	snprintf(path, PATH_MAX, "%s%s", conf->control, read_only ? ".ro" : "");
+}
+
+/*
+ * Calls do not depend on the control socket: if it fails, go on.  The group is
+ * that of the configured user; without that user, it stays root's.
+ */
+static void
+open_control(struct generation *g, const struct generation *before,
+    bool read_only)
+{
+	bool ours = strcmp(g->sandbox.user, g->conf->user) == 0;
+	mode_t mode = read_only ? 0666 : ours ? 0660 : 0600;
+	char path[PATH_MAX], text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 
 	if (g->conf->control == NULL)
 		return;
+	name_control(path, g->conf, read_only);
 	if (before != NULL && before->conf->control != NULL &&
 	    strcmp(before->conf->control, g->conf->control) == 0)
-		g->control_fd = before->control_fd;
-	else if (unixsock_listen(g->conf->control, &g->control_fd, &why) !=
-	    PH_OK)
+		g->control_fd[read_only] = before->control_fd[read_only];
+	else if (unixsock_listen(path, mode, ours ? g->sandbox.gid : (gid_t)-1,
+		     &g->control_fd[read_only], &why) != PH_OK)
 		log_warnx(MODULE, "no control socket: %s", text);
+}
+
+static void
+close_control(struct generation *g, const struct generation *after)
+{
+	char path[PATH_MAX];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (g->control_fd[i] == -1 ||
+		    (after != NULL && after->control_fd[i] == g->control_fd[i]))
+			continue;
+		name_control(path, g->conf, i == 1);
+		(void)unlink(path);
+		close(g->control_fd[i]);
+	}
 }
 
 struct generation *
@@ -234,7 +264,8 @@ generation_new(struct conf *conf, const struct generation *before,
 	}
 	g->conf = conf;
 	g->ops = fw_lookup(conf->firewall);
-	g->control_fd = g->lock_fd = g->state_fd = -1;
+	g->control_fd[0] = g->control_fd[1] = -1;
+	g->lock_fd = g->state_fd = -1;
 	for (i = 0; i < CHILD_NROLES; i++)
 		child_init(&g->child[i], (enum child_role)i);
 	name_owner(g->owner, sizeof(g->owner), conf);
@@ -242,9 +273,11 @@ generation_new(struct conf *conf, const struct generation *before,
 	    take_lock(g, before, why) != PH_OK ||
 	    take_state(g, before, why) != PH_OK ||
 	    ask_filter(g, why) != PH_OK ||
-	    listeners_open(&g->listeners, conf,
+	    listeners_open(&g->listeners, conf, LISTEN_FOR_PROXY,
 		before != NULL ? &before->listeners : inherited,
-		why) != PH_OK) {
+		why) != PH_OK ||
+	    listeners_open(&g->http, conf, LISTEN_FOR_STATUS,
+		before != NULL ? &before->http : NULL, why) != PH_OK) {
 		generation_free(g, before);
 		return NULL;
 	}
@@ -252,7 +285,8 @@ generation_new(struct conf *conf, const struct generation *before,
 	g->child[CHILD_FIREWALL].wanted = g->child[CHILD_ENGINE].wanted = true;
 	g->child[CHILD_PROXY].wanted = g->listeners.n > 0;
 	g->adopt = before != NULL && strcmp(before->owner, g->owner) == 0;
-	open_control(g, before);
+	open_control(g, before, false);
+	open_control(g, before, true);
 	return g;
 }
 
@@ -265,13 +299,10 @@ generation_free(struct generation *g, const struct generation *after)
 		return;
 	for (i = 0; i < CHILD_NROLES; i++)
 		ipc_close(&g->child[i].ipc);
-	if (g->control_fd != -1 &&
-	    (after == NULL || after->control_fd != g->control_fd)) {
-		(void)unlink(g->conf->control);
-		close(g->control_fd);
-	}
+	close_control(g, after);
 	listeners_close(&g->listeners,
 	    after != NULL ? &after->listeners : NULL);
+	listeners_close(&g->http, after != NULL ? &after->http : NULL);
 	if (g->state_fd != -1 &&
 	    (after == NULL || after->state_fd != g->state_fd))
 		close(g->state_fd);

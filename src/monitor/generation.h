@@ -23,8 +23,9 @@ struct generation {
 	const struct fw_ops *ops;
 	struct sandbox sandbox;
 	struct child child[CHILD_NROLES];
-	struct listeners listeners;
-	int control_fd;	       /* -1: none */
+	struct listeners listeners; /* of the proxy process */
+	struct listeners http;	    /* of the status process */
+	int control_fd[2];	    /* -1: none; the second is read-only */
 	int state_fd;	       /* lock of the state file; -1: none is kept */
 	int lock_fd;	       /* -1: a backend that touches nothing */
 	char owner[OWNER_MAX]; /* which packet filter in which network stack */

@@ -15,52 +15,13 @@
 #include "src/base/log.h"
 #include "src/base/timers.h"
 #include "src/compat/notify.h"
-#include "src/fw/process.h"
-#include "src/monitor/daemon.h"
-#include "src/monitor/generation.h"
-#include "src/monitor/journals.h"
-#include "src/monitor/leavers.h"
+#include "src/monitor/insides.h"
 #include "src/monitor/monitor.h"
-#include "src/process/lock.h"
-#include "src/process/waiter.h"
 #include "src/version.h"
 
 #define MODULE	 "monitor"
 /* Messages read from one child before other children and signals get a turn. */
 #define MESSAGES 16
-
-/*
- * An engine that dies again and again right after it was started may be dying
- * of what its journal says.
- */
-#define JOURNAL_TRIES 5
-
-enum phase {
-	PHASE_STARTING, /* nothing has worked yet: any failure ends us */
-	PHASE_RUNNING,
-	PHASE_STOPPING,
-};
-
-struct monitor {
-	const struct monitor_options *opt;
-	enum phase phase;
-	/*
-	 * `cur` serves.  While `next` starts, nothing has changed; once it
-	 * stands, it becomes `cur`, and as long as there is an `old` one that
-	 * has not gone, `cur` waits.
-	 */
-	struct generation *cur, *next, *old;
-	struct leavers leavers;
-	uint32_t proxies; /* started so far */
-	struct journals journals;
-	bool reload_again;
-	bool swept; /* stopping: a firewall process removes our pinholes */
-	struct daemon daemon;
-	struct waiter waiter;
-	int status;
-	struct log_limit deaths;
-	struct ipc_msg msg; /* too big for the stack */
-};
 
 static volatile sig_atomic_t got_chld, got_hup, got_term, got_usr1;
 
@@ -98,163 +59,6 @@ catch_signals(struct monitor *m)
 }
 
 /* Children. */
-
-/* All children: of the generations that there are, then those that leave. */
-struct walk {
-	int i;
-	struct generation *g; /* of the child; NULL: it is leaving */
-};
-
-static struct child *
-walk_next(struct monitor *m, struct walk *w)
-{
-	struct generation *const all[] = { m->cur, m->next, m->old };
-	const int n = (int)(sizeof(all) / sizeof(all[0])) * CHILD_NROLES;
-	int i;
-
-	while (w->i < n) {
-		i = w->i++;
-		w->g = all[i / CHILD_NROLES];
-		if (w->g != NULL)
-			return &w->g->child[i % CHILD_NROLES];
-	}
-	w->g = NULL;
-	return w->i < n + LEAVERS ? &m->leavers.v[w->i++ - n] : NULL;
-}
-
-struct start {
-	struct monitor *m;
-	struct generation *g;
-};
-
-/* In a child: close the descriptors that are not its own. */
-static void
-close_others(struct monitor *m, struct generation *g, enum child_role role)
-{
-	bool engine = role == CHILD_ENGINE;
-	struct generation *all[] = { m->cur, m->next, m->old };
-	struct walk w = { 0 };
-	struct child *c;
-	struct journal *j;
-	size_t i;
-	int r;
-
-	while ((c = walk_next(m, &w)) != NULL)
-		ipc_close(&c->ipc);
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (all[i] != NULL && all[i]->control_fd != -1 &&
-		    (!engine || all[i]->control_fd != g->control_fd))
-			close(all[i]->control_fd);
-		if (all[i] != NULL && all[i]->state_fd != -1)
-			close(all[i]->state_fd);
-		if (all[i] != NULL && all[i] != g)
-			listeners_close(&all[i]->listeners,
-			    role == CHILD_PROXY ? &g->listeners : NULL);
-	}
-	if (role != CHILD_PROXY)
-		listeners_close(&g->listeners, NULL);
-	for (r = 0; r < CHILD_NROLES; r++) {
-		j = journals_of(&m->journals, (enum child_role)r);
-		if (j != NULL && r != (int)role)
-			journal_close(j);
-		else if (j != NULL)
-			journal_confine(j);
-	}
-	daemon_close(&m->daemon);
-	/* Last: closing any descriptor of the lock file releases its locks. */
-	if (g->lock_fd != -1)
-		lock_take_child(g->lock_fd);
-}
-
-static int
-run_firewall(void *ctx, int monitor_fd)
-{
-	struct start *s = ctx;
-	struct fwproc_args args = { .conf = s->g->conf,
-		.ops = s->g->ops,
-		.sandbox = &s->g->sandbox,
-		.monitor_fd = monitor_fd,
-		.adopt = s->g->adopt };
-
-	close_others(s->m, s->g, CHILD_FIREWALL);
-	return fwproc_main(&args);
-}
-
-static int
-run_engine(void *ctx, int monitor_fd)
-{
-	struct start *s = ctx;
-	const struct monitor_options *opt = s->m->opt;
-	struct engine_args args = { .conf = s->g->conf,
-		.format = opt->format,
-		.verbose = opt->verbose,
-		.foreground = opt->foreground,
-		.sandbox = &s->g->sandbox,
-		.monitor_fd = monitor_fd,
-		.journal_fds = { s->m->journals.calls.fds[0],
-		    s->m->journals.calls.fds[1] },
-		.journal_limit = s->m->journals.calls.limit,
-		.control_fd = s->g->control_fd };
-
-	close_others(s->m, s->g, CHILD_ENGINE);
-	return opt->engine(&args);
-}
-
-static int
-run_proxy(void *ctx, int monitor_fd)
-{
-	struct start *s = ctx;
-	const struct monitor_options *opt = s->m->opt;
-	struct proxy_args args = { .conf = s->g->conf,
-		.format = opt->format,
-		.verbose = opt->verbose,
-		.foreground = opt->foreground,
-		.sandbox = &s->g->sandbox,
-		.monitor_fd = monitor_fd,
-		.journal_fds = { s->m->journals.tables.fds[0],
-		    s->m->journals.tables.fds[1] },
-		.journal_limit = s->m->journals.tables.limit,
-		.first_run = s->m->journals.tables_first,
-		.listeners = &s->g->listeners,
-		.number = s->m->proxies,
-		.until_idle = opt->inherited != NULL };
-
-	close_others(s->m, s->g, CHILD_PROXY);
-	return opt->proxy(&args);
-}
-
-static void
-monitor_start_child(struct monitor *m, struct generation *g,
-    enum child_role role)
-{
-	static int (*const run_child[CHILD_NROLES])(void *, int) = {
-		[CHILD_FIREWALL] = run_firewall,
-		[CHILD_ENGINE] = run_engine,
-		[CHILD_PROXY] = run_proxy,
-	};
-	struct child *c = &g->child[role];
-	struct start s = { m, g };
-	int64_t now = clock_now();
-
-	if (role != CHILD_FIREWALL && c->ready_deaths >= JOURNAL_TRIES) {
-		struct journal *j = journals_of(&m->journals, role);
-
-		c->ready_deaths = 0;
-		log_warnx(MODULE,
-		    "the %s keeps dying; starting without the %s that are in "
-		    "its journal",
-		    child_name(role), j->what);
-		journal_forget(j);
-	}
-	m->proxies += role == CHILD_PROXY;
-	if (child_start(c, now, run_child[role], &s) == PH_OK) {
-		if (role == CHILD_PROXY)
-			m->journals.tables_first = false;
-		return;
-	}
-	log_warn(MODULE, "cannot start the %s process", child_name(role));
-	child_died(c, now);
-}
 
 static bool
 all_are(const struct generation *g, enum child_state state)
@@ -308,8 +112,8 @@ link_children(struct monitor *m, struct generation *g)
 			    IPC_LEAVER + (uint32_t)r);
 	for (r = 0; r < CHILD_NROLES; r++) {
 		c = &g->child[r];
-		if (r != CHILD_FIREWALL && c->state == CHILD_READY &&
-		    !c->linked)
+		if ((r == CHILD_ENGINE || r == CHILD_PROXY) &&
+		    c->state == CHILD_READY && !c->linked)
 			link_child(m, g, c,
 			    r == CHILD_PROXY ? IPC_PROXY : IPC_ENGINE);
 	}
@@ -326,6 +130,7 @@ now_running(struct monitor *m)
 	    m->cur->conf->name);
 	daemon_tell_parent(&m->daemon);
 	log_detach();
+	status_begin(m);
 	notify_ready();
 }
 
@@ -348,7 +153,8 @@ read_child(struct monitor *m, struct child *c)
 		    c == &m->old->child[CHILD_PROXY]) {
 			leavers_take(&m->leavers, c, clock_now());
 			return;
-		}
+		} else if (c->role == CHILD_STATUS)
+			status_message(m);
 	}
 	/* The child has closed its end; SIGCHLD will say that it exited. */
 	if (rc == PH_EGONE)
@@ -369,6 +175,7 @@ abandon_reload(struct monitor *m, const char *why)
 			(void)waitpid(m->next->child[r].pid, NULL, 0);
 	generation_free(m->next, m->cur);
 	m->next = NULL;
+	status_reloaded(m, why);
 	notify_ready();
 }
 
@@ -396,6 +203,8 @@ child_exited(struct monitor *m, struct generation *g, struct child *c,
 	int r;
 
 	child_describe(how, sizeof(how), status);
+	if (!expected)
+		status_death(m, c);
 	child_died(c, clock_now());
 	for (r = 0; c->role == CHILD_FIREWALL && r < CHILD_NROLES; r++)
 		g->child[r].linked = false;
@@ -426,7 +235,7 @@ monitor_reap(struct monitor *m)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		w = (struct walk) { 0 };
-		while ((c = walk_next(m, &w)) != NULL && c->pid != pid)
+		while ((c = monitor_walk(m, &w)) != NULL && c->pid != pid)
 			continue;
 		if (c != NULL && w.g != NULL)
 			child_exited(m, w.g, c, status);
@@ -437,7 +246,7 @@ monitor_reap(struct monitor *m)
 
 /* Reload. */
 
-static void
+void
 monitor_reload(struct monitor *m)
 {
 	char *text = NULL, message[1024];
@@ -456,6 +265,7 @@ monitor_reload(struct monitor *m)
 	notify_reloading();
 	if ((errors = open_memstream(&text, &len)) == NULL) {
 		log_warn(MODULE, "not reloaded");
+		status_reloaded(m, "out of memory");
 		return;
 	}
 	rc = m->opt->load(m->opt->ctx, &conf, errors);
@@ -463,10 +273,12 @@ monitor_reload(struct monitor *m)
 	if (rc != PH_OK) {
 		log_lines(MODULE, text);
 		log_warnx(MODULE, "not reloaded: the configuration has errors");
+		status_reloaded(m, text);
 		notify_ready();
 	} else if ((m->next = generation_new(conf, m->cur, NULL, &why)) ==
 	    NULL) {
 		log_warnx(MODULE, "not reloaded: %s", message);
+		status_reloaded(m, message);
 		notify_ready();
 	}
 	free(text);
@@ -501,6 +313,7 @@ change_places(struct monitor *m)
 	m->old = m->cur;
 	m->cur = m->next;
 	m->next = NULL;
+	status_change(m, m->old, m->cur);
 	/* The new configuration may name another state file. */
 	m->journals.save_at = now;
 	child_quit(&m->old->child[CHILD_ENGINE], true, now);
@@ -530,6 +343,7 @@ finish_old(struct monitor *m)
 	generation_free(m->old, m->cur);
 	m->old = NULL;
 	log_info(MODULE, "reloaded");
+	status_reloaded(m, NULL);
 	notify_ready();
 }
 
@@ -566,6 +380,7 @@ run_stop(struct monitor *m, int64_t now)
 
 	child_quit(&m->cur->child[CHILD_ENGINE], false, now);
 	child_quit(&m->cur->child[CHILD_PROXY], false, now);
+	child_quit(&m->cur->child[CHILD_STATUS], false, now);
 	if (!leavers_quit(&m->leavers, now) || !clients_gone(m->cur))
 		return;
 	if (fw->state == CHILD_NONE && !m->swept && m->status == 0) {
@@ -583,7 +398,7 @@ kill_the_late(struct monitor *m, int64_t now)
 	struct walk w = { 0 };
 	struct child *c;
 
-	while ((c = walk_next(m, &w)) != NULL)
+	while ((c = monitor_walk(m, &w)) != NULL)
 		if (child_run_out(c, now) && w.g != NULL)
 			log_warnx(MODULE, "the %s process took too long",
 			    child_name(c->role));
@@ -608,6 +423,7 @@ monitor_run(struct monitor *m)
 	if (m->reload_again)
 		monitor_reload(m);
 	start_next(m, now);
+	status_run(m);
 	if (m->phase == PHASE_RUNNING)
 		journals_save(&m->journals, m->cur, now);
 }
@@ -649,7 +465,7 @@ next_event(struct monitor *m)
 
 	if (m->phase == PHASE_RUNNING && m->journals.save_at < next)
 		next = m->journals.save_at;
-	while ((c = walk_next(m, &w)) != NULL)
+	while ((c = monitor_walk(m, &w)) != NULL)
 		if ((at = child_due(m, c, w.g)) < next)
 			next = at;
 	return next;
@@ -663,7 +479,7 @@ wait_for_events(struct monitor *m)
 	size_t i;
 
 	waiter_clear(&m->waiter);
-	while ((c = walk_next(m, &w)) != NULL)
+	while ((c = monitor_walk(m, &w)) != NULL)
 		if (c->ipc.fd != -1) {
 			who[m->waiter.n] = c;
 			waiter_add(&m->waiter, &c->ipc);

@@ -10,6 +10,7 @@
 #include "src/engine/process.h"
 #include "src/fw/fw.h"
 #include "src/proxy/process.h"
+#include "src/status/process.h"
 
 /*
  * The monitor: the one process that stays root.
@@ -17,8 +18,10 @@
  * It starts the firewall process and the engine, connects them, replaces
  * whichever dies, and on SIGHUP replaces both by successors with the new
  * configuration, so that no packet and no call is lost.  It keeps what must
- * outlive them: the journal, the control socket, the lock.  It parses nothing
- * that came from the network and nothing that another process wrote.
+ * outlive them: the journal, the control sockets, the lock.  It parses nothing
+ * that came from the network and nothing that another process wrote.  What
+ * somebody asks of it by the control socket comes from the status process as a
+ * number.
  */
 struct monitor_options {
 	bool foreground;
@@ -40,6 +43,7 @@ struct monitor_options {
 	/* The processes; tests have their own. */
 	int (*engine)(const struct engine_args *args);
 	int (*proxy)(const struct proxy_args *args);
+	int (*status)(const struct status_args *args); /* NULL: none */
 };
 
 /* Takes `conf`.  Returns the exit status: 0, or 2. */

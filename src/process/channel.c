@@ -6,8 +6,7 @@
 
 #include "src/process/channel.h"
 
-/* Wait until it can be written to, too, while something is queued. */
-static void
+void
 channel_watch(struct channel *c)
 {
 	short what = EV_READ | EV_PERSIST;

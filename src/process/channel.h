@@ -52,6 +52,9 @@ void channel_close(struct channel *c);
 void channel_send(struct channel *c, enum ipc_type type, uint64_t seq,
     struct ipc_msg *m, int fd);
 
+/* Something was sent by c->ipc itself: wait until the rest can be, too. */
+void channel_watch(struct channel *c);
+
 /* Write now what waits, as far as the kernel takes it. */
 PH_NODISCARD enum ph_err channel_flush(struct channel *c);
 

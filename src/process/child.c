@@ -24,6 +24,7 @@ static const struct {
 	[CHILD_FIREWALL] = { "firewall", 30 * USEC_PER_SEC },
 	[CHILD_ENGINE] = { "engine", 10 * USEC_PER_SEC },
 	[CHILD_PROXY] = { "proxy", 10 * USEC_PER_SEC },
+	[CHILD_STATUS] = { "status", 2 * USEC_PER_SEC },
 };
 
 const char *
@@ -165,7 +166,7 @@ child_died(struct child *c, int64_t now)
 	ipc_close(&c->ipc);
 	c->pid = 0;
 	c->state = CHILD_NONE;
-	c->linked = false;
+	c->linked = c->fed = false;
 	for (i = 0; i < c->quick_deaths && wait < WAIT_LAST; i++)
 		wait = wait == 0 ? WAIT_FIRST : wait * 2;
 	c->quick_deaths++;

@@ -16,7 +16,13 @@
  * After its first death it is started again at once; if it keeps dying soon
  * after it was started, the wait becomes longer each time.
  */
-enum child_role { CHILD_FIREWALL, CHILD_ENGINE, CHILD_PROXY, CHILD_NROLES };
+enum child_role {
+	CHILD_FIREWALL,
+	CHILD_ENGINE,
+	CHILD_PROXY,
+	CHILD_STATUS,
+	CHILD_NROLES
+};
 
 enum child_state {
 	CHILD_NONE,	/* not running; start it at start_at */
@@ -30,6 +36,7 @@ struct child {
 	enum child_state state;
 	bool wanted; /* by the configuration */
 	bool linked; /* knows the firewall process, and is known to it */
+	bool fed;    /* has a way to the status process */
 	pid_t pid;
 	struct ipc ipc;
 	int64_t since;	  /* when it was started */

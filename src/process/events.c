@@ -147,8 +147,12 @@ text_hole(const struct events *ev, const char *event, int64_t ts,
 
 void
 events_open(const struct events *ev, int64_t ts, const struct pinhole *h,
-    struct span call, enum reason why)
+    const struct events_owner *owner, enum reason why)
 {
+	struct span call = owner->call;
+
+	if (ev->tap != NULL)
+		ev->tap->opened(ev->tap->ctx, ts, h, owner, why);
 	if (ev->form != NULL && ev->forms != NULL)
 		ev->forms->opened[ev->form(ev->fw_config, h)]++;
 	if (ev->watch.hole != NULL)
@@ -165,6 +169,8 @@ void
 events_close(const struct events *ev, int64_t ts, const struct pinhole *h,
     struct span call, enum reason why)
 {
+	if (ev->tap != NULL)
+		ev->tap->closed(ev->tap->ctx, ts, h, why);
 	if (ev->watch.hole != NULL)
 		ev->watch.hole(ev->watch.ctx, ts, false, h, call, why);
 	if (ev->format == EVENTS_JSON)
@@ -299,6 +305,8 @@ events_refuse(const struct events *ev, int64_t ts,
 	struct strbuf b = strbuf_of(line, sizeof(line));
 	struct jsonw w;
 
+	if (ev->tap != NULL)
+		ev->tap->refused(ev->tap->ctx, ts, r, call);
 	if (ev->format == EVENTS_JSON) {
 		w = jsonw_begin(&b);
 		jsonw_time(&w, "ts", events_wall(ev, ts));

@@ -33,6 +33,26 @@ struct events_watch {
 	void *ctx;
 };
 
+/* What a pinhole belongs to. */
+struct events_owner {
+	uint64_t id;	  /* of the call or transfer */
+	uint64_t tuple;	  /* the packet filter's name for the pinhole */
+	struct span call; /* the Call-ID, or empty for none */
+};
+
+struct event_refusal;
+
+/* Is told of each event, beside the line. */
+struct events_tap {
+	void *ctx;
+	void (*opened)(void *ctx, int64_t ts, const struct pinhole *h,
+	    const struct events_owner *owner, enum reason why);
+	void (*closed)(void *ctx, int64_t ts, const struct pinhole *h,
+	    enum reason why);
+	void (*refused)(void *ctx, int64_t ts, const struct event_refusal *r,
+	    struct span call);
+};
+
 struct events {
 	enum events_format format;
 	int verbose; /* text: 1 also the rules, and why; 2 also what we ignore
@@ -51,7 +71,8 @@ struct events {
 	    *form)(const struct fw_config *config, const struct pinhole *hole);
 	struct form_counts *forms;
 	bool shorten; /* only EVENTS_CALL bytes of each Call-ID, for a log */
-	struct events_watch watch; /* its `hole` may be NULL */
+	struct events_watch watch;    /* its `hole` may be NULL */
+	const struct events_tap *tap; /* or NULL */
 };
 
 /* Enough to tell calls apart, and for `pinholectl show calls`. */
@@ -72,9 +93,9 @@ struct event_refusal {
 	enum event_said said;
 };
 
-/* `call` is the Call-ID, or empty for none. */
 void events_open(const struct events *ev, int64_t ts, const struct pinhole *h,
-    struct span call, enum reason why);
+    const struct events_owner *owner, enum reason why);
+/* `call` is the Call-ID, or empty for none. */
 void events_close(const struct events *ev, int64_t ts, const struct pinhole *h,
     struct span call, enum reason why);
 void events_refuse(const struct events *ev, int64_t ts,

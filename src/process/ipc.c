@@ -25,57 +25,65 @@ struct ipc_out {
 	char bytes[];
 };
 
-/* How long a message of each type is: fixed, plus n elements. */
+/*
+ * How long a message of each type is: a fixed part, and maybe n elements behind
+ * it, whose number is in the fixed part.
+ */
 /* clang-format off */
+#define FIXED(type) { sizeof(type), 0, 0, 0 }
+#define ELEMENTS(type, array, most) { offsetof(type, array), \
+	    sizeof(((type *)NULL)->array[0]), most, offsetof(type, n) }
 static const struct shape {
 	uint16_t fixed;		/* behind the header */
 	uint16_t element;
 	uint16_t max;		/* elements */
+	uint16_t count;		/* where their number is, a uint32_t */
 } shapes[IPC_NTYPES] = {
-	[IPC_READY]	= { 0, 0, 0 },
-	[IPC_FW]	= { 0, 0, 0 },
-	[IPC_CLIENT]	= { sizeof(struct ipc_client), 0, 0 },
-	[IPC_QUIT]	= { sizeof(struct ipc_quit), 0, 0 },
-	[IPC_LEAVE]	= { 0, 0, 0 },
-	[IPC_REPORT]	= { 0, 0, 0 },
-	[IPC_BEGIN]	= { 0, 0, 0 },
-	[IPC_COMMIT]	= { offsetof(struct ipc_commit, changes),
-			    sizeof(struct fw_change), IPC_BATCH },
-	[IPC_SETTLE]	= { 0, 0, 0 },
-	[IPC_RESULT]	= { sizeof(struct ipc_result), 0, 0 },
-	[IPC_SEEN_FROM]	= { offsetof(struct ipc_ids, ids),
-			    sizeof(uint64_t), IPC_IDS },
-	[IPC_SEEN_TO]	= { offsetof(struct ipc_ids, ids),
-			    sizeof(uint64_t), IPC_IDS },
-	[IPC_CLOSED]	= { offsetof(struct ipc_ids, ids),
-			    sizeof(uint64_t), IPC_IDS },
-	[IPC_COUNTERS]	= { sizeof(struct fwcounters), 0, 0 },
-	[IPC_ORIGINAL]	= { sizeof(struct ipc_original), 0, 0 },
-	[IPC_TARGET]	= { sizeof(struct ipc_target), 0, 0 },
-	[IPC_TABLE]	= { offsetof(struct ipc_table, prefixes),
-			    sizeof(struct prefix), IPC_PREFIXES },
-	[IPC_EMPTIED]	= { 0, 0, 0 },
+	[IPC_CLIENT]	= FIXED(struct ipc_client),
+	[IPC_QUIT]	= FIXED(struct ipc_quit),
+	[IPC_COMMIT]	= ELEMENTS(struct ipc_commit, changes, IPC_BATCH),
+	[IPC_RESULT]	= FIXED(struct ipc_result),
+	[IPC_SEEN_FROM]	= ELEMENTS(struct ipc_ids, ids, IPC_IDS),
+	[IPC_SEEN_TO]	= ELEMENTS(struct ipc_ids, ids, IPC_IDS),
+	[IPC_CLOSED]	= ELEMENTS(struct ipc_ids, ids, IPC_IDS),
+	[IPC_COUNTERS]	= FIXED(struct fwcounters),
+	[IPC_ORIGINAL]	= FIXED(struct ipc_original),
+	[IPC_TARGET]	= FIXED(struct ipc_target),
+	[IPC_TABLE]	= ELEMENTS(struct ipc_table, prefixes, IPC_PREFIXES),
+	[IPC_SOURCE]	= FIXED(struct ipc_source),
+	[IPC_LISTEN]	= FIXED(struct ipc_listen),
+	[IPC_ABOUT]	= ELEMENTS(struct ipc_about, tables, IPC_TABLES),
+	[IPC_HEALTH]	= FIXED(struct ipc_health),
+	[IPC_COMMAND]	= FIXED(struct ipc_command),
+	[IPC_DONE]	= FIXED(struct ipc_done),
+	[IPC_FEED_CALL]	= ELEMENTS(struct ipc_feed_call, call, IPC_CALL),
+	[IPC_FEED_CALL_GONE] = FIXED(struct ipc_feed_gone),
+	[IPC_FEED_HOLE]	= ELEMENTS(struct ipc_feed_hole, call, IPC_CALL),
+	[IPC_FEED_HOLE_GONE] = FIXED(struct ipc_feed_gone),
+	[IPC_FEED_SEEN]	= ELEMENTS(struct ipc_ids, ids, IPC_IDS),
+	[IPC_FEED_REFUSAL] = ELEMENTS(struct ipc_feed_refusal, call, IPC_CALL),
+	[IPC_FEED_COUNTERS] = ELEMENTS(struct ipc_feed_counters, v, IPC_NCOUNTERS),
+	[IPC_FEED_TEXT]	= ELEMENTS(struct ipc_feed_text, text, IPC_TEXT),
+	[IPC_TELL]	= FIXED(struct ipc_tell),
+	[IPC_CLOSE_CALL] = ELEMENTS(struct ipc_which, call, IPC_CALL),
+	[IPC_EXPLAIN]	= ELEMENTS(struct ipc_which, call, IPC_CALL),
+	/* All others are a header and nothing else. */
 };
+#undef FIXED
+#undef ELEMENTS
 /* clang-format on */
 
 _Static_assert(sizeof(struct ipc_msg) <= 8192,
     "FreeBSD's net.local.seqpacket.maxseqpacket");
 
 static size_t
-msg_elements(const struct ipc_msg *m)
+msg_elements(const struct ipc_msg *m, const struct shape *s)
 {
-	switch (m->hdr.type) {
-	case IPC_COMMIT:
-		return m->u.commit.n;
-	case IPC_SEEN_FROM:
-	case IPC_SEEN_TO:
-	case IPC_CLOSED:
-		return m->u.ids.n;
-	case IPC_TABLE:
-		return m->u.table.n;
-	default:
-		return 0;
-	}
+	uint32_t n = 0;
+
+	if (s->element > 0)
+		memcpy(&n, (const char *)&m->u + s->count, sizeof(n));
+	return n;
 }
 
 /* The length that type and count call for; 0 if there is no such message. */
@@ -88,7 +96,7 @@ msg_length(const struct ipc_msg *m)
 	if (m->hdr.type == 0 || m->hdr.type >= IPC_NTYPES)
 		return 0;
 	s = &shapes[m->hdr.type];
-	if ((n = msg_elements(m)) > s->max)
+	if ((n = msg_elements(m, s)) > s->max)
 		return 0;
 	return sizeof(m->hdr) + s->fixed + n * s->element;
 }
@@ -139,6 +147,7 @@ ipc_move(struct ipc *to, struct ipc *from)
 	STAILQ_CONCAT(&to->out, &from->out);
 	to->queued = from->queued;
 	to->gone = from->gone;
+	to->max = from->max;
 	to->fd = from->fd;
 	ipc_init(from, -1);
 }
@@ -222,7 +231,7 @@ ipc_send(struct ipc *c, enum ipc_type type, uint64_t seq, struct ipc_msg *m,
 			goto out;
 		}
 	}
-	if (c->queued + m->hdr.len > QUEUE_MAX) {
+	if (c->queued + m->hdr.len > (c->max != 0 ? c->max : QUEUE_MAX)) {
 		rc = PH_ELIMIT;
 		goto out;
 	}

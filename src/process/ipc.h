@@ -17,11 +17,13 @@
  * The messages between the processes.
  *
  * Messages over a SOCK_SEQPACKET pair: one type, one struct, one size (a
- * batch is cut after its last element).  Nothing is parsed and no text is
- * carried: the receiver checks type and length, then the values.  All share
- * one machine and one binary, so the layout is the compiler's.
+ * batch is cut after its last element).  Nothing is parsed: the receiver
+ * checks type and length, then the values.  All share one machine and one
+ * binary, so the layout is the compiler's.
  *
- * Who sends what: M monitor, E engine, P proxy, F firewall process.
+ * Who sends what: M monitor, E engine, P proxy, F firewall process, S status
+ * process.  The text in some messages is a Call-ID or a name, bounded, and
+ * never read as anything else.
  */
 enum ipc_type {
 	IPC_READY = 1, /* E,P,F>M  set up and unprivileged */
@@ -44,6 +46,32 @@ enum ipc_type {
 	IPC_TARGET,   /* F>P  (ipc_target) its answer */
 	IPC_TABLE,    /* P>F  (ipc_table), answered by IPC_RESULT */
 	IPC_EMPTIED,  /* F>P  somebody has emptied tables: fill them again */
+
+	IPC_STATUS,  /* M>E,P  +fd to S, in place of the one before */
+	IPC_SOURCE,  /* M>S  (ipc_source) +fd to an E or P */
+	IPC_LISTEN,  /* M>S  (ipc_listen) +fd to accept from; no fd: stop */
+	IPC_ABOUT,   /* M>S  (ipc_about) the configuration that serves now */
+	IPC_HEALTH,  /* M>S  (ipc_health) of a process */
+	IPC_COMMAND, /* S>M  (ipc_command), answered by IPC_DONE */
+	IPC_DONE,    /* M,E,P>S  (ipc_done) maybe +fd of a file of text */
+
+	/* E,P>S: see src/process/feed.h */
+	IPC_FEED_BEGIN,	    /* all I hold follows */
+	IPC_FEED_END,	    /* that was all */
+	IPC_FEED_GAP,	    /* something is missing: ask for everything */
+	IPC_FEED_CALL,	    /* (ipc_feed_call) new, or changed */
+	IPC_FEED_CALL_GONE, /* (ipc_feed_gone) */
+	IPC_FEED_HOLE,	    /* (ipc_feed_hole) open */
+	IPC_FEED_HOLE_GONE, /* (ipc_feed_gone) */
+	IPC_FEED_SEEN,	    /* (ipc_ids) pinholes that packets went through */
+	IPC_FEED_REFUSAL,   /* (ipc_feed_refusal) */
+	IPC_FEED_COUNTERS,  /* (ipc_feed_counters) some, by name */
+	IPC_FEED_TEXT,	    /* (ipc_feed_text) lines that S has asked for */
+
+	/* S>E,P */
+	IPC_TELL,	/* (ipc_tell) say everything, or the counters */
+	IPC_CLOSE_CALL, /* (ipc_which), answered by IPC_DONE */
+	IPC_EXPLAIN, /* (ipc_which), answered by IPC_FEED_TEXT and IPC_DONE */
 	IPC_NTYPES
 };
 
@@ -118,6 +146,156 @@ struct ipc_table {
 	struct prefix prefixes[IPC_PREFIXES];
 };
 
+/*
+ * The processes that the status process knows: those of enum ipc_role, which
+ * feed it, and others.
+ */
+#define IPC_FIREWALL	   IPC_NROLES
+#define IPC_MONITOR	   (IPC_NROLES + 1)
+#define IPC_STATUS_PROCESS (IPC_NROLES + 2)
+#define IPC_NPARTIES	   (IPC_NROLES + 3)
+
+struct ipc_source {
+	uint32_t role; /* enum ipc_role */
+	uint32_t pid;
+};
+
+enum ipc_listen_kind {
+	IPC_LISTEN_CONTROL,
+	IPC_LISTEN_READ_ONLY,
+	IPC_LISTEN_HTTP,
+	IPC_LISTEN_KINDS
+};
+
+struct ipc_listen {
+	uint32_t kind;
+	uint32_t index; /* of several addresses for HTTP */
+};
+
+#define IPC_NAME   32
+#define IPC_TABLES 128
+struct ipc_about {
+	int64_t started;  /* the daemon */
+	int64_t loaded;	  /* this configuration */
+	char backend[16]; /* "nftables" */
+	char name[64];	  /* table or anchor */
+	uint32_t verbose;
+	uint32_t n;
+	char tables[IPC_TABLES][IPC_NAME]; /* names, by index */
+};
+
+struct ipc_health {
+	uint32_t role;	 /* below IPC_NPARTIES */
+	uint32_t state;	 /* enum child_state */
+	uint32_t pid;	 /* 0: none */
+	uint32_t deaths; /* so far, of all of this role */
+	int64_t since;	 /* when this one was started */
+};
+
+enum ipc_command_kind {
+	IPC_COMMAND_RELOAD,
+	IPC_COMMAND_CHECK,
+	IPC_COMMAND_CONFIG,
+	IPC_COMMAND_LOG,
+	IPC_COMMAND_KINDS
+};
+
+struct ipc_command {
+	uint32_t kind;
+	uint32_t value; /* IPC_COMMAND_LOG: how verbose */
+};
+
+/* PH_OK, or why not; the file of text begins at its offset 0. */
+struct ipc_done {
+	int32_t err;
+	uint32_t n; /* IPC_CLOSE_CALL: how many pinholes */
+};
+
+#define IPC_CALL 256 /* bytes of a Call-ID */
+
+enum ipc_call_state {
+	IPC_CALL_EARLY,
+	IPC_CALL_ACCEPTED,
+	IPC_CALL_HELD,
+	IPC_CALL_ENDED,
+	IPC_CALL_STATES
+};
+
+struct ipc_feed_call {
+	uint64_t owner; /* as in ipc_feed_hole */
+	int64_t since;
+	uint32_t state; /* enum ipc_call_state */
+	uint32_t n;
+	struct addr from, to; /* of its signalling */
+	char call[IPC_CALL];
+};
+
+struct ipc_feed_hole {
+	struct pinhole hole; /* its id as in events */
+	uint64_t tuple;	     /* the id in IPC_FEED_SEEN */
+	uint64_t owner;	     /* the call or transfer that has it */
+	int64_t since;
+	uint32_t reason; /* enum reason */
+	uint32_t told;	 /* it was open before: no event */
+	int64_t seen;	 /* when packets last went through; 0: not known */
+	uint32_t pad;
+	uint32_t n;
+	char call[IPC_CALL];
+};
+
+struct ipc_feed_gone {
+	uint64_t id; /* of the pinhole, or the owner */
+	int64_t ts;
+	uint32_t reason;
+	uint32_t pad;
+};
+
+struct ipc_feed_refusal {
+	int64_t ts;
+	struct addr src, dst;
+	uint16_t dport;
+	uint16_t said;	 /* enum event_said */
+	uint32_t reason; /* enum reason */
+	uint32_t n;
+	char call[IPC_CALL];
+};
+
+#define IPC_NCOUNTERS 128
+struct ipc_feed_counters {
+	uint32_t n;
+	uint32_t pad;
+	struct ipc_counter {
+		char name[IPC_NAME];
+		uint64_t value;
+		uint64_t gauge; /* 1: may go down */
+	} v[IPC_NCOUNTERS];
+};
+
+#define IPC_TEXT 4096
+struct ipc_feed_text {
+	uint32_t pad;
+	uint32_t n;
+	char text[IPC_TEXT]; /* whole lines */
+};
+
+enum ipc_tell_what {
+	IPC_TELL_ALL,
+	IPC_TELL_COUNTERS,
+};
+
+struct ipc_tell {
+	uint32_t what;
+	uint32_t pad;
+};
+
+/* A pinhole by its id, or, if that is 0, a call by its Call-ID. */
+struct ipc_which {
+	uint64_t id;
+	uint32_t pad;
+	uint32_t n;
+	char call[IPC_CALL];
+};
+
 struct ipc_msg {
 	struct ipc_hdr hdr;
 	union {
@@ -130,6 +308,20 @@ struct ipc_msg {
 		struct ipc_target target;
 		struct ipc_table table;
 		struct fwcounters counters;
+		struct ipc_source source;
+		struct ipc_listen listen;
+		struct ipc_about about;
+		struct ipc_health health;
+		struct ipc_command command;
+		struct ipc_done done;
+		struct ipc_feed_call feed_call;
+		struct ipc_feed_hole feed_hole;
+		struct ipc_feed_gone feed_gone;
+		struct ipc_feed_refusal feed_refusal;
+		struct ipc_feed_counters feed_counters;
+		struct ipc_feed_text feed_text;
+		struct ipc_tell tell;
+		struct ipc_which which;
 	} u;
 };
 
@@ -141,6 +333,7 @@ struct ipc {
 	bool gone;
 	STAILQ_HEAD(ipc_outq, ipc_out) out;
 	size_t queued; /* bytes */
+	size_t max;    /* of them; 0: 64 MiB */
 };
 
 /* Two connected ends, close-on-exec.  PH_EIO with errno. */

@@ -31,7 +31,8 @@ listeners_find(const struct listeners *l, enum listen_kind kind,
 static int
 open_socket(const struct listener *l)
 {
-	int type = l->kind == LISTEN_FTP ? SOCK_STREAM : SOCK_DGRAM;
+	int type = l->kind == LISTEN_FTP || l->kind == LISTEN_HTTP ? SOCK_STREAM
+								   : SOCK_DGRAM;
 	struct sockaddr_storage ss;
 	socklen_t len = (socklen_t)endpoint_to_sockaddr(&l->at, &ss);
 	const int on = 1, buffer = BUFFER;
@@ -51,7 +52,7 @@ open_socket(const struct listener *l)
 	    (l->at.addr.af == AF_INET6 &&
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) ==
 		    -1) ||
-	    (l->kind != LISTEN_TABLES &&
+	    ((l->kind == LISTEN_FTP || l->kind == LISTEN_TFTP) &&
 		origdst_prepare(fd, l->at.addr.af, type) != PH_OK) ||
 	    bind(fd, (struct sockaddr *)&ss, len) == -1 ||
 	    (type == SOCK_STREAM && listen(fd, BACKLOG) == -1)) {
@@ -67,7 +68,7 @@ void
 listener_explain(const struct listener *l, int error, struct strbuf *why)
 {
 	static const char *const names[] = { "ftp proxy", "tftp proxy",
-		"tables" };
+		"tables", "status" };
 	char text[ADDR_STRLEN];
 
 	strbuf_fmt(why, "%s%s: cannot listen on %s: %s", l->place,
@@ -87,7 +88,8 @@ add_proxies(struct listeners *out, enum listen_kind kind,
 
 /* What the configuration asks for; nothing is open yet. */
 static enum ph_err
-listeners_wanted(struct listeners *out, const struct conf *conf)
+listeners_wanted(struct listeners *out, const struct conf *conf,
+    enum listen_user user)
 {
 	size_t ftp = conf->ftp.on ? conf->ftp.nproxy : 0;
 	size_t tftp = conf->tftp.on ? conf->tftp.nproxy : 0;
@@ -95,6 +97,13 @@ listeners_wanted(struct listeners *out, const struct conf *conf)
 	out->n = 0;
 	if ((out->v = calloc(ftp + tftp + 1, sizeof(*out->v))) == NULL)
 		return PH_ENOMEM;
+	if (user == LISTEN_FOR_STATUS) {
+		if (conf->status.on)
+			out->v[out->n++] = (struct listener) { LISTEN_HTTP, 0,
+				conf->status.listen, conf->status.listen_at,
+				-1 };
+		return PH_OK;
+	}
 	add_proxies(out, LISTEN_FTP, conf->ftp.proxy, ftp);
 	add_proxies(out, LISTEN_TFTP, conf->tftp.proxy, tftp);
 	if (conf->tables.on)
@@ -105,12 +114,12 @@ listeners_wanted(struct listeners *out, const struct conf *conf)
 
 enum ph_err
 listeners_open(struct listeners *out, const struct conf *conf,
-    const struct listeners *before, struct strbuf *why)
+    enum listen_user user, const struct listeners *before, struct strbuf *why)
 {
 	struct listener *l;
 	size_t i, n;
 
-	if (listeners_wanted(out, conf) != PH_OK) {
+	if (listeners_wanted(out, conf, user) != PH_OK) {
 		strbuf_str(why, "out of memory");
 		return PH_ENOMEM;
 	}
@@ -130,14 +139,14 @@ listeners_open(struct listeners *out, const struct conf *conf,
 	return PH_OK;
 }
 
-void
-listeners_try(const struct conf *conf,
+static void
+try_those_of(const struct conf *conf, enum listen_user user,
     void (*failed)(void *ctx, const struct listener *l, int error), void *ctx)
 {
 	struct listeners l;
 	size_t i;
 
-	if (listeners_wanted(&l, conf) != PH_OK)
+	if (listeners_wanted(&l, conf, user) != PH_OK)
 		return;
 	for (i = 0; i < l.n; i++)
 		if ((l.v[i].fd = open_socket(&l.v[i])) == -1)
@@ -146,6 +155,14 @@ listeners_try(const struct conf *conf,
 		if (l.v[i].fd != -1)
 			close(l.v[i].fd);
 	free(l.v);
+}
+
+void
+listeners_try(const struct conf *conf,
+    void (*failed)(void *ctx, const struct listener *l, int error), void *ctx)
+{
+	try_those_of(conf, LISTEN_FOR_PROXY, failed, ctx);
+	try_those_of(conf, LISTEN_FOR_STATUS, failed, ctx);
 }
 
 /* An ordinary socket can be bound to addresses of this host only. */
@@ -173,7 +190,7 @@ listeners_foreign(const struct conf *conf, struct strbuf *out)
 	struct listeners l;
 	size_t i;
 
-	if (listeners_wanted(&l, conf) != PH_OK)
+	if (listeners_wanted(&l, conf, LISTEN_FOR_PROXY) != PH_OK)
 		return;
 	for (i = 0; i < l.n; i++)
 		if (l.v[i].kind != LISTEN_TABLES && is_foreign(&l.v[i].at.addr))

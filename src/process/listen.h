@@ -11,13 +11,20 @@
 #include "src/conf/conf.h"
 
 /*
- * The sockets of the proxy process, made by the monitor, for some need root:
- * a port below 1024, packets that are addressed to another host.
+ * The sockets of the proxy process and of the status process, made by the
+ * monitor, for some need root: a port below 1024, packets that are addressed
+ * to another host.
  */
 enum listen_kind {
 	LISTEN_FTP,
 	LISTEN_TFTP,
 	LISTEN_TABLES,
+	LISTEN_HTTP,
+};
+
+enum listen_user {
+	LISTEN_FOR_PROXY,
+	LISTEN_FOR_STATUS,
 };
 
 struct listener {
@@ -34,12 +41,13 @@ struct listeners {
 };
 
 /*
- * Whatever the configuration asks for.  With `before`, sockets that are to
- * stay are shared with it.  On failure *out is empty, `why` has a sentence.
+ * Whatever the configuration asks for, for that process.  With `before`,
+ * sockets that are to stay are shared with it.  On failure *out is empty, `why`
+ * has a sentence.
  */
 PH_NODISCARD enum ph_err listeners_open(struct listeners *out,
-    const struct conf *conf, const struct listeners *before,
-    struct strbuf *why);
+    const struct conf *conf, enum listen_user user,
+    const struct listeners *before, struct strbuf *why);
 
 /*
  * A TFTP proxy's socket that inetd(8) or its like has made, at `fd`: to be

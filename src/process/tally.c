@@ -17,6 +17,19 @@ tally_tell(struct tally *t, enum counters_form form, struct strbuf *out)
 	t->list(t->ctx, &c);
 }
 
+void
+tally_each(struct tally *t,
+    void (*each)(void *ctx, const char *name, uint64_t v, bool gauge),
+    void *ctx)
+{
+	struct counters c = { .form = COUNTERS_EACH,
+		.before = &t->before,
+		.each = each,
+		.ctx = ctx };
+
+	t->list(t->ctx, &c);
+}
+
 enum ph_err
 tally_write(struct tally *t, struct checkpoint *journal, int64_t now)
 {

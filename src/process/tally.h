@@ -42,5 +42,8 @@ PH_NODISCARD enum ph_err tally_run(struct tally *t, struct checkpoint *journal,
 
 /* Counters and gauges, after tally_write(). */
 void tally_tell(struct tally *t, enum counters_form form, struct strbuf *out);
+void tally_each(struct tally *t,
+    void (*each)(void *ctx, const char *name, uint64_t v, bool gauge),
+    void *ctx);
 
 #endif

@@ -11,7 +11,7 @@
 
 #include "src/process/unixsock.h"
 
-#define BACKLOG 16
+#define BACKLOG 128
 
 /* Whether somebody still listens there; if not, it is removed. */
 static bool
@@ -35,7 +35,8 @@ in_use(const struct sockaddr_un *sun)
 }
 
 enum ph_err
-unixsock_listen(const char *path, int *fd, struct strbuf *why)
+unixsock_listen(const char *path, mode_t mode, gid_t group, int *fd,
+    struct strbuf *why)
 {
 	struct sockaddr_un sun;
 
@@ -57,9 +58,10 @@ unixsock_listen(const char *path, int *fd, struct strbuf *why)
 	}
 	(void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(*fd, F_SETFL, O_NONBLOCK);
-	/* umask(2) is 077: root alone may connect. */
+	/* umask(2) is 077: root alone may connect before chmod(2). */
 	if (bind(*fd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
-	    listen(*fd, BACKLOG) == -1) {
+	    (group != (gid_t)-1 && chown(path, (uid_t)-1, group) == -1) ||
+	    chmod(path, mode) == -1 || listen(*fd, BACKLOG) == -1) {
 		strbuf_fmt(why, "%s: %s", path, strerror(errno));
 		close(*fd);
 		*fd = -1;

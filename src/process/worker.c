@@ -19,6 +19,67 @@ worker_confine(const char *name, enum sandbox_role role,
 		log_fatalx(name, "%s", text);
 }
 
+/* The way to the status process. */
+
+static void
+on_more(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval at_once;
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	/* A timer of 0 seconds gives the descriptors a turn first. */
+	if (feed_run(&w->feed))
+		event_add(w->more, &at_once);
+}
+
+static void
+on_feed_waits(void *ctx)
+{
+	struct worker *w = ctx;
+
+	channel_watch(&w->feed_to);
+}
+
+static void
+on_status(void *ctx, const struct ipc_msg *m, int *fd)
+{
+	struct worker *w = ctx;
+
+	(void)fd;
+	if (!feed_message(&w->feed, m) && w->setup.asked != NULL)
+		w->setup.asked(w->setup.ctx, m);
+}
+
+static void
+on_status_settled(void *ctx)
+{
+	on_more(-1, 0, ctx);
+}
+
+/* Its successor will be told everything. */
+static void
+on_status_lost(void *ctx, enum ph_err why)
+{
+	(void)ctx;
+	(void)why;
+}
+
+static const struct channel_calls status_calls = { on_status, on_status_settled,
+	on_status_lost };
+
+static void
+status_open(struct worker *w, int *fd)
+{
+	if (*fd == -1)
+		return;
+	if (channel_open(&w->feed_to, *fd) == PH_OK)
+		feed_open(&w->feed);
+	*fd = -1;
+	on_more(-1, 0, w);
+}
+
 static void
 monitor_message(void *ctx, const struct ipc_msg *m, int *fd)
 {
@@ -26,6 +87,8 @@ monitor_message(void *ctx, const struct ipc_msg *m, int *fd)
 
 	if (m->hdr.type == IPC_QUIT)
 		w->setup.quit(w->setup.ctx, m->u.quit.keep != 0);
+	else if (m->hdr.type == IPC_STATUS && w->setup.feed.tell != NULL)
+		status_open(w, fd);
 	else
 		w->setup.message(w->setup.ctx, m, fd);
 }
@@ -36,11 +99,13 @@ monitor_lost(void *ctx, enum ph_err why)
 	struct worker *w = ctx;
 
 	(void)why;
+	if (!channel_linked(&w->fw)) {
+		worker_stop(w, 2);
+		return;
+	}
 	log_warnx(w->setup.name, "the monitor is gone; carrying on without it");
 	/* Without a monitor, only SIGTERM can stop us. */
 	event_add(w->term, NULL);
-	if (!channel_linked(&w->fw))
-		worker_stop(w, 2);
 }
 
 static const struct channel_calls monitor_calls = { monitor_message, NULL,
@@ -64,10 +129,15 @@ worker_init(struct worker *w, const struct worker_setup *setup)
 	if ((w->base = event_base_new()) == NULL ||
 	    (w->output = output_new(w->base, STDOUT_FILENO)) == NULL ||
 	    (w->term = event_new(w->base, SIGTERM, EV_SIGNAL | EV_PERSIST,
-		 on_term, w)) == NULL)
+		 on_term, w)) == NULL ||
+	    (w->more = event_new(w->base, -1, 0, on_more, w)) == NULL)
 		log_fatalx(setup->name, "cannot make the event loop");
 	channel_init(&w->monitor, w->base, &monitor_calls, w);
 	channel_init(&w->fw, w->base, NULL, NULL);
+	channel_init(&w->feed_to, w->base, &status_calls, w);
+	feed_init(&w->feed, &setup->feed, &w->feed_to.ipc);
+	w->feed.waits = on_feed_waits;
+	w->feed.waits_ctx = w;
 	if (channel_open(&w->monitor, setup->monitor_fd) != PH_OK)
 		log_fatalx(setup->name, "cannot make the event loop");
 }
@@ -91,7 +161,9 @@ worker_stop(struct worker *w, int status)
 void
 worker_free(struct worker *w)
 {
+	channel_close(&w->feed_to);
 	channel_close(&w->fw);
+	event_free(w->more);
 	channel_close(&w->monitor);
 	event_free(w->term);
 	output_free(w->output);

@@ -6,6 +6,7 @@
 
 #include "src/compat/sandbox.h"
 #include "src/process/channel.h"
+#include "src/process/feed.h"
 #include "src/process/output.h"
 
 /*
@@ -35,7 +36,13 @@ struct worker_setup {
 	void (*message)(void *ctx, const struct ipc_msg *m, int *fd);
 	/* Finish, then worker_stop(w, 0).  `keep`: a successor follows. */
 	void (*quit)(void *ctx, bool keep);
-	void *ctx; /* of both */
+	/*
+	 * What to tell the status process; its `tell` is NULL: nothing.  It
+	 * asks by messages of its own, to which feed_done() is the answer.
+	 */
+	struct feed_calls feed;
+	void (*asked)(void *ctx, const struct ipc_msg *m);
+	void *ctx; /* of all */
 };
 
 struct worker {
@@ -49,6 +56,9 @@ struct worker {
 	 * user's to call; its `lost` must call worker_fw_lost().
 	 */
 	struct channel fw;
+	struct channel feed_to; /* the status process, if there is one */
+	struct feed feed;
+	struct event *more; /* the feed has more than one turn takes */
 	struct ipc_msg out; /* too big for the stack */
 	int status;
 };

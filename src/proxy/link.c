@@ -177,7 +177,9 @@ hole_answered(struct proxy *p, struct question *q, enum ph_err rc)
 		p->n.open++;
 		p->n.opened++;
 		events_open(&p->setup.events, clock_now(), &h->wish.hole,
-		    (struct span) { NULL, 0 }, REASON_REQUEST);
+		    &(struct events_owner) { h->wish.hole.id, h->wish.hole.id,
+			{ NULL, 0 } },
+		    REASON_REQUEST);
 	}
 	if (q->answer != NULL)
 		q->answer(q->ctx, rc);

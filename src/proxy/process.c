@@ -93,6 +93,8 @@ service_start(struct process *x, struct service *s, const struct listener *l)
 	case LISTEN_TABLES:
 		s->tables = proxy_tables_start(x->proxy, l, &setup);
 		return s->tables != NULL;
+	case LISTEN_HTTP:
+		break;
 	}
 	return true;
 }
@@ -109,6 +111,8 @@ service_stop(struct service *s)
 		break;
 	case LISTEN_TABLES:
 		proxy_tables_stop(s->tables);
+		break;
+	case LISTEN_HTTP:
 		break;
 	}
 }
@@ -383,13 +387,43 @@ descriptors_allow(const struct conf *conf)
 		    (unsigned long long)want);
 }
 
+/* For the status process. */
+
+static bool
+on_tell(void *ctx, uint64_t *at)
+{
+	(void)ctx;
+	(void)at;
+	return false;
+}
+
+static void
+on_each_counter(void *ctx,
+    void (*each)(void *each_ctx, const char *name, uint64_t v, bool gauge),
+    void *each_ctx)
+{
+	struct process *x = ctx;
+
+	tally_each(&x->tally, each, each_ctx);
+}
+
+static void
+on_asked(void *ctx, const struct ipc_msg *m)
+{
+	struct process *x = ctx;
+
+	if (m->hdr.type == IPC_CLOSE_CALL || m->hdr.type == IPC_EXPLAIN)
+		feed_done(&x->worker.feed, m->hdr.seq, PH_EUNSUPPORTED, 0);
+}
+
 static void
 process_init(struct process *x)
 {
 	const struct proxy_args *a = x->args;
 	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
 	const struct worker_setup worker = { MODULE, a->monitor_fd,
-		a->foreground, on_monitor, process_quit, x };
+		a->foreground, on_monitor, process_quit,
+		{ on_tell, on_each_counter, x }, on_asked, x };
 	struct proxy_setup setup = { .conf = a->conf,
 		.lost = on_fw_lost,
 		.emptied = on_emptied,
@@ -408,7 +442,8 @@ process_init(struct process *x)
 		.fw_config = &x->fw_config,
 		.line = on_line,
 		.ctx = x,
-		.wall = clock_wall };
+		.wall = clock_wall,
+		.tap = &x->worker.feed.tap };
 	if (x->tally_ev == NULL ||
 	    fwconfig_of(a->conf, &x->fw_config) != PH_OK ||
 	    (x->service = calloc(a->listeners->n + 1, sizeof(*x->service))) ==

@@ -11,7 +11,7 @@ report(enum counters_form form, const char *prefix, uint64_t packets)
 {
 	static char text[256];
 	struct strbuf b = strbuf_of(text, sizeof(text));
-	struct counters c = { form, &b, &before, prefix };
+	struct counters c = { form, &b, &before, prefix, NULL, NULL };
 
 	counters_put(&c, "packets", packets);
 	counters_put_gauge(&c, "calls", 3);

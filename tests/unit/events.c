@@ -51,7 +51,9 @@ every_event_bears_the_time_on_the_wall(void **state)
 		ev.format = formats[i % ROWS(formats)];
 		ev.wall = i < ROWS(formats) ? NULL : hour_later;
 		want = ev.wall == NULL ? "1000.000005" : "4600.000005";
-		events_open(&ev, now, &h, span_of("c"), REASON_ANSWER);
+		events_open(&ev, now, &h,
+		    &(struct events_owner) { 1, 1, span_of("c") },
+		    REASON_ANSWER);
 		assert_non_null(strstr(said, want));
 		events_close(&ev, now, &h, span_of("c"), REASON_BYE);
 		assert_non_null(strstr(said, want));
@@ -89,10 +91,12 @@ a_log_has_the_beginning_of_a_call_id(void **state)
 	struct span longer = span_of("a23456789b123456789cx@pc33");
 
 	(void)state;
-	events_open(&ev, 1, &h, just, REASON_ANSWER);
+	events_open(&ev, 1, &h, &(struct events_owner) { 1, 1, just },
+	    REASON_ANSWER);
 	assert_non_null(strstr(said, " call=a23456789b123456789c"));
 	assert_null(strstr(said, "..."));
-	events_open(&ev, 1, &h, longer, REASON_ANSWER);
+	events_open(&ev, 1, &h, &(struct events_owner) { 1, 1, longer },
+	    REASON_ANSWER);
 	assert_non_null(strstr(said, " call=a23456789b123456789c..."));
 	events_refuse(&ev, 1, &r, longer);
 	assert_non_null(strstr(said, " call=a23456789b123456789c..."));

@@ -93,7 +93,7 @@ counters_of_a_histogram_outlive_a_process(void **state)
 {
 	static struct counters_before before;
 	struct strbuf b = strbuf_of(text, sizeof(text));
-	struct counters c = { COUNTERS_RECORD, &b, NULL, NULL };
+	struct counters c = { .form = COUNTERS_RECORD, .out = &b };
 	struct histogram h = { { 0 }, 0 };
 
 	(void)state;
@@ -106,7 +106,9 @@ counters_of_a_histogram_outlive_a_process(void **state)
 	    "setup_us_sum 2000070\n"));
 	counters_adopt(&before, b.p, b.len);
 	strbuf_reset(&b);
-	c = (struct counters) { COUNTERS_LINES, &b, &before, NULL };
+	c = (struct counters) { .form = COUNTERS_LINES,
+		.out = &b,
+		.before = &before };
 	memset(&h, 0, sizeof(h));
 	histogram_add(&h, 20);
 	histogram_put(&h, &c, "setup_us");

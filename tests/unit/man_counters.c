@@ -61,7 +61,7 @@ program_names(struct names *names)
 	const struct capture_port port = { IPPROTO_UDP, 5060 };
 	const struct capture_config files = { .ports = &port, .nports = 1 };
 	struct strbuf b = strbuf_of(text, sizeof(text));
-	struct counters c = { COUNTERS_LINES, &b, NULL, NULL };
+	struct counters c = { .form = COUNTERS_LINES, .out = &b };
 	struct counted n = { NULL, NULL, &forms, &latency, &filter, 0 };
 	struct span rest, line, name;
 	struct engine *e;

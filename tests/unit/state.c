@@ -325,20 +325,25 @@ a_socket_replaces_only_a_dead_one(void **state)
 
 	(void)state;
 	snprintf(sock, sizeof(sock), "%s/sock", dir);
-	assert_int_equal(unixsock_listen(sock, &fd, &why), PH_OK);
-	assert_int_equal(unixsock_listen(sock, &other, &why), PH_EEXIST);
+	assert_int_equal(unixsock_listen(sock, 0600, (gid_t)-1, &fd, &why),
+	    PH_OK);
+	assert_int_equal(unixsock_listen(sock, 0600, (gid_t)-1, &other, &why),
+	    PH_EEXIST);
 	assert_int_equal(other, -1);
 	close(fd);
-	assert_int_equal(unixsock_listen(sock, &fd, &why), PH_OK);
+	assert_int_equal(unixsock_listen(sock, 0600, (gid_t)-1, &fd, &why),
+	    PH_OK);
 	close(fd);
 	assert_int_equal(unlink(sock), 0);
 	/* Not a socket at all: left alone. */
 	assert_int_equal(mkdir(sock, 0700), 0);
-	assert_int_equal(unixsock_listen(sock, &fd, &why), PH_EEXIST);
+	assert_int_equal(unixsock_listen(sock, 0600, (gid_t)-1, &fd, &why),
+	    PH_EEXIST);
 	assert_int_equal(rmdir(sock), 0);
 	memset(longname, 'x', sizeof(longname) - 1);
 	longname[sizeof(longname) - 1] = '\0';
-	assert_int_equal(unixsock_listen(longname, &fd, &why), PH_EBAD);
+	assert_int_equal(unixsock_listen(longname, 0600, (gid_t)-1, &fd, &why),
+	    PH_EBAD);
 }
 
 #define CASE(f) cmocka_unit_test_setup(f, setup)

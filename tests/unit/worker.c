@@ -64,8 +64,12 @@ static const struct channel_calls calls = { on_message, on_settled, on_lost };
 static int
 make_worker(void **state)
 {
-	struct worker_setup setup = { "test", -1, true, on_message, on_quit,
-		&w };
+	struct worker_setup setup = { .name = "test",
+		.monitor_fd = -1,
+		.foreground = true,
+		.message = on_message,
+		.quit = on_quit,
+		.ctx = &w };
 	int fds[2];
 
 	(void)state;

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "src/process/feed.h"
+
+/* Of what is told at a time: the rest waits until most of it was read. */
+#define QUEUE_LOW (64u << 10)
+
+/* f->msg, unless the queue is full. */
+static void
+feed_send(struct feed *f, enum ipc_type type, uint64_t seq)
+{
+	enum ph_err rc;
+
+	if (f->ipc->fd == -1)
+		return;
+	if (f->gap) {
+		f->dropped++;
+		return;
+	}
+	rc = ipc_send(f->ipc, type, seq, &f->msg, -1);
+	if (f->waits != NULL && ipc_unsent(f->ipc))
+		f->waits(f->waits_ctx);
+	if (rc == PH_OK)
+		return;
+	/* If the status process is gone, reading says so. */
+	f->dropped++;
+	f->gap = true;
+	f->gap_told = false;
+	f->telling = false;
+}
+
+static void
+tap_opened(void *ctx, int64_t ts, const struct pinhole *hole,
+    const struct events_owner *owner, enum reason why)
+{
+	struct ipc_feed_hole h = { .hole = *hole,
+		.since = ts,
+		.reason = (uint32_t)why };
+
+	feed_hole(ctx, &h, owner);
+}
+
+static void
+tap_closed(void *ctx, int64_t ts, const struct pinhole *h, enum reason why)
+{
+	struct feed *f = ctx;
+
+	f->msg.u.feed_gone = (struct ipc_feed_gone) { .id = h->id,
+		.ts = ts,
+		.reason = (uint32_t)why };
+	feed_send(f, IPC_FEED_HOLE_GONE, 0);
+}
+
+static uint32_t
+copy_call(char out[IPC_CALL], struct span call)
+{
+	call = span_sub(call, 0, IPC_CALL);
+	if (call.len > 0)
+		memcpy(out, call.p, call.len);
+	return (uint32_t)call.len;
+}
+
+static void
+tap_refused(void *ctx, int64_t ts, const struct event_refusal *r,
+    struct span call)
+{
+	struct feed *f = ctx;
+	struct ipc_feed_refusal *m = &f->msg.u.feed_refusal;
+
+	*m = (struct ipc_feed_refusal) { .ts = ts,
+		.src = r->src,
+		.dst = r->dst,
+		.dport = r->dport,
+		.said = (uint16_t)r->said,
+		.reason = (uint32_t)r->reason };
+	m->n = copy_call(m->call, call);
+	feed_send(f, IPC_FEED_REFUSAL, 0);
+}
+
+void
+feed_init(struct feed *f, const struct feed_calls *calls, struct ipc *ipc)
+{
+	memset(f, 0, sizeof(*f));
+	f->calls = *calls;
+	f->ipc = ipc;
+	f->tap = (struct events_tap) { f, tap_opened, tap_closed, tap_refused };
+}
+
+static void
+feed_begin(struct feed *f)
+{
+	f->gap = false;
+	f->at = 0;
+	f->telling = true;
+	feed_send(f, IPC_FEED_BEGIN, 0);
+}
+
+void
+feed_open(struct feed *f)
+{
+	f->ipc->max = FEED_QUEUE_MAX;
+	feed_begin(f);
+}
+
+static void
+counters_flush(struct feed *f)
+{
+	if (f->msg.u.feed_counters.n > 0)
+		feed_send(f, IPC_FEED_COUNTERS, 0);
+	f->msg.u.feed_counters.n = 0;
+}
+
+static void
+on_counter(void *ctx, const char *name, uint64_t v, bool gauge)
+{
+	struct feed *f = ctx;
+	struct ipc_feed_counters *m = &f->msg.u.feed_counters;
+	struct ipc_counter *c = &m->v[m->n++];
+
+	memset(c, 0, sizeof(*c));
+	strlcpy(c->name, name, sizeof(c->name));
+	c->value = v;
+	c->gauge = gauge;
+	if (m->n == IPC_NCOUNTERS)
+		counters_flush(f);
+}
+
+bool
+feed_message(struct feed *f, const struct ipc_msg *m)
+{
+	if (m->hdr.type != IPC_TELL)
+		return false;
+	if (m->u.tell.what == IPC_TELL_ALL)
+		feed_begin(f);
+	else if (f->calls.counters != NULL) {
+		f->msg.u.feed_counters.n = f->msg.u.feed_counters.pad = 0;
+		f->calls.counters(f->calls.ctx, on_counter, f);
+		counters_flush(f);
+	}
+	return true;
+}
+
+bool
+feed_run(struct feed *f)
+{
+	if (f->ipc->fd == -1 || f->ipc->queued > QUEUE_LOW)
+		return false;
+	if (f->gap && !f->gap_told && !ipc_unsent(f->ipc)) {
+		f->gap = false;
+		feed_send(f, IPC_FEED_GAP, 0);
+		f->gap = f->gap_told = true;
+	}
+	if (!f->telling)
+		return false;
+	if (f->calls.tell != NULL && f->calls.tell(f->calls.ctx, &f->at))
+		return f->ipc->queued <= QUEUE_LOW;
+	f->telling = false;
+	feed_send(f, IPC_FEED_END, 0);
+	return false;
+}
+
+void
+feed_call(struct feed *f, const struct ipc_feed_call *c, struct span call)
+{
+	struct ipc_feed_call *m = &f->msg.u.feed_call;
+
+	if (f->ipc->fd == -1)
+		return;
+	memcpy(m, c, offsetof(struct ipc_feed_call, call));
+	m->n = copy_call(m->call, call);
+	feed_send(f, IPC_FEED_CALL, 0);
+}
+
+void
+feed_call_gone(struct feed *f, uint64_t owner, int64_t ts, enum reason why)
+{
+	f->msg.u.feed_gone = (struct ipc_feed_gone) { .id = owner,
+		.ts = ts,
+		.reason = (uint32_t)why };
+	feed_send(f, IPC_FEED_CALL_GONE, 0);
+}
+
+void
+feed_hole(struct feed *f, const struct ipc_feed_hole *h,
+    const struct events_owner *owner)
+{
+	struct ipc_feed_hole *m = &f->msg.u.feed_hole;
+
+	if (f->ipc->fd == -1)
+		return;
+	memcpy(m, h, offsetof(struct ipc_feed_hole, call));
+	m->owner = owner->id;
+	m->tuple = owner->tuple;
+	m->n = copy_call(m->call, owner->call);
+	feed_send(f, IPC_FEED_HOLE, 0);
+}
+
+void
+feed_seen(struct feed *f, const struct ipc_ids *ids)
+{
+	if (f->ipc->fd == -1 || ids->n > IPC_IDS)
+		return;
+	memcpy(&f->msg.u.ids, ids,
+	    offsetof(struct ipc_ids, ids) + ids->n * sizeof(ids->ids[0]));
+	feed_send(f, IPC_FEED_SEEN, 0);
+}
+
+void
+feed_text(struct feed *f, uint64_t seq, struct span text)
+{
+	struct ipc_feed_text *m = &f->msg.u.feed_text;
+	struct span part;
+
+	for (; text.len > 0; text = span_sub(text, part.len, text.len)) {
+		part = span_sub(text, 0, IPC_TEXT);
+		m->pad = 0;
+		m->n = (uint32_t)part.len;
+		memcpy(m->text, part.p, part.len);
+		feed_send(f, IPC_FEED_TEXT, seq);
+	}
+}
+
+void
+feed_done(struct feed *f, uint64_t seq, enum ph_err err, uint32_t n)
+{
+	f->msg.u.done = (struct ipc_done) { .err = err, .n = n };
+	feed_send(f, IPC_DONE, seq);
+}

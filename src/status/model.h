@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STATUS_MODEL_H
+#define STATUS_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/pinhole.h"
+#include "src/base/queue.h"
+#include "src/base/reason.h"
+#include "src/base/tree.h"
+#include "src/process/events.h"
+#include "src/process/ipc.h"
+
+/*
+ * The status process's picture of the daemon: what the other processes have
+ * told it, for the control socket, the metrics and the page to read.
+ *
+ * Nothing here is authoritative, and nothing is sent back.  Messages of the
+ * feed (src/process/feed.h) go in, by the process that sent them; readers walk
+ * the trees and lists, which are theirs to read until the next message, or are
+ * told of events as they come.  All times are as in those messages: see
+ * clock_wall().
+ *
+ * Bounded by what the senders hold, and by the limits here: a sender that was
+ * taken over costs no more than MODEL_CALLS and MODEL_HOLES.
+ */
+#define MODEL_CALLS    1000000
+#define MODEL_HOLES    2000000
+#define MODEL_ENDED    200 /* calls that are over */
+#define MODEL_REFUSALS 200
+#define MODEL_COUNTERS 512 /* of one process */
+
+struct model;
+struct model_call;
+
+/*
+ * A process that feeds the model: a connection, so that two generations of a
+ * role can be told apart.
+ */
+struct model_source {
+	uint32_t role; /* as in ipc_source */
+	uint32_t pid;
+	bool gone;	/* its successor has not told everything yet */
+	bool told;	/* it has told everything at least once */
+	uint64_t round; /* of telling everything */
+};
+
+struct model_hole {
+	RB_ENTRY(model_hole) by_id;
+	RB_ENTRY(model_hole) by_tuple;
+	TAILQ_ENTRY(model_hole) of_call;
+	struct pinhole hole; /* its id as in events */
+	uint64_t tuple, owner;
+	struct model_call *call; /* NULL: of FTP or TFTP, or not told yet */
+	int64_t since;
+	int64_t seen; /* packets went through; 0: not known */
+	enum reason reason;
+	struct model_source *source;
+	uint64_t round;
+};
+
+struct model_call {
+	RB_ENTRY(model_call) by_owner;
+	TAILQ_ENTRY(model_call) ended_entry; /* when IPC_CALL_ENDED */
+	uint64_t owner;
+	enum ipc_call_state state;
+	enum reason reason;   /* when it ended */
+	struct addr from, to; /* of its signalling */
+	int64_t since, ended;
+	int64_t seen; /* packets went through one of its pinholes */
+	TAILQ_HEAD(, model_hole) holes;
+	size_t nholes;
+	struct model_source *source;
+	uint64_t round;
+	size_t len;
+	char call[]; /* the Call-ID, as it came from the wire */
+};
+
+struct model_refusal {
+	int64_t ts;
+	struct event_refusal refusal;
+	size_t len;
+	char call[IPC_CALL];
+};
+
+struct model_counter {
+	char name[IPC_NAME];
+	uint64_t value;
+	bool gauge;
+};
+
+/* A party of the daemon: enum ipc_role, IPC_FIREWALL and so on. */
+struct model_party {
+	struct ipc_health health;
+	int64_t heard; /* its last message; 0: never */
+	uint64_t gaps; /* times that it has dropped messages */
+	struct model_counter *counters;
+	size_t ncounters;
+};
+
+RB_HEAD(model_holes, model_hole);
+RB_HEAD(model_tuples, model_hole);
+RB_HEAD(model_calls, model_call);
+TAILQ_HEAD(model_ended, model_call);
+
+struct model_totals {
+	size_t calls, holes; /* now, without ended calls */
+	size_t by_state[IPC_CALL_STATES];
+	uint64_t opened[REASON_COUNT], closed[REASON_COUNT],
+	    refused[REASON_COUNT]; /* since the status process began */
+};
+
+/* What happened; `hole` or `refusal` is set, as `kind` says. */
+enum model_event_kind {
+	MODEL_OPENED,
+	MODEL_CLOSED,
+	MODEL_REFUSED,
+};
+
+struct model_event {
+	enum model_event_kind kind;
+	int64_t ts;
+	enum reason reason;
+	const struct model_hole *hole;
+	const struct model_refusal *refusal;
+	struct span call; /* empty: none */
+};
+
+struct model_watch {
+	TAILQ_ENTRY(model_watch) entry;
+	void (*event)(void *ctx, const struct model_event *e);
+	void *ctx;
+};
+
+struct model *model_new(void); /* NULL: no memory */
+void model_free(struct model *m);
+
+/* In. */
+
+/* A process has a connection now; NULL: no memory. */
+struct model_source *model_source_new(struct model *m, uint32_t role,
+    uint32_t pid);
+/*
+ * It is gone.  The pinholes and calls of an engine stay until its successor
+ * has told everything; those of a proxy go with it.
+ */
+void model_source_gone(struct model *m, struct model_source *s);
+/* A message of the feed.  False: it is none. */
+bool model_input(struct model *m, struct model_source *s, int64_t now,
+    const struct ipc_msg *msg);
+void model_health(struct model *m, const struct ipc_health *h);
+void model_about(struct model *m, const struct ipc_about *a);
+
+/* Out. */
+
+const struct ipc_about *model_about_of(const struct model *m);
+const struct model_totals *model_totals(const struct model *m);
+const struct model_party *model_party(const struct model *m, uint32_t role);
+/* By a role and name; false: there is none. */
+bool model_counter(const struct model *m, uint32_t role, const char *name,
+    uint64_t *out);
+
+/*
+ * Walks that can be left and taken up again after other messages: the first
+ * whose id is greater than `after`, or NULL.
+ */
+struct model_call *model_call_after(struct model *m, uint64_t after);
+struct model_hole *model_hole_after(struct model *m, uint64_t after);
+struct model_hole *model_hole_find(struct model *m, uint64_t id);
+/* Newest first; see TAILQ_NEXT(c, ended_entry). */
+struct model_call *model_ended_first(struct model *m);
+/* The i-th, newest first; NULL: there are no more. */
+const struct model_refusal *model_refusal(const struct model *m, size_t i);
+
+/* Call w->event for each event from now on, until it is taken away. */
+void model_watch(struct model *m, struct model_watch *w);
+void model_unwatch(struct model *m, struct model_watch *w);
+
+#endif
