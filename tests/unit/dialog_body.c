@@ -279,6 +279,43 @@ only_an_invite_of_an_outsider_makes_a_call(void **state)
 	}
 }
 
+/* Nor is a message followed whose Call-ID is too long for us. */
+static void
+a_call_id_that_is_too_long_is_overheard(void **state)
+{
+	static const struct {
+		const char *what, *to;
+		unsigned int calls;
+	} rows[] = {
+		{ "INVITE", "", 1 },
+		{ "INVITE", "z", 0 },
+		{ "UPDATE", "", 0 },
+		{ "200 INVITE", "", 0 },
+	};
+	struct step s = { 1, "o>i", NULL, 1, "b1", "a", NULL,
+		"192.0.2.10 12000", "" };
+	struct sip_config c = default_config();
+	char call_id[SIP_MAX_TAG + 2] = "";
+	struct world w;
+	size_t i;
+
+	(void)state;
+	memset(call_id, 'c', sizeof(call_id) - 1);
+	for (i = 0; i < ROWS(rows); i++) {
+		s.what = rows[i].what;
+		s.to = rows[i].to;
+		world_open(&w, &c);
+		say(&w, &s, call_id);
+		assert_int_equal(sip_counters(w.sip)->calls, rows[i].calls);
+		assert_int_equal(sip_counters(w.sip)->limit_transactions, 1);
+		assert_int_equal(w.sip->mentions.n, rows[i].calls);
+		/* One byte less is no news. */
+		say(&w, &s, call_id + 1);
+		assert_int_equal(sip_counters(w.sip)->limit_transactions, 1);
+		world_close(&w);
+	}
+}
+
 int
 main(void)
 {
@@ -290,6 +327,7 @@ main(void)
 		cmocka_unit_test(with_hold_close_only_hold_closes),
 		cmocka_unit_test(a_mention_lasts_as_long_as_its_leg),
 		cmocka_unit_test(only_an_invite_of_an_outsider_makes_a_call),
+		cmocka_unit_test(a_call_id_that_is_too_long_is_overheard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -288,6 +288,20 @@ sizes_have_limits(void **state)
 	n = (size_t)snprintf(big, sizeof(big),
 	    "%sY: %08000d\r\n %08000d\r\n\r\n", INVITE BASE, 0, 0);
 	check("too long a field", big, n, false, SIP_REJECT_SIZE);
+	for (i = 0; i < 2; i++) {
+		n = (size_t)snprintf(big, sizeof(big), "%sY: %0*d\r\n\r\n",
+		    INVITE BASE, (int)(8188 + i), 0);
+		check("the longest line", big, n, false,
+		    i == 0 ? SIP_REJECT_NONE : SIP_REJECT_SIZE);
+		n = (size_t)snprintf(big, sizeof(big),
+		    "%sY: %04000d\r\n %0*d\r\n\r\n", INVITE BASE, 0,
+		    (int)(4186 + i), 0);
+		check("the longest field", big, n, false,
+		    i == 0 ? SIP_REJECT_NONE : SIP_REJECT_SIZE);
+	}
+	n = (size_t)snprintf(big, sizeof(big), "%sAZ-az09: y\r\n\r\n",
+	    INVITE BASE);
+	check("letters of a name", big, n, false, SIP_REJECT_NONE);
 	/* A head. */
 	n = (size_t)snprintf(big, sizeof(big),
 	    "%sY: %08000d\r\nY: %08000d\r\nY: %08000d\r\n\r\n", INVITE BASE, 0,
@@ -523,6 +537,11 @@ the_session_is_found_or_the_body_is_ambiguous(void **state)
 		{ "no boundary", "c: multipart/mixed\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
 		{ "two boundaries", "c: multipart/mixed;boundary=b;boundary=b\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
 		{ "empty boundary", "c: multipart/mixed;boundary=\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
+		{ "a parameter without a value", "c: multipart/mixed;x;boundary=b\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_SDP, "v=0" },
+		{ "DEL in the boundary", "c: multipart/mixed;boundary=b\177\r\n\r\n--b\177\r\n" SDPTYPE "\r\nv=0\r\n--b\177--\r\n",
+		  SIP_BODY_AMBIGUOUS, "" },
+		{ "a control in the boundary", "c: multipart/mixed;boundary=b\001\r\n\r\n--b\001\r\n" SDPTYPE "\r\nv=0\r\n--b\001--\r\n",
+		  SIP_BODY_AMBIGUOUS, "" },
 		{ "unclosed quote", "c: multipart/mixed;boundary=\"b\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
 		{ "escaped boundary", "c: multipart/mixed;boundary=\"\\b\"\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
 		{ "not closed", MIXED PART SDPTYPE "\r\nv=0\r\n", SIP_BODY_AMBIGUOUS, "" },
@@ -702,6 +721,7 @@ tags_are_found_behind_junk(void **state)
 		{ "<sip:a>;tag=z", "z", "z " },
 		{ "<sip:a;tag=1;tag=2;tag=3>;x=y; TAG = z", "z", "z 1 " },
 		{ "\"\\\";tag=1;tag=2>;tag=3\" <sip:a>;tag=z", "z", "z 1 3 " },
+		{ "\"<>;tag=1\" <sip:a>;tag=z", "z", "z 1 " },
 		{ "<sip:a>;tag=z;x=\">\";tag=2;tag=3", "z", "z 2 3 " },
 		{ "<sip:a>;tag=\"z\"", "z", "z " },
 		{ "<sip:a>;tag=z,<sip:b>;tag=y", "z", "z y " },
