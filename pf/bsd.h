@@ -28,7 +28,8 @@
 #endif
 
 /*
- * The parts of struct p_sys that freebsd.c and openbsd.c share (bsd.c), and the
+ * The parts of struct p_sys that freebsd.c and openbsd.c share (bsd.c,
+ * bsd_batch.c), and the
  * translation between our values and those of <net/pfvar.h> where that is the
  * same or nearly so (bsd_value.c): pure functions.  Byte order is the trap
  * here: ports of a rule, a state and natlook are in network order, proxy_port
@@ -69,6 +70,18 @@ enum ph_err p_walk(struct p_dev *d, const char *path, int depth,
     void *ctx);
 /* For each rule of the main ruleset; ctx is a struct p_hook. */
 void p_hook_found(void *ctx, const struct pfioc_rule *pr);
+
+/* Transactions (bsd_batch.c), and what of them is each system's own. */
+enum ph_err p_sys_write(struct p_dev *d, struct p_tree *tree,
+    const struct fw_config *c);
+enum ph_err p_sys_flush(struct p_dev *d, const char *anchor);
+extern const size_t p_trans_parts;	 /* rulesets of an anchor */
+extern const unsigned long p_trans_undo; /* the ioctl */
+void p_trans_name(struct pfioc_trans_e *e, const char *anchor,
+    enum p_part part);
+enum ph_err p_trans_prepare(struct p_dev *d);
+enum ph_err p_trans_rule(struct p_dev *d, const struct pfioc_trans_e *e,
+    const struct p_rule *r, const struct fw_config *c);
 
 enum ph_err p_sys_enabled(struct p_dev *d, bool *yes);
 uint32_t p_sys_host(struct p_dev *d);

@@ -70,48 +70,24 @@ p_dev_confine(int fd)
 	return PH_OK;
 }
 
-/* The rulesets of one transaction. */
-struct batch {
-	struct pfioc_trans_e *v;
-	size_t n, size;
-};
+const size_t p_trans_parts = P_NPARTS;
+const unsigned long p_trans_undo = DIOCXROLLBACK;
 
-static enum ph_err
-batch_add(struct batch *b, const char *anchor, enum p_part part)
+void
+p_trans_name(struct pfioc_trans_e *e, const char *anchor, enum p_part part)
 {
-	struct pfioc_trans_e *v;
-
-	if (b->n == b->size) {
-		v = reallocarray(b->v, b->size * 2 + 8, sizeof(*v));
-		if (v == NULL)
-			return PH_ENOMEM;
-		b->v = v;
-		b->size = b->size * 2 + 8;
-	}
-	memset(&b->v[b->n], 0, sizeof(b->v[b->n]));
-	b->v[b->n].rs_num = rulesets[part];
-	strlcpy(b->v[b->n].anchor, anchor, sizeof(b->v[b->n].anchor));
-	b->n++;
-	return PH_OK;
+	e->rs_num = rulesets[part];
+	strlcpy(e->anchor, anchor, sizeof(e->anchor));
 }
 
-static enum ph_err
-batch_call(const struct p_dev *d, struct batch *b, unsigned long request)
-{
-	struct pfioc_trans t = { 0 };
-
-	t.size = (int)b->n;
-	t.esize = (int)sizeof(*b->v);
-	t.array = b->v;
-	return p_call(d, request, &t);
-}
-
-static enum ph_err
-pool_begin(struct p_dev *d)
+enum ph_err
+p_trans_prepare(struct p_dev *d)
 {
 	struct pfioc_pooladdr pp;
 	enum ph_err rc;
 
+	if (d->have_pool)
+		return PH_OK;
 	memset(&pp, 0, sizeof(pp));
 	if ((rc = p_call(d, DIOCBEGINADDRS, &pp)) != PH_OK)
 		return rc;
@@ -132,9 +108,9 @@ pool_fill(struct p_dev *d, const struct p_rule *r)
 	return p_call(d, DIOCADDADDR, &pp);
 }
 
-static enum ph_err
-rule_add(struct p_dev *d, const struct pfioc_trans_e *e, const struct p_rule *r,
-    const struct fw_config *c)
+enum ph_err
+p_trans_rule(struct p_dev *d, const struct pfioc_trans_e *e,
+    const struct p_rule *r, const struct fw_config *c)
 {
 	struct pfioc_rule pr;
 	enum ph_err rc;
@@ -146,125 +122,6 @@ rule_add(struct p_dev *d, const struct pfioc_trans_e *e, const struct p_rule *r,
 	pr.ticket = e->ticket;
 	pr.pool_ticket = d->pool_ticket;
 	return p_call(d, DIOCADDRULE, &pr);
-}
-
-static enum ph_err
-node_rules(struct p_dev *d, struct p_tree *tree, const struct p_node *n,
-    enum p_part part, const struct pfioc_trans_e *e, const struct fw_config *c)
-{
-	const struct p_rule *v;
-	enum ph_err rc;
-	size_t i, len;
-
-	rc = p_node_rules(tree, n, part, &v, &len);
-	for (i = 0; rc == PH_OK && i < len; i++)
-		rc = rule_add(d, e, &v[i], c);
-	return rc;
-}
-
-static enum ph_err
-batch_of(struct p_tree *tree, struct batch *b)
-{
-	const struct p_node *n;
-	enum ph_err rc = PH_OK;
-	int part;
-
-	for (n = p_tree_dirty(tree); n != NULL && rc == PH_OK;
-	     n = p_node_next(tree, n)) {
-		if (!p_node_is_top(n)) {
-			rc = batch_add(b, p_node_path(n), p_node_part(n));
-			continue;
-		}
-		for (part = 0; part < P_NPARTS && rc == PH_OK; part++)
-			rc = batch_add(b, p_node_path(n), (enum p_part)part);
-	}
-	return rc;
-}
-
-static enum ph_err
-batch_rules(struct p_dev *d, struct p_tree *tree, const struct batch *b,
-    const struct fw_config *c)
-{
-	const struct p_node *n;
-	enum ph_err rc = PH_OK;
-	size_t i = 0;
-	int part;
-
-	for (n = p_tree_dirty(tree); n != NULL && rc == PH_OK;
-	     n = p_node_next(tree, n)) {
-		if (!p_node_is_top(n)) {
-			rc = node_rules(d, tree, n, p_node_part(n), &b->v[i++],
-			    c);
-			continue;
-		}
-		for (part = 0; part < P_NPARTS && rc == PH_OK; part++)
-			rc = node_rules(d, tree, n, (enum p_part)part,
-			    &b->v[i++], c);
-	}
-	return rc;
-}
-
-static enum ph_err
-sys_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *c)
-{
-	struct batch b = { 0 };
-	enum ph_err rc;
-
-	if ((rc = batch_of(tree, &b)) != PH_OK ||
-	    (!d->have_pool && (rc = pool_begin(d)) != PH_OK) ||
-	    (rc = batch_call(d, &b, DIOCXBEGIN)) != PH_OK) {
-		free(b.v);
-		return rc;
-	}
-	if ((rc = batch_rules(d, tree, &b, c)) == PH_OK)
-		rc = batch_call(d, &b, DIOCXCOMMIT);
-	if (rc != PH_OK) {
-		/*
-		 * Roll back, and return the first error, not one of the
-		 * rollback.
-		 */
-		(void)batch_call(d, &b, DIOCXROLLBACK);
-		d->have_pool = false;
-	}
-	free(b.v);
-	return rc;
-}
-
-static enum ph_err
-collect(struct p_dev *d, const char *path, void *ctx)
-{
-	enum ph_err rc = PH_OK;
-	int part;
-
-	(void)d;
-	for (part = 0; part < P_NPARTS && rc == PH_OK; part++)
-		rc = batch_add(ctx, path, (enum p_part)part);
-	return rc;
-}
-
-/* All in one transaction of nothing, ours first: it calls the others. */
-static enum ph_err
-sys_flush(struct p_dev *d, const char *anchor)
-{
-	struct pfioc_trans_e swap;
-	struct batch b = { 0 };
-	enum ph_err rc;
-	size_t i;
-
-	rc = p_walk(d, anchor, P_DEPTH, collect, &b);
-	for (i = 0; i < b.n / 2; i++) {
-		swap = b.v[i];
-		b.v[i] = b.v[b.n - 1 - i];
-		b.v[b.n - 1 - i] = swap;
-	}
-	if (rc == PH_OK && b.n > 0 &&
-	    (rc = batch_call(d, &b, DIOCXBEGIN)) == PH_OK) {
-		rc = batch_call(d, &b, DIOCXCOMMIT);
-		if (rc != PH_OK)
-			(void)batch_call(d, &b, DIOCXROLLBACK);
-	}
-	free(b.v);
-	return rc;
 }
 
 static enum ph_err
@@ -406,8 +263,8 @@ const struct p_sys p_sys_native = {
 	.dialect = P_FREEBSD,
 	.open = sys_open,
 	.close = sys_close,
-	.write = sys_write,
-	.flush = sys_flush,
+	.write = p_sys_write,
+	.flush = p_sys_flush,
 	.rules = sys_rules,
 	.enabled = sys_enabled,
 	.host = p_sys_host,

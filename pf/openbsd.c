@@ -37,50 +37,27 @@ p_state_domain(struct pfsync_state *ps)
 	    htons((u_int16_t)getrtable());
 }
 
-/* The rulesets of one transaction. */
-struct batch {
-	struct pfioc_trans_e *v;
-	size_t n, size;
-};
-
-static enum ph_err
-batch_add(struct batch *b, const char *anchor)
-{
-	struct pfioc_trans_e *v;
-
-	if (b->n == b->size) {
-		v = reallocarray(b->v, b->size * 2 + 8, sizeof(*v));
-		if (v == NULL)
-			return PH_ENOMEM;
-		b->v = v;
-		b->size = b->size * 2 + 8;
-	}
-	memset(&b->v[b->n], 0, sizeof(b->v[b->n]));
-	b->v[b->n].type = PF_TRANS_RULESET;
-	strlcpy(b->v[b->n].anchor, anchor, sizeof(b->v[b->n].anchor));
-	b->n++;
-	return PH_OK;
-}
-
-static enum ph_err
-batch_call(const struct p_dev *d, struct batch *b, unsigned long request)
-{
-	struct pfioc_trans t = { 0 };
-
-	t.size = (int)b->n;
-	t.esize = (int)sizeof(*b->v);
-	t.array = b->v;
-	return p_call(d, request, &t);
-}
-
+const size_t p_trans_parts = 1;
 /*
- * Begin the transaction again if it cannot be committed: that empties it, as
- * would a rollback, which pledge(2) does not allow.
+ * Begin again what cannot be committed: that empties it, as would a rollback,
+ * which pledge(2) does not allow.
  */
-static void
-batch_forget(const struct p_dev *d, struct batch *b)
+const unsigned long p_trans_undo = DIOCXBEGIN;
+
+void
+p_trans_name(struct pfioc_trans_e *e, const char *anchor, enum p_part part)
 {
-	(void)batch_call(d, b, DIOCXBEGIN);
+	(void)part;
+	e->type = PF_TRANS_RULESET;
+	strlcpy(e->anchor, anchor, sizeof(e->anchor));
+}
+
+/* There is no pool. */
+enum ph_err
+p_trans_prepare(struct p_dev *d)
+{
+	(void)d;
+	return PH_OK;
 }
 
 static void
@@ -129,76 +106,16 @@ p_openbsd_rule(const struct p_rule *r, const struct fw_config *c,
 	}
 }
 
-static enum ph_err
-node_rules(struct p_dev *d, struct p_tree *tree, const struct p_node *n,
-    const struct pfioc_trans_e *e, const struct fw_config *c)
+enum ph_err
+p_trans_rule(struct p_dev *d, const struct pfioc_trans_e *e,
+    const struct p_rule *r, const struct fw_config *c)
 {
-	const struct p_rule *v;
 	struct pfioc_rule pr;
-	enum ph_err rc;
-	size_t i, len;
 
-	rc = p_node_rules(tree, n, P_PASS, &v, &len);
-	for (i = 0; rc == PH_OK && i < len; i++) {
-		p_openbsd_rule(&v[i], c, &pr);
-		strlcpy(pr.anchor, e->anchor, sizeof(pr.anchor));
-		pr.ticket = e->ticket;
-		rc = p_call(d, DIOCADDRULE, &pr);
-	}
-	return rc;
-}
-
-static enum ph_err
-sys_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *c)
-{
-	const struct p_node *n;
-	struct batch b = { 0 };
-	enum ph_err rc = PH_OK;
-	size_t i = 0;
-
-	for (n = p_tree_dirty(tree); n != NULL && rc == PH_OK;
-	     n = p_node_next(tree, n))
-		rc = batch_add(&b, p_node_path(n));
-	if (rc == PH_OK && (rc = batch_call(d, &b, DIOCXBEGIN)) == PH_OK) {
-		for (n = p_tree_dirty(tree); n != NULL && rc == PH_OK;
-		     n = p_node_next(tree, n))
-			rc = node_rules(d, tree, n, &b.v[i++], c);
-		if (rc == PH_OK)
-			rc = batch_call(d, &b, DIOCXCOMMIT);
-		if (rc != PH_OK)
-			batch_forget(d, &b);
-	}
-	free(b.v);
-	return rc;
-}
-
-static enum ph_err
-collect(struct p_dev *d, const char *path, void *ctx)
-{
-	(void)d;
-	return batch_add(ctx, path);
-}
-
-/* All in one transaction of nothing, ours first: it calls the others. */
-static enum ph_err
-sys_flush(struct p_dev *d, const char *anchor)
-{
-	struct pfioc_trans_e swap;
-	struct batch b = { 0 };
-	enum ph_err rc;
-	size_t i;
-
-	rc = p_walk(d, anchor, P_DEPTH, collect, &b);
-	for (i = 0; i < b.n / 2; i++) {
-		swap = b.v[i];
-		b.v[i] = b.v[b.n - 1 - i];
-		b.v[b.n - 1 - i] = swap;
-	}
-	if (rc == PH_OK && b.n > 0 &&
-	    (rc = batch_call(d, &b, DIOCXBEGIN)) == PH_OK)
-		rc = batch_call(d, &b, DIOCXCOMMIT);
-	free(b.v);
-	return rc;
+	p_openbsd_rule(r, c, &pr);
+	strlcpy(pr.anchor, e->anchor, sizeof(pr.anchor));
+	pr.ticket = e->ticket;
+	return p_call(d, DIOCADDRULE, &pr);
 }
 
 /* Call `found` for each rule of one ruleset. */
@@ -291,8 +208,8 @@ const struct p_sys p_sys_native = {
 	.dialect = P_OPENBSD,
 	.open = p_dev_open,
 	.close = p_dev_close,
-	.write = sys_write,
-	.flush = sys_flush,
+	.write = p_sys_write,
+	.flush = p_sys_flush,
 	.rules = sys_rules,
 	.enabled = p_sys_enabled,
 	.host = p_sys_host,
