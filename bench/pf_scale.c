@@ -10,7 +10,8 @@
  * (DIOCADDSTATE) for symmetric peers, and no rules.  Packets go from
  * an address of lo0 to another, so each meets pf twice: as it leaves (and
  * passes) and as it comes in (and is dropped).  Some come from a stranger in
- * the network of the phones, some from elsewhere.
+ * the network of the phones, some from elsewhere, some from the phone of the
+ * first call, at a port that nobody opened for it.
  */
 #include <sys/param.h>
 #include <sys/ioctl.h>
@@ -36,6 +37,7 @@
 #define ROUNDS	  20	     /* of which the fastest counts */
 #define NEAR	  0xc6120001 /* 198.18.0.1, as the phones are */
 #define ELSEWHERE 0x64640001 /* 100.100.0.1 */
+#define PHONE	  0xc61201c8 /* 198.18.1.200 */
 
 static unsigned int ncalls = 10000, npackets = 20000, npbx = 1;
 static bool both, states;
@@ -220,8 +222,9 @@ open_calls(struct direct *d)
 	}
 	for (i = 0; i < ncalls; i++) {
 		pbx = addr_v4(192, 0, 2, (uint8_t)(10 + i % npbx));
-		phone = addr_v4(198, 18, (uint8_t)next(256),
-		    (uint8_t)(2 + next(254)));
+		phone = i == 0 ? addr_v4(198, 18, 1, 200)
+			       : addr_v4(198, 18, (uint8_t)next(256),
+				     (uint8_t)(2 + next(254)));
 		v[0].hole = hole(2 * i + 1, PINHOLE_IN, phone, pbx, ports[i]);
 		if (states) {
 			/* RTP of a symmetric peer. */
@@ -256,6 +259,7 @@ setup(void)
 
 	shell("ifconfig lo0 inet 100.100.0.1/32 alias");
 	shell("ifconfig lo0 inet 198.18.0.1/32 alias");
+	shell("ifconfig lo0 inet 198.18.1.200/32 alias");
 	for (i = 0; i < npbx; i++) {
 		snprintf(command, sizeof(command),
 		    "ifconfig lo0 inet 192.0.2.%u/32 alias", 10 + i);
@@ -289,7 +293,8 @@ main(int argc, char *argv[])
 	static const struct {
 		const char *name;
 		uint32_t source;
-	} strangers[] = { { "near", NEAR }, { "elsewhere", ELSEWHERE } };
+	} strangers[] = { { "near", NEAR }, { "elsewhere", ELSEWHERE },
+		{ "a phone", PHONE } };
 	double none_us, us, none_evals, evals;
 	char text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));

@@ -241,20 +241,68 @@ p_sys_original(struct p_dev *d, const struct fw_flow *flow,
 	return rc;
 }
 
+static void
+table_name(const char *anchor, const char *name, struct pfr_table *out)
+{
+	memset(out, 0, sizeof(*out));
+	strlcpy(out->pfrt_anchor, anchor, sizeof(out->pfrt_anchor));
+	strlcpy(out->pfrt_name, name, sizeof(out->pfrt_name));
+}
+
+/* DIOCRADDTABLES, DIOCRDELTABLES */
 static enum ph_err
-table_make(struct p_dev *d, const char *name)
+table_make(struct p_dev *d, unsigned long request, const char *anchor,
+    const char *name)
 {
 	struct pfioc_table io;
 	struct pfr_table t;
 
 	memset(&io, 0, sizeof(io));
-	memset(&t, 0, sizeof(t));
-	strlcpy(t.pfrt_name, name, sizeof(t.pfrt_name));
-	t.pfrt_flags = PFR_TFLAG_PERSIST;
+	table_name(anchor, name, &t);
+	if (request == DIOCRADDTABLES)
+		t.pfrt_flags = PFR_TFLAG_PERSIST;
 	io.pfrio_buffer = &t;
 	io.pfrio_esize = sizeof(t);
 	io.pfrio_size = 1;
-	return p_call(d, DIOCRADDTABLES, &io);
+	return p_call(d, request, &io);
+}
+
+/* ESRCH: nobody has made the table; deleting needs none. */
+static enum ph_err
+table_change(struct p_dev *d, unsigned long request, const char *anchor,
+    const char *name, const struct prefix *v, size_t n)
+{
+	struct pfioc_table io;
+	struct pfr_addr *a;
+	enum ph_err rc = PH_OK;
+	size_t i;
+	int try;
+
+	if ((a = calloc(n + 1, sizeof(*a))) == NULL)
+		return PH_ENOMEM;
+	for (i = 0; i < n; i++)
+		p_table_addr(&v[i], &a[i]);
+	for (try = 0; try < 2; try++) {
+		memset(&io, 0, sizeof(io));
+		table_name(anchor, name, &io.pfrio_table);
+		if (request != DIOCRCLRADDRS) {
+			io.pfrio_buffer = a;
+			io.pfrio_esize = sizeof(*a);
+			io.pfrio_size = (int)n;
+		}
+		rc = PH_OK;
+		if (p_ioctl(d->fd, request, &io) != -1)
+			break;
+		rc = errno == ESRCH ? PH_OK : p_error(errno);
+		if (rc != PH_OK || try == 1 ||
+		    (request != DIOCRADDADDRS && request != DIOCRSETADDRS))
+			break;
+		rc = table_make(d, DIOCRADDTABLES, anchor, name);
+		if (rc != PH_OK)
+			break;
+	}
+	free(a);
+	return rc;
 }
 
 enum ph_err
@@ -266,44 +314,47 @@ p_sys_table(struct p_dev *d, const char *name, enum fw_table_op op,
 		[FW_TABLE_DELETE] = DIOCRDELADDRS,
 		[FW_TABLE_FLUSH] = DIOCRCLRADDRS,
 	};
-	struct pfioc_table io;
-	struct pfr_addr *a;
-	enum ph_err rc = PH_OK;
-	size_t i;
-	int try;
 
-	if (strlen(name) >= sizeof(io.pfrio_table.pfrt_name))
+	if (strlen(name) >= PF_TABLE_NAME_SIZE)
 		return PH_EBAD;
 	if (op == FW_TABLE_FLUSH)
 		n = 0;
 	else if (n == 0)
 		return PH_OK;
-	if ((a = calloc(n + 1, sizeof(*a))) == NULL)
-		return PH_ENOMEM;
-	for (i = 0; i < n; i++)
-		p_table_addr(&v[i], &a[i]);
-	for (try = 0; try < 2; try++) {
-		memset(&io, 0, sizeof(io));
-		strlcpy(io.pfrio_table.pfrt_name, name,
-		    sizeof(io.pfrio_table.pfrt_name));
-		if (op != FW_TABLE_FLUSH) {
-			io.pfrio_buffer = a;
-			io.pfrio_esize = sizeof(*a);
-			io.pfrio_size = (int)n;
-		}
-		if (p_ioctl(d->fd, requests[op], &io) != -1) {
-			rc = PH_OK;
-			break;
-		}
-		/* Nobody has made the table; deleting needs none. */
-		rc = errno == ESRCH ? PH_OK : p_error(errno);
-		if (rc != PH_OK || op != FW_TABLE_ADD || try == 1)
-			break;
-		if ((rc = table_make(d, name)) != PH_OK)
-			break;
-	}
-	free(a);
-	return rc;
+	return table_change(d, requests[op], "", name, v, n);
+}
+
+enum ph_err
+p_sys_gate(struct p_dev *d, const char *anchor, enum p_gate_op op,
+    const struct prefix *v, size_t n)
+{
+	static const unsigned long requests[] = {
+		[P_GATE_ADD] = DIOCRADDADDRS,
+		[P_GATE_DELETE] = DIOCRDELADDRS,
+		[P_GATE_SET] = DIOCRSETADDRS,
+	};
+
+	if (op == P_GATE_REMOVE)
+		return table_make(d, DIOCRDELTABLES, anchor, P_REMOTES);
+	return table_change(d, requests[op], anchor, P_REMOTES, v, n);
+}
+
+/* With no room for addresses, pf says how many there are. */
+enum ph_err
+p_sys_gate_count(struct p_dev *d, const char *anchor, size_t *n)
+{
+	struct pfioc_table io;
+	struct pfr_addr none;
+
+	memset(&io, 0, sizeof(io));
+	table_name(anchor, P_REMOTES, &io.pfrio_table);
+	io.pfrio_buffer = &none;
+	io.pfrio_esize = sizeof(none);
+	*n = 0;
+	if (p_ioctl(d->fd, DIOCRGETADDRS, &io) == -1)
+		return errno == ESRCH ? PH_OK : p_error(errno);
+	*n = (size_t)io.pfrio_size;
+	return PH_OK;
 }
 
 void

@@ -93,6 +93,9 @@ enum ph_err p_sys_original(struct p_dev *d, const struct fw_flow *flow,
     struct endpoint *out);
 enum ph_err p_sys_table(struct p_dev *d, const char *name, enum fw_table_op op,
     const struct prefix *v, size_t n);
+enum ph_err p_sys_gate(struct p_dev *d, const char *anchor, enum p_gate_op op,
+    const struct prefix *v, size_t n);
+enum ph_err p_sys_gate_count(struct p_dev *d, const char *anchor, size_t *n);
 void p_sys_pause(uint32_t us);
 
 /* Values. */

@@ -50,7 +50,11 @@ void
 p_set_side(const struct p_side *s, struct pf_rule_addr *out)
 {
 	out->addr.type = PF_ADDR_ADDRMASK;
-	if (s->last.af != AF_UNSPEC) {
+	if (s->remotes) {
+		out->addr.type = PF_ADDR_TABLE;
+		strlcpy(out->addr.v.tblname, P_REMOTES,
+		    sizeof(out->addr.v.tblname));
+	} else if (s->last.af != AF_UNSPEC) {
 		out->addr.type = PF_ADDR_RANGE;
 		p_set_addr(&s->net.addr, &out->addr.v.a.addr);
 		p_set_addr(&s->last, &out->addr.v.a.mask);

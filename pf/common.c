@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "pf/expiry.h"
+#include "pf/gate.h"
 #include "pf/holes.h"
 #include "pf/leftovers.h"
 #include "pf/states.h"
@@ -31,6 +32,7 @@ struct fw {
 	const struct p_sys *sys;
 	const struct fw_config *config;
 	struct p_dev *dev;
+	struct p_gate *gate; /* the remotes of `tree`; NULL: not here */
 	struct p_tree *tree;
 	struct p_tree *state_tree; /* states mode: pinholes that are states */
 	struct p_holes *holes;
@@ -111,6 +113,40 @@ write_batch(struct fw *fw)
 	return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
 }
 
+static enum ph_err
+gate_tell(void *ctx, enum p_gate_op op, const struct prefix *v, size_t n)
+{
+	struct fw *fw = ctx;
+
+	return fw->sys->gate(fw->dev, fw->config->name, op, v, n);
+}
+
+/* Before the rules are written, and after: see gate.h. */
+static enum ph_err
+gate_open(struct fw *fw)
+{
+	return fw->gate != NULL ? p_gate_add(fw->gate, gate_tell, fw) : PH_OK;
+}
+
+static enum ph_err
+gate_close(struct fw *fw)
+{
+	return fw->gate != NULL ? p_gate_delete(fw->gate, gate_tell, fw)
+				: PH_OK;
+}
+
+static enum ph_err
+gate_heartbeat(struct fw *fw)
+{
+	enum ph_err rc;
+	size_t n;
+
+	if (fw->gate == NULL)
+		return PH_OK;
+	rc = fw->sys->gate_count(fw->dev, fw->config->name, &n);
+	return rc == PH_OK ? p_gate_check(fw->gate, n, gate_tell, fw) : rc;
+}
+
 /*
  * Write the dirty nodes in batches, each all or nothing.  If one fails, pf
  * passes all that is allowed both before and after; the rest stays dirty.
@@ -119,15 +155,19 @@ static enum ph_err
 write_tree(struct fw *fw)
 {
 	size_t i, n = p_tree_batches(fw->tree);
-	enum ph_err rc = PH_OK;
+	enum ph_err rc = gate_open(fw);
 
 	for (i = 0; i < n && rc == PH_OK; i++) {
 		p_tree_select(fw->tree, i);
 		rc = write_batch(fw);
 	}
 	p_tree_select(fw->tree, P_ALL_BATCHES);
-	if (rc == PH_OK)
+	if (rc == PH_OK) {
 		p_tree_clean(fw->tree);
+		/* What fails for now goes with the next commit. */
+		if (gate_close(fw) == PH_EGONE)
+			rc = PH_EGONE;
+	}
 	return rc;
 }
 
@@ -485,6 +525,8 @@ tree_heartbeat(struct fw *fw)
 	enum ph_err rc = PH_OK;
 	bool same = true;
 
+	if ((rc = gate_heartbeat(fw)) != PH_OK)
+		return rc;
 	if (p_tree_dirty(fw->tree) != NULL)
 		return write_tree(fw);
 	p_tree_taint(fw->tree);
@@ -601,6 +643,7 @@ p_close(struct fw *fw, bool keep)
 	p_holes_free(fw->holes);
 	p_tree_free(fw->tree);
 	p_tree_free(fw->state_tree);
+	p_gate_free(fw->gate);
 	p_expiry_free(fw->expiry);
 	if (fw->dev != NULL)
 		fw->sys->close(fw->dev);
@@ -681,10 +724,12 @@ pf_setup(struct fw *fw, struct strbuf *why)
 	    (rc = p_tree_new(&fw->state_tree, fw->sys->dialect, c)) != PH_OK ||
 	    (rc = p_holes_new(&fw->holes, fw->tree, fw->state_tree,
 		 fw->states ? p_states_can : NULL)) != PH_OK ||
+	    (fw->sys->gate != NULL && (rc = p_gate_new(&fw->gate)) != PH_OK) ||
 	    (rc = closed_reset(fw)) != PH_OK) {
 		strbuf_fmt(why, "anchor \"%s\": %s", c->name, ph_strerror(rc));
 		return rc;
 	}
+	p_tree_set_gate(fw->tree, fw->gate);
 	if ((rc = fw->sys->open(&fw->dev, true, why)) != PH_OK)
 		return rc;
 	if (fw->kill && !can_kill(fw)) {

@@ -57,8 +57,8 @@ p_dev_confine(int fd)
 		DIOCADDSTATE, DIOCBEGINADDRS, DIOCGETRULE, DIOCGETRULES,
 		DIOCGETRULESET, DIOCGETRULESETS, DIOCGETSTATES, DIOCGETSTATUS,
 		DIOCKILLSTATES, DIOCNATLOOK, DIOCRADDADDRS, DIOCRADDTABLES,
-		DIOCRCLRADDRS, DIOCRDELADDRS, DIOCXBEGIN, DIOCXCOMMIT,
-		DIOCXROLLBACK };
+		DIOCRCLRADDRS, DIOCRDELADDRS, DIOCRDELTABLES, DIOCRGETADDRS,
+		DIOCRSETADDRS, DIOCXBEGIN, DIOCXCOMMIT, DIOCXROLLBACK };
 	cap_rights_t rights;
 
 	cap_rights_init(&rights, CAP_IOCTL);
@@ -122,6 +122,15 @@ p_trans_rule(struct p_dev *d, const struct pfioc_trans_e *e,
 	pr.ticket = e->ticket;
 	pr.pool_ticket = d->pool_ticket;
 	return p_call(d, DIOCADDRULE, &pr);
+}
+
+/* The table is of no use without the rules. */
+static enum ph_err
+sys_flush(struct p_dev *d, const char *anchor)
+{
+	enum ph_err rc = p_sys_flush(d, anchor);
+
+	return rc == PH_OK ? p_sys_gate(d, anchor, P_GATE_REMOVE, NULL, 0) : rc;
 }
 
 static enum ph_err
@@ -264,7 +273,7 @@ const struct p_sys p_sys_native = {
 	.open = sys_open,
 	.close = sys_close,
 	.write = p_sys_write,
-	.flush = p_sys_flush,
+	.flush = sys_flush,
 	.rules = sys_rules,
 	.enabled = sys_enabled,
 	.host = p_sys_host,
@@ -275,5 +284,7 @@ const struct p_sys p_sys_native = {
 	.add = p_sys_add,
 	.original = p_sys_original,
 	.table = p_sys_table,
+	.gate = p_sys_gate,
+	.gate_count = p_sys_gate_count,
 	.pause = p_sys_pause,
 };

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pf/gate.h"
 #include "pf/rules.h"
 #include "src/base/queue.h"
 
@@ -70,12 +71,14 @@ struct p_class {
 	size_t nnodes; /* below the root */
 	/* Around both sides of the rules, for the top; see class_widen(). */
 	struct prefix hull, far_hull;
+	size_t nany; /* pinholes for all remotes */
 	struct p_node root;
 };
 
 struct p_tree {
 	enum p_dialect dialect;
 	const struct fw_config *config;
+	struct p_gate *gate; /* borrowed, or NULL */
 	struct p_node top;
 	struct p_class classes[P_NCLASSES];
 	bool numbers[P_ANCHORS];

@@ -16,7 +16,10 @@ print_side(const char *what, const struct p_side *s, struct strbuf *out)
 {
 	char buf[ADDR_STRLEN];
 
-	strbuf_fmt(out, " %s %s", what, prefix_format(&s->net, buf));
+	if (s->remotes)
+		strbuf_fmt(out, " %s <%s>", what, P_REMOTES);
+	else
+		strbuf_fmt(out, " %s %s", what, prefix_format(&s->net, buf));
 	if (s->last.af != AF_UNSPEC)
 		strbuf_fmt(out, " - %s", addr_format(&s->last, buf));
 	if (s->lo == 0 && s->hi == 0)

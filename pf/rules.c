@@ -15,7 +15,7 @@ p_rules_max(const struct fw_config *config)
 static struct p_side
 side_of(const struct prefix *net, uint16_t lo, uint16_t hi)
 {
-	struct p_side s = { *net, { 0 }, lo, hi };
+	struct p_side s = { .net = *net, .lo = lo, .hi = hi };
 
 	return s;
 }

@@ -2,6 +2,7 @@
 #ifndef PF_RULES_H
 #define PF_RULES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,10 +59,12 @@ enum p_way {
 struct p_side {
 	struct prefix net;
 	struct addr last; /* with net a host: a range up to here, or none */
+	bool remotes;	  /* of net, those in the table: see gate.h */
 	uint16_t lo, hi;
 };
 
 #define P_NAMELEN 64
+#define P_REMOTES "remotes" /* the table, in our anchor */
 
 struct p_rule {
 	uint8_t action; /* enum p_action */

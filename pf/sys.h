@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pf/gate.h"
 #include "pf/rules.h"
 #include "pf/tree.h"
 #include "src/base/err.h"
@@ -48,7 +49,10 @@ struct p_sys {
 	enum ph_err (*write)(struct p_dev *d, struct p_tree *tree,
 	    const struct fw_config *config);
 
-	/* Empty every ruleset below the anchor, and the anchor. */
+	/*
+	 * Empty every ruleset below the anchor, and the anchor, with the table
+	 * in it.
+	 */
 	enum ph_err (*flush)(struct p_dev *d, const char *anchor);
 
 	/* The pass rules in and below the anchor, as far as p_rule goes. */
@@ -75,6 +79,15 @@ struct p_sys {
 	    struct endpoint *out);
 	enum ph_err (*table)(struct p_dev *d, const char *name,
 	    enum fw_table_op op, const struct prefix *v, size_t n);
+
+	/*
+	 * The table of the remotes in our anchor (gate.h), and how many it has.
+	 * Both NULL: the top of the tree does without.
+	 */
+	enum ph_err (*gate)(struct p_dev *d, const char *anchor,
+	    enum p_gate_op op, const struct prefix *v, size_t n);
+	enum ph_err (
+	    *gate_count)(struct p_dev *d, const char *anchor, size_t *n);
 
 	void (*pause)(uint32_t us); /* between two tries */
 };

@@ -56,6 +56,12 @@ p_tree_new(struct p_tree **out, enum p_dialect dialect,
 }
 
 void
+p_tree_set_gate(struct p_tree *t, struct p_gate *gate)
+{
+	t->gate = gate;
+}
+
+void
 p_tree_free(struct p_tree *t)
 {
 	struct p_node *n, *next;
@@ -426,6 +432,60 @@ item_find(const struct p_node *n, const struct p_key *k, uint64_t id,
 	return false;
 }
 
+/* Who is outside of a pinhole of this class; how many. */
+static size_t
+remotes_of(const struct p_class *c, const struct pinhole *h, struct prefix v[2])
+{
+	if (c->kind == P_KIND_OUT) {
+		v[0] = prefix_host(&h->to);
+		return 1;
+	}
+	if (c->kind != P_KIND_IN)
+		return 0;
+	v[0] = h->from;
+	if (h->nat_to.addr.af == AF_UNSPEC)
+		return 1;
+	v[1] = prefix_host(&h->nat_to.addr);
+	return 2;
+}
+
+static void
+remotes_drop(struct p_tree *t, struct p_class *c, const struct pinhole *h)
+{
+	struct prefix v[2];
+	size_t i, n = t->gate != NULL ? remotes_of(c, h, v) : 0;
+
+	for (i = 0; i < n; i++) {
+		if (!p_gate_is_any(&v[i]))
+			p_gate_drop(t->gate, &v[i]);
+		else if (--c->nany == 0)
+			p_node_mark(t, &t->top);
+	}
+}
+
+static enum ph_err
+remotes_take(struct p_tree *t, struct p_class *c, const struct pinhole *h)
+{
+	struct prefix v[2];
+	size_t i, n = t->gate != NULL ? remotes_of(c, h, v) : 0;
+	enum ph_err rc;
+
+	for (i = 0; i < n; i++) {
+		if (p_gate_is_any(&v[i])) {
+			if (c->nany++ == 0)
+				p_node_mark(t, &t->top);
+		} else if ((rc = p_gate_take(t->gate, &v[i])) != PH_OK) {
+			/* The first may have been taken, never the second. */
+			if (i > 0 && !p_gate_is_any(&v[0]))
+				p_gate_drop(t->gate, &v[0]);
+			else if (i > 0)
+				c->nany--;
+			return rc;
+		}
+	}
+	return PH_OK;
+}
+
 static enum ph_err
 part_insert(struct p_tree *t, const struct pinhole *h, enum p_part part,
     size_t nrules)
@@ -435,6 +495,7 @@ part_insert(struct p_tree *t, const struct pinhole *h, enum p_part part,
 	struct p_node *n, *up;
 	uint16_t span;
 	size_t at, size;
+	enum ph_err rc;
 
 	item.key = key_of(h, part, &item.hi);
 	n = leaf_for(c, &item.key);
@@ -447,6 +508,8 @@ part_insert(struct p_tree *t, const struct pinhole *h, enum p_part part,
 		n->items = v;
 		n->size = size;
 	}
+	if ((rc = remotes_take(t, c, h)) != PH_OK)
+		return rc;
 	if (!class_in_use(c)) {
 		t->nanchors++;
 		p_node_mark(t, &t->top);
@@ -486,6 +549,7 @@ part_remove(struct p_tree *t, const struct pinhole *h, enum p_part part)
 	memmove(&n->items[at], &n->items[at + 1],
 	    (n->nitems - at) * sizeof(*n->items));
 	p_node_mark(t, n);
+	remotes_drop(t, c, h);
 	p_node_shrink(t, n);
 	if (!class_in_use(c)) {
 		t->nanchors--;

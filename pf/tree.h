@@ -28,7 +28,8 @@
  * in it, pinholes in the order of their port and address, each node standing
  * for an interval.  A node of PINHOLE_IN is called for packets to its ports
  * and, from inside only, for packets from them.  HULL is the shortest prefix
- * around all inside addresses, FAR the one around the remotes.  A class with
+ * around all inside addresses, FAR the one around the remotes; on FreeBSD a
+ * table of the remotes stands for FAR (gate.h).  A class with
  * few pinholes is a single ruleset, `pinholed/in4u`, that a person can read.
  *
  * A node is rewritten whole.  One that is full gives to a neighbour or is
@@ -44,10 +45,16 @@
 
 struct p_tree;
 struct p_node;
+struct p_gate;
 
 PH_NODISCARD enum ph_err p_tree_new(struct p_tree **out, enum p_dialect dialect,
     const struct fw_config *config);
 void p_tree_free(struct p_tree *t);
+/*
+ * From now on, while it is empty: the remotes of its pinholes are in this
+ * table, and the top asks for it.
+ */
+void p_tree_set_gate(struct p_tree *t, struct p_gate *gate);
 
 /*
  * Put in and take out a pinhole, in all its parts.  The tree borrows `hole`

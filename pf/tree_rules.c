@@ -63,6 +63,17 @@ call_add(struct p_tree *t, size_t *n, const struct p_class *c,
 	return r;
 }
 
+/* The far side of a class. */
+static struct p_side
+far_side(const struct p_tree *t, const struct p_class *c)
+{
+	struct p_side s = { .net = c->far_hull };
+
+	s.remotes = t->gate != NULL && c->nany == 0 &&
+	    (c->kind == P_KIND_IN || c->kind == P_KIND_OUT);
+	return s;
+}
+
 /*
  *	anchor "/pinholed/in4u" inet proto udp from FAR to HULL
  *	anchor "/pinholed/in4u" inet proto udp from HULL to FAR
@@ -85,19 +96,20 @@ top_rules(struct p_tree *t, enum p_part part, size_t *n)
 				return PH_ENOMEM;
 			r->af = c->af;
 			r->proto = c->proto;
-			r->src.net = c->far_hull;
+			r->src = far_side(t, c);
 			r->dst.net = c->hull;
 		}
 		/* Where both are the same, this would be the rule above. */
 		if (c->kind == P_KIND_OUT ||
 		    (c->kind == P_KIND_IN &&
-			prefix_cmp(&c->hull, &c->far_hull) != 0)) {
+			(far_side(t, c).remotes ||
+			    prefix_cmp(&c->hull, &c->far_hull) != 0))) {
 			if ((r = call_add(t, n, c, &c->root)) == NULL)
 				return PH_ENOMEM;
 			r->af = c->af;
 			r->proto = c->proto;
 			r->src.net = c->hull;
-			r->dst.net = c->far_hull;
+			r->dst = far_side(t, c);
 		}
 	}
 	return PH_OK;

@@ -18,7 +18,7 @@
 enum { PF_INOUT, PF_IN, PF_OUT };
 enum { PF_PASS, PF_DROP, PF_NAT, PF_RDR };
 enum { PF_OP_NONE, PF_OP_EQ, PF_OP_RRG };
-enum { PF_ADDR_ADDRMASK, PF_ADDR_NONE, PF_ADDR_RANGE };
+enum { PF_ADDR_ADDRMASK, PF_ADDR_NONE, PF_ADDR_RANGE, PF_ADDR_TABLE };
 enum { PF_NOPFROUTE, PF_ROUTETO, PF_REPLYTO };
 enum { PF_SK_WIRE, PF_SK_STACK, PF_SK_BOTH };
 enum {
@@ -27,11 +27,12 @@ enum {
 	PFTM_UDP_MULTIPLE,
 	PFTM_MAX,
 };
-#define PF_LOG		  1
-#define PF_STATE_NORMAL	  1
-#define PFRULE_IFBOUND	  0x10000
-#define PFUDPS_MULTIPLE	  2
-#define PFR_TFLAG_PERSIST 1
+#define PF_LOG		   1
+#define PF_STATE_NORMAL	   1
+#define PFRULE_IFBOUND	   0x10000
+#define PFUDPS_MULTIPLE	   2
+#define PFR_TFLAG_PERSIST  1
+#define PF_TABLE_NAME_SIZE 32
 
 struct pf_addr {
 	union {
@@ -50,7 +51,7 @@ struct pf_addr_wrap {
 		struct {
 			struct pf_addr addr, mask;
 		} a;
-		char ifname[IFNAMSIZ];
+		char ifname[IFNAMSIZ], tblname[32];
 	} v;
 	u_int8_t type, iflags;
 };
@@ -145,6 +146,9 @@ enum {
 	DIOCRCLRADDRS,
 	DIOCRADDADDRS,
 	DIOCRDELADDRS,
+	DIOCRSETADDRS,
+	DIOCRGETADDRS,
+	DIOCRDELTABLES,
 	DIOCXBEGIN,
 	DIOCXCOMMIT,
 	DIOCXROLLBACK,
