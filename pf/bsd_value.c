@@ -225,6 +225,14 @@ p_get_state(const struct pfsync_state *ps, struct p_state *out)
 		}
 		out->packets[i] = n;
 	}
+	/*
+	 * pf counts an ICMP error in the state of the packet that it answers.
+	 * An end that has sent nothing else has only answered so.
+	 */
+	if (ps->proto == IPPROTO_UDP && ps->src.state == PFUDPS_NO_TRAFFIC)
+		out->packets[0] = 0;
+	if (ps->proto == IPPROTO_UDP && ps->dst.state == PFUDPS_NO_TRAFFIC)
+		out->packets[1] = 0;
 	return true;
 }
 

@@ -173,6 +173,8 @@ copy_state(const struct p_nl_state *s, struct pfsync_state *out)
 	out->af = s->af;
 	out->proto = s->proto;
 	out->direction = s->direction;
+	out->src.state = s->peers[0];
+	out->dst.state = s->peers[1];
 	for (i = 0; i < 2; i++)
 		for (j = 0; j < 2; j++) {
 			word = htonl(

@@ -38,11 +38,14 @@ enum {
 	STATE_CREATOR = 2,
 	STATE_WIRE = 5,
 	STATE_STACK = 6,
+	STATE_PEER_SRC = 7,
+	STATE_PEER_DST = 8,
 	STATE_PACKETS0 = 15,
 	STATE_PACKETS1 = 16,
 	STATE_AF = 19,
 	STATE_PROTO = 21,
 	STATE_DIRECTION = 22,
+	PEER_STATE = 10,
 	KEY_ADDR0 = 1,
 	KEY_ADDR1 = 2,
 	KEY_PORT0 = 3,
@@ -318,12 +321,23 @@ get_key(struct span attrs, struct p_nl_key *out)
 	}
 }
 
+static void
+get_peer(struct span attrs, uint8_t *out)
+{
+	struct attr a;
+
+	while (next_attr(&attrs, &a))
+		if (a.type == PEER_STATE)
+			*out = (uint8_t)number(a.value);
+}
+
 bool
 p_nl_get_state(struct span attrs, struct p_nl_state *out)
 {
 	struct attr a;
 
 	memset(out, 0, sizeof(*out));
+	out->peers[0] = out->peers[1] = UINT8_MAX;
 	while (next_attr(&attrs, &a))
 		switch (a.type) {
 		case STATE_ID:
@@ -341,6 +355,10 @@ p_nl_get_state(struct span attrs, struct p_nl_state *out)
 			break;
 		case STATE_STACK:
 			get_key(a.value, &out->stack);
+			break;
+		case STATE_PEER_SRC:
+		case STATE_PEER_DST:
+			get_peer(a.value, &out->peers[a.type - STATE_PEER_SRC]);
 			break;
 		case STATE_PACKETS0:
 		case STATE_PACKETS1:

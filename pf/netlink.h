@@ -55,6 +55,7 @@ struct p_nl_state {
 	uint8_t af, proto, direction;
 	struct p_nl_key wire, stack;
 	uint64_t packets[2];
+	uint8_t peers[2]; /* PFUDPS_*, of src and dst; 255: not said */
 };
 
 bool p_nl_get_state(struct span attrs, struct p_nl_state *out);

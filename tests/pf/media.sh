@@ -31,10 +31,31 @@ keeps_sending() {
 	    $(at "$1") nc -nu -s "$2" -p "$5" "$4" "$5" > /dev/null 2>&1 &
 	servers="$servers $!"
 }
+# The same, and nobody hears it: the inside answers by ICMP.
+sends_in_vain() {
+	while sleep 0.25; do
+		echo media | $(at "$1") nc -nu -w 0 -s "$2" -p "$5" "$4" "$5"
+	done > /dev/null 2>&1 &
+	servers="$servers $!"
+}
 stop_sending() {
 	for p in $servers; do kill "$p" 2>/dev/null; done
 	servers=
 }
+# Has pf counted packets of the inside, which is silent?
+errors() {
+	pfctl -vss 2>/dev/null | grep -A1 "192.0.2.20:$1 <- " |
+	    grep -q ' [0-9]*:[1-9][0-9]* pkts'
+}
+# goes PLACE ADDRESS, comes_back PLACE ADDRESS: unplugged and not.
+goes() {
+	link=$($(at "$1") ifconfig | awk -v a="$2" '
+	    /^[a-z]/ { sub(":", "", $1); i = $1 }
+	    $1 == "inet" && $2 == a { print i; exit }')
+	$(at "$1") ifconfig "$link" down
+	arp -d "$2" > /dev/null 2>&1
+}
+comes_back() { $(at "$1") ifconfig "$link" up; }
 is_open() { pfctl -a pinholed/in4u -sr 2>/dev/null | grep -q "port $1:"; }
 # closes PORT SECONDS: within that time.
 closes() {
@@ -107,6 +128,23 @@ ok media 12201
 stop_sending
 what="until that falls silent"
 ok closes 12200 $((2 * idle + 6))
+
+what="ICMP errors are no sign of life"
+call deaf 12400
+sends_in_vain pho "$phone" phi "$desk" 12400
+ok until_ok errors 12400
+ok closes 12400 $((3 * idle + 8))
+stop_sending
+
+what="nor those of the firewall, when the host has gone"
+call gone 12500
+ok media 12500
+ok media_out 12500
+goes phi "$desk"
+sends_in_vain pho "$phone" phi "$desk" 12500
+ok closes 12500 $((3 * idle + 20))
+stop_sending
+comes_back phi "$desk"
 
 what="early media"
 from_phone "INVITE sip:desk@$desk_at SIP/2.0" early "1 INVITE" "" \

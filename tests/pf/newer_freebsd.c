@@ -81,6 +81,16 @@ packets(const struct pfsync_state *ps, int i)
 }
 
 static void
+put_peer(struct nlwrite *m, uint16_t type, uint8_t state)
+{
+	size_t at = nl_nest(m, type);
+
+	nl_attr32(m, 5, 1);
+	nl_attr8(m, 10, state);
+	nl_unnest(m, at);
+}
+
+static void
 get_states(int fd, int dev, uint32_t seq)
 {
 	struct pfioc_states ps = { .ps_len = 4 << 20 };
@@ -103,6 +113,8 @@ get_states(int fd, int dev, uint32_t seq)
 		nl_attr8(&m, 22, v[i].direction);
 		nl_attr64(&m, 1, v[i].id);
 		nl_attr32(&m, 2, htonl(v[i].creatorid));
+		put_peer(&m, 7, v[i].src.state);
+		put_peer(&m, 8, v[i].dst.state);
 		nl_attr64(&m, 15, packets(&v[i], 0));
 		nl_attr64(&m, 16, packets(&v[i], 1));
 		end(fd, &m);

@@ -144,6 +144,7 @@ a_state_is_read(void **state)
 {
 	struct nlwrite m = { .len = 0 };
 	struct p_nl_state s;
+	size_t at;
 
 	(void)state;
 	nl_attr64(&m, 28, 1400);
@@ -172,6 +173,17 @@ a_state_is_read(void **state)
 	assert_int_equal(s.stack.port[1], htons(10000));
 	assert_true(s.packets[0] == UINT64_C(1) << 33);
 	assert_int_equal(s.packets[1], 5);
+	assert_int_equal(s.peers[0], 255);
+	at = nl_nest(&m, 7);
+	nl_attr32(&m, 5, 77);
+	nl_attr8(&m, 10, 1);
+	nl_unnest(&m, at);
+	at = nl_nest(&m, 8);
+	nl_attr8(&m, 10, 0);
+	nl_unnest(&m, at);
+	assert_true(p_nl_get_state(span(&m), &s));
+	assert_int_equal(s.peers[0], 1);
+	assert_int_equal(s.peers[1], 0);
 }
 
 static void

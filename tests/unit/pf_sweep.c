@@ -383,6 +383,53 @@ begun_inside(uint16_t port, uint16_t to)
 	return s;
 }
 
+/*
+ * The firewall answers for a host that has gone, by ICMP: that is in the state
+ * of packets that came, and not in the one of those that left.
+ */
+static void
+only_what_was_forwarded_is_a_sign_of_life(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*what;
+		uint16_t	 port;	     /* of the second, at the remote */
+		uint64_t	 came, left; /* answers */
+		uint64_t	 seen;
+	} rows[] = {
+		{ "both",			 4000, 1, 1, 103 },
+		{ "the firewall's own",		 4000, 2, 1, 101 },
+		{ "both again",			 4000, 3, 2, 103 },
+		/* To the firewall itself: one state for each. */
+		{ "two flows",			 4002, 4, 0, 103 },
+		{ "the other one",		 4002, 4, 1, 103 },
+		{ "neither",			 4002, 4, 1, 101 },
+	};
+	/* clang-format on */
+	const struct fw_config c = { .name = "pinholed" };
+	struct fw_change v = change(FW_OPEN, 1, 4000);
+	struct fw *fw = opened(&c);
+	uint64_t sum;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
+	for (i = 0; i < ROWS(rows); i++) {
+		printf("%s\n", rows[i].what);
+		k.nstates = 2;
+		k.states[0] = state_to(11, 4001, 10 + i);
+		k.states[1] = state_to(12, 4001, 10 + i);
+		k.states[1].src.port = k.states[1].in_src.port = rows[i].port;
+		k.states[1].outward = true;
+		k.states[0].packets[1] = rows[i].came;
+		k.states[1].packets[1] = rows[i].left;
+		sum = 0;
+		assert_int_equal(p_activity(fw, note, &sum, 0), PH_OK);
+		assert_int_equal(sum, rows[i].seen);
+	}
+	shut(fw, true);
+}
+
 /* What was taken over is what was left, in every part. */
 static void
 heritage_is_read_as_it_was_written(void **state)
@@ -519,6 +566,7 @@ main(void)
 		T(a_way_back_is_of_the_same_ends),
 		T(what_cannot_be_read_is_cleared_unread),
 		T(a_successor_takes_over_and_settles),
+		cmocka_unit_test(only_what_was_forwarded_is_a_sign_of_life),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@ enum {
 #define PF_LOG		   1
 #define PF_STATE_NORMAL	   1
 #define PFRULE_IFBOUND	   0x10000
+#define PFUDPS_NO_TRAFFIC  0
 #define PFUDPS_MULTIPLE	   2
 #define PFR_TFLAG_PERSIST  1
 #define PF_TABLE_NAME_SIZE 32
