@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pf/netlink.h"
+#include "pf/netlink_numbers.h"
 
 /* struct nlmsghdr, struct genlmsghdr and struct nlattr. */
 #define NLMSG_LEN  16
@@ -18,66 +19,6 @@
 #define NL_ERROR   2
 #define NL_DONE	   3
 #define NL_FAMILY0 0x10 /* the family that knows the others */
-
-enum {
-	CMD_GETFAMILY = 3, /* of the first family */
-	CMD_GETSTATES = 1,
-	CMD_GETRULE = 7,
-	CMD_KILLSTATES = 9,
-	CMD_GET_STATUS = 11,
-};
-
-enum {
-	FAMILY_ID = 1,
-	FAMILY_NAME = 2,
-	STATUS_RUNNING = 2,
-};
-
-enum {
-	STATE_ID = 1,
-	STATE_CREATOR = 2,
-	STATE_WIRE = 5,
-	STATE_STACK = 6,
-	STATE_PEER_SRC = 7,
-	STATE_PEER_DST = 8,
-	STATE_PACKETS0 = 15,
-	STATE_PACKETS1 = 16,
-	STATE_AF = 19,
-	STATE_PROTO = 21,
-	STATE_DIRECTION = 22,
-	PEER_STATE = 10,
-	KEY_ADDR0 = 1,
-	KEY_ADDR1 = 2,
-	KEY_PORT0 = 3,
-	KEY_PORT1 = 4,
-	KILL_ID = 1,
-	KILL_CREATOR = 2,
-};
-
-enum {
-	GET_ANCHOR = 1,
-	GET_ACTION = 2,
-	GET_NR = 3,
-	GET_TICKET = 4,
-	RULE_SRC = 1,
-	RULE_DST = 2,
-	RULE_LABELS = 4,
-	RULE_IFNAME = 5,
-	RULE_MAX_STATES = 15,
-	RULE_ACTION = 34,
-	RULE_DIRECTION = 35,
-	RULE_AF = 43,
-	RULE_PROTO = 44,
-	RULE_ANCHOR_CALL = 72,
-	SIDE_ADDR = 1,
-	SIDE_PORT0 = 2,
-	SIDE_PORT1 = 3,
-	SIDE_OP = 5,
-	ADDR_ADDR = 1,
-	ADDR_MASK = 2,
-	ADDR_TYPE = 5,
-	LABEL_LABEL = 1,
-};
 
 /* Nothing here is ever longer than P_NL_REQUEST; what would be is cut. */
 struct writer {
@@ -144,16 +85,18 @@ put_end(const struct writer *w)
 size_t
 p_nl_put_family(uint8_t *buf, uint32_t seq)
 {
-	struct writer w = put_begin(buf, NL_FAMILY0, 0, seq, CMD_GETFAMILY);
+	struct writer w =
+	    put_begin(buf, NL_FAMILY0, 0, seq, P_NL_CMD_GETFAMILY);
 
-	put_string(&w, FAMILY_NAME, "pfctl");
+	put_string(&w, P_NL_FAMILY_NAME, "pfctl");
 	return put_end(&w);
 }
 
 size_t
 p_nl_put_status(uint8_t *buf, uint16_t family, uint32_t seq)
 {
-	struct writer w = put_begin(buf, family, F_DUMP, seq, CMD_GET_STATUS);
+	struct writer w =
+	    put_begin(buf, family, F_DUMP, seq, P_NL_CMD_GET_STATUS);
 
 	return put_end(&w);
 }
@@ -161,7 +104,8 @@ p_nl_put_status(uint8_t *buf, uint16_t family, uint32_t seq)
 size_t
 p_nl_put_states(uint8_t *buf, uint16_t family, uint32_t seq)
 {
-	struct writer w = put_begin(buf, family, F_DUMP, seq, CMD_GETSTATES);
+	struct writer w =
+	    put_begin(buf, family, F_DUMP, seq, P_NL_CMD_GETSTATES);
 
 	return put_end(&w);
 }
@@ -170,12 +114,12 @@ size_t
 p_nl_put_rule(uint8_t *buf, uint16_t family, uint32_t seq, const char *anchor,
     uint8_t action, uint32_t nr, uint32_t ticket)
 {
-	struct writer w = put_begin(buf, family, F_DUMP, seq, CMD_GETRULE);
+	struct writer w = put_begin(buf, family, F_DUMP, seq, P_NL_CMD_GETRULE);
 
-	put_string(&w, GET_ANCHOR, anchor);
-	put_attr(&w, GET_ACTION, &action, sizeof(action));
-	put_attr(&w, GET_NR, &nr, sizeof(nr));
-	put_attr(&w, GET_TICKET, &ticket, sizeof(ticket));
+	put_string(&w, P_NL_GET_ANCHOR, anchor);
+	put_attr(&w, P_NL_GET_ACTION, &action, sizeof(action));
+	put_attr(&w, P_NL_GET_NR, &nr, sizeof(nr));
+	put_attr(&w, P_NL_GET_TICKET, &ticket, sizeof(ticket));
 	return put_end(&w);
 }
 
@@ -183,10 +127,11 @@ size_t
 p_nl_put_kill(uint8_t *buf, uint16_t family, uint32_t seq, uint64_t id,
     uint32_t creator)
 {
-	struct writer w = put_begin(buf, family, F_DUMP, seq, CMD_KILLSTATES);
+	struct writer w =
+	    put_begin(buf, family, F_DUMP, seq, P_NL_CMD_KILLSTATES);
 
-	put_attr(&w, KILL_ID, &id, sizeof(id));
-	put_attr(&w, KILL_CREATOR, &creator, sizeof(creator));
+	put_attr(&w, P_NL_KILL_ID, &id, sizeof(id));
+	put_attr(&w, P_NL_KILL_CREATOR, &creator, sizeof(creator));
 	return put_end(&w);
 }
 
@@ -289,7 +234,7 @@ p_nl_get_family(struct span attrs, uint16_t *out)
 
 	*out = 0;
 	while (next_attr(&attrs, &a))
-		if (a.type == FAMILY_ID)
+		if (a.type == P_NL_FAMILY_ID)
 			*out = (uint16_t)number(a.value);
 	return *out != 0;
 }
@@ -300,7 +245,7 @@ p_nl_get_running(struct span attrs, bool *out)
 	struct attr a;
 
 	while (next_attr(&attrs, &a))
-		if (a.type == STATUS_RUNNING) {
+		if (a.type == P_NL_STATUS_RUNNING) {
 			*out = number(a.value) != 0;
 			return true;
 		}
@@ -313,10 +258,10 @@ get_key(struct span attrs, struct p_nl_key *out)
 	struct attr a;
 
 	while (next_attr(&attrs, &a)) {
-		if (a.type == KEY_ADDR0 || a.type == KEY_ADDR1)
-			get_bytes(a.value, out->addr[a.type - KEY_ADDR0]);
-		else if (a.type == KEY_PORT0 || a.type == KEY_PORT1)
-			out->port[a.type - KEY_PORT0] =
+		if (a.type == P_NL_KEY_ADDR0 || a.type == P_NL_KEY_ADDR1)
+			get_bytes(a.value, out->addr[a.type - P_NL_KEY_ADDR0]);
+		else if (a.type == P_NL_KEY_PORT0 || a.type == P_NL_KEY_PORT1)
+			out->port[a.type - P_NL_KEY_PORT0] =
 			    (uint16_t)number(a.value);
 	}
 }
@@ -327,7 +272,7 @@ get_peer(struct span attrs, uint8_t *out)
 	struct attr a;
 
 	while (next_attr(&attrs, &a))
-		if (a.type == PEER_STATE)
+		if (a.type == P_NL_PEER_STATE)
 			*out = (uint8_t)number(a.value);
 }
 
@@ -340,37 +285,39 @@ p_nl_get_state(struct span attrs, struct p_nl_state *out)
 	out->peers[0] = out->peers[1] = UINT8_MAX;
 	while (next_attr(&attrs, &a))
 		switch (a.type) {
-		case STATE_ID:
+		case P_NL_STATE_ID:
 			out->id = number(a.value);
 			break;
-		case STATE_CREATOR:
+		case P_NL_STATE_CREATOR:
 			/*
 			 * The kernel swaps the bytes of this field in answers,
 			 * but not in requests.
 			 */
 			out->creator = htonl((uint32_t)number(a.value));
 			break;
-		case STATE_WIRE:
+		case P_NL_STATE_WIRE:
 			get_key(a.value, &out->wire);
 			break;
-		case STATE_STACK:
+		case P_NL_STATE_STACK:
 			get_key(a.value, &out->stack);
 			break;
-		case STATE_PEER_SRC:
-		case STATE_PEER_DST:
-			get_peer(a.value, &out->peers[a.type - STATE_PEER_SRC]);
+		case P_NL_STATE_PEER_SRC:
+		case P_NL_STATE_PEER_DST:
+			get_peer(a.value,
+			    &out->peers[a.type - P_NL_STATE_PEER_SRC]);
 			break;
-		case STATE_PACKETS0:
-		case STATE_PACKETS1:
-			out->packets[a.type - STATE_PACKETS0] = number(a.value);
+		case P_NL_STATE_PACKETS0:
+		case P_NL_STATE_PACKETS1:
+			out->packets[a.type - P_NL_STATE_PACKETS0] =
+			    number(a.value);
 			break;
-		case STATE_AF:
+		case P_NL_STATE_AF:
 			out->af = (uint8_t)number(a.value);
 			break;
-		case STATE_PROTO:
+		case P_NL_STATE_PROTO:
 			out->proto = (uint8_t)number(a.value);
 			break;
-		case STATE_DIRECTION:
+		case P_NL_STATE_DIRECTION:
 			out->direction = (uint8_t)number(a.value);
 			break;
 		default:
@@ -385,11 +332,11 @@ get_addr(struct span attrs, struct p_nl_side *out)
 	struct attr a;
 
 	while (next_attr(&attrs, &a)) {
-		if (a.type == ADDR_ADDR)
+		if (a.type == P_NL_ADDR_ADDR)
 			get_bytes(a.value, out->addr);
-		else if (a.type == ADDR_MASK)
+		else if (a.type == P_NL_ADDR_MASK)
 			get_bytes(a.value, out->mask);
-		else if (a.type == ADDR_TYPE)
+		else if (a.type == P_NL_ADDR_TYPE)
 			out->type = (uint8_t)number(a.value);
 	}
 }
@@ -400,12 +347,12 @@ get_side(struct span attrs, struct p_nl_side *out)
 	struct attr a;
 
 	while (next_attr(&attrs, &a)) {
-		if (a.type == SIDE_ADDR)
+		if (a.type == P_NL_SIDE_ADDR)
 			get_addr(a.value, out);
-		else if (a.type == SIDE_PORT0 || a.type == SIDE_PORT1)
-			out->port[a.type - SIDE_PORT0] =
+		else if (a.type == P_NL_SIDE_PORT0 || a.type == P_NL_SIDE_PORT1)
+			out->port[a.type - P_NL_SIDE_PORT0] =
 			    (uint16_t)number(a.value);
-		else if (a.type == SIDE_OP)
+		else if (a.type == P_NL_SIDE_OP)
 			out->op = (uint8_t)number(a.value);
 	}
 }
@@ -415,7 +362,7 @@ get_label(struct span attrs, char *out, size_t size)
 {
 	struct attr a;
 
-	if (next_attr(&attrs, &a) && a.type == LABEL_LABEL)
+	if (next_attr(&attrs, &a) && a.type == P_NL_LABEL_LABEL)
 		get_string(a.value, out, size);
 }
 
@@ -428,36 +375,36 @@ p_nl_get_rule(struct span attrs, struct p_nl_rule *out)
 	memset(out, 0, sizeof(*out));
 	while (next_attr(&attrs, &a))
 		switch (a.type) {
-		case RULE_SRC:
+		case P_NL_RULE_SRC:
 			get_side(a.value, &out->src);
 			src = true;
 			break;
-		case RULE_DST:
+		case P_NL_RULE_DST:
 			get_side(a.value, &out->dst);
 			dst = true;
 			break;
-		case RULE_LABELS:
+		case P_NL_RULE_LABELS:
 			get_label(a.value, out->label, sizeof(out->label));
 			break;
-		case RULE_IFNAME:
+		case P_NL_RULE_IFNAME:
 			get_string(a.value, out->ifname, sizeof(out->ifname));
 			break;
-		case RULE_MAX_STATES:
+		case P_NL_RULE_MAX_STATES:
 			out->max_states = (uint32_t)number(a.value);
 			break;
-		case RULE_ACTION:
+		case P_NL_RULE_ACTION:
 			out->action = (uint8_t)number(a.value);
 			break;
-		case RULE_DIRECTION:
+		case P_NL_RULE_DIRECTION:
 			out->direction = (uint8_t)number(a.value);
 			break;
-		case RULE_AF:
+		case P_NL_RULE_AF:
 			out->af = (uint8_t)number(a.value);
 			break;
-		case RULE_PROTO:
+		case P_NL_RULE_PROTO:
 			out->proto = (uint8_t)number(a.value);
 			break;
-		case RULE_ANCHOR_CALL:
+		case P_NL_RULE_ANCHOR_CALL:
 			get_string(a.value, out->anchor_call,
 			    sizeof(out->anchor_call));
 			break;
