@@ -2,10 +2,13 @@
 # The rc.d script of the FreeBSD port, with the system's rc.subr(8), pf and
 # the program itself.  As root, on a machine whose pf may be enabled:
 #
-#	freebsd.sh PINHOLED PINHOLED.IN [RC.SUBR]
+#	freebsd.sh PINHOLED PINHOLED.IN [FOLDER]
+#
+# With a folder that pfsense.py and opnsense.py have written, also what these
+# make: configurations, text for the ruleset, and the rc script of pfSense.
 # shellcheck disable=SC2317
 set -u
-pinholed=$1 rcd=$2 subr=${3-/etc/rc.subr}
+pinholed=$1 rcd=$2 folder=${3-}
 dir=$(mktemp -d)
 bad=0
 
@@ -45,7 +48,7 @@ running() {
 
 mkdir -p "$dir/sbin" "$dir/etc"
 cp "$pinholed" "$dir/sbin/pinholed"
-sed "s,%%PREFIX%%,$dir,; s,\. /etc/rc.subr,. $subr," "$rcd" >"$dir/rc.d"
+sed "s,%%PREFIX%%,$dir," "$rcd" >"$dir/rc.d"
 chmod 755 "$dir/rc.d" "$dir/sbin/pinholed"
 touch /etc/rc.conf
 cat >"$dir/etc/pinholed.conf" <<P
@@ -94,5 +97,46 @@ sleep 2
 leave_rules
 service stop >/dev/null 2>&1
 is "stop after the monitor was killed takes the rules away" not rules
-rm -rf "$dir"
+
+[ -z "$folder" ] && {
+	rm -rf "$dir"
+	exit $bad
+}
+panel=/tmp/pinholed-panel
+mkdir -p $panel/sbin $panel/etc
+cp "$pinholed" $panel/sbin/pinholed
+printf 'twenty bytes at least, as the manual says' >$panel/etc/pinholed.key
+chmod 600 $panel/etc/pinholed.key
+cp "$folder/pf.conf" "$dir/pf.conf"
+is "pf takes the text for the ruleset" pfctl -q -f "$dir/pf.conf"
+n=0
+for f in "$folder"/*.conf; do
+	[ "$f" = "$folder/pf.conf" ] && continue
+	n=$((n + 1))
+	if ! $panel/sbin/pinholed -n -f "$f" >"$dir/said" 2>&1 ||
+	    grep -q 'no rule\|anchor' "$dir/said"; then
+		echo "FAILED $f"
+		cat "$f" "$dir/said"
+		bad=1
+	fi
+done
+echo "$n configurations were checked"
+cp "$folder/pfSense.0.conf" $panel/etc/pinholed.conf
+cp "$folder/pinholed.sh" "$dir/pinholed.sh"
+chmod 755 "$dir/pinholed.sh"
+leave_rules
+is "the script of pfSense starts" "$dir/pinholed.sh" start
+is "it has flushed the anchor" not rules
+is "the monitor runs" pgrep -F $panel/pinholed.pid pinholed
+is "it stops" "$dir/pinholed.sh" stop
+is "nothing runs" not pgrep -f '^pinholed:'
+is "there was no need for KILL" not test -e $panel/pinholed.pid
+"$dir/pinholed.sh" start
+pkill -STOP -F $panel/pinholed.pid
+leave_rules
+is "it stops a monitor that hangs" "$dir/pinholed.sh" stop
+sleep 1
+is "nothing runs then, either" not pgrep -f '^pinholed:'
+is "no rules are left" not rules
+rm -rf "$dir" $panel
 exit $bad

@@ -3,7 +3,9 @@
 extends: what its settings become, what the forms are told, its hooks, and its
 pages and widget in a browser.
 
-usage: opnsense.py PINHOLED		PICTURES=1 puts pictures into doc/
+usage: opnsense.py PINHOLED
+
+PICTURES=1 puts pictures into doc/; FOLDER=... keeps what freebsd.sh takes.
 """
 import html
 import importlib.util

@@ -25,7 +25,7 @@ CASES = [
     case(SIP, protect='192.0.2.0/24 2001:db8:2::/64'),
     case(SIP, protect='192.0.2.10,192.0.2.20'),
     case(SIP, log='on'),
-    case(SIP, interfaces=''),
+    case(SIP, interfaces='', advanced='interface { lo }'),
     case(SIP, sip_port='5060 5080'),
     case(SIP, sip_server='192.0.2.10'),
     case(SIP, sip_media='192.0.2.10 192.0.2.20'),
@@ -163,10 +163,23 @@ exec {drop}{pinholed} -b pf-text "$@"
 def judged(place, texts, name):
     """Each text is a configuration, as the program says."""
     for n, text in enumerate(texts):
+        keep(place, f'{name}.{n}.conf', text)
         status, said = place.check(text)
         if status != 0 or 'configuration OK' not in said:
             wrong(f'{name}: settings {n} make a configuration that is refused:'
                   f'\n{text}{said}')
+
+
+def keep(place, name, text):
+    """For freebsd.sh, if FOLDER is set: a text as it would be on FreeBSD."""
+    if 'FOLDER' not in os.environ:
+        return
+    os.makedirs(os.environ['FOLDER'], exist_ok=True)
+    for a, b in ((' lo ', ' lo0 '), ('"lo"', '"lo0"'), ('(lo ', '(lo0 '),
+                 (place.dir, '/tmp/pinholed-panel')):
+        text = text.replace(a, b)
+    with open(f'{os.environ["FOLDER"]}/{name}', 'w', encoding='utf-8') as f:
+        f.write(text)
 
 
 def lint(files):

@@ -3,7 +3,9 @@
 calls: what its settings become, what it adds to the ruleset, how its service
 starts and stops, and its pages in a browser.
 
-usage: pfsense.py PINHOLED		PICTURES=1 puts pictures into doc/
+usage: pfsense.py PINHOLED
+
+PICTURES=1 puts pictures into doc/; FOLDER=... keeps what freebsd.sh takes.
 """
 import base64
 import html
@@ -111,6 +113,9 @@ def rules(place):
             '-> 127.0.0.1 port 6969\n', 'anchor "pinholed"\n', '']
     if got != want:
         wrong(f'rules: {got}')
+    # In the order of pfSense: translation, early rules, those of users.
+    panel.keep(place, 'pf.conf', 'set skip on lo0\n' + got[0] + got[1] +
+               got[2] + 'block quick proto udp to port 10000\npass\n')
     if php(place, do='rules', settings=dict(s, enable='')) != ['', '', '']:
         wrong('rules of a service that is off')
 
@@ -176,6 +181,7 @@ def script(place, rc):
                  f'case $1 in -n) [ ! -e {d}/broken ] ;; esac\n')
     with open(rc, encoding='utf-8') as f:
         text = f.read()
+    panel.keep(place, 'pinholed.sh', text)
     text = text.replace(d + '/sbin/pinholed', d + '/program')
     for name in ('/sbin/pfctl', '/usr/bin/killall'):
         text = text.replace(name, f'{d}/{os.path.basename(name)}')
