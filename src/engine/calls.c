@@ -28,7 +28,7 @@ RB_HEAD(lease_tree, call_lease);
 /*
  * A checkpoint record: u32 length of the pinholes, the pinholes, the call.
  */
-#define RECORD_MAX (4 + HOLES_EXPORT_MAX + SIP_EXPORT_MAX)
+#define RECORD_MAX (4 + CLAIMS_EXPORT_MAX + SIP_EXPORT_MAX)
 
 /* See lease_silence(): with the default 300 s, more than half of RFC
  * 4028's. */
@@ -39,7 +39,7 @@ struct calls {
 	struct engine_sink sink;
 	bool live, activity;
 	struct timers *timers;
-	struct holes *holes;
+	struct claims *claims;
 	struct story *story;
 	bool adopting;
 	struct sip *sip;
@@ -116,7 +116,7 @@ lease_silence(const struct call_lease *l)
 	struct silence s = { .since = l->since,
 		.timeout = l->c->conf->sip.timeout_idle * USEC_PER_SEC };
 
-	holes_last_sent(l->c->holes, l->id, &s);
+	claims_last_sent(l->c->claims, l->id, &s);
 	s.grace = l->between ? SILENCE_EQUAL : (OUTSIDE_IDLES - 1) * s.timeout;
 	return s;
 }
@@ -153,7 +153,7 @@ lease_timer(void *arg, int64_t now)
 		sip_silent(c->sip, l->id, now);
 		return;
 	}
-	holes_renew(c->holes, l->id, lease_length(l), now);
+	claims_renew(c->claims, l->id, lease_length(l), now);
 	lease_schedule(l, now);
 }
 
@@ -191,7 +191,7 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 {
 	struct calls *c = ctx;
 	struct call_lease *l = lease_get(c, w->call);
-	struct holes_want want = { 0 };
+	struct claims_want want = { 0 };
 
 	if (l == NULL)
 		return;
@@ -203,7 +203,7 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 	l->held = w->held;
 	l->between = w->between;
 	l->open = w->nholes > 0;
-	want.owner = w->call;
+	want.asker = w->call;
 	want.call = w->call_id;
 	want.v = w->holes;
 	want.n = w->nholes;
@@ -212,7 +212,7 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 	want.lease = lease_length(l);
 	story_counts(c->story);
 	lease_tell(l, w, now);
-	holes_want(c->holes, &want, now);
+	claims_want(c->claims, &want, now);
 	if (!l->timer.set || !l->open)
 		lease_schedule(l, now);
 }
@@ -226,7 +226,7 @@ on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
 		EVENT_SAID_SDP };
 
 	story_refused(c->story, now, &refusal, call_id);
-	holes_refuse(c->holes, &refusal, call_id, now);
+	claims_refuse(c->claims, &refusal, call_id, now);
 }
 
 static void
@@ -261,7 +261,7 @@ on_silent(void *ctx, uint64_t call, int64_t timeout, int64_t now)
 	struct call_lease *l = lease_find(c, call);
 	struct silence s;
 
-	if (l == NULL || holes_last_seen(c->holes, call) == 0)
+	if (l == NULL || claims_last_seen(c->claims, call) == 0)
 		return true;
 	s = lease_silence(l);
 	s.timeout = timeout;
@@ -301,7 +301,7 @@ calls_new(const struct calls_setup *setup)
 	c->live = setup->place->live;
 	c->activity = setup->place->activity;
 	c->timers = setup->timers;
-	c->holes = setup->holes;
+	c->claims = setup->claims;
 	c->story = setup->story;
 	RB_INIT(&c->leases);
 	TAILQ_INIT(&c->dirty);
@@ -342,8 +342,8 @@ call_checkpoint(struct calls *c, struct call_lease *l, bool closed)
 	size_t nholes = 0, ncall;
 
 	if ((!closed &&
-		holes_export(c->holes, l->id, c->record + 4, HOLES_EXPORT_MAX,
-		    &nholes) != PH_OK) ||
+		claims_export(c->claims, l->id, c->record + 4,
+		    CLAIMS_EXPORT_MAX, &nholes) != PH_OK) ||
 	    sip_export(c->sip, l->id, c->record + 4 + nholes,
 		sizeof(c->record) - 4 - nholes, &ncall) != PH_OK) {
 		c->sink.checkpoint(c->sink.ctx, l->id, NULL, 0);
@@ -382,7 +382,7 @@ reason_of(enum ph_err why)
 bool
 calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now)
 {
-	struct holes_want none = { .open = REASON_NONE };
+	struct claims_want none = { .open = REASON_NONE };
 	struct cursor r = cursor_of(p, len);
 	enum ph_err rc = PH_EUNSUPPORTED;
 	struct span holes, call;
@@ -392,11 +392,11 @@ calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now)
 	holes = cursor_span(&r, cursor_u32(&r));
 	call = cursor_span(&r, cursor_left(&r));
 	if (r.bad || sip_export_names(call.p, call.len, &id, &call) != PH_OK ||
-	    id >= HELPER_FTP_OWNER)
+	    id >= HELPER_FTP_ASKER)
 		return false;
 	/* A call of this id is here already. */
 	if (lease_find(c, id) != NULL ||
-	    holes_adopt(c->holes, id, call, holes.p, holes.len, -now, now) !=
+	    claims_adopt(c->claims, id, call, holes.p, holes.len, -now, now) !=
 		PH_OK)
 		return true;
 	c->adopting = true;
@@ -405,14 +405,14 @@ calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now)
 		    now);
 	c->adopting = false;
 	if (rc != PH_OK) {
-		none.owner = id;
+		none.asker = id;
 		none.call = call;
 		none.close = reason_of(rc);
-		holes_want(c->holes, &none, now);
+		claims_want(c->claims, &none, now);
 		return false;
 	}
 	if ((l = lease_find(c, id)) != NULL)
-		holes_renew(c->holes, id, lease_length(l), now);
+		claims_renew(c->claims, id, lease_length(l), now);
 	return true;
 }
 

@@ -8,9 +8,9 @@
 
 #include "sip/sip.h"
 #include "src/conf/conf.h"
-#include "src/engine/holes.h"
 #include "src/engine/place.h"
 #include "src/engine/story.h"
+#include "src/process/claims.h"
 
 /*
  * The calls of SIP, between sip/, which says what each call wants open, and
@@ -27,7 +27,7 @@ struct calls_setup {
 	const struct engine_place *place; /* its lists are borrowed */
 	const struct engine_sink *sink;	  /* only its checkpoint is called */
 	struct timers *timers;
-	struct holes *holes;
+	struct claims *claims;
 	struct story *story;
 };
 

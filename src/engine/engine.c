@@ -13,7 +13,7 @@
 #include "src/engine/engine.h"
 #include "src/engine/helpers.h"
 #include "src/engine/hints.h"
-#include "src/engine/holes.h"
+#include "src/process/claims.h"
 #include "src/engine/rate.h"
 #include "src/engine/refusals.h"
 #include "src/engine/signalling.h"
@@ -47,7 +47,7 @@ struct engine {
 	struct shares stream_room;
 	struct calls *calls;
 	struct sip *sip; /* the calls' */
-	struct holes *holes;
+	struct claims *claims;
 	struct rate *rate; /* NULL: no limit */
 	struct echoes *echoes;
 	struct engine_counters n;
@@ -120,7 +120,7 @@ engine_new(struct engine **out, const struct conf *conf,
     const struct engine_sink *sink)
 {
 	struct engine *e;
-	struct holes_sink down = { NULL, on_commit,
+	struct claims_sink down = { NULL, on_commit,
 		place->live ? on_may_refuse : NULL };
 	struct calls_setup calls = { .conf = conf,
 		.place = place,
@@ -142,10 +142,10 @@ engine_new(struct engine **out, const struct conf *conf,
 	down.ctx = e;
 	calls.timers = &e->timers;
 	if ((e->story = calls.story = engine_story_new(e)) == NULL ||
-	    (e->holes = calls.holes =
-		    holes_new((size_t)conf->sip.limit_calls * 8 +
+	    (e->claims = calls.claims =
+		    claims_new((size_t)conf->sip.limit_calls * 8 +
 			    conf_max_transfers(conf),
-			&e->events, &down)) == NULL ||
+			1, &e->events, &down)) == NULL ||
 	    (e->calls = calls_new(&calls)) == NULL ||
 	    (e->echoes = echoes_new()) == NULL || helpers_new(e) != PH_OK) {
 		engine_free(e);
@@ -169,7 +169,7 @@ engine_free(struct engine *e)
 	calls_free(e->calls);
 	ftp_helper_free(e->ftp);
 	tftp_helper_free(e->tftp);
-	holes_free(e->holes);
+	claims_free(e->claims);
 	rate_free(e->rate);
 	echoes_free(e->echoes);
 	story_free(e->story);
@@ -321,7 +321,7 @@ helpers_new(struct engine *e)
 	place.own = e->place.own;
 	place.nown = e->place.nown;
 	place.activity = e->place.activity;
-	place.holes = e->holes;
+	place.claims = e->claims;
 	place.timers = &e->timers;
 	place.say = helper_say;
 	place.ignore = helper_ignore;
@@ -562,25 +562,25 @@ engine_next(const struct engine *e)
 void
 engine_seen(struct engine *e, uint64_t id, unsigned int ends, int64_t now)
 {
-	holes_seen(e->holes, id, ends, now);
+	claims_seen(e->claims, id, ends, now);
 }
 
 void
 engine_lost(struct engine *e, uint64_t id)
 {
-	holes_lost(e->holes, id);
+	claims_lost(e->claims, id);
 }
 
 void
 engine_resend(struct engine *e, int64_t now)
 {
-	holes_resend(e->holes, now);
+	claims_resend(e->claims, now);
 }
 
 void
 engine_gather(struct engine *e, bool yes)
 {
-	holes_gather(e->holes, yes);
+	claims_gather(e->claims, yes);
 }
 
 void
@@ -595,12 +595,12 @@ engine_adopt(struct engine *e, uint64_t key, const void *p, size_t len,
 {
 	bool mine = true;
 
-	if (key < HELPER_TFTP_OWNER)
+	if (key < HELPER_TFTP_ASKER)
 		mine = calls_adopt(e->calls, p, len, now);
 	else if (e->tftp != NULL)
 		tftp_helper_adopt(e->tftp, key, p, len, now);
 	else {
-		tftp_helper_drop(e->holes, key, p, len, now);
+		tftp_helper_drop(e->claims, key, p, len, now);
 		mine = false;
 	}
 	/* Delete it, or the next engine would open and close it again. */
@@ -626,7 +626,7 @@ engine_shutdown(struct engine *e, int64_t now)
 }
 
 static void
-pinholes_report(const struct holes_counters *h, struct counters *c)
+pinholes_report(const struct claims_counters *h, struct counters *c)
 {
 	char name[COUNTERS_NAME], *p;
 	struct strbuf b;
@@ -653,7 +653,7 @@ pinholes_report(const struct holes_counters *h, struct counters *c)
 uint64_t
 engine_opened(const struct engine *e)
 {
-	return holes_counters(e->holes)->opened;
+	return claims_counters(e->claims)->opened;
 }
 
 void
@@ -716,5 +716,5 @@ engine_report(const struct engine *e, struct counters *c)
 		ftp_helper_report(e->ftp, c);
 	if (e->tftp != NULL)
 		tftp_helper_report(e->tftp, c);
-	pinholes_report(holes_counters(e->holes), c);
+	pinholes_report(claims_counters(e->claims), c);
 }

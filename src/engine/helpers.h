@@ -12,7 +12,7 @@
 #include "src/base/timers.h"
 #include "src/capture/capture.h"
 #include "src/conf/conf.h"
-#include "src/engine/holes.h"
+#include "src/process/claims.h"
 
 /*
  * The passive helpers: FTP and TFTP watched as they go by, where nothing is
@@ -30,7 +30,7 @@ struct helper_place {
 	const struct addr *own; /* the firewall's addresses */
 	size_t nown;
 	bool activity; /* the packet filter reports silence */
-	struct holes *holes;
+	struct claims *claims;
 	struct timers *timers;
 	/* A line for the log. */
 	void (*say)(void *ctx, const char *text);
@@ -43,11 +43,11 @@ struct helper_place {
 };
 
 /*
- * The numbers of owners of pinholes: calls from 1, FTP and TFTP from here.
+ * The numbers of askers of pinholes: calls from 1, FTP and TFTP from here.
  * They are keys in the checkpoint, too, and tell a transfer from a call.
  */
-#define HELPER_FTP_OWNER  (UINT64_C(1) << 62)
-#define HELPER_TFTP_OWNER (UINT64_C(1) << 63)
+#define HELPER_FTP_ASKER  (UINT64_C(1) << 62)
+#define HELPER_TFTP_ASKER (UINT64_C(1) << 63)
 
 /* Transfers that one host may have, of CONF_TFTP_MAX. */
 #define HELPER_TFTP_SHARE 4096
@@ -100,7 +100,7 @@ void tftp_helper_input(struct tftp_helper *h, int64_t now,
 void tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
     size_t len, int64_t now);
 /* TFTP is no longer configured: close the pinhole of a transfer. */
-void tftp_helper_drop(struct holes *holes, uint64_t key, const void *p,
+void tftp_helper_drop(struct claims *claims, uint64_t key, const void *p,
     size_t len, int64_t now);
 void tftp_helper_shutdown(struct tftp_helper *h, int64_t now);
 void tftp_helper_report(const struct tftp_helper *h, struct counters *out);

@@ -19,7 +19,7 @@ struct ftp_watch {
 	struct ftp_helper *h;
 	struct endpoint client, server;
 	unsigned int refs; /* interfaces that it is seen at */
-	uint64_t owner;	   /* of its one pinhole */
+	uint64_t asker;	   /* of its one pinhole */
 	bool open;
 	bool begun; /* the server says the data connection has begun */
 	bool due;   /* `hole` was agreed on, and is unused */
@@ -42,7 +42,7 @@ struct ftp_helper {
 	TAILQ_HEAD(, ftp_watch) over; /* ended with a pinhole open */
 	struct rate *refusals;
 	size_t nwatches;
-	uint64_t next_owner;
+	uint64_t next_asker;
 	struct ftp_counters n;
 };
 
@@ -67,7 +67,7 @@ ftp_helper_new(const struct helper_place *place)
 		return NULL;
 	}
 	h->place = *place;
-	h->next_owner = HELPER_FTP_OWNER;
+	h->next_asker = HELPER_FTP_ASKER;
 	RB_INIT(&h->watches);
 	TAILQ_INIT(&h->over);
 	return h;
@@ -115,15 +115,15 @@ watch_log(const struct ftp_watch *w, const char *what)
 static void
 data_close(struct ftp_watch *w, enum reason why, int64_t now)
 {
-	struct holes_want none = { 0 };
+	struct claims_want none = { 0 };
 
 	if (!w->open)
 		return;
 	w->open = false;
 	timer_clear(w->h->place.timers, &w->timer);
-	none.owner = w->owner;
+	none.asker = w->asker;
 	none.close = why;
-	holes_want(w->h->place.holes, &none, now);
+	claims_want(w->h->place.claims, &none, now);
 }
 
 /* The data connection has begun, and needs no pinhole; or it never will. */
@@ -131,7 +131,7 @@ static void
 on_timeout(void *arg, int64_t now)
 {
 	struct ftp_watch *w = arg;
-	int64_t seen = holes_last_seen(w->h->place.holes, w->owner);
+	int64_t seen = claims_last_seen(w->h->place.claims, w->asker);
 
 	if (w->begun || seen >= w->opened)
 		w->due = false;
@@ -142,15 +142,15 @@ static void
 data_open(struct ftp_watch *w, const struct pinhole *hole, int64_t now)
 {
 	struct helper_place *place = &w->h->place;
-	struct holes_want want = { 0 };
+	struct claims_want want = { 0 };
 
 	data_close(w, REASON_REPLACED, now);
-	want.owner = w->owner;
+	want.asker = w->asker;
 	want.v = hole;
 	want.n = 1;
 	want.open = REASON_REQUEST;
 	want.lease = place->conf->ftp.timeout * USEC_PER_SEC;
-	holes_want(place->holes, &want, now);
+	claims_want(place->claims, &want, now);
 	w->open = w->due = true;
 	w->begun = false;
 	w->hole = *hole;
@@ -175,9 +175,9 @@ data_expect(struct ftp_watch *w, int64_t now)
 		data_open(w, &hole, now);
 		return;
 	}
-	if (holes_last_seen(place->holes, w->owner) >= w->opened)
+	if (claims_last_seen(place->claims, w->asker) >= w->opened)
 		return;
-	holes_renew(place->holes, w->owner, lease, now);
+	claims_renew(place->claims, w->asker, lease, now);
 	timer_set(place->timers, &w->timer, now + lease, on_timeout, w);
 }
 
@@ -201,7 +201,7 @@ data_refuse(const struct feed *f, const struct endpoint *data, enum reason why)
 	r.reason = why;
 	r.said = EVENT_SAID_FTP;
 	if (rate_allow(w->h->refusals, &r.src, f->now))
-		holes_refuse(w->h->place.holes, &r, (struct span) { NULL, 0 },
+		claims_refuse(w->h->place.claims, &r, (struct span) { NULL, 0 },
 		    f->now);
 }
 
@@ -333,7 +333,7 @@ watch_get(struct ftp_helper *h, const struct datagram *d)
 	w->client = key.client;
 	w->server = key.server;
 	w->refs = 1;
-	w->owner = h->next_owner++;
+	w->asker = h->next_asker++;
 	ftp_control_init(&w->control, &w->client.addr, &w->server.addr,
 	    h->place.conf->ftp.loose);
 	RB_INSERT(watch_tree, &h->watches, w);

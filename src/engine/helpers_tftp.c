@@ -22,7 +22,7 @@ struct transfer {
 	int64_t touched;	/* when it was last moved to their end */
 	struct addr server;
 	struct endpoint client;
-	uint64_t owner; /* of its pinhole; key in checkpoints */
+	uint64_t asker; /* of its pinhole; key in checkpoints */
 	int64_t since;	/* of the last request: silence counts from then */
 	struct timer timer;
 };
@@ -45,7 +45,7 @@ struct tftp_helper {
 	struct transfer_tree transfers;
 	struct rate *refusals;
 	size_t ntransfers;
-	uint64_t next_owner;
+	uint64_t next_asker;
 	struct tftp_counters n;
 };
 
@@ -70,7 +70,7 @@ tftp_helper_new(const struct helper_place *place)
 		return NULL;
 	}
 	h->place = *place;
-	h->next_owner = HELPER_TFTP_OWNER;
+	h->next_asker = HELPER_TFTP_ASKER;
 	shares_init(&h->inside);
 	shares_init(&h->outside);
 	RB_INIT(&h->transfers);
@@ -112,7 +112,7 @@ tftp_helper_free(struct tftp_helper *h)
 /* NULL: no room for another one. */
 static struct transfer *
 transfer_new(struct tftp_helper *h, const struct addr *server,
-    const struct endpoint *client, uint64_t owner, int64_t now)
+    const struct endpoint *client, uint64_t asker, int64_t now)
 {
 	struct shares *room = client_shares(h, client);
 	struct transfer *t;
@@ -130,7 +130,7 @@ transfer_new(struct tftp_helper *h, const struct addr *server,
 	t->h = h;
 	t->server = *server;
 	t->client = *client;
-	t->owner = owner;
+	t->asker = asker;
 	t->since = now;
 	RB_INSERT(transfer_tree, &h->transfers, t);
 	h->ntransfers++;
@@ -162,7 +162,7 @@ transfer_silence(const struct transfer *t)
 		.timeout = transfer_timeout(t),
 		.grace = transfer_timeout(t) };
 
-	holes_last_sent(t->h->place.holes, t->owner, &s);
+	claims_last_sent(t->h->place.claims, t->asker, &s);
 	return s;
 }
 
@@ -191,22 +191,22 @@ transfer_checkpoint(const struct transfer *t, bool open)
 	writer_addr(&w, &t->client.addr);
 	writer_u16(&w, t->client.port);
 	if (open &&
-	    holes_export(place->holes, t->owner, w.p + w.len, w.size - w.len,
+	    claims_export(place->claims, t->asker, w.p + w.len, w.size - w.len,
 		&n) != PH_OK)
 		n = 0;
-	place->remember(place->ctx, t->owner, record, w.len + n);
+	place->remember(place->ctx, t->asker, record, w.len + n);
 }
 
 static void
 transfer_end(struct transfer *t, enum reason why, int64_t now)
 {
 	const struct helper_place *place = &t->h->place;
-	struct holes_want none = { 0 };
+	struct claims_want none = { 0 };
 
-	none.owner = t->owner;
+	none.asker = t->asker;
 	none.close = why;
-	holes_want(place->holes, &none, now);
-	place->remember(place->ctx, t->owner, NULL, 0);
+	claims_want(place->claims, &none, now);
+	place->remember(place->ctx, t->asker, NULL, 0);
 	transfer_free(t);
 }
 
@@ -236,7 +236,7 @@ on_timer(void *arg, int64_t now)
 		transfer_end(t, begun ? REASON_DONE : REASON_IDLE, now);
 		return;
 	}
-	holes_renew(t->h->place.holes, t->owner, transfer_timeout(t), now);
+	claims_renew(t->h->place.claims, t->asker, transfer_timeout(t), now);
 	transfer_checkpoint(t, true);
 	transfer_schedule(t, now);
 }
@@ -244,15 +244,15 @@ on_timer(void *arg, int64_t now)
 static void
 transfer_open(struct transfer *t, const struct pinhole *hole, int64_t now)
 {
-	struct holes_want want = { 0 };
+	struct claims_want want = { 0 };
 
-	want.owner = t->owner;
+	want.asker = t->asker;
 	want.v = hole;
 	want.n = 1;
 	want.open = REASON_REQUEST;
 	want.close = REASON_REPLACED;
 	want.lease = transfer_timeout(t);
-	holes_want(t->h->place.holes, &want, now);
+	claims_want(t->h->place.claims, &want, now);
 	transfer_checkpoint(t, true);
 	transfer_schedule(t, now);
 }
@@ -269,7 +269,7 @@ client_refuse(struct tftp_helper *h, const struct endpoint *client,
 	r.reason = why;
 	r.said = EVENT_SAID_TFTP;
 	if (rate_allow(h->refusals, &r.src, now))
-		holes_refuse(h->place.holes, &r, (struct span) { NULL, 0 },
+		claims_refuse(h->place.claims, &r, (struct span) { NULL, 0 },
 		    now);
 }
 
@@ -328,7 +328,8 @@ on_request(struct tftp_helper *h, int64_t now, const struct datagram *d)
 		/* Repeated, or the next file from the same port. */
 		h->n.repeated++;
 		t->since = now;
-		holes_renew(h->place.holes, t->owner, transfer_timeout(t), now);
+		claims_renew(h->place.claims, t->asker, transfer_timeout(t),
+		    now);
 		transfer_schedule(t, now);
 		return;
 	}
@@ -343,12 +344,12 @@ on_request(struct tftp_helper *h, int64_t now, const struct datagram *d)
 		return;
 	}
 	if (!transfer_make_room(h, client, now) ||
-	    (t = transfer_new(h, server, client, h->next_owner, now)) == NULL) {
+	    (t = transfer_new(h, server, client, h->next_asker, now)) == NULL) {
 		h->n.limit++;
 		client_refuse(h, client, REASON_LIMIT, now);
 		return;
 	}
-	h->next_owner++;
+	h->next_asker++;
 	transfer_open(t, &hole, now);
 }
 
@@ -381,10 +382,10 @@ tftp_helper_input(struct tftp_helper *h, int64_t now, const struct datagram *d)
 }
 
 void
-tftp_helper_drop(struct holes *holes, uint64_t key, const void *p, size_t len,
+tftp_helper_drop(struct claims *claims, uint64_t key, const void *p, size_t len,
     int64_t now)
 {
-	struct holes_want none = { .owner = key, .close = REASON_POLICY };
+	struct claims_want none = { .asker = key, .close = REASON_POLICY };
 	struct cursor r = cursor_of(p, len);
 	struct span names;
 
@@ -394,9 +395,9 @@ tftp_helper_drop(struct holes *holes, uint64_t key, const void *p, size_t len,
 	(void)cursor_u16(&r);
 	names = cursor_span(&r, cursor_left(&r));
 	if (!r.bad &&
-	    holes_adopt(holes, key, (struct span) { NULL, 0 }, names.p,
+	    claims_adopt(claims, key, (struct span) { NULL, 0 }, names.p,
 		names.len, -now, now) == PH_OK)
-		holes_want(holes, &none, now);
+		claims_want(claims, &none, now);
 }
 
 void
@@ -406,7 +407,7 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	struct cursor r = cursor_of(p, len);
 	int64_t seen = (int64_t)cursor_u64(&r);
 	struct addr server = cursor_addr(&r);
-	struct holes_want none = { 0 };
+	struct claims_want none = { 0 };
 	struct endpoint client = { 0 };
 	struct pinhole hole;
 	struct transfer *t;
@@ -416,10 +417,10 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	client.addr = cursor_addr(&r);
 	client.port = cursor_u16(&r);
 	names = cursor_span(&r, cursor_left(&r));
-	none.owner = key;
-	if (r.bad || key < HELPER_TFTP_OWNER || key == UINT64_MAX ||
-	    holes_adopt(h->place.holes, key, (struct span) { NULL, 0 }, names.p,
-		names.len, h->place.conf->tftp.timeout * USEC_PER_SEC,
+	none.asker = key;
+	if (r.bad || key < HELPER_TFTP_ASKER || key == UINT64_MAX ||
+	    claims_adopt(h->place.claims, key, (struct span) { NULL, 0 },
+		names.p, names.len, h->place.conf->tftp.timeout * USEC_PER_SEC,
 		now) != PH_OK)
 		return;
 	/* It was written every half of a lease: older ones have ended. */
@@ -430,12 +431,12 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	    !helper_pinhole(&h->place, IPPROTO_UDP, &server, &client, &hole) ||
 	    transfer_find(h, &server, &client) != NULL ||
 	    (t = transfer_new(h, &server, &client, key, now)) == NULL) {
-		holes_want(h->place.holes, &none, now);
+		claims_want(h->place.claims, &none, now);
 		h->place.remember(h->place.ctx, key, NULL, 0);
 		return;
 	}
-	if (h->next_owner <= key)
-		h->next_owner = key + 1;
+	if (h->next_asker <= key)
+		h->next_asker = key + 1;
 	/* No event if the same was open; what else was open closes. */
 	transfer_open(t, &hole, now);
 }
@@ -444,15 +445,15 @@ void
 tftp_helper_shutdown(struct tftp_helper *h, int64_t now)
 {
 	struct helper_place *place = &h->place;
-	struct holes_want none = { 0 };
+	struct claims_want none = { 0 };
 	struct transfer *t;
 
 	/* A successor opens again for transfers that go on. */
 	RB_FOREACH(t, transfer_tree, &h->transfers) {
 		transfer_checkpoint(t, false);
-		none.owner = t->owner;
+		none.asker = t->asker;
 		none.close = REASON_SHUTDOWN;
-		holes_want(place->holes, &none, now);
+		claims_want(place->claims, &none, now);
 	}
 	while ((t = RB_ROOT(&h->transfers)) != NULL)
 		transfer_free(t);

@@ -10,7 +10,7 @@
 #include "src/base/queue.h"
 #include "src/base/silence.h"
 #include "src/base/timers.h"
-#include "src/base/tree.h"
+#include "src/process/claims.h"
 #include "src/proxy/link.h"
 
 #define MODULE "proxy"
@@ -28,21 +28,17 @@ struct question {
 	enum ipc_type type; /* of the question */
 	uint64_t seq;
 	int64_t until;
-	uint64_t hole; /* IPC_COMMIT */
+	uint64_t hole, fw_id; /* IPC_COMMIT: ours, and as claims call it */
 	proxy_answer *answer;
 	proxy_target *target;
 	void *ctx;
 };
 
-struct hole {
-	RB_ENTRY(hole) node;
-	struct proxy_wish wish; /* with its id and deadline */
-	uint64_t asked;		/* the question's seq */
-	bool open;		/* the filter has it, and the event is out */
+/* What a service asked for; the claims have it as their user. */
+struct request {
+	struct proxy_wish wish; /* with its deadline */
 	bool used;
 };
-
-RB_HEAD(hole_tree, hole);
 
 struct proxy {
 	struct proxy_setup setup;
@@ -50,33 +46,11 @@ struct proxy {
 	struct event *timer;
 	struct ipc_msg msg; /* to send; too big for the stack */
 	TAILQ_HEAD(, question) questions;
-	struct hole_tree holes;
+	struct claims *claims;
 	uint64_t seq, last_id;
 	int64_t asked_at;
-	struct {
-		uint64_t open; /* now */
-		uint64_t opened, closed, refused, unanswered, questions;
-	} n;
+	uint64_t refused, unanswered, asked;
 };
-
-static int
-hole_cmp(const struct hole *a, const struct hole *b)
-{
-	uint64_t x = a->wish.hole.id, y = b->wish.hole.id;
-
-	return x < y ? -1 : x > y;
-}
-
-RB_GENERATE_STATIC(hole_tree, hole, node, hole_cmp)
-
-static struct hole *
-hole_find(struct proxy *p, uint64_t id)
-{
-	struct hole key;
-
-	key.wish.hole.id = id;
-	return RB_FIND(hole_tree, &p->holes, &key);
-}
 
 static void
 fw_send(struct proxy *p, enum ipc_type type, uint64_t seq)
@@ -84,29 +58,33 @@ fw_send(struct proxy *p, enum ipc_type type, uint64_t seq)
 	channel_send(p->fw, type, seq, &p->msg, -1);
 }
 
+/* Each change is a message, and its answer that of who waits for the pinhole.
+ */
 static void
-fw_send_hole(struct proxy *p, enum fw_op op, const struct pinhole *h,
-    uint64_t seq)
+on_commit(void *ctx, const struct fw_change *changes, size_t n)
 {
+	struct proxy *p = ctx;
 	struct ipc_commit *c = &p->msg.u.commit;
+	struct question *q;
 
-	c->n = 1;
-	c->pad = 0;
-	memset(&c->changes[0], 0, sizeof(c->changes[0]));
-	c->changes[0].op = op;
-	c->changes[0].hole = *h;
-	fw_send(p, IPC_COMMIT, seq);
+	for (; n > 0; n--, changes++) {
+		p->seq++;
+		TAILQ_FOREACH(q, &p->questions, entry)
+			if (q->type == IPC_COMMIT &&
+			    q->fw_id == changes->hole.id)
+				q->seq = p->seq;
+		c->n = 1;
+		c->pad = 0;
+		c->changes[0] = *changes;
+		fw_send(p, IPC_COMMIT, p->seq);
+	}
 }
 
 static void
 fw_send_all(struct proxy *p)
 {
-	struct hole *h;
-
 	fw_send(p, IPC_BEGIN, ++p->seq);
-	RB_FOREACH(h, hole_tree, &p->holes)
-		fw_send_hole(p, FW_OPEN, &h->wish.hole,
-		    h->open ? ++p->seq : h->asked);
+	claims_resend(p->claims, clock_now());
 	fw_send(p, IPC_SETTLE, ++p->seq);
 }
 
@@ -124,37 +102,29 @@ question_new(struct proxy *p, enum ipc_type type, void *ctx)
 	q->until = p->asked_at + ANSWER_WITHIN;
 	q->ctx = ctx;
 	TAILQ_INSERT_TAIL(&p->questions, q, entry);
-	p->n.questions++;
+	p->asked++;
 	return q;
 }
 
 static void
-hole_free(struct proxy *p, struct hole *h)
+request_end(struct proxy *p, uint64_t id, enum reason why)
 {
-	RB_REMOVE(hole_tree, &p->holes, h);
-	p->n.open -= h->open;
-	free(h);
+	struct claims_want none = { .asker = id, .close = why };
+	struct request *r = claims_user(p->claims, id);
+
+	claims_want(p->claims, &none, clock_now());
+	free(r);
 }
 
 static void
-hole_closed(struct proxy *p, struct hole *h, enum reason why)
-{
-	if (!h->open)
-		return;
-	p->n.closed++;
-	events_close(&p->setup.events, clock_now(), &h->wish.hole,
-	    (struct span) { NULL, 0 }, why);
-}
-
-static void
-hole_refused(struct proxy *p, const struct hole *h, enum ph_err rc)
+say_refused(struct proxy *p, const struct pinhole *h, enum ph_err rc)
 {
 	struct event_refusal r = { 0 };
 
-	p->n.refused++;
-	r.src = h->wish.hole.from.addr;
-	r.dst = h->wish.hole.to;
-	r.dport = h->wish.hole.to_lo;
+	p->refused++;
+	r.src = h->from.addr;
+	r.dst = h->to;
+	r.dport = h->to_lo;
 	r.reason =
 	    rc == PH_EDENIED || rc == PH_EBAD ? REASON_ADDRESS : REASON_LIMIT;
 	events_refuse(&p->setup.events, clock_now(), &r,
@@ -162,25 +132,18 @@ hole_refused(struct proxy *p, const struct hole *h, enum ph_err rc)
 }
 
 static void
-hole_answered(struct proxy *p, struct question *q, enum ph_err rc)
+request_answered(struct proxy *p, struct question *q, enum ph_err rc)
 {
-	struct hole *h = hole_find(p, q->hole);
+	struct request *r = claims_user(p->claims, q->hole);
 
-	if (h == NULL)
+	if (r == NULL)
 		return;
 	if (rc != PH_OK) {
-		hole_refused(p, h, rc);
-		fw_send_hole(p, FW_CLOSE, &h->wish.hole, ++p->seq);
-		hole_free(p, h);
-	} else {
-		h->open = true;
-		p->n.open++;
-		p->n.opened++;
-		events_open(&p->setup.events, clock_now(), &h->wish.hole,
-		    &(struct events_owner) { h->wish.hole.id, h->wish.hole.id,
-			{ NULL, 0 } },
-		    REASON_REQUEST);
-	}
+		say_refused(p, &r->wish.hole, rc);
+		request_end(p, q->hole, REASON_NONE);
+	} else
+		claims_announce(p->claims, q->hole, REASON_REQUEST,
+		    clock_now());
 	if (q->answer != NULL)
 		q->answer(q->ctx, rc);
 }
@@ -194,9 +157,9 @@ question_end(struct proxy *p, struct question *q, enum ph_err rc,
 
 	TAILQ_REMOVE(&p->questions, q, entry);
 	if (rc == PH_EAGAIN)
-		p->n.unanswered++;
+		p->unanswered++;
 	if (q->type == IPC_COMMIT)
-		hole_answered(p, q, rc);
+		request_answered(p, q, rc);
 	else if (q->target != NULL)
 		q->target(q->ctx, rc, target != NULL ? target : &nowhere);
 	else if (q->answer != NULL)
@@ -208,46 +171,49 @@ static void
 on_result(struct proxy *p, uint64_t seq, enum ph_err rc,
     const struct endpoint *target)
 {
-	struct question *q;
+	struct question *q, *next;
 
-	/* Answers mostly come in order: the first one. */
-	TAILQ_FOREACH(q, &p->questions, entry)
+	TAILQ_FOREACH_SAFE(q, &p->questions, entry, next)
 		if (q->seq == seq &&
-		    (q->type == IPC_ORIGINAL) == (target != NULL)) {
+		    (q->type == IPC_ORIGINAL) == (target != NULL))
 			question_end(p, q, rc, target);
-			return;
-		}
 }
 
 static void
-on_seen(struct proxy *p, uint64_t id)
+on_seen(struct proxy *p, uint64_t fw_id)
 {
-	struct hole *h = hole_find(p, id);
 	int64_t now = clock_now(), lease;
+	struct request *r;
+	uint64_t id = 0;
 
-	if (h == NULL || !h->wish.renew)
-		return;
-	h->used = true;
-	lease = h->wish.lease_s * USEC_PER_SEC;
-	if (!silence_renews(h->wish.hole.deadline, lease, now))
-		return;
-	h->wish.hole.deadline = now + lease;
-	fw_send_hole(p, FW_OPEN, &h->wish.hole, ++p->seq);
+	while ((id = claims_asker_of(p->claims, fw_id, id)) != 0) {
+		r = claims_user(p->claims, id);
+		lease = r->wish.lease_s * USEC_PER_SEC;
+		if (!r->wish.renew)
+			continue;
+		r->used = true;
+		if (!silence_renews(r->wish.hole.deadline, lease, now))
+			continue;
+		r->wish.hole.deadline = now + lease;
+		claims_renew(p->claims, id, lease, now);
+	}
 }
 
 static void
-on_closed(struct proxy *p, uint64_t id)
+on_closed(struct proxy *p, uint64_t fw_id)
 {
-	struct hole *h = hole_find(p, id);
 	struct proxy_wish wish;
+	struct request *r;
+	uint64_t id;
 
-	if (h == NULL || !h->open)
-		return;
-	wish = h->wish;
-	hole_closed(p, h, wish.renew && !h->used ? REASON_IDLE : REASON_DONE);
-	hole_free(p, h);
-	if (wish.gone != NULL)
-		wish.gone(wish.ctx);
+	while ((id = claims_asker_of(p->claims, fw_id, 0)) != 0) {
+		r = claims_user(p->claims, id);
+		wish = r->wish;
+		request_end(p, id,
+		    wish.renew && !r->used ? REASON_IDLE : REASON_DONE);
+		if (wish.gone != NULL)
+			wish.gone(wish.ctx);
+	}
 }
 
 static void
@@ -336,18 +302,22 @@ struct proxy *
 proxy_new(const struct proxy_setup *setup)
 {
 	const struct timeval second = { 1, 0 };
+	struct claims_sink sink = { .commit = on_commit };
 	struct proxy *p;
 
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return NULL;
+	sink.ctx = p;
 	p->setup = *setup;
 	p->last_id = FIRST_ID + setup->number % PROCESSES * IDS;
 	p->asked_at = clock_now();
 	TAILQ_INIT(&p->questions);
-	RB_INIT(&p->holes);
 	p->fw = setup->fw;
 	channel_init(p->fw, setup->base, &fw_calls, p);
-	if ((p->timer = event_new(setup->base, -1, 0, on_timer, p)) == NULL) {
+	p->claims = claims_new(SIZE_MAX, p->last_id + 1, &setup->events, &sink);
+	if (p->claims == NULL ||
+	    (p->timer = event_new(setup->base, -1, 0, on_timer, p)) == NULL) {
+		claims_free(p->claims);
 		free(p);
 		return NULL;
 	}
@@ -367,7 +337,8 @@ proxy_link(struct proxy *p, int fd)
 int64_t
 proxy_idle(const struct proxy *p)
 {
-	if (!RB_EMPTY(&p->holes) || !TAILQ_EMPTY(&p->questions))
+	if (claims_counters(p->claims)->askers > 0 ||
+	    !TAILQ_EMPTY(&p->questions))
 		return 0;
 	return clock_now() - p->asked_at;
 }
@@ -391,38 +362,55 @@ proxy_now(const struct proxy *p)
 	return clock_now();
 }
 
+/* Claim the pinhole of a new request, and ask for it. */
+static struct question *
+request_begin(struct proxy *p, struct request *r)
+{
+	struct claims_want want = { .asker = ++p->last_id,
+		.v = &r->wish.hole,
+		.n = 1,
+		.lease = r->wish.lease_s * USEC_PER_SEC,
+		.wait = true,
+		.user = r };
+	int64_t now = clock_now();
+	struct question *q;
+
+	r->wish.hole.deadline = now + want.lease;
+	claims_want(p->claims, &want, now);
+	if (claims_user(p->claims, want.asker) == NULL) {
+		free(r);
+		return NULL;
+	}
+	if ((q = question_new(p, IPC_COMMIT, r->wish.ctx)) == NULL) {
+		request_end(p, want.asker, REASON_NONE);
+		return NULL;
+	}
+	q->answer = r->wish.answer;
+	q->hole = want.asker;
+	q->fw_id = claims_fw_id(p->claims, want.asker);
+	return q;
+}
+
 uint64_t
 proxy_open(struct proxy *p, const struct proxy_wish *wish)
 {
+	struct request *r = calloc(1, sizeof(*r));
 	struct question *q;
-	struct hole *h;
 
-	if ((h = calloc(1, sizeof(*h))) == NULL)
+	if (r == NULL)
 		return 0;
-	if ((q = question_new(p, IPC_COMMIT, wish->ctx)) == NULL) {
-		free(h);
-		return 0;
-	}
-	h->wish = *wish;
-	h->wish.hole.id = q->hole = ++p->last_id;
-	h->asked = q->seq;
-	h->wish.hole.deadline = clock_now() + wish->lease_s * USEC_PER_SEC;
-	q->answer = wish->answer;
-	RB_INSERT(hole_tree, &p->holes, h);
-	fw_send_hole(p, FW_OPEN, &h->wish.hole, q->seq);
-	return q->hole;
+	r->wish = *wish;
+	/* It is sent when there is a question for the answer. */
+	claims_gather(p->claims, true);
+	q = request_begin(p, r);
+	claims_gather(p->claims, false);
+	return q != NULL ? q->hole : 0;
 }
 
 void
 proxy_close(struct proxy *p, uint64_t id, enum reason why)
 {
-	struct hole *h = hole_find(p, id);
-
-	if (h == NULL)
-		return;
-	hole_closed(p, h, why);
-	fw_send_hole(p, FW_CLOSE, &h->wish.hole, ++p->seq);
-	hole_free(p, h);
+	request_end(p, id, why);
 }
 
 bool
@@ -464,25 +452,28 @@ void
 proxy_forget(struct proxy *p, void *ctx)
 {
 	struct question *q;
-	struct hole *h;
+	struct request *r;
+	uint64_t id = 0;
 
 	TAILQ_FOREACH(q, &p->questions, entry)
 		if (q->ctx == ctx) {
 			q->answer = NULL;
 			q->target = NULL;
 		}
-	RB_FOREACH(h, hole_tree, &p->holes)
-		if (h->wish.ctx == ctx)
-			h->wish.gone = NULL;
+	while ((id = claims_asker_after(p->claims, id)) != 0) {
+		r = claims_user(p->claims, id);
+		if (r->wish.ctx == ctx)
+			r->wish.gone = NULL;
+	}
 }
 
 void
 proxy_shutdown(struct proxy *p, enum reason why)
 {
-	struct hole *h;
+	uint64_t id;
 
-	while ((h = RB_MIN(hole_tree, &p->holes)) != NULL)
-		proxy_close(p, h->wish.hole.id, why);
+	while ((id = claims_asker_after(p->claims, 0)) != 0)
+		request_end(p, id, why);
 	/* Send what is queued. */
 	if (channel_flush(p->fw) != PH_OK)
 		log_debug(MODULE, "the firewall process did not listen");
@@ -492,14 +483,15 @@ void
 proxy_free(struct proxy *p)
 {
 	struct question *q;
-	struct hole *h;
+	uint64_t id = 0;
 
 	while ((q = TAILQ_FIRST(&p->questions)) != NULL) {
 		TAILQ_REMOVE(&p->questions, q, entry);
 		free(q);
 	}
-	while ((h = RB_MIN(hole_tree, &p->holes)) != NULL)
-		hole_free(p, h);
+	while ((id = claims_asker_after(p->claims, id)) != 0)
+		free(claims_user(p->claims, id));
+	claims_free(p->claims);
 	event_free(p->timer);
 	free(p);
 }
@@ -507,10 +499,12 @@ proxy_free(struct proxy *p)
 void
 proxy_report(const struct proxy *p, struct counters *c)
 {
-	counters_put_gauge(c, "open", p->n.open);
-	counters_put(c, "opened", p->n.opened);
-	counters_put(c, "closed", p->n.closed);
-	counters_put(c, "refused", p->n.refused);
-	counters_put(c, "questions", p->n.questions);
-	counters_put(c, "unanswered", p->n.unanswered);
+	const struct claims_counters *n = claims_counters(p->claims);
+
+	counters_put_gauge(c, "open", n->opened - n->closed);
+	counters_put(c, "opened", n->opened);
+	counters_put(c, "closed", n->closed);
+	counters_put(c, "refused", p->refused);
+	counters_put(c, "questions", p->asked);
+	counters_put(c, "unanswered", p->unanswered);
 }

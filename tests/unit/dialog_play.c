@@ -37,15 +37,15 @@ static void
 on_wants(void *ctx, const struct sip_wants *s, int64_t now)
 {
 	struct world *w = ctx;
-	struct holes_want want = { s->call, s->call_id, s->holes, s->nholes,
-		s->open, s->close, 300 * USEC_PER_SEC };
+	struct claims_want want = { s->call, s->call_id, s->holes, s->nholes,
+		s->open, s->close, 300 * USEC_PER_SEC, false, NULL };
 
 	w->wants++;
 	w->held = s->held;
 	w->accepted = s->accepted;
 	w->between = s->between;
 	w->nholes = s->nholes;
-	holes_want(w->holes, &want, now);
+	claims_want(w->claims, &want, now);
 }
 
 static void
@@ -56,7 +56,7 @@ on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
 	struct event_refusal e = { r->src, r->dst, r->dport, r->reason,
 		EVENT_SAID_SDP };
 
-	holes_refuse(w->holes, &e, call_id, now);
+	claims_refuse(w->claims, &e, call_id, now);
 }
 
 static void
@@ -137,15 +137,15 @@ world_open(struct world *w, const struct sip_config *c)
 		.gone = on_gone,
 		.silent = on_silent,
 		.alive = on_alive };
-	struct holes_sink down = { w, on_commit, NULL };
+	struct claims_sink down = { w, on_commit, NULL };
 	struct events ev = { .format = EVENTS_TEXT, .line = on_line, .ctx = w };
 
 	memset(w, 0, sizeof(*w));
 	w->text = strbuf_of(w->log, sizeof(w->log));
 	timers_init(&w->timers);
-	w->holes = holes_new(1000, &ev, &down);
+	w->claims = claims_new(1000, 1, &ev, &down);
 	w->sip = sip_new(c, &up, &w->timers);
-	assert_non_null(w->holes);
+	assert_non_null(w->claims);
 	assert_non_null(w->sip);
 }
 
@@ -153,7 +153,7 @@ void
 world_close(struct world *w)
 {
 	sip_free(w->sip);
-	holes_free(w->holes);
+	claims_free(w->claims);
 }
 
 struct endpoint

@@ -3,7 +3,7 @@
 #define TESTS_DIALOG_PLAY_H
 
 #include "sip/sip.h"
-#include "src/engine/holes.h"
+#include "src/process/claims.h"
 #include "tests/unit/unit.h"
 
 /*
@@ -30,7 +30,7 @@ struct step {
 
 struct world {
 	struct sip *sip;
-	struct holes *holes;
+	struct claims *claims;
 	struct timers timers;
 	unsigned int commits, wants, changes, gone;
 	bool held, accepted, between; /* as last said */

@@ -627,7 +627,7 @@ nothing_in_a_record_is_believed(void **state)
 	/* An endless name. */
 	next = world_new(TFTP);
 	engine_adopt(next->e, UINT64_MAX, w->record, w->len, NOW);
-	engine_adopt(next->e, HELPER_FTP_OWNER, w->record, w->len, NOW);
+	engine_adopt(next->e, HELPER_FTP_ASKER, w->record, w->len, NOW);
 	engine_shutdown(next->e, NOW);
 	assert_events(next, "");
 	world_free(next);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "src/base/timers.h"
-#include "src/engine/holes.h"
+#include "src/process/claims.h"
 #include "tests/unit/unit.h"
 
 /*
@@ -24,7 +24,7 @@
 static char told[LOG_SIZE], said[LOG_SIZE];
 
 static int64_t now;
-static struct holes *holes;
+static struct claims *claims;
 static struct pinhole last; /* opened in the filter */
 
 static void
@@ -91,12 +91,12 @@ on_line(void *ctx, const char *line)
 	append(said, text);
 }
 
-static struct holes *
+static struct claims *
 table(size_t limit)
 {
 	struct events ev = { .format = EVENTS_JSON, .line = on_line };
-	struct holes_sink sink = { NULL, on_commit, NULL };
-	struct holes *h = holes_new(limit, &ev, &sink);
+	struct claims_sink sink = { NULL, on_commit, NULL };
+	struct claims *h = claims_new(limit, 1, &ev, &sink);
 
 	assert_non_null(h);
 	return h;
@@ -108,7 +108,7 @@ setup(void **state)
 	(void)state;
 	now = 1000 * USEC_PER_SEC;
 	told[0] = said[0] = '\0';
-	holes = table(1000);
+	claims = table(1000);
 	return 0;
 }
 
@@ -116,7 +116,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	holes_free(holes);
+	claims_free(claims);
 	return 0;
 }
 
@@ -148,13 +148,13 @@ hole(uint16_t port)
 	return p;
 }
 
-/* Owner 1 is called a, owner 2 b; ports end with 0. */
+/* Asker 1 is called a, asker 2 b; ports end with 0. */
 static void
-want(uint64_t owner, const uint16_t *ports, int64_t lease_s)
+want(uint64_t asker, const uint16_t *ports, int64_t lease_s)
 {
-	char call[2] = { (char)('a' + owner - 1), '\0' };
+	char call[2] = { (char)('a' + asker - 1), '\0' };
 	struct pinhole v[8];
-	struct holes_want w = { .owner = owner,
+	struct claims_want w = { .asker = asker,
 		.call = span_of(call),
 		.v = v,
 		.open = REASON_ANSWER,
@@ -165,25 +165,25 @@ want(uint64_t owner, const uint16_t *ports, int64_t lease_s)
 		v[w.n] = hole(ports[w.n]);
 		w.n++;
 	}
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 }
-#define WANT(owner, lease_s, ...)                                              \
-	want(owner, (const uint16_t[]) { __VA_ARGS__ }, lease_s)
+#define WANT(asker, lease_s, ...)                                              \
+	want(asker, (const uint16_t[]) { __VA_ARGS__ }, lease_s)
 
 static void
 a_call_opens_and_closes(void **state)
 {
-	const struct holes_counters *n = holes_counters(holes);
+	const struct claims_counters *n = claims_counters(claims);
 
 	(void)state;
 	WANT(1, 60, 0);
-	assert_int_equal(n->owners, 0);
+	assert_int_equal(n->askers, 0);
 	WANT(1, 60, 2000, 2002, 0);
 	TOLD("+1:2000@60+2:2002@60.");
 	SAID("open 1 a 2000 answer;open 2 a 2002 answer;");
 	assert_int_equal(n->open, 2);
 	assert_int_equal(n->tuples, 2);
-	assert_int_equal(n->owners, 1);
+	assert_int_equal(n->askers, 1);
 	assert_int_equal(n->opened, 2);
 	assert_int_equal(n->closed, 0);
 	assert_int_equal(n->commits, 1);
@@ -193,7 +193,7 @@ a_call_opens_and_closes(void **state)
 	SAID("close 1 a 2000 bye;close 2 a 2002 bye;");
 	assert_int_equal(n->open, 0);
 	assert_int_equal(n->tuples, 0);
-	assert_int_equal(n->owners, 0);
+	assert_int_equal(n->askers, 0);
 	assert_int_equal(n->closed, 2);
 	assert_int_equal(n->commits, 2);
 	assert_int_equal(n->changes, 4);
@@ -206,18 +206,18 @@ static void
 what_one_turn_changes_goes_in_one_commit(void **state)
 {
 	(void)state;
-	holes_gather(holes, true);
+	claims_gather(claims, true);
 	WANT(1, 60, 2000, 0);
 	WANT(2, 60, 3000, 0);
 	TOLD("");
 	SAID("open 1 a 2000 answer;open 2 b 3000 answer;");
-	holes_gather(holes, false);
+	claims_gather(claims, false);
 	TOLD("+1:2000@60+2:3000@60.");
 	/* Nothing is held back afterwards, nor told twice. */
 	WANT(1, 60, 0);
 	TOLD("-1:2000.");
-	holes_gather(holes, true);
-	holes_gather(holes, false);
+	claims_gather(claims, true);
+	claims_gather(claims, false);
 	TOLD("");
 }
 
@@ -241,9 +241,9 @@ only_differences_are_told(void **state)
 }
 
 static void
-a_shared_tuple_closes_with_the_last_owner(void **state)
+a_shared_tuple_closes_with_the_last_asker(void **state)
 {
-	const struct holes_counters *n = holes_counters(holes);
+	const struct claims_counters *n = claims_counters(claims);
 
 	(void)state;
 	WANT(1, 60, 2000, 0);
@@ -255,7 +255,7 @@ a_shared_tuple_closes_with_the_last_owner(void **state)
 	     "open 3 c 2000 answer;");
 	assert_int_equal(n->open, 3);
 	assert_int_equal(n->tuples, 1);
-	assert_int_equal(n->owners, 3);
+	assert_int_equal(n->askers, 3);
 	WANT(1, 60, 0);
 	WANT(3, 60, 0);
 	TOLD("");
@@ -266,12 +266,75 @@ a_shared_tuple_closes_with_the_last_owner(void **state)
 	assert_int_equal(n->tuples, 0);
 }
 
+static void
+ask(uint64_t asker, uint16_t port, int64_t lease_s, void *user)
+{
+	struct pinhole p = hole(port);
+	struct claims_want w = { .asker = asker,
+		.call = span_of(asker == 1 ? "a" : "b"),
+		.v = &p,
+		.n = 1,
+		.lease = lease_s * USEC_PER_SEC,
+		.wait = true,
+		.user = user };
+
+	claims_want(claims, &w, now);
+}
+
+static void
+one_that_waits_is_announced_when_it_is_answered(void **state)
+{
+	const struct claims_counters *n = claims_counters(claims);
+	int x, y;
+
+	(void)state;
+	ask(1, 2000, 60, &x);
+	TOLD("+1:2000@60.");
+	/* Asked for again, for an answer of its own. */
+	ask(2, 2000, 30, &y);
+	TOLD("+1:2000@60.");
+	SAID("");
+	assert_ptr_equal(claims_user(claims, 1), &x);
+	assert_ptr_equal(claims_user(claims, 2), &y);
+	assert_int_equal(claims_fw_id(claims, 2), 1);
+	assert_int_equal(claims_asker_of(claims, 1, 0), 0);
+	claims_announce(claims, 2, REASON_REQUEST, now);
+	SAID("open 2 b 2000 request;");
+	assert_int_equal(claims_asker_of(claims, 1, 0), 2);
+	claims_announce(claims, 1, REASON_REQUEST, now);
+	claims_announce(claims, 1, REASON_REQUEST, now);
+	claims_announce(claims, 9, REASON_REQUEST, now);
+	SAID("open 1 a 2000 request;");
+	assert_int_equal(claims_asker_of(claims, 1, 0), 1);
+	assert_int_equal(claims_asker_of(claims, 1, 1), 2);
+	assert_int_equal(claims_asker_of(claims, 1, 2), 0);
+	assert_int_equal(claims_asker_of(claims, 7, 0), 0);
+	/* One that was refused was never open. */
+	ask(3, 3000, 60, NULL);
+	TOLD("+3:3000@60.");
+	assert_int_equal(claims_asker_after(claims, 2), 3);
+	WANT(3, 60, 0);
+	TOLD("-3:3000.");
+	SAID("");
+	assert_int_equal(claims_asker_after(claims, 0), 1);
+	assert_int_equal(claims_asker_after(claims, 2), 0);
+	WANT(1, 60, 0);
+	WANT(2, 60, 0);
+	TOLD("-1:2000.");
+	SAID("close 1 a 2000 bye;close 2 b 2000 bye;");
+	assert_int_equal(n->opened, 2);
+	assert_int_equal(n->closed, 2);
+	assert_int_equal(n->open, 0);
+	assert_null(claims_user(claims, 1));
+	assert_int_equal(claims_fw_id(claims, 1), 0);
+}
+
 /* One message to the firewall process holds 64 changes. */
 static void
 many_changes_go_in_batches(void **state)
 {
-	struct holes_want w = { .owner = 1, .lease = USEC_PER_SEC };
-	const struct holes_counters *n = holes_counters(holes);
+	struct claims_want w = { .asker = 1, .lease = USEC_PER_SEC };
+	const struct claims_counters *n = claims_counters(claims);
 	static struct pinhole v[129];
 	size_t i;
 
@@ -281,21 +344,21 @@ many_changes_go_in_batches(void **state)
 	w.call = span_of("a");
 	w.v = v;
 	w.n = 65;
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	assert_int_equal(n->commits, 2);
 	assert_int_equal(n->changes, 65);
 	assert_int_equal(n->tuples, 65);
 	w.n = 129;
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	assert_int_equal(n->commits, 3);
 	assert_int_equal(n->changes, 129);
 	told[0] = '\0';
-	holes_resend(holes, now);
+	claims_resend(claims, now);
 	assert_int_equal(n->commits, 6);
 	assert_int_equal(n->changes, 2 * 129);
 	assert_memory_equal(told, "+1:2000@1+2:2002@1+3:", 21);
 	w.n = 0;
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	assert_int_equal(n->commits, 9);
 	assert_int_equal(n->changes, 3 * 129);
 	assert_int_equal(n->tuples, 0);
@@ -304,12 +367,12 @@ many_changes_go_in_batches(void **state)
 static void
 what_is_beyond_the_limit_does_not_open(void **state)
 {
-	const struct holes_counters *n;
+	const struct claims_counters *n;
 
 	(void)state;
-	holes_free(holes);
-	holes = table(3);
-	n = holes_counters(holes);
+	claims_free(claims);
+	claims = table(3);
+	n = claims_counters(claims);
 	WANT(1, 60, 2000, 2002, 0);
 	/* Shared or not: each has its events, and its memory. */
 	WANT(2, 60, 2000, 2004, 0);
@@ -320,7 +383,7 @@ what_is_beyond_the_limit_does_not_open(void **state)
 	assert_null(strstr(said, "2004"));
 	WANT(3, 60, 2006, 0);
 	assert_int_equal(n->limit, 2);
-	assert_int_equal(n->owners, 2);
+	assert_int_equal(n->askers, 2);
 	/* Where one closes, another has room. */
 	WANT(1, 60, 2000, 0);
 	told[0] = '\0';
@@ -337,8 +400,8 @@ refusals_are_counted_and_said(void **state)
 		addr_v4(10, 0, 0, 1), 4000, REASON_ADDRESS, EVENT_SAID_SDP };
 
 	(void)state;
-	holes_refuse(holes, &r, span_of("a"), now);
-	assert_int_equal(holes_counters(holes)->refused, 1);
+	claims_refuse(claims, &r, span_of("a"), now);
+	assert_int_equal(claims_counters(claims)->refused, 1);
 	SAID("refuse - a 4000 address;");
 	TOLD("");
 }
@@ -350,17 +413,17 @@ media_was_last_seen_where_it_was_seen_last(void **state)
 	WANT(1, 60, 2000, 2002, 2004, 0);
 	WANT(2, 60, 2002, 0);
 	WANT(3, 60, 2006, 0);
-	assert_int_equal(holes_last_seen(holes, 1), 0);
-	holes_seen(holes, 99, FW_SEEN_FROM, now);
-	assert_int_equal(holes_last_seen(holes, 1), 0);
-	assert_int_equal(holes_last_seen(holes, 99), 0);
-	holes_seen(holes, 1, FW_SEEN_FROM, now + 5);
-	holes_seen(holes, 2, FW_SEEN_FROM, now + 9);
-	holes_seen(holes, 3, FW_SEEN_FROM, now + 7);
-	assert_int_equal(holes_last_seen(holes, 1), now + 9);
-	/* The second is shared: its owner's own id for it is another. */
-	assert_int_equal(holes_last_seen(holes, 2), now + 9);
-	assert_int_equal(holes_last_seen(holes, 3), 0);
+	assert_int_equal(claims_last_seen(claims, 1), 0);
+	claims_seen(claims, 99, FW_SEEN_FROM, now);
+	assert_int_equal(claims_last_seen(claims, 1), 0);
+	assert_int_equal(claims_last_seen(claims, 99), 0);
+	claims_seen(claims, 1, FW_SEEN_FROM, now + 5);
+	claims_seen(claims, 2, FW_SEEN_FROM, now + 9);
+	claims_seen(claims, 3, FW_SEEN_FROM, now + 7);
+	assert_int_equal(claims_last_seen(claims, 1), now + 9);
+	/* The second is shared: its asker's own id for it is another. */
+	assert_int_equal(claims_last_seen(claims, 2), now + 9);
+	assert_int_equal(claims_last_seen(claims, 3), 0);
 }
 
 static void
@@ -370,18 +433,18 @@ each_end_has_last_sent_when_it_was_seen(void **state)
 
 	(void)state;
 	WANT(1, 60, 2000, 2002, 0);
-	holes_last_sent(holes, 99, &s);
+	claims_last_sent(claims, 99, &s);
 	assert_int_equal(s.inside, 0);
 	assert_int_equal(s.outside, 0);
 	/* `from` of an inward pinhole is outside. */
-	holes_seen(holes, 1, FW_SEEN_FROM, now + 50);
-	holes_seen(holes, 2, FW_SEEN_FROM, now + 150);
-	holes_seen(holes, 1, FW_SEEN_TO, now + 120);
-	holes_last_sent(holes, 1, &s);
+	claims_seen(claims, 1, FW_SEEN_FROM, now + 50);
+	claims_seen(claims, 2, FW_SEEN_FROM, now + 150);
+	claims_seen(claims, 1, FW_SEEN_TO, now + 120);
+	claims_last_sent(claims, 1, &s);
 	assert_int_equal(s.inside, now + 120);
 	assert_int_equal(s.outside, now + 150);
-	holes_seen(holes, 1, FW_SEEN_TO, now + 300);
-	assert_int_equal(holes_last_seen(holes, 1), now + 300);
+	claims_seen(claims, 1, FW_SEEN_TO, now + 300);
+	assert_int_equal(claims_last_seen(claims, 1), now + 300);
 }
 
 static struct pinhole
@@ -399,7 +462,7 @@ static void
 a_port_that_moved_is_cut_from_what_stays(void **state)
 {
 	struct pinhole v[3] = { hole(2000), outward(4000), outward(4002) };
-	struct holes_want w = { .owner = 1,
+	struct claims_want w = { .asker = 1,
 		.call = span_of("a"),
 		.v = v,
 		.n = 2,
@@ -408,29 +471,29 @@ a_port_that_moved_is_cut_from_what_stays(void **state)
 		.lease = 60 * USEC_PER_SEC };
 
 	(void)state;
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	TOLD("+1:2000@60+2:4000@60.");
 	/* By one port: the other is still open. */
 	v[0] = hole(2001);
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	TOLD("+3:2001@60-1:2000/2000:4000.");
 	/* From another host the same port stays. */
 	v[0].from.addr.b[3]++;
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	TOLD("+4:2001@60-3:2001/2001:4000/2002:4000.");
 	/* That one has no outward pinhole. */
 	v[0] = hole(2001);
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	TOLD("+5:2001@60-4:2001.");
 	/* Somebody else still has the port open. */
 	WANT(2, 60, 2001, 0);
 	TOLD("");
 	v[0] = hole(3000);
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	TOLD("+7:3000@60.");
 	/* What ends altogether needs no cut. */
 	w.n = 0;
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	TOLD("-2:4000-7:3000.");
 }
 
@@ -441,14 +504,14 @@ a_lease_is_renewed_from_now(void **state)
 	WANT(1, 60, 2000, 2002, 0);
 	WANT(2, 60, 2002, 2004, 0);
 	told[0] = '\0';
-	holes_renew(holes, 1, 60 * USEC_PER_SEC, now);
-	holes_renew(holes, 99, 60 * USEC_PER_SEC, now);
+	claims_renew(claims, 1, 60 * USEC_PER_SEC, now);
+	claims_renew(claims, 99, 60 * USEC_PER_SEC, now);
 	TOLD("");
 	now += 10 * USEC_PER_SEC;
-	holes_renew(holes, 1, 60 * USEC_PER_SEC, now);
+	claims_renew(claims, 1, 60 * USEC_PER_SEC, now);
 	TOLD("+1:2000@70+2:2002@70.");
 	/* The other has it already for one of its two. */
-	holes_renew(holes, 2, 60 * USEC_PER_SEC, now);
+	claims_renew(claims, 2, 60 * USEC_PER_SEC, now);
 	TOLD("+4:2004@70.");
 	WANT(2, 60, 2004, 2008, 0);
 	TOLD("+5:2008@70.");
@@ -463,11 +526,11 @@ what_the_filter_lost_is_opened_at_the_next_renewal(void **state)
 	(void)state;
 	WANT(1, 60, 2000, 2002, 0);
 	told[0] = '\0';
-	holes_lost(holes, 99);
-	holes_lost(holes, 2);
-	holes_renew(holes, 1, 30 * USEC_PER_SEC, now);
+	claims_lost(claims, 99);
+	claims_lost(claims, 2);
+	claims_renew(claims, 1, 30 * USEC_PER_SEC, now);
 	TOLD("+2:2002@30.");
-	holes_resend(holes, now);
+	claims_resend(claims, now);
 	TOLD("+1:2000@60+2:2002@30.");
 }
 
@@ -475,18 +538,18 @@ what_the_filter_lost_is_opened_at_the_next_renewal(void **state)
 enum { ID = 7, FW_ID = 15, TO_LO = 22, TO_HI = 24, FROM = 25, FROM_LEN = 42 };
 enum { TO = 43, RDR = 60, SIZE = 98 };
 
-static size_t export(uint64_t owner, uint8_t *buf, size_t size)
+static size_t export(uint64_t asker, uint8_t *buf, size_t size)
 {
 	size_t len;
 
-	assert_int_equal(holes_export(holes, owner, buf, size, &len), PH_OK);
+	assert_int_equal(claims_export(claims, asker, buf, size, &len), PH_OK);
 	return len;
 }
 
 static enum ph_err
-adopt(uint64_t owner, const uint8_t *buf, size_t len)
+adopt(uint64_t asker, const uint8_t *buf, size_t len)
 {
-	return holes_adopt(holes, owner, span_of(owner == 1 ? "a" : "b"), buf,
+	return claims_adopt(claims, asker, span_of(asker == 1 ? "a" : "b"), buf,
 	    len, 60 * USEC_PER_SEC, now);
 }
 
@@ -494,8 +557,8 @@ adopt(uint64_t owner, const uint8_t *buf, size_t len)
 static void
 restart(void)
 {
-	holes_free(holes);
-	holes = table(1000);
+	claims_free(claims);
+	claims = table(1000);
 	told[0] = said[0] = '\0';
 }
 
@@ -513,7 +576,7 @@ a_successor_goes_on_with_the_same_names(void **state)
 	assert_int_equal(na, 3 * SIZE);
 	assert_int_equal(nb, 2 * SIZE);
 	assert_int_equal(export(9, b + nb, 0), 0);
-	assert_int_equal(holes_export(holes, 1, a, 3 * SIZE - 1, &na),
+	assert_int_equal(claims_export(claims, 1, a, 3 * SIZE - 1, &na),
 	    PH_ELIMIT);
 	assert_int_equal(na, 0);
 	na = export(1, a, 3 * SIZE);
@@ -523,8 +586,8 @@ a_successor_goes_on_with_the_same_names(void **state)
 	assert_int_equal(adopt(2, b, nb), PH_OK);
 	TOLD("+1:2000@65+2:2002@65+3:2004@65.+5:2006@65.");
 	SAID("");
-	assert_int_equal(holes_counters(holes)->open, 5);
-	assert_int_equal(holes_counters(holes)->tuples, 4);
+	assert_int_equal(claims_counters(claims)->open, 5);
+	assert_int_equal(claims_counters(claims)->tuples, 4);
 	/* What is wanted no more closes by its name; what is new is new. */
 	WANT(1, 60, 2002, 2008, 2004, 0);
 	WANT(2, 60, 2006, 0);
@@ -539,7 +602,7 @@ static void
 an_adopted_pinhole_is_the_same_in_every_part(void **state)
 {
 	struct pinhole v[3], got;
-	struct holes_want w = { .owner = 1, .v = v, .n = 3, .lease = 1 };
+	struct claims_want w = { .asker = 1, .v = v, .n = 3, .lease = 1 };
 	uint8_t buf[3 * SIZE];
 	size_t i, n;
 
@@ -559,7 +622,7 @@ an_adopted_pinhole_is_the_same_in_every_part(void **state)
 	assert_int_equal(prefix_parse(span_of("2001:db8:1::7/128"), &v[2].from),
 	    PH_OK);
 	assert_int_equal(addr_parse(span_of("2001:db8::8"), &v[2].to), PH_OK);
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	n = export(1, buf, sizeof(buf));
 	assert_int_equal(n, sizeof(buf));
 	for (i = 0; i < 3; i++) {
@@ -576,7 +639,7 @@ an_adopted_pinhole_is_the_same_in_every_part(void **state)
 	assert_int_equal(adopt(1, buf, n), PH_OK);
 	told[0] = '\0';
 	w.lease = 0;
-	holes_want(holes, &w, now);
+	claims_want(claims, &w, now);
 	TOLD("");
 	SAID("");
 }
@@ -656,8 +719,8 @@ a_lying_state_file_opens_nothing(void **state)
 		/* What comes after it is no better. */
 		assert_int_equal(adopt(1, buf, sizeof(buf)), PH_OK);
 		TOLD("");
-		assert_int_equal(holes_counters(holes)->owners, 0);
-		assert_int_equal(holes_counters(holes)->open, 0);
+		assert_int_equal(claims_counters(claims)->askers, 0);
+		assert_int_equal(claims_counters(claims)->open, 0);
 	}
 	restart();
 	/* 2^32 - 1 is not an id, nor is it the next one. */
@@ -670,7 +733,7 @@ a_lying_state_file_opens_nothing(void **state)
 	TOLD("");
 	assert_int_equal(adopt(1, good, SIZE - 1), PH_EMALFORMED);
 	assert_int_equal(adopt(1, good, 0), PH_OK);
-	assert_int_equal(holes_counters(holes)->owners, 0);
+	assert_int_equal(claims_counters(claims)->askers, 0);
 	assert_int_equal(adopt(1, good, SIZE), PH_OK);
 	assert_int_equal(adopt(1, good, SIZE), PH_EMALFORMED);
 	TOLD("+1:2000@60.");
@@ -679,7 +742,7 @@ a_lying_state_file_opens_nothing(void **state)
 static void
 what_is_said_twice_is_adopted_once(void **state)
 {
-	const struct holes_counters *n;
+	const struct claims_counters *n;
 	uint8_t buf[3 * SIZE];
 
 	(void)state;
@@ -692,7 +755,7 @@ what_is_said_twice_is_adopted_once(void **state)
 	restart();
 	assert_int_equal(adopt(1, buf, sizeof(buf)), PH_OK);
 	TOLD("+1:2000@60.");
-	n = holes_counters(holes);
+	n = claims_counters(claims);
 	assert_int_equal(n->open, 1);
 	assert_int_equal(n->tuples, 1);
 	WANT(1, 60, 0);
@@ -710,7 +773,8 @@ main(void)
 		CASE(a_call_opens_and_closes),
 		CASE(what_one_turn_changes_goes_in_one_commit),
 		CASE(only_differences_are_told),
-		CASE(a_shared_tuple_closes_with_the_last_owner),
+		CASE(a_shared_tuple_closes_with_the_last_asker),
+		CASE(one_that_waits_is_announced_when_it_is_answered),
 		CASE(many_changes_go_in_batches),
 		CASE(what_is_beyond_the_limit_does_not_open),
 		CASE(refusals_are_counted_and_said),
