@@ -357,12 +357,27 @@ misfit_text(enum sip_verdict verdict, const struct sip_message *m)
 }
 
 static void
+sip_message_rejected(struct engine *e, int64_t now, const struct datagram *d,
+    struct span text, enum sip_reject why)
+{
+	struct sip_glance g;
+
+	e->n.rejected[why]++;
+	engine_show_ignored(e, now, d, sip_reject_text(why));
+	if (why == SIP_REJECT_NOISE)
+		return;
+	if (sip_message_glance(&g, text))
+		sip_overhear(e->sip, now, d, &g);
+	story_ignored(e->story, now, d, g.call_id.word[0],
+	    sip_reject_text(why));
+}
+
+static void
 sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
     struct span text, bool stream)
 {
 	enum sip_reject why = SIP_REJECT_NONE;
 	const char *misfit;
-	struct sip_glance g;
 	struct sip_message m;
 
 	if (too_often(e, now, d, text)) {
@@ -371,13 +386,7 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 		return;
 	}
 	if (sip_message_parse(&m, text, stream, &why) != PH_OK) {
-		e->n.rejected[why]++;
-		g.call_id.word[0] = (struct span) { NULL, 0 };
-		if (why != SIP_REJECT_NOISE && sip_message_glance(&g, text))
-			sip_overhear(e->sip, now, d, &g);
-		story_ignored(e->story, now, d, g.call_id.word[0],
-		    sip_reject_text(why));
-		engine_show_ignored(e, now, d, sip_reject_text(why));
+		sip_message_rejected(e, now, d, text, why);
 		return;
 	}
 	/* Whoever sends back a BYE has its own call to lose. */

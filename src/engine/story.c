@@ -6,12 +6,28 @@
 
 #include "src/engine/story.h"
 
-#define ENTRY_MAX  255 /* a record begins with its length in one byte */
-#define ENTRY_NAME 11  /* before it: length, kind, times, time */
-/* In the byte of a message's method. */
-#define REQUEST	   0x80
-#define WITHIN	   0x40
-#define LOG_MIN	   128
+#define LOG_MIN 512 /* a usual call */
+
+/*
+ * A record in a log: this, then two addresses as writer_addr() writes them,
+ * then the streams of an SDP.  It never leaves this process.
+ */
+struct record {
+	uint8_t len; /* of all of it */
+	uint8_t kind, times, reason;
+	/* What names a message; of a pinhole and a refusal: its ports. */
+	uint16_t method; /* with REQUEST and WITHIN */
+	uint16_t status, port[2];
+	uint32_t number; /* CSeq, or the pinhole's */
+	/* Of a message. */
+	uint8_t body, why, nstreams;
+	/* Of a pinhole. */
+	uint8_t proto, dir, prefix;
+	int64_t at;
+};
+#define RECORD_MAX 255
+#define REQUEST	   0x100
+#define WITHIN	   0x200
 
 RB_HEAD(story_tree, story_call);
 TAILQ_HEAD(story_list, story_call);
@@ -19,6 +35,7 @@ TAILQ_HEAD(story_list, story_call);
 struct story {
 	struct story_limits limits;
 	struct story_tree calls;
+	struct story_call *last; /* found; the next one is often the same */
 	struct story_list list[STORY_STATES]; /* longest unchanged first */
 	size_t n[STORY_STATES];
 	size_t bytes;
@@ -91,6 +108,8 @@ log_drop(struct story *s, struct story_call *c)
 static void
 call_forget(struct story *s, struct story_call *c)
 {
+	if (s->last == c)
+		s->last = NULL;
 	log_drop(s, c);
 	TAILQ_REMOVE(&s->list[c->state], c, entry);
 	s->n[c->state]--;
@@ -110,13 +129,14 @@ story_free(struct story *s)
 }
 
 static struct story_call *
-call_find(const struct story *s, struct span call_id)
+call_find(struct story *s, struct span call_id)
 {
 	struct story_call key;
 
+	if (s->last != NULL && span_eq(s->last->call_id, call_id))
+		return s->last;
 	key.call_id = call_id;
-	return RB_FIND(story_tree, (struct story_tree *)(uintptr_t)&s->calls,
-	    &key);
+	return s->last = RB_FIND(story_tree, &s->calls, &key);
 }
 
 /* Put it at the end of the list where it belongs, and keep that in bounds. */
@@ -233,7 +253,6 @@ put_streams(struct writer *w, const struct story_entry *e)
 {
 	uint8_t i;
 
-	writer_u8(w, e->nstreams);
 	for (i = 0; i < e->nstreams && i < STORY_STREAMS; i++) {
 		writer_addr(w, &e->stream[i].where.addr);
 		writer_u16(w, e->stream[i].where.port);
@@ -242,63 +261,52 @@ put_streams(struct writer *w, const struct story_entry *e)
 	}
 }
 
-/* What names a message in its record. */
 static void
-put_name(struct writer *w, const struct story_entry *e)
+record_of_message(struct record *r, const struct story_entry *e)
 {
-	writer_u8(w,
-	    (uint8_t)(e->method | (e->request ? REQUEST : 0) |
-		(e->within ? WITHIN : 0)));
-	writer_u16(w, e->status);
-	writer_u32(w, e->cseq);
-	writer_addr(w, &e->from);
-	writer_addr(w, &e->to);
+	r->method = (uint16_t)(e->method | (e->request ? REQUEST : 0) |
+	    (e->within ? WITHIN : 0));
+	r->status = e->status;
+	r->number = e->cseq;
+	r->body = e->body;
+	r->why = e->why;
+	r->nstreams = e->nstreams;
 }
 
 static void
-put_message(struct writer *w, const struct story_entry *e)
+record_of_hole(struct record *r, const struct pinhole *h)
 {
-	put_name(w, e);
-	writer_u8(w, e->body);
-	writer_u8(w, e->why);
-	put_streams(w, e);
-}
-
-static void
-put_hole(struct writer *w, const struct pinhole *h)
-{
-	writer_u64(w, h->id);
-	writer_u8(w, h->proto);
-	writer_u8(w, h->dir);
-	writer_addr(w, &h->from.addr);
-	writer_u8(w, h->from.len);
-	writer_u16(w, h->from_port);
-	writer_addr(w, &h->to);
-	writer_u16(w, h->to_lo);
-	writer_u16(w, h->to_hi);
+	r->method = h->from_port;
+	r->status = 0;
+	r->port[0] = h->to_lo;
+	r->port[1] = h->to_hi;
+	r->number = (uint32_t)h->id;
+	r->proto = h->proto;
+	r->dir = h->dir;
+	r->prefix = h->from.len;
 }
 
 static void
 call_write(struct story *s, struct story_call *c, const struct story_entry *e)
 {
-	uint8_t bytes[ENTRY_MAX];
+	struct record r = { .kind = (uint8_t)e->kind,
+		.times = 1,
+		.reason = (uint8_t)e->reason,
+		.at = e->at };
+	bool hole = e->kind == STORY_OPEN || e->kind == STORY_CLOSE;
+	uint8_t bytes[RECORD_MAX];
 	struct writer w = writer_of(bytes, sizeof(bytes));
 
-	writer_u8(&w, 0);
-	writer_u8(&w, (uint8_t)e->kind);
-	writer_u8(&w, 1);
-	writer_u64(&w, (uint64_t)e->at);
-	if (e->kind == STORY_MESSAGE || e->kind == STORY_IGNORE)
-		put_message(&w, e);
+	if (hole)
+		record_of_hole(&r, &e->hole);
+	else if (e->kind == STORY_REFUSE)
+		r.port[0] = e->dport;
 	else
-		writer_u8(&w, (uint8_t)e->reason);
-	if (e->kind == STORY_OPEN || e->kind == STORY_CLOSE)
-		put_hole(&w, &e->hole);
-	if (e->kind == STORY_REFUSE) {
-		writer_addr(&w, &e->from);
-		writer_addr(&w, &e->to);
-		writer_u16(&w, e->dport);
-	}
+		record_of_message(&r, e);
+	writer_copy(&w, &r, sizeof(r));
+	writer_addr(&w, hole ? &e->hole.from.addr : &e->from);
+	writer_addr(&w, hole ? &e->hole.to : &e->to);
+	put_streams(&w, e);
 	bytes[0] = (uint8_t)w.len;
 	c->last = e->at;
 	if (!log_reserve(s, c, w.len))
@@ -309,41 +317,45 @@ call_write(struct story *s, struct story_call *c, const struct story_entry *e)
 }
 
 static void
-get_message(struct cursor *r, struct story_entry *e)
+get_message(const struct record *r, struct story_entry *e)
 {
-	uint8_t b = cursor_u8(r);
+	e->request = (r->method & REQUEST) != 0;
+	e->within = (r->method & WITHIN) != 0;
+	e->method = r->method & 0xff;
+	e->status = r->status;
+	e->cseq = r->number;
+	e->body = r->body;
+	e->why = r->why;
+	e->nstreams = r->nstreams;
+}
+
+static void
+get_streams(struct cursor *c, struct story_entry *e)
+{
 	size_t i;
 
-	e->request = (b & REQUEST) != 0;
-	e->within = (b & WITHIN) != 0;
-	e->method = b & 0x3f;
-	e->status = cursor_u16(r);
-	e->cseq = cursor_u32(r);
-	e->from = cursor_addr(r);
-	e->to = cursor_addr(r);
-	e->body = cursor_u8(r);
-	e->why = cursor_u8(r);
-	e->nstreams = cursor_u8(r);
 	for (i = 0; i < e->nstreams && i < STORY_STREAMS; i++) {
-		e->stream[i].where.addr = cursor_addr(r);
-		e->stream[i].where.port = cursor_u16(r);
-		e->stream[i].mode = cursor_u8(r);
-		e->stream[i].fault = cursor_u8(r);
+		e->stream[i].where.addr = cursor_addr(c);
+		e->stream[i].where.port = cursor_u16(c);
+		e->stream[i].mode = cursor_u8(c);
+		e->stream[i].fault = cursor_u8(c);
 	}
 }
 
 static void
-get_hole(struct cursor *r, struct pinhole *h)
+get_hole(const struct record *r, struct story_entry *e)
 {
-	h->id = cursor_u64(r);
-	h->proto = cursor_u8(r);
-	h->dir = cursor_u8(r);
-	h->from.addr = cursor_addr(r);
-	h->from.len = cursor_u8(r);
-	h->from_port = cursor_u16(r);
-	h->to = cursor_addr(r);
-	h->to_lo = cursor_u16(r);
-	h->to_hi = cursor_u16(r);
+	struct pinhole *h = &e->hole;
+
+	h->from_port = r->method;
+	h->to_lo = r->port[0];
+	h->to_hi = r->port[1];
+	h->id = r->number;
+	h->proto = r->proto;
+	h->dir = r->dir;
+	h->from.addr = e->from;
+	h->from.len = r->prefix;
+	h->to = e->to;
 }
 
 struct cursor
@@ -353,42 +365,49 @@ story_records(const struct story_call *c)
 }
 
 bool
-story_read(struct cursor *r, struct story_entry *e)
+story_read(struct cursor *c, struct story_entry *e)
 {
+	struct record r;
+
 	memset(e, 0, sizeof(*e));
-	if (cursor_left(r) == 0)
+	if (cursor_left(c) == 0)
 		return false;
-	cursor_skip(r, 1);
-	e->kind = (enum story_kind)cursor_u8(r);
-	e->times = cursor_u8(r);
-	e->at = (int64_t)cursor_u64(r);
-	if (e->kind == STORY_MESSAGE || e->kind == STORY_IGNORE)
-		get_message(r, e);
-	else
-		e->reason = (enum reason)cursor_u8(r);
+	cursor_copy(c, &r, sizeof(r));
+	e->kind = (enum story_kind)r.kind;
+	e->times = r.times;
+	e->reason = (enum reason)r.reason;
+	e->at = r.at;
+	e->from = cursor_addr(c);
+	e->to = cursor_addr(c);
 	if (e->kind == STORY_OPEN || e->kind == STORY_CLOSE)
-		get_hole(r, &e->hole);
-	if (e->kind == STORY_REFUSE) {
-		e->from = cursor_addr(r);
-		e->to = cursor_addr(r);
-		e->dport = cursor_u16(r);
-	}
-	return !r->bad;
+		get_hole(&r, e);
+	else if (e->kind == STORY_REFUSE)
+		e->dport = r.port[0];
+	else
+		get_message(&r, e);
+	get_streams(c, e);
+	return !c->bad;
 }
 
 /* The record of this message, or NULL. */
 static uint8_t *
 record_find(const struct story_call *c, const struct story_entry *e)
 {
-	uint8_t bytes[64];
+	uint8_t bytes[2 * (1 + sizeof(e->to.b))], *p;
 	struct writer w = writer_of(bytes, sizeof(bytes));
-	uint8_t *p;
+	struct record want, r;
 
-	put_name(&w, e);
-	for (p = c->log; p != NULL && p < c->log + c->len; p += p[0])
-		if (p[1] == e->kind && p[0] >= ENTRY_NAME + w.len &&
-		    memcmp(p + ENTRY_NAME, bytes, w.len) == 0)
+	record_of_message(&want, e);
+	writer_addr(&w, &e->from);
+	writer_addr(&w, &e->to);
+	for (p = c->log; p != NULL && p < c->log + c->len; p += p[0]) {
+		memcpy(&r, p, sizeof(r));
+		if (r.kind == e->kind && r.number == want.number &&
+		    r.method == want.method && r.status == want.status &&
+		    r.len >= sizeof(r) + w.len &&
+		    memcmp(p + sizeof(r), bytes, w.len) == 0)
 			return p;
+	}
 	return NULL;
 }
 
@@ -399,7 +418,8 @@ seen_before(struct story_call *c, const struct story_entry *e)
 
 	if (p == NULL)
 		return false;
-	p[2] += p[2] < UINT8_MAX;
+	p[offsetof(struct record, times)] +=
+	    p[offsetof(struct record, times)] < UINT8_MAX;
 	c->last = e->at;
 	return true;
 }
@@ -521,6 +541,7 @@ story_counts(struct story *s)
 static void
 heard_write(struct story *s, struct span call_id)
 {
+	struct story_entry *e = &s->heard.e;
 	struct story_call *c;
 
 	if (!s->heard.here || !span_eq(s->heard.call_id, call_id))
@@ -529,13 +550,14 @@ heard_write(struct story *s, struct span call_id)
 	c = call_find(s, call_id);
 	if (c == NULL && (c = call_begin(s, call_id, s->heard.e.at)) == NULL)
 		return;
-	if (!s->heard.e.request)
-		s->heard.e.within = answers_within(c, &s->heard.e);
-	if (s->heard.e.method == SIP_INVITE && s->heard.e.status >= 200 &&
-	    s->heard.e.status < 300)
+	e->within = e->request && e->within;
+	if (e->method == SIP_INVITE && e->status >= 200 && e->status < 300) {
 		c->mattered = true;
-	if (!seen_before(c, &s->heard.e))
-		call_write(s, c, &s->heard.e);
+		e->within = answers_within(c, e);
+	}
+	/* What changes something is not seen again. */
+	if (s->heard.counts || !seen_before(c, e))
+		call_write(s, c, e);
 }
 
 /* Methods that change nothing, and 100, are not worth a line. */

@@ -156,7 +156,7 @@ const struct story_call *story_find_from(const struct story *s,
     struct span call_id);
 /* The records of a story, one by one; false at the end. */
 struct cursor story_records(const struct story_call *c);
-bool story_read(struct cursor *r, struct story_entry *e);
+bool story_read(struct cursor *c, struct story_entry *e);
 
 /* Why a message was ignored, and how often that was so; NULL after the last. */
 const char *story_why(const struct story *s, size_t i, uint64_t *n);

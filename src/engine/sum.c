@@ -96,10 +96,10 @@ words_state(const struct story_call *c, const struct story_sum *sum,
 {
 	if (sum->accepted || (c->adopted && c->state == STORY_LIVE))
 		strbuf_str(b, "accepted");
-	else if (sum->rejected != 0)
-		strbuf_fmt(b, "refused with %u", sum->rejected);
 	else if (sum->cancelled)
 		strbuf_str(b, "cancelled");
+	else if (sum->rejected != 0)
+		strbuf_fmt(b, "refused with %u", sum->rejected);
 	else if (sum->rings)
 		strbuf_str(b, "it rings");
 	else

@@ -3,7 +3,7 @@
 """Write the byte-built captures of test-pcaps/: what no agent will send, or
 what must be exactly so.  Deterministic; run it again and nothing changes.
 The people are in play.py, calls that change in dialogs.py, how they end in
-endings.py, servers that repeat in repeats.py.
+endings.py, servers that repeat in repeats.py, what is to be told in stories.py.
 """
 import os
 import sys
@@ -12,6 +12,7 @@ import dialogs  # noqa: F401, its captures are in the list
 import directions  # noqa: F401
 import endings  # so are its
 import repeats  # noqa: F401, and its
+import stories  # noqa: F401
 from play import (ADDR, ANSWER, OFFER, PROTECT, SERVER, Play, case, cases,
                   message, sdp)
 from wire import fragments4, fragments6, ip, ip4, pcap, pcapng, tcp, udp
