@@ -387,6 +387,18 @@ a_tag_is_no_header(void **state)
 			     (struct span) { frame, sizeof(frame) }, &p),
 	    PH_OK);
 	assert_ptr_equal(p.ip.p, frame + 20);
+	assert_false(p.foreign);
+	/* So it is one where the type says that there was a tag. */
+	frame[0] = (char)0x81;
+	assert_int_equal(link_decode(DLT_LINUX_SLL2,
+			     (struct span) { frame, sizeof(frame) }, &p),
+	    PH_OK);
+	assert_ptr_equal(p.ip.p, frame + 20);
+	assert_true(p.foreign);
+	frame[31] ^= 1;
+	assert_int_equal(link_decode(DLT_LINUX_SLL2,
+			     (struct span) { frame, sizeof(frame) }, &p),
+	    PH_EUNSUPPORTED);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -122,6 +122,12 @@ static const struct seg first[] = {
 	{ 100, TCP_ACK, "cd", true, 12 },
 	{ 12, TCP_ACK, "ef", false, 102 },
 };
+static const struct seg anew[] = {
+	{ 1009, TCP_SYN, "", false, 0 },
+	{ 1099, TCP_SYN | TCP_ACK, "", true, 1010 },
+	{ 1010, TCP_ACK, "ab", false, 1100 },
+	{ 1100, TCP_ACK, "cd", true, 1012 },
+};
 static const struct seg behind[] = {
 	{ 16, TCP_ACK, "ij", false, 102 },
 	{ 102, TCP_ACK, "kl", true, 18 },
@@ -148,7 +154,14 @@ a_full_room_hides_nobody(void **state)
 	SAY(&c, 2 * SEC, on);
 	/* And nobody says that its server spoke first. */
 	assert_string_equal(origin(&c, "|cd|efgh"), "<><");
+	assert_int_equal(c.h.resumed, 3);
+	assert_int_equal(c.h.answers, 0);
 	assert_int_equal(c.stats.tcp_midstream, 1);
+	/* Begun anew, it is one like any other. */
+	SAY(&c, 3 * SEC, anew);
+	assert_string_equal(origin(&c, "abcd"), "<>");
+	assert_int_equal(c.h.resumed, 3);
+	assert_int_equal(c.h.answers, 1);
 	tcpstream_free(c.t, &c.sink);
 }
 
@@ -378,10 +391,20 @@ a_successor_knows_who_was_lost(void **state)
 	assert_int_equal(c.key[1], c.key[0] + 1);
 	tcpstream_free(c.t, &c.sink);
 	assert_non_null(c.t = tcpstream_new());
-	for (i = 0; i < 2; i++)
-		tcpstream_adopt(c.t, c.key[i], c.record[i], c.len[i], SEC);
+	tcpstream_adopt(c.t, c.key[1], c.record[1], c.len[1], SEC);
 	SAY(&c, 4 * SEC + TCP_IDLE, behind);
 	assert_string_equal(origin(&c, "|ij|kl"), "<>");
+	tcpstream_free(c.t, &c.sink);
+	/* What becomes of the pair is told under its old key. */
+	assert_non_null(c.t = tcpstream_new());
+	c.nrecords = 0;
+	for (i = 0; i < 2; i++)
+		tcpstream_adopt(c.t, c.key[0], c.record[0], c.len[0], SEC);
+	SAY(&c, 5 * SEC + TCP_IDLE, closed);
+	(void)origin(&c, "!b");
+	tcpstream_expire(c.t, 6 * SEC + 2 * TCP_IDLE, &c.sink, &c.stats);
+	assert_int_equal(c.nrecords, 1);
+	assert_int_equal(c.key[0], CAPTURE_KEY_MIN);
 	tcpstream_free(c.t, &c.sink);
 }
 

@@ -22,7 +22,7 @@ struct heard {
 	unsigned int ends;
 	size_t stop_after; /* lose interest once so much was heard */
 	char origin[32];   /* of each piece: - unknown, < source, > other */
-	unsigned int answers;
+	unsigned int answers, resumed;
 };
 
 static enum capture_more
@@ -33,6 +33,7 @@ on_tcp(void *ctx, void **user, const struct datagram *d)
 	*user = h;
 	h->total += d->payload.len;
 	h->answers += d->answers;
+	h->resumed += d->resumed;
 	if (d->joined)
 		strbuf_str(&h->b, "|");
 	strbuf_add(&h->b, d->payload);
