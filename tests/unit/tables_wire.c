@@ -145,6 +145,16 @@ what_is_built_is_the_known_datagram(void **state)
 	request.version = 3;
 	request.n = WIRE_ENTRIES + 1;
 	assert_int_equal(wire_build(&request, &key, built), 0);
+	/* The largest there is. */
+	request.n = WIRE_ENTRIES;
+	for (i = 4; i < WIRE_ENTRIES; i++)
+		request.entries[i] = request.entries[1];
+	assert_int_equal(wire_build(&request, &key, built), WIRE_MAX);
+	d = (struct span) { (const char *)built, WIRE_MAX };
+	assert_true(wire_verify(d, &key));
+	assert_int_equal(parse(d), PH_OK);
+	assert_int_equal(request.n, WIRE_ENTRIES);
+	assert_entry(WIRE_ENTRIES - 1, "198.51.100.0/24", 3600);
 }
 
 static void
