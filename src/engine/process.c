@@ -578,7 +578,10 @@ on_each_counter(void *ctx,
     void *each_ctx)
 {
 	struct live *l = ctx;
+	enum ph_err rc = tally_write(&l->tally, l->journal, clock_now());
 
+	if (rc != PH_OK)
+		journal_failed(l, rc);
 	tally_each(&l->tally, each, each_ctx);
 }
 

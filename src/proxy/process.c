@@ -404,6 +404,7 @@ on_each_counter(void *ctx,
 {
 	struct process *x = ctx;
 
+	journal_tally(x);
 	tally_each(&x->tally, each, each_ctx);
 }
 

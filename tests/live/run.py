@@ -22,6 +22,7 @@ import net  # noqa: E402
 import processes  # noqa: E402,F401 pylint: disable=unused-import
 import tables  # noqa: E402,F401 pylint: disable=unused-import
 import tftpproxy  # noqa: E402,F401 pylint: disable=unused-import
+import web  # noqa: E402,F401 pylint: disable=unused-import
 from scenarios import scenarios  # noqa: E402
 
 SKIP = 77

@@ -3,7 +3,8 @@
 #  -D HEADER=page.h -P embed.cmake
 #
 # @SCRIPT_SHA256@ and @STYLE_SHA256@ become what a Content-Security-Policy calls
-# the page's own <script> and <style>, so that a browser runs nothing else.
+# the page's own <script> and <style>, so that a browser runs nothing else; the
+# strings name_script_sha256 and name_style_sha256 are the same for a header.
 
 # digest(OUT text): base64 of the SHA-256, which CMake itself cannot do.
 function(digest out text)
@@ -46,4 +47,6 @@ file(WRITE ${OUT}.html "${page}")
 file(READ ${OUT}.html bytes HEX)
 string(REGEX REPLACE "(................................)" "\\1\n" bytes "${bytes}")
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
-file(WRITE ${OUT} "#include \"${HEADER}\"\n\nconst unsigned char ${NAME}[] = {\n${bytes}0x00\n};\n")
+file(WRITE ${OUT} "#include \"${HEADER}\"\n\nconst unsigned char ${NAME}[] = {\n${bytes}0x00\n};\n"
+  "const char ${NAME}_script_sha256[] = \"${script_digest}\";\n"
+  "const char ${NAME}_style_sha256[] = \"${style_digest}\";\n")
