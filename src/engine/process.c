@@ -15,6 +15,7 @@
 #include "src/capture/capture.h"
 #include "src/compat/process.h"
 #include "src/engine/counted.h"
+#include "src/engine/asked.h"
 #include "src/engine/engine.h"
 #include "src/engine/latency.h"
 #include "src/engine/ports.h"
@@ -590,7 +591,10 @@ on_asked(void *ctx, const struct ipc_msg *m)
 {
 	struct live *l = ctx;
 
-	if (m->hdr.type == IPC_CLOSE_CALL || m->hdr.type == IPC_EXPLAIN)
+	if (m->hdr.type == IPC_EXPLAIN)
+		asked_explain(&l->worker.feed, m, engine_story(l->engine),
+		    l->args->conf);
+	else if (m->hdr.type == IPC_CLOSE_CALL)
 		feed_done(&l->worker.feed, m->hdr.seq, PH_EUNSUPPORTED, 0);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "src/base/timers.h"
+#include "src/engine/asked.h"
 #include "src/engine/story.h"
 #include "src/engine/tell.h"
 #include "tests/unit/unit.h"
@@ -383,6 +384,84 @@ a_call_is_found_by_its_beginning(void **state)
 	assert_null(strstr(told, "z979 "));
 }
 
+static bool
+nothing_to_tell(void *ctx, uint64_t *at)
+{
+	(void)ctx;
+	(void)at;
+	return false;
+}
+
+static void
+nothing_counted(void *ctx,
+    void (*each)(void *each_ctx, const char *name, uint64_t v, bool gauge),
+    void *each_ctx)
+{
+	(void)ctx;
+	(void)each;
+	(void)each_ctx;
+}
+
+/* What the status process gets for a name or a number, into `told`. */
+static enum ph_err
+ask(const char *name, uint64_t id)
+{
+	static struct feed f;
+	static struct ipc_msg m;
+	struct feed_calls calls = { nothing_to_tell, nothing_counted, NULL };
+	struct ipc ours, theirs;
+	int fds[2], passed;
+
+	assert_int_equal(ipc_pair(fds), PH_OK);
+	ipc_init(&ours, fds[0]);
+	ipc_init(&theirs, fds[1]);
+	feed_init(&f, &calls, &ours);
+	m.hdr.type = IPC_EXPLAIN;
+	m.hdr.seq = 5;
+	m.u.which = (struct ipc_which) { .id = id };
+	m.u.which.n = (uint32_t)strlen(name);
+	memcpy(m.u.which.call, name, m.u.which.n);
+	told[0] = '\0';
+	asked_explain(&f, &m, story, conf);
+	do {
+		assert_int_equal(ipc_recv(&theirs, &m, &passed), PH_OK);
+		assert_int_equal(m.hdr.seq, 5);
+		if (m.hdr.type == IPC_FEED_TEXT)
+			strncat(told, m.u.feed_text.text, m.u.feed_text.n);
+	} while (m.hdr.type != IPC_DONE);
+	ipc_close(&ours);
+	ipc_close(&theirs);
+	return (enum ph_err)m.u.done.err;
+}
+
+static void
+the_status_process_is_answered(void **state)
+{
+	size_t i, lines = 0;
+
+	(void)state;
+	for (i = 0; i < 40; i++)
+		story_refused(story, now,
+		    &(struct event_refusal) { .reason = REASON_MALFORMED },
+		    story_join(story, span_of("abc"), true, false, now)
+			->call_id);
+	story_hole(story, now, true, hole(77), span_of("abc"), REASON_ANSWER);
+	assert_int_equal(ask("ab", 0), PH_OK);
+	/* More than one message has room for, and in whole lines. */
+	for (i = 0; told[i] != '\0'; i++)
+		lines += told[i] == '\n';
+	assert_true(strlen(told) > IPC_TEXT / 2);
+	assert_true(lines > 20);
+	assert_non_null(strstr(told, "opened 77: udp"));
+	assert_int_equal(ask("", 77), PH_OK);
+	assert_int_equal(strncmp(told, "call abc\n", 9), 0);
+	assert_int_equal(ask("nobody", 0), PH_EGONE);
+	assert_non_null(strstr(told, "  abc  "));
+	assert_int_equal(ask("", 78), PH_EGONE);
+	(void)story_join(story, span_of("abd"), true, false, now);
+	assert_int_equal(ask("ab", 0), PH_EAMBIGUOUS);
+}
+
 static void
 an_adopted_call_says_so(void **state)
 {
@@ -496,6 +575,7 @@ main(void)
 		TEST(what_is_told_is_escaped),
 		TEST(a_call_id_may_be_long),
 		TEST(a_call_is_found_by_its_beginning),
+		TEST(the_status_process_is_answered),
 		TEST(an_adopted_call_says_so),
 		TEST(a_refusal_says_what_to_change),
 		TEST(reasons_to_ignore_are_limited),
