@@ -16,7 +16,8 @@ CHROMIUM = shutil.which("chromium")
 
 
 class Browser:
-    def __init__(self):
+    def __init__(self, before=()):
+        """`before`: a command that runs it, such as elsewhere."""
         self.dir = tempfile.mkdtemp(prefix="browser")
         self.complaints, self.loads, self.ident = [], [], 0
         theirs_in, self.out = os.pipe()
@@ -36,7 +37,7 @@ class Browser:
             os.dup2(high[1], 4)
 
         self.process = subprocess.Popen(
-            [CHROMIUM, *flags, "about:blank"], pass_fds=(3, 4, theirs_in,
+            [*before, CHROMIUM, *flags, "about:blank"], pass_fds=(3, 4, theirs_in,
                                                          theirs_out),
             preexec_fn=pipes, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
