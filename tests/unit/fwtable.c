@@ -33,6 +33,31 @@ what_came_together_is_one_commit(void **state)
 	assert_true(!has(2000) && has(2004));
 }
 
+/* As many messages as wait make one commit; one that is alone has its own. */
+static void
+the_messages_of_all_clients_are_one_commit(void **state)
+{
+	uint16_t i;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {
+		add(FW_OPEN, i + 1, (uint16_t)(2000 + 2 * i), 60);
+		send_as(i % 10 == 9 ? IPC_PROXY : IPC_ENGINE, i + 1);
+	}
+	assert_int_equal(fake.commits, 0);
+	fwtable_run(table, now);
+	assert_int_equal(fake.commits, 1);
+	assert_int_equal(fake.n, 100);
+	assert_int_equal(got[IPC_ENGINE].results, 90);
+	assert_int_equal(got[IPC_PROXY].results, 10);
+	assert_int_equal(fwtable_counters(table)->batches, 100);
+	assert_int_equal(fwtable_counters(table)->commits, 1);
+	open_one(500, 3000, 60);
+	fwtable_run(table, now);
+	assert_int_equal(fake.commits, 2);
+	assert_int_equal(got[IPC_ENGINE].results, 91);
+}
+
 static void
 a_forbidden_change_does_not_hold_up_the_others(void **state)
 {
@@ -416,6 +441,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(what_came_together_is_one_commit),
+		CASE(the_messages_of_all_clients_are_one_commit),
 		CASE(a_forbidden_change_does_not_hold_up_the_others),
 		CASE(a_deadline_closes_though_nobody_asks),
 		CASE(nobody_is_open_for_ever),
