@@ -51,8 +51,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len == 0 || len > LIMIT / 2)
 		return 0;
 	split = (len - 1) * data[0] / 255;
-	fds[0] = memfile();
-	fds[1] = memfile();
+	fds[0] = memfile_open();
+	fds[1] = memfile_open();
 	if (fds[0] == -1 || fds[1] == -1 ||
 	    pwrite(fds[0], data + 1, split, 0) != (ssize_t)split ||
 	    pwrite(fds[1], data + 1 + split, len - 1 - split, 0) !=

@@ -14,7 +14,7 @@ struct names {
 
 /* Where `text` is in `line`; NULL: nowhere. */
 static const char *
-find(struct span line, const char *text)
+line_find(struct span line, const char *text)
 {
 	return memmem(line.p, line.len, text, strlen(text));
 }
@@ -36,7 +36,7 @@ helper_name(struct span line)
 static bool
 sets_helper(struct span line, const struct names *names)
 {
-	const char *p = find(line, "ct helper set ");
+	const char *p = line_find(line, "ct helper set ");
 	struct span value, rest;
 
 	if (p == NULL)

@@ -50,7 +50,7 @@ p_expiry_new(struct p_expiry **out)
 }
 
 static void
-drop(struct p_expiry *e, struct entry *x)
+entry_drop(struct p_expiry *e, struct entry *x)
 {
 	RB_REMOVE(name_tree, &e->names, x);
 	RB_REMOVE(time_tree, &e->times, x);
@@ -66,7 +66,7 @@ p_expiry_free(struct p_expiry *e)
 	if (e == NULL)
 		return;
 	while ((x = RB_MIN(time_tree, &e->times)) != NULL)
-		drop(e, x);
+		entry_drop(e, x);
 	free(e);
 }
 
@@ -96,7 +96,7 @@ p_expiry_forget(struct p_expiry *e, size_t table, const struct prefix *p)
 	struct entry key = { .table = table, .prefix = *p }, *x;
 
 	if ((x = RB_FIND(name_tree, &e->names, &key)) != NULL)
-		drop(e, x);
+		entry_drop(e, x);
 }
 
 void
@@ -107,7 +107,7 @@ p_expiry_forget_all(struct p_expiry *e, size_t table)
 	for (x = RB_MIN(name_tree, &e->names); x != NULL; x = next) {
 		next = RB_NEXT(name_tree, &e->names, x);
 		if (x->table == table)
-			drop(e, x);
+			entry_drop(e, x);
 	}
 }
 
@@ -120,7 +120,7 @@ p_expiry_due(struct p_expiry *e, int64_t now, size_t *table, struct prefix *p)
 		return false;
 	*table = x->table;
 	*p = x->prefix;
-	drop(e, x);
+	entry_drop(e, x);
 	return true;
 }
 

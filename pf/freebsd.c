@@ -185,7 +185,7 @@ get_rule(struct p_dev *d, struct pfioc_rule *pr)
 
 /* Call `found` for each rule of one ruleset. */
 static enum ph_err
-list(struct p_dev *d, const char *anchor, int action,
+rules_list(struct p_dev *d, const char *anchor, int action,
     void (*found)(void *ctx, const struct pfioc_rule *pr), void *ctx,
     uint32_t *count)
 {
@@ -232,7 +232,7 @@ rule_found(void *ctx, const struct pfioc_rule *pr)
 static enum ph_err
 rules_of(struct p_dev *d, const char *path, void *ctx)
 {
-	enum ph_err rc = list(d, path, PF_PASS, rule_found, ctx, NULL);
+	enum ph_err rc = rules_list(d, path, PF_PASS, rule_found, ctx, NULL);
 
 	return rc == PH_EBAD ? PH_OK : rc;
 }
@@ -252,7 +252,7 @@ sys_hooked(struct p_dev *d, const char *anchor, enum p_part part, bool *yes)
 	struct p_hook h = { anchor, false };
 	enum ph_err rc;
 
-	rc = list(d, "", part_actions[part], p_hook_found, &h, NULL);
+	rc = rules_list(d, "", part_actions[part], p_hook_found, &h, NULL);
 	*yes = h.yes;
 	return rc;
 }
@@ -263,7 +263,7 @@ sys_count(struct p_dev *d, const char *anchor, enum p_part part, size_t *n)
 	enum ph_err rc;
 	uint32_t count = 0;
 
-	rc = list(d, anchor, part_actions[part], NULL, NULL, &count);
+	rc = rules_list(d, anchor, part_actions[part], NULL, NULL, &count);
 	*n = count;
 	return rc == PH_EBAD ? PH_OK : rc; /* not even the anchor */
 }

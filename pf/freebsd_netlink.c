@@ -47,7 +47,7 @@ nl_error(int error)
  * request that was given up are skipped.
  */
 static enum ph_err
-exchange(struct p_nl *nl, size_t len,
+nl_exchange(struct p_nl *nl, size_t len,
     enum ph_err (*each)(void *ctx, struct span attrs), void *ctx)
 {
 	struct p_nl_msg m;
@@ -112,8 +112,8 @@ p_nl_open(void)
 		return NULL;
 	nl->fd = p_nl_socket();
 	if (nl->fd != -1 &&
-	    exchange(nl, p_nl_put_family(nl->request, ++nl->seq), each_family,
-		nl) == PH_OK &&
+	    nl_exchange(nl, p_nl_put_family(nl->request, ++nl->seq),
+		each_family, nl) == PH_OK &&
 	    nl->family != 0)
 		return nl;
 	p_nl_close(nl);
@@ -141,8 +141,9 @@ p_nl_enabled(struct p_nl *nl, bool *yes)
 {
 	if (nl == NULL)
 		return PH_EUNSUPPORTED;
-	return exchange(nl, p_nl_put_status(nl->request, nl->family, ++nl->seq),
-	    each_status, yes);
+	return nl_exchange(nl,
+	    p_nl_put_status(nl->request, nl->family, ++nl->seq), each_status,
+	    yes);
 }
 
 static void
@@ -221,8 +222,9 @@ p_nl_states(struct p_nl *nl, void (*found)(void *ctx, const struct p_state *s),
 
 	if (nl == NULL)
 		return PH_EUNSUPPORTED;
-	rc = exchange(nl, p_nl_put_states(nl->request, nl->family, ++nl->seq),
-	    each_state, &all);
+	rc =
+	    nl_exchange(nl, p_nl_put_states(nl->request, nl->family, ++nl->seq),
+		each_state, &all);
 	/*
 	 * Call back only now, for the callback may kill a state by the same
 	 * socket.
@@ -246,7 +248,7 @@ p_nl_kill(struct p_nl *nl, uint64_t id, uint32_t creator)
 {
 	if (nl == NULL)
 		return PH_EUNSUPPORTED;
-	return exchange(nl,
+	return nl_exchange(nl,
 	    p_nl_put_kill(nl->request, nl->family, ++nl->seq, id, creator),
 	    each_kill, NULL);
 }
@@ -288,7 +290,7 @@ p_nl_rule(struct p_nl *nl, struct pfioc_rule *pr)
 {
 	if (nl == NULL)
 		return PH_EUNSUPPORTED;
-	return exchange(nl,
+	return nl_exchange(nl,
 	    p_nl_put_rule(nl->request, nl->family, ++nl->seq, pr->anchor,
 		pr->rule.action, pr->nr, pr->ticket),
 	    each_rule, pr);

@@ -185,7 +185,7 @@ next_attr(struct span *in, struct attr *out)
 
 /* A number, of the size that it has here or there. */
 static uint64_t
-number(struct span v)
+nl_number(struct span v)
 {
 	uint8_t u8;
 	uint16_t u16;
@@ -235,7 +235,7 @@ p_nl_get_family(struct span attrs, uint16_t *out)
 	*out = 0;
 	while (next_attr(&attrs, &a))
 		if (a.type == P_NL_FAMILY_ID)
-			*out = (uint16_t)number(a.value);
+			*out = (uint16_t)nl_number(a.value);
 	return *out != 0;
 }
 
@@ -246,7 +246,7 @@ p_nl_get_running(struct span attrs, bool *out)
 
 	while (next_attr(&attrs, &a))
 		if (a.type == P_NL_STATUS_RUNNING) {
-			*out = number(a.value) != 0;
+			*out = nl_number(a.value) != 0;
 			return true;
 		}
 	return false;
@@ -262,7 +262,7 @@ get_key(struct span attrs, struct p_nl_key *out)
 			get_bytes(a.value, out->addr[a.type - P_NL_KEY_ADDR0]);
 		else if (a.type == P_NL_KEY_PORT0 || a.type == P_NL_KEY_PORT1)
 			out->port[a.type - P_NL_KEY_PORT0] =
-			    (uint16_t)number(a.value);
+			    (uint16_t)nl_number(a.value);
 	}
 }
 
@@ -273,7 +273,7 @@ get_peer(struct span attrs, uint8_t *out)
 
 	while (next_attr(&attrs, &a))
 		if (a.type == P_NL_PEER_STATE)
-			*out = (uint8_t)number(a.value);
+			*out = (uint8_t)nl_number(a.value);
 }
 
 bool
@@ -286,14 +286,14 @@ p_nl_get_state(struct span attrs, struct p_nl_state *out)
 	while (next_attr(&attrs, &a))
 		switch (a.type) {
 		case P_NL_STATE_ID:
-			out->id = number(a.value);
+			out->id = nl_number(a.value);
 			break;
 		case P_NL_STATE_CREATOR:
 			/*
 			 * The kernel swaps the bytes of this field in answers,
 			 * but not in requests.
 			 */
-			out->creator = htonl((uint32_t)number(a.value));
+			out->creator = htonl((uint32_t)nl_number(a.value));
 			break;
 		case P_NL_STATE_WIRE:
 			get_key(a.value, &out->wire);
@@ -309,16 +309,16 @@ p_nl_get_state(struct span attrs, struct p_nl_state *out)
 		case P_NL_STATE_PACKETS0:
 		case P_NL_STATE_PACKETS1:
 			out->packets[a.type - P_NL_STATE_PACKETS0] =
-			    number(a.value);
+			    nl_number(a.value);
 			break;
 		case P_NL_STATE_AF:
-			out->af = (uint8_t)number(a.value);
+			out->af = (uint8_t)nl_number(a.value);
 			break;
 		case P_NL_STATE_PROTO:
-			out->proto = (uint8_t)number(a.value);
+			out->proto = (uint8_t)nl_number(a.value);
 			break;
 		case P_NL_STATE_DIRECTION:
-			out->direction = (uint8_t)number(a.value);
+			out->direction = (uint8_t)nl_number(a.value);
 			break;
 		default:
 			break;
@@ -337,7 +337,7 @@ get_addr(struct span attrs, struct p_nl_side *out)
 		else if (a.type == P_NL_ADDR_MASK)
 			get_bytes(a.value, out->mask);
 		else if (a.type == P_NL_ADDR_TYPE)
-			out->type = (uint8_t)number(a.value);
+			out->type = (uint8_t)nl_number(a.value);
 	}
 }
 
@@ -351,9 +351,9 @@ get_side(struct span attrs, struct p_nl_side *out)
 			get_addr(a.value, out);
 		else if (a.type == P_NL_SIDE_PORT0 || a.type == P_NL_SIDE_PORT1)
 			out->port[a.type - P_NL_SIDE_PORT0] =
-			    (uint16_t)number(a.value);
+			    (uint16_t)nl_number(a.value);
 		else if (a.type == P_NL_SIDE_OP)
-			out->op = (uint8_t)number(a.value);
+			out->op = (uint8_t)nl_number(a.value);
 	}
 }
 
@@ -390,19 +390,19 @@ p_nl_get_rule(struct span attrs, struct p_nl_rule *out)
 			get_string(a.value, out->ifname, sizeof(out->ifname));
 			break;
 		case P_NL_RULE_MAX_STATES:
-			out->max_states = (uint32_t)number(a.value);
+			out->max_states = (uint32_t)nl_number(a.value);
 			break;
 		case P_NL_RULE_ACTION:
-			out->action = (uint8_t)number(a.value);
+			out->action = (uint8_t)nl_number(a.value);
 			break;
 		case P_NL_RULE_DIRECTION:
-			out->direction = (uint8_t)number(a.value);
+			out->direction = (uint8_t)nl_number(a.value);
 			break;
 		case P_NL_RULE_AF:
-			out->af = (uint8_t)number(a.value);
+			out->af = (uint8_t)nl_number(a.value);
 			break;
 		case P_NL_RULE_PROTO:
-			out->proto = (uint8_t)number(a.value);
+			out->proto = (uint8_t)nl_number(a.value);
 			break;
 		case P_NL_RULE_ANCHOR_CALL:
 			get_string(a.value, out->anchor_call,

@@ -120,7 +120,7 @@ p_trans_rule(struct p_dev *d, const struct pfioc_trans_e *e,
 
 /* Call `found` for each rule of one ruleset. */
 static enum ph_err
-list(struct p_dev *d, const char *anchor,
+rules_list(struct p_dev *d, const char *anchor,
     void (*found)(void *ctx, const struct pfioc_rule *pr), void *ctx,
     uint32_t *count)
 {
@@ -166,7 +166,7 @@ rule_found(void *ctx, const struct pfioc_rule *pr)
 static enum ph_err
 rules_of(struct p_dev *d, const char *path, void *ctx)
 {
-	enum ph_err rc = list(d, path, rule_found, ctx, NULL);
+	enum ph_err rc = rules_list(d, path, rule_found, ctx, NULL);
 
 	return rc == PH_EBAD ? PH_OK : rc;
 }
@@ -187,7 +187,7 @@ sys_hooked(struct p_dev *d, const char *anchor, enum p_part part, bool *yes)
 	enum ph_err rc;
 
 	(void)part;
-	rc = list(d, "", p_hook_found, &h, NULL);
+	rc = rules_list(d, "", p_hook_found, &h, NULL);
 	*yes = h.yes;
 	return rc;
 }
@@ -199,7 +199,7 @@ sys_count(struct p_dev *d, const char *anchor, enum p_part part, size_t *n)
 	uint32_t count = 0;
 
 	(void)part;
-	rc = list(d, anchor, NULL, NULL, &count);
+	rc = rules_list(d, anchor, NULL, NULL, &count);
 	*n = count;
 	return rc == PH_EBAD ? PH_OK : rc; /* not even the anchor */
 }

@@ -68,7 +68,7 @@ static const struct option long_options[] = {
 /* clang-format on */
 
 static void
-usage(FILE *f)
+usage_print(FILE *f)
 {
 	fprintf(f,
 	    "usage: pinholed [-dhnTvV] [-b backend] [-D macro=value] "
@@ -152,7 +152,7 @@ parse_options(struct options *o, int argc, char *argv[])
 			o->config = optarg;
 			break;
 		case 'h':
-			usage(stdout);
+			usage_print(stdout);
 			exit(0);
 		case 'i':
 			o->interfaces = array_grow(o->interfaces,
@@ -190,14 +190,14 @@ parse_options(struct options *o, int argc, char *argv[])
 			o->verbose++;
 			break;
 		default:
-			usage(stderr);
+			usage_print(stderr);
 			exit(EXIT_CONFIG);
 		}
 	}
 	need_read(o);
 	if (optind < argc) {
 		warnx("unexpected argument: %s", argv[optind]);
-		usage(stderr);
+		usage_print(stderr);
 		exit(EXIT_CONFIG);
 	}
 }

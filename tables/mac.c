@@ -24,7 +24,7 @@ mac_equal(const void *a, const void *b, size_t len)
 }
 
 static bool
-works(enum mac_kind kind)
+mac_works(enum mac_kind kind)
 {
 	/* RFC 2202, test_case 2; RFC 4231, section 4.3. */
 	static const char key[] = "Jefe",
@@ -48,7 +48,7 @@ works(enum mac_kind kind)
 const char *
 mac_trouble(void)
 {
-	if (!works(MAC_SHA1) || !works(MAC_SHA256))
+	if (!mac_works(MAC_SHA1) || !mac_works(MAC_SHA256))
 		return "libcrypto refuses HMAC with SHA-1 or SHA-256";
 	return NULL;
 }

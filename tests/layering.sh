@@ -92,6 +92,38 @@ for lib in ${1:+"$1"/lib*.a "$1"/*/lib*.a "$1"/src/*/lib*.a}; do
 		}' | circle "${lib##*/} call each other"
 done
 
+# HACKING.md, "Names": module_verb.  A function that other files see begins
+# with a word of a file's name in its room, with the room, or with the struct
+# that it works on.  The rest is listed here: ph_ (errors), p_ (pf beside
+# <net/pfvar.h>), and nouns that are neither.
+nouns="ph p addrs crc32 echoes elem fwconfig fwproc ruleset server set state
+    sweep timeout"
+found=$(git grep -nE '^[a-z0-9]+\(' -- 'src/*.c' 'sip/*.c' 'ftp/*.c' 'tftp/*.c' \
+    'tables/*.c' 'nft/*.c' 'pf/*.c' | grep -v ':main(' || true)
+if [ -n "$found" ]; then
+	echo "layering: a function of one word"
+	echo "$found"
+	bad=1
+fi
+structs=$(git grep -hoE '^struct [a-z0-9_]+ \{' -- '*.[ch]' |
+    sed -E 's/^struct ([a-z0-9]+).*/\1/' | sort -u)
+for lib in ${1:+"$1"/*/lib*.a "$1"/src/*/lib*.a}; do
+	[ -f "$lib" ] || continue
+	room=${lib%/lib*.a}
+	room=${room#"$1"/}
+	words=$(git ls-files "$room/*.c" | sed 's,.*/,,; s/\.c$//' | tr '_' '\n')
+	found=$({
+		printf '%s\n' "${room##*/}" "$nouns" "$structs" "$words"
+		nm "$lib" 2>/dev/null | sed -nE 's/^[0-9a-f]+ T ([a-z])/= \1/p'
+	} | awk '$1 != "=" { for (i = 1; i <= NF; i++) ok[$i] = 1; next }
+		{ split($2, f, "_") } !(f[1] in ok) { print $2 }')
+	if [ -n "$found" ]; then
+		echo "layering: a function without the name of its module"
+		echo "$found"
+		bad=1
+	fi
+done
+
 lives 'osipparser2/' '^sip/message\.c$'
 lives 'openssl/' '^tables/mac\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz)/'

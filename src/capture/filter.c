@@ -9,7 +9,7 @@
  * registers, for as long as the process lives.
  */
 static void
-plain(const struct capture_port *ports, size_t nports, uint8_t proto,
+filter_plain(const struct capture_port *ports, size_t nports, uint8_t proto,
     struct strbuf *out)
 {
 	size_t i;
@@ -33,7 +33,7 @@ void
 capture_filter(const struct capture_port *ports, size_t nports, uint8_t proto,
     bool tags, struct strbuf *out)
 {
-	plain(ports, nports, proto, out);
+	filter_plain(ports, nports, proto, out);
 	if (!tags)
 		return;
 	/*
@@ -41,8 +41,8 @@ capture_filter(const struct capture_port *ports, size_t nports, uint8_t proto,
 	 * would make of it something in which there are no VLANs.
 	 */
 	strbuf_str(out, " or ether proto 0x8864 or (vlan and (");
-	plain(ports, nports, proto, out);
+	filter_plain(ports, nports, proto, out);
 	strbuf_str(out, " or ether proto 0x8864 or (vlan and (");
-	plain(ports, nports, proto, out);
+	filter_plain(ports, nports, proto, out);
 	strbuf_str(out, " or ether proto 0x8864))))");
 }

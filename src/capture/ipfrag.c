@@ -156,7 +156,8 @@ pending_new(struct ipfrag *f, const struct frag_key *key, int64_t now,
 }
 
 static void
-condemn(struct ipfrag *f, struct pending *p, struct capture_stats *stats)
+pending_condemn(struct ipfrag *f, struct pending *p,
+    struct capture_stats *stats)
 {
 	if (!p->condemned)
 		stats->frag_overlaps++;
@@ -168,7 +169,7 @@ condemn(struct ipfrag *f, struct pending *p, struct capture_stats *stats)
 }
 
 static enum ph_err
-reserve(struct ipfrag *f, struct pending *p, uint32_t end,
+pending_reserve(struct ipfrag *f, struct pending *p, uint32_t end,
     struct capture_stats *stats)
 {
 	uint32_t size = p->size == 0 ? 2048 : p->size;
@@ -193,8 +194,8 @@ reserve(struct ipfrag *f, struct pending *p, uint32_t end,
  * repetition, PH_EMALFORMED for an overlap.
  */
 static enum ph_err
-place(const struct pending *p, uint32_t off, bool more, struct span data,
-    unsigned int *at)
+pending_place(const struct pending *p, uint32_t off, bool more,
+    struct span data, unsigned int *at)
 {
 	uint32_t len = (uint32_t)data.len;
 	unsigned int i;
@@ -240,20 +241,20 @@ ipfrag_add(struct ipfrag *f, int64_t now, const struct frag_key *key,
 	    (!more && p->npieces > 0 &&
 		p->pieces[p->npieces - 1].off + p->pieces[p->npieces - 1].len >
 		    end)) {
-		condemn(f, p, stats);
+		pending_condemn(f, p, stats);
 		return PH_EMALFORMED;
 	}
-	switch (rc = place(p, off, more, data, &at)) {
+	switch (rc = pending_place(p, off, more, data, &at)) {
 	case PH_OK:
 		break;
 	case PH_EEXIST:
 		return PH_ETRUNC;
 	default:
-		condemn(f, p, stats);
+		pending_condemn(f, p, stats);
 		return rc;
 	}
 	if (p->npieces == FRAG_MAX_PIECES ||
-	    (rc = reserve(f, p, end, stats)) != PH_OK) {
+	    (rc = pending_reserve(f, p, end, stats)) != PH_OK) {
 		stats->frag_limits++;
 		pending_free(f, p);
 		return PH_ELIMIT;

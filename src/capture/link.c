@@ -41,7 +41,7 @@ raw_ip(struct cursor *c, struct link_packet *out)
 }
 
 static enum ph_err
-pppoe(struct cursor *c, struct link_packet *out)
+link_pppoe(struct cursor *c, struct link_packet *out)
 {
 	uint8_t vertype = cursor_u8(c), code = cursor_u8(c);
 	uint16_t len, proto;
@@ -60,7 +60,7 @@ pppoe(struct cursor *c, struct link_packet *out)
 }
 
 static enum ph_err
-ethertype(struct cursor *c, uint16_t type, struct link_packet *out)
+link_ethertype(struct cursor *c, uint16_t type, struct link_packet *out)
 {
 	int tags = 0;
 
@@ -80,7 +80,7 @@ ethertype(struct cursor *c, uint16_t type, struct link_packet *out)
 	case ETHERTYPE_V6:
 		return raw_ip(c, out);
 	case ETHERTYPE_PPPOES:
-		return pppoe(c, out);
+		return link_pppoe(c, out);
 	default:
 		return PH_EUNSUPPORTED;
 	}
@@ -147,7 +147,7 @@ ip_begins(struct cursor c)
  * later) or of a tag (before), an outgoing one has none under either.
  */
 static enum ph_err
-cooked(struct cursor *c, uint16_t type, struct link_packet *out)
+link_cooked(struct cursor *c, uint16_t type, struct link_packet *out)
 {
 	struct cursor at = *c;
 	uint16_t t = type;
@@ -156,7 +156,7 @@ cooked(struct cursor *c, uint16_t type, struct link_packet *out)
 	for (tags = 0; tags <= MAX_TAGS && !at.bad && is_ours(t); tags++) {
 		if (t == ETHERTYPE_PPPOES && cursor_left(&at) > 0 &&
 		    at.p[at.pos] == 0x11)
-			return pppoe(&at, out);
+			return link_pppoe(&at, out);
 		if (t != ETHERTYPE_PPPOES && ip_begins(at)) {
 			if (tags > 0 || is_tag(type))
 				out->foreign = true;
@@ -166,19 +166,19 @@ cooked(struct cursor *c, uint16_t type, struct link_packet *out)
 		t = cursor_u16(&at);
 	}
 	/* Nothing makes sense: then it is as it says. */
-	return ethertype(c, type, out);
+	return link_ethertype(c, type, out);
 }
 
 static enum ph_err
-cooked1(struct cursor *c, struct link_packet *out)
+link_cooked1(struct cursor *c, struct link_packet *out)
 {
 	cooked_type(out, cursor_u16(c));
 	cursor_skip(c, 2 + 2 + 8);
-	return cooked(c, cursor_u16(c), out);
+	return link_cooked(c, cursor_u16(c), out);
 }
 
 static enum ph_err
-cooked2(struct cursor *c, struct link_packet *out)
+link_cooked2(struct cursor *c, struct link_packet *out)
 {
 	uint16_t type = cursor_u16(c);
 
@@ -187,7 +187,7 @@ cooked2(struct cursor *c, struct link_packet *out)
 	cursor_skip(c, 2);
 	cooked_type(out, cursor_u8(c));
 	cursor_skip(c, 1 + 8);
-	return cooked(c, type, out);
+	return link_cooked(c, type, out);
 }
 
 /*
@@ -195,7 +195,7 @@ cooked2(struct cursor *c, struct link_packet *out)
  * the length rounded up to four.
  */
 static enum ph_err
-pflog(struct cursor *c, struct link_packet *out)
+link_pflog(struct cursor *c, struct link_packet *out)
 {
 	uint8_t len = cursor_u8(c), dir;
 
@@ -238,11 +238,11 @@ link_decode(int dlt, struct span frame, struct link_packet *out)
 	case DLT_EN10MB:
 		out->station = cursor_span(&c, LINK_MAC);
 		cursor_skip(&c, LINK_MAC);
-		return ethertype(&c, cursor_u16(&c), out);
+		return link_ethertype(&c, cursor_u16(&c), out);
 	case DLT_LINUX_SLL:
-		return cooked1(&c, out);
+		return link_cooked1(&c, out);
 	case DLT_LINUX_SLL2:
-		return cooked2(&c, out);
+		return link_cooked2(&c, out);
 	case DLT_RAW:
 	case DLT_IPV4:
 	case DLT_IPV6:
@@ -253,7 +253,7 @@ link_decode(int dlt, struct span frame, struct link_packet *out)
 		cursor_skip(&c, 4);
 		return raw_ip(&c, out);
 	case DLT_PFLOG:
-		return pflog(&c, out);
+		return link_pflog(&c, out);
 	default:
 		return PH_EUNSUPPORTED;
 	}

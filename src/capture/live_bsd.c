@@ -50,7 +50,7 @@ struct opening {
 };
 
 static enum ph_err
-install(pcap_t *p, struct bpf_program *prog, struct strbuf *why)
+filter_install(pcap_t *p, struct bpf_program *prog, struct strbuf *why)
 {
 	if (pcap_setfilter(p, prog) == 0)
 		return PH_OK;
@@ -69,7 +69,7 @@ set_filter(struct opening *o, struct capture_handle *h, struct strbuf *why)
 	enum ph_err rc;
 
 	if (ethernet && o->made)
-		return install(h->pcap, &o->ethernet, why);
+		return filter_install(h->pcap, &o->ethernet, why);
 	capture_filter(config->ports, config->nports, 0, ethernet, &f);
 	if (f.full) {
 		strbuf_str(why, "too many ports for one capture filter");
@@ -79,7 +79,7 @@ set_filter(struct opening *o, struct capture_handle *h, struct strbuf *why)
 		strbuf_fmt(why, "capture filter: %s", pcap_geterr(h->pcap));
 		return PH_EIO;
 	}
-	rc = install(h->pcap, &prog, why);
+	rc = filter_install(h->pcap, &prog, why);
 	if (ethernet) {
 		o->ethernet = prog;
 		o->made = true;

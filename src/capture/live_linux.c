@@ -250,8 +250,8 @@ capture_fds(const struct capture *c, int *fds, size_t max)
 }
 
 static enum ph_err
-drain(struct capture *c, struct capture_handle *handle, size_t max, int64_t now,
-    const struct capture_sink *sink)
+handle_drain(struct capture *c, struct capture_handle *handle, size_t max,
+    int64_t now, const struct capture_sink *sink)
 {
 	const unsigned char *bytes;
 	struct pcap_pkthdr *h;
@@ -271,7 +271,8 @@ capture_dispatch(struct capture *c, size_t max, int64_t now,
 	size_t i;
 
 	for (i = 0; i < c->nhandles; i++)
-		if ((rc = drain(c, &c->handles[i], max, now, sink)) != PH_OK)
+		if ((rc = handle_drain(c, &c->handles[i], max, now, sink)) !=
+		    PH_OK)
 			return rc;
 	packets_expire(c->packets, now, sink);
 	if (now - c->checked < CHECK_EVERY)

@@ -12,7 +12,8 @@ merge_begin(struct merge *m, size_t n)
 
 /* Read every handle that holds nothing and was last found empty before `ts`. */
 static enum ph_err
-fill(struct merge *m, size_t n, const struct merge_source *source, int64_t ts)
+merge_fill(struct merge *m, size_t n, const struct merge_source *source,
+    int64_t ts)
 {
 	int64_t now;
 	size_t i;
@@ -36,7 +37,7 @@ fill(struct merge *m, size_t n, const struct merge_source *source, int64_t ts)
 
 /* The handle with the earliest frame; n: none holds one. */
 static size_t
-earliest(const struct merge *m, size_t n)
+merge_earliest(const struct merge *m, size_t n)
 {
 	size_t first = n, i;
 
@@ -53,14 +54,14 @@ merge_next(struct merge *m, size_t n, const struct merge_source *source,
 {
 	enum ph_err rc;
 
-	if ((rc = fill(m, n, source, INT64_MIN + 1)) != PH_OK)
+	if ((rc = merge_fill(m, n, source, INT64_MIN + 1)) != PH_OK)
 		return rc;
-	if ((*which = earliest(m, n)) == n)
+	if ((*which = merge_earliest(m, n)) == n)
 		return PH_EAGAIN;
 	/* Whatever this brings can only be earlier. */
-	if ((rc = fill(m, n, source, m->held[*which].ts)) != PH_OK)
+	if ((rc = merge_fill(m, n, source, m->held[*which].ts)) != PH_OK)
 		return rc;
-	*which = earliest(m, n);
+	*which = merge_earliest(m, n);
 	*out = m->held[*which];
 	m->holds[*which] = false;
 	return PH_OK;

@@ -91,7 +91,7 @@ packets_adopt(struct packets *p, uint64_t key, const void *record, size_t len,
 }
 
 static bool
-interesting(const struct packets *p, const struct datagram *d)
+packet_counts(const struct packets *p, const struct datagram *d)
 {
 	size_t i;
 
@@ -104,7 +104,7 @@ interesting(const struct packets *p, const struct datagram *d)
 }
 
 static uint64_t
-mix(uint64_t h, const void *bytes, size_t len)
+digest_mix(uint64_t h, const void *bytes, size_t len)
 {
 	const uint8_t *b = bytes;
 	uint64_t word;
@@ -127,19 +127,19 @@ mix(uint64_t h, const void *bytes, size_t len)
  * packet seen coming in may not count where it is seen going out.
  */
 static bool
-duplicate(struct packets *p, const struct datagram *d, uint32_t id)
+packet_is_duplicate(struct packets *p, const struct datagram *d, uint32_t id)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 	size_t i;
 
-	h = mix(h, &d->src.addr, sizeof(d->src.addr));
-	h = mix(h, &d->dst.addr, sizeof(d->dst.addr));
-	h = mix(h, &d->src.port, sizeof(d->src.port));
-	h = mix(h, &d->dst.port, sizeof(d->dst.port));
-	h = mix(h, &d->dir, sizeof(d->dir));
-	h = mix(h, &d->ifindex, sizeof(d->ifindex));
-	h = mix(h, &id, sizeof(id));
-	h = mix(h, d->payload.p, d->payload.len);
+	h = digest_mix(h, &d->src.addr, sizeof(d->src.addr));
+	h = digest_mix(h, &d->dst.addr, sizeof(d->dst.addr));
+	h = digest_mix(h, &d->src.port, sizeof(d->src.port));
+	h = digest_mix(h, &d->dst.port, sizeof(d->dst.port));
+	h = digest_mix(h, &d->dir, sizeof(d->dir));
+	h = digest_mix(h, &d->ifindex, sizeof(d->ifindex));
+	h = digest_mix(h, &id, sizeof(id));
+	h = digest_mix(h, d->payload.p, d->payload.len);
 	for (i = 0; i < RECENT; i++)
 		if (p->recent[i].digest == h && p->recent[i].ts != 0 &&
 		    d->ts - p->recent[i].ts <= RECENT_WITHIN) {
@@ -152,7 +152,7 @@ duplicate(struct packets *p, const struct datagram *d, uint32_t id)
 }
 
 static void
-udp(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
+packet_udp(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
     const struct capture_sink *sink)
 {
 	struct cursor c = cursor_of(seg.p, seg.len);
@@ -171,19 +171,19 @@ udp(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
 		return;
 	}
 	d->payload = cursor_span(&c, len - 8u);
-	if (!interesting(p, d)) {
+	if (!packet_counts(p, d)) {
 		p->n.ignored++;
 		if (sink->other != NULL && d->payload.len > 0)
 			sink->other(sink->ctx, d);
 		return;
 	}
-	if (!duplicate(p, d, id))
+	if (!packet_is_duplicate(p, d, id))
 		sink->udp(sink->ctx, d);
 }
 
 /* The sum of RFC 1071, not folded. */
 static uint64_t
-sum16(uint64_t sum, const void *bytes, size_t len)
+checksum_add(uint64_t sum, const void *bytes, size_t len)
 {
 	const uint8_t *b = bytes;
 	size_t i;
@@ -213,14 +213,14 @@ tcp_checksum_good(const struct datagram *d, struct span seg)
 	size_t alen = d->src.addr.af == AF_INET ? 4 : 16;
 	uint64_t pseudo = IPPROTO_TCP + seg.len;
 
-	pseudo = sum16(pseudo, d->src.addr.b, alen);
-	pseudo = sum16(pseudo, d->dst.addr.b, alen);
-	return sum_fold(sum16(pseudo, seg.p, seg.len)) == 0xffff ||
-	    sum_fold(sum16(0, seg.p + 16, 2)) == sum_fold(pseudo);
+	pseudo = checksum_add(pseudo, d->src.addr.b, alen);
+	pseudo = checksum_add(pseudo, d->dst.addr.b, alen);
+	return sum_fold(checksum_add(pseudo, seg.p, seg.len)) == 0xffff ||
+	    sum_fold(checksum_add(0, seg.p + 16, 2)) == sum_fold(pseudo);
 }
 
 static void
-tcp(struct packets *p, struct datagram *d, struct span seg,
+packet_tcp(struct packets *p, struct datagram *d, struct span seg,
     const struct capture_sink *sink)
 {
 	struct cursor c = cursor_of(seg.p, seg.len);
@@ -241,7 +241,7 @@ tcp(struct packets *p, struct datagram *d, struct span seg,
 		return;
 	}
 	d->payload = cursor_span(&c, cursor_left(&c));
-	if (!interesting(p, d)) {
+	if (!packet_counts(p, d)) {
 		p->n.ignored++;
 		if (sink->other != NULL && d->payload.len > 0)
 			sink->other(sink->ctx, d);
@@ -252,20 +252,20 @@ tcp(struct packets *p, struct datagram *d, struct span seg,
 }
 
 static void
-transport(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
-    const struct capture_sink *sink)
+packet_transport(struct packets *p, struct datagram *d, struct span seg,
+    uint32_t id, const struct capture_sink *sink)
 {
 	if (d->proto == IPPROTO_UDP)
-		udp(p, d, seg, id, sink);
+		packet_udp(p, d, seg, id, sink);
 	else if (d->proto == IPPROTO_TCP)
-		tcp(p, d, seg, sink);
+		packet_tcp(p, d, seg, sink);
 	else
 		p->n.ignored++;
 }
 
 static void
-fragment(struct packets *p, struct datagram *d, uint32_t id, uint32_t off,
-    bool more, struct span data, const struct capture_sink *sink)
+packet_fragment(struct packets *p, struct datagram *d, uint32_t id,
+    uint32_t off, bool more, struct span data, const struct capture_sink *sink)
 {
 	struct frag_key key;
 	struct span whole;
@@ -282,11 +282,11 @@ fragment(struct packets *p, struct datagram *d, uint32_t id, uint32_t off,
 		&proto, &p->n) != PH_OK)
 		return;
 	d->proto = proto;
-	transport(p, d, whole, id, sink);
+	packet_transport(p, d, whole, id, sink);
 }
 
 static void
-ipv4(struct packets *p, struct datagram *d, struct span ip,
+packet_ipv4(struct packets *p, struct datagram *d, struct span ip,
     const struct capture_sink *sink)
 {
 	struct cursor c = cursor_of(ip.p, ip.len);
@@ -316,14 +316,14 @@ ipv4(struct packets *p, struct datagram *d, struct span ip,
 	}
 	ip = span_sub(ip, ihl, total - (size_t)ihl);
 	if ((off & 0x3fff) != 0)
-		fragment(p, d, id, (off & 0x1fffu) * 8, (off & 0x2000) != 0, ip,
-		    sink);
+		packet_fragment(p, d, id, (off & 0x1fffu) * 8,
+		    (off & 0x2000) != 0, ip, sink);
 	else
-		transport(p, d, ip, id, sink);
+		packet_transport(p, d, ip, id, sink);
 }
 
 static void
-ipv6(struct packets *p, struct datagram *d, struct span ip,
+packet_ipv6(struct packets *p, struct datagram *d, struct span ip,
     const struct capture_sink *sink)
 {
 	struct cursor c = cursor_of(ip.p, ip.len);
@@ -375,7 +375,7 @@ ipv6(struct packets *p, struct datagram *d, struct span ip,
 			if ((off & 0xfff9) == 0)
 				continue;
 			d->proto = next;
-			fragment(p, d, id, off & 0xfff8u, (off & 1) != 0,
+			packet_fragment(p, d, id, off & 0xfff8u, (off & 1) != 0,
 			    cursor_span(&c, cursor_left(&c)), sink);
 			return;
 		default:
@@ -388,7 +388,7 @@ ipv6(struct packets *p, struct datagram *d, struct span ip,
 		return;
 	}
 	d->proto = next;
-	transport(p, d, cursor_span(&c, cursor_left(&c)), 0, sink);
+	packet_transport(p, d, cursor_span(&c, cursor_left(&c)), 0, sink);
 }
 
 /* Does the kernel take it at the interface where it was seen? */
@@ -446,7 +446,7 @@ packets_add(struct packets *p, const struct packet_source *from, int64_t ts,
 		return;
 	}
 	if (((uint8_t)link.ip.p[0] >> 4) == 4)
-		ipv4(p, &d, link.ip, sink);
+		packet_ipv4(p, &d, link.ip, sink);
 	else
-		ipv6(p, &d, link.ip, sink);
+		packet_ipv6(p, &d, link.ip, sink);
 }

@@ -15,7 +15,7 @@ struct segment {
 };
 
 static int32_t
-distance(uint32_t to, uint32_t from)
+seq_distance(uint32_t to, uint32_t from)
 {
 	return (int32_t)(to - from);
 }
@@ -35,7 +35,7 @@ tcpside_lose(struct tcpside *s)
 }
 
 static size_t
-cost(const struct segment *g)
+segment_cost(const struct segment *g)
 {
 	return sizeof(*g) + MALLOC_COST + g->len;
 }
@@ -56,10 +56,10 @@ tcpside_begin(struct tcpside *s, const struct addr *sender, uint32_t seq,
 static void
 segment_free(struct tcpside *s, struct shares *room, struct segment *g)
 {
-	if (s->room.cost <= cost(g))
+	if (s->room.cost <= segment_cost(g))
 		shares_remove(room, &s->room);
 	else
-		shares_resize(room, &s->room, s->room.cost - cost(g));
+		shares_resize(room, &s->room, s->room.cost - segment_cost(g));
 	free(g);
 }
 
@@ -109,7 +109,7 @@ tcpside_ended(const struct tcpside *s)
 bool
 tcpside_closed(const struct tcpside *s)
 {
-	return tcpside_ended(s) && distance(s->ack, s->fin_seq) > 0;
+	return tcpside_ended(s) && seq_distance(s->ack, s->fin_seq) > 0;
 }
 
 /* Room for a segment; the source that uses most gives it. */
@@ -144,8 +144,8 @@ ahead_insert(struct tcpside *s, struct shares *room, struct segment *before,
 	memcpy(g->bytes, bytes.p, bytes.len);
 	s->room.owner = s;
 	if (s->room.share != NULL)
-		shares_resize(room, &s->room, s->room.cost + cost(g));
-	else if (!shares_add(room, &s->room, &s->sender, cost(g))) {
+		shares_resize(room, &s->room, s->room.cost + segment_cost(g));
+	else if (!shares_add(room, &s->room, &s->sender, segment_cost(g))) {
 		free(g);
 		return;
 	}
@@ -158,16 +158,16 @@ ahead_insert(struct tcpside *s, struct shares *room, struct segment *before,
 
 /* Are the bytes that `g` and these have in common different? */
 static bool
-differs(const struct segment *g, uint32_t seq, struct span bytes)
+segment_differs(const struct segment *g, uint32_t seq, struct span bytes)
 {
-	uint32_t from = distance(g->seq, seq) > 0 ? g->seq : seq;
+	uint32_t from = seq_distance(g->seq, seq) > 0 ? g->seq : seq;
 	uint32_t end = seq + (uint32_t)bytes.len;
 
-	if (distance(end, segment_end(g)) > 0)
+	if (seq_distance(end, segment_end(g)) > 0)
 		end = segment_end(g);
-	return distance(end, from) > 0 &&
+	return seq_distance(end, from) > 0 &&
 	    memcmp(g->bytes + (from - g->seq), bytes.p + (from - seq),
-		(size_t)distance(end, from)) != 0;
+		(size_t)seq_distance(end, from)) != 0;
 }
 
 /*
@@ -182,7 +182,7 @@ sent_again(struct tcpside *s, struct shares *room, uint32_t seq,
 	struct segment *g, *next;
 
 	TAILQ_FOREACH(g, &s->sent, entry)
-		if (differs(g, seq, bytes))
+		if (segment_differs(g, seq, bytes))
 			break;
 	if (g == NULL)
 		return true;
@@ -190,7 +190,7 @@ sent_again(struct tcpside *s, struct shares *room, uint32_t seq,
 	if (g->good && !good)
 		return false;
 	TAILQ_FOREACH_SAFE(g, &s->sent, entry, next)
-		if (distance(segment_end(g), seq) > 0)
+		if (seq_distance(segment_end(g), seq) > 0)
 			sent_free(s, room, g);
 	s->next = seq;
 	tcpside_lose(s);
@@ -199,22 +199,22 @@ sent_again(struct tcpside *s, struct shares *room, uint32_t seq,
 
 /* Keep what is to be read, but for bytes that are there already. */
 static void
-keep(struct tcpside *s, struct shares *room, uint32_t seq, struct span bytes,
-    bool good, struct capture_stats *stats)
+segment_keep(struct tcpside *s, struct shares *room, uint32_t seq,
+    struct span bytes, bool good, struct capture_stats *stats)
 {
 	struct segment *g = TAILQ_LAST(&s->ahead, segment_list), *after;
 	bool later = s->lost || seq == s->next;
 	size_t n;
 
 	/* Most come in order behind the gap. */
-	if (g != NULL && distance(seq, segment_end(g)) < 0)
+	if (g != NULL && seq_distance(seq, segment_end(g)) < 0)
 		g = TAILQ_FIRST(&s->ahead);
 	while (bytes.len > 0) {
-		while (g != NULL && distance(seq, segment_end(g)) >= 0)
+		while (g != NULL && seq_distance(seq, segment_end(g)) >= 0)
 			g = TAILQ_NEXT(g, entry);
 		n = bytes.len;
-		if (g != NULL && distance(seq, g->seq) >= 0 &&
-		    differs(g, seq, bytes)) {
+		if (g != NULL && seq_distance(seq, g->seq) >= 0 &&
+		    segment_differs(g, seq, bytes)) {
 			stats->tcp_conflicts++;
 			if (good != g->good ? good : later) {
 				after = TAILQ_NEXT(g, entry);
@@ -223,7 +223,7 @@ keep(struct tcpside *s, struct shares *room, uint32_t seq, struct span bytes,
 				continue;
 			}
 		}
-		if (g != NULL && distance(seq, g->seq) >= 0) {
+		if (g != NULL && seq_distance(seq, g->seq) >= 0) {
 			if (n > segment_end(g) - seq)
 				n = segment_end(g) - seq;
 		} else {
@@ -241,7 +241,7 @@ void
 tcpside_add(struct tcpside *s, struct shares *room, uint32_t seq,
     struct span bytes, bool good, struct capture_stats *stats)
 {
-	int32_t old = distance(s->acked, seq);
+	int32_t old = seq_distance(s->acked, seq);
 
 	if (tcpside_closed(s))
 		return;
@@ -251,10 +251,10 @@ tcpside_add(struct tcpside *s, struct shares *room, uint32_t seq,
 	}
 	if (bytes.len == 0)
 		return;
-	if ((old = distance(s->next, seq)) > 0) {
+	if ((old = seq_distance(s->next, seq)) > 0) {
 		if (!sent_again(s, room, seq, bytes, good, stats))
 			return;
-		if ((old = distance(s->next, seq)) > 0) {
+		if ((old = seq_distance(s->next, seq)) > 0) {
 			bytes = span_sub(bytes, (size_t)old, bytes.len);
 			seq = s->next;
 		}
@@ -265,10 +265,10 @@ tcpside_add(struct tcpside *s, struct shares *room, uint32_t seq,
 	 * A sender that goes on after its FIN did not end there: forget the
 	 * FIN.
 	 */
-	if (s->fin && distance(seq + (uint32_t)bytes.len, s->fin_seq) > 0)
+	if (s->fin && seq_distance(seq + (uint32_t)bytes.len, s->fin_seq) > 0)
 		s->fin = false;
 	make_room(room, bytes.len, stats);
-	keep(s, room, seq, bytes, good, stats);
+	segment_keep(s, room, seq, bytes, good, stats);
 }
 
 void
@@ -276,8 +276,8 @@ tcpside_fin(struct tcpside *s, uint32_t seq)
 {
 	const struct segment *g = TAILQ_LAST(&s->ahead, segment_list);
 
-	if (distance(seq, s->next) < 0 ||
-	    (g != NULL && distance(seq, segment_end(g)) < 0))
+	if (seq_distance(seq, s->next) < 0 ||
+	    (g != NULL && seq_distance(seq, segment_end(g)) < 0))
 		return;
 	s->fin = true;
 	s->fin_seq = seq;
@@ -286,7 +286,7 @@ tcpside_fin(struct tcpside *s, uint32_t seq)
 void
 tcpside_ack(struct tcpside *s, uint32_t ack)
 {
-	if (distance(ack, s->ack) > 0)
+	if (seq_distance(ack, s->ack) > 0)
 		s->ack = ack;
 }
 
@@ -296,10 +296,10 @@ forget_acked(struct tcpside *s, struct shares *room)
 {
 	struct segment *g;
 
-	s->acked = distance(s->ack, s->next) < 0 ? s->ack : s->next;
+	s->acked = seq_distance(s->ack, s->next) < 0 ? s->ack : s->next;
 	while ((g = TAILQ_FIRST(&s->sent)) != NULL &&
 	    (s->nsent > TCP_MAX_PIECES ||
-		distance(segment_end(g), s->acked) <= 0))
+		seq_distance(segment_end(g), s->acked) <= 0))
 		sent_free(s, room, g);
 }
 
@@ -312,7 +312,7 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 
 	while (more != CAPTURE_END && (g = TAILQ_FIRST(&s->ahead)) != NULL) {
 		if (g->seq != s->next && late &&
-		    distance(s->ack, g->seq) >= 0) {
+		    seq_distance(s->ack, g->seq) >= 0) {
 			/*
 			 * The receiver acknowledged bytes that we have not
 			 * seen.
@@ -322,7 +322,7 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 			reader->stats->tcp_gaps++;
 		}
 		if (g->seq != s->next ||
-		    (s->lost && distance(s->ack, segment_end(g)) < 0))
+		    (s->lost && seq_distance(s->ack, segment_end(g)) < 0))
 			break;
 		TAILQ_REMOVE(&s->ahead, g, entry);
 		s->nahead--;

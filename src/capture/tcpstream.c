@@ -430,7 +430,7 @@ conn_begin(struct feed *f, const struct syn *answer)
 
 /* Can the receiver have taken it?  RFC 5961 section 5, RFC 9293 3.10.7.4. */
 static bool
-plausible(const struct tcpside *s, const struct tcpside *o,
+side_is_plausible(const struct tcpside *s, const struct tcpside *o,
     const struct tcp_segment *g, size_t len)
 {
 	int64_t ahead = (int32_t)(g->seq - s->acked);
@@ -501,7 +501,7 @@ on_segment(struct feed *f, bool from_a, const struct tcp_segment *g,
 	struct tcpside *s = side_of(c, from_a), *o = side_of(c, !from_a);
 	uint32_t was[2] = { s->next, o->next };
 
-	if (!plausible(s, o, g, bytes.len)) {
+	if (!side_is_plausible(s, o, g, bytes.len)) {
 		on_stray(f, from_a, g, bytes.len);
 		return;
 	}
@@ -614,7 +614,7 @@ on_data(struct feed *f, const struct conn *key, bool from_a,
 		conn_begin(f, answer);
 	else if (f->c != NULL && f->c->adopted && bytes.len > 0 &&
 	    (g->flags & TCP_ACK) &&
-	    !plausible(side_of(f->c, from_a), side_of(f->c, !from_a), g,
+	    !side_is_plausible(side_of(f->c, from_a), side_of(f->c, !from_a), g,
 		bytes.len))
 		conn_move(f, from_a, g->seq, g->ack);
 	if (f->c != NULL && f->c->phase >= OPEN) {

@@ -6,6 +6,6 @@
  * A file without a name, readable and writable, that lives as long as a
  * descriptor to it, close-on-exec.  -1 with errno.
  */
-int memfile(void);
+int memfile_open(void);
 
 #endif

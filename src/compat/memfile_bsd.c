@@ -10,7 +10,7 @@
  * is written to.
  */
 int
-memfile(void)
+memfile_open(void)
 {
 	char path[] = "/var/run/pinholed.XXXXXXXXXX";
 	int fd = mkostemp(path, O_CLOEXEC);

@@ -4,7 +4,7 @@
 #include "src/compat/memfile.h"
 
 int
-memfile(void)
+memfile_open(void)
 {
 	return memfd_create("pinholed", MFD_CLOEXEC);
 }

@@ -14,7 +14,7 @@
 #include "src/compat/notify.h"
 
 static void
-notify(const char *text)
+notify_send(const char *text)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
@@ -39,7 +39,7 @@ notify(const char *text)
 void
 notify_ready(void)
 {
-	notify("READY=1\n");
+	notify_send("READY=1\n");
 }
 
 /* For Type=notify-reload, which wants to know since when. */
@@ -52,13 +52,13 @@ notify_reloading(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld\n",
 	    (long long)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
-	notify(text);
+	notify_send(text);
 }
 
 void
 notify_stopping(void)
 {
-	notify("STOPPING=1\n");
+	notify_send("STOPPING=1\n");
 }
 
 /* How long the watchdog waits, in microseconds; 0: there is none for us. */
@@ -86,7 +86,7 @@ notify_alive(int64_t now)
 	if (wait == 0)
 		return INT64_MAX;
 	if (now >= next) {
-		notify("WATCHDOG=1\n");
+		notify_send("WATCHDOG=1\n");
 		next = now + wait;
 	}
 	return next;

@@ -17,7 +17,7 @@
 #endif
 
 static bool
-enable(int fd, int level, int name)
+option_enable(int fd, int level, int name)
 {
 	const int on = 1;
 
@@ -27,23 +27,24 @@ enable(int fd, int level, int name)
 enum ph_err
 origdst_prepare(int fd, uint8_t af, int type)
 {
-	if (!enable(fd, SOL_SOCKET, SO_BINDANY))
+	if (!option_enable(fd, SOL_SOCKET, SO_BINDANY))
 		return PH_EIO;
 	if (type != SOCK_DGRAM)
 		return PH_OK;
 	if (af == AF_INET)
-		return enable(fd, IPPROTO_IP, IP_RECVDSTADDR) &&
-			enable(fd, IPPROTO_IP, IP_RECVDSTPORT)
+		return option_enable(fd, IPPROTO_IP, IP_RECVDSTADDR) &&
+			option_enable(fd, IPPROTO_IP, IP_RECVDSTPORT)
 		    ? PH_OK
 		    : PH_EIO;
-	return enable(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO) &&
-		enable(fd, IPPROTO_IPV6, IPV6_RECVDSTPORT)
+	return option_enable(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO) &&
+		option_enable(fd, IPPROTO_IPV6, IPV6_RECVDSTPORT)
 	    ? PH_OK
 	    : PH_EIO;
 }
 
 static void
-take(struct endpoint *to, const struct cmsghdr *c, const void *data, size_t len)
+origdst_take(struct endpoint *to, const struct cmsghdr *c, const void *data,
+    size_t len)
 {
 	struct in6_pktinfo info;
 	in_port_t port;
@@ -88,6 +89,6 @@ origdst_recv(int fd, void *buf, size_t size, struct endpoint *from,
 		return -1;
 	*from = endpoint_from_sockaddr((const struct sockaddr *)&ss);
 	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
-		take(to, c, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+		origdst_take(to, c, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	return n;
 }

@@ -8,7 +8,7 @@
 #include "src/compat/origdst.h"
 
 static bool
-enable(int fd, int level, int name)
+option_enable(int fd, int level, int name)
 {
 	const int on = 1;
 
@@ -23,9 +23,9 @@ origdst_prepare(int fd, uint8_t af, int type)
 	int where = af == AF_INET6 ? IPV6_RECVORIGDSTADDR : IP_RECVORIGDSTADDR;
 
 	/* Needed with TPROXY alone, and CAP_NET_ADMIN may be missing. */
-	if (!enable(fd, level, clear) && errno != EPERM)
+	if (!option_enable(fd, level, clear) && errno != EPERM)
 		return PH_EIO;
-	if (type == SOCK_DGRAM && !enable(fd, level, where))
+	if (type == SOCK_DGRAM && !option_enable(fd, level, where))
 		return PH_EIO;
 	return PH_OK;
 }

@@ -87,7 +87,7 @@ sandbox_prepare(struct sandbox *out, const char *user, bool required,
 }
 
 static bool
-limit(int what, rlim_t most)
+limit_set(int what, rlim_t most)
 {
 	struct rlimit rl = { .rlim_cur = most, .rlim_max = most };
 
@@ -102,7 +102,7 @@ sandbox_confine(const struct sandbox *s, struct strbuf *why)
 		return PH_EIO;
 	}
 	/* Our memory contains calls of other people: leave no core dump. */
-	if (!limit(RLIMIT_CORE, 0) || !limit(RLIMIT_NPROC, 0)) {
+	if (!limit_set(RLIMIT_CORE, 0) || !limit_set(RLIMIT_NPROC, 0)) {
 		strbuf_fmt(why, "setrlimit: %s", strerror(errno));
 		return PH_EIO;
 	}

@@ -296,7 +296,8 @@ struct program {
 };
 
 static void
-emit(struct program *p, uint16_t code, uint8_t yes, uint8_t no, uint32_t k)
+program_emit(struct program *p, uint16_t code, uint8_t yes, uint8_t no,
+    uint32_t k)
 {
 	if (p->n == PROGRAM_MAX) {
 		p->full = true;
@@ -307,15 +308,15 @@ emit(struct program *p, uint16_t code, uint8_t yes, uint8_t no, uint32_t k)
 }
 
 static void
-load(struct program *p, size_t offset)
+program_load(struct program *p, size_t offset)
 {
-	emit(p, BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)offset);
+	program_emit(p, BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)offset);
 }
 
 static void
-finish(struct program *p, uint32_t how)
+program_finish(struct program *p, uint32_t how)
 {
-	emit(p, BPF_RET | BPF_K, 0, 0, how);
+	program_emit(p, BPF_RET | BPF_K, 0, 0, how);
 }
 
 #define ALLOW	SECCOMP_RET_ALLOW
@@ -329,10 +330,10 @@ struct failures {
 };
 
 static void
-fail(struct program *p, struct failures *failures)
+program_fail(struct program *p, struct failures *failures)
 {
 	failures->at[failures->n++] = p->n;
-	emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
+	program_emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
 }
 
 static void
@@ -344,21 +345,21 @@ emit_test(struct program *p, const struct test *t, const struct facts *facts,
 	size_t i, n;
 
 	v = values_of(t->values, facts, &n);
-	load(p,
+	program_load(p,
 	    offsetof(struct seccomp_data, args) + (size_t)(t->word / 2) * 8 +
 		(high == (BYTE_ORDER == BIG_ENDIAN) ? 0 : 4));
 	if (t->mask != ALL_BITS)
-		emit(p, BPF_ALU | BPF_AND | BPF_K, 0, 0, t->mask);
+		program_emit(p, BPF_ALU | BPF_AND | BPF_K, 0, 0, t->mask);
 	for (i = 0; i < n; i++) {
 		if (t->none) {
-			emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, v[i]);
-			fail(p, failures);
+			program_emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, v[i]);
+			program_fail(p, failures);
 		} else
-			emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint8_t)(n - i), 0,
-			    v[i]);
+			program_emit(p, BPF_JMP | BPF_JEQ | BPF_K,
+			    (uint8_t)(n - i), 0, v[i]);
 	}
 	if (!t->none)
-		fail(p, failures);
+		program_fail(p, failures);
 }
 
 /* One line of the table.  The number of the call is loaded, and stays so. */
@@ -370,17 +371,17 @@ emit_line(struct program *p, size_t line, const struct facts *facts)
 	size_t i, skip;
 
 	skip = p->n;
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, allowed[line].nr);
-	emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
+	program_emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, allowed[line].nr);
+	program_emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
 	for (i = 0; i < conditions[c].n; i++)
 		emit_test(p, &conditions[c].test[i], facts, &failures);
-	finish(p, ALLOW);
+	program_finish(p, ALLOW);
 	if (p->full)
 		return;
 	for (i = 0; i < failures.n; i++)
 		p->f[failures.at[i]].k = (uint32_t)(p->n - failures.at[i] - 1);
 	if (conditions[c].n > 0)
-		load(p, offsetof(struct seccomp_data, nr));
+		program_load(p, offsetof(struct seccomp_data, nr));
 	p->f[skip + 1].k = (uint32_t)(p->n - skip - 2);
 }
 
@@ -390,12 +391,12 @@ write_program(struct program *p, enum sandbox_role role,
 {
 	size_t i;
 
-	load(p, offsetof(struct seccomp_data, arch));
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, SECCOMP_ARCH);
-	finish(p, DENY);
-	load(p, offsetof(struct seccomp_data, nr));
-	emit(p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, X32_BIT);
-	finish(p, DENY);
+	program_load(p, offsetof(struct seccomp_data, arch));
+	program_emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, SECCOMP_ARCH);
+	program_finish(p, DENY);
+	program_load(p, offsetof(struct seccomp_data, nr));
+	program_emit(p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, X32_BIT);
+	program_finish(p, DENY);
 	for (i = 0; i < NALLOWED; i++)
 		if (allowed[i].nr != SYS_none &&
 		    (allowed[i].roles & 1u << role) != 0)
@@ -403,10 +404,11 @@ write_program(struct program *p, enum sandbox_role role,
 	for (i = 0; i < NALLOWED; i++)
 		if (allowed[i].nr != SYS_none &&
 		    allowed[i].condition != ALWAYS) {
-			emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, allowed[i].nr);
-			finish(p, DENY);
+			program_emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1,
+			    allowed[i].nr);
+			program_finish(p, DENY);
 		}
-	finish(p, MISSING);
+	program_finish(p, MISSING);
 }
 
 /* False if there are more than we can name. */

@@ -377,7 +377,7 @@ may_end(struct fwproc *p, int64_t *next)
 }
 
 static void
-serve(struct fwproc *p)
+fwproc_serve(struct fwproc *p)
 {
 	static const int signals[] = { SIGTERM };
 	int64_t next;
@@ -446,7 +446,7 @@ fwproc_main(const struct fwproc_args *args)
 	ipc_init(&p->monitor, args->monitor_fd);
 	if (ipc_send(&p->monitor, IPC_READY, 0, &p->msg, -1) != PH_OK)
 		log_fatalx(MODULE, "the monitor does not listen");
-	serve(p);
+	fwproc_serve(p);
 
 	args->ops->close(p->fw, p->keep);
 	fwtable_free(p->table);

@@ -97,7 +97,7 @@ open_file(const char *name, struct stat *st)
 
 	if (name[0] == '\0') {
 		memset(st, 0, sizeof(*st));
-		return memfile();
+		return memfile_open();
 	}
 	fd = open(name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd != -1 && is_ours(fd, st))

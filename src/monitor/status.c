@@ -215,7 +215,7 @@ status_answer(struct monitor *m, uint64_t seq, enum ph_err err,
 {
 	int fd = -1;
 
-	if (text != NULL && (fd = memfile()) != -1 &&
+	if (text != NULL && (fd = memfile_open()) != -1 &&
 	    write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
 		close(fd);
 		fd = -1;

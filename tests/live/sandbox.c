@@ -444,7 +444,7 @@ prepare(void)
 		fprintf(stderr, "%s\n", text);
 		return false;
 	}
-	program_fd = memfile();
+	program_fd = memfile_open();
 	datagram_fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 	stranger_fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 	if (capture_fds(capture, &capture_fd, 1) != 1 || program_fd == -1 ||

@@ -37,8 +37,8 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 static void
 files(int fds[2])
 {
-	fds[0] = memfile();
-	fds[1] = memfile();
+	fds[0] = memfile_open();
+	fds[1] = memfile_open();
 	assert_true(fds[0] != -1 && fds[1] != -1);
 }
 

@@ -59,8 +59,8 @@ group_teardown(void **state)
 static void
 journal(int fds[2], const char *a, const char *b)
 {
-	fds[0] = memfile();
-	fds[1] = memfile();
+	fds[0] = memfile_open();
+	fds[1] = memfile_open();
 	assert_true(fds[0] != -1 && fds[1] != -1);
 	assert_int_equal(write(fds[0], a, strlen(a)), strlen(a));
 	assert_int_equal(write(fds[1], b, strlen(b)), strlen(b));
