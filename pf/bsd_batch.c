@@ -133,7 +133,7 @@ p_sys_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *c)
 }
 
 static enum ph_err
-collect(struct p_dev *d, const char *path, void *ctx)
+rules_collect(struct p_dev *d, const char *path, void *ctx)
 {
 	enum ph_err rc = PH_OK;
 	size_t i;
@@ -153,7 +153,7 @@ p_sys_flush(struct p_dev *d, const char *anchor)
 	enum ph_err rc;
 	size_t i;
 
-	rc = p_walk(d, anchor, P_DEPTH, collect, &b);
+	rc = p_walk(d, anchor, P_DEPTH, rules_collect, &b);
 	for (i = 0; i < b.n / 2; i++) {
 		swap = b.v[i];
 		b.v[i] = b.v[b.n - 1 - i];

@@ -68,9 +68,6 @@ struct child *monitor_walk(struct monitor *m, struct walk *w);
 void monitor_start_child(struct monitor *m, struct generation *g,
     enum child_role role);
 
-/* monitor.c: begin a reload, as SIGHUP does. */
-void monitor_reload(struct monitor *m);
-
 /* status.c */
 
 /* The daemon runs: from now on there may be a status process. */

@@ -246,7 +246,7 @@ monitor_reap(struct monitor *m)
 
 /* Reload. */
 
-void
+static void
 monitor_reload(struct monitor *m)
 {
 	char *text = NULL, message[1024];

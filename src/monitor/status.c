@@ -248,7 +248,7 @@ command_reload(struct monitor *m, uint64_t seq)
 	m->link.reload = true;
 	m->link.reload_seq = seq;
 	log_info(MODULE, "reload, as the control socket asks");
-	monitor_reload(m);
+	m->reload_again = true;
 }
 
 void
