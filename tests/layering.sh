@@ -96,7 +96,7 @@ done
 # with a word of a file's name in its room, with the room, or with the struct
 # that it works on.  The rest is listed here: ph_ (errors), p_ (pf beside
 # <net/pfvar.h>), and nouns that are neither.
-nouns="ph p addrs crc32 echoes elem fwconfig fwproc ruleset server set state
+nouns="ph p addrs crc32 echoes elem fwconfig fwproc hole ruleset server set state
     sweep timeout"
 found=$(git grep -nE '^[a-z0-9]+\(' -- 'src/*.c' 'sip/*.c' 'ftp/*.c' 'tftp/*.c' \
     'tables/*.c' 'nft/*.c' 'pf/*.c' | grep -v ':main(' || true)

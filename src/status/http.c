@@ -255,7 +255,7 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
 /* Replies. */
 
 static void
-header(struct evhttp_request *r, const char *name, const char *value)
+http_header(struct evhttp_request *r, const char *name, const char *value)
 {
 	(void)evhttp_add_header(evhttp_request_get_output_headers(r), name,
 	    value);
@@ -264,21 +264,21 @@ header(struct evhttp_request *r, const char *name, const char *value)
 static void
 headers_common(struct evhttp_request *r, const char *type)
 {
-	header(r, "Content-Type", type);
-	header(r, "Cache-Control", "no-store");
-	header(r, "X-Content-Type-Options", "nosniff");
-	header(r, "Referrer-Policy", "no-referrer");
-	header(r, "Cross-Origin-Resource-Policy", "same-origin");
+	http_header(r, "Content-Type", type);
+	http_header(r, "Cache-Control", "no-store");
+	http_header(r, "X-Content-Type-Options", "nosniff");
+	http_header(r, "Referrer-Policy", "no-referrer");
+	http_header(r, "Cross-Origin-Resource-Policy", "same-origin");
 }
 
 static void
-reply(struct evhttp_request *r, int code, const char *why, const char *type,
-    const void *body, size_t len)
+http_reply(struct evhttp_request *r, int code, const char *why,
+    const char *type, const void *body, size_t len)
 {
 	struct evbuffer *b = evbuffer_new();
 
 	headers_common(r, type);
-	header(r, "Connection", "close");
+	http_header(r, "Connection", "close");
 	if (b == NULL || evbuffer_add(b, body, len) == -1)
 		evhttp_send_reply(r, 500, "Internal Server Error", NULL);
 	else
@@ -294,8 +294,8 @@ reply_error(struct evhttp_request *r, int code, const char *why)
 	struct strbuf b = strbuf_of(text, sizeof(text));
 
 	strbuf_fmt(&b, "%d %s\n", code, why);
-	header(r, "Content-Security-Policy", "default-src 'none'");
-	reply(r, code, why, "text/plain; charset=utf-8", b.p, b.len);
+	http_header(r, "Content-Security-Policy", "default-src 'none'");
+	http_reply(r, code, why, "text/plain; charset=utf-8", b.p, b.len);
 }
 
 static void
@@ -304,9 +304,9 @@ reply_metrics(struct http *h, struct evhttp_request *r)
 	struct strbuf b = strbuf_of(h->text, sizeof(h->text));
 
 	metrics_write(h->model, &b);
-	header(r, "Content-Security-Policy", "default-src 'none'");
-	reply(r, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", b.p,
-	    b.len);
+	http_header(r, "Content-Security-Policy", "default-src 'none'");
+	http_reply(r, 200, "OK", "text/plain; version=0.0.4; charset=utf-8",
+	    b.p, b.len);
 }
 
 static void
@@ -320,8 +320,8 @@ reply_page(struct evhttp_request *r)
 	    "style-src 'sha256-%s'; connect-src 'self'; img-src data:; "
 	    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 	    page_html_script_sha256, page_html_style_sha256);
-	header(r, "Content-Security-Policy", text);
-	reply(r, 200, "OK", "text/html; charset=utf-8", page_html,
+	http_header(r, "Content-Security-Policy", text);
+	http_reply(r, 200, "OK", "text/html; charset=utf-8", page_html,
 	    strlen((const char *)page_html));
 }
 
@@ -344,7 +344,7 @@ reply_events(struct http *h, struct evhttp_request *r)
 	c->since = clock_now();
 	h->nstreams++;
 	headers_common(r, "text/event-stream");
-	header(r, "Content-Security-Policy", "default-src 'none'");
+	http_header(r, "Content-Security-Policy", "default-src 'none'");
 	evhttp_send_reply_start(r, 200, "OK");
 	/* Its reader sends nothing more, and need not. */
 	evhttp_connection_set_timeout(ec, (int)(HTTP_STREAM / USEC_PER_SEC));
@@ -365,7 +365,7 @@ on_request(struct evhttp_request *r, void *ctx)
 	if (host == NULL || !http_host_is_ours(span_of(host)))
 		reply_error(r, 421, "Misdirected Request");
 	else if (evhttp_request_get_command(r) != EVHTTP_REQ_GET) {
-		header(r, "Allow", "GET");
+		http_header(r, "Allow", "GET");
 		reply_error(r, 405, "Method Not Allowed");
 	} else if (path_is(r, "/metrics"))
 		reply_metrics(h, r);

@@ -49,7 +49,7 @@ page_free(struct page *p)
 }
 
 static uint64_t
-counter(const struct page *p, const char *name)
+page_counter(const struct page *p, const char *name)
 {
 	uint64_t v;
 
@@ -58,13 +58,13 @@ counter(const struct page *p, const char *name)
 
 /* A counter goes back when the engine has lost its journal. */
 static uint64_t
-grown(uint64_t now, uint64_t before)
+page_grown(uint64_t now, uint64_t before)
 {
 	return now > before ? now - before : 0;
 }
 
 static uint32_t
-small(uint64_t v)
+page_small(uint64_t v)
 {
 	return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
 }
@@ -76,7 +76,7 @@ setup_since(const struct histogram *now, const struct histogram *before)
 	int i;
 
 	for (i = 0; i <= HISTOGRAM_BOUNDS; i++)
-		h.n[i] = grown(now->n[i], before->n[i]);
+		h.n[i] = page_grown(now->n[i], before->n[i]);
 	return h;
 }
 
@@ -91,8 +91,8 @@ page_run(struct page *p, int64_t now)
 	if (before.at != 0 && now - before.at < PAGE_EVERY)
 		return;
 	l->at = now;
-	l->opened = counter(p, "pinholes_opened");
-	l->refused = counter(p, "pinholes_refused");
+	l->opened = page_counter(p, "pinholes_opened");
+	l->refused = page_counter(p, "pinholes_refused");
 	l->setup = metrics_histogram(p->model, "setup_us");
 	if (before.at == 0)
 		return;
@@ -103,10 +103,10 @@ page_run(struct page *p, int64_t now)
 	s = &p->v[(p->first + p->n++) % PAGE_SAMPLES];
 	p->taken++;
 	setup = setup_since(&l->setup, &before.setup);
-	s->calls = small(t->calls);
-	s->holes = small(t->holes);
-	s->opened = small(grown(l->opened, before.opened));
-	s->refused = small(grown(l->refused, before.refused));
+	s->calls = page_small(t->calls);
+	s->holes = page_small(t->holes);
+	s->opened = page_small(page_grown(l->opened, before.opened));
+	s->refused = page_small(page_grown(l->refused, before.refused));
 	s->p50 = histogram_quantile(&setup, 500);
 	s->p99 = histogram_quantile(&setup, 990);
 }
@@ -193,7 +193,8 @@ put_calls(const struct page *p, int64_t now, struct strbuf *out)
 		jsonw_str(&w, "to", span_of(addr_format(&c->to, buf)));
 		jsonw_str(&w, "state", span_of(states[c->state]));
 		jsonw_uint(&w, "age",
-		    grown((uint64_t)now, (uint64_t)c->since) / USEC_PER_SEC);
+		    page_grown((uint64_t)now, (uint64_t)c->since) /
+			USEC_PER_SEC);
 		jsonw_uint(&w, "pinholes", c->nholes);
 		jsonw_end(&w);
 	}
@@ -227,7 +228,8 @@ put_processes(const struct page *p, int64_t now, struct strbuf *out)
 		jsonw_str(&w, "state", span_of(states[h->state]));
 		jsonw_uint(&w, "deaths", h->deaths);
 		jsonw_uint(&w, "age",
-		    grown((uint64_t)now, (uint64_t)h->since) / USEC_PER_SEC);
+		    page_grown((uint64_t)now, (uint64_t)h->since) /
+			USEC_PER_SEC);
 		jsonw_end(&w);
 	}
 	strbuf_str(out, "]");
@@ -247,14 +249,14 @@ page_now(const struct page *p, int64_t now, struct strbuf *out)
 	jsonw_str(&w, "version", span_of(PINHOLED_VERSION));
 	jsonw_str(&w, "backend", span_of(about->backend));
 	jsonw_uint(&w, "uptime",
-	    grown((uint64_t)now, (uint64_t)about->started) / USEC_PER_SEC);
+	    page_grown((uint64_t)now, (uint64_t)about->started) / USEC_PER_SEC);
 	jsonw_uint(&w, "calls", t->calls);
 	jsonw_uint(&w, "early", t->by_state[IPC_CALL_EARLY]);
 	jsonw_uint(&w, "held", t->by_state[IPC_CALL_HELD]);
 	jsonw_uint(&w, "pinholes", t->holes);
-	jsonw_uint(&w, "opened", counter(p, "pinholes_opened"));
-	jsonw_uint(&w, "refused", counter(p, "pinholes_refused"));
-	jsonw_uint(&w, "drops", counter(p, "packets_dropped_by_kernel"));
+	jsonw_uint(&w, "opened", page_counter(p, "pinholes_opened"));
+	jsonw_uint(&w, "refused", page_counter(p, "pinholes_refused"));
+	jsonw_uint(&w, "drops", page_counter(p, "packets_dropped_by_kernel"));
 	jsonw_uint(&w, "p50", histogram_quantile(&setup, 500));
 	jsonw_uint(&w, "p99", histogram_quantile(&setup, 990));
 	jsonw_uint(&w, "taken", p->taken);
