@@ -90,8 +90,9 @@ http_host_is_ours(struct span host)
 			return false;
 	} else {
 		name = span_cut(host, ':', &rest);
+		/* Without a colon, no address of IPv6. */
 		if (!span_caseeq_str(name, "localhost") &&
-		    (addr_parse(name, &a) != PH_OK || a.af != AF_INET))
+		    addr_parse(name, &a) != PH_OK)
 			return false;
 	}
 	return rest.len == 0 || span_number(rest, UINT16_MAX, &port);

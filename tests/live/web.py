@@ -483,6 +483,52 @@ def web_page_in_a_browser(net):
         page.close()
 
 
+def manual_words(page, section):
+    """The words of the items of a section."""
+    with open(f"{TOP}/man/{page}", encoding="ascii") as f:
+        text = f.read().split(section, 1)[1]
+    text = re.split(r"^\.S[hs] ", text, maxsplit=1, flags=re.M)[0]
+    return {word for line in re.findall(r"^\.It (?:Va )?(.*)", text, re.M)
+            for word in line.replace(",", " ").split()}
+
+
+def logged_words(d, module):
+    for line in reversed(d.log):
+        if found := re.search(rf" {module}: (\w+=\d+( \w+=\d+)*)$", line):
+            return {pair.split("=")[0] for pair in found[1].split()}
+    return set()
+
+
+@scenario()
+def web_proxy_counters_are_in_the_manual(net):
+    key = f"/run/{net.tag}.key"
+    with open(key, "wb") as f:
+        os.fchmod(f.fileno(), 0o600)
+        f.write(os.urandom(20))
+    try:
+        net.run("fw", "nft", "add set inet filter spammer "
+                "{ type ipv4_addr; flags interval, timeout; }")
+        d = daemon(net, f"""
+ftp {{ proxy on 127.0.0.1 port 8021 }}
+tables {{ listen on 127.0.0.1 port 56789
+key "{key}"
+allow spammer }}""")
+        d.proc.send_signal(signal.SIGUSR1)
+        until(lambda: logged_words(d, "tables"), 3, "counters of tables")
+        check(logged_words(d, "proxy") == manual_words(
+            "pinholed.8", ".Ss Of the proxy process\n"),
+              logged_words(d, "proxy"))
+        check(logged_words(d, "tables") == manual_words(
+            "pinholed-tables.7", "logs the counters:\n"),
+              logged_words(d, "tables"))
+        until(lambda: "pinholed_table_entries" in metrics(net) and
+              'pinholed_table_updates_total{verdict="taken"}' in
+              metrics(net) and "pinholed_proxy_pinholes" in metrics(net), 3,
+              "and are metrics")
+    finally:
+        os.unlink(key)
+
+
 RULES = f"{TOP}/contrib/grafana/pinholed.rules.yml"
 DASHBOARD = f"{TOP}/contrib/grafana/pinholed.json"
 SCRAPE = f"""

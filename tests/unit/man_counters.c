@@ -96,7 +96,8 @@ manual_names(struct names *names)
 
 	assert_non_null(f = fopen(MAN_DIR "/pinholed.8", "r"));
 	while (fgets(line, sizeof(line), f) != NULL) {
-		if (strncmp(line, ".Sh ", 4) == 0)
+		if (strncmp(line, ".Sh ", 4) == 0 ||
+		    strncmp(line, ".Ss ", 4) == 0)
 			within = strcmp(line, ".Sh COUNTERS\n") == 0;
 		if (within && strncmp(line, ".It Va ", 7) == 0)
 			take(names, line + 7, strcspn(line + 7, " \n"));

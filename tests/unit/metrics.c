@@ -173,7 +173,8 @@ every_counter_has_a_metric(void **state)
 	(void)state;
 	assert_non_null(f = fopen(MAN_DIR "/pinholed.8", "r"));
 	while (fgets(line, sizeof(line), f) != NULL) {
-		if (strncmp(line, ".Sh ", 4) == 0)
+		if (strncmp(line, ".Sh ", 4) == 0 ||
+		    strncmp(line, ".Ss ", 4) == 0)
 			within = strcmp(line, ".Sh COUNTERS\n") == 0;
 		if (!within || sscanf(line, ".It Va %127s", name) != 1)
 			continue;
