@@ -92,14 +92,20 @@ on_line(void *ctx, const char *line)
 }
 
 static struct claims *
-table(size_t limit)
+table_from(size_t limit, uint64_t first_id)
 {
 	struct events ev = { .format = EVENTS_JSON, .line = on_line };
 	struct claims_sink sink = { NULL, on_commit, NULL };
-	struct claims *h = claims_new(limit, 1, &ev, &sink);
+	struct claims *h = claims_new(limit, first_id, &ev, &sink);
 
 	assert_non_null(h);
 	return h;
+}
+
+static struct claims *
+table(size_t limit)
+{
+	return table_from(limit, 1);
 }
 
 static int
@@ -288,23 +294,23 @@ one_that_waits_is_announced_when_it_is_answered(void **state)
 	int x, y;
 
 	(void)state;
-	ask(1, 2000, 60, &x);
+	ask(2, 2000, 60, &y);
 	TOLD("+1:2000@60.");
 	/* Asked for again, for an answer of its own. */
-	ask(2, 2000, 30, &y);
+	ask(1, 2000, 30, &x);
 	TOLD("+1:2000@60.");
 	SAID("");
 	assert_ptr_equal(claims_user(claims, 1), &x);
 	assert_ptr_equal(claims_user(claims, 2), &y);
-	assert_int_equal(claims_fw_id(claims, 2), 1);
+	assert_int_equal(claims_fw_id(claims, 1), 1);
 	assert_int_equal(claims_asker_of(claims, 1, 0), 0);
 	claims_announce(claims, 2, REASON_REQUEST, now);
-	SAID("open 2 b 2000 request;");
+	SAID("open 1 b 2000 request;");
 	assert_int_equal(claims_asker_of(claims, 1, 0), 2);
 	claims_announce(claims, 1, REASON_REQUEST, now);
 	claims_announce(claims, 1, REASON_REQUEST, now);
 	claims_announce(claims, 9, REASON_REQUEST, now);
-	SAID("open 1 a 2000 request;");
+	SAID("open 2 a 2000 request;");
 	assert_int_equal(claims_asker_of(claims, 1, 0), 1);
 	assert_int_equal(claims_asker_of(claims, 1, 1), 2);
 	assert_int_equal(claims_asker_of(claims, 1, 2), 0);
@@ -321,12 +327,22 @@ one_that_waits_is_announced_when_it_is_answered(void **state)
 	WANT(1, 60, 0);
 	WANT(2, 60, 0);
 	TOLD("-1:2000.");
-	SAID("close 1 a 2000 bye;close 2 b 2000 bye;");
+	SAID("close 2 a 2000 bye;close 1 b 2000 bye;");
 	assert_int_equal(n->opened, 2);
 	assert_int_equal(n->closed, 2);
 	assert_int_equal(n->open, 0);
 	assert_null(claims_user(claims, 1));
 	assert_int_equal(claims_fw_id(claims, 1), 0);
+}
+
+static void
+ids_count_from_where_they_are_told(void **state)
+{
+	(void)state;
+	claims_free(claims);
+	claims = table_from(10, 77);
+	WANT(1, 60, 2000, 2002, 0);
+	TOLD("+77:2000@60+78:2002@60.");
 }
 
 /* One message to the firewall process holds 64 changes. */
@@ -598,6 +614,24 @@ a_successor_goes_on_with_the_same_names(void **state)
 	SAID("close 2 a 2002 bye;close 3 a 2004 bye;close 6 a 2008 bye;");
 }
 
+/* The one that named the pinhole to the filter is no more. */
+static void
+the_filters_name_outlives_its_first_asker(void **state)
+{
+	uint8_t b[200];
+	size_t n;
+
+	(void)state;
+	WANT(1, 60, 2000, 0);
+	WANT(2, 60, 2000, 0);
+	n = export(2, b, sizeof(b));
+	restart();
+	assert_int_equal(adopt(2, b, n), PH_OK);
+	TOLD("+1:2000@60.");
+	WANT(2, 60, 0);
+	SAID("close 2 b 2000 bye;");
+}
+
 static void
 an_adopted_pinhole_is_the_same_in_every_part(void **state)
 {
@@ -775,6 +809,7 @@ main(void)
 		CASE(only_differences_are_told),
 		CASE(a_shared_tuple_closes_with_the_last_asker),
 		CASE(one_that_waits_is_announced_when_it_is_answered),
+		CASE(ids_count_from_where_they_are_told),
 		CASE(many_changes_go_in_batches),
 		CASE(what_is_beyond_the_limit_does_not_open),
 		CASE(refusals_are_counted_and_said),
@@ -784,6 +819,7 @@ main(void)
 		CASE(a_lease_is_renewed_from_now),
 		CASE(what_the_filter_lost_is_opened_at_the_next_renewal),
 		CASE(a_successor_goes_on_with_the_same_names),
+		CASE(the_filters_name_outlives_its_first_asker),
 		CASE(an_adopted_pinhole_is_the_same_in_every_part),
 		CASE(new_ids_are_above_all_adopted_ones),
 		CASE(a_lying_state_file_opens_nothing),
