@@ -12,12 +12,11 @@ sum_answer(struct story_sum *sum, const struct story_entry *e)
 	sum->rings = sum->rings || e->status < 200;
 	if (e->status >= 300)
 		sum->rejected = e->status;
-	if (e->status < 200 || e->status >= 300 || e->within)
+	if (e->status < 200 || e->status >= 300)
 		return;
-	if (!sum->accepted)
-		sum->accepted_at = e->at;
 	sum->accepted = true;
-	sum->accepts += e->times;
+	if (!e->within)
+		sum->accepts += e->times;
 }
 
 static void
@@ -41,7 +40,6 @@ sum_message(struct story_sum *sum, const struct story_entry *e)
 		break;
 	case SIP_BYE:
 		sum->bye = true;
-		sum->bye_at = e->at;
 		break;
 	default:
 		break;

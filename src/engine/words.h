@@ -37,7 +37,6 @@ struct story_sum {
 	bool described[2]; /* SDP in requests, in responses */
 	uint16_t rejected; /* the last final answer that was none to accept */
 	enum reason end;   /* the last STORY_END */
-	int64_t accepted_at, bye_at;
 };
 struct story_sum words_sum(const struct story_call *c);
 

@@ -18,7 +18,7 @@
 #define LIMIT_ASKED 8
 #define LIMIT_ENDED 4
 #define LIMIT_BYTES 8192
-#define LIMIT_LOG   1024
+#define LIMIT_LOG   1000
 
 static struct story *story;
 static struct conf *conf;
@@ -245,15 +245,17 @@ a_long_story_keeps_its_beginning_and_its_end(void **state)
 
 	(void)state;
 	message(from_phone(), span_of("long"), SIP_INVITE, 0, 1, true);
+	message(from_pbx(), span_of("long"), SIP_INVITE, 180, 1, false);
 	for (i = 2; i < 5000; i++)
 		message(from_phone(), span_of("long"), SIP_UPDATE, 0,
 		    (uint32_t)i, true);
 	message(from_phone(), span_of("long"), SIP_BYE, 0, 5000, true);
 	c = story_first(story);
 	assert_true(c->size <= LIMIT_LOG);
-	assert_int_equal(count_records(c) + c->left_out, 5000);
+	assert_int_equal(count_records(c) + c->left_out, 5001);
 	tell("long");
 	assert_non_null(strstr(told, "INVITE: asks for a call"));
+	assert_non_null(strstr(told, "180 to INVITE: it rings"));
 	assert_non_null(strstr(told, "BYE: hangs up"));
 	assert_non_null(strstr(told, "lines were left out"));
 }
@@ -271,7 +273,10 @@ forged_messages_do_not_fill_a_story(void **state)
 	message(from_pbx(), span_of("c"), SIP_INVITE, 200, 1, true);
 	c = story_first(story);
 	assert_int_equal(count_records(c), 2 + STORY_IGNORED);
+	misfit(span_of("c"), 3, "its tags are not");
+	assert_int_equal(c->left_out, 5000 - STORY_IGNORED);
 	tell("c");
+	assert_non_null(strstr(told, "its tags are not (seen 2 times)"));
 	assert_non_null(strstr(told, "ignored, BYE: its tags are not"));
 }
 
@@ -285,6 +290,8 @@ a_message_sent_again_is_one_line(void **state)
 		message(from_phone(), span_of("c"), SIP_INVITE, 0, 1, i == 0);
 	for (i = 0; i < 600; i++)
 		message(from_pbx(), span_of("c"), SIP_INVITE, 200, 1, i == 0);
+	message(from_pbx(), span_of("c"), SIP_INVITE, 100, 1, false);
+	message(from_pbx(), span_of("c"), SIP_OTHER, 200, 2, false);
 	assert_int_equal(count_records(story_first(story)), 2);
 	tell("c");
 	assert_non_null(strstr(told, "asks for a call (seen 3 times)"));
@@ -311,6 +318,9 @@ all_logs_together_are_limited(void **state)
 			    REASON_REINVITE);
 			assert_true(story_bytes(story) <= LIMIT_BYTES);
 		}
+	/* What comes last is there. */
+	assert_true(count_records(c[63]) > 0);
+	assert_int_equal(c[63]->left_out, 0);
 	/* The calls go on, and so does whoever refers to them. */
 	assert_int_equal(count(), ROWS(c));
 	for (i = 0; i < ROWS(c); i++)
@@ -319,15 +329,81 @@ all_logs_together_are_limited(void **state)
 }
 
 static void
+a_log_never_drops_itself(void **state)
+{
+	static const struct story_limits small = { 1, 1, 700, LIMIT_LOG };
+	struct story_call *c;
+	int i;
+
+	(void)state;
+	story_free(story);
+	assert_non_null(story = story_new(&small));
+	c = story_join(story, span_of("c"), true, true, now);
+	for (i = 0; i < 100; i++)
+		story_hole(story, now, true, hole(1), c->call_id,
+		    REASON_ANSWER);
+	assert_false(c->cut);
+	assert_true(count_records(c) > 5);
+	assert_true(c->left_out > 0);
+	assert_true(story_bytes(story) <= 700);
+}
+
+static void
+an_accepted_call_without_pinholes_is_kept(void **state)
+{
+	struct story_call *c;
+	int i;
+
+	(void)state;
+	message(from_phone(), span_of("c"), SIP_INVITE, 0, 1, true);
+	message(from_pbx(), span_of("c"), SIP_INVITE, 200, 1, true);
+	c = story_join(story, span_of("c"), false, false, now);
+	story_leave(story, c);
+	for (i = 0; i < 100; i++)
+		message(from_phone(), numbered("f", i), SIP_INVITE, 0, 1, true);
+	tell("c");
+	assert_non_null(strstr(told, "accepted, over, nothing was opened"));
+}
+
+/* A change that is accepted again and again is not the call's own 200. */
+static void
+changes_need_no_ack(void **state)
+{
+	struct datagram d = from_phone();
+	struct sip_message m = { .request = true,
+		.method = SIP_INVITE,
+		.call_id = span_of("c"),
+		.to_tag = span_of("z"),
+		.cseq = 2 };
+	int i;
+
+	(void)state;
+	message(from_phone(), span_of("c"), SIP_INVITE, 0, 1, true);
+	message(from_pbx(), span_of("c"), SIP_INVITE, 200, 1, true);
+	story_hear(story, now, &d, &m);
+	story_counts(story);
+	story_judged(story, NULL);
+	for (i = 0; i < 3; i++)
+		message(from_pbx(), span_of("c"), SIP_INVITE, 200, 2, i == 0);
+	tell("c");
+	assert_non_null(strstr(told, "INVITE: asks to change the call"));
+	assert_non_null(strstr(told, "accepts the change (seen 3 times)"));
+	assert_null(strstr(told, "no ACK"));
+}
+
+static void
 what_is_told_is_escaped(void **state)
 {
 	static const char hostile[] = "\033[2J</script>\xff\n%s";
+	struct tell t = teller();
 
 	(void)state;
 	message(from_phone(), (struct span) { hostile, sizeof(hostile) - 1 },
 	    SIP_INVITE, 0, 1, true);
 	tell("\\x1b");
 	assert_non_null(strstr(told, "call \\x1b[2J</script>\\xff\\x0a%s\n"));
+	tell_list(&t, span_of("none"));
+	assert_non_null(strstr(told, "  \\x1b[2J"));
 	assert_null(strchr(told, '\033'));
 }
 
@@ -556,6 +632,7 @@ reasons_to_ignore_are_limited(void **state)
 		story_ignored(story, now, &d, span_of(""), why[i]);
 	for (i = 0; story_why(story, i, &n) != NULL; i++)
 		all += n;
+	assert_string_equal(story_why(story, i - 1, &n), "other reasons");
 	assert_int_equal(i, STORY_WHYS);
 	assert_int_equal(all, ROWS(why));
 }
@@ -572,6 +649,9 @@ main(void)
 		TEST(forged_messages_do_not_fill_a_story),
 		TEST(a_message_sent_again_is_one_line),
 		TEST(all_logs_together_are_limited),
+		TEST(a_log_never_drops_itself),
+		TEST(an_accepted_call_without_pinholes_is_kept),
+		TEST(changes_need_no_ack),
 		TEST(what_is_told_is_escaped),
 		TEST(a_call_id_may_be_long),
 		TEST(a_call_is_found_by_its_beginning),
