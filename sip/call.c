@@ -436,3 +436,31 @@ call_settle(struct call *c, int64_t now)
 	TAILQ_INSERT_TAIL(&c->sip->dead, c, age);
 	c->forget_at = now + SIP_T_TRANSACTION;
 }
+
+bool
+sip_about(struct sip *sip, uint64_t id, struct sip_about *out)
+{
+	const struct call *c = call_by_id(sip, id);
+
+	if (c == NULL)
+		return false;
+	out->call_id = c->call_id;
+	out->from = c->addr[CALLER];
+	out->to = c->addr[CALLEE];
+	out->over = c->dead;
+	return true;
+}
+
+size_t
+sip_close(struct sip *sip, struct span call_id, enum reason why, int64_t now)
+{
+	struct call *c, *next;
+	size_t n = 0;
+
+	for (c = call_first(sip, call_id); c != NULL; c = next) {
+		next = call_next(c);
+		n += !c->dead;
+		call_drop(c, why, now);
+	}
+	return n;
+}

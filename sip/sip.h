@@ -118,6 +118,18 @@ void sip_overhear(struct sip *sip, int64_t now, const struct datagram *d,
  */
 void sip_silent(struct sip *sip, uint64_t call, int64_t now);
 
+/* What a call is, for those who ask; false: there is none.  Borrows. */
+struct sip_about {
+	struct span call_id;
+	struct addr from, to; /* of its signalling */
+	bool over;	      /* only remembered */
+};
+bool sip_about(struct sip *sip, uint64_t call, struct sip_about *out);
+
+/* End all calls with this Call-ID, for `why`; how many there were. */
+size_t sip_close(struct sip *sip, struct span call_id, enum reason why,
+    int64_t now);
+
 /*
  * End all calls: the wants of each become empty with `why`; pinholes that only
  * waited to be replaced close as replaced.

@@ -108,3 +108,32 @@ jsonw_time(struct jsonw *w, const char *name, int64_t usec)
 	strbuf_fmt(w->out, "%" PRId64 ".%06d", usec / 1000000,
 	    (int)(usec % 1000000));
 }
+
+void
+jsonw_list_begin(struct jsonw *w, const char *name)
+{
+	jsonw_key(w, name);
+	strbuf_str(w->out, "[");
+	w->more = false;
+}
+
+void
+jsonw_list_uint(struct jsonw *w, uint64_t value)
+{
+	strbuf_fmt(w->out, "%s%" PRIu64, w->more ? "," : "", value);
+	w->more = true;
+}
+
+void
+jsonw_list_end(struct jsonw *w)
+{
+	strbuf_str(w->out, "]");
+	w->more = true;
+}
+
+struct jsonw
+jsonw_object(struct jsonw *w, const char *name)
+{
+	jsonw_key(w, name);
+	return jsonw_begin(w->out);
+}

@@ -27,5 +27,11 @@ void jsonw_uint(struct jsonw *w, const char *key, uint64_t value);
 void jsonw_null(struct jsonw *w, const char *key);
 /* Microseconds since the epoch as seconds with six decimals. */
 void jsonw_time(struct jsonw *w, const char *key, int64_t usec);
+/* A list of numbers, one after the other. */
+void jsonw_list_begin(struct jsonw *w, const char *key);
+void jsonw_list_uint(struct jsonw *w, uint64_t value);
+void jsonw_list_end(struct jsonw *w);
+/* An object as a value; `w` waits until jsonw_end() of the result. */
+struct jsonw jsonw_object(struct jsonw *w, const char *key);
 
 #endif

@@ -54,6 +54,12 @@ log_init(const struct log_options *opt)
 }
 
 void
+log_verbose(int verbose)
+{
+	out.verbose = verbose;
+}
+
+void
 log_close(void)
 {
 	closelog();

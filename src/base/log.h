@@ -23,6 +23,8 @@ struct log_options {
 };
 
 void log_init(const struct log_options *opt);
+/* As log_options.verbose, while it runs. */
+void log_verbose(int verbose);
 /*
  * Before closefrom(3): syslog(3) would go on writing to the number that its
  * descriptor had, whatever has that number next.  log_init() opens it again.

@@ -20,6 +20,7 @@ static const char *const names[REASON_COUNT] = {
 	[REASON_DONE] = "done",
 	[REASON_SHUTDOWN] = "shutdown",
 	[REASON_POLICY] = "policy",
+	[REASON_CLOSED] = "closed",
 	[REASON_LIMIT] = "limit",
 	[REASON_NOT_PROTECTED] = "not-protected",
 	[REASON_NOT_SERVER] = "not-server",

@@ -27,6 +27,7 @@ enum reason {
 	REASON_DONE,
 	REASON_SHUTDOWN,
 	REASON_POLICY,
+	REASON_CLOSED,
 	REASON_LIMIT, /* also refuse */
 	/* refuse */
 	REASON_NOT_PROTECTED,

@@ -16,6 +16,7 @@ struct call_lease {
 	struct calls *c;
 	struct timer timer; /* silence and leases */
 	int64_t since;	    /* silence counts from here at the earliest */
+	int64_t began;	    /* when we heard of it */
 	bool accepted, held, open;
 	bool between; /* both ends are protected: either one's media is life */
 	struct story_call *story; /* NULL: nothing to tell yet */
@@ -104,6 +105,7 @@ lease_length(const struct call_lease *l)
 }
 
 static void lease_timer(void *arg, int64_t now);
+static void call_tell(struct calls *c, uint64_t id);
 
 /*
  * Media and signalling from the inside are life.  Media that only the outside
@@ -155,6 +157,8 @@ lease_timer(void *arg, int64_t now)
 	}
 	claims_renew(c->claims, l->id, lease_length(l), now);
 	lease_schedule(l, now);
+	/* Its pinholes expire later now. */
+	call_tell(c, l->id);
 }
 
 /* The end of a call that no message tells of. */
@@ -195,6 +199,8 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 
 	if (l == NULL)
 		return;
+	if (l->began == 0)
+		l->began = now;
 	/* Silence counts anew when a call opens, is accepted or resumed. */
 	if ((w->nholes > 0 && !l->open) || (w->accepted && !l->accepted) ||
 	    l->held != w->held)
@@ -245,11 +251,14 @@ on_changed(void *ctx, uint64_t call)
 static void
 on_gone(void *ctx, uint64_t call)
 {
+	const struct call_view v = { .id = call, .over = true };
 	struct calls *c = ctx;
 	struct call_lease *l = lease_find(c, call);
 
 	if (l != NULL)
 		lease_free(l);
+	if (c->sink.call != NULL)
+		c->sink.call(c->sink.ctx, &v);
 	if (c->sink.checkpoint != NULL)
 		c->sink.checkpoint(c->sink.ctx, call, NULL, 0);
 }
@@ -353,6 +362,38 @@ call_checkpoint(struct calls *c, struct call_lease *l, bool closed)
 	c->sink.checkpoint(c->sink.ctx, l->id, c->record, 4 + nholes + ncall);
 }
 
+bool
+calls_view(const struct calls *c, uint64_t id, struct call_view *out)
+{
+	struct call_lease *l = lease_find((struct calls *)(uintptr_t)c, id);
+	struct sip_about about;
+
+	if (l == NULL || !sip_about(c->sip, id, &about))
+		return false;
+	*out = (struct call_view) { id, about.call_id, about.from, about.to,
+		l->began, l->accepted, l->held, about.over };
+	return true;
+}
+
+uint64_t
+calls_after(struct calls *c, uint64_t after)
+{
+	struct call_lease key, *l;
+
+	key.id = after + 1;
+	l = RB_NFIND(lease_tree, &c->leases, &key);
+	return l != NULL ? l->id : 0;
+}
+
+static void
+call_tell(struct calls *c, uint64_t id)
+{
+	struct call_view v;
+
+	if (c->sink.call != NULL && calls_view(c, id, &v))
+		c->sink.call(c->sink.ctx, &v);
+}
+
 void
 calls_flush(struct calls *c)
 {
@@ -361,6 +402,7 @@ calls_flush(struct calls *c)
 	while ((l = TAILQ_FIRST(&c->dirty)) != NULL) {
 		TAILQ_REMOVE(&c->dirty, l, dirty_entry);
 		l->dirty = false;
+		call_tell(c, l->id);
 		call_checkpoint(c, l, false);
 	}
 }

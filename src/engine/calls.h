@@ -36,6 +36,11 @@ void calls_free(struct calls *c);			  /* silently */
 
 struct sip *calls_sip(const struct calls *c);
 
+/* The call as it is now; false: there is none. */
+bool calls_view(const struct calls *c, uint64_t id, struct call_view *out);
+/* The next call behind `after`; 0: there is none. */
+uint64_t calls_after(struct calls *c, uint64_t after);
+
 /* Write a checkpoint of each call that has changed. */
 void calls_flush(struct calls *c);
 

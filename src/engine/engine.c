@@ -418,6 +418,49 @@ engine_note_hint(struct engine *e, int64_t now, const struct datagram *d)
 	    is_protected(e, &d->src.addr) || is_protected(e, &d->dst.addr));
 }
 
+void
+engine_view_holes(struct engine *e, uint64_t owner,
+    const struct engine_viewer *v)
+{
+	claims_view(e->claims, owner, v->hole, v->ctx);
+}
+
+bool
+engine_view(struct engine *e, uint64_t *at, const struct engine_viewer *v)
+{
+	uint64_t call = calls_after(e->calls, *at);
+	uint64_t owner = claims_asker_after(e->claims, *at);
+	struct call_view view;
+
+	if (call == 0 && owner == 0)
+		return false;
+	*at = call == 0 || (owner != 0 && owner < call) ? owner : call;
+	if (*at == call && calls_view(e->calls, call, &view))
+		v->call(v->ctx, &view);
+	engine_view_holes(e, *at, v);
+	return true;
+}
+
+size_t
+engine_close(struct engine *e, struct span call_id, uint64_t owner, int64_t now)
+{
+	struct claims_want none = { .asker = owner, .close = REASON_CLOSED };
+	uint64_t before = claims_counters(e->claims)->closed;
+
+	if (call_id.len > 0)
+		return sip_close(e->sip, call_id, REASON_CLOSED, now);
+	if (owner != 0)
+		claims_want(e->claims, &none, now);
+	return (size_t)(claims_counters(e->claims)->closed - before);
+}
+
+void
+engine_verbose(struct engine *e, int verbose)
+{
+	e->events.verbose = verbose;
+	claims_verbose(e->claims, verbose);
+}
+
 const struct story *
 engine_story(const struct engine *e)
 {

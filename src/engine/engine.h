@@ -13,6 +13,7 @@
 #include "src/capture/capture.h"
 #include "src/conf/conf.h"
 #include "src/engine/place.h"
+#include "src/process/claims.h"
 #include "src/process/events.h"
 
 /*
@@ -32,6 +33,31 @@ void engine_free(struct engine *e); /* silently */
 
 /* What happened to each call: story.h. */
 const struct story *engine_story(const struct engine *e);
+
+/*
+ * What there is, call by call: the next one behind *at, which is 0 at first,
+ * and its pinholes, also of transfers, for which there is no call.  False:
+ * there are no more.
+ */
+struct engine_viewer {
+	void *ctx;
+	void (*call)(void *ctx, const struct call_view *v);
+	void (*hole)(void *ctx, const struct claims_view *v);
+};
+bool engine_view(struct engine *e, uint64_t *at, const struct engine_viewer *v);
+/* The pinholes of one call or transfer. */
+void engine_view_holes(struct engine *e, uint64_t owner,
+    const struct engine_viewer *v);
+
+/*
+ * End a call by its Call-ID, or without one what `owner` has, which is a
+ * transfer.  How many calls or pinholes there were.
+ */
+size_t engine_close(struct engine *e, struct span call_id, uint64_t owner,
+    int64_t now);
+
+/* As events.verbose, from now on. */
+void engine_verbose(struct engine *e, int verbose);
 
 /* One UDP datagram.  Timers due before `now` fire first. */
 void engine_udp(struct engine *e, int64_t now, const struct datagram *d);

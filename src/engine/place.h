@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "src/base/addr.h"
+#include "src/base/span.h"
 #include "src/fw/fw.h"
 
 struct story_limits;
@@ -22,6 +23,15 @@ struct engine_place {
 	const struct story_limits *story; /* NULL: as a daemon */
 };
 
+/* A call as it is now, for those who ask.  Borrows. */
+struct call_view {
+	uint64_t id;
+	struct span call_id; /* empty: not known any more */
+	struct addr from, to;
+	int64_t since;
+	bool accepted, held, over;
+};
+
 struct engine_sink {
 	void *ctx;
 	void (*commit)(void *ctx, const struct fw_change *changes, size_t n);
@@ -32,6 +42,8 @@ struct engine_sink {
 	void (*checkpoint)(void *ctx, uint64_t key, const void *p, size_t len);
 	/* Something an administrator may want to read; may be NULL. */
 	void (*say)(void *ctx, const char *text);
+	/* A call is new, has changed or is over; may be NULL. */
+	void (*call)(void *ctx, const struct call_view *v);
 };
 
 #endif

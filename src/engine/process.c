@@ -343,6 +343,7 @@ on_seen(struct live *l, const struct ipc_ids *ids, unsigned int ends)
 
 	for (i = 0; i < ids->n; i++)
 		engine_seen(l->engine, ids->ids[i], ends, now);
+	feed_seen(&l->worker.feed, ids);
 }
 
 static void
@@ -511,6 +512,10 @@ on_monitor(void *ctx, const struct ipc_msg *m, int *fd)
 		*fd = -1;
 	} else if (m->hdr.type == IPC_REPORT)
 		process_report(l);
+	else if (m->hdr.type == IPC_COMMAND) {
+		log_verbose((int)m->u.command.value);
+		engine_verbose(l->engine, (int)m->u.command.value);
+	}
 }
 
 static void
@@ -533,44 +538,57 @@ open_capture(struct live *l)
 		    "firewall's own addresses");
 }
 
-static void
-make_engine(struct live *l)
-{
-	const struct engine_args *a = l->args;
-	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
-	struct events ev = { .format = a->format,
-		.verbose = a->verbose,
-		.fw_config = &l->fw_config,
-		.line = worker_line,
-		.ctx = &l->worker,
-		.wall = clock_wall,
-		.shorten = !a->foreground || log_is_journal(STDOUT_FILENO),
-		.tap = &l->worker.feed.tap };
-	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say };
-	struct engine_place place = { 0 };
+/* For the status process. */
 
-	ev.explain = ops != NULL ? ops->explain : NULL;
-	ev.form = ops != NULL ? ops->form : NULL;
-	ev.forms = &l->forms;
-	place.live = true;
-	place.own = l->iface.own;
-	place.nown = l->iface.nown;
-	place.inside = l->iface.index;
-	place.ninside = l->iface.n;
-	place.activity = ops != NULL && ops->activity != NULL;
-	if (fwconfig_of(a->conf, &l->fw_config) != PH_OK ||
-	    engine_new(&l->engine, a->conf, &place, &ev, &sink) != PH_OK)
-		log_fatalx(MODULE, "out of memory");
+static void
+feed_tell_hole(void *ctx, const struct claims_view *v)
+{
+	struct live *l = ctx;
+
+	feed_claim(&l->worker.feed, v);
 }
 
-/* For the status process. */
+static void
+on_call(void *ctx, const struct call_view *v)
+{
+	struct live *l = ctx;
+	const struct engine_viewer holes = { l, NULL, feed_tell_hole };
+	struct ipc_feed_call c = { .owner = v->id,
+		.since = v->since,
+		.from = v->from,
+		.to = v->to };
+
+	if (!channel_linked(&l->worker.feed_to))
+		return;
+	c.state = v->over  ? IPC_CALL_ENDED
+	    : !v->accepted ? IPC_CALL_EARLY
+	    : v->held	   ? IPC_CALL_HELD
+			   : IPC_CALL_ACCEPTED;
+	if (v->call_id.len > 0)
+		feed_call(&l->worker.feed, &c, v->call_id);
+	else
+		feed_call_gone(&l->worker.feed, v->id, clock_now(),
+		    REASON_NONE);
+	engine_view_holes(l->engine, v->id, &holes);
+}
+
+static void
+feed_tell_call(void *ctx, const struct call_view *v)
+{
+	on_call(ctx, v);
+}
 
 static bool
 on_tell(void *ctx, uint64_t *at)
 {
-	(void)ctx;
-	(void)at;
-	return false;
+	struct live *l = ctx;
+	const struct engine_viewer v = { l, feed_tell_call, feed_tell_hole };
+	int i;
+
+	for (i = 0; i < FEED_TURN; i++)
+		if (!engine_view(l->engine, at, &v))
+			return false;
+	return true;
 }
 
 static void
@@ -590,12 +608,50 @@ static void
 on_asked(void *ctx, const struct ipc_msg *m)
 {
 	struct live *l = ctx;
+	const struct ipc_which *w = &m->u.which;
+	enum ph_err rc = PH_EGONE;
+	size_t n = 0;
 
-	if (m->hdr.type == IPC_EXPLAIN)
+	if (m->hdr.type == IPC_CLOSE_CALL) {
+		n = engine_close(l->engine, (struct span) { w->call, w->n },
+		    w->owner, clock_now());
+		rc = n > 0 ? PH_OK : PH_EGONE;
+		feed_done(&l->worker.feed, m->hdr.seq, rc, (uint32_t)n);
+	} else if (m->hdr.type == IPC_EXPLAIN)
 		asked_explain(&l->worker.feed, m, engine_story(l->engine),
 		    l->args->conf);
-	else if (m->hdr.type == IPC_CLOSE_CALL)
-		feed_done(&l->worker.feed, m->hdr.seq, PH_EUNSUPPORTED, 0);
+	process_settle(l);
+}
+
+static void
+make_engine(struct live *l)
+{
+	const struct engine_args *a = l->args;
+	const struct fw_ops *ops = fw_lookup(a->conf->firewall);
+	struct events ev = { .format = a->format,
+		.verbose = a->verbose,
+		.fw_config = &l->fw_config,
+		.line = worker_line,
+		.ctx = &l->worker,
+		.wall = clock_wall,
+		.shorten = !a->foreground || log_is_journal(STDOUT_FILENO),
+		.tap = &l->worker.feed.tap };
+	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say,
+		on_call };
+	struct engine_place place = { 0 };
+
+	ev.explain = ops != NULL ? ops->explain : NULL;
+	ev.form = ops != NULL ? ops->form : NULL;
+	ev.forms = &l->forms;
+	place.live = true;
+	place.own = l->iface.own;
+	place.nown = l->iface.nown;
+	place.inside = l->iface.index;
+	place.ninside = l->iface.n;
+	place.activity = ops != NULL && ops->activity != NULL;
+	if (fwconfig_of(a->conf, &l->fw_config) != PH_OK ||
+	    engine_new(&l->engine, a->conf, &place, &ev, &sink) != PH_OK)
+		log_fatalx(MODULE, "out of memory");
 }
 
 static void

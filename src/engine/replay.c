@@ -196,7 +196,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct engine_place place = { .story = &story_limits_file };
 	struct replay r = { .quiet =
 				opt->explain != NULL || opt->report != NULL };
-	struct engine_sink sink = { &r, on_commit, NULL, on_say };
+	struct engine_sink sink = { &r, on_commit, NULL, on_say, NULL };
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;
 	struct events ev = { .format = opt->format,

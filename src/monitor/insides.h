@@ -28,6 +28,9 @@ struct status_link {
 	struct ipc_health health[IPC_NPARTIES];
 	uint32_t deaths[IPC_NPARTIES]; /* not expected, so far */
 	int64_t started;
+	pid_t check;  /* looks at the configuration; 0: none does */
+	int check_fd; /* what it says */
+	uint64_t check_seq;
 	bool reload; /* it waits for the end of a reload */
 	uint64_t reload_seq;
 };
@@ -46,7 +49,8 @@ struct monitor {
 	struct leavers leavers;
 	uint32_t proxies; /* started so far */
 	struct journals journals;
-	bool reload_again;
+	bool reload_again; /* as soon as it can be */
+	int verbose;	   /* of processes that start now */
 	bool swept; /* stopping: a firewall process removes our pinholes */
 	struct daemon daemon;
 	struct waiter waiter;
@@ -77,6 +81,8 @@ void status_change(struct monitor *m, struct generation *from,
     struct generation *to);
 /* After each event: tell it what has changed. */
 void status_run(struct monitor *m);
+/* A child that is none of the generations' has ended: true if it was ours. */
+bool status_reaped(struct monitor *m, pid_t pid, int status);
 /* A message of its. */
 void status_message(struct monitor *m);
 /* A process has ended that was not meant to. */

@@ -241,6 +241,8 @@ monitor_reap(struct monitor *m)
 			child_exited(m, w.g, c, status);
 		else if (c != NULL)
 			leavers_died(c, status, clock_now());
+		else
+			(void)status_reaped(m, pid, status);
 	}
 }
 
@@ -588,6 +590,7 @@ monitor_main(struct conf *conf, const struct monitor_options *opt)
 
 	memset(m, 0, sizeof(*m));
 	m->opt = opt;
+	m->verbose = opt->verbose;
 	daemon_init(&m->daemon);
 	journals_init(&m->journals);
 	leavers_init(&m->leavers);

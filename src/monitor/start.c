@@ -102,7 +102,7 @@ run_engine(void *ctx, int monitor_fd)
 	const struct monitor_options *opt = s->m->opt;
 	struct engine_args args = { .conf = s->g->conf,
 		.format = opt->format,
-		.verbose = opt->verbose,
+		.verbose = s->m->verbose,
 		.foreground = opt->foreground,
 		.sandbox = &s->g->sandbox,
 		.monitor_fd = monitor_fd,
@@ -121,7 +121,7 @@ run_proxy(void *ctx, int monitor_fd)
 	const struct monitor_options *opt = s->m->opt;
 	struct proxy_args args = { .conf = s->g->conf,
 		.format = opt->format,
-		.verbose = opt->verbose,
+		.verbose = s->m->verbose,
 		.foreground = opt->foreground,
 		.sandbox = &s->g->sandbox,
 		.monitor_fd = monitor_fd,

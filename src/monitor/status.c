@@ -3,15 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "src/base/clock.h"
 #include "src/compat/memfile.h"
+#include "src/monitor/check.h"
 #include "src/monitor/insides.h"
 #include "src/monitor/monitor.h"
 
-#define MODULE "monitor"
+#define MODULE	     "monitor"
+#define CHECK_WITHIN 25 /* seconds */
 
 static struct child *
 status_child(const struct monitor *m)
@@ -121,7 +124,7 @@ give_about(struct monitor *m)
 	memset(a, 0, sizeof(*a));
 	a->started = m->link.started;
 	a->loaded = clock_now();
-	a->verbose = (uint32_t)m->opt->verbose;
+	a->verbose = (uint32_t)m->verbose;
 	strlcpy(a->backend, m->cur->ops->name, sizeof(a->backend));
 	strlcpy(a->name, conf->name, sizeof(a->name));
 	for (i = 0; i < conf->tables.allow.n && i < IPC_TABLES; i++)
@@ -237,6 +240,97 @@ status_reloaded(struct monitor *m, const char *errors)
 }
 
 static void
+status_answer_file(struct monitor *m, uint64_t seq, enum ph_err err, int fd)
+{
+	m->msg.u.done = (struct ipc_done) { .err = err };
+	status_send(m, IPC_DONE, seq, fd);
+}
+
+/* As -n does it, in a process of its own, with `fd` for what it says. */
+static void
+check_run(const struct monitor *m, int fd)
+{
+	struct conf *conf = NULL;
+	bool ok;
+
+	alarm(CHECK_WITHIN);
+	if (dup2(fd, STDERR_FILENO) == -1)
+		_exit(2);
+	setproctitle("check");
+	ok = m->opt->load(m->opt->ctx, &conf, stderr) == PH_OK &&
+	    check_start(conf, false);
+	fflush(NULL);
+	_exit(ok ? 0 : 1);
+}
+
+static void
+command_check(struct monitor *m, uint64_t seq)
+{
+	struct status_link *s = &m->link;
+
+	if (s->check != 0) {
+		status_answer(m, seq, PH_EAGAIN,
+		    "another check is not over yet");
+		return;
+	}
+	if ((s->check_fd = memfile_open()) == -1) {
+		status_answer(m, seq, PH_EIO, NULL);
+		return;
+	}
+	fflush(NULL);
+	switch (s->check = fork()) {
+	case -1:
+		s->check = 0;
+		close(s->check_fd);
+		status_answer(m, seq, PH_EIO, NULL);
+		break;
+	case 0:
+		check_run(m, s->check_fd);
+		break;
+	default:
+		s->check_seq = seq;
+		break;
+	}
+}
+
+bool
+status_reaped(struct monitor *m, pid_t pid, int status)
+{
+	struct status_link *s = &m->link;
+
+	if (s->check == 0 || pid != s->check)
+		return false;
+	s->check = 0;
+	if (status_child(m)->pid == s->pid)
+		status_answer_file(m, s->check_seq,
+		    status == 0 ? PH_OK : PH_EBAD, s->check_fd);
+	else
+		close(s->check_fd);
+	return true;
+}
+
+/* Engine and proxies are told; those that start later are started so. */
+static void
+command_log(struct monitor *m, uint64_t seq, uint32_t verbose)
+{
+	struct walk w = { 0 };
+	struct child *c;
+
+	m->verbose = verbose != 0;
+	log_verbose(m->verbose);
+	while ((c = monitor_walk(m, &w)) != NULL) {
+		if (c->role != CHILD_ENGINE && c->role != CHILD_PROXY)
+			continue;
+		m->msg.u.command = (struct ipc_command) { IPC_COMMAND_LOG,
+			(uint32_t)m->verbose };
+		if (c->state == CHILD_READY &&
+		    ipc_send(&c->ipc, IPC_COMMAND, 0, &m->msg, -1) != PH_OK)
+			child_kill(c);
+	}
+	status_answer(m, seq, PH_OK, NULL);
+}
+
+static void
 command_reload(struct monitor *m, uint64_t seq)
 {
 	if (m->phase != PHASE_RUNNING || m->next != NULL || m->old != NULL ||
@@ -261,6 +355,12 @@ status_message(struct monitor *m)
 	switch (m->msg.u.command.kind) {
 	case IPC_COMMAND_RELOAD:
 		command_reload(m, seq);
+		break;
+	case IPC_COMMAND_CHECK:
+		command_check(m, seq);
+		break;
+	case IPC_COMMAND_LOG:
+		command_log(m, seq, m->msg.u.command.value);
 		break;
 	default:
 		status_answer(m, seq, PH_EUNSUPPORTED, NULL);

@@ -30,6 +30,8 @@ struct claim {
 	struct tuple *tuple;
 	bool wanted;
 	bool announced; /* as open */
+	int64_t since;
+	enum reason why;
 };
 
 struct asker {
@@ -298,6 +300,8 @@ claim_announce(struct claims *cs, struct claim *claim, enum reason why,
 	const struct asker *a = claim->asker;
 
 	claim->announced = true;
+	claim->since = now;
+	claim->why = why;
 	cs->n.opened++;
 	events_open(&cs->ev, now, &p,
 	    &(struct events_owner) { a->id, claim->tuple->hole.id,
@@ -584,6 +588,31 @@ claims_last_seen(struct claims *cs, uint64_t asker)
 }
 
 void
+claims_view(struct claims *cs, uint64_t asker,
+    void (*view)(void *ctx, const struct claims_view *v), void *ctx)
+{
+	const struct asker *a = asker_find(cs, asker);
+	const struct claim *claim;
+	const struct tuple *t;
+	struct claims_view v;
+
+	if (a == NULL)
+		return;
+	TAILQ_FOREACH(claim, &a->claims, entry) {
+		t = claim->tuple;
+		if (!claim->announced)
+			continue;
+		v.hole = claim_is_named(claim);
+		v.owner = (struct events_owner) { a->id, t->hole.id,
+			{ a->call, a->calllen } };
+		v.since = claim->since;
+		v.seen = t->seen[0] > t->seen[1] ? t->seen[0] : t->seen[1];
+		v.why = claim->why;
+		view(ctx, &v);
+	}
+}
+
+void
 claims_renew(struct claims *cs, uint64_t asker, int64_t lease, int64_t now)
 {
 	struct asker *a = asker_find(cs, asker);
@@ -705,6 +734,7 @@ claims_adopt(struct claims *cs, uint64_t asker, struct span call,
 		if (claim_find(a, &p, NULL) != NULL ||
 		    (claim = claim_add(cs, a, &p, id, fw_id)) == NULL)
 			continue;
+		claim->since = now;
 		if (cs->next_id <= id)
 			cs->next_id = id + 1;
 		if (cs->next_id <= fw_id)
@@ -716,4 +746,10 @@ claims_adopt(struct claims *cs, uint64_t asker, struct span call,
 	if (TAILQ_EMPTY(&a->claims))
 		asker_free(cs, a);
 	return PH_OK;
+}
+
+void
+claims_verbose(struct claims *cs, int verbose)
+{
+	cs->ev.verbose = verbose;
 }

@@ -100,6 +100,17 @@ int64_t claims_last_seen(struct claims *cs, uint64_t asker);
 /* The same for both ends: s->inside and s->outside. */
 void claims_last_sent(struct claims *cs, uint64_t asker, struct silence *s);
 
+/* What an asker has open now, for those who want to know. */
+struct claims_view {
+	struct pinhole hole; /* with its id, and its deadline */
+	struct events_owner owner;
+	int64_t since;
+	int64_t seen; /* packets last went through; 0: never */
+	enum reason why;
+};
+void claims_view(struct claims *cs, uint64_t asker,
+    void (*view)(void *ctx, const struct claims_view *v), void *ctx);
+
 /* Renew the leases of one asker. */
 void claims_renew(struct claims *cs, uint64_t asker, int64_t lease,
     int64_t now);
@@ -123,6 +134,8 @@ PH_NODISCARD enum ph_err claims_adopt(struct claims *cs, uint64_t asker,
  * takes them: for the packets of one turn.
  */
 void claims_gather(struct claims *cs, bool yes);
+/* As events.verbose, from now on. */
+void claims_verbose(struct claims *cs, int verbose);
 const struct claims_counters *claims_counters(const struct claims *cs);
 
 #endif

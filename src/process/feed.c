@@ -197,6 +197,18 @@ feed_hole(struct feed *f, const struct ipc_feed_hole *h,
 }
 
 void
+feed_claim(struct feed *f, const struct claims_view *v)
+{
+	const struct ipc_feed_hole h = { .hole = v->hole,
+		.since = v->since,
+		.reason = (uint32_t)v->why,
+		.told = 1,
+		.seen = v->seen };
+
+	feed_hole(f, &h, &v->owner);
+}
+
+void
 feed_seen(struct feed *f, const struct ipc_ids *ids)
 {
 	if (f->ipc->fd == -1 || ids->n > IPC_IDS)

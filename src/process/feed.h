@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "src/process/claims.h"
 #include "src/process/events.h"
 #include "src/process/ipc.h"
 #include "src/process/tally.h"
@@ -76,6 +77,8 @@ void feed_call_gone(struct feed *f, uint64_t owner, int64_t ts,
 /* `told`: it was open before, and this is no event. */
 void feed_hole(struct feed *f, const struct ipc_feed_hole *h,
     const struct events_owner *owner);
+/* One that was open before. */
+void feed_claim(struct feed *f, const struct claims_view *v);
 /* These pinholes, by their tuples, have had packets. */
 void feed_seen(struct feed *f, const struct ipc_ids *ids);
 

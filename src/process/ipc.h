@@ -52,7 +52,7 @@ enum ipc_type {
 	IPC_LISTEN,  /* M>S  (ipc_listen) +fd to accept from; no fd: stop */
 	IPC_ABOUT,   /* M>S  (ipc_about) the configuration that serves now */
 	IPC_HEALTH,  /* M>S  (ipc_health) of a process */
-	IPC_COMMAND, /* S>M  (ipc_command), answered by IPC_DONE */
+	IPC_COMMAND, /* S>M  (ipc_command), answered by IPC_DONE; M>E,P: log */
 	IPC_DONE,    /* M,E,P>S  (ipc_done) maybe +fd of a file of text */
 
 	/* E,P>S: see src/process/feed.h */
@@ -288,9 +288,10 @@ struct ipc_tell {
 	uint32_t pad;
 };
 
-/* A pinhole by its id, or, if that is 0, a call by its Call-ID. */
+/* What a person named: a pinhole's id or 0, who has it, and a Call-ID. */
 struct ipc_which {
 	uint64_t id;
+	uint64_t owner;
 	uint32_t pad;
 	uint32_t n;
 	char call[IPC_CALL];

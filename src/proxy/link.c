@@ -508,3 +508,38 @@ proxy_report(const struct proxy *p, struct counters *c)
 	counters_put(c, "questions", p->asked);
 	counters_put(c, "unanswered", p->unanswered);
 }
+
+bool
+proxy_view(struct proxy *p, uint64_t *at,
+    void (*view)(void *ctx, const struct claims_view *v), void *ctx)
+{
+	uint64_t id = claims_asker_after(p->claims, *at);
+
+	if (id == 0)
+		return false;
+	*at = id;
+	claims_view(p->claims, id, view, ctx);
+	return true;
+}
+
+bool
+proxy_end(struct proxy *p, uint64_t id, enum reason why)
+{
+	struct request *r = claims_user(p->claims, id);
+	struct proxy_wish wish;
+
+	if (r == NULL)
+		return false;
+	wish = r->wish;
+	request_end(p, id, why);
+	if (wish.gone != NULL)
+		wish.gone(wish.ctx);
+	return true;
+}
+
+void
+proxy_verbose(struct proxy *p, int verbose)
+{
+	p->setup.events.verbose = verbose;
+	claims_verbose(p->claims, verbose);
+}

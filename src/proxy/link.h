@@ -36,6 +36,17 @@ int64_t proxy_idle(const struct proxy *p);
 void proxy_shutdown(struct proxy *p, enum reason why);
 void proxy_free(struct proxy *p);
 
+/*
+ * Pinholes for those who ask: of the next request behind *at, which is 0 at
+ * first; false: there are no more.
+ */
+bool proxy_view(struct proxy *p, uint64_t *at,
+    void (*view)(void *ctx, const struct claims_view *v), void *ctx);
+/* As events.verbose, from now on. */
+void proxy_verbose(struct proxy *p, int verbose);
+/* End a request as if its time were over; false: there is none. */
+bool proxy_end(struct proxy *p, uint64_t id, enum reason why);
+
 void proxy_report(const struct proxy *p, struct counters *out);
 
 #endif

@@ -344,6 +344,10 @@ on_monitor(void *ctx, const struct ipc_msg *m, int *fd)
 	case IPC_REPORT:
 		process_report(x);
 		break;
+	case IPC_COMMAND:
+		log_verbose((int)m->u.command.value);
+		proxy_verbose(x->proxy, (int)m->u.command.value);
+		break;
 	default:
 		break;
 	}
@@ -389,12 +393,24 @@ descriptors_allow(const struct conf *conf)
 
 /* For the status process. */
 
+static void
+on_view(void *ctx, const struct claims_view *v)
+{
+	struct process *x = ctx;
+
+	feed_claim(&x->worker.feed, v);
+}
+
 static bool
 on_tell(void *ctx, uint64_t *at)
 {
-	(void)ctx;
-	(void)at;
-	return false;
+	struct process *x = ctx;
+	int i;
+
+	for (i = 0; i < FEED_TURN; i++)
+		if (!proxy_view(x->proxy, at, on_view, x))
+			return false;
+	return true;
 }
 
 static void
@@ -412,9 +428,13 @@ static void
 on_asked(void *ctx, const struct ipc_msg *m)
 {
 	struct process *x = ctx;
+	enum ph_err rc = PH_EUNSUPPORTED;
 
-	if (m->hdr.type == IPC_CLOSE_CALL || m->hdr.type == IPC_EXPLAIN)
-		feed_done(&x->worker.feed, m->hdr.seq, PH_EUNSUPPORTED, 0);
+	if (m->hdr.type == IPC_CLOSE_CALL)
+		rc = proxy_end(x->proxy, m->u.which.owner, REASON_CLOSED)
+		    ? PH_OK
+		    : PH_EGONE;
+	feed_done(&x->worker.feed, m->hdr.seq, rc, 1);
 }
 
 static void

@@ -149,21 +149,27 @@ call_end(struct model *m, struct model_call *c, int64_t ts, enum reason why)
 }
 
 static void
-input_call(struct model *m, struct model_source *s,
+input_call(struct model *m, struct model_source *s, int64_t now,
     const struct ipc_feed_call *f)
 {
 	struct model_call *c = call_find(m, f->owner);
 
 	if (f->state >= IPC_CALL_STATES)
 		return;
-	if (c == NULL)
+	if (c == NULL && f->state != IPC_CALL_ENDED)
 		c = call_new(m, f->owner, (struct span) { f->call, f->n });
 	if (c == NULL)
 		return;
+	if (f->state == IPC_CALL_ENDED) {
+		call_end(m, c, now, c->reason);
+		return;
+	}
 	call_state(m, c, (enum ipc_call_state)f->state);
 	c->from = f->from;
 	c->to = f->to;
-	c->since = f->since;
+	/* A new engine has heard of it later than the one before. */
+	if (c->since == 0 || f->since < c->since)
+		c->since = f->since;
 	c->source = s;
 	c->round = s->round;
 }
@@ -227,8 +233,11 @@ input_hole(struct model *m, struct model_source *s,
 		h = hole_new(m, f);
 	if (h == NULL)
 		return;
-	h->since = f->since;
-	h->reason = (enum reason)f->reason;
+	if (h->since == 0 || f->reason != REASON_NONE) {
+		h->since = f->since;
+		h->reason = (enum reason)f->reason;
+	}
+	h->hole.deadline = f->hole.deadline;
 	if (f->seen > h->seen)
 		h->seen = f->seen;
 	h->source = s;
@@ -264,6 +273,8 @@ input_hole_gone(struct model *m, const struct ipc_feed_gone *g)
 	e.reason = (enum reason)g->reason;
 	e.hole = h;
 	e.call = hole_call(h);
+	if (h->call != NULL)
+		h->call->reason = e.reason;
 	model_tell(m, &e);
 	hole_free(m, h);
 }
@@ -416,7 +427,7 @@ input_call_gone(struct model *m, const struct ipc_feed_gone *g)
 	struct model_call *c = call_find(m, g->id);
 
 	if (c != NULL && g->reason < REASON_COUNT)
-		call_end(m, c, g->ts, (enum reason)g->reason);
+		call_end(m, c, g->ts, c->reason);
 }
 
 bool
@@ -437,7 +448,7 @@ model_input(struct model *m, struct model_source *s, int64_t now,
 		p->gaps++;
 		break;
 	case IPC_FEED_CALL:
-		input_call(m, s, &msg->u.feed_call);
+		input_call(m, s, now, &msg->u.feed_call);
 		break;
 	case IPC_FEED_CALL_GONE:
 		input_call_gone(m, &msg->u.feed_gone);

@@ -18,6 +18,8 @@
 #define SOURCES 16
 #define FDS	4096
 
+#define ANSWER_MAX (512u << 10)
+
 struct process;
 
 /* A process that tells us what it holds. */
@@ -45,17 +47,83 @@ source_ask(struct source *s, enum ipc_tell_what what)
 	channel_send(&s->channel, IPC_TELL, 0, m, -1);
 }
 
+/* Requests that another process answers. */
+
+static enum ph_err
+on_command(void *ctx, uint64_t seq, enum ipc_command_kind kind, uint32_t value)
+{
+	struct process *x = ctx;
+	struct ipc_msg *m = &x->worker.out;
+
+	m->u.command =
+	    (struct ipc_command) { .kind = (uint32_t)kind, .value = value };
+	channel_send(&x->worker.monitor, IPC_COMMAND, seq, m, -1);
+	return PH_OK;
+}
+
+/* A pinhole is asked about where it is; all else, of the engine. */
+static enum ph_err
+on_ask(void *ctx, uint64_t seq, enum ipc_type type, const struct request *r)
+{
+	struct process *x = ctx;
+	struct ipc_which *w = &x->worker.out.u.which;
+	const struct model_hole *h = model_hole_find(x->model, r->id);
+	struct span name = { NULL, 0 };
+	struct source *s;
+	size_t i;
+
+	for (i = 0; i < SOURCES; i++) {
+		s = &x->source[i];
+		if (s->in == NULL ||
+		    (h != NULL ? s->in != h->source
+			       : s->in->role != IPC_ENGINE || !s->in->told))
+			continue;
+		*w = (struct ipc_which) { .id = h != NULL ? r->id : 0,
+			.owner = h != NULL ? h->owner : 0 };
+		if (h == NULL)
+			name = span_of(r->call);
+		else if (h->call != NULL)
+			name = (struct span) { h->call->call, h->call->len };
+		w->n = (uint32_t)name.len;
+		if (name.len > 0)
+			memcpy(w->call, name.p, name.len);
+		channel_send(&s->channel, type, seq, &x->worker.out, -1);
+		return PH_OK;
+	}
+	return PH_EGONE;
+}
+
+/* NULL: as the error says itself. */
+static const char *
+why_not(int32_t err)
+{
+	switch (err) {
+	case PH_EGONE:
+		return "there is no such call or pinhole";
+	case PH_EAMBIGUOUS:
+		return "several calls begin so";
+	default:
+		return NULL;
+	}
+}
+
 static void
 on_source(void *ctx, const struct ipc_msg *m, int *fd)
 {
 	struct source *s = ctx;
 
 	(void)fd;
-	if (s->in == NULL)
+	if (s->in == NULL || model_input(s->x->model, s->in, clock_now(), m)) {
+		if (m->hdr.type == IPC_FEED_GAP)
+			source_ask(s, IPC_TELL_ALL);
 		return;
-	(void)model_input(s->x->model, s->in, clock_now(), m);
-	if (m->hdr.type == IPC_FEED_GAP)
-		source_ask(s, IPC_TELL_ALL);
+	}
+	if (m->hdr.type == IPC_FEED_TEXT)
+		control_text(s->x->control, m->hdr.seq,
+		    (struct span) { m->u.feed_text.text, m->u.feed_text.n });
+	else if (m->hdr.type == IPC_DONE)
+		control_done(s->x->control, m->hdr.seq,
+		    (enum ph_err)m->u.done.err, why_not(m->u.done.err));
 }
 
 static void
@@ -96,6 +164,21 @@ source_add(struct process *x, const struct ipc_source *about, int fd)
 		log_fatalx(MODULE, "out of memory");
 }
 
+/* The monitor's answer is a file of text, up to ANSWER_MAX of it. */
+static void
+done_by_monitor(struct process *x, const struct ipc_msg *m, int fd)
+{
+	static char text[ANSWER_MAX];
+	enum ph_err rc = (enum ph_err)m->u.done.err;
+	ssize_t n = 0;
+
+	if (fd != -1 && (n = pread(fd, text, sizeof(text), 0)) < 0)
+		n = 0;
+	control_text(x->control, m->hdr.seq, (struct span) { text, (size_t)n });
+	control_done(x->control, m->hdr.seq, rc,
+	    rc == PH_EBAD ? "the configuration has errors" : NULL);
+}
+
 static void
 on_monitor(void *ctx, const struct ipc_msg *m, int *fd)
 {
@@ -117,6 +200,9 @@ on_monitor(void *ctx, const struct ipc_msg *m, int *fd)
 		break;
 	case IPC_ABOUT:
 		model_about(x->model, &m->u.about);
+		break;
+	case IPC_DONE:
+		done_by_monitor(x, m, *fd);
 		break;
 	case IPC_HEALTH:
 		model_health(x->model, &m->u.health);
@@ -148,6 +234,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	for (i = 0; i < SOURCES; i++)
 		if (x->source[i].in != NULL)
 			source_ask(&x->source[i], IPC_TELL_COUNTERS);
+	control_tick(x->control);
 	event_add(x->second, &second);
 }
 
@@ -171,6 +258,7 @@ status_main(const struct status_args *args)
 		.message = on_monitor,
 		.quit = on_quit,
 		.ctx = x };
+	const struct control_ops ops = { on_command, on_ask, x };
 	int status;
 	size_t i;
 
@@ -182,7 +270,8 @@ status_main(const struct status_args *args)
 	worker_init(&x->worker, &worker);
 	x->second = event_new(x->worker.base, -1, 0, on_second, x);
 	if (x->second == NULL || (x->model = model_new()) == NULL ||
-	    (x->control = control_new(x->worker.base, x->model)) == NULL ||
+	    (x->control = control_new(x->worker.base, x->model, &ops)) ==
+		NULL ||
 	    (x->http = http_new(x->worker.base, x->model)) == NULL)
 		log_fatalx(MODULE, "out of memory");
 	on_second(-1, 0, x);

@@ -107,7 +107,8 @@ static void
 engine_begin(void)
 {
 	struct events ev = { .format = EVENTS_JSON, .line = on_line };
-	struct engine_sink sink = { NULL, on_commit, on_checkpoint, NULL };
+	struct engine_sink sink = { NULL, on_commit, on_checkpoint, NULL,
+		NULL };
 
 	engine_free(engine);
 	memset(&filter, 0, sizeof(filter));

@@ -83,7 +83,7 @@ world_new(const char *text)
 		{ AF_INET, { 198, 51, 100, 1 } } };
 	struct world *w = calloc(1, sizeof(*w));
 	struct engine_place place = { 0 };
-	struct engine_sink sink = { w, on_commit, on_checkpoint, NULL };
+	struct engine_sink sink = { w, on_commit, on_checkpoint, NULL, NULL };
 	struct events ev = { 0 };
 
 	assert_non_null(w);

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: ISC
+"""The status process: the control sockets, and what a call sees of them."""
+import json
+import os
+import signal
+import socket
+import time
+
+from net import Failure, PBX, PHONE, Stream, check, conf, until
+from scenarios import media, scenario, signalling
+from sip import Call, sdp
+
+KEYS = {
+    "calls": ["call", "state", "from", "to", "since", "pinholes", "packets",
+              "last_media"],
+    "pinholes": ["ts", "event", "id", "dir", "call", "proto", "src", "sport",
+                 "dst", "dport", "dport_end", "reason", "packets",
+                 "last_media", "expires"],
+    "summary": ["version", "backend", "uptime", "calls", "pinholes",
+                "calls_total", "opens_total", "refusals_total",
+                "capture_drops", "setup_us"],
+}
+
+
+def path(read_only=False):
+    return f"/run/ph{os.getpid()}.sock" + (".ro" if read_only else "")
+
+
+class Control:
+    """A connection to a control socket."""
+
+    def __init__(self, read_only=False):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        self.sock.connect(path(read_only))
+        self.file = self.sock.makefile("rb")
+
+    def send(self, line):
+        self.sock.sendall(line.encode() + b"\n")
+
+    def line(self):
+        text = self.file.readline()
+        if not text:
+            raise Failure("the control socket was closed")
+        return json.loads(text)
+
+    def ask(self, line):
+        """The lines of the answer, and its end."""
+        self.send(line)
+        lines = [self.line()]
+        while "end" not in lines[-1]:
+            lines.append(self.line())
+        return lines[:-1], lines[-1]
+
+    def show(self, what):
+        lines, end = self.ask(f"show {what}")
+        check(end == {"end": "ok"}, end)
+        return lines
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
+
+
+def connect(read_only=False):
+    def there():
+        try:
+            return Control(read_only)
+        except OSError:
+            return None
+    found = []
+    until(lambda: found.append(there()) or found[-1], 5, "a control socket")
+    return found[-1]
+
+
+def ask(line, read_only=False):
+    c = connect(read_only)
+    try:
+        return c.ask(line)
+    finally:
+        c.close()
+
+
+def call_with_media(net):
+    p, m = media(net)
+    call = Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    stream = Stream(p, m)
+    stream.flows()
+    return call, stream
+
+
+def known(c, n):
+    until(lambda: len(c.show("pinholes")) == n, 5, f"{n} pinholes")
+
+
+@scenario()
+def control_shows_calls_and_closes_one(net):
+    d = net.pinholed()
+    _, stream = call_with_media(net)
+    c = connect()
+    known(c, 2)
+    calls, holes = c.show("calls"), c.show("pinholes")
+    check([list(x) for x in calls] == [KEYS["calls"]], calls)
+    check(all(list(x) == KEYS["pinholes"] for x in holes), holes)
+    check(list(c.show("summary")[0]) == KEYS["summary"], c.show("summary"))
+    check(calls[0]["state"] == "accepted" and calls[0]["from"] == PHONE and
+          calls[0]["to"] == PBX, calls)
+    check(sorted(calls[0]["pinholes"]) == [h["id"] for h in holes], holes)
+    check(abs(calls[0]["since"] - time.time()) < 30, calls)
+    check(holes[0]["expires"] > time.time() + 100, holes)
+    check(len(c.show(f"calls address {PHONE} state acc older 0")) == 1, "")
+    check(not c.show("calls address 203.0.113.1"), "another address")
+    check(not c.show("calls call nobody"), "another call")
+    check(not c.show("pinholes older 100"), "an older one")
+    watch = connect(read_only=True)
+    watch.send("monitor")
+    check(ask(f"close {holes[0]['id']}")[1] == {"end": "ok"}, "close")
+    stream.stops()
+    stream.stop()
+    d.expect(1, event="close", dir="in", reason="closed")
+    check([watch.line()["reason"] for _ in range(2)] == ["closed"] * 2, "")
+    until(lambda: not c.show("calls"), 2, "the call is over")
+    check(c.show("calls state ended")[0]["state"] == "ended", "remembered")
+    check(ask("close 1")[1]["end"] == "refused", "it is closed")
+
+
+@scenario()
+def control_closes_by_call_id(net):
+    d = net.pinholed()
+    call, stream = call_with_media(net)
+    c = connect()
+    known(c, 2)
+    name = c.show("calls")[0]["call"]
+    story, end = c.ask(f"explain {name}")
+    check(end == {"end": "ok"} and any("INVITE" in x["text"] for x in story),
+          story)
+    check(c.ask(f"close {name}")[1] == {"end": "ok"}, "close")
+    stream.stops()
+    stream.stop()
+    d.expect(2, event="close", dir="in", reason="closed")
+    check(c.ask("close nobody@example")[1]["end"] == "refused", "no such call")
+    check(call is not None, "")
+
+
+@scenario()
+def control_reads_only_what_it_may(net):
+    net.pinholed()
+    check(os.stat(path()).st_mode & 0o777 in (0o660, 0o600), "mode")
+    check(os.stat(path(True)).st_mode & 0o777 == 0o666, "mode of .ro")
+    for line in ("close 1", "reload", "log verbose", "check"):
+        check("read-only" in ask(line, read_only=True)[1]["error"], line)
+    check(ask("sh su", read_only=True)[0][0]["backend"] == "nftables", "")
+    why = ask("frobnicate")[1]["error"]
+    check(all(x in why for x in ("show", "monitor", "close", "check")), why)
+    c = connect()
+    c.sock.sendall(b"x" * 65536 + b"\n")
+    check("too long" in c.line()["error"], "a line of 64 KiB")
+    c.close()
+
+
+@scenario()
+def control_survives_a_reload(net):
+    d = net.pinholed()
+    _, stream = call_with_media(net)
+    c = connect()
+    known(c, 2)
+    check(c.ask("reload")[1] == {"end": "ok"}, "a good one")
+    stream.flows()
+    known(c, 2)
+    d.write(conf("\tport banana\n"))
+    lines, end = c.ask("reload")
+    check(end["end"] == "refused", end)
+    check(any("banana" in x["text"] for x in lines), lines)
+    lines, end = c.ask("check")
+    check(end["end"] == "refused", end)
+    check(any("banana" in x["text"] for x in lines), lines)
+    d.write(conf())
+    check(c.ask("check")[1] == {"end": "ok"}, "check")
+    check(c.ask("reload")[1] == {"end": "ok"}, "a good one again")
+    engine = d.kill("engine")
+    until(lambda: d.children().get("engine") not in (None, engine), 5, "")
+    known(c, 2)
+    check(len(c.show("calls")) == 1, "the new engine tells of the call")
+    stream.flows()
+    stream.stop()
+
+
+def status_pid(d):
+    for pid in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                title = f.read()
+        except (OSError, ValueError):
+            continue
+        if parent == d.proc.pid and b"status" in title:
+            return int(pid)
+    return None
+
+
+def setup_time(wire, ports, d):
+    """Seconds from an INVITE to the event that its pinholes are open."""
+    times = []
+    for port in ports:
+        before = len(d.events)
+        call = Call(wire)
+        start = time.monotonic()
+        call.set_up(sdp(PHONE, port), sdp(PBX, port + 6000))
+        while len(d.events) < before + 2 and time.monotonic() < start + 5:
+            time.sleep(0.0002)
+        times.append(time.monotonic() - start)
+        call.hang_up()
+    return sorted(times)[len(times) // 2]
+
+
+@scenario()
+def a_dead_or_hung_status_process_costs_no_call(net):
+    d = net.pinholed()
+    until(lambda: status_pid(d), 5, "a status process")
+    wire = signalling(net)
+    usual = setup_time(wire, range(4000, 4040, 2), d)
+    pid = status_pid(d)
+    os.kill(pid, signal.SIGSTOP)
+    hung = setup_time(wire, range(4100, 4140, 2), d)
+    os.kill(pid, signal.SIGKILL)
+    dead = setup_time(wire, range(4200, 4240, 2), d)
+    until(lambda: status_pid(d) not in (None, pid), 5, "another one")
+    print(f"median call: usual {usual * 1e3:.2f} ms, hung {hung * 1e3:.2f} "
+          f"ms, dead {dead * 1e3:.2f} ms")
+    check(hung < usual + 0.01 and dead < usual + 0.01, (usual, hung, dead))
+    until(lambda: ask("show summary")[1] == {"end": "ok"}, 5, "it answers")
+
+
+@scenario()
+def a_thousand_connections_leave_it_serving(net):
+    d = net.pinholed()
+    connect().close()
+    wire = signalling(net)
+    before = setup_time(wire, range(4000, 4020, 2), d)
+    crowd = []
+    for read_only in (False, True):
+        for _ in range(1000):
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(path(read_only))
+            crowd.append(s)
+    check(ask("show summary")[1] == {"end": "ok"}, "it serves")
+    check(ask("show summary", read_only=True)[1] == {"end": "ok"}, ".ro")
+    flooded = setup_time(wire, range(4100, 4120, 2), d)
+    for s in crowd:
+        s.close()
+    print(f"median call: {before * 1e3:.2f} ms, with 2,000 connections "
+          f"{flooded * 1e3:.2f} ms")
+    check(flooded < before + 0.01, (before, flooded))
+
+
+@scenario()
+def a_slow_reader_is_dropped(net):
+    net.pinholed()
+    wire = signalling(net)
+    watch = connect()
+    watch.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    watch.send("monitor")
+    slow = connect()
+    slow.send("show counters\n" * 3000)
+    for port in range(4000, 4100, 2):
+        Call(wire).set_up(sdp(PHONE, port), sdp(PBX, port + 6000))
+    check(ask("show summary")[1] == {"end": "ok"}, "others are served")
+
+    def gone():
+        try:
+            slow.sock.sendall(b"show summary\n" * 100)
+        except OSError:
+            return True
+        return False
+    until(gone, 40, "the end of the one that does not read")
+    watch.close()
+
+
+@scenario()
+def ten_thousand_calls_are_listed_in_a_second(net):
+    net.pinholed(conf=conf("\tlimit calls 50000 per source 50000\n"
+                           "\tmedia 192.0.2.0/24 port 1024:65535\n"))
+    wire = signalling(net)
+    for i in range(10000):
+        Call(wire).set_up(sdp(PHONE, 2000 + 2 * (i % 30000)),
+                          sdp(PBX, 2000 + 2 * (i % 30000)))
+    c = connect()
+    until(lambda: len(c.show("calls")) == 10000, 30, "ten thousand calls")
+    start = time.monotonic()
+    n = len(c.show("calls"))
+    took = time.monotonic() - start
+    print(f"{n} calls listed in {took:.2f} s")
+    check(took < 1, f"{n} calls took {took} s")
