@@ -11,7 +11,7 @@ fw_meter_commit(struct fw_meter *m, const struct fw_edit *edits, size_t n,
 
 	if (m->clock != NULL)
 		histogram_add(&m->n->commit, m->clock() - begin);
-	if (rc != PH_OK && rc != PH_EEXIST && rc > -FWCOUNTERS_ERRORS)
+	if (rc != PH_OK && rc > -FWCOUNTERS_ERRORS)
 		m->n->errors[-rc]++;
 	return rc;
 }

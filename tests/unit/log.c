@@ -54,9 +54,14 @@ say_everything(void)
 	log_lines("nft", "first\n\nsecond\n");
 }
 
-/* What say_everything() writes to stderr; `stream` is JOURNAL_STREAM. */
+/*
+ * What say_everything() writes to stderr.  JOURNAL_STREAM is `stream`, or our
+ * stderr, or another file of the same file system.
+ */
+enum ours { NOT_OURS, OURS, BESIDE_OURS };
+
 static const char *
-logged(const char *stream, bool ours)
+logged(const char *stream, enum ours ours)
 {
 	static char text[4096];
 	char path[] = "/tmp/pinholed-log.XXXXXX", value[64];
@@ -68,8 +73,8 @@ logged(const char *stream, bool ours)
 	assert_true(fd != -1 && saved != -1);
 	assert_int_equal(fstat(fd, &st), 0);
 	snprintf(value, sizeof(value), "%ju:%ju", (uintmax_t)st.st_dev,
-	    (uintmax_t)st.st_ino);
-	if (ours)
+	    (uintmax_t)st.st_ino + (ours == BESIDE_OURS));
+	if (ours != NOT_OURS)
 		stream = value;
 	if (stream != NULL)
 		setenv("JOURNAL_STREAM", stream, 1);
@@ -92,7 +97,7 @@ static void
 a_person_reads_who_speaks_one_line_each(void **state)
 {
 	(void)state;
-	assert_string_equal(logged(NULL, false),
+	assert_string_equal(logged(NULL, NOT_OURS),
 	    "pinholed: engine: listening on em1\n"
 	    "pinholed: engine: cannot\\x0aopen: No such file or directory\n"
 	    "pinholed: fw: refused: \\x1b[2J\n"
@@ -105,7 +110,7 @@ static void
 systemd_reads_a_level_before_each_line(void **state)
 {
 	(void)state;
-	assert_string_equal(logged(NULL, true),
+	assert_string_equal(logged(NULL, OURS),
 	    "<6>engine: listening on em1\n"
 	    "<4>engine: cannot\\x0aopen: No such file or directory\n"
 	    "<4>fw: refused: \\x1b[2J\n"
@@ -123,7 +128,8 @@ another_stream_than_ours_has_no_levels(void **state)
 
 	(void)state;
 	for (i = 0; i < ROWS(streams); i++)
-		assert_null(strstr(logged(streams[i], false), "<6>engine"));
+		assert_null(strstr(logged(streams[i], NOT_OURS), "<6>engine"));
+	assert_null(strstr(logged(NULL, BESIDE_OURS), "<6>engine"));
 }
 
 static void
