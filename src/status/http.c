@@ -151,16 +151,14 @@ conns_sweep(struct http *h, int64_t now)
 	}
 }
 
-/*
- * The oldest that is no stream; streams are few, and have a limit of their own.
- */
+/* The oldest stream ends, or the oldest connection that is none. */
 static void
-conn_make_room(struct http *h)
+conn_make_room(struct http *h, bool stream)
 {
 	struct conn *c;
 
 	TAILQ_FOREACH(c, &h->conns, entry)
-		if (!c->ended && c->stream == NULL) {
+		if (!c->ended && (c->stream != NULL) == stream) {
 			conn_end(c);
 			return;
 		}
@@ -182,7 +180,7 @@ on_accept(struct event_base *base, void *ctx)
 	}
 	conns_sweep(h, now);
 	if (h->n >= HTTP_CONNECTIONS)
-		conn_make_room(h);
+		conn_make_room(h, false);
 	bufferevent_incref(c->bev);
 	/* Also while evhttp does not read, as from a reader of /events. */
 	bufferevent_setwatermark(c->bev, EV_READ, 0, 2 * HTTP_HEADERS);
@@ -337,10 +335,12 @@ reply_events(struct http *h, struct evhttp_request *r)
 	struct evhttp_connection *ec = evhttp_request_get_connection(r);
 	struct conn *c = conn_of(h, r);
 
-	if (c == NULL || h->nstreams >= HTTP_STREAMS) {
-		reply_error(r, 503, "Too Many Readers");
+	if (c == NULL) {
+		reply_error(r, 500, "Internal Server Error");
 		return;
 	}
+	if (h->nstreams >= HTTP_STREAMS)
+		conn_make_room(h, true);
 	c->stream = r;
 	c->since = clock_now();
 	h->nstreams++;

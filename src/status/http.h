@@ -18,8 +18,9 @@
  *
  * libevent's evhttp parses the requests.  What it lacks is a limit to the
  * number of connections and to the time that one takes, so http.c has both:
- * beyond HTTP_CONNECTIONS the oldest makes room for the newest, and a request
- * that is not answered within HTTP_REQUEST is over.
+ * beyond HTTP_CONNECTIONS the oldest makes room for the newest, among the
+ * readers of /events as well, and a request that is not answered within
+ * HTTP_REQUEST is over.
  */
 #define HTTP_CONNECTIONS 256
 #define HTTP_STREAMS	 16			    /* readers of /events */
