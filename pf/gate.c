@@ -62,6 +62,7 @@ remote_queue(struct p_gate *g, struct remote *r)
 	TAILQ_INSERT_TAIL(&g->wrong, r, entry);
 }
 
+/* It is as it should be; one that pf need not have is forgotten. */
 static void
 remote_settle(struct p_gate *g, struct remote *r, bool in_pf)
 {
@@ -70,7 +71,7 @@ remote_settle(struct p_gate *g, struct remote *r, bool in_pf)
 	r->queued = false;
 	g->in_pf += (size_t)in_pf - (size_t)r->in_pf;
 	r->in_pf = in_pf;
-	if (in_pf || r->pinholes > 0)
+	if (in_pf)
 		return;
 	RB_REMOVE(remote_tree, &g->remotes, r);
 	g->n--;
