@@ -382,4 +382,5 @@ def main():
     sys.exit(bool(panel.failures))
 
 
-main()
+if __name__ == '__main__':
+    main()
