@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+#include "sip/message.h"
+#include "src/base/strbuf.h"
+#include "tests/unit/unit.h"
+
+/* What a message says that was refused. */
+
+static void
+what_a_bye_names_is_seen_at_a_glance(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*text;
+		const char	*says; /* "" if it is no BYE */
+	} rows[] = {
+		{ "BYE sip:x SIP/2.0\r\nv: SIP/2.0/UDP h;branch=b\r\n"
+		    "f: <sip:a>;tag=a\r\nt: <sip:b>;tag=z\r\ni: c\r\n"
+		    "CSeq: 2 BYE\r\n\r\n", "BYE 0 2 c a z b" },
+		{ "\r\nBYE\nCall-ID: c\nJunk\nCSeq: 7\nFROM :x ; TAG = a\n"
+		    "To: \"q;tag=y\" <sip:b;tag=x>;tag=z", "BYE 0 7 c a z,y " },
+		{ "SIP/2.0 200\r\nCSeq: 2\r\n BYE\r\nTo: b\r\n\t;tag=z\r\n"
+		    "\r\nCall-ID: body\r\n", "200 2   z " },
+		{ "BYE x\r\nCall-ID: 1\r\nCall-ID: 2\r\nCall-ID: 1\r\n"
+		    "Call-ID: 3\r\ni: 4\r\ni: 5\r\n", "BYE 0 0 1,2,3,4,5   " },
+		/* No more than eight, and of the rest the last. */
+		{ "BYE x\r\ni: 1\r\ni: 2\r\ni: 3\r\ni: 4\r\ni: 5\r\ni: 6\r\n"
+		    "i: 7\r\ni: 8\r\ni: 9\r\n", "BYE 0 0 1,2,3,4,5,6,7,9   " },
+		{ "SIP/2.0 200 OK\r\nCSeq: -7 BYE x\r\nVia: x;branch=\"b\"\r\n"
+		    "i: c\001d\r\n\r\n", "200 0 c   b" },
+		{ "SIP/2.0 100 Trying\r\nCSeq: 2 BYE\r\n\r\n", "100 2    " },
+		{ "SIP/2.0 699 x\r\nCSeq: 4294967295 BYE\r\n", "699 4294967295    " },
+		/* Of two numbers, either may be the one. */
+		{ "SIP/2.0 200 x\r\nCSeq: 2 BYE\r\nCSeq: 3 INVITE\r\n", "200 3    " },
+		{ "SIP/2.0 200 x\r\nCSeq: 3 INVITE\r\nCSeq: 2 BYE\r\n", "200 2    " },
+		{ "SIP/2.0 200 x\r\nCSeq: 4294967296 BYE\r\n", "200 0    " },
+		{ "SIP/2.0 200 x\r\nCSeq: 2 BYES\r\n", "" },
+		{ "SIP/2.0 99 x\r\nCSeq: 2 BYE\r\n", "" },
+		{ "SIP/2.0 700 x\r\nCSeq: 2 BYE\r\n", "" },
+		{ "SIP/2.0 200 OK\r\nCSeq: 2 INVITE\r\n\r\n", "" },
+		{ "SIP/2.0 20 OK\r\nCSeq: 2 BYE\r\n\r\n", "" },
+		{ "bye x SIP/2.0\r\nCSeq: 2 BYE\r\n\r\n", "" },
+		{ "INVITE x SIP/2.0\r\nCSeq: 2 BYE\r\n\r\n", "" },
+		{ "", "" },
+	};
+	/* clang-format on */
+	const struct sip_words *w;
+	struct sip_glance g;
+	struct strbuf b;
+	char text[256];
+	size_t i, k, n;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		b = strbuf_of(text, sizeof(text));
+		if (sip_message_glance(&g, span_of(rows[i].text))) {
+			const struct sip_words *words[] = { &g.call_id,
+				&g.from_tag, &g.to_tag, &g.branch };
+
+			strbuf_fmt(&b, "%s%u %u",
+			    g.request && g.bye ? "BYE " : "", g.status, g.cseq);
+			for (k = 0; k < ROWS(words); k++) {
+				w = words[k];
+				strbuf_str(&b, " ");
+				for (n = 0; n < w->n; n++) {
+					strbuf_str(&b, n > 0 ? "," : "");
+					strbuf_add(&b, w->word[n]);
+				}
+			}
+		}
+		assert_string_equal(text, rows[i].says);
+	}
+}
+
+static void
+tags_are_found_behind_junk(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*from;
+		const char	*tag; /* for readers of the grammar */
+		const char	*all;
+	} rows[] = {
+		{ "<sip:a>;tag=z", "z", "z " },
+		{ "<sip:a;tag=1;tag=2;tag=3>;x=y; TAG = z", "z", "z 1 " },
+		{ "\"\\\";tag=1;tag=2>;tag=3\" <sip:a>;tag=z", "z", "z 1 3 " },
+		{ "\"<>;tag=1\" <sip:a>;tag=z", "z", "z 1 " },
+		{ "<sip:a>;tag=z;x=\">\";tag=2;tag=3", "z", "z 2 3 " },
+		{ "<sip:a>;tag=\"z\"", "z", "z " },
+		{ "<sip:a>;tag=z,<sip:b>;tag=y", "z", "z y " },
+		{ "sip:a;tag=z;tag=y", "z", "z y " },
+		{ "\";tag=1\" <sip:a>", "", "1 " },
+		{ "<sip:a>", "", "" },
+		{ "tag=z", "", "" },
+	};
+	/* clang-format on */
+	struct sip_glance g;
+	struct strbuf b;
+	char text[256];
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		b = strbuf_of(text, sizeof(text));
+		strbuf_fmt(&b, "BYE x SIP/2.0\r\nFrom: %s\r\n\r\n",
+		    rows[i].from);
+		assert_true(sip_message_glance(&g, span_of(text)));
+		assert_true(span_eq_str(g.from, rows[i].tag));
+		b = strbuf_of(text, sizeof(text));
+		for (k = 0; k < g.from_tag.n; k++) {
+			strbuf_add(&b, g.from_tag.word[k]);
+			strbuf_str(&b, " ");
+		}
+		assert_string_equal(text, rows[i].all);
+	}
+}
+
+/* Only of a message with one Via did its sender choose the words. */
+static void
+a_second_via_is_seen_at_a_glance(void **state)
+{
+	struct sip_glance g;
+
+	(void)state;
+	assert_true(sip_message_glance(&g,
+	    span_of("BYE x SIP/2.0\r\nVia: x;branch=a\r\n\r\n")));
+	assert_false(g.relayed);
+	assert_true(sip_message_glance(&g,
+	    span_of("BYE x SIP/2.0\r\nVia: x;branch=a\r\n"
+		    "v: y;branch=b\r\n\r\n")));
+	assert_true(g.relayed);
+}
+
+static void
+sdp_of_a_refused_message_is_found(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*text;
+		const char	*sdp;
+	} rows[] = {
+		{ "INVITE x\r\nJunk\r\n\r\nv=0\r\nm=a\r\n", "v=0\r\nm=a" },
+		{ "SIP/2.0 200 OK\n\n--b\nContent-Type: x\n\nv=0\nm=a\n--b--\n",
+		    "v=0\nm=a\n" },
+		{ "UPDATE x\r\n\r\nX: y\r\n\r\nv=0", "v=0" },
+		{ "INVITE x\r\nv=0\r\n\r\nm=a\r\n", "" },
+		{ "INVITE x\r\n\r\n", "" },
+		{ "IN@VITE x\r\n\r\nv=0\r\n", "" },
+	};
+	/* clang-format on */
+	struct sip_glance g;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		assert_int_equal(sip_message_glance(&g, span_of(rows[i].text)),
+		    rows[i].sdp[0] != '\0');
+		assert_true(span_eq_str(g.sdp, rows[i].sdp));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_bye_names_is_seen_at_a_glance),
+		cmocka_unit_test(tags_are_found_behind_junk),
+		cmocka_unit_test(a_second_via_is_seen_at_a_glance),
+		cmocka_unit_test(sdp_of_a_refused_message_is_found),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
