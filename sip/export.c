@@ -143,7 +143,7 @@ sip_export(const struct sip *sip, uint64_t id, void *buf, size_t size,
 	struct dialog *d;
 	struct txn *t;
 
-	/* What is over needs no memory of it in a new process. */
+	/* A call that is over is not exported. */
 	if (c == NULL || c->dead)
 		return PH_EBAD;
 	writer_u8(&w, EXPORT_VERSION);
@@ -446,7 +446,7 @@ sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
 	dead = cursor_bool(&r);
 	if (r.bad || caller.af == AF_UNSPEC || callee.af == AF_UNSPEC)
 		return PH_EMALFORMED;
-	/* What is over needs no memory of it in a new process. */
+	/* A call that is over is not exported. */
 	if (dead)
 		return PH_EGONE;
 	/* The configuration may have changed meanwhile. */

@@ -24,7 +24,7 @@ note_word(struct sip_words *w, struct span s)
 	w->word[w->n - 1] = s;
 }
 
-/* Up to the first character that ends a parameter for anybody. */
+/* Up to the first character that ends a parameter for some reader. */
 static struct span
 first_word(struct span s)
 {

@@ -39,7 +39,7 @@ expire_txns(struct call *c, int64_t now)
 	return why;
 }
 
-/* Something's time has come.  Returns the reason things close with. */
+/* End the parts whose time is over.  Returns why their pinholes close. */
 static enum reason
 expire_parts(struct call *c, int64_t now)
 {

@@ -104,7 +104,7 @@ mentions_evict(struct mentions *cs)
 		return;
 	if ((k = TAILQ_FIRST(&cs->age[1])) == NULL)
 		k = TAILQ_FIRST(&cs->age[0]);
-	/* Who names so many may do it to have one of them forgotten. */
+	/* An outsider may name many ports so that one is forgotten. */
 	if (k->excess)
 		k->call->forgot = true;
 	mention_free(cs, k);

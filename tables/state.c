@@ -81,7 +81,7 @@ decode_entry(struct cursor *c, uint8_t family, uint8_t len,
 	    len > addr_bytes(af) * 8 || e->table[0] == '\0')
 		return PH_EMALFORMED;
 	a = addr_from_bytes(af, bytes);
-	/* No host bits, nor anything behind an IPv4 address. */
+	/* Host bits are zero, and so are the bytes behind an IPv4 address. */
 	memset(&low, 0, sizeof(low));
 	for (i = 0; i < 16; i++)
 		if (i * 8 >= len)

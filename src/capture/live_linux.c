@@ -61,7 +61,7 @@ find_interfaces(struct capture *c, const struct capture_config *config,
 	return PH_OK;
 }
 
-/* By our own descriptor, for in the sandbox there are no new ones. */
+/* By a descriptor of our own: the sandbox allows no new sockets. */
 static uint32_t
 index_of(const struct capture *c, const char *name)
 {

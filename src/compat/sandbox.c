@@ -13,7 +13,7 @@
 
 #include "src/compat/sandbox.h"
 
-/* Root's, nobody else's to write to, and nothing in it. */
+/* It belongs to root, no other user may write to it, and it is empty. */
 static bool
 is_empty_dir(const char *path)
 {

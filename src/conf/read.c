@@ -321,7 +321,7 @@ conf_check_only(struct parse *p, const struct setting *s,
 			    lex->text);
 		return;
 	}
-	/* dry-run prints for all, and an unknown one is an error already. */
+	/* dry-run takes all options; an unknown backend is an error already. */
 	if (backend != NULL && strcmp(backend, "dry-run") != 0 &&
 	    strncmp(backend, s->only, strlen(s->only)) != 0)
 		conf_error(p, &lex->at, "\"%s\" is for %s, not for %s",
