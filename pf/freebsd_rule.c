@@ -15,7 +15,8 @@ static const u_int8_t actions[] = {
 static void
 set_target(const struct p_rule *r, struct pf_rule *out)
 {
-	/* In host order.  A second port would make the target of rdr a range. */
+	/* In host order.  A second port would make the target of rdr a range.
+	 */
 	out->rpool.proxy_port[0] = r->target.port;
 	if (r->action == P_ACT_NAT)
 		out->rpool.proxy_port[1] = r->target.port;

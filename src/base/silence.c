@@ -32,9 +32,9 @@ silence_over(const struct silence *s, int64_t now)
 int64_t
 silence_next(const struct silence *s, int64_t lease, int64_t now)
 {
-	int64_t due = silence_due(s), half = now + lease / 2;
+	int64_t due = silence_due(s), renewal = now + lease / 2;
 
-	return due < half ? due : half;
+	return due < renewal ? due : renewal;
 }
 
 bool

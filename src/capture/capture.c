@@ -250,6 +250,16 @@ capture_progress(const struct capture *c, uint64_t *done, uint64_t *size)
 	return true;
 }
 
+size_t
+capture_fds(const struct capture *c, int *fds, size_t max)
+{
+	size_t i;
+
+	for (i = 0; i < c->nhandles && i < max; i++)
+		fds[i] = pcap_get_selectable_fd(c->handles[i].pcap);
+	return i;
+}
+
 int64_t
 capture_due(const struct capture *c)
 {

@@ -235,16 +235,6 @@ capture_open_live(struct capture **out, const struct capture_config *config,
 	return PH_OK;
 }
 
-size_t
-capture_fds(const struct capture *c, int *fds, size_t max)
-{
-	size_t i;
-
-	for (i = 0; i < c->nhandles && i < max; i++)
-		fds[i] = pcap_get_selectable_fd(c->handles[i].pcap);
-	return i;
-}
-
 static int
 read_frame(void *ctx, size_t i, struct merge_frame *out)
 {

@@ -239,16 +239,6 @@ capture_open_live(struct capture **out, const struct capture_config *config,
 	return PH_OK;
 }
 
-size_t
-capture_fds(const struct capture *c, int *fds, size_t max)
-{
-	size_t i;
-
-	for (i = 0; i < c->nhandles && i < max; i++)
-		fds[i] = pcap_get_selectable_fd(c->handles[i].pcap);
-	return i;
-}
-
 static enum ph_err
 handle_drain(struct capture *c, struct capture_handle *handle, size_t max,
     int64_t now, const struct capture_sink *sink)
