@@ -171,6 +171,7 @@ ends_untold(const struct sip_wants *w)
 	case REASON_SESSION_TIMER:
 	case REASON_MAX_DURATION:
 	case REASON_SHUTDOWN:
+	case REASON_CLOSED:
 	case REASON_LIMIT:
 		return w->nholes == 0;
 	default:

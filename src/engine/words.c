@@ -233,6 +233,8 @@ words_reason(enum reason r)
 		return "the call has reached `timeout max`";
 	case REASON_SHUTDOWN:
 		return "pinholed stopped, or the capture ended";
+	case REASON_CLOSED:
+		return "an administrator has closed it";
 	case REASON_POLICY:
 		return "the configuration does not allow it any more";
 	case REASON_LIMIT:

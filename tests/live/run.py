@@ -21,6 +21,7 @@ import life  # noqa: E402,F401 pylint: disable=unused-import
 import net  # noqa: E402
 import processes  # noqa: E402,F401 pylint: disable=unused-import
 import status  # noqa: E402,F401 pylint: disable=unused-import
+import stories  # noqa: E402,F401 pylint: disable=unused-import
 import tables  # noqa: E402,F401 pylint: disable=unused-import
 import tftpproxy  # noqa: E402,F401 pylint: disable=unused-import
 import web  # noqa: E402,F401 pylint: disable=unused-import
