@@ -14,6 +14,7 @@
 #include "nft/mirror.h"
 #include "nft/table.h"
 #include "src/fw/direct.h"
+#include "src/fw/ledger.h"
 #include "tests/unit/nft_config.h"
 
 static struct addr
@@ -581,6 +582,11 @@ test_activity_is_counters_that_moved(void **state)
 	assert_string_equal(count(v, 2, 0), "1< ");
 	/* As many again after it. */
 	assert_string_equal(count(v, 1, 6), "1< ");
+	/* The counter of a replaced element begins at zero. */
+	a.deadline = 400;
+	OPEN(a);
+	changes();
+	assert_string_equal(count(v, 1, 6), "1< ");
 	mirror_count_reset(m);
 	assert_string_equal(count(v, 1, 0), "");
 	assert_string_equal(count(v, 1, 6), "1< ");
@@ -620,6 +626,45 @@ test_a_single_connection_that_began_is_activity(void **state)
 	OPEN(h);
 	changes();
 	assert_string_equal(count(v, 0, 0), "");
+}
+
+/* An entry that the kernel has refused still knows its elements. */
+static void
+test_an_element_forgets_who_has_gone(void **state)
+{
+	struct fw *fw = (struct fw *)(void *)m;
+	struct fw_entry a = { 0 }, b = { 0 };
+	struct fw_edit edit = { FW_ADD, &a };
+	struct elem v[ELEM_MAX];
+	size_t n;
+
+	(void)state;
+	a.hole = hole_of("tcp in 198.51.100.7 0 192.0.2.20 5 5 once");
+	a.hole.deadline = 100;
+	b.hole = a.hole;
+	assert_int_equal(hole_elements(&a.hole, &config, v, &n), PH_OK);
+	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
+	assert_string_equal(count(v, 0, 0), "0<> ");
+	answer = PH_EIO;
+	edit.entry = &b;
+	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_EIO);
+	answer = PH_OK;
+	edit = (struct fw_edit) { FW_REMOVE, &a };
+	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
+	assert_false(mirror_has(m, &v[0]));
+	/* Its connection is to come again. */
+	edit = (struct fw_edit) { FW_ADD, &b };
+	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
+	b.hole.deadline = 200;
+	edit.op = FW_REPLACE;
+	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
+	assert_int_equal(said[0], '!');
+	/* One that is given up although the kernel had it is not counted. */
+	assert_int_equal(mirror_count(m, v[0].set), 1);
+	ledger_forget(&only, fw, &a);
+	assert_true(mirror_has(m, &v[0]));
+	ledger_forget(&only, fw, &b);
+	assert_int_equal(mirror_count(m, v[0].set), 0);
 }
 
 struct sighting {
@@ -728,6 +773,7 @@ main(void)
 		CASE(test_what_the_chains_let_pass),
 		CASE(test_activity_is_counters_that_moved),
 		CASE(test_a_single_connection_that_began_is_activity),
+		CASE(test_an_element_forgets_who_has_gone),
 		cmocka_unit_test(test_bytes_come_back_as_elements),
 		cmocka_unit_test(test_long_lists_are_split_into_messages),
 	};
