@@ -5,10 +5,11 @@
 usage: screenshots.py PINHOLED FOLDER [MINUTES]
 
 Needs root and chromium, as the live tests do; makes status-light.png and
-status-dark.png.
+status-dark.png, with fewer colours where there is pngquant.
 """
 import math
 import random
+import shutil
 import sys
 import time
 
@@ -55,7 +56,11 @@ def main():
             for name, dark in (("light", False), ("dark", True)):
                 page.look(1000, 880, dark)
                 time.sleep(0.3)
-                page.picture(f"{folder}/status-{name}.png")
+                path = f"{folder}/status-{name}.png"
+                page.picture(path)
+                if shutil.which("pngquant"):
+                    net.sh("pngquant", "--force", "--strip", "--output", path,
+                           "64", path)
         finally:
             page.close()
     finally:

@@ -136,6 +136,8 @@ def web_metrics_count_a_call(net):
     stream = Stream(p, m)
     stream.flows()
     until(lambda: metrics(net)["pinholed_calls_total"] == 1, 3, "the call")
+    until(lambda: metrics(net)['pinholed_calls{state="accepted"}'] == 1, 3,
+          "its state")
     until(lambda: metrics(net)["pinholed_fw_commit_seconds_count"] >= 1, 3,
           "the commit")
     now = metrics(net)
@@ -149,6 +151,7 @@ def web_metrics_count_a_call(net):
     stream.stops()
     stream.stop()
     until(lambda: metrics(net)["pinholed_pinholes"] == 0, 3, "its end")
+    check(metrics(net)['pinholed_calls{state="accepted"}'] == 0, "its end")
     # Killed processes: counters go on, and their deaths are one.
     for role in ("firewall", "engine", "status"):
         d.kill(role)
@@ -601,6 +604,7 @@ def dashboard_queries():
 @scenario()
 def web_prometheus_scrapes_and_understands(net):
     sh(tool("promtool"), "check", "rules", RULES)
+    sh(tool("promtool"), "test", "rules", f"{TOP}/tests/data/alerts.yml")
     d = daemon(net)
     text = get(net, "/metrics")[1]
     # It complains by its exit status, of names as well.
