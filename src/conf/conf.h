@@ -202,6 +202,9 @@ PH_NODISCARD enum ph_err conf_parse(struct conf **out, struct span text,
 
 void conf_free(struct conf *c);
 
+/* As one would write it, with every default: print.c. */
+void conf_print(const struct conf *c, FILE *f);
+
 /*
  * The most data connections of FTP, and transfers of TFTP, that are followed at
  * a time; further ones are refused.

@@ -331,6 +331,26 @@ command_log(struct monitor *m, uint64_t seq, uint32_t verbose)
 }
 
 static void
+command_config(struct monitor *m, uint64_t seq)
+{
+	int fd = memfile_open(), copy = -1;
+	FILE *f;
+
+	if (fd == -1 || (copy = dup(fd)) == -1 ||
+	    (f = fdopen(copy, "w")) == NULL) {
+		if (copy != -1)
+			close(copy);
+		if (fd != -1)
+			close(fd);
+		status_answer(m, seq, PH_EIO, NULL);
+		return;
+	}
+	conf_print(m->cur->conf, f);
+	fclose(f);
+	status_answer_file(m, seq, PH_OK, fd);
+}
+
+static void
 command_reload(struct monitor *m, uint64_t seq)
 {
 	if (m->phase != PHASE_RUNNING || m->next != NULL || m->old != NULL ||
@@ -358,6 +378,9 @@ status_message(struct monitor *m)
 		break;
 	case IPC_COMMAND_CHECK:
 		command_check(m, seq);
+		break;
+	case IPC_COMMAND_CONFIG:
+		command_config(m, seq);
 		break;
 	case IPC_COMMAND_LOG:
 		command_log(m, seq, m->msg.u.command.value);

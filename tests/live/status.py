@@ -2,11 +2,15 @@
 """The status process: the control sockets, and what a call sees of them."""
 import json
 import os
+import pty
+import select
 import signal
 import socket
+import subprocess
 import time
 
-from net import Failure, PBX, PHONE, Stream, check, conf, until
+from net import (Daemon, Failure, PBX, PHONE, Stream, Unable, check, conf,
+                 until)
 from scenarios import media, scenario, signalling
 from sip import Call, sdp
 
@@ -279,12 +283,14 @@ def a_slow_reader_is_dropped(net):
 
 @scenario()
 def ten_thousand_calls_are_listed_in_a_second(net):
-    net.pinholed(conf=conf("\tlimit calls 50000 per source 50000\n"
+    d = net.pinholed(conf=conf("\tlimit calls 50000 per source 50000\n"
                            "\tmedia 192.0.2.0/24 port 1024:65535\n"))
     wire = signalling(net)
     for i in range(10000):
         Call(wire).set_up(sdp(PHONE, 2000 + 2 * (i % 30000)),
                           sdp(PBX, 2000 + 2 * (i % 30000)))
+        if i % 50 == 49:
+            until(lambda n=i: len(d.events) >= 2 * n, 20, "the engine")
     c = connect()
     until(lambda: len(c.show("calls")) == 10000, 30, "ten thousand calls")
     start = time.monotonic()
@@ -292,3 +298,85 @@ def ten_thousand_calls_are_listed_in_a_second(net):
     took = time.monotonic() - start
     print(f"{n} calls listed in {took:.2f} s")
     check(took < 1, f"{n} calls took {took} s")
+
+
+def pinholectl(*argv, sock=None):
+    tool = os.path.join(os.path.dirname(Daemon.binary), "..", "pinholectl",
+                        "pinholectl")
+    if not os.access(tool, os.X_OK):
+        raise Unable("no pinholectl in this build")
+    return [tool, "-s", sock or path(), *argv]
+
+
+def run(*argv, sock=None):
+    done = subprocess.run(pinholectl(*argv, sock=sock), capture_output=True,
+                          text=True, timeout=30, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@scenario()
+def pinholectl_says_it_in_words_and_exit_codes(net):
+    code, _, err = run("show", "summary")
+    check(code == 2 and path() in err, f"no daemon: {err}")
+    d = net.pinholed()
+    call, stream = call_with_media(net)
+    known(connect(), 2)
+    code, out, err = run("sh", "ca")
+    check(code == 0 and PHONE in out and "accepted" in out, (code, out, err))
+    code, out, _ = run("-j", "show", "calls", "address", PHONE)
+    check(code == 0 and list(json.loads(out)) == KEYS["calls"], out)
+    code, _, err = run("frobnicate")
+    check(code == 1 and "monitor" in err, err)
+    code, _, err = run("close", "999999")
+    check(code == 1 and "no such call" in err, err)
+    code, _, err = run("reload", sock=path(True))
+    check(code == 1 and "read-only" in err, err)
+    code, out, err = run("show", "config")
+    check(code == 0 and "protect { 192.0.2.0/24" in out, (out, err))
+    code, out, err = run("explain", call.call_id)
+    check(code == 0 and "INVITE" in out, (out, err))
+    check(run("log", "verbose")[0] == 0, "log verbose")
+    Call(call.wire).set_up(sdp(PHONE, 4100), sdp(PBX, 10100))
+    check(run("log", "brief")[0] == 0, "log brief")
+    check(run("close", call.call_id)[0] == 0, "close")
+    stream.stops()
+    stream.stop()
+    d.stop()
+
+
+@scenario()
+def top_lives_through_a_restart(net):
+    net.pinholed()
+    _, stream = call_with_media(net)
+    known(connect(), 2)
+    argv = pinholectl("top")
+    pid, tty = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "xterm"
+        os.execv(argv[0], argv)
+    seen = []
+
+    def shows(text):
+        while select.select([tty], [], [], 0)[0]:
+            try:
+                seen.append(os.read(tty, 65536).decode(errors="replace"))
+            except OSError:
+                raise Failure("it ended: " + "".join(seen)) from None
+        return text in "".join(seen)
+    try:
+        until(lambda: shows("calls 1  pinholes 2"), 5, "".join(seen))
+        until(lambda: shows("accepted"), 5, "the call")
+        os.write(tty, b"s")
+        until(lambda: shows("state"), 5, "sorted by state")
+        os.write(tty, b"\r")
+        until(lambda: shows("INVITE"), 5, "the story of the call")
+        os.write(tty, b"q")
+        check(ask("reload")[1] == {"end": "ok"}, "a reload")
+        del seen[:]
+        os.write(tty, b"s")
+        until(lambda: shows("from"), 5, "sorted by another column")
+        os.write(tty, b"q")
+        until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, 5, "its end")
+    finally:
+        os.close(tty)
+        stream.stop()

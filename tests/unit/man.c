@@ -74,6 +74,30 @@ next_display(const char **at, const char *mark, char *out)
 	return true;
 }
 
+/* A configuration that is printed is read as the same. */
+static void
+print_and_read(const struct conf *c)
+{
+	char *once = NULL, *twice = NULL;
+	struct conf *again;
+	size_t len;
+	FILE *f;
+
+	assert_non_null(f = open_memstream(&once, &len));
+	conf_print(c, f);
+	fclose(f);
+	assert_int_equal(conf_parse(&again, span_of(once), "printed", NULL, 0,
+			     stderr),
+	    PH_OK);
+	assert_non_null(f = open_memstream(&twice, &len));
+	conf_print(again, f);
+	fclose(f);
+	assert_string_equal(once, twice);
+	conf_free(again);
+	free(once);
+	free(twice);
+}
+
 static void
 every_example_is_a_configuration(void **state)
 {
@@ -89,6 +113,7 @@ every_example_is_a_configuration(void **state)
 		assert_int_equal(conf_parse(&c, span_of(text), "example", NULL,
 				     0, stderr),
 		    PH_OK);
+		print_and_read(c);
 		conf_free(c);
 		n++;
 	}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pinholectl/client.h"
+
+struct client {
+	int fd;
+	FILE *in;
+	char *line;
+	size_t size;
+	char error[1024]; /* "": none */
+	bool lost;
+};
+
+static int
+socket_connect(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd, saved;
+
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if ((fd = socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+struct client *
+client_open(const char *path, bool fallback, const char **tried)
+{
+	static char read_only[PATH_MAX];
+	struct client *c = calloc(1, sizeof(*c));
+
+	*tried = path;
+	if (c == NULL)
+		return NULL;
+	c->fd = socket_connect(path);
+	if (c->fd == -1 && errno == EACCES && fallback) {
+		snprintf(read_only, sizeof(read_only), "%s.ro", path);
+		*tried = read_only;
+		c->fd = socket_connect(read_only);
+	}
+	if (c->fd == -1 || (c->in = fdopen(c->fd, "r")) == NULL) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+client_close(struct client *c)
+{
+	if (c == NULL)
+		return;
+	fclose(c->in);
+	free(c->line);
+	free(c);
+}
+
+bool
+client_ask(struct client *c, const char *line)
+{
+	char text[2048];
+	int len = snprintf(text, sizeof(text), "%s\n", line);
+
+	c->error[0] = '\0';
+	if (len < 0 || (size_t)len >= sizeof(text) ||
+	    send(c->fd, text, (size_t)len, MSG_NOSIGNAL) != len) {
+		c->lost = true;
+		return false;
+	}
+	return true;
+}
+
+json_t *
+client_next(struct client *c, const char **line)
+{
+	const char *end, *error;
+	json_t *object;
+	ssize_t len = getline(&c->line, &c->size, c->in);
+
+	if (len <= 0 || (object = json_loads(c->line, 0, NULL)) == NULL) {
+		c->lost = true;
+		return NULL;
+	}
+	if (c->line[len - 1] == '\n')
+		c->line[len - 1] = '\0';
+	if (line != NULL)
+		*line = c->line;
+	end = json_string_value(json_object_get(object, "end"));
+	if (end == NULL)
+		return object;
+	if (strcmp(end, "ok") != 0) {
+		error = json_string_value(json_object_get(object, "error"));
+		snprintf(c->error, sizeof(c->error), "%s",
+		    error != NULL ? error : "refused");
+	}
+	json_decref(object);
+	return NULL;
+}
+
+const char *
+client_error(const struct client *c)
+{
+	return c->error[0] != '\0' ? c->error : NULL;
+}
+
+bool
+client_lost(const struct client *c)
+{
+	return c->lost;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/*
+ * A connection to the control socket of pinholed: a line asks, and objects
+ * answer.
+ */
+struct client;
+
+/* With `fallback`, the read-only socket if we may not use the first.  NULL
+ * with errno; *tried is the path. */
+struct client *client_open(const char *path, bool fallback, const char **tried);
+void client_close(struct client *c);
+
+bool client_ask(struct client *c, const char *line); /* false: it is gone */
+/*
+ * The next object of the answer, to be released by json_decref(), and its line
+ * until the next call.  NULL: the answer has ended, or the connection.
+ */
+json_t *client_next(struct client *c, const char **line);
+/* How the answer ended: NULL is well, else an error. */
+const char *client_error(const struct client *c);
+bool client_lost(const struct client *c);
+
+#endif

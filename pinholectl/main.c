@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pinholectl/client.h"
+#include "pinholectl/complete.h"
+#include "pinholectl/output.h"
+#include "pinholectl/top.h"
+#include "src/base/strbuf.h"
+#include "src/status/verbs.h"
+#include "src/version.h"
+
+#define EXIT_REFUSED   1
+#define EXIT_NO_DAEMON 2
+
+struct options {
+	const char *path;
+	bool chosen; /* by -s */
+	bool json;
+};
+
+static const struct option long_options[] = {
+	{ "completion", required_argument, NULL, 'C' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "socket", required_argument, NULL, 's' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void
+usage(FILE *f)
+{
+	const struct verb_row *v;
+
+	fprintf(f, "usage: pinholectl [-hjV] [-s socket] verb ...\n");
+	for (v = verbs; v < verbs + VERB_COUNT; v++)
+		fprintf(f, "  %-8s%-9s %s%s\n", v->word,
+		    v->object != NULL		     ? v->object
+			: v->args == VERB_ARGS_WHICH ? "ID|CALL-ID"
+						     : "",
+		    v->args == VERB_ARGS_WHICH && v->object == NULL ? " " : "",
+		    v->help);
+	fprintf(f,
+	    "calls, pinholes and monitor may be followed by: address PREFIX, "
+	    "call TEXT,\nstate STATE, older SECONDS, younger SECONDS\n");
+}
+
+static void
+print_object(const struct options *o, const struct request *r,
+    const json_t *object, const char *line)
+{
+	char text[8192];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+
+	if (o->json) {
+		puts(line);
+		return;
+	}
+	strbuf_reset(&b);
+	output_text(r->verb, object, &b);
+	puts(text);
+}
+
+static int
+print_answer(struct client *c, const struct options *o, const struct request *r)
+{
+	const char *line, *heading = output_heading(r->verb);
+	json_t *object;
+
+	while ((object = client_next(c, &line)) != NULL) {
+		if (heading != NULL && !o->json)
+			puts(heading);
+		heading = NULL;
+		print_object(o, r, object, line);
+		json_decref(object);
+		if (r->verb == VERB_MONITOR && fflush(stdout) == EOF)
+			return EXIT_REFUSED;
+	}
+	if (client_lost(c)) {
+		fprintf(stderr, "pinholectl: the daemon has gone\n");
+		return EXIT_NO_DAEMON;
+	}
+	if (client_error(c) != NULL) {
+		fflush(stdout);
+		fprintf(stderr, "pinholectl: %s\n", client_error(c));
+		return EXIT_REFUSED;
+	}
+	return fflush(stdout) == EOF ? EXIT_REFUSED : 0;
+}
+
+static int
+run_request(const struct options *o, const struct request *r)
+{
+	char line[VERB_LINE + 1];
+	struct strbuf b = strbuf_of(line, sizeof(line));
+	const char *tried;
+	struct client *c;
+	int code;
+
+	if (r->verb == VERB_TOP)
+		return top_run(o->path, !o->chosen);
+	c = client_open(o->path, !o->chosen, &tried);
+	if (c == NULL) {
+		fprintf(stderr, "pinholectl: cannot connect to %s: %s\n", tried,
+		    strerror(errno));
+		return EXIT_NO_DAEMON;
+	}
+	verbs_format(r, &b);
+	if (client_ask(c, line))
+		code = print_answer(c, o, r);
+	else
+		code = EXIT_NO_DAEMON;
+	client_close(c);
+	return code;
+}
+
+/* The words of the command line as one line. */
+static bool
+read_request(int argc, char *argv[], struct request *r)
+{
+	char line[VERB_LINE + 2], text[1024];
+	struct strbuf b = strbuf_of(line, sizeof(line));
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		strbuf_str(&b, i > 0 ? " " : "");
+		strbuf_str(&b, argv[i]);
+	}
+	if (verbs_parse((struct span) { b.p, b.len }, r, &why) == PH_OK)
+		return true;
+	fprintf(stderr, "pinholectl: %s\n", text);
+	return false;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options o = { .path = PINHOLED_CONTROL };
+	struct request r;
+	int c;
+
+	while (
+	    (c = getopt_long(argc, argv, "+hjs:V", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'C':
+			return complete_print(optarg, stdout) ? 0
+							      : EXIT_REFUSED;
+		case 'h':
+			usage(stdout);
+			return 0;
+		case 'j':
+			o.json = true;
+			break;
+		case 's':
+			o.path = optarg;
+			o.chosen = true;
+			break;
+		case 'V':
+			printf("pinholectl %s\n", PINHOLED_VERSION);
+			return 0;
+		default:
+			usage(stderr);
+			return EXIT_REFUSED;
+		}
+	}
+	if (optind == argc) {
+		usage(stderr);
+		return EXIT_REFUSED;
+	}
+	if (!read_request(argc - optind, argv + optind, &r))
+		return EXIT_REFUSED;
+	return run_request(&o, &r);
+}

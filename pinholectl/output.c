@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "pinholectl/output.h"
+
+#define LONG_CALL 40
+
+const char *
+output_string(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL ? s : "-";
+}
+
+double
+output_number(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+void
+output_age(double since, char buf[32])
+{
+	struct timeval now;
+	long s;
+
+	gettimeofday(&now, NULL);
+	s = (long)((double)now.tv_sec - since);
+	if (since <= 0 || s < 0)
+		snprintf(buf, 32, "-");
+	else if (s < 60)
+		snprintf(buf, 32, "%lds", s);
+	else if (s < 3600)
+		snprintf(buf, 32, "%ldm%02lds", s / 60, s % 60);
+	else
+		snprintf(buf, 32, "%ldh%02ldm", s / 3600, s / 60 % 60);
+}
+
+void
+output_call(const json_t *o, size_t max, struct strbuf *out)
+{
+	const char *s = output_string(o, "call");
+
+	strbuf_vis(out, span_sub(span_of(s), 0, max));
+	if (strlen(s) > max)
+		strbuf_str(out, "...");
+}
+
+static void
+text_call(const json_t *o, struct strbuf *out)
+{
+	char age[32], media[32];
+
+	output_age(output_number(o, "since"), age);
+	output_age(output_number(o, "last_media"), media);
+	strbuf_fmt(out, "%-8s %-15s -> %-15s %8s %8s %3zu  ",
+	    output_string(o, "state"), output_string(o, "from"),
+	    output_string(o, "to"), age, media,
+	    json_array_size(json_object_get(o, "pinholes")));
+	output_call(o, LONG_CALL, out);
+}
+
+static void
+text_hole(const json_t *o, struct strbuf *out)
+{
+	double lo = output_number(o, "dport"), hi;
+	char age[32], ports[32];
+
+	hi = output_number(o, "dport_end");
+	output_age(output_number(o, "ts"), age);
+	if (lo < hi)
+		snprintf(ports, sizeof(ports), "%.0f:%.0f", lo, hi);
+	else
+		snprintf(ports, sizeof(ports), "%.0f", lo);
+	strbuf_fmt(out, "%6.0f %-3s %s %s", output_number(o, "id"),
+	    output_string(o, "dir"), output_string(o, "proto"),
+	    output_string(o, "src"));
+	if (output_number(o, "sport") > 0)
+		strbuf_fmt(out, " port %.0f", output_number(o, "sport"));
+	strbuf_fmt(out, " -> %s port %s (%s, %s) ", output_string(o, "dst"),
+	    ports, output_string(o, "reason"), age);
+	output_call(o, LONG_CALL, out);
+}
+
+static void
+text_event(const json_t *o, struct strbuf *out)
+{
+	time_t at = (time_t)output_number(o, "ts");
+	struct tm tm;
+	char when[16];
+
+	if (localtime_r(&at, &tm) == NULL ||
+	    strftime(when, sizeof(when), "%H:%M:%S", &tm) == 0)
+		when[0] = '\0';
+	strbuf_fmt(out, "%s %-6s ", when, output_string(o, "event"));
+	if (strcmp(output_string(o, "event"), "refuse") != 0) {
+		text_hole(o, out);
+		return;
+	}
+	strbuf_fmt(out, "%s -> %s port %.0f (%s) ", output_string(o, "src"),
+	    output_string(o, "dst"), output_number(o, "dport"),
+	    output_string(o, "reason"));
+	output_call(o, LONG_CALL, out);
+}
+
+/* "key value" of each member, one a line. */
+static void
+text_members(const json_t *o, const char *before, struct strbuf *out)
+{
+	json_t *value;
+	const char *key;
+	char name[64];
+
+	json_object_foreach((json_t *)(uintptr_t)o, key, value)
+	{
+		snprintf(name, sizeof(name), "%s%s", before, key);
+		if (json_is_object(value)) {
+			snprintf(name, sizeof(name), "%s.", key);
+			text_members(value, name, out);
+			continue;
+		}
+		if (out->len > 0)
+			strbuf_str(out, "\n");
+		strbuf_fmt(out, "%-16s ", name);
+		if (json_is_string(value))
+			strbuf_vis(out, span_of(json_string_value(value)));
+		else if (json_is_number(value))
+			strbuf_fmt(out, "%.0f", json_number_value(value));
+		else
+			strbuf_str(out, "-");
+	}
+}
+
+const char *
+output_heading(enum verb verb)
+{
+	return verb == VERB_SHOW_CALLS
+	    ? "STATE    FROM               TO                   AGE    MEDIA "
+	      "  #  CALL-ID"
+	    : NULL;
+}
+
+void
+output_text(enum verb verb, const json_t *o, struct strbuf *out)
+{
+	switch (verb) {
+	case VERB_SHOW_CALLS:
+		text_call(o, out);
+		break;
+	case VERB_SHOW_PINHOLES:
+		text_hole(o, out);
+		break;
+	case VERB_SHOW_COUNTERS:
+		strbuf_fmt(out, "%-8s %-32s %.0f", output_string(o, "process"),
+		    output_string(o, "name"), output_number(o, "value"));
+		break;
+	case VERB_SHOW_TABLES:
+		strbuf_str(out, output_string(o, "table"));
+		break;
+	case VERB_SHOW_SUMMARY:
+		text_members(o, "", out);
+		break;
+	case VERB_MONITOR:
+		text_event(o, out);
+		break;
+	default:
+		strbuf_vis(out, span_of(output_string(o, "text")));
+		break;
+	}
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef OUTPUT_TEXT_H
+#define OUTPUT_TEXT_H
+
+#include <jansson.h>
+
+#include "src/base/strbuf.h"
+#include "src/status/verbs.h"
+
+/*
+ * An object of an answer as a line for a person.  Text from the network, which
+ * is the Call-ID, is escaped.
+ */
+void output_text(enum verb verb, const json_t *o, struct strbuf *out);
+/* The line above the first; NULL: none. */
+const char *output_heading(enum verb verb);
+
+const char *output_string(const json_t *o, const char *key); /* "-": none */
+/* 0: none. */
+double output_number(const json_t *o, const char *key);
+/* "1h02m": since that time. */
+void output_age(double since, char buf[32]);
+void output_call(const json_t *o, size_t max, struct strbuf *out);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: ISC */
+#include <ctype.h>
+#include <curses.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pinholectl/client.h"
+#include "pinholectl/output.h"
+#include "pinholectl/top.h"
+
+#define ROWS_MAX 2000 /* calls that are looked at */
+#define TOP	 4    /* lines above them */
+
+enum sort { SORT_AGE, SORT_STATE, SORT_FROM, SORT_TO, SORT_COUNT };
+static const char *const sorts[SORT_COUNT] = { "age", "state", "from", "to" };
+
+struct top {
+	const char *path, *tried;
+	bool fallback;
+	struct client *client;
+	json_t *summary, *before; /* and that of a second ago */
+	json_t *calls;		  /* an array */
+	char filter[64];
+	bool typing; /* into the filter */
+	enum sort sort;
+	size_t selected;
+	json_t *story; /* of the selected call: lines; NULL: the list */
+};
+
+static enum sort sort_by;
+
+static int
+call_cmp(const void *a, const void *b)
+{
+	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+	static const char *const keys[SORT_COUNT] = { "since", "state", "from",
+		"to" };
+	double d;
+	int r = 0;
+
+	if (sort_by != SORT_AGE)
+		r = strcmp(output_string(x, keys[sort_by]),
+		    output_string(y, keys[sort_by]));
+	if (r != 0)
+		return r;
+	d = output_number(x, "since") - output_number(y, "since");
+	return d < 0 ? -1 : d > 0;
+}
+
+static void
+top_lose(struct top *t)
+{
+	client_close(t->client);
+	t->client = NULL;
+}
+
+/* All objects of an answer as an array; NULL: the daemon is gone. */
+static json_t *
+top_ask(struct top *t, const char *line, size_t max)
+{
+	json_t *all = json_array(), *o;
+
+	if (t->client == NULL)
+		t->client = client_open(t->path, t->fallback, &t->tried);
+	if (t->client != NULL && client_ask(t->client, line))
+		while ((o = client_next(t->client, NULL)) != NULL) {
+			if (json_array_size(all) < max)
+				json_array_append(all, o);
+			json_decref(o);
+		}
+	if (t->client != NULL && !client_lost(t->client))
+		return all;
+	top_lose(t);
+	json_decref(all);
+	return NULL;
+}
+
+static void
+calls_sort(json_t *calls, enum sort sort)
+{
+	size_t i, n = json_array_size(calls);
+	json_t **v = calloc(n + 1, sizeof(json_t *));
+
+	if (v == NULL)
+		return;
+	for (i = 0; i < n; i++)
+		v[i] = json_incref(json_array_get(calls, i));
+	sort_by = sort;
+	qsort(v, n, sizeof(json_t *), call_cmp);
+	for (i = 0; i < n; i++)
+		json_array_set_new(calls, i, v[i]);
+	free(v);
+}
+
+static void
+top_refresh(struct top *t)
+{
+	char line[128];
+	json_t *all;
+
+	if ((all = top_ask(t, "show summary", 1)) != NULL) {
+		json_decref(t->before);
+		t->before = t->summary;
+		t->summary = json_incref(json_array_get(all, 0));
+		json_decref(all);
+	}
+	snprintf(line, sizeof(line), "show calls%s%s",
+	    t->filter[0] == '\0' ? ""
+		: strspn(t->filter, "0123456789./:") == strlen(t->filter)
+		? " address "
+		: " call ",
+	    t->filter);
+	if ((all = top_ask(t, line, ROWS_MAX)) != NULL) {
+		json_decref(t->calls);
+		t->calls = all;
+		calls_sort(all, t->sort);
+	}
+}
+
+static double
+top_rate(const struct top *t, const char *key)
+{
+	return t->before != NULL
+	    ? output_number(t->summary, key) - output_number(t->before, key)
+	    : 0;
+}
+
+static void
+draw_head(const struct top *t)
+{
+	const json_t *setup = json_object_get(t->summary, "setup_us");
+	char age[32];
+
+	if (t->summary == NULL || t->client == NULL) {
+		mvprintw(0, 0, "waiting for pinholed at %s", t->tried);
+		if (t->summary == NULL)
+			return;
+	} else {
+		snprintf(age, sizeof(age), "%.0f s",
+		    output_number(t->summary, "uptime"));
+		mvprintw(0, 0, "pinholed %s, %s, up %s",
+		    output_string(t->summary, "version"),
+		    output_string(t->summary, "backend"), age);
+	}
+	mvprintw(1, 0,
+	    "calls %.0f  pinholes %.0f  calls/s %.0f  opens/s %.0f  "
+	    "refusals/s %.0f",
+	    output_number(t->summary, "calls"),
+	    output_number(t->summary, "pinholes"), top_rate(t, "calls_total"),
+	    top_rate(t, "opens_total"), top_rate(t, "refusals_total"));
+	mvprintw(2, 0,
+	    "drops %.0f  setup p50 %.0f us, p99 %.0f us   sort %s   filter "
+	    "%s%s",
+	    output_number(t->summary, "capture_drops"),
+	    output_number(setup, "p50"), output_number(setup, "p99"),
+	    sorts[t->sort], t->filter, t->typing ? "_" : "");
+}
+
+static void
+draw_list(const struct top *t, const json_t *list, bool calls)
+{
+	size_t i, first = 0, rows = LINES > TOP + 1 ? (size_t)(LINES - TOP) : 1;
+	char text[512];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+
+	if (t->selected >= rows)
+		first = t->selected - rows + 1;
+	for (i = first; i < json_array_size(list) && i < first + rows; i++) {
+		strbuf_reset(&b);
+		output_text(calls ? VERB_SHOW_CALLS : VERB_EXPLAIN,
+		    json_array_get(list, i), &b);
+		if (calls && i == t->selected)
+			attron(A_REVERSE);
+		mvaddnstr(TOP + (int)(i - first), 0, text, COLS);
+		attroff(A_REVERSE);
+	}
+}
+
+static void
+top_draw(const struct top *t)
+{
+	erase();
+	draw_head(t);
+	attron(A_BOLD);
+	mvaddnstr(TOP - 1, 0,
+	    t->story != NULL
+		? "q: back"
+		: "q: quit  s: sort  /: filter  Enter: the story of a call",
+	    COLS);
+	attroff(A_BOLD);
+	if (t->story != NULL)
+		draw_list(t, t->story, false);
+	else
+		draw_list(t, t->calls, true);
+	refresh();
+}
+
+static void
+open_story(struct top *t)
+{
+	const char *call =
+	    output_string(json_array_get(t->calls, t->selected), "call");
+	char line[VERB_LINE];
+
+	if (json_array_size(t->calls) <= t->selected)
+		return;
+	snprintf(line, sizeof(line), "explain %s", call);
+	t->story = top_ask(t, line, ROWS_MAX);
+}
+
+static void
+filter_key(struct top *t, int key)
+{
+	size_t n = strlen(t->filter);
+
+	if (key == '\n' || key == KEY_ENTER || key == 27)
+		t->typing = false;
+	else if ((key == KEY_BACKSPACE || key == 127 || key == 8) && n > 0)
+		t->filter[n - 1] = '\0';
+	else if (key > ' ' && key < 127 && n + 1 < sizeof(t->filter)) {
+		t->filter[n] = (char)key;
+		t->filter[n + 1] = '\0';
+	}
+}
+
+/* False: quit. */
+static bool
+top_key(struct top *t, int key)
+{
+	size_t n = json_array_size(t->story != NULL ? t->story : t->calls);
+
+	if (t->typing) {
+		filter_key(t, key);
+		return true;
+	}
+	switch (key) {
+	case 'q':
+		if (t->story == NULL)
+			return false;
+		json_decref(t->story);
+		t->story = NULL;
+		break;
+	case 's':
+		t->sort = (enum sort)((t->sort + 1) % SORT_COUNT);
+		calls_sort(t->calls, t->sort);
+		break;
+	case '/':
+		t->typing = true;
+		t->filter[0] = '\0';
+		break;
+	case KEY_DOWN:
+	case 'j':
+		t->selected += t->selected + 1 < n;
+		break;
+	case KEY_UP:
+	case 'k':
+		t->selected -= t->selected > 0;
+		break;
+	case '\n':
+	case KEY_ENTER:
+		if (t->story == NULL)
+			open_story(t);
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+int
+top_run(const char *path, bool fallback)
+{
+	struct top t = { .path = path, .tried = path, .fallback = fallback };
+	struct timespec now, next = { 0 };
+	bool more = true;
+	int key;
+
+	t.client = client_open(path, fallback, &t.tried);
+	if (t.client == NULL) {
+		fprintf(stderr, "pinholectl: %s: %s\n", t.tried,
+		    strerror(errno));
+		return 2;
+	}
+	initscr();
+	cbreak();
+	noecho();
+	keypad(stdscr, TRUE);
+	curs_set(0);
+	timeout(200);
+	while (more) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec >= next.tv_sec) {
+			top_refresh(&t);
+			next.tv_sec = now.tv_sec + 1;
+		}
+		top_draw(&t);
+		if ((key = getch()) != ERR)
+			more = top_key(&t, key);
+	}
+	endwin();
+	json_decref(t.summary);
+	json_decref(t.before);
+	json_decref(t.calls);
+	json_decref(t.story);
+	client_close(t.client);
+	return 0;
+}
