@@ -33,9 +33,22 @@ on_line(void *ctx, const char *text)
 	strbuf_str(&a->b, "\n");
 }
 
+static bool
+on_media(void *ctx, struct span call_id, struct silence *s)
+{
+	return engine_media(ctx, call_id, s);
+}
+
 void
-asked_explain(struct feed *f, const struct ipc_msg *m, const struct story *s,
+asked_explain(struct feed *f, const struct ipc_msg *m, struct engine *e,
     const struct conf *conf)
+{
+	asked_story(f, m, e, engine_story(e), conf);
+}
+
+void
+asked_story(struct feed *f, const struct ipc_msg *m, struct engine *e,
+    const struct story *s, const struct conf *conf)
 {
 	static const enum ph_err errors[] = { [TELL_NONE] = PH_EGONE,
 		[TELL_ONE] = PH_OK,
@@ -43,7 +56,14 @@ asked_explain(struct feed *f, const struct ipc_msg *m, const struct story *s,
 	const struct ipc_which *w = &m->u.which;
 	struct span name = { w->call, w->n };
 	struct asked a = { .feed = f, .seq = m->hdr.seq };
-	struct tell t = { s, conf, clock_wall, on_line, &a };
+	struct tell t = { .story = s,
+		.conf = conf,
+		.wall = clock_wall,
+		.line = on_line,
+		.ctx = &a,
+		.media = e != NULL ? on_media : NULL,
+		.media_ctx = e,
+		.now = clock_now() };
 	const struct story_call *c;
 	enum tell_found found;
 	char number[32];

@@ -459,6 +459,31 @@ calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now)
 	return true;
 }
 
+bool
+calls_media(struct calls *c, struct span call_id, struct silence *s)
+{
+	struct call_lease *l;
+	struct silence leg;
+	bool any = false;
+
+	memset(s, 0, sizeof(*s));
+	if (!c->activity)
+		return false;
+	RB_FOREACH(l, lease_tree, &c->leases) {
+		if (!l->open || l->story == NULL ||
+		    !span_eq(l->story->call_id, call_id))
+			continue;
+		any = true;
+		memset(&leg, 0, sizeof(leg));
+		claims_last_sent(c->claims, l->id, &leg);
+		if (leg.inside > s->inside)
+			s->inside = leg.inside;
+		if (leg.outside > s->outside)
+			s->outside = leg.outside;
+	}
+	return any;
+}
+
 void
 calls_shutdown(struct calls *c, int64_t now)
 {

@@ -52,6 +52,9 @@ void calls_flush(struct calls *c);
  */
 bool calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now);
 
+/* See engine_media(). */
+bool calls_media(struct calls *c, struct span call_id, struct silence *s);
+
 /* Close all pinholes; the checkpoints stay, and none is written after this. */
 void calls_shutdown(struct calls *c, int64_t now);
 

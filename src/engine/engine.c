@@ -461,6 +461,12 @@ engine_verbose(struct engine *e, int verbose)
 	claims_verbose(e->claims, verbose);
 }
 
+bool
+engine_media(struct engine *e, struct span call_id, struct silence *s)
+{
+	return calls_media(e->calls, call_id, s);
+}
+
 const struct story *
 engine_story(const struct engine *e)
 {

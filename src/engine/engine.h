@@ -35,6 +35,12 @@ void engine_free(struct engine *e); /* silently */
 const struct story *engine_story(const struct engine *e);
 
 /*
+ * When media was last seen through the pinholes of a call: s->inside and
+ * s->outside.  False: it has none, or the backend does not report packets.
+ */
+bool engine_media(struct engine *e, struct span call_id, struct silence *s);
+
+/*
  * What there is, call by call: the next one behind *at, which is 0 at first,
  * and its pinholes, also of transfers, for which there is no call.  False:
  * there are no more.

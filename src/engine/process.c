@@ -618,8 +618,7 @@ on_asked(void *ctx, const struct ipc_msg *m)
 		rc = n > 0 ? PH_OK : PH_EGONE;
 		feed_done(&l->worker.feed, m->hdr.seq, rc, (uint32_t)n);
 	} else if (m->hdr.type == IPC_EXPLAIN)
-		asked_explain(&l->worker.feed, m, engine_story(l->engine),
-		    l->args->conf);
+		asked_explain(&l->worker.feed, m, l->engine, l->args->conf);
 	process_settle(l);
 }
 

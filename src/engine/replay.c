@@ -193,9 +193,10 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 {
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
-	struct engine_place place = { .story = &story_limits_file };
-	struct replay r = { .quiet =
-				opt->explain != NULL || opt->report != NULL };
+	bool told = opt->explain != NULL || opt->report != NULL;
+	struct engine_place place = { .story =
+					  told ? &story_limits_file : NULL };
+	struct replay r = { .quiet = told };
 	struct engine_sink sink = { &r, on_commit, NULL, on_say, NULL };
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;

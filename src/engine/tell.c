@@ -183,6 +183,33 @@ tell_head(const struct tell *t, const struct story_call *c,
 		    "Its beginning was dropped to make room for other calls.");
 }
 
+static void
+put_seen(struct strbuf *b, const char *who, int64_t at, int64_t now)
+{
+	if (at == 0)
+		strbuf_fmt(b, "%s has sent nothing", who);
+	else
+		strbuf_fmt(b, "%s was last seen to send %" PRId64 " s ago", who,
+		    now > at ? (now - at) / USEC_PER_SEC : 0);
+}
+
+/* What goes through the pinholes that are open, if that is known. */
+static void
+tell_media(const struct tell *t, const struct story_call *c, struct strbuf *b)
+{
+	struct silence s;
+
+	if (t->media == NULL || !t->media(t->media_ctx, c->call_id, &s))
+		return;
+	strbuf_reset(b);
+	strbuf_str(b, "Through its pinholes, ");
+	put_seen(b, "the inside", s.inside, t->now);
+	strbuf_str(b, ", and ");
+	put_seen(b, "the outside", s.outside, t->now);
+	strbuf_str(b, ".");
+	t->line(t->ctx, b->p);
+}
+
 void
 tell_call(const struct tell *t, const struct story_call *c)
 {
@@ -206,6 +233,7 @@ tell_call(const struct tell *t, const struct story_call *c)
 		    c->left_out);
 		t->line(t->ctx, b.p);
 	}
+	tell_media(t, c, &b);
 	strbuf_reset(&b);
 	words_trouble(c, &sum, &b);
 	if (b.len > 0)

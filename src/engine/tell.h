@@ -2,6 +2,7 @@
 #ifndef ENGINE_TELL_H
 #define ENGINE_TELL_H
 
+#include "src/base/silence.h"
 #include "src/conf/conf.h"
 #include "src/engine/story.h"
 
@@ -15,6 +16,10 @@ struct tell {
 	int64_t (*wall)(int64_t now); /* what to show for a time; NULL: it */
 	void (*line)(void *ctx, const char *text);
 	void *ctx;
+	/* Live, or NULL: engine_media(). */
+	bool (*media)(void *media_ctx, struct span call_id, struct silence *s);
+	void *media_ctx;
+	int64_t now; /* with `media` */
 };
 
 enum tell_found {

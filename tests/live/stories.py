@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: ISC
 """Stories of calls, as the running daemon tells them."""
-from net import GATEWAY, PBX, PHONE, check, until
-from scenarios import scenario, signalling
+import time
+
+from net import GATEWAY, PBX, PHONE, check, conf, name, until
+from scenarios import media, scenario, signalling
 from sip import Call, sdp
 from status import ask, connect, known
 
 
-def story(name, read_only=False):
-    lines, end = ask(f"explain {name}", read_only)
+def story(which, read_only=False):
+    lines, end = ask(f"explain {which}", read_only)
     return [x["text"] for x in lines], end
 
 
@@ -32,6 +34,24 @@ def a_story_says_what_to_change(net):
     text, end = story("nobody")
     check(end["end"] == "refused" and "no such call" in end["error"], end)
     check(any("odd" in x for x in text), text)
+
+
+@scenario()
+def a_story_says_who_is_silent(net):
+    d = net.pinholed(conf=conf("timeout idle 12"))
+    p, m = media(net)
+    call = Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in")
+
+    def says(text):
+        # The outside alone sends.
+        p.sendto(b"media", name(m))
+        time.sleep(0.1)
+        return any(text in x for x in story(call.call_id)[0])
+
+    until(lambda: says("the inside has sent nothing, and the outside was last "
+                       "seen to send"), 10, story(call.call_id)[0])
+    call.hang_up()
 
 
 @scenario()

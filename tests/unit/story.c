@@ -498,7 +498,7 @@ ask(const char *name, uint64_t id)
 	m.u.which.n = (uint32_t)strlen(name);
 	memcpy(m.u.which.call, name, m.u.which.n);
 	told[0] = '\0';
-	asked_explain(&f, &m, story, conf);
+	asked_story(&f, &m, NULL, story, conf);
 	do {
 		assert_int_equal(ipc_recv(&theirs, &m, &passed), PH_OK);
 		assert_int_equal(m.hdr.seq, 5);
@@ -536,6 +536,29 @@ the_status_process_is_answered(void **state)
 	assert_int_equal(ask("", 78), PH_EGONE);
 	(void)story_join(story, span_of("abd"), true, false, now);
 	assert_int_equal(ask("ab", 0), PH_EAMBIGUOUS);
+}
+
+static bool
+seen_from_inside(void *ctx, struct span call_id, struct silence *s)
+{
+	(void)ctx;
+	*s = (struct silence) { .inside = now - 3 * USEC_PER_SEC };
+	return span_eq_str(call_id, "c");
+}
+
+static void
+a_running_call_says_which_side_sends(void **state)
+{
+	struct tell t = teller();
+
+	(void)state;
+	(void)story_join(story, span_of("c"), true, false, now);
+	t.media = seen_from_inside;
+	t.now = now;
+	tell_call(&t, story_first(story));
+	assert_non_null(strstr(told,
+	    "Through its pinholes, the inside was last seen to send 3 s ago, "
+	    "and the outside has sent nothing."));
 }
 
 static void
@@ -656,6 +679,7 @@ main(void)
 		TEST(a_call_id_may_be_long),
 		TEST(a_call_is_found_by_its_beginning),
 		TEST(the_status_process_is_answered),
+		TEST(a_running_call_says_which_side_sends),
 		TEST(an_adopted_call_says_so),
 		TEST(a_refusal_says_what_to_change),
 		TEST(reasons_to_ignore_are_limited),
