@@ -9,7 +9,7 @@
 . "$(dirname "$0")/calls.sh"
 # shellcheck disable=SC2046
 
-idle=6
+idle=10
 # configure WHICH-PORTS
 configure() {
 	cat > "$tmp/conf" <<X
