@@ -174,6 +174,7 @@ call_begin(struct story *s, struct span call_id, int64_t now)
 	c->began = c->last = now;
 	c->state = STORY_ASKED;
 	RB_INSERT(story_tree, &s->calls, c);
+	s->last = c;
 	TAILQ_INSERT_TAIL(&s->list[c->state], c, entry);
 	s->n[c->state]++;
 	call_place(s, c);
