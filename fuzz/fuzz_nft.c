@@ -44,6 +44,12 @@ message(const uint8_t *data, size_t len)
 	free(nlh);
 }
 
+static const char *const hooks[] = { "inet t c" };
+static const struct fw_config config = { .name = "pinholed",
+	.mark = 0x10000,
+	.hooks = hooks,
+	.nhooks = 1 };
+
 static void
 text(const uint8_t *data, size_t len)
 {
@@ -53,7 +59,7 @@ text(const uint8_t *data, size_t len)
 		return;
 	memcpy(s, data, len);
 	s[len] = '\0';
-	(void)ruleset_advice((struct span) { s, len }, "pinholed", 0x10000);
+	(void)ruleset_advice((struct span) { s, len }, &config);
 	(void)user_name_matches(s, 1, "filter", "spammer6");
 	if (table_name_ok(s) && strpbrk(s, " \n;{}\"") != NULL)
 		__builtin_trap();

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "nft/advice.h"
+#include "nft/hook.h"
 #include "nft/table.h"
 #include "src/base/strbuf.h"
 
@@ -23,6 +24,7 @@ struct ruleset_view {
 	struct chain *chain;
 	size_t n;
 	uint32_t mark;
+	const struct fw_config *config;
 };
 
 /* A packet with our mark, on its way through the rules of one base chain. */
@@ -251,6 +253,8 @@ walk_chain(struct walk *w, const struct chain *c, int depth)
 	struct span rest = c->rules, line;
 	char text[LINE_LEN];
 
+	if (hook_is(w->view->config, c->family, c->table, c->name))
+		w->heeds = true;
 	while (rest.len > 0 && depth < DEPTH_MAX) {
 		line = span_cut(rest, '\n', &rest);
 		plain_line(text, line);
@@ -399,16 +403,16 @@ read_ruleset(struct ruleset_view *v, struct span rest, const char *own_table,
 }
 
 struct advice
-ruleset_advice(struct span ruleset, const char *own_table, uint32_t mark)
+ruleset_advice(struct span ruleset, const struct fw_config *config)
 {
-	struct ruleset_view v = { NULL, 0, mark };
+	struct ruleset_view v = { NULL, 0, config->mark, config };
 	struct advice a;
 	size_t i;
 
 	memset(&a, 0, sizeof(a));
 	if ((v.chain = calloc(CHAINS_MAX, sizeof(*v.chain))) == NULL)
 		return a;
-	read_ruleset(&v, ruleset, own_table, &a.offloads);
+	read_ruleset(&v, ruleset, config->name, &a.offloads);
 	for (i = 0; i < v.n; i++)
 		if (v.chain[i].hook < ADVICE_HOOKS &&
 		    has_our_packets(v.chain[i].family))

@@ -40,7 +40,9 @@ struct advice {
 			  not look at our mark first */
 };
 
-struct advice ruleset_advice(struct span ruleset, const char *own_table,
-    uint32_t mark);
+/* `config`: our name, mark and hooks; a chain of these has our rule first. */
+struct fw_config;
+struct advice ruleset_advice(struct span ruleset,
+    const struct fw_config *config);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "nft/advice.h"
 #include "nft/helper.h"
+#include "nft/hook.h"
 #include "nft/inspect.h"
 #include "nft/nft.h"
 #include "nft/table.h"
@@ -75,6 +76,33 @@ name_chains(struct strbuf *why, const bool lacks[ADVICE_HOOKS])
 	strbuf_str(why, n > 1 ? " chains" : " chain");
 }
 
+/* Does firewalld drop them, whose users cannot add such a rule? */
+static bool
+advise_firewalld(const struct advice *a, const bool lacks[ADVICE_HOOKS],
+    const struct fw_config *config, struct strbuf *why)
+{
+	static const char table[] = "inet firewalld ";
+	static const char *const chains[ADVICE_HOOKS] = { "filter_FORWARD",
+		"filter_INPUT", "filter_OUTPUT" };
+	size_t i, n = 0;
+
+	for (i = 0; i < ADVICE_HOOKS; i++)
+		if (lacks[i] &&
+		    strncmp(a->at[i].chain, table, sizeof(table) - 1) != 0)
+			return false;
+	strbuf_str(why,
+	    "firewalld drops our packets; write in pinholed.conf:\n"
+	    "    firewall nftables hook {");
+	for (i = 0; i < ADVICE_HOOKS; i++)
+		if (lacks[i] ||
+		    hook_is(config, span_of("inet"), span_of("firewalld"),
+			span_of(chains[i])))
+			strbuf_fmt(why, "%s \"%s%s\"", n++ > 0 ? "," : "",
+			    table, chains[i]);
+	strbuf_str(why, " }");
+	return true;
+}
+
 static void
 advise_mark(const struct advice *a, const struct fw_config *config,
     struct strbuf *why)
@@ -98,6 +126,8 @@ advise_mark(const struct advice *a, const struct fw_config *config,
 	if (!any)
 		return;
 	why_next_line(why);
+	if (advise_firewalld(a, lacks, config, why))
+		return;
 	strbuf_str(why, "no nftables rule accepts our packets; add to your ");
 	name_chains(why, lacks);
 	strbuf_fmt(why,
@@ -112,7 +142,7 @@ check_advise(const struct fw_config *config, struct span ruleset,
 {
 	static const char *const kinds[ADVICE_HOOKS] = { "forwarded",
 		"incoming", "outgoing" };
-	struct advice a = ruleset_advice(ruleset, config->name, config->mark);
+	struct advice a = ruleset_advice(ruleset, config);
 	size_t n = config->local ? ADVICE_HOOKS : ADVICE_FORWARD + 1, i;
 
 	if (!a.at[ADVICE_FORWARD].guards) {
@@ -288,6 +318,7 @@ nft_check(const struct fw_config *config, struct strbuf *why)
 		goto out;
 	if (!config->tables_only) {
 		check_advise(config, span_of(text), why);
+		hook_check(nl, config, why);
 		mention_sip_helper(config, span_of(text), why);
 		mention_bridges(why);
 	}

@@ -38,16 +38,16 @@ inspect_generation(struct nlsock *s, uint32_t *generation)
 	    see_generation, generation);
 }
 
-static void
-see_comment(const struct nlattr *udata, struct table_seen *seen)
+void
+inspect_comment(const struct nlattr *udata, char *buf, size_t size)
 {
 	const uint8_t *p = mnl_attr_get_payload(udata);
 	size_t left = mnl_attr_get_payload_len(udata);
 
 	while (left >= 2 && left - 2 >= p[1]) {
-		if (p[0] == UDATA_COMMENT && p[1] > 0 &&
-		    p[1] <= sizeof(seen->comment) && p[1 + p[1]] == '\0')
-			memcpy(seen->comment, p + 2, p[1]);
+		if (p[0] == UDATA_COMMENT && p[1] > 0 && p[1] <= size &&
+		    p[1 + p[1]] == '\0')
+			memcpy(buf, p + 2, p[1]);
 		left -= 2u + p[1];
 		p += 2 + p[1];
 	}
@@ -63,7 +63,8 @@ see_table(void *ctx, const struct nlmsghdr *nlh)
 		return;
 	seen->exists = true;
 	if (a.at[NFTA_TABLE_USERDATA] != NULL)
-		see_comment(a.at[NFTA_TABLE_USERDATA], seen);
+		inspect_comment(a.at[NFTA_TABLE_USERDATA], seen->comment,
+		    sizeof(seen->comment));
 }
 
 static void

@@ -8,6 +8,8 @@
 #include "nft/netlink.h"
 #include "nft/table.h"
 
+struct nlattr;
+
 /*
  * Questions to the kernel about our table.  Each returns 0 or an errno value
  * below zero, and changes nothing.
@@ -25,6 +27,9 @@ struct table_seen {
 };
 
 int inspect_table(struct nlsock *s, const char *name, struct table_seen *out);
+
+/* The comment of a table or rule; left alone if it has none that fits. */
+void inspect_comment(const struct nlattr *udata, char *buf, size_t size);
 
 /* Whether any table has a flowtable. */
 int inspect_flowtables(struct nlsock *s, bool *any);

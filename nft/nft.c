@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nft/hook.h"
 #include "nft/inspect.h"
 #include "nft/nft.h"
 #include "nft/table.h"
@@ -169,6 +170,8 @@ nft_close(struct fw *fw, bool keep)
 	 * our connections, for the user's chain would accept them as
 	 * established.  Then delete the table.
 	 */
+	if (!keep && fw->ruleset != NULL)
+		(void)!hook_end(fw->nl, fw->ruleset, fw->config);
 	if (!keep && nft_create(fw, 0, &why) == PH_OK &&
 	    conntrack_delete(fw->nl, fw->config->mark) == PH_OK) {
 		strbuf_fmt(&b, "add table inet %s\ndelete table inet %s\n",
@@ -297,6 +300,8 @@ nft_open(struct fw **out, const struct fw_config *config, int64_t now,
 	fw->look_at = now;
 	nft_look_at_user_sets(fw);
 	fw->emptied = false;
+	if (!config->adopt)
+		nft_begin_hooks(fw);
 	*out = fw;
 	return PH_OK;
 }

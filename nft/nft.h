@@ -49,6 +49,14 @@ struct fw {
 	struct user_table *looked_at;
 	uint32_t looked_at_generation;
 	bool emptied; /* and nobody has asked yet */
+
+	/*
+	 * Our rules in chains of others (hook.h).  While another process may
+	 * still serve another configuration, they are left alone.
+	 */
+	bool hooking;
+	uint32_t hooks_generation; /* of all tables, when looked at last */
+	int64_t hooks_at;	   /* not before; after a failure */
 };
 
 /*
@@ -73,6 +81,8 @@ PH_NODISCARD enum ph_err nft_settle(struct fw *fw, int64_t now);
 PH_NODISCARD enum ph_err nft_activity(struct fw *fw, fw_seen_fn seen, void *ctx,
     int64_t now);
 void nft_look_at_user_sets(struct fw *fw);
+/* Put our rules into config->hooks, and delete those of an earlier run. */
+void nft_begin_hooks(struct fw *fw);
 int64_t nft_tick(struct fw *fw, int64_t now, enum ph_err *err);
 
 /* check.c */

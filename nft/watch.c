@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nft/hook.h"
 #include "nft/inspect.h"
 #include "nft/nft.h"
 #include "nft/table.h"
@@ -21,6 +22,9 @@
 
 /* See struct sweep for what these mean. */
 #define SWEEP_PAUSE_US 2000
+
+/* A refused transaction costs some 10 ms, so it is not repeated at once. */
+#define HOOK_AGAIN_US (1000 * 1000)
 
 /*
  * Up to so many elements, one dump answers a question for activity, in some 10
@@ -213,8 +217,36 @@ nft_settle(struct fw *fw, int64_t now)
 	if (rc != PH_OK)
 		return rc;
 	mirror_expect_leftovers(fw->mirror, false);
+	nft_begin_hooks(fw);
 	nft_sweep_soon(fw, fw->flowtables, now);
 	return PH_OK;
+}
+
+void
+nft_begin_hooks(struct fw *fw)
+{
+	fw->hooking = true;
+	fw->hooks_at = 0;
+	if (inspect_generation(fw->nl, &fw->hooks_generation) != 0 ||
+	    hook_begin(fw->nl, fw->ruleset, fw->config) != PH_OK)
+		fw->hooks_generation = 0;
+}
+
+/* A reload of the chain's manager takes our rule away. */
+static void
+look_at_hooks(struct fw *fw, int64_t now)
+{
+	uint32_t generation;
+
+	if (!fw->hooking || fw->config->nhooks == 0 ||
+	    (now < fw->hooks_at && fw->hooks_at - now <= HOOK_AGAIN_US) ||
+	    inspect_generation(fw->nl, &generation) != 0 ||
+	    generation == fw->hooks_generation)
+		return;
+	if (hook_mend(fw->nl, fw->ruleset, fw->config) != PH_OK)
+		fw->hooks_at = now + HOOK_AGAIN_US;
+	else
+		fw->hooks_generation = generation;
 }
 
 /* False when our table is not as we made it, or not there. */
@@ -372,6 +404,7 @@ nft_tick(struct fw *fw, int64_t now, enum ph_err *err)
 		if (!still_stands(fw))
 			rc = nft_rebuild(fw, now);
 		nft_look_at_user_sets(fw);
+		look_at_hooks(fw, now);
 	}
 	if (fw->rebuilt || rc != PH_OK)
 		rc = PH_EGONE;

@@ -70,6 +70,7 @@ conf_free(struct conf *c)
 	free(c->firewall);
 	free(c->firewall_at);
 	free(c->name);
+	strings_free(&c->hook);
 	free(c->tag);
 	free(c->queue);
 	free(c->control);

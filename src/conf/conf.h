@@ -159,8 +159,9 @@ struct conf {
 	char *firewall_at;
 	char *name;    /* table "..." or anchor "..."; default "pinholed" */
 	uint32_t mark; /* default 0x10000 */
-	bool states;   /* pf: states where it can; default: rules */
-	bool kill;     /* pf: states of what has closed; default yes */
+	struct strings hook;	/* nftables: "family table chain" */
+	bool states;		/* pf: states where it can; default: rules */
+	bool kill;		/* pf: states of what has closed; default yes */
 	enum p_dialect dialect; /* pf-text; default freebsd */
 	bool if_bound;		/* pf: states bound to an interface */
 	bool log;
@@ -172,6 +173,8 @@ struct conf {
 	char *state;	 /* where calls survive a restart */
 	uint32_t buffer; /* capture buffer in bytes; default 32 MiB */
 };
+
+#define CONF_MAX_HOOKS 8
 
 /*
  * -D macro=value; wins over the same macro in the file, as in pf.conf, and

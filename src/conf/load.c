@@ -204,6 +204,23 @@ check_tables(struct parse *p)
 		    "\"force TABLE\"");
 }
 
+/* Our own table is built anew, and has no chain for it. */
+static void
+check_hooks(struct parse *p)
+{
+	const struct conf *c = p->conf;
+	struct span family, table, rest;
+	size_t i;
+
+	for (i = 0; i < c->hook.n; i++) {
+		family = span_cut(span_of(c->hook.v[i]), ' ', &rest);
+		table = span_cut(rest, ' ', &rest);
+		if (span_eq_str(family, "inet") && span_eq_str(table, c->name))
+			conf_error(p, conf_place(p, conf_firewall, "hook"),
+			    "\"%s\" is in our own table", c->hook.v[i]);
+	}
+}
+
 static void
 conf_check(struct parse *p)
 {
@@ -214,6 +231,7 @@ conf_check(struct parse *p)
 		check_sip(p);
 	if (c->tables.on)
 		check_tables(p);
+	check_hooks(p);
 	if (c->status.on && conf_place(p, conf_status, "listen")->file == NULL)
 		conf_error(p, conf_place(p, conf_statements, "status"),
 		    "\"status\" needs a line \"listen on ADDRESS\"");

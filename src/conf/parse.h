@@ -38,6 +38,7 @@
 #define CONF_MAX_ONCE	 96  /* settings in all */
 #define CONF_MAX_PORTS	 64  /* of one list */
 #define CONF_MAX_LINES	 256 /* external, proxy, key, reply-to: of each */
+#define CONF_MAX_HOOK	 63  /* of a table or chain that is not ours */
 #define CONF_MAX_NAME	 31  /* of tables, anchors, keys, users */
 
 /* Where a word stands: in a macro, where the macro was used.  Line 0: -D. */

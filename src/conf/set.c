@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <net/if.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,20 @@ conf_set_anchor(struct parse *p, void *dst, const struct lexeme *lex,
 		conf_set_string(p, dst, lex, s);
 }
 
+/* What nft(8) takes for an identifier, and no longer than CONF_MAX_HOOK. */
+static bool
+is_nft_name(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if (!isalnum((unsigned char)s.p[i]) &&
+		    (i == 0 || strchr("_.-", s.p[i]) == NULL))
+			return false;
+	return s.len > 0 && s.len <= CONF_MAX_HOOK &&
+	    !isdigit((unsigned char)s.p[0]);
+}
+
 void
 conf_set_interface(struct parse *p, void *dst, const struct lexeme *lex,
     const struct setting *s)
@@ -328,6 +343,25 @@ conf_set_interface(struct parse *p, void *dst, const struct lexeme *lex,
 		    IFNAMSIZ - 1);
 	else if (n == 0 || !only_bytes(lex->text, "_.-:@+~"))
 		conf_wrong(p, lex, "the name of an interface");
+	else
+		conf_set_string(p, dst, lex, s);
+}
+
+/* FAMILY TABLE CHAIN, for a line of nft(8) */
+void
+conf_set_hook(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
+{
+	struct span family, table, chain;
+
+	if (lex->bad)
+		return;
+	family = span_cut(span_of(lex->text), ' ', &chain);
+	table = span_cut(chain, ' ', &chain);
+	if ((!span_eq_str(family, "inet") && !span_eq_str(family, "ip") &&
+		!span_eq_str(family, "ip6")) ||
+	    !is_nft_name(table) || !is_nft_name(chain))
+		conf_wrong(p, lex, CONF_HOOKS);
 	else
 		conf_set_string(p, dst, lex, s);
 }

@@ -100,6 +100,7 @@ void conf_read_block(struct parse *p, const struct setting *table,
 /* What is expected; also where only some words will do. */
 #define CONF_ACCESSES	"\"read\" or \"write\""
 #define CONF_ADDRESS	"an address"
+#define CONF_HOOKS	"a chain as in \"inet firewalld filter_FORWARD\""
 #define CONF_INTERFACES "an interface (quote a keyword)"
 #define CONF_NAME	"a name (quote a keyword)"
 #define CONF_NUMBER	"a number"
@@ -147,6 +148,7 @@ conf_setter conf_set_string; /* char *, like those that follow */
 /* Letters, digits and _.- only, for it ends up in a ruleset. */
 conf_setter conf_set_name, conf_set_table, conf_set_anchor;
 conf_setter conf_set_interface;
+conf_setter conf_set_hook;	    /* "inet firewalld filter_FORWARD" */
 conf_setter conf_set_path;	    /* at most hi bytes */
 conf_list_setter conf_set_prefixes; /* struct prefixes */
 conf_list_setter conf_set_ports;    /* struct ports */

@@ -356,6 +356,27 @@ set_nft_table(struct parse *p, void *dst, const struct lexeme *lex,
 }
 
 static void
+set_hooks(struct parse *p, void *dst, const struct words *src)
+{
+	const struct word *w, *v;
+	unsigned int n = 0;
+
+	for (w = src->v; w != NULL; w = w->next) {
+		if (n++ == CONF_MAX_HOOKS) {
+			conf_error(p, &w->lex.at, "more than %d chains",
+			    CONF_MAX_HOOKS);
+			return;
+		}
+		for (v = src->v; v != w; v = v->next)
+			if (strcmp(v->lex.text, w->lex.text) == 0)
+				conf_error(p, &w->lex.at,
+				    "\"%s\" is in this list already",
+				    w->lex.text);
+	}
+	conf_set_strings(p, dst, src, conf_set_hook);
+}
+
+static void
 set_user(struct parse *p, void *dst, const struct lexeme *lex,
     const struct setting *s)
 {
@@ -526,6 +547,7 @@ static const struct conf_type
 	protect = { .what = CONF_PREFIXES, .set_list = set_protect },
 	remotes = { .what = CONF_REMOTES, .set_list = set_remote },
 	interfaces = { .what = CONF_INTERFACES, .set_list = set_interfaces },
+	hooks = { .what = CONF_HOOKS, .set_list = set_hooks },
 	patterns = { .what = CONF_PATTERNS, .set_list = set_patterns },
 	accesses = { .what = CONF_ACCESSES, .set_list = set_access },
 	tables = { .what = CONF_TABLES, .set_list = set_tables };
@@ -612,6 +634,7 @@ const struct setting conf_status[] = {
 const struct setting conf_firewall[] = {
 	{ .word = "anchor", .type = &anchor, .offset = CONF(name), .only = "pf", .same = "table" },
 	{ .word = "dialect", .type = &dialect, .offset = CONF(dialect), .only = "pf" },
+	{ .word = "hook", .type = &hooks, .offset = CONF(hook), .only = "nftables" },
 	{ .word = "if-bound", .type = &flag, .offset = CONF(if_bound), .only = "pf" },
 	{ .word = "kill", .type = &yesno, .offset = CONF(kill), .only = "pf", .value = "yes" },
 	{ .word = "log", .type = &flag, .offset = CONF(log), .only = "pf" },

@@ -93,6 +93,9 @@ fwconfig_of(const struct conf *conf, struct fw_config *out)
 	}
 	out->tables = (const char *const *)conf->tables.allow.v;
 	out->ntables = conf->tables.allow.n;
+	_Static_assert(CONF_MAX_HOOKS <= FW_HOOKS_MAX, "hooks");
+	out->hooks = (const char *const *)conf->hook.v;
+	out->nhooks = conf->hook.n;
 	return PH_OK;
 }
 

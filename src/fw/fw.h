@@ -94,6 +94,8 @@ struct fw_class {
 	const char *queue;
 };
 
+#define FW_HOOKS_MAX 8
+
 /* How a backend was configured; strings live as long as the backend. */
 struct fw_config {
 	const char *name;	/* table or anchor, "pinholed" by default */
@@ -125,6 +127,9 @@ struct fw_config {
 	size_t nremotes;
 	const char *const *tables; /* fw_ops.table indexes into this */
 	size_t ntables;
+	/* nftables: "family table chain" of others that need a rule of ours */
+	const char *const *hooks;
+	size_t nhooks;
 };
 
 /*

@@ -367,6 +367,18 @@ a_firewall_statement_knows_its_options(void **state)
 	assert_int_equal(c->mark, 0xffffffff);
 	conf_free(c);
 
+	c = good(
+	    P "firewall nftables hook \"inet firewalld filter_FORWARD\"\n");
+	assert_int_equal(c->hook.n, 1);
+	assert_string_equal(c->hook.v[0], "inet firewalld filter_FORWARD");
+	conf_free(c);
+
+	c = good(P "firewall nftables hook { \"ip filter FORWARD\", \"ip6 "
+		   "filter ufw6-before\" } mark 0x10\n");
+	assert_int_equal(c->hook.n, 2);
+	assert_string_equal(c->hook.v[1], "ip6 filter ufw6-before");
+	conf_free(c);
+
 	c = good(P "firewall dry-run anchor \"x\"\n");
 	assert_string_equal(c->firewall, "dry-run");
 	conf_free(c);

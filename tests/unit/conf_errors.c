@@ -267,6 +267,25 @@ static const struct {
 	    "x:2:36: \"mark\" is already set on line 2\n"
 	    "x:2:43: \"loge\" is not an option of \"firewall\"; "
 	    "did you mean \"log\"?\n" },
+	{ P "firewall nftables hook \"firewalld filter_FORWARD\" log\n",
+	    "x:2:24: expected a chain as in \"inet firewalld filter_FORWARD\", found \"firewalld filter_FORWARD\"\n"
+	    "x:2:51: \"log\" is for pf, not for nftables\n" },
+	{ P "firewall nftables hook { \"ip a b\" \"bridge a b\", \"inet a b c\",\n"
+	    "\"ip 1a b\" \"inet a b;c\" }\n",
+	    "x:2:35: expected a chain as in \"inet firewalld filter_FORWARD\", found \"bridge a b\"\n"
+	    "x:2:49: expected a chain as in \"inet firewalld filter_FORWARD\", found \"inet a b c\"\n"
+	    "x:3:1: expected a chain as in \"inet firewalld filter_FORWARD\", found \"ip 1a b\"\n"
+	    "x:3:11: expected a chain as in \"inet firewalld filter_FORWARD\", found \"inet a b;c\"\n" },
+	{ P "firewall nftables hook { \"ip a b\" \"ip a b\" }\n",
+	    "x:2:35: \"ip a b\" is in this list already\n" },
+	{ P "firewall nftables hook { \"ip a 1\" \"ip a a\" \"ip a b\" \"ip a c\"\n"
+	    "\"ip a d\" \"ip a e\" \"ip a f\" \"ip a g\" \"ip a h\" }\n",
+	    "x:3:37: more than 8 chains\n" },
+	{ P "firewall nftables hook \"inet pinholed forward\"\n",
+	    "x:2:19: \"inet pinholed forward\" is in our own table\n" },
+	{ P "firewall pf hook \"inet a b\" hook\n",
+	    "x:2:13: \"hook\" is for nftables, not for pf\n"
+	    "x:2:33: expected a chain as in \"inet firewalld filter_FORWARD\", found end of line\n" },
 	{ P "firewall pf table x kill maybe rules states dialect netbsd\n",
 	    "x:2:13: \"table\" is for nftables, not for pf\n"
 	    "x:2:26: expected \"yes\" or \"no\", found \"maybe\"\n"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nft/advice.h"
+#include "src/fw/fw.h"
 #include "src/base/strbuf.h"
 #include "nft/helper.h"
 #include "tests/unit/unit.h"
@@ -147,6 +148,14 @@ static const struct {
 };
 /* clang-format on */
 
+static struct advice
+advice_of(struct span ruleset, const char *own_table, uint32_t mark)
+{
+	const struct fw_config config = { .name = own_table, .mark = mark };
+
+	return ruleset_advice(ruleset, &config);
+}
+
 static void
 a_packet_with_our_mark_is_followed(void **state)
 {
@@ -159,7 +168,7 @@ a_packet_with_our_mark_is_followed(void **state)
 	for (i = 0; i < ROWS(rows); i++) {
 		snprintf(text, sizeof(text), "table inet user {\n%s}\n",
 		    rows[i].chains);
-		a = ruleset_advice(span_of(text), "pinholed", 0x10000);
+		a = advice_of(span_of(text), "pinholed", 0x10000);
 		h = &a.at[rows[i].at];
 		if (h->guards != rows[i].guards ||
 		    h->blocked != rows[i].blocked ||
@@ -174,12 +183,12 @@ a_packet_with_our_mark_is_followed(void **state)
 			wrong++;
 		}
 		/* Our own table does not count. */
-		a = ruleset_advice(span_of(text), "user", 0x10000);
+		a = advice_of(span_of(text), "user", 0x10000);
 		assert_false(a.at[rows[i].at].guards);
 		/* What a bridge forwards never was ours. */
 		snprintf(text, sizeof(text), "table bridge user {\n%s}\n",
 		    rows[i].chains);
-		a = ruleset_advice(span_of(text), "pinholed", 0x10000);
+		a = advice_of(span_of(text), "pinholed", 0x10000);
 		assert_false(a.at[rows[i].at].guards);
 	}
 	assert_int_equal(wrong, 0);
@@ -202,7 +211,7 @@ each_chain_must_let_pass(void **state)
 	struct advice a;
 
 	(void)state;
-	a = ruleset_advice(span_of(text), "own", 0x10000);
+	a = advice_of(span_of(text), "own", 0x10000);
 	assert_true(a.at[ADVICE_FORWARD].blocked);
 	/* A chain of another table is out of reach. */
 	assert_false(a.at[ADVICE_FORWARD].heeds_mark);
@@ -211,21 +220,51 @@ each_chain_must_let_pass(void **state)
 }
 
 static void
+a_hooked_chain_has_our_rule(void **state)
+{
+	static const char text[] =
+	    "table inet own {\n" DROPS(R("jump x")) CHAIN("x", R("drop")) "}\n";
+	static const struct {
+		const char *hook;
+		bool blocked;
+	} hooks[] = {
+		{ "inet own c", false },
+		{ "inet own x", false },
+		{ "ip own c", true },
+		{ "inet own forward", true },
+		{ "inet other c", true },
+	};
+	struct fw_config config = { .name = "pinholed", .mark = 0x10000 };
+	struct advice a;
+	size_t i;
+
+	(void)state;
+	config.nhooks = 1;
+	for (i = 0; i < ROWS(hooks); i++) {
+		config.hooks = &hooks[i].hook;
+		a = ruleset_advice(span_of(text), &config);
+		assert_true(a.at[ADVICE_FORWARD].guards);
+		assert_int_equal(a.at[ADVICE_FORWARD].blocked,
+		    hooks[i].blocked);
+	}
+}
+
+static void
 flowtables_are_found(void **state)
 {
 	(void)state;
-	assert_true(ruleset_advice(span_of("table inet x {\n" CHAIN("c",
-				       R("ct state 0x2 flow add @f")) "}\n"),
+	assert_true(advice_of(span_of("table inet x {\n" CHAIN("c",
+				  R("ct state 0x2 flow add @f")) "}\n"),
 	    "pinholed", 0x10000)
 			.offloads);
-	assert_true(ruleset_advice(span_of("table inet x {\n" CHAIN("c",
-				       R("flow offload @f")) "}\n"),
+	assert_true(advice_of(span_of("table inet x {\n" CHAIN("c",
+				  R("flow offload @f")) "}\n"),
 	    "pinholed", 0x10000)
 			.offloads);
-	assert_false(ruleset_advice(span_of("table inet x {\n" CHAIN("c",
-					R("meta mark & 0x00010000 == "
-					  "0x00000000 flow add @f")) "}"
-								     "\n"),
+	assert_false(advice_of(span_of("table inet x {\n" CHAIN("c",
+				   R("meta mark & 0x00010000 == "
+				     "0x00000000 flow add @f")) "}"
+								"\n"),
 	    "pinholed", 0x10000)
 			 .offloads);
 }
@@ -292,18 +331,18 @@ no_other_table_and_no_other_bits_help(void **state)
 	struct advice a;
 
 	(void)state;
-	a = ruleset_advice(span_of(families), "pinholed", 0x10000);
+	a = advice_of(span_of(families), "pinholed", 0x10000);
 	assert_true(a.at[ADVICE_FORWARD].guards);
 	assert_true(a.at[ADVICE_FORWARD].blocked);
 	assert_string_equal(a.at[ADVICE_FORWARD].chain, "ip6 t c");
-	a = ruleset_advice(span_of(two), "pinholed", 0x10000);
+	a = advice_of(span_of(two), "pinholed", 0x10000);
 	assert_string_equal(a.at[ADVICE_FORWARD].chain, "inet a c");
 	assert_string_equal(a.at[ADVICE_FORWARD].rule, "");
-	a = ruleset_advice(span_of(named_as_ours), "pinholed", 0x10000);
+	a = advice_of(span_of(named_as_ours), "pinholed", 0x10000);
 	assert_true(a.at[ADVICE_FORWARD].blocked);
-	a = ruleset_advice(span_of(bits), "pinholed", 0x10000);
+	a = advice_of(span_of(bits), "pinholed", 0x10000);
 	assert_false(a.at[ADVICE_FORWARD].blocked);
-	a = ruleset_advice(span_of(bits), "pinholed", 0x30000);
+	a = advice_of(span_of(bits), "pinholed", 0x30000);
 	assert_true(a.at[ADVICE_FORWARD].blocked);
 }
 
@@ -321,7 +360,7 @@ more_chains_than_we_look_at_are_ignored(void **state)
 		strbuf_fmt(&b, "\tchain c%d {\n\t}\n", i);
 	strbuf_str(&b, DROPS("") "}\n");
 	assert_false(b.full);
-	a = ruleset_advice(span_of(text), "pinholed", 0x10000);
+	a = advice_of(span_of(text), "pinholed", 0x10000);
 	assert_false(a.at[ADVICE_FORWARD].guards);
 }
 
@@ -331,6 +370,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_with_our_mark_is_followed),
 		cmocka_unit_test(each_chain_must_let_pass),
+		cmocka_unit_test(a_hooked_chain_has_our_rule),
 		cmocka_unit_test(flowtables_are_found),
 		cmocka_unit_test(no_other_table_and_no_other_bits_help),
 		cmocka_unit_test(more_chains_than_we_look_at_are_ignored),
