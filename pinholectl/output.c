@@ -84,6 +84,10 @@ text_hole(const json_t *o, struct strbuf *out)
 		strbuf_fmt(out, " port %.0f", output_number(o, "sport"));
 	strbuf_fmt(out, " -> %s port %s (%s, %s) ", output_string(o, "dst"),
 	    ports, output_string(o, "reason"), age);
+	if (json_is_string(json_object_get(o, "form_why")))
+		strbuf_fmt(out, "[rule: %s] ", output_string(o, "form_why"));
+	else if (strcmp(output_string(o, "form"), "state") == 0)
+		strbuf_str(out, "[state] ");
 	output_call(o, LONG_CALL, out);
 }
 

@@ -641,6 +641,8 @@ make_engine(struct live *l)
 
 	ev.explain = ops != NULL ? ops->explain : NULL;
 	ev.form = ops != NULL ? ops->form : NULL;
+	l->worker.feed.form = ev.form;
+	l->worker.feed.fw_config = &l->fw_config;
 	ev.forms = &l->forms;
 	place.live = true;
 	place.own = l->iface.own;

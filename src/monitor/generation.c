@@ -229,7 +229,8 @@ open_control(struct generation *g, const struct generation *before,
 	if (before != NULL && before->conf->control != NULL &&
 	    strcmp(before->conf->control, g->conf->control) == 0)
 		g->control_fd[read_only] = before->control_fd[read_only];
-	else if (unixsock_listen(path, mode, ours ? g->sandbox.gid : (gid_t)-1,
+	else if (unixsock_listen(path, mode,
+		     ours && !read_only ? g->sandbox.gid : (gid_t)-1,
 		     &g->control_fd[read_only], &why) != PH_OK)
 		log_warnx(MODULE, "no control socket: %s", text);
 }

@@ -190,6 +190,9 @@ feed_hole(struct feed *f, const struct ipc_feed_hole *h,
 	if (f->ipc->fd == -1)
 		return;
 	memcpy(m, h, offsetof(struct ipc_feed_hole, call));
+	m->form = FORM_RULE;
+	if (f->form != NULL)
+		m->form = (uint32_t)f->form(f->fw_config, &m->hole);
 	m->owner = owner->id;
 	m->tuple = owner->tuple;
 	m->n = copy_call(m->call, owner->call);

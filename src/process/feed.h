@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "src/base/form.h"
 #include "src/process/claims.h"
 #include "src/process/events.h"
 #include "src/process/ipc.h"
@@ -44,6 +45,10 @@ struct feed_calls {
 struct feed {
 	struct feed_calls calls;
 	struct ipc *ipc;
+	/* fw_ops.form, and its first argument; or NULL. */
+	enum form (
+	    *form)(const struct fw_config *config, const struct pinhole *hole);
+	const struct fw_config *fw_config;
 	/* Something waits in the ipc; or NULL. */
 	void (*waits)(void *ctx);
 	void *waits_ctx;

@@ -238,7 +238,7 @@ struct ipc_feed_hole {
 	uint32_t reason; /* enum reason */
 	uint32_t told;	 /* it was open before: no event */
 	int64_t seen;	 /* when packets last went through; 0: not known */
-	uint32_t pad;
+	uint32_t form;	 /* enum form */
 	uint32_t n;
 	char call[IPC_CALL];
 };

@@ -34,6 +34,39 @@ in_use(const struct sockaddr_un *sun)
 	return used || unlink(sun->sun_path) == -1;
 }
 
+/*
+ * On Linux a new socket has the group of the process, and a service may lack
+ * the privilege for chown(2).
+ */
+static int
+socket_bind(int fd, const struct sockaddr_un *sun, gid_t group)
+{
+	gid_t before = getegid();
+	bool changed = group != (gid_t)-1 && setegid(group) == 0;
+	int rc, saved;
+
+	rc = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	saved = errno;
+	if (changed && setegid(before) == -1)
+		rc = -1;
+	else
+		errno = saved;
+	return rc;
+}
+
+/* If the socket cannot be the group's, it stays root's alone. */
+static int
+socket_permit(const char *path, mode_t mode, gid_t group)
+{
+	struct stat st;
+
+	if (group != (gid_t)-1 &&
+	    (stat(path, &st) == -1 ||
+		(st.st_gid != group && chown(path, (uid_t)-1, group) == -1)))
+		mode &= ~(mode_t)S_IRWXG;
+	return chmod(path, mode);
+}
+
 enum ph_err
 unixsock_listen(const char *path, mode_t mode, gid_t group, int *fd,
     struct strbuf *why)
@@ -59,9 +92,9 @@ unixsock_listen(const char *path, mode_t mode, gid_t group, int *fd,
 	(void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(*fd, F_SETFL, O_NONBLOCK);
 	/* umask(2) is 077: root alone may connect before chmod(2). */
-	if (bind(*fd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
-	    (group != (gid_t)-1 && chown(path, (uid_t)-1, group) == -1) ||
-	    chmod(path, mode) == -1 || listen(*fd, BACKLOG) == -1) {
+	if (socket_bind(*fd, &sun, group) == -1 ||
+	    socket_permit(path, mode, group) == -1 ||
+	    listen(*fd, BACKLOG) == -1) {
 		strbuf_fmt(why, "%s: %s", path, strerror(errno));
 		close(*fd);
 		*fd = -1;

@@ -138,6 +138,19 @@ put_hole(struct jsonw *w, const struct pinhole *h, struct span call,
 	jsonw_str(w, "reason", span_of(reason_name(why)));
 }
 
+/* Rule or state, and what makes it a rule where there are states. */
+static void
+put_form(struct jsonw *w, enum form form)
+{
+	const char *why = form_why(form);
+
+	jsonw_str(w, "form", span_of(form == FORM_STATE ? "state" : "rule"));
+	if (why != NULL)
+		jsonw_str(w, "form_why", span_of(why));
+	else
+		jsonw_null(w, "form_why");
+}
+
 static void
 line_hole(const struct model_hole *h, struct strbuf *out)
 {
@@ -149,6 +162,7 @@ line_hole(const struct model_hole *h, struct strbuf *out)
 	jsonw_null(&w, "packets");
 	put_time(&w, "last_media", h->seen);
 	put_time(&w, "expires", h->hole.deadline);
+	put_form(&w, h->form);
 	jsonw_end(&w);
 }
 

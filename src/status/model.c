@@ -223,7 +223,7 @@ input_hole(struct model *m, struct model_source *s,
 	struct model_hole *h = model_hole_find(m, f->hole.id);
 	struct model_event e = { .kind = MODEL_OPENED };
 
-	if (f->reason >= REASON_COUNT)
+	if (f->reason >= REASON_COUNT || f->form >= FORM_COUNT)
 		return;
 	if (h != NULL && (f->tuple != h->tuple || f->owner != h->owner)) {
 		hole_free(m, h);
@@ -238,17 +238,18 @@ input_hole(struct model *m, struct model_source *s,
 		h->reason = (enum reason)f->reason;
 	}
 	h->hole.deadline = f->hole.deadline;
+	h->form = (enum form)f->form;
 	if (f->seen > h->seen)
 		h->seen = f->seen;
 	h->source = s;
 	h->round = s->round;
-	if (h->call != NULL && h->call->source == NULL) {
+	if (h->call != NULL) {
 		/* The call itself follows. */
-		h->call->since = f->since;
+		if (h->call->since == 0)
+			h->call->since = f->since;
 		h->call->source = s;
-	}
-	if (h->call != NULL)
 		h->call->round = s->round;
+	}
 	if (f->told != 0)
 		return;
 	m->totals.opened[h->reason]++;

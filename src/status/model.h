@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "src/base/addr.h"
+#include "src/base/form.h"
 #include "src/base/pinhole.h"
 #include "src/base/queue.h"
 #include "src/base/reason.h"
@@ -58,6 +59,7 @@ struct model_hole {
 	int64_t since;
 	int64_t seen; /* packets went through; 0: not known */
 	enum reason reason;
+	enum form form; /* rule or state, and why */
 	struct model_source *source;
 	uint64_t round;
 };

@@ -19,7 +19,7 @@ KEYS = {
               "last_media"],
     "pinholes": ["ts", "event", "id", "dir", "call", "proto", "src", "sport",
                  "dst", "dport", "dport_end", "reason", "packets",
-                 "last_media", "expires"],
+                 "last_media", "expires", "form", "form_why"],
     "summary": ["version", "backend", "uptime", "calls", "pinholes",
                 "calls_total", "opens_total", "refusals_total",
                 "capture_drops", "setup_us"],

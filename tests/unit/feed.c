@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+#include <netinet/in.h>
+
+#include <string.h>
+#include <unistd.h>
+
+#include "src/process/feed.h"
+#include "src/status/model.h"
+#include "tests/unit/unit.h"
+
+/* What an engine holds: pinholes 1 to `held`, two of a call. */
+struct world {
+	struct ipc to, from;
+	struct feed feed;
+	struct model *model;
+	struct model_source *source;
+	struct ipc_msg msg;
+	uint64_t held;
+	int asked; /* for everything */
+};
+
+static struct world w;
+
+static void
+hold(uint64_t id, bool event)
+{
+	const struct ipc_feed_hole h = { .hole = { .id = id,
+					     .proto = IPPROTO_UDP,
+					     .dir = PINHOLE_IN,
+					     .to = addr_v4(192, 0, 2, 10),
+					     .to_lo = 10000,
+					     .to_hi = 10001 },
+		.since = 1000,
+		.reason = REASON_ANSWER,
+		.told = !event };
+	const struct events_owner owner = { (id + 1) / 2, id,
+		span_of("a@example") };
+
+	feed_hole(&w.feed, &h, &owner);
+}
+
+static bool
+on_tell(void *ctx, uint64_t *at)
+{
+	int i;
+
+	(void)ctx;
+	for (i = 0; i < FEED_TURN; i++) {
+		if (*at >= w.held)
+			return false;
+		hold(++*at, false);
+	}
+	return true;
+}
+
+static void
+begin(uint64_t held)
+{
+	const struct feed_calls calls = { on_tell, NULL, NULL };
+	int fds[2];
+
+	memset(&w, 0, sizeof(w));
+	w.held = held;
+	assert_int_equal(ipc_pair(fds), PH_OK);
+	ipc_init(&w.to, fds[0]);
+	ipc_init(&w.from, fds[1]);
+	feed_init(&w.feed, &calls, &w.to);
+	assert_non_null(w.model = model_new());
+	w.source = model_source_new(w.model, IPC_ENGINE, 77);
+	feed_open(&w.feed);
+}
+
+/* The status process reads all that there is, and asks after a gap. */
+static void
+hear(void)
+{
+	struct ipc_msg ask = { .hdr.type = IPC_TELL };
+	enum ph_err rc;
+	int fd, i;
+
+	for (i = 0; i < 100000; i++) {
+		(void)feed_run(&w.feed);
+		assert_int_equal(ipc_flush(&w.to), PH_OK);
+		rc = ipc_recv(&w.from, &w.msg, &fd);
+		if (rc == PH_EAGAIN && !w.feed.telling && !ipc_unsent(&w.to))
+			return;
+		if (rc == PH_EAGAIN)
+			continue;
+		assert_int_equal(rc, PH_OK);
+		assert_true(model_input(w.model, w.source, 2000, &w.msg));
+		if (w.msg.hdr.type == IPC_FEED_GAP) {
+			w.asked++;
+			assert_true(feed_message(&w.feed, &ask));
+		}
+	}
+	fail_msg("it never ends");
+}
+
+static void
+end(void)
+{
+	ipc_close(&w.to);
+	ipc_close(&w.from);
+	model_free(w.model);
+}
+
+static void
+all_is_told_and_then_each_change(void **state)
+{
+	(void)state;
+	begin(1000);
+	hear();
+	assert_int_equal(model_totals(w.model)->holes, 1000);
+	assert_int_equal(model_totals(w.model)->calls, 500);
+	hold(1001, true);
+	hear();
+	assert_int_equal(model_totals(w.model)->holes, 1001);
+	w.feed.tap.closed(w.feed.tap.ctx, 5, &(struct pinhole) { .id = 7 },
+	    REASON_BYE);
+	hear();
+	assert_null(model_hole_find(w.model, 7));
+	assert_int_equal(model_totals(w.model)->closed[REASON_BYE], 1);
+	end();
+}
+
+static void
+what_is_not_read_is_dropped_and_asked_for_again(void **state)
+{
+	uint64_t i;
+
+	(void)state;
+	begin(10);
+	hear();
+	/* It hangs: nobody waits, and the queue has an end. */
+	for (i = 11; i <= 50000; i++)
+		hold(i, true);
+	w.held = 50000;
+	assert_true(w.to.queued <= FEED_QUEUE_MAX);
+	assert_true(w.feed.dropped > 1000);
+	hear();
+	assert_int_equal(w.asked, 1);
+	assert_int_equal(model_totals(w.model)->holes, 50000);
+	assert_int_equal(model_party(w.model, IPC_ENGINE)->gaps, 1);
+	end();
+}
+
+static void
+what_a_successor_does_not_name_is_no_more(void **state)
+{
+	(void)state;
+	begin(10);
+	hear();
+	model_source_gone(w.model, w.source);
+	assert_int_equal(model_totals(w.model)->holes, 10);
+	w.source = model_source_new(w.model, IPC_ENGINE, 78);
+	w.held = 4;
+	feed_open(&w.feed);
+	hear();
+	assert_int_equal(model_totals(w.model)->holes, 4);
+	assert_int_equal(model_totals(w.model)->calls, 2);
+	end();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_is_told_and_then_each_change),
+		cmocka_unit_test(
+		    what_is_not_read_is_dropped_and_asked_for_again),
+		cmocka_unit_test(what_a_successor_does_not_name_is_no_more),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
