@@ -45,10 +45,10 @@ def daemon(net, more="", sip=""):
     return d
 
 
-def connect(net):
+def connect(net, port=PORT):
     """A connection from the firewall itself."""
     def make():
-        return socket.create_connection(("127.0.0.1", PORT), timeout=5)
+        return socket.create_connection(("127.0.0.1", port), timeout=5)
     return net.inside("fw", make)
 
 
@@ -252,6 +252,54 @@ def web_events_show_what_happens(net):
     for r in readers[1:]:
         check(not r.over(), "the others stay")
         r.close()
+
+
+@scenario()
+def web_stays_over_a_reload(net):
+    d = daemon(net)
+    Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    until(lambda: metrics(net)["pinholed_pinholes"] == 2, 3, "a call")
+    before, events = metrics(net), Events(net)
+    events.next("now")
+    loaded = "pinholed_config_last_reload_success_timestamp_seconds"
+    time.sleep(1.1)
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: metrics(net)[loaded] > before[loaded], 5, "a reload")
+    # Whoever reads the page goes on reading.
+    until(lambda: events.next("now")["pinholes"] == 2, 5, "events go on")
+    check(not events.over(), "the same connection")
+    after = metrics(net)
+    check(after["pinholed_start_time_seconds"] ==
+          before["pinholed_start_time_seconds"], "not a start")
+    for k, v in before.items():
+        check("_total" not in k or after.get(k, 0) >= v, k)
+    # Another address, and then none.
+    text = conf(more=STATUS.replace(str(PORT), str(PORT + 1)))
+    d.write(text)
+    d.proc.send_signal(signal.SIGHUP)
+
+    def moved():
+        try:
+            connect(net, PORT + 1).close()
+        except OSError:
+            return False
+        try:
+            connect(net).close()
+        except OSError:
+            return True
+        return False
+    until(moved, 5, "the other port, and not the first")
+    d.write(conf())
+    d.proc.send_signal(signal.SIGHUP)
+
+    def silent():
+        try:
+            connect(net, PORT + 1).close()
+        except OSError:
+            return True
+        return False
+    until(silent, 5, "no answer")
+    events.close()
 
 
 def setups(net, d, wire, first, n=40):

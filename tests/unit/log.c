@@ -29,16 +29,35 @@ openlog(const char *ident, int options, int f)
 	facility = f;
 }
 
+static void
+tell(int level, const char *fmt, const char *text)
+{
+	size_t len = strlen(told);
+
+	assert_string_equal(fmt, "%s");
+	snprintf(told + len, sizeof(told) - len, "%d %s|", level, text);
+}
+
 void
 syslog(int level, const char *fmt, ...)
 {
-	size_t len = strlen(told);
 	va_list ap;
 
-	assert_string_equal(fmt, "%s");
 	va_start(ap, fmt);
-	snprintf(told + len, sizeof(told) - len, "%d %s|", level,
-	    va_arg(ap, const char *));
+	tell(level, fmt, va_arg(ap, const char *));
+	va_end(ap);
+}
+
+/* What glibc makes of it with _FORTIFY_SOURCE. */
+void __syslog_chk(int level, int flag, const char *fmt, ...);
+void
+__syslog_chk(int level, int flag, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)flag;
+	va_start(ap, fmt);
+	tell(level, fmt, va_arg(ap, const char *));
 	va_end(ap);
 }
 

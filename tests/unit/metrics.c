@@ -8,6 +8,8 @@
 #include "src/status/page.h"
 #include "tests/unit/unit.h"
 
+#define LINE_SIZE 512
+
 static char text[262144];
 
 static struct model *
@@ -86,14 +88,14 @@ is_listed(const char *name)
 
 /* Items of the manual, from a line ".It Va name ..." */
 static bool
-next_item(FILE *f, char *name, size_t size)
+next_item(FILE *f, char name[LINE_SIZE])
 {
-	char line[512];
+	char line[LINE_SIZE];
 
 	while (fgets(line, sizeof(line), f) != NULL)
 		if (strncmp(line, ".It Va ", 7) == 0) {
 			line[7 + strcspn(line + 7, " \n")] = '\0';
-			snprintf(name, size, "%s", line + 7);
+			memmove(name, line + 7, strlen(line + 7) + 1);
 			return true;
 		}
 	return false;
@@ -102,7 +104,7 @@ next_item(FILE *f, char *name, size_t size)
 static void
 every_metric_is_in_the_manual_and_no_other(void **state)
 {
-	char name[128];
+	char name[LINE_SIZE];
 	const char *listed;
 	int wrong = 0;
 	bool found;
@@ -111,7 +113,7 @@ every_metric_is_in_the_manual_and_no_other(void **state)
 
 	(void)state;
 	assert_non_null(f = fopen(MAN_DIR "/pinholed-metrics.7", "r"));
-	while (next_item(f, name, sizeof(name)))
+	while (next_item(f, name))
 		if (!is_listed(name)) {
 			print_message("no such metric: %s\n", name);
 			wrong++;
@@ -119,7 +121,7 @@ every_metric_is_in_the_manual_and_no_other(void **state)
 	for (i = 0; (listed = metrics_name(i)) != NULL; i++) {
 		found = false;
 		rewind(f);
-		while (!found && next_item(f, name, sizeof(name)))
+		while (!found && next_item(f, name))
 			found = strcmp(name, listed) == 0;
 		if (!found) {
 			print_message("not in the manual: %s\n", listed);
