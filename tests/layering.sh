@@ -129,6 +129,7 @@ lives 'openssl/' '^tables/mac\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz)/'
 lives '(libmnl|nftables|linux/netfilter)' '^nft/|^tests/|^bench/|^fuzz/'
 lives 'net/pfvar' '^pf/|^tests/pf|^bench/'
+lives '(jansson|curses)' '^pinholectl/'
 lives 'event2/' '^src/(process|engine|proxy|status)/|^tests/'
 
 found=$(git ls-files '*.[chy]' | xargs grep -nE \

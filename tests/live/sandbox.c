@@ -54,6 +54,7 @@ enum how {
 	AS_ENGINE = SANDBOX_ENGINE,
 	AS_FIREWALL = SANDBOX_FIREWALL,
 	AS_PROXY = SANDBOX_PROXY,
+	AS_STATUS = SANDBOX_STATUS,
 	AS_USER, /* without a sandbox: shows that the attempt is one */
 };
 
@@ -339,32 +340,32 @@ carry_on(void)
 static const struct {
 	const char	*what;
 	bool		(*attempt)(void);
-	bool		 engine, firewall, proxy, user;	/* may */
+	bool		 engine, firewall, proxy, status, user; /* may */
 } rows[] = {
-	{ "run a program",	run_a_program,		0, 0, 0, 1 },
-	{ "map code",		map_code,		0, 0, 0, 1 },
-	{ "make code of data",	make_code_of_data,	0, 0, 0, 1 },
-	{ "become root",	become_root,		0, 0, 0, 0 },
-	{ "fork",		fork_more,		0, 0, 0, 1 },
-	{ "see files",		see_files,		0, 0, 0, 1 },
-	{ "make files",		make_files,		0, 0, 0, 0 },
-	{ "leave the chroot",	leave_the_chroot,	0, 0, 0, 0 },
-	{ "trace another",	trace_another,		0, 0, 0, 1 },
-	{ "read another",	read_another,		0, 0, 0, 1 },
-	{ "signal another",	signal_another,		0, 0, 0, 1 },
-	{ "starve another",	starve_another,		0, 0, 0, 1 },
-	{ "signal itself",	signal_itself,		1, 1, 1, 1 },
-	{ "send by capture",	send_by_capture,	0, 0, 0, 1 },
-	{ "rename capture",	rename_capture,		0, 0, 0, 1 },
-	{ "change capture",	change_capture,		0, 0, 0, 1 },
-	{ "write to a stranger", write_to_a_stranger,	0, 0, 0, 1 },
-	{ "open a raw socket",	raw_socket,		0, 0, 0, 0 },
-	{ "open netlink",	netlink_socket,		0, 1, 0, 1 },
-	{ "open other netlink",	other_netlink_socket,	0, 0, 0, 1 },
-	{ "open an IP socket",	ip_socket,		0, 0, 1, 1 },
-	{ "open another socket", other_socket,		0, 0, 0, 1 },
-	{ "less trodden paths",	less_trodden_paths,	0, 0, 0, 1 },
-	{ "carry on",		carry_on,		1, 1, 1, 1 },
+	{ "run a program",	run_a_program,		0, 0, 0, 0, 1 },
+	{ "map code",		map_code,		0, 0, 0, 0, 1 },
+	{ "make code of data",	make_code_of_data,	0, 0, 0, 0, 1 },
+	{ "become root",	become_root,		0, 0, 0, 0, 0 },
+	{ "fork",		fork_more,		0, 0, 0, 0, 1 },
+	{ "see files",		see_files,		0, 0, 0, 0, 1 },
+	{ "make files",		make_files,		0, 0, 0, 0, 0 },
+	{ "leave the chroot",	leave_the_chroot,	0, 0, 0, 0, 0 },
+	{ "trace another",	trace_another,		0, 0, 0, 0, 1 },
+	{ "read another",	read_another,		0, 0, 0, 0, 1 },
+	{ "signal another",	signal_another,		0, 0, 0, 0, 1 },
+	{ "starve another",	starve_another,		0, 0, 0, 0, 1 },
+	{ "signal itself",	signal_itself,		1, 1, 1, 1, 1 },
+	{ "send by capture",	send_by_capture,	0, 0, 0, 0, 1 },
+	{ "rename capture",	rename_capture,		0, 0, 0, 0, 1 },
+	{ "change capture",	change_capture,		0, 0, 0, 0, 1 },
+	{ "write to a stranger", write_to_a_stranger,	0, 0, 0, 0, 1 },
+	{ "open a raw socket",	raw_socket,		0, 0, 0, 0, 0 },
+	{ "open netlink",	netlink_socket,		0, 1, 0, 0, 1 },
+	{ "open other netlink",	other_netlink_socket,	0, 0, 0, 0, 1 },
+	{ "open an IP socket",	ip_socket,		0, 0, 1, 0, 1 },
+	{ "open another socket", other_socket,		0, 0, 0, 0, 1 },
+	{ "less trodden paths",	less_trodden_paths,	0, 0, 0, 0, 1 },
+	{ "carry on",		carry_on,		1, 1, 1, 1, 1 },
 };
 /* clang-format on */
 
@@ -382,6 +383,8 @@ a_role_may_do_what_it_has_to_and_no_more(void **state)
 		    rows[i].firewall);
 		assert_int_equal(gets_away(AS_PROXY, rows[i].attempt),
 		    rows[i].proxy);
+		assert_int_equal(gets_away(AS_STATUS, rows[i].attempt),
+		    rows[i].status);
 	}
 }
 
