@@ -19,6 +19,7 @@
 #include "src/process/iface.h"
 #include "src/process/lock.h"
 #include "src/process/unixsock.h"
+#include "src/status/process.h"
 #include "src/version.h"
 
 #define MODULE	     "monitor"
@@ -286,8 +287,11 @@ generation_new(struct conf *conf, const struct generation *before,
 	g->child[CHILD_FIREWALL].wanted = g->child[CHILD_ENGINE].wanted = true;
 	g->child[CHILD_PROXY].wanted = g->listeners.n > 0;
 	g->adopt = before != NULL && strcmp(before->owner, g->owner) == 0;
-	open_control(g, before, false);
-	open_control(g, before, true);
+	/* Nobody would accept from a socket without a status process. */
+	if (status_process != NULL && inherited == NULL) {
+		open_control(g, before, false);
+		open_control(g, before, true);
+	}
 	return g;
 }
 
