@@ -95,9 +95,31 @@ prefix_parse(struct span text, struct prefix *out)
 	return PH_OK;
 }
 
+/* inet_ntop(3) goes through printf(3), and events are full of addresses. */
+static const char *
+v4_format(const uint8_t b[4], char buf[ADDR_STRLEN])
+{
+	char *p = buf;
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		if (i > 0)
+			*p++ = '.';
+		if (b[i] >= 100)
+			*p++ = (char)('0' + b[i] / 100);
+		if (b[i] >= 10)
+			*p++ = (char)('0' + b[i] / 10 % 10);
+		*p++ = (char)('0' + b[i] % 10);
+	}
+	*p = '\0';
+	return buf;
+}
+
 const char *
 addr_format(const struct addr *a, char buf[ADDR_STRLEN])
 {
+	if (a->af == AF_INET)
+		return v4_format(a->b, buf);
 	if (a->af == AF_UNSPEC ||
 	    inet_ntop(a->af, a->b, buf, ADDR_STRLEN) == NULL)
 		snprintf(buf, ADDR_STRLEN, "none");

@@ -7,7 +7,9 @@
 static void
 jsonw_key(struct jsonw *w, const char *name)
 {
-	strbuf_fmt(w->out, "%s\"%s\":", w->more ? "," : "", name);
+	strbuf_str(w->out, w->more ? ",\"" : "\"");
+	strbuf_str(w->out, name);
+	strbuf_str(w->out, "\":");
 	w->more = true;
 }
 
@@ -58,6 +60,19 @@ utf8_len(struct span s)
 	return n;
 }
 
+/* How many bytes at the start of `s` are ASCII that is written as it is. */
+static size_t
+plain_len(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if (s.p[i] < ' ' || s.p[i] > '~' || s.p[i] == '"' ||
+		    s.p[i] == '\\')
+			break;
+	return i;
+}
+
 void
 jsonw_text(struct strbuf *out, struct span v)
 {
@@ -67,7 +82,9 @@ jsonw_text(struct strbuf *out, struct span v)
 	for (; v.len > 0; v = span_sub(v, n, v.len)) {
 		unsigned char c = (unsigned char)v.p[0];
 
-		if ((n = utf8_len(v)) == 0) {
+		if ((n = plain_len(v)) > 0)
+			strbuf_add(out, span_sub(v, 0, n));
+		else if ((n = utf8_len(v)) == 0) {
 			strbuf_str(out, "\\ufffd");
 			n = 1;
 		} else if (c == '"' || c == '\\')
@@ -91,7 +108,7 @@ void
 jsonw_uint(struct jsonw *w, const char *name, uint64_t value)
 {
 	jsonw_key(w, name);
-	strbuf_fmt(w->out, "%" PRIu64, value);
+	strbuf_uint(w->out, value);
 }
 
 void
@@ -104,9 +121,20 @@ jsonw_null(struct jsonw *w, const char *name)
 void
 jsonw_time(struct jsonw *w, const char *name, int64_t usec)
 {
+	char text[] = ".000000";
+	int64_t rest = usec % 1000000;
+	size_t i;
+
 	jsonw_key(w, name);
-	strbuf_fmt(w->out, "%" PRId64 ".%06d", usec / 1000000,
-	    (int)(usec % 1000000));
+	if (usec < 0) {
+		strbuf_fmt(w->out, "%" PRId64 ".%06d", usec / 1000000,
+		    (int)rest);
+		return;
+	}
+	strbuf_uint(w->out, (uint64_t)(usec / 1000000));
+	for (i = 6; rest > 0; rest /= 10)
+		text[i--] = (char)('0' + rest % 10);
+	strbuf_str(w->out, text);
 }
 
 void

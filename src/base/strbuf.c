@@ -44,6 +44,19 @@ strbuf_str(struct strbuf *b, const char *cstr)
 }
 
 void
+strbuf_uint(struct strbuf *b, uint64_t v)
+{
+	char digits[20], *p = digits + sizeof(digits);
+
+	do {
+		*--p = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	strbuf_add(b,
+	    (struct span) { p, (size_t)(digits + sizeof(digits) - p) });
+}
+
+void
 strbuf_fmt(struct strbuf *b, const char *fmt, ...)
 {
 	size_t room = b->size - b->len;

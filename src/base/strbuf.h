@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "src/base/span.h"
 
@@ -23,6 +24,7 @@ struct strbuf strbuf_of(char *array, size_t size);
 void strbuf_reset(struct strbuf *b);
 void strbuf_add(struct strbuf *b, struct span s);
 void strbuf_str(struct strbuf *b, const char *cstr);
+void strbuf_uint(struct strbuf *b, uint64_t v);
 void strbuf_fmt(struct strbuf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

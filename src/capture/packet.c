@@ -104,18 +104,26 @@ packet_counts(const struct packets *p, const struct datagram *d)
 }
 
 static uint64_t
+digest_word(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
+}
+
+static uint64_t
 digest_mix(uint64_t h, const void *bytes, size_t len)
 {
 	const uint8_t *b = bytes;
 	uint64_t word;
-	size_t n;
 
-	for (; len > 0; b += n, len -= n) {
-		n = len < sizeof(word) ? len : sizeof(word);
+	for (; len >= sizeof(word); b += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, b, sizeof(word));
+		h = digest_word(h, word);
+	}
+	if (len > 0) {
 		word = len; /* where a short one ends counts, too */
-		memcpy(&word, b, n);
-		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 32;
+		memcpy(&word, b, len);
+		h = digest_word(h, word);
 	}
 	return h;
 }

@@ -38,7 +38,10 @@ on_line(void *ctx, const char *text)
 		return;
 	progress_wipe(&r->progress);
 	/* pinholed -r x.pcap -b pf-text | pfctl -nf - */
-	printf("%s%s\n", r->ops->caps & FW_CAP_RULES ? "# " : "", text);
+	if (r->ops->caps & FW_CAP_RULES)
+		fputs("# ", stdout);
+	fputs(text, stdout);
+	putchar('\n');
 }
 
 static void
