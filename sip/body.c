@@ -6,6 +6,17 @@
 
 /* SDP in messages: what of it counts. */
 
+/* Into sip->sdp; of one message once, whoever asks. */
+static enum ph_err
+body_parse(struct sip *sip, struct span text)
+{
+	if (sip->sdp_text.p != text.p || sip->sdp_text.len != text.len) {
+		sip->sdp_text = text;
+		sip->sdp_rc = sdp_parse(&sip->sdp, text, NULL);
+	}
+	return sip->sdp_rc;
+}
+
 void
 body_read(struct call *c, bool answer, const struct datagram *d,
     const struct sip_message *m, struct body *b)
@@ -28,7 +39,7 @@ body_read(struct call *c, bool answer, const struct datagram *d,
 	case SIP_BODY_SDP:
 		break;
 	}
-	if ((rc = sdp_parse(&sip->sdp, m->sdp, NULL)) != PH_OK) {
+	if ((rc = body_parse(sip, m->sdp)) != PH_OK) {
 		b->bad =
 		    rc == PH_EAMBIGUOUS ? REASON_AMBIGUOUS : REASON_MALFORMED;
 		if (rc == PH_EAMBIGUOUS)
@@ -55,7 +66,7 @@ body_note_mentions(struct sip *sip, const struct datagram *d,
 
 	if (sip_policy_protects(&sip->config.policy, &d->src.addr) ||
 	    (best = call_first(sip, call_id)) == NULL ||
-	    sdp_parse(&sip->sdp, sdp, NULL) != PH_OK)
+	    body_parse(sip, sdp) != PH_OK)
 		return;
 	/* Of several legs, the one that it fits best. */
 	for (c = best; c != NULL; c = call_next(c)) {

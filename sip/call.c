@@ -64,6 +64,7 @@ call_free(struct call *c)
 		sip->n.accepted--;
 	sip->n.calls--;
 	sip->n.bytes -= c->bytes;
+	sip->found = NULL;
 	RB_REMOVE(call_tree, &sip->calls, c);
 	RB_REMOVE(call_id_tree, &sip->ids, c);
 	while (!TAILQ_EMPTY(&c->txns))
@@ -221,6 +222,7 @@ call_insert(struct sip *sip, struct call *c, int64_t now)
 		s->ncalls++;
 		c->source = s;
 	}
+	sip->found = NULL;
 	RB_INSERT(call_tree, &sip->calls, c);
 	RB_INSERT(call_id_tree, &sip->ids, c);
 	TAILQ_INSERT_TAIL(&sip->pending[c->worth], c, age);

@@ -35,10 +35,13 @@ call_first(struct sip *sip, struct span call_id)
 {
 	struct call key, *c;
 
+	if (sip->found != NULL && span_eq(sip->found->call_id, call_id))
+		return sip->found;
 	memset(&key, 0, sizeof(key));
 	key.call_id = call_id;
 	c = RB_NFIND(call_tree, &sip->calls, &key);
-	return c != NULL && span_eq(c->call_id, call_id) ? c : NULL;
+	return sip->found =
+		   c != NULL && span_eq(c->call_id, call_id) ? c : NULL;
 }
 
 struct call *

@@ -113,6 +113,7 @@ void
 sip_overhear(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_glance *g)
 {
+	sip->sdp_text = (struct span) { NULL, 0 };
 	if (g->bye)
 		bye_overhear(sip, now, d, g);
 	sdp_overhear(sip, now, d, g);
@@ -126,6 +127,7 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 	struct sip_message clipped = *m;
 
 	sip->verdict = SIP_VERDICT_USED;
+	sip->sdp_text = (struct span) { NULL, 0 };
 	if (!sip_policy_protects(p, &d->src.addr) &&
 	    !sip_policy_protects(p, &d->dst.addr)) {
 		sip->n.not_protected++;

@@ -67,7 +67,7 @@ head_is_token(struct span s)
 		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 		    (c >= '0' && c <= '9'))
 			continue;
-		if (c == '\0' || strchr("-.!%*_+`'~", c) == NULL)
+		if (c != '-' && (c == '\0' || strchr(".!%*_+`'~", c) == NULL))
 			return false;
 	}
 	return s.len > 0;
@@ -78,14 +78,16 @@ id_of(struct span name)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (name.len == 1 && names[i].compact != '\0' &&
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (name.len == names[i].len &&
+		    (name.p[0] | 0x20) == (names[i].name[0] | 0x20) &&
+		    (memcmp(name.p, names[i].name, name.len) == 0 ||
+			span_caseeq_str(name, names[i].name)))
+			return names[i].id;
+	for (i = 0; name.len == 1 && i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].compact != '\0' &&
 		    (name.p[0] | 0x20) == names[i].compact)
 			return names[i].id;
-		if (name.len == names[i].len &&
-		    span_caseeq_str(name, names[i].name))
-			return names[i].id;
-	}
 	return HEAD_OTHER;
 }
 
@@ -156,14 +158,16 @@ take_field(struct span *rest, enum eol *eol, struct span *field,
 static enum ph_err
 note_field(struct head *h, struct span field, enum sip_reject *why)
 {
-	struct span value, name = span_cut(field, ':', &value);
+	struct span value, name;
+	size_t colon = span_find(field, ':');
 	enum head_id id;
 
 	*why = SIP_REJECT_SYNTAX;
 	/* HCOLON allows blanks before the colon, but no new line. */
-	name = span_trim(name);
-	if (span_find(field, ':') == field.len || !head_is_token(name))
+	name = span_trim(span_sub(field, 0, colon));
+	if (colon == field.len || !head_is_token(name))
 		return PH_EMALFORMED;
+	value = span_sub(field, colon + 1, field.len);
 	id = id_of(name);
 	if (h->count[id]++ == 0) {
 		h->value[id] = head_trim(value);

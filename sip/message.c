@@ -10,6 +10,7 @@
 #include "sip/head.h"
 #include "sip/message.h"
 #include "sip/mime.h"
+#include "sip/plain.h"
 
 /*
  * libosip2 gets one field value at a time, unfolded, NUL-terminated, with
@@ -33,7 +34,8 @@ struct reader {
 	struct sip_message *out;
 	struct head head;
 	struct head_start start;
-	struct store *store;
+	struct store *store; /* NULL: nothing has needed it yet */
+	bool plain;	     /* may read what is plain without libosip2 */
 	enum sip_reject why;
 };
 
@@ -175,7 +177,7 @@ message_keep(struct reader *r, struct span s, struct span *out)
 	size_t i;
 	char c;
 
-	/* open_store() has made room for it. */
+	/* store_open() has made room for it. */
 	if (s.len >= st->size - st->len)
 		abort();
 	for (i = 0; i < s.len; i++) {
@@ -196,23 +198,32 @@ message_keep(struct reader *r, struct span s, struct span *out)
 	return begin;
 }
 
-/* Room for all values we keep, and for the copies of their parameters. */
+static const enum head_id kept[] = { HEAD_CALL_ID, HEAD_CONTACT, HEAD_CSEQ,
+	HEAD_FROM, HEAD_TO, HEAD_VIA };
+
 static enum ph_err
-open_store(struct reader *r)
+values_fit(struct reader *r)
 {
-	static const enum head_id kept[] = { HEAD_CALL_ID, HEAD_CONTACT,
-		HEAD_CSEQ, HEAD_FROM, HEAD_TO, HEAD_VIA };
-	size_t i, size = 0;
+	size_t i;
 
-	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		struct span v = r->head.value[kept[i]];
-
-		if (v.len > MAX_VALUE) {
+	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (r->head.value[kept[i]].len > MAX_VALUE) {
 			r->why = SIP_REJECT_SIZE;
 			return PH_ELIMIT;
 		}
-		size += 2 * (v.len + 1);
-	}
+	return PH_OK;
+}
+
+/* Room for all values we keep, and for the copies of their parameters. */
+static enum ph_err
+store_open(struct reader *r)
+{
+	size_t i, size = 0;
+
+	if (r->store != NULL)
+		return PH_OK;
+	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		size += 2 * (r->head.value[kept[i]].len + 1);
 	if ((r->store = malloc(sizeof(*r->store) + size)) == NULL)
 		return PH_ENOMEM;
 	r->store->len = 0;
@@ -335,7 +346,10 @@ read_party(struct reader *r, enum head_id id, struct span *tag)
 	osip_from_t *from;
 	enum ph_err rc;
 
-	if ((rc = value_bounded(r, value)) != PH_OK)
+	if (r->plain && plain_party(r->head.value[id], tag))
+		return PH_OK;
+	if ((rc = value_bounded(r, value)) != PH_OK ||
+	    (rc = store_open(r)) != PH_OK)
 		return rc;
 	if (!is_one_address(value))
 		return message_reject(r, SIP_REJECT_SYNTAX);
@@ -373,13 +387,18 @@ first_of_list(struct span s)
 static enum ph_err
 read_via(struct reader *r)
 {
-	struct span value = first_of_list(r->head.value[HEAD_VIA]);
+	struct span value = r->head.value[HEAD_VIA];
 	osip_via_t *via;
 	enum ph_err rc;
 
-	r->out->relayed = r->head.count[HEAD_VIA] > 1 ||
-	    value.len != r->head.value[HEAD_VIA].len;
-	if ((rc = value_bounded(r, value)) != PH_OK)
+	r->out->relayed = r->head.count[HEAD_VIA] > 1;
+	if (r->plain && plain_via(value, &r->out->branch))
+		return PH_OK;
+	value = first_of_list(value);
+	if (value.len != r->head.value[HEAD_VIA].len)
+		r->out->relayed = true;
+	if ((rc = value_bounded(r, value)) != PH_OK ||
+	    (rc = store_open(r)) != PH_OK)
 		return rc;
 	if (osip_via_init(&via) != OSIP_SUCCESS)
 		return PH_ENOMEM;
@@ -404,9 +423,12 @@ read_contact(struct reader *r)
 	int rc;
 
 	if (r->head.count[HEAD_CONTACT] != 1 ||
+	    (r->plain && plain_contact(text, &r->out->contact)) ||
 	    first_of_list(text).len != text.len ||
 	    value_bounded(r, text) != PH_OK)
 		return PH_OK;
+	if (store_open(r) != PH_OK)
+		return PH_ENOMEM;
 	if (osip_contact_init(&contact) != OSIP_SUCCESS)
 		return PH_ENOMEM;
 	rc = osip_contact_parse(contact,
@@ -445,27 +467,39 @@ number_read(struct reader *r, struct span s, uint32_t max, uint32_t *out)
 
 /* RFC 3261 section 20.16; the number is below 2^31: section 8.1.1.5. */
 static enum ph_err
-read_cseq(struct reader *r)
+cseq_by_osip(struct reader *r, struct span *method)
 {
-	struct span method = { NULL, 0 };
 	osip_cseq_t *cseq;
 	enum ph_err rc;
 
+	if ((rc = store_open(r)) != PH_OK)
+		return rc;
 	if (osip_cseq_init(&cseq) != OSIP_SUCCESS)
 		return PH_ENOMEM;
 	rc = osip_result(r,
 	    osip_cseq_parse(cseq,
 		message_keep(r, r->head.value[HEAD_CSEQ], NULL)));
 	if (rc == PH_OK) {
-		(void)message_keep(r, span_of(cseq->method), &method);
-		rc = head_is_token(method)
+		(void)message_keep(r, span_of(cseq->method), method);
+		rc = head_is_token(*method)
 		    ? number_read(r, span_of(cseq->number), INT32_MAX,
 			  &r->out->cseq)
 		    : message_reject(r, SIP_REJECT_SYNTAX);
 	}
 	osip_cseq_free(cseq);
-	if (rc != PH_OK)
-		return rc;
+	return rc;
+}
+
+static enum ph_err
+read_cseq(struct reader *r)
+{
+	struct span method = { NULL, 0 };
+	enum ph_err rc;
+
+	if (!r->plain ||
+	    !plain_cseq(r->head.value[HEAD_CSEQ], &r->out->cseq, &method))
+		if ((rc = cseq_by_osip(r, &method)) != PH_OK)
+			return rc;
 	if (r->start.request && !span_eq(method, r->start.method))
 		return message_reject(r, SIP_REJECT_MISMATCH);
 	r->out->method = method_of(method);
@@ -537,9 +571,9 @@ read_fields(struct reader *r)
 	for (i = 0; i < sizeof(mandatory) / sizeof(mandatory[0]); i++)
 		if (r->head.value[mandatory[i]].len == 0)
 			return message_reject(r, SIP_REJECT_MISSING);
-	if ((rc = open_store(r)) != PH_OK)
+	if ((rc = values_fit(r)) != PH_OK)
 		return rc;
-	(void)message_keep(r, r->head.value[HEAD_CALL_ID], &m->call_id);
+	m->call_id = r->head.value[HEAD_CALL_ID];
 	if (!is_opaque(m->call_id, ""))
 		return message_reject(r, SIP_REJECT_SYNTAX);
 	if ((rc = read_cseq(r)) != PH_OK || (rc = read_via(r)) != PH_OK ||
@@ -615,22 +649,27 @@ read_message(struct reader *r, struct span in, bool stream)
 	m->request = r->start.request;
 	m->status = r->start.status;
 	if ((rc = find_body(r, span_sub(in, r->head.len, in.len), stream,
-		 &body)) != PH_OK ||
-	    (rc = read_fields(r)) != PH_OK)
+		 &body)) != PH_OK)
+		return rc;
+	r->plain = r->plain && body.len == 0;
+	if ((rc = read_fields(r)) != PH_OK)
 		return rc;
 	m->body = mime_find_sdp(&r->head, body, &m->sdp);
 	return PH_OK;
 }
 
-enum ph_err
-sip_message_parse(struct sip_message *out, struct span in, bool stream,
+static enum ph_err
+message_parse(struct sip_message *out, struct span in, bool stream, bool plain,
     enum sip_reject *why)
 {
-	struct reader r = { 0 };
+	struct reader r;
 	enum ph_err rc;
 
 	memset(out, 0, sizeof(*out));
 	r.out = out;
+	r.store = NULL;
+	r.plain = plain;
+	r.why = SIP_REJECT_NONE;
 	rc = read_message(&r, in, stream);
 	if (rc != PH_OK) {
 		free(r.store);
@@ -641,6 +680,20 @@ sip_message_parse(struct sip_message *out, struct span in, bool stream,
 	out->impl = r.store;
 	*why = SIP_REJECT_NONE;
 	return PH_OK;
+}
+
+enum ph_err
+sip_message_parse(struct sip_message *out, struct span in, bool stream,
+    enum sip_reject *why)
+{
+	return message_parse(out, in, stream, true, why);
+}
+
+enum ph_err
+sip_message_parse_by_osip(struct sip_message *out, struct span in, bool stream,
+    enum sip_reject *why)
+{
+	return message_parse(out, in, stream, false, why);
 }
 
 void

@@ -17,7 +17,9 @@
  * Addresses, Via and CSeq are read by libosip2's parsers, fenced in by
  * message.c: one field at a time, within bounds, sanity checks after it, its
  * tracing silenced.  Where the head ends, which fields it has, the start line
- * and the body are ours to read.  Nothing outside message.c knows libosip2.
+ * and the body are ours to read.  A message without a body opens nothing by
+ * itself; in it, fields of the forms that plain.h knows are read there. Nothing
+ * outside message.c knows libosip2.
  *
  * Whatever could be read in two ways is refused rather than guessed at: a
  * firewall and a server that disagree are a hole.
@@ -32,7 +34,10 @@ enum sip_method {
 	SIP_UPDATE,
 };
 
-/* Spans point into storage owned by the message; see sip_message_free(). */
+/*
+ * Spans point into the input or into storage owned by the message; see
+ * sip_message_free().
+ */
 struct sip_message {
 	bool request;
 	enum sip_method method; /* of the request, or of CSeq in a response */
@@ -71,6 +76,9 @@ PH_NODISCARD enum ph_err sip_message_init(void);
  * away.  On failure *out is zeroed and *why says which counter to bump.
  */
 PH_NODISCARD enum ph_err sip_message_parse(struct sip_message *out,
+    struct span in, bool stream, enum sip_reject *why);
+/* The same by libosip2 alone, which tests compare with. */
+PH_NODISCARD enum ph_err sip_message_parse_by_osip(struct sip_message *out,
     struct span in, bool stream, enum sip_reject *why);
 void sip_message_free(struct sip_message *m);
 

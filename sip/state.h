@@ -219,6 +219,7 @@ struct sip {
 	struct sip_counters n;
 	enum sip_verdict verdict; /* on the message at hand */
 	struct call_tree calls;
+	struct call *found; /* by call_first(); the next one is often that */
 	struct call_id_tree ids;
 	struct source_tree sources;
 	struct call_list pending[NWORTHS]; /* not accepted, oldest first */
@@ -229,6 +230,8 @@ struct sip {
 	/* Scratch, too big for the stack. */
 	struct sip_plan plan;
 	struct sdp sdp;
+	struct span sdp_text; /* of the message at hand: what `sdp` was */
+	enum ph_err sdp_rc;
 	struct pinhole holes[4 * SIP_PLAN_HOLES];
 };
 

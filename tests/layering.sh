@@ -124,9 +124,9 @@ for lib in ${1:+"$1"/*/lib*.a "$1"/src/*/lib*.a}; do
 	fi
 done
 
-lives 'osipparser2/' '^sip/message\.c$'
+lives 'osipparser2/' '^sip/message\.c$|^bench/'
 lives 'openssl/' '^tables/mac\.c$'
-lives 'pcap' '^src/capture/|^(tests|fuzz)/'
+lives 'pcap' '^src/capture/|^(tests|fuzz|bench)/'
 lives '(libmnl|nftables|linux/netfilter)' '^nft/|^tests/|^bench/|^fuzz/'
 lives 'net/pfvar' '^pf/|^tests/pf|^bench/'
 lives '(jansson|curses)' '^pinholectl/'

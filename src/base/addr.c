@@ -264,6 +264,15 @@ endpoint_cmp(const struct endpoint *a, const struct endpoint *b)
 	return r != 0 ? r : (int)a->port - (int)b->port;
 }
 
+static bool
+bits_equal(const uint8_t *a, const uint8_t *b, unsigned int n)
+{
+	for (; n >= 8; n -= 8)
+		if (*a++ != *b++)
+			return false;
+	return n == 0 || ((*a ^ *b) & (0xff00 >> n) & 0xff) == 0;
+}
+
 /* First match wins. */
 /* clang-format off */
 static const struct { uint8_t b[4], len; enum addr_scope scope; } v4_scopes[] = {
@@ -291,23 +300,18 @@ static const struct { uint8_t b[16], len; enum addr_scope scope; } v6_scopes[] =
 enum addr_scope
 addr_scope(const struct addr *a)
 {
-	struct prefix p;
 	size_t i;
 
 	if (a->af == AF_INET) {
 		for (i = 0; i < sizeof(v4_scopes) / sizeof(v4_scopes[0]); i++) {
-			p.addr = addr_from_bytes(AF_INET, v4_scopes[i].b);
-			p.len = v4_scopes[i].len;
-			if (prefix_contains(&p, a))
+			if (bits_equal(v4_scopes[i].b, a->b, v4_scopes[i].len))
 				return v4_scopes[i].scope;
 		}
 		return ADDR_GLOBAL;
 	}
 	if (a->af == AF_INET6) {
 		for (i = 0; i < sizeof(v6_scopes) / sizeof(v6_scopes[0]); i++) {
-			p.addr = addr_from_bytes(AF_INET6, v6_scopes[i].b);
-			p.len = v6_scopes[i].len;
-			if (prefix_contains(&p, a))
+			if (bits_equal(v6_scopes[i].b, a->b, v6_scopes[i].len))
 				return v6_scopes[i].scope;
 		}
 		return ADDR_GLOBAL;
@@ -332,17 +336,9 @@ prefix_cmp(const struct prefix *a, const struct prefix *b)
 bool
 prefix_contains(const struct prefix *p, const struct addr *a)
 {
-	size_t whole = p->len / 8;
-	unsigned int bits = p->len % 8;
-
 	if (p->addr.af == AF_UNSPEC)
 		return true;
-	if (p->addr.af != a->af)
-		return false;
-	if (whole > 0 && memcmp(p->addr.b, a->b, whole) != 0)
-		return false;
-	return bits == 0 ||
-	    ((p->addr.b[whole] ^ a->b[whole]) & (0xff00 >> bits) & 0xff) == 0;
+	return p->addr.af == a->af && bits_equal(p->addr.b, a->b, p->len);
 }
 
 bool

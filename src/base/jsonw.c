@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "src/base/jsonw.h"
 
 static void
 jsonw_key(struct jsonw *w, const char *name)
 {
-	strbuf_str(w->out, w->more ? ",\"" : "\"");
-	strbuf_str(w->out, name);
-	strbuf_str(w->out, "\":");
+	char text[64] = ",\"";
+	size_t len = strlen(name);
+
+	if (len > sizeof(text) - 4)
+		len = sizeof(text) - 4;
+	memcpy(text + 2, name, len);
+	memcpy(text + 2 + len, "\":", 2);
+	strbuf_add(w->out,
+	    span_sub((struct span) { text, len + 4 }, w->more ? 0 : 1,
+		len + 4));
 	w->more = true;
 }
 

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "sip/plain.h"
+
+#define MAX_PARAMS 16 /* fewer than message.c allows */
+
+static bool
+is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	    (c >= 'A' && c <= 'Z');
+}
+
+/* Of a user, or of a parameter and its value. */
+static bool
+is_word(char c)
+{
+	return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '+' ||
+	    c == '*' || c == '~' || c == '!';
+}
+
+static bool
+is_host(char c)
+{
+	return is_alnum(c) || c == '.' || c == '-';
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
+is_name(char c)
+{
+	return is_alnum(c) || c == ' ';
+}
+
+/* As many of a kind as there are; at least one and at most `max`. */
+static bool
+take_some(struct span *s, bool (*kind)(char), size_t max, struct span *out)
+{
+	size_t i;
+
+	for (i = 0; i < s->len; i++)
+		if (!kind(s->p[i]))
+			break;
+	*out = (struct span) { s->p, i };
+	s->p += i;
+	s->len -= i;
+	return i > 0 && i <= max;
+}
+
+static bool
+take_char(struct span *s, char c)
+{
+	if (s->len == 0 || s->p[0] != c)
+		return false;
+	s->p++;
+	s->len--;
+	return true;
+}
+
+/* `text` as it is: case matters. */
+static bool
+take_text(struct span *s, const char *text)
+{
+	if (!span_has_prefix(*s, text))
+		return false;
+	*s = span_sub(*s, strlen(text), s->len);
+	return true;
+}
+
+static bool
+take_port(struct span *s)
+{
+	struct span port;
+
+	return !take_char(s, ':') || take_some(s, is_digit, 5, &port);
+}
+
+/*
+ * ;name=value;name and so on.  The value of `name` goes to *out: it must have
+ * one, and be there once.
+ */
+static bool
+take_params(struct span *s, const char *name, struct span *out)
+{
+	struct span word, value;
+	bool found = false;
+	int n = 0;
+
+	while (take_char(s, ';')) {
+		value = (struct span) { NULL, 0 };
+		if (++n > MAX_PARAMS ||
+		    !take_some(s, is_word, PLAIN_MAX, &word) ||
+		    (take_char(s, '=') &&
+			!take_some(s, is_word, PLAIN_MAX, &value)))
+			return false;
+		if (name == NULL || !span_caseeq_str(word, name))
+			continue;
+		if (found || value.len == 0)
+			return false;
+		found = true;
+		*out = value;
+	}
+	return true;
+}
+
+/* <sip:user@host:port;parameters>, with or without the user. */
+static bool
+take_address(struct span *s, struct span *host)
+{
+	struct span rest, none;
+
+	if (!take_text(s, "<sip:"))
+		return false;
+	rest = *s;
+	if (take_some(&rest, is_word, PLAIN_MAX, &none) &&
+	    take_char(&rest, '@'))
+		*s = rest;
+	return take_some(s, is_host, PLAIN_MAX, host) && take_port(s) &&
+	    take_params(s, NULL, &none) && take_char(s, '>');
+}
+
+/* "A name" before an address. */
+static bool
+take_name(struct span *s)
+{
+	struct span name;
+
+	if (!take_char(s, '"'))
+		return true;
+	return take_some(s, is_name, PLAIN_MAX, &name) && name.p[0] != ' ' &&
+	    take_char(s, '"') && take_char(s, ' ');
+}
+
+bool
+plain_cseq(struct span value, uint32_t *number, struct span *method)
+{
+	struct span digits;
+	uint64_t n;
+
+	if (value.len > PLAIN_MAX ||
+	    !take_some(&value, is_digit, 10, &digits) ||
+	    !take_char(&value, ' ') ||
+	    !take_some(&value, is_alnum, PLAIN_MAX, method) || value.len > 0 ||
+	    !span_number(digits, INT32_MAX, &n))
+		return false;
+	*number = (uint32_t)n;
+	return true;
+}
+
+bool
+plain_party(struct span value, struct span *tag)
+{
+	struct span host, found = { NULL, 0 };
+
+	if (value.len > PLAIN_MAX || !take_name(&value) ||
+	    !take_address(&value, &host) ||
+	    !take_params(&value, "tag", &found) || value.len > 0)
+		return false;
+	*tag = found;
+	return true;
+}
+
+bool
+plain_via(struct span value, struct span *branch)
+{
+	struct span word, found = { NULL, 0 };
+
+	if (value.len > PLAIN_MAX || !take_text(&value, "SIP/2.0/") ||
+	    !take_some(&value, is_alnum, 8, &word) || !take_char(&value, ' ') ||
+	    !take_some(&value, is_host, PLAIN_MAX, &word) ||
+	    !take_port(&value) || !take_params(&value, "branch", &found) ||
+	    value.len > 0)
+		return false;
+	*branch = found;
+	return true;
+}
+
+bool
+plain_contact(struct span value, struct addr *out)
+{
+	struct span host, none;
+
+	memset(out, 0, sizeof(*out));
+	if (value.len > PLAIN_MAX || !take_name(&value) ||
+	    !take_address(&value, &host) || !take_params(&value, NULL, &none) ||
+	    value.len > 0)
+		return false;
+	(void)!addr_parse(host, out);
+	return true;
+}

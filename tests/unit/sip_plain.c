@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sip/message.h"
+#include "sip/plain.h"
+#include "src/base/strbuf.h"
+#include "tests/unit/unit.h"
+
+enum field {
+	VIA,
+	FROM,
+	CONTACT,
+	CSEQ,
+	NFIELDS,
+};
+
+/* `plain`: read without libosip2.  What is not goes to libosip2. */
+struct row {
+	enum field field;
+	const char *value;
+	bool plain;
+};
+
+/* clang-format off */
+static const struct row rows[] = {
+	{ FROM, "<sip:alice@example.com>;tag=f1", true },
+	{ FROM, "<sip:alice@example.com>", true },
+	{ FROM, "<sip:example.com>;tag=f1", true },
+	{ FROM, "<sip:+4930.1_2-3~*!@192.0.2.1:5060>;tag=a.b-c_d+e~f*g!h", true },
+	{ FROM, "\"Alice 2\" <sip:alice@192.0.2.1;user=phone;lr>;x;TAG=f1;y=z", true },
+	{ FROM, "<sip:alice@example.com>;tag=f1;tag=f2", false },
+	{ FROM, "<sip:alice@example.com>;tag=f1;Tag=f1", false },
+	{ FROM, "<sip:alice@example.com>;tag", false },
+	{ FROM, "<sip:alice@example.com>;tag=", false },
+	{ FROM, "<sip:alice@example.com>;tag=f=1", false },
+	{ FROM, "<sip:alice@example.com>;tag=\"f1\"", false },
+	{ FROM, "<sip:alice@example.com>;tag=%66", false },
+	{ FROM, "<sip:alice@example.com> ;tag=f1", false },
+	{ FROM, "<sip:alice@example.com>;tag=f1 ;x", false },
+	{ FROM, "<sip:alice@example.com>;;tag=f1", false },
+	{ FROM, "<sip:alice@example.com>,<sip:bob@example.com>;tag=f1", false },
+	{ FROM, "<sip:alice@example.com>x;tag=f1", false },
+	{ FROM, "<sip:alice@example.com;tag=f0>;tag=f1", true },
+	{ FROM, "<sip:alice@example.com?tag=f0>;tag=f1", false },
+	{ FROM, "<sip:alice:secret@example.com>;tag=f1", false },
+	{ FROM, "<sip:alice@[2001:db8::1]>;tag=f1", false },
+	{ FROM, "<sip:alice@example.com:123456>;tag=f1", false },
+	{ FROM, "<sip:alice@example.com:>;tag=f1", false },
+	{ FROM, "<sip:@example.com>;tag=f1", false },
+	{ FROM, "<sip:alice@>;tag=f1", false },
+	{ FROM, "<sips:alice@example.com>;tag=f1", false },
+	{ FROM, "<tel:+4930123>;tag=f1", false },
+	{ FROM, "Alice <sip:alice@example.com>;tag=f1", false },
+	{ FROM, "\"Alice\"<sip:alice@example.com>;tag=f1", false },
+	{ FROM, "\"\" <sip:alice@example.com>;tag=f1", false },
+	{ FROM, "\" Alice\" <sip:alice@example.com>;tag=f1", false },
+	{ FROM, "\"A;tag=f0\" <sip:alice@example.com>;tag=f1", false },
+	{ FROM, "\"A <sip:b@c>\" <sip:alice@example.com>;tag=f1", false },
+	{ FROM, "\"A\\\"\" <sip:alice@example.com>;tag=f1", false },
+	{ FROM, "sip:alice@example.com;tag=f1", false },
+	{ FROM, "<sip:alice@example.com", false },
+	{ FROM, "<sip:alice@example.com>;a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;tag=1", true },
+	{ FROM, "<sip:alice@example.com>;a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p;tag=1", false },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa", true },
+	{ VIA, "SIP/2.0/TCP pc.example.com:5060;rport;branch=z9hG4bK-a.b", true },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1:5060;received=192.0.2.2;Branch=x;rport=1", true },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1", true },
+	{ VIA, "SIP/2.0/UDP [2001:db8::1];branch=z9hG4bKa", false },
+	{ VIA, "SIP/2.0/UDP  192.0.2.1;branch=z9hG4bKa", false },
+	{ VIA, "SIP / 2.0 / UDP 192.0.2.1;branch=z9hG4bKa", false },
+	{ VIA, "SIP/3.0/UDP 192.0.2.1;branch=z9hG4bKa", false },
+	{ VIA, "sip/2.0/udp 192.0.2.1;branch=z9hG4bKa", false },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1;branch=a;branch=b", false },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1;branch", false },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1;branch=", false },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1;branch=a==", false },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1;branch=a (comment)", false },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1;branch=a, SIP/2.0/UDP h;branch=b", false },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1;branch=a,SIP/2.0/UDP h;branch=b", false },
+	{ VIA, "SIP/2.0/UDP 192.0.2.1:;branch=a", false },
+	{ VIA, "SIP/2.0/UDP", false },
+	{ CONTACT, "<sip:alice@192.0.2.1:5060>", true },
+	{ CONTACT, "<sip:192.0.2.1>", true },
+	{ CONTACT, "<sip:alice@192.0.2.1;transport=udp>;expires=60", true },
+	{ CONTACT, "<sip:alice@pc.example.com>", true },
+	{ CONTACT, "<sip:alice@192.0.2.01>", true },
+	{ CONTACT, "<sip:alice@192.0.2.1.>", true },
+	{ CONTACT, "<sip:alice@[2001:db8::1]:5060>", false },
+	{ CONTACT, "<sip:alice@192.0.2.1>,<sip:alice@192.0.2.2>", false },
+	{ CONTACT, "<sip:alice@192.0.2.1@192.0.2.2>", false },
+	{ CONTACT, "<sips:alice@192.0.2.1>", false },
+	{ CONTACT, "sip:alice@192.0.2.1", false },
+	{ CONTACT, "*", false },
+	{ CSEQ, "1 BYE", true },
+	{ CSEQ, "0001 BYE", true },
+	{ CSEQ, "2147483647 BYE", true },
+	{ CSEQ, "2147483648 BYE", false },
+	{ CSEQ, "99999999999 BYE", false },
+	{ CSEQ, "1  BYE", false },
+	{ CSEQ, "1\tBYE", false },
+	{ CSEQ, "1 BYE x", false },
+	{ CSEQ, "1 bye", true },
+	{ CSEQ, "1", false },
+	{ CSEQ, "-1 BYE", false },
+	{ CSEQ, "1 ACK", true },
+};
+/* clang-format on */
+
+static const char *const names[NFIELDS] = { "Via", "From", "Contact", "CSeq" };
+static const char *const usual[NFIELDS] = {
+	"SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKz",
+	"<sip:z@example.net>;tag=z",
+	"<sip:z@192.0.2.9>",
+	"7 BYE",
+};
+
+static bool
+is_plain(const struct row *r)
+{
+	struct span value = span_of(r->value), s;
+	struct addr a;
+	uint32_t n;
+
+	switch (r->field) {
+	case VIA:
+		return plain_via(value, &s);
+	case FROM:
+		return plain_party(value, &s);
+	case CONTACT:
+		return plain_contact(value, &a);
+	default:
+		return plain_cseq(value, &n, &s);
+	}
+}
+
+/* A BYE that has the row's value in its field, and in To for From. */
+static struct span
+message_with(const struct row *r, char *text, size_t size)
+{
+	struct strbuf b = strbuf_of(text, size);
+	int i;
+
+	strbuf_str(&b, "BYE sip:bob@example.com SIP/2.0\r\n");
+	for (i = 0; i < NFIELDS; i++)
+		strbuf_fmt(&b, "%s: %s\r\n", names[i],
+		    r->field == (enum field)i ? r->value : usual[i]);
+	strbuf_fmt(&b, "To: %s\r\nCall-ID: c1\r\n\r\n",
+	    r->field == FROM ? r->value : usual[FROM]);
+	assert_false(b.full);
+	return (struct span) { b.p, b.len };
+}
+
+static bool
+same(const struct sip_message *a, const struct sip_message *b)
+{
+	return a->method == b->method && a->cseq == b->cseq &&
+	    span_eq(a->from_tag, b->from_tag) &&
+	    span_eq(a->to_tag, b->to_tag) && span_eq(a->branch, b->branch) &&
+	    a->relayed == b->relayed && addr_eq(&a->contact, &b->contact);
+}
+
+static void
+what_is_plain_is_read_as_libosip2_reads_it(void **state)
+{
+	enum sip_reject why_a, why_b;
+	struct sip_message a, b;
+	enum ph_err rc_a, rc_b;
+	const struct row *r;
+	char text[1024];
+	struct span in;
+
+	(void)state;
+	for (r = rows; r < rows + ROWS(rows); r++) {
+		in = message_with(r, text, sizeof(text));
+		rc_a = sip_message_parse(&a, in, false, &why_a);
+		rc_b = sip_message_parse_by_osip(&b, in, false, &why_b);
+		if (is_plain(r) != r->plain || rc_a != rc_b || why_a != why_b ||
+		    !same(&a, &b))
+			fail_msg("%s: %s", names[r->field], r->value);
+		sip_message_free(&a);
+		sip_message_free(&b);
+	}
+}
+
+/* SDP may open something: what names its call is for libosip2 to read. */
+static void
+a_message_with_a_body_is_read_by_libosip2(void **state)
+{
+	static const char head[] =
+	    "INVITE sip:b@example.com SIP/2.0\r\n"
+	    "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa\r\n"
+	    "From: <sip:a@example.com>;tag=f1\r\n"
+	    "To: <sip:b@example.com>\r\nCall-ID: c1\r\n"
+	    "CSeq: 1 INVITE\r\nContent-Type: application/sdp\r\n\r\n";
+	const char *const bodies[] = { "", "v=0\r\n" };
+	enum sip_reject why;
+	struct sip_message m;
+	char text[1024];
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		n = (size_t)snprintf(text, sizeof(text), "%s%s", head,
+		    bodies[i]);
+		assert_int_equal(sip_message_parse(&m,
+				     (struct span) { text, n }, false, &why),
+		    PH_OK);
+		/* What libosip2 has read is a copy. */
+		assert_int_equal(m.from_tag.p >= text &&
+			m.from_tag.p < text + n,
+		    i == 0);
+		sip_message_free(&m);
+	}
+}
+
+static int
+init(void **state)
+{
+	(void)state;
+	return sip_message_init() == PH_OK ? 0 : -1;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_plain_is_read_as_libosip2_reads_it),
+		cmocka_unit_test(a_message_with_a_body_is_read_by_libosip2),
+	};
+
+	return cmocka_run_group_tests(tests, init, NULL);
+}
