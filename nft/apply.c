@@ -20,21 +20,13 @@
 static enum ph_err
 add_parts(struct fw *fw, unsigned int parts, struct strbuf *why)
 {
-	size_t size = TABLE_NPARTS * table_text_size(fw->config);
-	struct strbuf text;
 	enum ph_err rc;
-	char *p;
-	int part;
+	char *text;
 
-	if ((p = malloc(size)) == NULL)
-		return PH_ENOMEM;
-	text = strbuf_of(p, size);
-	for (part = 0; part < TABLE_NPARTS; part++)
-		if (parts & 1u << part)
-			(void)table_text(&text, fw->config,
-			    (enum table_part)part);
-	rc = text.full ? PH_ELIMIT : ruleset_run(fw->ruleset, p, why);
-	free(p);
+	if ((rc = table_parts_text(fw->config, parts, &text)) != PH_OK)
+		return rc;
+	rc = ruleset_run(fw->ruleset, text, why);
+	free(text);
 	return rc;
 }
 

@@ -258,31 +258,14 @@ batch_changes(struct batch *b, struct mirror *m, int64_t now)
 	    now);
 }
 
-struct walk {
-	const struct nlattr *want[NFTA_SET_ELEM_MAX + 1];
-};
-
-/* One level of attributes into an array by type; unknown ones are skipped. */
-static int
-attr_take(const struct nlattr *attr, void *data)
-{
-	struct walk *w = data;
-	uint16_t type = mnl_attr_get_type(attr);
-
-	if (type <= NFTA_SET_ELEM_MAX)
-		w->want[type] = attr;
-	return MNL_CB_OK;
-}
-
 static bool
 value_of(const struct nlattr *nest, uint8_t *dst, uint8_t *len, size_t max)
 {
-	struct walk w = { 0 };
+	struct nlmsg_attrs w;
 	const struct nlattr *value;
 	size_t n;
 
-	if (mnl_attr_parse_nested(nest, attr_take, &w) < 0 ||
-	    (value = w.want[NFTA_DATA_VALUE]) == NULL)
+	if (!nlmsg_nested(nest, &w) || (value = w.at[NFTA_DATA_VALUE]) == NULL)
 		return false;
 	n = mnl_attr_get_payload_len(value);
 	if (n > max)
@@ -305,42 +288,40 @@ get_u64(const struct nlattr *attr, uint64_t *out)
 static bool
 counter_of(const struct nlattr *expr, uint64_t *packets)
 {
-	struct walk w = { 0 }, d = { 0 };
+	struct nlmsg_attrs w, d;
 	const struct nlattr *name;
 
-	if (mnl_attr_parse_nested(expr, attr_take, &w) < 0 ||
-	    (name = w.want[NFTA_EXPR_NAME]) == NULL ||
-	    w.want[NFTA_EXPR_DATA] == NULL ||
+	if (!nlmsg_nested(expr, &w) || (name = w.at[NFTA_EXPR_NAME]) == NULL ||
+	    w.at[NFTA_EXPR_DATA] == NULL ||
 	    mnl_attr_get_payload_len(name) != sizeof("counter") ||
 	    memcmp(mnl_attr_get_payload(name), "counter", 8) != 0)
 		return false;
-	if (mnl_attr_parse_nested(w.want[NFTA_EXPR_DATA], attr_take, &d) < 0)
+	if (!nlmsg_nested(w.at[NFTA_EXPR_DATA], &d))
 		return false;
-	return get_u64(d.want[NFTA_COUNTER_PACKETS], packets);
+	return get_u64(d.at[NFTA_COUNTER_PACKETS], packets);
 }
 
 static bool
 element_parse(const struct nlattr *attr, unsigned int set,
     struct element_seen *out)
 {
-	struct walk w = { 0 };
+	struct nlmsg_attrs w;
 
 	memset(out, 0, sizeof(*out));
-	if (mnl_attr_parse_nested(attr, attr_take, &w) < 0 ||
-	    w.want[NFTA_SET_ELEM_KEY] == NULL)
+	if (!nlmsg_nested(attr, &w) || w.at[NFTA_SET_ELEM_KEY] == NULL)
 		return false;
 	out->elem.set = (uint8_t)set;
-	if (!value_of(w.want[NFTA_SET_ELEM_KEY], out->elem.key,
-		&out->elem.keylen, ELEM_KEYLEN))
+	if (!value_of(w.at[NFTA_SET_ELEM_KEY], out->elem.key, &out->elem.keylen,
+		ELEM_KEYLEN))
 		return false;
-	if (w.want[NFTA_SET_ELEM_DATA] != NULL &&
-	    !value_of(w.want[NFTA_SET_ELEM_DATA], out->elem.data,
+	if (w.at[NFTA_SET_ELEM_DATA] != NULL &&
+	    !value_of(w.at[NFTA_SET_ELEM_DATA], out->elem.data,
 		&out->elem.datalen, ELEM_DATALEN))
 		return false;
-	(void)get_u64(w.want[NFTA_SET_ELEM_TIMEOUT], &out->timeout_ms);
-	if (w.want[NFTA_SET_ELEM_EXPR] != NULL)
+	(void)get_u64(w.at[NFTA_SET_ELEM_TIMEOUT], &out->timeout_ms);
+	if (w.at[NFTA_SET_ELEM_EXPR] != NULL)
 		out->counted =
-		    counter_of(w.want[NFTA_SET_ELEM_EXPR], &out->packets);
+		    counter_of(w.at[NFTA_SET_ELEM_EXPR], &out->packets);
 	return true;
 }
 
@@ -376,19 +357,18 @@ elements_parse(const struct nlmsghdr *nlh, const char *table,
     void (*cb)(void *ctx, const struct element_seen *e), void *ctx)
 {
 	struct each each = { 0, cb, ctx };
-	struct walk w = { 0 };
+	struct nlmsg_attrs w;
 	char name[SET_NAMELEN];
 
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct nfgenmsg) ||
-	    mnl_attr_parse(nlh, sizeof(struct nfgenmsg), attr_take, &w) < 0 ||
-	    !is_str(w.want[NFTA_SET_ELEM_LIST_TABLE], table))
+	if (!nlmsg_attrs(nlh, &w) ||
+	    !is_str(w.at[NFTA_SET_ELEM_LIST_TABLE], table))
 		return false;
 	while (!set_exists(each.set) ||
-	    !is_str(w.want[NFTA_SET_ELEM_LIST_SET], set_name(each.set, name)))
+	    !is_str(w.at[NFTA_SET_ELEM_LIST_SET], set_name(each.set, name)))
 		if (++each.set > SET_CONNECTIONS)
 			return false;
-	return w.want[NFTA_SET_ELEM_LIST_ELEMENTS] == NULL ||
-	    mnl_attr_parse_nested(w.want[NFTA_SET_ELEM_LIST_ELEMENTS],
+	return w.at[NFTA_SET_ELEM_LIST_ELEMENTS] == NULL ||
+	    mnl_attr_parse_nested(w.at[NFTA_SET_ELEM_LIST_ELEMENTS],
 		each_element, &each) >= 0;
 }
 

@@ -223,19 +223,14 @@ mention_bridges(struct strbuf *why)
 static enum ph_err
 try_table(struct ruleset *r, const struct fw_config *config, struct strbuf *why)
 {
-	size_t size = TABLE_NPARTS * table_text_size(config);
-	struct strbuf text;
 	enum ph_err rc;
-	char *p;
-	int part;
+	char *text;
 
-	if ((p = malloc(size)) == NULL)
-		return PH_ENOMEM;
-	text = strbuf_of(p, size);
-	for (part = 0; part < TABLE_NPARTS; part++)
-		(void)table_text(&text, config, (enum table_part)part);
-	rc = ruleset_try(r, p, why);
-	free(p);
+	rc = table_parts_text(config, TABLE_ALL_PARTS, &text);
+	if (rc != PH_OK)
+		return rc;
+	rc = ruleset_try(r, text, why);
+	free(text);
 	return rc;
 }
 

@@ -540,6 +540,25 @@ table_text_size(const struct fw_config *config)
 	return 16384 + config->nremotes * (ADDR_STRLEN + 2);
 }
 
+enum ph_err
+table_parts_text(const struct fw_config *config, unsigned int parts, char **out)
+{
+	size_t size = TABLE_NPARTS * table_text_size(config);
+	struct strbuf text;
+	int part;
+
+	if ((*out = malloc(size)) == NULL)
+		return PH_ENOMEM;
+	text = strbuf_of(*out, size);
+	for (part = 0; part < TABLE_NPARTS; part++)
+		if (parts & 1u << part)
+			(void)table_text(&text, config, (enum table_part)part);
+	if (!text.full)
+		return PH_OK;
+	free(*out);
+	return PH_ELIMIT;
+}
+
 /* FNV-1a; the input is our own text, so no keyed hash is needed. */
 static uint32_t
 text_hash(uint32_t h, const struct strbuf *b)

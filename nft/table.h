@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/base/err.h"
 #include "src/base/strbuf.h"
 #include "src/fw/fw.h"
 
@@ -100,6 +101,10 @@ bool table_name_ok(const char *name);
 unsigned int table_text(struct strbuf *out, const struct fw_config *config,
     enum table_part part);
 size_t table_text_size(const struct fw_config *config);
+/* The text of several parts, to free(3).  PH_ENOMEM, PH_ELIMIT (too long). */
+PH_NODISCARD enum ph_err table_parts_text(const struct fw_config *config,
+    unsigned int parts, char **out);
+#define TABLE_ALL_PARTS ((1u << TABLE_NPARTS) - 1)
 
 /*
  * A number that differs when any part's text would.  It is kept in the

@@ -10,16 +10,9 @@
 static char *
 whole_table(const struct fw_config *c)
 {
-	size_t size = TABLE_NPARTS * table_text_size(c);
-	char *text = malloc(size);
-	struct strbuf b;
-	int part;
+	char *text;
 
-	assert_non_null(text);
-	b = strbuf_of(text, size);
-	for (part = 0; part < TABLE_NPARTS; part++)
-		(void)table_text(&b, c, (enum table_part)part);
-	assert_false(b.full);
+	assert_int_equal(table_parts_text(c, TABLE_ALL_PARTS, &text), PH_OK);
 	return text;
 }
 
@@ -77,7 +70,7 @@ test_rules_are_counted_as_written(void **state)
 			strstr(line, "\tadd @") ||
 			strstr(line, "log prefix")) &&
 		    strstr(line, "policy") == NULL;
-	assert_int_equal(table_rules(&config, (1u << TABLE_NPARTS) - 1), n);
+	assert_int_equal(table_rules(&config, TABLE_ALL_PARTS), n);
 	assert_true(table_rules(&config, 1u << PART_BASE) < n);
 	free(text);
 }
