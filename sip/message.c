@@ -125,22 +125,31 @@ osip_result(struct reader *r, int rc)
 				  : message_reject(r, SIP_REJECT_SYNTAX);
 }
 
+static const char *const methods[] = {
+	[SIP_INVITE] = "INVITE",
+	[SIP_ACK] = "ACK",
+	[SIP_BYE] = "BYE",
+	[SIP_CANCEL] = "CANCEL",
+	[SIP_PRACK] = "PRACK",
+	[SIP_UPDATE] = "UPDATE",
+};
+
+#define NMETHODS (sizeof(methods) / sizeof(methods[0]))
+
+const char *
+sip_method_name(enum sip_method method)
+{
+	return (size_t)method < NMETHODS ? methods[method] : NULL;
+}
+
+/* Case matters: RFC 3261 section 7.1. */
 static enum sip_method
 method_of(struct span s)
 {
-	/* Case matters: RFC 3261 section 7.1. */
-	static const char *const names[] = {
-		[SIP_INVITE] = "INVITE",
-		[SIP_ACK] = "ACK",
-		[SIP_BYE] = "BYE",
-		[SIP_CANCEL] = "CANCEL",
-		[SIP_PRACK] = "PRACK",
-		[SIP_UPDATE] = "UPDATE",
-	};
 	size_t i;
 
-	for (i = SIP_INVITE; i < sizeof(names) / sizeof(names[0]); i++)
-		if (span_eq_str(s, names[i]))
+	for (i = SIP_INVITE; i < NMETHODS; i++)
+		if (span_eq_str(s, methods[i]))
 			return (enum sip_method)i;
 	return SIP_OTHER;
 }

@@ -59,6 +59,8 @@ struct sip_message {
 	void *impl;
 };
 
+/* As requests write it; NULL of SIP_OTHER. */
+const char *sip_method_name(enum sip_method method);
 const char *sip_reject_name(enum sip_reject r);
 /* What is wrong with a message, for a person. */
 const char *sip_reject_text(enum sip_reject why);

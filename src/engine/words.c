@@ -7,21 +7,12 @@
 
 #include "src/engine/words.h"
 
-static const char *const methods[] = {
-	[SIP_OTHER] = "message",
-	[SIP_INVITE] = "INVITE",
-	[SIP_ACK] = "ACK",
-	[SIP_BYE] = "BYE",
-	[SIP_CANCEL] = "CANCEL",
-	[SIP_PRACK] = "PRACK",
-	[SIP_UPDATE] = "UPDATE",
-};
-
 static const char *
 method_name(uint8_t method)
 {
-	return method < sizeof(methods) / sizeof(methods[0]) ? methods[method]
-							     : "message";
+	const char *name = sip_method_name((enum sip_method)method);
+
+	return name != NULL ? name : "message";
 }
 
 static const char *
