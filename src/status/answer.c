@@ -278,15 +278,9 @@ next_hole(struct answer *a, struct strbuf *out)
 static const char *
 party_name(uint32_t role)
 {
-	static const char *const names[IPC_NPARTIES] = {
-		[IPC_ENGINE] = "engine",
-		[IPC_PROXY] = "proxy",
-		[IPC_FIREWALL] = "firewall",
-		[IPC_MONITOR] = "monitor",
-		[IPC_STATUS_PROCESS] = "status",
-	};
+	const char *name = metrics_process(role);
 
-	return names[role] != NULL ? names[role] : "leaving";
+	return name != NULL ? name : "leaving";
 }
 
 static bool
