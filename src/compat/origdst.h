@@ -32,4 +32,12 @@ PH_NODISCARD enum ph_err origdst_prepare(int fd, uint8_t af, int type);
 ssize_t origdst_recv(int fd, void *buf, size_t size, struct endpoint *from,
     struct endpoint *to);
 
+struct cmsghdr;
+/*
+ * For origdst_recv() alone, a file for each system: what one control message,
+ * of which `len` bytes are data, tells about the destination.
+ */
+void origdst_read(const struct cmsghdr *c, const void *data, size_t len,
+    struct endpoint *to);
+
 #endif

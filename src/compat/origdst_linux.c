@@ -30,40 +30,16 @@ origdst_prepare(int fd, uint8_t af, int type)
 	return PH_OK;
 }
 
-ssize_t
-origdst_recv(int fd, void *buf, size_t size, struct endpoint *from,
+void
+origdst_read(const struct cmsghdr *c, const void *data, size_t len,
     struct endpoint *to)
 {
-	struct sockaddr_storage ss, dst;
-	struct iovec iov = { buf, size };
-	_Alignas(struct cmsghdr) char control[256];
-	struct msghdr m = { .msg_name = &ss,
-		.msg_namelen = sizeof(ss),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
-	size_t len;
-	ssize_t n;
+	struct sockaddr_storage ss;
 
-	memset(to, 0, sizeof(*to));
-	memset(from, 0, sizeof(*from));
+	if (!(c->cmsg_level == SOL_IP && c->cmsg_type == IP_ORIGDSTADDR) &&
+	    !(c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_ORIGDSTADDR))
+		return;
 	memset(&ss, 0, sizeof(ss));
-	if ((n = recvmsg(fd, &m, 0)) == -1)
-		return -1;
-	*from = endpoint_from_sockaddr((const struct sockaddr *)&ss);
-	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
-		if (!(c->cmsg_level == SOL_IP &&
-			c->cmsg_type == IP_ORIGDSTADDR) &&
-		    !(c->cmsg_level == SOL_IPV6 &&
-			c->cmsg_type == IPV6_ORIGDSTADDR))
-			continue;
-		memset(&dst, 0, sizeof(dst));
-		len = c->cmsg_len - CMSG_LEN(0);
-		memcpy(&dst, CMSG_DATA(c),
-		    len < sizeof(dst) ? len : sizeof(dst));
-		*to = endpoint_from_sockaddr((const struct sockaddr *)&dst);
-	}
-	return n;
+	memcpy(&ss, data, len < sizeof(ss) ? len : sizeof(ss));
+	*to = endpoint_from_sockaddr((const struct sockaddr *)&ss);
 }
