@@ -136,26 +136,6 @@ p_sys_host(struct p_dev *d)
 	return hash;
 }
 
-/* "pinholed", "/pinholed"; for a/b also "a/" and a star. */
-void
-p_hook_found(void *ctx, const struct pfioc_rule *pr)
-{
-	struct p_hook *h = ctx;
-	const char *called = pr->anchor_call, *slash;
-	size_t len;
-
-	if (called[0] == '/')
-		called++;
-	if (strcmp(called, h->anchor) == 0)
-		h->yes = true;
-	if ((slash = strrchr(h->anchor, '/')) == NULL)
-		return;
-	len = (size_t)(slash - h->anchor);
-	if (strncmp(called, h->anchor, len) == 0 &&
-	    strcmp(called + len, "/*") == 0)
-		h->yes = true;
-}
-
 enum ph_err
 p_sys_states(struct p_dev *d, void (*found)(void *ctx, const struct p_state *s),
     void *ctx)

@@ -29,11 +29,10 @@
 
 /*
  * The parts of struct p_sys that freebsd.c and openbsd.c share (bsd.c,
- * bsd_batch.c), and the
- * translation between our values and those of <net/pfvar.h> where that is the
- * same or nearly so (bsd_value.c): pure functions.  Byte order is the trap
- * here: ports of a rule, a state and natlook are in network order, proxy_port
- * in host order.
+ * bsd_batch.c, bsd_rules.c), and the translation between our values and those
+ * of <net/pfvar.h> where that is the same or nearly so (bsd_value.c): pure
+ * functions.  Byte order is the trap here: ports of a rule, a state and natlook
+ * are in network order, proxy_port in host order.
  */
 #define P_DEPTH 4 /* of anchors below ours that we look into */
 
@@ -47,11 +46,6 @@ struct p_dev {
 	uint32_t pool_ticket;
 	bool have_pool;
 	struct p_nl *nl; /* FreeBSD: see freebsd.h; or NULL */
-};
-
-struct p_hook {
-	const char *anchor;
-	bool yes;
 };
 
 /* From now on nothing but our ioctls, where the system can promise that. */
@@ -68,8 +62,6 @@ void p_dev_close(struct p_dev *d);
 enum ph_err p_walk(struct p_dev *d, const char *path, int depth,
     enum ph_err (*found)(struct p_dev *d, const char *path, void *ctx),
     void *ctx);
-/* For each rule of the main ruleset; ctx is a struct p_hook. */
-void p_hook_found(void *ctx, const struct pfioc_rule *pr);
 
 /* Transactions (bsd_batch.c), and what of them is each system's own. */
 enum ph_err p_sys_write(struct p_dev *d, struct p_tree *tree,
@@ -82,6 +74,19 @@ void p_trans_name(struct pfioc_trans_e *e, const char *anchor,
 enum ph_err p_trans_prepare(struct p_dev *d);
 enum ph_err p_trans_rule(struct p_dev *d, const struct pfioc_trans_e *e,
     const struct p_rule *r, const struct fw_config *c);
+
+/* Rules read back (bsd_rules.c), and what of that is each system's own. */
+enum ph_err p_sys_rules(struct p_dev *d, const char *anchor,
+    void (*found)(void *ctx, const struct p_rule *r), void *ctx);
+enum ph_err p_sys_hooked(struct p_dev *d, const char *anchor, enum p_part part,
+    bool *yes);
+enum ph_err p_sys_count(struct p_dev *d, const char *anchor, enum p_part part,
+    size_t *n);
+void p_rule_name(struct pfioc_rule *pr, const char *anchor, enum p_part part);
+enum ph_err p_rule_get(struct p_dev *d, struct pfioc_rule *pr);
+/* The ticket of DIOCGETRULES is not needed any longer. */
+enum ph_err p_rules_end(struct p_dev *d, uint32_t ticket);
+bool p_rule_translates(const struct pfioc_rule *pr);
 
 enum ph_err p_sys_enabled(struct p_dev *d, bool *yes);
 uint32_t p_sys_host(struct p_dev *d);

@@ -30,12 +30,6 @@ static const int rulesets[P_NPARTS] = {
 	[P_NAT] = PF_RULESET_NAT,
 };
 
-static const int part_actions[P_NPARTS] = {
-	[P_PASS] = PF_PASS,
-	[P_RDR] = PF_RDR,
-	[P_NAT] = PF_NAT,
-};
-
 /* vnet jails have a pf each. */
 void
 p_natlook_domain(struct pfioc_natlook *nl)
@@ -175,97 +169,41 @@ sys_kill(struct p_dev *d, uint64_t id, uint32_t creator)
 	return rc == PH_EUNSUPPORTED ? p_nl_kill(d->nl, id, creator) : rc;
 }
 
-static enum ph_err
-get_rule(struct p_dev *d, struct pfioc_rule *pr)
+enum ph_err
+p_rule_get(struct p_dev *d, struct pfioc_rule *pr)
 {
 	enum ph_err rc = p_call(d, DIOCGETRULE, pr);
 
 	return rc == PH_EUNSUPPORTED ? p_nl_rule(d->nl, pr) : rc;
 }
 
-/* Call `found` for each rule of one ruleset. */
-static enum ph_err
-rules_list(struct p_dev *d, const char *anchor, int action,
-    void (*found)(void *ctx, const struct pfioc_rule *pr), void *ctx,
-    uint32_t *count)
+void
+p_rule_name(struct pfioc_rule *pr, const char *anchor, enum p_part part)
 {
-	struct pfioc_rule pr;
-	enum ph_err rc;
-	uint32_t nr, n, ticket;
+	static const u_int8_t actions[P_NPARTS] = {
+		[P_PASS] = PF_PASS,
+		[P_RDR] = PF_RDR,
+		[P_NAT] = PF_NAT,
+	};
 
-	memset(&pr, 0, sizeof(pr));
-	strlcpy(pr.anchor, anchor, sizeof(pr.anchor));
-	pr.rule.action = (u_int8_t)action;
-	if ((rc = p_call(d, DIOCGETRULES, &pr)) != PH_OK)
-		return rc;
-	n = pr.nr;
-	ticket = pr.ticket;
-	if (count != NULL)
-		*count = n;
-	for (nr = 0; found != NULL && nr < n && rc == PH_OK; nr++) {
-		memset(&pr, 0, sizeof(pr));
-		strlcpy(pr.anchor, anchor, sizeof(pr.anchor));
-		pr.rule.action = (u_int8_t)action;
-		pr.nr = nr;
-		pr.ticket = ticket;
-		if ((rc = get_rule(d, &pr)) == PH_OK)
-			found(ctx, &pr);
-	}
-	return rc;
+	strlcpy(pr->anchor, anchor, sizeof(pr->anchor));
+	pr->rule.action = actions[part];
 }
 
-struct rules_ctx {
-	void (*found)(void *ctx, const struct p_rule *r);
-	void *ctx;
-};
-
-static void
-rule_found(void *ctx, const struct pfioc_rule *pr)
+enum ph_err
+p_rules_end(struct p_dev *d, uint32_t ticket)
 {
-	struct rules_ctx *c = ctx;
-	struct p_rule r;
-
-	if (p_read(pr, &r))
-		c->found(c->ctx, &r);
+	(void)d;
+	(void)ticket;
+	return PH_OK;
 }
 
-static enum ph_err
-rules_of(struct p_dev *d, const char *path, void *ctx)
+/* Translations are in rulesets of their own. */
+bool
+p_rule_translates(const struct pfioc_rule *pr)
 {
-	enum ph_err rc = rules_list(d, path, PF_PASS, rule_found, ctx, NULL);
-
-	return rc == PH_EBAD ? PH_OK : rc;
-}
-
-static enum ph_err
-sys_rules(struct p_dev *d, const char *anchor,
-    void (*found)(void *ctx, const struct p_rule *r), void *ctx)
-{
-	struct rules_ctx c = { found, ctx };
-
-	return p_walk(d, anchor, P_DEPTH, rules_of, &c);
-}
-
-static enum ph_err
-sys_hooked(struct p_dev *d, const char *anchor, enum p_part part, bool *yes)
-{
-	struct p_hook h = { anchor, false };
-	enum ph_err rc;
-
-	rc = rules_list(d, "", part_actions[part], p_hook_found, &h, NULL);
-	*yes = h.yes;
-	return rc;
-}
-
-static enum ph_err
-sys_count(struct p_dev *d, const char *anchor, enum p_part part, size_t *n)
-{
-	enum ph_err rc;
-	uint32_t count = 0;
-
-	rc = rules_list(d, anchor, part_actions[part], NULL, NULL, &count);
-	*n = count;
-	return rc == PH_EBAD ? PH_OK : rc; /* not even the anchor */
+	(void)pr;
+	return false;
 }
 
 const struct p_sys p_sys_native = {
@@ -274,11 +212,11 @@ const struct p_sys p_sys_native = {
 	.close = sys_close,
 	.write = p_sys_write,
 	.flush = sys_flush,
-	.rules = sys_rules,
+	.rules = p_sys_rules,
 	.enabled = sys_enabled,
 	.host = p_sys_host,
-	.hooked = sys_hooked,
-	.count = sys_count,
+	.hooked = p_sys_hooked,
+	.count = p_sys_count,
 	.states = sys_states,
 	.kill = sys_kill,
 	.add = p_sys_add,

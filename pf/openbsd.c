@@ -118,90 +118,30 @@ p_trans_rule(struct p_dev *d, const struct pfioc_trans_e *e,
 	return p_call(d, DIOCADDRULE, &pr);
 }
 
-/* Call `found` for each rule of one ruleset. */
-static enum ph_err
-rules_list(struct p_dev *d, const char *anchor,
-    void (*found)(void *ctx, const struct pfioc_rule *pr), void *ctx,
-    uint32_t *count)
+enum ph_err
+p_rule_get(struct p_dev *d, struct pfioc_rule *pr)
 {
-	struct pfioc_rule pr;
-	enum ph_err rc, end;
-	uint32_t nr, n, ticket;
-
-	memset(&pr, 0, sizeof(pr));
-	strlcpy(pr.anchor, anchor, sizeof(pr.anchor));
-	if ((rc = p_call(d, DIOCGETRULES, &pr)) != PH_OK)
-		return rc;
-	n = pr.nr;
-	ticket = pr.ticket;
-	if (count != NULL)
-		*count = n;
-	for (nr = 0; found != NULL && nr < n && rc == PH_OK; nr++) {
-		memset(&pr, 0, sizeof(pr));
-		strlcpy(pr.anchor, anchor, sizeof(pr.anchor));
-		pr.ticket = ticket;
-		if ((rc = p_call(d, DIOCGETRULE, &pr)) == PH_OK)
-			found(ctx, &pr);
-	}
-	end = p_call(d, DIOCXEND, &ticket);
-	return rc == PH_OK ? end : rc;
+	return p_call(d, DIOCGETRULE, pr);
 }
 
-struct rules_ctx {
-	void (*found)(void *ctx, const struct p_rule *r);
-	void *ctx;
-};
-
-static void
-rule_found(void *ctx, const struct pfioc_rule *pr)
+void
+p_rule_name(struct pfioc_rule *pr, const char *anchor, enum p_part part)
 {
-	struct rules_ctx *c = ctx;
-	struct p_rule r;
-
-	if (pr->rule.rdr.addr.type == PF_ADDR_NONE &&
-	    pr->rule.nat.addr.type == PF_ADDR_NONE && p_read(pr, &r))
-		c->found(c->ctx, &r);
-}
-
-static enum ph_err
-rules_of(struct p_dev *d, const char *path, void *ctx)
-{
-	enum ph_err rc = rules_list(d, path, rule_found, ctx, NULL);
-
-	return rc == PH_EBAD ? PH_OK : rc;
-}
-
-static enum ph_err
-sys_rules(struct p_dev *d, const char *anchor,
-    void (*found)(void *ctx, const struct p_rule *r), void *ctx)
-{
-	struct rules_ctx c = { found, ctx };
-
-	return p_walk(d, anchor, P_DEPTH, rules_of, &c);
-}
-
-static enum ph_err
-sys_hooked(struct p_dev *d, const char *anchor, enum p_part part, bool *yes)
-{
-	struct p_hook h = { anchor, false };
-	enum ph_err rc;
-
 	(void)part;
-	rc = rules_list(d, "", p_hook_found, &h, NULL);
-	*yes = h.yes;
-	return rc;
+	strlcpy(pr->anchor, anchor, sizeof(pr->anchor));
 }
 
-static enum ph_err
-sys_count(struct p_dev *d, const char *anchor, enum p_part part, size_t *n)
+enum ph_err
+p_rules_end(struct p_dev *d, uint32_t ticket)
 {
-	enum ph_err rc;
-	uint32_t count = 0;
+	return p_call(d, DIOCXEND, &ticket);
+}
 
-	(void)part;
-	rc = rules_list(d, anchor, NULL, NULL, &count);
-	*n = count;
-	return rc == PH_EBAD ? PH_OK : rc; /* not even the anchor */
+bool
+p_rule_translates(const struct pfioc_rule *pr)
+{
+	return pr->rule.rdr.addr.type != PF_ADDR_NONE ||
+	    pr->rule.nat.addr.type != PF_ADDR_NONE;
 }
 
 const struct p_sys p_sys_native = {
@@ -210,11 +150,11 @@ const struct p_sys p_sys_native = {
 	.close = p_dev_close,
 	.write = p_sys_write,
 	.flush = p_sys_flush,
-	.rules = sys_rules,
+	.rules = p_sys_rules,
 	.enabled = p_sys_enabled,
 	.host = p_sys_host,
-	.hooked = sys_hooked,
-	.count = sys_count,
+	.hooked = p_sys_hooked,
+	.count = p_sys_count,
 	.states = p_sys_states,
 	.kill = p_sys_kill,
 	.add = p_sys_add,
