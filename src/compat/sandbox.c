@@ -46,7 +46,9 @@ find_dir(struct sandbox *out, const char *rundir, struct strbuf *why)
 		return PH_EIO;
 	}
 	if (!is_empty_dir(out->dir)) {
-		strbuf_fmt(why, "%s: not an empty directory of root's alone",
+		strbuf_fmt(why,
+		    "%s: must be an empty directory that only root can write "
+		    "to",
 		    out->dir);
 		return PH_EDENIED;
 	}
@@ -113,7 +115,7 @@ sandbox_confine(const struct sandbox *s, struct strbuf *why)
 		return PH_EIO;
 	}
 	if (setuid(0) != -1 || setgid(0) != -1) {
-		strbuf_str(why, "privilege could be had back");
+		strbuf_str(why, "the privileges of root could be regained");
 		return PH_EDENIED;
 	}
 	return PH_OK;

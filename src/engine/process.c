@@ -89,7 +89,7 @@ journal_failed(struct live *l, enum ph_err rc)
 	uint32_t missed;
 
 	if (log_may(&l->journal_log, clock_now(), &missed))
-		log_warnx(MODULE, "a call cannot be written down: %s",
+		log_warnx(MODULE, "cannot write a call to the journal: %s",
 		    ph_strerror(rc));
 }
 
@@ -137,8 +137,7 @@ on_say(void *ctx, const char *text)
 	if (!log_may(&l->said_log, clock_now(), &missed))
 		return;
 	if (missed > 0)
-		log_info(MODULE, "%s (%u like this were not said)", text,
-		    missed);
+		log_info(MODULE, "%s (%u more like this)", text, missed);
 	else
 		log_info(MODULE, "%s", text);
 }
@@ -259,7 +258,8 @@ watch_interfaces(struct live *l, int64_t now)
 	l->iface_at = now;
 	if (!iface_moved(&l->iface))
 		return;
-	log_warnx(MODULE, "an interface is another one now; starting anew");
+	log_warnx(MODULE,
+	    "an interface was made anew; starting another engine to open it");
 	process_quit(l, true);
 }
 
@@ -391,7 +391,8 @@ on_fw_lost(void *ctx, enum ph_err why)
 	if (why == PH_EGONE)
 		log_warnx(MODULE, "the firewall process is gone");
 	else
-		log_warnx(MODULE, "lost the firewall process: %s",
+		log_warnx(MODULE,
+		    "lost the connection to the firewall process: %s",
 		    ph_strerror(why));
 	latency_forget(&l->latency);
 	worker_fw_lost(&l->worker);
@@ -483,7 +484,8 @@ process_quit(void *ctx, bool keep)
 	journal_write(l);
 	/* Send what is queued for the firewall process. */
 	if (channel_flush(&l->worker.fw) != PH_OK)
-		log_debug(MODULE, "the firewall process did not listen");
+		log_debug(MODULE,
+		    "the last messages did not reach the firewall process");
 	worker_stop(&l->worker, 0);
 }
 

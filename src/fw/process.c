@@ -76,8 +76,8 @@ client_lost(struct fwproc *p, enum ipc_role role, enum ph_err why)
 	if (p->client[role].fd == -1)
 		return;
 	if (why != PH_EGONE)
-		log_warnx(MODULE, "lost the %s: %s", role_name(role),
-		    ph_strerror(why));
+		log_warnx(MODULE, "lost the connection to the %s: %s",
+		    role_name(role), ph_strerror(why));
 	ipc_close(&p->client[role]);
 	if (role != IPC_ENGINE)
 		fwtable_drop(p->table, role);
@@ -187,7 +187,7 @@ read_client(struct fwproc *p, enum ipc_role role, int64_t now)
 		if (rc == PH_EAGAIN)
 			return;
 		if (rc == PH_EMALFORMED) {
-			log_warnx(MODULE, "the %s sent what is no message",
+			log_warnx(MODULE, "the %s sent a malformed message",
 			    role_name(role));
 			rc = PH_EGONE;
 		}
@@ -303,7 +303,8 @@ give_up_adopted(struct fwproc *p, int64_t now)
 	if (p->settle_at == 0 || now < p->settle_at)
 		return;
 	p->settle_at = 0;
-	log_warnx(MODULE, "no engine; closing what was open before");
+	log_warnx(MODULE,
+	    "no engine has come; closing the pinholes of an earlier run");
 	fwtable_forget_rest(p->table);
 }
 
@@ -445,7 +446,7 @@ fwproc_main(const struct fwproc_args *args)
 		ipc_init(&p->client[i], -1);
 	ipc_init(&p->monitor, args->monitor_fd);
 	if (ipc_send(&p->monitor, IPC_READY, 0, &p->msg, -1) != PH_OK)
-		log_fatalx(MODULE, "the monitor does not listen");
+		log_fatalx(MODULE, "cannot send to the monitor");
 	fwproc_serve(p);
 
 	args->ops->close(p->fw, p->keep);

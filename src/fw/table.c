@@ -511,8 +511,9 @@ commit_failed(struct fwtable *t, enum ph_err rc, int64_t now)
 	uint32_t missed;
 
 	if (rc != PH_EAGAIN && log_may(&t->failed_log, now, &missed))
-		log_warnx(MODULE, "%s: %s; trying again", t->ops->name,
-		    ph_strerror(rc));
+		log_warnx(MODULE,
+		    "%s: cannot change pinholes: %s; trying again",
+		    t->ops->name, ph_strerror(rc));
 	if (rc == PH_EGONE)
 		filter_lost(t);
 	retry_later(t, now);
@@ -670,8 +671,9 @@ filter_activity(struct fwtable *t, int64_t now)
 		rc = t->ops->activity(t->fw, on_seen, t, now);
 	if (rc != PH_OK && rc != PH_EAGAIN &&
 	    log_may(&t->failed_log, now, &missed))
-		log_warnx(MODULE, "%s: cannot tell silence: %s", t->ops->name,
-		    ph_strerror(rc));
+		log_warnx(MODULE,
+		    "%s: cannot tell which pinholes have had packets: %s",
+		    t->ops->name, ph_strerror(rc));
 	answers_send_ids(&t->answers, ANSWERS_SEEN_FROM);
 	answers_send_ids(&t->answers, ANSWERS_SEEN_TO);
 }
@@ -687,7 +689,9 @@ filter_tick(struct fwtable *t, int64_t now)
 	}
 	t->tick_at = t->ops->tick(t->fw, now, &err);
 	if (err == PH_EGONE) {
-		log_warnx(MODULE, "%s: what was ours is gone; opening it again",
+		log_warnx(MODULE,
+		    "%s: somebody removed our rules; opening all pinholes "
+		    "again",
 		    t->ops->name);
 		filter_lost(t);
 	}
@@ -718,7 +722,9 @@ fwtable_run(struct fwtable *t, int64_t now)
 
 			t->settle_due = false;
 			if (rc != PH_OK)
-				log_warnx(MODULE, "%s: leftovers remain: %s",
+				log_warnx(MODULE,
+				    "%s: cannot remove the pinholes of an "
+				    "earlier run: %s",
 				    t->ops->name, ph_strerror(rc));
 		}
 	}

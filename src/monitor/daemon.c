@@ -54,7 +54,7 @@ daemon_tell_parent(struct daemon *d)
 	if (d->parent_fd == -1)
 		return;
 	if (write(d->parent_fd, &ok, 1) == -1)
-		log_debug(MODULE, "nobody waits for us");
+		log_debug(MODULE, "the process that started us has ended");
 	close(d->parent_fd);
 	d->parent_fd = -1;
 }

@@ -103,7 +103,8 @@ open_file(const char *name, struct stat *st)
 	if (fd != -1 && is_ours(fd, st))
 		return fd;
 	if (fd != -1) {
-		log_warnx(MODULE, "%s: others could have written it", name);
+		log_warnx(MODULE, "%s: not read, for others can write to it",
+		    name);
 		close(fd);
 	}
 	if (unlink(name) == -1 && errno != ENOENT)

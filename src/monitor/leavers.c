@@ -36,7 +36,8 @@ leavers_take(struct leavers *l, struct child *c, int64_t now)
 	}
 	child_move(place, c);
 	place->linked = false;
-	log_info(MODULE, "process %ld serves the sessions of before to the end",
+	log_info(MODULE,
+	    "proxy process %ld goes on until its sessions are over",
 	    (long)place->pid);
 	if (n == LEAVERS && oldest != NULL)
 		child_quit(oldest, true, now);
@@ -50,7 +51,8 @@ leavers_died(struct child *c, int status, int64_t now)
 
 	child_describe(how, sizeof(how), status);
 	if (status == 0)
-		log_info(MODULE, "process %ld has ended its sessions",
+		log_info(MODULE,
+		    "proxy process %ld has ended: its sessions are over",
 		    (long)pid);
 	else
 		log_warnx(MODULE, "the leaving proxy process %ld is gone: %s",

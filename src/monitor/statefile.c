@@ -79,7 +79,7 @@ check_header(int fd, const struct state_header *h, uint64_t limit,
 	}
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		strbuf_str(why, "others could have written it");
+		strbuf_str(why, "others can write to it");
 		return PH_EDENIED;
 	}
 	if (h->magic != MAGIC || h->version != VERSION ||

@@ -361,7 +361,8 @@ command_reload(struct monitor *m, uint64_t seq)
 	}
 	m->link.reload = true;
 	m->link.reload_seq = seq;
-	log_info(MODULE, "reload, as the control socket asks");
+	log_info(MODULE,
+	    "reloading: a client of the control socket asks for it");
 	m->reload_again = true;
 }
 

@@ -146,7 +146,7 @@ int
 worker_run(struct worker *w)
 {
 	if (ipc_send(&w->monitor.ipc, IPC_READY, 0, &w->out, -1) != PH_OK)
-		log_fatalx(w->setup.name, "the monitor does not listen");
+		log_fatalx(w->setup.name, "cannot send to the monitor");
 	event_base_dispatch(w->base);
 	return w->status;
 }

@@ -476,7 +476,8 @@ proxy_shutdown(struct proxy *p, enum reason why)
 		request_end(p, id, why);
 	/* Send what is queued. */
 	if (channel_flush(p->fw) != PH_OK)
-		log_debug(MODULE, "the firewall process did not listen");
+		log_debug(MODULE,
+		    "the last messages did not reach the firewall process");
 }
 
 void

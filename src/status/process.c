@@ -132,7 +132,8 @@ on_source_lost(void *ctx, enum ph_err why)
 	struct source *s = ctx;
 
 	if (why != PH_EGONE)
-		log_warnx(MODULE, "lost a process: %s", ph_strerror(why));
+		log_warnx(MODULE, "lost the connection to a process: %s",
+		    ph_strerror(why));
 	model_source_gone(s->x->model, s->in);
 	s->in = NULL;
 }
