@@ -62,7 +62,7 @@ END
 echo 'long enough to be a key' >"$dir/key"
 chmod 644 "$dir"/*
 
-want 0 '^pinholed [0-9]+\.[0-9]+\.[0-9]+$' -V
+want 0 '^pinholed [0-9]+\.[0-9]+\.[0-9]+(-rc[0-9]+)?$' -V
 want 0 '^firewalls: .*dry-run' -V
 want 0 '^libraries: .*osip' --version
 want 0 '^usage: pinholed' --help

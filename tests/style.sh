@@ -41,7 +41,8 @@ if grep -nE '(^|[.;:] +)(Who|Whoever|Whom) [a-z]' $docs; then
 	complain "name the noun: \"a host that ...\", not \"who ...\""
 fi
 
-scripts=$(git ls-files | xargs grep -lE -m1 '^#!/bin/(ba)?sh' 2>/dev/null)
+scripts=$(git ls-files | xargs awk '
+	FNR == 1 { if (/^#!\/bin\/(ba)?sh/) print FILENAME; nextfile }' 2>/dev/null)
 # shellcheck disable=SC2086
 [ -z "$scripts" ] || shellcheck $scripts || complain "shellcheck"
 

@@ -5,7 +5,7 @@
 #
 # usage: debian.sh FOLDER [VERSION]
 #	FOLDER/build is the chroot, made if it is not there; FOLDER/VERSION has
-#	the packages.  VERSION is 0.1.0-1 unless another is given, as for a test
+#	the packages.  VERSION is 1.0.0~rc1-1 unless another is given, as for a test
 #	of upgrades.
 set -eu
 source=$(cd "$(dirname "$0")/../.." && pwd)
@@ -52,12 +52,14 @@ cmake -S "$source" -B "$top/config" -DBUILD_TESTING=OFF >"$top/cmake.log"
 tarball=$(cd "$top" && echo pinholed-*.tar.xz)
 upstream=${tarball#pinholed-}
 upstream=${upstream%.tar.xz}
-version=${2:-$upstream-1}
-mv "$top/$tarball" "$work/pinholed_$upstream.orig.tar.xz"
-tar -C "$work" -xf "$work/pinholed_$upstream.orig.tar.xz"
+# Debian sorts 1.0.0~rc1 before 1.0.0.
+debian=$(echo "$upstream" | sed 's/-rc/~rc/')
+version=${2:-$debian-1}
+tar -C "$work" -xf "$top/$tarball"
+mv "$top/$tarball" "$work/pinholed_$debian.orig.tar.xz"
 tree=$work/pinholed-$upstream
 cp -a "$tree/contrib/debian" "$tree/debian"
-if [ "$version" != "$upstream-1" ]; then
+if [ "$version" != "$debian-1" ]; then
 	sed -e "1s/(.*)/($version)/" -e 's/First package/For a test/' \
 	    "$tree/debian/changelog" >"$work/entry"
 	cat "$work/entry" "$source/contrib/debian/changelog" \
@@ -79,7 +81,7 @@ mkdir -p "$top/$version"
 cp "$work"/*.deb "$work"/*.dsc "$work"/*.changes "$top/$version/"
 
 # The entry in the changelog of another version is no more than a number.
-if [ "$version" = "$upstream-1" ]; then
+if [ "$version" = "$debian-1" ]; then
 	echo "== lintian"
 	chroot "$chroot" sh -c "cd /build && lintian --allow-root \
 	    --fail-on error,warning --display-info ./*.changes" || fail lintian

@@ -227,7 +227,7 @@ def script(place, rc):
 
 
 SHOWN = {
-    'summary': [{'version': '0.1.0', 'backend': 'pf', 'uptime': 86400,
+    'summary': [{'version': '1.0.0-rc1', 'backend': 'pf', 'uptime': 86400,
                  'calls': 1, 'pinholes': 2, 'calls_total': 17,
                  'opens_total': 34, 'refusals_total': 3, 'capture_drops': 0}],
     'calls': [{'call': '<b>a84b4c76e66710@pc33', 'state': 'accepted',
