@@ -16,7 +16,7 @@
 #include "src/status/control.h"
 
 #define SOCKETS	    2
-#define OUTPUT_FULL (256u << 10) /* of a walk: the rest waits */
+#define OUTPUT_FULL (256u << 10) /* what else was asked for waits */
 #define OUTPUT_LOW  (64u << 10)
 #define OUTPUT_MAX  (1u << 20) /* of events: the client is dropped */
 #define READ_WITHIN 10	       /* seconds without reading anything */
@@ -97,11 +97,18 @@ client_line(struct client *c, const struct strbuf *line)
 	evbuffer_add(client_output(c), "\n", 1);
 }
 
+/* It has not read so much that nothing more is answered until it does. */
+static bool
+client_full(struct client *c)
+{
+	return evbuffer_get_length(client_output(c)) > OUTPUT_FULL;
+}
+
 /* The last line of an answer. */
 static void
 client_end(struct client *c, const char *error)
 {
-	char text[2048];
+	char text[ANSWER_LINE];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 	struct jsonw w = jsonw_begin(&b);
 
@@ -136,7 +143,7 @@ client_walk(struct client *c)
 	int i;
 
 	for (i = 0; i < STEPS; i++) {
-		if (evbuffer_get_length(client_output(c)) > OUTPUT_FULL)
+		if (client_full(c))
 			return; /* on_written() */
 		strbuf_reset(&b);
 		if (!answer_next(&c->answer, &b)) {
@@ -238,7 +245,7 @@ client_read(struct client *c)
 	size_t len;
 	char *line;
 
-	while (c->state == CLIENT_IDLE) {
+	while (c->state == CLIENT_IDLE && !client_full(c)) {
 		line = evbuffer_readln(in, &len, EVBUFFER_EOL_CRLF);
 		if (line == NULL)
 			break;
@@ -246,7 +253,8 @@ client_read(struct client *c)
 			client_request(c, (struct span) { line, len });
 		free(line);
 	}
-	if (c->state == CLIENT_IDLE && evbuffer_get_length(in) > VERB_LINE) {
+	if (c->state == CLIENT_IDLE && !client_full(c) &&
+	    evbuffer_get_length(in) > VERB_LINE) {
 		client_end(c, "a line is too long");
 		client_become(c, CLIENT_ENDING);
 	}
@@ -265,7 +273,7 @@ on_written(struct bufferevent *be, void *arg)
 		client_walk(c);
 	if (c->state == CLIENT_IDLE)
 		client_read(c);
-	if (c->eof && c->state == CLIENT_IDLE)
+	if (c->eof && c->state == CLIENT_IDLE && !client_full(c))
 		client_become(c, CLIENT_ENDING);
 	if (c->state == CLIENT_ENDING &&
 	    evbuffer_get_length(client_output(c)) == 0)

@@ -281,6 +281,49 @@ def a_slow_reader_is_dropped(net):
     watch.close()
 
 
+def resident(pid):
+    """Its memory in bytes."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@scenario()
+def answers_that_nobody_reads_are_bounded(net):
+    d = net.pinholed()
+    until(lambda: status_pid(d), 5, "a status process")
+    crowd = [connect(read_only=True) for _ in range(16)]
+    before = resident(status_pid(d))
+    end = time.monotonic() + 8
+    for c in crowd:
+        c.sock.setblocking(False)
+    while time.monotonic() < end:
+        for c in crowd:
+            try:
+                c.sock.send(b"x\n" * 4096)
+            except OSError:
+                pass
+        time.sleep(0.001)
+    grown = resident(status_pid(d)) - before
+    print(f"16 clients that do not read cost {grown >> 10} KiB")
+    check(grown < 16 << 20, f"{grown} bytes")
+    check(ask("show summary", read_only=True)[1] == {"end": "ok"}, "it serves")
+
+
+@scenario()
+def every_answer_is_json(net):
+    net.pinholed()
+    c = connect(read_only=True)
+    for begin in ("", "show ", "show summary ", "show calls state ",
+                  "show calls address ", "show calls call ", "explain "):
+        for byte in (b'"', b"\\", b"\x80", b"\xc2\x9b", b"\0", b"\x1b"):
+            c.sock.sendall(begin.encode() + byte * (1000 // len(byte)) + b"\n")
+            end = c.line()
+            while "end" not in end:
+                end = c.line()
+    check(c.ask("show summary")[1] == {"end": "ok"}, "it serves")
+    c.close()
+
+
 @scenario()
 def ten_thousand_calls_are_listed_in_a_second(net):
     d = net.pinholed(conf=conf("\tlimit calls 50000 per source 50000\n"
