@@ -212,7 +212,10 @@ a_reload_may_change_the_name(void **state)
 	journal_close(&j);
 }
 
-/* A process that was taken over must not fill the disk, by root's hand. */
+/*
+ * A process that was taken over must not fill the disk, by root's hand. FreeBSD
+ * 12 lets it set a length beyond the limit, which takes no room.
+ */
 static void
 nothing_grows_beyond_the_limit(void **state)
 {
@@ -235,13 +238,15 @@ nothing_grows_beyond_the_limit(void **state)
 		_exit(pwrite(j.fds[0], page, sizeof(page), 0) == LIMIT &&
 			    pwrite(j.fds[0], page, 1, LIMIT) == -1 &&
 			    errno == EFBIG &&
-			    ftruncate(j.fds[1], LIMIT + 1) == -1
+			    (ftruncate(j.fds[1], LIMIT + 1) == -1 ||
+				pwrite(j.fds[1], page, 1, LIMIT) == -1)
 			? 0
 			: 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_false(journal_overgrown(&j));
+	assert_int_equal(journal_overgrown(&j), size_of(j.fds[1]) > LIMIT);
+	assert_int_equal(ftruncate(j.fds[1], 0), 0);
 	assert_true(journal_save(&j, "me"));
 	assert_int_equal(access(copy, F_OK), 0);
 	/* Where that cannot be, nothing of it is copied. */

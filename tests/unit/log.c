@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* syslog(3) is replaced below, and is no macro then. */
-#undef _FORTIFY_SOURCE
-
 #include <sys/types.h>
 #include <sys/stat.h>
 
@@ -21,8 +18,16 @@
 static char told[4096]; /* what syslog(3) was told */
 static int facility;
 
+/*
+ * The linker makes these of the calls in log.c (--wrap); a libc that is linked
+ * statically brings its own syslog(3) all the same, for itself.
+ */
+void __wrap_openlog(const char *ident, int options, int f);
+void __wrap_syslog(int level, const char *fmt, ...);
+void __wrap___syslog_chk(int level, int flag, const char *fmt, ...);
+
 void
-openlog(const char *ident, int options, int f)
+__wrap_openlog(const char *ident, int options, int f)
 {
 	assert_string_equal(ident, "pinholed");
 	assert_int_equal(options, LOG_PID | LOG_NDELAY);
@@ -39,7 +44,7 @@ tell(int level, const char *fmt, const char *text)
 }
 
 void
-syslog(int level, const char *fmt, ...)
+__wrap_syslog(int level, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -49,9 +54,8 @@ syslog(int level, const char *fmt, ...)
 }
 
 /* What glibc makes of it with _FORTIFY_SOURCE. */
-void __syslog_chk(int level, int flag, const char *fmt, ...);
 void
-__syslog_chk(int level, int flag, const char *fmt, ...)
+__wrap___syslog_chk(int level, int flag, const char *fmt, ...)
 {
 	va_list ap;
 
