@@ -41,4 +41,8 @@ child() {
 }
 said() { grep -q "$1" "$tmp/log"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
+# ask VERB OBJECT: what the control socket answers.
+ask() { echo "$@" | timeout 5 nc -NU "$tmp/sock"; }
+# counts NAME VALUE: is a counter so, as a regular expression has it?
+counts() { ask show counters | grep -q "\"name\":\"$1\",\"value\":$2"; }
 rules() { pfctl -a "pinholed/$1" -sr 2>/dev/null | grep -c label; }
