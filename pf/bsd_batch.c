@@ -144,7 +144,10 @@ rules_collect(struct p_dev *d, const char *path, void *ctx)
 	return rc;
 }
 
-/* All in one transaction of nothing, ours first: it calls the others. */
+/*
+ * All in one transaction of nothing, ours first: it calls the others.  Then the
+ * table, which is of no use without the rules.
+ */
 enum ph_err
 p_sys_flush(struct p_dev *d, const char *anchor)
 {
@@ -163,5 +166,5 @@ p_sys_flush(struct p_dev *d, const char *anchor)
 	    (rc = batch_call(d, &b, DIOCXBEGIN)) == PH_OK)
 		rc = batch_end(d, &b, PH_OK);
 	free(b.v);
-	return rc;
+	return rc == PH_OK ? p_sys_gate(d, anchor, P_GATE_REMOVE, NULL, 0) : rc;
 }

@@ -118,15 +118,6 @@ p_trans_rule(struct p_dev *d, const struct pfioc_trans_e *e,
 	return p_call(d, DIOCADDRULE, &pr);
 }
 
-/* The table is of no use without the rules. */
-static enum ph_err
-sys_flush(struct p_dev *d, const char *anchor)
-{
-	enum ph_err rc = p_sys_flush(d, anchor);
-
-	return rc == PH_OK ? p_sys_gate(d, anchor, P_GATE_REMOVE, NULL, 0) : rc;
-}
-
 static enum ph_err
 sys_open(struct p_dev **out, bool write, struct strbuf *why)
 {
@@ -211,7 +202,7 @@ const struct p_sys p_sys_native = {
 	.open = sys_open,
 	.close = sys_close,
 	.write = p_sys_write,
-	.flush = sys_flush,
+	.flush = p_sys_flush,
 	.rules = p_sys_rules,
 	.enabled = sys_enabled,
 	.host = p_sys_host,

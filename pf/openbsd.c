@@ -160,5 +160,7 @@ const struct p_sys p_sys_native = {
 	.add = p_sys_add,
 	.original = p_sys_original,
 	.table = p_sys_table,
+	.gate = p_sys_gate,
+	.gate_count = p_sys_gate_count,
 	.pause = p_sys_pause,
 };

@@ -28,9 +28,9 @@
  * in it, pinholes in the order of their port and address, each node standing
  * for an interval.  A node of PINHOLE_IN is called for packets to its ports
  * and, from inside only, for packets from them.  HULL is the shortest prefix
- * around all inside addresses, FAR the one around the remotes; on FreeBSD a
- * table of the remotes stands for FAR (gate.h).  A class with
- * few pinholes is a single ruleset, `pinholed/in4u`, that a person can read.
+ * around all inside addresses, FAR the one around the remotes, or the table of
+ * the remotes (gate.h).  A class with few pinholes is a single ruleset,
+ * `pinholed/in4u`, that a person can read.
  *
  * A node is rewritten whole.  One that is full gives to a neighbour or is
  * split; how full that is depends on how many anchors are in use.  With none

@@ -281,35 +281,33 @@ ok is "$(pfctl -a pinholed -sr 2>/dev/null | wc -l)" -eq 0
 what="and no state"
 ok is "$(states '192.0.2.20:20000')" -eq 0
 
-# The top of the tree asks for the remotes, on FreeBSD by a table.
+# The top of the tree asks for the remotes by a table.
 remotes() { pfctl -a pinholed -t remotes -T show 2>/dev/null | tr -d ' '; }
-if [ "$os" = freebsd ]; then
-	start
-	say "open 1 in udp 198.51.100.7 192.0.2.20 22000 22001" commit
-	what="the remote of a pinhole is in the table"
-	ok answered "commit ok"
-	ok is "$(remotes)" = 198.51.100.7
-	ok reaches pho 198.51.100.7 4444 phi 192.0.2.20 22000
-	pfctl -q -k 0.0.0.0/0
-	what="a table that was flushed is filled again"
-	pfctl -q -a pinholed -t remotes -T flush
-	say "sleep 5100" tick
-	ok answered "tick ok"
-	ok is "$(remotes)" = 198.51.100.7
-	ok reaches pho 198.51.100.7 4445 phi 192.0.2.20 22001
-	what="everybody is in no table"
-	say "open 2 in udp any 192.0.2.20 22010 22011" commit
-	ok answered "commit ok"
-	ok is "$(remotes)" = 198.51.100.7
-	ok reaches pho 198.51.100.7 4444 phi 192.0.2.20 22010
-	what="a remote goes with its last pinhole"
-	say "close 1" "close 2" commit
-	ok answered "commit ok"
-	ok is "$(remotes)" = ""
-	quit
-	what="the end leaves no table"
-	ok is "$(pfctl -a pinholed -s Tables 2>/dev/null)" = ""
-fi
+start
+say "open 1 in udp 198.51.100.7 192.0.2.20 22000 22001" commit
+what="the remote of a pinhole is in the table"
+ok answered "commit ok"
+ok is "$(remotes)" = 198.51.100.7
+ok reaches pho 198.51.100.7 4444 phi 192.0.2.20 22000
+pfctl -q -k 0.0.0.0/0
+what="a table that was flushed is filled again"
+pfctl -q -a pinholed -t remotes -T flush
+say "sleep 5100" tick
+ok answered "tick ok"
+ok is "$(remotes)" = 198.51.100.7
+ok reaches pho 198.51.100.7 4445 phi 192.0.2.20 22001
+what="everybody is in no table"
+say "open 2 in udp any 192.0.2.20 22010 22011" commit
+ok answered "commit ok"
+ok is "$(remotes)" = 198.51.100.7
+ok reaches pho 198.51.100.7 4444 phi 192.0.2.20 22010
+what="a remote goes with its last pinhole"
+say "close 1" "close 2" commit
+ok answered "commit ok"
+ok is "$(remotes)" = ""
+quit
+what="the end leaves no table"
+ok is "$(pfctl -a pinholed -s Tables 2>/dev/null)" = ""
 
 # States mode.
 start -m states
