@@ -432,11 +432,16 @@ is_open(void *ctx, uint64_t id)
 	return h != NULL && h->by_state;
 }
 
-/* States that an earlier run made, and that no pinhole has now. */
+/*
+ * States that an earlier run made, and that no pinhole has now.  It may have
+ * been in states mode though we are not.
+ */
 static enum ph_err
 clear_states(struct fw *fw)
 {
-	return fw->states ? p_states_clear(&fw->st, is_open, fw) : PH_OK;
+	enum ph_err rc = p_states_clear(&fw->st, is_open, fw);
+
+	return rc == PH_EUNSUPPORTED ? PH_OK : rc;
 }
 
 /* Remove all rules and states that an earlier run left. */
@@ -738,8 +743,8 @@ pf_setup(struct fw *fw, struct strbuf *why)
 		    "pinhole: write \"kill no\" to live with it");
 		return PH_EUNSUPPORTED;
 	}
+	p_states_init(&fw->st, fw->sys, fw->dev, c->log);
 	if (fw->states) {
-		p_states_init(&fw->st, fw->sys, fw->dev, c->log);
 		rc = p_states_probe(&fw->st);
 		if (rc != PH_OK) {
 			strbuf_str(why,

@@ -205,16 +205,23 @@ change(struct fw *fw, enum fw_op op, struct pinhole h)
 }
 
 static struct fw *
-begin(bool adopt)
+begin_as(bool states, bool adopt)
 {
-	static struct fw_config config = { .name = "pinholed", .states = true };
+	static struct fw_config config = { .name = "pinholed" };
 	char text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	struct fw *fw;
 
+	config.states = states;
 	config.adopt = adopt;
 	assert_int_equal(p_open(&fw, &sys, &config, 0, &why), PH_OK);
 	return fw;
+}
+
+static struct fw *
+begin(bool adopt)
+{
+	return begin_as(true, adopt);
 }
 
 static void
@@ -425,6 +432,33 @@ a_start_removes_the_states_of_an_earlier_run(void **state)
 	shut(fw, false);
 }
 
+/* A state has no rule that could be missed. */
+static void
+a_start_with_rules_removes_them_too(void **state)
+{
+	struct fw *fw;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	change(fw, FW_OPEN, stream(7, 10000));
+	shut(fw, true);
+	assert_int_equal(k.n, 2);
+	fw = begin_as(false, false);
+	assert_int_equal(k.n, 0);
+	shut(fw, false);
+	/* And a reload, when the calls are known again. */
+	fw = begin(false);
+	change(fw, FW_OPEN, stream(7, 10000));
+	shut(fw, true);
+	fw = begin_as(false, true);
+	change(fw, FW_OPEN, stream(7, 10000));
+	assert_int_equal(k.n, 2);
+	assert_int_equal(p_settle(fw, 0), PH_OK);
+	assert_int_equal(k.n, 0);
+	shut(fw, false);
+}
+
 static void
 a_successor_keeps_what_it_is_told_to_open(void **state)
 {
@@ -536,6 +570,7 @@ main(void)
 		T(an_old_state_of_the_same_name_gives_way),
 		T(a_kill_that_fails_leaves_it_to_the_sweep),
 		T(a_start_removes_the_states_of_an_earlier_run),
+		T(a_start_with_rules_removes_them_too),
 		T(a_successor_keeps_what_it_is_told_to_open),
 		T(our_number_is_neither_none_nor_pfs),
 		T(either_state_that_stays_is_told),
