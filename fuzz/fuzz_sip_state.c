@@ -33,6 +33,14 @@ on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
 }
 
 static void
+on_changed(void *ctx, uint64_t call, int64_t now)
+{
+	(void)ctx;
+	(void)call;
+	(void)now;
+}
+
+static void
 on_call(void *ctx, uint64_t call)
 {
 	(void)ctx;
@@ -63,7 +71,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static char out[SIP_EXPORT_MAX];
-	struct sip_sink sink = { NULL, on_wants, on_refuse, on_call, on_call,
+	struct sip_sink sink = { NULL, on_wants, on_refuse, on_changed, on_call,
 		on_silent, on_alive, NULL };
 	struct prefix all = { { AF_INET, { 0 } }, 0 };
 	struct sip_config config = { 0 };

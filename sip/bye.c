@@ -145,7 +145,7 @@ wait_for_answer(struct call *c, struct dialog *d, enum role role, int64_t now,
 	t->dst = dg->dst.addr;
 	t->until = now + SIP_T_TRANSACTION;
 	call_schedule(c, now);
-	call_changed(c);
+	call_changed(c, now);
 }
 
 /*

@@ -177,7 +177,7 @@ dialog_invite(struct sip *sip, int64_t now, const struct datagram *d,
 	}
 	thin_out(c, t);
 	call_schedule(c, now);
-	call_changed(c);
+	call_changed(c, now);
 }
 
 /* INVITE and UPDATE within a dialog, and PRACK with an offer. */
@@ -300,7 +300,7 @@ cancel_received(struct sip *sip, int64_t now, const struct datagram *d,
 		 */
 		t->until = now + SIP_T_TRANSACTION;
 		call_schedule(c, now);
-		call_changed(c);
+		call_changed(c, now);
 		return;
 	}
 }

@@ -70,7 +70,7 @@ struct sip_sink {
 	void (*refuse)(void *ctx, struct span call_id,
 	    const struct sip_refusal *r, int64_t now);
 	/* The call's state changed: worth a checkpoint; see sip_export(). */
-	void (*changed)(void *ctx, uint64_t call);
+	void (*changed)(void *ctx, uint64_t call, int64_t now);
 	/* The call is forgotten; its wants are empty by then. */
 	void (*gone)(void *ctx, uint64_t call);
 	/* Whether media has been silent for `timeout`, or never came. */

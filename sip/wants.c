@@ -127,13 +127,13 @@ dialog_is_held(const struct dialog *d)
 }
 
 void
-call_changed(struct call *c)
+call_changed(struct call *c, int64_t now)
 {
 	struct sip *sip = c->sip;
 
 	if (c->accepted || c->dead || c->worth != WORTH_ASKED ||
 	    sip->nasked <= SIP_ASKED_KEPT)
-		sip->sink.changed(sip->sink.ctx, c->id);
+		sip->sink.changed(sip->sink.ctx, c->id, now);
 }
 
 void
@@ -215,7 +215,7 @@ call_update(struct call *c, enum reason open, enum reason close, int64_t now)
 	w.between = c->protected[CALLER] && c->protected[CALLEE];
 	sip->sink.wants(sip->sink.ctx, &w, now);
 	call_schedule(c, now);
-	call_changed(c);
+	call_changed(c, now);
 }
 
 /* FNV-1a; only to notice that the same is being refused again. */

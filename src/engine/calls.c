@@ -68,7 +68,7 @@ lease_find(struct calls *c, uint64_t id)
 }
 
 static struct call_lease *
-lease_get(struct calls *c, uint64_t id)
+lease_get(struct calls *c, uint64_t id, int64_t now)
 {
 	struct call_lease *l = lease_find(c, id);
 
@@ -76,6 +76,7 @@ lease_get(struct calls *c, uint64_t id)
 		return l;
 	l->id = id;
 	l->c = c;
+	l->began = now;
 	RB_INSERT(lease_tree, &c->leases, l);
 	return l;
 }
@@ -195,13 +196,11 @@ static void
 on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 {
 	struct calls *c = ctx;
-	struct call_lease *l = lease_get(c, w->call);
+	struct call_lease *l = lease_get(c, w->call, now);
 	struct claims_want want = { 0 };
 
 	if (l == NULL)
 		return;
-	if (l->began == 0)
-		l->began = now;
 	/* Silence counts anew when a call opens, is accepted or resumed. */
 	if ((w->nholes > 0 && !l->open) || (w->accepted && !l->accepted) ||
 	    l->held != w->held)
@@ -237,10 +236,10 @@ on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
 }
 
 static void
-on_changed(void *ctx, uint64_t call)
+on_changed(void *ctx, uint64_t call, int64_t now)
 {
 	struct calls *c = ctx;
-	struct call_lease *l = lease_get(c, call);
+	struct call_lease *l = lease_get(c, call, now);
 
 	story_counts(c->story);
 	if (l == NULL || l->dirty || c->sink.checkpoint == NULL)

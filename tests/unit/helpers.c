@@ -382,14 +382,26 @@ the_time_of_active_mode_runs_anew(void **state)
 	assert_true(w->deadline == now + 2 * USEC_PER_SEC);
 	ftp_at(w, &user, now += 3 * USEC_PER_SEC, true, "LIST\r\n");
 	assert_events(w, ACTIVE("3", "close", "done"));
-	/* What the server refuses is over. */
 	engine_tcp_end(w->e, user);
 	user = NULL;
+	/* The next one may be late again. */
+	ftp_at(w, &user, now, true, "PORT 192,0,2,10,156,64\r\n");
+	ftp_at(w, &user, now, false, "200 ok\r\n");
+	ftp_at(w, &user, now, true, "RETR file\r\n");
+	ftp_at(w, &user, now, false, "150 here\r\n");
+	ftp_at(w, &user, now, false, "226 done\r\n");
+	ftp_at(w, &user, now, true, "PORT 192,0,2,10,156,64\r\n");
+	strbuf_reset(&w->out);
+	ftp_at(w, &user, now += 2100000, false, "200 ok\r\n");
+	assert_events(w,
+	    ACTIVE("5", "close", "idle") ACTIVE("6", "open", "request"));
+	/* What the server refuses is over. */
 	ftp_at(w, &user, now, true, "PORT 192,0,2,10,156,64\r\n");
 	ftp_at(w, &user, now, false, "500 no\r\n");
 	ftp_at(w, &user, now, true, "LIST\r\n");
 	assert_events(w,
-	    ACTIVE("4", "open", "request") ACTIVE("4", "close", "reject"));
+	    ACTIVE("6", "close", "replaced") ACTIVE("7", "open", "request")
+		ACTIVE("7", "close", "reject"));
 	engine_tcp_end(w->e, user);
 	world_free(w);
 }
@@ -433,7 +445,7 @@ no_data_go_to_a_port_of_signalling(void **state)
 static void
 a_transfer_lasts_until_it_is_silent(void **state)
 {
-	struct world *w = world_new(TFTP);
+	struct world *w = world_new(TFTP), *next = world_new(TFTP);
 	int64_t t;
 
 	(void)state;
@@ -447,6 +459,12 @@ a_transfer_lasts_until_it_is_silent(void **state)
 	}
 	t -= 10 * USEC_PER_SEC;
 	assert_events(w, "");
+	/* A successor hears that it still lives. */
+	engine_adopt(next->e, w->key, w->record, w->len, t);
+	assert_events(next, "");
+	engine_run(next->e, t + 20 * USEC_PER_SEC);
+	assert_events(next, "");
+	world_free(next);
 	engine_run(w->e, t + 30 * USEC_PER_SEC - 1);
 	assert_events(w, "");
 	engine_run(w->e, t + 30 * USEC_PER_SEC);
@@ -458,6 +476,40 @@ a_transfer_lasts_until_it_is_silent(void **state)
 	assert_events(w,
 	    "open 2 in udp 198.51.100.7 -> 192.0.2.10 port 20000 (request);");
 	world_free(w);
+}
+
+/* One end alone: the outside for one timeout more, the inside as long as both.
+ */
+static void
+a_transfer_that_one_end_has_begun_is_done(void **state)
+{
+	static const struct {
+		unsigned int ends;
+		int64_t done; /* seconds */
+	} rows[] = { { FW_SEEN_FROM, 60 }, { FW_SEEN_TO, 40 } };
+	struct world *w;
+	int64_t end;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		w = world_new(TFTP);
+		tftp(w, NOW, "192.0.2.10", 20000, "198.51.100.7");
+		engine_seen(w->e, w->fw_id, rows[i].ends,
+		    NOW + 10 * USEC_PER_SEC);
+		end = NOW + rows[i].done * USEC_PER_SEC;
+		engine_run(w->e, NOW + 20 * USEC_PER_SEC);
+		for (int64_t t = NOW + 21 * USEC_PER_SEC; t < end;
+		     t += USEC_PER_SEC) {
+			if (rows[i].ends == FW_SEEN_FROM)
+				engine_seen(w->e, w->fw_id, FW_SEEN_FROM, t);
+			engine_run(w->e, t);
+			assert_null(strstr(w->events, "close"));
+		}
+		engine_run(w->e, end);
+		assert_events(w, OPENED CLOSED("done"));
+		world_free(w);
+	}
 }
 
 static void
@@ -578,6 +630,11 @@ a_successor_takes_transfers_over(void **state)
 	assert_events(late, CLOSED("idle"));
 	engine_adopt(without->e, w->key, w->record, w->len, soon);
 	assert_events(without, CLOSED("policy"));
+	/* And it is forgotten, or the next one would close it again. */
+	assert_int_equal(changed->forgotten, 1);
+	assert_int_equal(late->forgotten, 1);
+	assert_int_equal(without->forgotten, 1);
+	assert_int_equal(next->forgotten, 2);
 	/* After a stop, it opens anew. */
 	engine_shutdown(w->e, NOW + USEC_PER_SEC);
 	assert_events(w, CLOSED("shutdown"));
@@ -647,6 +704,7 @@ main(void)
 		cmocka_unit_test(the_time_of_active_mode_runs_anew),
 		cmocka_unit_test(no_data_go_to_a_port_of_signalling),
 		cmocka_unit_test(a_transfer_lasts_until_it_is_silent),
+		cmocka_unit_test(a_transfer_that_one_end_has_begun_is_done),
 		cmocka_unit_test(a_client_has_its_share_of_transfers),
 		cmocka_unit_test(a_flood_of_sources_costs_its_own_transfers),
 		cmocka_unit_test(a_successor_takes_transfers_over),

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the engine shows of its calls and pinholes, what it ends on request,
+ * and what it says of messages that it has no use for.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <string.h>
+
+#include "src/engine/helpers.h"
+#include "tests/unit/engine_play.h"
+
+#define CALL_ID(n) span_of("c" #n "@example")
+
+/* The packet filter saw packets of a call's pinhole. */
+static void
+seen(enum pinhole_dir way, unsigned int ends, int64_t at)
+{
+	size_t i;
+
+	for (i = 0; i < filter.n; i++)
+		if (filter.hole[i].dir == way)
+			engine_seen(engine, filter.hole[i].id, ends, at);
+}
+
+/* A call that crosses the firewall twice is one, whatever leg is silent. */
+static void
+media_of_a_call_are_those_of_all_its_legs(void **state)
+{
+	struct silence s;
+	int64_t began = now;
+	uint64_t first[2];
+	size_t i;
+
+	(void)state;
+	assert_false(engine_media(engine, CALL_ID(1), &s));
+	call(1);
+	assert_true(engine_media(engine, CALL_ID(1), &s));
+	assert_int_equal(s.inside, 0);
+	assert_int_equal(s.outside, 0);
+	assert_int_equal(filter.n, 2);
+	for (i = 0; i < 2; i++)
+		first[i] = filter.hole[i].id;
+	phone = "198.51.100.8";
+	call(1);
+	assert_int_equal(filter.n, 4);
+	call(2);
+	/* The second leg later, then the first. */
+	seen(PINHOLE_IN, FW_SEEN_FROM, began + 1 * USEC_PER_SEC);
+	for (i = 0; i < 2; i++)
+		engine_seen(engine, first[i], FW_SEEN_FROM | FW_SEEN_TO,
+		    began + 5 * USEC_PER_SEC);
+	assert_true(engine_media(engine, CALL_ID(1), &s));
+	assert_true(s.inside == began + 5 * USEC_PER_SEC);
+	assert_true(s.outside == began + 5 * USEC_PER_SEC);
+	for (i = 0; i < filter.n; i++)
+		if (filter.hole[i].id != first[0] &&
+		    filter.hole[i].id != first[1])
+			engine_seen(engine, filter.hole[i].id,
+			    FW_SEEN_FROM | FW_SEEN_TO,
+			    began + 9 * USEC_PER_SEC);
+	assert_true(engine_media(engine, CALL_ID(1), &s));
+	assert_true(s.inside == began + 9 * USEC_PER_SEC);
+	assert_true(s.outside == began + 9 * USEC_PER_SEC);
+	assert_false(engine_media(engine, CALL_ID(3), &s));
+}
+
+static void
+what_a_backend_does_not_report_is_not_shown(void **state)
+{
+	struct silence s;
+
+	(void)state;
+	place.activity = false;
+	engine_begin();
+	call(1);
+	assert_false(engine_media(engine, CALL_ID(1), &s));
+}
+
+/* What the engine shows: "c1 2 accepted;c2 0;". */
+static char shown[512];
+static size_t nholes;
+
+static void
+show_call(void *ctx, const struct call_view *v)
+{
+	char text[64];
+
+	(void)ctx;
+	snprintf(text, sizeof(text), "%.2s%s%s;", v->call_id.p,
+	    v->accepted ? " accepted" : "", v->held ? " held" : "");
+	strlcat(shown, text, sizeof(shown));
+	assert_true(v->since == now);
+	assert_false(v->over);
+}
+
+static void
+show_hole(void *ctx, const struct claims_view *v)
+{
+	(void)ctx;
+	nholes++;
+	assert_true(v->hole.deadline > now);
+	assert_true(v->since == now);
+	assert_int_equal(v->seen, v->hole.dir == PINHOLE_IN ? now + 7 : 0);
+	assert_int_equal(v->why, REASON_ANSWER);
+	assert_true(v->hole.id != 0);
+}
+
+static unsigned int
+show(void)
+{
+	struct engine_viewer v = { NULL, show_call, show_hole };
+	uint64_t at = 0;
+	unsigned int n = 0;
+
+	shown[0] = '\0';
+	nholes = 0;
+	while (engine_view(engine, &at, &v) && n < 100)
+		n++;
+	return n;
+}
+
+static void
+all_calls_are_shown_once(void **state)
+{
+	(void)state;
+	assert_int_equal(show(), 0);
+	call(1);
+	message(false, "INVITE", 2, 1, 5000, "sendrecv");
+	call(3);
+	seen(PINHOLE_IN, FW_SEEN_FROM, now + 7);
+	assert_int_equal(show(), 3);
+	assert_string_equal(shown, "c1 accepted;c2;c3 accepted;");
+	assert_int_equal(nholes, 4);
+}
+
+static void
+a_call_is_closed_on_request(void **state)
+{
+	(void)state;
+	call(1);
+	call(2);
+	assert_int_equal(engine_close(engine, CALL_ID(7), 0, now), 0);
+	assert_int_equal(engine_close(engine, span_of(""), 0, now), 0);
+	/* Both have the telephone's port. */
+	assert_int_equal(filter.n, 3);
+	assert_int_equal(engine_close(engine, CALL_ID(1), 0, now), 1);
+	assert_int_equal(filter.n, 2);
+	assert_string_equal(said,
+	    "open answer;open answer;open answer;open answer;"
+	    "close closed;close closed;");
+	/* And stays closed, whatever its ends still say. */
+	message(false, "INVITE", 1, 2, 4000, "sendrecv");
+	message(true, "200 INVITE", 1, 2, 10002, "sendrecv");
+	assert_int_equal(filter.n, 2);
+}
+
+#define RRQ "\0\1file\0octet\0"
+
+static void
+a_transfer(uint16_t port)
+{
+	struct datagram d = { .proto = IPPROTO_UDP,
+		.dir = PKT_IN,
+		.ifindex = INSIDE };
+
+	d.src = (struct endpoint) { addr_v4(192, 0, 2, 10), port };
+	d.dst = (struct endpoint) { addr_v4(198, 51, 100, 7), 69 };
+	d.payload = (struct span) { RRQ, sizeof(RRQ) - 1 };
+	engine_udp(engine, now, &d);
+}
+
+static void
+a_transfer_has_pinholes_and_no_call(void **state)
+{
+	(void)state;
+	/* Unless `tftp` says so, nobody's. */
+	a_transfer(20000);
+	assert_int_equal(filter.n, 0);
+	configure("}\ntftp { port 69");
+	a_transfer(20000);
+	a_transfer(20001);
+	assert_int_equal(filter.n, 2);
+	assert_int_equal(engine_close(engine, span_of(""), HELPER_TFTP_ASKER,
+			     now),
+	    1);
+	assert_int_equal(filter.n, 1);
+	assert_int_equal(filter.hole[0].to_lo, 20001);
+	assert_string_equal(said, "open request;open request;close closed;");
+}
+
+/* To or from the firewall itself: where it leaves, and where it comes. */
+static void
+the_firewalls_own_messages_count_where_they_pass(void **state)
+{
+	struct addr own = addr_v4(192, 0, 2, 10);
+
+	(void)state;
+	place.own = &own;
+	engine_begin();
+	/* Forged: from us, but it comes in. */
+	dir = PKT_OUT, ifindex = UPLINK;
+	message(false, "INVITE", 1, 1, 4000, "sendrecv");
+	dir = PKT_OUT, ifindex = INSIDE;
+	message(false, "INVITE", 1, 1, 4000, "sendrecv");
+	assert_int_equal(counter("calls_total"), 0);
+	dir = PKT_IN, ifindex = UPLINK;
+	message(false, "INVITE", 1, 1, 4000, "sendrecv");
+	assert_int_equal(counter("calls_total"), 1);
+	dir = PKT_IN, ifindex = UPLINK;
+	message(true, "200 INVITE", 1, 1, 10000, "sendrecv");
+	dir = PKT_IN, ifindex = INSIDE;
+	message(true, "200 INVITE", 1, 1, 10000, "sendrecv");
+	assert_int_equal(filter.n, 0);
+	assert_int_equal(counter("seen_elsewhere"), 4);
+	dir = PKT_OUT, ifindex = UPLINK;
+	message(true, "200 INVITE", 1, 1, 10000, "sendrecv");
+	assert_int_equal(filter.n, 2);
+	place.own = NULL;
+	place.nown = 0;
+}
+
+/* Strangers send these: so many lines a second, each second anew. */
+static void
+so_many_lines_tell_of_what_is_ignored(void **state)
+{
+	size_t burst, i;
+
+	(void)state;
+	verbose = 2;
+	engine_begin();
+	for (i = 0; i < 1000; i++)
+		message(false, "BYE", 1, 2, 0, NULL);
+	burst = nlines;
+	assert_in_range(burst, 1, 100);
+	now += USEC_PER_SEC - 1;
+	message(false, "BYE", 1, 2, 0, NULL);
+	assert_int_equal(nlines, burst);
+	now += 1;
+	for (i = 0; i < 1000; i++)
+		message(false, "BYE", 1, 2, 0, NULL);
+	assert_int_equal(nlines, 2 * burst);
+	/* On request none, or all. */
+	engine_verbose(engine, 1);
+	now += USEC_PER_SEC;
+	message(false, "BYE", 1, 2, 0, NULL);
+	assert_int_equal(nlines, 2 * burst);
+	engine_verbose(engine, 2);
+	message(false, "BYE", 1, 2, 0, NULL);
+	assert_int_equal(nlines, 2 * burst + 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(media_of_a_call_are_those_of_all_its_legs),
+		CASE(what_a_backend_does_not_report_is_not_shown),
+		CASE(all_calls_are_shown_once),
+		CASE(a_call_is_closed_on_request),
+		CASE(a_transfer_has_pinholes_and_no_call),
+		CASE(the_firewalls_own_messages_count_where_they_pass),
+		CASE(so_many_lines_tell_of_what_is_ignored),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
