@@ -31,6 +31,7 @@ static struct packet_source raw;
 static int64_t now;
 static unsigned int got;
 static char text[64];
+static char stream[64]; /* bytes of TCP */
 
 static void
 on_udp(void *ctx, const struct datagram *d)
@@ -48,7 +49,8 @@ on_tcp(void *ctx, void **user, const struct datagram *d)
 {
 	(void)ctx;
 	(void)user;
-	(void)d;
+	assert_true(strlen(stream) + d->payload.len < sizeof(stream));
+	strncat(stream, d->payload.p, d->payload.len);
 	return CAPTURE_WHOLE;
 }
 
@@ -63,6 +65,8 @@ static const struct capture_sink sink = { .udp = on_udp,
 	.tcp = on_tcp,
 	.tcp_end = on_end };
 
+static const struct capture_sink *with = &sink;
+
 static int
 setup(void **state)
 {
@@ -70,7 +74,7 @@ setup(void **state)
 	raw = (struct packet_source) { .dlt = DLT_RAW };
 	got = 0;
 	now = SEC;
-	text[0] = '\0';
+	text[0] = stream[0] = '\0';
 	packets = packets_new(ports, ROWS(ports));
 	stats = packets_stats(packets);
 	return packets == NULL ? -1 : 0;
@@ -93,10 +97,11 @@ send_ip(const void *ip, size_t iplen, const void *rest, size_t len)
 	memcpy(p, ip, iplen);
 	if (len > 0)
 		memcpy(p + iplen, rest, len);
-	packets_add(packets, &raw, now, (struct span) { p, iplen + len },
-	    &sink);
+	packets_add(packets, &raw, now, (struct span) { p, iplen + len }, with);
 	free(p);
 }
+
+static bool back; /* the other way */
 
 /* 198.51.100.7 > 192.0.2.10; `total` as it is said to be. */
 static void
@@ -107,6 +112,10 @@ send4(uint8_t first, uint16_t total, uint16_t off, uint8_t proto,
 		(uint8_t)(off >> 8), (uint8_t)off, 64, proto, 0, 0, 198, 51,
 		100, 7, 192, 0, 2, 10 };
 
+	if (back) {
+		memcpy(h + 12, "\xc0\0\2\x0a", 4);
+		memcpy(h + 16, "\xc6\x33\x64\x07", 4);
+	}
 	send_ip(h, sizeof(h), data, len);
 }
 
@@ -118,8 +127,8 @@ send6(uint16_t plen, uint8_t next, const char *data, size_t len)
 		next, 64, 0x20, 1, 0x0d, 0xb8 };
 
 	memcpy(h + 24, h + 8, 4);
-	h[23] = 7;
-	h[39] = 0x10;
+	h[back ? 39 : 23] = 7;
+	h[back ? 23 : 39] = 0x10;
 	send_ip(h, sizeof(h), data, len);
 }
 
@@ -257,6 +266,139 @@ other_ports_and_protocols_are_ignored(void **state)
 	send4(0x45, 30, 0, 17, "\x13\xc4\x13\xc5\0\x0a\0\0hi", 10);
 	assert_int_equal(got, 2);
 	assert_int_equal(stats->malformed, 0);
+}
+
+/* How the checksum of a TCP segment is. */
+enum sum {
+	SUM_RIGHT,
+	SUM_LEFT, /* to the card: that of the pseudo header */
+	SUM_WRONG
+};
+
+static uint16_t
+sum16(const uint8_t *p, size_t len)
+{
+	uint32_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sum += (uint32_t)p[i] << (i % 2 == 0 ? 8 : 0);
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+static void
+send_tcp(bool v6, uint8_t seq, uint8_t flags, const char *data, enum sum how)
+{
+	/* Both addresses, the length, the protocol, and the segment. */
+	uint8_t b[128] = { 0 }, *seg = b + (v6 ? 40 : 12);
+	size_t len = 20 + strlen(data);
+	uint16_t sum;
+
+	if (v6) {
+		memcpy(b, "\x20\1\x0d\xb8", 4);
+		memcpy(b + 16, b, 4);
+		b[15] = 7;
+		b[31] = 0x10;
+	} else
+		memcpy(b, "\xc6\x33\x64\x07\xc0\0\2\x0a", 8);
+	b[v6 ? 35 : 11] = (uint8_t)len;
+	b[v6 ? 39 : 9] = 6;
+	memcpy(seg, TCP("\x50"), 20);
+	seg[7] = seq;
+	seg[11] = 1;
+	seg[13] = flags;
+	memcpy(seg + 20, data, strlen(data));
+	sum = how == SUM_LEFT ? sum16(b, (size_t)(seg - b))
+			      : (uint16_t)~sum16(b, (size_t)(seg - b) + len);
+	sum += how == SUM_WRONG ? 0x0100 : 0;
+	seg[16] = (uint8_t)(sum >> 8);
+	seg[17] = (uint8_t)sum;
+	if (v6)
+		send6((uint16_t)len, 6, (char *)seg, len);
+	else
+		send4(0x45, (uint16_t)(20 + len), 0, 6, (char *)seg, len);
+}
+
+/* Of two versions of the same bytes the receiver takes what it can check. */
+static void
+a_checksum_tells_which_bytes_count(void **state)
+{
+	static const struct {
+		enum sum first, second;
+		const char *read;
+	} sums[] = {
+		{ SUM_RIGHT, SUM_WRONG, "abcde" },
+		{ SUM_LEFT, SUM_WRONG, "abcde" },
+		/* It may have either. */
+		{ SUM_WRONG, SUM_RIGHT, "abc" },
+		{ SUM_RIGHT, SUM_LEFT, "abc" },
+		{ SUM_WRONG, SUM_WRONG, "abc" },
+	};
+	size_t i;
+	int v6;
+
+	for (i = 0; i < ROWS(sums); i++)
+		for (v6 = 0; v6 < 2; v6++) {
+			teardown(state);
+			setup(state);
+			send_tcp(v6, 0, 2, "", SUM_RIGHT);
+			back = true;
+			send_tcp(v6, 0, 18, "", SUM_RIGHT);
+			back = false;
+			send_tcp(v6, 1, 16, "abc", sums[i].first);
+			send_tcp(v6, 1, 16, "xyz", sums[i].second);
+			send_tcp(v6, 4, 16, "de", SUM_RIGHT);
+			print_message("%zu %d\n", i, v6);
+			assert_string_equal(stream, sums[i].read);
+			assert_int_equal(stats->tcp_conflicts, 1);
+		}
+}
+
+static void
+on_other(void *ctx, const struct datagram *d)
+{
+	(void)ctx;
+	(void)d;
+	got += 100;
+}
+
+/* A replay looks at them for SIP on a port that is not configured. */
+static void
+bytes_on_other_ports_are_handed_on_if_wanted(void **state)
+{
+	static const struct capture_sink both = { .udp = on_udp,
+		.tcp = on_tcp,
+		.tcp_end = on_end,
+		.other = on_other };
+
+	(void)state;
+	with = &both;
+	send4(0x45, 30, 0, 17, "\x13\xc5\x13\xc5\0\x0a\0\0hi", 10);
+	assert_int_equal(got, 100);
+	send4(0x45, 28, 0, 17, "\x13\xc5\x13\xc5\0\x08\0\0", 8);
+	send4(0x45, 40, 0, 6,
+	    "\x13\xc5\x13\xc5\0\0\0\1\0\0\0\0\x50\2\xff\xff\0\0\0\0", 20);
+	assert_int_equal(got, 100);
+	send4(0x45, 41, 0, 6,
+	    "\x13\xc5\x13\xc5\0\0\0\1\0\0\0\0\x50\2\xff\xff\0\0\0\0h", 21);
+	assert_int_equal(got, 200);
+	send4(0x45, 30, 0, 17, GOOD, 10);
+	assert_int_equal(got, 201);
+	with = &sink;
+}
+
+static void
+a_piece_waits_for_so_long(void **state)
+{
+	(void)state;
+	send4(0x45, 28, 0x2000, 17, "\x13\xc4\x13\xc4\0\x0a\0\0", 8);
+	packets_expire(packets, now + 29 * SEC, &sink);
+	assert_int_equal(stats->frag_timeouts, 0);
+	packets_expire(packets, now + 30 * SEC, &sink);
+	assert_int_equal(stats->frag_timeouts, 1);
+	assert_false(link_supported(105)); /* IEEE 802.11 */
 }
 
 #define PIECE(next, off) next "\0\0" off "\0\0\0\7"
@@ -412,6 +554,9 @@ main(void)
 		CASE(other_ports_and_protocols_are_ignored),
 		CASE(fragments_belong_to_one_protocol_and_place),
 		CASE(a_packet_counts_once_where_it_is_seen),
+		CASE(a_checksum_tells_which_bytes_count),
+		CASE(bytes_on_other_ports_are_handed_on_if_wanted),
+		CASE(a_piece_waits_for_so_long),
 		CASE(a_tag_is_no_header),
 	};
 
