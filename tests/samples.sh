@@ -43,6 +43,7 @@ ok() {
 fit() {
 	sed -e "s,/etc/pinholed\.local,$dir/local," \
 	    -e "s,/etc/pinholed\.key,$dir/key," \
+	    -e "s,/etc/pinholed\.hep,$dir/key," -e 's/port 9060/port 29060/' \
 	    -e 's/source 192\.0\.2\.1/source 127.0.0.1/' \
 	    -e 's/port 802\([0-9]\)/port 2802\1/' \
 	    -e 's/port 6969/port 26969/' -e 's/port 56789/port 26789/' \
@@ -90,11 +91,16 @@ for f in "$dir"/statement.*; do
 	{
 		grep -q '^protect' "$f" || echo 'protect 192.0.2.0/24'
 		sed '/^}$/d' "$f"
-		# What a block of tables cannot do without.
+		# What a block of tables, or of hep, cannot do without.
 		if grep -q '^tables' "$f"; then
 			grep -q 'listen on' "$f" ||
 			    echo 'listen on 127.0.0.1 port 56789'
 			grep -q 'allow\|force' "$f" || echo 'allow a'
+		fi
+		if grep -q '^hep' "$f"; then
+			grep -q 'listen on' "$f" ||
+			    echo 'listen on 127.0.0.1 port 9060'
+			grep -q 'from' "$f" || echo 'from 192.0.2.10'
 		fi
 		! grep -q '{$' "$f" || echo '}'
 	} | fit >"$dir/conf"

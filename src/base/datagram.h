@@ -9,8 +9,9 @@
 #include "src/base/span.h"
 
 /*
- * Reassembled bytes from the wire: a UDP datagram, or a run of bytes of a TCP
- * connection.  The payload is borrowed until the function that gets it returns.
+ * Reassembled bytes from the wire: a UDP datagram, a run of bytes of a TCP
+ * connection, or a message that somebody mirrored.  The payload is borrowed
+ * until the function that gets it returns.
  */
 enum pkt_dir {
 	PKT_UNKNOWN, /* the source does not tell; most files */
@@ -37,6 +38,7 @@ struct datagram {
 	bool joined;	  /* TCP: what this side sent before was not seen */
 	bool resumed;	  /* TCP: followed before, by us or a predecessor */
 	bool answers;	  /* TCP: its source has bytes of the other end */
+	bool mirrored;	  /* a PBX told us of it: one whole message */
 	struct endpoint src, dst;
 	struct span payload;
 };

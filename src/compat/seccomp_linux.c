@@ -214,8 +214,8 @@ static const struct {
 	{ SYS_getsockopt,	E | F | P | S,	ALWAYS },
 	{ SYS_getsockname,	E | F | P | S,	ALWAYS },
 	{ SYS_getpeername,	P | S,		ALWAYS },
-	{ SYS_accept,		P | S,		ALWAYS },
-	{ SYS_accept4,		P | S,		ALWAYS },
+	{ SYS_accept,		E | P | S,	ALWAYS },
+	{ SYS_accept4,		E | P | S,	ALWAYS },
 	{ SYS_shutdown,		P | S,		ALWAYS },
 	{ SYS_setsockopt,	F | P | S,	NO_PACKETS },
 	{ SYS_bind,		F | P,		NO_PACKETS_NAMED },
@@ -411,9 +411,23 @@ write_program(struct program *p, enum sandbox_role role,
 	program_finish(p, MISSING);
 }
 
+/* Whether sendmsg(2) must not name a receiver on such a socket. */
+static bool
+is_closed(enum sandbox_role role, int domain, int type)
+{
+	if (domain == AF_PACKET)
+		return true;
+	if (type != SOCK_DGRAM)
+		return false;
+	/* The engine has a socket of UDP to read what others mirror. */
+	return domain == AF_UNIX ||
+	    (role == SANDBOX_ENGINE &&
+		(domain == AF_INET || domain == AF_INET6));
+}
+
 /* False if there are more than we can name. */
 static bool
-find_facts(struct facts *facts)
+find_facts(enum sandbox_role role, struct facts *facts)
 {
 	int fd, domain, type;
 	socklen_t len;
@@ -427,8 +441,7 @@ find_facts(struct facts *facts)
 		len = sizeof(type);
 		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1)
 			return false;
-		if (domain != AF_PACKET &&
-		    (domain != AF_UNIX || type != SOCK_DGRAM))
+		if (!is_closed(role, domain, type))
 			continue;
 		if (facts->nclosed == FDS_MAX)
 			return false;
@@ -454,7 +467,7 @@ seccomp_limit(enum sandbox_role role)
 
 	if (SECCOMP_ARCH == 0)
 		return PH_EUNSUPPORTED;
-	if (!find_facts(&facts)) {
+	if (!find_facts(role, &facts)) {
 		errno = EMFILE;
 		return PH_EIO;
 	}

@@ -58,6 +58,10 @@ conf_free(struct conf *c)
 	}
 	free(c->tables.key);
 	free(c->tables.listen_at);
+	free(c->hep.listen_at);
+	free(c->hep.from.v);
+	free(c->hep.key);
+	free(c->hep.key_at);
 	free(c->status.listen_at);
 	strings_free(&c->tables.allow);
 	free(c->tables.force);
@@ -106,6 +110,8 @@ conf_following(const struct conf *c, struct strbuf *out)
 
 	if (c->sip.on)
 		summary_add(out, "sip", &c->sip.port, 0);
+	if (c->hep.on)
+		summary_add(out, "hep", &none, 0);
 	if (c->ftp.on)
 		summary_add(out, "ftp", &c->ftp.port, c->ftp.nproxy);
 	if (c->tftp.on)

@@ -131,6 +131,16 @@ struct conf_tables {
 	uint32_t max;	       /* entries; default 100000 */
 };
 
+/* Signalling that others mirror to us. */
+struct conf_hep {
+	bool on;
+	struct endpoint listen; /* UDP and TCP; port 9060 by default */
+	char *listen_at;
+	struct prefixes from; /* who may */
+	char *key;	      /* a file, or NULL */
+	char *key_at;
+};
+
 struct conf_status {
 	bool on;
 	struct endpoint listen; /* port 9508 by default */
@@ -151,6 +161,7 @@ struct conf {
 	struct conf_ftp ftp;
 	struct conf_tftp tftp;
 	struct conf_tables tables;
+	struct conf_hep hep;
 	struct conf_status status;
 	char *user; /* default _pinholed */
 	char *user_at;

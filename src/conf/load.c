@@ -222,6 +222,28 @@ check_hooks(struct parse *p)
 }
 
 static void
+check_hep(struct parse *p)
+{
+	const struct conf_hep *h = &p->conf->hep;
+
+	if (!p->conf->sip.on)
+		conf_error(p, conf_place(p, conf_statements, "hep"),
+		    "\"hep\" needs a \"sip\" block, for it brings SIP");
+	if (conf_place(p, conf_hep, "from")->file == NULL)
+		conf_error(p, conf_place(p, conf_statements, "hep"),
+		    "\"hep\" needs a line \"from { ADDRESS ... }\"");
+	if (conf_place(p, conf_hep, "listen")->file == NULL)
+		conf_error(p, conf_place(p, conf_statements, "hep"),
+		    "\"hep\" needs a line \"listen on ADDRESS\"");
+	else if (h->listen.addr.af != AF_UNSPEC && h->key == NULL &&
+	    conf_place(p, conf_hep, "key")->file == NULL &&
+	    !is_loopback(&h->listen.addr))
+		conf_error(p, conf_place(p, conf_hep, "listen"),
+		    "without a \"key\" anybody who forges an address could "
+		    "open pinholes: listen on 127.0.0.1 or ::1");
+}
+
+static void
 conf_check(struct parse *p)
 {
 	const struct conf *c = p->conf;
@@ -231,6 +253,8 @@ conf_check(struct parse *p)
 		check_sip(p);
 	if (c->tables.on)
 		check_tables(p);
+	if (c->hep.on)
+		check_hep(p);
 	check_hooks(p);
 	if (c->status.on && conf_place(p, conf_status, "listen")->file == NULL)
 		conf_error(p, conf_place(p, conf_statements, "status"),
@@ -323,6 +347,8 @@ note_places(struct parse *p)
 	conf_set_place(p, &c->sip.latch_at, conf_place(p, conf_sip, "latch"));
 	conf_set_place(p, &c->tables.listen_at,
 	    conf_place(p, conf_tables, "listen"));
+	conf_set_place(p, &c->hep.listen_at, conf_place(p, conf_hep, "listen"));
+	conf_set_place(p, &c->hep.key_at, conf_place(p, conf_hep, "key"));
 	conf_set_place(p, &c->status.listen_at,
 	    conf_place(p, conf_status, "listen"));
 }
@@ -340,6 +366,7 @@ conf_parse_all(struct conf **out, struct parse *p,
 	p->conf->sip.media_hi = 65535;
 	p->conf->tftp.allow_read = p->conf->tftp.allow_write = true;
 	p->conf->tables.listen.port = 56789;
+	p->conf->hep.listen.port = 9060;
 	p->conf->status.listen.port = 9508;
 	conf_set_defaults(p);
 	add_defines(p, defines, ndefines);

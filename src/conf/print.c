@@ -205,6 +205,18 @@ print_tables(FILE *f, const struct conf_tables *c)
 }
 
 static void
+print_hep(FILE *f, const struct conf_hep *c)
+{
+	char buf[ADDR_STRLEN];
+
+	fprintf(f, "hep {\n\tlisten on %s port %u\n",
+	    addr_format(&c->listen.addr, buf), c->listen.port);
+	print_prefixes(f, "\tfrom", &c->from);
+	print_string(f, "\tkey ", c->key);
+	fprintf(f, "%s}\n", c->key != NULL ? "\n" : "");
+}
+
+static void
 print_firewall(FILE *f, const struct conf *c)
 {
 	char buf[ADDR_STRLEN];
@@ -245,6 +257,8 @@ conf_print(const struct conf *c, FILE *f)
 		print_tftp(f, &c->tftp);
 	if (c->tables.on)
 		print_tables(f, &c->tables);
+	if (c->hep.on)
+		print_hep(f, &c->hep);
 	if (c->status.on)
 		fprintf(f, "status { listen on %s port %u }\n",
 		    addr_format(&c->status.listen.addr, buf),

@@ -53,7 +53,7 @@ struct setting {
 
 extern const struct setting conf_statements[], conf_sip[], conf_limits[],
     conf_timeouts[], conf_ftp[], conf_tftp[], conf_proxy[], conf_tables[],
-    conf_status[], conf_firewall[];
+    conf_hep[], conf_status[], conf_firewall[];
 /* All of these; NULL ends them. */
 extern const struct setting *const conf_all_tables[];
 

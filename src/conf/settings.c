@@ -626,6 +626,13 @@ const struct setting conf_tables[] = {
 	{ 0 }
 };
 
+const struct setting conf_hep[] = {
+	{ .word = "from", .type = &prefixes, .offset = CONF(hep.from) },
+	{ .word = "key", .type = &path, .offset = CONF(hep.key), .hi = CONF_MAX_WORD },
+	{ .word = "listen on", .own = read_endpoint, .offset = CONF(hep.listen) },
+	{ 0 }
+};
+
 const struct setting conf_status[] = {
 	{ .word = "listen on", .own = read_endpoint, .offset = CONF(status.listen) },
 	{ 0 }
@@ -655,6 +662,7 @@ const struct setting conf_statements[] = {
 	{ .word = "control", .type = &path, .offset = CONF(control), .hi = 100, .value = CONF_DEFAULT_CONTROL },
 	{ .word = "firewall", .own = read_firewall },
 	{ .word = "ftp", .own = read_block, .offset = CONF(ftp.on), .block = conf_ftp },
+	{ .word = "hep", .own = read_block, .offset = CONF(hep.on), .block = conf_hep },
 	{ .word = "include" },
 	{ .word = "interface", .type = &interfaces, .offset = CONF(interface) },
 	{ .word = "on", .own = read_on },
@@ -671,7 +679,7 @@ const struct setting conf_statements[] = {
 
 const struct setting *const conf_all_tables[] = { conf_statements, conf_sip,
 	conf_limits, conf_timeouts, conf_ftp, conf_tftp, conf_proxy,
-	conf_tables, conf_status, conf_firewall, NULL };
+	conf_tables, conf_hep, conf_status, conf_firewall, NULL };
 /* clang-format on */
 
 void

@@ -7,6 +7,7 @@
 #include "src/base/form.h"
 #include "src/capture/capture.h"
 #include "src/engine/engine.h"
+#include "src/engine/hep_policy.h"
 #include "src/engine/latency.h"
 #include "src/process/fwcounters.h"
 
@@ -17,6 +18,7 @@ struct counted {
 	const struct form_counts *forms; /* NULL: there are only rules */
 	const struct latency *latency;
 	const struct fwcounters *filter;
+	const struct hep_policy *hep;
 	uint64_t events_lost;
 };
 

@@ -16,6 +16,7 @@
 #include "src/process/claims.h"
 #include "src/engine/rate.h"
 #include "src/engine/refusals.h"
+#include "src/engine/sightings.h"
 #include "src/engine/signalling.h"
 #include "src/engine/story.h"
 #include "src/engine/stream.h"
@@ -37,6 +38,7 @@ struct engine_counters {
 	uint64_t rate_limited;
 	uint64_t other_ports; /* not meant as signalling, by its ports */
 	uint64_t echoes;
+	uint64_t copies; /* mirrored and on the wire */
 };
 
 struct engine {
@@ -50,6 +52,7 @@ struct engine {
 	struct claims *claims;
 	struct rate *rate; /* NULL: no limit */
 	struct echoes *echoes;
+	struct sightings *sightings; /* NULL: nobody mirrors */
 	struct engine_counters n;
 	struct ftp_helper *ftp; /* NULL: not configured */
 	struct tftp_helper *tftp;
@@ -147,7 +150,8 @@ engine_new(struct engine **out, const struct conf *conf,
 			    conf_max_transfers(conf),
 			1, &e->events, &down)) == NULL ||
 	    (e->calls = calls_new(&calls)) == NULL ||
-	    (e->echoes = echoes_new()) == NULL || helpers_new(e) != PH_OK) {
+	    (e->echoes = echoes_new()) == NULL || helpers_new(e) != PH_OK ||
+	    (conf->hep.on && (e->sightings = sightings_new()) == NULL)) {
 		engine_free(e);
 		return PH_ENOMEM;
 	}
@@ -172,6 +176,7 @@ engine_free(struct engine *e)
 	claims_free(e->claims);
 	rate_free(e->rate);
 	echoes_free(e->echoes);
+	sightings_free(e->sightings);
 	story_free(e->story);
 	free(e);
 }
@@ -398,6 +403,11 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 		sip_message_free(&m);
 		return;
 	}
+	if (e->sightings != NULL && sightings_input(e->sightings, now, d, &m)) {
+		e->n.copies++;
+		sip_message_free(&m);
+		return;
+	}
 	e->n.messages++;
 	if (m.request)
 		e->n.requests[m.method]++;
@@ -485,6 +495,10 @@ engine_udp(struct engine *e, int64_t now, const struct datagram *d)
 	bool sip = is_sip(e, d);
 
 	engine_run(e, now);
+	if (d->mirrored) {
+		sip_message_in(e, now, d, d->payload, d->proto != IPPROTO_UDP);
+		return;
+	}
 	if (sip)
 		engine_note_hint(e, now, d);
 	else if (!is_tftp(e, d)) {
@@ -768,6 +782,7 @@ engine_report(const struct engine *e, struct counters *c)
 	counters_put(c, "limit_rate", e->n.rate_limited);
 	counters_put(c, "sip_other_ports", e->n.other_ports);
 	counters_put(c, "sip_echoes", e->n.echoes);
+	counters_put(c, "sip_copies", e->n.copies);
 	counters_put(c, "limit_dialogs", s->limit_dialogs);
 	counters_put(c, "limit_transactions", s->limit_transactions);
 	if (e->ftp != NULL)

@@ -65,7 +65,10 @@ size_t engine_close(struct engine *e, struct span call_id, uint64_t owner,
 /* As events.verbose, from now on. */
 void engine_verbose(struct engine *e, int verbose);
 
-/* One UDP datagram.  Timers due before `now` fire first. */
+/*
+ * One UDP datagram, or a message that somebody mirrored, whatever its ports.
+ * Timers due before `now` fire first.
+ */
 void engine_udp(struct engine *e, int64_t now, const struct datagram *d);
 
 /* The next bytes of a TCP connection; see capture_sink.tcp. */

@@ -17,6 +17,7 @@
 #include "src/engine/counted.h"
 #include "src/engine/asked.h"
 #include "src/engine/engine.h"
+#include "src/engine/hep_server.h"
 #include "src/engine/latency.h"
 #include "src/engine/ports.h"
 #include "src/engine/process.h"
@@ -43,6 +44,9 @@ struct live {
 	struct iface iface;
 	struct engine *engine;
 	struct capture *capture;
+	struct hep_key hep_key;
+	struct hep_policy hep;
+	struct hep_server *hep_server; /* NULL: nobody mirrors */
 	struct checkpoint *journal;
 	struct fw_config fw_config;
 	bool started;	 /* reading the captures */
@@ -153,6 +157,14 @@ on_udp(void *ctx, const struct datagram *d)
 		latency_opened(&l->latency, capture_stamp(l->capture));
 }
 
+static void
+on_mirrored(void *ctx, const struct datagram *d)
+{
+	struct live *l = ctx;
+
+	engine_udp(l->engine, d->ts, d);
+}
+
 static enum capture_more
 on_tcp(void *ctx, void **user, const struct datagram *d)
 {
@@ -185,7 +197,7 @@ on_counters(void *ctx, struct counters *c)
 {
 	struct live *l = ctx;
 	struct counted n = { l->capture, l->engine, NULL, &l->latency,
-		&l->filter, output_lost(l->worker.output) };
+		&l->filter, &l->hep, output_lost(l->worker.output) };
 
 	if (l->fw_config.states)
 		n.forms = &l->forms;
@@ -435,6 +447,23 @@ journal_adopt(struct live *l)
 	l->maxstale = 0;
 }
 
+static void
+on_mirrored_all(void *ctx)
+{
+	process_settle(ctx);
+}
+
+static void
+process_serve_hep(struct live *l)
+{
+	const struct hep_server_setup setup = { l->worker.base,
+		l->args->listeners, &l->hep, on_mirrored, on_mirrored_all, l };
+
+	if (l->args->conf->hep.on &&
+	    (l->hep_server = hep_server_new(&setup)) == NULL)
+		log_fatalx(MODULE, "out of memory");
+}
+
 /* The predecessor, if any, has exited: adopt its journal, begin to read. */
 static void
 process_begin(struct live *l)
@@ -456,6 +485,7 @@ process_begin(struct live *l)
 			log_fatalx(MODULE, "out of memory");
 		event_add(l->capture_ev[i], NULL);
 	}
+	process_serve_hep(l);
 }
 
 static void
@@ -672,6 +702,19 @@ make_events(struct live *l)
 		log_fatalx(MODULE, "out of memory");
 }
 
+/* As root. */
+static void
+read_key(struct live *l)
+{
+	const struct conf *conf = l->args->conf;
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	if (hep_key_read(&l->hep_key, &conf->hep, &why) != PH_OK)
+		log_fatalx(MODULE, "%s", text);
+	hep_policy_init(&l->hep, conf, &l->hep_key);
+}
+
 int
 engine_main(const struct engine_args *args)
 {
@@ -685,6 +728,7 @@ engine_main(const struct engine_args *args)
 	l->tally.list = on_counters;
 	l->tally.ctx = l;
 	open_capture(l);
+	read_key(l);
 	worker_confine(MODULE, SANDBOX_ENGINE, args->sandbox);
 	make_events(l);
 	make_engine(l);
@@ -694,6 +738,7 @@ engine_main(const struct engine_args *args)
 		event_free(l->capture_ev[i]);
 	if (l->more_ev != NULL)
 		event_free(l->more_ev);
+	hep_server_free(l->hep_server);
 	capture_close(l->capture,
 	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end, NULL,
 		NULL });

@@ -7,6 +7,7 @@
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
 #include "src/process/events.h"
+#include "src/process/listen.h"
 
 /*
  * The engine process: a live engine between captures and the firewall
@@ -36,6 +37,7 @@ struct engine_args {
 	int monitor_fd;	    /* see src/process/ipc.h */
 	int journal_fds[2]; /* see src/process/checkpoint.h */
 	uint64_t journal_limit;
+	const struct listeners *listeners; /* for what others mirror */
 };
 
 /* Returns the exit status of the process. */

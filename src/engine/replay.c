@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/capture/capture.h"
+#include "src/capture/hep_stream.h"
 #include "src/engine/engine.h"
+#include "src/engine/hep_policy.h"
 #include "src/engine/hints.h"
 #include "src/engine/ports.h"
 #include "src/engine/progress.h"
@@ -26,6 +31,9 @@ struct replay {
 	bool followed; /* SIP is */
 	bool quiet;    /* no events */
 	struct progress progress;
+	const struct conf_hep *mirror; /* NULL: nobody mirrors */
+	struct hep_key hep_key;
+	struct hep_policy hep;
 	unsigned long failed; /* commits the backend refused */
 };
 
@@ -53,30 +61,91 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 		r->failed++;
 }
 
+/* A connection: one of signalling, or one by which it is mirrored. */
+struct followed {
+	void *engine;
+	struct hep_stream *hep;
+};
+
+/* One packet of HEP, and who sent it. */
+struct mirroring {
+	struct replay *r;
+	const struct datagram *d;
+};
+
+static bool
+is_mirror(const struct replay *r, const struct datagram *d)
+{
+	return r->mirror != NULL && d->dst.port == r->mirror->listen.port;
+}
+
+static void
+on_hep(void *ctx, struct span packet)
+{
+	const struct mirroring *m = ctx;
+	enum hep_refusal why;
+	struct datagram d;
+
+	if (hep_policy_packet(&m->r->hep, m->d->ts, &m->d->src.addr, packet, &d,
+		&why))
+		engine_udp(m->r->engine, d.ts, &d);
+}
+
 static void
 on_udp(void *ctx, const struct datagram *d)
 {
 	struct replay *r = ctx;
+	struct mirroring m = { r, d };
 
 	r->now = d->ts;
-	engine_udp(r->engine, d->ts, d);
+	if (is_mirror(r, d))
+		on_hep(&m, d->payload);
+	else
+		engine_udp(r->engine, d->ts, d);
+}
+
+/* Where its beginning was not seen, a connection of HEP is not read. */
+static enum capture_more
+replay_hep(struct replay *r, struct followed *f, const struct datagram *d)
+{
+	struct mirroring m = { r, d };
+
+	if (d->joined ||
+	    (f->hep == NULL && (f->hep = hep_stream_new()) == NULL))
+		return CAPTURE_END;
+	if (hep_stream_add(f->hep, d->payload, on_hep, &m) == PH_OK)
+		return CAPTURE_PART;
+	r->hep.refused[HEP_REFUSED_MALFORMED]++;
+	return CAPTURE_END;
 }
 
 static enum capture_more
 on_tcp(void *ctx, void **user, const struct datagram *d)
 {
 	struct replay *r = ctx;
+	struct followed *f = *user;
 
 	r->now = d->ts;
-	return engine_tcp(r->engine, d->ts, user, d);
+	if (f == NULL && (f = *user = calloc(1, sizeof(*f))) == NULL)
+		return CAPTURE_END;
+	if (is_mirror(r, d))
+		return replay_hep(r, f, d);
+	if (f->hep != NULL)
+		return CAPTURE_WHOLE;
+	return engine_tcp(r->engine, d->ts, &f->engine, d);
 }
 
 static void
 on_tcp_end(void *ctx, void *user)
 {
 	struct replay *r = ctx;
+	struct followed *f = user;
 
-	engine_tcp_end(r->engine, user);
+	if (f == NULL)
+		return;
+	engine_tcp_end(r->engine, f->engine);
+	hep_stream_free(f->hep);
+	free(f);
 }
 
 static void
@@ -106,6 +175,7 @@ replay_report(struct replay *r, struct capture *cap)
 
 	capture_report(cap, &c);
 	engine_report(r->engine, &c);
+	hep_policy_report(&r->hep, &c);
 	if (r->config.states)
 		form_report(&r->forms, &c);
 	fputs(text, stderr);
@@ -191,6 +261,45 @@ replay_run(struct replay *r, struct capture *cap, const struct conf *conf,
 	return code;
 }
 
+/*
+ * The key may be root's alone to read.  A replay opens nothing, so it goes on
+ * without, and says so.
+ */
+static void
+replay_begin_hep(struct replay *r, const struct conf *conf)
+{
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	if (conf->hep.on)
+		r->mirror = &conf->hep;
+	if (hep_key_read(&r->hep_key, &conf->hep, &why) != PH_OK)
+		fprintf(stderr,
+		    "pinholed: %s; mirrored packets with any key "
+		    "are read\n",
+		    text);
+	hep_policy_init(&r->hep, conf, &r->hep_key);
+}
+
+/* The ports of SIP, FTP and TFTP, and that of HEP. */
+static enum ph_err
+replay_ports(const struct conf *conf, struct capture_port **out, size_t *n)
+{
+	struct capture_port *v;
+	enum ph_err rc;
+
+	if ((rc = engine_ports(conf, out, n)) != PH_OK || !conf->hep.on)
+		return rc;
+	if ((v = reallocarray(*out, *n + 2, sizeof(*v))) == NULL)
+		return PH_ENOMEM;
+	v[*n] = (struct capture_port) { IPPROTO_UDP, conf->hep.listen.port };
+	v[*n + 1] =
+	    (struct capture_port) { IPPROTO_TCP, conf->hep.listen.port };
+	*n += 2;
+	*out = v;
+	return PH_OK;
+}
+
 int
 replay_main(const struct conf *conf, const struct replay_options *opt)
 {
@@ -222,12 +331,13 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	r.ops = opt->fw;
 	r.followed = conf->sip.on;
 	if (fwconfig_of(conf, &r.config) != PH_OK ||
-	    engine_ports(conf, &ports, &cc.nports) != PH_OK) {
+	    replay_ports(conf, &ports, &cc.nports) != PH_OK) {
 		fprintf(stderr, "pinholed: out of memory\n");
 		report_close(report);
 		return 2;
 	}
 	cc.ports = ports;
+	replay_begin_hep(&r, conf);
 	if (r.ops->open(&r.fw, &r.config, 0, &why) != PH_OK)
 		fprintf(stderr, "pinholed: %s: %s\n", r.ops->name, text);
 	else if (capture_open_file(&cap, &cc, opt->path, &why) != PH_OK)

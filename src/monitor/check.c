@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "src/compat/sandbox.h"
+#include "src/engine/hep_key.h"
 #include "src/engine/ports.h"
 #include "src/fw/config.h"
 #include "src/fw/fw.h"
@@ -177,6 +178,25 @@ check_capture(struct check *c)
 }
 
 static void
+check_hep_key(struct check *c)
+{
+	const struct conf_hep *hep = &c->conf->hep;
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct hep_key key;
+
+	if (hep->key != NULL && is_hidden(hep->key)) {
+		not_seen(c, hep->key);
+		return;
+	}
+	if (hep_key_read(&key, hep, &why) == PH_OK)
+		return;
+	/* `text` begins with its place in the configuration. */
+	fprintf(stderr, "%s\n", text);
+	c->failed = true;
+}
+
+static void
 on_listener(void *ctx, const struct listener *l, int error)
 {
 	struct check *c = ctx;
@@ -240,6 +260,7 @@ check_start(const struct conf *conf, bool inherited)
 	c.running = generation_holder(conf);
 	check_user(&c);
 	check_keys(&c);
+	check_hep_key(&c);
 	check_state(&c);
 	check_filter(&c);
 	if (check_interfaces(conf))

@@ -279,7 +279,9 @@ generation_new(struct conf *conf, const struct generation *before,
 		before != NULL ? &before->listeners : inherited,
 		why) != PH_OK ||
 	    listeners_open(&g->http, conf, LISTEN_FOR_STATUS,
-		before != NULL ? &before->http : NULL, why) != PH_OK) {
+		before != NULL ? &before->http : NULL, why) != PH_OK ||
+	    listeners_open(&g->hep, conf, LISTEN_FOR_ENGINE,
+		before != NULL ? &before->hep : NULL, why) != PH_OK) {
 		generation_free(g, before);
 		return NULL;
 	}
@@ -308,6 +310,7 @@ generation_free(struct generation *g, const struct generation *after)
 	listeners_close(&g->listeners,
 	    after != NULL ? &after->listeners : NULL);
 	listeners_close(&g->http, after != NULL ? &after->http : NULL);
+	listeners_close(&g->hep, after != NULL ? &after->hep : NULL);
 	if (g->state_fd != -1 &&
 	    (after == NULL || after->state_fd != g->state_fd))
 		close(g->state_fd);

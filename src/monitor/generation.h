@@ -25,6 +25,7 @@ struct generation {
 	struct child child[CHILD_NROLES];
 	struct listeners listeners; /* of the proxy process */
 	struct listeners http;	    /* of the status process */
+	struct listeners hep;	    /* of the engine process */
 	int control_fd[2];	    /* -1: none; the second is read-only */
 	int state_fd;	       /* lock of the state file; -1: none is kept */
 	int lock_fd;	       /* -1: a backend that touches nothing */

@@ -61,13 +61,18 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 				close(all[i]->control_fd[r]);
 		if (all[i]->state_fd != -1)
 			close(all[i]->state_fd);
-		if (all[i] != g)
+		if (all[i] != g) {
 			listeners_close(&all[i]->listeners,
 			    role == CHILD_PROXY ? &g->listeners : NULL);
+			listeners_close(&all[i]->hep,
+			    role == CHILD_ENGINE ? &g->hep : NULL);
+		}
 		listeners_close(&all[i]->http, NULL);
 	}
 	if (role != CHILD_PROXY)
 		listeners_close(&g->listeners, NULL);
+	if (role != CHILD_ENGINE)
+		listeners_close(&g->hep, NULL);
 	for (r = 0; r < CHILD_NROLES; r++) {
 		j = journals_of(&m->journals, (enum child_role)r);
 		if (j != NULL && r != (int)role)
@@ -108,7 +113,8 @@ run_engine(void *ctx, int monitor_fd)
 		.monitor_fd = monitor_fd,
 		.journal_fds = { s->m->journals.calls.fds[0],
 		    s->m->journals.calls.fds[1] },
-		.journal_limit = s->m->journals.calls.limit };
+		.journal_limit = s->m->journals.calls.limit,
+		.listeners = &s->g->hep };
 
 	close_others(s->m, s->g, CHILD_ENGINE);
 	return opt->engine(&args);

@@ -28,11 +28,17 @@ listeners_find(const struct listeners *l, enum listen_kind kind,
 	return -1;
 }
 
+static bool
+is_stream(enum listen_kind kind)
+{
+	return kind == LISTEN_FTP || kind == LISTEN_HTTP ||
+	    kind == LISTEN_HEP_STREAM;
+}
+
 static int
 open_socket(const struct listener *l)
 {
-	int type = l->kind == LISTEN_FTP || l->kind == LISTEN_HTTP ? SOCK_STREAM
-								   : SOCK_DGRAM;
+	int type = is_stream(l->kind) ? SOCK_STREAM : SOCK_DGRAM;
 	struct sockaddr_storage ss;
 	socklen_t len = (socklen_t)endpoint_to_sockaddr(&l->at, &ss);
 	const int on = 1, buffer = BUFFER;
@@ -68,7 +74,7 @@ void
 listener_explain(const struct listener *l, int error, struct strbuf *why)
 {
 	static const char *const names[] = { "ftp proxy", "tftp proxy",
-		"tables", "status" };
+		"tables", "status", "hep", "hep" };
 	char text[ADDR_STRLEN];
 
 	strbuf_fmt(why, "%s%s: cannot listen on %s: %s", l->place,
@@ -86,6 +92,15 @@ add_proxies(struct listeners *out, enum listen_kind kind,
 		    (struct listener) { kind, i, v[i].listen, v[i].at, -1 };
 }
 
+static void
+add_hep(struct listeners *out, const struct conf_hep *c)
+{
+	out->v[out->n++] =
+	    (struct listener) { LISTEN_HEP, 0, c->listen, c->listen_at, -1 };
+	out->v[out->n++] = (struct listener) { LISTEN_HEP_STREAM, 0, c->listen,
+		c->listen_at, -1 };
+}
+
 /* What the configuration asks for; nothing is open yet. */
 static enum ph_err
 listeners_wanted(struct listeners *out, const struct conf *conf,
@@ -95,13 +110,18 @@ listeners_wanted(struct listeners *out, const struct conf *conf,
 	size_t tftp = conf->tftp.on ? conf->tftp.nproxy : 0;
 
 	out->n = 0;
-	if ((out->v = calloc(ftp + tftp + 1, sizeof(*out->v))) == NULL)
+	if ((out->v = calloc(ftp + tftp + 2, sizeof(*out->v))) == NULL)
 		return PH_ENOMEM;
 	if (user == LISTEN_FOR_STATUS) {
 		if (conf->status.on)
 			out->v[out->n++] = (struct listener) { LISTEN_HTTP, 0,
 				conf->status.listen, conf->status.listen_at,
 				-1 };
+		return PH_OK;
+	}
+	if (user == LISTEN_FOR_ENGINE) {
+		if (conf->hep.on)
+			add_hep(out, &conf->hep);
 		return PH_OK;
 	}
 	add_proxies(out, LISTEN_FTP, conf->ftp.proxy, ftp);
@@ -163,6 +183,7 @@ listeners_try(const struct conf *conf,
 {
 	try_those_of(conf, LISTEN_FOR_PROXY, failed, ctx);
 	try_those_of(conf, LISTEN_FOR_STATUS, failed, ctx);
+	try_those_of(conf, LISTEN_FOR_ENGINE, failed, ctx);
 }
 
 /* An ordinary socket can be bound to addresses of this host only. */

@@ -11,7 +11,7 @@
 #include "src/conf/conf.h"
 
 /*
- * The sockets of the proxy process and of the status process, made by the
+ * The sockets of the proxy, the status and the engine process, made by the
  * monitor, for some need root: a port below 1024, packets that are addressed
  * to another host.
  */
@@ -20,11 +20,14 @@ enum listen_kind {
 	LISTEN_TFTP,
 	LISTEN_TABLES,
 	LISTEN_HTTP,
+	LISTEN_HEP, /* UDP */
+	LISTEN_HEP_STREAM,
 };
 
 enum listen_user {
 	LISTEN_FOR_PROXY,
 	LISTEN_FOR_STATUS,
+	LISTEN_FOR_ENGINE,
 };
 
 struct listener {

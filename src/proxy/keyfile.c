@@ -1,47 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-#include <sys/types.h>
-#include <sys/stat.h>
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "src/process/keyfile.h"
 #include "src/proxy/keyfile.h"
 
 static enum ph_err
-keyfile_read(struct key *out, const struct conf_key *c, struct strbuf *why)
+keyfiles_read_one(struct key *out, const struct conf_key *c, struct strbuf *why)
 {
 	char secret[KEY_MAX];
 	enum ph_err rc;
-	struct stat st;
-	ssize_t n;
-	int fd;
+	size_t n;
 
-	fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd == -1 || fstat(fd, &st) == -1 ||
-	    (n = read(fd, secret, sizeof(secret))) == -1) {
-		strbuf_fmt(why, "%s%s: %s", c->at, c->path, strerror(errno));
-		if (fd != -1)
-			close(fd);
-		return PH_EIO;
-	}
-	close(fd);
-	if (st.st_uid != 0 && st.st_uid != geteuid()) {
-		strbuf_fmt(why,
-		    "%s%s: must belong to root, not to user %ld: chown root",
-		    c->at, c->path, (long)st.st_uid);
-		rc = PH_EDENIED;
-	} else if (!S_ISREG(st.st_mode) ||
-	    (st.st_mode & (S_IWGRP | S_IROTH | S_IWOTH)) != 0) {
-		strbuf_fmt(why,
-		    "%s%s: must be a file that others can neither read nor "
-		    "write: chmod 600",
-		    c->at, c->path);
-		rc = PH_EDENIED;
-	} else if ((rc = key_set(out, c->name,
-			(struct span) { secret, (size_t)n })) != PH_OK)
+	rc = keyfile_load(c->path, c->at, secret, sizeof(secret), &n, why);
+	if (rc == PH_OK &&
+	    (rc = key_set(out, c->name, (struct span) { secret, n })) != PH_OK)
 		strbuf_fmt(why, "%s%s: a key has at least %d bytes", c->at,
 		    c->path, KEY_MIN);
 	mac_wipe(secret, sizeof(secret));
@@ -69,7 +42,7 @@ keyfiles_read(struct keyfiles *out, const struct conf_tables *c,
 		return PH_ENOMEM;
 	}
 	for (; out->n < c->nkey; out->n++) {
-		rc = keyfile_read(&out->v[out->n], &c->key[out->n], why);
+		rc = keyfiles_read_one(&out->v[out->n], &c->key[out->n], why);
 		if (rc != PH_OK) {
 			keyfiles_wipe(out);
 			return rc;

@@ -94,6 +94,8 @@ service_start(struct process *x, struct service *s, const struct listener *l)
 		s->tables = proxy_tables_start(x->proxy, l, &setup);
 		return s->tables != NULL;
 	case LISTEN_HTTP:
+	case LISTEN_HEP:
+	case LISTEN_HEP_STREAM:
 		break;
 	}
 	return true;
@@ -113,6 +115,8 @@ service_stop(struct service *s)
 		proxy_tables_stop(s->tables);
 		break;
 	case LISTEN_HTTP:
+	case LISTEN_HEP:
+	case LISTEN_HEP_STREAM:
 		break;
 	}
 }

@@ -3,7 +3,8 @@
 """Write the byte-built captures of test-pcaps/: what no agent will send, or
 what must be exactly so.  Deterministic; run it again and nothing changes.
 The people are in play.py, calls that change in dialogs.py, how they end in
-endings.py, servers that repeat in repeats.py, what is to be told in stories.py.
+endings.py, servers that repeat in repeats.py, what is to be told in stories.py,
+mirrored signalling in mirrors.py.
 """
 import os
 import sys
@@ -11,6 +12,7 @@ import sys
 import dialogs  # noqa: F401, its captures are in the list
 import directions  # noqa: F401
 import endings  # so are its
+import mirrors  # noqa: F401
 import repeats  # noqa: F401, and its
 import stories  # noqa: F401
 from play import (ADDR, ANSWER, OFFER, PROTECT, SERVER, Play, case, cases,

@@ -140,3 +140,25 @@ def pcapng(packets):
         out += block(6, struct.pack("<IIIII", 0, ts >> 32, ts & 0xffffffff,
                                     len(data), len(data)) + data)
     return out
+
+
+def chunk(kind, value, vendor=0):
+    return struct.pack("!HHH", vendor, kind, 6 + len(value)) + value
+
+
+def hep(src, dst, data, *, sport=5061, dport=49152, proto=6, key=None,
+        kind=1, more=b""):
+    """A packet of HEP, as somebody mirrors `data`."""
+    a, b = ipaddress.ip_address(src), ipaddress.ip_address(dst)
+    four = a.version == 4
+    chunks = chunk(1, bytes([2 if four else 10])) + chunk(2, bytes([proto]))
+    chunks += chunk(3 if four else 5, a.packed)
+    chunks += chunk(4 if four else 6, b.packed)
+    chunks += chunk(7, struct.pack("!H", sport))
+    chunks += chunk(8, struct.pack("!H", dport))
+    chunks += chunk(9, struct.pack("!I", START)) + chunk(10, bytes(4))
+    chunks += chunk(11, bytes([kind])) + chunk(12, struct.pack("!I", 7))
+    if key is not None:
+        chunks += chunk(14, key)
+    chunks += more + chunk(15, data)
+    return b"HEP3" + struct.pack("!H", 6 + len(chunks)) + chunks

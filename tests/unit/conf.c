@@ -140,6 +140,8 @@ every_statement_sets_its_field(void **state)
 	    "	allow { spammer inet/filter/b } force \"log\" timeout 3600 max "
 	    "10\n"
 	    "	never { 192.0.2.0/24 ::1 } }\n"
+	    "hep { listen on 192.0.2.1 from { 192.0.2.10 ::1 }\n"
+	    "	key \"/etc/a.hep\" }\n"
 	    "user _sip\r\n"
 	    "control \"/tmp/c\"\n"
 	    "state /tmp/s\n"
@@ -153,6 +155,10 @@ every_statement_sets_its_field(void **state)
 	(void)state;
 	assert_strings(&c->interface, "em1 em2");
 	assert_prefixes(&c->protect, "192.0.2.0/24");
+	assert_true(c->hep.on);
+	assert_endpoint(&c->hep.listen, "192.0.2.1:9060");
+	assert_prefixes(&c->hep.from, "192.0.2.10 ::1");
+	assert_string_equal(c->hep.key, "/etc/a.hep");
 	assert_true(c->sip.on);
 	assert_ports(&c->sip.port, "5060 5080");
 	assert_prefixes(&c->sip.server, "192.0.2.10");

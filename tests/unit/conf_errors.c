@@ -246,6 +246,24 @@ static const struct {
 	    "x:2:50: the name of a table has no \"/\", or is "
 	    "family/table/set\n" },
 	/* firewall */
+	/* hep */
+	{ P "hep { }\n",
+	    "x:2:1: \"hep\" needs a line \"from { ADDRESS ... }\"\n"
+	    "x:2:1: \"hep\" needs a line \"listen on ADDRESS\"\n" },
+	{ P "ftp {}\nhep { listen on ::1 from ::1 }\n",
+	    "x:3:1: \"hep\" needs a \"sip\" block, for it brings SIP\n" },
+	{ P "hep { listen on 192.0.2.1 from 192.0.2.10 }\n",
+	    "x:2:7: without a \"key\" anybody who forges an address could "
+	    "open pinholes: listen on 127.0.0.1 or ::1\n" },
+	{ P "hep { listen on ::1 port 0 from here\nkey a\n}\n",
+	    "x:2:26: expected a port from 1 to 65535, found \"0\"\n"
+	    "x:2:33: expected an address or a prefix (names are not "
+	    "resolved), found \"here\"\n"
+	    "x:3:5: expected a path that begins with \"/\", found \"a\"\n" },
+	{ P "hep { listen on ::1 from ::1 key /a key /b }\nhep { }\n",
+	    "x:2:37: \"key\" is already set on line 2\n"
+	    "x:3:1: \"hep\" is already set on line 2\n" },
+
 	{ P "firewall\nfirewall iptables\n",
 	    "x:2:9: expected " BACKENDS ", found end of line\n"
 	    "x:3:10: expected " BACKENDS ", found \"iptables\"\n" },
