@@ -29,7 +29,7 @@ leavers_take(struct leavers *l, struct child *c, int64_t now)
 		    (oldest == NULL || l->v[i].since < oldest->since))
 			oldest = &l->v[i];
 	}
-	c->state = CHILD_READY;
+	child_ready(c);
 	if (place == NULL) {
 		child_quit(c, true, now);
 		return;

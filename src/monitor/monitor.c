@@ -146,8 +146,13 @@ read_child(struct monitor *m, struct child *c)
 		/* No child may pass us a descriptor. */
 		if (fd != -1)
 			close(fd);
-		if (m->msg.hdr.type == IPC_READY && c->state == CHILD_STARTING)
-			c->state = CHILD_READY;
+		if (m->msg.hdr.type == IPC_READY &&
+		    c->state == CHILD_STARTING) {
+			child_ready(c);
+			if (c->role == CHILD_STATUS)
+				child_beat(c, clock_now());
+		} else if (m->msg.hdr.type == IPC_BEAT)
+			child_beat(c, clock_now());
 		else if (m->msg.hdr.type == IPC_READY &&
 		    c->state == CHILD_QUITTING && m->old != NULL &&
 		    c == &m->old->child[CHILD_PROXY]) {
@@ -450,12 +455,11 @@ child_due(const struct monitor *m, const struct child *c,
 		    ? c->start_at
 		    : INT64_MAX;
 	case CHILD_READY:
-		return INT64_MAX;
 	case CHILD_STARTING:
 	case CHILD_QUITTING:
 		break;
 	}
-	return c->patience;
+	return child_patience(c);
 }
 
 static int64_t

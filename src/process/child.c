@@ -12,6 +12,7 @@
 #include "src/process/child.h"
 
 #define START_WITHIN (20 * USEC_PER_SEC)
+#define BEAT_WITHIN  (20 * USEC_PER_SEC)
 #define QUICK	     (10 * USEC_PER_SEC)
 #define WAIT_FIRST   (USEC_PER_SEC / 10)
 #define WAIT_LAST    (5 * USEC_PER_SEC)
@@ -173,11 +174,32 @@ child_died(struct child *c, int64_t now)
 	c->start_at = now + (wait < WAIT_LAST ? wait : WAIT_LAST);
 }
 
+void
+child_ready(struct child *c)
+{
+	c->state = CHILD_READY;
+	c->patience = 0;
+}
+
+void
+child_beat(struct child *c, int64_t now)
+{
+	if (c->state == CHILD_READY)
+		c->patience = now + BEAT_WITHIN;
+}
+
+int64_t
+child_patience(const struct child *c)
+{
+	if (c->state == CHILD_READY && c->patience == 0)
+		return INT64_MAX;
+	return c->patience;
+}
+
 bool
 child_run_out(struct child *c, int64_t now)
 {
-	if ((c->state != CHILD_STARTING && c->state != CHILD_QUITTING) ||
-	    now < c->patience)
+	if (c->state == CHILD_NONE || now < child_patience(c))
 		return false;
 	c->patience = INT64_MAX;
 	child_kill(c);

@@ -41,7 +41,11 @@ struct child {
 	struct ipc ipc;
 	int64_t since;	  /* when it was started */
 	int64_t start_at; /* CHILD_NONE: not before */
-	int64_t patience; /* STARTING, QUITTING: it is killed then */
+	/*
+	 * It is killed then, in STARTING and QUITTING; in READY, where 0 is
+	 * never, once child_beat() has been called.
+	 */
+	int64_t patience;
 	unsigned int quick_deaths;
 	unsigned int ready_deaths; /* those of them after IPC_READY */
 };
@@ -74,8 +78,17 @@ void child_kill(struct child *c);
 /* How it ended, for people: what waitpid(2) says. */
 void child_describe(char *buf, size_t size, int status);
 
+/* It has said IPC_READY. */
+void child_ready(struct child *c);
+
+/* It has shown that it does not hang, and must do so again within 20 s. */
+void child_beat(struct child *c, int64_t now);
+
 /* It is dead; when to start another. */
 void child_died(struct child *c, int64_t now);
+
+/* When child_run_out() kills it; INT64_MAX: never.  Not in CHILD_NONE. */
+int64_t child_patience(const struct child *c);
 
 /* Whether it had its time, and has been killed; at most once. */
 bool child_run_out(struct child *c, int64_t now);

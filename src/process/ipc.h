@@ -39,6 +39,7 @@ enum ipc_type {
 	IPC_RESULT,    /* F>E,P  (ipc_result), one for each IPC_COMMIT */
 	IPC_SEEN_FROM, /* F>E,P  (ipc_ids) the `from` of these has sent */
 	IPC_SEEN_TO,   /* F>E,P  (ipc_ids) the `to` of these has sent */
+	IPC_PACKETS,   /* F>E,P, E,P>S (ipc_packets) counted so far */
 	IPC_CLOSED,    /* F>E,P  (ipc_ids) closed at their deadline */
 	IPC_COUNTERS,  /* F>E    (fwcounters) since the last such message */
 
@@ -54,6 +55,7 @@ enum ipc_type {
 	IPC_HEALTH,  /* M>S  (ipc_health) of a process */
 	IPC_COMMAND, /* S>M  (ipc_command), answered by IPC_DONE; M>E,P: log */
 	IPC_DONE,    /* M,E,P>S  (ipc_done) maybe +fd of a file of text */
+	IPC_BEAT,    /* S>M      every few seconds: I do not hang */
 
 	/* E,P>S: see src/process/feed.h */
 	IPC_FEED_BEGIN,	    /* all I hold follows */
@@ -127,6 +129,16 @@ struct ipc_ids {
 	uint64_t ids[IPC_IDS];
 };
 
+#define IPC_COUNTS 256
+struct ipc_packets {
+	uint32_t n;
+	uint32_t pad;
+	struct ipc_count {
+		uint64_t id;	  /* as in ipc_ids */
+		uint64_t packets; /* since it opened, as far as known */
+	} v[IPC_COUNTS];
+};
+
 struct ipc_original {
 	struct fw_flow flow;
 };
@@ -180,6 +192,8 @@ struct ipc_about {
 	char backend[16]; /* "nftables" */
 	char name[64];	  /* table or anchor */
 	uint32_t verbose;
+	uint32_t activity; /* 1: the backend tells silence, and packets */
+	uint32_t pad;
 	uint32_t n;
 	char tables[IPC_TABLES][IPC_NAME]; /* names, by index */
 };
@@ -235,10 +249,11 @@ struct ipc_feed_hole {
 	uint64_t tuple;	     /* the id in IPC_FEED_SEEN */
 	uint64_t owner;	     /* the call or transfer that has it */
 	int64_t since;
-	uint32_t reason; /* enum reason */
-	uint32_t told;	 /* it was open before: no event */
-	int64_t seen;	 /* when packets last went through; 0: not known */
-	uint32_t form;	 /* enum form */
+	uint32_t reason;  /* enum reason */
+	uint32_t told;	  /* it was open before: no event */
+	int64_t seen;	  /* when packets last went through; 0: not known */
+	uint64_t packets; /* as in ipc_count */
+	uint32_t form;	  /* enum form */
 	uint32_t n;
 	char call[IPC_CALL];
 };
@@ -305,6 +320,7 @@ struct ipc_msg {
 		struct ipc_commit commit;
 		struct ipc_result result;
 		struct ipc_ids ids;
+		struct ipc_packets packets;
 		struct ipc_original original;
 		struct ipc_target target;
 		struct ipc_table table;
