@@ -29,6 +29,7 @@ struct node {
 	int64_t kernel_deadline; /* of the element, as the kernel has it */
 	uint8_t kernel_data[ELEM_DATALEN];
 	uint64_t packets; /* the kernel's counter when last seen */
+	uint64_t fresh;	  /* of these, since the last report */
 	uint32_t stamp;	  /* the last count that showed it */
 	bool in_kernel;
 	bool active; /* since the last report */
@@ -288,8 +289,10 @@ node_settled(struct mirror *m, struct node *node)
 	if (held != node->in_kernel)
 		m->count[node->elem.set] += held ? 1 : (size_t)-1;
 	node->in_kernel = held;
-	if (!held)
+	if (!held) {
 		node->active = node->used = false;
+		node->fresh = 0;
+	}
 	node->kernel_deadline = node_deadline(node);
 	memcpy(node->kernel_data, node->elem.data, ELEM_DATALEN);
 }
@@ -400,8 +403,11 @@ mirror_counted(struct mirror *m, const struct elem *e, uint64_t packets)
 	if ((node = find_node(m, e)) == NULL)
 		return;
 	node->stamp = m->stamp;
-	if (packets != node->packets && packets != 0)
+	if (packets != node->packets && packets != 0) {
 		node->active = true;
+		node->fresh +=
+		    packets > node->packets ? packets - node->packets : packets;
+	}
 	node->packets = packets;
 }
 
@@ -429,9 +435,12 @@ mirror_count_end(struct mirror *m, bool complete, int64_t now, fw_seen_fn seen,
 		    node->stamp != m->stamp && node->kernel_deadline > now)
 			node->used = node->active = true;
 		if (node->active)
-			LIST_FOREACH(link, &node->links, of_node)
+			LIST_FOREACH(link, &node->links, of_node) {
 				link->holder->seen |= node_sender(node);
+				link->holder->e->packets += node->fresh;
+			}
 		node->active = false;
+		node->fresh = 0;
 	}
 	TAILQ_FOREACH(holder, &m->holders, entry) {
 		if (holder->seen != 0)

@@ -135,16 +135,28 @@ look_count(struct look *l)
 	}
 }
 
+/* How many packets one end has sent since the last look. */
+static uint64_t
+hole_sent(const struct p_hole *h, int end)
+{
+	return h->counting[end] > h->packets[end]
+	    ? h->counting[end] - h->packets[end]
+	    : 0;
+}
+
 /* Which ends of it have sent since the last look. */
 static unsigned int
 ends_seen(struct p_hole *h)
 {
 	unsigned int ends = 0;
 
-	if (h->counting[P_SENT_FROM] > h->packets[P_SENT_FROM])
+	if (hole_sent(h, P_SENT_FROM) > 0)
 		ends |= FW_SEEN_FROM;
-	if (h->counting[P_SENT_TO] > h->packets[P_SENT_TO])
+	if (hole_sent(h, P_SENT_TO) > 0)
 		ends |= FW_SEEN_TO;
+	if (h->entry != NULL)
+		h->entry->packets +=
+		    hole_sent(h, P_SENT_FROM) + hole_sent(h, P_SENT_TO);
 	memcpy(h->packets, h->counting, sizeof(h->packets));
 	return ends;
 }

@@ -638,6 +638,12 @@ engine_seen(struct engine *e, uint64_t id, unsigned int ends, int64_t now)
 }
 
 void
+engine_packets(struct engine *e, uint64_t id, uint64_t packets)
+{
+	claims_packets(e->claims, id, packets);
+}
+
+void
 engine_lost(struct engine *e, uint64_t id)
 {
 	claims_lost(e->claims, id);

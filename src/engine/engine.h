@@ -84,6 +84,7 @@ int64_t engine_next(const struct engine *e);	/* INT64_MAX: none */
 
 /* The filter saw packets for pinhole `id` (fw's name for it). */
 void engine_seen(struct engine *e, uint64_t id, unsigned int ends, int64_t now);
+void engine_packets(struct engine *e, uint64_t id, uint64_t packets);
 /* The filter closed pinhole `id` at its deadline. */
 void engine_lost(struct engine *e, uint64_t id);
 /* The filter may have lost everything: tell it all again. */

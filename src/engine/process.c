@@ -359,6 +359,16 @@ on_seen(struct live *l, const struct ipc_ids *ids, unsigned int ends)
 }
 
 static void
+on_packets(struct live *l, const struct ipc_packets *p)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->n; i++)
+		engine_packets(l->engine, p->v[i].id, p->v[i].packets);
+	feed_packets(&l->worker.feed, p);
+}
+
+static void
 on_fw(void *ctx, const struct ipc_msg *m, int *fd)
 {
 	struct live *l = ctx;
@@ -379,6 +389,9 @@ on_fw(void *ctx, const struct ipc_msg *m, int *fd)
 		break;
 	case IPC_SEEN_TO:
 		on_seen(l, &m->u.ids, FW_SEEN_TO);
+		break;
+	case IPC_PACKETS:
+		on_packets(l, &m->u.packets);
 		break;
 	case IPC_CLOSED:
 		for (i = 0; i < m->u.ids.n; i++)

@@ -101,3 +101,33 @@ answers_send_ids(struct answers *a, enum answers_kind kind)
 	for (r = 0; r < IPC_NROLES; r++)
 		ids_send(a, (enum ipc_role)r, kind);
 }
+
+static void
+packets_send(struct answers *a, enum ipc_role role)
+{
+	struct ipc_msg *m = &a->packets[role];
+
+	if (m->u.packets.n > 0)
+		a->sink.send(a->sink.ctx, role, IPC_PACKETS, 0, m);
+	m->u.packets.n = 0;
+}
+
+void
+answers_add_packets(struct answers *a, enum ipc_role role, uint64_t id,
+    uint64_t packets)
+{
+	struct ipc_msg *m = &a->packets[role];
+
+	m->u.packets.v[m->u.packets.n++] = (struct ipc_count) { id, packets };
+	if (m->u.packets.n == IPC_COUNTS)
+		packets_send(a, role);
+}
+
+void
+answers_send_packets(struct answers *a)
+{
+	int r;
+
+	for (r = 0; r < IPC_NROLES; r++)
+		packets_send(a, (enum ipc_role)r);
+}

@@ -38,7 +38,9 @@ struct answers_sink {
 struct answers {
 	struct answers_sink sink;
 	TAILQ_HEAD(, answer) waiting;
-	struct ipc_msg ids[ANSWERS_NKINDS][IPC_NROLES]; /* being gathered */
+	/* Being gathered. */
+	struct ipc_msg ids[ANSWERS_NKINDS][IPC_NROLES];
+	struct ipc_msg packets[IPC_NROLES];
 };
 
 void answers_init(struct answers *a, const struct answers_sink *sink);
@@ -55,6 +57,9 @@ void answers_send(struct answers *a);
 
 void answers_add_id(struct answers *a, enum ipc_role role,
     enum answers_kind kind, uint64_t id);
+void answers_add_packets(struct answers *a, enum ipc_role role, uint64_t id,
+    uint64_t packets);
+void answers_send_packets(struct answers *a);
 void answers_send_ids(struct answers *a, enum answers_kind kind);
 
 #endif

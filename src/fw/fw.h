@@ -50,7 +50,12 @@ struct fw_change {
 struct fw_entry {
 	struct pinhole hole; /* with an id and a deadline of the ledger's */
 	void *own;	     /* the backend's; NULL in a new entry */
-	bool in_filter;	     /* see ledger.h */
+	/*
+	 * Packets that activity() has counted, in both directions; 0 where
+	 * the backend cannot count them.
+	 */
+	uint64_t packets;
+	bool in_filter; /* see ledger.h */
 };
 
 enum fw_edit_op {

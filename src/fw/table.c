@@ -655,6 +655,9 @@ on_seen(void *ctx, struct fw_entry *e, unsigned int ends)
 		if (ends & FW_SEEN_TO)
 			answers_add_id(&t->answers, h->role, ANSWERS_SEEN_TO,
 			    h->id);
+		if (e->packets > 0)
+			answers_add_packets(&t->answers, h->role, h->id,
+			    e->packets);
 	}
 }
 
@@ -676,6 +679,7 @@ filter_activity(struct fwtable *t, int64_t now)
 		    t->ops->name, ph_strerror(rc));
 	answers_send_ids(&t->answers, ANSWERS_SEEN_FROM);
 	answers_send_ids(&t->answers, ANSWERS_SEEN_TO);
+	answers_send_packets(&t->answers);
 }
 
 static void

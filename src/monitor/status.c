@@ -125,6 +125,7 @@ give_about(struct monitor *m)
 	a->started = m->link.started;
 	a->loaded = clock_now();
 	a->verbose = (uint32_t)m->verbose;
+	a->activity = m->cur->ops->activity != NULL;
 	strlcpy(a->backend, m->cur->ops->name, sizeof(a->backend));
 	strlcpy(a->name, conf->name, sizeof(a->name));
 	for (i = 0; i < conf->tables.allow.n && i < IPC_TABLES; i++)

@@ -19,7 +19,8 @@ struct tuple {
 	RB_ENTRY(tuple) by_id;
 	struct pinhole hole; /* id: the filter's name for it */
 	LIST_HEAD(, claim) claims;
-	int64_t seen[2]; /* when `from` and `to` have last sent */
+	int64_t seen[2];  /* when `from` and `to` have last sent */
+	uint64_t packets; /* that the filter has counted */
 };
 
 struct claim {
@@ -551,6 +552,15 @@ claims_seen(struct claims *cs, uint64_t fw_id, unsigned int ends, int64_t now)
 }
 
 void
+claims_packets(struct claims *cs, uint64_t fw_id, uint64_t packets)
+{
+	struct tuple *t = tuple_by_id(cs, fw_id);
+
+	if (t != NULL)
+		t->packets = packets;
+}
+
+void
 claims_lost(struct claims *cs, uint64_t fw_id)
 {
 	struct tuple *t = tuple_by_id(cs, fw_id);
@@ -607,6 +617,7 @@ claims_view(struct claims *cs, uint64_t asker,
 			{ a->call, a->calllen } };
 		v.since = claim->since;
 		v.seen = t->seen[0] > t->seen[1] ? t->seen[0] : t->seen[1];
+		v.packets = t->packets;
 		v.why = claim->why;
 		view(ctx, &v);
 	}

@@ -91,6 +91,9 @@ void claims_refuse(struct claims *cs, const struct event_refusal *r,
 void claims_seen(struct claims *cs, uint64_t fw_id, unsigned int ends,
     int64_t now);
 
+/* So many packets have gone through it, as the filter counts them. */
+void claims_packets(struct claims *cs, uint64_t fw_id, uint64_t packets);
+
 /* The filter closed it at its deadline: the next renewal opens it again. */
 void claims_lost(struct claims *cs, uint64_t fw_id);
 
@@ -106,6 +109,7 @@ struct claims_view {
 	struct events_owner owner;
 	int64_t since;
 	int64_t seen; /* packets last went through; 0: never */
+	uint64_t packets;
 	enum reason why;
 };
 void claims_view(struct claims *cs, uint64_t asker,

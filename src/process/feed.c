@@ -206,7 +206,8 @@ feed_claim(struct feed *f, const struct claims_view *v)
 		.since = v->since,
 		.reason = (uint32_t)v->why,
 		.told = 1,
-		.seen = v->seen };
+		.seen = v->seen,
+		.packets = v->packets };
 
 	feed_hole(f, &h, &v->owner);
 }
@@ -219,6 +220,16 @@ feed_seen(struct feed *f, const struct ipc_ids *ids)
 	memcpy(&f->msg.u.ids, ids,
 	    offsetof(struct ipc_ids, ids) + ids->n * sizeof(ids->ids[0]));
 	feed_send(f, IPC_FEED_SEEN, 0);
+}
+
+void
+feed_packets(struct feed *f, const struct ipc_packets *p)
+{
+	if (f->ipc->fd == -1 || p->n > IPC_COUNTS)
+		return;
+	memcpy(&f->msg.u.packets, p,
+	    offsetof(struct ipc_packets, v) + p->n * sizeof(p->v[0]));
+	feed_send(f, IPC_PACKETS, 0);
 }
 
 void

@@ -87,6 +87,9 @@ void feed_claim(struct feed *f, const struct claims_view *v);
 /* These pinholes, by their tuples, have had packets. */
 void feed_seen(struct feed *f, const struct ipc_ids *ids);
 
+/* And so many, all in all. */
+void feed_packets(struct feed *f, const struct ipc_packets *p);
+
 /* Lines of text, each with its newline, for the request `seq`; and its end. */
 void feed_text(struct feed *f, uint64_t seq, struct span text);
 void feed_done(struct feed *f, uint64_t seq, enum ph_err err, uint32_t n);

@@ -45,6 +45,7 @@ static const struct shape {
 	[IPC_RESULT]	= FIXED(struct ipc_result),
 	[IPC_SEEN_FROM]	= ELEMENTS(struct ipc_ids, ids, IPC_IDS),
 	[IPC_SEEN_TO]	= ELEMENTS(struct ipc_ids, ids, IPC_IDS),
+	[IPC_PACKETS]	= ELEMENTS(struct ipc_packets, v, IPC_COUNTS),
 	[IPC_CLOSED]	= ELEMENTS(struct ipc_ids, ids, IPC_IDS),
 	[IPC_COUNTERS]	= FIXED(struct fwcounters),
 	[IPC_ORIGINAL]	= FIXED(struct ipc_original),

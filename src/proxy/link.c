@@ -186,6 +186,7 @@ on_seen(struct proxy *p, uint64_t fw_id)
 	struct request *r;
 	uint64_t id = 0;
 
+	claims_seen(p->claims, fw_id, FW_SEEN_FROM, now);
 	while ((id = claims_asker_of(p->claims, fw_id, id)) != 0) {
 		r = claims_user(p->claims, id);
 		lease = r->wish.lease_s * USEC_PER_SEC;
@@ -217,6 +218,16 @@ on_closed(struct proxy *p, uint64_t fw_id)
 }
 
 static void
+on_packets(struct proxy *p, const struct ipc_packets *v)
+{
+	uint32_t i;
+
+	for (i = 0; i < v->n; i++)
+		claims_packets(p->claims, v->v[i].id, v->v[i].packets);
+	feed_packets(p->setup.feed, v);
+}
+
+static void
 on_ids(struct proxy *p, const struct ipc_ids *ids,
     void (*each)(struct proxy *p, uint64_t id))
 {
@@ -243,6 +254,10 @@ on_fw(void *ctx, const struct ipc_msg *m, int *fd)
 	case IPC_SEEN_FROM:
 	case IPC_SEEN_TO:
 		on_ids(p, &m->u.ids, on_seen);
+		feed_seen(p->setup.feed, &m->u.ids);
+		break;
+	case IPC_PACKETS:
+		on_packets(p, &m->u.packets);
 		break;
 	case IPC_CLOSED:
 		on_ids(p, &m->u.ids, on_closed);

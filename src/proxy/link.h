@@ -5,6 +5,7 @@
 #include "src/base/counters.h"
 #include "src/process/events.h"
 #include "src/process/channel.h"
+#include "src/process/feed.h"
 #include "src/proxy/proxy.h"
 
 /*
@@ -21,6 +22,8 @@ struct proxy_setup {
 	void (*lost)(void *ctx);
 	/* The packet filter's tables are empty: fill them again. */
 	void (*emptied)(void *ctx);
+	/* Tell the status process what the filter has seen. */
+	struct feed *feed;
 	void *ctx;
 };
 

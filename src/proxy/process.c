@@ -460,6 +460,7 @@ process_init(struct process *x)
 	x->tally.ctx = x;
 	setup.fw = &x->worker.fw;
 	setup.base = x->worker.base;
+	setup.feed = &x->worker.feed;
 	setup.number = a->number;
 	setup.events = (struct events) { .format = a->format,
 		.verbose = a->verbose,

@@ -151,15 +151,28 @@ put_form(struct jsonw *w, enum form form)
 		jsonw_null(w, "form_why");
 }
 
+/*
+ * Packets that went through, or null where the backend tells no number of them:
+ * none at all, or that there were some.
+ */
 static void
-line_hole(const struct model_hole *h, struct strbuf *out)
+put_packets(struct jsonw *w, const struct model *m, uint64_t n, int64_t seen)
+{
+	if (n > 0 || (seen == 0 && model_about_of(m)->activity != 0))
+		jsonw_uint(w, "packets", n);
+	else
+		jsonw_null(w, "packets");
+}
+
+static void
+line_hole(const struct model *m, const struct model_hole *h, struct strbuf *out)
 {
 	struct jsonw w = jsonw_begin(out);
 
 	jsonw_time(&w, "ts", clock_wall(h->since));
 	jsonw_str(&w, "event", SPAN_LITERAL("open"));
 	put_hole(&w, &h->hole, call_name(h->call), h->reason);
-	jsonw_null(&w, "packets");
+	put_packets(&w, m, h->packets, h->seen);
 	put_time(&w, "last_media", h->seen);
 	put_time(&w, "expires", h->hole.deadline);
 	put_form(&w, h->form);
@@ -167,10 +180,11 @@ line_hole(const struct model_hole *h, struct strbuf *out)
 }
 
 static void
-line_call(const struct model_call *c, struct strbuf *out)
+line_call(const struct model *m, const struct model_call *c, struct strbuf *out)
 {
 	struct jsonw w = jsonw_begin(out);
 	const struct model_hole *h;
+	uint64_t packets = c->packets;
 
 	put_call(&w, call_name(c));
 	jsonw_str(&w, "state", span_of(verb_states[c->state]));
@@ -178,10 +192,12 @@ line_call(const struct model_call *c, struct strbuf *out)
 	put_addr(&w, "to", &c->to);
 	put_time(&w, "since", c->since);
 	jsonw_list_begin(&w, "pinholes");
-	TAILQ_FOREACH(h, &c->holes, of_call)
+	TAILQ_FOREACH(h, &c->holes, of_call) {
+		packets += h->packets;
 		jsonw_list_uint(&w, h->hole.id);
+	}
 	jsonw_list_end(&w);
-	jsonw_null(&w, "packets");
+	put_packets(&w, m, packets, c->seen);
 	put_time(&w, "last_media", c->seen);
 	jsonw_end(&w);
 }
@@ -258,7 +274,7 @@ next_call(struct answer *a, struct strbuf *out)
 		a->ended++;
 	}
 	if (call_wanted(a->request, c, a->now))
-		line_call(c, out);
+		line_call(a->model, c, out);
 	return true;
 }
 
@@ -271,7 +287,7 @@ next_hole(struct answer *a, struct strbuf *out)
 		return false;
 	a->after = h->hole.id;
 	if (hole_fits(a->request, h, a->now))
-		line_hole(h, out);
+		line_hole(a->model, h, out);
 	return true;
 }
 

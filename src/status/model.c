@@ -128,6 +128,7 @@ call_end(struct model *m, struct model_call *c, int64_t ts, enum reason why)
 
 	while ((h = TAILQ_FIRST(&c->holes)) != NULL) {
 		TAILQ_REMOVE(&c->holes, h, of_call);
+		c->packets += h->packets;
 		h->call = NULL;
 	}
 	c->nholes = 0;
@@ -182,6 +183,7 @@ hole_free(struct model *m, struct model_hole *h)
 	if (h->call != NULL) {
 		TAILQ_REMOVE(&h->call->holes, h, of_call);
 		h->call->nholes--;
+		h->call->packets += h->packets;
 	}
 	RB_REMOVE(model_holes, &m->holes, h);
 	RB_REMOVE(model_tuples, &m->tuples, h);
@@ -241,6 +243,8 @@ input_hole(struct model *m, struct model_source *s,
 	h->form = (enum form)f->form;
 	if (f->seen > h->seen)
 		h->seen = f->seen;
+	if (f->packets != 0)
+		h->packets = f->packets;
 	h->source = s;
 	h->round = s->round;
 	if (h->call != NULL) {
@@ -296,6 +300,22 @@ input_seen(struct model *m, int64_t now, const struct ipc_ids *ids)
 			if (h->call != NULL)
 				h->call->seen = now;
 		}
+	}
+}
+
+static void
+input_packets(struct model *m, const struct ipc_packets *p)
+{
+	struct model_hole key, *h;
+	uint32_t i;
+
+	for (i = 0; i < p->n; i++) {
+		key.tuple = p->v[i].id;
+		key.hole.id = 0;
+		for (h = RB_NFIND(model_tuples, &m->tuples, &key);
+		     h != NULL && h->tuple == p->v[i].id;
+		     h = RB_NEXT(model_tuples, &m->tuples, h))
+			h->packets = p->v[i].packets;
 	}
 }
 
@@ -462,6 +482,9 @@ model_input(struct model *m, struct model_source *s, int64_t now,
 		break;
 	case IPC_FEED_SEEN:
 		input_seen(m, now, &msg->u.ids);
+		break;
+	case IPC_PACKETS:
+		input_packets(m, &msg->u.packets);
 		break;
 	case IPC_FEED_REFUSAL:
 		input_refusal(m, &msg->u.feed_refusal);

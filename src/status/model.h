@@ -57,7 +57,8 @@ struct model_hole {
 	uint64_t tuple, owner;
 	struct model_call *call; /* NULL: of FTP or TFTP, or not told yet */
 	int64_t since;
-	int64_t seen; /* packets went through; 0: not known */
+	int64_t seen;	  /* packets went through; 0: not known */
+	uint64_t packets; /* so many; 0: none, or not known */
 	enum reason reason;
 	enum form form; /* rule or state, and why */
 	struct model_source *source;
@@ -72,7 +73,8 @@ struct model_call {
 	enum reason reason;   /* when it ended */
 	struct addr from, to; /* of its signalling */
 	int64_t since, ended;
-	int64_t seen; /* packets went through one of its pinholes */
+	int64_t seen;	  /* packets went through one of its pinholes */
+	uint64_t packets; /* through its pinholes that are closed */
 	TAILQ_HEAD(, model_hole) holes;
 	size_t nholes;
 	struct model_source *source;

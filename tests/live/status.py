@@ -115,6 +115,10 @@ def control_shows_calls_and_closes_one(net):
     check(len(c.show(f"calls address {PHONE} state acc older 0")) == 1, "")
     check(not c.show("calls address 203.0.113.1"), "another address")
     check(not c.show("calls call nobody"), "another call")
+    check(isinstance(calls[0]["packets"], int), calls)
+    until(lambda: sum(h["packets"] for h in c.show("pinholes")) >= 10, 30,
+          "packets of the pinholes")
+    check(c.show("calls")[0]["packets"] >= 10, c.show("calls"))
     check(not c.show("pinholes older 100"), "an older one")
     watch = connect(read_only=True)
     watch.send("monitor")
@@ -230,6 +234,11 @@ def a_dead_or_hung_status_process_costs_no_call(net):
     os.kill(pid, signal.SIGKILL)
     dead = setup_time(wire, range(4200, 4240, 2), d)
     until(lambda: status_pid(d) not in (None, pid), 5, "another one")
+    pid = status_pid(d)
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: status_pid(d) not in (None, pid), 30, "one for the hung")
+    check(any("the status process took too long" in line for line in d.log),
+          d.log)
     print(f"median call: usual {usual * 1e3:.2f} ms, hung {hung * 1e3:.2f} "
           f"ms, dead {dead * 1e3:.2f} ms")
     check(hung < usual + 0.01 and dead < usual + 0.01, (usual, hung, dead))

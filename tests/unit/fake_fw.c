@@ -111,8 +111,10 @@ fake_activity(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t at)
 	size_t i;
 
 	(void)at;
-	for (i = 0; fw->seen_all && i < fw->n; i++)
+	for (i = 0; fw->seen_all && i < fw->n; i++) {
+		fw->entry[i]->packets += fw->packets;
 		seen(ctx, fw->entry[i], fw->seen_all);
+	}
 	return PH_OK;
 }
 
@@ -172,6 +174,11 @@ on_send(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
 		assert_in_range(m->u.ids.n, 1, IPC_IDS);
 		got[role].seen += m->u.ids.n;
 		got[role].seen_id = m->u.ids.ids[0];
+		break;
+	case IPC_PACKETS:
+		assert_in_range(m->u.packets.n, 1, IPC_COUNTS);
+		got[role].counts += m->u.packets.n;
+		got[role].count = m->u.packets.v[m->u.packets.n - 1];
 		break;
 	default:
 		fail();

@@ -32,6 +32,7 @@ struct fw {
 	int64_t clock;
 	enum ph_err tick_err;
 	unsigned int seen_all; /* FW_SEEN_*: what all have sent */
+	uint64_t packets;      /* and how many each time */
 };
 
 extern struct fw fake;
@@ -45,6 +46,8 @@ struct fake_answers {
 	uint64_t last_seq;
 	unsigned int closed, seen, seen_to;
 	uint64_t closed_id, seen_id;
+	unsigned int counts;
+	struct ipc_count count; /* the last */
 };
 extern struct fake_answers got[IPC_NROLES];
 

@@ -115,10 +115,17 @@ all_is_told_and_then_each_change(void **state)
 	hold(1001, true);
 	hear();
 	assert_int_equal(model_totals(w.model)->holes, 1001);
+	feed_packets(&w.feed,
+	    &(struct ipc_packets) { .n = 2, .v = { { 7, 3 }, { 8, 4 } } });
+	hear();
+	assert_int_equal(model_hole_find(w.model, 7)->packets, 3);
+	assert_int_equal(model_hole_find(w.model, 8)->packets, 4);
+	assert_int_equal(model_hole_find(w.model, 9)->packets, 0);
 	w.feed.tap.closed(w.feed.tap.ctx, 5, &(struct pinhole) { .id = 7 },
 	    REASON_BYE);
 	hear();
 	assert_null(model_hole_find(w.model, 7));
+	assert_int_equal(model_hole_find(w.model, 8)->call->packets, 3);
 	assert_int_equal(model_totals(w.model)->closed[REASON_BYE], 1);
 	end();
 }

@@ -300,11 +300,37 @@ activity_is_told_by_the_clients_name(void **state)
 	assert_int_equal(got[1].seen, 1);
 	assert_int_equal(got[1].seen_id, 5);
 	assert_int_equal(got[0].seen_to, 0);
+	assert_int_equal(got[0].counts, 0); /* it tells no number */
 	fake.seen_all = FW_SEEN_TO;
+	fake.packets = 20;
 	next = fwtable_run(table, next);
 	fwtable_run(table, next);
 	assert_int_equal(got[0].seen, 1);
 	assert_int_equal(got[0].seen_to, 1);
+	assert_int_equal(got[0].counts, 1);
+	assert_int_equal(got[0].count.id, 77);
+	assert_int_equal(got[0].count.packets, 20);
+	assert_int_equal(got[1].count.id, 5);
+	/* All of them, not those since the last time. */
+	next = fwtable_run(table, next + 10 * USEC_PER_SEC);
+	assert_int_equal(got[0].count.packets, 40);
+}
+
+static void
+many_counts_are_told_in_several_messages(void **state)
+{
+	uint64_t i;
+
+	(void)state;
+	for (i = 0; i < 300; i++)
+		open_one(i + 1, (uint16_t)(2000 + 2 * i), 6000);
+	fwtable_run(table, now);
+	fake.seen_all = FW_SEEN_FROM;
+	fake.packets = 1;
+	fwtable_run(table, now + 10 * USEC_PER_SEC);
+	fwtable_run(table, now + 20 * USEC_PER_SEC);
+	assert_int_equal(got[0].counts % 300, 0);
+	assert_in_range(got[0].counts, 300, 600);
 }
 
 static void
@@ -453,6 +479,7 @@ main(void)
 		CASE(the_same_name_for_something_else_replaces_it),
 		CASE(only_toward_an_open_pinhole_is_anything_cut),
 		CASE(activity_is_told_by_the_clients_name),
+		CASE(many_counts_are_told_in_several_messages),
 		CASE(a_message_holds_no_more_than_it_can),
 		CASE(the_worst_that_was_wrong_is_answered),
 		CASE(what_closed_makes_room),

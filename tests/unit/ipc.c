@@ -94,6 +94,8 @@ static const struct {
 	{ "too long for its type",	IPC_QUIT,	0,	4, 4, false },
 	{ "ids cut short",		IPC_SEEN_FROM,	3,	-8, -8, false },
 	{ "ids",			IPC_SEEN_FROM,	3,	0, 0, true },
+	{ "packets",			IPC_PACKETS,	3,	0, 0, true },
+	{ "packets cut short",		IPC_PACKETS,	3,	-8, -8, false },
 };
 /* clang-format on */
 
@@ -109,6 +111,8 @@ true_length(uint32_t type, uint32_t n)
 		return len + 8 + n * sizeof(struct fw_change);
 	case IPC_SEEN_FROM:
 		return len + 8 + n * 8;
+	case IPC_PACKETS:
+		return len + 8 + n * 16;
 	case IPC_QUIT:
 		return len + sizeof(struct ipc_quit);
 	default:
@@ -136,6 +140,8 @@ only_well_formed_messages_are_received(void **state)
 			m.u.commit.n = rows[i].n;
 		else if (rows[i].type == IPC_SEEN_FROM)
 			m.u.ids.n = rows[i].n;
+		else if (rows[i].type == IPC_PACKETS)
+			m.u.packets.n = rows[i].n;
 		len = (size_t)((int)len + rows[i].sent);
 		assert_int_equal(send(a.fd, &m, len, 0), len);
 		assert_int_equal(ipc_recv(&b, &got, &fd),

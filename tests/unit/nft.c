@@ -536,9 +536,12 @@ test_what_the_chains_let_pass(void **state)
 	}
 }
 
+static uint64_t packets_of[4]; /* by id */
+
 static void
 note_id(void *ctx, struct fw_entry *e, unsigned int ends)
 {
+	packets_of[e->hole.id] = e->packets;
 	strbuf_fmt(ctx, "%d%s%s ", (int)e->hole.id,
 	    ends & FW_SEEN_FROM ? "<" : "", ends & FW_SEEN_TO ? ">" : "");
 }
@@ -572,6 +575,8 @@ test_activity_is_counters_that_moved(void **state)
 	/* Both elements of one pinhole: told once. */
 	assert_string_equal(count(v, 1, 5), "1< ");
 	assert_string_equal(count(v + 1, 1, 5), "1< 2< ");
+	assert_int_equal(packets_of[1], 10);
+	assert_int_equal(packets_of[2], 5);
 	assert_string_equal(count(v, 2, 5), "");
 	/* The last word of a counter before its element is replaced. */
 	a.deadline = 300;
@@ -580,6 +585,7 @@ test_activity_is_counters_that_moved(void **state)
 	mirror_counted(m, &v[1], 5);
 	changes();
 	assert_string_equal(count(v, 2, 0), "1< ");
+	assert_int_equal(packets_of[1], 11);
 	/* As many again after it. */
 	assert_string_equal(count(v, 1, 6), "1< ");
 	/* The counter of a replaced element begins at zero. */
@@ -592,7 +598,9 @@ test_activity_is_counters_that_moved(void **state)
 	assert_string_equal(count(v, 1, 6), "1< ");
 	/* What `to` sends, alone and together with `from`. */
 	assert_true(set_is_back(v[2].set));
+	assert_int_equal(packets_of[1], 29);
 	assert_string_equal(count(v + 2, 1, 1), "1> ");
+	assert_int_equal(packets_of[1], 30);
 	assert_string_equal(count(v, 3, 7), "1<> 2< ");
 }
 
