@@ -89,9 +89,28 @@ silence_ends_a_call(void **state)
 {
 	(void)state;
 	call(1);
-	pass(50, true);
+	/* Whenever it is that the timer would look again. */
+	pass(37, true);
 	pass(99, false);
 	assert_int_equal(filter.n, 2);
+	pass(2, false);
+	assert_int_equal(filter.n, 0);
+	assert_non_null(strstr(said, "close idle;close idle;"));
+}
+
+/* And so does what the protected side says in the call. */
+static void
+an_answer_from_inside_is_life(void **state)
+{
+	(void)state;
+	call(1);
+	pass(90, false);
+	message(false, "UPDATE", 1, 2, 0, NULL);
+	message(true, "200 UPDATE", 1, 2, 0, NULL);
+	pass(99, false);
+	assert_int_equal(filter.n, 2);
+	/* The outside alone may ask as often as it likes. */
+	message(false, "UPDATE", 1, 3, 0, NULL);
 	pass(2, false);
 	assert_int_equal(filter.n, 0);
 	assert_non_null(strstr(said, "close idle;close idle;"));
@@ -277,6 +296,24 @@ a_record_is_whole_or_nothing(void **state)
 		assert_int_equal(filter.n, 0);
 		assert_int_equal(counter("calls"), 0);
 	}
+}
+
+/* A reload to a configuration without `sip`: each open has its close. */
+static void
+a_successor_that_follows_no_calls_closes_them(void **state)
+{
+	(void)state;
+	call(1);
+	engine_flush(engine);
+	assert_int_equal(nrecord, 1);
+	conf->sip.on = false;
+	engine_begin();
+	engine_adopt(engine, record[0].key, record[0].bytes, record[0].len,
+	    now);
+	assert_string_equal(said, "close policy;close policy;");
+	assert_int_equal(filter.n, 0);
+	assert_int_equal(nrecord, 0);
+	assert_int_equal(counter("pinholes"), 0);
 }
 
 static void
@@ -494,6 +531,8 @@ the_configuration_is_heeded(void **state)
 		{ "external " OWN " for " PBX, OWN, 10000,
 		    "open answer;open answer;" },
 		{ "media 192.0.2.11", NULL, 10000, "refuse not-protected;" },
+		{ "media { 192.0.2.11 192.0.2.10 }", NULL, 10000,
+		    "open answer;open answer;" },
 		{ "media 192.0.2.10 port 10001:20000", NULL, 10000,
 		    "refuse port-range;" },
 		/* RTCP is beyond it. */
@@ -538,6 +577,7 @@ main(void)
 		CASE(a_message_counts_in_one_place),
 		CASE(a_lease_is_renewed_in_time),
 		CASE(silence_ends_a_call),
+		CASE(an_answer_from_inside_is_life),
 		CASE(only_the_outside_may_not_keep_a_call),
 		CASE(without_reports_silence_is_not_judged),
 		CASE(no_call_lasts_for_ever),
@@ -549,6 +589,7 @@ main(void)
 		CASE(silence_counts_for_a_successor_too),
 		CASE(a_successor_knows_candidates),
 		CASE(a_record_is_whole_or_nothing),
+		CASE(a_successor_that_follows_no_calls_closes_them),
 		CASE(shutdown_leaves_calls_for_a_successor),
 		CASE(strangers_invite_only_so_often),
 		CASE(calls_that_nobody_accepted_give_way),

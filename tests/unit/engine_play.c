@@ -19,7 +19,8 @@ struct record record[ROOM];
 size_t nrecord;
 unsigned int written;
 char said[4096];
-size_t nlines;
+char spoken[2048];
+size_t nlines, ntold, nover, ncommits;
 
 static void
 on_commit(void *ctx, const struct fw_change *c, size_t n)
@@ -27,6 +28,7 @@ on_commit(void *ctx, const struct fw_change *c, size_t n)
 	size_t i, k;
 
 	(void)ctx;
+	ncommits++;
 	for (i = 0; i < n; i++) {
 		filter.told++;
 		for (k = 0; k < filter.n; k++)
@@ -82,19 +84,36 @@ on_line(void *ctx, const char *text)
 	strlcat(said, word, sizeof(said));
 }
 
+static void
+on_say(void *ctx, const char *text)
+{
+	(void)ctx;
+	strlcat(spoken, text, sizeof(spoken));
+	strlcat(spoken, ";", sizeof(spoken));
+}
+
+static void
+on_call(void *ctx, const struct call_view *v)
+{
+	(void)ctx;
+	ntold++;
+	nover += v->over;
+}
+
 void
 engine_begin(void)
 {
 	struct events ev = { .format = verbose > 0 ? EVENTS_TEXT : EVENTS_JSON,
 		.verbose = verbose,
 		.line = on_line };
-	struct engine_sink sink = { NULL, on_commit, on_checkpoint, NULL,
-		NULL };
+	struct engine_sink sink = { NULL, on_commit, on_checkpoint, on_say,
+		on_call };
 
 	engine_free(engine);
 	memset(&filter, 0, sizeof(filter));
 	said[0] = '\0';
-	nlines = 0;
+	spoken[0] = '\0';
+	nlines = ntold = nover = ncommits = 0;
 	assert_int_equal(engine_new(&engine, conf, &place, &ev, &sink), PH_OK);
 }
 

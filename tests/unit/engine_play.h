@@ -39,8 +39,12 @@ extern struct record {
 extern size_t nrecord;
 extern unsigned int written;
 
-extern char said[4096]; /* "open answer;close bye;" */
-extern size_t nlines;	/* events */
+extern char said[4096];	  /* "open answer;close bye;" */
+extern char spoken[2048]; /* what an administrator is told, each with a ; */
+extern size_t nlines;	  /* events */
+extern size_t ncommits;	  /* to the packet filter */
+extern size_t ntold;	  /* times that a call was told of */
+extern size_t nover;	  /* those at its end */
 
 /* Who the phone is, and what SDP names instead of the one who sends it. */
 extern const char *phone, *media_of_phone, *media_of_pbx;

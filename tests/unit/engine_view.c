@@ -251,6 +251,103 @@ so_many_lines_tell_of_what_is_ignored(void **state)
 	assert_int_equal(nlines, 2 * burst + 1);
 }
 
+static void
+a_call_is_told_of_as_it_changes(void **state)
+{
+	(void)state;
+	message(false, "INVITE", 1, 1, 4000, "sendrecv");
+	engine_flush(engine);
+	assert_int_equal(ntold, 1);
+	engine_flush(engine);
+	assert_int_equal(ntold, 1);
+	message(true, "200 INVITE", 1, 1, 10000, "sendrecv");
+	engine_flush(engine);
+	assert_int_equal(ntold, 2);
+	/* Its pinholes expire later after each renewal. */
+	pass(60, true);
+	assert_in_range(ntold, 3, 4);
+	assert_int_equal(nover, 0);
+	hang_up(1, 2);
+	pass(64, false);
+	assert_int_equal(nover, 1);
+}
+
+static void
+what_several_packets_change_goes_in_one_commit(void **state)
+{
+	(void)state;
+	engine_gather(engine, true);
+	call(1);
+	call(2);
+	assert_int_equal(ncommits, 0);
+	engine_gather(engine, false);
+	assert_int_equal(ncommits, 1);
+	assert_int_equal(filter.n, 3);
+	call(3);
+	assert_int_equal(ncommits, 2);
+}
+
+/* Live: strangers can cause any number of them. */
+static void
+refusals_have_only_so_many_events(void **state)
+{
+	unsigned int i;
+	size_t events;
+
+	(void)state;
+	configure("media 192.0.2.11");
+	for (i = 0; i < 100; i++)
+		call(i);
+	for (events = i = 0; said[i] != '\0'; i++)
+		events += said[i] == ';';
+	assert_in_range(events, 10, 50);
+	assert_string_equal(spoken, "");
+	pass(61, false);
+	assert_non_null(strstr(spoken, " more refused, not shown;"));
+	spoken[0] = '\0';
+	pass(130, false);
+	assert_string_equal(spoken, "");
+	/* A replay shows them all. */
+	place.live = false;
+	engine_begin();
+	call(1);
+	said[0] = '\0';
+	for (i = 2; i < 52; i++)
+		call(i);
+	for (events = i = 0; said[i] != '\0'; i++)
+		events += said[i] == ';';
+	assert_true(events >= 50);
+}
+
+/* The commonest mistake. */
+static void
+a_wrong_protect_is_told_of(void **state)
+{
+	struct datagram d = { .proto = IPPROTO_UDP,
+		.dir = PKT_OUT,
+		.ifindex = INSIDE };
+
+	(void)state;
+	d.src = (struct endpoint) { addr_v4(198, 51, 100, 7), 5060 };
+	d.dst = (struct endpoint) { addr_v4(203, 0, 113, 7), 5060 };
+	d.payload = span_of("INVITE sip:x SIP/2.0\r\n\r\n");
+	engine_udp(engine, now, &d);
+	pass(10, false);
+	assert_non_null(strstr(spoken, "none to or from a protected host"));
+	/* And a port that is not in `port`. */
+	engine_begin();
+	d.dst.addr = addr_v4(192, 0, 2, 10);
+	d.src.port = d.dst.port = 5070;
+	engine_udp(engine, now, &d);
+	pass(10, false);
+	assert_non_null(strstr(spoken, "5070"));
+	/* With a call to or from one there is nothing wrong. */
+	engine_begin();
+	call(1);
+	pass(10, false);
+	assert_string_equal(spoken, "");
+}
+
 int
 main(void)
 {
@@ -262,6 +359,10 @@ main(void)
 		CASE(a_transfer_has_pinholes_and_no_call),
 		CASE(the_firewalls_own_messages_count_where_they_pass),
 		CASE(so_many_lines_tell_of_what_is_ignored),
+		CASE(a_call_is_told_of_as_it_changes),
+		CASE(what_several_packets_change_goes_in_one_commit),
+		CASE(refusals_have_only_so_many_events),
+		CASE(a_wrong_protect_is_told_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

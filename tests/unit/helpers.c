@@ -238,6 +238,7 @@ the_end_that_was_connected_to_is_the_server(void **state)
 		{ 21, 21, ORIGIN_DST, false },
 		{ 40000, 21, ORIGIN_UNKNOWN, true },
 		{ 1023, 21, ORIGIN_UNKNOWN, false },
+		{ 1024, 21, ORIGIN_UNKNOWN, true },
 		{ 80, 21, ORIGIN_UNKNOWN, false },
 		{ 21, 21, ORIGIN_UNKNOWN, false },
 		{ 21, 80, ORIGIN_UNKNOWN, false },
@@ -438,6 +439,68 @@ no_data_go_to_a_port_of_signalling(void **state)
 	world_free(w);
 }
 
+/* Private addresses are hosts; a group, or nobody, is none. */
+static void
+data_go_to_hosts_only(void **state)
+{
+	static const struct {
+		const char *data, *said;
+	} rows[] = {
+		{ "10,0,0,5,4,0", "open" },
+		{ "10,0,0,5,3,255", "refuse" },
+		{ "10,0,0,6,4,0", "open" },
+		{ "224,0,0,5,4,0", "" },
+		{ "127,0,0,1,4,0", "" },
+		{ "0,0,0,0,4,0", "" },
+		{ "172,16,0,7,4,0", "" },
+	};
+	struct world *w;
+	char line[64];
+	void *user;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		print_message("%s\n", rows[i].data);
+		w = world_new("protect { 10.0.0.0/8 127.0.0.0/8 224.0.0.0/4 "
+			      "0.0.0.0/32 }\nftp { port 21\nloose yes }\n");
+		user = NULL;
+		snprintf(line, sizeof(line), "PORT %s\r\n", rows[i].data);
+		ftp(w, &user, INNER, PKT_IN, "10.0.0.5", "172.16.0.7", true,
+		    line);
+		assert_int_equal(strncmp(w->events, rows[i].said,
+				     strlen(rows[i].said)),
+		    0);
+		if (rows[i].said[0] == '\0')
+			assert_null(strstr(w->events, "open"));
+		engine_tcp_end(w->e, user);
+		world_free(w);
+	}
+}
+
+/* What is refused takes the place of what was agreed on before. */
+static void
+a_port_that_is_refused_ends_the_one_before(void **state)
+{
+	struct world *w = world_new(ALL);
+	void *user = NULL;
+
+	(void)state;
+	ftp_at(w, &user, NOW, true, "PORT 192,0,2,10,156,64\r\n");
+	ftp_at(w, &user, NOW, false, "200 ok\r\n");
+	ftp_at(w, &user, NOW + 3 * USEC_PER_SEC, true,
+	    "PORT 192,0,2,10,19,196\r\n");
+	assert_events(w,
+	    ACTIVE("1", "open", "request")
+		ACTIVE("1", "close", "idle") "refuse 192.0.2.10 -> 192.0.2.10 "
+					     "port 5060 (port-range);");
+	ftp_at(w, &user, NOW + 3 * USEC_PER_SEC, false, "200 ok\r\n");
+	ftp_at(w, &user, NOW + 3 * USEC_PER_SEC, true, "RETR file\r\n");
+	assert_events(w, "");
+	engine_tcp_end(w->e, user);
+	world_free(w);
+}
+
 #define OPENED "open 1 in udp 198.51.100.7 -> 192.0.2.10 port 20000 (request);"
 #define CLOSED(why)                                                            \
 	"close 1 in udp 198.51.100.7 -> 192.0.2.10 port 20000 (" why ");"
@@ -455,7 +518,7 @@ a_transfer_lasts_until_it_is_silent(void **state)
 		engine_seen(w->e, w->fw_id, FW_SEEN_FROM | FW_SEEN_TO, t);
 		engine_run(w->e, t);
 		/* Renewed in time. */
-		assert_true(w->deadline > t);
+		assert_true(w->deadline >= t + 10 * USEC_PER_SEC);
 	}
 	t -= 10 * USEC_PER_SEC;
 	assert_events(w, "");
@@ -472,7 +535,10 @@ a_transfer_lasts_until_it_is_silent(void **state)
 	assert_int_equal(w->forgotten, 1);
 	/* Each request is one transfer, however often it is sent. */
 	tftp(w, t, "192.0.2.10", 20000, "198.51.100.7");
+	assert_true(w->deadline == t + 30 * USEC_PER_SEC);
+	t += 20 * USEC_PER_SEC;
 	tftp(w, t, "192.0.2.10", 20000, "198.51.100.7");
+	assert_true(w->deadline == t + 30 * USEC_PER_SEC);
 	assert_events(w,
 	    "open 2 in udp 198.51.100.7 -> 192.0.2.10 port 20000 (request);");
 	world_free(w);
@@ -592,6 +658,34 @@ a_flood_of_sources_costs_its_own_transfers(void **state)
 	world_free(w);
 }
 
+/* A table full of protected clients: one of them gives way to another. */
+static void
+clients_inside_share_the_table(void **state)
+{
+	struct world *w = world_new(TFTP);
+	char src[32];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < CONF_TFTP_MAX; i++) {
+		strbuf_reset(&w->out);
+		snprintf(src, sizeof(src), "192.0.2.%u", 10 + i % 200);
+		tftp(w, NOW + i, src, (uint16_t)(20000 + i / 200),
+		    "198.51.100.7");
+		assert_non_null(strstr(w->events, "open "));
+	}
+	strbuf_reset(&w->out);
+	spoofed(w, NOW + USEC_PER_SEC, 1);
+	assert_null(strstr(w->events, "open "));
+	assert_null(strstr(w->events, "close "));
+	strbuf_reset(&w->out);
+	tftp(w, NOW + USEC_PER_SEC, "192.0.2.250", 20000, "198.51.100.7");
+	assert_non_null(strstr(w->events, "close "));
+	assert_non_null(strstr(w->events, "(limit)"));
+	assert_non_null(strstr(w->events, "-> 192.0.2.250 port 20000"));
+	world_free(w);
+}
+
 static void
 a_successor_takes_transfers_over(void **state)
 {
@@ -630,6 +724,16 @@ a_successor_takes_transfers_over(void **state)
 	assert_events(late, CLOSED("idle"));
 	engine_adopt(without->e, w->key, w->record, w->len, soon);
 	assert_events(without, CLOSED("policy"));
+	/* A record lasts for two timeouts, and none is of the future. */
+	world_free(late);
+	late = world_new(TFTP);
+	engine_adopt(late->e, w->key, w->record, w->len,
+	    NOW + 59 * USEC_PER_SEC);
+	assert_events(late, "");
+	world_free(late);
+	late = world_new(TFTP);
+	engine_adopt(late->e, w->key, w->record, w->len, NOW - 1);
+	assert_events(late, CLOSED("idle"));
 	/* And it is forgotten, or the next one would close it again. */
 	assert_int_equal(changed->forgotten, 1);
 	assert_int_equal(late->forgotten, 1);
@@ -707,6 +811,9 @@ main(void)
 		cmocka_unit_test(a_transfer_that_one_end_has_begun_is_done),
 		cmocka_unit_test(a_client_has_its_share_of_transfers),
 		cmocka_unit_test(a_flood_of_sources_costs_its_own_transfers),
+		cmocka_unit_test(data_go_to_hosts_only),
+		cmocka_unit_test(a_port_that_is_refused_ends_the_one_before),
+		cmocka_unit_test(clients_inside_share_the_table),
 		cmocka_unit_test(a_successor_takes_transfers_over),
 		cmocka_unit_test(nothing_in_a_record_is_believed),
 	};

@@ -42,8 +42,33 @@ a_flood_of_sources_is_bounded(void **state)
 	}
 	/* The latest is remembered, the first forgotten. */
 	assert_false(rate_allow(r, &a, USEC_PER_SEC));
-	a = addr_v4(10, 0, 0, 0);
-	assert_true(rate_allow(r, &a, USEC_PER_SEC));
+	/* So are all before the last RATE_SOURCES. */
+	for (i = 0; i < RATE_SOURCES; i += RATE_SOURCES / 16) {
+		a = addr_v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+		    (uint8_t)i);
+		assert_true(rate_allow(r, &a, USEC_PER_SEC));
+	}
+	rate_free(r);
+}
+
+/* The one that was quiet for longest is forgotten. */
+static void
+a_source_that_speaks_is_remembered(void **state)
+{
+	struct rate *r = rate_new(1);
+	struct addr speaks = addr_v4(192, 0, 2, 1), a;
+	uint32_t i;
+
+	(void)state;
+	assert_true(rate_allow(r, &speaks, USEC_PER_SEC));
+	for (i = 0; i < 3 * RATE_SOURCES; i++) {
+		a = addr_v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+		    (uint8_t)i);
+		assert_true(rate_allow(r, &a, USEC_PER_SEC));
+		if (i % 1000 == 0)
+			assert_false(rate_allow(r, &speaks, USEC_PER_SEC));
+	}
+	assert_false(rate_allow(r, &speaks, USEC_PER_SEC));
 	rate_free(r);
 }
 
@@ -65,6 +90,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_source_has_its_share_and_no_more),
 		cmocka_unit_test(a_flood_of_sources_is_bounded),
+		cmocka_unit_test(a_source_that_speaks_is_remembered),
 		cmocka_unit_test(none_at_all_is_one),
 	};
 

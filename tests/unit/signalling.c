@@ -169,6 +169,33 @@ what_only_comes_back_is_an_echo(void **state)
 	echoes_free(e);
 }
 
+/* The last ECHOES_MAX are known, and no others. */
+static void
+the_last_echoes_are_known(void **state)
+{
+	struct datagram to = packet(OUT, 5060, IN, 7777);
+	struct datagram back = packet(IN, 7777, OUT, 5060);
+	struct sip_message m = message(true, 0, 1, "z9hG4bK1");
+	struct echoes *e = echoes_new();
+	uint32_t i;
+
+	(void)state;
+	assert_non_null(e);
+	for (i = 0; i < 3 * ECHOES_MAX; i++) {
+		m.cseq = i * 7919 % (3 * ECHOES_MAX);
+		assert_false(echoes_input(e, conf, 0, &to, &m));
+		/* Said twice, it is remembered once. */
+		if (i % 16 == 0)
+			assert_false(echoes_input(e, conf, 0, &to, &m));
+	}
+	for (i = 0; i < 3 * ECHOES_MAX; i++) {
+		m.cseq = i * 7919 % (3 * ECHOES_MAX);
+		assert_int_equal(echoes_input(e, conf, 0, &back, &m),
+		    i >= 2 * ECHOES_MAX);
+	}
+	echoes_free(e);
+}
+
 /* Every part of what tells messages apart does. */
 static void
 what_differs_is_no_echo(void **state)
@@ -278,6 +305,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_protected_hosts_own_port_decides),
 		cmocka_unit_test(what_only_comes_back_is_an_echo),
+		cmocka_unit_test(the_last_echoes_are_known),
 		cmocka_unit_test(what_differs_is_no_echo),
 		cmocka_unit_test(a_servers_port_does_not_echo),
 		cmocka_unit_test(echoes_are_bounded),
