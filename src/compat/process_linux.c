@@ -10,6 +10,10 @@
 
 #include "src/compat/process.h"
 
+#ifndef SO_NETNS_COOKIE /* musl before 1.2.5 */
+#define SO_NETNS_COOKIE 71
+#endif
+
 void
 process_title_init(int argc, char *argv[])
 {

@@ -48,6 +48,9 @@
 #ifndef SYS_getrlimit
 #define SYS_getrlimit SYS_none
 #endif
+#ifndef SYS_accept
+#define SYS_accept SYS_none
+#endif
 #ifndef SYS_fstat
 #define SYS_fstat SYS_none
 #endif
