@@ -6,8 +6,10 @@
 #include "src/engine/asked.h"
 #include "src/engine/tell.h"
 
+#define SHARE 20 /* a 20th of the time */
+
 /* Lines go together, as many as fit in a message. */
-struct asked {
+struct answer {
 	struct feed *feed;
 	uint64_t seq;
 	struct strbuf b;
@@ -15,7 +17,7 @@ struct asked {
 };
 
 static void
-asked_flush(struct asked *a)
+answer_flush(struct answer *a)
 {
 	feed_text(a->feed, a->seq, (struct span) { a->b.p, a->b.len });
 	strbuf_reset(&a->b);
@@ -24,11 +26,11 @@ asked_flush(struct asked *a)
 static void
 on_line(void *ctx, const char *text)
 {
-	struct asked *a = ctx;
+	struct answer *a = ctx;
 	struct span line = span_sub(span_of(text), 0, IPC_TEXT - 1);
 
 	if (a->b.len + line.len + 1 > IPC_TEXT)
-		asked_flush(a);
+		answer_flush(a);
 	strbuf_add(&a->b, line);
 	strbuf_str(&a->b, "\n");
 }
@@ -40,22 +42,45 @@ on_media(void *ctx, struct span call_id, struct silence *s)
 }
 
 void
-asked_explain(struct feed *f, const struct ipc_msg *m, struct engine *e,
-    const struct conf *conf)
+asked_put(struct asked *a, struct feed *f, const struct ipc_msg *m)
 {
-	asked_story(f, m, e, engine_story(e), conf);
+	if (a->waits) {
+		feed_done(f, m->hdr.seq, PH_EAGAIN, 0);
+		return;
+	}
+	a->waits = true;
+	a->seq = m->hdr.seq;
+	a->which = m->u.which;
 }
 
 void
-asked_story(struct feed *f, const struct ipc_msg *m, struct engine *e,
-    const struct story *s, const struct conf *conf)
+asked_run(struct asked *a, struct feed *f, struct engine *e,
+    const struct conf *conf)
+{
+	int64_t now = clock_now();
+
+	if (!a->waits || now < a->next)
+		return;
+	a->waits = false;
+	asked_story(f, a->seq, &a->which, e, engine_story(e), conf);
+	a->next = now + SHARE * (clock_now() - now);
+}
+
+int64_t
+asked_due(const struct asked *a)
+{
+	return a->waits ? a->next : INT64_MAX;
+}
+
+void
+asked_story(struct feed *f, uint64_t seq, const struct ipc_which *w,
+    struct engine *e, const struct story *s, const struct conf *conf)
 {
 	static const enum ph_err errors[] = { [TELL_NONE] = PH_EGONE,
 		[TELL_ONE] = PH_OK,
 		[TELL_MANY] = PH_EAMBIGUOUS };
-	const struct ipc_which *w = &m->u.which;
 	struct span name = { w->call, w->n };
-	struct asked a = { .feed = f, .seq = m->hdr.seq };
+	struct answer a = { .feed = f, .seq = seq };
 	struct tell t = { .story = s,
 		.conf = conf,
 		.wall = clock_wall,
@@ -78,6 +103,6 @@ asked_story(struct feed *f, const struct ipc_msg *m, struct engine *e,
 		tell_call(&t, c);
 	else
 		tell_list(&t, name);
-	asked_flush(&a);
+	answer_flush(&a);
 	feed_done(f, a.seq, errors[found], 0);
 }

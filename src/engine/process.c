@@ -49,6 +49,7 @@ struct live {
 	struct hep_server *hep_server; /* NULL: nobody mirrors */
 	struct checkpoint *journal;
 	struct fw_config fw_config;
+	struct asked asked;
 	bool started;	 /* reading the captures */
 	bool adopting;	 /* reading the journal */
 	uint64_t *stale; /* keys of records to delete */
@@ -283,6 +284,7 @@ process_settle(struct live *l)
 	struct timeval tv;
 
 	engine_run(l->engine, now);
+	asked_run(&l->asked, &l->worker.feed, l->engine, l->args->conf);
 	journal_write(l);
 	if (channel_recovered(&l->worker.fw))
 		fw_resync(l);
@@ -292,6 +294,8 @@ process_settle(struct live *l)
 	next = engine_next(l->engine);
 	if (l->capture != NULL && capture_due(l->capture) < next)
 		next = capture_due(l->capture);
+	if (asked_due(&l->asked) < next)
+		next = asked_due(&l->asked);
 	wait = next > now + RETRY_AFTER ? RETRY_AFTER : next - now;
 	if (wait < 0)
 		wait = 0;
@@ -657,13 +661,16 @@ on_asked(void *ctx, const struct ipc_msg *m)
 	enum ph_err rc = PH_EGONE;
 	size_t n = 0;
 
-	if (m->hdr.type == IPC_CLOSE_CALL) {
+	/* Those who read a page may not ask for anything. */
+	if (l->args->conf->control == NULL)
+		feed_done(&l->worker.feed, m->hdr.seq, PH_EUNSUPPORTED, 0);
+	else if (m->hdr.type == IPC_CLOSE_CALL) {
 		n = engine_close(l->engine, (struct span) { w->call, w->n },
 		    w->owner, clock_now());
 		rc = n > 0 ? PH_OK : PH_EGONE;
 		feed_done(&l->worker.feed, m->hdr.seq, rc, (uint32_t)n);
 	} else if (m->hdr.type == IPC_EXPLAIN)
-		asked_explain(&l->worker.feed, m, l->engine, l->args->conf);
+		asked_put(&l->asked, &l->worker.feed, m);
 	process_settle(l);
 }
 

@@ -25,6 +25,8 @@ begins_so(const struct story_call *c, struct span name)
 
 	if (span_eq(span_prefix(c->call_id, name.len), name))
 		return true;
+	if (name.len == 0 || memchr(name.p, '\\', name.len) == NULL)
+		return false;
 	strbuf_vis(&b, c->call_id);
 	return span_eq(span_prefix((struct span) { b.p, b.len }, name.len),
 	    name);

@@ -21,12 +21,14 @@
 #define OUTPUT_MAX  (1u << 20) /* of events: the client is dropped */
 #define READ_WITHIN 10	       /* seconds without reading anything */
 #define DONE_WITHIN (30 * USEC_PER_SEC)
+#define TOLD_WITHIN (5 * USEC_PER_SEC)
 #define SILENT	    (120 * USEC_PER_SEC)
 #define STEPS	    1024 /* of a walk, before others get a turn */
 
 enum client_state {
 	CLIENT_IDLE,
 	CLIENT_WALKING,	 /* there is more to tell */
+	CLIENT_QUEUED,	 /* until it is its turn to ask another process */
 	CLIENT_WAITING,	 /* for another process */
 	CLIENT_WATCHING, /* events */
 	CLIENT_ENDING,	 /* when all is written */
@@ -61,6 +63,9 @@ struct control {
 		size_t n;
 	} socket[SOCKETS];
 	uint64_t seq;
+	/* The engine explains one call at a time, and not all the time. */
+	uint64_t explaining; /* 0: it does not */
+	int64_t explaining_since;
 };
 
 static void
@@ -171,6 +176,10 @@ client_ask(struct client *c)
 		break;
 	case VERB_EXPLAIN:
 		rc = ops->ask(ops->ctx, c->seq, IPC_EXPLAIN, &c->request);
+		if (rc == PH_OK) {
+			control->explaining = c->seq;
+			control->explaining_since = c->since;
+		}
 		break;
 	case VERB_RELOAD:
 		rc = ops->command(ops->ctx, c->seq, IPC_COMMAND_RELOAD, 0);
@@ -191,6 +200,35 @@ client_ask(struct client *c)
 	}
 	if (rc != PH_OK)
 		client_end(c, "the process that could answer is not running");
+}
+
+/*
+ * The next who asks for a story: those who may change something come before
+ * those who may not.
+ */
+static void
+control_explain(struct control *control)
+{
+	struct client *c, *next = NULL;
+	int i;
+
+	for (i = 0; i < SOCKETS && next == NULL; i++)
+		TAILQ_FOREACH(c, &control->socket[i].clients, entry)
+			if (c->state == CLIENT_QUEUED &&
+			    (next == NULL || c->since < next->since))
+				next = c;
+	if (next != NULL && control->explaining == 0)
+		client_ask(next);
+}
+
+/* The answer to `seq` is complete, or will not come. */
+static void
+control_explained(struct control *control, uint64_t seq)
+{
+	if (seq != control->explaining)
+		return;
+	control->explaining = 0;
+	control_explain(control);
 }
 
 static void
@@ -230,6 +268,10 @@ client_request(struct client *c, struct span line)
 	case VERB_TOP:
 	case VERB_COUNT:
 		client_end(c, "pinholectl alone has this verb");
+		break;
+	case VERB_EXPLAIN:
+		client_become(c, CLIENT_QUEUED);
+		control_explain(c->control);
 		break;
 	default:
 		client_ask(c);
@@ -469,12 +511,13 @@ control_done(struct control *control, uint64_t seq, enum ph_err err,
 {
 	struct client *c = client_find(control, seq);
 
-	if (c == NULL)
-		return;
-	if (err != PH_OK && why == NULL)
-		why = ph_strerror(err);
-	client_end(c, err != PH_OK ? why : NULL);
-	on_written(c->be, c);
+	if (c != NULL) {
+		if (err != PH_OK && why == NULL)
+			why = ph_strerror(err);
+		client_end(c, err != PH_OK ? why : NULL);
+		on_written(c->be, c);
+	}
+	control_explained(control, seq);
 }
 
 void
@@ -484,11 +527,14 @@ control_tick(struct control *control)
 	int64_t now = clock_now();
 	int i;
 
+	if (now - control->explaining_since > TOLD_WITHIN)
+		control_explained(control, control->explaining);
 	for (i = 0; i < SOCKETS; i++)
 		for (c = TAILQ_FIRST(&control->socket[i].clients); c != NULL;
 		     c = next) {
 			next = TAILQ_NEXT(c, entry);
-			if (c->state == CLIENT_WAITING &&
+			if ((c->state == CLIENT_WAITING ||
+				c->state == CLIENT_QUEUED) &&
 			    now - c->since > DONE_WITHIN) {
 				client_end(c, "no answer came in time");
 				on_written(c->be, c);

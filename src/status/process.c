@@ -103,6 +103,8 @@ why_not(int32_t err)
 	switch (err) {
 	case PH_EGONE:
 		return "there is no such call or pinhole";
+	case PH_EAGAIN:
+		return "too much is asked for at a time; try again";
 	case PH_EAMBIGUOUS:
 		return "several calls begin so";
 	default:
@@ -180,7 +182,7 @@ done_by_monitor(struct process *x, const struct ipc_msg *m, int fd)
 		n = 0;
 	control_text(x->control, m->hdr.seq, (struct span) { text, (size_t)n });
 	control_done(x->control, m->hdr.seq, rc,
-	    rc == PH_EBAD ? "the configuration has errors" : NULL);
+	    rc == PH_EBAD ? "the configuration has errors" : why_not(rc));
 }
 
 static void

@@ -318,6 +318,44 @@ def answers_that_nobody_reads_are_bounded(net):
     check(ask("show summary", read_only=True)[1] == {"end": "ok"}, "it serves")
 
 
+def cpu_time(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        words = f.read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@scenario()
+def questions_take_a_small_part_of_the_engine(net):
+    d = net.pinholed(conf=conf("\tlimit calls 50000 per source 50000\n"))
+    wire = signalling(net)
+    for i in range(1000):
+        Call(wire).set_up(sdp(PHONE, 4000 + 2 * i), sdp(PBX, 10000 + 2 * i))
+        if i % 50 == 49:
+            until(lambda n=i: len(d.events) >= 2 * n, 20, "the engine")
+    crowd = [connect(read_only=True) for _ in range(32)]
+    for c in crowd:
+        c.sock.setblocking(False)
+    engine = d.children()["engine"]
+    before, start, told = cpu_time(engine), time.monotonic(), 0
+    while time.monotonic() < start + 4:
+        for c in crowd:
+            try:
+                c.sock.send(b"explain nobody\n")
+            except OSError:
+                pass
+            try:
+                told += c.sock.recv(65536).count(b'"end"')
+            except OSError:
+                pass
+        time.sleep(0.001)
+    took = (cpu_time(engine) - before) / (time.monotonic() - start)
+    print(f"{told} stories took {took:.0%} of the engine's time")
+    check(told > 10 and took < 0.25, (told, took))
+    start = time.monotonic()
+    check(ask("explain nobody")[1]["end"] == "refused", "no such call")
+    check(time.monotonic() - start < 3, "those who may change come first")
+
+
 @scenario()
 def every_answer_is_json(net):
     net.pinholed()

@@ -484,6 +484,7 @@ ask(const char *name, uint64_t id)
 {
 	static struct feed f;
 	static struct ipc_msg m;
+	struct ipc_which w;
 	struct feed_calls calls = { nothing_to_tell, nothing_counted, NULL };
 	struct ipc ours, theirs;
 	int fds[2], passed;
@@ -492,13 +493,10 @@ ask(const char *name, uint64_t id)
 	ipc_init(&ours, fds[0]);
 	ipc_init(&theirs, fds[1]);
 	feed_init(&f, &calls, &ours);
-	m.hdr.type = IPC_EXPLAIN;
-	m.hdr.seq = 5;
-	m.u.which = (struct ipc_which) { .id = id };
-	m.u.which.n = (uint32_t)strlen(name);
-	memcpy(m.u.which.call, name, m.u.which.n);
+	w = (struct ipc_which) { .id = id, .n = (uint32_t)strlen(name) };
+	memcpy(w.call, name, w.n);
 	told[0] = '\0';
-	asked_story(&f, &m, NULL, story, conf);
+	asked_story(&f, 5, &w, NULL, story, conf);
 	do {
 		assert_int_equal(ipc_recv(&theirs, &m, &passed), PH_OK);
 		assert_int_equal(m.hdr.seq, 5);
