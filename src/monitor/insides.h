@@ -28,6 +28,8 @@ struct status_link {
 	struct ipc_health health[IPC_NPARTIES];
 	uint32_t deaths[IPC_NPARTIES]; /* not expected, so far */
 	int64_t started;
+	int64_t logged_at; /* since when `log` was obeyed so often: */
+	uint32_t logged;
 	pid_t check;  /* looks at the configuration; 0: none does */
 	int check_fd; /* what it says */
 	uint64_t check_seq;

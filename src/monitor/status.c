@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "src/base/clock.h"
+#include "src/base/timers.h"
 #include "src/compat/memfile.h"
 #include "src/monitor/check.h"
 #include "src/monitor/insides.h"
@@ -15,6 +16,7 @@
 
 #define MODULE	     "monitor"
 #define CHECK_WITHIN 25 /* seconds */
+#define LOG_MOST     10 /* in a second */
 
 static struct child *
 status_child(const struct monitor *m)
@@ -317,6 +319,15 @@ command_log(struct monitor *m, uint64_t seq, uint32_t verbose)
 	struct walk w = { 0 };
 	struct child *c;
 
+	/* Each time is a message to others, which they have to read. */
+	if (clock_now() - m->link.logged_at > USEC_PER_SEC) {
+		m->link.logged_at = clock_now();
+		m->link.logged = 0;
+	}
+	if (m->link.logged++ >= LOG_MOST) {
+		status_answer(m, seq, PH_EAGAIN, NULL);
+		return;
+	}
 	m->verbose = verbose != 0;
 	log_verbose(m->verbose);
 	while ((c = monitor_walk(m, &w)) != NULL) {
@@ -374,6 +385,11 @@ status_message(struct monitor *m)
 
 	if (m->msg.hdr.type != IPC_COMMAND)
 		return;
+	/* Those who read a page may not ask for anything. */
+	if (m->cur->conf->control == NULL) {
+		status_answer(m, seq, PH_EUNSUPPORTED, NULL);
+		return;
+	}
 	switch (m->msg.u.command.kind) {
 	case IPC_COMMAND_RELOAD:
 		command_reload(m, seq);

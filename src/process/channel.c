@@ -6,6 +6,9 @@
 
 #include "src/process/channel.h"
 
+/* Messages at a time, for a peer may send them as fast as we read. */
+#define TURN 256
+
 void
 channel_watch(struct channel *c)
 {
@@ -28,12 +31,14 @@ on_ready(evutil_socket_t sock, short what, void *arg)
 {
 	struct channel *c = arg;
 	enum ph_err rc = PH_OK;
-	int fd;
+	int fd, n;
 
 	(void)sock;
 	if (what & EV_WRITE)
 		rc = ipc_flush(&c->ipc);
-	while (rc == PH_OK && (rc = ipc_recv(&c->ipc, &c->in, &fd)) == PH_OK) {
+	for (n = 0; n < TURN && rc == PH_OK; n++) {
+		if ((rc = ipc_recv(&c->ipc, &c->in, &fd)) != PH_OK)
+			break;
 		c->calls->message(c->ctx, &c->in, &fd);
 		if (fd != -1)
 			close(fd);
@@ -41,7 +46,7 @@ on_ready(evutil_socket_t sock, short what, void *arg)
 		if (event_base_got_break(c->base))
 			return;
 	}
-	if (rc != PH_EAGAIN) {
+	if (rc != PH_OK && rc != PH_EAGAIN) {
 		channel_close(c);
 		c->calls->lost(c->ctx, rc);
 		return;

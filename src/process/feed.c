@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "src/base/clock.h"
+#include "src/base/timers.h"
 #include "src/process/feed.h"
 
 /* Of what is told at a time: the rest waits until most of it was read. */
-#define QUEUE_LOW (64u << 10)
+#define QUEUE_LOW      (64u << 10)
+/* A status process asks for counters once a second. */
+#define COUNTERS_EVERY (USEC_PER_SEC / 10)
 
 /* f->msg, unless the queue is full. */
 static void
@@ -90,7 +94,7 @@ feed_init(struct feed *f, const struct feed_calls *calls, struct ipc *ipc)
 static void
 feed_begin(struct feed *f)
 {
-	f->gap = false;
+	f->gap = f->gap_told = false;
 	f->at = 0;
 	f->telling = true;
 	feed_send(f, IPC_FEED_BEGIN, 0);
@@ -126,14 +130,28 @@ on_counter(void *ctx, const char *name, uint64_t v, bool gauge)
 		counters_flush(f);
 }
 
+/* More would only cost us time, and be of use to nobody. */
+static bool
+counters_due(struct feed *f)
+{
+	int64_t now = clock_now();
+
+	if (f->calls.counters == NULL ||
+	    (f->counted_at != 0 && now - f->counted_at < COUNTERS_EVERY))
+		return false;
+	f->counted_at = now;
+	return true;
+}
+
 bool
 feed_message(struct feed *f, const struct ipc_msg *m)
 {
 	if (m->hdr.type != IPC_TELL)
 		return false;
-	if (m->u.tell.what == IPC_TELL_ALL)
-		feed_begin(f);
-	else if (f->calls.counters != NULL) {
+	if (m->u.tell.what == IPC_TELL_ALL) {
+		if (f->gap_told)
+			feed_begin(f);
+	} else if (counters_due(f)) {
 		f->msg.u.feed_counters.n = f->msg.u.feed_counters.pad = 0;
 		f->calls.counters(f->calls.ctx, on_counter, f);
 		counters_flush(f);

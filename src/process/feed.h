@@ -19,7 +19,8 @@
  * it (IPC_TELL); after that, each change.  Telling never waits and never
  * grows: when the status process has not read for a while, what follows is
  * dropped, and when it reads again it is told of the gap and asks for
- * everything.  Without a status process, nothing costs anything.
+ * everything.  Without a gap, it may not; nor may it ask for counters all the
+ * time.  Without a status process, nothing costs anything.
  *
  * A feed writes to a struct ipc of its owner, who waits until it can be
  * written to, calls ipc_flush(), and feed_run() after each turn.
@@ -57,6 +58,7 @@ struct feed {
 	bool gap_told;
 	uint64_t at;
 	uint64_t dropped; /* messages */
+	int64_t counted_at;
 	struct events_tap tap;
 	struct ipc_msg msg; /* too big for the stack */
 };

@@ -17,6 +17,7 @@ struct world {
 	struct ipc_msg msg;
 	uint64_t held;
 	int asked; /* for everything */
+	int counted;
 };
 
 static struct world w;
@@ -54,9 +55,19 @@ on_tell(void *ctx, uint64_t *at)
 }
 
 static void
+on_counters(void *ctx,
+    void (*each)(void *each_ctx, const char *name, uint64_t v, bool gauge),
+    void *each_ctx)
+{
+	(void)ctx;
+	w.counted++;
+	each(each_ctx, "calls_total", 1, false);
+}
+
+static void
 begin(uint64_t held)
 {
-	const struct feed_calls calls = { on_tell, NULL, NULL };
+	const struct feed_calls calls = { on_tell, on_counters, NULL };
 	int fds[2];
 
 	memset(&w, 0, sizeof(w));
@@ -131,6 +142,27 @@ all_is_told_and_then_each_change(void **state)
 }
 
 static void
+a_status_process_cannot_keep_us_busy(void **state)
+{
+	struct ipc_msg all = { .hdr.type = IPC_TELL };
+	struct ipc_msg counters = { .hdr.type = IPC_TELL,
+		.u.tell.what = IPC_TELL_COUNTERS };
+	int i;
+
+	(void)state;
+	begin(1000);
+	hear();
+	for (i = 0; i < 1000; i++) {
+		assert_true(feed_message(&w.feed, &all));
+		assert_false(w.feed.telling);
+		assert_true(feed_message(&w.feed, &counters));
+	}
+	assert_in_range(w.counted, 1, 10);
+	hear();
+	end();
+}
+
+static void
 what_is_not_read_is_dropped_and_asked_for_again(void **state)
 {
 	uint64_t i;
@@ -173,6 +205,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_is_told_and_then_each_change),
+		cmocka_unit_test(a_status_process_cannot_keep_us_busy),
 		cmocka_unit_test(
 		    what_is_not_read_is_dropped_and_asked_for_again),
 		cmocka_unit_test(what_a_successor_does_not_name_is_no_more),
