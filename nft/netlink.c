@@ -174,6 +174,9 @@ nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
 			if (rc == 0)
 				rc = error_of(nlh);
 		}
+		/* It comes last, but for what the kernel repeats. */
+		if (answered && b->nechoes == 0)
+			break;
 	}
 	s->unfinished = false;
 	return rc == 0 && !answered ? -EOVERFLOW : rc;

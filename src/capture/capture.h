@@ -56,10 +56,11 @@ size_t capture_fds(const struct capture *c, int *fds, size_t max);
 
 /*
  * Live: hand over what has arrived, at most `max` packets, in the order of
- * their time stamps; `now` expires fragments and idle connections.  PH_EGONE:
- * an interface went away.
+ * their time stamps; `now` expires fragments and idle connections.  `fd` is the
+ * descriptor that is readable, or -1: look at all.  PH_EGONE: an interface
+ * went away.
  */
-PH_NODISCARD enum ph_err capture_dispatch(struct capture *c, size_t max,
+PH_NODISCARD enum ph_err capture_dispatch(struct capture *c, int fd, size_t max,
     int64_t now, const struct capture_sink *sink);
 
 /*

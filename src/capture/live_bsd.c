@@ -262,7 +262,7 @@ read_clock(void *ctx)
 }
 
 enum ph_err
-capture_dispatch(struct capture *c, size_t max, int64_t now,
+capture_dispatch(struct capture *c, int fd, size_t max, int64_t now,
     const struct capture_sink *sink)
 {
 	const struct merge_source source = { c, read_frame, read_clock };
@@ -270,6 +270,7 @@ capture_dispatch(struct capture *c, size_t max, int64_t now,
 	struct merge_frame f;
 	size_t i;
 
+	(void)fd; /* one alone tells nothing about the order */
 	merge_begin(&c->merge, c->nhandles);
 	while (max-- > 0 &&
 	    (rc = merge_next(&c->merge, c->nhandles, &source, &i, &f)) == PH_OK)

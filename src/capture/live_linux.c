@@ -239,31 +239,39 @@ capture_open_live(struct capture **out, const struct capture_config *config,
 	return PH_OK;
 }
 
-static enum ph_err
-handle_drain(struct capture *c, struct capture_handle *handle, size_t max,
-    int64_t now, const struct capture_sink *sink)
-{
-	const unsigned char *bytes;
-	struct pcap_pkthdr *h;
-	int rc = 0;
+/* What libpcap is to hand on, and to whom. */
+struct drain {
+	struct capture *capture;
+	struct capture_handle *handle;
+	const struct capture_sink *sink;
+	int64_t now; /* monotonic, which the packets' time is not */
+};
 
-	while (max-- > 0 && (rc = pcap_next_ex(handle->pcap, &h, &bytes)) == 1)
-		/* Time is the caller's: monotonic, which packets' is not. */
-		capture_frame(c, handle, h, bytes, now, sink);
-	return rc < 0 ? PH_EGONE : PH_OK;
+static void
+on_frame(unsigned char *user, const struct pcap_pkthdr *h,
+    const unsigned char *bytes)
+{
+	struct drain *d = (struct drain *)(void *)user;
+
+	capture_frame(d->capture, d->handle, h, bytes, d->now, d->sink);
 }
 
 enum ph_err
-capture_dispatch(struct capture *c, size_t max, int64_t now,
+capture_dispatch(struct capture *c, int fd, size_t max, int64_t now,
     const struct capture_sink *sink)
 {
-	enum ph_err rc;
+	struct drain d = { c, NULL, sink, now };
 	size_t i;
 
-	for (i = 0; i < c->nhandles; i++)
-		if ((rc = handle_drain(c, &c->handles[i], max, now, sink)) !=
-		    PH_OK)
-			return rc;
+	for (i = 0; i < c->nhandles; i++) {
+		d.handle = &c->handles[i];
+		/* libpcap polls a ring that is empty. */
+		if (fd != -1 && pcap_get_selectable_fd(d.handle->pcap) != fd)
+			continue;
+		if (pcap_dispatch(d.handle->pcap, (int)max, on_frame,
+			(unsigned char *)&d) < 0)
+			return PH_EGONE;
+	}
 	packets_expire(c->packets, now, sink);
 	if (now - c->checked < CHECK_EVERY)
 		return PH_OK;

@@ -312,12 +312,13 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 	struct capture_sink sink = capture_sink_of(l);
 	enum ph_err rc;
 
-	(void)fd;
 	(void)what;
 	/* Under load a turn has packets of many calls: one commit for all. */
+	worker_hold(&l->worker, true);
 	engine_gather(l->engine, true);
-	rc = capture_dispatch(l->capture, PACKETS, clock_now(), &sink);
+	rc = capture_dispatch(l->capture, fd, PACKETS, clock_now(), &sink);
 	engine_gather(l->engine, false);
+	worker_hold(&l->worker, false);
 	if (rc != PH_OK) {
 		log_warnx(MODULE, "an interface went away");
 		worker_stop(&l->worker, 2);

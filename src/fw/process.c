@@ -177,10 +177,11 @@ client_message(struct fwproc *p, enum ipc_role role, int64_t now)
 static void
 read_client(struct fwproc *p, enum ipc_role role, int64_t now)
 {
+	/* With little to do, one is all: looking for another costs a call. */
+	int fd, n, most = p->waiter.slept ? 1 : MESSAGES;
 	enum ph_err rc;
-	int fd, n;
 
-	for (n = 0; n < MESSAGES && p->client[role].fd != -1; n++) {
+	for (n = 0; n < most && p->client[role].fd != -1; n++) {
 		rc = ipc_recv(&p->client[role], &p->msg, &fd);
 		if (fd != -1)
 			close(fd);
@@ -271,6 +272,9 @@ read_monitor(struct fwproc *p)
 	if (rc != PH_EGONE)
 		return;
 	ipc_close(&p->monitor);
+	/* A SIGTERM from its time does not count. */
+	waiter_signals(&p->waiter);
+	got_term = 0;
 	if (!p->quit)
 		log_warnx(MODULE,
 		    "the monitor is gone; carrying on without it");

@@ -23,7 +23,7 @@ feed_send(struct feed *f, enum ipc_type type, uint64_t seq)
 		return;
 	}
 	rc = ipc_send(f->ipc, type, seq, &f->msg, -1);
-	if (f->waits != NULL && ipc_unsent(f->ipc))
+	if (f->waits != NULL && !f->ipc->held && ipc_unsent(f->ipc))
 		f->waits(f->waits_ctx);
 	if (rc == PH_OK)
 		return;

@@ -16,6 +16,7 @@
  * firewall process that has just started, and to spare.
  */
 #define QUEUE_MAX     (64u << 20)
+#define HELD_MAX      16384
 #define SOCKET_BUFFER (256 * 1024)
 
 struct ipc_out {
@@ -225,7 +226,9 @@ ipc_send(struct ipc *c, enum ipc_type type, uint64_t seq, struct ipc_msg *m,
 		rc = PH_EBAD;
 		goto out;
 	}
-	if (STAILQ_EMPTY(&c->out)) {
+	if (c->held && c->queued + m->hdr.len > HELD_MAX)
+		c->gone = ipc_flush(c) != PH_OK;
+	if (STAILQ_EMPTY(&c->out) && !c->held) {
 		rc = ipc_transmit(c, m, m->hdr.len, fd);
 		if (rc != PH_EAGAIN) {
 			c->gone = rc != PH_OK;

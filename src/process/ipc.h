@@ -351,6 +351,7 @@ struct ipc {
 	STAILQ_HEAD(ipc_outq, ipc_out) out;
 	size_t queued; /* bytes */
 	size_t max;    /* of them; 0: 64 MiB */
+	bool held;     /* ipc_send() leaves a few for ipc_flush() */
 };
 
 /* Two connected ends, close-on-exec.  PH_EIO with errno. */

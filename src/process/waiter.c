@@ -6,7 +6,9 @@
 #include "src/base/timers.h"
 #include "src/process/waiter.h"
 
-#define LONGEST (3600 * USEC_PER_SEC)
+#define LONGEST	 (3600 * USEC_PER_SEC)
+#define BUSY_MAX 32
+#define AT_ONCE	 50 /* microseconds */
 
 void
 waiter_init(struct waiter *w, const int *signals, size_t n,
@@ -51,19 +53,28 @@ waiter_add(struct waiter *w, struct ipc *ipc)
 }
 
 void
+waiter_signals(const struct waiter *w)
+{
+	sigprocmask(SIG_SETMASK, &w->unblocked, NULL);
+	sigprocmask(SIG_SETMASK, &w->blocked, NULL);
+}
+
+void
 waiter_wait(struct waiter *w, int64_t until)
 {
 	int64_t now = clock_now(), wait = until > now ? until - now : 0;
 	struct timespec ts;
+	int ready;
 
 	if (until == INT64_MAX || wait > LONGEST)
 		wait = LONGEST;
 	ts.tv_sec = (time_t)(wait / USEC_PER_SEC);
 	ts.tv_nsec = (long)(wait % USEC_PER_SEC) * 1000;
 	/* If it fails, nothing is ready: waiter_add() has cleared revents. */
-	(void)ppoll(w->pfd, (nfds_t)w->n, &ts, &w->unblocked);
-	sigprocmask(SIG_SETMASK, &w->unblocked, NULL);
-	sigprocmask(SIG_SETMASK, &w->blocked, NULL);
+	ready = ppoll(w->pfd, (nfds_t)w->n, &ts, &w->unblocked);
+	w->slept = clock_now() - now >= AT_ONCE;
+	if (ready > 0 && ++w->busy % BUSY_MAX == 0)
+		waiter_signals(w);
 }
 
 enum ph_err

@@ -18,7 +18,8 @@
  *
  * Signals are blocked but for waiter_wait(), so that none comes between
  * looking for it and waiting for it.  ppoll() with a descriptor ready never
- * delivers a pending signal, so waiter_wait() unblocks them once more.
+ * delivers a pending signal, and one that waits always does; so only if each
+ * wait finds a descriptor ready are they unblocked once more, now and then.
  */
 #define WAITER_MAX 32
 
@@ -26,6 +27,8 @@ struct waiter {
 	struct pollfd pfd[WAITER_MAX];
 	struct ipc *ipc[WAITER_MAX];
 	size_t n;
+	unsigned int busy; /* waits that found a descriptor ready */
+	bool slept;	   /* the last one took its time: little is to do */
 	sigset_t blocked, unblocked;
 };
 
@@ -36,6 +39,9 @@ void waiter_init(struct waiter *w, const int *signals, size_t n,
 /* What to wait for, anew each time; an `ipc` that is closed is not. */
 void waiter_clear(struct waiter *w);
 void waiter_add(struct waiter *w, struct ipc *ipc);
+
+/* Have the handler called now for signals that came before. */
+void waiter_signals(const struct waiter *w);
 
 /* Until something can be read or written, a signal came, or `until`. */
 void waiter_wait(struct waiter *w, int64_t until);

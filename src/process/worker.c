@@ -142,6 +142,19 @@ worker_init(struct worker *w, const struct worker_setup *setup)
 		log_fatalx(setup->name, "cannot make the event loop");
 }
 
+void
+worker_hold(struct worker *w, bool yes)
+{
+	struct channel *c = &w->feed_to;
+
+	c->ipc.held = yes && channel_linked(c);
+	if (yes)
+		return;
+	/* If the status process is gone, reading says so. */
+	(void)!channel_flush(c);
+	channel_watch(c);
+}
+
 int
 worker_run(struct worker *w)
 {

@@ -70,6 +70,12 @@ void worker_confine(const char *name, enum sandbox_role role,
 /* Ends the process with a log line if there is no memory. */
 void worker_init(struct worker *w, const struct worker_setup *setup);
 
+/*
+ * While held, what the status process is to know waits: the packet filter is
+ * told first.
+ */
+void worker_hold(struct worker *w, bool yes);
+
 /* Until worker_stop(); returns its status. */
 int worker_run(struct worker *w);
 void worker_stop(struct worker *w, int status);
