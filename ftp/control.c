@@ -67,7 +67,7 @@ on_command(struct watch *w, const struct ftp_event *e)
 		return;
 	}
 	ftp_reader_sent(&c->reader, e->request);
-	if (!e->known || e->doubt != 0)
+	if (!e->parsed || e->doubt != 0)
 		return;
 	if (e->barred || e->rc != PH_OK)
 		news_tell(w, FTP_IGNORED);

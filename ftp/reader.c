@@ -282,7 +282,7 @@ is_foreign(const struct ftp_reader *r, const struct ftp_event *e,
 	    ftp_line_ends_in_version(span_sub(tail, 0, FTP_LINE_TAIL)) ||
 	    ftp_line_ends_in_version(span_sub(tail, 1, FTP_LINE_TAIL)) ||
 	    (!r->begun && line.len > 0 &&
-		(!e->known || (e->doubt & ~FTP_DOUBT_LONG) != 0));
+		(!e->parsed || (e->doubt & ~FTP_DOUBT_LONG) != 0));
 }
 
 /* Fill in the request of a command, and the endpoint that it names. */
@@ -329,10 +329,10 @@ command_line(struct ftp_reader *r, struct span line, struct ftp_event *e)
 	e->exact = line.len == len;
 	if (verb_is_unclean(line))
 		e->doubt |= FTP_DOUBT_UNCLEAN;
-	e->known = ftp_command_parse(&e->command, line) == PH_OK;
+	e->parsed = ftp_command_parse(&e->command, line) == PH_OK;
 	/* Telnet's commands may hide the rest of a verb. */
 	if ((e->doubt & FTP_DOUBT_LONG) != 0 && e->command.name.len == line.len)
-		e->known = false;
+		e->parsed = false;
 	if (is_foreign(r, e, line)) {
 		r->foreign = true;
 		e->kind = FTP_EVENT_FOREIGN;
@@ -345,7 +345,7 @@ command_line(struct ftp_reader *r, struct span line, struct ftp_event *e)
 	}
 	r->begun = true;
 	e->kind = FTP_EVENT_COMMAND;
-	if (e->known)
+	if (e->parsed)
 		command_read(r, e);
 }
 

@@ -99,7 +99,7 @@ struct ftp_event {
 	uint8_t doubt; /* of the line: enum ftp_doubt */
 
 	/* Of a command. */
-	bool known;  /* `command` is filled in */
+	bool parsed; /* `command` is filled in */
 	bool exact;  /* nothing was left out in front of it or in it */
 	bool barred; /* names or asks for a port, but EPSV ALL is in force */
 	struct ftp_command command;

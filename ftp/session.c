@@ -224,7 +224,7 @@ doubt_is_harmless(const struct ftp_event *e)
 	case FTP_QUIT:
 		/* Of a long line we see the head, and perhaps no verb. */
 		return (e->doubt & FTP_DOUBT_UNCLEAN) == 0 &&
-		    (e->known || (e->doubt & FTP_DOUBT_LONG) == 0);
+		    (e->parsed || (e->doubt & FTP_DOUBT_LONG) == 0);
 	default:
 		return false;
 	}
@@ -309,7 +309,7 @@ on_reply(struct ftp_session *s, const struct ftp_event *e, struct span raw)
 		on_passive(s, e, line_end_cut(raw));
 	else
 		bytes_send(s, FTP_CLIENT, raw);
-	/* While a newer PORT waits, the last data connection is its. */
+	/* The last data connection belongs to a newer PORT, if one waits. */
 	if (e->answers == FTP_REQUEST_ACTIVE && code >= 400 &&
 	    !ftp_reader_waits(&s->reader, FTP_REQUEST_ACTIVE))
 		s->ops->drop(s->ctx);

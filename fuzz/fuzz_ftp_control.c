@@ -16,8 +16,8 @@ check(bool ok)
 		abort();
 }
 
-/* A sum over all that was told, and whether it may be. */
-struct told {
+/* A connection, and a sum over all news of it. */
+struct check {
 	struct ftp_control *c;
 	uint64_t sum;
 };
@@ -25,7 +25,7 @@ struct told {
 static void
 on_news(void *ctx, const struct ftp_news *n)
 {
-	struct told *t = ctx;
+	struct check *t = ctx;
 	size_t i;
 
 	check(!t->c->reader.foreign || n->kind == FTP_FOREIGN);
@@ -67,7 +67,7 @@ play(const uint8_t *p, size_t len, bool by_byte)
 	};
 	struct ftp_control *c = malloc(sizeof(*c));
 	const struct addr *a = p[0] & 1 ? v6 : v4;
-	struct told t = { c, 0 };
+	struct check t = { c, 0 };
 	enum ftp_side from;
 	size_t n, k;
 

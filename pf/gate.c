@@ -136,7 +136,7 @@ p_gate_drop(struct p_gate *g, const struct prefix *p)
 static enum ph_err
 tell_queued(struct p_gate *g, bool open, p_gate_fn tell, void *ctx)
 {
-	struct remote *r, *next, *told[CHUNK];
+	struct remote *r, *next, *sent[CHUNK];
 	struct prefix v[CHUNK];
 	enum ph_err rc;
 	size_t i, n;
@@ -149,7 +149,7 @@ tell_queued(struct p_gate *g, bool open, p_gate_fn tell, void *ctx)
 			if ((r->pinholes > 0) == r->in_pf)
 				remote_settle(g, r, r->in_pf);
 			else if ((r->pinholes > 0) == open) {
-				told[n] = r;
+				sent[n] = r;
 				v[n++] = r->prefix;
 			}
 		}
@@ -159,7 +159,7 @@ tell_queued(struct p_gate *g, bool open, p_gate_fn tell, void *ctx)
 		if (rc != PH_OK)
 			return rc;
 		for (i = 0; i < n; i++)
-			remote_settle(g, told[i], open);
+			remote_settle(g, sent[i], open);
 	} while (n == CHUNK);
 	return PH_OK;
 }

@@ -193,7 +193,8 @@ p_tree_batches(struct p_tree *t)
 		all += size_of(n);
 		tangled |= n->in_pf && n->gave_items && n->took_items;
 	}
-	/* No order is right for a node that both gave and took. */
+	/* No order is right for a node that both gave items away and took some.
+	 */
 	if (all <= P_BUDGET || tangled) {
 		TAILQ_FOREACH(n, &t->dirty, entry)
 			n->batch = 0;

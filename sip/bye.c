@@ -159,7 +159,7 @@ own_request(struct sip *sip, int64_t now, const struct datagram *dg,
 	struct call *c, *best = NULL;
 	struct dialog *d, *dlg = NULL;
 	enum role role, as = CALLER;
-	bool exact = false, known = false;
+	bool exact = false, found = false;
 	size_t i;
 
 	for (i = 0; i < g->call_id.n && !exact; i++)
@@ -168,7 +168,7 @@ own_request(struct sip *sip, int64_t now, const struct datagram *dg,
 			TAILQ_FOREACH(d, &c->dialogs, entry) {
 				if (!names_dialog(c, d, g, &role))
 					continue;
-				known = true;
+				found = true;
 				/*
 				 * If both tags are equal, only the addresses
 				 * tell the roles apart.
@@ -188,14 +188,14 @@ own_request(struct sip *sip, int64_t now, const struct datagram *dg,
 			}
 	if (best != NULL)
 		wait_for_answer(best, dlg, as, now, dg, g);
-	return known;
+	return found;
 }
 
 /* A 2xx of the protected side to a BYE, whoever sent that. */
 static bool
 own_answer(struct sip *sip, int64_t now, const struct sip_glance *g)
 {
-	bool known = false;
+	bool found = false;
 	enum role role;
 	struct dialog *d;
 	struct call *c;
@@ -207,11 +207,11 @@ own_answer(struct sip *sip, int64_t now, const struct sip_glance *g)
 			TAILQ_FOREACH(d, &c->dialogs, entry) {
 				if (!names_dialog(c, d, g, &role))
 					continue;
-				known = true;
+				found = true;
 				if (d->state != DIALOG_ENDED)
 					hang_up_now(c, d, now);
 			}
-	return known;
+	return found;
 }
 
 static void

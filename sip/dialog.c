@@ -361,12 +361,12 @@ static struct txn *
 txn_of_response(struct sip *sip, const struct datagram *d,
     const struct sip_message *m, struct call **cp)
 {
-	bool known = false;
+	bool has_call = false;
 	struct call *c;
 	struct txn *t;
 
 	for (c = call_first(sip, m->call_id); c != NULL; c = call_next(c)) {
-		known = true;
+		has_call = true;
 		if ((t = txn_find(c, m->method, m->cseq, m->branch)) == NULL)
 			continue;
 		if (!addr_eq(&t->dst, &d->src.addr) ||
@@ -379,7 +379,7 @@ txn_of_response(struct sip *sip, const struct datagram *d,
 		return t;
 	}
 	/* PRACK is followed only when it carries SDP. */
-	if (known && m->status >= 180 && m->method != SIP_PRACK)
+	if (has_call && m->status >= 180 && m->method != SIP_PRACK)
 		sip_misfit(sip, SIP_VERDICT_FORGED);
 	else
 		sip_misfit(sip, SIP_VERDICT_UNMATCHED);

@@ -130,7 +130,7 @@ dialog_look_up(struct sip *sip, const struct datagram *d,
 	bool exact;
 
 	for (c = call_first(sip, m->call_id); c != NULL; c = call_next(c)) {
-		in.known = true;
+		in.has_call = true;
 		if (span_eq(c->caller_tag, m->from_tag) &&
 		    (dlg = dialog_find(c, m->to_tag)) != NULL)
 			role = CALLER;
@@ -184,7 +184,7 @@ dialog_of_request(struct sip *sip, int64_t now, const struct datagram *d,
 
 	if (in.dlg == NULL) {
 		sip_misfit(sip,
-		    in.known ? SIP_VERDICT_FORGED : SIP_VERDICT_NO_DIALOG);
+		    in.has_call ? SIP_VERDICT_FORGED : SIP_VERDICT_NO_DIALOG);
 		return NULL;
 	}
 	dialog_alive(in.call, in.dlg, in.role, now);

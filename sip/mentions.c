@@ -266,11 +266,11 @@ mention_may_repeat(const struct call *c, bool answer,
     const struct addr *speaker, const struct call *other)
 {
 	const struct sip_policy *p = &c->sip->config.policy;
-	const struct addr *heard = &other->addr[call_inside(other)];
+	const struct addr *inside = &other->addr[call_inside(other)];
 
 	if (other->dead ||
-	    (!addr_eq(heard, speaker) &&
-		(!sip_policy_is_server(p, heard) ||
+	    (!addr_eq(inside, speaker) &&
+		(!sip_policy_is_server(p, inside) ||
 		    !sip_policy_is_server(p, speaker))))
 		return false;
 	/* Answering strangers, a host speaks for itself. */

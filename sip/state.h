@@ -252,7 +252,7 @@ struct in_dialog {
 	struct dialog *dlg; /* NULL: none */
 	struct call *call;
 	enum role role; /* who sent the request */
-	bool known;	/* there is a call of that Call-ID */
+	bool has_call;	/* there is a call of that Call-ID */
 };
 /*
  * The dialog an in-dialog request belongs to, and who sent it.  Tags and

@@ -10,13 +10,13 @@ const uint32_t histogram_bounds[HISTOGRAM_BOUNDS] = { 50, 100, 250, 500, 1000,
 void
 histogram_add(struct histogram *h, int64_t us)
 {
-	uint64_t took = us > 0 ? (uint64_t)us : 0;
+	uint64_t value = us > 0 ? (uint64_t)us : 0;
 	int i;
 
-	for (i = 0; i < HISTOGRAM_BOUNDS && took > histogram_bounds[i]; i++)
+	for (i = 0; i < HISTOGRAM_BOUNDS && value > histogram_bounds[i]; i++)
 		continue;
 	h->n[i]++;
-	h->sum += took;
+	h->sum += value;
 }
 
 void

@@ -4,15 +4,15 @@
 #include "src/capture/handshake.h"
 
 static void
-syn_note(struct syn known[2], bool from_a, uint32_t seq, uint32_t ack)
+syn_note(struct syn seen[2], bool from_a, uint32_t seq, uint32_t ack)
 {
 	unsigned int i;
 
 	for (i = 0; i < 2; i++)
-		if (known[i].used && known[i].from_a == from_a &&
-		    known[i].seq == seq && known[i].ack == ack)
+		if (seen[i].used && seen[i].from_a == from_a &&
+		    seen[i].seq == seq && seen[i].ack == ack)
 			return;
-	known[known[0].used] = (struct syn) { true, from_a, seq, ack };
+	seen[seen[0].used] = (struct syn) { true, from_a, seq, ack };
 }
 
 void

@@ -88,7 +88,7 @@ lost_note(struct lost *l, const struct addr *client, const struct addr *server,
     bool mute, const struct capture_sink *sink, uint64_t *next_key)
 {
 	struct lost_pair *x = pair_find(l, client, server), *oldest;
-	bool told = sink != NULL && sink->remember != NULL;
+	bool keeps = sink != NULL && sink->remember != NULL;
 
 	if (x != NULL && (x->mute || !mute)) {
 		TAILQ_REMOVE(&l->ages, x, age);
@@ -97,14 +97,14 @@ lost_note(struct lost *l, const struct addr *client, const struct addr *server,
 	}
 	if (x == NULL && l->n == LOST_MAX) {
 		oldest = TAILQ_FIRST(&l->ages);
-		if (told && oldest->key != 0)
+		if (keeps && oldest->key != 0)
 			sink->remember(sink->ctx, oldest->key, NULL, 0);
 		pair_free(l, oldest);
 	}
 	if (x == NULL && (x = pair_new(l, client, server)) == NULL)
 		return;
 	x->mute = mute;
-	if (told)
+	if (keeps)
 		pair_remember(x, sink, next_key);
 }
 

@@ -31,7 +31,7 @@ tcpside_lose(struct tcpside *s)
 {
 	s->lost = true;
 	s->whole = false;
-	s->mute = s->mute || (s->begun && !s->known);
+	s->mute = s->mute || (s->begun && !s->framed);
 }
 
 static size_t
@@ -339,7 +339,7 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 		else
 			s->lost = false;
 		s->whole = more == CAPTURE_WHOLE;
-		s->known = s->known || s->whole;
+		s->framed = s->framed || s->whole;
 	}
 	forget_acked(s, room);
 	return more != CAPTURE_END;
@@ -348,7 +348,7 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 enum {
 	RECORD_WHOLE = 1,
 	RECORD_BEGUN = 2,
-	RECORD_KNOWN = 4,
+	RECORD_FRAMED = 4,
 	RECORD_MUTE = 8,
 };
 
@@ -358,8 +358,8 @@ tcpside_export(const struct tcpside *s, struct writer *w)
 	writer_u32(w, s->next);
 	writer_u8(w,
 	    (s->whole && !s->lost ? RECORD_WHOLE : 0) |
-		(s->begun ? RECORD_BEGUN : 0) | (s->known ? RECORD_KNOWN : 0) |
-		(s->mute ? RECORD_MUTE : 0));
+		(s->begun ? RECORD_BEGUN : 0) |
+		(s->framed ? RECORD_FRAMED : 0) | (s->mute ? RECORD_MUTE : 0));
 }
 
 void
@@ -370,7 +370,7 @@ tcpside_import(struct tcpside *s, const struct addr *sender, struct cursor *r)
 
 	tcpside_begin(s, sender, next, false);
 	s->begun = (flags & RECORD_BEGUN) != 0;
-	s->known = (flags & RECORD_KNOWN) != 0;
+	s->framed = (flags & RECORD_FRAMED) != 0;
 	s->mute = (flags & RECORD_MUTE) != 0;
 	if (!(flags & RECORD_WHOLE))
 		tcpside_lose(s);

@@ -46,11 +46,11 @@ struct tcpside {
 	uint32_t ack;	/* what the receiver says it has */
 	uint32_t acked; /* of that, what was read */
 	bool lost;
-	bool whole; /* the reader: a message begins at `next` */
-	bool begun; /* its first bytes were there to see */
-	bool known; /* the reader has found a whole message in it */
-	bool mute;  /* it is none of the reader's */
-	bool fin;   /* the sender ends at fin_seq, it seems */
+	bool whole;  /* the reader: a message begins at `next` */
+	bool begun;  /* its first bytes were there to see */
+	bool framed; /* the reader has found a whole message in it */
+	bool mute;   /* it is none of the reader's */
+	bool fin;    /* the sender ends at fin_seq, it seems */
 	uint32_t fin_seq;
 	struct segment_list ahead; /* not read yet, without overlaps */
 	struct segment_list sent;  /* read, not acknowledged */

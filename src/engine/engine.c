@@ -72,17 +72,17 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 	e->sink.commit(e->sink.ctx, changes, n);
 }
 
-/* Say in one line how many refusals had no event. */
+/* Log in one line how many refusals had no event. */
 static void
-say_not_shown(struct engine *e, uint64_t missed)
+log_not_shown(struct engine *e, uint64_t missed)
 {
 	char text[64];
 
-	if (missed == 0 || e->sink.say == NULL)
+	if (missed == 0 || e->sink.log_line == NULL)
 		return;
 	snprintf(text, sizeof(text), "%" PRIu64 " more refused, not shown",
 	    missed);
-	e->sink.say(e->sink.ctx, text);
+	e->sink.log_line(e->sink.ctx, text);
 }
 
 static bool
@@ -93,7 +93,7 @@ on_may_refuse(void *ctx, const struct event_refusal *r, int64_t now)
 	bool may;
 
 	may = refusals_may(&e->refusals, &r->src, r->reason, now, &missed);
-	say_not_shown(e, missed);
+	log_not_shown(e, missed);
 	return may;
 }
 
@@ -292,12 +292,12 @@ is_meant(struct engine *e, int64_t now, const struct datagram *d)
 }
 
 static void
-helper_say(void *ctx, const char *text)
+helper_log(void *ctx, const char *text)
 {
 	struct engine *e = ctx;
 
-	if (e->sink.say != NULL)
-		e->sink.say(e->sink.ctx, text);
+	if (e->sink.log_line != NULL)
+		e->sink.log_line(e->sink.ctx, text);
 }
 
 static void
@@ -328,7 +328,7 @@ helpers_new(struct engine *e)
 	place.activity = e->place.activity;
 	place.claims = e->claims;
 	place.timers = &e->timers;
-	place.say = helper_say;
+	place.log_line = helper_log;
 	place.ignore = helper_ignore;
 	place.remember = helper_remember;
 	place.ctx = e;
@@ -618,11 +618,11 @@ engine_run(struct engine *e, int64_t now)
 {
 	timers_run(&e->timers, now);
 	if (e->refusals.missed > 0)
-		say_not_shown(e, refusals_missed(&e->refusals, now));
+		log_not_shown(e, refusals_missed(&e->refusals, now));
 	if (e->ftp != NULL)
 		ftp_helper_run(e->ftp, now);
 	if (e->place.live)
-		hints_run(&e->hints, now, e->sink.say, e->sink.ctx);
+		hints_run(&e->hints, now, e->sink.log_line, e->sink.ctx);
 }
 
 int64_t

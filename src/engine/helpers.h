@@ -33,7 +33,7 @@ struct helper_place {
 	struct claims *claims;
 	struct timers *timers;
 	/* A line for the log. */
-	void (*say)(void *ctx, const char *text);
+	void (*log_line)(void *ctx, const char *text);
 	/* A datagram that opens nothing, and why: see events_ignore(). */
 	void (*ignore)(void *ctx, int64_t now, const struct datagram *d,
 	    const char *why);

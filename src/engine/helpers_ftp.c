@@ -109,7 +109,7 @@ watch_log(const struct ftp_watch *w, const char *what)
 
 	strbuf_fmt(&b, "ftp %s -> %s: %s", endpoint_format(&w->client, client),
 	    endpoint_format(&w->server, server), what);
-	place->say(place->ctx, text);
+	place->log_line(place->ctx, text);
 }
 
 static void

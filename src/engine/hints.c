@@ -30,7 +30,7 @@ static void
 hints_wake(struct hints *h, int64_t now)
 {
 	if (h->due == 0)
-		h->due = now + (h->told ? LATER : FIRST);
+		h->due = now + (h->logged ? LATER : FIRST);
 }
 
 static void
@@ -109,7 +109,7 @@ hints_text(const struct hints *h, bool followed, struct strbuf *out)
 
 void
 hints_run(struct hints *h, int64_t now,
-    void (*say)(void *ctx, const char *text), void *ctx)
+    void (*log_line)(void *ctx, const char *text), void *ctx)
 {
 	char text[1024];
 	struct strbuf b = strbuf_of(text, sizeof(text));
@@ -120,10 +120,10 @@ hints_run(struct hints *h, int64_t now,
 	if (h->ours == 0)
 		hints_text(h, true, &b);
 	memset(h, 0, sizeof(*h));
-	h->told = true;
-	for (line = text; say != NULL && *line != '\0'; line = end + 1) {
+	h->logged = true;
+	for (line = text; log_line != NULL && *line != '\0'; line = end + 1) {
 		end = line + strcspn(line, "\n");
 		*end = '\0';
-		say(ctx, line);
+		log_line(ctx, line);
 	}
 }

@@ -26,7 +26,7 @@ struct hints {
 	size_t nport;
 	bool more;   /* there were more addresses */
 	int64_t due; /* live: when to log; 0: nothing to log */
-	bool told;
+	bool logged;
 };
 
 /* UDP ports where SIP is often found: what a live capture looks at as well. */
@@ -43,10 +43,10 @@ void hints_elsewhere(struct hints *h, int64_t now, const struct datagram *d);
 void hints_text(const struct hints *h, bool followed, struct strbuf *out);
 
 /*
- * Live: say it, five seconds after the first such message and then every ten
+ * Live: log it, five seconds after the first such message and then every ten
  * minutes, if no other messages came.
  */
 void hints_run(struct hints *h, int64_t now,
-    void (*say)(void *ctx, const char *text), void *ctx);
+    void (*log_line)(void *ctx, const char *text), void *ctx);
 
 #endif

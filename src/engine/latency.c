@@ -26,7 +26,8 @@ latency_answered(struct latency *l, uint64_t seq, int64_t now)
 {
 	while (l->n > 0 && l->asked[l->first].seq <= seq) {
 		if (l->asked[l->first].seq == seq)
-			histogram_add(&l->took, now - l->asked[l->first].stamp);
+			histogram_add(&l->setup,
+			    now - l->asked[l->first].stamp);
 		l->first = (l->first + 1) % LATENCY_ASKED;
 		l->n--;
 	}

@@ -17,7 +17,7 @@
 #define LATENCY_ASKED 64
 
 struct latency {
-	struct histogram took;
+	struct histogram setup;
 	int64_t stamp; /* of the first packet not yet asked for; 0: none */
 	struct {
 		uint64_t seq;

@@ -41,7 +41,7 @@ struct engine_sink {
 	 */
 	void (*checkpoint)(void *ctx, uint64_t key, const void *p, size_t len);
 	/* Something an administrator may want to read; may be NULL. */
-	void (*say)(void *ctx, const char *text);
+	void (*log_line)(void *ctx, const char *text);
 	/* A call is new, has changed or is over; may be NULL. */
 	void (*call)(void *ctx, const struct call_view *v);
 };

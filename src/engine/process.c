@@ -134,7 +134,7 @@ on_checkpoint(void *ctx, uint64_t key, const void *p, size_t len)
 
 /* Rate-limited: strangers can cause these lines. */
 static void
-on_say(void *ctx, const char *text)
+on_log_line(void *ctx, const char *text)
 {
 	struct live *l = ctx;
 	uint32_t missed;
@@ -688,7 +688,7 @@ make_engine(struct live *l)
 		.wall = clock_wall,
 		.shorten = !a->foreground || log_is_journal(STDOUT_FILENO),
 		.tap = &l->worker.feed.tap };
-	struct engine_sink sink = { l, on_commit, on_checkpoint, on_say,
+	struct engine_sink sink = { l, on_commit, on_checkpoint, on_log_line,
 		on_call };
 	struct engine_place place = { 0 };
 

@@ -158,7 +158,7 @@ on_other(void *ctx, const struct datagram *d)
 
 /* To the standard error output, for events go to the standard output. */
 static void
-on_say(void *ctx, const char *text)
+on_log_line(void *ctx, const char *text)
 {
 	struct replay *r = ctx;
 
@@ -305,11 +305,11 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 {
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
-	bool told = opt->explain != NULL || opt->report != NULL;
-	struct engine_place place = { .story =
-					  told ? &story_limits_file : NULL };
-	struct replay r = { .quiet = told };
-	struct engine_sink sink = { &r, on_commit, NULL, on_say, NULL };
+	bool with_story = opt->explain != NULL || opt->report != NULL;
+	struct engine_place place = { .story = with_story ? &story_limits_file
+							  : NULL };
+	struct replay r = { .quiet = with_story };
+	struct engine_sink sink = { &r, on_commit, NULL, on_log_line, NULL };
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;
 	struct events ev = { .format = opt->format,

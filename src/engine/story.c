@@ -40,12 +40,12 @@ struct story {
 	size_t n[STORY_STATES];
 	size_t bytes;
 	uint64_t dropped;
-	/* The message at hand, before it is known whether it counts. */
+	/* The message at hand, until story_judged() knows whether it counts. */
 	struct {
 		bool here, counts;
 		struct span call_id; /* borrowed until story_judged() */
 		struct story_entry e;
-	} heard;
+	} current;
 	struct {
 		const char *text;
 		uint64_t n;
@@ -497,11 +497,11 @@ void
 story_hear(struct story *s, int64_t now, const struct datagram *d,
     const struct sip_message *m)
 {
-	struct story_entry *e = &s->heard.e;
+	struct story_entry *e = &s->current.e;
 
-	s->heard.here = true;
-	s->heard.counts = false;
-	s->heard.call_id = span_sub(m->call_id, 0, STORY_NAME);
+	s->current.here = true;
+	s->current.counts = false;
+	s->current.call_id = span_sub(m->call_id, 0, STORY_NAME);
 	memset(e, 0, offsetof(struct story_entry, stream));
 	e->at = now;
 	e->kind = STORY_MESSAGE;
@@ -518,10 +518,10 @@ story_hear(struct story *s, int64_t now, const struct datagram *d,
 void
 story_described(struct story *s, const struct sdp *sdp)
 {
-	struct story_entry *e = &s->heard.e;
+	struct story_entry *e = &s->current.e;
 	uint8_t i;
 
-	if (!s->heard.here)
+	if (!s->current.here)
 		return;
 	e->nstreams = sdp->nmedia;
 	for (i = 0; i < sdp->nmedia && i < STORY_STREAMS; i++) {
@@ -535,21 +535,21 @@ story_described(struct story *s, const struct sdp *sdp)
 void
 story_counts(struct story *s)
 {
-	s->heard.counts = true;
+	s->current.counts = true;
 }
 
 /* The message at hand has done something: what it did comes after it. */
 static void
-heard_write(struct story *s, struct span call_id)
+current_write(struct story *s, struct span call_id)
 {
-	struct story_entry *e = &s->heard.e;
+	struct story_entry *e = &s->current.e;
 	struct story_call *c;
 
-	if (!s->heard.here || !span_eq(s->heard.call_id, call_id))
+	if (!s->current.here || !span_eq(s->current.call_id, call_id))
 		return;
-	s->heard.here = false;
+	s->current.here = false;
 	c = call_find(s, call_id);
-	if (c == NULL && (c = call_begin(s, call_id, s->heard.e.at)) == NULL)
+	if (c == NULL && (c = call_begin(s, call_id, s->current.e.at)) == NULL)
 		return;
 	e->within = e->request && e->within;
 	if (e->method == SIP_INVITE && e->status >= 200 && e->status < 300) {
@@ -557,7 +557,7 @@ heard_write(struct story *s, struct span call_id)
 		e->within = answers_within(c, e);
 	}
 	/* What changes something is not seen again. */
-	if (s->heard.counts || !seen_before(c, e))
+	if (s->current.counts || !seen_before(c, e))
 		call_write(s, c, e);
 }
 
@@ -571,26 +571,26 @@ is_telling(const struct story_entry *e)
 void
 story_judged(struct story *s, const char *misfit)
 {
-	struct story_entry *e = &s->heard.e;
+	struct story_entry *e = &s->current.e;
 	struct story_call *c;
 	uint8_t why;
 
-	if (!s->heard.here)
+	if (!s->current.here)
 		return;
 	if (misfit != NULL) {
 		why = why_number(s, misfit);
 		s->why[why].n++;
-		if ((c = call_find(s, s->heard.call_id)) != NULL)
+		if ((c = call_find(s, s->current.call_id)) != NULL)
 			call_ignore(s, c, e, why);
 		else
 			s->stray[s->nstrays++ % STORY_STRAYS] =
 			    (struct story_stray) { e->at, e->from, e->to,
 				    misfit };
 	} else if (is_telling(e) &&
-	    ((s->heard.counts && e->request && e->method == SIP_INVITE) ||
-		call_find(s, s->heard.call_id) != NULL))
-		heard_write(s, s->heard.call_id);
-	s->heard.here = false;
+	    ((s->current.counts && e->request && e->method == SIP_INVITE) ||
+		call_find(s, s->current.call_id) != NULL))
+		current_write(s, s->current.call_id);
+	s->current.here = false;
 }
 
 struct story_call *
@@ -599,7 +599,7 @@ story_join(struct story *s, struct span call_id, bool create, bool adopted,
 {
 	struct story_call *c;
 
-	heard_write(s, call_id);
+	current_write(s, call_id);
 	c = call_find(s, call_id);
 	if (c == NULL) {
 		if (!create || (c = call_begin(s, call_id, now)) == NULL)
@@ -640,7 +640,7 @@ story_hole(struct story *s, int64_t now, bool open, const struct pinhole *hole,
 		.hole = *hole };
 	struct story_call *c;
 
-	heard_write(s, call_id);
+	current_write(s, call_id);
 	if ((c = call_find(s, call_id)) == NULL)
 		return;
 	c->mattered = true;
@@ -659,7 +659,7 @@ story_refused(struct story *s, int64_t now, const struct event_refusal *r,
 		.dport = r->dport };
 	struct story_call *c;
 
-	heard_write(s, call_id);
+	current_write(s, call_id);
 	if ((c = call_find(s, call_id)) == NULL)
 		return;
 	c->mattered = true;

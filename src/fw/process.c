@@ -40,8 +40,8 @@ struct fwproc {
 	struct ipc_msg msg; /* too big for the stack */
 	int64_t settle_at;  /* when what was adopted is given up; 0: done */
 	int64_t leave_at;   /* told to go: not later than this; 0: not told */
-	struct fwcounters told; /* to engines */
-	int64_t told_at;
+	struct fwcounters counters_sent; /* to engines */
+	int64_t counters_sent_at;
 	bool served; /* has ever had a client */
 	bool quit, keep;
 };
@@ -222,29 +222,30 @@ new_client(struct fwproc *p, int fd)
  * Without an engine, it waits here for the next.
  */
 static void
-tell_counters(struct fwproc *p, int64_t now)
-{
-	const struct fwcounters *n = fwtable_counters(p->table);
-
-	if (p->client[IPC_ENGINE].fd == -1 || now - p->told_at < TELL_EVERY ||
-	    memcmp(n, &p->told, sizeof(*n)) == 0)
-		return;
-	p->msg.u.counters = fwcounters_since(n, &p->told);
-	p->told = *n;
-	p->told_at = now;
-	send_client(p, IPC_ENGINE, IPC_COUNTERS, 0, &p->msg);
-}
-
-/* When to tell what the engine has not been told yet. */
-static int64_t
-tell_due(const struct fwproc *p)
+counters_send(struct fwproc *p, int64_t now)
 {
 	const struct fwcounters *n = fwtable_counters(p->table);
 
 	if (p->client[IPC_ENGINE].fd == -1 ||
-	    memcmp(n, &p->told, sizeof(*n)) == 0)
+	    now - p->counters_sent_at < TELL_EVERY ||
+	    memcmp(n, &p->counters_sent, sizeof(*n)) == 0)
+		return;
+	p->msg.u.counters = fwcounters_since(n, &p->counters_sent);
+	p->counters_sent = *n;
+	p->counters_sent_at = now;
+	send_client(p, IPC_ENGINE, IPC_COUNTERS, 0, &p->msg);
+}
+
+/* When to send what has been counted since the last time. */
+static int64_t
+counters_due(const struct fwproc *p)
+{
+	const struct fwcounters *n = fwtable_counters(p->table);
+
+	if (p->client[IPC_ENGINE].fd == -1 ||
+	    memcmp(n, &p->counters_sent, sizeof(*n)) == 0)
 		return INT64_MAX;
-	return p->told_at + TELL_EVERY;
+	return p->counters_sent_at + TELL_EVERY;
 }
 
 static void
@@ -340,8 +341,8 @@ wait_for_work(struct fwproc *p, int64_t next)
 		next = p->own_at;
 	if (p->settle_at != 0 && next > p->settle_at)
 		next = p->settle_at;
-	if (next > tell_due(p))
-		next = tell_due(p);
+	if (next > counters_due(p))
+		next = counters_due(p);
 	waiter_wait(w, next);
 	now = clock_now();
 	for (r = 0; r < IPC_NROLES; r++) {
@@ -391,7 +392,7 @@ fwproc_serve(struct fwproc *p)
 	for (;;) {
 		give_up_adopted(p, clock_now());
 		next = fwtable_run(p->table, clock_now());
-		tell_counters(p, clock_now());
+		counters_send(p, clock_now());
 		look_at_tables(p);
 		if (may_end(p, &next))
 			return;

@@ -223,7 +223,7 @@ feed_claim(struct feed *f, const struct claims_view *v)
 	const struct ipc_feed_hole h = { .hole = v->hole,
 		.since = v->since,
 		.reason = (uint32_t)v->why,
-		.told = 1,
+		.was_open = 1,
 		.seen = v->seen,
 		.packets = v->packets };
 

@@ -81,7 +81,7 @@ bool feed_run(struct feed *f);
 void feed_call(struct feed *f, const struct ipc_feed_call *c, struct span call);
 void feed_call_gone(struct feed *f, uint64_t owner, int64_t ts,
     enum reason why);
-/* `told`: it was open before, and this is no event. */
+/* h->was_open: it is told as one of all, and this is no event. */
 void feed_hole(struct feed *f, const struct ipc_feed_hole *h,
     const struct events_owner *owner);
 /* One that was open before. */

@@ -249,11 +249,11 @@ struct ipc_feed_hole {
 	uint64_t tuple;	     /* the id in IPC_FEED_SEEN */
 	uint64_t owner;	     /* the call or transfer that has it */
 	int64_t since;
-	uint32_t reason;  /* enum reason */
-	uint32_t told;	  /* it was open before: no event */
-	int64_t seen;	  /* when packets last went through; 0: not known */
-	uint64_t packets; /* as in ipc_count */
-	uint32_t form;	  /* enum form */
+	uint32_t reason;   /* enum reason */
+	uint32_t was_open; /* not just now: no event */
+	int64_t seen;	   /* when packets last went through; 0: not known */
+	uint64_t packets;  /* as in ipc_count */
+	uint32_t form;	   /* enum form */
 	uint32_t n;
 	char call[IPC_CALL];
 };

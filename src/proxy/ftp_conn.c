@@ -55,7 +55,7 @@ struct ftp_conn {
 	bool shut[2]; /* we have closed ours toward it */
 	bool started; /* both sides are connected */
 	bool user;    /* has logged in */
-	int64_t login_by, heard;
+	int64_t login_by, active_at;
 	struct event *timer;
 	struct ftp_session session;
 	/* The data connection: one at a time. */
@@ -284,7 +284,7 @@ on_readable(struct bufferevent *bev, void *arg)
 	struct ftp_conn *c = arg;
 
 	(void)bev;
-	c->heard = proxy_now(c->f->proxy);
+	c->active_at = proxy_now(c->f->proxy);
 	shares_touch(conn_shares(c), &c->item);
 	if (!c->eof[FTP_CLIENT] && !c->eof[FTP_SERVER])
 		conn_idle_timer_set(c);
@@ -684,7 +684,7 @@ ftp_conn_make_room(struct proxy_ftp *f, const struct endpoint *client)
 	if (guest != NULL &&
 	    (shares_beside(&guest->item) > mine ||
 		(shares_beside(&guest->item) >= mine &&
-		    proxy_now(f->proxy) - guest->heard > GUEST_SAFE)))
+		    proxy_now(f->proxy) - guest->active_at > GUEST_SAFE)))
 		conn_end(guest, "made room for another client");
 	else if (user != NULL && shares_beside(&user->item) > mine)
 		conn_end(user, "made room for another client");
@@ -721,7 +721,7 @@ ftp_conn_new(struct proxy_ftp *f, int fd, const struct endpoint *client)
 	c->client = *client;
 	c->orig = local;
 	c->item.owner = c;
-	c->heard = proxy_now(f->proxy);
+	c->active_at = proxy_now(f->proxy);
 	if (!shares_add(&f->guests, &c->item, &client->addr, 1)) {
 		close(fd);
 		free(c);

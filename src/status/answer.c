@@ -232,7 +232,7 @@ line_summary(const struct answer *a, struct strbuf *out)
 {
 	const struct ipc_about *about = model_about_of(a->model);
 	const struct model_totals *t = model_totals(a->model);
-	const struct histogram took = metrics_histogram(a->model, "setup_us");
+	const struct histogram times = metrics_histogram(a->model, "setup_us");
 	struct jsonw w = jsonw_begin(out), setup;
 
 	jsonw_str(&w, "version", span_of(PINHOLED_VERSION));
@@ -246,8 +246,8 @@ line_summary(const struct answer *a, struct strbuf *out)
 	put_counter(&w, a->model, "refusals_total", "pinholes_refused");
 	put_counter(&w, a->model, "capture_drops", "packets_dropped_by_kernel");
 	setup = jsonw_object(&w, "setup_us");
-	put_quantile(&setup, "p50", &took, 500);
-	put_quantile(&setup, "p99", &took, 990);
+	put_quantile(&setup, "p50", &times, 500);
+	put_quantile(&setup, "p99", &times, 990);
 	jsonw_end(&setup);
 	jsonw_end(&w);
 }

@@ -254,7 +254,7 @@ input_hole(struct model *m, struct model_source *s,
 		h->call->source = s;
 		h->call->round = s->round;
 	}
-	if (f->told != 0)
+	if (f->was_open != 0)
 		return;
 	m->totals.opened[h->reason]++;
 	e.ts = f->since;
@@ -431,11 +431,11 @@ model_source_gone(struct model *m, struct model_source *s)
 
 /* `s` has told everything: its predecessors hold nothing any more. */
 static void
-source_told(struct model *m, struct model_source *s)
+source_complete(struct model *m, struct model_source *s)
 {
 	size_t i;
 
-	s->told = true;
+	s->complete = true;
 	source_sweep(m, s);
 	for (i = 0; i < SOURCES; i++)
 		if (m->source[i].gone && m->source[i].role == s->role)
@@ -457,13 +457,13 @@ model_input(struct model *m, struct model_source *s, int64_t now,
 {
 	struct model_party *p = &m->party[s->role];
 
-	p->heard = now;
+	p->last_message = now;
 	switch (msg->hdr.type) {
 	case IPC_FEED_BEGIN:
 		s->round++;
 		break;
 	case IPC_FEED_END:
-		source_told(m, s);
+		source_complete(m, s);
 		break;
 	case IPC_FEED_GAP:
 		p->gaps++;

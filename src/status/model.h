@@ -45,7 +45,7 @@ struct model_source {
 	uint32_t role; /* as in ipc_source */
 	uint32_t pid;
 	bool gone;	/* its successor has not told everything yet */
-	bool told;	/* it has told everything at least once */
+	bool complete;	/* it has told everything at least once */
 	uint64_t round; /* of telling everything */
 };
 
@@ -99,8 +99,8 @@ struct model_counter {
 /* A party of the daemon: enum ipc_role, IPC_FIREWALL and so on. */
 struct model_party {
 	struct ipc_health health;
-	int64_t heard; /* its last message; 0: never */
-	uint64_t gaps; /* times that it has dropped messages */
+	int64_t last_message; /* 0: none yet */
+	uint64_t gaps;	      /* times that it has dropped messages */
 	struct model_counter *counters;
 	size_t ncounters;
 };

@@ -79,7 +79,7 @@ on_ask(void *ctx, uint64_t seq, enum ipc_type type, const struct request *r)
 		s = &x->source[i];
 		if (s->in == NULL ||
 		    (h != NULL ? s->in != h->source
-			       : s->in->role != IPC_ENGINE || !s->in->told))
+			       : s->in->role != IPC_ENGINE || !s->in->complete))
 			continue;
 		*w = (struct ipc_which) { .id = h != NULL ? r->id : 0,
 			.owner = h != NULL ? h->owner : 0 };

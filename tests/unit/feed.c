@@ -33,7 +33,7 @@ hold(uint64_t id, bool event)
 					     .to_hi = 10001 },
 		.since = 1000,
 		.reason = REASON_ANSWER,
-		.told = !event };
+		.was_open = !event };
 	const struct events_owner owner = { (id + 1) / 2, id,
 		span_of("a@example") };
 

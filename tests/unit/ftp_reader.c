@@ -168,7 +168,7 @@ read_log(struct strbuf *b, const struct ftp_event *e)
 	case FTP_EVENT_COMMAND:
 		word_add(b, "");
 		strbuf_add(b, e->command.name);
-		if (!e->known)
+		if (!e->parsed)
 			strbuf_str(b, "unknown");
 		if (e->barred || e->rc != PH_OK)
 			strbuf_str(b, "-");

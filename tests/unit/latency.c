@@ -22,8 +22,8 @@ the_first_packet_of_a_batch_counts(void **state)
 	latency_opened(&l, 1400);
 	latency_asked(&l, 5);
 	latency_answered(&l, 5, 1700);
-	assert_int_equal(histogram_count(&l.took), 1);
-	assert_int_equal(l.took.sum, 700);
+	assert_int_equal(histogram_count(&l.setup), 1);
+	assert_int_equal(l.setup.sum, 700);
 }
 
 static void
@@ -36,7 +36,7 @@ a_batch_that_opens_nothing_does_not_count(void **state)
 	latency_opened(&l, 0);
 	latency_asked(&l, 6);
 	latency_answered(&l, 6, 1700);
-	assert_int_equal(histogram_count(&l.took), 0);
+	assert_int_equal(histogram_count(&l.setup), 0);
 }
 
 static void
@@ -48,21 +48,21 @@ an_answer_belongs_to_its_batch(void **state)
 	latency_opened(&l, 200);
 	latency_asked(&l, 3);
 	latency_answered(&l, 1, 150);
-	assert_int_equal(l.took.sum, 50);
+	assert_int_equal(l.setup.sum, 50);
 	/* Of another batch, in between: nothing. */
 	latency_answered(&l, 2, 1000);
-	assert_int_equal(l.took.sum, 50);
+	assert_int_equal(l.setup.sum, 50);
 	latency_answered(&l, 3, 300);
-	assert_int_equal(l.took.sum, 150);
+	assert_int_equal(l.setup.sum, 150);
 	latency_answered(&l, 3, 400);
-	assert_int_equal(histogram_count(&l.took), 2);
+	assert_int_equal(histogram_count(&l.setup), 2);
 	/* An answer that never came is not waited for. */
 	latency_opened(&l, 1000);
 	latency_asked(&l, 4);
 	latency_opened(&l, 1000);
 	latency_asked(&l, 5);
 	latency_answered(&l, 5, 1001);
-	assert_int_equal(l.took.sum, 151);
+	assert_int_equal(l.setup.sum, 151);
 	assert_int_equal(l.n, 0);
 }
 
@@ -81,7 +81,7 @@ without_answers_there_is_an_end(void **state)
 		for (i = 1; i <= LATENCY_ASKED + 10; i++)
 			latency_answered(&l, round * 1000 + i, 1001);
 		assert_int_equal(l.n, 0);
-		assert_int_equal(l.took.sum, (round + 1) * LATENCY_ASKED);
+		assert_int_equal(l.setup.sum, (round + 1) * LATENCY_ASKED);
 	}
 	/* Another firewall process answers nothing that was asked before. */
 	latency_opened(&l, 1000);
@@ -91,7 +91,7 @@ without_answers_there_is_an_end(void **state)
 	latency_asked(&l, 5001);
 	latency_answered(&l, 5000, 2000);
 	latency_answered(&l, 5001, 2000);
-	assert_int_equal(histogram_count(&l.took), 3 * LATENCY_ASKED);
+	assert_int_equal(histogram_count(&l.setup), 3 * LATENCY_ASKED);
 }
 
 int

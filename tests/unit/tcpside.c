@@ -291,13 +291,13 @@ a_gap_is_one_when_the_receiver_has_what_is_behind(void **state)
 	assert_int_equal(stats.tcp_gaps, 1);
 	/* A part is not whole. */
 	assert_false(side.whole);
-	assert_false(side.known);
+	assert_false(side.framed);
 	assert_false(side.lost);
 	answer = CAPTURE_WHOLE;
 	add(8, "ij", true);
 	reads("efghij", false);
 	assert_true(side.whole);
-	assert_true(side.known);
+	assert_true(side.framed);
 	answer = CAPTURE_END;
 	add(10, "kl", true);
 	assert_false(tcpside_read(&side, &room, false, &reader));
