@@ -17,7 +17,9 @@
  * newly executable; reading and writing the descriptors it has; no signal to
  * another process.  A packet socket (a capture) can be read and closed: not
  * written to, not given another number, its filter not changed.  Nothing but a
- * proxy has new sockets of IP, nothing but the firewall process netlink.
+ * proxy makes sockets of IP, nothing but the firewall process netlink.  The
+ * engine, the proxy and the status process may accept connections where the
+ * monitor listens for them; a socket of UDP that the engine has cannot send.
  *
  * After PR_SET_NO_NEW_PRIVS, and for good.  PH_EUNSUPPORTED: not this kernel,
  * or a machine whose number for system calls is not known here.

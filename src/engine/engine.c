@@ -12,6 +12,7 @@
 #include "src/engine/calls.h"
 #include "src/engine/engine.h"
 #include "src/engine/helpers.h"
+#include "src/engine/hep_policy.h"
 #include "src/engine/hints.h"
 #include "src/process/claims.h"
 #include "src/engine/rate.h"
@@ -222,7 +223,7 @@ counts_here(const struct engine *e, const struct datagram *d)
 static bool
 is_sip(const struct engine *e, const struct datagram *d)
 {
-	return e->conf->sip.on &&
+	return e->conf->sip.on && !hep_policy_is_packet(e->conf, d) &&
 	    (ports_contain(&e->conf->sip.port, d->src.port) ||
 		ports_contain(&e->conf->sip.port, d->dst.port));
 }

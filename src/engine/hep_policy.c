@@ -49,6 +49,15 @@ hep_refuse(struct hep_policy *p, enum hep_refusal reason, enum hep_refusal *why)
 }
 
 bool
+hep_policy_is_packet(const struct conf *conf, const struct datagram *d)
+{
+	const struct conf_hep *h = &conf->hep;
+
+	return h->on && d->dst.port == h->listen.port &&
+	    prefixes_contain(h->from.v, h->from.n, &d->src.addr);
+}
+
+bool
 hep_policy_admits(struct hep_policy *p, const struct addr *sender)
 {
 	enum hep_refusal why;

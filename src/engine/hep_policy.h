@@ -48,6 +48,12 @@ struct hep_policy {
 void hep_policy_init(struct hep_policy *p, const struct conf *conf,
     const struct hep_key *key);
 
+/*
+ * Whether bytes that were read from the wire are a packet on its way to us.  A
+ * proxy may send these from its port of SIP.
+ */
+bool hep_policy_is_packet(const struct conf *conf, const struct datagram *d);
+
 /* May this address mirror to us at all?  No is counted. */
 bool hep_policy_admits(struct hep_policy *p, const struct addr *sender);
 

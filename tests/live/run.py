@@ -18,6 +18,7 @@ import frames  # noqa: E402,F401 pylint: disable=unused-import
 import ftpproxy  # noqa: E402,F401 pylint: disable=unused-import
 import helpers  # noqa: E402,F401 pylint: disable=unused-import
 import life  # noqa: E402,F401 pylint: disable=unused-import
+import mirror  # noqa: E402,F401 pylint: disable=unused-import
 import net  # noqa: E402
 import processes  # noqa: E402,F401 pylint: disable=unused-import
 import status  # noqa: E402,F401 pylint: disable=unused-import
