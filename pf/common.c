@@ -121,20 +121,6 @@ gate_tell(void *ctx, enum p_gate_op op, const struct prefix *v, size_t n)
 	return fw->sys->gate(fw->dev, fw->config->name, op, v, n);
 }
 
-/* Before the rules are written, and after: see gate.h. */
-static enum ph_err
-gate_open(struct fw *fw)
-{
-	return fw->gate != NULL ? p_gate_add(fw->gate, gate_tell, fw) : PH_OK;
-}
-
-static enum ph_err
-gate_close(struct fw *fw)
-{
-	return fw->gate != NULL ? p_gate_delete(fw->gate, gate_tell, fw)
-				: PH_OK;
-}
-
 static enum ph_err
 gate_heartbeat(struct fw *fw)
 {
@@ -155,8 +141,10 @@ static enum ph_err
 write_tree(struct fw *fw)
 {
 	size_t i, n = p_tree_batches(fw->tree);
-	enum ph_err rc = gate_open(fw);
+	enum ph_err rc = PH_OK;
 
+	if (fw->gate != NULL)
+		rc = p_gate_add(fw->gate, gate_tell, fw);
 	for (i = 0; i < n && rc == PH_OK; i++) {
 		p_tree_select(fw->tree, i);
 		rc = write_batch(fw);
@@ -165,7 +153,8 @@ write_tree(struct fw *fw)
 	if (rc == PH_OK) {
 		p_tree_clean(fw->tree);
 		/* What fails for now goes with the next commit. */
-		if (gate_close(fw) == PH_EGONE)
+		if (fw->gate != NULL &&
+		    p_gate_delete(fw->gate, gate_tell, fw) == PH_EGONE)
 			rc = PH_EGONE;
 	}
 	return rc;
@@ -332,6 +321,17 @@ p_cut(struct fw *fw, const struct pinhole *hole, int64_t now)
 		fw->cuts[fw->ncuts++] = *hole;
 }
 
+/* Where pf takes no states any more, as with pfsync0 down, it is a rule. */
+static enum ph_err
+make_state(struct fw *fw, struct p_hole *h, bool again)
+{
+	enum ph_err rc = PH_OK;
+
+	if (h->by_state)
+		rc = p_states_make(&fw->st, &h->hole, again);
+	return rc == PH_EUNSUPPORTED ? p_holes_to_rule(fw->holes, h) : rc;
+}
+
 /* States for the new pinholes that a state can stand for. */
 static enum ph_err
 make_states(struct fw *fw, const struct fw_edit *edits, size_t n)
@@ -340,11 +340,11 @@ make_states(struct fw *fw, const struct fw_edit *edits, size_t n)
 	size_t i;
 
 	for (i = 0; i < n && rc == PH_OK; i++)
-		if (edits[i].op == FW_ADD &&
-		    p_holes_as_state(fw->holes, &edits[i].entry->hole))
-			rc = p_states_make(&fw->st, &edits[i].entry->hole,
-			    false);
-	return rc == PH_EUNSUPPORTED ? PH_EGONE : rc;
+		if (edits[i].op == FW_ADD)
+			rc = make_state(fw, edits[i].entry->own, false);
+	if (rc == PH_OK && p_tree_dirty(fw->tree) != NULL)
+		rc = write_tree(fw);
+	return rc;
 }
 
 /* A state ends with its silence; a pinhole does not. */
@@ -356,8 +356,7 @@ states_remake(struct fw *fw)
 
 	for (h = p_holes_first(fw->holes); h != NULL && rc == PH_OK;
 	     h = p_holes_next(h))
-		if (h->by_state)
-			rc = p_states_make(&fw->st, &h->hole, true);
+		rc = make_state(fw, h, true);
 	return rc;
 }
 
@@ -482,7 +481,8 @@ p_settle(struct fw *fw, int64_t now)
 			continue;
 		hole = h->hole;
 		p_holes_remove(fw->holes, h);
-		hole_closed(fw, &hole);
+		if (!hole.once)
+			closed_remember(fw, &hole);
 	}
 	return write_tree(fw);
 }

@@ -107,7 +107,7 @@ p_holes_add(struct p_holes *h, const struct pinhole *new,
 		return PH_ENOMEM;
 	hole->hole = *new;
 	hole->entry = entry;
-	hole->by_state = p_holes_as_state(h, new);
+	hole->by_state = entry != NULL && p_holes_as_state(h, new);
 	if ((rc = p_tree_insert(tree_of(h, hole), &hole->hole)) != PH_OK) {
 		free(hole);
 		return rc;
@@ -116,6 +116,18 @@ p_holes_add(struct p_holes *h, const struct pinhole *new,
 	h->n++;
 	if (entry != NULL)
 		entry->own = hole;
+	return PH_OK;
+}
+
+enum ph_err
+p_holes_to_rule(struct p_holes *h, struct p_hole *hole)
+{
+	enum ph_err rc = p_tree_insert(h->tree, &hole->hole);
+
+	if (rc != PH_OK)
+		return rc;
+	p_tree_remove(h->state_tree, &hole->hole);
+	hole->by_state = false;
 	return PH_OK;
 }
 

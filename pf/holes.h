@@ -29,8 +29,9 @@ struct p_hole {
 struct p_holes;
 
 /*
- * New pinholes go into `tree`, or, where `as_state` says so, into `state_tree`;
- * both are borrowed, the latter two may be NULL.
+ * New pinholes go into `tree`, or, where they have an entry and `as_state` says
+ * so, into `state_tree`; both are borrowed, the latter two may be NULL.  What
+ * an earlier run left was read from its rules, and so is in `tree`.
  */
 PH_NODISCARD enum ph_err p_holes_new(struct p_holes **out, struct p_tree *tree,
     struct p_tree *state_tree, bool (*as_state)(const struct pinhole *hole));
@@ -39,6 +40,9 @@ void p_holes_free(struct p_holes *h);
 /* `entry` may be NULL.  PH_EEXIST: the id is there. */
 PH_NODISCARD enum ph_err p_holes_add(struct p_holes *h,
     const struct pinhole *hole, struct fw_entry *entry);
+/* From `state_tree` to `tree`. */
+PH_NODISCARD enum ph_err p_holes_to_rule(struct p_holes *h,
+    struct p_hole *hole);
 void p_holes_remove(struct p_holes *h, struct p_hole *hole);
 
 bool p_holes_as_state(const struct p_holes *h, const struct pinhole *hole);

@@ -28,8 +28,10 @@ static struct kernel {
 	size_t rules; /* written, in leaves */
 	unsigned int adds, kills;
 	enum ph_err add_rc, kill_rc;
-	uint64_t unkillable; /* a state's id; 0: none */
-	uint32_t host;	     /* 0: HOST */
+	uint64_t unkillable;  /* a state's id; 0: none */
+	uint32_t host;	      /* 0: HOST */
+	struct p_rule old[8]; /* what an earlier run left */
+	size_t nold;
 } k;
 
 static enum ph_err
@@ -87,10 +89,12 @@ static enum ph_err
 fake_rules(struct p_dev *d, const char *anchor,
     void (*found)(void *ctx, const struct p_rule *r), void *ctx)
 {
+	size_t i;
+
 	(void)d;
 	(void)anchor;
-	(void)found;
-	(void)ctx;
+	for (i = 0; i < k.nold; i++)
+		found(ctx, &k.old[i]);
 	return PH_OK;
 }
 
@@ -357,9 +361,6 @@ what_pf_refuses_is_not_open(void **state)
 	fw = begin(false);
 	k.add_rc = PH_ELIMIT;
 	assert_int_equal(commit(fw, &c, 1, 0), PH_ELIMIT);
-	/* It took the states of others before: now pfsync is gone. */
-	k.add_rc = PH_EUNSUPPORTED;
-	assert_int_equal(commit(fw, &c, 1, 0), PH_EGONE);
 	k.add_rc = PH_OK;
 	change(fw, FW_OPEN, stream(7, 10000));
 	assert_int_equal(k.n, 2);
@@ -367,6 +368,36 @@ what_pf_refuses_is_not_open(void **state)
 }
 
 /* A failover left this node a state of that name with another flow. */
+/* As FreeBSD does from the moment when pfsync0 is set down. */
+static void
+a_pf_that_takes_no_more_states_gets_rules(void **state)
+{
+	struct fw *fw;
+	enum ph_err err;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	fw = begin(false);
+	change(fw, FW_OPEN, stream(7, 10000));
+	k.add_rc = PH_EUNSUPPORTED;
+	change(fw, FW_OPEN, stream(8, 10002));
+	assert_int_equal(k.n, 2);
+	assert_int_equal(k.rules, 2);
+	/* One that cannot be made again becomes a rule, too. */
+	k.n = 0;
+	(void)p_tick(fw, 21 * INT64_C(1000000), &err);
+	assert_int_equal(err, PH_OK);
+	assert_int_equal(k.rules, 4);
+	change(fw, FW_CLOSE, stream(7, 10000));
+	assert_int_equal(k.rules, 2);
+	k.add_rc = PH_OK;
+	change(fw, FW_OPEN, stream(9, 10004));
+	assert_int_equal(k.n, 2);
+	change(fw, FW_CLOSE, stream(8, 10002));
+	assert_int_equal(k.rules, 0);
+	shut(fw, false);
+}
+
 static void
 an_old_state_of_the_same_name_gives_way(void **state)
 {
@@ -456,6 +487,31 @@ a_start_with_rules_removes_them_too(void **state)
 	assert_int_equal(k.n, 2);
 	assert_int_equal(p_settle(fw, 0), PH_OK);
 	assert_int_equal(k.n, 0);
+	shut(fw, false);
+}
+
+/* The run before had rules for what we make states for. */
+static void
+a_reload_from_rules_leaves_no_rule(void **state)
+{
+	static const struct fw_config config = { .name = "pinholed" };
+	struct pinhole h = stream(1, 10000);
+	struct fw *fw;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	k.nold = p_rules(&h, P_PASS, P_FREEBSD, &config, k.old);
+	h = stream(2, 10002);
+	k.nold += p_rules(&h, P_PASS, P_FREEBSD, &config, &k.old[k.nold]);
+	assert_int_equal(k.nold, 4);
+	k.rules = k.nold;
+	fw = begin(true);
+	change(fw, FW_OPEN, stream(1, 10004));
+	change(fw, FW_OPEN, stream(2, 10000));
+	assert_int_equal(k.n, 4);
+	assert_int_equal(p_settle(fw, 0), PH_OK);
+	assert_int_equal(k.rules, 0);
+	assert_int_equal(k.n, 4);
 	shut(fw, false);
 }
 
@@ -567,10 +623,12 @@ main(void)
 		T(a_flow_that_another_pinhole_has_taken_over_goes_on),
 		T(silence_ends_a_state_but_not_the_pinhole),
 		T(what_pf_refuses_is_not_open),
+		T(a_pf_that_takes_no_more_states_gets_rules),
 		T(an_old_state_of_the_same_name_gives_way),
 		T(a_kill_that_fails_leaves_it_to_the_sweep),
 		T(a_start_removes_the_states_of_an_earlier_run),
 		T(a_start_with_rules_removes_them_too),
+		T(a_reload_from_rules_leaves_no_rule),
 		T(a_successor_keeps_what_it_is_told_to_open),
 		T(our_number_is_neither_none_nor_pfs),
 		T(either_state_that_stays_is_told),
