@@ -87,12 +87,40 @@ a_source_is_an_address_or_a_64(void **state)
 	assert_int_equal(taken("2001:db8::77"), 0);
 }
 
+/* A source that has nothing any more is none, however many came after it. */
+static void
+a_source_is_forgotten_with_its_last(void **state)
+{
+	char from[32];
+	int round, i;
+
+	(void)state;
+	shares_init(&room);
+	for (round = 0; round < 50; round++) {
+		for (i = 0; i < 4; i++) {
+			snprintf(from, sizeof(from), "192.0.2.%d",
+			    (round * 37 + i * 11) % 256);
+			add(i, from, 2);
+			assert_int_equal(taken(from), 2);
+		}
+		for (i = 0; i < 4; i++) {
+			shares_remove(&room, &items[i]);
+			snprintf(from, sizeof(from), "192.0.2.%d",
+			    (round * 37 + i * 11) % 256);
+			assert_int_equal(taken(from), 0);
+			assert_int_equal(room.n, 3 - i);
+		}
+	}
+	assert_null(shares_worst(&room));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_one_who_has_most_gives_first),
 		cmocka_unit_test(a_source_is_an_address_or_a_64),
+		cmocka_unit_test(a_source_is_forgotten_with_its_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
