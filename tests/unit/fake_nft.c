@@ -16,6 +16,7 @@
 #include "nft/ruleset.h"
 #include "nft/table.h"
 #include "tests/unit/fake_nft.h"
+#include "tests/unit/unit.h"
 
 #define TABLE "pinholed"
 
@@ -402,7 +403,12 @@ tell_table(nlsock_cb *cb, void *ctx)
 	_Alignas(struct nlmsghdr) char buf[256];
 	char comment[TABLE_COMMENTLEN], udata[TABLE_COMMENTLEN + 2];
 	struct nlmsghdr *nlh = answer(buf, NFT_MSG_NEWTABLE);
-	size_t n = strlen(table_comment(&config, comment)) + 1;
+	size_t n;
+
+	table_comment(&config, comment);
+	if (fake.comment != NULL)
+		strlcpy(comment, fake.comment, sizeof(comment));
+	n = strlen(comment) + 1;
 
 	udata[0] = 0;
 	udata[1] = (char)n;
@@ -411,17 +417,52 @@ tell_table(nlsock_cb *cb, void *ctx)
 	cb(ctx, nlh);
 }
 
+struct deletion {
+	bool tuple;
+	uint32_t id, mark, mask;
+};
+
 static int
-forget_id(const struct nlattr *attr, void *data)
+deletion_read(const struct nlattr *attr, void *data)
 {
+	struct deletion *d = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case CTA_TUPLE_ORIG:
+		d->tuple = true;
+		break;
+	case CTA_ID:
+		d->id = ntohl(mnl_attr_get_u32(attr));
+		break;
+	case CTA_MARK:
+		d->mark = ntohl(mnl_attr_get_u32(attr));
+		break;
+	case CTA_MARK_MASK:
+		d->mask = ntohl(mnl_attr_get_u32(attr));
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+/* Without a tuple, everything that the mark lets through goes. */
+static void
+delete_connections(const struct nlmsghdr *nlh)
+{
+	struct deletion d = { 0 };
 	size_t i;
 
-	(void)data;
-	if (mnl_attr_get_type(attr) == CTA_ID)
-		for (i = 0; i < FAKE_CONNECTIONS; i++)
-			if (fake.ct[i].id == ntohl(mnl_attr_get_u32(attr)))
-				fake.ct[i].id = 0;
-	return MNL_CB_OK;
+	fake.ct_deletes++;
+	(void)mnl_attr_parse(nlh, sizeof(struct nfgenmsg), deletion_read, &d);
+	if (!d.tuple) {
+		/* Or else the connections of everybody. */
+		assert_int_equal(d.mark, 0x10000);
+		assert_int_equal(d.mask, 0x10000);
+		fake.ct_sweeping++;
+	} else
+		assert_int_not_equal(d.id, 0);
+	for (i = 0; i < FAKE_CONNECTIONS; i++)
+		if (d.tuple ? fake.ct[i].id == d.id : !fake.ct[i].foreign)
+			fake.ct[i].id = 0;
 }
 
 static void
@@ -459,6 +500,7 @@ tell_connection(const struct fake_connection *c, nlsock_cb *cb, void *ctx)
 	put_reply(nlh, c);
 	mnl_attr_put_u32(nlh, CTA_ID, htonl(c->id));
 	mnl_attr_put_u32(nlh, CTA_STATUS, htonl(c->status));
+	mnl_attr_put_u32(nlh, CTA_MARK, htonl(c->foreign ? 0x20001 : 0x10001));
 	cb(ctx, nlh);
 }
 
@@ -479,22 +521,28 @@ same_attrs(const char *a, const char *b, size_t len)
 	return true;
 }
 
-/* The connection whose answers are asked for. */
+/* The connection that is asked for, by its packets or by their answers. */
 static int
 find_connection(const struct nlmsghdr *asked, nlsock_cb *cb, void *ctx)
 {
 	_Alignas(struct nlmsghdr) char buf[512];
 	struct nlmsghdr *nlh;
 	size_t i, head = sizeof(*nlh) + sizeof(struct nfgenmsg);
+	const struct fake_connection *c;
 
-	for (i = 0; i < FAKE_CONNECTIONS; i++) {
+	for (i = 0; i < 2 * FAKE_CONNECTIONS; i++) {
+		c = &fake.ct[i / 2];
 		nlh = answer(buf, IPCTNL_MSG_CT_NEW);
-		put_reply(nlh, &fake.ct[i]);
-		if (fake.ct[i].id == 0 || nlh->nlmsg_len != asked->nlmsg_len ||
+		if (i % 2 == 0)
+			put_reply(nlh, c);
+		else
+			put_tuple(nlh, CTA_TUPLE_ORIG, c->src, c->sport, c->dst,
+			    c->dport);
+		if (c->id == 0 || nlh->nlmsg_len != asked->nlmsg_len ||
 		    !same_attrs(buf + head, (const char *)asked + head,
 			nlh->nlmsg_len - head))
 			continue;
-		tell_connection(&fake.ct[i], cb, ctx);
+		tell_connection(c, cb, ctx);
 		return 0;
 	}
 	return -ENOENT;
@@ -509,6 +557,8 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 		tell_generation(cb, ctx);
 		return 0;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE:
+		if (fake.deny != 0)
+			return -fake.deny;
 		if (!fake.table)
 			return -ENOENT;
 		tell_table(cb, ctx);
@@ -528,9 +578,7 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 	case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET:
 		return find_connection(nlh, cb, ctx);
 	case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE:
-		fake.ct_deletes++;
-		(void)mnl_attr_parse(nlh, sizeof(struct nfgenmsg), forget_id,
-		    NULL);
+		delete_connections(nlh);
 		return 0;
 	default:
 		return -EOPNOTSUPP;

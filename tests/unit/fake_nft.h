@@ -20,19 +20,22 @@ struct fake_element {
 	uint64_t packets;
 };
 
-/* A UDP connection that bears our bit; IPv4 in host order. */
+/* A UDP connection; IPv4 in host order. */
 struct fake_connection {
 	uint32_t id; /* 0: forgotten */
 	uint32_t status;
 	uint32_t src, dst;
 	uint16_t sport, dport;
 	uint16_t local; /* the port that answers, if it is not dport */
+	bool foreign;	/* it bears another bit than ours */
 };
 
 #define FAKE_CONNECTIONS 4
 
 struct fake_kernel {
-	bool table; /* it exists */
+	bool table;	     /* it exists */
+	const char *comment; /* of the table; NULL: as a test's configuration */
+	int deny;	     /* an errno for whoever looks at the table */
 	unsigned int parts;
 	uint32_t generation;
 	struct fake_element *v;
@@ -48,6 +51,7 @@ struct fake_kernel {
 	uint64_t user_set;	/* handle of filter/spammer; 0: none */
 	unsigned int user_told; /* messages to it */
 	unsigned int ct_deletes;
+	unsigned int ct_sweeping; /* those that asked for all with our bit */
 	struct fake_connection ct[FAKE_CONNECTIONS];
 	bool flowtable;
 	bool interrupt;		 /* every dump is overtaken by a change */

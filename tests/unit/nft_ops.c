@@ -434,7 +434,7 @@ static struct fake_connection
 connection(uint32_t id, uint32_t status, uint16_t port)
 {
 	return (struct fake_connection) { id, status, 0xc6336407, 0xc0000200,
-		4000, port, 0 };
+		4000, port, 0, false };
 }
 
 /* So many seconds of ticks. */
