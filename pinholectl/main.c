@@ -32,7 +32,7 @@ static const struct option long_options[] = {
 };
 
 static void
-usage(FILE *f)
+usage_print(FILE *f)
 {
 	const struct verb_row *v;
 
@@ -151,7 +151,7 @@ main(int argc, char *argv[])
 			return complete_print(optarg, stdout) ? 0
 							      : EXIT_REFUSED;
 		case 'h':
-			usage(stdout);
+			usage_print(stdout);
 			return 0;
 		case 'j':
 			o.json = true;
@@ -164,12 +164,12 @@ main(int argc, char *argv[])
 			printf("pinholectl %s\n", PINHOLED_VERSION);
 			return 0;
 		default:
-			usage(stderr);
+			usage_print(stderr);
 			return EXIT_REFUSED;
 		}
 	}
 	if (optind == argc) {
-		usage(stderr);
+		usage_print(stderr);
 		return EXIT_REFUSED;
 	}
 	if (!read_request(argc - optind, argv + optind, &r))

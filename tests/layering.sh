@@ -52,36 +52,45 @@ $rooms
 END
 # Code in a folder that the table does not have would escape it.
 for dir in $(git ls-files 'src/*/*.[chy]' 'sip/*.[ch]' 'ftp/*.[ch]' \
-    'tftp/*.[ch]' 'tables/*.[ch]' 'pf/*.[ch]' 'nft/*.[ch]' |
-    sed 's,/[^/]*$,,' | sort -u); do
+    'tftp/*.[ch]' 'tables/*.[ch]' 'pf/*.[ch]' 'nft/*.[ch]' \
+    'pinholectl/*.[ch]' | sed 's,/[^/]*$,,' | sort -u); do
 	if ! echo "$rooms" | grep -q "^$dir "; then
 		echo "layering: doc/architecture.md has no room $dir"
 		bad=1
 	fi
 done
 
-# circle WHAT: the pairs on standard input make no circle.
+# circle WHAT: false if the pairs on standard input make a circle.  A pipeline
+# runs it in a subshell, which cannot set `bad`.
 circle() {
 	found=$(awk '$1 != $2' | tsort 2>&1 >/dev/null || true)
-	if [ -n "$found" ]; then
-		echo "layering: files of $1 in a circle"
-		echo "$found"
-		bad=1
-	fi
+	[ -n "$found" ] || return 0
+	echo "layering: files of $1 in a circle"
+	echo "$found"
+	return 1
 }
 # A file is its .c and its .h.
 for room in $(echo "$rooms" | cut -d ' ' -f 1); do
 	git ls-files "$room/*.[ch]" |
 	    xargs grep -oE "^#include \"$room/[a-z0-9_]*\.h\"" /dev/null |
 	    sed -E 's/\.[ch]:#include "/ /; s/\.h"$//' |
-	    circle "$room include each other"
+	    circle "$room include each other" || bad=1
 done
+
+# symbols ROOM: "FILE T NAME" for each symbol of a library, or of the objects
+# in a directory, for pinholectl is a room that is no library.
+symbols() {
+	case $1 in
+	*/) nm -A "$1"*.o ;;
+	*) nm -A "$1" ;;
+	esac 2>/dev/null |
+	    sed -nE 's,^.*[:/]([^:/]*)\.o:.* ([A-Z]) ([a-z0-9_]+)$,\1 \2 \3,p'
+}
 # With the directory of a build: nor do their functions call each other.
-for lib in ${1:+"$1"/lib*.a "$1"/*/lib*.a "$1"/src/*/lib*.a}; do
-	[ -f "$lib" ] || continue
-	nm -A "$lib" 2>/dev/null | sed -nE \
-	    's/^[^:]*:([^:]*)\.o:.* ([A-Z]) ([a-z0-9_]+)$/\1 \2 \3/p' |
-	    awk '$2 == "U" { user[$1 " " $3] = 1; next }
+for lib in ${1:+"$1"/lib*.a "$1"/*/lib*.a "$1"/src/*/lib*.a \
+    "$1"/pinholectl/CMakeFiles/pinholectl.dir/}; do
+	[ -e "$lib" ] || continue
+	symbols "$lib" | awk '$2 == "U" { user[$1 " " $3] = 1; next }
 		{ home[$3] = $1 }
 		END {
 			for (u in user) {
@@ -89,7 +98,7 @@ for lib in ${1:+"$1"/lib*.a "$1"/*/lib*.a "$1"/src/*/lib*.a}; do
 				if (f[2] in home)
 					print f[1], home[f[2]]
 			}
-		}' | circle "${lib##*/} call each other"
+		}' | circle "${lib#"$1"/} call each other" || bad=1
 done
 
 # HACKING.md, "Names": module_verb.  A function that other files see begins
@@ -99,7 +108,7 @@ done
 nouns="ph p addrs crc32 echoes elem fwconfig fwproc hole ruleset server set state
     sweep timeout"
 found=$(git grep -nE '^[a-z0-9]+\(' -- 'src/*.c' 'sip/*.c' 'ftp/*.c' 'tftp/*.c' \
-    'tables/*.c' 'nft/*.c' 'pf/*.c' | grep -v ':main(' || true)
+    'tables/*.c' 'nft/*.c' 'pf/*.c' 'pinholectl/*.c' | grep -v ':main(' || true)
 if [ -n "$found" ]; then
 	echo "layering: a function of one word"
 	echo "$found"
@@ -107,14 +116,16 @@ if [ -n "$found" ]; then
 fi
 structs=$(git grep -hoE '^struct [a-z0-9_]+ \{' -- '*.[ch]' |
     sed -E 's/^struct ([a-z0-9]+).*/\1/' | sort -u)
-for lib in ${1:+"$1"/*/lib*.a "$1"/src/*/lib*.a}; do
-	[ -f "$lib" ] || continue
+for lib in ${1:+"$1"/*/lib*.a "$1"/src/*/lib*.a \
+    "$1"/pinholectl/CMakeFiles/pinholectl.dir/}; do
+	[ -e "$lib" ] || continue
 	room=${lib%/lib*.a}
+	room=${room%/CMakeFiles/*}
 	room=${room#"$1"/}
 	words=$(git ls-files "$room/*.c" | sed 's,.*/,,; s/\.c$//' | tr '_' '\n')
 	found=$({
 		printf '%s\n' "${room##*/}" "$nouns" "$structs" "$words"
-		nm "$lib" 2>/dev/null | sed -nE 's/^[0-9a-f]+ T ([a-z])/= \1/p'
+		symbols "$lib" | sed -n 's/^[^ ]* T /= /p'
 	} | awk '$1 != "=" { for (i = 1; i <= NF; i++) ok[$i] = 1; next }
 		{ split($2, f, "_") } !(f[1] in ok) { print $2 }')
 	if [ -n "$found" ]; then
