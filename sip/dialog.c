@@ -490,11 +490,24 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 	response_body(c, dlg, t, now, d, m, REASON_EARLY);
 }
 
+/* Other forks may still answer for 64*T1: RFC 3261 section 13.2.2.4. */
+static void
+forks_expire(struct call *c, const struct dialog *accepted,
+    const struct txn *invite, int64_t now)
+{
+	struct dialog *d;
+
+	TAILQ_FOREACH(d, &c->dialogs, entry)
+		if (d != accepted && d->origin == invite->serial &&
+		    d->state == DIALOG_EARLY)
+			d->drop_at = now + SIP_T_TRANSACTION;
+}
+
 static void
 invite_accepted(struct call *c, struct txn *t, int64_t now,
     const struct datagram *d, const struct sip_message *m)
 {
-	struct dialog *dlg = t->dlg, *other;
+	struct dialog *dlg = t->dlg;
 	enum reason why = t->dlg != NULL ? REASON_REINVITE : REASON_ANSWER;
 
 	/* After a final refusal nothing is accepted any more. */
@@ -540,12 +553,8 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 	t->until = now + SIP_T_TRANSACTION;
 	c->sip->n.accepted_total += !c->accepted;
 	call_accept(c, now);
-	/* Other forks may still answer for 64*T1: section 13.2.2.4. */
 	if (t->dlg == NULL)
-		TAILQ_FOREACH(other, &c->dialogs, entry)
-			if (other != dlg && other->origin == t->serial &&
-			    other->state == DIALOG_EARLY)
-				other->drop_at = now + SIP_T_TRANSACTION;
+		forks_expire(c, dlg, t, now);
 	/* Sent again, with what UPDATE or PRACK have changed since. */
 	if (m->body != SIP_BODY_NONE && dlg->updated < t->serial)
 		response_body(c, dlg, t, now, d, m, why);

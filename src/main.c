@@ -132,6 +132,24 @@ need_read(const struct options *o)
 }
 
 static void
+add_interface(struct options *o, char *name)
+{
+	o->interfaces =
+	    array_grow(o->interfaces, o->ninterfaces, sizeof(*o->interfaces));
+	o->interfaces[o->ninterfaces++] = name;
+}
+
+static void
+need_no_more(int argc, char *argv[])
+{
+	if (optind == argc)
+		return;
+	warnx("unexpected argument: %s", argv[optind]);
+	usage_print(stderr);
+	exit(EXIT_CONFIG);
+}
+
+static void
 parse_options(struct options *o, int argc, char *argv[])
 {
 	int c;
@@ -155,9 +173,7 @@ parse_options(struct options *o, int argc, char *argv[])
 			usage_print(stdout);
 			exit(0);
 		case 'i':
-			o->interfaces = array_grow(o->interfaces,
-			    o->ninterfaces, sizeof(*o->interfaces));
-			o->interfaces[o->ninterfaces++] = optarg;
+			add_interface(o, optarg);
 			break;
 		case 'n':
 			o->check = true;
@@ -195,11 +211,7 @@ parse_options(struct options *o, int argc, char *argv[])
 		}
 	}
 	need_read(o);
-	if (optind < argc) {
-		warnx("unexpected argument: %s", argv[optind]);
-		usage_print(stderr);
-		exit(EXIT_CONFIG);
-	}
+	need_no_more(argc, argv);
 }
 
 static void

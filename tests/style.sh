@@ -30,6 +30,18 @@ for f in $sources $(git ls-files '*.y'); do
 	[ "$(wc -l <"$f")" -le $max ] || complain "$f: more than $max lines"
 done
 
+# A function has at most 60 lines between its braces.
+# shellcheck disable=SC2046
+found=$(awk 'FNR == 1 { at = 0 }
+	/^{/ { at = FNR }
+	/^}/ && at {
+		if (FNR - at - 1 > 60)
+			print FILENAME ":" at ": " FNR - at - 1 " lines"
+		at = 0
+	}' $(git ls-files '*.c' | grep -vE '^(tests|fuzz|bench)/'))
+[ -z "$found" ] || complain "a function of more than 60 lines
+$found"
+
 man=$(git ls-files 'man/*.[0-9]')
 # shellcheck disable=SC2086
 [ -z "$man" ] || mandoc -Tlint -Wwarning $man || complain "mandoc"

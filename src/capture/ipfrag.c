@@ -213,6 +213,26 @@ pending_place(const struct pending *p, uint32_t off, bool more,
 	return PH_EMALFORMED;
 }
 
+/*
+ * All fragments but the last are multiples of eight long, nothing is empty,
+ * nothing goes past the end, and there is but one end.
+ */
+static bool
+piece_fits(const struct pending *p, uint32_t off, bool more, size_t len)
+{
+	const struct piece *last =
+	    p->npieces > 0 ? &p->pieces[p->npieces - 1] : NULL;
+	size_t end = off + len;
+
+	if (len == 0 || len > MAX_DATAGRAM || end > MAX_DATAGRAM ||
+	    (p->total != 0 && end > p->total))
+		return false;
+	if (more)
+		return len % 8 == 0;
+	return (p->total == 0 || end == p->total) &&
+	    (last == NULL || last->off + last->len <= end);
+}
+
 enum ph_err
 ipfrag_add(struct ipfrag *f, int64_t now, const struct frag_key *key,
     uint32_t off, bool more, uint8_t proto, struct span data,
@@ -231,16 +251,7 @@ ipfrag_add(struct ipfrag *f, int64_t now, const struct frag_key *key,
 		return PH_ELIMIT;
 	if (p->condemned)
 		return PH_EMALFORMED;
-	/*
-	 * All but the last are multiples of eight long, nothing is empty,
-	 * nothing goes past the end, and there is but one end.
-	 */
-	if (data.len == 0 || data.len > MAX_DATAGRAM || end > MAX_DATAGRAM ||
-	    (more && data.len % 8 != 0) || (p->total != 0 && end > p->total) ||
-	    (!more && p->total != 0 && end != p->total) ||
-	    (!more && p->npieces > 0 &&
-		p->pieces[p->npieces - 1].off + p->pieces[p->npieces - 1].len >
-		    end)) {
+	if (!piece_fits(p, off, more, data.len)) {
 		pending_condemn(f, p, stats);
 		return PH_EMALFORMED;
 	}

@@ -330,33 +330,45 @@ packet_ipv4(struct packets *p, struct datagram *d, struct span ip,
 		packet_transport(p, d, ip, id, sink);
 }
 
+/* The fixed header; `c` is then the bytes behind it.  False: it is wrong. */
+static bool
+ipv6_header(struct cursor *c, struct datagram *d, uint8_t *next)
+{
+	uint8_t b[16];
+	uint16_t len;
+
+	cursor_skip(c, 4);
+	len = cursor_u16(c);
+	*next = cursor_u8(c);
+	cursor_skip(c, 1);
+	cursor_copy(c, b, 16);
+	d->src.addr = addr_from_bytes(AF_INET6, b);
+	cursor_copy(c, b, 16);
+	d->dst.addr = addr_from_bytes(AF_INET6, b);
+	/* Length 0 is a jumbogram, or segmentation offload at work. */
+	if (!c->bad && len == 0 && *next == IPPROTO_TCP &&
+	    cursor_left(c) <= UINT16_MAX)
+		len = (uint16_t)cursor_left(c);
+	if (c->bad || len == 0 || len > cursor_left(c))
+		return false;
+	c->len = c->pos + len;
+	return true;
+}
+
 static void
 packet_ipv6(struct packets *p, struct datagram *d, struct span ip,
     const struct capture_sink *sink)
 {
 	struct cursor c = cursor_of(ip.p, ip.len);
 	unsigned int n, hlen;
-	uint8_t next, b[16];
-	uint16_t len, off;
+	uint8_t next;
+	uint16_t off;
 	uint32_t id;
 
-	cursor_skip(&c, 4);
-	len = cursor_u16(&c);
-	next = cursor_u8(&c);
-	cursor_skip(&c, 1);
-	cursor_copy(&c, b, 16);
-	d->src.addr = addr_from_bytes(AF_INET6, b);
-	cursor_copy(&c, b, 16);
-	d->dst.addr = addr_from_bytes(AF_INET6, b);
-	/* Length 0 is a jumbogram, or segmentation offload at work. */
-	if (!c.bad && len == 0 && next == IPPROTO_TCP &&
-	    cursor_left(&c) <= UINT16_MAX)
-		len = (uint16_t)cursor_left(&c);
-	if (c.bad || len == 0 || len > cursor_left(&c)) {
+	if (!ipv6_header(&c, d, &next)) {
 		p->n.malformed++;
 		return;
 	}
-	c.len = c.pos + len;
 	/* RFC 8200 section 4. */
 	for (n = 0; n < MAX_EXTENSIONS; n++) {
 		switch (next) {
