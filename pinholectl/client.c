@@ -11,14 +11,32 @@
 
 #include "pinholectl/client.h"
 
+/* The daemon's lines have half of it. */
+#define LINE_LONGEST 16384
+
 struct client {
 	int fd;
 	FILE *in;
-	char *line;
-	size_t size;
+	char line[LINE_LONGEST];
 	char error[1024]; /* "": none */
 	bool lost;
 };
+
+/*
+ * What answers may have been taken over by somebody who would like to command
+ * our terminal.
+ */
+void
+client_tame(char *s)
+{
+	unsigned char *p;
+
+	for (p = (unsigned char *)s; *p != '\0'; p++)
+		if ((*p < 0x20 && *p != '\n') || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+}
 
 static int
 socket_connect(const char *path)
@@ -69,7 +87,6 @@ client_close(struct client *c)
 	if (c == NULL)
 		return;
 	fclose(c->in);
-	free(c->line);
 	free(c);
 }
 
@@ -80,7 +97,9 @@ client_ask(struct client *c, const char *line)
 	int len = snprintf(text, sizeof(text), "%s\n", line);
 
 	c->error[0] = '\0';
+	/* A Call-ID from an answer could bring a second line. */
 	if (len < 0 || (size_t)len >= sizeof(text) ||
+	    strcspn(line, "\r\n") < strlen(line) ||
 	    send(c->fd, text, (size_t)len, MSG_NOSIGNAL) != len) {
 		c->lost = true;
 		return false;
@@ -93,14 +112,16 @@ client_next(struct client *c, const char **line)
 {
 	const char *end, *error;
 	json_t *object;
-	ssize_t len = getline(&c->line, &c->size, c->in);
+	size_t len;
 
-	if (len <= 0 || (object = json_loads(c->line, 0, NULL)) == NULL) {
+	if (fgets(c->line, sizeof(c->line), c->in) == NULL ||
+	    (len = strlen(c->line)) == 0 || c->line[len - 1] != '\n' ||
+	    (object = json_loads(c->line, 0, NULL)) == NULL) {
 		c->lost = true;
 		return NULL;
 	}
-	if (c->line[len - 1] == '\n')
-		c->line[len - 1] = '\0';
+	c->line[len - 1] = '\0';
+	client_tame(c->line);
 	if (line != NULL)
 		*line = c->line;
 	end = json_string_value(json_object_get(object, "end"));
@@ -110,6 +131,7 @@ client_next(struct client *c, const char **line)
 		error = json_string_value(json_object_get(object, "error"));
 		snprintf(c->error, sizeof(c->error), "%s",
 		    error != NULL ? error : "refused");
+		client_tame(c->error);
 	}
 	json_decref(object);
 	return NULL;

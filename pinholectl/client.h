@@ -22,6 +22,8 @@ bool client_ask(struct client *c, const char *line); /* false: it is gone */
  * until the next call.  NULL: the answer has ended, or the connection.
  */
 json_t *client_next(struct client *c, const char **line);
+/* Text for a terminal: control characters become question marks. */
+void client_tame(char *text);
 /* How the answer ended: NULL is well, else an error. */
 const char *client_error(const struct client *c);
 bool client_lost(const struct client *c);

@@ -62,6 +62,7 @@ print_object(const struct options *o, const struct request *r,
 	}
 	strbuf_reset(&b);
 	output_text(r->verb, object, &b);
+	client_tame(text);
 	puts(text);
 }
 

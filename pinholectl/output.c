@@ -30,8 +30,10 @@ output_age(double since, char buf[32])
 	long s;
 
 	gettimeofday(&now, NULL);
-	s = (long)((double)now.tv_sec - since);
-	if (since <= 0 || s < 0)
+	s = since > 0 && since <= (double)now.tv_sec
+	    ? (long)((double)now.tv_sec - since)
+	    : -1;
+	if (s < 0)
 		snprintf(buf, 32, "-");
 	else if (s < 60)
 		snprintf(buf, 32, "%lds", s);

@@ -172,6 +172,7 @@ draw_list(const struct top *t, const json_t *list, bool calls)
 		strbuf_reset(&b);
 		output_text(calls ? VERB_SHOW_CALLS : VERB_EXPLAIN,
 		    json_array_get(list, i), &b);
+		client_tame(text);
 		if (calls && i == t->selected)
 			attron(A_REVERSE);
 		mvaddnstr(TOP + (int)(i - first), 0, text, COLS);

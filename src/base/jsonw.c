@@ -89,6 +89,7 @@ jsonw_text(struct strbuf *out, struct span v)
 	strbuf_str(out, "\"");
 	for (; v.len > 0; v = span_sub(v, n, v.len)) {
 		unsigned char c = (unsigned char)v.p[0];
+		unsigned char next = v.len > 1 ? (unsigned char)v.p[1] : 0;
 
 		if ((n = plain_len(v)) > 0)
 			strbuf_add(out, span_sub(v, 0, n));
@@ -99,6 +100,9 @@ jsonw_text(struct strbuf *out, struct span v)
 			strbuf_fmt(out, "\\%c", c);
 		else if (c < 0x20 || c == 0x7f)
 			strbuf_fmt(out, "\\u%04x", c);
+		else if (c == 0xc2 && next < 0xa0)
+			/* U+0080 to U+009F: terminals obey them, too. */
+			strbuf_fmt(out, "\\u%04x", next);
 		else
 			strbuf_add(out, span_sub(v, 0, n));
 	}

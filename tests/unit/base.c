@@ -236,13 +236,16 @@ json_is_valid_whatever_the_wire_says(void **state)
 
 	(void)state;
 	jsonw_time(&w, "ts", INT64_C(1287421234000456));
-	jsonw_str(&w, "a", SPAN_LITERAL("x\"\\\n\x1b\xff\xc3\xa9\xed\xa0\x80"));
+	jsonw_str(&w, "a",
+	    SPAN_LITERAL(
+		"x\"\\\n\x1b\xff\xc3\xa9\xed\xa0\x80\xc2\x9b\xc2\xa0\xc2"));
 	jsonw_null(&w, "n");
 	jsonw_uint(&w, "u", 7);
 	jsonw_end(&w);
 	assert_string_equal(array,
 	    "{\"ts\":1287421234.000456,\"a\":\"x\\\"\\\\\\u000a\\u001b\\ufffd"
-	    "\xc3\xa9\\ufffd\\ufffd\\ufffd\",\"n\":null,\"u\":7}");
+	    "\xc3\xa9\\ufffd\\ufffd\\ufffd\\u009b\xc2\xa0\\ufffd\",\"n\":null,"
+	    "\"u\":7}");
 }
 
 static void

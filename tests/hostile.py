@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""pinholectl, and a status process that was taken over: usage: hostile.py
+pinholectl"""
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+EVIL = "\x1b]0;owned\x07\x9b2J\x7f\r\u202e"
+WORDS = ("call", "state", "from", "to", "src", "dst", "reason", "dir",
+         "proto", "form", "form_why", "event", "text", "table", "process",
+         "name", "version", "backend")
+VERBS = ("show summary", "show calls", "show pinholes", "show tables",
+         "show counters", "show config", "monitor", "explain x", "close x",
+         "reload", "check")
+
+
+def answers():
+    """What to answer, and the exit code that it calls for."""
+    odd = {w: EVIL for w in WORDS}
+    odd.update({n: 1e308 for n in ("ts", "id", "sport", "since", "value")})
+    even = dict(odd, since=-1e308, dport=True, pinholes={}, setup_us=EVIL)
+    end = json.dumps({"end": "refused", "error": EVIL})
+    raw = json.dumps({"text": "\x7f\x9b"}, ensure_ascii=False)
+    for first in (json.dumps(odd), json.dumps(even), raw, "{}"):
+        yield f"{first}\n{end}\n".encode(), 1
+    deep = "[" * 3000 + "]" * 3000
+    for junk in ("", "\n", "{", "[1]", '{"end":', "x" * 100000, deep,
+                 '{"text":"\x00"}', '{"text":"' + "y" * 70000 + '"}\n'):
+        yield junk.encode(), 2
+
+
+def main():
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "s")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen()
+        answer = [b""]
+
+        def serve():
+            while True:
+                s, _ = listener.accept()
+                try:
+                    s.recv(4096)
+                    s.sendall(answer[0])
+                except OSError:
+                    pass
+                s.close()
+        threading.Thread(target=serve, daemon=True).start()
+        for verb in VERBS:
+            for answer[0], code in answers():
+                for options in ([], ["-j"]):
+                    got = subprocess.run(
+                        [sys.argv[1], *options, "-s", path, *verb.split()],
+                        capture_output=True, timeout=20, check=False)
+                    said = got.stdout + got.stderr
+                    text = said.decode()
+                    assert got.returncode == code, (verb, answer[0], got)
+                    bad = [c for c in text if c != "\n" and
+                           (ord(c) < 32 or 0x7f <= ord(c) < 0xa0)]
+                    assert not bad, (verb, options, bad, said)
+
+
+main()
