@@ -662,10 +662,7 @@ on_asked(void *ctx, const struct ipc_msg *m)
 	enum ph_err rc = PH_EGONE;
 	size_t n = 0;
 
-	/* Those who read a page may not ask for anything. */
-	if (l->args->conf->control == NULL)
-		feed_done(&l->worker.feed, m->hdr.seq, PH_EUNSUPPORTED, 0);
-	else if (m->hdr.type == IPC_CLOSE_CALL) {
+	if (m->hdr.type == IPC_CLOSE_CALL) {
 		n = engine_close(l->engine, (struct span) { w->call, w->n },
 		    w->owner, clock_now());
 		rc = n > 0 ? PH_OK : PH_EGONE;

@@ -227,7 +227,7 @@ open_control(struct generation *g, const struct generation *before,
 	if (g->conf->control == NULL)
 		return;
 	name_control(path, g->conf, read_only);
-	if (before != NULL && before->conf->control != NULL &&
+	if (before != NULL && before->control_fd[read_only] != -1 &&
 	    strcmp(before->conf->control, g->conf->control) == 0)
 		g->control_fd[read_only] = before->control_fd[read_only];
 	else if (unixsock_listen(path, mode,

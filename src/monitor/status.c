@@ -385,11 +385,6 @@ status_message(struct monitor *m)
 
 	if (m->msg.hdr.type != IPC_COMMAND)
 		return;
-	/* Those who read a page may not ask for anything. */
-	if (m->cur->conf->control == NULL) {
-		status_answer(m, seq, PH_EUNSUPPORTED, NULL);
-		return;
-	}
 	switch (m->msg.u.command.kind) {
 	case IPC_COMMAND_RELOAD:
 		command_reload(m, seq);

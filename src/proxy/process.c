@@ -434,7 +434,7 @@ on_asked(void *ctx, const struct ipc_msg *m)
 	struct process *x = ctx;
 	enum ph_err rc = PH_EUNSUPPORTED;
 
-	if (m->hdr.type == IPC_CLOSE_CALL && x->args->conf->control != NULL)
+	if (m->hdr.type == IPC_CLOSE_CALL)
 		rc = proxy_end(x->proxy, m->u.which.owner, REASON_CLOSED)
 		    ? PH_OK
 		    : PH_EGONE;

@@ -193,6 +193,28 @@ def control_survives_a_reload(net):
     stream.stop()
 
 
+@scenario()
+def a_control_socket_moves_and_is_tried_again(net):
+    d = net.pinholed()
+    c = connect()
+    old, new = path(), f"/run/ph{os.getpid()}b.sock"
+    d.write(conf().replace(old, new))
+    check(c.ask("reload")[1] == {"end": "ok"}, "it moves")
+    until(lambda: os.path.exists(new) and os.path.exists(new + ".ro"), 5, new)
+    until(lambda: not os.path.exists(old), 5, f"{old} is gone")
+    check(not os.path.exists(old + ".ro"), f"{old}.ro is gone")
+    other = socket.socket(socket.AF_UNIX)
+    other.bind(old)
+    other.listen()
+    d.write(conf())
+    check(c.ask("reload")[1] == {"end": "ok"}, "its path is somebody's")
+    until(lambda: any(f"{old}: in use" in line for line in d.log), 5, d.log)
+    other.close()
+    check(c.ask("reload")[1] == {"end": "ok"}, "nobody has its path")
+    check(ask("show summary")[1] == {"end": "ok"}, "it is there again")
+    check(not os.path.exists(new), f"{new} is gone")
+
+
 def status_pid(d):
     for pid in os.listdir("/proc"):
         try:

@@ -15,7 +15,6 @@ static struct ipc status;
 static int
 begin(void **state)
 {
-	static char path[] = "/var/run/pinholed.sock";
 	int fds[2], i;
 
 	(void)state;
@@ -27,7 +26,6 @@ begin(void **state)
 	assert_int_equal(ipc_pair(fds), PH_OK);
 	ipc_init(&g.child[CHILD_STATUS].ipc, fds[0]);
 	ipc_init(&status, fds[1]);
-	conf.control = path;
 	g.conf = &conf;
 	m.cur = &g;
 	m.phase = PHASE_RUNNING;
@@ -63,21 +61,6 @@ ask(uint32_t kind, uint32_t value)
 }
 
 static void
-without_a_control_socket_it_may_ask_for_nothing(void **state)
-{
-	uint32_t kind;
-
-	(void)state;
-	conf.control = NULL;
-	for (kind = 0; kind < 10; kind++)
-		assert_int_equal(ask(kind, 1), PH_EUNSUPPORTED);
-	assert_false(m.reload_again);
-	assert_false(m.link.reload);
-	assert_int_equal(m.link.check, 0);
-	assert_int_equal(m.verbose, 0);
-}
-
-static void
 what_is_no_command_is_refused(void **state)
 {
 	(void)state;
@@ -109,9 +92,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    without_a_control_socket_it_may_ask_for_nothing, begin,
-		    end),
 		cmocka_unit_test_setup_teardown(what_is_no_command_is_refused,
 		    begin, end),
 		cmocka_unit_test_setup_teardown(one_reload_at_a_time, begin,
