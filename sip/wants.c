@@ -153,7 +153,8 @@ call_weigh(struct call *c)
 			n += sdp_side_bytes(d->past[i].side[CALLER]) +
 			    sdp_side_bytes(d->past[i].side[CALLEE]);
 	}
-	c->sip->n.bytes += n - c->bytes;
+	/* By itself, n - c->bytes would be 32 bits wide on some machines. */
+	c->sip->n.bytes = c->sip->n.bytes - c->bytes + n;
 	c->bytes = n;
 }
 
