@@ -47,6 +47,11 @@ done
 	echo "only $count configurations"
 	bad=1
 }
+if command -v nft >/dev/null; then
+	for f in "$dir"/*.nft; do
+		unshare -rn nft -c -f "$f" || bad=1
+	done
+fi
 # No page shows an option that the program has not.
 grep -oh '^pinholed -[a-z].*' "$dir"/*.sh | sort -u | while read -r _ rest; do
 	for o in $rest; do

@@ -171,6 +171,12 @@ mistake 'media_ports' "$good" 'config sip sip' 'option enabled 1' \
 mistake 'found "}"' "$good" "list line 'status { }}'"
 mistake 'eth77' "$good" 'list interface eth77'
 
+# As in the how-to, with networks of this machine.
+awk '/^```uci/ { on = 1; next } /^```/ { on = 0 } on' \
+    "$top/doc/howto/phones-home-router.md" | uci
+run start
+conf 'protect { "192.168.1.0/24" }' 'interface { "lo" }' 'sip {' '}'
+
 # Off, and a file of one's own.
 uci <<'U'
 config pinholed 'main'
