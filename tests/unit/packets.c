@@ -101,16 +101,17 @@ send_ip(const void *ip, size_t iplen, const void *rest, size_t len)
 	free(p);
 }
 
-static bool back; /* the other way */
+static bool back;	   /* the other way */
+static uint8_t number = 9; /* of the IPv4 packet */
 
 /* 198.51.100.7 > 192.0.2.10; `total` as it is said to be. */
 static void
 send4(uint8_t first, uint16_t total, uint16_t off, uint8_t proto,
     const char *data, size_t len)
 {
-	uint8_t h[20] = { first, 0, (uint8_t)(total >> 8), (uint8_t)total, 0, 9,
-		(uint8_t)(off >> 8), (uint8_t)off, 64, proto, 0, 0, 198, 51,
-		100, 7, 192, 0, 2, 10 };
+	uint8_t h[20] = { first, 0, (uint8_t)(total >> 8), (uint8_t)total, 0,
+		number, (uint8_t)(off >> 8), (uint8_t)off, 64, proto, 0, 0, 198,
+		51, 100, 7, 192, 0, 2, 10 };
 
 	if (back) {
 		memcpy(h + 12, "\xc0\0\2\x0a", 4);
@@ -460,6 +461,35 @@ fragments_belong_to_one_protocol_and_place(void **state)
 	assert_int_equal(got, 4);
 }
 
+/* Pieces of many packets at once, at several interfaces. */
+static void
+pieces_of_many_packets_find_each_other(void **state)
+{
+	char rest[] = "aa";
+	unsigned int i, k;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {
+		k = i * 37 % 100;
+		number = (uint8_t)(k / 4);
+		raw.ifindex = 1 + k % 4;
+		send4(0x45, 28, 0x2000, 17, "\x13\xc4\x13\xc4\0\x0a\0\0", 8);
+	}
+	assert_int_equal(got, 0);
+	for (i = 0; i < 100; i++) {
+		k = i * 61 % 100;
+		number = (uint8_t)(k / 4);
+		raw.ifindex = 1 + k % 4;
+		rest[0] = (char)('0' + k / 10);
+		rest[1] = (char)('0' + k % 10);
+		send4(0x45, 22, 1, 17, rest, 2);
+		assert_int_equal(got, i + 1);
+		assert_string_equal(text, rest);
+	}
+	number = 9;
+	assert_int_equal(stats->frag_overlaps, 0);
+}
+
 static void
 a_packet_counts_once_where_it_is_seen(void **state)
 {
@@ -553,6 +583,7 @@ main(void)
 		CASE(tcp_headers_have_five_words_at_least),
 		CASE(other_ports_and_protocols_are_ignored),
 		CASE(fragments_belong_to_one_protocol_and_place),
+		CASE(pieces_of_many_packets_find_each_other),
 		CASE(a_packet_counts_once_where_it_is_seen),
 		CASE(a_checksum_tells_which_bytes_count),
 		CASE(bytes_on_other_ports_are_handed_on_if_wanted),
