@@ -211,8 +211,8 @@ mention_bridges(struct strbuf *why)
 			continue;
 		why_next_line(why);
 		strbuf_fmt(why,
-		    "%s is the port of a bridge; what it passes to another "
-		    "port of the same bridge, pinholes do not govern",
+		    "%s is the port of a bridge; pinholes do not govern what "
+		    "passes to another port of the same bridge",
 		    e->d_name);
 		break;
 	}

@@ -13,8 +13,8 @@
 /*
  * The event loop of the monitor and of the firewall process, which have
  * nothing but message sockets, signals and a next deadline: one ppoll().
- * The engine and the proxy, which have libpcap and clients' connections, use
- * libevent.
+ * The engine, the proxy and the status process, which have libpcap or clients'
+ * connections, use libevent.
  *
  * Signals are blocked but for waiter_wait(), so that none comes between
  * looking for it and waiting for it.  ppoll() with a descriptor ready never
