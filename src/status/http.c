@@ -356,6 +356,23 @@ reply_events(struct http *h, struct evhttp_request *r)
 	stream_send(c, b.p, b.len);
 }
 
+/*
+ * A page of somebody else has its browser ask us (W3C Fetch Metadata).  It
+ * could not read the answer, but its streams would end those of others.
+ * Following a link to us is no such thing.
+ */
+static bool
+is_for_another_page(struct evhttp_request *r)
+{
+	struct evkeyvalq *in = evhttp_request_get_input_headers(r);
+	const char *site = evhttp_find_header(in, "Sec-Fetch-Site");
+	const char *mode = evhttp_find_header(in, "Sec-Fetch-Mode");
+
+	return site != NULL && strcmp(site, "same-origin") != 0 &&
+	    strcmp(site, "none") != 0 &&
+	    (mode == NULL || strcmp(mode, "navigate") != 0);
+}
+
 static void
 on_request(struct evhttp_request *r, void *ctx)
 {
@@ -368,7 +385,9 @@ on_request(struct evhttp_request *r, void *ctx)
 	else if (evhttp_request_get_command(r) != EVHTTP_REQ_GET) {
 		http_header(r, "Allow", "GET");
 		reply_error(r, 405, "Method Not Allowed");
-	} else if (path_is(r, "/metrics"))
+	} else if (is_for_another_page(r))
+		reply_error(r, 403, "Forbidden");
+	else if (path_is(r, "/metrics"))
 		reply_metrics(h, r);
 	else if (path_is(r, "/"))
 		reply_page(r);

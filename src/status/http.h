@@ -14,7 +14,8 @@
  *
  * It is read-only, has no cookies, and answers nothing but GET.  A Host that is
  * a name, not an address, is refused: otherwise a page of somebody else could
- * have its own name resolve to us, and read what it has no right to.
+ * have its own name resolve to us, and read what it has no right to.  So is
+ * what a browser says it asks for the sake of such a page.
  *
  * libevent's evhttp parses the requests.  What it lacks is a limit to the
  * number of connections and to the time that one takes, so http.c has both:

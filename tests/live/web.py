@@ -224,6 +224,35 @@ def web_answers_nothing_but_get_and_its_own_name(net):
 
 
 @scenario()
+def web_serves_no_page_of_somebody_else(net):
+    daemon(net)
+    for site, mode, status in (("cross-site", "no-cors", 403),
+                               ("cross-site", "cors", 403),
+                               ("same-site", "websocket", 403),
+                               ("cross-site", None, 403),
+                               ("cross-site", "navigate", 200),
+                               ("same-origin", "cors", 200),
+                               ("none", "navigate", 200)):
+        headers = {"Sec-Fetch-Site": site}
+        if mode:
+            headers["Sec-Fetch-Mode"] = mode
+        for path in ("/", "/metrics"):
+            r, _ = get(net, path, headers=headers)
+            check(r.status == status, f"{path} {site} {mode}: {r.status}")
+    events = Events(net)
+    crowd = []
+    for _ in range(40):
+        s = connect(net)
+        s.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n"
+                  b"Sec-Fetch-Site: cross-site\r\n\r\n")
+        crowd.append(s)
+    events.next("now")
+    check(not events.over() and events.next("now"), "our own goes on")
+    for s in crowd:
+        s.close()
+
+
+@scenario()
 def web_events_show_what_happens(net):
     d = daemon(net)
     events = Events(net)
