@@ -9,8 +9,11 @@ import socket
 import subprocess
 import time
 
-from net import (Daemon, Failure, PBX, PHONE, Stream, Unable, check, conf,
-                 until)
+import ftpproxy
+import helpers
+from net import (Daemon, Failure, PBX, PHONE, Stream, Unable, check, conf, name,
+                 passes, until)
+from ftpproxy import six
 from scenarios import media, scenario, signalling
 from sip import Call, sdp
 
@@ -492,3 +495,65 @@ def top_lives_through_a_restart(net):
     finally:
         os.close(tty)
         stream.stop()
+
+
+def close_the_only(d, **what):
+    """The one pinhole that is shown, by its id; its event says why."""
+    c = connect()
+    known(c, 1)
+    hole = c.show("pinholes")[0]
+    check(hole["call"] is None and hole["reason"] == "request", hole)
+    check(c.ask(f"close {hole['id']}")[1] == {"end": "ok"}, "close")
+    d.expect(event="close", reason="closed", id=hole["id"], **what)
+    known(c, 0)
+    check(c.ask(f"close {hole['id']}")[1]["end"] == "refused", "it is closed")
+    c.close()
+
+
+@scenario(needs=helpers.NEEDS, **helpers.CLOSED)
+def control_closes_a_transfer_of_the_ftp_helper(net):
+    with helpers.World(net, server_inside=True) as w:
+        control = helpers.Control(w)
+        ftpproxy.listening(net, "in", PBX, 40000)
+        control.client(b"PASV\r\n")
+        control.server(b"227 (%s)\r\n" % six(PBX, 40000))
+        w.d.expect(event="open", dport=40000)
+        close_the_only(w.d, dport=40000)
+        check(ftpproxy.shut_out(net, "out", PHONE, (PBX, 40000)), "shut")
+        # The session goes on, and may ask again.
+        control.client(b"PASV\r\n")
+        control.server(b"227 (%s)\r\n" % six(PBX, 40000))
+        w.d.expect(2, event="open", dport=40000)
+        check(ftpproxy.connects(net, "out", PHONE, (PBX, 40000)), "again")
+        w.clean()
+
+
+@scenario(needs=helpers.TFTP_NEEDS, **helpers.CLOSED)
+def control_closes_a_transfer_of_the_tftp_helper(net):
+    with helpers.World(net) as w:
+        phone = net.socket("in", PBX, 20000)
+        server = net.socket("out", PHONE, 30000)
+        net.socket("out", PHONE, 69)
+        phone.sendto(b"\0\1SEP1\0octet\0", (PHONE, 69))
+        w.d.expect(event="open", dst=PBX, dport=20000, src=PHONE)
+        check(passes(server, phone, name(phone)), "the server")
+        close_the_only(w.d, dport=20000)
+        check(not passes(server, phone, name(phone), tries=1), "shut")
+        w.clean()
+
+
+@scenario(needs=ftpproxy.NEEDS, nat=True, egress=False)
+def control_closes_a_transfer_of_the_ftp_proxy(net):
+    with ftpproxy.World(net) as w:
+        wire = ftpproxy.Wire(w)
+        ftpproxy.listening(net, "out", PHONE, 40000)
+        to = wire.passive()
+        w.d.expect(event="open", proto="tcp")
+        close_the_only(w.d, proto="tcp")
+        check(ftpproxy.shut_out(net, "in", PBX, to), "shut")
+        wire.client(b"NOOP\r\n")
+        wire.server(b"200 ok\r\n")
+        to = wire.passive()
+        check(ftpproxy.connects(net, "in", PBX, to), "again")
+        wire.close()
+        w.clean()
