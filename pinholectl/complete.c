@@ -58,7 +58,9 @@ print_bash(FILE *f)
 			print_objects(f, i);
 			fprintf(f, "\" ;;\n");
 		}
-	fprintf(f, "\tcalls|pinholes|monitor) words=\"");
+	fprintf(f,
+	    "\ttables) words=address ;;\n"
+	    "\tcalls|pinholes|monitor) words=\"");
 	print_words(f, verb_filters, VERB_FILTER_COUNT);
 	fprintf(f, "\" ;;\n\tstate) words=\"");
 	print_words(f, verb_states, VERB_STATES);
@@ -87,6 +89,7 @@ print_zsh(FILE *f)
 			print_objects(f, i);
 			fprintf(f, " ;;\n");
 		}
+	fprintf(f, "tables) compadd address ;;\n");
 	fprintf(f, "calls|pinholes|monitor) compadd ");
 	print_words(f, verb_filters, VERB_FILTER_COUNT);
 	fprintf(f, " ;;\nstate) compadd ");

@@ -23,24 +23,44 @@ output_number(const json_t *o, const char *key)
 	return json_number_value(json_object_get(o, key));
 }
 
-void
-output_age(double since, char buf[32])
+static void
+put_duration(long s, char buf[32])
 {
-	struct timeval now;
-	long s;
-
-	gettimeofday(&now, NULL);
-	s = since > 0 && since <= (double)now.tv_sec
-	    ? (long)((double)now.tv_sec - since)
-	    : -1;
-	if (s < 0)
-		snprintf(buf, 32, "-");
-	else if (s < 60)
+	if (s < 60)
 		snprintf(buf, 32, "%lds", s);
 	else if (s < 3600)
 		snprintf(buf, 32, "%ldm%02lds", s / 60, s % 60);
 	else
 		snprintf(buf, 32, "%ldh%02ldm", s / 3600, s / 60 % 60);
+}
+
+static long
+now_s(void)
+{
+	struct timeval now;
+
+	gettimeofday(&now, NULL);
+	return (long)now.tv_sec;
+}
+
+void
+output_age(double since, char buf[32])
+{
+	double now = (double)now_s();
+
+	if (since > 0 && since <= now)
+		put_duration((long)(now - since), buf);
+	else
+		snprintf(buf, 32, "-");
+}
+
+/* How long it is until then. */
+static void
+output_left(double until, char buf[32])
+{
+	double s = until - (double)now_s();
+
+	put_duration(s > 0 && s < 1e9 ? (long)s : 0, buf);
 }
 
 void
@@ -91,6 +111,22 @@ text_hole(const json_t *o, struct strbuf *out)
 	else if (strcmp(output_string(o, "form"), "state") == 0)
 		strbuf_str(out, "[state] ");
 	output_call(o, LONG_CALL, out);
+}
+
+static void
+text_table(const json_t *o, struct strbuf *out)
+{
+	double expires = output_number(o, "expires");
+	char left[32];
+
+	if (json_is_number(json_object_get(o, "entries"))) {
+		strbuf_fmt(out, "%-31s %.0f", output_string(o, "table"),
+		    output_number(o, "entries"));
+		return;
+	}
+	output_left(expires, left);
+	strbuf_fmt(out, "  %-29s %s", output_string(o, "address"),
+	    expires > 0 ? left : "for ever");
 }
 
 static void
@@ -145,10 +181,16 @@ text_members(const json_t *o, const char *before, struct strbuf *out)
 const char *
 output_heading(enum verb verb)
 {
-	return verb == VERB_SHOW_CALLS
-	    ? "STATE    FROM               TO                   AGE    MEDIA "
-	      "  #  CALL-ID"
-	    : NULL;
+	switch (verb) {
+	case VERB_SHOW_CALLS:
+		return "STATE    FROM               TO                   AGE   "
+		       " "
+		       "MEDIA   #  CALL-ID";
+	case VERB_SHOW_TABLES:
+		return "TABLE                           ENTRIES";
+	default:
+		return NULL;
+	}
 }
 
 void
@@ -166,7 +208,7 @@ output_text(enum verb verb, const json_t *o, struct strbuf *out)
 		    output_string(o, "name"), output_number(o, "value"));
 		break;
 	case VERB_SHOW_TABLES:
-		strbuf_str(out, output_string(o, "table"));
+		text_table(o, out);
 		break;
 	case VERB_SHOW_SUMMARY:
 		text_members(o, "", out);

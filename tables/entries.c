@@ -13,6 +13,8 @@ struct entries {
 	size_t n, max;
 	/* How many there are of each length, so that few are looked for. */
 	size_t lengths[2][129];
+	size_t *in_table; /* and in each table, of the first ntables */
+	size_t ntables;
 };
 
 /* A prefix comes right before those within it. */
@@ -62,7 +64,25 @@ entries_free(struct entries *e)
 		return;
 	while ((x = RB_ROOT(&e->tree)) != NULL)
 		entries_remove(e, x);
+	free(e->in_table);
 	free(e);
+}
+
+/* Have a place to count the entries of this table. */
+static bool
+table_known(struct entries *e, uint16_t table)
+{
+	size_t *v;
+
+	if (table < e->ntables)
+		return true;
+	v = reallocarray(e->in_table, (size_t)table + 1, sizeof(*v));
+	if (v == NULL)
+		return false;
+	memset(v + e->ntables, 0, (table + 1 - e->ntables) * sizeof(*v));
+	e->in_table = v;
+	e->ntables = (size_t)table + 1;
+	return true;
 }
 
 static size_t *
@@ -101,7 +121,8 @@ entries_add(struct entries *e, uint16_t table, const struct prefix *p,
 	if (x == NULL) {
 		if (e->n >= e->max)
 			return PH_ELIMIT;
-		if ((x = calloc(1, sizeof(*x))) == NULL)
+		if (!table_known(e, table) ||
+		    (x = calloc(1, sizeof(*x))) == NULL)
 			return PH_ENOMEM;
 		x->table = table;
 		x->prefix = *p;
@@ -109,6 +130,7 @@ entries_add(struct entries *e, uint16_t table, const struct prefix *p,
 		x->fresh = true;
 		RB_INSERT(entry_tree, &e->tree, x);
 		e->n++;
+		e->in_table[table]++;
 		++*length_count(e, p);
 	}
 	x->stamp = stamp;
@@ -125,6 +147,7 @@ entries_remove(struct entries *e, struct entry *x)
 	RB_REMOVE(entry_tree, &e->tree, x);
 	--*length_count(e, &x->prefix);
 	e->n--;
+	e->in_table[x->table]--;
 	free(x);
 }
 
@@ -201,4 +224,10 @@ size_t
 entries_count(const struct entries *e)
 {
 	return e->n;
+}
+
+size_t
+entries_count_in(const struct entries *e, uint16_t table)
+{
+	return table < e->ntables ? e->in_table[table] : 0;
 }

@@ -68,5 +68,6 @@ struct entry *entries_around(struct entries *e, uint16_t table,
     const struct prefix *p, struct entry *x);
 
 size_t entries_count(const struct entries *e);
+size_t entries_count_in(const struct entries *e, uint16_t table);
 
 #endif

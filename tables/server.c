@@ -782,3 +782,9 @@ server_counters(const struct server *s, struct server_counters *out)
 	out->entries = entries_count(s->entries);
 	out->remembered = replay_count(s->replay);
 }
+
+struct entries *
+server_entries(struct server *s)
+{
+	return s->entries;
+}

@@ -69,6 +69,7 @@ static const struct shape {
 	[IPC_TELL]	= FIXED(struct ipc_tell),
 	[IPC_CLOSE_CALL] = ELEMENTS(struct ipc_which, call, IPC_CALL),
 	[IPC_EXPLAIN]	= ELEMENTS(struct ipc_which, call, IPC_CALL),
+	[IPC_SHOW_TABLES] = ELEMENTS(struct ipc_which, call, IPC_CALL),
 	/* All others are a header and nothing else. */
 };
 #undef FIXED

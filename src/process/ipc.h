@@ -74,6 +74,11 @@ enum ipc_type {
 	IPC_TELL,	/* (ipc_tell) say everything, or the counters */
 	IPC_CLOSE_CALL, /* (ipc_which), answered by IPC_DONE */
 	IPC_EXPLAIN, /* (ipc_which), answered by IPC_FEED_TEXT and IPC_DONE */
+	/*
+	 * To P: the tables and, if there is the text of a prefix, the entries
+	 * that overlap with it; answered likewise.
+	 */
+	IPC_SHOW_TABLES, /* (ipc_which) */
 	IPC_NTYPES
 };
 

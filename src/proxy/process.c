@@ -428,12 +428,60 @@ on_each_counter(void *ctx,
 	tally_each(&x->tally, each, each_ctx);
 }
 
+/* Lines for the status process go together, as many as fit in a message. */
+struct shown {
+	struct feed *feed;
+	uint64_t seq;
+	struct strbuf b;
+	char text[IPC_TEXT + 1];
+};
+
+static void
+shown_flush(struct shown *s)
+{
+	feed_text(s->feed, s->seq, (struct span) { s->b.p, s->b.len });
+	strbuf_reset(&s->b);
+}
+
+static void
+on_shown(void *ctx, struct span line)
+{
+	struct shown *s = ctx;
+
+	if (s->b.len + line.len + 1 > IPC_TEXT)
+		shown_flush(s);
+	strbuf_add(&s->b, line);
+	strbuf_str(&s->b, "\n");
+}
+
+static void
+asked_tables(struct process *x, const struct ipc_msg *m)
+{
+	const struct ipc_which *w = &m->u.which;
+	struct proxy_tables *tables = tables_find(x);
+	struct shown s = { .feed = &x->worker.feed, .seq = m->hdr.seq };
+	struct prefix p;
+
+	s.b = strbuf_of(s.text, sizeof(s.text));
+	if (tables != NULL && w->n == 0)
+		proxy_tables_show(tables, NULL, on_shown, &s);
+	else if (tables != NULL &&
+	    prefix_parse((struct span) { w->call, w->n }, &p) == PH_OK)
+		proxy_tables_show(tables, &p, on_shown, &s);
+	shown_flush(&s);
+	feed_done(s.feed, s.seq, PH_OK, 0);
+}
+
 static void
 on_asked(void *ctx, const struct ipc_msg *m)
 {
 	struct process *x = ctx;
 	enum ph_err rc = PH_EUNSUPPORTED;
 
+	if (m->hdr.type == IPC_SHOW_TABLES) {
+		asked_tables(x, m);
+		return;
+	}
 	if (m->hdr.type == IPC_CLOSE_CALL)
 		rc = proxy_end(x->proxy, m->u.which.owner, REASON_CLOSED)
 		    ? PH_OK

@@ -106,6 +106,13 @@ void proxy_tables_load(struct proxy_tables *t, uint64_t key, const void *p,
 /* The caller owns the journal.  NULL: it cannot be had, for `why`. */
 void proxy_tables_begin(struct proxy_tables *t, struct checkpoint *journal,
     enum ph_err why);
+/*
+ * A line of JSON for each table, and for each entry that overlaps with `p`,
+ * which may be NULL; at most PROXY_TABLES_SHOWN entries of a table.
+ */
+#define PROXY_TABLES_SHOWN 1000
+void proxy_tables_show(const struct proxy_tables *t, const struct prefix *p,
+    void (*line)(void *ctx, struct span line), void *ctx);
 void proxy_tables_stop(struct proxy_tables *t);
 void proxy_tables_fill(struct proxy_tables *t); /* anew, with all entries */
 void proxy_tables_report(const struct proxy_tables *t, struct counters *out);

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/clock.h"
+#include "src/base/jsonw.h"
 #include "src/base/log.h"
 #include "src/base/queue.h"
 #include "src/base/timers.h"
 #include "src/process/checkpoint.h"
 #include "src/proxy/proxy.h"
+#include "tables/entries.h"
 #include "tables/server.h"
 
 /*
@@ -571,4 +574,70 @@ proxy_tables_report(const struct proxy_tables *t, struct counters *c)
 	for (i = 0; i < SERVER_NVERDICTS; i++)
 		counters_put(c, server_verdict_name((enum server_verdict)i),
 		    n.verdict[i]);
+}
+
+/* A walk that shows entries. */
+struct show {
+	const char *table;
+	size_t left; /* of PROXY_TABLES_SHOWN */
+	void (*line)(void *ctx, struct span line);
+	void *ctx;
+};
+
+static void
+show_entry(struct show *s, const struct entry *x)
+{
+	char text[256], prefix[ADDR_STRLEN];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct jsonw w = jsonw_begin(&b);
+
+	s->left--;
+	jsonw_str(&w, "table", span_of(s->table));
+	jsonw_str(&w, "address", span_of(prefix_format(&x->prefix, prefix)));
+	if (x->until == ENTRY_FOREVER)
+		jsonw_null(&w, "expires");
+	else
+		jsonw_time(&w, "expires", clock_wall(x->until));
+	jsonw_end(&w);
+	s->line(s->ctx, (struct span) { b.p, b.len });
+}
+
+static void
+show_entries(struct show *s, struct entries *e, uint16_t table,
+    const struct prefix *p)
+{
+	struct entry *x = NULL;
+
+	while (s->left > 0 && (x = entries_around(e, table, p, x)) != NULL)
+		show_entry(s, x);
+	if (s->left > 0 && (x = entries_find(e, table, p)) != NULL)
+		show_entry(s, x);
+	x = NULL;
+	while (s->left > 0 && (x = entries_within(e, table, p, x)) != NULL)
+		show_entry(s, x);
+}
+
+void
+proxy_tables_show(const struct proxy_tables *t, const struct prefix *p,
+    void (*line)(void *ctx, struct span line), void *ctx)
+{
+	struct entries *e = server_entries(t->server);
+	struct show s = { .line = line, .ctx = ctx };
+	struct strbuf b;
+	struct jsonw w;
+	char text[256];
+	uint16_t i;
+
+	for (i = 0; t->names[i] != NULL; i++) {
+		b = strbuf_of(text, sizeof(text));
+		w = jsonw_begin(&b);
+		jsonw_str(&w, "table", span_of(t->names[i]));
+		jsonw_uint(&w, "entries", entries_count_in(e, i));
+		jsonw_end(&w);
+		line(ctx, (struct span) { b.p, b.len });
+		s.table = t->names[i];
+		s.left = PROXY_TABLES_SHOWN;
+		if (p != NULL)
+			show_entries(&s, e, i, p);
+	}
 }

@@ -322,20 +322,6 @@ next_counter(struct answer *a, struct strbuf *out)
 	return false;
 }
 
-static bool
-next_table(struct answer *a, struct strbuf *out)
-{
-	const struct ipc_about *about = model_about_of(a->model);
-	struct jsonw w;
-
-	if (a->i >= about->n)
-		return false;
-	w = jsonw_begin(out);
-	jsonw_str(&w, "table", span_of(about->tables[a->i++]));
-	jsonw_end(&w);
-	return true;
-}
-
 bool
 answer_next(struct answer *a, struct strbuf *out)
 {
@@ -346,8 +332,6 @@ answer_next(struct answer *a, struct strbuf *out)
 		return next_hole(a, out);
 	case VERB_SHOW_COUNTERS:
 		return next_counter(a, out);
-	case VERB_SHOW_TABLES:
-		return next_table(a, out);
 	case VERB_SHOW_SUMMARY:
 		if (a->i++ > 0)
 			return false;

@@ -181,6 +181,9 @@ client_ask(struct client *c)
 			control->explaining_since = c->since;
 		}
 		break;
+	case VERB_SHOW_TABLES:
+		rc = ops->ask(ops->ctx, c->seq, IPC_SHOW_TABLES, &c->request);
+		break;
 	case VERB_RELOAD:
 		rc = ops->command(ops->ctx, c->seq, IPC_COMMAND_RELOAD, 0);
 		break;
@@ -252,7 +255,6 @@ client_request(struct client *c, struct span line)
 	case VERB_SHOW_SUMMARY:
 	case VERB_SHOW_CALLS:
 	case VERB_SHOW_PINHOLES:
-	case VERB_SHOW_TABLES:
 	case VERB_SHOW_COUNTERS:
 		client_become(c, CLIENT_WALKING);
 		answer_begin(&c->answer, c->control->model, &c->request,
@@ -272,6 +274,13 @@ client_request(struct client *c, struct span line)
 	case VERB_EXPLAIN:
 		client_become(c, CLIENT_QUEUED);
 		control_explain(c->control);
+		break;
+	case VERB_SHOW_TABLES:
+		if (model_about_of(c->control->model)->n == 0) {
+			client_end(c, NULL); /* there are none */
+			break;
+		}
+		client_ask(c);
 		break;
 	default:
 		client_ask(c);
@@ -496,6 +505,11 @@ control_text(struct control *control, uint64_t seq, struct span lines)
 	while (lines.len > 0) {
 		line = span_cut(lines, '\n', &lines);
 		strbuf_reset(&b);
+		if (c->request.verb == VERB_SHOW_TABLES) {
+			strbuf_add(&b, line); /* it is JSON */
+			client_line(c, &b);
+			continue;
+		}
 		w = jsonw_begin(&b);
 		jsonw_str(&w, "text", span_sub(line, 0, ANSWER_LINE / 8));
 		jsonw_end(&w);

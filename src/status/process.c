@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <event2/event.h>
 
@@ -64,6 +65,28 @@ on_command(void *ctx, uint64_t seq, enum ipc_command_kind kind, uint32_t value)
 	return PH_OK;
 }
 
+static enum ph_err
+ask_tables(struct process *x, uint64_t seq, const struct request *r)
+{
+	struct ipc_which *w = &x->worker.out.u.which;
+	char text[ADDR_STRLEN] = "";
+	size_t i;
+
+	for (i = 0; i < SOURCES; i++)
+		if (x->source[i].in != NULL &&
+		    x->source[i].in->role == IPC_PROXY)
+			break;
+	if (i == SOURCES)
+		return PH_EGONE;
+	if (r->address.addr.af != AF_UNSPEC)
+		prefix_format(&r->address, text);
+	*w = (struct ipc_which) { .n = (uint32_t)strlen(text) };
+	memcpy(w->call, text, w->n);
+	channel_send(&x->source[i].channel, IPC_SHOW_TABLES, seq,
+	    &x->worker.out, -1);
+	return PH_OK;
+}
+
 /* A pinhole is asked about where it is; all else, of the engine. */
 static enum ph_err
 on_ask(void *ctx, uint64_t seq, enum ipc_type type, const struct request *r)
@@ -75,6 +98,8 @@ on_ask(void *ctx, uint64_t seq, enum ipc_type type, const struct request *r)
 	struct source *s;
 	size_t i;
 
+	if (type == IPC_SHOW_TABLES)
+		return ask_tables(x, seq, r);
 	for (i = 0; i < SOURCES; i++) {
 		s = &x->source[i];
 		if (s->in == NULL ||

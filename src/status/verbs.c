@@ -14,7 +14,7 @@ const struct verb_row verbs[VERB_COUNT] = {
 	    "calls" },
 	[VERB_SHOW_PINHOLES] = { "show", "pinholes", VERB_ARGS_FILTER, false,
 	    "open pinholes" },
-	[VERB_SHOW_TABLES]   = { "show", "tables", VERB_ARGS_NONE, false,
+	[VERB_SHOW_TABLES]   = { "show", "tables", VERB_ARGS_ADDRESS, false,
 	    "tables that other hosts may change" },
 	[VERB_SHOW_COUNTERS] = { "show", "counters", VERB_ARGS_NONE, false,
 	    "counters of each process" },
@@ -213,6 +213,17 @@ parse_filter(struct span *rest, struct request *out, struct strbuf *why)
 	}
 }
 
+/* Of a table's entry, nothing is known but its address. */
+static enum ph_err
+check_address_alone(const struct request *r, struct strbuf *why)
+{
+	if (r->call[0] == '\0' && r->state == -1 && r->older == -1 &&
+	    r->younger == -1)
+		return PH_OK;
+	strbuf_str(why, "the only filter here is \"address\"");
+	return PH_EMALFORMED;
+}
+
 static bool
 is_clean(struct span line)
 {
@@ -243,8 +254,11 @@ verbs_parse(struct span line, struct request *out, struct strbuf *why)
 	rest = span_trim(rest);
 	switch (verbs[out->verb].args) {
 	case VERB_ARGS_FILTER:
+	case VERB_ARGS_ADDRESS:
 		while (rc == PH_OK && span_trim(rest).len > 0)
 			rc = parse_filter(&rest, out, why);
+		if (rc == PH_OK && verbs[out->verb].args == VERB_ARGS_ADDRESS)
+			rc = check_address_alone(out, why);
 		return rc;
 	case VERB_ARGS_WHICH:
 		word = next_word(&rest);
@@ -282,7 +296,7 @@ verbs_format(const struct request *r, struct strbuf *out)
 		strbuf_fmt(out, " %s", v->object);
 	if (v->args == VERB_ARGS_WHICH)
 		strbuf_fmt(out, " %s", r->call);
-	if (v->args != VERB_ARGS_FILTER)
+	if (v->args != VERB_ARGS_FILTER && v->args != VERB_ARGS_ADDRESS)
 		return;
 	if (r->address.addr.af != AF_UNSPEC)
 		strbuf_fmt(out, " address %s", prefix_format(&r->address, buf));

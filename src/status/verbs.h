@@ -38,8 +38,9 @@ enum verb {
 
 enum verb_args {
 	VERB_ARGS_NONE,
-	VERB_ARGS_FILTER, /* [address PREFIX] [call TEXT] ... */
-	VERB_ARGS_WHICH,  /* ID|CALL-ID */
+	VERB_ARGS_FILTER,  /* [address PREFIX] [call TEXT] ... */
+	VERB_ARGS_ADDRESS, /* [address PREFIX] alone */
+	VERB_ARGS_WHICH,   /* ID|CALL-ID */
 };
 
 struct verb_row {

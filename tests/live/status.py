@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -11,6 +12,7 @@ import time
 
 import ftpproxy
 import helpers
+import tables
 from net import (Daemon, Failure, PBX, PHONE, Stream, Unable, check, conf, name,
                  passes, until)
 from ftpproxy import six
@@ -461,7 +463,7 @@ def pinholectl_says_it_in_words_and_exit_codes(net):
 
 @scenario()
 def top_lives_through_a_restart(net):
-    net.pinholed()
+    d = net.pinholed()
     _, stream = call_with_media(net)
     known(connect(), 2)
     argv = pinholectl("top")
@@ -490,6 +492,18 @@ def top_lives_through_a_restart(net):
         del seen[:]
         os.write(tty, b"s")
         until(lambda: shows("from"), 5, "sorted by another column")
+        os.write(tty, b"/203.0.113.1\r")
+        until(lambda: shows("203.0.113.1"), 5, "the filter")
+        time.sleep(1.5)
+        del seen[:]
+        # What is on the screen is not sent again: the call was not there.
+        os.write(tty, b"/\r")
+        until(lambda: shows("accepted"), 5, "all calls")
+        d.stop()
+        until(lambda: shows("waiting for pinholed"), 5, "no daemon")
+        del seen[:]
+        net.pinholed()
+        until(lambda: shows("pinholed"), 5, "the next daemon")
         os.write(tty, b"q")
         until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, 5, "its end")
     finally:
@@ -557,3 +571,35 @@ def control_closes_a_transfer_of_the_ftp_proxy(net):
         check(ftpproxy.connects(net, "in", PBX, to), "again")
         wire.close()
         w.clean()
+
+
+@scenario()
+def pinholectl_shows_tables_and_their_entries(net):
+    with tables.World(net) as w:
+        for which, what in (("spammer", "203.0.113.7"),
+                            ("spammer", "203.0.113.0/24"),
+                            ("spammer", "100.64.0.0/10"),
+                            ("blocked", "203.0.113.7")):
+            w.client(which, "add", what)
+        c = connect()
+
+        def counts():
+            return {x["table"]: x["entries"] for x in c.show("tables")}
+        until(lambda: counts() == {"spammer": 3, "blocked": 1, "plain": 0}, 5,
+              "the entries")
+        shown = [x for x in c.show("tables address 203.0.113.7")
+                 if "address" in x]
+        check([(x["table"], x["address"]) for x in shown] ==
+              [("spammer", "203.0.113.0/24"), ("spammer", "203.0.113.7"),
+               ("blocked", "203.0.113.7")], shown)
+        check(list(shown[0]) == ["table", "address", "expires"], shown)
+        check(0 < shown[0]["expires"] - time.time() <= 600, shown)
+        check(len(c.show("tables address 0.0.0.0/0")) == 3 + 4, "all of IPv4")
+        out = run("show", "tables", "address", "100.64.0.1")[1]
+        lines = [line.split() for line in out.splitlines()]
+        check(lines[0] == ["TABLE", "ENTRIES"] and
+              lines[1] == ["spammer", "3"] and
+              lines[2][0] == "100.64.0.0/10" and
+              re.match(r"9m5.s|10m00s", lines[2][1]), lines)
+        w.client("spammer", "flush")
+        until(lambda: counts()["spammer"] == 0, 5, "flushed")

@@ -15,7 +15,9 @@
 #define AT(s) (began + (s)*USEC_PER_SEC)
 #define NOW   AT(1000)
 
-static int64_t began; /* second 0 of all times here */
+static int64_t began;		  /* second 0 of all times here */
+static struct ipc_feed_hole more; /* what the next pinholes have, too */
+static int64_t later;		  /* so much later the next calls began */
 static struct model *m;
 static struct model_source *engine, *proxy;
 static struct ipc_msg msg;
@@ -45,6 +47,11 @@ say_hole(struct model_source *s, uint64_t id, uint64_t owner, const char *call,
 		.to_lo = (uint16_t)(10000 + id),
 		.to_hi = (uint16_t)(10001 + id),
 		.deadline = since == AT(990) ? 0 : AT(1100) };
+	if (more.hole.deadline != 0)
+		h->hole.deadline = more.hole.deadline;
+	h->was_open = more.was_open;
+	h->seen = more.seen;
+	h->packets = more.packets;
 	h->tuple = id + 100;
 	h->owner = owner;
 	h->since = since;
@@ -61,7 +68,7 @@ say_call(uint64_t owner, const char *call, enum ipc_call_state state)
 	struct ipc_feed_call *c = &msg.u.feed_call;
 
 	c->owner = owner;
-	c->since = AT(900 + owner);
+	c->since = AT(900 + owner) + later;
 	c->state = state;
 	c->from = addr_v4(198, 51, 100, (uint8_t)owner);
 	c->to = addr_v4(192, 0, 2, 10);
@@ -120,6 +127,8 @@ begin(void **state)
 
 	(void)state;
 	began = clock_now();
+	memset(&more, 0, sizeof(more));
+	later = 0;
 	assert_non_null(m = model_new());
 	engine = model_source_new(m, IPC_ENGINE, 70);
 	proxy = model_source_new(m, IPC_PROXY, 71);
@@ -137,6 +146,7 @@ begin(void **state)
 	say_gone(IPC_FEED_CALL_GONE, 3, REASON_BYE);
 	say_hole(proxy, 50, 9, "", AT(999));
 	say_seen(105);
+	say_count(105, 40);
 	say_count(105, 41);
 	say_seen(107);
 	return 0;
@@ -301,17 +311,17 @@ summary_and_counters_are_of_the_processes(void **state)
 	assert_string_equal(ask("show counters"), "");
 	counter(engine, "calls_total", 3, false);
 	counter(engine, "calls_total", 4, false);
-	counter(engine, "setup_us_le_1000", 1, false);
+	counter(engine, "packets", 1, false);
 	counter(proxy, "sessions", 2, true);
 	assert_non_null(strstr(ask("show summary"),
 	    "\"backend\":\"nftables\",\"uptime\":600,\"calls\":2,"
 	    "\"pinholes\":4,\"calls_total\":4,\"opens_total\":null,"
 	    "\"refusals_total\":null,\"capture_drops\":null,"
-	    "\"setup_us\":{\"p50\":"));
+	    "\"setup_us\":{\"p50\":null,\"p99\":null}}"));
 	assert_string_equal(ask("show counters"),
 	    "{\"process\":\"engine\",\"name\":\"calls_total\",\"value\":4,"
 	    "\"type\":\"counter\"}\n"
-	    "{\"process\":\"engine\",\"name\":\"setup_us_le_1000\","
+	    "{\"process\":\"engine\",\"name\":\"packets\","
 	    "\"value\":1,\"type\":\"counter\"}\n"
 	    "{\"process\":\"proxy\",\"name\":\"sessions\",\"value\":2,"
 	    "\"type\":\"gauge\"}\n");
@@ -387,6 +397,23 @@ events_are_told_as_they_happen(void **state)
 }
 
 static void
+packets_are_known_or_null(void **state)
+{
+	struct ipc_about about = { .backend = "dry-run" };
+
+	(void)state;
+	/* A call that ends before its pinholes do. */
+	say_count(107, 12);
+	say_gone(IPC_FEED_CALL_GONE, 2, REASON_BYE);
+	assert_non_null(
+	    strstr(ask("show calls state ended call b"), "\"packets\":12,"));
+	model_about(m, &about);
+	assert_non_null(strstr(ask("show pinholes call a"), "\"packets\":41,"));
+	assert_non_null(strstr(said, "\"packets\":null,\"last_media\":null"));
+	assert_null(strstr(said, "\"packets\":0"));
+}
+
+static void
 what_is_over_is_forgotten_in_time(void **state)
 {
 	char name[32];
@@ -424,14 +451,23 @@ a_process_that_has_gone_takes_what_nobody_else_has(void **state)
 	next = model_source_new(m, IPC_ENGINE, 72);
 	engine = next;
 	say(engine, IPC_FEED_BEGIN);
+	more = (struct ipc_feed_hole) { .was_open = 1,
+		.seen = AT(1001),
+		.packets = 50,
+		.hole.deadline = AT(1200) };
+	later = AT(1) - AT(0);
 	say_hole(engine, 5, 1, "a@pc", AT(980));
 	say_call(1, "a@pc", IPC_CALL_HELD);
+	say_call(30, "d@pc", IPC_CALL_EARLY);
 	assert_int_equal(model_totals(m)->holes, 3);
 	say(engine, IPC_FEED_END);
 	assert_int_equal(model_totals(m)->holes, 1);
-	assert_int_equal(model_totals(m)->calls, 1);
+	assert_int_equal(model_totals(m)->calls, 2);
+	assert_int_equal(model_totals(m)->opened[REASON_ANSWER], 4);
 	assert_int_equal(model_totals(m)->by_state[IPC_CALL_HELD], 1);
-	assert_int_equal(model_totals(m)->by_state[IPC_CALL_EARLY], 0);
+	assert_int_equal(model_totals(m)->by_state[IPC_CALL_EARLY], 1);
+	assert_non_null(strstr(ask("show pinholes"),
+	    "\"packets\":50,\"last_media\":1001,\"expires\":1200,"));
 	/* It began when its first engine says that it did. */
 	assert_non_null(strstr(ask("show calls"), "\"since\":901"));
 	/* Nonsense is dropped. */
@@ -442,6 +478,12 @@ a_process_that_has_gone_takes_what_nobody_else_has(void **state)
 	msg.u.feed_call.owner = 1;
 	say(engine, IPC_FEED_CALL);
 	assert_non_null(model_hole_find(m, 5));
+	assert_int_equal(model_totals(m)->by_state[IPC_CALL_HELD], 1);
+	/* The same engine tells everything anew, and has nothing. */
+	say(engine, IPC_FEED_BEGIN);
+	say(engine, IPC_FEED_END);
+	assert_int_equal(model_totals(m)->holes, 0);
+	assert_int_equal(model_totals(m)->calls, 0);
 	msg.hdr.type = IPC_QUIT;
 	assert_false(model_input(m, engine, NOW, &msg));
 }
@@ -455,6 +497,7 @@ main(void)
 		CASE(filters_choose),
 		CASE(summary_and_counters_are_of_the_processes),
 		CASE(events_are_told_as_they_happen),
+		CASE(packets_are_known_or_null),
 		CASE(what_is_over_is_forgotten_in_time),
 		CASE(a_process_that_has_gone_takes_what_nobody_else_has),
 	};

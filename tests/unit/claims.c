@@ -443,6 +443,28 @@ media_was_last_seen_where_it_was_seen_last(void **state)
 }
 
 static void
+note_packets(void *ctx, const struct claims_view *v)
+{
+	uint64_t *sum = ctx;
+
+	*sum = *sum * 100 + v->packets;
+}
+
+static void
+packets_are_as_last_counted(void **state)
+{
+	uint64_t seen = 0;
+
+	(void)state;
+	WANT(1, 60, 2000, 2002, 0);
+	claims_packets(claims, 99, 1);
+	claims_packets(claims, 1, 7);
+	claims_packets(claims, 1, 12);
+	claims_view(claims, 1, note_packets, &seen);
+	assert_int_equal(seen, 1200);
+}
+
+static void
 each_end_has_last_sent_when_it_was_seen(void **state)
 {
 	struct silence s;
@@ -814,6 +836,7 @@ main(void)
 		CASE(what_is_beyond_the_limit_does_not_open),
 		CASE(refusals_are_counted_and_said),
 		CASE(media_was_last_seen_where_it_was_seen_last),
+		CASE(packets_are_as_last_counted),
 		CASE(each_end_has_last_sent_when_it_was_seen),
 		CASE(a_port_that_moved_is_cut_from_what_stays),
 		CASE(a_lease_is_renewed_from_now),

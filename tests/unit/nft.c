@@ -602,6 +602,11 @@ test_activity_is_counters_that_moved(void **state)
 	assert_string_equal(count(v + 2, 1, 1), "1> ");
 	assert_int_equal(packets_of[1], 30);
 	assert_string_equal(count(v, 3, 7), "1<> 2< ");
+	/* Somebody else has set it back. */
+	count(v, 1, 9);
+	packets_of[0] = packets_of[1];
+	assert_string_equal(count(v, 1, 2), "1< ");
+	assert_int_equal(packets_of[1], packets_of[0] + 2);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "src/base/timers.h"
+#include "tables/entries.h"
 #include "tables/server.h"
 #include "tables/state.h"
 #include "tests/unit/unit.h"
@@ -300,6 +301,10 @@ the_filter_holds_the_widest_of_what_lives(void **state)
 	}
 	server_counters(server, &n);
 	assert_true(n.remembered < 1000);
+	assert_int_equal(entries_count_in(server_entries(server), 0) +
+		entries_count_in(server_entries(server), 1),
+	    n.entries);
+	assert_int_equal(entries_count_in(server_entries(server), TABLES), 0);
 	server_free(server);
 }
 

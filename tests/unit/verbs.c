@@ -28,6 +28,8 @@ static const struct {
 	{ "sh ca ad 192.0.2.0/24 c a8 o 5 y 60",
 	    "show calls address 192.0.2.0/24 call a8 older 5 younger 60", NULL },
 	{ "mon address 2001:db8::1", "monitor address 2001:db8::1", NULL },
+	{ "s t a 192.0.2.7",	"show tables address 192.0.2.7", NULL },
+	{ "show tables call x",	NULL, "the only filter here is" },
 	{ "",			NULL, "a verb is missing; there are: show" },
 	{ "frob",		NULL, "\"frob\" is no verb; there are: show" },
 	{ "c",			NULL, "is no verb" },
