@@ -99,6 +99,33 @@ if [ "$(id -u)" = 0 ]; then
 		bad=1
 	}
 fi
+# The key of mirrored signalling, in a check and in a replay.
+cat >"$dir/hep.conf" <<END
+protect 192.0.2.0/24
+interface $lo
+hep {
+	listen on 127.0.0.1 port 29061
+	from 192.0.2.10
+	key "$dir/hepkey"
+}
+END
+mirrored=$(dirname "$0")/../test-pcaps/hep/call-under-tls/input.pcap
+sed 's/29061/9060/' "$dir/hep.conf" >"$dir/hep9060.conf"
+want 1 "^$dir/hep.conf:6:2: $dir/hepkey: No such file" -n -f "$dir/hep.conf"
+want 0 "$dir/hepkey: No such file or directory; mirrored packets with any key" \
+    -f "$dir/hep9060.conf" -r "$mirrored"
+want 0 '"reason":"bye"' -f "$dir/hep9060.conf" -r "$mirrored" -o json
+echo 'not the key' >"$dir/hepkey"
+[ "$(id -u)" != 0 ] || chown 65534 "$dir/hepkey"
+chmod 644 "$dir/hepkey"
+want 1 "^$dir/hep.conf:6:2: $dir/hepkey: must be a file that" -n \
+    -f "$dir/hep.conf"
+chmod 600 "$dir/hepkey"
+want 0 '^configuration OK$' -n -f "$dir/hep.conf"
+want 0 '^hep_refused_key 6$' -f "$dir/hep9060.conf" -r "$mirrored" -vv
+echo short >"$dir/hepkey"
+want 1 "^$dir/hep.conf:6:2: $dir/hepkey: a key of hep has 8 to 255 bytes" -n \
+    -f "$dir/hep.conf"
 want 0 'not looked at: the packet filter, the captures' -n -f "$good"
 want 0 'not looked at: .*ports below 1024' -n -f "$dir/proxy.conf"
 want 0 "^$dir/proxy.conf:4:11: no interface of this host has .*203.0.113.9" \

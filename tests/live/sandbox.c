@@ -45,6 +45,7 @@ static struct sandbox sandbox;
 static int program_fd = -1;  /* a file that could be run */
 static int capture_fd = -1;  /* as the engine has it */
 static int datagram_fd = -1; /* as syslog(3) has it */
+static int mirror_fd = -1;   /* as the engine has it for HEP */
 static int stranger_fd = -1; /* listens at a name without a file */
 static struct sockaddr_un stranger;
 static socklen_t stranger_len;
@@ -237,6 +238,28 @@ send_by_capture(void)
 	    was_tried(writev(capture_fd, &iov, 1));
 }
 
+/* The others have no such socket, but the proxy, which answers by its own. */
+static bool
+send_by_mirror(void)
+{
+	char text[] = "x";
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(9),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct iovec iov = { text, sizeof(text) };
+	struct msghdr msg = { .msg_name = &to,
+		.msg_namelen = sizeof(to),
+		.msg_iov = &iov,
+		.msg_iovlen = 1 };
+
+	return sendto(mirror_fd, text, sizeof(text), 0, (struct sockaddr *)&to,
+		   sizeof(to)) != -1 ||
+	    sendmsg(mirror_fd, &msg, 0) != -1 ||
+	    write(mirror_fd, text, sizeof(text)) != -1 ||
+	    (connect(mirror_fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+		write(mirror_fd, text, sizeof(text)) != -1);
+}
+
 static bool
 rename_capture(void)
 {
@@ -358,6 +381,7 @@ static const struct {
 	{ "send by capture",	send_by_capture,	0, 0, 0, 0, 1 },
 	{ "rename capture",	rename_capture,		0, 0, 0, 0, 1 },
 	{ "change capture",	change_capture,		0, 0, 0, 0, 1 },
+	{ "send by a mirror's",	send_by_mirror,		0, 1, 1, 1, 1 },
 	{ "write to a stranger", write_to_a_stranger,	0, 0, 0, 0, 1 },
 	{ "open a raw socket",	raw_socket,		0, 0, 0, 0, 0 },
 	{ "open netlink",	netlink_socket,		0, 1, 0, 0, 1 },
@@ -450,9 +474,10 @@ prepare(void)
 	program_fd = memfile_open();
 	datagram_fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 	stranger_fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	mirror_fd = socket(AF_INET, SOCK_DGRAM, 0);
 	if (capture_fds(capture, &capture_fd, 1) != 1 || program_fd == -1 ||
 	    write(program_fd, "#!/\n", 4) != 4 || datagram_fd == -1 ||
-	    process_interface_index("lo") == 0 ||
+	    mirror_fd == -1 || process_interface_index("lo") == 0 ||
 	    bind(stranger_fd, (struct sockaddr *)&stranger, stranger_len) == -1)
 		return false;
 	if ((victim = fork()) == 0) {

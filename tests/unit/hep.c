@@ -191,6 +191,10 @@ lengths_that_do_not_fit_are_malformed(void **state)
 	for (i = 0; i < all.len; i++)
 		assert_int_equal(hep_decode(&h, span_sub(all, 0, i)),
 		    PH_EMALFORMED);
+	/* The packet says that it ends before its last chunk. */
+	buffer[5] = (uint8_t)(all.len - 12);
+	assert_int_equal(hep_decode(&h, all), PH_EMALFORMED);
+	buffer[5] = (uint8_t)all.len;
 	/* The last chunk is longer than the packet, then shorter than itself.
 	 */
 	buffer[all.len - 7]++;
