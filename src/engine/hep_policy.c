@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
 #include <string.h>
 
 #include "src/capture/hep.h"
@@ -26,14 +29,18 @@ is_server(const struct hep_policy *p, const struct addr *a)
 	    a);
 }
 
-/* Whether it is the sender's to tell, from whom to whom a message went. */
+/* Whether the message is the sender's to tell. */
 static bool
 may_tell(const struct hep_policy *p, const struct addr *sender,
-    const struct addr *src, const struct addr *dst)
+    const struct hep *h)
 {
+	const struct addr *src = &h->src.addr, *dst = &h->dst.addr;
 	bool from_inside = is_protected(p, src);
+	bool to_inside = is_protected(p, dst);
 
-	if (!from_inside && !is_protected(p, dst))
+	if (!from_inside && !to_inside)
+		return false;
+	if (from_inside && to_inside && h->proto == IPPROTO_UDP)
 		return false;
 	if (!is_protected(p, sender) || is_server(p, sender))
 		return true;
@@ -82,7 +89,7 @@ hep_policy_packet(struct hep_policy *p, int64_t now, const struct addr *sender,
 		return hep_refuse(p, HEP_REFUSED_KEY, why);
 	if (h.type != HEP_SIP || h.bytes.len == 0)
 		return hep_refuse(p, HEP_REFUSED_TYPE, why);
-	if (!may_tell(p, sender, &h.src.addr, &h.dst.addr))
+	if (!may_tell(p, sender, &h))
 		return hep_refuse(p, HEP_REFUSED_ENDS, why);
 	p->packets++;
 	*d = (struct datagram) { .ts = now,

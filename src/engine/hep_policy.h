@@ -26,6 +26,11 @@
  *  - A `server`, and a sender that is not protected (the firewall itself, an
  *    agent on another network), tells what any protected host sent or was sent.
  *
+ * Of these, a message by UDP between two protected hosts does not count.  A
+ * PBX does not know where such a packet came from: a stranger may have forged
+ * the address.  One that crosses the firewall is read from the wire, where the
+ * direction tells.
+ *
  * Opens no socket and reads no clock: the engine process and the replay use it.
  */
 enum hep_refusal {

@@ -477,9 +477,14 @@ process_serve_hep(struct live *l)
 	const struct hep_server_setup setup = { l->worker.base,
 		l->args->listeners, &l->hep, on_mirrored, on_mirrored_all, l };
 
-	if (l->args->conf->hep.on &&
-	    (l->hep_server = hep_server_new(&setup)) == NULL)
+	char at[ADDR_STRLEN];
+
+	if (!l->args->conf->hep.on)
+		return;
+	if ((l->hep_server = hep_server_new(&setup)) == NULL)
 		log_fatalx(MODULE, "out of memory");
+	log_info(MODULE, "listening on %s for what others mirror",
+	    endpoint_format(&l->args->conf->hep.listen, at));
 }
 
 /* The predecessor, if any, has exited: adopt its journal, begin to read. */

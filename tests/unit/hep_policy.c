@@ -64,6 +64,8 @@ addr_of(const char *text)
 	return a;
 }
 
+static const char *proto = "\6"; /* TCP */
+
 /* What becomes of what `sender` mirrors. */
 static enum hep_refusal
 mirror(const char *sender, const char *src, const char *dst, const char *sent)
@@ -76,7 +78,7 @@ mirror(const char *sender, const char *src, const char *dst, const char *sent)
 
 	writer_copy(&w, "HEP3\0\0", 6);
 	chunk(&w, 1, "\2", 1);
-	chunk(&w, 2, "\6", 1);
+	chunk(&w, 2, proto, 1);
 	chunk(&w, 3, a.b, 4);
 	chunk(&w, 4, b.b, 4);
 	chunk(&w, 7, "\23\305", 2);
@@ -136,6 +138,22 @@ a_sender_tells_what_is_its_to_tell(void **state)
 	assert_int_equal(policy.packets, 7);
 	assert_int_equal(policy.refused[HEP_REFUSED_ENDS], 6);
 	assert_int_equal(policy.refused[HEP_REFUSED_SENDER], 2);
+}
+
+static void
+udp_between_protected_hosts_does_not_count(void **state)
+{
+	(void)state;
+	proto = "\21";
+	assert_int_equal(mirror(SERVER, OTHER, SERVER, NULL), HEP_REFUSED_ENDS);
+	assert_int_equal(mirror(SERVER, SERVER, OTHER, NULL), HEP_REFUSED_ENDS);
+	assert_int_equal(mirror(AGENT, OTHER, SERVER, NULL), HEP_REFUSED_ENDS);
+	assert_int_equal(mirror(PHONE, PHONE, OTHER, NULL), HEP_REFUSED_ENDS);
+	assert_int_equal(mirror(PHONE, PHONE, OUT, NULL), NONE);
+	assert_int_equal(mirror(PHONE, OUT, PHONE, NULL), NONE);
+	proto = "\26"; /* TLS, as Kamailio has it */
+	assert_int_equal(mirror(SERVER, OTHER, SERVER, NULL), NONE);
+	proto = "\6";
 }
 
 static void
@@ -246,6 +264,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    a_sender_tells_what_is_its_to_tell, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    udp_between_protected_hosts_does_not_count, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
 		    the_key_is_asked_for_where_there_is_one, setup, teardown),
 		cmocka_unit_test(a_key_is_the_first_line_of_its_file),
