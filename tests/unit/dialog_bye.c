@@ -386,32 +386,6 @@ an_offer_that_nobody_answers_is_taken_back(void **state)
 	PLAY(forks);
 }
 
-static void
-timer_refreshes(struct world *w)
-{
-	struct sip_message m = { 0 };
-	struct datagram d = { 0 };
-
-	m.request = true;
-	m.method = SIP_UPDATE;
-	m.call_id = span_of("c1");
-	m.from_tag = span_of("a");
-	m.to_tag = span_of("z");
-	m.branch = span_of("b9");
-	m.cseq = 2;
-	d.proto = IPPROTO_UDP;
-	d.src = who('o');
-	d.dst = who('i');
-	sip_input(w->sip, 10 * USEC_PER_SEC, &d, &m);
-	m.request = false;
-	m.status = 200;
-	m.session_expires = 90;
-	d.src = who('i');
-	d.dst = who('o');
-	sip_input(w->sip, 10 * USEC_PER_SEC, &d, &m);
-	strbuf_reset(&w->text);
-}
-
 /* Media within the last 32 seconds: somebody does not refresh, but talks. */
 static void
 media_outlasts_a_session_timer(void **state)
@@ -429,7 +403,7 @@ media_outlasts_a_session_timer(void **state)
 	for (i = 0; i < ROWS(rows); i++) {
 		world_open(&w, &c);
 		play_in(&w, before, ROWS(before));
-		timer_refreshes(&w);
+		world_refresh(&w, 10 * USEC_PER_SEC, 90);
 		w.media = rows[i].media;
 		timers_run(&w.timers, 132 * USEC_PER_SEC - 1);
 		assert_string_equal(w.log, "");
@@ -450,31 +424,12 @@ no_media_is_not_media_at_time_zero(void **state)
 {
 	static const struct step before[] = { CALL_SET_UP };
 	struct sip_config c = default_config();
-	struct sip_message m = { 0 };
-	struct datagram d = { 0 };
 	struct world w;
 
 	(void)state;
 	world_open(&w, &c);
 	play_in(&w, before, ROWS(before));
-	m.request = true;
-	m.method = SIP_UPDATE;
-	m.call_id = span_of("c1");
-	m.from_tag = span_of("a");
-	m.to_tag = span_of("z");
-	m.branch = span_of("b9");
-	m.cseq = 2;
-	d.proto = IPPROTO_UDP;
-	d.src = who('o');
-	d.dst = who('i');
-	sip_input(w.sip, -10 * USEC_PER_SEC, &d, &m);
-	m.request = false;
-	m.status = 200;
-	m.session_expires = 1;
-	d.src = who('i');
-	d.dst = who('o');
-	sip_input(w.sip, -10 * USEC_PER_SEC, &d, &m);
-	strbuf_reset(&w.text);
+	world_refresh(&w, -10 * USEC_PER_SEC, 1);
 	timers_run(&w.timers, 23 * USEC_PER_SEC);
 	assert_string_equal(w.log,
 	    CLOSE_IN("session-timer") CLOSE_OUT("session-timer"));

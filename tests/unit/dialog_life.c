@@ -14,32 +14,12 @@ a_call_without_media_ends_with_its_session_timer(void **state)
 {
 	static const struct step steps[] = { CALL_SET_UP };
 	struct sip_config c = default_config();
-	struct sip_message m = { 0 };
-	struct datagram d = { 0 };
 	struct world w;
 
 	(void)state;
 	world_open(&w, &c);
 	play_in(&w, steps, ROWS(steps));
-	/* A refresh: UPDATE without a body, 90 seconds more. */
-	m.request = true;
-	m.method = SIP_UPDATE;
-	m.call_id = span_of("c1");
-	m.from_tag = span_of("a");
-	m.to_tag = span_of("z");
-	m.branch = span_of("b9");
-	m.cseq = 2;
-	d.proto = IPPROTO_UDP;
-	d.src = who('o');
-	d.dst = who('i');
-	sip_input(w.sip, 10 * USEC_PER_SEC, &d, &m);
-	m.request = false;
-	m.status = 200;
-	m.session_expires = 90;
-	d.src = who('i');
-	d.dst = who('o');
-	sip_input(w.sip, 10 * USEC_PER_SEC, &d, &m);
-	strbuf_reset(&w.text);
+	world_refresh(&w, 10 * USEC_PER_SEC, 90);
 	w.media = 120 * USEC_PER_SEC;
 	timers_run(&w.timers, 132 * USEC_PER_SEC);
 	assert_string_equal(w.log, "");

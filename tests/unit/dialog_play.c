@@ -258,6 +258,32 @@ say(struct world *w, const struct step *s, const char *call_id)
 }
 
 void
+world_refresh(struct world *w, int64_t now, uint32_t session_expires)
+{
+	struct sip_message m = { 0 };
+	struct datagram d = { 0 };
+
+	m.request = true;
+	m.method = SIP_UPDATE;
+	m.call_id = span_of("c1");
+	m.from_tag = span_of("a");
+	m.to_tag = span_of("z");
+	m.branch = span_of("b9");
+	m.cseq = 2;
+	d.proto = IPPROTO_UDP;
+	d.src = who('o');
+	d.dst = who('i');
+	sip_input(w->sip, now, &d, &m);
+	m.request = false;
+	m.status = 200;
+	m.session_expires = session_expires;
+	d.src = who('i');
+	d.dst = who('o');
+	sip_input(w->sip, now, &d, &m);
+	strbuf_reset(&w->text);
+}
+
+void
 play_in(struct world *w, const struct step *steps, size_t n)
 {
 	const struct step *s;

@@ -46,6 +46,11 @@ struct world {
 struct sip_config default_config(void);
 void world_open(struct world *w, const struct sip_config *c);
 void world_close(struct world *w);
+/*
+ * In the call of CALL_SET_UP: an UPDATE without a body and its 200, which begin
+ * its session timer anew.  Empties the log.
+ */
+void world_refresh(struct world *w, int64_t now, uint32_t session_expires);
 struct endpoint who(char c);
 void say(struct world *w, const struct step *s, const char *call_id);
 /* Fails the test when a step opens or closes anything else. */

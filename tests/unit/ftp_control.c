@@ -4,22 +4,9 @@
 
 #include "ftp/control.h"
 #include "src/base/strbuf.h"
+#include "tests/unit/ftp_step.h"
 #include "tests/unit/unit.h"
 
-struct step {
-	enum ftp_side side;
-	const char *text;
-	size_t n;
-};
-
-#define C(s)                                                                   \
-	{                                                                      \
-		FTP_CLIENT, s, sizeof(s) - 1                                   \
-	}
-#define S(s)                                                                   \
-	{                                                                      \
-		FTP_SERVER, s, sizeof(s) - 1                                   \
-	}
 #define STEPS 12
 
 /* What was told, one word each, in the order of telling. */

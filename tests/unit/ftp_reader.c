@@ -6,24 +6,10 @@
 #include "ftp/reader.h"
 #include "ftp/session.h"
 #include "src/base/strbuf.h"
+#include "tests/unit/ftp_step.h"
 #include "tests/unit/unit.h"
 
 #define STEPS 10
-
-struct step {
-	enum ftp_side side;
-	const char *text;
-	size_t n;
-};
-
-#define C(s)                                                                   \
-	{                                                                      \
-		FTP_CLIENT, s, sizeof(s) - 1                                   \
-	}
-#define S(s)                                                                   \
-	{                                                                      \
-		FTP_SERVER, s, sizeof(s) - 1                                   \
-	}
 
 /*
  * What the reader sees, a word for each line: a command with what it asks
