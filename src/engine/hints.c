@@ -16,13 +16,17 @@ static bool
 looks_like_sip(struct span text)
 {
 	static const char version[] = "SIP/2.0";
-	struct span rest, line = span_cut(text, '\r', &rest);
 	size_t n = sizeof(version) - 1;
+	struct span rest, line;
 
+	/* Most packets are media. */
+	if (text.len == 0 || text.p[0] < 'A' || text.p[0] > 'Z')
+		return false;
+	line = span_cut(text, '\r', &rest);
 	if (span_has_prefix(text, "SIP/2.0 "))
 		return true;
-	return line.len > n && line.len < text.len && line.p[0] >= 'A' &&
-	    line.p[0] <= 'Z' && line.p[line.len - n - 1] == ' ' &&
+	return line.len > n && line.len < text.len &&
+	    line.p[line.len - n - 1] == ' ' &&
 	    span_eq_str(span_sub(line, line.len - n, n), version);
 }
 
