@@ -37,6 +37,7 @@ struct story {
 	struct story_tree calls;
 	struct story_call *last; /* found; the next one is often the same */
 	struct story_list list[STORY_STATES]; /* longest unchanged first */
+	struct story_list logs[STORY_STATES]; /* those that have a log */
 	size_t n[STORY_STATES];
 	size_t bytes;
 	uint64_t dropped;
@@ -88,8 +89,10 @@ story_new(const struct story_limits *l)
 		return NULL;
 	s->limits = *l;
 	RB_INIT(&s->calls);
-	for (i = 0; i < STORY_STATES; i++)
+	for (i = 0; i < STORY_STATES; i++) {
 		TAILQ_INIT(&s->list[i]);
+		TAILQ_INIT(&s->logs[i]);
+	}
 	return s;
 }
 
@@ -97,6 +100,8 @@ story_new(const struct story_limits *l)
 static void
 log_drop(struct story *s, struct story_call *c)
 {
+	if (c->size > 0)
+		TAILQ_REMOVE(&s->logs[c->state], c, with_log);
 	s->bytes -= c->size;
 	free(c->log);
 	c->log = NULL;
@@ -146,11 +151,15 @@ call_place(struct story *s, struct story_call *c)
 	size_t max;
 
 	TAILQ_REMOVE(&s->list[c->state], c, entry);
+	if (c->size > 0)
+		TAILQ_REMOVE(&s->logs[c->state], c, with_log);
 	s->n[c->state]--;
 	c->state = c->legs > 0 ? STORY_LIVE
 	    : c->mattered      ? STORY_ENDED
 			       : STORY_ASKED;
 	TAILQ_INSERT_TAIL(&s->list[c->state], c, entry);
+	if (c->size > 0)
+		TAILQ_INSERT_TAIL(&s->logs[c->state], c, with_log);
 	s->n[c->state]++;
 	if (c->state == STORY_LIVE)
 		return;
@@ -191,8 +200,8 @@ make_room(struct story *s, const struct story_call *keep)
 	size_t i;
 
 	for (i = 0; i < STORY_STATES; i++)
-		TAILQ_FOREACH(c, &s->list[order[i]], entry) {
-			if (c == keep || c->size == 0)
+		TAILQ_FOREACH(c, &s->logs[order[i]], with_log) {
+			if (c == keep)
 				continue;
 			if (c->state == STORY_LIVE)
 				log_drop(s, c);
@@ -240,6 +249,8 @@ log_reserve(struct story *s, struct story_call *c, size_t need)
 			c->left_out++;
 			return false;
 		}
+		if (c->size == 0)
+			TAILQ_INSERT_TAIL(&s->logs[c->state], c, with_log);
 		s->bytes += size - c->size;
 		c->log = p;
 		c->size = size;

@@ -101,7 +101,8 @@ enum story_state {
 struct story_call {
 	RB_ENTRY(story_call) node; /* by Call-ID */
 	TAILQ_ENTRY(story_call) entry;
-	struct span call_id; /* owned */
+	TAILQ_ENTRY(story_call) with_log; /* if it has one */
+	struct span call_id;		  /* owned */
 	int64_t began, last;
 	enum story_state state;
 	unsigned int legs;

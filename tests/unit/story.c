@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "src/base/timers.h"
 #include "src/engine/asked.h"
@@ -640,6 +641,23 @@ a_refusal_says_what_to_change(void **state)
 	}
 }
 
+/* Most calls have no log: room for one is found without a look at those. */
+static void
+a_record_costs_the_same_among_many_calls(void **state)
+{
+	clock_t began = clock();
+	int i;
+
+	(void)state;
+	for (i = 0; i < 40000; i++) {
+		message(from_phone(), numbered("live", i), SIP_INVITE, 0, 1,
+		    true);
+		assert_non_null(
+		    story_join(story, numbered("live", i), true, false, now));
+	}
+	assert_true((clock() - began) / CLOCKS_PER_SEC < 3);
+}
+
 static void
 reasons_to_ignore_are_limited(void **state)
 {
@@ -680,6 +698,7 @@ main(void)
 		TEST(a_running_call_says_which_side_sends),
 		TEST(an_adopted_call_says_so),
 		TEST(a_refusal_says_what_to_change),
+		TEST(a_record_costs_the_same_among_many_calls),
 		TEST(reasons_to_ignore_are_limited),
 	};
 
