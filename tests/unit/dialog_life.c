@@ -213,6 +213,27 @@ a_cancel_that_nobody_answers_ends_the_call(void **state)
 	PLAY(steps);
 }
 
+/* It crossed with the answer: the other forks end as for any answer. */
+static void
+a_cancel_that_came_too_late_ends_nothing(void **state)
+{
+	/* clang-format off */
+	static const struct step steps[] = {
+		EARLY_CALL,
+		{ 3, "o>i", "183 INVITE",  1, "b1", "a", "y", "198.51.100.7 5000",
+		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 5000:5001 (early)\n" },
+		{ 10, "i>o", "CANCEL",     1, "b1", "a", "",  NULL, "" },
+		{ 11, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
+		{ 11, "i>o", "ACK",        1, "b2", "a", "z", NULL, "" },
+		{ 80, "", "", 0, "", "", "", NULL,
+		    "close 3 out udp 192.0.2.10 -> 198.51.100.7 port 5000:5001 (replaced)\n" },
+	};
+	/* clang-format on */
+
+	(void)state;
+	PLAY(steps);
+}
+
 static void
 a_cancel_ends_only_its_branch(void **state)
 {
@@ -407,6 +428,7 @@ main(void)
 		cmocka_unit_test(a_refresh_without_change_costs_nothing),
 		cmocka_unit_test(early_media_is_extended_once),
 		cmocka_unit_test(a_cancel_that_nobody_answers_ends_the_call),
+		cmocka_unit_test(a_cancel_that_came_too_late_ends_nothing),
 		cmocka_unit_test(a_cancel_ends_only_its_branch),
 		cmocka_unit_test(silent_early_media_closes_until_the_answer),
 		cmocka_unit_test(only_the_inside_keeps_a_dialog_alive),
