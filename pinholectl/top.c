@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "pinholectl/client.h"
 #include "pinholectl/output.h"
@@ -279,6 +280,10 @@ top_run(const char *path, bool fallback)
 	bool more = true;
 	int key;
 
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		fprintf(stderr, "pinholectl: top needs a terminal\n");
+		return 1;
+	}
 	t.client = client_open(path, fallback, &t.tried);
 	if (t.client == NULL) {
 		fprintf(stderr, "pinholectl: %s: %s\n", t.tried,

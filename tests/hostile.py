@@ -2,13 +2,19 @@
 # SPDX-License-Identifier: ISC
 """pinholectl, and a status process that was taken over: usage: hostile.py
 pinholectl"""
+import fcntl
 import json
 import os
+import pty
+import select
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
+import time
 
 EVIL = "\x1b]0;owned\x07\x9b2J\x7f\r\u202e"
 WORDS = ("call", "state", "from", "to", "src", "dst", "reason", "dir",
@@ -34,6 +40,31 @@ def answers():
         yield junk.encode(), 2
 
 
+def top(path, rows, columns):
+    """What it writes to a terminal of that size, while keys are pressed."""
+    pid, tty = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "xterm"
+        os.execv(sys.argv[1], [sys.argv[1], "-s", path, "top"])
+    fcntl.ioctl(tty, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+    said = b""
+    end = time.monotonic() + 10
+    for keys in (b"", b"jjjkk", b"s", b"\n", b"j", b"q", b"/\xff x9\x7f\n",
+                 b"qqq"):
+        os.write(tty, keys)
+        while time.monotonic() < end and select.select([tty], [], [], 0.1)[0]:
+            try:
+                said += os.read(tty, 65536)
+            except OSError:
+                break
+            fcntl.ioctl(tty, termios.TIOCSWINSZ,
+                        struct.pack("4H", columns, rows, 0, 0))
+    os.close(tty)
+    status = os.waitpid(pid, 0)[1]
+    assert os.waitstatus_to_exitcode(status) == 0, (rows, columns, status, said)
+    return said
+
+
 def main():
     with tempfile.TemporaryDirectory() as d:
         path = os.path.join(d, "s")
@@ -52,6 +83,16 @@ def main():
                     pass
                 s.close()
         threading.Thread(target=serve, daemon=True).start()
+        done = subprocess.run([sys.argv[1], "-s", path, "top"],
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=20, check=False)
+        assert done.returncode == 1 and b"terminal" in done.stderr, done
+        ok = json.dumps({"end": "ok"})
+        odd = json.dumps({w: EVIL for w in WORDS})
+        answer[0] = f"{odd}\n{odd}\n{ok}\n".encode()
+        for size in ((24, 80), (1, 1), (500, 3)):
+            said = top(path, *size)
+            assert b"\x1b]0" not in said and b"\x9b" not in said, said
         for verb in VERBS:
             for answer[0], code in answers():
                 for options in ([], ["-j"]):
