@@ -98,7 +98,8 @@ asked_story(struct feed *f, uint64_t seq, const struct ipc_which *w,
 		snprintf(number, sizeof(number), "%" PRIu64, w->id);
 		name = span_of(number);
 	}
-	found = tell_find(s, name, &c);
+	found =
+	    w->id != 0 ? tell_find_hole(s, w->id, &c) : tell_find(s, name, &c);
 	if (found == TELL_ONE)
 		tell_call(&t, c);
 	else

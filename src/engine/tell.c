@@ -46,6 +46,20 @@ has_hole(const struct story_call *c, uint64_t id)
 }
 
 enum tell_found
+tell_find_hole(const struct story *s, uint64_t id,
+    const struct story_call **out)
+{
+	const struct story_call *c;
+
+	for (c = story_first(s); c != NULL; c = story_next(c))
+		if (has_hole(c, id)) {
+			*out = c;
+			return TELL_ONE;
+		}
+	return TELL_NONE;
+}
+
+enum tell_found
 tell_find(const struct story *s, struct span name,
     const struct story_call **out)
 {
@@ -58,12 +72,9 @@ tell_find(const struct story *s, struct span name,
 		*out = c;
 		return TELL_ONE;
 	}
-	if (span_number(name, UINT64_MAX, &id))
-		for (c = story_first(s); c != NULL; c = story_next(c))
-			if (has_hole(c, id)) {
-				*out = c;
-				return TELL_ONE;
-			}
+	if (span_number(name, UINT64_MAX, &id) &&
+	    tell_find_hole(s, id, out) == TELL_ONE)
+		return TELL_ONE;
 	for (c = story_first(s); c != NULL; c = story_next(c))
 		if (begins_so(c, name)) {
 			found = c;

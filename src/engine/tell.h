@@ -35,6 +35,10 @@ enum tell_found {
 enum tell_found tell_find(const struct story *s, struct span name,
     const struct story_call **out);
 
+/* By the number of a pinhole, whoever has it for a Call-ID. */
+enum tell_found tell_find_hole(const struct story *s, uint64_t id,
+    const struct story_call **out);
+
 void tell_call(const struct tell *t, const struct story_call *c);
 
 /*

@@ -533,6 +533,10 @@ the_status_process_is_answered(void **state)
 	assert_int_equal(ask("nobody", 0), PH_EGONE);
 	assert_non_null(strstr(told, "  abc  "));
 	assert_int_equal(ask("", 78), PH_EGONE);
+	/* A stranger's Call-ID may look like the number of a pinhole. */
+	(void)story_join(story, span_of("77"), true, false, now);
+	assert_int_equal(ask("", 77), PH_OK);
+	assert_int_equal(strncmp(told, "call abc\n", 9), 0);
 	(void)story_join(story, span_of("abd"), true, false, now);
 	assert_int_equal(ask("ab", 0), PH_EAMBIGUOUS);
 }
