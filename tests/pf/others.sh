@@ -28,6 +28,8 @@ reloads() {
 }
 remotes() { pfctl -a pinholed -t remotes -T show 2>/dev/null | tr -d ' '; }
 remotes_are() { is "$(remotes)" = "$1"; }
+# The rules that call the anchor of a class and name the table.
+gated() { pfctl -a pinholed -sr 2>/dev/null | grep "$1.*<remotes>"; }
 no_rule() { ! pfctl -a "$1" -sr 2>/dev/null | grep -q "$2"; }
 load() { echo "$2" | pfctl -q -a "$1" -f - 2>/dev/null; }
 
@@ -124,12 +126,13 @@ call 4 10030
 ok no_media 10030
 ok until_ok remotes_are 203.0.113.0/24
 hang_up 4
-what="and with everybody has no table"
+what="and with everybody needs no table inward"
 configure 192.0.2.0/24 "remote any"
 reloads
 call 5 10040
 ok media 10040
-ok until_ok remotes_are ""
+ok until_ok gated out4u
+ok is "$(gated in4u)" = ""
 what="a reload that no longer protects the desk closes all"
 configure 192.0.2.128/25 "remote both"
 reloads

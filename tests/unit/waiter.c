@@ -53,13 +53,31 @@ waited(int64_t at_most)
 	return clock_now() - began;
 }
 
+/* Does ppoll(2) let a signal through with a message there?  FreeBSD's does. */
+static bool
+ppoll_takes_signals(void)
+{
+	struct pollfd p = { .fd = w.ipc[0]->fd, .events = POLLIN };
+	const struct timespec none = { 0, 0 };
+	bool yes;
+
+	assert_int_equal(raise(SIGUSR2), 0);
+	(void)ppoll(&p, 1, &none, &w.unblocked);
+	yes = caught > 0;
+	waiter_signals(&w);
+	caught = 0;
+	return yes;
+}
+
 static void
 a_pending_signal_comes_although_a_message_is_there(void **state)
 {
-	int i;
+	int i, least;
 
 	(void)state;
 	assert_int_equal(ipc_send(&far, IPC_REPORT, 0, &msg, -1), PH_OK);
+	assert_true(waited(0) < 30 * USEC_PER_SEC);
+	least = ppoll_takes_signals() ? 1 : 2;
 	assert_int_equal(raise(SIGUSR2), 0);
 	assert_int_equal(caught, 0);
 	/* Nor does it need the system calls of each wait to do so. */
@@ -68,7 +86,7 @@ a_pending_signal_comes_although_a_message_is_there(void **state)
 		assert_true(waiter_readable(&w, 0));
 	}
 	assert_int_equal(caught, 1);
-	assert_in_range(i, 2, 50);
+	assert_in_range(i, least, 50);
 	assert_false(w.slept);
 }
 
