@@ -344,6 +344,10 @@ run_check(const struct conf *conf, const struct options *o)
 
 	conf_following(conf, &b);
 	warnx("following: %s", text);
+	strbuf_reset(&b);
+	conf_answering(conf, &b);
+	if (b.len > 0)
+		warnx("answering: %s", text);
 	if (!check_start(conf, o->inherited.n > 0))
 		return EXIT_CONFIG;
 	printf("configuration OK\n");

@@ -120,6 +120,18 @@ conf_following(const struct conf *c, struct strbuf *out)
 		summary_add(out, "tables", &none, 0);
 }
 
+void
+conf_answering(const struct conf *c, struct strbuf *out)
+{
+	char buf[ADDR_STRLEN];
+
+	if (c->control != NULL)
+		strbuf_fmt(out, "pinholectl at %s", c->control);
+	if (c->status.on)
+		strbuf_fmt(out, "%s%s%s/", out->len > 0 ? ", " : "", "http://",
+		    endpoint_format(&c->status.listen, buf));
+}
+
 bool
 ports_contain(const struct ports *ports, uint16_t port)
 {

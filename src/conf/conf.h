@@ -240,6 +240,8 @@ const char *conf_interface_at(const struct conf *c, size_t i);
 
 /* "sip (port 5060), ftp (port 21, proxy)": what it asks to follow. */
 void conf_following(const struct conf *c, struct strbuf *out);
+/* "pinholectl at PATH, http://ADDRESS:PORT/": where one may ask; or "". */
+void conf_answering(const struct conf *c, struct strbuf *out);
 
 void conf_proxy_clear(struct conf_proxy *x); /* free its strings */
 void strings_free(struct strings *s);	     /* and empty it */
