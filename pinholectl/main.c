@@ -46,7 +46,8 @@ usage_print(FILE *f)
 		    v->help);
 	fprintf(f,
 	    "calls, pinholes and monitor may be followed by: address PREFIX, "
-	    "call TEXT,\nstate STATE, older SECONDS, younger SECONDS\n");
+	    "call TEXT,\nstate STATE, older SECONDS, younger SECONDS; "
+	    "show tables by address PREFIX\n");
 }
 
 static void
@@ -72,10 +73,9 @@ print_answer(struct client *c, const struct options *o, const struct request *r)
 	const char *line, *heading = output_heading(r->verb);
 	json_t *object;
 
+	if (heading != NULL && !o->json)
+		puts(heading);
 	while ((object = client_next(c, &line)) != NULL) {
-		if (heading != NULL && !o->json)
-			puts(heading);
-		heading = NULL;
 		print_object(o, r, object, line);
 		json_decref(object);
 		if (r->verb == VERB_MONITOR && fflush(stdout) == EOF)
@@ -90,6 +90,10 @@ print_answer(struct client *c, const struct options *o, const struct request *r)
 		fprintf(stderr, "pinholectl: %s\n", client_error(c));
 		return EXIT_REFUSED;
 	}
+	if (!o->json && r->verb == VERB_RELOAD)
+		puts("reloaded");
+	if (!o->json && r->verb == VERB_CHECK)
+		puts("configuration OK");
 	return fflush(stdout) == EOF ? EXIT_REFUSED : 0;
 }
 

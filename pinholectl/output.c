@@ -23,8 +23,8 @@ output_number(const json_t *o, const char *key)
 	return json_number_value(json_object_get(o, key));
 }
 
-static void
-put_duration(long s, char buf[32])
+void
+output_duration(long s, char buf[32])
 {
 	if (s < 60)
 		snprintf(buf, 32, "%lds", s);
@@ -49,7 +49,7 @@ output_age(double since, char buf[32])
 	double now = (double)now_s();
 
 	if (since > 0 && since <= now)
-		put_duration((long)(now - since), buf);
+		output_duration((long)(now - since), buf);
 	else
 		snprintf(buf, 32, "-");
 }
@@ -60,7 +60,7 @@ output_left(double until, char buf[32])
 {
 	double s = until - (double)now_s();
 
-	put_duration(s > 0 && s < 1e9 ? (long)s : 0, buf);
+	output_duration(s > 0 && s < 1e9 ? (long)s : 0, buf);
 }
 
 void
@@ -156,20 +156,28 @@ text_members(const json_t *o, const char *before, struct strbuf *out)
 {
 	json_t *value;
 	const char *key;
-	char name[64];
+	char name[64], time[32];
 
 	json_object_foreach((json_t *)(uintptr_t)o, key, value)
 	{
 		snprintf(name, sizeof(name), "%s%s", before, key);
 		if (json_is_object(value)) {
-			snprintf(name, sizeof(name), "%s.", key);
+			/* Of these, setup_us is the only one. */
+			snprintf(name, sizeof(name), "%s ",
+			    strcmp(key, "setup_us") == 0 ? "setup" : key);
 			text_members(value, name, out);
 			continue;
 		}
 		if (out->len > 0)
 			strbuf_str(out, "\n");
 		strbuf_fmt(out, "%-16s ", name);
-		if (json_is_string(value))
+		if (strcmp(key, "uptime") == 0) {
+			output_duration((long)json_number_value(value), time);
+			strbuf_str(out, time);
+		} else if (*before != '\0' && json_is_number(value))
+			strbuf_fmt(out, "%.1f ms",
+			    json_number_value(value) / 1000);
+		else if (json_is_string(value))
 			strbuf_vis(out, span_of(json_string_value(value)));
 		else if (json_is_number(value))
 			strbuf_fmt(out, "%.0f", json_number_value(value));

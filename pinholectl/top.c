@@ -140,8 +140,7 @@ draw_head(const struct top *t)
 		if (t->summary == NULL)
 			return;
 	} else {
-		snprintf(age, sizeof(age), "%.0f s",
-		    output_number(t->summary, "uptime"));
+		output_duration((long)output_number(t->summary, "uptime"), age);
 		mvprintw(0, 0, "pinholed %s, %s, up %s",
 		    output_string(t->summary, "version"),
 		    output_string(t->summary, "backend"), age);
@@ -153,11 +152,12 @@ draw_head(const struct top *t)
 	    output_number(t->summary, "pinholes"), top_rate(t, "calls_total"),
 	    top_rate(t, "opens_total"), top_rate(t, "refusals_total"));
 	mvprintw(2, 0,
-	    "drops %.0f  setup p50 %.0f us, p99 %.0f us   sort %s   filter "
+	    "drops %.0f  setup p50 %.1f ms, p99 %.1f ms   sort %s   filter "
 	    "%s%s",
 	    output_number(t->summary, "capture_drops"),
-	    output_number(setup, "p50"), output_number(setup, "p99"),
-	    sorts[t->sort], t->filter, t->typing ? "_" : "");
+	    output_number(setup, "p50") / 1000,
+	    output_number(setup, "p99") / 1000, sorts[t->sort], t->filter,
+	    t->typing ? "_" : "");
 }
 
 static void

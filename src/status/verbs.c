@@ -99,7 +99,10 @@ wrong_word(struct span word, const char *what, const char *const *list,
 {
 	size_t i;
 
-	strbuf_str(why, word.len == 0 ? "a" : "\"");
+	strbuf_str(why,
+	    word.len > 0			 ? "\""
+		: strchr("aeiou", *what) != NULL ? "an"
+						 : "a");
 	if (word.len > 0) {
 		strbuf_vis(why, word);
 		strbuf_str(why, "\" is no");

@@ -35,7 +35,7 @@ static const struct {
 	{ "c",			NULL, "is no verb" },
 	{ "close",		NULL, "close what?" },
 	{ "close 1 2",		NULL, "nothing is expected at \"2\"" },
-	{ "show",		NULL, "a object is missing" },
+	{ "show",		NULL, "an object is missing" },
 	{ "show c",		NULL, "is no object" },
 	{ "show calls state x",	NULL, "there are: early accepted" },
 	{ "show calls state",	NULL, "a state is missing" },
