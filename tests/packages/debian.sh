@@ -36,7 +36,7 @@ if [ ! -e "$chroot/.ready" ]; then
 		p
 	}' "$source/contrib/debian/control" | grep . | paste -sd,)
 	debootstrap --variant=minbase \
-	    --include="build-essential,fakeroot,debhelper,lintian,$wants" \
+	    --include="build-essential,fakeroot,debhelper,lintian,perl-openssl-defaults,$wants" \
 	    "$suite" "$chroot" "$mirror" >"$top/debootstrap.log" 2>&1 ||
 	    fail "see $top/debootstrap.log"
 	touch "$chroot/.ready"
