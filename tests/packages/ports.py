@@ -24,7 +24,9 @@ LINUX = ('lib/systemd/', 'lib/sysusers.d/', 'examples/pinholed.service.d/')
 # What only Linux links, or every program.
 NOT_ASKED = {'c', 'm', 'bsd', 'mnl', 'nftables', 'asan', 'ubsan', 'ld-linux',
              'gcc_s', 'stdc++', 'resolv', 'pthread', 'dl', 'rt'}
-BASE = {'pcap', 'crypto', 'ssl'}            # of FreeBSD's base system
+# The curses of the BSDs are one library.
+CURSES = {'ncursesw': 'curses', 'ncurses': 'curses', 'tinfo': 'curses'}
+BASE = {'pcap', 'crypto', 'ssl', 'curses'}            # of FreeBSD's base system
 bad = []
 
 
@@ -53,14 +55,17 @@ def installed(build):
                 f = os.path.relpath(os.path.join(d, n), top)
                 if not any(x in f for x in LINUX):
                     files.add(f)
-        return files, needed(top + '/sbin/pinholed')
+        libs = needed(top + '/sbin/pinholed')
+        if 'sbin/pinholectl' in files:
+            libs |= needed(top + '/sbin/pinholectl')
+        return files, libs
 
 
 def needed(program):
     out = subprocess.run(['readelf', '-d', program], check=True,
                          stdout=subprocess.PIPE, text=True).stdout
     libs = set(re.findall(r'NEEDED.*\[lib([\w+-]+?)(?:-[\d.]+)?\.so', out))
-    return {lib for lib in libs if lib not in NOT_ASKED}
+    return {CURSES.get(lib, lib) for lib in libs if lib not in NOT_ASKED}
 
 
 def compare(path, want, update):
