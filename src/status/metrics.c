@@ -213,6 +213,19 @@ metrics_histogram(const struct model *m, const char *name)
 	return h;
 }
 
+/* Zeros before it was told would look like a reset. */
+static bool
+histogram_is_told(const struct model *m, const char *name)
+{
+	char count[COUNTERS_NAME], sum[COUNTERS_NAME];
+	uint64_t v;
+
+	snprintf(count, sizeof(count), "%s_count", name);
+	snprintf(sum, sizeof(sum), "%s_sum", name);
+	return model_counter(m, IPC_ENGINE, count, &v) &&
+	    model_counter(m, IPC_ENGINE, sum, &v);
+}
+
 static void
 put_counters(const struct model *m, struct strbuf *out)
 {
@@ -227,6 +240,8 @@ put_counters(const struct model *m, struct strbuf *out)
 			begun = false;
 		}
 		if (r->type == HISTOGRAM) {
+			if (!histogram_is_told(m, r->counter))
+				continue;
 			h = metrics_histogram(m, r->counter);
 			histogram_prometheus(&h, r->name, r->help, out);
 			continue;

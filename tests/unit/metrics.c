@@ -71,6 +71,7 @@ counters_become_metrics(void **state)
 	    "pinholed_setup_seconds_count 6\n"));
 	/* What was not told is not zero, but absent. */
 	assert_null(strstr(t, "pinholed_capture_dropped_total"));
+	assert_null(strstr(t, "pinholed_fw_commit_seconds"));
 	model_free(m);
 }
 
