@@ -110,9 +110,7 @@ hep_policy_text(enum hep_refusal why)
 		[HEP_REFUSED_MALFORMED] = "it is no HEP of version 3",
 		[HEP_REFUSED_KEY] = "it does not have the key",
 		[HEP_REFUSED_TYPE] = "it has no SIP, or compressed SIP",
-		[HEP_REFUSED_ENDS] =
-		    "the message was neither sent by nor to a protected host "
-		    "for which the sender may speak",
+		[HEP_REFUSED_ENDS] = "its sender may not speak for its ends",
 	};
 
 	return texts[why];
