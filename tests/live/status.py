@@ -415,6 +415,12 @@ def ten_thousand_calls_are_listed_in_a_second(net):
     took = time.monotonic() - start
     print(f"{n} calls listed in {took:.2f} s")
     check(took < 1, f"{n} calls took {took} s")
+    start = time.monotonic()
+    code, out, _ = run("show", "calls")
+    took = time.monotonic() - start
+    print(f"by pinholectl in {took:.2f} s")
+    check(code == 0 and out.count("accepted") == n, (code, len(out)))
+    check(took < 2, f"pinholectl took {took} s")  # sanitizers slow it down
 
 
 def pinholectl(*argv, sock=None):
@@ -493,8 +499,8 @@ def top_lives_through_a_restart(net):
         os.write(tty, b"s")
         until(lambda: shows("from"), 5, "sorted by another column")
         os.write(tty, b"/203.0.113.1\r")
-        until(lambda: shows("203.0.113.1"), 5, "the filter")
-        time.sleep(1.5)
+        time.sleep(3)  # it asks every second
+        shows("")  # read all
         del seen[:]
         # What is on the screen is not sent again: the call was not there.
         os.write(tty, b"/\r")
