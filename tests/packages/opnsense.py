@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -282,7 +283,8 @@ def pages(place, fields):
         ['php', '-d', 'display_errors=1', '-S', f'127.0.0.1:{port}',
          HOST + '/router.php'],
         env=dict(environment(place), PHP_CLI_SERVER_WORKERS='2'),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True)
     try:
         top = f'http://127.0.0.1:{port}'
         for _ in range(100):
@@ -301,7 +303,8 @@ def pages(place, fields):
         if panel.browser():
             browse(place, top + '/ui/pinholed')
     finally:
-        server.terminate()
+        # The server's workers outlive the server alone.
+        os.killpg(server.pid, signal.SIGTERM)
         server.wait()
 
 
