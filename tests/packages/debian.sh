@@ -68,7 +68,8 @@ fi
 
 echo "== dpkg-buildpackage"
 mount -t proc proc "$chroot/proc"
-trap 'umount "$chroot/proc"' EXIT
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$chroot/dev/pts"
+trap 'umount "$chroot/dev/pts" "$chroot/proc"' EXIT
 # No network: a build that wants one fails.
 unshare -n sh -c 'ip link set lo up && exec "$@"' sh \
     chroot "$chroot" sh -c "cd /build/pinholed-$upstream &&

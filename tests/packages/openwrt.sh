@@ -128,6 +128,7 @@ did "term_timeout 30"
 uci <<'U'
 config pinholed 'main'
 	option enabled '1'
+	list interface 'lan'
 	list protect '192.168.1.0/24'
 	list protect '2001:db8:1::/64'
 	list line 'status { listen on 127.0.0.1 port 9508 }'
@@ -138,7 +139,8 @@ config sip 'sip'
 	option media_ports '10000:20000'
 U
 run reload
-conf 'protect { "192.168.1.0/24" "2001:db8:1::/64" }' 'sip {' \
+conf 'protect { "192.168.1.0/24" "2001:db8:1::/64" }' 'interface { "lo" }' \
+    'sip {' \
     'media { "192.168.1.0/24" "2001:db8:1::/64" } port 10000:20000' \
     'early media no' '}' 'status { listen on 127.0.0.1 port 9508 }' 'buffer 4m'
 did 'signal pinholed \* HUP'
@@ -184,7 +186,7 @@ config pinholed 'main'
 U
 run reload
 did stop
-echo 'protect 192.0.2.0/24' >"$dir/own.conf"
+printf 'protect 192.0.2.0/24\ninterface lo\n' >"$dir/own.conf"
 uci <<U
 config pinholed 'main'
 	option enabled '1'
