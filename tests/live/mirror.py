@@ -18,7 +18,7 @@ from net import (FW_IN, GATEWAY, HOST, PBX, PHONE, Failure, Stream, Unable,
                  check, conf, name, passes, until)
 from scenarios import closes, media, scenario, shut, signalling
 from sip import Call, sdp
-from status import connect
+from status import connect, counters
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..",
                              "pcaps"))
@@ -59,13 +59,6 @@ def mirrored(net, sip=agents.SERVER, sender=PBX, at=FW_IN):
         f.write(KEY + b"\n")
     return net.pinholed(conf=conf(sip, HEP.format(sender=sender, key=path,
                                                   at=at)))
-
-
-def counters():
-    c = connect()
-    found = {line["name"]: line["value"] for line in c.show("counters")}
-    c.close()
-    return found
 
 
 def counted(**want):

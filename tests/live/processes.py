@@ -11,6 +11,7 @@ from net import (Daemon, FW_IN, Failure, PBX, PHONE, Stream, check, conf, name, 
                  sh, until)
 from scenarios import media, scenario, signalling
 from sip import Call, sdp
+from status import counters
 
 
 def call_with_media(net, d):
@@ -428,77 +429,66 @@ def counters_on_request(net):
           d.log)
 
 
-def counters(path):
-    """What the control socket tells."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(2)
-        s.connect(path)
-        text = b""
-        while more := s.recv(65536):
-            text += more
-    return {k: int(v) for k, v in
-            (line.split() for line in text.decode().splitlines())}
-
-
 GAUGES = ("calls", "calls_accepted", "pinholes", "pinholes_in_filter",
           "sip_bytes", "filter_open", "filter_wanted")
 
 
-def not_back(before, after, when):
+def not_back(before, done, when):
+    """From now until `done`, and then for a second, nothing is less."""
+    end = None
+    for _ in range(200):
+        after = counters()
+        for k, v in after.items():
+            check(v >= before.get(k, 0) or k in GAUGES,
+                  f"{k} {when}: {v} after {before.get(k)}")
+        if end is None and done(after):
+            end = time.monotonic() + 1
+        if end and time.monotonic() > end:
+            break
+        time.sleep(0.05)
+    check(end is not None, f"what was to happen {when}: {after}")
     check(before.keys() == after.keys(), f"the same names {when}")
-    for k, v in after.items():
-        check(v >= before[k] or k in GAUGES,
-              f"{k} {when}: {v} after {before[k]}")
-    check(after["calls_total"] == before["calls_total"] and
-          after["pinholes_opened"] == before["pinholes_opened"],
-          f"nothing is counted twice {when}")
-    for k in ("pinholes", "pinholes_in_filter"):
+    for k in ("calls_total", "pinholes_opened", "pinholes",
+              "pinholes_in_filter"):
         check(after[k] == before[k], f"{k} {when}: {after[k]}, {before[k]}")
+    return after
 
 
 @scenario()
 def counters_do_not_go_back(net):
-    path = f"/run/{net.tag}.sock"
-    d = net.pinholed("-s", path)
+    d = net.pinholed()
     call, stream = call_with_media(net, d)
-    first = counters(path)
-    check(first["calls_total"] == 1 and first["sip_messages"] >= 2 and
-          first["pinholes"] == first["pinholes_opened"] >= 2, first)
-
-    until(lambda: counters(path)["filter_open"] > 0, 3, "what fw counted")
-    first = counters(path)
-    check(first["filter_commits"] == first["commit_us_count"] >= 1 and
-          1 <= first["setup_us_count"] <= 2 and
-          0 < first["setup_us_sum"] < 1000000, first)
+    until(lambda: counters().get("filter_open", 0) > 0, 3, "what fw counted")
+    seen = counters()
+    check(seen["calls_total"] == 1 and seen["sip_messages"] >= 2 and
+          seen["pinholes"] == seen["pinholes_opened"] >= 2, seen)
+    check(seen["filter_commits"] == seen["commit_us_count"] >= 1 and
+          1 <= seen["setup_us_count"] <= 2 and
+          0 < seen["setup_us_sum"] < 1000000, seen)
 
     d.proc.send_signal(signal.SIGHUP)
-    until(lambda: any("reloaded" in line for line in d.log), 5, d.log)
-    second = counters(path)
-    not_back(first, second, "over a reload")
-
+    seen = not_back(seen, lambda _: any("reloaded" in x for x in d.log),
+                    "over a reload")
     for n in range(2):
         pid = d.kill("engine")
-        until(lambda p=pid: d.children().get("engine", p) != p, 5, "another")
-        # Until it has adopted, whoever connects waits.
-        third = counters(path)
-        not_back(second, third, f"over kill -9 number {n + 1}")
-        second = third
-
+        seen = not_back(seen, lambda _, p=pid: d.children().get("engine", p) !=
+                        p, f"over kill -9 number {n + 1}")
     d.kill("firewall")
-    until(lambda: counters(path)["filter_commits"] >
-          second["filter_commits"], 5, "what another firewall process counts")
-    not_back(second, counters(path), "over kill -9 of the firewall process")
+    was = seen["filter_commits"]
+    seen = not_back(seen, lambda now: now.get("filter_commits", 0) > was,
+                    "over kill -9 of the firewall process")
 
     call.hang_up()
     stream.stops()
     stream.stop()
     d.expect(event="close", dir="in")
-    fourth = counters(path)
-    check(fourth["pinholes_closed"] == fourth["pinholes_opened"] and
-          fourth["pinholes"] == 0, fourth)
+    until(lambda: counters()["pinholes"] == 0 and
+          counters()["pinholes_in_filter"] == 0, 3, "what has closed")
+    seen = counters()
+    check(seen["pinholes_closed"] == seen["pinholes_opened"], seen)
     d.stop()
-    net.pinholed("-s", path)
-    not_back(fourth, counters(path), "over a restart")
+    net.pinholed()
+    not_back(seen, lambda now: "filter_commits" in now, "over a restart")
 
 
 @scenario()

@@ -90,6 +90,13 @@ def ask(line, read_only=False):
         c.close()
 
 
+def counters():
+    c = connect()
+    found = {line["name"]: line["value"] for line in c.show("counters")}
+    c.close()
+    return found
+
+
 def call_with_media(net):
     p, m = media(net)
     call = Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
