@@ -393,8 +393,7 @@ port_stays(const struct asker *a, const struct pinhole *in, uint16_t port,
 		if (claim->wanted && p->dir == PINHOLE_IN &&
 		    p->proto == in->proto && addr_eq(&p->to, &in->to) &&
 		    port >= p->to_lo && port <= p->to_hi &&
-		    (p->from.addr.af == AF_UNSPEC ||
-			prefix_contains(&p->from, remote)))
+		    prefix_contains(&p->from, remote))
 			return true;
 	}
 	return false;
@@ -417,8 +416,7 @@ cut_moved(struct claims *cs, const struct asker *a, const struct pinhole *in)
 		if (!claim->wanted || out->dir != PINHOLE_OUT ||
 		    out->proto != in->proto ||
 		    !addr_eq(&out->from.addr, &in->to) ||
-		    (in->from.addr.af != AF_UNSPEC &&
-			!prefix_contains(&in->from, &out->to)))
+		    !prefix_contains(&in->from, &out->to))
 			continue;
 		cut = *out;
 		cut.id = 0;

@@ -2,157 +2,10 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/timers.h"
-#include "src/process/claims.h"
-#include "tests/unit/unit.h"
-
-/*
- * What the packet filter was told and what was announced, in the order in
- * which it came:
- *
- *	+1:2000@60.	a commit that opens id 1, port 2000, for 60 s
- *	-1:2000.	one that closes it
- *	/2000:4000.	one that ends what began at 2000 toward 4000
- *	open 1 c 2000 answer;
- */
-#define LOG_SIZE 65536
-static char told[LOG_SIZE], said[LOG_SIZE];
-
-static int64_t now;
-static struct claims *claims;
-static struct pinhole last; /* opened in the filter */
-
-static void
-append(char *log, const char *text)
-{
-	assert_true(strlen(log) + strlen(text) < LOG_SIZE);
-	strlcat(log, text, LOG_SIZE);
-}
-
-static void
-on_commit(void *ctx, const struct fw_change *c, size_t n)
-{
-	char text[64];
-	size_t i;
-
-	(void)ctx;
-	assert_in_range(n, 1, 64);
-	for (i = 0; i < n; i++) {
-		assert_int_equal(c[i].pad, 0);
-		if (c[i].op == FW_OPEN) {
-			last = c[i].hole;
-			snprintf(text, sizeof(text), "+%" PRIu64 ":%u@%" PRId64,
-			    c[i].hole.id, c[i].hole.to_lo,
-			    c[i].hole.deadline / USEC_PER_SEC - 1000);
-		} else if (c[i].op == FW_CUT) {
-			assert_int_equal(c[i].hole.dir, PINHOLE_OUT);
-			snprintf(text, sizeof(text), "/%u:%u",
-			    c[i].hole.from_port, c[i].hole.to_lo);
-		} else {
-			assert_int_equal(c[i].op, FW_CLOSE);
-			snprintf(text, sizeof(text), "-%" PRIu64 ":%u",
-			    c[i].hole.id, c[i].hole.to_lo);
-		}
-		append(told, text);
-	}
-	append(told, ".");
-}
-
-/* The text between `key` and the next quote or comma. */
-static const char *
-value(const char *line, const char *key, char *out, size_t size)
-{
-	const char *p = strstr(line, key);
-
-	assert_non_null(p);
-	p += strlen(key);
-	snprintf(out, size, "%.*s", (int)strcspn(p, "\","), p);
-	return out;
-}
-
-static void
-on_line(void *ctx, const char *line)
-{
-	char event[16], id[24] = "-", call[32], port[8], why[32], text[128];
-
-	(void)ctx;
-	if (strstr(line, "\"id\":") != NULL)
-		value(line, "\"id\":", id, sizeof(id));
-	snprintf(text, sizeof(text), "%s %s %s %s %s;",
-	    value(line, "\"event\":\"", event, sizeof(event)), id,
-	    value(line, "\"call\":\"", call, sizeof(call)),
-	    value(line, "\"dport\":", port, sizeof(port)),
-	    value(line, "\"reason\":\"", why, sizeof(why)));
-	append(said, text);
-}
-
-static struct claims *
-table_from(size_t limit, uint64_t first_id)
-{
-	struct events ev = { .format = EVENTS_JSON, .line = on_line };
-	struct claims_sink sink = { NULL, on_commit, NULL };
-	struct claims *h = claims_new(limit, first_id, &ev, &sink);
-
-	assert_non_null(h);
-	return h;
-}
-
-static struct claims *
-table(size_t limit)
-{
-	return table_from(limit, 1);
-}
-
-static int
-setup(void **state)
-{
-	(void)state;
-	now = 1000 * USEC_PER_SEC;
-	told[0] = said[0] = '\0';
-	claims = table(1000);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	claims_free(claims);
-	return 0;
-}
-
-#define TOLD(text)                                                             \
-	do {                                                                   \
-		assert_string_equal(told, text);                               \
-		told[0] = '\0';                                                \
-	} while (0)
-#define SAID(text)                                                             \
-	do {                                                                   \
-		assert_string_equal(said, text);                               \
-		said[0] = '\0';                                                \
-	} while (0)
-
-static struct pinhole
-hole(uint16_t port)
-{
-	struct addr phone = addr_v4(198, 51, 100, 7);
-	struct pinhole p;
-
-	memset(&p, 0, sizeof(p));
-	p.proto = IPPROTO_UDP;
-	p.dir = PINHOLE_IN;
-	p.from = prefix_host(&phone);
-	p.to = addr_v4(192, 0, 2, 10);
-	p.to_lo = port;
-	p.to_hi = port + 1;
-	p.deadline = INT64_MAX; /* not for a wish to say */
-	return p;
-}
+#include "tests/unit/claims_play.h"
 
 /* Asker 1 is called a, asker 2 b; ports end with 0. */
 static void
@@ -485,56 +338,6 @@ each_end_has_last_sent_when_it_was_seen(void **state)
 	assert_int_equal(claims_last_seen(claims, 1), now + 300);
 }
 
-static struct pinhole
-outward(uint16_t port)
-{
-	struct pinhole in = hole(port), p = in;
-
-	p.dir = PINHOLE_OUT;
-	p.from = prefix_host(&in.to);
-	p.to = in.from.addr;
-	return p;
-}
-
-static void
-a_port_that_moved_is_cut_from_what_stays(void **state)
-{
-	struct pinhole v[3] = { hole(2000), outward(4000), outward(4002) };
-	struct claims_want w = { .asker = 1,
-		.call = span_of("a"),
-		.v = v,
-		.n = 2,
-		.open = REASON_REINVITE,
-		.close = REASON_REPLACED,
-		.lease = 60 * USEC_PER_SEC };
-
-	(void)state;
-	claims_want(claims, &w, now);
-	TOLD("+1:2000@60+2:4000@60.");
-	/* By one port: the other is still open. */
-	v[0] = hole(2001);
-	claims_want(claims, &w, now);
-	TOLD("+3:2001@60-1:2000/2000:4000.");
-	/* From another host the same port stays. */
-	v[0].from.addr.b[3]++;
-	claims_want(claims, &w, now);
-	TOLD("+4:2001@60-3:2001/2001:4000/2002:4000.");
-	/* That one has no outward pinhole. */
-	v[0] = hole(2001);
-	claims_want(claims, &w, now);
-	TOLD("+5:2001@60-4:2001.");
-	/* Somebody else still has the port open. */
-	WANT(2, 60, 2001, 0);
-	TOLD("");
-	v[0] = hole(3000);
-	claims_want(claims, &w, now);
-	TOLD("+7:3000@60.");
-	/* What ends altogether needs no cut. */
-	w.n = 0;
-	claims_want(claims, &w, now);
-	TOLD("-2:4000-7:3000.");
-}
-
 static void
 a_lease_is_renewed_from_now(void **state)
 {
@@ -820,8 +623,6 @@ what_is_said_twice_is_adopted_once(void **state)
 	assert_int_equal(n->open, 0);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int
 main(void)
 {
@@ -838,7 +639,6 @@ main(void)
 		CASE(media_was_last_seen_where_it_was_seen_last),
 		CASE(packets_are_as_last_counted),
 		CASE(each_end_has_last_sent_when_it_was_seen),
-		CASE(a_port_that_moved_is_cut_from_what_stays),
 		CASE(a_lease_is_renewed_from_now),
 		CASE(what_the_filter_lost_is_opened_at_the_next_renewal),
 		CASE(a_successor_goes_on_with_the_same_names),
