@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The rule that we keep in the chains of others: which rules are taken for it,
+ * what is deleted and what is inserted.  Against a kernel of paper.
+ */
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nft/hook.h"
+#include "nft/nlmsg.h"
+#include "tests/unit/unit.h"
+
+#define OURS "kept here by pinholed, table pinholed, mark 0x10000"
+#define INSERT                                                                 \
+	"insert rule inet filter input meta mark & 0x10000 == 0x10000 "        \
+	"accept comment \"" OURS "\"\n"
+#define RULES 40
+
+struct rule {
+	uint8_t family; /* 0: none, the last */
+	const char *chain, *comment;
+};
+
+/* Handles count from 1; a rule that was deleted has no family. */
+static struct rule rules[RULES];
+static bool no_chain;
+static int refuse; /* every dump, with this errno */
+static char text[8192];
+static unsigned int runs;
+
+static void
+tell_rule(size_t i, nlsock_cb *cb, void *ctx)
+{
+	_Alignas(struct nlmsghdr) char buf[1024];
+	char udata[256];
+	struct nlmsghdr *nlh = nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES,
+	    NFT_MSG_NEWRULE, 0, rules[i].family);
+	size_t n;
+
+	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, "filter");
+	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, rules[i].chain);
+	mnl_attr_put_u64(nlh, NFTA_RULE_HANDLE, htobe64(i + 1));
+	if (rules[i].comment != NULL) {
+		n = strlen(rules[i].comment) + 1;
+		udata[0] = 0;
+		udata[1] = (char)n;
+		memcpy(udata + 2, rules[i].comment, n);
+		mnl_attr_put(nlh, NFTA_RULE_USERDATA, n + 2, udata);
+	}
+	cb(ctx, nlh);
+}
+
+int
+nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
+{
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+	struct nlmsg_attrs a;
+	size_t i;
+
+	(void)s;
+	assert_true(nlmsg_attrs(nlh, &a));
+	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_GETCHAIN)
+		return no_chain ? -ENOENT : 0;
+	assert_int_equal(nlh->nlmsg_type & 0xff, NFT_MSG_GETRULE);
+	if (refuse != 0)
+		return -refuse;
+	for (i = 0; i < RULES; i++) {
+		if (rules[i].family == 0 ||
+		    (nfg->nfgen_family != NFPROTO_UNSPEC &&
+			nfg->nfgen_family != rules[i].family) ||
+		    (a.at[NFTA_RULE_CHAIN] != NULL &&
+			strcmp(mnl_attr_get_str(a.at[NFTA_RULE_CHAIN]),
+			    rules[i].chain) != 0))
+			continue;
+		tell_rule(i, cb, ctx);
+	}
+	return 0;
+}
+
+enum ph_err
+nlsock_err(int err)
+{
+	return err == 0 ? PH_OK : PH_EIO;
+}
+
+enum ph_err
+ruleset_run(struct ruleset *r, const char *commands, struct strbuf *why)
+{
+	const char *p = commands;
+	unsigned int handle;
+
+	(void)r;
+	(void)why;
+	runs++;
+	strlcat(text, commands, sizeof(text));
+	while ((p = strstr(p, " handle ")) != NULL) {
+		assert_int_equal(sscanf(p, " handle %u", &handle), 1);
+		assert_in_range(handle, 1, RULES);
+		rules[handle - 1].family = 0;
+		p++;
+	}
+	return PH_OK;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(rules, 0, sizeof(rules));
+	text[0] = '\0';
+	no_chain = false;
+	refuse = 0;
+	runs = 0;
+	return 0;
+}
+
+static const char *const hooks[] = { "inet filter input" };
+static const struct fw_config config = { .name = "pinholed",
+	.mark = 0x10000,
+	.hooks = hooks,
+	.nhooks = 1 };
+
+enum when { BEGIN, MEND, END };
+
+static enum ph_err
+run(enum when when)
+{
+	switch (when) {
+	case BEGIN:
+		return hook_begin(NULL, NULL, &config);
+	case MEND:
+		return hook_mend(NULL, NULL, &config);
+	default:
+		return hook_end(NULL, NULL, &config);
+	}
+}
+
+#define IN(comment)                                                            \
+	{                                                                      \
+		NFPROTO_INET, "input", comment                                 \
+	}
+#define DELETE(handle) "delete rule inet filter input handle " #handle "\n"
+
+static void
+our_rule_is_known_by_its_comment(void **state)
+{
+	static const struct {
+		enum when when;
+		struct rule rules[3];
+		const char *text;
+	} rows[] = {
+		{ MEND, { { 0 } }, INSERT },
+		{ BEGIN, { { 0 } }, INSERT },
+		{ END, { { 0 } }, "" },
+		/* It stands where it should be. */
+		{ MEND, { IN(OURS) }, "" },
+		{ MEND, { IN(OURS), IN(NULL) }, "" },
+		{ BEGIN, { IN(OURS), IN("ssh") }, "" },
+		/* It stands behind others, so it does nothing. */
+		{ MEND, { IN(NULL), IN(OURS) }, DELETE(2) INSERT },
+		{ BEGIN, { IN("ssh"), IN(OURS) }, DELETE(2) INSERT },
+		/* One is enough. */
+		{ MEND, { IN(OURS), IN(OURS) }, DELETE(2) },
+		/* Of the same table, as another configuration had it. */
+		{ MEND,
+		    { IN("kept here by pinholed, table pinholed, mark 0x20") },
+		    DELETE(1) INSERT },
+		/* Of other tables, and of other people. */
+		{ MEND,
+		    { IN(
+			"kept here by pinholed, table pinhole, mark 0x10000") },
+		    INSERT },
+		{ MEND,
+		    { IN("kept here by pinholed, table pinholed2, "
+			 "mark 0x10000") },
+		    INSERT },
+		{ MEND,
+		    { IN("kept here by pinholed, table othertab, "
+			 "mark 0x10000") },
+		    INSERT },
+		{ MEND, { IN("kept here by hand") }, INSERT },
+		{ MEND, { IN("pinholed, mark 0x10000") }, INSERT },
+		/* What another daemon keeps there is no rule of others. */
+		{ MEND,
+		    { IN("kept here by pinholed, table second, mark 0x20000"),
+			IN(OURS) },
+		    "" },
+		/* Elsewhere it has no place. */
+		{ MEND, { { NFPROTO_INET, "forward", OURS } }, INSERT },
+		{ BEGIN, { { NFPROTO_INET, "forward", OURS } },
+		    "delete rule inet filter forward handle 1\n" INSERT },
+		{ BEGIN, { { NFPROTO_IPV6, "input", OURS }, IN(OURS) },
+		    "delete rule ip6 filter input handle 1\n" },
+		{ BEGIN, { { NFPROTO_IPV4, "input", NULL }, IN(OURS) }, "" },
+		/* At the end all of ours go, and no others. */
+		{ END, { IN(OURS), IN(NULL), IN(OURS) }, DELETE(1) DELETE(3) },
+		{ END,
+		    { IN("kept here by pinholed, table second, mark 0x20000"),
+			IN("ssh"), { NFPROTO_IPV4, "input", OURS } },
+		    "delete rule ip filter input handle 3\n" },
+	};
+	size_t i;
+
+	for (i = 0; i < ROWS(rows); i++) {
+		print_message("%zu\n", i);
+		setup(state);
+		memcpy(rules, rows[i].rules, sizeof(rows[i].rules));
+		assert_int_equal(run(rows[i].when), PH_OK);
+		assert_string_equal(text, rows[i].text);
+		assert_int_equal(runs, rows[i].text[0] != '\0');
+	}
+}
+
+static void
+a_chain_that_is_not_there_gets_no_rule(void **state)
+{
+	(void)state;
+	no_chain = true;
+	assert_int_equal(run(MEND), PH_OK);
+	assert_int_equal(run(BEGIN), PH_OK);
+	refuse = ENOENT;
+	assert_int_equal(run(MEND), PH_OK);
+	assert_int_equal(runs, 0);
+	/* Without an answer nothing is changed. */
+	no_chain = false;
+	refuse = EPERM;
+	assert_int_equal(run(MEND), PH_EIO);
+	assert_int_equal(run(BEGIN), PH_EIO);
+	assert_int_equal(run(END), PH_EIO);
+	assert_int_equal(runs, 0);
+}
+
+static void
+many_rules_go_in_several_transactions(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RULES; i++)
+		rules[i] = (struct rule)IN(OURS);
+	assert_int_equal(run(END), PH_OK);
+	for (i = 0; i < RULES; i++)
+		assert_int_equal(rules[i].family, 0);
+	assert_int_equal(runs, 3);
+}
+
+#define CASE(f) cmocka_unit_test_setup(f, setup)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(our_rule_is_known_by_its_comment),
+		CASE(a_chain_that_is_not_there_gets_no_rule),
+		CASE(many_rules_go_in_several_transactions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
