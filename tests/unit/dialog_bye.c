@@ -566,6 +566,13 @@ a_refusal_is_told_when_it_is_new(void **state)
 		{ 5, "i>o", "INVITE",     9, "b4", "z", "a", "192.0.2.20 23", "" },
 		{ 5, "o>i", "200 INVITE", 9, "b4", "z", "a", "198.51.100.7 4000",
 		    "refuse 192.0.2.10 -> 192.0.2.20 port 23 (port-range)\n" },
+		/* First one side names it, then the other. */
+		{ 6, "i>o", "INVITE",    10, "b5", "z", "a", "198.51.100.7 99999", "" },
+		{ 6, "o>i", "200 INVITE",10, "b5", "z", "a", "198.51.100.7 4000",
+		    "refuse 192.0.2.10 -> 198.51.100.7 (port-range)\n" },
+		{ 7, "o>i", "INVITE",     2, "b6", "a", "z", "198.51.100.7 99999", "" },
+		{ 7, "i>o", "200 INVITE", 2, "b6", "a", "z", "192.0.2.10 10000",
+		    "refuse 198.51.100.7 -> 198.51.100.7 (port-range)\n" },
 	};
 	/* clang-format on */
 

@@ -123,9 +123,12 @@ all_is_told_and_then_each_change(void **state)
 	hear();
 	assert_int_equal(model_totals(w.model)->holes, 1000);
 	assert_int_equal(model_totals(w.model)->calls, 500);
+	/* They were open before, so none of them opens now. */
+	assert_int_equal(model_totals(w.model)->opened[REASON_ANSWER], 0);
 	hold(1001, true);
 	hear();
 	assert_int_equal(model_totals(w.model)->holes, 1001);
+	assert_int_equal(model_totals(w.model)->opened[REASON_ANSWER], 1);
 	feed_packets(&w.feed,
 	    &(struct ipc_packets) { .n = 2, .v = { { 7, 3 }, { 8, 4 } } });
 	hear();

@@ -255,6 +255,33 @@ the_same_name_for_something_else_replaces_it(void **state)
 	assert_true(fwtable_idle(table));
 }
 
+/* One of several gets another name; all are found by theirs. */
+static void
+a_new_name_hides_no_other(void **state)
+{
+	uint64_t renamed, id;
+
+	(void)state;
+	for (renamed = 1; renamed <= 3; renamed++) {
+		for (id = 1; id <= 3; id++)
+			open_one(id, (uint16_t)(2000 + 2 * id), 60);
+		open_one(9, (uint16_t)(2000 + 2 * renamed), 60);
+		fwtable_run(table, now);
+		assert_int_equal(fake.n, 3);
+		for (id = 1; id <= 3; id++)
+			add(FW_CLOSE, id, 0, 0);
+		send_as(IPC_ENGINE, 3);
+		fwtable_run(table, now);
+		assert_int_equal(fake.n, 1);
+		assert_true(has((uint16_t)(2000 + 2 * renamed)));
+		add(FW_CLOSE, 9, 0, 0);
+		send_as(IPC_ENGINE, 4);
+		fwtable_run(table, now);
+		assert_int_equal(fake.n, 0);
+	}
+	assert_true(fwtable_idle(table));
+}
+
 static void
 only_toward_an_open_pinhole_is_anything_cut(void **state)
 {
@@ -477,6 +504,7 @@ main(void)
 		CASE(two_roles_do_not_disturb_each_other),
 		CASE(a_leaving_proxy_has_pinholes_of_its_own),
 		CASE(the_same_name_for_something_else_replaces_it),
+		CASE(a_new_name_hides_no_other),
 		CASE(only_toward_an_open_pinhole_is_anything_cut),
 		CASE(activity_is_told_by_the_clients_name),
 		CASE(many_counts_are_told_in_several_messages),

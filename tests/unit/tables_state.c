@@ -115,6 +115,8 @@ what_is_within_and_around_is_found(void **state)
 
 	(void)state;
 	assert_non_null(e);
+	/* A table without an entry has never been counted. */
+	assert_int_equal(entries_count_in(e, 0), 0);
 	for (i = 0; i < ROWS(all); i++) {
 		struct prefix q = prefix(all[i]);
 
