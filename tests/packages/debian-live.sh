@@ -24,8 +24,8 @@ if [ ! -e "$top/sys.ready" ]; then
 	echo "== debootstrap"
 	rm -rf "$sys"
 	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,\
-nftables,ufw,iptables,iproute2,procps,python3,libosip2-15,libevent-core-2.1-7,libbsd0,\
-libssl3,libmnl0,libnftables1,libpcap0.8 "$suite" "$sys" "$mirror" \
+nftables,ufw,iptables,iproute2,procps,python3,libosip2-15,libevent-core-2.1-7,\
+libevent-extra-2.1-7,libjansson4,libncursesw6,libtinfo6,libbsd0,libssl3,libmnl0,libnftables1,libpcap0.8 "$suite" "$sys" "$mirror" \
 	    >"$top/sys.log" 2>&1 || fail "see $top/sys.log"
 	touch "$top/sys.ready"
 fi

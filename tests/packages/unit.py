@@ -10,6 +10,7 @@ was there.
 usage: unit.py [COMMAND]	which is run during the call, as an upgrade
 """
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -114,6 +115,11 @@ def play_call(world, command):
     stream = media(world)
     stream.flows()
     say("media flows during the call")
+    shown = json.loads(sh("pinholectl", "-j", "show", "calls"))
+    check(shown["state"] == "accepted", shown)
+    sh("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+       "pinholectl", "show", "summary")
+    say("pinholectl shows the call, and the sum to anybody")
     sh("systemctl", "reload", unit)
     time.sleep(1)
     stream.flows()
