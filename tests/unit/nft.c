@@ -56,7 +56,7 @@ static const struct row rows[] = {
 	  BOTH("udp4_in_net", "192.0.2.20 . 1") },
 	{ "within a remote", "udp in 198.51.100.8/29 0 192.0.2.20 1 1",
 	  BOTH("udp4_in_net", "192.0.2.20 . 1") },
-	{ "no remote", "udp in 198.51.0.0/16 0 192.0.2.20 1 1", NULL },
+	{ "no remote", "udp in 198.51.100.0/23 0 192.0.2.20 1 1", NULL },
 	{ "from a port", "udp in 198.51.100.7 20 192.0.2.20 5 5",
 	  BOTH("udp4_in_port", "198.51.100.7 . 20 . 192.0.2.20 . 5") },
 	{ "out from a port", "udp out 192.0.2.20 20 198.51.100.7 5 5",
@@ -107,6 +107,8 @@ static const struct row rows[] = {
 	{ "two families", "udp in 198.51.100.7 0 2001:db8::1 5 5", NULL },
 	{ "rdr of another family", "udp in any 0 192.0.2.20 5 5 rdr 2001:db8::1 5", NULL },
 	{ "rdr past the top", "udp in any 0 192.0.2.20 5 6 rdr 203.0.113.1 65535", NULL },
+	{ "nat of another family", "udp in 198.51.100.7 0 192.0.2.20 5 5 nat 2001:db8::1 5", NULL },
+	{ "nat past the top", "udp in 198.51.100.7 0 192.0.2.20 5 6 nat 203.0.113.1 65535", NULL },
 	{ "out from anybody", "udp out any 0 192.0.2.20 5 5", NULL },
 	{ "out from a net", "udp out 198.51.100.0/24 0 192.0.2.20 5 5", NULL },
 	{ "anybody's port", "udp in any 20 192.0.2.20 5 5", NULL },
@@ -508,6 +510,7 @@ test_what_the_chains_let_pass(void **state)
 	{ "port to port", UDP, "198.51.100.7", 50, "192.0.2.20", 51, 0, 1 },
 	{ "and back", UDP, "192.0.2.20", 51, "198.51.100.7", 50, 0, 1 },
 	{ "other port", UDP, "198.51.100.7", 52, "192.0.2.20", 51, 0, 0 },
+	{ "out from a port", UDP, "192.0.2.20", 60, "198.51.100.7", 61, 0, 1 },
 	};
 	static const char *const open[] = {
 	"udp in 198.51.100.7 0 192.0.2.20 10 10",
@@ -515,6 +518,7 @@ test_what_the_chains_let_pass(void **state)
 	"tcp in any 0 192.0.2.21 30 30",
 	"udp in 2001:db8:1::/48 0 2001:db8:2::20 30 30",
 	"udp in 198.51.100.7 50 192.0.2.20 51 51",
+	"udp out 192.0.2.20 60 198.51.100.7 61 61",
 	};
 	/* clang-format on */
 	struct flow_view v;
