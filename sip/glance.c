@@ -116,11 +116,13 @@ note_tags(struct sip_words *w, struct span *tag, struct span field)
 static struct span
 take_field(struct span *rest)
 {
-	struct span from = *rest, line;
+	struct span from = *rest, line = span_cut(*rest, '\n', rest);
 
-	do {
+	/* Nothing continues the empty line at the end of the head. */
+	if (head_trim(line).len == 0)
+		return span_sub(from, 0, 0);
+	while (rest->len > 0 && (rest->p[0] == ' ' || rest->p[0] == '\t'))
 		line = span_cut(*rest, '\n', rest);
-	} while (rest->len > 0 && (rest->p[0] == ' ' || rest->p[0] == '\t'));
 	return head_trim(
 	    span_sub(from, 0, line.len + (size_t)(line.p - from.p)));
 }

@@ -22,6 +22,9 @@ what_a_bye_names_is_seen_at_a_glance(void **state)
 		    "\r\nCall-ID: body\r\n", "200 2   z " },
 		{ "BYE x\r\nCall-ID: 1\r\nCall-ID: 2\r\nCall-ID: 1\r\n"
 		    "Call-ID: 3\r\ni: 4\r\ni: 5\r\n", "BYE 0 0 1,2,3,4,5   " },
+		/* The empty line ends the head, though a blank follows it. */
+		{ "BYE x\r\ni: 1\r\nCSeq: 2 BYE\r\n\r\n x\r\ni: 3\r\n",
+		    "BYE 0 2 1   " },
 		/* No more than eight, and of the rest the last. */
 		{ "BYE x\r\ni: 1\r\ni: 2\r\ni: 3\r\ni: 4\r\ni: 5\r\ni: 6\r\n"
 		    "i: 7\r\ni: 8\r\ni: 9\r\n", "BYE 0 0 1,2,3,4,5,6,7,9   " },
