@@ -109,7 +109,10 @@ take_params(struct span *s, const char *name, struct span *out)
 	return true;
 }
 
-/* <sip:user@host:port;parameters>, with or without the user. */
+/*
+ * <sip:user@host:port;parameters>, with or without the user.  libosip2 refuses
+ * some addresses whose host has one character.
+ */
 static bool
 take_address(struct span *s, struct span *host)
 {
@@ -121,8 +124,8 @@ take_address(struct span *s, struct span *host)
 	if (take_some(&rest, is_word, PLAIN_MAX, &none) &&
 	    take_char(&rest, '@'))
 		*s = rest;
-	return take_some(s, is_host, PLAIN_MAX, host) && take_port(s) &&
-	    take_params(s, NULL, &none) && take_char(s, '>');
+	return take_some(s, is_host, PLAIN_MAX, host) && host->len > 1 &&
+	    take_port(s) && take_params(s, NULL, &none) && take_char(s, '>');
 }
 
 /* "A name" before an address. */

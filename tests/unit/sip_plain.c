@@ -29,6 +29,7 @@ static const struct row rows[] = {
 	{ FROM, "<sip:alice@example.com>;tag=f1", true },
 	{ FROM, "<sip:alice@example.com>", true },
 	{ FROM, "<sip:example.com>;tag=f1", true },
+	{ FROM, "<sip:a>;tag=f1", false },
 	{ FROM, "<sip:+4930.1_2-3~*!@192.0.2.1:5060>;tag=a.b-c_d+e~f*g!h", true },
 	{ FROM, "\"Alice 2\" <sip:alice@192.0.2.1;user=phone;lr>;x;TAG=f1;y=z", true },
 	{ FROM, "<sip:alice@example.com>;tag=f1;tag=f2", false },
