@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef CLIENT_H
-#define CLIENT_H
+#ifndef PINHOLECTL_CLIENT_H
+#define PINHOLECTL_CLIENT_H
 
 #include <jansson.h>
 #include <stdbool.h>

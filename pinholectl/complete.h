@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef COMPLETE_H
-#define COMPLETE_H
+#ifndef PINHOLECTL_COMPLETE_H
+#define PINHOLECTL_COMPLETE_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef OUTPUT_TEXT_H
-#define OUTPUT_TEXT_H
+#ifndef PINHOLECTL_OUTPUT_H
+#define PINHOLECTL_OUTPUT_H
 
 #include <jansson.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef TOP_H
-#define TOP_H
+#ifndef PINHOLECTL_TOP_H
+#define PINHOLECTL_TOP_H
 
 #include <stdbool.h>
 

@@ -19,16 +19,6 @@ histogram_add(struct histogram *h, int64_t us)
 	h->sum += value;
 }
 
-void
-histogram_merge(struct histogram *to, const struct histogram *from)
-{
-	int i;
-
-	for (i = 0; i <= HISTOGRAM_BOUNDS; i++)
-		to->n[i] += from->n[i];
-	to->sum += from->sum;
-}
-
 uint64_t
 histogram_count(const struct histogram *h)
 {

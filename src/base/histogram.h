@@ -8,8 +8,8 @@
 #include "src/base/strbuf.h"
 
 /*
- * How long something took, each time: counts between fixed bounds, so that two
- * histograms can be added, and one number tells what most of them took.
+ * How long something took, each time: counts between fixed bounds, so that a
+ * few numbers tell what most of them took.
  *
  * Microseconds.  The bounds are those of a pinhole: 50 us is a commit that
  * went well, 20 ms is the first packet of speech, after a second a person has
@@ -27,7 +27,6 @@ struct histogram {
 
 /* A clock may have been set back: less than nothing counts as nothing. */
 void histogram_add(struct histogram *h, int64_t us);
-void histogram_merge(struct histogram *to, const struct histogram *from);
 uint64_t histogram_count(const struct histogram *h);
 
 /*

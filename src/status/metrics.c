@@ -155,13 +155,24 @@ static const struct metric metrics[] = {
 #define NMETRICS (sizeof(metrics) / sizeof(metrics[0]))
 
 /* Metrics that are no counters of a process. */
-static const char *const others[] = { "pinholed_build_info",
-	"pinholed_start_time_seconds",
-	"pinholed_config_last_reload_success_timestamp_seconds",
-	"pinholed_process_up", "pinholed_process_restarts_total",
-	"pinholed_calls" };
+enum {
+	BUILD_INFO,
+	START_TIME,
+	LAST_RELOAD,
+	PROCESS_UP,
+	PROCESS_RESTARTS,
+	CALLS,
+	NOTHERS
+};
 
-#define NOTHERS (sizeof(others) / sizeof(others[0]))
+static const char *const others[NOTHERS] = {
+	[BUILD_INFO] = "pinholed_build_info",
+	[START_TIME] = "pinholed_start_time_seconds",
+	[LAST_RELOAD] = "pinholed_config_last_reload_success_timestamp_seconds",
+	[PROCESS_UP] = "pinholed_process_up",
+	[PROCESS_RESTARTS] = "pinholed_process_restarts_total",
+	[CALLS] = "pinholed_calls",
+};
 
 const char *
 metrics_process(uint32_t role)
@@ -265,41 +276,43 @@ put_about(const struct model *m, struct strbuf *out)
 {
 	const struct ipc_about *about = model_about_of(m);
 
-	put_head(out, others[0], GAUGE, "Always 1.");
-	strbuf_fmt(out, "%s{version=\"%s\",backend=\"%s\"} 1\n", others[0],
-	    PINHOLED_VERSION, about->backend);
-	put_head(out, others[1], GAUGE, "When the daemon was started.");
-	strbuf_fmt(out, "%s %" PRId64 "\n", others[1],
+	put_head(out, others[BUILD_INFO], GAUGE, "Always 1.");
+	strbuf_fmt(out, "%s{version=\"%s\",backend=\"%s\"} 1\n",
+	    others[BUILD_INFO], PINHOLED_VERSION, about->backend);
+	put_head(out, others[START_TIME], GAUGE,
+	    "When the daemon was started.");
+	strbuf_fmt(out, "%s %" PRId64 "\n", others[START_TIME],
 	    clock_wall(about->started) / USEC_PER_SEC);
-	put_head(out, others[2], GAUGE,
+	put_head(out, others[LAST_RELOAD], GAUGE,
 	    "When the configuration in force was read.");
-	strbuf_fmt(out, "%s %" PRId64 "\n", others[2],
+	strbuf_fmt(out, "%s %" PRId64 "\n", others[LAST_RELOAD],
 	    clock_wall(about->loaded) / USEC_PER_SEC);
 }
 
 static void
-put_processes(const struct model *m, struct strbuf *out)
+put_processes(const struct model *m, struct strbuf *out, size_t name)
 {
 	const struct ipc_health *h;
 	uint32_t i;
-	int round;
 
-	for (round = 0; round < 2; round++) {
-		if (round == 0)
-			put_head(out, others[3], GAUGE,
-			    "Whether the process runs.");
-		else
-			put_head(out, others[4], COUNTER,
-			    "Times that the process died and was replaced.");
-		for (i = 0; i < IPC_NPARTIES; i++) {
-			h = &model_party(m, i)->health;
-			if (metrics_process(i) == NULL || h->since == 0)
-				continue;
-			strbuf_fmt(out, "%s{process=\"%s\"} %u\n",
-			    others[3 + round], metrics_process(i),
-			    round == 0 ? h->state == CHILD_READY : h->deaths);
-		}
+	for (i = 0; i < IPC_NPARTIES; i++) {
+		h = &model_party(m, i)->health;
+		if (metrics_process(i) == NULL || h->since == 0)
+			continue;
+		strbuf_fmt(out, "%s{process=\"%s\"} %u\n", others[name],
+		    metrics_process(i),
+		    name == PROCESS_UP ? h->state == CHILD_READY : h->deaths);
 	}
+}
+
+static void
+put_health(const struct model *m, struct strbuf *out)
+{
+	put_head(out, others[PROCESS_UP], GAUGE, "Whether the process runs.");
+	put_processes(m, out, PROCESS_UP);
+	put_head(out, others[PROCESS_RESTARTS], COUNTER,
+	    "Times that the process died and was replaced.");
+	put_processes(m, out, PROCESS_RESTARTS);
 }
 
 static void
@@ -313,10 +326,10 @@ put_calls(const struct model *m, struct strbuf *out)
 	const struct model_totals *t = model_totals(m);
 	int i;
 
-	put_head(out, others[5], GAUGE, "Calls known now.");
+	put_head(out, others[CALLS], GAUGE, "Calls known now.");
 	for (i = 0; i < IPC_CALL_STATES; i++)
 		if (states[i] != NULL)
-			strbuf_fmt(out, "%s{state=\"%s\"} %zu\n", others[5],
+			strbuf_fmt(out, "%s{state=\"%s\"} %zu\n", others[CALLS],
 			    states[i], t->by_state[i]);
 }
 
@@ -324,7 +337,7 @@ void
 metrics_write(const struct model *m, struct strbuf *out)
 {
 	put_about(m, out);
-	put_processes(m, out);
+	put_health(m, out);
 	put_calls(m, out);
 	put_counters(m, out);
 }

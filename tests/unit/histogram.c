@@ -52,23 +52,6 @@ bounds_are_inclusive_and_buckets_cumulative(void **state)
 }
 
 static void
-two_histograms_can_be_added(void **state)
-{
-	struct histogram a = { { 0 }, 0 }, b = { { 0 }, 0 };
-
-	(void)state;
-	histogram_add(&a, 10);
-	histogram_add(&b, 10);
-	histogram_add(&b, 300);
-	histogram_merge(&a, &b);
-	assert_int_equal(histogram_count(&a), 3);
-	assert_int_equal(a.sum, 320);
-	assert_int_equal(a.n[0], 2);
-	assert_int_equal(a.n[3], 1);
-	assert_int_equal(histogram_count(&b), 2);
-}
-
-static void
 a_quantile_is_a_bound(void **state)
 {
 	struct histogram h = { { 0 }, 0 };
@@ -122,7 +105,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bounds_are_inclusive_and_buckets_cumulative),
-		cmocka_unit_test(two_histograms_can_be_added),
 		cmocka_unit_test(a_quantile_is_a_bound),
 		cmocka_unit_test(counters_of_a_histogram_outlive_a_process),
 	};
