@@ -24,7 +24,7 @@ HEADS = {
     "bye": "BYE sip:{to}@192.0.2.10:5060 SIP/2.0",
     "done": "SIP/2.0 200 OK",
 }
-# What each step says besides: CSeq, and who sends it.
+# Each step of a call: its name above, its CSeq, whether the caller sends it.
 STEPS = [("invite", "1 INVITE", True), ("trying", "1 INVITE", False),
          ("ringing", "1 INVITE", False), ("answer", "1 INVITE", False),
          ("ack", "1 ACK", True), ("bye", "2 BYE", True),

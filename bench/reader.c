@@ -8,9 +8,10 @@
 #include <pcap.h>
 
 /*
- * What a replay is compared with: `reader floor FILE` has libpcap read each
- * packet, `reader osip FILE` also has libosip2 read each message and its SDP.
- * Ethernet, IPv4 without options, UDP port 5060: what captures.py writes.
+ * The least that a replay has to do, to compare it with: `reader floor FILE`
+ * has libpcap read each packet, `reader osip FILE` also has libosip2 read each
+ * message and its SDP.  The frames are those that captures.py writes:
+ * Ethernet, IPv4 without options, UDP port 5060.
  */
 #define HEADERS (14 + 20 + 8)
 

@@ -58,7 +58,7 @@ glance(struct span in, const struct sip_message *m)
 	check(span_eq(g.call_id.word[0], m->call_id));
 }
 
-/* What plain.c reads, libosip2 reads in the same way. */
+/* Both readers, plain.c and libosip2, must find the same in a message. */
 static void
 compare(const struct sip_message *m, struct span in, bool stream,
     enum ph_err rc, enum sip_reject why)

@@ -16,9 +16,10 @@ struct nlmsghdr;
  * however long.  It grows as needed; `full` is sticky and means that memory or
  * BATCH_MAX was exhausted, and that nothing may be sent.
  *
- * The kernel takes 8 to 16 ms to refuse a transaction, and refuses all of it.
- * So no batch may fail because an element is present or absent: an element is
- * added before it is deleted, and a new timeout is add, delete, add.
+ * The kernel refuses a transaction as a whole, and takes 8 to 16 ms for that.
+ * A batch must therefore not fail because an element is present or absent in
+ * the kernel.  So we add an element before we delete it, and we give it a new
+ * timeout by add, delete, add.
  */
 #define BATCH_MAX (64u << 20)
 

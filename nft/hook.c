@@ -323,7 +323,7 @@ see_owner(void *ctx, const struct nlmsghdr *nlh)
 		    TABLE_OWNED;
 }
 
-/* Nobody but its owner may change such a table. */
+/* A table with the owner flag: the kernel lets only its owner change it. */
 static bool
 is_owned(struct nlsock *nl, const struct place *at)
 {

@@ -36,7 +36,7 @@ struct node {
 	bool used;   /* a single connection's element that has gone */
 };
 
-/* What an entry is to us (fw_entry.own): the elements that it needs. */
+/* The elements that an entry of the ledger needs; fw_entry.own points here. */
 struct holder {
 	TAILQ_ENTRY(holder) entry;
 	struct fw_entry *e;

@@ -152,7 +152,8 @@ write_tree(struct fw *fw)
 	p_tree_select(fw->tree, P_ALL_BATCHES);
 	if (rc == PH_OK) {
 		p_tree_clean(fw->tree);
-		/* What fails for now goes with the next commit. */
+		/* A remote that pf does not delete now goes with the next
+		 * commit. */
 		if (fw->gate != NULL &&
 		    p_gate_delete(fw->gate, gate_tell, fw) == PH_EGONE)
 			rc = PH_EGONE;
@@ -373,7 +374,10 @@ p_remove(struct fw *fw, struct fw_entry *e)
 		p_holes_remove(fw->holes, e->own);
 }
 
-/* What is undone after a failed write is written with the next or by a tick. */
+/*
+ * After a failed write the ledger takes its edits back.  pf is told of that
+ * with the next commit or by a tick.
+ */
 enum ph_err
 p_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 {

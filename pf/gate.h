@@ -23,7 +23,7 @@
  */
 struct p_gate;
 
-/* What becomes of the table. */
+/* A change of the table. */
 enum p_gate_op {
 	P_GATE_ADD,
 	P_GATE_DELETE,

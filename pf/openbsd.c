@@ -52,7 +52,7 @@ p_trans_name(struct pfioc_trans_e *e, const char *anchor, enum p_part part)
 	strlcpy(e->anchor, anchor, sizeof(e->anchor));
 }
 
-/* There is no pool. */
+/* Rules of OpenBSD name their address themselves; FreeBSD's need a pool. */
 enum ph_err
 p_trans_prepare(struct p_dev *d)
 {

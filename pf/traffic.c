@@ -4,7 +4,7 @@
 
 #include "pf/traffic.h"
 
-/* What one state says of one pinhole. */
+/* The packets that one state counted for one pinhole. */
 struct part {
 	struct p_hole *hole;
 	struct endpoint src, dst; /* inside of any translation */

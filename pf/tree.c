@@ -433,7 +433,7 @@ item_find(const struct p_node *n, const struct p_key *k, uint64_t id,
 	return false;
 }
 
-/* Who is outside of a pinhole of this class; how many. */
+/* The outside addresses of a pinhole of this class; returns how many. */
 static size_t
 remotes_of(const struct p_class *c, const struct pinhole *h, struct prefix v[2])
 {

@@ -23,8 +23,8 @@ struct client {
 };
 
 /*
- * What answers may have been taken over by somebody who would like to command
- * our terminal.
+ * An attacker may have taken over the process that answers.  Its text must not
+ * send commands to our terminal.
  */
 void
 client_tame(char *s)

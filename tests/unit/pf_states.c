@@ -367,7 +367,6 @@ what_pf_refuses_is_not_open(void **state)
 	shut(fw, false);
 }
 
-/* A failover left this node a state of that name with another flow. */
 /* As FreeBSD does from the moment when pfsync0 is set down. */
 static void
 a_pf_that_takes_no_more_states_gets_rules(void **state)
@@ -398,6 +397,7 @@ a_pf_that_takes_no_more_states_gets_rules(void **state)
 	shut(fw, false);
 }
 
+/* A failover left this node a state of that name with another flow. */
 static void
 an_old_state_of_the_same_name_gives_way(void **state)
 {

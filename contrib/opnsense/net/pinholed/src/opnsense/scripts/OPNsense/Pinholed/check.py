@@ -48,7 +48,7 @@ def field_of(lines, number):
     """The field that a line comes from."""
     if number > len(lines):
         return ''
-    if '# What follows is advanced.text.' in lines[:number - 1]:
+    if '# The lines below come from advanced.text.' in lines[:number - 1]:
         return 'advanced.text'
     m = re.search(r' # ([a-z]+\.[a-z]+)$', lines[number - 1])
     return m.group(1) if m else ''
