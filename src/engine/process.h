@@ -26,7 +26,7 @@
  *     counts, as IPC_QUIT without `keep`; and when the firewall process goes
  *     as well, nothing is left to do: return 2.
  *
- * SIGINT, SIGHUP, SIGUSR1 and SIGPIPE are ignored before it is called.
+ * SIGINT, SIGHUP, SIGUSR1, SIGUSR2 and SIGPIPE are ignored before it is called.
  */
 struct engine_args {
 	const struct conf *conf;

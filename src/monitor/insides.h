@@ -54,6 +54,7 @@ struct monitor {
 	bool reload_again; /* as soon as it can be */
 	int verbose;	   /* of processes that start now */
 	bool swept; /* stopping: a firewall process removes our pinholes */
+	bool leave; /* stopping: pinholes stay for a successor */
 	struct daemon daemon;
 	struct waiter waiter;
 	int status;

@@ -102,10 +102,12 @@ journals_save(struct journals *js, struct generation *g, int64_t now)
 }
 
 void
-journals_end(struct journals *js, struct generation *g, int64_t now)
+journals_end(struct journals *js, struct generation *g, bool leave, int64_t now)
 {
 	js->save_at = 0;
 	journals_save(js, g, now);
+	if (leave)
+		return;
 	journal_end(&js->calls);
 	if (g->conf->tables.on || js->tables.path[0] == '\0')
 		journal_end(&js->tables);

@@ -30,8 +30,9 @@ struct journal *journals_of(struct journals *js, enum child_role role);
  */
 void journals_save(struct journals *js, struct generation *g, int64_t now);
 
-/* An orderly end. */
-void journals_end(struct journals *js, struct generation *g, int64_t now);
+/* An orderly end; with `leave`, the files stay for the successor. */
+void journals_end(struct journals *js, struct generation *g, bool leave,
+    int64_t now);
 void journals_close(struct journals *js);
 
 #endif

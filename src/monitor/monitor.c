@@ -23,7 +23,7 @@
 /* Messages read from one child before other children and signals get a turn. */
 #define MESSAGES 16
 
-static volatile sig_atomic_t got_chld, got_hup, got_term, got_usr1;
+static volatile sig_atomic_t got_chld, got_hup, got_term, got_usr1, got_usr2;
 
 static void
 on_signal(int sig)
@@ -38,6 +38,9 @@ on_signal(int sig)
 	case SIGUSR1:
 		got_usr1 = 1;
 		break;
+	case SIGUSR2:
+		got_usr2 = 1;
+		break;
 	default:
 		got_term = 1;
 		break;
@@ -47,8 +50,8 @@ on_signal(int sig)
 static void
 catch_signals(struct monitor *m)
 {
-	static const int signals[] = { SIGCHLD, SIGHUP, SIGUSR1, SIGTERM,
-		SIGINT };
+	static const int signals[] = { SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2,
+		SIGTERM, SIGINT };
 	struct sigaction sa;
 
 	memset(&sa, 0, sizeof(sa));
@@ -194,6 +197,17 @@ monitor_stop(struct monitor *m, int status)
 	notify_stopping();
 	if (m->next != NULL)
 		abandon_reload(m, "stopping");
+}
+
+/* Calls and pinholes stay, for the successor that is about to start. */
+static void
+monitor_leave(struct monitor *m)
+{
+	if (m->phase == PHASE_STOPPING)
+		return;
+	log_info(MODULE, "leaving: pinholes stay open for a successor");
+	m->leave = true;
+	monitor_stop(m, 0);
 }
 
 static void
@@ -379,24 +393,31 @@ run_generation(struct monitor *m, struct generation *g, int64_t now)
 /*
  * Stopping: engine and proxy close their pinholes, then the firewall process
  * removes everything of ours.  If there is no firewall process, start one.
+ *
+ * Leaving: the engine writes its calls down, and the firewall process leaves
+ * the packet filter as it is.
  */
 static void
 run_stop(struct monitor *m, int64_t now)
 {
 	struct child *fw = &m->cur->child[CHILD_FIREWALL];
 
-	child_quit(&m->cur->child[CHILD_ENGINE], false, now);
+	child_quit(&m->cur->child[CHILD_ENGINE], m->leave, now);
 	child_quit(&m->cur->child[CHILD_PROXY], false, now);
 	child_quit(&m->cur->child[CHILD_STATUS], false, now);
 	if (!leavers_quit(&m->leavers, now) || !clients_gone(m->cur))
 		return;
-	if (fw->state == CHILD_NONE && !m->swept && m->status == 0) {
+	if (fw->state == CHILD_NONE && !m->swept && m->status == 0 &&
+	    !m->leave) {
 		m->cur->adopt = false;
 		monitor_start_child(m, m->cur, CHILD_FIREWALL);
 	}
-	m->swept = true;
+	/* Without a mark, a firewall process that was told to keep is at work.
+	 */
+	if (!m->leave && fw->state != CHILD_QUITTING)
+		m->swept = true;
 	if (fw->state == CHILD_READY || m->status != 0)
-		child_quit(fw, false, now);
+		child_quit(fw, m->leave, now);
 }
 
 static void
@@ -439,7 +460,8 @@ static bool
 monitor_finished(const struct monitor *m)
 {
 	return m->phase == PHASE_STOPPING && m->old == NULL &&
-	    all_are(m->cur, CHILD_NONE) && (m->swept || m->status != 0);
+	    all_are(m->cur, CHILD_NONE) &&
+	    (m->swept || m->leave || m->status != 0);
 }
 
 /* Waiting. */
@@ -523,7 +545,12 @@ heed_signals(struct monitor *m)
 	if (got_term) {
 		got_term = 0;
 		log_info(MODULE, "stopping");
+		m->leave = false;
 		monitor_stop(m, 0);
+	}
+	if (got_usr2) {
+		got_usr2 = 0;
+		monitor_leave(m);
 	}
 	if (got_hup) {
 		got_hup = 0;
@@ -579,7 +606,7 @@ tear_down(struct monitor *m)
 {
 	/* Save the calls for the next start. */
 	if (m->cur != NULL && m->status == 0)
-		journals_end(&m->journals, m->cur, clock_now());
+		journals_end(&m->journals, m->cur, m->leave, clock_now());
 	generation_free(m->cur, NULL);
 	daemon_remove_pidfile(&m->daemon);
 	journals_close(&m->journals);

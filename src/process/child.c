@@ -61,6 +61,7 @@ child_signals(void)
 	signal_set(SIGINT, SIG_IGN);
 	signal_set(SIGHUP, SIG_IGN);
 	signal_set(SIGUSR1, SIG_IGN);
+	signal_set(SIGUSR2, SIG_IGN);
 	signal_set(SIGPIPE, SIG_IGN);
 	signal_set(SIGTERM, SIG_IGN);
 	signal_set(SIGCHLD, SIG_DFL);

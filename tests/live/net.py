@@ -415,7 +415,8 @@ class Stream:
         self.gap = [0.0, 0.0]
         self.ran = time.monotonic()
         self.stalled, self.stalled_at = 0.0, [0.0, 0.0]
-        self.stopped = False
+        self.sent, self.received = [0, 0], [0, 0]
+        self.stopped = self.paused = False
         self.mute = None
         self.begin = begin
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -432,13 +433,14 @@ class Stream:
         while not self.stopped:
             self._tick()
             for i in (0, 1):
-                if i == self.mute:
+                if i == self.mute or self.paused:
                     continue
                 if self.begin is not None and i != self.begin and \
                         self.got[i] == 0:
                     continue
                 try:
                     self.socks[i].sendto(b"rtp", self.to[i])
+                    self.sent[i] += 1
                 except OSError:
                     pass
             end = time.monotonic() + 0.01
@@ -453,6 +455,7 @@ class Stream:
                     except OSError:
                         continue
                     now = self._tick()
+                    self.received[i] += 1
                     if self.got[i]:
                         self.gap[i] = max(
                             self.gap[i], now - self.got[i] -
@@ -466,6 +469,15 @@ class Stream:
         start = time.monotonic()
         until(lambda: all(g > start for g in self.got), seconds,
               f"media both ways, got {self.got}")
+
+    def lost(self):
+        """How many packets of each side did not arrive so far."""
+        self.paused = True
+        time.sleep(0.1)
+        lost = [self.sent[0] - self.received[1],
+                self.sent[1] - self.received[0]]
+        self.paused = False
+        return lost
 
     def stops(self, seconds=1.0):
         """Neither side receives anything any more."""

@@ -45,6 +45,7 @@ P
 cat >"$dir/body" <<'P'
 dir=$1
 trap 'echo HUP >>"$dir/log"' HUP
+trap 'echo USR2 >>"$dir/log"; rm "$dir/pid"; exit 0' USR2
 trap 'echo TERM >>"$dir/log"; sleep 0.3; rm "$dir/pid"; echo ended >>"$dir/log"; exit 0' TERM
 echo $$ >"$dir/pid.new"
 mv "$dir/pid.new" "$dir/pid"
@@ -121,8 +122,16 @@ pfctl -q -a pinholed -F rules"
 	rm "$dir/broken"
 	did restart 0 "$check" TERM ended "$flush" "$check" "$flush" \
 	    "pinholed -v -f $dir/pinholed.conf -p $dir/pid"
+	did upgrade 0 "$check" USR2 "$check" \
+	    "pinholed -v -f $dir/pinholed.conf -p $dir/pid"
+	did status 0
+	: >"$dir/broken"
+	did upgrade 1 "$check"
+	did status 0
+	rm "$dir/broken"
 	did stop 0 TERM ended "$flush"
 	did status 1
+	did upgrade 1 "$check"
 	: >"$dir/broken"
 	did start 1 "$check"
 	rm "$dir/broken"

@@ -63,7 +63,7 @@ what="a reload keeps it"
 ok service onereload
 sleep 2
 ok media 10000
-what="an upgrade: the old processes are killed, the service starts"
+what="a crash: the old processes are killed, the service starts"
 killed
 pfctl -q -F states
 ok starts
@@ -71,6 +71,17 @@ what="the call has its media"
 ok media 10000
 what="and its rules"
 ok is "$(rules in4u)" -gt 0
+what="an upgrade, with nothing killed"
+monitor=$(cat /var/run/pinholed.pid)
+ok service oneupgrade
+until_ok engines
+sleep 2
+ok is "$([ "$(cat /var/run/pinholed.pid)" = "$monitor" ] && echo same)" = ""
+what="the call has its media after that, too"
+ok media 10000
+what="and by its rules, not by states of before"
+pfctl -q -F states
+ok media 10000
 hang_up 1
 sleep 1
 what="until it ends"
