@@ -8,7 +8,8 @@ usage: run.py [-j JOBS] [-l] [-s] [ROOM[:LINE] ...]
 A mutant is one wrong line: a bound off by one, a comparison turned round, a
 statement left out.  Each file *.txt beside this one is the table of a room,
 or of a part of it; without arguments, all of them.  The fast tests of the room
-run on each of its mutants, in copies of the tree under build-mutants/.
+run on each of its mutants, in copies of the tree under build-mutants/.  A ROOM
+with a slash is a table elsewhere, such as sample.py makes.
 
 A table begins with the programs to build and the tests to run:
 
@@ -193,7 +194,7 @@ def main():
     names = args.room or sorted(f.stem for f in HERE.glob("*.txt"))
     for name in names:
         name, _, line = name.partition(":")
-        room = Room(HERE / (name + ".txt"))
+        room = Room(Path(name) if "/" in name else HERE / (name + ".txt"))
         if line:
             room.mutants = [m for m in room.mutants if m.line == int(line)]
         rooms.append(room)
