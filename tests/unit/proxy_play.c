@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/base/timers.h"
+#include "tests/unit/proxy_play.h"
+
+struct proxy play;
+
+static char received[65536 + 1];
+static size_t got;
+
+int
+play_begin(void **state)
+{
+	(void)state;
+	memset(&play, 0, sizeof(play));
+	play.now = 1000 * USEC_PER_SEC;
+	return (play.base = event_base_new()) != NULL ? 0 : -1;
+}
+
+int
+play_end(void **state)
+{
+	(void)state;
+	event_base_free(play.base);
+	return 0;
+}
+
+void
+play_run(void)
+{
+	int i;
+
+	/* What one socket was sent another one may have to read. */
+	for (i = 0; i < 8; i++)
+		event_base_loop(play.base, EVLOOP_NONBLOCK);
+}
+
+void
+play_wait(int ms)
+{
+	const struct timespec bit = { 0, 10 * 1000 * 1000 };
+
+	for (; ms > 0; ms -= 10) {
+		nanosleep(&bit, NULL);
+		play_run();
+	}
+}
+
+struct endpoint
+play_name(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &len), 0);
+	return endpoint_from_sockaddr((struct sockaddr *)&ss);
+}
+
+int
+play_socket(int type, const char *addr, struct endpoint *at)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int fd;
+
+	memset(at, 0, sizeof(*at));
+	assert_int_equal(addr_parse(span_of(addr), &at->addr), PH_OK);
+	len = (socklen_t)endpoint_to_sockaddr(at, &ss);
+	fd = socket(at->addr.af, type, 0);
+	assert_true(fd != -1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
+	if (type == SOCK_STREAM)
+		assert_int_equal(listen(fd, 64), 0);
+	assert_int_not_equal(fcntl(fd, F_SETFL, O_NONBLOCK), -1);
+	*at = play_name(fd);
+	return fd;
+}
+
+int
+play_connect(int type, const char *addr, const struct endpoint *to)
+{
+	struct endpoint from = { 0 };
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int fd;
+
+	assert_int_equal(addr_parse(span_of(addr), &from.addr), PH_OK);
+	len = (socklen_t)endpoint_to_sockaddr(&from, &ss);
+	fd = socket(from.addr.af, type, 0);
+	assert_true(fd != -1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
+	len = (socklen_t)endpoint_to_sockaddr(to, &ss);
+	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), 0);
+	assert_int_not_equal(fcntl(fd, F_SETFL, O_NONBLOCK), -1);
+	return fd;
+}
+
+static void
+target_say(enum ph_err err, const struct endpoint *target)
+{
+	struct play_target *t;
+
+	assert_true(play.ntargets > 0);
+	t = &play.target[play.ntargets - 1];
+	assert_non_null(t->answer);
+	t->answer(t->ctx, err, target);
+	t->answer = NULL;
+	play_run();
+}
+
+void
+play_found(const struct endpoint *target)
+{
+	target_say(PH_OK, target);
+}
+
+void
+play_not_found(enum ph_err err)
+{
+	static const struct endpoint nowhere;
+
+	target_say(err, &nowhere);
+}
+
+struct play_wish *
+play_wished(void)
+{
+	assert_true(play.nwishes > 0);
+	return &play.wish[play.nwishes - 1];
+}
+
+void
+play_answer(enum ph_err err)
+{
+	struct play_wish *x = play_wished();
+
+	assert_false(x->closed);
+	if (err != PH_OK)
+		x->closed = true;
+	x->w.answer(x->w.ctx, err);
+	play_run();
+}
+
+const char *
+play_read(int fd)
+{
+	ssize_t n;
+
+	play_run();
+	n = recv(fd, received, sizeof(received) - 1, MSG_DONTWAIT);
+	got = n > 0 ? (size_t)n : 0;
+	received[got] = '\0';
+	if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK)
+		return "(end)";
+	return n == 0 ? "(end)" : received;
+}
+
+size_t
+play_got(void)
+{
+	return got;
+}
+
+void
+play_write(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
+	play_run();
+}
+
+/* What the process offers to its services. */
+
+struct event_base *
+proxy_base(const struct proxy *p)
+{
+	return p->base;
+}
+
+const struct conf *
+proxy_conf(const struct proxy *p)
+{
+	return &p->conf;
+}
+
+int64_t
+proxy_now(const struct proxy *p)
+{
+	return p->now;
+}
+
+uint64_t
+proxy_open(struct proxy *p, const struct proxy_wish *wish)
+{
+	struct play_wish *x = &p->wish[p->nwishes];
+
+	if (p->broke)
+		return 0;
+	assert_true(p->nwishes < PLAY_WISHES);
+	memset(x, 0, sizeof(*x));
+	x->w = *wish;
+	x->id = 100 + p->nwishes++;
+	return x->id;
+}
+
+void
+proxy_close(struct proxy *p, uint64_t id, enum reason why)
+{
+	struct play_wish *x = &p->wish[id - 100];
+
+	/* Never what was not opened, nor twice. */
+	assert_in_range(id, 100, 100 + p->nwishes - 1);
+	assert_false(x->closed);
+	x->closed = true;
+	x->why = why;
+}
+
+bool
+proxy_original(struct proxy *p, const struct fw_flow *flow,
+    proxy_target *answer, void *ctx)
+{
+	if (p->broke)
+		return false;
+	assert_true(p->ntargets < PLAY_TARGETS);
+	p->target[p->ntargets++] = (struct play_target) { *flow, answer, ctx };
+	return true;
+}
+
+bool
+proxy_table(struct proxy *p, const struct proxy_table *t, proxy_answer *answer,
+    void *ctx)
+{
+	struct play_table *x = &p->table[p->ntables];
+
+	if (p->broke)
+		return false;
+	assert_true(p->ntables < PLAY_WISHES && t->n <= ROWS(x->v));
+	p->ntables++;
+	x->t = *t;
+	memcpy(x->v, t->v, t->n * sizeof(t->v[0]));
+	x->t.v = x->v;
+	x->answer = answer;
+	x->ctx = ctx;
+	return true;
+}
+
+void
+proxy_forget(struct proxy *p, void *ctx)
+{
+	size_t i;
+
+	for (i = 0; i < p->nwishes; i++)
+		if (p->wish[i].w.ctx == ctx)
+			p->wish[i].forgotten = true;
+	for (i = 0; i < p->ntargets; i++)
+		if (p->target[i].ctx == ctx)
+			p->target[i].answer = NULL;
+	for (i = 0; i < p->ntables; i++)
+		if (p->table[i].ctx == ctx)
+			p->table[i].answer = NULL;
+}

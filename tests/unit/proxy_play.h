@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TESTS_PROXY_PLAY_H
+#define TESTS_PROXY_PLAY_H
+
+#include "src/proxy/proxy.h"
+#include "tests/unit/unit.h"
+
+/*
+ * The proxy process as its services see it: what they ask is written down
+ * here, and the test answers.  They have real sockets on the loopback.
+ */
+#define PLAY_WISHES  64
+#define PLAY_TARGETS 4096
+
+struct proxy {
+	struct event_base *base;
+	struct conf conf;
+	int64_t now;
+	bool broke; /* no question can be asked any more */
+	struct play_wish {
+		struct proxy_wish w;
+		uint64_t id;
+		bool closed, forgotten;
+		enum reason why;
+	} wish[PLAY_WISHES];
+	size_t nwishes;
+	struct play_target {
+		struct fw_flow flow;
+		proxy_target *answer;
+		void *ctx;
+	} target[PLAY_TARGETS];
+	size_t ntargets;
+	struct play_table {
+		struct proxy_table t;
+		struct prefix v[64];
+		proxy_answer *answer;
+		void *ctx;
+	} table[PLAY_WISHES];
+	size_t ntables;
+};
+
+extern struct proxy play;
+
+int play_begin(void **state);
+int play_end(void **state);
+
+/* Let the event loop do what there is to do. */
+void play_run(void);
+
+/* A socket that is bound to this address; *at is set to its port. */
+int play_socket(int type, const char *addr, struct endpoint *at);
+int play_connect(int type, const char *addr, const struct endpoint *to);
+struct endpoint play_name(int fd);
+
+/* Answer the last question about where a client wanted to go. */
+void play_found(const struct endpoint *target);
+void play_not_found(enum ph_err err);
+/* Answer the last wish. */
+struct play_wish *play_wished(void);
+void play_answer(enum ph_err err);
+
+/*
+ * What has arrived, as text that ends with a NUL; "" when nothing has, and
+ * "(end)" when the peer has closed.
+ */
+const char *play_read(int fd);
+size_t play_got(void); /* bytes of that */
+void play_write(int fd, const char *text);
+
+/* Seconds pass. */
+void play_wait(int ms);
+
+#endif

@@ -1,0 +1,657 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/strbuf.h"
+#include "src/base/timers.h"
+#include "tables/wire.h"
+#include "tests/unit/proxy_play.h"
+
+/* Datagrams come from the loopback, and the firewall process is the test. */
+#define SECRET "0123456789012345678901234567890123456789"
+#define T0     (INT64_C(1700000000) * USEC_PER_SEC)
+
+static struct proxy_tables *service;
+static struct listener at;
+static struct key key;
+static struct keyfiles keys = { &key, 1 };
+static struct iface own;
+static struct prefix never[1];
+static char bad[] = "bad", good[] = "good";
+static char *names[] = { bad, good, NULL };
+static int client;
+static uint64_t nonce;
+static uint8_t request_mac[MAC_SHA256_LEN];
+static struct checkpoint *journal;
+static int files[2];
+static size_t nrecords;
+
+static void
+start(bool first_run)
+{
+	struct proxy_tables_setup s = { &keys, &own, first_run };
+
+	service = proxy_tables_start(&play, &at, &s);
+	assert_non_null(service);
+}
+
+static int
+file(void)
+{
+	char name[] = "/tmp/proxy_tables.XXXXXX";
+	int fd = mkstemp(name);
+
+	assert_true(fd != -1);
+	unlink(name);
+	return fd;
+}
+
+static int
+prepare(void **state)
+{
+	struct addr a = addr_v4(192, 0, 2, 0);
+
+	if (play_begin(state) != 0)
+		return -1;
+	play.now = T0;
+	memset(&at, 0, sizeof(at));
+	at.kind = LISTEN_TABLES;
+	at.fd = play_socket(SOCK_DGRAM, "127.0.0.1", &at.at);
+	client = play_connect(SOCK_DGRAM, "127.0.0.2", &at.at);
+	assert_int_equal(key_set(&key, "ops", span_of(SECRET)), PH_OK);
+	never[0] = prefix_host(&a);
+	never[0].len = 24;
+	play.conf.tables.on = true;
+	play.conf.tables.allow = (struct strings) { names, 2 };
+	play.conf.tables.never = (struct prefixes) { never, 1 };
+	play.conf.tables.max = 1000;
+	memset(&own, 0, sizeof(own));
+	own.own[0] = addr_v4(10, 0, 0, 1);
+	own.nown = 1;
+	journal = NULL;
+	files[0] = file();
+	files[1] = file();
+	return 0;
+}
+
+static int
+setup(void **state)
+{
+	if (prepare(state) != 0)
+		return -1;
+	start(true);
+	proxy_tables_begin(service, NULL, PH_EIO);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	proxy_tables_stop(service);
+	checkpoint_close(journal);
+	close(files[0]);
+	close(files[1]);
+	close(at.fd);
+	close(client);
+	return play_end(state);
+}
+
+/* "203.0.113.9/32 ..." for a table; send it, and let it be read. */
+static void
+ask_in(const char *table, uint8_t command, const char *what, uint32_t ttl_s)
+{
+	struct wire_request r = { .version = 3, .command = command };
+	struct span rest = span_of(what), word;
+	uint8_t buf[WIRE_MAX];
+	struct span mac;
+	size_t n;
+
+	r.time = (uint32_t)(play.now / USEC_PER_SEC);
+	r.nonce = ++nonce;
+	strlcpy(r.key, "ops", sizeof(r.key));
+	strlcpy(r.table, table, sizeof(r.table));
+	while (rest.len > 0) {
+		word = span_cut(rest, ' ', &rest);
+		assert_int_equal(prefix_parse(word, &r.entries[r.n].prefix),
+		    PH_OK);
+		r.entries[r.n++].ttl_s = ttl_s;
+	}
+	n = wire_build(&r, &key, buf);
+	assert_int_not_equal(n, 0);
+	mac = wire_mac((struct span) { (char *)buf, n });
+	memcpy(request_mac, mac.p, sizeof(request_mac));
+	assert_int_equal(send(client, buf, n, 0), n);
+	play_run();
+}
+
+static void
+ask(uint8_t command, const char *what, uint32_t ttl_s)
+{
+	ask_in("bad", command, what, ttl_s);
+}
+
+/* The client is told so. */
+static void
+assert_reply(enum wire_status status, uint64_t refused)
+{
+	const char *p = play_read(client);
+	struct wire_reply r;
+
+	assert_int_equal(play_got(), WIRE_REPLY_LEN);
+	assert_int_equal(wire_reply_parse((struct span) { p, play_got() }, &key,
+			     request_mac, &r),
+	    PH_OK);
+	assert_int_equal(r.status, status);
+	assert_int_equal(r.refused, refused);
+}
+
+static void
+assert_no_reply(void)
+{
+	assert_string_equal(play_read(client), "");
+	assert_int_equal(play_got(), 0);
+}
+
+/* Question `i` as "add 0 60 203.0.113.9 203.0.113.10". */
+static void
+assert_asked(size_t i, const char *want)
+{
+	static const char *const ops[] = { [FW_TABLE_ADD] = "add",
+		[FW_TABLE_DELETE] = "delete",
+		[FW_TABLE_FLUSH] = "flush" };
+	const struct play_table *x = &play.table[i];
+	char text[1024], prefix[ADDR_STRLEN];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	size_t k;
+
+	assert_int_equal(play.ntables, i + 1);
+	strbuf_fmt(&b, "%s ", ops[x->t.op]);
+	strbuf_fmt(&b, "%u %u", x->t.index, x->t.ttl_s);
+	for (k = 0; k < x->t.n; k++)
+		strbuf_fmt(&b, " %s", prefix_format(&x->v[k], prefix));
+	assert_string_equal(text, want);
+}
+
+static void
+answer(enum ph_err err)
+{
+	struct play_table *x = &play.table[play.ntables - 1];
+	proxy_answer *f = x->answer;
+
+	assert_non_null(f);
+	x->answer = NULL;
+	f(x->ctx, err);
+	play_run();
+}
+
+static void
+the_answer_waits_for_the_packet_filter(void **state)
+{
+	(void)state;
+	ask(WIRE_ADD, "203.0.113.9 203.0.113.10", 60);
+	assert_asked(0, "add 0 60 203.0.113.9 203.0.113.10");
+	assert_no_reply();
+	answer(PH_OK);
+	assert_reply(WIRE_DONE, 0);
+	ask(WIRE_DELETE, "203.0.113.9", 0);
+	assert_asked(1, "delete 0 0 203.0.113.9");
+	answer(PH_EEXIST);
+	assert_reply(WIRE_DONE, 0);
+	ask_in("good", WIRE_ADD, "203.0.113.0/25", 0);
+	assert_asked(2, "add 1 0 203.0.113.0/25");
+	answer(PH_OK);
+	assert_reply(WIRE_DONE, 0);
+	ask_in("good", WIRE_FLUSH, "", 0);
+	assert_asked(3, "flush 1 0");
+	answer(PH_OK);
+	assert_reply(WIRE_DONE, 0);
+}
+
+static void
+what_must_not_be_entered_is_not_asked_for(void **state)
+{
+	(void)state;
+	ask(WIRE_ADD, "192.0.2.9", 0);
+	assert_reply(WIRE_NEVER, 1);
+	ask(WIRE_ADD, "10.0.0.0/8", 0);
+	assert_reply(WIRE_NEVER, 1);
+	ask_in("other", WIRE_ADD, "203.0.113.9", 0);
+	assert_reply(WIRE_TABLE, (UINT64_C(1) << WIRE_ENTRIES) - 1);
+	assert_int_equal(play.ntables, 0);
+}
+
+static void
+a_forced_table_is_the_only_one(void **state)
+{
+	(void)state;
+	proxy_tables_stop(service);
+	play.conf.tables.force = names[1];
+	start(true);
+	proxy_tables_begin(service, NULL, PH_EIO);
+	ask(WIRE_ADD, "203.0.113.9", 0);
+	assert_asked(0, "add 1 0 203.0.113.9");
+}
+
+static void
+what_has_no_key_gets_no_answer(void **state)
+{
+	(void)state;
+	key.secret[0] ^= 1;
+	ask(WIRE_ADD, "203.0.113.9", 60);
+	key.secret[0] ^= 1;
+	assert_int_equal(play.ntables, 1);
+	assert_int_equal(send(client, "x", 1, 0), 1);
+	play_run();
+	assert_no_reply();
+}
+
+/* Changes that come in the meantime go together, as far as they are alike. */
+static void
+changes_wait_for_the_answer_to_those_before(void **state)
+{
+	(void)state;
+	ask(WIRE_ADD, "203.0.113.1", 60);
+	assert_asked(0, "add 0 60 203.0.113.1");
+	ask(WIRE_ADD, "203.0.113.2", 60);
+	ask(WIRE_ADD, "203.0.113.3", 60);
+	ask(WIRE_ADD, "203.0.113.4", 61);
+	ask_in("good", WIRE_ADD, "203.0.113.5", 61);
+	ask_in("good", WIRE_DELETE, "203.0.113.5", 0);
+	ask_in("good", WIRE_FLUSH, "", 0);
+	ask_in("good", WIRE_FLUSH, "", 0);
+	assert_int_equal(play.ntables, 1);
+	answer(PH_OK);
+	assert_asked(1, "add 0 60 203.0.113.2 203.0.113.3");
+	answer(PH_OK);
+	assert_asked(2, "add 0 61 203.0.113.4");
+	answer(PH_OK);
+	assert_asked(3, "add 1 61 203.0.113.5");
+	answer(PH_OK);
+	assert_asked(4, "delete 1 0 203.0.113.5");
+	answer(PH_OK);
+	assert_asked(5, "flush 1 0");
+	answer(PH_OK);
+	assert_asked(6, "flush 1 0");
+	answer(PH_OK);
+	assert_int_equal(play.ntables, 7);
+}
+
+static void
+a_batch_has_64_changes(void **state)
+{
+	char text[46 * 16 + 1];
+	int i, k, n = 1;
+
+	(void)state;
+	ask(WIRE_ADD, "198.51.100.1", 60);
+	for (i = 0; i < 2; i++) {
+		text[0] = '\0';
+		for (k = 0; k < 40; k++, n++)
+			snprintf(text + strlen(text), 17, "%s203.0.113.%d",
+			    k > 0 ? " " : "", n);
+		ask(WIRE_ADD, text, 60);
+	}
+	answer(PH_OK);
+	assert_int_equal(play.table[1].t.n, 64);
+	answer(PH_OK);
+	assert_int_equal(play.table[2].t.n, 16);
+}
+
+/* One that the filter does not take must not keep out the others. */
+static void
+a_batch_that_is_refused_is_tried_one_by_one(void **state)
+{
+	(void)state;
+	ask(WIRE_ADD, "203.0.113.1 203.0.113.2 203.0.113.3", 60);
+	answer(PH_EDENIED);
+	assert_asked(1, "add 0 60 203.0.113.1");
+	answer(PH_OK);
+	assert_asked(2, "add 0 60 203.0.113.2");
+	answer(PH_EDENIED);
+	assert_no_reply();
+	assert_asked(3, "add 0 60 203.0.113.3");
+	answer(PH_OK);
+	assert_reply(WIRE_NEVER, 1u << 1);
+	assert_int_equal(play.ntables, 4);
+}
+
+/* The successor of a firewall process that has died is asked again. */
+static void
+a_question_without_an_answer_is_asked_again(void **state)
+{
+	int i;
+
+	(void)state;
+	ask(WIRE_ADD, "203.0.113.1 203.0.113.2", 60);
+	for (i = 0; i < 4; i++) {
+		answer(PH_EAGAIN);
+		assert_int_equal(play.ntables, i + 1);
+		if (i == 0)
+			play_wait(800);
+		assert_int_equal(play.ntables, i + 1);
+		play_wait(i == 0 ? 400 : 1200);
+		assert_asked((size_t)i + 1, "add 0 60 203.0.113.1 203.0.113.2");
+	}
+	answer(PH_EAGAIN);
+	assert_reply(WIRE_REFUSED, 3);
+	/* They may have been made. */
+	assert_asked(5, "delete 0 0 203.0.113.1 203.0.113.2");
+}
+
+static void
+a_question_that_cannot_be_asked_is_asked_later(void **state)
+{
+	(void)state;
+	play.broke = true;
+	ask(WIRE_ADD, "203.0.113.1", 60);
+	play.broke = false;
+	ask(WIRE_ADD, "203.0.113.2", 60);
+	assert_int_equal(play.ntables, 0);
+	play_wait(1200);
+	assert_asked(0, "add 0 60 203.0.113.1 203.0.113.2");
+}
+
+/* A table of the packet filter may know no time. */
+static void
+a_table_without_timeouts_gets_none(void **state)
+{
+	(void)state;
+	ask(WIRE_ADD, "203.0.113.1", 60);
+	answer(PH_EUNSUPPORTED);
+	assert_asked(1, "add 0 0 203.0.113.1");
+	answer(PH_OK);
+	assert_reply(WIRE_DONE, 0);
+	ask(WIRE_ADD, "203.0.113.2", 60);
+	assert_asked(2, "add 0 0 203.0.113.2");
+	/* It was the address. */
+	answer(PH_EUNSUPPORTED);
+	assert_reply(WIRE_REFUSED, 1);
+	ask(WIRE_ADD, "203.0.113.3", 60);
+	assert_asked(3, "add 0 60 203.0.113.3");
+	answer(PH_OK);
+	/* The other table has timeouts. */
+	ask_in("good", WIRE_ADD, "203.0.113.2", 60);
+	assert_asked(4, "add 1 60 203.0.113.2");
+}
+
+static void
+entries_expire(void **state)
+{
+	(void)state;
+	ask(WIRE_ADD, "203.0.113.1", 1);
+	answer(PH_OK);
+	play_wait(500);
+	assert_int_equal(play.ntables, 1);
+	play.now += USEC_PER_SEC;
+	play_wait(700);
+	assert_asked(1, "delete 0 0 203.0.113.1");
+}
+
+/* Somebody has emptied the tables. */
+static void
+tables_are_filled_anew(void **state)
+{
+	(void)state;
+	ask(WIRE_ADD, "203.0.113.1", 60);
+	answer(PH_EUNSUPPORTED);
+	answer(PH_OK);
+	ask_in("good", WIRE_ADD, "203.0.113.2", 60);
+	answer(PH_OK);
+	assert_int_equal(play.ntables, 3);
+	proxy_tables_fill(service);
+	assert_asked(3, "add 0 60 203.0.113.1");
+	answer(PH_OK);
+	assert_asked(4, "add 1 60 203.0.113.2");
+	answer(PH_OK);
+	assert_int_equal(play.ntables, 5);
+}
+
+/* While 256 batches wait, nothing is read. */
+static void
+what_waits_is_bounded(void **state)
+{
+	int i;
+
+	(void)state;
+	ask(WIRE_ADD, "198.51.100.1", 60);
+	for (i = 0; i < 300; i++) {
+		ask(WIRE_ADD, i % 2 == 0 ? "203.0.113.1" : "203.0.113.2",
+		    (uint32_t)(100 + i));
+	}
+	assert_int_equal(play.ntables, 1);
+	for (i = 0; i < 50; i++)
+		answer(PH_OK);
+	assert_int_equal(play.ntables, 51);
+	assert_asked(50,
+	    i % 2 == 0 ? "add 0 149 203.0.113.2" : "add 0 149 203.0.113.1");
+}
+
+static void
+other_sockets_have_a_turn_after_64_datagrams(void **state)
+{
+	struct counters c = { .form = COUNTERS_WORDS };
+	char text[1024];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	int i;
+
+	(void)state;
+	c.out = &b;
+	for (i = 0; i < 65; i++)
+		assert_int_equal(send(client, "x", 1, 0), 1);
+	event_base_loop(play.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	proxy_tables_report(service, &c);
+	assert_non_null(strstr(text, "received=64 "));
+}
+
+static void
+on_record(void *ctx, uint64_t k, const void *p, size_t len)
+{
+	(void)ctx;
+	nrecords++;
+	if (service != NULL)
+		proxy_tables_load(service, k, p, len);
+}
+
+static void
+journal_open(void)
+{
+	nrecords = 0;
+	assert_int_equal(checkpoint_open(&journal, files, 1 << 20, on_record,
+			     NULL),
+	    PH_OK);
+}
+
+static void
+the_journal_gives_entries_to_the_successor(void **state)
+{
+	(void)state;
+	start(true);
+	journal_open();
+	assert_int_equal(nrecords, 0);
+	proxy_tables_begin(service, journal, PH_OK);
+	ask(WIRE_ADD, "203.0.113.1", 60);
+	answer(PH_OK);
+	(void)play_read(client);
+	ask(WIRE_ADD, "203.0.113.2", 0);
+	answer(PH_OK);
+	assert_reply(WIRE_DONE, 0);
+	proxy_tables_stop(service);
+	checkpoint_close(journal);
+
+	play.now += 10 * USEC_PER_SEC;
+	play.ntables = 0;
+	start(false);
+	journal_open();
+	assert_true(nrecords >= 2);
+	proxy_tables_begin(service, journal, PH_OK);
+	assert_asked(0, "add 0 50 203.0.113.1");
+	answer(PH_OK);
+	assert_asked(1, "add 0 0 203.0.113.2");
+	answer(PH_OK);
+	/* Which may have been told to delete one: of now, so it counts. */
+	play_read(client);
+	ask(WIRE_DELETE, "203.0.113.2", 0);
+	assert_asked(2, "delete 0 0 203.0.113.2");
+	answer(PH_OK);
+	proxy_tables_stop(service);
+	checkpoint_close(journal);
+
+	play.ntables = 0;
+	start(false);
+	journal_open();
+	proxy_tables_begin(service, journal, PH_OK);
+	assert_asked(0, "add 0 50 203.0.113.1");
+}
+
+/* A predecessor without a record may have received what came before. */
+static void
+an_empty_journal_is_expected_at_a_first_run_only(void **state)
+{
+	(void)state;
+	start(true);
+	journal_open();
+	proxy_tables_begin(service, journal, PH_OK);
+	play.now -= USEC_PER_SEC;
+	ask(WIRE_ADD, "203.0.113.1", 60);
+	play.now += USEC_PER_SEC;
+	assert_int_equal(play.ntables, 1);
+	proxy_tables_stop(service);
+
+	start(false);
+	proxy_tables_begin(service, journal, PH_OK);
+	play.ntables = 0;
+	play.now -= USEC_PER_SEC;
+	ask(WIRE_ADD, "203.0.113.2", 60);
+	play.now += USEC_PER_SEC;
+	assert_int_equal(play.ntables, 0);
+}
+
+/* Nobody needs a record that cannot be read. */
+static void
+records_that_mean_nothing_are_deleted(void **state)
+{
+	uint64_t k;
+
+	(void)state;
+	start(true);
+	service = (proxy_tables_stop(service), NULL);
+	journal_open();
+	for (k = 1; k <= 100; k++)
+		assert_int_equal(checkpoint_put(journal, k << 32, "junk", 4),
+		    PH_OK);
+	assert_int_equal(checkpoint_sync(journal), PH_OK);
+	checkpoint_close(journal);
+
+	start(true);
+	journal_open();
+	assert_int_equal(nrecords, 100);
+	proxy_tables_begin(service, journal, PH_OK);
+	proxy_tables_stop(service);
+	service = NULL;
+	checkpoint_close(journal);
+	journal_open();
+	assert_true(nrecords <= 2);
+}
+
+static char shown[4096];
+
+static void
+on_shown(void *ctx, struct span line)
+{
+	assert_ptr_equal(ctx, shown);
+	snprintf(shown + strlen(shown), sizeof(shown) - strlen(shown), "%.*s\n",
+	    (int)line.len, line.p);
+}
+
+static void
+show(const char *prefix)
+{
+	struct prefix p;
+
+	shown[0] = '\0';
+	if (prefix == NULL) {
+		proxy_tables_show(service, NULL, on_shown, shown);
+		return;
+	}
+	assert_int_equal(prefix_parse(span_of(prefix), &p), PH_OK);
+	proxy_tables_show(service, &p, on_shown, shown);
+}
+
+#define COUNTS(a, b)                                                           \
+	"{\"table\":\"bad\",\"entries\":" a "}\n" b                            \
+	"{\"table\":\"good\",\"entries\":0}\n"
+#define ENTRY(p) "{\"table\":\"bad\",\"address\":\"" p "\",\"expires\":null}\n"
+
+static void
+entries_are_shown_that_overlap(void **state)
+{
+	(void)state;
+	ask(WIRE_ADD, "203.0.113.0/24", 0);
+	answer(PH_OK);
+	ask(WIRE_ADD, "203.0.113.16/28", 0);
+	ask(WIRE_ADD, "203.0.113.17", 0);
+	ask(WIRE_ADD, "198.51.100.0/24", 0);
+	answer(PH_OK);
+	show(NULL);
+	assert_string_equal(shown, COUNTS("4", ""));
+	show("203.0.113.16/28");
+	assert_string_equal(shown,
+	    COUNTS("4",
+		ENTRY("203.0.113.0/24") ENTRY("203.0.113.16/28")
+		    ENTRY("203.0.113.17")));
+	show("203.0.113.17");
+	assert_string_equal(shown,
+	    COUNTS("4",
+		ENTRY("203.0.113.0/24") ENTRY("203.0.113.16/28")
+		    ENTRY("203.0.113.17")));
+	show("192.0.2.1");
+	assert_string_equal(shown, COUNTS("4", ""));
+}
+
+static void
+who_stops_forgets_its_question(void **state)
+{
+	(void)state;
+	ask(WIRE_ADD, "203.0.113.1", 60);
+	ask(WIRE_ADD, "203.0.113.2", 61);
+	proxy_tables_stop(service);
+	service = NULL;
+	assert_null(play.table[0].answer);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define P(f) cmocka_unit_test_setup_teardown(f, prepare, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(the_answer_waits_for_the_packet_filter),
+		T(what_must_not_be_entered_is_not_asked_for),
+		T(a_forced_table_is_the_only_one),
+		T(what_has_no_key_gets_no_answer),
+		T(changes_wait_for_the_answer_to_those_before),
+		T(a_batch_has_64_changes),
+		T(a_batch_that_is_refused_is_tried_one_by_one),
+		T(a_question_without_an_answer_is_asked_again),
+		T(a_question_that_cannot_be_asked_is_asked_later),
+		T(a_table_without_timeouts_gets_none),
+		T(entries_expire),
+		T(tables_are_filled_anew),
+		T(what_waits_is_bounded),
+		T(other_sockets_have_a_turn_after_64_datagrams),
+		P(the_journal_gives_entries_to_the_successor),
+		P(an_empty_journal_is_expected_at_a_first_run_only),
+		P(records_that_mean_nothing_are_deleted),
+		T(entries_are_shown_that_overlap),
+		T(who_stops_forgets_its_question),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

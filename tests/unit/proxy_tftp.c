@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <event2/event.h>
+
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/timers.h"
+#include "tests/unit/proxy_play.h"
+
+/* A client, the proxy and a server, each with an address of the loopback. */
+#define CLIENT "127.0.0.2"
+#define OTHER  "127.0.0.3"
+#define SERVER "127.0.0.4"
+#define OURS   "127.0.0.5"
+
+#define RRQ   "\0\1boot\0octet"
+#define WRQ   "\0\2boot\0octet"
+#define ERROR "\0\5\0"
+
+static struct proxy_tftp *service;
+static struct listener at;
+static struct conf_proxy lines[2];
+static struct prefix protect[1];
+static int client, server;
+static struct endpoint client_at, server_at;
+
+static int
+setup(void **state)
+{
+	struct addr inside = addr_v4(127, 0, 0, 2);
+
+	if (play_begin(state) != 0)
+		return -1;
+	memset(lines, 0, sizeof(lines));
+	lines[1].max_sessions = 10;
+	lines[1].timeout = 25;
+	protect[0] = prefix_host(&inside);
+	protect[0].len = 31; /* .2 and .3 */
+	play.conf.protect = (struct prefixes) { protect, 1 };
+	play.conf.tftp.allow_read = play.conf.tftp.allow_write = true;
+	play.conf.tftp.proxy = lines;
+	play.conf.tftp.nproxy = 2;
+	memset(&at, 0, sizeof(at));
+	at.kind = LISTEN_TFTP;
+	at.index = 1;
+	at.fd = play_socket(SOCK_DGRAM, "127.0.0.1", &at.at);
+	server = play_socket(SOCK_DGRAM, SERVER, &server_at);
+	client = play_connect(SOCK_DGRAM, CLIENT, &at.at);
+	client_at = play_name(client);
+	service = proxy_tftp_start(&play, &at);
+	return service != NULL ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	proxy_tftp_stop(service);
+	close(at.fd);
+	close(client);
+	close(server);
+	return play_end(state);
+}
+
+static void
+ask(int fd, const char *request, size_t len)
+{
+	assert_int_equal(send(fd, request, len, 0), len);
+	play_run();
+}
+
+/* The client gets this error, with this text. */
+static void
+assert_error(int fd, char code, const char *text)
+{
+	const char *p = play_read(fd);
+
+	assert_int_equal(play_got(), 4 + strlen(text) + 1);
+	assert_memory_equal(p, ERROR, 3);
+	assert_int_equal(p[3], code);
+	assert_string_equal(p + 4, text);
+}
+
+static void
+assert_unreachable(void)
+{
+	assert_error(client, 0, "proxy: cannot reach the server");
+	assert_int_equal(proxy_tftp_left(service), 0);
+}
+
+static void
+assert_silent(int fd)
+{
+	assert_string_equal(play_read(fd), "");
+	assert_int_equal(play_got(), 0);
+}
+
+/* A server's answers go to the client by the port that we ask from. */
+static void
+a_request_goes_on_once_the_filter_is_open(void **state)
+{
+	struct play_wish *x;
+	const struct pinhole *h;
+	const char *p;
+
+	(void)state;
+	ask(client, RRQ, sizeof(RRQ));
+	assert_int_equal(play.ntargets, 1);
+	assert_int_equal(play.target[0].flow.proto, IPPROTO_UDP);
+	assert_int_equal(endpoint_cmp(&play.target[0].flow.client, &client_at),
+	    0);
+	assert_int_equal(endpoint_cmp(&play.target[0].flow.local, &at.at), 0);
+	play_found(&server_at);
+
+	x = play_wished();
+	h = &x->w.hole;
+	assert_int_equal(x->w.lease_s, 25);
+	assert_true(x->w.renew);
+	assert_int_equal(h->proto, IPPROTO_UDP);
+	assert_int_equal(h->dir, PINHOLE_IN);
+	assert_int_equal(h->class, 0);
+	assert_true(addr_eq(&h->from.addr, &server_at.addr));
+	assert_int_equal(h->from.len, 32);
+	assert_int_equal(h->from_port, 0);
+	assert_true(addr_eq(&h->to, &client_at.addr));
+	assert_int_equal(h->to_lo, client_at.port);
+	assert_int_equal(h->to_hi, client_at.port);
+	assert_int_not_equal(h->rdr_from.port, 0);
+	assert_int_equal(h->nat_to.addr.af, AF_UNSPEC);
+	assert_silent(server);
+
+	play_answer(PH_OK);
+	p = play_read(server);
+	assert_int_equal(play_got(), sizeof(RRQ));
+	assert_memory_equal(p, RRQ, sizeof(RRQ));
+	assert_int_equal(proxy_tftp_left(service), 1);
+	assert_false(x->closed);
+	x->w.gone(x->w.ctx);
+	assert_true(x->forgotten);
+	assert_int_equal(proxy_tftp_left(service), 0);
+	assert_silent(client);
+}
+
+static void
+the_request_comes_from_the_port_that_is_redirected(void **state)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct endpoint from;
+	char buf[64];
+
+	(void)state;
+	assert_int_equal(addr_parse(span_of(OURS), &lines[1].source), PH_OK);
+	ask(client, WRQ, sizeof(WRQ));
+	play_found(&server_at);
+	assert_true(
+	    addr_eq(&play_wished()->w.hole.rdr_from.addr, &lines[1].source));
+	play_answer(PH_OK);
+	assert_int_equal(recvfrom(server, buf, sizeof(buf), 0,
+			     (struct sockaddr *)&ss, &len),
+	    sizeof(WRQ));
+	from = endpoint_from_sockaddr((struct sockaddr *)&ss);
+	assert_int_equal(endpoint_cmp(&from, &play_wished()->w.hole.rdr_from),
+	    0);
+}
+
+/* `source` has one address, and the server may be of the other family. */
+static void
+a_source_of_another_family_is_not_used(void **state)
+{
+	(void)state;
+	assert_int_equal(addr_parse(span_of("::1"), &lines[1].source), PH_OK);
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	assert_int_equal(play_wished()->w.hole.rdr_from.addr.af, AF_INET);
+}
+
+static void
+who_is_not_protected_gets_no_answer(void **state)
+{
+	int stranger = play_connect(SOCK_DGRAM, SERVER, &at.at);
+
+	(void)state;
+	ask(stranger, RRQ, sizeof(RRQ));
+	assert_int_equal(play.ntargets, 0);
+	assert_silent(stranger);
+	close(stranger);
+}
+
+static void
+what_is_no_request_gets_no_answer(void **state)
+{
+	(void)state;
+	ask(client, "\0\3\0\1data", 8);
+	ask(client, RRQ, 6);
+	assert_int_equal(play.ntargets, 0);
+	assert_silent(client);
+}
+
+static void
+a_request_of_2048_bytes_is_the_longest(void **state)
+{
+	char text[2049];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	memcpy(text, RRQ, 2);
+	memcpy(text + 2040, "\0octet", 7);
+	memset(text + 2047, 0, 2);
+	ask(client, text, 2049);
+	assert_int_equal(play.ntargets, 0);
+	ask(client, text, 2048);
+	assert_int_equal(play.ntargets, 1);
+	assert_silent(client);
+}
+
+static void
+what_the_configuration_forbids_is_refused(void **state)
+{
+	(void)state;
+	play.conf.tftp.allow_write = false;
+	ask(client, WRQ, sizeof(WRQ));
+	assert_error(client, 2, "not allowed here");
+	assert_int_equal(play.ntargets, 0);
+	assert_int_equal(proxy_tftp_left(service), 0);
+	ask(client, RRQ, sizeof(RRQ));
+	assert_int_equal(play.ntargets, 1);
+}
+
+static void
+a_client_that_was_not_redirected_has_no_server(void **state)
+{
+	struct endpoint v6 = { .port = 69 };
+
+	(void)state;
+	ask(client, RRQ, sizeof(RRQ));
+	play_not_found(PH_EGONE);
+	assert_unreachable();
+	/* It asked the proxy itself. */
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&at.at);
+	assert_unreachable();
+	ask(client, RRQ, sizeof(RRQ));
+	assert_int_equal(addr_parse(span_of("::1"), &v6.addr), PH_OK);
+	play_found(&v6);
+	assert_unreachable();
+	play.broke = true;
+	ask(client, RRQ, sizeof(RRQ));
+	assert_unreachable();
+	assert_int_equal(play.nwishes, 0);
+}
+
+static void
+without_a_pinhole_nothing_is_sent(void **state)
+{
+	(void)state;
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	play_answer(PH_EDENIED);
+	assert_unreachable();
+	ask(client, RRQ, sizeof(RRQ));
+	play.broke = true;
+	play_found(&server_at);
+	assert_unreachable();
+	assert_silent(server);
+}
+
+/* A socket cannot be bound or connected. */
+static void
+without_a_way_to_the_server_there_is_no_pinhole(void **state)
+{
+	struct endpoint all = { addr_v4(255, 255, 255, 255), 69 };
+
+	(void)state;
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&all);
+	assert_unreachable();
+	assert_int_equal(addr_parse(span_of("198.51.100.1"), &lines[1].source),
+	    PH_OK);
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	assert_unreachable();
+	assert_int_equal(play.nwishes, 0);
+}
+
+/* The proxy's socket, by its name. */
+static int
+descriptor_of(const struct endpoint *name)
+{
+	struct sockaddr_storage ss;
+	struct endpoint e;
+	socklen_t len;
+	int fd;
+
+	for (fd = 3; fd < 1024; fd++) {
+		len = sizeof(ss);
+		if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+			continue;
+		e = endpoint_from_sockaddr((struct sockaddr *)&ss);
+		if (endpoint_cmp(&e, name) == 0)
+			return fd;
+	}
+	fail_msg("the proxy has no socket of that name");
+	return -1;
+}
+
+static void
+a_request_that_cannot_be_sent_closes_its_pinhole(void **state)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	(void)state;
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	assert_int_equal(connect(descriptor_of(&play_wished()->w.hole.rdr_from),
+			     &nobody, sizeof(nobody)),
+	    0);
+	play_answer(PH_OK);
+	assert_true(play_wished()->closed);
+	assert_int_equal(play_wished()->why, REASON_DONE);
+	assert_unreachable();
+}
+
+/* divert-to and TPROXY deliver the datagram as it was sent. */
+static void
+a_datagram_that_was_delivered_unchanged_tells_its_server(void **state)
+{
+	const int on = 1;
+
+	(void)state;
+	proxy_tftp_stop(service);
+	assert_int_equal(setsockopt(at.fd, IPPROTO_IP, IP_RECVORIGDSTADDR, &on,
+			     sizeof(on)),
+	    0);
+	server_at = at.at;
+	at.at.port = 1069;
+	service = proxy_tftp_start(&play, &at);
+	assert_non_null(service);
+	ask(client, RRQ, sizeof(RRQ));
+	assert_int_equal(play.ntargets, 0);
+	assert_true(addr_eq(&play_wished()->w.hole.from.addr, &server_at.addr));
+}
+
+/* The address that a datagram was sent to is what the filter is asked for. */
+static void
+the_filter_is_asked_with_the_address_of_the_datagram(void **state)
+{
+	const int on = 1;
+
+	(void)state;
+	assert_int_equal(setsockopt(at.fd, IPPROTO_IP, IP_RECVORIGDSTADDR, &on,
+			     sizeof(on)),
+	    0);
+	proxy_tftp_stop(service);
+	server_at = at.at;
+	memset(&at.at.addr, 0, sizeof(at.at.addr));
+	at.at.addr.af = AF_INET; /* any */
+	service = proxy_tftp_start(&play, &at);
+	assert_non_null(service);
+	ask(client, RRQ, sizeof(RRQ));
+	assert_int_equal(play.ntargets, 1);
+	assert_int_equal(endpoint_cmp(&play.target[0].flow.local, &server_at),
+	    0);
+}
+
+/* The client with most transfers makes room for one that has fewer. */
+static void
+at_max_sessions_the_busiest_client_makes_room(void **state)
+{
+	int other = play_connect(SOCK_DGRAM, OTHER, &at.at);
+
+	(void)state;
+	lines[1].max_sessions = 3;
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	play_answer(PH_OK);
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	play_answer(PH_OK);
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	assert_int_equal(proxy_tftp_left(service), 3);
+	/* Its own would have to go. */
+	ask(client, RRQ, sizeof(RRQ));
+	assert_error(client, 0, "too many transfers");
+	ask(other, RRQ, sizeof(RRQ));
+	assert_silent(other);
+	assert_int_equal(proxy_tftp_left(service), 3);
+	assert_true(play.wish[0].closed);
+	assert_int_equal(play.wish[0].why, REASON_LIMIT);
+	assert_false(play.wish[1].closed);
+	/* Two against two: nobody has more than it would have. */
+	ask(other, RRQ, sizeof(RRQ));
+	assert_error(other, 0, "too many transfers");
+	assert_false(play.wish[1].closed);
+	close(other);
+}
+
+/* 4 MiB of requests may wait, and those that were sent wait no more. */
+static void
+requests_that_wait_are_bounded(void **state)
+{
+	char text[2048] = { 0, 1, 'b', 0 };
+	int i;
+
+	(void)state;
+	memcpy(text + 4, "octet", 6);
+	lines[1].max_sessions = 10000;
+	for (i = 0; i < 2048; i++)
+		ask(client, text, sizeof(text));
+	assert_int_equal(play.ntargets, 2048);
+	assert_silent(client);
+	ask(client, text, sizeof(text));
+	assert_error(client, 0, "too many transfers");
+	play_found(&server_at);
+	play_answer(PH_OK);
+	ask(client, text, sizeof(text));
+	assert_int_equal(play.ntargets, 2049);
+	ask(client, text, sizeof(text));
+	assert_error(client, 0, "too many transfers");
+	/* One that ends before it was sent waits no more, either. */
+	play_not_found(PH_EAGAIN);
+	assert_error(client, 0, "proxy: cannot reach the server");
+	ask(client, text, sizeof(text));
+	assert_int_equal(play.ntargets, 2050);
+	/* And one that was sent is not counted twice when it ends. */
+	play_wished()->w.gone(play_wished()->w.ctx);
+	ask(client, text, sizeof(text));
+	assert_error(client, 0, "too many transfers");
+}
+
+static void
+other_sockets_have_a_turn_after_64_datagrams(void **state)
+{
+	int i;
+
+	(void)state;
+	lines[1].max_sessions = 100;
+	for (i = 0; i < 65; i++)
+		assert_int_equal(send(client, RRQ, sizeof(RRQ), 0),
+		    sizeof(RRQ));
+	event_base_loop(play.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	assert_int_equal(play.ntargets, 64);
+	event_base_loop(play.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	assert_int_equal(play.ntargets, 65);
+}
+
+static void
+who_leaves_ends_what_it_has_begun(void **state)
+{
+	(void)state;
+	ask(client, RRQ, sizeof(RRQ));
+	proxy_tftp_leave(service);
+	ask(client, RRQ, sizeof(RRQ));
+	assert_int_equal(play.ntargets, 1);
+	assert_int_equal(proxy_tftp_left(service), 1);
+	play_found(&server_at);
+	play_answer(PH_OK);
+	(void)play_read(server);
+	assert_int_equal(play_got(), sizeof(RRQ));
+}
+
+static void
+who_stops_forgets_its_questions(void **state)
+{
+	(void)state;
+	ask(client, RRQ, sizeof(RRQ));
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	proxy_tftp_stop(service);
+	service = NULL;
+	assert_null(play.target[0].answer);
+	assert_true(play_wished()->forgotten);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_request_goes_on_once_the_filter_is_open),
+		T(the_request_comes_from_the_port_that_is_redirected),
+		T(a_source_of_another_family_is_not_used),
+		T(who_is_not_protected_gets_no_answer),
+		T(what_is_no_request_gets_no_answer),
+		T(a_request_of_2048_bytes_is_the_longest),
+		T(what_the_configuration_forbids_is_refused),
+		T(a_client_that_was_not_redirected_has_no_server),
+		T(without_a_pinhole_nothing_is_sent),
+		T(without_a_way_to_the_server_there_is_no_pinhole),
+		T(a_request_that_cannot_be_sent_closes_its_pinhole),
+		T(a_datagram_that_was_delivered_unchanged_tells_its_server),
+		T(the_filter_is_asked_with_the_address_of_the_datagram),
+		T(at_max_sessions_the_busiest_client_makes_room),
+		T(requests_that_wait_are_bounded),
+		T(other_sockets_have_a_turn_after_64_datagrams),
+		T(who_leaves_ends_what_it_has_begun),
+		T(who_stops_forgets_its_questions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
