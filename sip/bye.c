@@ -78,13 +78,13 @@ hang_up(struct call *c, struct dialog *d)
 {
 	struct dialog *other;
 
-	dialog_end(d);
+	dialog_end(c, d);
 	TAILQ_FOREACH(other, &c->dialogs, entry)
 		if (other->state == DIALOG_CONFIRMED)
 			return;
 	TAILQ_FOREACH(other, &c->dialogs, entry)
 		if (other->state == DIALOG_EARLY && other->drop_at != 0)
-			dialog_end(other);
+			dialog_end(c, other);
 }
 
 void

@@ -47,7 +47,8 @@ dialog_free(struct call *c, struct dialog *d)
 			txn_free(c, t);
 	TAILQ_REMOVE(&c->dialogs, d, entry);
 	c->ndialogs--;
-	dialog_end(d);
+	dialog_end(c, d);
+	c->sip->n.dialogs[DIALOG_ENDED]--;
 	span_free(&d->tag);
 	free(d);
 }
@@ -84,7 +85,7 @@ call_drop(struct call *c, enum reason why, int64_t now)
 	uint64_t id = c->id;
 
 	TAILQ_FOREACH(d, &c->dialogs, entry)
-		dialog_end(d);
+		dialog_end(c, d);
 	call_update(c, REASON_NONE, why, now);
 	call_free(c);
 	sip->sink.gone(sip->sink.ctx, id);
@@ -336,15 +337,24 @@ dialog_new(struct call *c, struct span tag, uint64_t origin, bool accepted)
 	d->origin = origin;
 	TAILQ_INSERT_TAIL(&c->dialogs, d, entry);
 	c->ndialogs++;
+	c->sip->n.dialogs[d->state]++;
 	return d;
 }
 
 void
-dialog_end(struct dialog *d)
+dialog_enter(struct call *c, struct dialog *d, enum dialog_state state)
+{
+	c->sip->n.dialogs[d->state]--;
+	d->state = state;
+	c->sip->n.dialogs[d->state]++;
+}
+
+void
+dialog_end(struct call *c, struct dialog *d)
 {
 	int i;
 
-	d->state = DIALOG_ENDED;
+	dialog_enter(c, d, DIALOG_ENDED);
 	d->drop_at = d->session_until = 0;
 	past_expire(d, INT64_MAX);
 	for (i = 0; i < 2; i++) {

@@ -543,7 +543,7 @@ invite_accepted(struct call *c, struct txn *t, int64_t now,
 		return;
 	}
 	/* A CANCEL that crossed the 2xx has lost: RFC 5407 section 3.1.2. */
-	dlg->state = DIALOG_CONFIRMED;
+	dialog_enter(c, dlg, DIALOG_CONFIRMED);
 	dlg->answered = t->serial;
 	dlg->drop_at = 0;
 	if (m->contact.af != AF_UNSPEC)
@@ -584,7 +584,7 @@ invite_rejected(struct call *c, struct txn *t, int64_t now,
 	if (t->dlg != NULL) {
 		/* RFC 3261 section 14.1: only these two end the dialog. */
 		if (m->status == 408 || m->status == 481)
-			dialog_end(t->dlg);
+			dialog_end(c, t->dlg);
 		else
 			why = REASON_REJECT;
 	} else
@@ -618,7 +618,7 @@ other_response(struct call *c, struct txn *t, int64_t now,
 	}
 	/* RFC 3311 section 5.3. */
 	if (t->method == SIP_UPDATE && (m->status == 408 || m->status == 481))
-		dialog_end(dlg);
+		dialog_end(c, dlg);
 	call_settle(c, now);
 	call_update(c, REASON_NONE, REASON_REJECT, now);
 }

@@ -296,7 +296,7 @@ get_dialog(struct cursor *r, struct call *c, int64_t now)
 		r->bad = true;
 		return;
 	}
-	d->state = cursor_enum(r, DIALOG_ENDED);
+	dialog_enter(c, d, cursor_enum(r, DIALOG_ENDED));
 	d->origin = get_serial(r, c->sip);
 	d->answered = get_serial(r, c->sip);
 	d->updated = get_serial(r, c->sip);

@@ -10,7 +10,7 @@ call_end_early(struct call *c, const struct txn *t)
 
 	TAILQ_FOREACH(d, &c->dialogs, entry)
 		if (d->origin == t->serial && d->state == DIALOG_EARLY)
-			dialog_end(d);
+			dialog_end(c, d);
 }
 
 /* Transactions whose time has come; see expire_parts(). */
@@ -54,14 +54,14 @@ expire_parts(struct call *c, int64_t now)
 		}
 		past_expire(d, now);
 		if (d->drop_at != 0 && d->drop_at <= now)
-			dialog_end(d);
+			dialog_end(c, d);
 		if (d->session_until != 0 && d->session_until <= now) {
 			if (!c->sip->sink.silent(c->sip->sink.ctx, c->id,
 				SIP_T_TRANSACTION, now)) {
 				d->session_until = now + SIP_T_TRANSACTION;
 				continue;
 			}
-			dialog_end(d);
+			dialog_end(c, d);
 			why = REASON_SESSION_TIMER;
 		}
 	}

@@ -34,6 +34,13 @@ struct sip_config {
 	uint32_t timeout_setup, timeout_max; /* seconds */
 };
 
+enum dialog_state {
+	DIALOG_EARLY,
+	DIALOG_CONFIRMED,
+	DIALOG_ENDED, /* remembered so that stragglers do not reopen it */
+	DIALOG_STATES
+};
+
 struct sip_counters {
 	uint64_t requests, responses;
 	uint64_t not_protected; /* neither end is ours */
@@ -47,6 +54,7 @@ struct sip_counters {
 	uint64_t bytes;			      /* that calls take now, about */
 	uint64_t calls;			      /* now */
 	uint64_t accepted;		      /* now */
+	uint64_t dialogs[DIALOG_STATES];      /* now */
 	uint64_t calls_total, accepted_total; /* without imported ones */
 };
 

@@ -105,12 +105,6 @@ struct past {
 	int64_t until; /* 0: nothing here */
 };
 
-enum dialog_state {
-	DIALOG_EARLY,
-	DIALOG_CONFIRMED,
-	DIALOG_ENDED, /* remembered so that stragglers do not reopen it */
-};
-
 struct dialog {
 	TAILQ_ENTRY(dialog) entry;
 	struct span tag; /* the callee's; owned */
@@ -356,7 +350,8 @@ void sip_fit(struct sip *sip, int64_t now);
 /* At the limit one that is over makes room or, if `accepted`, an early one. */
 struct dialog *dialog_new(struct call *c, struct span tag, uint64_t origin,
     bool accepted);
-void dialog_end(struct dialog *d);
+void dialog_enter(struct call *c, struct dialog *d, enum dialog_state state);
+void dialog_end(struct call *c, struct dialog *d);
 struct txn *txn_new(struct call *c, enum sip_method method, uint32_t cseq,
     struct span branch);
 void txn_free(struct call *c, struct txn *t);

@@ -310,6 +310,9 @@ capture_report(struct capture *c, struct counters *out)
 		uint64_t value;
 	} lines[] = {
 		{ "packets", s.packets },
+		{ "packets_used",
+		    s.packets - s.truncated - s.malformed - s.ignored -
+			s.foreign - s.duplicates },
 		{ "packets_dropped_by_kernel", s.kernel_drops },
 		{ "packets_truncated", s.truncated },
 		{ "packets_malformed", s.malformed },

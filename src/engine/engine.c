@@ -704,31 +704,6 @@ engine_shutdown(struct engine *e, int64_t now)
 	e->sink.checkpoint = NULL;
 }
 
-static void
-pinholes_report(const struct claims_counters *h, struct counters *c)
-{
-	char name[COUNTERS_NAME], *p;
-	struct strbuf b;
-	int i;
-
-	counters_put_gauge(c, "pinholes", h->open);
-	counters_put_gauge(c, "pinholes_in_filter", h->tuples);
-	counters_put(c, "pinholes_opened", h->opened);
-	counters_put(c, "pinholes_closed", h->closed);
-	counters_put(c, "pinholes_refused", h->refused);
-	counters_put(c, "pinholes_limit", h->limit);
-	counters_put(c, "fw_commits", h->commits);
-	counters_put(c, "fw_changes", h->changes);
-	for (i = REASON_LIMIT; i < REASON_COUNT; i++) {
-		b = strbuf_of(name, sizeof(name));
-		strbuf_fmt(&b, "refused_%s", reason_name((enum reason)i));
-		for (p = name; *p != '\0'; p++)
-			if (*p == '-')
-				*p = '_';
-		counters_put(c, name, h->refused_for[i]);
-	}
-}
-
 uint64_t
 engine_opened(const struct engine *e)
 {
@@ -781,6 +756,9 @@ engine_report(const struct engine *e, struct counters *c)
 	counters_put_gauge(c, "sip_bytes", s->bytes);
 	counters_put_gauge(c, "calls", s->calls);
 	counters_put_gauge(c, "calls_accepted", s->accepted);
+	counters_put_gauge(c, "dialogs_early", s->dialogs[DIALOG_EARLY]);
+	counters_put_gauge(c, "dialogs_confirmed",
+	    s->dialogs[DIALOG_CONFIRMED]);
 	counters_put(c, "calls_total", s->calls_total);
 	counters_put(c, "calls_accepted_total", s->accepted_total);
 	counters_put(c, "calls_evicted", s->evicted);
@@ -796,5 +774,5 @@ engine_report(const struct engine *e, struct counters *c)
 		ftp_helper_report(e->ftp, c);
 	if (e->tftp != NULL)
 		tftp_helper_report(e->tftp, c);
-	pinholes_report(claims_counters(e->claims), c);
+	claims_report(e->claims, c);
 }

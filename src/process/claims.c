@@ -140,6 +140,32 @@ claims_counters(const struct claims *cs)
 	return &cs->n;
 }
 
+void
+claims_report(const struct claims *cs, struct counters *c)
+{
+	const struct claims_counters *n = &cs->n;
+	char name[COUNTERS_NAME], *p;
+	struct strbuf b;
+	int i;
+
+	counters_put_gauge(c, "pinholes", n->open);
+	counters_put_gauge(c, "pinholes_in_filter", n->tuples);
+	counters_put(c, "pinholes_opened", n->opened);
+	counters_put(c, "pinholes_closed", n->closed);
+	counters_put(c, "pinholes_refused", n->refused);
+	counters_put(c, "pinholes_limit", n->limit);
+	counters_put(c, "fw_commits", n->commits);
+	counters_put(c, "fw_changes", n->changes);
+	for (i = REASON_LIMIT; i < REASON_COUNT; i++) {
+		b = strbuf_of(name, sizeof(name));
+		strbuf_fmt(&b, "refused_%s", reason_name((enum reason)i));
+		for (p = name; *p != '\0'; p++)
+			if (*p == '-')
+				*p = '_';
+		counters_put(c, name, n->refused_for[i]);
+	}
+}
+
 static void
 batch_flush(struct claims *cs)
 {

@@ -141,5 +141,6 @@ void claims_gather(struct claims *cs, bool yes);
 /* As events.verbose, from now on. */
 void claims_verbose(struct claims *cs, int verbose);
 const struct claims_counters *claims_counters(const struct claims *cs);
+void claims_report(const struct claims *cs, struct counters *c);
 
 #endif

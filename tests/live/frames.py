@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 
-from ftpproxy import connects, listening, six
+from ftpworld import connects, listening, six
 from helpers import invite
 from net import (EVIL, Failure, GATEWAY, PBX, PHONE, Unable, check, conf, name,
                  passes, until)

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 import ftpservers
-from ftpproxy import (NEEDS, connects, listening, other_clients,
+from ftpworld import (NEEDS, connects, listening, other_clients,
                       python_client, shut_out, six, transfers)
 from net import (EVIL, HOST, PBX, PBX6, PHONE, PHONE6, check, conf, passes,
                  name, until)

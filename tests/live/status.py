@@ -10,12 +10,12 @@ import socket
 import subprocess
 import time
 
-import ftpproxy
+import ftpworld
 import helpers
 import tables
 from net import (Daemon, Failure, PBX, PHONE, Stream, Unable, check, conf, name,
                  passes, until)
-from ftpproxy import six
+from ftpworld import six
 from scenarios import media, scenario, signalling
 from sip import Call, sdp
 
@@ -541,17 +541,17 @@ def close_the_only(d, **what):
 def control_closes_a_transfer_of_the_ftp_helper(net):
     with helpers.World(net, server_inside=True) as w:
         control = helpers.Control(w)
-        ftpproxy.listening(net, "in", PBX, 40000)
+        ftpworld.listening(net, "in", PBX, 40000)
         control.client(b"PASV\r\n")
         control.server(b"227 (%s)\r\n" % six(PBX, 40000))
         w.d.expect(event="open", dport=40000)
         close_the_only(w.d, dport=40000)
-        check(ftpproxy.shut_out(net, "out", PHONE, (PBX, 40000)), "shut")
+        check(ftpworld.shut_out(net, "out", PHONE, (PBX, 40000)), "shut")
         # The session goes on, and may ask again.
         control.client(b"PASV\r\n")
         control.server(b"227 (%s)\r\n" % six(PBX, 40000))
         w.d.expect(2, event="open", dport=40000)
-        check(ftpproxy.connects(net, "out", PHONE, (PBX, 40000)), "again")
+        check(ftpworld.connects(net, "out", PHONE, (PBX, 40000)), "again")
         w.clean()
 
 
@@ -569,19 +569,19 @@ def control_closes_a_transfer_of_the_tftp_helper(net):
         w.clean()
 
 
-@scenario(needs=ftpproxy.NEEDS, nat=True, egress=False)
+@scenario(needs=ftpworld.NEEDS, nat=True, egress=False)
 def control_closes_a_transfer_of_the_ftp_proxy(net):
-    with ftpproxy.World(net) as w:
-        wire = ftpproxy.Wire(w)
-        ftpproxy.listening(net, "out", PHONE, 40000)
+    with ftpworld.World(net) as w:
+        wire = ftpworld.Wire(w)
+        ftpworld.listening(net, "out", PHONE, 40000)
         to = wire.passive()
         w.d.expect(event="open", proto="tcp")
         close_the_only(w.d, proto="tcp")
-        check(ftpproxy.shut_out(net, "in", PBX, to), "shut")
+        check(ftpworld.shut_out(net, "in", PBX, to), "shut")
         wire.client(b"NOOP\r\n")
         wire.server(b"200 ok\r\n")
         to = wire.passive()
-        check(ftpproxy.connects(net, "in", PBX, to), "again")
+        check(ftpworld.connects(net, "in", PBX, to), "again")
         wire.close()
         w.clean()
 

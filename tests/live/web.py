@@ -147,11 +147,18 @@ def web_metrics_count_a_call(net):
           now['pinholed_setup_seconds_bucket{le="+Inf"}'] ==
           now["pinholed_setup_seconds_count"] and
           now['pinholed_sip_messages_total{method="INVITE"}'] == 1, now)
+    check(now['pinholed_dialogs{state="confirmed"}'] == 1 and
+          now['pinholed_dialogs{state="early"}'] == 0 and
+          now['pinholed_packets_total{source="capture",verdict="used"}'] >= 3
+          and now['pinholed_packets_total{source="hep",verdict="used"}'] == 0
+          and now['pinholed_parse_errors_total{proto="sip",reason="noise"}']
+          == 0, now)
     call.hang_up()
     stream.stops()
     stream.stop()
     until(lambda: metrics(net)["pinholed_pinholes"] == 0, 3, "its end")
     check(metrics(net)['pinholed_calls{state="accepted"}'] == 0, "its end")
+    check(metrics(net)['pinholed_dialogs{state="confirmed"}'] == 0, "too")
     # Killed processes: counters go on, and their deaths are one.
     for role in ("firewall", "engine", "status"):
         d.kill(role)

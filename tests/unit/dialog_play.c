@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sip/state.h"
 #include "tests/unit/dialog_play.h"
 
 static void
@@ -152,6 +153,14 @@ world_open(struct world *w, const struct sip_config *c)
 void
 world_close(struct world *w)
 {
+	uint64_t n[DIALOG_STATES] = { 0 };
+	const struct dialog *d;
+	struct call *c;
+
+	RB_FOREACH(c, call_tree, &w->sip->calls)
+		TAILQ_FOREACH(d, &c->dialogs, entry)
+			n[d->state]++;
+	assert_memory_equal(n, sip_counters(w->sip)->dialogs, sizeof(n));
 	sip_free(w->sip);
 	claims_free(w->claims);
 }

@@ -48,8 +48,10 @@ static void
 counters_become_metrics(void **state)
 {
 	static const char *const counters[] = { "refused_not_server",
-		"refused_malformed", "pinholes", "setup_us_le_50",
-		"setup_us_le_100", "setup_us_count", "setup_us_sum" };
+		"refused_malformed", "pinholes", "packets_used",
+		"hep_refused_key", "tftp_malformed", "dialogs_confirmed",
+		"setup_us_le_50", "setup_us_le_100", "setup_us_count",
+		"setup_us_sum" };
 	struct model *m = model_with(counters, ROWS(counters));
 	const char *t = written(m);
 
@@ -62,13 +64,23 @@ counters_become_metrics(void **state)
 	assert_non_null(
 	    strstr(t, "# TYPE pinholed_pinholes gauge\npinholed_pinholes 3\n"));
 	assert_non_null(strstr(t,
-	    "pinholed_setup_seconds_bucket{le=\"0.00005\"} 4\n"
-	    "pinholed_setup_seconds_bucket{le=\"0.0001\"} 5\n"
-	    "pinholed_setup_seconds_bucket{le=\"0.00025\"} 5\n"));
+	    "pinholed_setup_seconds_bucket{le=\"0.00005\"} 8\n"
+	    "pinholed_setup_seconds_bucket{le=\"0.0001\"} 9\n"
+	    "pinholed_setup_seconds_bucket{le=\"0.00025\"} 9\n"));
 	assert_non_null(strstr(t,
-	    "pinholed_setup_seconds_bucket{le=\"+Inf\"} 6\n"
-	    "pinholed_setup_seconds_sum 0.000007\n"
-	    "pinholed_setup_seconds_count 6\n"));
+	    "pinholed_setup_seconds_bucket{le=\"+Inf\"} 10\n"
+	    "pinholed_setup_seconds_sum 0.000011\n"
+	    "pinholed_setup_seconds_count 10\n"));
+	assert_non_null(strstr(t,
+	    "# TYPE pinholed_packets_total counter\n"
+	    "pinholed_packets_total{source=\"capture\",verdict=\"used\"} 4\n"
+	    "pinholed_packets_total{source=\"hep\",verdict=\"key\"} 5\n#"));
+	assert_non_null(strstr(t,
+	    "\npinholed_parse_errors_total"
+	    "{proto=\"tftp\",reason=\"malformed\"} 6\n"));
+	assert_non_null(strstr(t,
+	    "# TYPE pinholed_dialogs gauge\n"
+	    "pinholed_dialogs{state=\"confirmed\"} 7\n"));
 	/* What was not told is not zero, but absent. */
 	assert_null(strstr(t, "pinholed_capture_dropped_total"));
 	assert_null(strstr(t, "pinholed_fw_commit_seconds"));
@@ -135,10 +147,10 @@ every_metric_is_in_the_manual_and_no_other(void **state)
 }
 
 /* Counters that would say again what a metric says, or nothing to alert on. */
-static const char *const unused[] = { "sip_messages", "calls", "calls_accepted",
-	"pinholes_in_filter", "pinholes_refused", "fw_commits", "fw_changes",
-	"filter_wanted", "filter_batches", "filter_changes", "ftp_foreign",
-	"ftp_ignored", "ftp_refused", "tftp_repeated", "tftp_others",
+static const char *const unused[] = { "packets", "sip_messages", "calls",
+	"calls_accepted", "pinholes_in_filter", "pinholes_refused",
+	"fw_commits", "fw_changes", "filter_wanted", "filter_batches",
+	"filter_changes", "ftp_refused", "tftp_repeated", "tftp_others",
 	"tftp_forbidden", "tftp_refused", "opened_as_states", "opened_as_rules",
 	"as_rule_tcp", "as_rule_once", "as_rule_prefix", "as_rule_any_port",
 	"as_rule_ports", "as_rule_translated" };
