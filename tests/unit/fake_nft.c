@@ -107,9 +107,10 @@ enum ph_err
 ruleset_try(struct ruleset *r, const char *text, struct strbuf *why)
 {
 	(void)r;
-	(void)text;
-	(void)why;
-	return PH_OK;
+	assert_non_null(strstr(text, "table inet " TABLE " {"));
+	if (fake.refuse_try)
+		strbuf_str(why, "refused");
+	return fake.refuse_try ? PH_EIO : PH_OK;
 }
 
 char *
@@ -117,7 +118,7 @@ ruleset_list(struct ruleset *r, struct strbuf *why)
 {
 	(void)r;
 	(void)why;
-	return strdup("");
+	return strdup(fake.ruleset != NULL ? fake.ruleset : "");
 }
 
 struct ruleset *
@@ -363,6 +364,7 @@ tell_sets(nlsock_cb *cb, void *ctx)
 	char name[SET_NAMELEN];
 	unsigned int set;
 
+	fake.user_looks++;
 	for (set = 0; set < SET_COUNT; set++) {
 		if (!set_exists(set) || (fake.parts & 1u << set_part(set)) == 0)
 			continue;
@@ -378,6 +380,8 @@ tell_sets(nlsock_cb *cb, void *ctx)
 	mnl_attr_put_u32(nlh, NFTA_SET_KEY_TYPE, htonl(IPV4_ADDR));
 	mnl_attr_put_u64(nlh, NFTA_SET_HANDLE, htobe64(fake.user_set));
 	cb(ctx, nlh);
+	if (fake.user_twice)
+		cb(ctx, nlh);
 }
 
 static int

@@ -40,16 +40,20 @@ struct fake_kernel {
 	uint32_t generation;
 	struct fake_element *v;
 	size_t n, cap;
-	int refuse;		/* the next transaction, with this errno */
-	unsigned int refused;	/* transactions that failed by themselves */
-	unsigned int commits;	/* transactions that did not */
-	unsigned int creations; /* of the table */
-	bool refuse_text;	/* the next one */
-	unsigned int texts;	/* that were run, or refused */
-	bool forgetful;		/* takes any element and keeps none */
-	unsigned int told;	/* elements to add or to delete */
-	uint64_t user_set;	/* handle of filter/spammer; 0: none */
-	unsigned int user_told; /* messages to it */
+	int refuse;		 /* the next transaction, with this errno */
+	unsigned int refused;	 /* transactions that failed by themselves */
+	unsigned int commits;	 /* transactions that did not */
+	unsigned int creations;	 /* of the table */
+	bool refuse_text;	 /* the next one */
+	bool refuse_try;	 /* the table, when it is tried out */
+	const char *ruleset;	 /* the user's, as nft lists it */
+	unsigned int texts;	 /* that were run, or refused */
+	bool forgetful;		 /* takes any element and keeps none */
+	unsigned int told;	 /* elements to add or to delete */
+	uint64_t user_set;	 /* handle of filter/spammer; 0: none */
+	bool user_twice;	 /* there are two of that name */
+	unsigned int user_looks; /* at all sets */
+	unsigned int user_told;	 /* messages to it */
 	unsigned int ct_deletes;
 	unsigned int ct_sweeping; /* those that asked for all with our bit */
 	struct fake_connection ct[FAKE_CONNECTIONS];

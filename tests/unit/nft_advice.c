@@ -364,6 +364,28 @@ more_chains_than_we_look_at_are_ignored(void **state)
 	assert_false(a.at[ADVICE_FORWARD].guards);
 }
 
+/* Of a rule as long as a set's elements make it, the beginning is read. */
+static void
+a_long_rule_is_read_as_far_as_it_goes(void **state)
+{
+	static char text[8192];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct advice a;
+	int i;
+
+	(void)state;
+	strbuf_str(&b,
+	    "table inet x {\n\tchain c {\n\t\ttype filter hook "
+	    "forward priority 0; policy drop;\n\t\tmeta mark { "
+	    "0x00010000");
+	for (i = 0; i < 300; i++)
+		strbuf_fmt(&b, ", 0x%08x", i);
+	strbuf_str(&b, " } accept\n\t\t" MARK "\t}\n}\n");
+	assert_false(b.full);
+	a = advice_of(span_of(text), "pinholed", 0x10000);
+	assert_false(a.at[ADVICE_FORWARD].blocked);
+}
+
 int
 main(void)
 {
@@ -374,6 +396,7 @@ main(void)
 		cmocka_unit_test(flowtables_are_found),
 		cmocka_unit_test(no_other_table_and_no_other_bits_help),
 		cmocka_unit_test(more_chains_than_we_look_at_are_ignored),
+		cmocka_unit_test(a_long_rule_is_read_as_far_as_it_goes),
 		cmocka_unit_test(the_kernels_helper_for_sip_is_found),
 	};
 

@@ -21,6 +21,8 @@
 /* What was asked: "get 10 reply 17 A 1 B 2;", a line for each request. */
 static char asked[1024];
 static struct endpoint from, to, server; /* of the only connection */
+static int refuse;			 /* with this errno */
+static bool silent;			 /* success, without an answer */
 
 int
 nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh)
@@ -151,9 +153,9 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 		strbuf_fmt(&b, " id %u", ntohl(mnl_attr_get_u32(a.at[CTA_ID])));
 	strbuf_fmt(&b, ";");
 	strlcat(asked, line, sizeof(asked));
-	if (cb != NULL)
+	if (cb != NULL && refuse == 0 && !silent)
 		answer(cb, ctx);
-	return 0;
+	return -refuse;
 }
 
 /* The connection is from .7 to .10 port 5060; port 7000 of .1 answers. */
@@ -229,6 +231,27 @@ the_first_destination_is_asked_for_by_the_answers(void **state)
 	assert_string_equal(asked, "");
 }
 
+static void
+without_a_connection_there_is_no_destination(void **state)
+{
+	struct fw_flow flow = { .proto = IPPROTO_UDP };
+	struct endpoint got = { .port = 1 };
+
+	(void)state;
+	begin(&families[0]);
+	flow.client = from;
+	flow.local = server;
+	refuse = ENOENT;
+	assert_int_equal(conntrack_original(NULL, &flow, &got), PH_EMALFORMED);
+	refuse = EPERM;
+	assert_int_equal(conntrack_original(NULL, &flow, &got), PH_EIO);
+	refuse = 0;
+	silent = true;
+	assert_int_equal(conntrack_original(NULL, &flow, &got), PH_EMALFORMED);
+	silent = false;
+	assert_int_equal(got.port, 1);
+}
+
 int
 main(void)
 {
@@ -236,6 +259,7 @@ main(void)
 		cmocka_unit_test(a_cut_names_the_connection),
 		cmocka_unit_test(
 		    the_first_destination_is_asked_for_by_the_answers),
+		cmocka_unit_test(without_a_connection_there_is_no_destination),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

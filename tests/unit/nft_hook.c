@@ -21,7 +21,8 @@
 #define INSERT                                                                 \
 	"insert rule inet filter input meta mark & 0x10000 == 0x10000 "        \
 	"accept comment \"" OURS "\"\n"
-#define RULES 40
+#define RULES	 40
+#define NO_FLAGS UINT32_MAX
 
 struct rule {
 	uint8_t family; /* 0: none, the last */
@@ -31,6 +32,8 @@ struct rule {
 /* Handles count from 1; a rule that was deleted has no family. */
 static struct rule rules[RULES];
 static bool no_chain;
+static uint32_t table_flags; /* NO_FLAGS: the kernel tells none */
+static bool no_table;
 static int refuse; /* every dump, with this errno */
 static char text[8192];
 static unsigned int runs;
@@ -57,6 +60,23 @@ tell_rule(size_t i, nlsock_cb *cb, void *ctx)
 	cb(ctx, nlh);
 }
 
+static int
+tell_table(const struct nlmsg_attrs *asked, nlsock_cb *cb, void *ctx)
+{
+	_Alignas(struct nlmsghdr) char buf[256];
+	struct nlmsghdr *nlh = nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES,
+	    NFT_MSG_NEWTABLE, 0, NFPROTO_INET);
+
+	assert_string_equal(mnl_attr_get_str(asked->at[NFTA_TABLE_NAME]),
+	    "filter");
+	if (no_table)
+		return -ENOENT;
+	if (table_flags != NO_FLAGS)
+		mnl_attr_put_u32(nlh, NFTA_TABLE_FLAGS, htonl(table_flags));
+	cb(ctx, nlh);
+	return 0;
+}
+
 int
 nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 {
@@ -66,8 +86,15 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 
 	(void)s;
 	assert_true(nlmsg_attrs(nlh, &a));
-	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_GETCHAIN)
+	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_GETCHAIN) {
+		assert_string_equal(mnl_attr_get_str(a.at[NFTA_CHAIN_TABLE]),
+		    "filter");
+		assert_string_equal(mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]),
+		    "input");
 		return no_chain ? -ENOENT : 0;
+	}
+	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_GETTABLE)
+		return tell_table(&a, cb, ctx);
 	assert_int_equal(nlh->nlmsg_type & 0xff, NFT_MSG_GETRULE);
 	if (refuse != 0)
 		return -refuse;
@@ -115,7 +142,8 @@ setup(void **state)
 	(void)state;
 	memset(rules, 0, sizeof(rules));
 	text[0] = '\0';
-	no_chain = false;
+	no_chain = no_table = false;
+	table_flags = NO_FLAGS;
 	refuse = 0;
 	runs = 0;
 	return 0;
@@ -251,6 +279,49 @@ many_rules_go_in_several_transactions(void **state)
 	assert_int_equal(runs, 3);
 }
 
+#define MISSING                                                                \
+	"there is no chain inet filter input; our rule goes there when it "    \
+	"appears"
+#define OWNED                                                                  \
+	"nobody but its owner may change table filter, so our rule cannot be " \
+	"there; for firewalld, set NftablesTableOwner=no in firewalld.conf"
+
+static void
+what_keeps_our_rule_out_is_said(void **state)
+{
+	static const char *const twice[] = { "inet filter input",
+		"inet filter input" };
+	static const struct {
+		bool no_chain, no_table;
+		uint32_t flags;
+		const char *said;
+	} rows[] = {
+		{ true, false, NO_FLAGS, MISSING "\n" MISSING },
+		{ false, false, NO_FLAGS, "" },
+		{ false, false, 0, "" },
+		{ false, false, 1, "" }, /* dormant */
+		{ false, false, 2, OWNED "\n" OWNED },
+		{ false, false, 6, OWNED "\n" OWNED },
+		{ false, true, 2, "" },
+	};
+	struct fw_config c = config;
+	char said[1024];
+	struct strbuf why;
+	size_t i;
+
+	c.hooks = twice;
+	c.nhooks = 2;
+	for (i = 0; i < ROWS(rows); i++) {
+		setup(state);
+		no_chain = rows[i].no_chain;
+		no_table = rows[i].no_table;
+		table_flags = rows[i].flags;
+		why = strbuf_of(said, sizeof(said));
+		hook_check(NULL, &c, &why);
+		assert_string_equal(said, rows[i].said);
+	}
+}
+
 #define CASE(f) cmocka_unit_test_setup(f, setup)
 
 int
@@ -260,6 +331,7 @@ main(void)
 		CASE(our_rule_is_known_by_its_comment),
 		CASE(a_chain_that_is_not_there_gets_no_rule),
 		CASE(many_rules_go_in_several_transactions),
+		CASE(what_keeps_our_rule_out_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

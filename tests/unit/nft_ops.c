@@ -465,6 +465,7 @@ static void
 test_a_users_set_is_filled_and_looked_after(void **state)
 {
 	static const char *const tables[] = { "spammer" };
+	unsigned int looks;
 	struct prefix p;
 
 	(void)state;
@@ -477,6 +478,18 @@ test_a_users_set_is_filled_and_looked_after(void **state)
 	assert_int_equal(fw_nftables.table(fw, 0, FW_TABLE_ADD, &p, 1, 0),
 	    PH_OK);
 	assert_int_equal(fake.user_told, 3);
+	/* Found once, it is looked up again only if another changed a ruleset.
+	 */
+	looks = fake.user_looks;
+	assert_int_equal(fw_nftables.table(fw, 0, FW_TABLE_ADD, &p, 1, 0),
+	    PH_OK);
+	assert_int_equal(fake.user_looks, looks);
+	fake.generation++;
+	assert_int_equal(fw_nftables.table(fw, 0, FW_TABLE_DELETE, &p, 1, 0),
+	    PH_OK);
+	assert_int_equal(fake.user_looks, looks + 1);
+	assert_int_equal(fw_nftables.table(fw, 1, FW_TABLE_ADD, &p, 1, 0),
+	    PH_EBAD);
 	play_run(1);
 	assert_false(fw_nftables.emptied(fw));
 	/* A reload makes it anew.  Of that one hears once. */

@@ -32,6 +32,7 @@ static size_t nsets;
 static char asked[1024];
 static int answers[8]; /* to the batches, in turn */
 static unsigned int nbatches;
+static uint8_t told_family; /* of the last change */
 
 uint32_t
 nlsock_seq(const struct nlsock *s)
@@ -66,10 +67,15 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 {
 	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 	struct nlmsghdr *table;
+	struct nlmsg_attrs a;
 	size_t i;
 
 	(void)s;
 	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_GETTABLE) {
+		assert_true(nlmsg_attrs(nlh, &a));
+		/* Only of a set that was found. */
+		assert_string_not_equal(mnl_attr_get_str(a.at[NFTA_TABLE_NAME]),
+		    "");
 		table = nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWTABLE,
 		    0, NFPROTO_INET);
 		mnl_attr_put_u64(table, NFTA_TABLE_HANDLE, htobe64(77));
@@ -115,6 +121,8 @@ note_message(const struct nlmsghdr *nlh)
 	char word[160];
 	bool add = (nlh->nlmsg_type & 0xff) == NFT_MSG_NEWSETELEM;
 
+	told_family =
+	    ((const struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family;
 	assert_int_equal(nlh->nlmsg_flags & NLM_F_CREATE,
 	    add ? NLM_F_CREATE : 0);
 	assert_true(nlmsg_attrs(nlh, &a));
@@ -252,6 +260,9 @@ a_change_is_add_delete_add(void **state)
 	assert_string_equal(asked,
 	    "+filter/s 192.0.2.1 e192.0.2.2;-filter/s 192.0.2.1 e192.0.2.2;"
 	    "+filter/s 192.0.2.1 5s e192.0.2.2;.");
+	assert_int_equal(told_family, NFPROTO_INET);
+	assert_int_equal(change(FW_TABLE_ADD, "192.0.2.1", NULL, 1), PH_OK);
+	assert_non_null(strstr(asked, "192.0.2.1 1s "));
 	assert_int_equal(change(FW_TABLE_DELETE, "192.0.2.0/24", "2001:db8::1",
 			     0),
 	    PH_OK);
@@ -288,6 +299,10 @@ what_a_set_cannot_hold_is_refused(void **state)
 	assert_int_equal(nbatches, 0);
 	assert_int_equal(change(FW_TABLE_DELETE, "192.0.2.1", NULL, 5), PH_OK);
 	there_is(NFPROTO_IPV4, "nat", "s", 7, 0);
+	look("ip/nat/s");
+	assert_int_equal(change(FW_TABLE_ADD, "192.0.2.1", NULL, 0), PH_OK);
+	assert_int_equal(told_family, NFPROTO_IPV4);
+	nbatches = 0;
 	look("s");
 	assert_int_equal(change(FW_TABLE_ADD, "192.0.2.1", NULL, 0),
 	    PH_EAMBIGUOUS);
