@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,8 @@ static struct notes {
 	bool adopt;
 	unsigned int opens, closes, settles, tables;
 	bool closed, kept;
+	bool emptied; /* say so once */
+	int refuse;   /* commits, so many; for now */
 	uint16_t last_port;
 	uint32_t last_table;
 } * notes;
@@ -57,6 +60,10 @@ note_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t now)
 {
 	(void)fw;
 	(void)now;
+	if (notes->refuse > 0) {
+		notes->refuse--;
+		return PH_EAGAIN;
+	}
 	for (; n > 0; n--, c++) {
 		if (c->op != FW_REMOVE) {
 			notes->last_port = c->entry->hole.to_lo;
@@ -98,6 +105,16 @@ note_table(struct fw *fw, size_t index, enum fw_table_op op,
 	return PH_OK;
 }
 
+static bool
+note_emptied(struct fw *fw)
+{
+	bool emptied = notes->emptied;
+
+	(void)fw;
+	notes->emptied = false;
+	return emptied;
+}
+
 static void
 note_close(struct fw *fw, bool keep)
 {
@@ -114,6 +131,7 @@ static const struct fw_ops ops = {
 	.settle = note_settle,
 	.original = note_original,
 	.table = note_table,
+	.emptied = note_emptied,
 	.close = note_close,
 };
 
@@ -123,19 +141,29 @@ static pid_t child;
 static struct ipc monitor;
 static struct ipc_msg msg;
 
-/* The next message but counters, or what has become of the other end. */
+/* The next message, or what has become of the other end. */
 static enum ph_err
-receive(struct ipc *c)
+receive_any(struct ipc *c)
 {
 	struct pollfd pfd = { c->fd, POLLIN, 0 };
 	enum ph_err rc;
 	int fd;
 
-	do {
-		assert_int_equal(poll(&pfd, 1, PATIENCE), 1);
-		rc = ipc_recv(c, &msg, &fd);
-		assert_int_equal(fd, -1);
-	} while (rc == PH_OK && msg.hdr.type == IPC_COUNTERS);
+	assert_int_equal(poll(&pfd, 1, PATIENCE), 1);
+	rc = ipc_recv(c, &msg, &fd);
+	assert_int_equal(fd, -1);
+	return rc;
+}
+
+/* The same, but for counters. */
+static enum ph_err
+receive(struct ipc *c)
+{
+	enum ph_err rc;
+
+	do
+		rc = receive_any(c);
+	while (rc == PH_OK && msg.hdr.type == IPC_COUNTERS);
 	return rc;
 }
 
@@ -376,6 +404,110 @@ a_proxy_asks_and_takes_its_pinholes_along(void **state)
 }
 
 static void
+the_proxy_hears_of_tables_that_were_emptied(void **state)
+{
+	struct ipc e = client(IPC_ENGINE), p = client(IPC_PROXY);
+
+	(void)state;
+	notes->emptied = true;
+	/* Whatever wakes it. */
+	change(FW_OPEN, 7, 4000, 60);
+	say(&e, IPC_COMMIT, 1);
+	result(&e, 1, PH_OK, 0);
+	assert_int_equal(receive(&p), PH_OK);
+	assert_int_equal(msg.hdr.type, IPC_EMPTIED);
+	ipc_close(&e);
+	ipc_close(&p);
+}
+
+/* What was counted since the last time, at most once in a second. */
+static void
+the_engine_is_told_the_counters(void **state)
+{
+	struct ipc e = client(IPC_ENGINE);
+	struct pollfd pfd = { e.fd, POLLIN, 0 };
+	int64_t first;
+
+	(void)state;
+	change(FW_OPEN, 7, 4000, 60);
+	say(&e, IPC_COMMIT, 1);
+	do
+		assert_int_equal(receive_any(&e), PH_OK);
+	while (msg.hdr.type != IPC_COUNTERS);
+	first = clock_now();
+	assert_int_equal(msg.u.counters.wanted, 1);
+	assert_int_equal(msg.u.counters.changes, 1);
+	change(FW_OPEN, 8, 4002, 60);
+	say(&e, IPC_COMMIT, 2);
+	do
+		assert_int_equal(receive_any(&e), PH_OK);
+	while (msg.hdr.type != IPC_COUNTERS);
+	assert_true(clock_now() - first > USEC_PER_SEC / 2);
+	assert_int_equal(msg.u.counters.wanted, 2);
+	assert_int_equal(msg.u.counters.changes, 1);
+	/* Nothing has changed, so there is nothing to tell. */
+	assert_int_equal(poll(&pfd, 1, 1500), 0);
+	ipc_close(&e);
+}
+
+/* A wish that the filter refuses so often, for now. */
+static void
+want_in_vain(struct ipc *e, int times)
+{
+	int i;
+
+	notes->refuse = times;
+	change(FW_OPEN, 7, 4000, 60);
+	say(e, IPC_COMMIT, 1);
+	for (i = 0; i < 200 && notes->refuse == times; i++)
+		usleep(10000);
+	assert_true(notes->refuse < times);
+}
+
+/* What the filter refuses for now is committed before it goes. */
+static void
+told_to_quit_it_finishes_what_it_keeps(void **state)
+{
+	struct ipc e = client(IPC_ENGINE);
+	int64_t began;
+
+	(void)state;
+	want_in_vain(&e, 2);
+	msg.u.quit.keep = 1;
+	say(&monitor, IPC_QUIT, 1);
+	assert_int_equal(status(), 0);
+	assert_true(notes->closed && notes->kept);
+	assert_int_equal(notes->opens, 1);
+	/* But it does not try for ever. */
+	teardown(NULL);
+	ipc_close(&e);
+	assert_int_equal(setup(NULL), 0);
+	e = client(IPC_ENGINE);
+	want_in_vain(&e, INT_MAX);
+	began = clock_now();
+	msg.u.quit.keep = 1;
+	say(&monitor, IPC_QUIT, 1);
+	assert_int_equal(status(), 0);
+	assert_int_equal(notes->opens, 0);
+	assert_in_range(clock_now() - began, USEC_PER_SEC, 4 * USEC_PER_SEC);
+	ipc_close(&e);
+}
+
+static void
+what_is_no_role_is_closed(void **state)
+{
+	struct ipc c = client(IPC_NROLES), e = client(IPC_ENGINE);
+
+	(void)state;
+	assert_int_equal(receive(&c), PH_EGONE);
+	change(FW_OPEN, 7, 4000, 60);
+	say(&e, IPC_COMMIT, 1);
+	result(&e, 1, PH_OK, 0);
+	ipc_close(&c);
+	ipc_close(&e);
+}
+
+static void
 told_to_quit_it_keeps_or_closes(void **state)
 {
 	(void)state;
@@ -475,6 +607,10 @@ main(void)
 		CASE(deadlines_hold_without_an_engine),
 		CASE(the_engine_hears_of_deadlines),
 		CASE(a_proxy_asks_and_takes_its_pinholes_along),
+		CASE(the_proxy_hears_of_tables_that_were_emptied),
+		CASE(the_engine_is_told_the_counters),
+		CASE(told_to_quit_it_finishes_what_it_keeps),
+		CASE(what_is_no_role_is_closed),
 		CASE(told_to_quit_it_keeps_or_closes),
 		CASE(term_counts_only_without_a_monitor),
 		CASE(with_nobody_left_it_goes),
