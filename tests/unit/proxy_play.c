@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
 #include "src/base/timers.h"
 #include "tests/unit/proxy_play.h"
 
@@ -45,15 +46,18 @@ play_run(void)
 		event_base_loop(play.base, EVLOOP_NONBLOCK);
 }
 
-void
-play_wait(int ms)
+int64_t
+play_until(bool (*done)(void))
 {
 	const struct timespec bit = { 0, 10 * 1000 * 1000 };
+	int64_t began = clock_now();
 
-	for (; ms > 0; ms -= 10) {
+	while (!done()) {
+		assert_true(clock_now() - began < 20 * USEC_PER_SEC);
 		nanosleep(&bit, NULL);
 		play_run();
 	}
+	return clock_now() - began;
 }
 
 struct endpoint

@@ -67,7 +67,7 @@ const char *play_read(int fd);
 size_t play_got(void); /* bytes of that */
 void play_write(int fd, const char *text);
 
-/* Seconds pass. */
-void play_wait(int ms);
+/* Let time pass until this is so; how long it took, in microseconds. */
+int64_t play_until(bool (*done)(void));
 
 #endif
