@@ -4,7 +4,7 @@
 
 #include "src/base/clock.h"
 #include "src/engine/asked.h"
-#include "src/engine/tell.h"
+#include "src/engine/explain.h"
 
 #define SHARE 20 /* a 20th of the time */
 
@@ -82,6 +82,7 @@ asked_story(struct feed *f, uint64_t seq, const struct ipc_which *w,
 	struct span name = { w->call, w->n };
 	struct answer a = { .feed = f, .seq = seq };
 	struct tell t = { .story = s,
+		.sessions = e != NULL ? engine_sessions(e) : NULL,
 		.conf = conf,
 		.wall = clock_wall,
 		.line = on_line,
@@ -89,6 +90,7 @@ asked_story(struct feed *f, uint64_t seq, const struct ipc_which *w,
 		.media = e != NULL ? on_media : NULL,
 		.media_ctx = e,
 		.now = clock_now() };
+	const struct session *session;
 	const struct story_call *c;
 	enum tell_found found;
 	char number[32];
@@ -98,12 +100,8 @@ asked_story(struct feed *f, uint64_t seq, const struct ipc_which *w,
 		snprintf(number, sizeof(number), "%" PRIu64, w->id);
 		name = span_of(number);
 	}
-	found =
-	    w->id != 0 ? tell_find_hole(s, w->id, &c) : tell_find(s, name, &c);
-	if (found == TELL_ONE)
-		tell_call(&t, c);
-	else
-		tell_list(&t, name);
+	found = explain_find(&t, name, w->id, &c, &session);
+	explain_tell(&t, name, found, c, session);
 	answer_flush(&a);
 	feed_done(f, a.seq, errors[found], 0);
 }

@@ -19,6 +19,7 @@
 #include "src/engine/refusals.h"
 #include "src/engine/sightings.h"
 #include "src/engine/signalling.h"
+#include "src/engine/sessions.h"
 #include "src/engine/story.h"
 #include "src/engine/stream.h"
 
@@ -61,6 +62,7 @@ struct engine {
 	struct events events; /* for what is only ignored */
 	struct hints hints;
 	struct story *story;
+	struct sessions *sessions;
 	int64_t ignored_since;
 	uint32_t ignored; /* in the second that began then */
 };
@@ -100,12 +102,14 @@ on_may_refuse(void *ctx, const struct event_refusal *r, int64_t now)
 
 static void
 on_hole(void *ctx, int64_t ts, bool open, const struct pinhole *h,
-    struct span call, enum reason why)
+    const struct events_owner *owner, enum reason why)
 {
 	struct engine *e = ctx;
 
-	if (call.len > 0)
-		story_hole(e->story, ts, open, h, call, why);
+	if (owner->call.len > 0)
+		story_hole(e->story, ts, open, h, owner->call, why);
+	else
+		sessions_hole(e->sessions, owner->id, open, h, why, ts);
 }
 
 static struct story *
@@ -146,6 +150,7 @@ engine_new(struct engine **out, const struct conf *conf,
 	down.ctx = e;
 	calls.timers = &e->timers;
 	if ((e->story = calls.story = engine_story_new(e)) == NULL ||
+	    (e->sessions = sessions_new()) == NULL ||
 	    (e->claims = calls.claims =
 		    claims_new((size_t)conf->sip.limit_calls * 8 +
 			    conf_max_transfers(conf),
@@ -179,6 +184,7 @@ engine_free(struct engine *e)
 	echoes_free(e->echoes);
 	sightings_free(e->sightings);
 	story_free(e->story);
+	sessions_free(e->sessions);
 	free(e);
 }
 
@@ -328,6 +334,7 @@ helpers_new(struct engine *e)
 	place.nown = e->place.nown;
 	place.activity = e->place.activity;
 	place.claims = e->claims;
+	place.sessions = e->sessions;
 	place.timers = &e->timers;
 	place.log_line = helper_log;
 	place.ignore = helper_ignore;
@@ -482,6 +489,12 @@ const struct story *
 engine_story(const struct engine *e)
 {
 	return e->story;
+}
+
+const struct sessions *
+engine_sessions(const struct engine *e)
+{
+	return e->sessions;
 }
 
 struct hints *

@@ -33,6 +33,8 @@ void engine_free(struct engine *e); /* silently */
 
 /* What happened to each call: story.h. */
 const struct story *engine_story(const struct engine *e);
+/* And to each FTP connection and TFTP transfer: sessions.h. */
+const struct sessions *engine_sessions(const struct engine *e);
 
 /*
  * When media was last seen through the pinholes of a call: s->inside and

@@ -12,6 +12,7 @@
 #include "src/base/timers.h"
 #include "src/capture/capture.h"
 #include "src/conf/conf.h"
+#include "src/engine/sessions.h"
 #include "src/process/claims.h"
 
 /*
@@ -31,6 +32,7 @@ struct helper_place {
 	size_t nown;
 	bool activity; /* the packet filter reports silence */
 	struct claims *claims;
+	struct sessions *sessions;
 	struct timers *timers;
 	/* A line for the log. */
 	void (*log_line)(void *ctx, const char *text);

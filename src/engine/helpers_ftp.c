@@ -39,7 +39,7 @@ struct ftp_counters {
 struct ftp_helper {
 	struct helper_place place;
 	struct watch_tree watches;
-	TAILQ_HEAD(, ftp_watch) over; /* ended with a pinhole open */
+	TAILQ_HEAD(, ftp_watch) over; /* ended since the last run */
 	struct rate *refusals;
 	size_t nwatches;
 	uint64_t next_asker;
@@ -110,6 +110,13 @@ watch_log(const struct ftp_watch *w, const char *what)
 	strbuf_fmt(&b, "ftp %s -> %s: %s", endpoint_format(&w->client, client),
 	    endpoint_format(&w->server, server), what);
 	place->log_line(place->ctx, text);
+}
+
+static void
+watch_tell(const struct ftp_watch *w, enum session_event e,
+    const struct endpoint *where, int64_t now)
+{
+	sessions_event(w->h->place.sessions, w->asker, e, where, now);
 }
 
 static void
@@ -200,6 +207,7 @@ data_refuse(const struct feed *f, const struct endpoint *data, enum reason why)
 	r.dport = data->port;
 	r.reason = why;
 	r.said = EVENT_SAID_FTP;
+	sessions_refused(w->h->place.sessions, w->asker, &r, f->now);
 	if (rate_allow(w->h->refusals, &r.src, f->now))
 		claims_refuse(w->h->place.claims, &r, (struct span) { NULL, 0 },
 		    f->now);
@@ -219,6 +227,7 @@ on_data(const struct feed *f, bool active, const struct endpoint *data)
 	struct pinhole hole;
 
 	w->due = false;
+	watch_tell(w, active ? SESSION_ACTIVE : SESSION_PASSIVE, data, f->now);
 	if (!helper_pinhole(place, IPPROTO_TCP, from, data, &hole))
 		return;
 	if (hole.dir == PINHOLE_IN && !addr_eq(speaker, &data->addr) &&
@@ -267,20 +276,24 @@ on_news(void *ctx, const struct ftp_news *news)
 		break;
 	case FTP_IGNORED:
 		n->ignored++;
+		watch_tell(w, SESSION_IGNORED, NULL, f->now);
 		place->ignore(place->ctx, f->now, f->d,
 		    "it names a port, but cannot be read or is out of turn");
 		break;
 	case FTP_OPAQUE:
 		n->opaque++;
+		watch_tell(w, SESSION_OPAQUE, NULL, f->now);
 		watch_log(w,
 		    "encrypted; what its data connections need stays "
 		    "closed");
 		break;
 	case FTP_READABLE:
+		watch_tell(w, SESSION_READABLE, NULL, f->now);
 		watch_log(w, "in the clear again");
 		break;
 	case FTP_FOREIGN:
 		n->foreign++;
+		watch_tell(w, SESSION_FOREIGN, NULL, f->now);
 		watch_log(w, "this is not FTP; not followed");
 		break;
 	}
@@ -310,8 +323,9 @@ watch_key(const struct ftp_helper *h, const struct datagram *d,
 }
 
 static struct ftp_watch *
-watch_get(struct ftp_helper *h, const struct datagram *d)
+watch_get(struct ftp_helper *h, const struct datagram *d, int64_t now)
 {
+	struct session_who who = { .kind = SESSION_FTP };
 	struct ftp_watch key, *w;
 	struct pinhole hole;
 
@@ -339,6 +353,10 @@ watch_get(struct ftp_helper *h, const struct datagram *d)
 	RB_INSERT(watch_tree, &h->watches, w);
 	h->nwatches++;
 	h->n.total++;
+	who.asker = w->asker;
+	who.client = w->client;
+	who.server = w->server;
+	sessions_begin(h->place.sessions, &who, now);
 	return w;
 }
 
@@ -348,7 +366,7 @@ ftp_helper_input(struct ftp_helper *h, int64_t now, struct ftp_watch **w,
 {
 	struct feed f = { NULL, FTP_CLIENT, d, now };
 
-	if (*w == NULL && (*w = watch_get(h, d)) == NULL)
+	if (*w == NULL && (*w = watch_get(h, d, now)) == NULL)
 		return CAPTURE_END;
 	f.w = *w;
 	if (endpoint_cmp(&d->src, &f.w->server) == 0)
@@ -369,10 +387,7 @@ ftp_helper_end(struct ftp_helper *h, struct ftp_watch *w)
 		return;
 	RB_REMOVE(watch_tree, &h->watches, w);
 	/* ftp_helper_run() knows the time, and closes the pinhole. */
-	if (w->open)
-		TAILQ_INSERT_TAIL(&h->over, w, over_entry);
-	else
-		watch_free(w);
+	TAILQ_INSERT_TAIL(&h->over, w, over_entry);
 }
 
 void
@@ -383,6 +398,7 @@ ftp_helper_run(struct ftp_helper *h, int64_t now)
 	while ((w = TAILQ_FIRST(&h->over)) != NULL) {
 		TAILQ_REMOVE(&h->over, w, over_entry);
 		data_close(w, REASON_DONE, now);
+		watch_tell(w, SESSION_OVER, NULL, now);
 		watch_free(w);
 	}
 }

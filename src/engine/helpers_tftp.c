@@ -257,10 +257,32 @@ transfer_open(struct transfer *t, const struct pinhole *hole, int64_t now)
 	transfer_schedule(t, now);
 }
 
+/* What one datagram asks for. */
+struct asked_file {
+	const struct datagram *d;
+	const struct tftp_request *request;
+	int64_t now;
+};
+
+/* A story begins with the request: who wants which file. */
 static void
-client_refuse(struct tftp_helper *h, const struct endpoint *client,
-    enum reason why, int64_t now)
+story_begin(struct tftp_helper *h, const struct asked_file *a, uint64_t asker)
 {
+	struct session_who who = { .kind = SESSION_TFTP,
+		.asker = asker,
+		.client = a->d->src,
+		.server = { a->d->dst.addr, 0 },
+		.file = a->request->file,
+		.write = a->request->op == TFTP_WRQ };
+
+	sessions_begin(h->place.sessions, &who, a->now);
+}
+
+static void
+client_refuse(struct tftp_helper *h, const struct asked_file *a,
+    enum reason why)
+{
+	const struct endpoint *client = &a->d->src;
 	struct event_refusal r = { 0 };
 
 	h->n.refused++;
@@ -268,9 +290,11 @@ client_refuse(struct tftp_helper *h, const struct endpoint *client,
 	r.dport = client->port;
 	r.reason = why;
 	r.said = EVENT_SAID_TFTP;
-	if (rate_allow(h->refusals, &r.src, now))
-		claims_refuse(h->place.claims, &r, (struct span) { NULL, 0 },
-		    now);
+	if (!rate_allow(h->refusals, &r.src, a->now))
+		return;
+	story_begin(h, a, h->next_asker);
+	sessions_refused(h->place.sessions, h->next_asker++, &r, a->now);
+	claims_refuse(h->place.claims, &r, (struct span) { NULL, 0 }, a->now);
 }
 
 static void
@@ -317,8 +341,10 @@ transfer_make_room(struct tftp_helper *h, const struct endpoint *client,
  * client has asked from; neither changes while the transfer lasts.
  */
 static void
-on_request(struct tftp_helper *h, int64_t now, const struct datagram *d)
+on_request(struct tftp_helper *h, const struct asked_file *a)
 {
+	const struct datagram *d = a->d;
+	int64_t now = a->now;
 	const struct addr *server = &d->dst.addr;
 	const struct endpoint *client = &d->src;
 	struct transfer *t = transfer_find(h, server, client);
@@ -327,6 +353,8 @@ on_request(struct tftp_helper *h, int64_t now, const struct datagram *d)
 	if (t != NULL) {
 		/* Repeated, or the next file from the same port. */
 		h->n.repeated++;
+		sessions_event(h->place.sessions, t->asker, SESSION_REPEATED,
+		    NULL, now);
 		t->since = now;
 		claims_renew(h->place.claims, t->asker, transfer_timeout(t),
 		    now);
@@ -340,16 +368,16 @@ on_request(struct tftp_helper *h, int64_t now, const struct datagram *d)
 		return;
 	}
 	if (helper_refuses_port(&h->place, client->port)) {
-		client_refuse(h, client, REASON_PORT_RANGE, now);
+		client_refuse(h, a, REASON_PORT_RANGE);
 		return;
 	}
 	if (!transfer_make_room(h, client, now) ||
 	    (t = transfer_new(h, server, client, h->next_asker, now)) == NULL) {
 		h->n.limit++;
-		client_refuse(h, client, REASON_LIMIT, now);
+		client_refuse(h, a, REASON_LIMIT);
 		return;
 	}
-	h->next_asker++;
+	story_begin(h, a, h->next_asker++);
 	transfer_open(t, &hole, now);
 }
 
@@ -357,6 +385,7 @@ void
 tftp_helper_input(struct tftp_helper *h, int64_t now, const struct datagram *d)
 {
 	struct tftp_request r;
+	const struct asked_file a = { d, &r, now };
 
 	switch (tftp_request_parse(&r, d->payload)) {
 	case PH_OK:
@@ -377,8 +406,13 @@ tftp_helper_input(struct tftp_helper *h, int64_t now, const struct datagram *d)
 		h->n.forbidden++;
 		datagram_ignore(h, now, d,
 		    "`allow` and `file` do not let it through");
+		if (!rate_allow(h->refusals, &d->src.addr, now))
+			return;
+		story_begin(h, &a, h->next_asker);
+		sessions_event(h->place.sessions, h->next_asker++,
+		    SESSION_FORBIDDEN, NULL, now);
 	} else
-		on_request(h, now, d);
+		on_request(h, &a);
 }
 
 void
@@ -407,6 +441,7 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	struct cursor r = cursor_of(p, len);
 	int64_t seen = (int64_t)cursor_u64(&r);
 	struct addr server = cursor_addr(&r);
+	struct session_who who = { .kind = SESSION_TFTP, .adopted = true };
 	struct claims_want none = { 0 };
 	struct endpoint client = { 0 };
 	struct pinhole hole;
@@ -437,6 +472,10 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	}
 	if (h->next_asker <= key)
 		h->next_asker = key + 1;
+	who.asker = key;
+	who.client = client;
+	who.server.addr = server;
+	sessions_begin(h->place.sessions, &who, now);
 	/* No event if the same was open; what else was open closes. */
 	transfer_open(t, &hole, now);
 }

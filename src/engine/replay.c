@@ -16,7 +16,7 @@
 #include "src/engine/replay.h"
 #include "src/engine/report.h"
 #include "src/engine/story.h"
-#include "src/engine/tell.h"
+#include "src/engine/explain.h"
 #include "src/fw/config.h"
 #include "src/fw/direct.h"
 
@@ -207,18 +207,19 @@ replay_explain(const struct replay *r, const struct conf *conf,
     const char *name)
 {
 	struct tell t = { .story = engine_story(r->engine),
+		.sessions = engine_sessions(r->engine),
 		.conf = conf,
 		.line = on_told,
 		.ctx = stdout };
+	const struct session *session;
 	const struct story_call *c;
+	enum tell_found found;
 
-	if (tell_find(t.story, span_of(name), &c) == TELL_ONE) {
-		tell_call(&t, c);
-		return 0;
-	}
-	t.ctx = stderr;
-	tell_list(&t, span_of(name));
-	return 1;
+	found = explain_find(&t, span_of(name), 0, &c, &session);
+	if (found != TELL_ONE)
+		t.ctx = stderr;
+	explain_tell(&t, span_of(name), found, c, session);
+	return found == TELL_ONE ? 0 : 1;
 }
 
 static int

@@ -8,9 +8,6 @@
 #include "src/engine/tell.h"
 #include "src/engine/words.h"
 
-#define LINE_BYTES 2048
-#define INDENT	   "            " /* as wide as a time */
-
 static struct span
 span_prefix(struct span s, size_t n)
 {
@@ -84,8 +81,8 @@ tell_find(const struct story *s, struct span name,
 	return n == 0 ? TELL_NONE : n == 1 ? TELL_ONE : TELL_MANY;
 }
 
-static void
-date_text(const struct tell *t, int64_t at, struct strbuf *b)
+void
+tell_date(const struct tell *t, int64_t at, struct strbuf *b)
 {
 	char text[32];
 	struct tm tm;
@@ -100,16 +97,15 @@ date_text(const struct tell *t, int64_t at, struct strbuf *b)
 	strbuf_fmt(b, "%s.%03d UTC", text, (int)(at % USEC_PER_SEC / 1000));
 }
 
-/* "    +1.250  ", or as many blanks if it is the time of the line before. */
-static void
-put_time(struct strbuf *b, int64_t since, int64_t at, int64_t *last)
+void
+tell_time(struct strbuf *b, int64_t since, int64_t at, int64_t *last)
 {
 	int64_t ms = (at - since) / 1000;
 	char text[32];
 
 	strbuf_reset(b);
 	if (at == *last) {
-		strbuf_str(b, INDENT);
+		strbuf_str(b, TELL_INDENT);
 		return;
 	}
 	*last = at;
@@ -135,7 +131,7 @@ tell_refusal(const struct tell *t, const struct story_entry *e,
 	words_refused(t->conf, e, b);
 	t->line(t->ctx, b->p);
 	strbuf_reset(b);
-	strbuf_str(b, INDENT "  what to change: ");
+	strbuf_str(b, TELL_INDENT "  what to change: ");
 	words_advice(t->conf, e, b);
 	t->line(t->ctx, b->p);
 }
@@ -183,7 +179,7 @@ tell_head(const struct tell *t, const struct story_call *c,
 	t->line(t->ctx, b->p);
 	strbuf_reset(b);
 	strbuf_str(b, "began ");
-	date_text(t, c->began, b);
+	tell_date(t, c->began, b);
 	strbuf_str(b, "; ");
 	words_state(c, sum, b);
 	t->line(t->ctx, b->p);
@@ -228,14 +224,14 @@ tell_call(const struct tell *t, const struct story_call *c)
 {
 	struct story_sum sum = words_sum(c);
 	struct cursor r = story_records(c);
-	char text[LINE_BYTES];
+	char text[TELL_LINE];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 	struct story_entry e;
 	int64_t last = INT64_MIN;
 
 	tell_head(t, c, &sum, &b);
 	while (story_read(&r, &e)) {
-		put_time(&b, c->began, e.at, &last);
+		tell_time(&b, c->began, e.at, &last);
 		tell_entry(t, &e, &b);
 	}
 	if (c->left_out > 0) {
@@ -257,11 +253,11 @@ static void
 list_line(const struct tell *t, const struct story_call *c)
 {
 	struct story_sum sum = words_sum(c);
-	char text[LINE_BYTES];
+	char text[TELL_LINE];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 
 	strbuf_str(&b, "  ");
-	date_text(t, c->began, &b);
+	tell_date(t, c->began, &b);
 	strbuf_str(&b, "  ");
 	strbuf_vis(&b, span_prefix(c->call_id, 64));
 	strbuf_str(&b, c->call_id.len > 64 ? "...  " : "  ");
@@ -296,7 +292,7 @@ list_latest(const struct tell *t, struct span name,
 static void
 list_strays(const struct tell *t)
 {
-	char text[LINE_BYTES], from[ADDR_STRLEN], to[ADDR_STRLEN];
+	char text[TELL_LINE], from[ADDR_STRLEN], to[ADDR_STRLEN];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 	const struct story_stray *s;
 	size_t i;
@@ -309,7 +305,7 @@ list_strays(const struct tell *t)
 			    "first:");
 		strbuf_reset(&b);
 		strbuf_str(&b, "  ");
-		date_text(t, s->at, &b);
+		tell_date(t, s->at, &b);
 		strbuf_fmt(&b, "  %s -> %s: %s", addr_format(&s->src, from),
 		    addr_format(&s->dst, to), s->why);
 		t->line(t->ctx, b.p);
@@ -320,7 +316,7 @@ void
 tell_list(const struct tell *t, struct span name)
 {
 	const struct story_call *v[TELL_LIST];
-	char text[LINE_BYTES];
+	char text[TELL_LINE];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 	size_t n, i, total;
 	bool none;

@@ -4,6 +4,7 @@
 
 #include "src/base/silence.h"
 #include "src/conf/conf.h"
+#include "src/engine/sessions.h"
 #include "src/engine/story.h"
 
 /*
@@ -12,6 +13,7 @@
  */
 struct tell {
 	const struct story *story;
+	const struct sessions *sessions; /* or NULL */
 	const struct conf *conf;
 	int64_t (*wall)(int64_t now); /* what to show for a time; NULL: it */
 	void (*line)(void *ctx, const char *text);
@@ -47,5 +49,15 @@ void tell_call(const struct tell *t, const struct story_call *c);
  */
 #define TELL_LIST 20
 void tell_list(const struct tell *t, struct span name);
+
+/* For those who tell of something else. */
+void tell_date(const struct tell *t, int64_t at, struct strbuf *b);
+/*
+ * "    +1.250  ", or as many blanks if it is the time of the line before, for
+ * which `last` is kept.  Empties `b`.
+ */
+#define TELL_LINE   2048
+#define TELL_INDENT "            "
+void tell_time(struct strbuf *b, int64_t since, int64_t at, int64_t *last);
 
 #endif

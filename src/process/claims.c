@@ -345,7 +345,9 @@ claim_close(struct claims *cs, struct claim *claim, enum reason why,
 
 	if (claim->announced) {
 		events_close(&cs->ev, now, &p,
-		    (struct span) { a->call, a->calllen }, why);
+		    &(struct events_owner) { a->id, claim->tuple->hole.id,
+			{ a->call, a->calllen } },
+		    why);
 		cs->n.closed++;
 	}
 	cs->n.open--;

@@ -156,7 +156,7 @@ events_open(const struct events *ev, int64_t ts, const struct pinhole *h,
 	if (ev->form != NULL && ev->forms != NULL)
 		ev->forms->opened[ev->form(ev->fw_config, h)]++;
 	if (ev->watch.hole != NULL)
-		ev->watch.hole(ev->watch.ctx, ts, true, h, call, why);
+		ev->watch.hole(ev->watch.ctx, ts, true, h, owner, why);
 	if (ev->format == EVENTS_JSON) {
 		json_hole(ev, "open", ts, h, call, why);
 		return;
@@ -167,16 +167,16 @@ events_open(const struct events *ev, int64_t ts, const struct pinhole *h,
 
 void
 events_close(const struct events *ev, int64_t ts, const struct pinhole *h,
-    struct span call, enum reason why)
+    const struct events_owner *owner, enum reason why)
 {
 	if (ev->tap != NULL)
 		ev->tap->closed(ev->tap->ctx, ts, h, why);
 	if (ev->watch.hole != NULL)
-		ev->watch.hole(ev->watch.ctx, ts, false, h, call, why);
+		ev->watch.hole(ev->watch.ctx, ts, false, h, owner, why);
 	if (ev->format == EVENTS_JSON)
-		json_hole(ev, "close", ts, h, call, why);
+		json_hole(ev, "close", ts, h, owner->call, why);
 	else
-		text_hole(ev, "close", ts, h, call, why);
+		text_hole(ev, "close", ts, h, owner->call, why);
 }
 
 static void

@@ -25,11 +25,12 @@ enum events_format {
 };
 
 struct fw_config;
+struct events_owner;
 
 /* Somebody who is told of each pinhole, whatever the form of the events. */
 struct events_watch {
 	void (*hole)(void *ctx, int64_t ts, bool open, const struct pinhole *h,
-	    struct span call, enum reason why);
+	    const struct events_owner *owner, enum reason why);
 	void *ctx;
 };
 
@@ -95,9 +96,9 @@ struct event_refusal {
 
 void events_open(const struct events *ev, int64_t ts, const struct pinhole *h,
     const struct events_owner *owner, enum reason why);
-/* `call` is the Call-ID, or empty for none. */
 void events_close(const struct events *ev, int64_t ts, const struct pinhole *h,
-    struct span call, enum reason why);
+    const struct events_owner *owner, enum reason why);
+/* `call` is the Call-ID, or empty for none. */
 void events_refuse(const struct events *ev, int64_t ts,
     const struct event_refusal *r, struct span call);
 /*

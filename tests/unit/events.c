@@ -55,7 +55,8 @@ every_event_bears_the_time_on_the_wall(void **state)
 		    &(struct events_owner) { 1, 1, span_of("c") },
 		    REASON_ANSWER);
 		assert_non_null(strstr(said, want));
-		events_close(&ev, now, &h, span_of("c"), REASON_BYE);
+		events_close(&ev, now, &h,
+		    &(struct events_owner) { 1, 1, span_of("c") }, REASON_BYE);
 		assert_non_null(strstr(said, want));
 		ev.verbose = 0; /* or why comes last */
 		events_refuse(&ev, now, &r, span_of("c"));
@@ -101,7 +102,8 @@ a_log_has_the_beginning_of_a_call_id(void **state)
 	events_refuse(&ev, 1, &r, longer);
 	assert_non_null(strstr(said, " call=a23456789b123456789c..."));
 	ev.format = EVENTS_JSON;
-	events_close(&ev, 1, &h, longer, REASON_BYE);
+	events_close(&ev, 1, &h, &(struct events_owner) { 1, 1, longer },
+	    REASON_BYE);
 	assert_non_null(strstr(said, "\"call\":\"a23456789b123456789c...\","));
 	events_refuse(&ev, 1, &r, longer);
 	assert_non_null(strstr(said, "\"call\":\"a23456789b123456789c...\","));
@@ -109,7 +111,8 @@ a_log_has_the_beginning_of_a_call_id(void **state)
 	assert_non_null(strstr(said, "\"call\":null,"));
 	/* Not in a log, all of it. */
 	ev.shorten = false;
-	events_close(&ev, 1, &h, longer, REASON_BYE);
+	events_close(&ev, 1, &h, &(struct events_owner) { 1, 1, longer },
+	    REASON_BYE);
 	assert_non_null(strstr(said, "9cx@pc33\","));
 }
 

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/engine/explain.h"
+#include "tests/unit/helpers_play.h"
+
+/* The stories of FTP connections and TFTP transfers. */
+
+static char told[65536];
+
+static void
+on_told(void *ctx, const char *text)
+{
+	struct strbuf *b = ctx;
+
+	strbuf_fmt(b, "%s\n", text);
+}
+
+/* What is said of a name, in `told`. */
+static enum tell_found
+explain(const struct sessions *s, const struct story *story, const char *name,
+    uint64_t id)
+{
+	struct strbuf b = strbuf_of(told, sizeof(told));
+	struct tell t = { .story = story,
+		.sessions = s,
+		.line = on_told,
+		.ctx = &b };
+	const struct session *session;
+	const struct story_call *call;
+	enum tell_found found;
+
+	found = explain_find(&t, span_of(name), id, &call, &session);
+	explain_tell(&t, span_of(name), found, call, session);
+	return found;
+}
+
+static enum tell_found
+ask(const struct world *w, const char *name, uint64_t id)
+{
+	return explain(engine_sessions(w->e), engine_story(w->e), name, id);
+}
+
+#define IN  "192.0.2.10"
+#define OUT "198.51.100.7"
+
+static void
+ftp_says(struct world *w, void **user, bool client, const char *text)
+{
+	ftp(w, user, INNER, client ? PKT_IN : PKT_OUT, client ? IN : OUT,
+	    client ? OUT : IN, client, text);
+}
+
+static void
+an_ftp_connection_is_told(void **state)
+{
+	struct world *w = world_new(FTP);
+	void *user = NULL;
+
+	(void)state;
+	ftp_says(w, &user, true, "USER x\r\n");
+	assert_int_equal(ask(w, "ftp", 0), TELL_ONE);
+	assert_string_equal(told,
+	    "ftp/192.0.2.10:40000/198.51.100.7:21\n"
+	    "began 2023-11-14 22:13:20.000 UTC; goes on, nothing was opened\n"
+	    "Neither side has named a port yet.\n");
+	ftp_says(w, &user, false, "230 hello\r\n");
+	ftp_says(w, &user, true, "PORT 192,0,2,10,156,64\r\n");
+	ftp_says(w, &user, false, "500 no\r\n");
+	ftp_says(w, &user, true, "PORT 192,0,2,99,156,64\r\n");
+	ftp_says(w, &user, false, "500 no\r\n");
+	ftp_says(w, &user, true, "PORT 192,0,2,10,0,22\r\n");
+	ftp_says(w, &user, false, "500 no\r\n");
+	ftp_says(w, &user, true, "PASV\r\n");
+	ftp_says(w, &user, false, "227 (198,51,100,7,156,64)\r\n");
+	assert_int_equal(ask(w, "ftp/192.0.2.10:40000/198.51.100.7:21", 0),
+	    TELL_ONE);
+	assert_string_equal(told,
+	    "ftp/192.0.2.10:40000/198.51.100.7:21\n"
+	    "began 2023-11-14 22:13:20.000 UTC; goes on, 1 pinhole is open\n"
+	    "    +0.000  192.0.2.10 -> 198.51.100.7  PORT or EPRT: the client "
+	    "waits for the data connection at 192.0.2.10 port 40000\n"
+	    "            opened 1: tcp from 198.51.100.7 to 192.0.2.10 port "
+	    "40000 (request)\n"
+	    "            closed 1: tcp from 198.51.100.7 to 192.0.2.10 port "
+	    "40000 (reject): the other side refused\n"
+	    "            not opened (address): 192.0.2.10 names 192.0.2.99, "
+	    "which is not its own address; see `loose`\n"
+	    "            not opened (port-range): 192.0.2.10 names port 22 of "
+	    "192.0.2.10; ports below 1024 and those of SIP are never opened\n"
+	    "            198.51.100.7 -> 192.0.2.10  227 or 229: the server "
+	    "waits for the data connection at 198.51.100.7 port 40000\n"
+	    "            opened 2: tcp from 192.0.2.10 to 198.51.100.7 port "
+	    "40000 (request)\n");
+	/* By the number of a pinhole; what an administrator does is told. */
+	assert_int_equal(ask(w, "", 2), TELL_ONE);
+	assert_int_equal(ask(w, "1", 0), TELL_ONE);
+	assert_int_equal(ask(w, "", 3), TELL_NONE);
+	assert_int_equal(engine_close(w->e, (struct span) { NULL, 0 },
+			     HELPER_FTP_ASKER, NOW),
+	    1);
+	assert_int_equal(ask(w, "2", 0), TELL_ONE);
+	assert_non_null(
+	    strstr(told, "(closed): an administrator has closed it\n"));
+	ftp_says(w, &user, true, "AUTH TLS\r\n");
+	ftp_says(w, &user, false, "234 go on\r\n");
+	engine_tcp_end(w->e, user);
+	engine_run(w->e, NOW + USEC_PER_SEC);
+	assert_int_equal(ask(w, "2", 0), TELL_ONE);
+	assert_non_null(strstr(told, "UTC; over\n"));
+	assert_non_null(strstr(told, "encrypted from here on"));
+	assert_non_null(strstr(told, "+1.000  the control connection is"));
+	world_free(w);
+}
+
+static void
+a_tftp_transfer_is_told(void **state)
+{
+	struct world *w =
+	    world_new("protect { 192.0.2.0/24 }\ntftp { port 69\nallow read\n"
+		      "timeout 30 }\n");
+	static const char write[] = "\0\2a\"\33[2J\0octet";
+	struct datagram d =
+	    packet(IPPROTO_UDP, INNER, PKT_IN, IN, 2001, OUT, 69);
+
+	(void)state;
+	tftp(w, NOW, IN, 2000, OUT);
+	tftp(w, NOW, IN, 2000, OUT);
+	tftp(w, NOW, IN, 1000, OUT);
+	d.payload = (struct span) { write, sizeof(write) };
+	engine_udp(w->e, NOW, &d);
+	assert_int_equal(ask(w, "tftp/192.0.2.10:2000", 0), TELL_ONE);
+	assert_string_equal(told,
+	    "tftp/192.0.2.10:2000/198.51.100.7 reads \"file\"\n"
+	    "began 2023-11-14 22:13:20.000 UTC; goes on, 1 pinhole is open\n"
+	    "    +0.000  opened 1: udp from 198.51.100.7 to 192.0.2.10 port "
+	    "2000 (request)\n"
+	    "            192.0.2.10 -> 198.51.100.7  asks again, or for "
+	    "another file\n");
+	assert_int_equal(ask(w, "tftp/192.0.2.10:2001", 0), TELL_ONE);
+	assert_non_null(strstr(told, "writes \"a\"\\x1b[2J\"\n"));
+	assert_non_null(strstr(told, "not opened: `allow` or `file`"));
+	assert_int_equal(ask(w, "tftp", 0), TELL_MANY);
+	assert_non_null(strstr(told,
+	    "tftp/192.0.2.10:1000/198.51.100.7 reads "
+	    "\"file\"  over, nothing was opened\n"));
+	/* Whoever asks for something else is told what there is. */
+	assert_int_equal(ask(w, "nobody", 0), TELL_NONE);
+	assert_non_null(strstr(told, "TFTP transfers, the latest first:\n"));
+	engine_run(w->e, NOW + 31 * USEC_PER_SEC);
+	assert_int_equal(ask(w, "1", 0), TELL_ONE);
+	assert_non_null(strstr(told, "UTC; over\n"));
+	assert_non_null(strstr(told, "nothing came through it in `timeout`"));
+	world_free(w);
+}
+
+static struct session_who
+client(enum session_kind kind, uint64_t asker)
+{
+	return (struct session_who) { .kind = kind,
+		.asker = asker,
+		.client = { addr_v4(192, 0, 2, 10), 40000 },
+		.server = { addr_v4(198, 51, 100, 7), 21 } };
+}
+
+static size_t
+count(const struct sessions *s)
+{
+	const struct session *c;
+	size_t n = 0;
+
+	for (c = sessions_first(s); c != NULL; c = sessions_next(c))
+		n++;
+	return n;
+}
+
+static void
+so_many_are_kept(void **state)
+{
+	struct sessions *s = sessions_new();
+	struct session_who who;
+	uint64_t i;
+
+	(void)state;
+	assert_non_null(s);
+	who = client(SESSION_TFTP, 1000000);
+	sessions_begin(s, &who, NOW);
+	sessions_event(s, who.asker, SESSION_REPEATED, NULL, NOW);
+	/* Those of which there is nothing to tell are few. */
+	for (i = 1; i <= 3000; i++) {
+		who = client(SESSION_FTP, i);
+		sessions_begin(s, &who, NOW);
+	}
+	assert_int_equal(count(s), SESSIONS_QUIET + 1);
+	for (i = 3001; i <= 6000; i++) {
+		who = client(SESSION_FTP, i);
+		sessions_begin(s, &who, NOW);
+		sessions_event(s, i, SESSION_IGNORED, NULL, NOW);
+		/* It changes all the time, and stays. */
+		sessions_event(s, 3001, SESSION_IGNORED, NULL, NOW);
+	}
+	assert_true(count(s) <= SESSIONS_QUIET + SESSIONS_TOLD + 1);
+	assert_true(count(s) > SESSIONS_TOLD);
+	sessions_free(s);
+}
+
+static void
+a_long_one_loses_its_middle(void **state)
+{
+	struct sessions *s = sessions_new();
+	struct session_who who = client(SESSION_FTP, 1);
+	struct pinhole h = { .proto = IPPROTO_TCP,
+		.from = prefix_host(&who.server.addr),
+		.to = who.client.addr };
+	const struct session_record *r;
+	size_t i, n = 0;
+
+	(void)state;
+	assert_non_null(s);
+	sessions_begin(s, &who, NOW);
+	/* Twice the same is one record; another asker's is nobody's. */
+	sessions_event(s, 1, SESSION_IGNORED, NULL, NOW);
+	sessions_event(s, 1, SESSION_IGNORED, NULL, NOW);
+	sessions_event(s, 2, SESSION_IGNORED, NULL, NOW);
+	assert_int_equal(session_record(sessions_first(s), 0)->times, 2);
+	assert_null(session_record(sessions_first(s), 1));
+	for (i = 1; i <= 200; i++) {
+		h.id = (i + 1) / 2;
+		sessions_hole(s, 1, i % 2 == 1, &h, REASON_REQUEST, NOW);
+	}
+	for (i = 0; (r = session_record(sessions_first(s), i)) != NULL; i++)
+		n += r->id;
+	assert_int_equal(i, SESSION_RECORDS);
+	/* 0 1 1 2, and then 91 to 100, each twice. */
+	assert_int_equal(n, 4 + 10 * 191);
+	assert_int_equal(session_left_out(sessions_first(s)), 201 - 24);
+	assert_int_equal(sessions_first(s)->open, 0);
+	sessions_free(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_ftp_connection_is_told),
+		cmocka_unit_test(a_tftp_transfer_is_told),
+		cmocka_unit_test(so_many_are_kept),
+		cmocka_unit_test(a_long_one_loses_its_middle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
