@@ -88,28 +88,56 @@ text_call(const json_t *o, struct strbuf *out)
 }
 
 static void
+hole_ports(const json_t *o, char ports[32])
+{
+	double lo = output_number(o, "dport"),
+	       hi = output_number(o, "dport_end");
+
+	if (lo < hi)
+		snprintf(ports, 32, "%.0f:%.0f", lo, hi);
+	else
+		snprintf(ports, 32, "%.0f", lo);
+}
+
+/* Under the heading of "show pinholes". */
+static void
+text_hole_row(const json_t *o, struct strbuf *out)
+{
+	char age[32], media[32], ports[32], sport[32] = "any";
+
+	output_age(output_number(o, "ts"), age);
+	output_age(output_number(o, "last_media"), media);
+	hole_ports(o, ports);
+	if (output_number(o, "sport") > 0)
+		snprintf(sport, sizeof(sport), "%.0f",
+		    output_number(o, "sport"));
+	strbuf_fmt(out,
+	    "%6.0f %-3s %-5s %-15s %-5s -> %-15s %-11s %8s %8s  %-8s ",
+	    output_number(o, "id"), output_string(o, "dir"),
+	    output_string(o, "proto"), output_string(o, "src"), sport,
+	    output_string(o, "dst"), ports, age, media,
+	    output_string(o, "reason"));
+	output_call(o, LONG_CALL, out);
+	if (json_is_string(json_object_get(o, "form_why")))
+		strbuf_fmt(out, "  (a rule: %s)", output_string(o, "form_why"));
+	else if (strcmp(output_string(o, "form"), "state") == 0)
+		strbuf_str(out, "  (a state)");
+}
+
+/* In an event of "monitor". */
+static void
 text_hole(const json_t *o, struct strbuf *out)
 {
-	double lo = output_number(o, "dport"), hi;
-	char age[32], ports[32];
+	char ports[32];
 
-	hi = output_number(o, "dport_end");
-	output_age(output_number(o, "ts"), age);
-	if (lo < hi)
-		snprintf(ports, sizeof(ports), "%.0f:%.0f", lo, hi);
-	else
-		snprintf(ports, sizeof(ports), "%.0f", lo);
+	hole_ports(o, ports);
 	strbuf_fmt(out, "%6.0f %-3s %s %s", output_number(o, "id"),
 	    output_string(o, "dir"), output_string(o, "proto"),
 	    output_string(o, "src"));
 	if (output_number(o, "sport") > 0)
 		strbuf_fmt(out, " port %.0f", output_number(o, "sport"));
-	strbuf_fmt(out, " -> %s port %s (%s, %s) ", output_string(o, "dst"),
-	    ports, output_string(o, "reason"), age);
-	if (json_is_string(json_object_get(o, "form_why")))
-		strbuf_fmt(out, "[rule: %s] ", output_string(o, "form_why"));
-	else if (strcmp(output_string(o, "form"), "state") == 0)
-		strbuf_str(out, "[state] ");
+	strbuf_fmt(out, " -> %s port %s (%s) ", output_string(o, "dst"), ports,
+	    output_string(o, "reason"));
 	output_call(o, LONG_CALL, out);
 }
 
@@ -191,9 +219,13 @@ output_heading(enum verb verb)
 {
 	switch (verb) {
 	case VERB_SHOW_CALLS:
-		return "STATE    FROM               TO                   AGE   "
-		       " "
-		       "MEDIA   #  CALL-ID";
+		return "STATE    FROM               TO                   AGE "
+		       "   MEDIA   #  CALL-ID";
+	case VERB_SHOW_PINHOLES:
+		return "    ID DIR PROTO FROM            PORT     TO          "
+		       "    PORTS            AGE    MEDIA  REASON   CALL-ID";
+	case VERB_SHOW_COUNTERS:
+		return "PROCESS  COUNTER                          VALUE";
 	case VERB_SHOW_TABLES:
 		return "TABLE                           ENTRIES";
 	default:
@@ -209,7 +241,7 @@ output_text(enum verb verb, const json_t *o, struct strbuf *out)
 		text_call(o, out);
 		break;
 	case VERB_SHOW_PINHOLES:
-		text_hole(o, out);
+		text_hole_row(o, out);
 		break;
 	case VERB_SHOW_COUNTERS:
 		strbuf_fmt(out, "%-8s %-32s %.0f", output_string(o, "process"),

@@ -13,7 +13,7 @@
 #include "pinholectl/top.h"
 
 #define ROWS_MAX 2000 /* calls that are looked at */
-#define TOP	 4    /* lines above them */
+#define TOP	 5    /* lines above them */
 
 enum sort { SORT_AGE, SORT_STATE, SORT_FROM, SORT_TO, SORT_COUNT };
 static const char *const sorts[SORT_COUNT] = { "age", "state", "from", "to" };
@@ -129,11 +129,21 @@ top_rate(const struct top *t, const char *key)
 	    : 0;
 }
 
+/* There is none before the first pinhole. */
+static const char *
+setup_time(const json_t *setup, const char *key, char text[32])
+{
+	if (!json_is_number(json_object_get(setup, key)))
+		return "-";
+	snprintf(text, 32, "%.1f ms", output_number(setup, key) / 1000);
+	return text;
+}
+
 static void
 draw_head(const struct top *t)
 {
 	const json_t *setup = json_object_get(t->summary, "setup_us");
-	char age[32];
+	char age[32], p50[32], p99[32];
 
 	if (t->summary == NULL || t->client == NULL) {
 		mvprintw(0, 0, "waiting for pinholed at %s", t->tried);
@@ -152,12 +162,10 @@ draw_head(const struct top *t)
 	    output_number(t->summary, "pinholes"), top_rate(t, "calls_total"),
 	    top_rate(t, "opens_total"), top_rate(t, "refusals_total"));
 	mvprintw(2, 0,
-	    "drops %.0f  setup p50 %.1f ms, p99 %.1f ms   sort %s   filter "
-	    "%s%s",
+	    "drops %.0f  setup p50 %s, p99 %s   sort %s   filter %s%s",
 	    output_number(t->summary, "capture_drops"),
-	    output_number(setup, "p50") / 1000,
-	    output_number(setup, "p99") / 1000, sorts[t->sort], t->filter,
-	    t->typing ? "_" : "");
+	    setup_time(setup, "p50", p50), setup_time(setup, "p99", p99),
+	    sorts[t->sort], t->filter, t->typing ? "_" : "");
 }
 
 static void
@@ -187,7 +195,7 @@ top_draw(const struct top *t)
 	erase();
 	draw_head(t);
 	attron(A_BOLD);
-	mvaddnstr(TOP - 1, 0,
+	mvaddnstr(TOP - 2, 0,
 	    t->story != NULL
 		? "q: back"
 		: "q: quit  s: sort  /: filter  Enter: the story of a call",
@@ -195,8 +203,10 @@ top_draw(const struct top *t)
 	attroff(A_BOLD);
 	if (t->story != NULL)
 		draw_list(t, t->story, false);
-	else
+	else {
+		mvaddnstr(TOP - 1, 0, output_heading(VERB_SHOW_CALLS), COLS);
 		draw_list(t, t->calls, true);
+	}
 	refresh();
 }
 

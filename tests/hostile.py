@@ -93,6 +93,12 @@ def main():
         for size in ((24, 80), (1, 1), (500, 3)):
             said = top(path, *size)
             assert b"\x1b]0" not in said and b"\x9b" not in said, said
+        # What is not known yet is no number, and lists have a heading.
+        new = json.dumps({"version": "1", "setup_us": {"p50": None,
+                                                       "p99": None}})
+        answer[0] = f"{new}\n{ok}\n".encode()
+        said = top(path, 150, 150)
+        assert b"setup p50 -, p99 -" in said and b"CALL-ID" in said, said
         for verb in VERBS:
             for answer[0], code in answers():
                 for options in ([], ["-j"]):

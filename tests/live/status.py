@@ -13,6 +13,7 @@ import time
 import ftpworld
 import helpers
 import tables
+import tftpproxy
 from net import (Daemon, Failure, PBX, PHONE, Stream, Unable, check, conf, name,
                  passes, until)
 from ftpworld import six
@@ -60,6 +61,11 @@ class Control:
         while "end" not in lines[-1]:
             lines.append(self.line())
         return lines[:-1], lines[-1]
+
+    def show_story(self, which):
+        lines, end = self.ask(f"explain {which}")
+        check(end == {"end": "ok"}, (end, lines))
+        return lines
 
     def show(self, what):
         lines, end = self.ask(f"show {what}")
@@ -453,6 +459,17 @@ def pinholectl_says_it_in_words_and_exit_codes(net):
     known(connect(), 2)
     code, out, err = run("sh", "ca")
     check(code == 0 and PHONE in out and "accepted" in out, (code, out, err))
+    # A heading above each list, and its words above the columns.
+    for what, words in (("calls", "STATE FROM TO AGE MEDIA # CALL-ID"),
+                        ("pinholes", "ID DIR PROTO FROM PORT TO PORTS AGE "
+                         "MEDIA REASON CALL-ID"),
+                        ("counters", "PROCESS COUNTER VALUE"),
+                        ("tables", "TABLE ENTRIES")):
+        head, *rows = run("show", what)[1].splitlines()
+        check(head.split() == words.split(), head)
+        for row in rows:
+            last = head.rindex(words.rsplit(None, 1)[1])
+            check(row[last - 1] == " " and row[last] != " ", (head, row))
     code, out, _ = run("-j", "show", "calls", "address", PHONE)
     check(code == 0 and list(json.loads(out)) == KEYS["calls"], out)
     code, _, err = run("frobnicate")
@@ -545,7 +562,16 @@ def control_closes_a_transfer_of_the_ftp_helper(net):
         control.client(b"PASV\r\n")
         control.server(b"227 (%s)\r\n" % six(PBX, 40000))
         w.d.expect(event="open", dport=40000)
+        called = f"ftp/{PHONE}:{control.c.getsockname()[1]}/{PBX}:21"
+        hole = w.d.seen(event="open", dport=40000)[0]["id"]
+        for which in (called, str(hole)):
+            story = [x["text"] for x in connect().show_story(which)]
+            check(story[0] == called and
+                  any("the server waits for the data" in x for x in story) and
+                  any(f"opened {hole}: tcp" in x for x in story), story)
         close_the_only(w.d, dport=40000)
+        story = [x["text"] for x in connect().show_story(called)]
+        check(any("an administrator has closed it" in x for x in story), story)
         check(ftpworld.shut_out(net, "out", PHONE, (PBX, 40000)), "shut")
         # The session goes on, and may ask again.
         control.client(b"PASV\r\n")
@@ -564,6 +590,9 @@ def control_closes_a_transfer_of_the_tftp_helper(net):
         phone.sendto(b"\0\1SEP1\0octet\0", (PHONE, 69))
         w.d.expect(event="open", dst=PBX, dport=20000, src=PHONE)
         check(passes(server, phone, name(phone)), "the server")
+        story = [x["text"] for x in connect().show_story(f"tftp/{PBX}:20000")]
+        check(story[0] == f'tftp/{PBX}:20000/{PHONE} reads "SEP1"' and
+              any("opened" in x for x in story), story)
         close_the_only(w.d, dport=20000)
         check(not passes(server, phone, name(phone), tries=1), "shut")
         w.clean()
@@ -584,6 +613,22 @@ def control_closes_a_transfer_of_the_ftp_proxy(net):
         check(ftpworld.connects(net, "in", PBX, to), "again")
         wire.close()
         w.clean()
+
+
+@scenario(needs=tftpproxy.NEEDS, nat=True, egress=False)
+def control_closes_a_transfer_of_the_tftp_proxy(net):
+    with tftpproxy.World(net, options="timeout 30") as w:
+        client = tftpproxy.Client(net, PBX, PHONE)
+        client.fetch("SEP0014F2.cnf.xml")
+        check(client.got == w.data["SEP0014F2.cnf.xml"], "the file")
+        w.d.expect(event="open", dir="in", proto="udp")
+        check(w.elements() > 0, "it is in the packet filter")
+        close_the_only(w.d, proto="udp")
+        until(lambda: w.elements() == 0, 5, "it has left the packet filter")
+        # Another one is not in the way of what was closed.
+        again = tftpproxy.Client(net, PBX, PHONE).fetch("empty")
+        check(again.error is None, again.error)
+        w.d.expect(2, event="open", dir="in", proto="udp")
 
 
 @scenario()
