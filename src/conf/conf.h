@@ -180,7 +180,8 @@ struct conf {
 	char *queue;		    /* pf, or NULL */
 	struct conf_uplink *uplink; /* pf: reply-to em0 192.0.2.254 */
 	size_t nuplink;
-	char *control;	 /* socket path; there is one of this name.ro, too */
+	char *control;	 /* socket path; there is one of this name.ro, too; or
+			    NULL */
 	char *state;	 /* where calls survive a restart */
 	uint32_t buffer; /* capture buffer in bytes; default 32 MiB */
 };

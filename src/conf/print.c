@@ -264,7 +264,10 @@ conf_print(const struct conf *c, FILE *f)
 		    addr_format(&c->status.listen.addr, buf),
 		    c->status.listen.port);
 	print_string(f, "user ", c->user);
-	print_string(f, "\ncontrol ", c->control);
+	if (c->control != NULL)
+		print_string(f, "\ncontrol ", c->control);
+	else
+		fputs("\ncontrol no", f);
 	print_string(f, "\nstate ", c->state);
 	fprintf(f, "\nbuffer %u\n", c->buffer);
 	print_firewall(f, c);

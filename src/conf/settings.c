@@ -516,6 +516,21 @@ read_block(struct parse *p, const struct reading *r)
 	return true;
 }
 
+/* "no": there is none, which is NULL. */
+static void
+set_path_or_no(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
+{
+	char **path = dst;
+
+	if (lex->bad || strcmp(lex->text, "no") != 0) {
+		conf_set_path(p, dst, lex, s);
+		return;
+	}
+	free(*path);
+	*path = NULL;
+}
+
 /* clang-format off */
 #define CONF(field) offsetof(struct conf, field)
 #define PROXY(field) offsetof(struct conf_proxy, field)
@@ -540,6 +555,7 @@ static const struct conf_type
 	anchor = { .what = CONF_NAME, .set = conf_set_anchor },
 	user = { .what = CONF_NAME, .set = set_user },
 	path = { .what = CONF_PATH, .set = conf_set_path },
+	path_or_no = { .what = CONF_PATH, .set = set_path_or_no },
 	hold = { .what = CONF_HOLDS, .set = conf_set_bool, .words = holds },
 	dialect = { .what = CONF_DIALECTS, .set = conf_set_enum, .words = dialects },
 	ports = { .what = CONF_PORTS, .set_list = conf_set_ports },
@@ -659,7 +675,7 @@ const struct setting conf_firewall[] = {
 const struct setting conf_statements[] = {
 	{ .word = "buffer", .type = &size, .offset = CONF(buffer), .value = "32m" },
 	/* struct sockaddr_un holds 104 bytes on BSD; ".ro" is added. */
-	{ .word = "control", .type = &path, .offset = CONF(control), .hi = 100, .value = CONF_DEFAULT_CONTROL },
+	{ .word = "control", .type = &path_or_no, .offset = CONF(control), .hi = 100, .value = CONF_DEFAULT_CONTROL },
 	{ .word = "firewall", .own = read_firewall },
 	{ .word = "ftp", .own = read_block, .offset = CONF(ftp.on), .block = conf_ftp },
 	{ .word = "hep", .own = read_block, .offset = CONF(hep.on), .block = conf_hep },

@@ -57,8 +57,16 @@ status_change(struct monitor *m, struct generation *from, struct generation *to)
 
 	if (wanted)
 		child_move(new, old);
-	else
+	else {
+		/* Whoever asked for this reload gets the last answer. */
+		m->msg.u.done = (struct ipc_done) { .err = PH_OK };
+		if (m->link.reload && old->pid == m->link.pid &&
+		    ipc_send(&old->ipc, IPC_DONE, m->link.reload_seq, &m->msg,
+			-1) != PH_OK)
+			child_kill(old);
+		m->link.reload = false;
 		child_quit(old, false, clock_now());
+	}
 	old->wanted = false;
 	new->wanted = wanted;
 }

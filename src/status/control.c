@@ -443,6 +443,16 @@ control_new(struct event_base *base, struct model *m,
 	return c;
 }
 
+/* As much as goes without waiting, for no event will come to write it. */
+static void
+client_last_words(struct client *c)
+{
+	struct evbuffer *out = client_output(c);
+
+	if (evbuffer_get_length(out) > 0 && evbuffer_unfreeze(out, 1) == 0)
+		(void)evbuffer_write(out, bufferevent_getfd(c->be));
+}
+
 void
 control_free(struct control *c)
 {
@@ -450,8 +460,10 @@ control_free(struct control *c)
 	int i;
 
 	for (i = 0; i < SOCKETS; i++) {
-		while ((client = TAILQ_FIRST(&c->socket[i].clients)) != NULL)
+		while ((client = TAILQ_FIRST(&c->socket[i].clients)) != NULL) {
+			client_last_words(client);
 			client_free(client);
+		}
 		control_listen(c,
 		    i == 0 ? IPC_LISTEN_CONTROL : IPC_LISTEN_READ_ONLY, -1);
 	}

@@ -212,6 +212,31 @@ def control_survives_a_reload(net):
 
 
 @scenario()
+def a_control_socket_can_be_switched_off(net):
+    d = net.pinholed()
+    call_with_media(net)[1].stop()
+    connect().close()
+    here = f'control "{path()}"'
+    check(here in conf(), "the statement")
+    d.write(conf().replace(here, "control no"))
+    check(ask("reload")[1] == {"end": "ok"}, "the last command")
+    until(lambda: not os.path.exists(path()), 5, f"{path()} is gone")
+    until(lambda: not os.path.exists(path(True)), 5, f"{path(True)} is gone")
+    until(lambda: status_pid(d) is None, 5, "no status process")
+    check(run("show", "summary")[0] == 2, "pinholectl finds no daemon")
+    check(not d.seen(event="close"), "the call goes on")
+    # SIGHUP is the way back.
+    d.write(conf())
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: os.path.exists(path()), 5, "it is there again")
+    known(connect(), 2)
+    d.stop()
+    net.pinholed(conf=conf().replace(here, "control no"))
+    check(not os.path.exists(path()), "none from the start")
+    check(run("show", "summary")[0] == 2, "nor does pinholectl find it")
+
+
+@scenario()
 def a_control_socket_moves_and_is_tried_again(net):
     d = net.pinholed()
     c = connect()

@@ -100,6 +100,10 @@ one_line_is_a_whole_configuration(void **state)
 	assert_non_null(c->state);
 	assert_int_equal(c->buffer, 32 * 1024 * 1024);
 	conf_free(c);
+	assert_int_equal(parse(&c, "protect 192.0.2.1\ncontrol no\n", NULL, 0),
+	    PH_OK);
+	assert_null(c->control);
+	conf_free(c);
 }
 
 static void

@@ -54,6 +54,14 @@ static const struct {
 	{ P "control pinholed.sock\n",
 	    "x:2:9: expected a path that begins with \"/\", "
 	    "found \"pinholed.sock\"\n" },
+	{ P "control no\ncontrol /x\n",
+	    "x:3:1: \"control\" is already set on line 2\n" },
+	{ P "control none\n",
+	    "x:2:9: expected a path that begins with \"/\", "
+	    "found \"none\"\n" },
+	{ P "state no\n",
+	    "x:2:7: expected a path that begins with \"/\", "
+	    "found \"no\"\n" },
 	{ P "buffer 4\nbuffer 2048m",
 	    "x:2:8: expected a size from 64k to 1024m, found \"4\"\n"
 	    "x:3:1: \"buffer\" is already set on line 2\n" },
