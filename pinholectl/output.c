@@ -46,10 +46,11 @@ now_s(void)
 void
 output_age(double since, char buf[32])
 {
-	double now = (double)now_s();
+	double s = (double)now_s() - since;
 
-	if (since > 0 && since <= now)
-		output_duration((long)(now - since), buf);
+	/* This second has a part that now_s() does not have. */
+	if (since > 0)
+		output_duration(s > 0 && s < 1e9 ? (long)s : 0, buf);
 	else
 		snprintf(buf, 32, "-");
 }

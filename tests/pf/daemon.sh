@@ -64,6 +64,15 @@ what="and nothing beside it"
 ok no_media 10002
 what="the control socket counts"
 ok counts packets '[1-9]'
+what="it knows how many packets a pinhole let through, and when"
+ok until_ok above 0 packets 10000
+ok until_ok above 1000000000 last_media 10000
+packets=$(number packets 10000)
+seen=$(number last_media 10000)
+ok media 10000
+ok until_ok above "$packets" packets 10000
+ok until_ok above "$((seen - 1))" last_media 10000
+ok calls_counted
 
 family 6
 # Neighbours that have to be asked for cost the INVITE, and nobody repeats it.

@@ -45,4 +45,12 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 ask() { echo "$@" | timeout 5 nc -NU "$tmp/sock"; }
 # counts NAME VALUE: is a counter so, as a regular expression has it?
 counts() { ask show counters | grep -q "\"name\":\"$1\",\"value\":$2"; }
+# number KEY PORT: of the pinhole that leads to this port inside.
+number() {
+	ask show pinholes | grep '"dir":"in"' | grep "\"dport\":$2," |
+	    sed -n "s/.*\"$1\":\([0-9][0-9]*\).*/\1/p"
+}
+# above NUMBER KEY PORT: is it more by now?
+above() { [ "$(number "$2" "$3")" -gt "$1" ]; }
+calls_counted() { ask show calls | grep -q '"packets":[1-9]'; }
 rules() { pfctl -a "pinholed/$1" -sr 2>/dev/null | grep -c label; }
