@@ -2,39 +2,78 @@
 #include <string.h>
 
 #include "sip/head.h"
+#include "src/base/chars.h"
 
-/* The fields we read, in both spellings: RFC 3261 section 7.3.3. */
+/*
+ * The fields we read, in both spellings: RFC 3261 section 7.3.3.  By length,
+ * so that a name is compared with few others.
+ */
 #define NAME(s) s, sizeof(s) - 1
 /* clang-format off */
 static const struct {
 	const char	*name;
 	size_t		 len;
-	char		 compact;	/* or NUL */
 	enum head_id	 id;
 } names[] = {
-	{ NAME("Call-ID"),		'i',	HEAD_CALL_ID },
-	{ NAME("Contact"),		'm',	HEAD_CONTACT },
-	{ NAME("Content-Disposition"),	'\0',	HEAD_CONTENT_DISPOSITION },
-	{ NAME("Content-Encoding"),	'e',	HEAD_CONTENT_ENCODING },
-	{ NAME("Content-Length"),	'l',	HEAD_CONTENT_LENGTH },
-	{ NAME("Content-Transfer-Encoding"), '\0', HEAD_CONTENT_TRANSFER_ENCODING },
-	{ NAME("Content-Type"),		'c',	HEAD_CONTENT_TYPE },
-	{ NAME("CSeq"),			'\0',	HEAD_CSEQ },
-	{ NAME("From"),			'f',	HEAD_FROM },
-	{ NAME("RAck"),			'\0',	HEAD_RACK },
-	{ NAME("RSeq"),			'\0',	HEAD_RSEQ },
-	{ NAME("Session-Expires"),	'x',	HEAD_SESSION_EXPIRES },
-	{ NAME("To"),			't',	HEAD_TO },
-	{ NAME("Via"),			'v',	HEAD_VIA },
+	{ NAME("To"),			HEAD_TO },
+	{ NAME("Via"),			HEAD_VIA },
+	{ NAME("CSeq"),			HEAD_CSEQ },
+	{ NAME("From"),			HEAD_FROM },
+	{ NAME("RAck"),			HEAD_RACK },
+	{ NAME("RSeq"),			HEAD_RSEQ },
+	{ NAME("Call-ID"),		HEAD_CALL_ID },
+	{ NAME("Contact"),		HEAD_CONTACT },
+	{ NAME("Content-Type"),		HEAD_CONTENT_TYPE },
+	{ NAME("Content-Length"),	HEAD_CONTENT_LENGTH },
+	{ NAME("Session-Expires"),	HEAD_SESSION_EXPIRES },
+	{ NAME("Content-Encoding"),	HEAD_CONTENT_ENCODING },
+	{ NAME("Content-Disposition"),	HEAD_CONTENT_DISPOSITION },
+	{ NAME("Content-Transfer-Encoding"), HEAD_CONTENT_TRANSFER_ENCODING },
+};
+
+static const enum head_id compact[32] = {
+	['c' & 31] = HEAD_CONTENT_TYPE,
+	['e' & 31] = HEAD_CONTENT_ENCODING,
+	['f' & 31] = HEAD_FROM,
+	['i' & 31] = HEAD_CALL_ID,
+	['l' & 31] = HEAD_CONTENT_LENGTH,
+	['m' & 31] = HEAD_CONTACT,
+	['t' & 31] = HEAD_TO,
+	['v' & 31] = HEAD_VIA,
+	['x' & 31] = HEAD_SESSION_EXPIRES,
 };
 /* clang-format on */
 #undef NAME
+
+#define NNAMES	 (sizeof(names) / sizeof(names[0]))
+#define MAX_NAME 25
+
+/* The first of each length. */
+static const uint8_t by_length[MAX_NAME + 1] = {
+	[3] = 1,
+	[4] = 2,
+	[7] = 6,
+	[12] = 8,
+	[14] = 9,
+	[15] = 10,
+	[16] = 11,
+	[19] = 12,
+	[25] = 13,
+};
 
 /* How the lines of this head end, as far as is known. */
 enum eol {
 	EOL_UNKNOWN,
 	EOL_CRLF,
 	EOL_LF,
+};
+
+/* The lines that are still to be read. */
+struct lines {
+	struct span rest;
+	const char *nul; /* the first in it, or NULL */
+	enum eol eol;
+	enum sip_reject why; /* of the last failure */
 };
 
 static bool
@@ -59,18 +98,13 @@ head_trim(struct span s)
 bool
 head_is_token(struct span s)
 {
-	size_t i;
-	char c;
+	return s.len > 0 && chars_all(s, CHARS_TOKEN);
+}
 
-	for (i = 0; i < s.len; i++) {
-		c = s.p[i];
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9'))
-			continue;
-		if (c != '-' && (c == '\0' || strchr(".!%*_+`'~", c) == NULL))
-			return false;
-	}
-	return s.len > 0;
+static bool
+is_letter(char c)
+{
+	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
 static enum head_id
@@ -78,141 +112,167 @@ id_of(struct span name)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (name.len == names[i].len &&
-		    (name.p[0] | 0x20) == (names[i].name[0] | 0x20) &&
+	if (name.len == 1)
+		return is_letter(name.p[0]) ? compact[name.p[0] & 31]
+					    : HEAD_OTHER;
+	if (name.len > MAX_NAME)
+		return HEAD_OTHER;
+	for (i = by_length[name.len]; i < NNAMES && names[i].len == name.len;
+	     i++)
+		if (((name.p[0] ^ names[i].name[0]) & ~0x20) == 0 &&
 		    (memcmp(name.p, names[i].name, name.len) == 0 ||
 			span_caseeq_str(name, names[i].name)))
-			return names[i].id;
-	for (i = 0; name.len == 1 && i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].compact != '\0' &&
-		    (name.p[0] | 0x20) == names[i].compact)
 			return names[i].id;
 	return HEAD_OTHER;
 }
 
+static bool
+is_broken(const struct lines *l, struct span line)
+{
+	return (l->nul != NULL && l->nul < line.p + line.len) ||
+	    (line.len > 0 && memchr(line.p, '\r', line.len) != NULL);
+}
+
 /*
- * One line up to its end, which *rest is then behind.  A line that is
+ * One line up to its end, which l->rest is then behind.  A line that is
  * continued on the next one has *folded set.
  */
 static enum ph_err
-take_line(struct span *rest, enum eol *eol, struct span *line, bool *folded,
-    enum sip_reject *why)
+take_line(struct lines *l, struct span *line, bool *folded)
 {
-	size_t i = span_find(*rest, '\n');
-	bool crlf = i > 0 && rest->p[i - 1] == '\r';
-	bool end = i == rest->len;
+	size_t i = span_find(l->rest, '\n');
+	bool crlf = i > 0 && l->rest.p[i - 1] == '\r';
+	bool end = i == l->rest.len;
 	enum eol this = crlf ? EOL_CRLF : EOL_LF;
 
-	*why = SIP_REJECT_SYNTAX;
-	*line = span_sub(*rest, 0, i - (crlf ? 1 : 0));
-	if (line->len > 0 &&
-	    (memchr(line->p, '\0', line->len) != NULL ||
-		memchr(line->p, '\r', line->len) != NULL))
+	l->why = SIP_REJECT_SYNTAX;
+	*line = (struct span) { l->rest.p, i - (crlf ? 1 : 0) };
+	if (is_broken(l, *line))
 		return PH_EMALFORMED;
 	if (i > SIP_MAX_LINE) {
-		*why = SIP_REJECT_SIZE;
+		l->why = SIP_REJECT_SIZE;
 		return PH_ELIMIT;
 	}
 	/* Only the next byte tells whether a line goes on; a blank one ends. */
-	if (end || (i + 1 == rest->len && line->len > 0))
+	if (end || (i + 1 == l->rest.len && line->len > 0))
 		return PH_ETRUNC;
-	*folded = line->len > 0 && is_blank(rest->p[i + 1]);
-	*rest = span_sub(*rest, i + 1, rest->len);
+	*folded = line->len > 0 && is_blank(l->rest.p[i + 1]);
+	l->rest.p += i + 1;
+	l->rest.len -= i + 1;
 	if (*folded)
 		return PH_OK;
-	if (*eol == EOL_UNKNOWN)
-		*eol = this;
-	return *eol == this ? PH_OK : PH_EMALFORMED;
+	if (l->eol == EOL_UNKNOWN)
+		l->eol = this;
+	return l->eol == this ? PH_OK : PH_EMALFORMED;
 }
 
 /* A field with its continuation lines. */
 static enum ph_err
-take_field(struct span *rest, enum eol *eol, struct span *field,
-    enum sip_reject *why)
+take_field(struct lines *l, struct span *field)
 {
-	struct span from = *rest, line;
+	struct span line;
 	bool folded;
 	enum ph_err rc;
 
-	if ((rc = take_line(rest, eol, field, &folded, why)) != PH_OK)
+	if ((rc = take_line(l, field, &folded)) != PH_OK)
 		return rc;
 	/* A continuation of nothing. */
 	if (field->len > 0 && is_blank(field->p[0]))
 		return PH_EMALFORMED;
 	while (folded) {
-		if ((rc = take_line(rest, eol, &line, &folded, why)) != PH_OK)
+		if ((rc = take_line(l, &line, &folded)) != PH_OK)
 			return rc;
 		/* RFC 3261 would allow it; others see the end of the head. */
 		if (span_trim(line).len == 0)
 			return PH_EMALFORMED;
-		field->len = (size_t)(line.p + line.len - from.p);
+		field->len = (size_t)(line.p + line.len - field->p);
 		if (field->len > SIP_MAX_LINE) {
-			*why = SIP_REJECT_SIZE;
+			l->why = SIP_REJECT_SIZE;
 			return PH_ELIMIT;
 		}
 	}
 	return PH_OK;
 }
 
+/* HCOLON allows blanks before the colon, but no new line. */
+static bool
+cut_name(struct span *field, struct span *name)
+{
+	size_t n = chars_run(*field, CHARS_TOKEN), i = n;
+
+	while (i < field->len && is_blank(field->p[i]))
+		i++;
+	if (n == 0 || i == field->len || field->p[i] != ':')
+		return false;
+	*name = (struct span) { field->p, n };
+	field->p += i + 1;
+	field->len -= i + 1;
+	return true;
+}
+
 static enum ph_err
 note_field(struct head *h, struct span field, enum sip_reject *why)
 {
-	struct span value, name;
-	size_t colon = span_find(field, ':');
+	struct span name;
 	enum head_id id;
 
 	*why = SIP_REJECT_SYNTAX;
-	/* HCOLON allows blanks before the colon, but no new line. */
-	name = span_trim(span_sub(field, 0, colon));
-	if (colon == field.len || !head_is_token(name))
+	if (!cut_name(&field, &name))
 		return PH_EMALFORMED;
-	value = span_sub(field, colon + 1, field.len);
 	id = id_of(name);
 	if (h->count[id]++ == 0) {
-		h->value[id] = head_trim(value);
+		h->value[id] = head_trim(field);
 		return PH_OK;
 	}
 	if (id == HEAD_OTHER || id == HEAD_VIA || id == HEAD_CONTACT)
 		return PH_OK;
 	/* Agents in the wild say this twice; the same is no second reading. */
-	if (id == HEAD_CONTENT_TYPE && span_eq(h->value[id], head_trim(value)))
+	if (id == HEAD_CONTENT_TYPE && span_eq(h->value[id], head_trim(field)))
 		return PH_OK;
 	*why = SIP_REJECT_DUPLICATE;
 	return PH_EMALFORMED;
 }
 
+static enum ph_err
+read_lines(struct head *h, struct lines *l, bool start)
+{
+	struct span field;
+	size_t n = 0;
+	enum ph_err rc;
+	bool folded;
+
+	if (start) {
+		if ((rc = take_line(l, &field, &folded)) != PH_OK)
+			return rc;
+		if (folded || field.len == 0)
+			return PH_EMALFORMED;
+		h->start = field;
+	}
+	while ((rc = take_field(l, &field)) == PH_OK && field.len > 0) {
+		if (++n > SIP_MAX_HEADERS) {
+			l->why = SIP_REJECT_SIZE;
+			return PH_ELIMIT;
+		}
+		if ((rc = note_field(h, field, &l->why)) != PH_OK)
+			break;
+	}
+	return rc;
+}
+
 enum ph_err
 head_parse(struct head *h, struct span in, bool start, enum sip_reject *why)
 {
-	struct span rest = span_sub(in, 0, SIP_MAX_HEAD), field;
-	enum eol eol = EOL_UNKNOWN;
-	size_t n = 0;
-	enum ph_err rc = PH_OK;
-	bool folded;
+	struct lines l = { span_sub(in, 0, SIP_MAX_HEAD), NULL, EOL_UNKNOWN,
+		SIP_REJECT_SYNTAX };
+	enum ph_err rc;
 
 	memset(h, 0, sizeof(*h));
-	*why = SIP_REJECT_SYNTAX;
-	if (start) {
-		rc = take_line(&rest, &eol, &field, &folded, why);
-		if (rc == PH_OK && (folded || field.len == 0))
-			return PH_EMALFORMED;
-		if (rc == PH_OK)
-			h->start = field;
-	}
-	while (rc == PH_OK) {
-		if ((rc = take_field(&rest, &eol, &field, why)) != PH_OK)
-			break;
-		if (field.len == 0) {
-			h->len = (size_t)(rest.p - in.p);
-			return PH_OK;
-		}
-		if (++n > SIP_MAX_HEADERS) {
-			*why = SIP_REJECT_SIZE;
-			return PH_ELIMIT;
-		}
-		rc = note_field(h, field, why);
-	}
+	if (in.len > 0)
+		l.nul = memchr(in.p, '\0', l.rest.len);
+	rc = read_lines(h, &l, start);
+	*why = l.why;
+	if (rc == PH_OK)
+		h->len = (size_t)(l.rest.p - in.p);
 	if (rc == PH_ETRUNC && in.len > SIP_MAX_HEAD) {
 		*why = SIP_REJECT_SIZE;
 		return PH_ELIMIT;

@@ -11,6 +11,7 @@
 #include "sip/message.h"
 #include "sip/mime.h"
 #include "sip/plain.h"
+#include "src/base/chars.h"
 
 /*
  * libosip2 gets one field value at a time, unfolded, NUL-terminated, with
@@ -240,22 +241,6 @@ store_open(struct reader *r)
 	return PH_OK;
 }
 
-/*
- * A value that compares byte by byte from here on: no blanks, no controls,
- * nothing that ends a parameter for one reader and not for the next.
- */
-static bool
-is_opaque(struct span s, const char *except)
-{
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~' ||
-		    strchr(except, s.p[i]) != NULL)
-			return false;
-	return true;
-}
-
 static bool
 too_many(struct span s, char c)
 {
@@ -299,7 +284,8 @@ param_read(struct reader *r, const osip_list_t *list, const char *name,
 		found = true;
 		if (p->gvalue == NULL)
 			continue;
-		if (!is_opaque(span_of(p->gvalue), ";,\"<>\\"))
+		/* Nothing that ends it for one reader and not for the next. */
+		if (!chars_all(span_of(p->gvalue), CHARS_PARAM))
 			return message_reject(r, SIP_REJECT_SYNTAX);
 		(void)message_keep(r, span_of(p->gvalue), out);
 	}
@@ -583,7 +569,8 @@ read_fields(struct reader *r)
 	if ((rc = values_fit(r)) != PH_OK)
 		return rc;
 	m->call_id = r->head.value[HEAD_CALL_ID];
-	if (!is_opaque(m->call_id, ""))
+	/* It compares byte by byte from here on. */
+	if (!chars_all(m->call_id, CHARS_VISIBLE))
 		return message_reject(r, SIP_REJECT_SYNTAX);
 	if ((rc = read_cseq(r)) != PH_OK || (rc = read_via(r)) != PH_OK ||
 	    (rc = read_party(r, HEAD_FROM, &m->from_tag)) != PH_OK ||
@@ -660,7 +647,6 @@ read_message(struct reader *r, struct span in, bool stream)
 	if ((rc = find_body(r, span_sub(in, r->head.len, in.len), stream,
 		 &body)) != PH_OK)
 		return rc;
-	r->plain = r->plain && body.len == 0;
 	if ((rc = read_fields(r)) != PH_OK)
 		return rc;
 	m->body = mime_find_sdp(&r->head, body, &m->sdp);

@@ -17,9 +17,9 @@
  * Addresses, Via and CSeq are read by libosip2's parsers, fenced in by
  * message.c: one field at a time, within bounds, sanity checks after it, its
  * tracing silenced.  Where the head ends, which fields it has, the start line
- * and the body are ours to read.  A message without a body opens nothing by
- * itself; in it, fields of the forms that plain.h knows are read there. Nothing
- * outside message.c knows libosip2.
+ * and the body are ours to read, and so are fields of the forms that plain.h
+ * knows, of which there is one reading.  Nothing outside message.c knows
+ * libosip2.
  *
  * Whatever could be read in two ways is refused rather than guessed at: a
  * firewall and a server that disagree are a hole.

@@ -2,55 +2,20 @@
 #include <string.h>
 
 #include "sip/plain.h"
+#include "src/base/chars.h"
 
 #define MAX_PARAMS 16 /* fewer than message.c allows */
 
-static bool
-is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	    (c >= 'A' && c <= 'Z');
-}
-
-/* Of a user, or of a parameter and its value. */
-static bool
-is_word(char c)
-{
-	return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '+' ||
-	    c == '*' || c == '~' || c == '!';
-}
-
-static bool
-is_host(char c)
-{
-	return is_alnum(c) || c == '.' || c == '-';
-}
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_name(char c)
-{
-	return is_alnum(c) || c == ' ';
-}
-
 /* As many of a kind as there are; at least one and at most `max`. */
 static bool
-take_some(struct span *s, bool (*kind)(char), size_t max, struct span *out)
+take_some(struct span *s, unsigned int kind, size_t max, struct span *out)
 {
-	size_t i;
+	size_t n = chars_run(*s, kind);
 
-	for (i = 0; i < s->len; i++)
-		if (!kind(s->p[i]))
-			break;
-	*out = (struct span) { s->p, i };
-	s->p += i;
-	s->len -= i;
-	return i > 0 && i <= max;
+	*out = (struct span) { s->p, n };
+	s->p += n;
+	s->len -= n;
+	return n > 0 && n <= max;
 }
 
 static bool
@@ -78,7 +43,7 @@ take_port(struct span *s)
 {
 	struct span port;
 
-	return !take_char(s, ':') || take_some(s, is_digit, 5, &port);
+	return !take_char(s, ':') || take_some(s, CHARS_DIGIT, 5, &port);
 }
 
 /*
@@ -95,9 +60,9 @@ take_params(struct span *s, const char *name, struct span *out)
 	while (take_char(s, ';')) {
 		value = (struct span) { NULL, 0 };
 		if (++n > MAX_PARAMS ||
-		    !take_some(s, is_word, PLAIN_MAX, &word) ||
+		    !take_some(s, CHARS_WORD, PLAIN_MAX, &word) ||
 		    (take_char(s, '=') &&
-			!take_some(s, is_word, PLAIN_MAX, &value)))
+			!take_some(s, CHARS_WORD, PLAIN_MAX, &value)))
 			return false;
 		if (name == NULL || !span_caseeq_str(word, name))
 			continue;
@@ -121,10 +86,10 @@ take_address(struct span *s, struct span *host)
 	if (!take_text(s, "<sip:"))
 		return false;
 	rest = *s;
-	if (take_some(&rest, is_word, PLAIN_MAX, &none) &&
+	if (take_some(&rest, CHARS_WORD, PLAIN_MAX, &none) &&
 	    take_char(&rest, '@'))
 		*s = rest;
-	return take_some(s, is_host, PLAIN_MAX, host) && host->len > 1 &&
+	return take_some(s, CHARS_HOST, PLAIN_MAX, host) && host->len > 1 &&
 	    take_port(s) && take_params(s, NULL, &none) && take_char(s, '>');
 }
 
@@ -136,21 +101,21 @@ take_name(struct span *s)
 
 	if (!take_char(s, '"'))
 		return true;
-	return take_some(s, is_name, PLAIN_MAX, &name) && name.p[0] != ' ' &&
+	return take_some(s, CHARS_NAME, PLAIN_MAX, &name) && name.p[0] != ' ' &&
 	    take_char(s, '"') && take_char(s, ' ');
 }
 
 bool
 plain_cseq(struct span value, uint32_t *number, struct span *method)
 {
-	struct span digits;
+	struct span text;
 	uint64_t n;
 
 	if (value.len > PLAIN_MAX ||
-	    !take_some(&value, is_digit, 10, &digits) ||
+	    !take_some(&value, CHARS_DIGIT, 10, &text) ||
 	    !take_char(&value, ' ') ||
-	    !take_some(&value, is_alnum, PLAIN_MAX, method) || value.len > 0 ||
-	    !span_number(digits, INT32_MAX, &n))
+	    !take_some(&value, CHARS_ALNUM, PLAIN_MAX, method) ||
+	    value.len > 0 || !span_number(text, INT32_MAX, &n))
 		return false;
 	*number = (uint32_t)n;
 	return true;
@@ -175,8 +140,9 @@ plain_via(struct span value, struct span *branch)
 	struct span word, found = { NULL, 0 };
 
 	if (value.len > PLAIN_MAX || !take_text(&value, "SIP/2.0/") ||
-	    !take_some(&value, is_alnum, 8, &word) || !take_char(&value, ' ') ||
-	    !take_some(&value, is_host, PLAIN_MAX, &word) ||
+	    !take_some(&value, CHARS_ALNUM, 8, &word) ||
+	    !take_char(&value, ' ') ||
+	    !take_some(&value, CHARS_HOST, PLAIN_MAX, &word) ||
 	    !take_port(&value) || !take_params(&value, "branch", &found) ||
 	    value.len > 0)
 		return false;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/base/chars.h"
 #include "src/base/jsonw.h"
 
 static void
@@ -68,19 +69,6 @@ utf8_len(struct span s)
 	return n;
 }
 
-/* How many bytes at the start of `s` are ASCII that is written as it is. */
-static size_t
-plain_len(struct span s)
-{
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		if (s.p[i] < ' ' || s.p[i] > '~' || s.p[i] == '"' ||
-		    s.p[i] == '\\')
-			break;
-	return i;
-}
-
 void
 jsonw_text(struct strbuf *out, struct span v)
 {
@@ -91,7 +79,7 @@ jsonw_text(struct strbuf *out, struct span v)
 		unsigned char c = (unsigned char)v.p[0];
 		unsigned char next = v.len > 1 ? (unsigned char)v.p[1] : 0;
 
-		if ((n = plain_len(v)) > 0)
+		if ((n = chars_run(v, CHARS_JSON)) > 0)
 			strbuf_add(out, span_sub(v, 0, n));
 		else if ((n = utf8_len(v)) == 0) {
 			strbuf_str(out, "\\ufffd");

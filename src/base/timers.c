@@ -18,17 +18,27 @@ timers_init(struct timers *ts)
 	ts->seq = 0;
 }
 
+static void
+timer_place(struct timers *ts, struct timer *t)
+{
+	t->at = t->due;
+	t->seq = t->due_seq;
+	RB_INSERT(timer_tree, &ts->tree, t);
+}
+
 void
 timer_set(struct timers *ts, struct timer *t, int64_t at,
     void (*fire)(void *arg, int64_t now), void *arg)
 {
-	timer_clear(ts, t);
-	t->at = at;
-	t->seq = ts->seq++;
+	t->due = at;
+	t->due_seq = ts->seq++;
 	t->fire = fire;
 	t->arg = arg;
+	if (t->set && at >= t->at)
+		return;
+	timer_clear(ts, t);
 	t->set = true;
-	RB_INSERT(timer_tree, &ts->tree, t);
+	timer_place(ts, t);
 }
 
 void
@@ -40,14 +50,26 @@ timer_clear(struct timers *ts, struct timer *t)
 	t->set = false;
 }
 
-int64_t
-timers_next(const struct timers *ts)
+/* The timer that is due first: its place is where it belongs. */
+static struct timer *
+timers_first(struct timers *ts)
 {
 	struct timer *t;
 
-	/* RB_MIN only reads, but tree.h has no const form of it. */
-	t = RB_MIN(timer_tree, (struct timer_tree *)(uintptr_t)&ts->tree);
-	return t != NULL ? t->at : INT64_MAX;
+	while ((t = RB_MIN(timer_tree, &ts->tree)) != NULL &&
+	    t->seq != t->due_seq) {
+		RB_REMOVE(timer_tree, &ts->tree, t);
+		timer_place(ts, t);
+	}
+	return t;
+}
+
+int64_t
+timers_next(struct timers *ts)
+{
+	struct timer *t = timers_first(ts);
+
+	return t != NULL ? t->due : INT64_MAX;
 }
 
 void
@@ -55,8 +77,8 @@ timers_run(struct timers *ts, int64_t now)
 {
 	struct timer *t;
 
-	while ((t = RB_MIN(timer_tree, &ts->tree)) != NULL && t->at <= now) {
+	while ((t = timers_first(ts)) != NULL && t->due <= now) {
 		timer_clear(ts, t);
-		t->fire(t->arg, t->at);
+		t->fire(t->arg, t->due);
 	}
 }

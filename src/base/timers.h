@@ -19,8 +19,14 @@
 
 struct timer {
 	RB_ENTRY(timer) node;
-	int64_t at;
+	int64_t at; /* its place in the tree */
 	uint64_t seq;
+	/*
+	 * When it is to fire: a timer that moves to a later time keeps its
+	 * place until that comes first.  Most are moved again before.
+	 */
+	int64_t due;
+	uint64_t due_seq;
 	bool set;
 	void (*fire)(void *arg, int64_t now);
 	void *arg;
@@ -41,7 +47,7 @@ void timer_set(struct timers *ts, struct timer *t, int64_t at,
 void timer_clear(struct timers *ts, struct timer *t); /* fine if not set */
 
 /* The earliest deadline, or INT64_MAX. */
-int64_t timers_next(const struct timers *ts);
+int64_t timers_next(struct timers *ts);
 
 /*
  * Fire everything due at or before `now`, each with its own deadline as the

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/base/chars.h"
 #include "src/base/addr.h"
 #include "src/base/crc.h"
 #include "src/base/jsonw.h"
@@ -482,6 +483,76 @@ timers_fire_by_deadline_then_by_age(void **state)
 	assert_false(t[0].set);
 }
 
+/* A timer that moves is set anew: of equal deadlines it is the last. */
+static void
+a_timer_that_moves_fires_at_its_last_deadline(void **state)
+{
+	struct timer t[3] = { 0 };
+	int id[3] = { 0, 1, 2 };
+	struct timers ts;
+
+	(void)state;
+	norder = 0;
+	timers_init(&ts);
+	timer_set(&ts, &t[0], 5, note_order, &id[0]);
+	timer_set(&ts, &t[1], 20, note_order, &id[1]);
+	timer_set(&ts, &t[2], 20, note_order, &id[2]);
+	timer_set(&ts, &t[0], 20, note_order, &id[0]);
+	timer_set(&ts, &t[1], 30, note_order, &id[1]);
+	timer_set(&ts, &t[1], 20, note_order, &id[1]);
+	assert_int_equal(timers_next(&ts), 20);
+	timers_run(&ts, 19);
+	assert_int_equal(norder, 0);
+	timer_set(&ts, &t[2], 10, note_order, &id[2]);
+	assert_int_equal(timers_next(&ts), 10);
+	timers_run(&ts, 20);
+	assert_int_equal(norder, 3);
+	assert_int_equal(order[0], 2);
+	assert_int_equal(order[1], 0);
+	assert_int_equal(order[2], 1);
+	timer_set(&ts, &t[0], 40, note_order, &id[0]);
+	timer_set(&ts, &t[0], 50, note_order, &id[0]);
+	timer_clear(&ts, &t[0]);
+	assert_true(timers_next(&ts) == INT64_MAX);
+}
+
+/* The table is by hand: here is what it stands for. */
+static void
+each_byte_is_of_its_kinds(void **state)
+{
+	bool alnum, visible;
+	unsigned int kinds;
+	int c;
+
+	(void)state;
+	for (c = 0; c < 256; c++) {
+		alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+		    (c >= 'a' && c <= 'z');
+		visible = c > ' ' && c <= '~';
+		kinds = 0;
+		if (c >= '0' && c <= '9')
+			kinds |= CHARS_DIGIT;
+		if (alnum)
+			kinds |= CHARS_ALNUM;
+		if (alnum || c == ' ')
+			kinds |= CHARS_NAME;
+		if (alnum || (visible && strchr("-.", c) != NULL))
+			kinds |= CHARS_HOST;
+		if (alnum || (visible && strchr("-._+*~!", c) != NULL))
+			kinds |= CHARS_WORD;
+		if (alnum || (visible && strchr("-.!%*_+`'~", c) != NULL))
+			kinds |= CHARS_TOKEN;
+		if (visible && strchr(";,\"<>\\", c) == NULL)
+			kinds |= CHARS_PARAM;
+		if (visible)
+			kinds |= CHARS_VISIBLE;
+		if (c == ' ' || (visible && c != '"' && c != '\\'))
+			kinds |= CHARS_JSON;
+		if (chars_kinds[c] != kinds)
+			fail_msg("%d", c);
+	}
+}
+
 static void
 the_largest_share_gives_first(void **state)
 {
@@ -551,6 +622,8 @@ main(void)
 		cmocka_unit_test(json_is_valid_whatever_the_wire_says),
 		cmocka_unit_test(strbuf_says_when_it_is_full),
 		cmocka_unit_test(timers_fire_by_deadline_then_by_age),
+		cmocka_unit_test(a_timer_that_moves_fires_at_its_last_deadline),
+		cmocka_unit_test(each_byte_is_of_its_kinds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
