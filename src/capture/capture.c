@@ -13,6 +13,8 @@
 #define USEC	  INT64_C(1000000)
 #define TIME_MAX  INT64_C(253402300799) /* seconds */
 #define TIME_LEAP (24 * 3600 * USEC)
+#define SKIP_MOST 1024 /* packets in a row */
+#define READ_SIZE 65536
 
 /* Where a file is, in time and in bytes. */
 struct filetime {
@@ -186,6 +188,8 @@ capture_open_file(struct capture **out, const struct capture_config *config,
 		return PH_EIO;
 	}
 	c->nhandles = 1;
+	/* libpcap leaves it at the 4096 bytes of stdio. */
+	(void)setvbuf(pcap_file(h->pcap), NULL, _IOFBF, READ_SIZE);
 	h->dlt = pcap_datalink(h->pcap);
 	if (!link_supported(h->dlt)) {
 		const char *name = pcap_datalink_val_to_name(h->dlt);
@@ -199,14 +203,13 @@ capture_open_file(struct capture **out, const struct capture_config *config,
 	return PH_OK;
 }
 
-enum ph_err
-capture_next(struct capture *c, const struct capture_sink *sink, int64_t *ts,
-    struct strbuf *why)
+/* The next record and its time; `h` stays valid until the next call. */
+static enum ph_err
+record_next(struct capture *c, struct pcap_pkthdr *h,
+    const unsigned char **bytes, int64_t *ts, struct strbuf *why)
 {
 	struct filetime *f = c->filetime;
-	const unsigned char *bytes;
-	struct pcap_pkthdr h;
-	int64_t next;
+	int64_t stamp, next;
 
 	switch (record_read(c, f)) {
 	case 1:
@@ -219,19 +222,43 @@ capture_next(struct capture *c, const struct capture_sink *sink, int64_t *ts,
 		    pcap_geterr(c->handles[0].pcap));
 		return PH_ETRUNC;
 	}
-	h = *f->h;
-	bytes = f->bytes;
-	next = stamp_of(&h);
+	*h = *f->h;
+	*bytes = f->bytes;
+	stamp = next = stamp_of(h);
 	if (!f->begun || next > f->stamp + TIME_LEAP) {
-		if (record_peek(c, f, &h, &next) != PH_OK) {
+		if (record_peek(c, f, h, &next) != PH_OK) {
 			strbuf_str(why, "out of memory");
 			return PH_ETRUNC;
 		}
-		bytes = f->copy;
+		*bytes = f->copy;
 	}
-	*ts = filetime_of(f, stamp_of(&h), next);
-	packets_expire(c->packets, *ts, sink);
-	capture_frame(c, &c->handles[0], &h, bytes, *ts, sink);
+	*ts = filetime_of(f, stamp, next);
+	return PH_OK;
+}
+
+enum ph_err
+capture_next(struct capture *c, const struct capture_sink *sink, int64_t until,
+    int64_t *ts, struct strbuf *why)
+{
+	int64_t due = packets_due(c->packets);
+	const unsigned char *bytes;
+	struct pcap_pkthdr h;
+	enum ph_err rc;
+	int n;
+
+	if (until > due)
+		until = due;
+	for (n = 0; n < SKIP_MOST; n++) {
+		if ((rc = record_next(c, &h, &bytes, ts, why)) != PH_OK)
+			return rc;
+		if (*ts < until && h.caplen >= h.len &&
+		    packets_skip(c->packets, c->handles[0].dlt,
+			(struct span) { (const char *)bytes, h.caplen }))
+			continue;
+		packets_expire(c->packets, *ts, sink);
+		capture_frame(c, &c->handles[0], &h, bytes, *ts, sink);
+		break;
+	}
 	return PH_OK;
 }
 

@@ -76,12 +76,14 @@ bool capture_waiting(const struct capture *c);
 int64_t capture_due(const struct capture *c);
 
 /*
- * File: process one packet.  *ts is its time, never going backwards.
+ * File: process one packet, and before it any number of those that are of no
+ * interest and older than `until`.  *ts is its time, never going backwards.
  * PH_OK, PH_EGONE at the end of the file, PH_ETRUNC when the file ends in
  * the middle of a packet or is damaged (`why` says where).
  */
 PH_NODISCARD enum ph_err capture_next(struct capture *c,
-    const struct capture_sink *sink, int64_t *ts, struct strbuf *why);
+    const struct capture_sink *sink, int64_t until, int64_t *ts,
+    struct strbuf *why);
 
 /*
  * The kernel's time stamp of the packet that is being handed over, by the clock

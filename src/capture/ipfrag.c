@@ -101,6 +101,14 @@ ipfrag_free(struct ipfrag *f)
 	free(f);
 }
 
+int64_t
+ipfrag_due(const struct ipfrag *f)
+{
+	const struct pending *p = TAILQ_FIRST(&f->ages);
+
+	return p != NULL ? p->since + FRAG_TIMEOUT : INT64_MAX;
+}
+
 void
 ipfrag_expire(struct ipfrag *f, int64_t now, struct capture_stats *stats)
 {

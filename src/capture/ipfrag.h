@@ -50,6 +50,8 @@ PH_NODISCARD enum ph_err ipfrag_add(struct ipfrag *f, int64_t now,
     struct capture_stats *stats);
 
 /* Forget what has waited too long. */
+/* When ipfrag_expire() has something to do; INT64_MAX: never. */
+int64_t ipfrag_due(const struct ipfrag *f);
 void ipfrag_expire(struct ipfrag *f, int64_t now, struct capture_stats *stats);
 
 #endif

@@ -14,6 +14,8 @@
 #define RECENT	       64
 #define RECENT_WITHIN  INT64_C(50000) /* microseconds */
 #define MAX_EXTENSIONS 8
+#define ETHERTYPE_IP   0x0800
+#define ETHERTYPE_IPV6 0x86dd
 
 struct recent {
 	uint64_t digest;
@@ -28,17 +30,23 @@ struct packets {
 	struct capture_stats n;
 	struct recent recent[RECENT];
 	size_t nextrecent;
+	uint8_t udp[(UINT16_MAX + 1) / 8]; /* a bit for each of our ports */
 };
 
 struct packets *
 packets_new(const struct capture_port *ports, size_t nports)
 {
 	struct packets *p = calloc(1, sizeof(*p));
+	size_t i;
 
 	if (p == NULL)
 		return NULL;
 	p->ports = ports;
 	p->nports = nports;
+	for (i = 0; i < nports; i++)
+		if (ports[i].proto == IPPROTO_UDP)
+			p->udp[ports[i].port / 8] |=
+			    (uint8_t)(1u << ports[i].port % 8);
 	p->frag = ipfrag_new();
 	p->tcp = tcpstream_new();
 	if (p->frag == NULL || p->tcp == NULL) {
@@ -69,6 +77,14 @@ packets_expire(struct packets *p, int64_t now, const struct capture_sink *sink)
 {
 	ipfrag_expire(p->frag, now, &p->n);
 	tcpstream_expire(p->tcp, now, sink, &p->n);
+}
+
+int64_t
+packets_due(const struct packets *p)
+{
+	int64_t frag = ipfrag_due(p->frag), tcp = tcpstream_due(p->tcp);
+
+	return frag < tcp ? frag : tcp;
 }
 
 int64_t
@@ -110,12 +126,23 @@ digest_word(uint64_t h, uint64_t word)
 	return h ^ h >> 32;
 }
 
+/* Four at a time, for each multiplication waits for the one before it. */
 static uint64_t
 digest_mix(uint64_t h, const void *bytes, size_t len)
 {
+	uint64_t word, lane[4] = { h, ~h, h << 1, ~h << 1 };
 	const uint8_t *b = bytes;
-	uint64_t word;
+	size_t i;
 
+	if (len >= sizeof(lane)) {
+		for (; len >= sizeof(lane); len -= sizeof(lane))
+			for (i = 0; i < 4; i++, b += sizeof(word)) {
+				memcpy(&word, b, sizeof(word));
+				lane[i] = digest_word(lane[i], word);
+			}
+		for (i = 0; i < 4; i++)
+			h = digest_word(h, lane[i]);
+	}
 	for (; len >= sizeof(word); b += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, b, sizeof(word));
 		h = digest_word(h, word);
@@ -159,6 +186,12 @@ packet_is_duplicate(struct packets *p, const struct datagram *d, uint32_t id)
 	return false;
 }
 
+static bool
+begins_as_text(struct span payload)
+{
+	return payload.len > 0 && payload.p[0] >= 'A' && payload.p[0] <= 'Z';
+}
+
 static void
 packet_udp(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
     const struct capture_sink *sink)
@@ -181,7 +214,7 @@ packet_udp(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
 	d->payload = cursor_span(&c, len - 8u);
 	if (!packet_counts(p, d)) {
 		p->n.ignored++;
-		if (sink->other != NULL && d->payload.len > 0)
+		if (sink->other != NULL && begins_as_text(d->payload))
 			sink->other(sink->ctx, d);
 		return;
 	}
@@ -251,7 +284,7 @@ packet_tcp(struct packets *p, struct datagram *d, struct span seg,
 	d->payload = cursor_span(&c, cursor_left(&c));
 	if (!packet_counts(p, d)) {
 		p->n.ignored++;
-		if (sink->other != NULL && d->payload.len > 0)
+		if (sink->other != NULL && begins_as_text(d->payload))
 			sink->other(sink->ctx, d);
 		return;
 	}
@@ -409,6 +442,79 @@ packet_ipv6(struct packets *p, struct datagram *d, struct span ip,
 	}
 	d->proto = next;
 	packet_transport(p, d, cursor_span(&c, cursor_left(&c)), 0, sink);
+}
+
+static unsigned int
+word_at(struct span s, size_t at)
+{
+	return (unsigned int)(uint8_t)s.p[at] << 8 | (uint8_t)s.p[at + 1];
+}
+
+/*
+ * The datagram in an IP packet that has nothing but its fixed header before
+ * it; false if there may be more to it.
+ */
+static bool
+is_simple_udp(struct span ip, struct span *seg)
+{
+	size_t hlen = 20, total;
+
+	if (ip.len < hlen + 8)
+		return false;
+	if (ip.p[0] == 0x45) {
+		total = word_at(ip, 2);
+		if ((word_at(ip, 6) & 0x3fff) != 0 || ip.p[9] != IPPROTO_UDP)
+			return false;
+	} else {
+		hlen = 40;
+		total = 40 + (size_t)word_at(ip, 4);
+		if ((uint8_t)ip.p[0] >> 4 != 6 || ip.p[6] != IPPROTO_UDP)
+			return false;
+	}
+	if (total < hlen + 8 || total > ip.len)
+		return false;
+	*seg = (struct span) { ip.p + hlen, total - hlen };
+	return true;
+}
+
+/* The packet in a frame without tags; false if there may be none. */
+static bool
+is_simple_frame(int dlt, struct span frame, struct span *ip)
+{
+	unsigned int type;
+
+	*ip = frame;
+	if (dlt == DLT_RAW)
+		return true;
+	if (dlt != DLT_EN10MB || frame.len < 14)
+		return false;
+	type = word_at(frame, 12);
+	*ip = (struct span) { frame.p + 14, frame.len - 14 };
+	return type == ETHERTYPE_IP || type == ETHERTYPE_IPV6;
+}
+
+static bool
+port_is_ours(const struct packets *p, unsigned int port)
+{
+	return (p->udp[port / 8] >> port % 8 & 1) != 0;
+}
+
+bool
+packets_skip(struct packets *p, int dlt, struct span frame)
+{
+	struct span ip, seg;
+	size_t len;
+
+	if (!is_simple_frame(dlt, frame, &ip) || !is_simple_udp(ip, &seg))
+		return false;
+	len = word_at(seg, 4);
+	if (len < 8 || len > seg.len || port_is_ours(p, word_at(seg, 0)) ||
+	    port_is_ours(p, word_at(seg, 2)) ||
+	    begins_as_text((struct span) { seg.p + 8, len - 8 }))
+		return false;
+	p->n.packets++;
+	p->n.ignored++;
+	return true;
 }
 
 /* Does the kernel take it at the interface where it was seen? */

@@ -38,10 +38,19 @@ struct packet_source {
 void packets_add(struct packets *p, const struct packet_source *from,
     int64_t ts, struct span frame, const struct capture_sink *sink);
 
+/*
+ * A frame that packets_add() would only count as of no interest, as can be told
+ * at a glance: UDP in IP or in Ethernet, nothing unusual about it.  It is
+ * counted then.
+ * False: give it to packets_add().  Not for a source with `ifs` or `live`.
+ */
+bool packets_skip(struct packets *p, int dlt, struct span frame);
 /* Time passes without packets. */
 void packets_expire(struct packets *p, int64_t now,
     const struct capture_sink *sink);
 
+/* When packets_expire() has something to do; INT64_MAX: never. */
+int64_t packets_due(const struct packets *p);
 /* As capture_flush() and capture_adopt(). */
 int64_t packets_next(const struct packets *p); /* see capture_due() */
 void packets_flush(struct packets *p, const struct capture_sink *sink);

@@ -45,8 +45,10 @@ struct capture_sink {
 	 */
 	void (*remember)(void *ctx, uint64_t key, const void *p, size_t len);
 	/*
-	 * A datagram, or a segment with bytes, on ports that are of no
-	 * interest; NULL: not wanted.  Live, the kernel keeps them from us.
+	 * A datagram, or a segment, on ports that are of no interest, whose
+	 * bytes begin with a capital letter, as the text of protocols does
+	 * and media hardly ever; NULL: not wanted.  Live, the kernel keeps
+	 * them from us.
 	 */
 	void (*other)(void *ctx, const struct datagram *d);
 };

@@ -351,6 +351,26 @@ tcpstream_next(const struct tcpstream *t)
 	return c != NULL ? c->stuck_since + TCP_LATE + 1 : INT64_MAX;
 }
 
+int64_t
+tcpstream_due(const struct tcpstream *t)
+{
+	const struct conn *half = TAILQ_FIRST(&t->halves);
+	const struct conn *idle[] = { TAILQ_FIRST(&t->ages),
+		TAILQ_FIRST(&t->dying) };
+	const struct conn *late = TAILQ_FIRST(&t->late);
+	int64_t at = tcpstream_next(t);
+	size_t i;
+
+	if (half != NULL && half->last + TCP_HALF + 1 < at)
+		at = half->last + TCP_HALF + 1;
+	for (i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
+		if (idle[i] != NULL && idle[i]->last + TCP_IDLE + 1 < at)
+			at = idle[i]->last + TCP_IDLE + 1;
+	if (late != NULL && late->stuck_since + TCP_GAP + 1 < at)
+		at = late->stuck_since + TCP_GAP + 1;
+	return at;
+}
+
 void
 tcpstream_expire(struct tcpstream *t, int64_t now,
     const struct capture_sink *sink, struct capture_stats *stats)

@@ -79,6 +79,8 @@ void tcpstream_adopt(struct tcpstream *t, uint64_t key, const void *p,
 
 /* When bytes are no longer waited for: tcpstream_expire() is due then. */
 int64_t tcpstream_next(const struct tcpstream *t); /* INT64_MAX: never */
+/* When tcpstream_expire() has anything to do; INT64_MAX: never. */
+int64_t tcpstream_due(const struct tcpstream *t);
 /* Time passes: for what is late, and for connections that are idle. */
 void tcpstream_expire(struct tcpstream *t, int64_t now,
     const struct capture_sink *sink, struct capture_stats *stats);

@@ -7,7 +7,7 @@
 #include "src/base/timers.h"
 #include "src/engine/progress.h"
 
-#define LOOK_EVERY 256 /* packets between two looks at the clock */
+#define LOOK_EVERY 256 /* calls between two looks at the clock */
 #define FIRST	   (USEC_PER_SEC / 2)
 #define AGAIN	   (USEC_PER_SEC / 5)
 

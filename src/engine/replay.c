@@ -235,11 +235,14 @@ replay_run(struct replay *r, struct capture *cap, const struct conf *conf,
 	int code = 0;
 
 	progress_begin(&r->progress);
-	while ((rc = capture_next(cap, &sink, &ts, &why)) == PH_OK) {
+	while ((rc = capture_next(cap, &sink, engine_next(r->engine), &ts,
+		    &why)) == PH_OK) {
 		r->now = ts;
 		engine_run(r->engine, ts);
 		progress_packet(&r->progress, cap, r->engine);
 	}
+	/* The last packets may have been of no interest. */
+	r->now = ts;
 	progress_wipe(&r->progress);
 	if (opt->explain != NULL)
 		code = replay_explain(r, conf, opt->explain);
@@ -307,8 +310,9 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	bool with_story = opt->explain != NULL || opt->report != NULL;
-	struct engine_place place = { .story = with_story ? &story_limits_file
-							  : NULL };
+	struct engine_place place = {
+		.story = with_story ? &story_limits_file : &story_limits_none
+	};
 	struct replay r = { .quiet = with_story };
 	struct engine_sink sink = { &r, on_commit, NULL, on_log_line, NULL };
 	struct capture_config cc = { 0 };

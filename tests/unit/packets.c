@@ -26,7 +26,7 @@
 static const struct capture_port ports[] = { { IPPROTO_UDP, 5060 },
 	{ IPPROTO_TCP, 5060 } };
 static const struct capture_stats *stats;
-static struct packets *packets;
+static struct packets *packets, *skipping;
 static struct packet_source raw;
 static int64_t now;
 static unsigned int got;
@@ -76,8 +76,9 @@ setup(void **state)
 	now = SEC;
 	text[0] = stream[0] = '\0';
 	packets = packets_new(ports, ROWS(ports));
+	skipping = packets_new(ports, ROWS(ports));
 	stats = packets_stats(packets);
-	return packets == NULL ? -1 : 0;
+	return packets == NULL || skipping == NULL ? -1 : 0;
 }
 
 static int
@@ -85,7 +86,25 @@ teardown(void **state)
 {
 	(void)state;
 	packets_free(packets, &sink);
+	packets_free(skipping, &sink);
 	return 0;
+}
+
+/* What is skipped at a glance would have been ignored, and done nothing. */
+static void
+add_as_if_skipped(struct span frame)
+{
+	struct capture_stats before = *stats;
+	unsigned int had = got;
+	bool skip = packets_skip(skipping, raw.dlt, frame);
+
+	packets_add(packets, &raw, now, frame, with);
+	if (!skip)
+		return;
+	before.packets++;
+	before.ignored++;
+	assert_memory_equal(&before, stats, sizeof(before));
+	assert_int_equal(got, had);
 }
 
 static void
@@ -97,7 +116,7 @@ send_ip(const void *ip, size_t iplen, const void *rest, size_t len)
 	memcpy(p, ip, iplen);
 	if (len > 0)
 		memcpy(p + iplen, rest, len);
-	packets_add(packets, &raw, now, (struct span) { p, iplen + len }, with);
+	add_as_if_skipped((struct span) { p, iplen + len });
 	free(p);
 }
 
@@ -376,18 +395,73 @@ bytes_on_other_ports_are_handed_on_if_wanted(void **state)
 
 	(void)state;
 	with = &both;
-	send4(0x45, 30, 0, 17, "\x13\xc5\x13\xc5\0\x0a\0\0hi", 10);
+	send4(0x45, 30, 0, 17, "\x13\xc5\x13\xc5\0\x0a\0\0Hi", 10);
 	assert_int_equal(got, 100);
+	send4(0x45, 30, 0, 17, "\x13\xc5\x13\xc5\0\x0a\0\0hi", 10);
 	send4(0x45, 28, 0, 17, "\x13\xc5\x13\xc5\0\x08\0\0", 8);
 	send4(0x45, 40, 0, 6,
 	    "\x13\xc5\x13\xc5\0\0\0\1\0\0\0\0\x50\2\xff\xff\0\0\0\0", 20);
 	assert_int_equal(got, 100);
 	send4(0x45, 41, 0, 6,
-	    "\x13\xc5\x13\xc5\0\0\0\1\0\0\0\0\x50\2\xff\xff\0\0\0\0h", 21);
+	    "\x13\xc5\x13\xc5\0\0\0\1\0\0\0\0\x50\2\xff\xff\0\0\0\0H", 21);
 	assert_int_equal(got, 200);
 	send4(0x45, 30, 0, 17, GOOD, 10);
 	assert_int_equal(got, 201);
 	with = &sink;
+}
+
+/* Media, mostly: a replay must not spend more than a glance on it. */
+static void
+what_has_other_ports_is_skipped(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char	*what;
+		const char	*ip;
+		size_t		 len;
+		bool		 skip;
+	} frames[] = {
+#define V4(total, off, proto) "\x45\0\0" total "\0\1" off "\x40" proto "\0\0" "\xc6\x33\x64\7\xc0\0\2\x0a"
+#define V6(len, next) "\x60\0\0\0\0" len next "\x40" "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\7" "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x10"
+#define OTHER(len, text) "\x13\xc5\x27\x10\0" len "\0\0" text
+#define F(s) s, sizeof(s) - 1
+		{ "media",		F(V4("\x1e", "\0\0", "\x11") OTHER("\x0a", "\x80\0")), true },
+		{ "not fragmented",	F(V4("\x1e", "\x40\0", "\x11") OTHER("\x0a", "\x80\0")), true },
+		{ "padded",		F(V4("\x1e", "\0\0", "\x11") OTHER("\x0a", "\x80\0") "\0"), true },
+		{ "no bytes",		F(V4("\x1c", "\0\0", "\x11") OTHER("\x08", "")), true },
+		{ "IPv6",		F(V6("\x0a", "\x11") OTHER("\x0a", "\x80\0")), true },
+		{ "text",		F(V4("\x1e", "\0\0", "\x11") OTHER("\x0a", "SI")), false },
+		{ "to our port",	F(V4("\x1e", "\0\0", "\x11") "\x27\x10\x13\xc4\0\x0a\0\0\x80\0"), false },
+		{ "from our port",	F(V4("\x1e", "\0\0", "\x11") "\x13\xc4\x27\x10\0\x0a\0\0\x80\0"), false },
+		{ "a first fragment",	F(V4("\x1e", "\x20\0", "\x11") OTHER("\x0a", "\x80\0")), false },
+		{ "a later fragment",	F(V4("\x1e", "\0\1", "\x11") OTHER("\x0a", "\x80\0")), false },
+		{ "TCP",		F(V4("\x1e", "\0\0", "\6") OTHER("\x0a", "\x80\0")), false },
+		{ "IPv6 with more",	F(V6("\x0a", "\0") OTHER("\x0a", "\x80\0")), false },
+		{ "longer than it is",	F(V4("\x1f", "\0\0", "\x11") OTHER("\x0a", "\x80\0")), false },
+		{ "UDP says more",	F(V4("\x1e", "\0\0", "\x11") OTHER("\x0b", "\x80\0")), false },
+		{ "UDP says nothing",	F(V4("\x1e", "\0\0", "\x11") OTHER("\0", "\x80\0")), false },
+		{ "IPv6 cut off",	F(V6("\x08", "\x11")), false },
+		{ "nothing",		F(""), false },
+#undef F
+	};
+	/* clang-format on */
+	size_t i;
+	char *p;
+
+	(void)state;
+	for (i = 0; i < ROWS(frames); i++) {
+		p = malloc(frames[i].len + 1);
+		assert_non_null(p);
+		memcpy(p, frames[i].ip, frames[i].len);
+		print_message("%s\n", frames[i].what);
+		assert_int_equal(packets_skip(skipping, DLT_RAW,
+				     (struct span) { p, frames[i].len }),
+		    frames[i].skip);
+		add_as_if_skipped((struct span) { p, frames[i].len });
+		free(p);
+	}
+	assert_int_equal(packets_stats(skipping)->ignored,
+	    packets_stats(skipping)->packets);
 }
 
 static void
@@ -587,6 +661,7 @@ main(void)
 		CASE(a_packet_counts_once_where_it_is_seen),
 		CASE(a_checksum_tells_which_bytes_count),
 		CASE(bytes_on_other_ports_are_handed_on_if_wanted),
+		CASE(what_has_other_ports_is_skipped),
 		CASE(a_piece_waits_for_so_long),
 		CASE(a_tag_is_no_header),
 	};
