@@ -46,6 +46,7 @@ struct calls {
 	struct sip *sip;
 	struct sip_external *external; /* conf's, in sip's terms */
 	struct lease_tree leases;
+	struct call_lease *found; /* by lease_find(); the next is often that */
 	TAILQ_HEAD(, call_lease) dirty;
 	uint8_t record[RECORD_MAX];
 };
@@ -63,8 +64,10 @@ lease_find(struct calls *c, uint64_t id)
 {
 	struct call_lease key;
 
+	if (c->found != NULL && c->found->id == id)
+		return c->found;
 	key.id = id;
-	return RB_FIND(lease_tree, &c->leases, &key);
+	return c->found = RB_FIND(lease_tree, &c->leases, &key);
 }
 
 static struct call_lease *
@@ -78,7 +81,7 @@ lease_get(struct calls *c, uint64_t id, int64_t now)
 	l->c = c;
 	l->began = now;
 	RB_INSERT(lease_tree, &c->leases, l);
-	return l;
+	return c->found = l;
 }
 
 static void
@@ -88,6 +91,7 @@ lease_free(struct call_lease *l)
 	story_leave(l->c->story, l->story);
 	if (l->dirty)
 		TAILQ_REMOVE(&l->c->dirty, l, dirty_entry);
+	l->c->found = NULL;
 	RB_REMOVE(lease_tree, &l->c->leases, l);
 	free(l);
 }

@@ -640,7 +640,7 @@ engine_run(struct engine *e, int64_t now)
 }
 
 int64_t
-engine_next(const struct engine *e)
+engine_next(struct engine *e)
 {
 	return timers_next(&e->timers);
 }

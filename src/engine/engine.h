@@ -82,7 +82,7 @@ void engine_tcp_end(struct engine *e, void *user);
 struct hints *engine_hints(struct engine *e);
 
 void engine_run(struct engine *e, int64_t now); /* timers */
-int64_t engine_next(const struct engine *e);	/* INT64_MAX: none */
+int64_t engine_next(struct engine *e);		/* INT64_MAX: none */
 
 /* The filter saw packets for pinhole `id` (fw's name for it). */
 void engine_seen(struct engine *e, uint64_t id, unsigned int ends, int64_t now);

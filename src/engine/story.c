@@ -71,6 +71,14 @@ story_limits_live(uint32_t calls)
 const struct story_limits story_limits_file = { 1000000, 1000000,
 	256 * 1024 * 1024, 32768 };
 
+const struct story_limits story_limits_none = { 0, 0, 0, 0 };
+
+static bool
+nobody_asks(const struct story *s)
+{
+	return s->limits.log == 0;
+}
+
 static int
 story_cmp(const struct story_call *a, const struct story_call *b)
 {
@@ -485,11 +493,14 @@ void
 story_ignored(struct story *s, int64_t now, const struct datagram *d,
     struct span call_id, const char *why)
 {
-	uint8_t n = why_number(s, why);
 	struct story_call *c;
 	struct story_stray *t;
 	struct story_entry e = { .at = now };
+	uint8_t n;
 
+	if (nobody_asks(s))
+		return;
+	n = why_number(s, why);
 	s->why[n].n++;
 	if (call_id.len > 0 && (c = call_find(s, call_id)) != NULL) {
 		e.from = d->src.addr;
@@ -510,6 +521,8 @@ story_hear(struct story *s, int64_t now, const struct datagram *d,
 {
 	struct story_entry *e = &s->current.e;
 
+	if (nobody_asks(s))
+		return;
 	s->current.here = true;
 	s->current.counts = false;
 	s->current.call_id = span_sub(m->call_id, 0, STORY_NAME);
@@ -610,6 +623,8 @@ story_join(struct story *s, struct span call_id, bool create, bool adopted,
 {
 	struct story_call *c;
 
+	if (nobody_asks(s))
+		return NULL;
 	current_write(s, call_id);
 	c = call_find(s, call_id);
 	if (c == NULL) {
@@ -651,6 +666,8 @@ story_hole(struct story *s, int64_t now, bool open, const struct pinhole *hole,
 		.hole = *hole };
 	struct story_call *c;
 
+	if (nobody_asks(s))
+		return;
 	current_write(s, call_id);
 	if ((c = call_find(s, call_id)) == NULL)
 		return;
@@ -670,6 +687,8 @@ story_refused(struct story *s, int64_t now, const struct event_refusal *r,
 		.dport = r->dport };
 	struct story_call *c;
 
+	if (nobody_asks(s))
+		return;
 	current_write(s, call_id);
 	if ((c = call_find(s, call_id)) == NULL)
 		return;

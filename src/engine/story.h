@@ -45,6 +45,8 @@ struct story_limits {
 struct story_limits story_limits_live(uint32_t calls);
 /* A replay: a whole capture, if it is not absurd. */
 extern const struct story_limits story_limits_file;
+/* Nothing is kept, for nobody will ask. */
+extern const struct story_limits story_limits_none;
 
 #define STORY_NAME    256 /* bytes of a Call-ID: what sip/ keeps of it */
 #define STORY_STREAMS 3	  /* described of one SDP */
