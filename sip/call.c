@@ -91,6 +91,16 @@ call_drop(struct call *c, enum reason why, int64_t now)
 	sip->sink.gone(sip->sink.ctx, id);
 }
 
+void
+call_forget(struct call *c)
+{
+	struct sip *sip = c->sip;
+	uint64_t id = c->id;
+
+	call_free(c);
+	sip->sink.gone(sip->sink.ctx, id);
+}
+
 static size_t
 most_bytes(const struct sip *sip)
 {
@@ -416,13 +426,20 @@ txn_new(struct call *c, enum sip_method method, uint32_t cseq,
 	return t;
 }
 
+static void
+txn_drop_bodies(struct txn *t)
+{
+	sdp_side_unref(t->offer);
+	sdp_side_unref(t->answer);
+	t->offer = t->answer = NULL;
+}
+
 void
 txn_free(struct call *c, struct txn *t)
 {
 	TAILQ_REMOVE(&c->txns, t, entry);
 	c->ntxns--;
-	sdp_side_unref(t->offer);
-	sdp_side_unref(t->answer);
+	txn_drop_bodies(t);
 	span_free(&t->branch);
 	free(t);
 }
@@ -444,6 +461,9 @@ call_settle(struct call *c, int64_t now)
 	call_unqueue(c);
 	if (c->accepted)
 		c->sip->n.accepted--;
+	/* Nothing is agreed on any more. */
+	TAILQ_FOREACH(t, &c->txns, entry)
+		txn_drop_bodies(t);
 	c->dead = true;
 	TAILQ_INSERT_TAIL(&c->sip->dead, c, age);
 	c->forget_at = now + SIP_T_TRANSACTION;

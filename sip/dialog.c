@@ -155,11 +155,8 @@ dialog_invite(struct sip *sip, int64_t now, const struct datagram *d,
 		 * The caller tries again after a challenge, or calls again
 		 * after the end.
 		 */
-		uint64_t id = c->id;
-
 		mentions_keep(c, &kept);
-		call_free(c);
-		sip->sink.gone(sip->sink.ctx, id);
+		call_forget(c);
 		c = NULL;
 	}
 	if (c == NULL) {
@@ -252,10 +249,7 @@ ack_received(struct sip *sip, int64_t now, const struct datagram *d,
 	c = call_find(sip, m->call_id, m->from_tag, &d->src.addr, &d->dst.addr);
 	if (c != NULL && c->dead && !c->accepted && !mentions_has_outside(c) &&
 	    (t = txn_find(c, SIP_INVITE, m->cseq, m->branch)) != NULL) {
-		uint64_t id = c->id;
-
-		call_free(c);
-		sip->sink.gone(sip->sink.ctx, id);
+		call_forget(c);
 		return;
 	}
 	if ((dlg = dialog_of_request(sip, now, d, m, &c, &role)) == NULL)

@@ -59,6 +59,9 @@ sip_shutdown(struct sip *sip, enum reason why, int64_t now)
 
 	for (c = RB_MIN(call_id_tree, &sip->ids); c != NULL; c = next) {
 		next = RB_NEXT(call_id_tree, NULL, c);
+		/* What is over has nothing to end. */
+		if (c->dead)
+			continue;
 		TAILQ_FOREACH(d, &c->dialogs, entry)
 			past_expire(d, INT64_MAX);
 		call_update(c, REASON_NONE, REASON_REPLACED, now);

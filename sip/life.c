@@ -72,13 +72,10 @@ void
 call_expire(void *arg, int64_t now)
 {
 	struct call *c = arg;
-	struct sip *sip = c->sip;
-	uint64_t id = c->id;
 	enum reason why;
 
 	if (c->dead && c->forget_at <= now) {
-		call_free(c);
-		sip->sink.gone(sip->sink.ctx, id);
+		call_forget(c);
 		return;
 	}
 	if (!c->dead && !c->accepted && c->setup_until <= now) {

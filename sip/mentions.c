@@ -15,7 +15,10 @@ mention_cmp(const struct mention *a, const struct mention *b)
 {
 	int r;
 
-	if ((r = endpoint_cmp(&a->where, &b->where)) != 0)
+	/* Addresses are few, ports differ. */
+	if (a->where.port != b->where.port)
+		return a->where.port < b->where.port ? -1 : 1;
+	if ((r = addr_cmp(&a->where.addr, &b->where.addr)) != 0)
 		return r;
 	if (a->outside != b->outside)
 		return a->outside ? 1 : -1;
@@ -287,10 +290,13 @@ mention_is_repeated(struct call *c, bool answer, const struct addr *speaker,
 	unsigned int look = 0;
 	struct addr liar;
 	uint64_t inside;
-	struct mention *k;
+	struct mention *k, *first;
 
 	if (mention_in_call(cs, c, where, false) != NULL)
 		return false;
+	/* In most calls, no outsider has named it in any. */
+	if ((first = mention_first(cs, where, true, any)) == NULL)
+		return mention_was_forgotten(c);
 	if ((k = mention_in_call(cs, c, where, true)) != NULL) {
 		/* This leg may outlive the one that it was said in. */
 		liar = k->source->addr;
@@ -299,10 +305,8 @@ mention_is_repeated(struct call *c, bool answer, const struct addr *speaker,
 	}
 	if (mention_was_forgotten(c))
 		return true;
-	if ((k = mention_first(cs, where, true, any)) == NULL)
-		return false;
 	inside = mention_first_inside(cs, where);
-	for (; k != NULL && look++ < MAX_LOOK; k = mention_next(k)) {
+	for (k = first; k != NULL && look++ < MAX_LOOK; k = mention_next(k)) {
 		if (k->serial > inside ||
 		    !mention_may_repeat(c, answer, speaker, k->call))
 			continue;

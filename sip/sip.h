@@ -140,7 +140,8 @@ size_t sip_close(struct sip *sip, struct span call_id, enum reason why,
 
 /*
  * End all calls: the wants of each become empty with `why`; pinholes that only
- * waited to be replaced close as replaced.
+ * waited to be replaced close as replaced.  Of a call that was over before,
+ * nothing is told.
  */
 void sip_shutdown(struct sip *sip, enum reason why, int64_t now);
 

@@ -335,6 +335,8 @@ struct call *call_new(struct sip *sip, struct span call_id,
     struct span caller_tag, const struct addr *caller,
     const struct addr *callee, int64_t now);
 void call_free(struct call *c); /* silently */
+/* One that is over, and wants nothing any more. */
+void call_forget(struct call *c);
 /* End a call, so that all its pinholes close. */
 void call_drop(struct call *c, enum reason why, int64_t now);
 /* Give an imported call its old name; `id` must be free. */

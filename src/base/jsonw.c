@@ -9,16 +9,17 @@
 static void
 jsonw_key(struct jsonw *w, const char *name)
 {
-	char text[64] = ",\"";
 	size_t len = strlen(name);
+	char *p = strbuf_room(w->out, len + (w->more ? 4 : 3));
 
-	if (len > sizeof(text) - 4)
-		len = sizeof(text) - 4;
-	memcpy(text + 2, name, len);
-	memcpy(text + 2 + len, "\":", 2);
-	strbuf_add(w->out,
-	    span_sub((struct span) { text, len + 4 }, w->more ? 0 : 1,
-		len + 4));
+	if (p == NULL)
+		return;
+	if (w->more)
+		*p++ = ',';
+	*p++ = '"';
+	memcpy(p, name, len);
+	p[len] = '"';
+	p[len + 1] = ':';
 	w->more = true;
 }
 
@@ -69,8 +70,9 @@ utf8_len(struct span s)
 	return n;
 }
 
-void
-jsonw_text(struct strbuf *out, struct span v)
+/* Text of which not all stands for itself. */
+static void
+text_escaped(struct strbuf *out, struct span v)
 {
 	size_t n;
 
@@ -95,6 +97,23 @@ jsonw_text(struct strbuf *out, struct span v)
 			strbuf_add(out, span_sub(v, 0, n));
 	}
 	strbuf_str(out, "\"");
+}
+
+void
+jsonw_text(struct strbuf *out, struct span v)
+{
+	char *p = NULL;
+
+	if (chars_all(v, CHARS_JSON))
+		p = strbuf_room(out, v.len + 2);
+	if (p == NULL) {
+		text_escaped(out, v);
+		return;
+	}
+	*p = '"';
+	if (v.len > 0)
+		memcpy(p + 1, v.p, v.len);
+	p[v.len + 1] = '"';
 }
 
 void

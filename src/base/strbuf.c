@@ -37,6 +37,20 @@ strbuf_add(struct strbuf *b, struct span s)
 	b->p[b->len] = '\0';
 }
 
+char *
+strbuf_room(struct strbuf *b, size_t n)
+{
+	char *p = b->p + b->len;
+
+	if (b->size == 0 || n > b->size - 1 - b->len) {
+		b->full = true;
+		return NULL;
+	}
+	b->len += n;
+	b->p[b->len] = '\0';
+	return p;
+}
+
 void
 strbuf_str(struct strbuf *b, const char *cstr)
 {

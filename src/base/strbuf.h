@@ -23,6 +23,8 @@ struct strbuf {
 struct strbuf strbuf_of(char *array, size_t size);
 void strbuf_reset(struct strbuf *b);
 void strbuf_add(struct strbuf *b, struct span s);
+/* Room for `n` bytes, all of which the caller writes; NULL: it is full. */
+char *strbuf_room(struct strbuf *b, size_t n);
 void strbuf_str(struct strbuf *b, const char *cstr);
 void strbuf_uint(struct strbuf *b, uint64_t v);
 void strbuf_fmt(struct strbuf *b, const char *fmt, ...)

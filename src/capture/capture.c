@@ -3,6 +3,8 @@
 
 #include <pcap.h>
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,7 @@ struct filetime {
 	const unsigned char *bytes;
 	unsigned char *copy;
 	int ahead_rc; /* the next one was read: what was returned; or 0 */
+	char buffer[READ_SIZE];
 };
 
 struct capture *
@@ -160,6 +163,24 @@ capture_frame(struct capture *c, const struct capture_handle *handle,
 	c->stamp = 0;
 }
 
+/* libpcap would leave it at the 4096 bytes of stdio. */
+static pcap_t *
+file_open(const char *path, char buffer[READ_SIZE], char why[PCAP_ERRBUF_SIZE])
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+	pcap_t *pcap;
+
+	if (f == NULL) {
+		snprintf(why, PCAP_ERRBUF_SIZE, "%s", strerror(errno));
+		return NULL;
+	}
+	(void)setvbuf(f, buffer, _IOFBF, READ_SIZE);
+	pcap = pcap_fopen_offline(f, why);
+	if (pcap == NULL && f != stdin)
+		fclose(f);
+	return pcap;
+}
+
 enum ph_err
 capture_open_file(struct capture **out, const struct capture_config *config,
     const char *path, struct strbuf *why)
@@ -176,7 +197,7 @@ capture_open_file(struct capture **out, const struct capture_config *config,
 		return PH_ENOMEM;
 	}
 	h = &c->handles[0];
-	h->pcap = pcap_open_offline(path, text);
+	h->pcap = file_open(path, c->filetime->buffer, text);
 	if (h->pcap == NULL) {
 		strbuf_fmt(why, "%s", text);
 		/* libpcap names the file in some of its errors only. */
@@ -188,8 +209,6 @@ capture_open_file(struct capture **out, const struct capture_config *config,
 		return PH_EIO;
 	}
 	c->nhandles = 1;
-	/* libpcap leaves it at the 4096 bytes of stdio. */
-	(void)setvbuf(pcap_file(h->pcap), NULL, _IOFBF, READ_SIZE);
 	h->dlt = pcap_datalink(h->pcap);
 	if (!link_supported(h->dlt)) {
 		const char *name = pcap_datalink_val_to_name(h->dlt);

@@ -313,7 +313,8 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct engine_place place = {
 		.story = with_story ? &story_limits_file : &story_limits_none
 	};
-	struct replay r = { .quiet = with_story };
+	/* What it refers to is never freed: the process ends with it. */
+	static struct replay r;
 	struct engine_sink sink = { &r, on_commit, NULL, on_log_line, NULL };
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;
@@ -333,6 +334,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	    (report = report_open(opt->report, opt->path)) == NULL)
 		return 2;
 
+	r.quiet = with_story;
 	r.ops = opt->fw;
 	r.followed = conf->sip.on;
 	if (fwconfig_of(conf, &r.config) != PH_OK ||
@@ -354,7 +356,6 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	} else
 		code = replay_run(&r, cap, conf, opt, report);
 	report_close(report);
-	engine_free(r.engine);
 	if (r.fw != NULL)
 		r.ops->close(r.fw, false);
 	direct_free(r.direct);

@@ -444,6 +444,15 @@ strbuf_has_a_last_byte(void **state)
 	assert_true(b.full);
 	assert_string_equal(array, "ab");
 	assert_int_equal(*end, 'x');
+	assert_null(strbuf_room(&b, 1));
+	strbuf_reset(&b);
+	assert_non_null(memcpy(strbuf_room(&b, 2), "xy", 2));
+	assert_string_equal(array, "xy");
+	assert_false(b.full);
+	assert_null(strbuf_room(&b, 1));
+	assert_true(b.full);
+	assert_null(strbuf_room(&none, 0));
+	none.full = false;
 	strbuf_str(&none, "a");
 	strbuf_fmt(&none, "%s", "a");
 	assert_true(none.full);
