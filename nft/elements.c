@@ -62,6 +62,15 @@ elem_port(enum set_kind kind, uint8_t proto, const struct addr *from,
 }
 
 struct elem
+elem_addr(enum set_kind kind, const struct addr *a)
+{
+	struct elem e = elem_of(kind, IPPROTO_UDP, a->af);
+
+	e.keylen = put_addr(e.key, 0, a);
+	return e;
+}
+
+struct elem
 elem_to(enum set_kind kind, uint8_t proto, const struct addr *to, uint16_t port)
 {
 	struct elem e = elem_of(kind, proto, to->af);
@@ -269,6 +278,8 @@ elem_format(struct strbuf *out, const struct elem *e)
 
 	/* address . address . port, and what of it there is */
 	at += format_addr(out, at, af);
+	if (e->keylen == addr_bytes(af))
+		return;
 	if (e->keylen == 2 * addr_bytes(af) + 8) {
 		strbuf_str(out, " . ");
 		at += format_port(out, at);

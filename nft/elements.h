@@ -38,7 +38,7 @@ struct elem {
 PH_NODISCARD enum ph_err hole_elements(const struct pinhole *hole,
     const struct fw_config *config, struct elem v[ELEM_MAX], size_t *n);
 
-/* from . to . port, from . port . to . port, to . port */
+/* from . to . port, from . port . to . port, to . port, an address alone */
 struct elem elem_host(enum set_kind kind, uint8_t proto,
     const struct addr *from, const struct addr *to, uint16_t port);
 struct elem elem_port(enum set_kind kind, uint8_t proto,
@@ -46,6 +46,7 @@ struct elem elem_port(enum set_kind kind, uint8_t proto,
     uint16_t port);
 struct elem elem_to(enum set_kind kind, uint8_t proto, const struct addr *to,
     uint16_t port);
+struct elem elem_addr(enum set_kind kind, const struct addr *a);
 
 /* By set and key; a map's data does not count. */
 int elem_cmp(const struct elem *a, const struct elem *b);

@@ -181,17 +181,25 @@ node_is_free_for(const struct node *node, const struct elem *e)
 	    memcmp(node->elem.data, e->data, sizeof(e->data)) == 0;
 }
 
+static const struct addr *
+protected_end(const struct pinhole *h)
+{
+	return h->dir == PINHOLE_IN ? &h->to : &h->from.addr;
+}
+
 enum ph_err
 mirror_add(struct mirror *m, struct fw_entry *e)
 {
-	struct elem v[ELEM_MAX];
+	struct elem v[ELEM_MAX + 1];
 	struct holder *holder;
 	struct link *link;
 	enum ph_err rc;
 	size_t i, n;
 
-	if ((rc = hole_elements(&e->hole, m->config, v, &n)) != PH_OK ||
-	    (e->own == NULL && (rc = holder_new(m, e, v, n)) != PH_OK))
+	if ((rc = hole_elements(&e->hole, m->config, v, &n)) != PH_OK)
+		return rc;
+	v[n++] = elem_addr(SET_HOSTS, protected_end(&e->hole));
+	if (e->own == NULL && (rc = holder_new(m, e, v, n)) != PH_OK)
 		return rc;
 	holder = e->own;
 	for (i = 0; i < n; i++)
@@ -222,6 +230,8 @@ node_deadline(const struct node *node)
 	const struct link *link;
 	int64_t last = 0, at;
 
+	if (!set_expires(node->elem.set))
+		return INT64_MAX;
 	LIST_FOREACH(link, &node->links, of_node) {
 		at = link->holder->e->hole.deadline;
 		if (at == 0)

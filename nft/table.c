@@ -12,11 +12,13 @@ enum shape {
 	SHAPE_HOST, /* address . address . port */
 	SHAPE_PORT, /* address . port . address . port */
 	SHAPE_TO,   /* address . port */
+	SHAPE_ADDR,
 };
 
 enum verdict {
 	PASS,	/* `goto ours` */
 	PASS_1, /* for one connection */
+	LOOK,	/* `goto pinholes` */
 	DNAT,
 	SNAT,
 	SNAT_ADDR,
@@ -54,6 +56,7 @@ static const struct kind {
 	[SET_DNAT_NET] =  { "dnat_net", PART_NAT, SHAPE_TO, DNAT, 1, NULL },
 	[SET_SNAT] =	  { "snat", PART_NAT, SHAPE_HOST, SNAT, 0, NULL },
 	[SET_SNAT_ADDR] = { "snat_addr", PART_NAT, SHAPE_HOST, SNAT_ADDR, 0, NULL },
+	[SET_HOSTS] =	  { "hosts", PART_BASE, SHAPE_ADDR, LOOK, 0, NULL },
 };
 /* clang-format on */
 
@@ -91,9 +94,22 @@ set_part(unsigned int set)
 bool
 set_exists(unsigned int set)
 {
-	return set == SET_CONNECTIONS ||
-	    kinds[set_kind(set)].verdict != PASS_1 ||
-	    set_proto(set) == IPPROTO_TCP;
+	if (set == SET_CONNECTIONS)
+		return true;
+	switch (kinds[set_kind(set)].verdict) {
+	case PASS_1:
+		return set_proto(set) == IPPROTO_TCP;
+	case LOOK:
+		return set_proto(set) == IPPROTO_UDP;
+	default:
+		return true;
+	}
+}
+
+bool
+set_expires(unsigned int set)
+{
+	return set == SET_CONNECTIONS || kinds[set_kind(set)].verdict != LOOK;
 }
 
 bool
@@ -143,6 +159,8 @@ set_name(unsigned int set, char buf[SET_NAMELEN])
 {
 	if (set == SET_CONNECTIONS)
 		snprintf(buf, SET_NAMELEN, "connections");
+	else if (set_kind(set) == SET_HOSTS)
+		snprintf(buf, SET_NAMELEN, "hosts%c", family_digit(set));
 	else
 		snprintf(buf, SET_NAMELEN, "%s%c_%s", proto_word(set),
 		    family_digit(set), kinds[set_kind(set)].name);
@@ -194,6 +212,9 @@ put_key(struct strbuf *b, unsigned int set, bool mirrored)
 	case SHAPE_TO:
 		strbuf_fmt(b, "%s %s . %s %s", ip, to, proto, tport);
 		break;
+	case SHAPE_ADDR:
+		strbuf_fmt(b, "%s %s", ip, from);
+		break;
 	}
 }
 
@@ -211,14 +232,14 @@ put_set(struct strbuf *b, unsigned int set)
 	const char *addr = set_af(set) == AF_INET6 ? "ipv6_addr" : "ipv4_addr";
 	char name[SET_NAMELEN];
 
-	strbuf_fmt(b, "\t%s %s {\n\t\ttype %s . ",
+	strbuf_fmt(b, "\t%s %s {\n\t\ttype %s",
 	    k->verdict >= DNAT ? "map" : "set", set_name(set, name), addr);
 	if (k->shape == SHAPE_HOST)
-		strbuf_fmt(b, "%s . inet_service", addr);
+		strbuf_fmt(b, " . %s . inet_service", addr);
 	else if (k->shape == SHAPE_PORT)
-		strbuf_fmt(b, "inet_service . %s . inet_service", addr);
-	else
-		strbuf_str(b, "inet_service");
+		strbuf_fmt(b, " . inet_service . %s . inet_service", addr);
+	else if (k->shape == SHAPE_TO)
+		strbuf_str(b, " . inet_service");
 	if (k->verdict == SNAT_ADDR)
 		strbuf_fmt(b, " : %s", addr);
 	else if (k->verdict >= DNAT)
@@ -226,8 +247,10 @@ put_set(struct strbuf *b, unsigned int set)
 	/* Rules may only delete from sets that are `dynamic`. */
 	if (k->verdict == PASS_1)
 		strbuf_str(b, "\n\t\tsize 65536\n\t\tflags dynamic,timeout\n");
-	else
+	else if (set_expires(set))
 		strbuf_str(b, "\n\t\tflags timeout\n");
+	else
+		strbuf_str(b, "\n");
 	if (set_counts(set))
 		strbuf_str(b, "\t\tcounter\n");
 	strbuf_str(b, "\t}\n");
@@ -292,7 +315,7 @@ put_matches(struct strbuf *b, const struct fw_config *config,
 		for (n = 0, kind = 0; kind < SET_NKINDS; kind++) {
 			set = kind * 4 + i;
 			if (!in_part(set, part) || set_is_back(set) ||
-			    kinds[kind].verdict >= DNAT)
+			    kinds[kind].verdict > PASS_1)
 				continue;
 			put_rule(b, config, set);
 			n++;
@@ -349,16 +372,30 @@ put_remotes(struct strbuf *b, const struct fw_config *config, uint8_t af)
 	strbuf_str(b, n > 0 ? " }\n\t}\n" : "\t}\n");
 }
 
-/* Accept in our chain ends only our chain; the user's comes next. */
-static void
-put_hook(struct strbuf *b, const char *hook)
+/*
+ * Accept in our chain ends only our chain; the user's comes next.  Most packets
+ * are none of ours: five cheap rules let them go.
+ */
+static unsigned int
+put_hook(struct strbuf *b, const struct fw_config *config, const char *hook)
 {
+	char name[SET_NAMELEN];
+	unsigned int i, set;
+
 	strbuf_fmt(b,
 	    "\tchain %s {\n"
 	    "\t\ttype filter hook %s priority filter - 10; policy accept;\n"
-	    "\t\tjump pinholes\n"
-	    "\t}\n",
-	    hook, hook);
+	    "\t\tct mark & 0x%x == 0x%x goto pinholes\n",
+	    hook, hook, config->mark, config->mark);
+	for (i = 0; i < 4; i++) {
+		set = set_number(SET_HOSTS, IPPROTO_UDP,
+		    i < 2 ? AF_INET : AF_INET6);
+		strbuf_str(b, "\t\t");
+		put_key(b, set, i % 2 == 1);
+		strbuf_fmt(b, " @%s goto pinholes\n", set_name(set, name));
+	}
+	strbuf_str(b, "\t}\n");
+	return 1 + i;
 }
 
 /*
@@ -444,12 +481,10 @@ put_base(struct strbuf *b, const struct fw_config *config)
 	    "\t\tmeta l4proto { tcp, udp } ct mark & 0x%x == 0x%x drop\n"
 	    "\t}\n",
 	    m, m);
-	put_hook(b, "forward");
-	nrules += 3;
+	nrules += 2 + put_hook(b, config, "forward");
 	if (config->local) {
-		put_hook(b, "input");
-		put_hook(b, "output");
-		nrules += 2;
+		nrules += put_hook(b, config, "input");
+		nrules += put_hook(b, config, "output");
 	}
 	return nrules;
 }

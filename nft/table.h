@@ -21,6 +21,11 @@
  * elements and with fifty thousand, and so does adding one.  Each holds one
  * kind of key for one protocol and family, e.g. udp4_in.
  *
+ * A packet of which neither end is in @hosts4 or @hosts6 is looked up nowhere
+ * else, unless its connection bears our bit.  There is one element for each
+ * protected host that has a pinhole, without a timeout: one too many only
+ * costs time.
+ *
  * Packets the other way are looked up in a set of their own, e.g. udp4_in_back,
  * with the same key mirrored, so that the counters tell which end has sent.
  */
@@ -51,6 +56,7 @@ enum set_kind {
 	SET_DNAT_NET,
 	SET_SNAT,      /* from . to . port : source . port */
 	SET_SNAT_ADDR, /* from . to . port : source; the port is kept */
+	SET_HOSTS,     /* protected ends of what is in the other sets */
 	SET_NKINDS,
 };
 
@@ -78,7 +84,8 @@ enum set_kind set_kind(unsigned int set);
 uint8_t set_proto(unsigned int set);
 uint8_t set_af(unsigned int set);
 enum table_part set_part(unsigned int set);
-bool set_exists(unsigned int set); /* there is no udp4_once */
+bool set_exists(unsigned int set);  /* there is no udp4_once */
+bool set_expires(unsigned int set); /* its elements have timeouts */
 bool set_is_back(unsigned int set);
 bool set_has_back(unsigned int set);
 unsigned int set_back(unsigned int set); /* the way back of this one */

@@ -39,7 +39,8 @@ struct ruleset {
 void
 fake_reset(void)
 {
-	free(fake.v);
+	free(fake.holes.v);
+	free(fake.hosts.v);
 	memset(&fake, 0, sizeof(fake));
 }
 
@@ -48,25 +49,32 @@ fake_flush_ruleset(void)
 {
 	fake.table = false;
 	fake.parts = 0;
-	fake.n = 0;
+	fake.holes.n = fake.hosts.n = 0;
 	fake.generation++;
+}
+
+static struct fake_elements *
+elements_with(const struct elem *e)
+{
+	return set_kind(e->set) == SET_HOSTS ? &fake.hosts : &fake.holes;
 }
 
 struct fake_element *
 fake_find(const struct elem *e)
 {
+	struct fake_elements *l = elements_with(e);
 	size_t i;
 
-	for (i = 0; i < fake.n; i++)
-		if (elem_cmp(&fake.v[i].elem, e) == 0)
-			return &fake.v[i];
+	for (i = 0; i < l->n; i++)
+		if (elem_cmp(&l->v[i].elem, e) == 0)
+			return &l->v[i];
 	return NULL;
 }
 
 void
 fake_expire(size_t i)
 {
-	fake.v[i] = fake.v[--fake.n];
+	fake.holes.v[i] = fake.holes.v[--fake.holes.n];
 }
 
 /* Text of sets tells which parts it adds; only the first needs no table. */
@@ -211,6 +219,7 @@ static void
 insert(struct trial *t, const struct element_seen *seen)
 {
 	const struct elem *e = &seen->elem;
+	struct fake_elements *l = elements_with(e);
 	struct fake_element *f;
 
 	if ((f = fake_find(e)) != NULL) {
@@ -219,17 +228,18 @@ insert(struct trial *t, const struct element_seen *seen)
 			t->err = -EBUSY;
 		return;
 	}
-	if (fake.n == fake.cap) {
-		fake.cap = fake.cap > 0 ? fake.cap * 2 : 64;
-		fake.v = reallocarray(fake.v, fake.cap, sizeof(*fake.v));
-		if (fake.v == NULL)
+	if (l->n == l->cap) {
+		l->cap = l->cap > 0 ? l->cap * 2 : 64;
+		l->v = reallocarray(l->v, l->cap, sizeof(*l->v));
+		if (l->v == NULL)
 			abort();
 	}
-	fake.v[fake.n++] = (struct fake_element) { *e, seen->timeout_ms, 0 };
+	l->v[l->n++] = (struct fake_element) { *e, seen->timeout_ms, 0 };
 }
 
 static void delete (struct trial *t, const struct elem *e)
 {
+	struct fake_elements *l = elements_with(e);
 	struct fake_element *f;
 
 	if ((f = fake_find(e)) == NULL) {
@@ -238,7 +248,7 @@ static void delete (struct trial *t, const struct elem *e)
 	}
 	if (t->echo && t->cb != NULL)
 		tell_element(NFT_MSG_DELSETELEM, f, t->cb, t->ctx);
-	*f = fake.v[--fake.n];
+	*f = l->v[--l->n];
 }
 
 static void
@@ -269,8 +279,8 @@ flush_set(const struct nlmsghdr *nlh)
 	const char *p = mnl_nlmsg_get_payload(nlh);
 	size_t i, len = mnl_nlmsg_get_payload_len(nlh);
 
-	for (i = fake.n; i-- > 0;) {
-		old = fake.v[i];
+	for (i = fake.holes.n; i-- > 0;) {
+		old = fake.holes.v[i];
 		set_name(old.elem.set, name);
 		if (memmem(p, len, name, strlen(name) + 1) != NULL)
 			fake_expire(i);
@@ -291,14 +301,32 @@ carry_out(struct trial *t, const struct nlmsghdr *nlh)
 		flush_set(nlh);
 }
 
+static struct fake_elements
+copy_of(const struct fake_elements *l)
+{
+	struct fake_elements copy = { NULL, l->n, l->n + 1 };
+
+	if ((copy.v = calloc(copy.cap, sizeof(*copy.v))) == NULL)
+		abort();
+	if (l->n > 0)
+		memcpy(copy.v, l->v, l->n * sizeof(*l->v));
+	return copy;
+}
+
+static void
+put_back(struct fake_elements *l, const struct fake_elements *copy)
+{
+	free(l->v);
+	*l = *copy;
+}
+
 int
 nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
     void *ctx)
 {
 	struct trial t = { .cb = cb, .ctx = ctx };
-	struct fake_element *saved;
+	struct fake_elements saved, hosts;
 	const struct nlmsghdr *nlh;
-	size_t n = fake.n;
 	int left = (int)b->len, err;
 
 	s->seq = b->seq + 1;
@@ -308,24 +336,22 @@ nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
 	}
 	if (!fake.table)
 		return -ENOENT;
-	if ((saved = calloc(n + 1, sizeof(*saved))) == NULL)
-		abort();
-	if (n > 0)
-		memcpy(saved, fake.v, n * sizeof(*saved));
+	saved = copy_of(&fake.holes);
+	hosts = copy_of(&fake.hosts);
 	for (nlh = (const struct nlmsghdr *)(void *)b->p;
 	     mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
 		if (nlh->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES)
 			carry_out(&t, nlh);
 	if (t.err != 0) {
 		fake.refused++;
-		if (n > 0)
-			memcpy(fake.v, saved, n * sizeof(*saved));
-		fake.n = n;
+		put_back(&fake.holes, &saved);
+		put_back(&fake.hosts, &hosts);
 	} else {
 		fake.commits++;
 		fake.generation++;
+		free(saved.v);
+		free(hosts.v);
 	}
-	free(saved);
 	return t.err;
 }
 
@@ -384,18 +410,26 @@ tell_sets(nlsock_cb *cb, void *ctx)
 		cb(ctx, nlh);
 }
 
-static int
-tell_elements(const struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
+static void
+tell_those_of(const struct fake_elements *l, const struct nlmsghdr *nlh,
+    nlsock_cb *cb, void *ctx)
 {
 	const char *p = mnl_nlmsg_get_payload(nlh);
 	size_t i, len = mnl_nlmsg_get_payload_len(nlh);
 	char name[SET_NAMELEN];
 
-	for (i = 0; i < fake.n; i++) {
-		set_name(fake.v[i].elem.set, name);
+	for (i = 0; i < l->n; i++) {
+		set_name(l->v[i].elem.set, name);
 		if (memmem(p, len, name, strlen(name) + 1) != NULL)
-			tell_element(NFT_MSG_NEWSETELEM, &fake.v[i], cb, ctx);
+			tell_element(NFT_MSG_NEWSETELEM, &l->v[i], cb, ctx);
 	}
+}
+
+static int
+tell_elements(const struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
+{
+	tell_those_of(&fake.holes, nlh, cb, ctx);
+	tell_those_of(&fake.hosts, nlh, cb, ctx);
 	return fake.interrupt ? -EINTR : 0;
 }
 

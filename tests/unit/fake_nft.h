@@ -32,14 +32,18 @@ struct fake_connection {
 
 #define FAKE_CONNECTIONS 4
 
+struct fake_elements {
+	struct fake_element *v;
+	size_t n, cap;
+};
+
 struct fake_kernel {
 	bool table;	     /* it exists */
 	const char *comment; /* of the table; NULL: as a test's configuration */
 	int deny;	     /* an errno for whoever looks at the table */
 	unsigned int parts;
 	uint32_t generation;
-	struct fake_element *v;
-	size_t n, cap;
+	struct fake_elements holes, hosts;
 	int refuse;		 /* the next transaction, with this errno */
 	unsigned int refused;	 /* transactions that failed by themselves */
 	unsigned int commits;	 /* transactions that did not */

@@ -286,7 +286,8 @@ only_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 	mirror_begin(m, edits, n);
 	while (mirror_next_change(m, &iter, &c)) {
 		/* The way back has the same; see the table of rows. */
-		if (set_is_back(c.elem->set))
+		if (set_is_back(c.elem->set) ||
+		    set_kind(c.elem->set) == SET_HOSTS)
 			continue;
 		strbuf_fmt(&b, "%s%s ", ops[c.op], set_name(c.elem->set, name));
 		elem_format(&b, c.elem);

@@ -43,12 +43,13 @@ compare(const int64_t *deadlines)
 	struct elem v[ELEM_MAX];
 	struct fake_element *f;
 	struct pinhole h;
-	unsigned int i;
+	unsigned int i, nhosts = 0;
+	struct elem host;
 	size_t j, n;
 
-	for (j = 0; j < fake.n; j++)
-		assert_int_equal(fake.v[j].timeout_ms * 1000,
-		    wanted(deadlines, &fake.v[j].elem) - now);
+	for (j = 0; j < fake.holes.n; j++)
+		assert_int_equal(fake.holes.v[j].timeout_ms * 1000,
+		    wanted(deadlines, &fake.holes.v[j].elem) - now);
 	for (i = 0; i < NHOLES; i++) {
 		if (deadlines[i] == 0)
 			continue;
@@ -58,7 +59,17 @@ compare(const int64_t *deadlines)
 			assert_non_null(f = fake_find(&v[j]));
 			assert_memory_equal(&f->elem, &v[j], sizeof(v[j]));
 		}
+		host = elem_addr(SET_HOSTS,
+		    h.dir == PINHOLE_IN ? &h.to : &h.from.addr);
+		assert_non_null(f = fake_find(&host));
+		assert_int_equal(f->timeout_ms, 0);
+		/* Marked as one that some pinhole needs. */
+		nhosts += f->packets == 0;
+		f->packets = 1;
 	}
+	assert_int_equal(fake.hosts.n, nhosts);
+	for (j = 0; j < fake.hosts.n; j++)
+		fake.hosts.v[j].packets = 0;
 }
 
 static unsigned int seed;
@@ -125,16 +136,38 @@ test_an_expired_element_can_be_refreshed_and_closed(void **state)
 	(void)state;
 	h.deadline = now + 2 * SECOND;
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
-	while (fake.n > 0)
+	while (fake.holes.n > 0)
 		fake_expire(0);
 	h.deadline = now + 3 * SECOND;
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
-	assert_int_equal(fake.n, 6);
-	while (fake.n > 0)
+	assert_int_equal(fake.holes.n, 6);
+	while (fake.holes.n > 0)
 		fake_expire(0);
 	assert_int_equal(play_commit(FW_CLOSE, &h), PH_OK);
-	assert_int_equal(fake.n, 0);
+	assert_int_equal(fake.holes.n, 0);
 	assert_int_equal(fake.refused, 0);
+}
+
+static void
+test_a_protected_host_is_listed_while_it_has_a_pinhole(void **state)
+{
+	struct pinhole in = play_hole(2), out = play_hole(2);
+
+	(void)state;
+	in.deadline = out.deadline = now + 20 * SECOND;
+	in.dir = PINHOLE_IN;
+	out.id = 1000;
+	out.dir = PINHOLE_OUT;
+	out.from = prefix_host(&in.to);
+	out.to = in.from.addr;
+	assert_int_equal(play_commit(FW_OPEN, &in), PH_OK);
+	assert_int_equal(fake.hosts.n, 1);
+	assert_int_equal(fake.hosts.v[0].timeout_ms, 0);
+	assert_int_equal(play_commit(FW_OPEN, &out), PH_OK);
+	assert_int_equal(play_commit(FW_CLOSE, &in), PH_OK);
+	assert_int_equal(fake.hosts.n, 1);
+	assert_int_equal(play_commit(FW_CLOSE, &out), PH_OK);
+	assert_int_equal(fake.hosts.n, 0);
 }
 
 static void
@@ -153,7 +186,7 @@ test_an_unchanged_deadline_costs_nothing(void **state)
 	assert_int_equal(play_commit(FW_CLOSE, &h), PH_OK);
 	assert_int_equal(fake.commits, commits);
 	assert_int_equal(play_commit(FW_CLOSE, &twin), PH_OK);
-	assert_int_equal(fake.n, 0);
+	assert_int_equal(fake.holes.n, 0);
 }
 
 static void
@@ -170,7 +203,7 @@ test_what_expired_stays_shut_when_the_table_is_rebuilt(void **state)
 	(void)fw_nftables.tick(fw, now, &err);
 	assert_int_equal(err, PH_EGONE);
 	assert_true(fake.table);
-	assert_int_equal(fake.n, 0);
+	assert_int_equal(fake.holes.n, 0);
 }
 
 static void
@@ -248,15 +281,15 @@ test_activity_survives_refresh_and_interruption(void **state)
 	h.deadline = now + 5 * SECOND;
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
 	assert_int_equal(activity(), 0);
-	fake.v[0].packets = 3;
+	fake.holes.v[0].packets = 3;
 	assert_int_equal(activity(), 4);
-	fake.v[0].packets = 4;
+	fake.holes.v[0].packets = 4;
 	h.deadline += SECOND;
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
-	assert_int_equal(fake.v[0].packets, 0);
+	assert_int_equal(fake.holes.v[0].packets, 0);
 	assert_int_equal(activity(), 4);
 	assert_int_equal(activity(), 0);
-	fake.v[0].packets = 4;
+	fake.holes.v[0].packets = 4;
 	fake.interrupt = true;
 	assert_int_equal(activity(), 4);
 	assert_int_equal(activity(), 0);
@@ -281,7 +314,7 @@ test_many_counters_are_read_between_other_work(void **state)
 	}
 	assert_int_equal(direct_commit(direct, v, N, now), PH_OK);
 	free(v);
-	fake.v[11].packets = 1;
+	fake.holes.v[11].packets = 1;
 	assert_int_equal(activity(), 0);
 	for (i = 0; i < 10; i++)
 		now = fw_nftables.tick(fw, now, &err);
@@ -332,7 +365,7 @@ test_adopting_and_settling(void **state)
 	keep.deadline = now + 50 * SECOND;
 	assert_int_equal(play_commit(FW_OPEN, &keep), PH_OK);
 	assert_int_equal(fw_nftables.settle(fw, now), PH_OK);
-	assert_int_equal(fake.n, 2 * 3 + 3 * 2);
+	assert_int_equal(fake.holes.n, 2 * 3 + 3 * 2);
 	assert_int_equal(fake.refused, 0);
 	/* Nobody's running media was cut. */
 	assert_int_equal(fake.ct_deletes, deletes);
@@ -399,17 +432,17 @@ test_counters_begin_anew_in_a_new_table(void **state)
 	(void)state;
 	h.deadline = once.deadline = now + 100 * SECOND;
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
-	e = fake.v[0].elem;
-	fake.v[0].packets = 3;
+	e = fake.holes.v[0].elem;
+	fake.holes.v[0].packets = 3;
 	assert_int_equal(activity(), 4);
 	/* The kernel takes this element when its connection begins. */
 	assert_int_equal(play_commit(FW_OPEN, &once), PH_OK);
-	fake_expire(fake.n - 1);
+	fake_expire(fake.holes.n - 1);
 	assert_int_equal(activity(), 5);
 	fake_flush_ruleset();
 	(void)fw_nftables.tick(fw, now, &err);
 	/* It stays away, so that no second connection gets in. */
-	assert_int_equal(fake.n, 8);
+	assert_int_equal(fake.holes.n, 8);
 	fake_find(&e)->packets = 3;
 	assert_int_equal(activity(), 4);
 }
@@ -434,11 +467,12 @@ test_many_elements_come_back_in_pieces(void **state)
 	fake.forgetful = true;
 	assert_int_equal(direct_commit(direct, v, N, now), PH_OK);
 	free(v);
-	assert_int_equal(fake.told, 2 * N);
+	/* And the protected host that they have in common. */
+	assert_int_equal(fake.told, 2 * N + 1);
 	commits = fake.commits;
 	fake_flush_ruleset();
 	(void)fw_nftables.tick(fw, now, &err);
-	assert_int_equal(fake.told, 2 * 2 * N);
+	assert_int_equal(fake.told, 2 * (2 * N + 1));
 	assert_int_equal(fake.commits, commits + 2);
 }
 
@@ -514,7 +548,7 @@ test_a_limit_is_told_from_a_shock(void **state)
 	h.id = 99;
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_EBAD);
 	assert_int_equal(play_commit((enum fw_op)9, &h), PH_EBAD);
-	assert_int_equal(fake.n, 6);
+	assert_int_equal(fake.holes.n, 6);
 }
 
 int
@@ -523,6 +557,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_any_sequence_of_commits_is_mirrored),
 		CASE(test_an_expired_element_can_be_refreshed_and_closed),
+		CASE(test_a_protected_host_is_listed_while_it_has_a_pinhole),
 		CASE(test_an_unchanged_deadline_costs_nothing),
 		CASE(test_what_expired_stays_shut_when_the_table_is_rebuilt),
 		CASE(test_tick_looks_only_when_something_changed),

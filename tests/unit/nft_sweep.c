@@ -67,7 +67,7 @@ test_with_a_flowtable_closing_is_urgent(void **state)
 static void
 remember(void)
 {
-	struct fake_element *remembered = fake_find(&fake.v[0].elem);
+	struct fake_element *remembered = fake_find(&fake.holes.v[0].elem);
 	uint32_t id = htonl(7);
 
 	if (set_part(remembered->elem.set) != PART_ONCE)
