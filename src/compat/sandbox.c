@@ -97,12 +97,18 @@ limit_set(int what, rlim_t most)
 }
 
 enum ph_err
-sandbox_confine(const struct sandbox *s, struct strbuf *why)
+sandbox_chroot(const struct sandbox *s, struct strbuf *why)
 {
 	if (chroot(s->dir) == -1 || chdir("/") == -1) {
 		strbuf_fmt(why, "chroot %s: %s", s->dir, strerror(errno));
 		return PH_EIO;
 	}
+	return PH_OK;
+}
+
+enum ph_err
+sandbox_confine(const struct sandbox *s, struct strbuf *why)
+{
 	/* Our memory contains calls of other people: leave no core dump. */
 	if (!limit_set(RLIMIT_CORE, 0) || !limit_set(RLIMIT_NPROC, 0)) {
 		strbuf_fmt(why, "setrlimit: %s", strerror(errno));

@@ -17,9 +17,11 @@
  * right to fork.  Its capture handles cannot send, and their filter cannot be
  * changed: on the BSDs, bpf(4) itself is locked (capture/live_bsd.c).  Also:
  *
- *	Linux	 no capability in any set (SANDBOX_FIREWALL: CAP_NET_ADMIN
- *		 alone), no new privileges, not dumpable, and a list of the
- *		 system calls it may make: see seccomp_linux.h
+ *	Linux	 no file by any name (landlock_linux.h), also where the empty
+ *		 directory needs CAP_SYS_CHROOT; no capability in any set
+ *		 (SANDBOX_FIREWALL: CAP_NET_ADMIN alone), no new privileges,
+ *		 not dumpable, and a list of the system calls it may make: see
+ *		 seccomp_linux.h
  *	FreeBSD	 Capsicum where what the role does allows it
  *	OpenBSD	 pledge(2); SANDBOX_FIREWALL, which needs more of /dev/pf than
  *		 a promise covers: unveil(2)
@@ -56,7 +58,9 @@ PH_NODISCARD enum ph_err sandbox_enter(enum sandbox_role role,
 /* The parts of the above that this system lacks, as a clause; NULL: none. */
 const char *sandbox_weakness(void);
 
-/* The part that is the same everywhere; for the sandbox_*.c files. */
+/* The parts that are the same everywhere; for the sandbox_*.c files. */
+PH_NODISCARD enum ph_err sandbox_chroot(const struct sandbox *s,
+    struct strbuf *why);
 PH_NODISCARD enum ph_err sandbox_confine(const struct sandbox *s,
     struct strbuf *why);
 

@@ -16,7 +16,8 @@ sandbox_enter(enum sandbox_role role, const struct sandbox *s,
 	int trace = PROC_TRACE_CTL_DISABLE;
 	enum ph_err rc;
 
-	if ((rc = sandbox_confine(s, why)) != PH_OK)
+	if ((rc = sandbox_chroot(s, why)) != PH_OK ||
+	    (rc = sandbox_confine(s, why)) != PH_OK)
 		return rc;
 	(void)procctl(P_PID, getpid(), PROC_TRACE_CTL, &trace);
 	/*

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/compat/landlock_linux.h"
 #include "src/compat/sandbox.h"
 #include "src/compat/seccomp_linux.h"
 
@@ -57,6 +58,26 @@ clear_bounding_set(void)
 	return true;
 }
 
+static bool
+has_cap(int cap)
+{
+	uint64_t effective = 0, permitted;
+
+	(void)get_caps(&effective, &permitted);
+	return (effective & UINT64_C(1) << cap) != 0;
+}
+
+/* Both, where both are to be had; one of them must be. */
+static enum ph_err
+take_files_away(const struct sandbox *s, struct strbuf *why)
+{
+	bool denied = landlock_deny_files();
+
+	if (denied && !has_cap(CAP_SYS_CHROOT))
+		return PH_OK;
+	return sandbox_chroot(s, why);
+}
+
 enum ph_err
 sandbox_enter(enum sandbox_role role, const struct sandbox *s,
     struct strbuf *why)
@@ -73,7 +94,8 @@ sandbox_enter(enum sandbox_role role, const struct sandbox *s,
 		strbuf_fmt(why, "prctl: %s", strerror(errno));
 		return PH_EIO;
 	}
-	if ((rc = sandbox_confine(s, why)) != PH_OK)
+	if ((rc = take_files_away(s, why)) != PH_OK ||
+	    (rc = sandbox_confine(s, why)) != PH_OK)
 		return rc;
 	if (!set_caps(keep) || !get_caps(&effective, &permitted) ||
 	    effective != keep || permitted != keep) {
@@ -120,13 +142,12 @@ sandbox_missing(bool firewall, struct strbuf *out)
 		{ CAP_SYS_CHROOT,	"CAP_SYS_CHROOT",	false },
 	};
 	/* clang-format on */
-	uint64_t effective = 0, permitted;
 	size_t i;
 
-	(void)get_caps(&effective, &permitted);
 	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		if ((wanted[i].firewall && !firewall) ||
-		    (effective & UINT64_C(1) << wanted[i].cap) != 0)
+		if ((wanted[i].firewall && !firewall) || has_cap(wanted[i].cap))
+			continue;
+		if (wanted[i].cap == CAP_SYS_CHROOT && landlock_available())
 			continue;
 		if (out->len > 0)
 			strbuf_str(out, ", ");

@@ -23,7 +23,8 @@ sandbox_enter(enum sandbox_role role, const struct sandbox *s,
 {
 	enum ph_err rc;
 
-	if ((rc = sandbox_confine(s, why)) != PH_OK)
+	if ((rc = sandbox_chroot(s, why)) != PH_OK ||
+	    (rc = sandbox_confine(s, why)) != PH_OK)
 		return rc;
 	if (promises[role] == NULL &&
 	    (unveil("/", "") == -1 || unveil(NULL, NULL) == -1)) {

@@ -61,12 +61,12 @@ generation_holder(const struct conf *conf)
  * removed like anything else that an earlier run left.
  */
 static enum ph_err
-end_orphans(int fd, struct strbuf *why)
+end_orphans(const struct generation *g, struct strbuf *why)
 {
 	pid_t pid, last = 0;
 	int tries;
 
-	for (tries = 0; (pid = lock_orphan(fd)) != 0; tries++) {
+	for (tries = 0; (pid = lock_orphan(g->lock_fd)) != 0; tries++) {
 		if (pid == -1 || tries == ORPHAN_TRIES) {
 			strbuf_fmt(why,
 			    "process %ld of an earlier run does not end",
@@ -79,7 +79,7 @@ end_orphans(int fd, struct strbuf *why)
 			    "its monitor",
 			    (long)pid);
 		last = pid;
-		(void)kill(pid, SIGKILL);
+		child_kill_as(pid, g->sandbox.uid);
 		usleep(10000);
 	}
 	return PH_OK;
@@ -110,7 +110,7 @@ take_lock(struct generation *g, const struct generation *before,
 		    "already running as process %ld (for %s \"%s\")",
 		    (long)holder, g->ops->name, g->conf->name);
 	if (rc == PH_OK)
-		rc = end_orphans(g->lock_fd, why);
+		rc = end_orphans(g, why);
 	return rc;
 }
 

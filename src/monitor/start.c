@@ -178,6 +178,7 @@ monitor_start_child(struct monitor *m, struct generation *g,
 		journal_forget(j);
 	}
 	m->proxies += role == CHILD_PROXY;
+	c->uid = g->sandbox.uid;
 	if (child_start(c, now, run_child[role], &s) == PH_OK) {
 		if (role == CHILD_PROXY)
 			m->journals.tables_first = false;

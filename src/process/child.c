@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/log.h"
 #include "src/base/timers.h"
 #include "src/process/child.h"
 
@@ -152,7 +153,19 @@ void
 child_kill(struct child *c)
 {
 	if (c->pid != 0)
-		kill(c->pid, SIGKILL);
+		child_kill_as(c->pid, c->uid);
+}
+
+void
+child_kill_as(pid_t pid, uid_t uid)
+{
+	uid_t self = geteuid();
+
+	if (kill(pid, SIGKILL) == 0 || errno != EPERM || seteuid(uid) == -1)
+		return;
+	(void)kill(pid, SIGKILL);
+	if (seteuid(self) == -1)
+		log_fatal("monitor", "seteuid");
 }
 
 void

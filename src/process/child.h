@@ -37,6 +37,7 @@ struct child {
 	bool wanted; /* by the configuration */
 	bool linked; /* knows the firewall process, and is known to it */
 	bool fed;    /* has a way to the status process */
+	uid_t uid;   /* whom it becomes */
 	pid_t pid;
 	struct ipc ipc;
 	int64_t since;	  /* when it was started */
@@ -74,6 +75,12 @@ void child_leave(struct child *c, int64_t now);
 /* Tell it to go; if it does not, child_run_out() kills it. */
 void child_quit(struct child *c, bool keep, int64_t now);
 void child_kill(struct child *c);
+
+/*
+ * Kill a process that may have become the user `uid`.  Root without CAP_KILL
+ * may not, and that user may.
+ */
+void child_kill_as(pid_t pid, uid_t uid);
 
 /* How it ended, for people: what waitpid(2) says. */
 void child_describe(char *buf, size_t size, int status);

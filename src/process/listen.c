@@ -79,6 +79,8 @@ listener_explain(const struct listener *l, int error, struct strbuf *why)
 
 	strbuf_fmt(why, "%s%s: cannot listen on %s: %s", l->place,
 	    names[l->kind], endpoint_format(&l->at, text), strerror(error));
+	if (error == EAFNOSUPPORT)
+		strbuf_str(why, "; a service of systemd needs with-ip.conf");
 }
 
 static void

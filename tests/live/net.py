@@ -197,8 +197,8 @@ class Net:
         self.sockets.append(s)
         return s
 
-    def pinholed(self, *argv, conf=None, wait=True):
-        d = Daemon(self, argv, conf)
+    def pinholed(self, *argv, conf=None, wait=True, before=()):
+        d = Daemon(self, argv, conf, before)
         self.daemons.append(d)
         if wait:
             d.ready()
@@ -259,7 +259,7 @@ class Daemon:
     """pinholed, live in the firewall's namespace."""
     binary = None
 
-    def __init__(self, net, argv, text):
+    def __init__(self, net, argv, text, before=()):
         self.net = net
         self.path = f"/run/{net.tag}.conf"
         text = text if text is not None else conf()
@@ -269,7 +269,7 @@ class Daemon:
             self.roles.append("proxy")
         self.events, self.log = [], []
         self.proc = subprocess.Popen(
-            [*net.enter("fw"), self.binary, "-d", "-o",
+            [*net.enter("fw"), *before, self.binary, "-d", "-o",
              "json", "-f", self.path, *argv], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
         self.threads = [

@@ -9,7 +9,7 @@ import time
 
 from net import (Daemon, FW_IN, Failure, PBX, PHONE, Stream, check, conf, name, passes,
                  sh, until)
-from scenarios import media, scenario, signalling
+from scenarios import closes, media, scenario, signalling
 from sip import Call, sdp
 from status import counters
 
@@ -504,3 +504,22 @@ def term_while_starting(net):
         except Failure:
             print(d.log)
             raise
+
+
+@scenario()
+def two_capabilities_less(net):
+    """Without CAP_SYS_CHROOT, Landlock takes the files away; without CAP_KILL,
+    a process that hangs is ended nevertheless."""
+    less = ["setpriv", "--bounding-set=-sys_chroot,-kill"]
+    d = net.pinholed(before=less)
+    p, m = media(net)
+    call = Call(signalling(net)).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in")
+    check(passes(p, m, name(m)), "a call")
+    engine = d.kill("engine", signal.SIGSTOP)
+    d.proc.send_signal(signal.SIGTERM)
+    check(d.proc.wait(15) == 0, "it ends")
+    check(not os.path.exists(f"/proc/{engine}"), "so does what hangs")
+    until(lambda: any("took too long" in line for line in d.log), 1, "told")
+    closes(p, m)
+

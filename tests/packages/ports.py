@@ -20,7 +20,7 @@ OPENBSD = TOP + '/contrib/openbsd/net/pinholed'
 # Made by the Makefiles, not by cmake.
 OWN = {'${SYSCONFDIR}/pinholed.conf', 'etc/pinholed.conf.sample', 'share/examples/pinholed/',
        'share/examples/pinholed/pinholed.conf'}
-LINUX = ('lib/systemd/', 'lib/sysusers.d/', 'examples/pinholed.service.d/')
+LINUX = ('lib/systemd/', 'lib/sysusers.d/', 'share/pinholed/')
 # What only Linux links, or every program.
 NOT_ASKED = {'c', 'm', 'bsd', 'mnl', 'nftables', 'asan', 'ubsan', 'ld-linux',
              'gcc_s', 'stdc++', 'resolv', 'pthread', 'dl', 'rt'}
