@@ -45,7 +45,7 @@ def model_fields():
 
 def name_of(field):
     """sip_port and sip of the settings in panel.py, as the model has them."""
-    if field in ('enable', 'interfaces', 'protect', 'log'):
+    if field in ('enable', 'interfaces', 'protect', 'log', 'buffer'):
         return 'general.' + {'enable': 'enabled'}.get(field, field)
     if field == 'advanced':
         return 'advanced.text'
@@ -121,10 +121,7 @@ def settings(place, known):
     check = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(check)
     cases = [panel.without_status(c, known) for c in panel.CASES]
-    key = f'{place.dir}/etc/pinholed.key'
-    with open(key, 'w', encoding='utf-8') as f:
-        f.write(panel.KEY)
-    os.chmod(key, 0)
+    panel.keys(place)
     texts = [check.render('pinholed.conf', tree(c)).replace(
         '/usr/local/etc', place.dir + '/etc') for c in cases]
     panel.judged(place, texts, 'OPNsense')
@@ -137,7 +134,7 @@ def settings(place, known):
         if not any(words in m for m in said.get(name_of(field), [])):
             wrong(f'OPNsense: {name_of(field)} should be told of "{words}", '
                   f'not {said}')
-    os.remove(key)
+    panel.forget_keys(place)
     # Both panels mean the same.
     other = pfsense.php(place, do='text', cases=[pfsense.stored(c)
                                                  for c in cases])

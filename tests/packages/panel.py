@@ -11,6 +11,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 BASE = {'enable': 'on', 'interfaces': 'lan', 'protect': '192.0.2.0/24'}
 SIP = dict(BASE, sip='on')
 KEY = 'twenty bytes at least, as the manual says'
+HEP_KEY = 'eight to 255 bytes'
 TABLES = dict(BASE, tables='on', tables_port='26789', tables_allow='spammer')
 
 
@@ -18,7 +19,7 @@ def case(base, **more):
     return dict(base, **more)
 
 
-# Thirty settings that the program accepts.
+# Settings that the program accepts.
 CASES = [
     SIP,
     BASE,
@@ -54,8 +55,23 @@ CASES = [
     case(SIP, ftp='on', tftp='on', tables='on', tables_allow='spammer',
          status='on', status_port='29508',
          advanced='# as in the manual\non lo reply-to (lo 198.51.100.254)\n'),
+    case(SIP, buffer='64m', sip_rate='5', sip_streams='4'),
+    case(SIP, sip_external='203.0.113.10 192.0.2.10', sip_redirect='on'),
+    case(BASE, ftp='on', ftp_port='21', ftp_timeout='5', ftp_loose='on'),
+    case(BASE, ftp='on', ftp_proxy='28021', ftp_reverse='192.0.2.21',
+         ftp_sessions='50'),
+    case(BASE, tftp='on', tftp_file='SEP*.cnf.xml *.loads', tftp_timeout='10'),
+    case(BASE, tftp='on', tftp_proxy='26969', tftp_sessions='20'),
+    case(TABLES, tables_force='spammer', tables_max='500',
+         tables_never='192.0.2.0/24 198.51.100.1'),
+    case(SIP, hep='on', hep_from='192.0.2.10 127.0.0.1', hep_port='29060'),
+    case(SIP, hep='on', hep_from='192.0.2.10', hep_listen='127.0.0.1',
+         hep_port='29060', hep_key=HEP_KEY),
+    case(SIP, pf_states='on', pf_nokill='on', pf_ifbound='on', log='on'),
+    case(SIP, pf_tag='voice', pf_queue='calls'),
+    case(SIP, advanced='on lo reply-to (lo 198.51.100.254) # include "x"\n'),
 ]
-assert len(CASES) == 30
+assert len(CASES) == 42
 
 # Settings that it refuses, the field that is to blame, and some of its words.
 WRONG = [
@@ -75,6 +91,23 @@ WRONG = [
     (case(TABLES, tables_listen='192.0.2.1'), 'tables_listen', 'key'),
     (case(TABLES, tables_allow=''), 'tables', 'allow'),
     (case(SIP, advanced='frobnicate yes'), 'advanced', 'frobnicate'),
+    (case(SIP, buffer='much'), 'buffer', 'much'),
+    (case(BASE, ftp='on', ftp_proxy='28021', ftp_reverse='x'), 'ftp_proxy', 'x'),
+    (case(SIP, hep='on'), 'hep_from', 'empty'),
+    (case(SIP, hep='on', hep_from='192.0.2.10', hep_listen='192.0.2.1'),
+     'hep_listen', 'key'),
+    (case(SIP, pf_tag='a" rules "b'), 'pf_tag', 'consists of letters'),
+    # Whoever may use the page is not to read or write any file as root.
+    (case(SIP, advanced='include "/etc/master.passwd"'), 'advanced', 'names a file'),
+    (case(SIP, advanced='# "\n\tinclude /etc/master.passwd'), 'advanced',
+     'names a file'),
+    (case(SIP, advanced='state "/etc/passwd"'), 'advanced', 'names a file'),
+    (case(SIP, advanced='control "/etc/passwd"'), 'advanced', 'names a file'),
+    # A line of a field does not become a line of the file.
+    (case(SIP, sip_external='203.0.113.10 192.0.2.10\nstate "/etc/x"'),
+     'sip_external', 'state'),
+    (case(SIP, pf_queue='a\nstate "/etc/x"'), 'pf_tag',
+     'consists of letters'),
 ]
 
 failures = []
@@ -117,6 +150,9 @@ class Place:
 for last; do :; done
 echo "pinholed $*" >>{self.dir}/log
 chmod 644 "$last"
+case $last in
+*/pinholed.*/conf) chmod 755 "$(dirname "$last")" ;;
+esac
 exec {drop}{pinholed} -b pf-text "$@"
 ''')
 
@@ -158,6 +194,19 @@ exec {drop}{pinholed} -b pf-text "$@"
 
     def remove(self):
         shutil.rmtree(self.dir)
+
+
+def keys(place):
+    for name, text in (('key', KEY), ('hep', HEP_KEY)):
+        path = f'{place.dir}/etc/pinholed.{name}'
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(text)
+        os.chmod(path, 0)
+
+
+def forget_keys(place):
+    for name in ('key', 'hep'):
+        os.remove(f'{place.dir}/etc/pinholed.{name}')
 
 
 def judged(place, texts, name):

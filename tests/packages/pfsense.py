@@ -29,7 +29,7 @@ FILES = PORT + '/files'
 PKG = FILES + '/usr/local/pkg'
 WWW = FILES + '/usr/local/www'
 PATHS = f'{HERE}/pfsense/host:{PKG}'
-ENCODED = ('advanced', 'tables_key')
+ENCODED = ('advanced', 'tables_key', 'hep_key')
 
 
 def stored(case):
@@ -85,12 +85,9 @@ def files():
 def settings(place, known):
     cases = [stored(panel.without_status(c, known)) for c in panel.CASES]
     texts = php(place, do='text', cases=cases)
-    key = f'{place.dir}/etc/pinholed.key'
-    with open(key, 'w', encoding='utf-8') as f:
-        f.write(panel.KEY)
-    os.chmod(key, 0)
+    panel.keys(place)
     panel.judged(place, texts, 'pfSense')
-    os.remove(key)
+    panel.forget_keys(place)
     for n, said in enumerate(php(place, do='check', cases=cases)):
         if said:
             wrong(f'pfSense: settings {n} are refused: {said}')
@@ -332,7 +329,7 @@ def settings_page(place, url):
     did = [x for x in place.log() if not x.startswith('pinholed ')]
     if did != ['write_config', 'start_service pinholed', 'filter_configure']:
         wrong(f'after saving: {did}')
-    if 'port { 5060 5080 }' not in place.read('etc/pinholed.conf'):
+    if 'port { "5060" "5080" }' not in place.read('etc/pinholed.conf'):
         wrong('what was saved is not in pinholed.conf')
     if panel.browser():
         panel.drawn('file://' + place.dir + '/bad.html',

@@ -20,7 +20,7 @@ $sections = array(
 		    'Where to listen: the interfaces by which the protected hosts are reached.'),
 		array('protect', 'text', '*Protect',
 		    'The hosts behind the firewall, as addresses and prefixes. Pinholes lead to these hosts and to no others.'),
-		array('log', 'check', 'Log', 'Log packets that create a state through a pinhole'),
+		array('buffer', 'text', 'Capture buffer', 'As 64m, where packets are missed. Default: 32m.'),
 	),
 	'SIP' => array(
 		array('sip', 'check', 'Enable', 'Open what the media of telephone calls needs'),
@@ -44,6 +44,9 @@ $sections = array(
 		array('sip_calls', 'text', 'Most calls', 'Default: 50000.'),
 		array('sip_persource', 'text', 'Most calls of one source',
 		    'Calls that are not accepted yet. Default: 200.'),
+		array('sip_rate', 'text', 'INVITEs a second of one source', 'Default: no limit.'),
+		array('sip_streams', 'text', 'Streams of one call', 'Default: 16.'),
+		array('sip_redirect', 'check', 'Redirect', 'Translate media to the external addresses above'),
 		array('sip_setup', 'text', 'Seconds until accepted', 'Default: 180.'),
 		array('sip_idle', 'text', 'Seconds of silence', 'Default: 300.'),
 		array('sip_max', 'text', 'Seconds in all', 'Default: 43200.'),
@@ -53,12 +56,19 @@ $sections = array(
 		array('ftp_port', 'text', 'Ports', 'Ports of control connections that are watched. Default: 21, or none with a proxy.'),
 		array('ftp_proxy', 'text', 'Proxy port',
 		    'Where addresses are translated: the port of a proxy on 127.0.0.1, such as 8021. Connections that come in by the inside interfaces to port 21 are redirected to it.'),
+		array('ftp_reverse', 'text', 'Proxy for one server', 'The protected server that all sessions of the proxy go to. Default: the server that the client has named.'),
+		array('ftp_sessions', 'text', 'Most sessions', 'Of the proxy. Default: 100.'),
+		array('ftp_timeout', 'text', 'Timeout', 'Seconds within which a data connection begins. Default: 2.'),
+		array('ftp_loose', 'check', 'Loose', 'Data connections may go to another host than the one that names it'),
 	),
 	'TFTP' => array(
 		array('tftp', 'check', 'Enable', 'Open transfers of TFTP'),
 		array('tftp_port', 'text', 'Ports', 'Ports of requests that are watched. Default: 69, or none with a proxy.'),
 		array('tftp_readonly', 'check', 'Read only', 'Follow requests to read, and no others'),
+		array('tftp_file', 'text', 'Files', 'Patterns of names, as SEP*.cnf.xml. Default: all.'),
+		array('tftp_timeout', 'text', 'Timeout', 'Seconds of silence after which a transfer is over. Default: 30.'),
 		array('tftp_proxy', 'text', 'Proxy port', 'As above, such as 6969.'),
+		array('tftp_sessions', 'text', 'Most sessions', 'Of the proxy. Default: 1000.'),
 	),
 	'Tables' => array(
 		array('tables', 'check', 'Enable', 'Other hosts change tables of pf by signed datagrams'),
@@ -66,20 +76,38 @@ $sections = array(
 		array('tables_port', 'text', 'Port', 'Default: 56789.'),
 		array('tables_key', 'area', 'Key', 'At least 20 bytes that the other hosts have, too. Without a key the address has to be 127.0.0.1.'),
 		array('tables_allow', 'text', 'Tables', 'The tables that may be changed.'),
+		array('tables_force', 'text', 'Always this table', 'Whatever the datagram says. Default: none.'),
+		array('tables_never', 'text', 'Never enter', 'Addresses and prefixes. Default: all that is protected.'),
+		array('tables_max', 'text', 'Most entries', 'Default: 100000.'),
 		array('tables_timeout', 'text', 'Timeout', 'Seconds until an entry is removed again. Default: never.'),
+	),
+	'HEP' => array(
+		array('hep', 'check', 'Enable', 'Read signalling that the exchange mirrors, such as SIP under TLS'),
+		array('hep_listen', 'text', 'Address', 'Default: 127.0.0.1.'),
+		array('hep_port', 'text', 'Port', 'Over UDP and TCP. Default: 9060.'),
+		array('hep_from', 'text', 'Exchanges', 'Who may mirror.'),
+		array('hep_key', 'area', 'Key', '8 to 255 bytes that the exchange sends, too. Without a key the address has to be 127.0.0.1.'),
 	),
 	'Status' => array(
 		array('status', 'check', 'Enable', 'Serve metrics and a status page over HTTP'),
 		array('status_listen', 'text', 'Address', 'Default: 127.0.0.1.'),
 		array('status_port', 'text', 'Port', 'Default: 9508.'),
 	),
+	'Packet filter' => array(
+		array('log', 'check', 'Log', 'Log packets that create a state through a pinhole'),
+		array('pf_states', 'check', 'States', 'Make states where both ends are known; pfsync replicates these'),
+		array('pf_nokill', 'check', 'Leave states', 'Do not end the states of a call with the call'),
+		array('pf_ifbound', 'check', 'If-bound', 'States hold on the interface where they began'),
+		array('pf_tag', 'text', 'Tag', 'Default: none.'),
+		array('pf_queue', 'text', 'Queue', 'Default: none.'),
+	),
 	'Advanced' => array(
 		array('advanced', 'area', 'More statements',
-		    'Lines of pinholed.conf(5) that are put at the end of the file, such as reply-to for several uplinks.'),
+		    'Lines of pinholed.conf(5) that are put at the end of the file, such as reply-to for several uplinks. Not those that name a file.'),
 	),
 );
 /* Kept as base64: config.xml would change their blanks. */
-$encoded = array('advanced', 'tables_key');
+$encoded = array('advanced', 'tables_key', 'hep_key');
 
 $settings = pinholed_settings();
 $errors = array();

@@ -54,29 +54,43 @@ def field_of(lines, number):
     return m.group(1) if m else ''
 
 
+def names_files(text):
+    """The statement that names a file.  Somebody who may use this page is not
+    thereby meant to read or write any file as root."""
+    text = re.sub(r'"(\\.|[^"\\])*"|#.*', '', text)
+    m = re.search(r'\b(include|state|control|key)\b', text)
+    return m.group(1) if m else None
+
+
 def check(tree):
+    settings = tree['OPNsense']['pinholed']
+    names = names_files(settings.get('advanced', {}).get('text') or '')
+    if names:
+        return {'advanced.text':
+                [f'"{names}" is not for this page: it names a file']}
     text = render('pinholed.conf', tree)
-    secret = tree['OPNsense']['pinholed']['tables'].get('key') or ''
     with tempfile.TemporaryDirectory() as d:
-        conf, key = d + '/pinholed.conf', d + '/key'
-        with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), 'w',
-                  encoding='utf-8') as f:
-            f.write(secret)
+        conf = d + '/pinholed.conf'
+        for section, name in (('tables', 'pinholed.key'),
+                              ('hep', 'pinholed.hep')):
+            with open(os.open(f'{d}/{name}', os.O_WRONLY | os.O_CREAT, 0o600),
+                      'w', encoding='utf-8') as f:
+                f.write(settings.get(section, {}).get('key') or '')
+            text = text.replace(f'"/usr/local/etc/{name}"', f'"{d}/{name}"')
         with open(conf, 'w', encoding='utf-8') as f:
-            f.write(text.replace('"/usr/local/etc/pinholed.key"',
-                                 f'"{key}"'))
+            f.write(text)
         os.chmod(d, 0o755)
         r = subprocess.run([PREFIX + '/sbin/pinholed', '-n', '-f', conf],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            text=True, check=False)
     if r.returncode == 0:
         return {}
-    lines, found, others = text.splitlines(), {}, []
-    for said in r.stdout.splitlines():
+    lines, found, others = text.split('\n'), {}, []
+    for said in r.stdout.split('\n'):
         m = re.match(re.escape(conf) + r':(\d+):\d+: (.*)', said)
-        if not m:
+        if not m and said:
             others.append(re.sub('^pinholed: ', '', said))
-        elif m.group(2) not in found.get('general.protect', []):
+        elif m and m.group(2) not in found.get('general.protect', []):
             found.setdefault(field_of(lines, int(m.group(1))),
                              []).append(m.group(2))
     return found or {'': others or ['pinholed -n failed without a message']}

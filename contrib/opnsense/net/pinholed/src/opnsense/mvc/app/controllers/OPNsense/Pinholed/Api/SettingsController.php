@@ -48,8 +48,11 @@ class SettingsController extends ApiMutableModelControllerBase
         $file = tempnam('/tmp', 'pinholed-check-');
         file_put_contents($file, json_encode(['interfaces' => $interfaces,
             'OPNsense' => ['pinholed' => $settings]]));
-        $answer = (new Backend())->configdpRun('pinholed check', [$file]);
-        @unlink($file);
+        try {
+            $answer = (new Backend())->configdpRun('pinholed check', [$file]);
+        } finally {
+            @unlink($file);
+        }
         $messages = json_decode($answer, true);
         return is_array($messages) ? $messages : ['' => ['pinholed cannot be asked: ' . trim($answer)]];
     }
