@@ -152,5 +152,8 @@ sandbox_missing(bool firewall, struct strbuf *out)
 		if (out->len > 0)
 			strbuf_str(out, ", ");
 		strbuf_str(out, wanted[i].name);
+		if (wanted[i].cap == CAP_SYS_CHROOT)
+			strbuf_str(out,
+			    " (or Landlock, which this kernel lacks)");
 	}
 }

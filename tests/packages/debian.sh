@@ -78,6 +78,16 @@ unshare -n sh -c 'ip link set lo up && exec "$@"' sh \
 	tail -n 60 "$top/build.log"
 	fail "see $top/build.log"
 }
+# All root's, and nothing that others can write to or run as root.
+for deb in "$work"/*.deb; do
+	dpkg-deb -c "$deb" | awk '
+		$1 !~ /^l/ && ($2 != "root/root" || $1 ~ /[sS]/ ||
+		    substr($1, 6, 1) == "w" || substr($1, 9, 1) == "w") {
+			print
+			bad = 1
+		}
+		END { exit bad }' || fail "modes in $deb"
+done
 mkdir -p "$top/$version"
 cp "$work"/*.deb "$work"/*.dsc "$work"/*.changes "$top/$version/"
 

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 import time
@@ -47,6 +48,8 @@ table inet proxied {{
 }}
 """
 STATUS_TEXT = TEXT + "status { listen on 127.0.0.1 port 9508 }\n"
+NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup",
+          "--clear-groups"]
 WITH_IP = "/usr/share/pinholed/with-ip.conf"
 
 
@@ -117,8 +120,8 @@ def play_call(world, command):
     say("media flows during the call")
     shown = json.loads(sh("pinholectl", "-j", "show", "calls"))
     check(shown["state"] == "accepted", shown)
-    sh("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
-       "pinholectl", "show", "summary")
+    sh(*NOBODY, "pinholectl", "show", "summary")
+    guarded()
     say("pinholectl shows the call, and the sum to anybody")
     sh("systemctl", "reload", unit)
     time.sleep(1)
@@ -172,6 +175,27 @@ def security(unit, most):
     score = re.search(r"exposure level for \S+ ([0-9.]+)", text)[1]
     say(f"systemd-analyze security: {unit} {score}")
     check(float(score) <= most, "more exposed than it was")
+
+
+def guarded():
+    """What others on this machine can neither read nor change."""
+    for top in ("/run/pinholed", "/var/lib/pinholed"):
+        for path in [top] + [os.path.join(d, n) for d, dirs, names in
+                             os.walk(top) for n in dirs + names]:
+            st = os.lstat(path)
+            most = {stat.S_IFSOCK: 0o660, stat.S_IFDIR: 0o755}.get(
+                stat.S_IFMT(st.st_mode), 0o600)
+            if path.endswith(".sock.ro"):
+                most = 0o666
+            check(st.st_uid == 0 and stat.S_IMODE(st.st_mode) & ~most == 0,
+                  f"{path}: owner {st.st_uid}, mode {st.st_mode:o}")
+    check(stat.S_IMODE(os.stat("/var/lib/pinholed").st_mode) == 0o700, "state")
+    for verb in (["reload"], ["close", "1"], ["log", "verbose"]):
+        for sock in ([], ["-s", "/run/pinholed/pinholed.sock.ro"]):
+            r = subprocess.run(NOBODY + ["pinholectl", *sock, *verb],
+                               check=False, stderr=subprocess.DEVNULL)
+            check(r.returncode != 0, f"nobody may {verb} by {sock}")
+    say("nobody may change anything")
 
 
 def play_status(world, where):
