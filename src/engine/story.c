@@ -7,6 +7,7 @@
 #include "src/engine/story.h"
 
 #define LOG_MIN 512 /* a usual call */
+#define RECENT	64
 
 /*
  * A record in a log: this, then two addresses as writer_addr() writes them,
@@ -35,7 +36,8 @@ TAILQ_HEAD(story_list, story_call);
 struct story {
 	struct story_limits limits;
 	struct story_tree calls;
-	struct story_call *last; /* found; the next one is often the same */
+	/* Found lately, for several calls are in their setup at a time. */
+	struct story_call *recent[RECENT];
 	struct story_list list[STORY_STATES]; /* longest unchanged first */
 	struct story_list logs[STORY_STATES]; /* those that have a log */
 	size_t n[STORY_STATES];
@@ -118,16 +120,28 @@ log_drop(struct story *s, struct story_call *c)
 	s->dropped++;
 }
 
+/* Where this Call-ID would be; eight bytes of it tell most apart. */
+static struct story_call **
+recent_slot(struct story *s, struct span call_id)
+{
+	size_t at = call_id.len, step = call_id.len / 8 + 1, i;
+
+	for (i = 0; i < call_id.len; i += step)
+		at = at * 31 + (unsigned char)call_id.p[i];
+	return &s->recent[at % RECENT];
+}
+
 static void
 call_forget(struct story *s, struct story_call *c)
 {
-	if (s->last == c)
-		s->last = NULL;
+	struct story_call **slot = recent_slot(s, c->call_id);
+
+	if (*slot == c)
+		*slot = NULL;
 	log_drop(s, c);
 	TAILQ_REMOVE(&s->list[c->state], c, entry);
 	s->n[c->state]--;
 	RB_REMOVE(story_tree, &s->calls, c);
-	free((void *)(uintptr_t)c->call_id.p);
 	free(c);
 }
 
@@ -144,57 +158,65 @@ story_free(struct story *s)
 static struct story_call *
 call_find(struct story *s, struct span call_id)
 {
-	struct story_call key;
+	struct story_call **slot = recent_slot(s, call_id);
+	struct story_call key, *c = *slot;
 
-	if (s->last != NULL && span_eq(s->last->call_id, call_id))
-		return s->last;
+	if (c != NULL && span_eq(c->call_id, call_id))
+		return c;
 	key.call_id = call_id;
-	return s->last = RB_FIND(story_tree, &s->calls, &key);
+	if ((c = RB_FIND(story_tree, &s->calls, &key)) != NULL)
+		*slot = c;
+	return c;
+}
+
+static void
+call_bound(struct story *s, enum story_state state)
+{
+	size_t max = state == STORY_ENDED ? s->limits.ended : s->limits.asked;
+
+	if (state != STORY_LIVE && s->n[state] > max)
+		call_forget(s, TAILQ_FIRST(&s->list[state]));
 }
 
 /* Put it at the end of the list where it belongs, and keep that in bounds. */
 static void
 call_place(struct story *s, struct story_call *c)
 {
-	size_t max;
+	enum story_state state = c->legs > 0 ? STORY_LIVE
+	    : c->mattered		     ? STORY_ENDED
+					     : STORY_ASKED;
 
+	if (state == c->state && TAILQ_NEXT(c, entry) == NULL &&
+	    (c->size == 0 || TAILQ_NEXT(c, with_log) == NULL))
+		return;
 	TAILQ_REMOVE(&s->list[c->state], c, entry);
 	if (c->size > 0)
 		TAILQ_REMOVE(&s->logs[c->state], c, with_log);
 	s->n[c->state]--;
-	c->state = c->legs > 0 ? STORY_LIVE
-	    : c->mattered      ? STORY_ENDED
-			       : STORY_ASKED;
+	c->state = state;
 	TAILQ_INSERT_TAIL(&s->list[c->state], c, entry);
 	if (c->size > 0)
 		TAILQ_INSERT_TAIL(&s->logs[c->state], c, with_log);
 	s->n[c->state]++;
-	if (c->state == STORY_LIVE)
-		return;
-	max = c->state == STORY_ENDED ? s->limits.ended : s->limits.asked;
-	if (s->n[c->state] > max)
-		call_forget(s, TAILQ_FIRST(&s->list[c->state]));
+	call_bound(s, c->state);
 }
 
 static struct story_call *
 call_begin(struct story *s, struct span call_id, int64_t now)
 {
-	struct story_call *c = calloc(1, sizeof(*c));
-	char *copy;
+	struct story_call *c = calloc(1, sizeof(*c) + call_id.len);
 
-	if (c == NULL || (copy = malloc(call_id.len + 1)) == NULL) {
-		free(c);
+	if (c == NULL)
 		return NULL;
-	}
-	memcpy(copy, call_id.p, call_id.len);
-	c->call_id = (struct span) { copy, call_id.len };
+	memcpy(c->name, call_id.p, call_id.len);
+	c->call_id = (struct span) { c->name, call_id.len };
 	c->began = c->last = now;
 	c->state = STORY_ASKED;
 	RB_INSERT(story_tree, &s->calls, c);
-	s->last = c;
+	*recent_slot(s, c->call_id) = c;
 	TAILQ_INSERT_TAIL(&s->list[c->state], c, entry);
 	s->n[c->state]++;
-	call_place(s, c);
+	call_bound(s, c->state);
 	return c;
 }
 
@@ -268,6 +290,20 @@ log_reserve(struct story *s, struct story_call *c, size_t need)
 	return c->size - c->len >= need;
 }
 
+/* As writer_addr() does it, which is too much to call for each record. */
+static uint8_t *
+put_addr(uint8_t *p, const struct addr *a)
+{
+	uint8_t n = (uint8_t)addr_bytes(a->af);
+
+	*p++ = n;
+	if (n == 4)
+		memcpy(p, a->b, 4);
+	else
+		memcpy(p, a->b, n);
+	return p + n;
+}
+
 static void
 put_streams(struct writer *w, const struct story_entry *e)
 {
@@ -314,8 +350,8 @@ call_write(struct story *s, struct story_call *c, const struct story_entry *e)
 		.reason = (uint8_t)e->reason,
 		.at = e->at };
 	bool hole = e->kind == STORY_OPEN || e->kind == STORY_CLOSE;
-	uint8_t bytes[RECORD_MAX];
-	struct writer w = writer_of(bytes, sizeof(bytes));
+	uint8_t bytes[RECORD_MAX], *p = bytes + sizeof(r);
+	struct writer w;
 
 	if (hole)
 		record_of_hole(&r, &e->hole);
@@ -323,16 +359,20 @@ call_write(struct story *s, struct story_call *c, const struct story_entry *e)
 		r.port[0] = e->dport;
 	else
 		record_of_message(&r, e);
-	writer_copy(&w, &r, sizeof(r));
-	writer_addr(&w, hole ? &e->hole.from.addr : &e->from);
-	writer_addr(&w, hole ? &e->hole.to : &e->to);
-	put_streams(&w, e);
-	bytes[0] = (uint8_t)w.len;
+	p = put_addr(p, hole ? &e->hole.from.addr : &e->from);
+	p = put_addr(p, hole ? &e->hole.to : &e->to);
+	if (!hole && e->nstreams > 0) {
+		w = writer_of(p, sizeof(bytes) - (size_t)(p - bytes));
+		put_streams(&w, e);
+		p += w.len;
+	}
+	r.len = (uint8_t)(p - bytes);
+	memcpy(bytes, &r, sizeof(r));
 	c->last = e->at;
-	if (!log_reserve(s, c, w.len))
+	if (!log_reserve(s, c, r.len))
 		return;
-	memcpy(c->log + c->len, bytes, w.len);
-	c->len += w.len;
+	memcpy(c->log + c->len, bytes, r.len);
+	c->len += r.len;
 	call_place(s, c);
 }
 
@@ -414,18 +454,18 @@ static uint8_t *
 record_find(const struct story_call *c, const struct story_entry *e)
 {
 	uint8_t bytes[2 * (1 + sizeof(e->to.b))], *p;
-	struct writer w = writer_of(bytes, sizeof(bytes));
 	struct record want, r;
+	size_t len;
 
 	record_of_message(&want, e);
-	writer_addr(&w, &e->from);
-	writer_addr(&w, &e->to);
+	len = (size_t)(put_addr(put_addr(bytes, &e->from), &e->to) - bytes);
 	for (p = c->log; p != NULL && p < c->log + c->len; p += p[0]) {
+		if (p[offsetof(struct record, kind)] != e->kind)
+			continue;
 		memcpy(&r, p, sizeof(r));
-		if (r.kind == e->kind && r.number == want.number &&
-		    r.method == want.method && r.status == want.status &&
-		    r.len >= sizeof(r) + w.len &&
-		    memcmp(p + sizeof(r), bytes, w.len) == 0)
+		if (r.number == want.number && r.method == want.method &&
+		    r.status == want.status && r.len >= sizeof(r) + len &&
+		    memcmp(p + sizeof(r), bytes, len) == 0)
 			return p;
 	}
 	return NULL;

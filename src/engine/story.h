@@ -104,7 +104,7 @@ struct story_call {
 	RB_ENTRY(story_call) node; /* by Call-ID */
 	TAILQ_ENTRY(story_call) entry;
 	TAILQ_ENTRY(story_call) with_log; /* if it has one */
-	struct span call_id;		  /* owned */
+	struct span call_id;		  /* `name` */
 	int64_t began, last;
 	enum story_state state;
 	unsigned int legs;
@@ -115,6 +115,7 @@ struct story_call {
 	uint32_t left_out; /* records */
 	uint8_t *log;
 	size_t len, size;
+	char name[];
 };
 
 struct story;
