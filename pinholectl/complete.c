@@ -11,12 +11,18 @@ is_first(int i)
 }
 
 static void
-print_words(FILE *f, const char *const *v, size_t n)
+print_words(FILE *f, const char *const *v, size_t n, const char *between)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		fprintf(f, "%s%s", i > 0 ? " " : "", v[i]);
+		fprintf(f, "%s%s", i > 0 ? between : "", v[i]);
+}
+
+static void
+print_filters(FILE *f, const char *between)
+{
+	print_words(f, verb_filters, VERB_FILTER_COUNT, between);
 }
 
 static void
@@ -51,7 +57,7 @@ print_bash(FILE *f)
 	    "_pinholectl()\n{\n"
 	    "\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n"
 	    "\tlocal prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-	    "\tlocal words\n\n\tcase $prev in\n");
+	    "\tlocal words=\n\n\tcase $prev in\n");
 	for (i = 0; i < VERB_COUNT; i++)
 		if (is_first(i) && verbs[i].object != NULL) {
 			fprintf(f, "\t%s) words=\"", verbs[i].word);
@@ -61,15 +67,25 @@ print_bash(FILE *f)
 	fprintf(f,
 	    "\ttables) words=address ;;\n"
 	    "\tcalls|pinholes|monitor) words=\"");
-	print_words(f, verb_filters, VERB_FILTER_COUNT);
+	print_filters(f, " ");
 	fprintf(f, "\" ;;\n\tstate) words=\"");
-	print_words(f, verb_states, VERB_STATES);
+	print_words(f, verb_states, VERB_STATES, " ");
 	fprintf(f,
 	    "\" ;;\n\t-s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
-	    "\tpinholectl|-j) words=\"-j -s ");
+	    "\tpinholectl|*/pinholectl|-j) words=\"-j -s ");
 	print_verbs(f);
+	/* Behind the value of an option or of a filter. */
 	fprintf(f,
-	    "\" ;;\n\tesac\n"
+	    "\" ;;\n\t*) ((COMP_CWORD > 1)) &&\n"
+	    "\tcase ${COMP_WORDS[COMP_CWORD-2]} in\n"
+	    "\t-s) words=\"-j ");
+	print_verbs(f);
+	fprintf(f, "\" ;;\n\t");
+	print_filters(f, "|");
+	fprintf(f, ") words=\"");
+	print_filters(f, " ");
+	fprintf(f,
+	    "\" ;;\n\tesac ;;\n\tesac\n"
 	    "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
 	    "complete -F _pinholectl pinholectl\n");
 }
@@ -91,10 +107,16 @@ print_zsh(FILE *f)
 		}
 	fprintf(f, "tables) compadd address ;;\n");
 	fprintf(f, "calls|pinholes|monitor) compadd ");
-	print_words(f, verb_filters, VERB_FILTER_COUNT);
+	print_filters(f, " ");
 	fprintf(f, " ;;\nstate) compadd ");
-	print_words(f, verb_states, VERB_STATES);
-	fprintf(f, " ;;\n-s) _files ;;\n*)\n\tverbs=(\n");
+	print_words(f, verb_states, VERB_STATES, " ");
+	fprintf(f,
+	    " ;;\n-s) _files ;;\nclose|explain) ;;\n"
+	    "*)\n\tcase $words[CURRENT-2] in\n\t");
+	print_filters(f, "|");
+	fprintf(f, ") compadd ");
+	print_filters(f, " ");
+	fprintf(f, "; return ;;\n\tesac\n\tverbs=(\n");
 	for (i = 0; i < VERB_COUNT; i++)
 		if (is_first(i))
 			fprintf(f, "\t\t'%s:%s'\n", verbs[i].word,

@@ -19,6 +19,7 @@ import ftpproxy  # noqa: E402,F401 pylint: disable=unused-import
 import helpers  # noqa: E402,F401 pylint: disable=unused-import
 import leave  # noqa: E402,F401 pylint: disable=unused-import
 import life  # noqa: E402,F401 pylint: disable=unused-import
+import logs  # noqa: E402,F401 pylint: disable=unused-import
 import manual  # noqa: E402,F401 pylint: disable=unused-import
 import mirror  # noqa: E402,F401 pylint: disable=unused-import
 import net  # noqa: E402
