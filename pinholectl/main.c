@@ -38,11 +38,10 @@ usage_print(FILE *f)
 
 	fprintf(f, "usage: pinholectl [-hjV] [-s socket] verb ...\n");
 	for (v = verbs; v < verbs + VERB_COUNT; v++)
-		fprintf(f, "  %-8s%-9s %s%s\n", v->word,
+		fprintf(f, "  %-8s%-11s%s\n", v->word,
 		    v->object != NULL		     ? v->object
 			: v->args == VERB_ARGS_WHICH ? "ID|CALL-ID"
 						     : "",
-		    v->args == VERB_ARGS_WHICH && v->object == NULL ? " " : "",
 		    v->help);
 	fprintf(f,
 	    "calls, pinholes and monitor may be followed by: address PREFIX, "
@@ -110,8 +109,11 @@ run_request(const struct options *o, const struct request *r)
 		return top_run(o->path, !o->chosen);
 	c = client_open(o->path, !o->chosen, &tried);
 	if (c == NULL) {
-		fprintf(stderr, "pinholectl: cannot connect to %s: %s\n", tried,
-		    strerror(errno));
+		fprintf(stderr, "pinholectl: cannot connect to %s: %s%s\n",
+		    tried, strerror(errno),
+		    errno == ENOENT || errno == ECONNREFUSED
+			? "; is pinholed running?"
+			: "");
 		return EXIT_NO_DAEMON;
 	}
 	verbs_format(r, &b);

@@ -113,11 +113,10 @@ text_hole_row(const json_t *o, struct strbuf *out)
 		snprintf(sport, sizeof(sport), "%.0f",
 		    output_number(o, "sport"));
 	strbuf_fmt(out,
-	    "%6.0f %-3s %-5s %-15s %-5s -> %-15s %-11s %8s %8s  %-8s ",
-	    output_number(o, "id"), output_string(o, "dir"),
-	    output_string(o, "proto"), output_string(o, "src"), sport,
-	    output_string(o, "dst"), ports, age, media,
-	    output_string(o, "reason"));
+	    "%-3s %-5s %-15s %-5s -> %-15s %-11s %8s %8s  %-8s %-13.0f ",
+	    output_string(o, "dir"), output_string(o, "proto"),
+	    output_string(o, "src"), sport, output_string(o, "dst"), ports, age,
+	    media, output_string(o, "reason"), output_number(o, "id"));
 	output_call(o, LONG_CALL, out);
 	if (json_is_string(json_object_get(o, "form_why")))
 		strbuf_fmt(out, "  (a rule: %s)", output_string(o, "form_why"));
@@ -215,6 +214,15 @@ text_members(const json_t *o, const char *before, struct strbuf *out)
 	}
 }
 
+/* A line of the configuration, for another daemon to read. */
+static void
+text_config(const char *line, struct strbuf *out)
+{
+	for (; *line == '\t'; line++)
+		strbuf_str(out, "        ");
+	strbuf_vis(out, span_of(line));
+}
+
 const char *
 output_heading(enum verb verb)
 {
@@ -223,8 +231,9 @@ output_heading(enum verb verb)
 		return "STATE    FROM               TO                   AGE "
 		       "   MEDIA   #  CALL-ID";
 	case VERB_SHOW_PINHOLES:
-		return "    ID DIR PROTO FROM            PORT     TO          "
-		       "    PORTS            AGE    MEDIA  REASON   CALL-ID";
+		return "DIR PROTO FROM            PORT     TO              "
+		       "PORTS            AGE    MEDIA  REASON   "
+		       "ID            CALL-ID";
 	case VERB_SHOW_COUNTERS:
 		return "PROCESS  COUNTER                          VALUE";
 	case VERB_SHOW_TABLES:
@@ -256,6 +265,9 @@ output_text(enum verb verb, const json_t *o, struct strbuf *out)
 		break;
 	case VERB_MONITOR:
 		text_event(o, out);
+		break;
+	case VERB_SHOW_CONFIG:
+		text_config(output_string(o, "text"), out);
 		break;
 	default:
 		strbuf_vis(out, span_of(output_string(o, "text")));

@@ -263,7 +263,8 @@ conf_print(const struct conf *c, FILE *f)
 		fprintf(f, "status { listen on %s port %u }\n",
 		    addr_format(&c->status.listen.addr, buf),
 		    c->status.listen.port);
-	print_string(f, "user ", c->user);
+	/* Written, a user who is missing is an error; by default, not. */
+	print_string(f, c->user_set ? "user " : "# user ", c->user);
 	if (c->control != NULL)
 		print_string(f, "\ncontrol ", c->control);
 	else

@@ -128,6 +128,9 @@ why_not(int32_t err)
 	switch (err) {
 	case PH_EGONE:
 		return "there is no such call or pinhole";
+	case PH_EUNSUPPORTED:
+		return "the proxies have no stories; the log tells of each "
+		       "session";
 	case PH_EAGAIN:
 		return "too much is asked for at a time; try again";
 	case PH_EAMBIGUOUS:

@@ -93,24 +93,26 @@ find_name(struct span word, const char *const *list, size_t n)
 	return found;
 }
 
+/* `several`: it is the beginning of more than one. */
 static void
 wrong_word(struct span word, const char *what, const char *const *list,
-    size_t n, struct strbuf *why)
+    size_t n, bool several, struct strbuf *why)
 {
 	size_t i;
 
-	strbuf_str(why,
-	    word.len > 0			 ? "\""
-		: strchr("aeiou", *what) != NULL ? "an"
-						 : "a");
-	if (word.len > 0) {
+	if (word.len == 0)
+		strbuf_fmt(why, "%s %s is missing",
+		    strchr("aeiou", *what) != NULL ? "an" : "a", what);
+	else {
+		strbuf_str(why, "\"");
 		strbuf_vis(why, word);
-		strbuf_str(why, "\" is no");
+		strbuf_fmt(why, several ? "\" is not one %s" : "\" is no %s",
+		    what);
 	}
-	strbuf_fmt(why, " %s%s; there are:", what,
-	    word.len == 0 ? " is missing" : "");
+	strbuf_str(why, several ? "; it may be:" : "; there are:");
 	for (i = 0; i < n; i++)
 		if (list[i] != NULL &&
+		    (!several || word_begins(word, list[i])) &&
 		    (i == 0 || list[i - 1] == NULL ||
 			strcmp(list[i], list[i - 1]) != 0))
 			strbuf_fmt(why, " %s", list[i]);
@@ -123,7 +125,7 @@ word_pick(struct span word, const char *what, const char *const *list, size_t n,
 	*out = find_name(word, list, n);
 	if (*out >= 0)
 		return PH_OK;
-	wrong_word(word, what, list, n, why);
+	wrong_word(word, what, list, n, *out == -2, why);
 	return PH_EMALFORMED;
 }
 

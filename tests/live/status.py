@@ -498,8 +498,8 @@ def pinholectl_says_it_in_words_and_exit_codes(net):
     check(code == 0 and PHONE in out and "accepted" in out, (code, out, err))
     # A heading above each list, and its words above the columns.
     for what, words in (("calls", "STATE FROM TO AGE MEDIA # CALL-ID"),
-                        ("pinholes", "ID DIR PROTO FROM PORT TO PORTS AGE "
-                         "MEDIA REASON CALL-ID"),
+                        ("pinholes", "DIR PROTO FROM PORT TO PORTS AGE "
+                         "MEDIA REASON ID CALL-ID"),
                         ("counters", "PROCESS COUNTER VALUE"),
                         ("tables", "TABLE ENTRIES")):
         head, *rows = run("show", what)[1].splitlines()
@@ -517,6 +517,9 @@ def pinholectl_says_it_in_words_and_exit_codes(net):
     check(code == 1 and "read-only" in err, err)
     code, out, err = run("show", "config")
     check(code == 0 and "protect { 192.0.2.0/24" in out, (out, err))
+    with open(d.path + ".shown", "w", encoding="ascii") as f:
+        f.write(out)
+    net.run("fw", Daemon.binary, "-n", "-f", d.path + ".shown")
     code, out, err = run("explain", call.call_id)
     check(code == 0 and "INVITE" in out, (out, err))
     check(run("log", "verbose")[0] == 0, "log verbose")
@@ -668,6 +671,9 @@ def control_closes_a_transfer_of_the_tftp_proxy(net):
         check(client.got == w.data["SEP0014F2.cnf.xml"], "the file")
         w.d.expect(event="open", dir="in", proto="udp")
         check(w.elements() > 0, "it is in the packet filter")
+        hole = w.d.seen(event="open", dir="in")[0]["id"]
+        check("the proxies have no stories" in ask(f"explain {hole}")[1]["error"],
+              "which is said")
         close_the_only(w.d, proto="udp")
         until(lambda: w.elements() == 0, 5, "it has left the packet filter")
         # Another one is not in the way of what was closed.
