@@ -173,7 +173,6 @@ pending_condemn(struct ipfrag *f, struct pending *p,
 	shares_resize(&f->shares, &p->item, sizeof(*p));
 	free(p->data);
 	p->data = NULL;
-	p->size = 0;
 }
 
 static enum ph_err
@@ -293,7 +292,6 @@ ipfrag_add(struct ipfrag *f, int64_t now, const struct frag_key *key,
 	free(f->done);
 	f->done = p->data;
 	p->data = NULL;
-	p->size = 0;
 	*whole = (struct span) { (const char *)f->done, p->total };
 	*wholeproto = p->proto;
 	pending_free(f, p);

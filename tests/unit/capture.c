@@ -302,6 +302,11 @@ fragments_are_bounded_in_bytes(void **state)
 	/* It is there still: it was the number of pieces that ended it. */
 	assert_int_equal(i, 8 * (FRAG_MAX_PIECES - 1));
 	ipfrag_free(w.f);
+	w = (struct flood) { ipfrag_new(), { 0 } };
+	for (i = 0; i <= FRAG_MAX_PIECES; i++)
+		(void)flood_piece(&w, &first, 8 * i, true);
+	assert_int_equal(w.stats.frag_limits, 1);
+	ipfrag_free(w.f);
 }
 
 static unsigned int nudp;

@@ -101,6 +101,24 @@ a_deadline_closes_though_nobody_asks(void **state)
 	assert_int_equal(fwtable_counters(table)->open, 0);
 }
 
+/* What waited for another try does not make what follows wait. */
+static void
+a_clock_that_is_set_back_holds_up_nothing(void **state)
+{
+	(void)state;
+	fake.fail = PH_EAGAIN;
+	open_one(7, 2000, 60);
+	fwtable_run(table, now);
+	assert_false(has(2000));
+	now += 10 * USEC_PER_SEC;
+	fwtable_run(table, now);
+	assert_true(has(2000));
+	now -= 20 * USEC_PER_SEC;
+	open_one(8, 2002, 60);
+	fwtable_run(table, now);
+	assert_true(has(2002));
+}
+
 static void
 nobody_is_open_for_ever(void **state)
 {
@@ -497,6 +515,7 @@ main(void)
 		CASE(the_messages_of_all_clients_are_one_commit),
 		CASE(a_forbidden_change_does_not_hold_up_the_others),
 		CASE(a_deadline_closes_though_nobody_asks),
+		CASE(a_clock_that_is_set_back_holds_up_nothing),
 		CASE(nobody_is_open_for_ever),
 		CASE(there_is_a_most),
 		CASE(a_successor_names_what_it_keeps),

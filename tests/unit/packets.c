@@ -606,6 +606,45 @@ a_packet_counts_once_where_it_is_seen(void **state)
 	assert_int_equal(got, 12);
 }
 
+static void
+other_interfaces_are_ignored(void **state)
+{
+	static const uint32_t ifs[] = { 7, 9 };
+
+	(void)state;
+	raw.ifs = ifs;
+	raw.nifs = 2;
+	for (raw.ifindex = 6; raw.ifindex < 11; raw.ifindex++) {
+		now += SEC;
+		send4(0x45, 30, 0, 17, GOOD, 10);
+	}
+	assert_int_equal(got, 2);
+	assert_int_equal(stats->ignored, 3);
+	/* Where nobody knows the interface, all count or none. */
+	raw.ifindex = 0;
+	now += SEC;
+	send4(0x45, 30, 0, 17, GOOD, 10);
+	assert_int_equal(got, 3);
+}
+
+/* Segmentation offload makes frames that no length of 16 bits can tell. */
+static void
+what_is_longer_than_its_length_can_say(void **state)
+{
+	static char segment[70000] = UDP("\x0a");
+
+	(void)state;
+	send4(0x45, 0, 0, 17, segment, sizeof(segment));
+	assert_int_equal(got, 1);
+	assert_string_equal(text, "hi");
+	assert_int_equal(stats->malformed, 0);
+	now += SEC;
+	send4(0x45, 0, 0, 17, segment, 65515);
+	now += SEC;
+	send4(0x45, 0, 0, 17, segment, 65516);
+	assert_int_equal(got, 3);
+}
+
 /*
  * A tag of priority 2 and the type behind it read like the first bytes of an
  * IPv4 header that is long enough; its checksum tells.
@@ -663,6 +702,8 @@ main(void)
 		CASE(bytes_on_other_ports_are_handed_on_if_wanted),
 		CASE(what_has_other_ports_is_skipped),
 		CASE(a_piece_waits_for_so_long),
+		CASE(other_interfaces_are_ignored),
+		CASE(what_is_longer_than_its_length_can_say),
 		CASE(a_tag_is_no_header),
 	};
 
