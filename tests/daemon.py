@@ -254,6 +254,15 @@ def http(d, path):
         return r.read().decode()
 
 
+def greet(d):
+    """Somebody inside comes to the FTP proxy, without a redirection."""
+    with socket.socket() as s:
+        s.settimeout(5)
+        s.bind(("127.0.0.2", 0))
+        s.connect(("127.0.0.1", d.ports["ftp"]))
+        check(s.recv(100) == b"421 The server cannot be reached\r\n", "ftp")
+
+
 def a_call_lives_and_ends(d):
     d.call("c1")
     holes = [x for x in d.ask("show pinholes") if "id" in x]
@@ -308,6 +317,12 @@ def a_reload_keeps_calls(d):
     lines = d.ask("check")
     check(all("already in use" in x["text"] or "no user" in x["text"]
               for x in lines[:-1]), lines)
+    check(lines[-1]["end"] == "refused", lines)
+    d.write(d.text + "user nobody-at-all\n")
+    lines = d.ask("reload")
+    check(lines[-1]["end"] == "refused" and
+          any("no such user" in x.get("text", "") for x in lines), lines)
+    d.write(d.text)
     d.proc.send_signal(signal.SIGHUP)
     d.said("monitor: reloaded$")
     until(lambda: len(d.children()) == 4, "all processes")
@@ -327,7 +342,7 @@ def a_reload_keeps_calls(d):
     check(not d.seen(event="close"), d.events)
     d.bye("r1")
     # Without a proxy there is no proxy process.
-    d.write(re.sub(r"(?s)tables.*", "", d.text))
+    d.write(re.sub(r"(?s)status.*", "", d.text))
     d.proc.send_signal(signal.SIGHUP)
     d.said("monitor: reloaded$", 5)
     until(lambda: "proxy" not in d.children(), "no proxy")
@@ -375,8 +390,12 @@ def counters_are_told(d):
     check("<html" in http(d, "/"), "a page")
     check(d.ask("log verbose")[-1] == {"end": "ok"}, "log")
     d.call("n2")
+    greet(d)
+    d.said("ftp: #1 accepted connection from 127.0.0.2")
     check(d.ask("log brief")[-1] == {"end": "ok"}, "log")
+    greet(d)
     d.counted(sip_messages=4, pinholes=4)
+    check(not any("#2 accepted" in x for x in d.log), d.log)
     d.kill("engine")
     d.counted(sip_messages=4, pinholes=4, pinholes_opened=4)
     # Both calls have the same pinholes, of which the filter has one each.

@@ -575,9 +575,30 @@ a_guest_has_two_minutes(void **state)
 {
 	(void)state;
 	begin();
+	/* All of them. */
+	spoke_at = clock_now() + USEC_PER_SEC;
+	(void)play_until(half_a_second_is_over);
+	assert_int_equal(proxy_ftp_left(service), 1);
 	play.now += 119 * USEC_PER_SEC;
 	exchange("NOOP\r\n", "200 done\r\n");
 	assert_true(play_until(nobody_is_left) < 10 * USEC_PER_SEC);
+}
+
+static void
+other_sockets_have_a_turn_after_64_connections(void **state)
+{
+	int fd[65], i;
+
+	(void)state;
+	lines[1].max_sessions = 100;
+	for (i = 0; i < 65; i++)
+		fd[i] = play_connect(SOCK_STREAM, CLIENT, &at.at);
+	event_base_loop(play.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	assert_int_equal(play.ntargets, 64);
+	event_base_loop(play.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	assert_int_equal(play.ntargets, 65);
+	for (i = 0; i < 65; i++)
+		close(fd[i]);
 }
 
 static void
@@ -678,6 +699,7 @@ main(void)
 		T(a_user_makes_room_only_for_who_has_fewer),
 		T(a_session_ends_when_it_was_idle_for_long),
 		T(a_guest_has_two_minutes),
+		T(other_sockets_have_a_turn_after_64_connections),
 		T(what_is_no_ftp_ends),
 		T(who_does_not_read_is_not_sent_everything),
 		T(who_leaves_serves_its_sessions_and_no_more),

@@ -84,7 +84,7 @@ play_socket(int type, const char *addr, struct endpoint *at)
 	assert_true(fd != -1);
 	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
 	if (type == SOCK_STREAM)
-		assert_int_equal(listen(fd, 64), 0);
+		assert_int_equal(listen(fd, 128), 0);
 	assert_int_not_equal(fcntl(fd, F_SETFL, O_NONBLOCK), -1);
 	*at = play_name(fd);
 	return fd;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <event2/event.h>
 
@@ -462,9 +463,8 @@ other_sockets_have_a_turn_after_64_datagrams(void **state)
 static void
 on_record(void *ctx, uint64_t k, const void *p, size_t len)
 {
-	(void)ctx;
 	nrecords++;
-	if (service != NULL)
+	if (service != NULL && ctx == NULL)
 		proxy_tables_load(service, k, p, len);
 }
 
@@ -517,6 +517,95 @@ the_journal_gives_entries_to_the_successor(void **state)
 	journal_open();
 	proxy_tables_begin(service, journal, PH_OK);
 	assert_asked(0, "add 0 50 203.0.113.1");
+}
+
+/* As a process finds the journal that comes after a sudden end. */
+static size_t
+kept_now(void)
+{
+	int copy[2] = { file(), file() }, i;
+	struct checkpoint *c;
+	char buf[4096];
+	ssize_t n;
+	off_t off;
+
+	for (i = 0; i < 2; i++)
+		for (off = 0; (n = pread(files[i], buf, sizeof(buf), off)) > 0;
+		     off += n)
+			assert_int_equal(pwrite(copy[i], buf, (size_t)n, off),
+			    n);
+	nrecords = 0;
+	assert_int_equal(checkpoint_open(&c, copy, 1 << 20, on_record,
+			     &nrecords),
+	    PH_OK);
+	checkpoint_close(c);
+	close(copy[0]);
+	close(copy[1]);
+	return nrecords;
+}
+
+static void
+nothing_is_lost_by_a_sudden_end(void **state)
+{
+	size_t n;
+
+	(void)state;
+	start(true);
+	journal_open();
+	proxy_tables_begin(service, journal, PH_OK);
+	/* Before it is acted on: it must not count again. */
+	ask(WIRE_ADD, "203.0.113.1", 1);
+	n = kept_now();
+	assert_true(n > 1);
+	answer(PH_EDENIED);
+	assert_int_equal(kept_now(), n - 1);
+	ask(WIRE_ADD, "203.0.113.2", 1);
+	answer(PH_OK);
+	n = kept_now();
+	play.now += USEC_PER_SEC;
+	(void)next_question();
+	answer(PH_OK);
+	assert_int_equal(kept_now(), n - 1);
+}
+
+static void
+keys_are_read_from_files(void **state)
+{
+	char path[] = "/tmp/proxy_tables.XXXXXX", text[512],
+	     place[] = "c:1:2: ";
+	struct conf_key k = { good, path, place };
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct keyfiles got;
+	int fd = mkstemp(path);
+
+	(void)state;
+	start(true);
+	play.conf.tables.key = &k;
+	play.conf.tables.nkey = 1;
+	assert_int_equal(write(fd, SECRET, KEY_MIN - 1), KEY_MIN - 1);
+	assert_int_not_equal(keyfiles_read(&got, &play.conf.tables, &why),
+	    PH_OK);
+	assert_int_equal(got.n, 0);
+	assert_null(got.v);
+	assert_memory_equal(text, "c:1:2: /tmp/", 12);
+	assert_non_null(strstr(text, ": a key has at least 20 bytes"));
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_int_equal(keyfiles_read(&got, &play.conf.tables, &why), PH_OK);
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.v[0].len, KEY_MIN);
+	assert_string_equal(got.v[0].name, "good");
+	keyfiles_wipe(&got);
+	assert_null(got.v);
+	/* Others could read it. */
+	assert_int_equal(fchmod(fd, 0644), 0);
+	strbuf_reset(&why);
+	assert_int_not_equal(keyfiles_read(&got, &play.conf.tables, &why),
+	    PH_OK);
+	play.conf.tables.on = false;
+	assert_int_equal(keyfiles_read(&got, &play.conf.tables, &why), PH_OK);
+	assert_null(got.v);
+	close(fd);
+	unlink(path);
 }
 
 /* A predecessor without a record may have received what came before. */
@@ -659,6 +748,8 @@ main(void)
 		P(the_journal_gives_entries_to_the_successor),
 		P(an_empty_journal_is_expected_at_a_first_run_only),
 		P(records_that_mean_nothing_are_deleted),
+		P(nothing_is_lost_by_a_sudden_end),
+		P(keys_are_read_from_files),
 		T(entries_are_shown_that_overlap),
 		T(who_stops_forgets_its_question),
 	};
