@@ -25,7 +25,7 @@
 #include "src/process/ipc.h"
 #include "tests/unit/unit.h"
 
-#define PATIENCE 5000 /* ms, for anything that is to happen */
+#define PATIENCE 20000 /* ms, for anything that is to happen */
 
 /* What the packet filter noted; shared with the child. */
 static struct notes {
@@ -292,7 +292,8 @@ an_engine_opens_and_closes(void **state)
 	say(&e, IPC_COMMIT, 5);
 	result(&e, 5, PH_OK, 0);
 	/* The answer to a commit does not wait for the sweep. */
-	for (i = 0; i < 200 && (notes->settles == 0 || notes->closes == 0); i++)
+	for (i = 0; i < 1000 && (notes->settles == 0 || notes->closes == 0);
+	     i++)
 		usleep(10000);
 	assert_int_equal(notes->closes, 1);
 	assert_int_equal(notes->settles, 1);
@@ -329,6 +330,7 @@ static void
 deadlines_hold_without_an_engine(void **state)
 {
 	struct ipc e = client(IPC_ENGINE);
+	int64_t began = clock_now();
 	int i;
 
 	(void)state;
@@ -336,10 +338,10 @@ deadlines_hold_without_an_engine(void **state)
 	say(&e, IPC_COMMIT, 1);
 	result(&e, 1, PH_OK, 0);
 	ipc_close(&e);
-	for (i = 0; i < 300 && notes->closes == 0; i++)
+	for (i = 0; i < 1000 && notes->closes == 0; i++)
 		usleep(10000);
 	assert_int_equal(notes->closes, 1);
-	assert_true(i > 50);
+	assert_true(clock_now() - began > USEC_PER_SEC / 2);
 }
 
 static void
@@ -398,7 +400,7 @@ a_proxy_asks_and_takes_its_pinholes_along(void **state)
 	say(&p, IPC_COMMIT, 4);
 	result(&p, 4, PH_OK, 0);
 	ipc_close(&p);
-	for (i = 0; i < 300 && notes->closes == 0; i++)
+	for (i = 0; i < 1000 && notes->closes == 0; i++)
 		usleep(10000);
 	assert_int_equal(notes->closes, 1);
 }
@@ -459,7 +461,7 @@ want_in_vain(struct ipc *e, int times)
 	notes->refuse = times;
 	change(FW_OPEN, 7, 4000, 60);
 	say(e, IPC_COMMIT, 1);
-	for (i = 0; i < 200 && notes->refuse == times; i++)
+	for (i = 0; i < 1000 && notes->refuse == times; i++)
 		usleep(10000);
 	assert_true(notes->refuse < times);
 }
@@ -489,7 +491,7 @@ told_to_quit_it_finishes_what_it_keeps(void **state)
 	say(&monitor, IPC_QUIT, 1);
 	assert_int_equal(status(), 0);
 	assert_int_equal(notes->opens, 0);
-	assert_in_range(clock_now() - began, USEC_PER_SEC, 4 * USEC_PER_SEC);
+	assert_true(clock_now() - began > USEC_PER_SEC);
 	ipc_close(&e);
 }
 
@@ -587,13 +589,14 @@ made_for_nothing_it_leaves_all_as_it_was(void **state)
 static void
 what_it_adopted_for_nobody_it_closes(void **state)
 {
+	int64_t began = clock_now();
 	int i;
 
 	(void)state;
-	for (i = 0; i < 400 && notes->settles == 0; i++)
+	for (i = 0; i < 1000 && notes->settles == 0; i++)
 		usleep(10000);
 	assert_int_equal(notes->settles, 1);
-	assert_true(i > 100);
+	assert_true(clock_now() - began > USEC_PER_SEC);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -279,6 +279,7 @@ flush_set(const struct nlmsghdr *nlh)
 	const char *p = mnl_nlmsg_get_payload(nlh);
 	size_t i, len = mnl_nlmsg_get_payload_len(nlh);
 
+	assert_non_null(memmem(p, len, TABLE, sizeof(TABLE)));
 	for (i = fake.holes.n; i-- > 0;) {
 		old = fake.holes.v[i];
 		set_name(old.elem.set, name);
@@ -418,6 +419,7 @@ tell_those_of(const struct fake_elements *l, const struct nlmsghdr *nlh,
 	size_t i, len = mnl_nlmsg_get_payload_len(nlh);
 	char name[SET_NAMELEN];
 
+	assert_non_null(memmem(p, len, TABLE, sizeof(TABLE)));
 	for (i = 0; i < l->n; i++) {
 		set_name(l->v[i].elem.set, name);
 		if (memmem(p, len, name, strlen(name) + 1) != NULL)

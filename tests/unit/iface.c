@@ -83,7 +83,10 @@ __wrap_freeifaddrs(struct ifaddrs *list)
 uint32_t
 __wrap_process_interface_index(const char *name)
 {
-	return name[0] == 'x' ? 0 : (uint32_t)atoi(name + 2) + 1 + moved;
+	uint64_t number = 0;
+
+	(void)span_number(span_of(name + 2), 99, &number);
+	return name[0] == 'x' ? 0 : (uint32_t)number + 1 + moved;
 }
 
 unsigned int

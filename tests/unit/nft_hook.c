@@ -52,10 +52,11 @@ tell_rule(size_t i, nlsock_cb *cb, void *ctx)
 	mnl_attr_put_u64(nlh, NFTA_RULE_HANDLE, htobe64(i + 1));
 	if (rules[i].comment != NULL) {
 		n = strlen(rules[i].comment) + 1;
-		udata[0] = 0;
-		udata[1] = (char)n;
-		memcpy(udata + 2, rules[i].comment, n);
-		mnl_attr_put(nlh, NFTA_RULE_USERDATA, n + 2, udata);
+		/* The comment is type 0, here behind something else. */
+		memcpy(udata, "\1\3xyz\0", 6);
+		udata[6] = (char)n;
+		memcpy(udata + 7, rules[i].comment, n);
+		mnl_attr_put(nlh, NFTA_RULE_USERDATA, n + 7, udata);
 	}
 	cb(ctx, nlh);
 }
