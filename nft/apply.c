@@ -54,13 +54,22 @@ has_gone(struct fw *fw)
 	    (seen.parts & 1u << PART_BASE) == 0;
 }
 
+int
+nft_generation(struct fw *fw, uint32_t *generation)
+{
+	int rc = inspect_generation(fw->nl, generation);
+
+	*generation -= fw->own;
+	return rc;
+}
+
 enum ph_err
 nft_remember(struct fw *fw)
 {
 	struct table_seen seen;
 	int rc;
 
-	if ((rc = inspect_generation(fw->nl, &fw->generation)) == 0 &&
+	if ((rc = nft_generation(fw, &fw->generation)) == 0 &&
 	    (rc = inspect_flowtables(fw->nl, &fw->flowtables)) == 0 &&
 	    (rc = inspect_table(fw->nl, fw->config->name, &seen)) == 0)
 		fw->print = seen.print;
@@ -104,9 +113,12 @@ echo_received(void *ctx, const struct nlmsghdr *nlh)
 enum ph_err
 nft_send(struct fw *fw)
 {
+	int rc;
+
 	batch_end(&fw->batch);
-	return nlsock_err(
-	    nlsock_transact(fw->nl, &fw->batch, echo_received, fw));
+	rc = nlsock_transact(fw->nl, &fw->batch, echo_received, fw);
+	fw->own += rc == 0;
+	return nlsock_err(rc);
 }
 
 /*

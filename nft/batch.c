@@ -17,6 +17,8 @@
 /* A message ends when its list comes near the 64 KiB of an attribute. */
 #define LIST_MAX    60000
 #define ELEMENT_MAX 256
+/* Before its deadline, the kernel removes no element by itself. */
+#define CERTAIN_US  (5 * INT64_C(1000000))
 
 void
 batch_init(struct batch *b, const char *table)
@@ -220,22 +222,31 @@ timeout_ms(int64_t deadline, int64_t now)
 }
 
 /* One message type for all pending changes whose operation is in `ops`. */
+struct pass {
+	unsigned int ops;
+	int type;
+	uint16_t flags;
+	bool lasting; /* with their new deadlines */
+	bool certain; /* also those that the kernel has for certain */
+};
+
 static void
-batch_pass(struct batch *b, struct mirror *m, unsigned int ops, int type,
-    uint16_t flags, bool lasting, int64_t now)
+batch_pass(struct batch *b, struct mirror *m, const struct pass *p, int64_t now)
 {
 	struct mirror_change c;
 	void *iter = NULL;
 
 	while (mirror_next_change(m, &iter, &c)) {
-		if ((1u << c.op & ops) == 0)
+		if ((1u << c.op & p->ops) == 0 ||
+		    (!p->certain && c.certain - now > CERTAIN_US))
 			continue;
-		if (lasting)
-			batch_element(b, type, flags, c.elem, c.elem->data,
-			    timeout_ms(c.deadline, now));
+		if (p->lasting)
+			batch_element(b, p->type, p->flags, c.elem,
+			    c.elem->data, timeout_ms(c.deadline, now));
 		else
-			batch_element(b, type, flags, c.elem,
-			    type == NFT_MSG_NEWSETELEM ? c.old_data : NULL, 0);
+			batch_element(b, p->type, p->flags, c.elem,
+			    p->type == NFT_MSG_NEWSETELEM ? c.old_data : NULL,
+			    0);
 	}
 }
 
@@ -244,18 +255,22 @@ batch_pass(struct batch *b, struct mirror *m, unsigned int ops, int type,
  * element as it was, and so with the last value of its counter.
  */
 void
-batch_changes(struct batch *b, struct mirror *m, int64_t now)
+batch_changes(struct batch *b, struct mirror *m, bool careful, int64_t now)
 {
 	const unsigned int add = 1u << MIRROR_ADD;
 	const unsigned int remove = 1u << MIRROR_REMOVE;
 	const unsigned int replace = 1u << MIRROR_REPLACE;
+	const struct pass passes[] = {
+		{ remove | replace, NFT_MSG_NEWSETELEM, NLM_F_CREATE, false,
+		    careful },
+		{ remove, NFT_MSG_DELSETELEM, 0, false, true },
+		{ replace, NFT_MSG_DELSETELEM, NLM_F_ECHO, false, true },
+		{ add | replace, NFT_MSG_NEWSETELEM, NLM_F_CREATE, true, true },
+	};
+	size_t i;
 
-	batch_pass(b, m, remove | replace, NFT_MSG_NEWSETELEM, NLM_F_CREATE,
-	    false, now);
-	batch_pass(b, m, remove, NFT_MSG_DELSETELEM, 0, false, now);
-	batch_pass(b, m, replace, NFT_MSG_DELSETELEM, NLM_F_ECHO, false, now);
-	batch_pass(b, m, add | replace, NFT_MSG_NEWSETELEM, NLM_F_CREATE, true,
-	    now);
+	for (i = 0; i < sizeof(passes) / sizeof(passes[0]); i++)
+		batch_pass(b, m, &passes[i], now);
 }
 
 static bool

@@ -63,7 +63,8 @@ struct nlmsghdr *batch_message(struct batch *b, int type, uint16_t flags,
 void batch_message_end(struct batch *b, struct nlmsghdr *nlh);
 
 /* All that the mirror's pending changes ask of the kernel. */
-void batch_changes(struct batch *b, struct mirror *m, int64_t now);
+void batch_changes(struct batch *b, struct mirror *m, bool careful,
+    int64_t now);
 
 /* Milliseconds from `now` to `deadline`: 0 for never, else at least 1000. */
 uint64_t timeout_ms(int64_t deadline, int64_t now);

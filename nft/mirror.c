@@ -285,6 +285,8 @@ mirror_next_change(struct mirror *m, void **iter, struct mirror_change *out)
 	out->elem = &node->elem;
 	out->old_data = node->in_kernel ? node->kernel_data : node->elem.data;
 	out->deadline = node_deadline(node);
+	out->certain =
+	    node->in_kernel && !node->used ? node->kernel_deadline : 0;
 	return true;
 }
 
@@ -333,7 +335,7 @@ mirror_next(struct mirror *m, void **iter, struct mirror_change *out)
 	out->op = MIRROR_ADD;
 	out->elem = &node->elem;
 	out->old_data = node->kernel_data;
-	out->deadline = node->kernel_deadline;
+	out->deadline = out->certain = node->kernel_deadline;
 	return true;
 }
 

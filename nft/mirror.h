@@ -46,6 +46,8 @@ struct mirror_change {
 	const struct elem *elem;
 	const uint8_t *old_data; /* elem->datalen bytes the kernel may have */
 	int64_t deadline;	 /* INT64_MAX: none */
+	/* Until then the kernel has it for certain; 0: it may have. */
+	int64_t certain;
 };
 
 /* The elements of these entries may change. */

@@ -33,6 +33,7 @@ nft_forget(struct fw *fw, struct fw_entry *e)
 /* The work that a commit causes. */
 struct needs {
 	unsigned int parts;
+	bool changes; /* what is there already */
 	bool closes;
 	bool urgent;
 };
@@ -40,12 +41,13 @@ struct needs {
 static struct needs
 needs_of(struct fw *fw)
 {
-	struct needs needs = { 0, false, fw->flowtables };
+	struct needs needs = { .urgent = fw->flowtables };
 	struct mirror_change c;
 	void *iter = NULL;
 
 	while (mirror_next_change(fw->mirror, &iter, &c)) {
 		needs.parts |= 1u << set_part(c.elem->set);
+		needs.changes |= c.op != MIRROR_ADD;
 		if (c.op == MIRROR_REMOVE) {
 			needs.closes = true;
 			needs.urgent |= set_part(c.elem->set) == PART_NAT;
@@ -55,7 +57,7 @@ needs_of(struct fw *fw)
 }
 
 static enum ph_err
-carry_out(struct fw *fw, const struct needs *needs, int64_t now)
+carry_out(struct fw *fw, const struct needs *needs, bool careful, int64_t now)
 {
 	enum ph_err rc;
 
@@ -64,7 +66,7 @@ carry_out(struct fw *fw, const struct needs *needs, int64_t now)
 	if ((rc = nft_ensure_parts(fw, needs->parts)) != PH_OK)
 		return rc;
 	batch_begin(&fw->batch, nlsock_seq(fw->nl));
-	batch_changes(&fw->batch, fw->mirror, now);
+	batch_changes(&fw->batch, fw->mirror, careful, now);
 	return fw->batch.full ? PH_ELIMIT : nft_send(fw);
 }
 
@@ -76,9 +78,13 @@ nft_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 
 	mirror_begin(fw->mirror, edits, n);
 	needs = needs_of(fw);
-	rc = carry_out(fw, &needs, now);
+	rc = carry_out(fw, &needs, false, now);
+	/* Somebody has deleted an element. */
+	if (rc == PH_EGONE && needs.changes)
+		rc = carry_out(fw, &needs, true, now);
+	/* Or all of them. */
 	if (rc == PH_EGONE && nft_rebuild(fw, now) == PH_OK)
-		rc = carry_out(fw, &needs, now);
+		rc = carry_out(fw, &needs, true, now);
 	mirror_end(fw->mirror, rc == PH_OK);
 	if (rc == PH_OK && needs.closes)
 		nft_sweep_soon(fw, needs.urgent, now);

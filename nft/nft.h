@@ -25,8 +25,13 @@ struct fw {
 	struct batch batch;
 	unsigned int parts; /* 1 << enum table_part: what the kernel has */
 
-	/* Does our table still stand? */
-	uint32_t generation; /* of all tables, when last looked */
+	/*
+	 * Does our table still stand?  Generations are the kernel's for all
+	 * tables, without the transactions of nft_send(): they change only when
+	 * somebody else has changed a ruleset.
+	 */
+	uint32_t own;	     /* transactions that changed something */
+	uint32_t generation; /* when last looked */
 	uint64_t print;	     /* of ours, as we made it */
 	bool flowtables;     /* somebody's */
 	bool rebuilt;	     /* and nobody has been told */
@@ -69,6 +74,7 @@ PH_NODISCARD enum ph_err nft_ensure_parts(struct fw *fw, unsigned int parts);
 PH_NODISCARD enum ph_err nft_rebuild(struct fw *fw, int64_t now);
 /* Remember what our table looks like, to see when somebody changed it. */
 PH_NODISCARD enum ph_err nft_remember(struct fw *fw);
+PH_NODISCARD int nft_generation(struct fw *fw, uint32_t *generation);
 /* Finish fw->batch and send it. */
 PH_NODISCARD enum ph_err nft_send(struct fw *fw);
 /* How long connections of closed pinholes may wait; see struct sweep. */

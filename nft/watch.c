@@ -227,7 +227,7 @@ nft_begin_hooks(struct fw *fw)
 {
 	fw->hooking = true;
 	fw->hooks_at = 0;
-	if (inspect_generation(fw->nl, &fw->hooks_generation) != 0 ||
+	if (nft_generation(fw, &fw->hooks_generation) != 0 ||
 	    hook_begin(fw->nl, fw->ruleset, fw->config) != PH_OK)
 		fw->hooks_generation = 0;
 }
@@ -240,7 +240,7 @@ look_at_hooks(struct fw *fw, int64_t now)
 
 	if (!fw->hooking || fw->config->nhooks == 0 ||
 	    (now < fw->hooks_at && fw->hooks_at - now <= HOOK_AGAIN_US) ||
-	    inspect_generation(fw->nl, &generation) != 0 ||
+	    nft_generation(fw, &generation) != 0 ||
 	    generation == fw->hooks_generation)
 		return;
 	if (hook_mend(fw->nl, fw->ruleset, fw->config) != PH_OK)
@@ -256,7 +256,7 @@ still_stands(struct fw *fw)
 	struct table_seen seen;
 	uint32_t generation;
 
-	if (inspect_generation(fw->nl, &generation) != 0)
+	if (nft_generation(fw, &generation) != 0)
 		return true; /* without an answer, assume that our table is
 				there */
 	if (generation == fw->generation)
@@ -281,8 +281,7 @@ nft_look_at_user_sets(struct fw *fw)
 	uint32_t generation;
 	size_t i;
 
-	if (fw->config->ntables == 0 ||
-	    inspect_generation(fw->nl, &generation) != 0 ||
+	if (fw->config->ntables == 0 || nft_generation(fw, &generation) != 0 ||
 	    generation == fw->looked_at_generation)
 		return;
 	for (i = 0; i < fw->config->ntables; i++) {

@@ -49,6 +49,12 @@ void timer_clear(struct timers *ts, struct timer *t); /* fine if not set */
 /* The earliest deadline, or INT64_MAX. */
 int64_t timers_next(struct timers *ts);
 
+static inline int64_t
+timers_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /*
  * Fire everything due at or before `now`, each with its own deadline as the
  * time.  Timers set meanwhile fire too if due.

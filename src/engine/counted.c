@@ -13,6 +13,5 @@ counted_put(const struct counted *n, struct counters *c)
 		form_report(n->forms, c);
 	hep_policy_report(n->hep, c);
 	counters_put(c, "events_lost", n->events_lost);
-	histogram_put(&n->latency->setup, c, "setup_us");
 	fwcounters_put(n->filter, c);
 }

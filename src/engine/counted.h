@@ -8,7 +8,6 @@
 #include "src/capture/capture.h"
 #include "src/engine/engine.h"
 #include "src/engine/hep_policy.h"
-#include "src/engine/latency.h"
 #include "src/process/fwcounters.h"
 
 /* All that the engine process counts, and who counts it. */
@@ -16,7 +15,6 @@ struct counted {
 	struct capture *capture; /* NULL: there are no packets */
 	const struct engine *engine;
 	const struct form_counts *forms; /* NULL: there are only rules */
-	const struct latency *latency;
 	const struct fwcounters *filter;
 	const struct hep_policy *hep;
 	uint64_t events_lost;

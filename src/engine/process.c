@@ -18,7 +18,7 @@
 #include "src/engine/asked.h"
 #include "src/engine/engine.h"
 #include "src/engine/hep_server.h"
-#include "src/engine/latency.h"
+#include "src/engine/outbox.h"
 #include "src/engine/ports.h"
 #include "src/engine/process.h"
 #include "src/fw/config.h"
@@ -54,10 +54,12 @@ struct live {
 	bool adopting;	 /* reading the journal */
 	uint64_t *stale; /* keys of records to delete */
 	size_t nstale, maxstale;
+	struct outbox outbox;
 	uint64_t seq;
 	struct form_counts forms;
 	struct tally tally;
-	struct latency latency;
+	int64_t
+	    stamp; /* of the first packet whose pinholes are not asked for */
 	struct fwcounters filter; /* of the firewall processes */
 	uint64_t drops;		  /* last known */
 	int64_t drops_at;
@@ -72,20 +74,25 @@ fw_send(struct live *l, enum ipc_type type)
 }
 
 static void
-on_commit(void *ctx, const struct fw_change *changes, size_t n)
+send_commit(void *ctx, const struct fw_change *changes, size_t n)
 {
 	struct live *l = ctx;
 	struct ipc_commit *c = &l->worker.out.u.commit;
-	size_t k;
 
-	for (; n > 0; n -= k, changes += k) {
-		k = n < IPC_BATCH ? n : IPC_BATCH;
-		c->n = (uint32_t)k;
-		c->pad = 0;
-		memcpy(c->changes, changes, k * sizeof(*changes));
-		fw_send(l, IPC_COMMIT);
-		latency_asked(&l->latency, l->seq);
-	}
+	c->n = (uint32_t)n;
+	c->quiet = 1;
+	c->stamp = l->stamp;
+	l->stamp = 0;
+	memcpy(c->changes, changes, n * sizeof(*changes));
+	fw_send(l, IPC_COMMIT);
+}
+
+static void
+on_commit(void *ctx, const struct fw_change *changes, size_t n)
+{
+	struct live *l = ctx;
+
+	outbox_add(&l->outbox, changes, n, clock_now());
 }
 
 static void
@@ -147,6 +154,14 @@ on_log_line(void *ctx, const char *text)
 		log_info(MODULE, "%s", text);
 }
 
+/* The packet that is being handed over has opened something. */
+static void
+note_stamp(struct live *l, uint64_t opened_before)
+{
+	if (l->stamp == 0 && engine_opened(l->engine) != opened_before)
+		l->stamp = capture_stamp(l->capture);
+}
+
 static void
 on_udp(void *ctx, const struct datagram *d)
 {
@@ -154,8 +169,7 @@ on_udp(void *ctx, const struct datagram *d)
 	uint64_t before = engine_opened(l->engine);
 
 	engine_udp(l->engine, d->ts, d);
-	if (engine_opened(l->engine) != before)
-		latency_opened(&l->latency, capture_stamp(l->capture));
+	note_stamp(l, before);
 }
 
 static void
@@ -173,8 +187,7 @@ on_tcp(void *ctx, void **user, const struct datagram *d)
 	uint64_t before = engine_opened(l->engine);
 	enum capture_more more = engine_tcp(l->engine, d->ts, user, d);
 
-	if (engine_opened(l->engine) != before)
-		latency_opened(&l->latency, capture_stamp(l->capture));
+	note_stamp(l, before);
 	return more;
 }
 
@@ -197,8 +210,8 @@ static void
 on_counters(void *ctx, struct counters *c)
 {
 	struct live *l = ctx;
-	struct counted n = { l->capture, l->engine, NULL, &l->latency,
-		&l->filter, &l->hep, output_lost(l->worker.output) };
+	struct counted n = { l->capture, l->engine, NULL, &l->filter, &l->hep,
+		output_lost(l->worker.output) };
 
 	if (l->fw_config.states)
 		n.forms = &l->forms;
@@ -215,28 +228,35 @@ counters_tell(struct live *l, struct strbuf *b)
 	tally_tell(&l->tally, COUNTERS_LINES, b);
 }
 
-/* Everything that a successor has to know is in the journal. */
-static void
-journal_write(struct live *l)
+/*
+ * Everything that a successor has to know goes into the journal.  Returns when
+ * to be called next, at the latest.
+ */
+static int64_t
+journal_write(struct live *l, int64_t now)
 {
 	const struct capture_sink sink = capture_sink_of(l);
+	int64_t next = INT64_MAX;
 	enum ph_err rc;
 
 	engine_flush(l->engine);
 	if (l->journal == NULL)
-		return;
+		return next;
 	if (l->capture != NULL)
 		capture_flush(l->capture, &sink);
-	if ((rc = tally_run(&l->tally, l->journal, clock_now())) != PH_OK ||
-	    (rc = checkpoint_sync(l->journal)) != PH_OK)
+	if ((rc = tally_run(&l->tally, l->journal, now)) != PH_OK ||
+	    (rc = checkpoint_run(l->journal, now, &next)) != PH_OK)
 		journal_failed(l, rc);
+	return next;
 }
 
 static void
 fw_resync(struct live *l)
 {
+	outbox_forget(&l->outbox);
 	fw_send(l, IPC_BEGIN);
 	engine_resend(l->engine, clock_now());
+	outbox_flush(&l->outbox);
 	fw_send(l, IPC_SETTLE);
 }
 
@@ -283,19 +303,21 @@ process_settle(struct live *l)
 	int64_t now = clock_now(), next, wait;
 	struct timeval tv;
 
+	worker_hold(&l->worker, true);
 	engine_run(l->engine, now);
 	asked_run(&l->asked, &l->worker.feed, l->engine, l->args->conf);
-	journal_write(l);
+	next = outbox_run(&l->outbox, now);
+	next = timers_earlier(next, journal_write(l, now));
+	worker_hold(&l->worker, false);
 	if (channel_recovered(&l->worker.fw))
 		fw_resync(l);
 	output_flush(l->worker.output);
 	watch_drops(l, now);
 	watch_interfaces(l, now);
-	next = engine_next(l->engine);
-	if (l->capture != NULL && capture_due(l->capture) < next)
-		next = capture_due(l->capture);
-	if (asked_due(&l->asked) < next)
-		next = asked_due(&l->asked);
+	next = timers_earlier(next, engine_next(l->engine));
+	if (l->capture != NULL)
+		next = timers_earlier(next, capture_due(l->capture));
+	next = timers_earlier(next, asked_due(&l->asked));
 	wait = next > now + RETRY_AFTER ? RETRY_AFTER : next - now;
 	if (wait < 0)
 		wait = 0;
@@ -318,7 +340,6 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 	engine_gather(l->engine, true);
 	rc = capture_dispatch(l->capture, fd, PACKETS, clock_now(), &sink);
 	engine_gather(l->engine, false);
-	worker_hold(&l->worker, false);
 	if (rc != PH_OK) {
 		log_warnx(MODULE, "an interface went away");
 		worker_stop(&l->worker, 2);
@@ -382,8 +403,6 @@ on_fw(void *ctx, const struct ipc_msg *m, int *fd)
 	(void)fd;
 	switch (m->hdr.type) {
 	case IPC_RESULT:
-		latency_answered(&l->latency, m->hdr.seq,
-		    clock_wall(clock_now()));
 		on_result(l, &m->u.result);
 		break;
 	case IPC_COUNTERS:
@@ -424,7 +443,6 @@ on_fw_lost(void *ctx, enum ph_err why)
 		log_warnx(MODULE,
 		    "lost the connection to the firewall process: %s",
 		    ph_strerror(why));
-	latency_forget(&l->latency);
 	worker_fw_lost(&l->worker);
 }
 
@@ -514,7 +532,6 @@ process_begin(struct live *l)
 static void
 new_fw(struct live *l, int fd)
 {
-	latency_forget(&l->latency);
 	if (channel_open(&l->worker.fw, fd) != PH_OK)
 		log_fatalx(MODULE, "out of memory");
 	fw_send(l, IPC_BEGIN);
@@ -528,13 +545,17 @@ static void
 process_quit(void *ctx, bool keep)
 {
 	struct live *l = ctx;
+	enum ph_err rc;
 
 	if (keep)
 		engine_leave(l->engine, clock_now());
 	else
 		engine_shutdown(l->engine, clock_now());
+	outbox_flush(&l->outbox);
 	l->tally.written_at = 0; /* once more */
-	journal_write(l);
+	(void)journal_write(l, clock_now());
+	if (l->journal != NULL && (rc = checkpoint_sync(l->journal)) != PH_OK)
+		journal_failed(l, rc);
 	/* Send what is queued for the firewall process. */
 	if (channel_flush(&l->worker.fw) != PH_OK)
 		log_debug(MODULE,
@@ -748,6 +769,8 @@ engine_main(const struct engine_args *args)
 
 	memset(l, 0, sizeof(*l));
 	l->args = args;
+	l->outbox.send = send_commit;
+	l->outbox.ctx = l;
 	l->tally.list = on_counters;
 	l->tally.ctx = l;
 	open_capture(l);

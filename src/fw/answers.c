@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/clock.h"
 #include "src/fw/answers.h"
 
 static const enum ipc_type types[ANSWERS_NKINDS] = {
@@ -11,9 +12,11 @@ static const enum ipc_type types[ANSWERS_NKINDS] = {
 };
 
 void
-answers_init(struct answers *a, const struct answers_sink *sink)
+answers_init(struct answers *a, const struct answers_sink *sink,
+    struct histogram *setup)
 {
 	memset(a, 0, sizeof(*a));
+	a->setup = setup;
 	a->sink = *sink;
 	TAILQ_INIT(&a->waiting);
 }
@@ -58,6 +61,13 @@ answer_refuse(struct answer *b, unsigned int bit, enum ph_err rc)
 		b->result.err = rc;
 }
 
+static void
+setup_measure(struct answers *a, const struct answer *b)
+{
+	if (b->stamp != 0 && b->result.err == PH_OK && a->sink.clock != NULL)
+		histogram_add(a->setup, clock_wall(a->sink.clock()) - b->stamp);
+}
+
 void
 answers_send(struct answers *a)
 {
@@ -66,8 +76,11 @@ answers_send(struct answers *a)
 
 	while ((b = TAILQ_FIRST(&a->waiting)) != NULL) {
 		TAILQ_REMOVE(&a->waiting, b, entry);
+		setup_measure(a, b);
 		m.u.result = b->result;
-		a->sink.send(a->sink.ctx, b->role, IPC_RESULT, b->seq, &m);
+		if (!b->quiet || b->result.err != PH_OK)
+			a->sink.send(a->sink.ctx, b->role, IPC_RESULT, b->seq,
+			    &m);
 		free(b);
 	}
 }

@@ -17,6 +17,8 @@ struct answer {
 	TAILQ_ENTRY(answer) entry;
 	enum ipc_role role;
 	uint64_t seq;
+	int64_t stamp; /* as in ipc_commit */
+	bool quiet;
 	struct ipc_result result;
 };
 
@@ -38,12 +40,14 @@ struct answers_sink {
 struct answers {
 	struct answers_sink sink;
 	TAILQ_HEAD(, answer) waiting;
+	struct histogram *setup; /* gets the time since the stamps */
 	/* Being gathered. */
 	struct ipc_msg ids[ANSWERS_NKINDS][IPC_NROLES];
 	struct ipc_msg packets[IPC_NROLES];
 };
 
-void answers_init(struct answers *a, const struct answers_sink *sink);
+void answers_init(struct answers *a, const struct answers_sink *sink,
+    struct histogram *setup);
 void answers_clear(struct answers *a);
 
 /*

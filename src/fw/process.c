@@ -181,7 +181,9 @@ read_client(struct fwproc *p, enum ipc_role role, int64_t now)
 	int fd, n, most = p->waiter.slept ? 1 : MESSAGES;
 	enum ph_err rc;
 
-	for (n = 0; n < most && p->client[role].fd != -1; n++) {
+	for (n = 0; (n < most || ipc_pending(&p->client[role])) &&
+	     p->client[role].fd != -1;
+	     n++) {
 		rc = ipc_recv(&p->client[role], &p->msg, &fd);
 		if (fd != -1)
 			close(fd);

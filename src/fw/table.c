@@ -106,7 +106,7 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	t->ops = ops;
 	t->fw = fw;
 	t->policy = policy;
-	answers_init(&t->answers, sink);
+	answers_init(&t->answers, sink, &t->n.setup);
 	t->meter = (struct fw_meter) { ops, fw, sink->clock, &t->n };
 	t->max = fw_policy_max(policy);
 	RB_INIT(&t->tuples);
@@ -396,6 +396,8 @@ fwtable_commit(struct fwtable *t, enum ipc_role role, uint64_t seq,
 	t->n.batches++;
 	if ((b = answers_new(&t->answers, role, seq)) == NULL)
 		return;
+	b->stamp = c->stamp;
+	b->quiet = c->quiet != 0;
 	for (i = 0; i < c->n && i < IPC_BATCH; i++)
 		change_take(t, b, i, &c->changes[i], now);
 }
@@ -701,12 +703,6 @@ filter_tick(struct fwtable *t, int64_t now)
 	}
 }
 
-static int64_t
-time_earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 int64_t
 fwtable_run(struct fwtable *t, int64_t now)
 {
@@ -736,11 +732,11 @@ fwtable_run(struct fwtable *t, int64_t now)
 	/* The backend may have work from the commit just made. */
 	filter_tick(t, now);
 
-	next = time_earlier(timers_next(&t->timers), t->tick_at);
+	next = timers_earlier(timers_next(&t->timers), t->tick_at);
 	if (!TAILQ_EMPTY(&t->dirty))
-		next = time_earlier(next, t->retry_at);
+		next = timers_earlier(next, t->retry_at);
 	if (t->activity_every != 0 && t->n.open > 0)
-		next = time_earlier(next, t->activity_at);
+		next = timers_earlier(next, t->activity_at);
 	return next;
 }
 

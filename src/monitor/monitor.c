@@ -143,8 +143,8 @@ read_child(struct monitor *m, struct child *c)
 	enum ph_err rc = PH_OK;
 	int fd, n;
 
-	for (n = 0;
-	     n < MESSAGES && (rc = ipc_recv(&c->ipc, &m->msg, &fd)) == PH_OK;
+	for (n = 0; (n < MESSAGES || ipc_pending(&c->ipc)) &&
+	     (rc = ipc_recv(&c->ipc, &m->msg, &fd)) == PH_OK;
 	     n++) {
 		/* No child may pass us a descriptor. */
 		if (fd != -1)

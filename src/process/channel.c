@@ -36,7 +36,7 @@ on_ready(evutil_socket_t sock, short what, void *arg)
 	(void)sock;
 	if (what & EV_WRITE)
 		rc = ipc_flush(&c->ipc);
-	for (n = 0; n < TURN && rc == PH_OK; n++) {
+	for (n = 0; (n < TURN || ipc_pending(&c->ipc)) && rc == PH_OK; n++) {
 		if ((rc = ipc_recv(&c->ipc, &c->in, &fd)) != PH_OK)
 			break;
 		c->calls->message(c->ctx, &c->in, &fd);

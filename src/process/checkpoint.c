@@ -85,6 +85,7 @@ struct checkpoint {
 	struct place_tree tree;
 	struct place_list list[2];
 	struct checkpoint_stats stats;
+	int64_t sync_at; /* for checkpoint_run(); 0: nothing waits */
 	size_t buffered;
 	uint8_t buf[BUFFER_SIZE];
 	uint8_t move[CHECKPOINT_RECORD_MAX + sizeof(struct record_header)];
@@ -374,8 +375,24 @@ checkpoint_close(struct checkpoint *c)
 }
 
 enum ph_err
+checkpoint_run(struct checkpoint *c, int64_t now, int64_t *next)
+{
+	*next = INT64_MAX;
+	if (c->buffered == 0)
+		return PH_OK;
+	if (c->sync_at == 0)
+		c->sync_at = now + CHECKPOINT_WITHIN;
+	if (now < c->sync_at && c->sync_at - now <= CHECKPOINT_WITHIN) {
+		*next = c->sync_at;
+		return PH_OK;
+	}
+	return checkpoint_sync(c);
+}
+
+enum ph_err
 checkpoint_sync(struct checkpoint *c)
 {
+	c->sync_at = 0;
 	if (c->buffered == 0)
 		return PH_OK;
 	/* On failure it stays in the buffer, to be tried again. */

@@ -83,4 +83,5 @@ fwcounters_put(const struct fwcounters *n, struct counters *c)
 		counters_put(c, name, n->errors[i]);
 	}
 	histogram_put(&n->commit, c, "commit_us");
+	histogram_put(&n->setup, c, "setup_us");
 }

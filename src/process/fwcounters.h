@@ -26,6 +26,9 @@ struct fwcounters {
 	uint64_t expired; /* closed at their deadline */
 	uint64_t errors[FWCOUNTERS_ERRORS];
 	struct histogram commit; /* how long the packet filter took */
+	/* From the kernel's time stamp of a packet to its pinholes being open.
+	 */
+	struct histogram setup;
 };
 
 /* Adds; but `open` and `wanted` are of now, so those of `from` are taken. */

@@ -18,6 +18,8 @@
 #define QUEUE_MAX     (64u << 20)
 #define HELD_MAX      16384
 #define SOCKET_BUFFER (256 * 1024)
+#define RECORD_MAX    sizeof(struct ipc_msg)
+#define RECORD_PARTS  64
 
 struct ipc_out {
 	STAILQ_ENTRY(ipc_out) entry;
@@ -152,6 +154,9 @@ ipc_move(struct ipc *to, struct ipc *from)
 	to->gone = from->gone;
 	to->max = from->max;
 	to->fd = from->fd;
+	to->rest = from->rest;
+	to->restlen = from->restlen;
+	to->restat = from->restat;
 	ipc_init(from, -1);
 }
 
@@ -172,6 +177,9 @@ ipc_close(struct ipc *c)
 
 	while ((o = STAILQ_FIRST(&c->out)) != NULL)
 		out_free(c, o);
+	free(c->rest);
+	c->rest = NULL;
+	c->restlen = 0;
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
@@ -179,17 +187,17 @@ ipc_close(struct ipc *c)
 }
 
 static enum ph_err
-ipc_transmit(struct ipc *c, const void *p, size_t len, int fd)
+ipc_transmit(struct ipc *c, struct iovec *iov, size_t n, int fd)
 {
 	/* A union for alignment, as cmsg(3) advises. */
 	union {
 		struct cmsghdr hdr;
 		char buf[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec iov = { (void *)(uintptr_t)p, len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = { .msg_iov = iov };
 	struct cmsghdr *cm;
 
+	msg.msg_iovlen = (__typeof__(msg.msg_iovlen))n;
 	if (fd != -1) {
 		memset(&control, 0, sizeof(control));
 		msg.msg_control = control.buf;
@@ -216,6 +224,7 @@ ipc_send(struct ipc *c, enum ipc_type type, uint64_t seq, struct ipc_msg *m,
     int fd)
 {
 	enum ph_err rc = PH_EGONE;
+	struct iovec iov = { m, 0 };
 	struct ipc_out *o;
 
 	m->hdr.type = type;
@@ -230,7 +239,8 @@ ipc_send(struct ipc *c, enum ipc_type type, uint64_t seq, struct ipc_msg *m,
 	if (c->held && c->queued + m->hdr.len > HELD_MAX)
 		c->gone = ipc_flush(c) != PH_OK;
 	if (STAILQ_EMPTY(&c->out) && !c->held) {
-		rc = ipc_transmit(c, m, m->hdr.len, fd);
+		iov.iov_len = m->hdr.len;
+		rc = ipc_transmit(c, &iov, 1, fd);
 		if (rc != PH_EAGAIN) {
 			c->gone = rc != PH_OK;
 			goto out;
@@ -262,23 +272,48 @@ ipc_unsent(const struct ipc *c)
 	return c->fd != -1 && !c->gone && !STAILQ_EMPTY(&c->out);
 }
 
+/* As many as one record holds; the descriptor that goes with them, or -1. */
+static size_t
+record_gather(const struct ipc *c, struct iovec *iov, int *fd)
+{
+	struct ipc_out *o;
+	size_t n = 0, len = 0;
+
+	*fd = STAILQ_FIRST(&c->out)->fd;
+	STAILQ_FOREACH(o, &c->out, entry)
+	{
+		if (n > 0 &&
+		    (*fd != -1 || o->fd != -1 || n == RECORD_PARTS ||
+			len + o->len > RECORD_MAX))
+			break;
+		len += o->len;
+		iov[n].iov_base = o->bytes;
+		iov[n++].iov_len = o->len;
+	}
+	return n;
+}
+
 enum ph_err
 ipc_flush(struct ipc *c)
 {
-	struct ipc_out *o;
+	struct iovec iov[RECORD_PARTS];
 	enum ph_err rc;
+	size_t n;
+	int fd;
 
-	while ((o = STAILQ_FIRST(&c->out)) != NULL) {
+	while (!STAILQ_EMPTY(&c->out)) {
 		if (c->fd == -1 || c->gone)
 			return PH_EGONE;
-		rc = ipc_transmit(c, o->bytes, o->len, o->fd);
+		n = record_gather(c, iov, &fd);
+		rc = ipc_transmit(c, iov, n, fd);
 		if (rc == PH_EAGAIN)
 			return PH_OK;
 		if (rc != PH_OK) {
 			c->gone = true;
 			return rc;
 		}
-		out_free(c, o);
+		while (n-- > 0)
+			out_free(c, STAILQ_FIRST(&c->out));
 	}
 	return PH_OK;
 }
@@ -307,6 +342,60 @@ take_fd(struct msghdr *msg)
 	return taken;
 }
 
+/* Whether `n` bytes are messages, by their headers, and nothing else. */
+static bool
+record_is_whole(const void *record, size_t n)
+{
+	const char *p = record;
+	struct ipc_hdr h;
+
+	do {
+		if (n < sizeof(h))
+			return false;
+		memcpy(&h, p, sizeof(h));
+		if (h.len < sizeof(h) || h.len > n)
+			return false;
+		p += h.len;
+		n -= h.len;
+	} while (n > 0);
+	return true;
+}
+
+/* The first message of `n` bytes at `m` stays there; others wait. */
+static enum ph_err
+record_take(struct ipc *c, struct ipc_msg *m, size_t n)
+{
+	if (!record_is_whole(m, n) || !ipc_valid(m, m->hdr.len))
+		return PH_EMALFORMED;
+	if ((n -= m->hdr.len) == 0)
+		return PH_OK;
+	if (c->rest == NULL && (c->rest = malloc(RECORD_MAX)) == NULL)
+		return PH_ENOMEM;
+	memcpy(c->rest, (const char *)m + m->hdr.len, n);
+	c->restlen = n;
+	c->restat = 0;
+	return PH_OK;
+}
+
+/* record_take() has checked the lengths. */
+static enum ph_err
+rest_take(struct ipc *c, struct ipc_msg *m)
+{
+	const char *p = c->rest + c->restat;
+
+	memcpy(&m->hdr, p, sizeof(m->hdr));
+	memcpy(m, p, m->hdr.len);
+	c->restat += m->hdr.len;
+	c->restlen -= m->hdr.len;
+	return ipc_valid(m, m->hdr.len) ? PH_OK : PH_EMALFORMED;
+}
+
+bool
+ipc_pending(const struct ipc *c)
+{
+	return c->restlen > 0;
+}
+
 enum ph_err
 ipc_recv(struct ipc *c, struct ipc_msg *m, int *fd)
 {
@@ -316,11 +405,14 @@ ipc_recv(struct ipc *c, struct ipc_msg *m, int *fd)
 	} control;
 	struct iovec iov = { m, sizeof(*m) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	enum ph_err rc = PH_EMALFORMED;
 	ssize_t n;
 
 	*fd = -1;
 	if (c->fd == -1)
 		return PH_EGONE;
+	if (c->restlen > 0)
+		return rest_take(c, m);
 	msg.msg_control = control.buf;
 	msg.msg_controllen = sizeof(control.buf);
 	while ((n = recvmsg(c->fd, &msg, MSG_CMSG_CLOEXEC)) == -1) {
@@ -336,12 +428,11 @@ ipc_recv(struct ipc *c, struct ipc_msg *m, int *fd)
 		c->gone = true;
 		return PH_EGONE;
 	}
-	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
-	    !ipc_valid(m, (size_t)n)) {
-		if (*fd != -1)
-			close(*fd);
+	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
+		rc = record_take(c, m, (size_t)n);
+	if (rc != PH_OK && *fd != -1) {
+		close(*fd);
 		*fd = -1;
-		return PH_EMALFORMED;
 	}
-	return PH_OK;
+	return rc;
 }

@@ -17,7 +17,9 @@
  * The messages between the processes.
  *
  * Messages over a SOCK_SEQPACKET pair: one type, one struct, one size (a
- * batch is cut after its last element).  Nothing is parsed: the receiver
+ * batch is cut after its last element).  Messages that had to wait are sent
+ * several at a time, whole, in one record of the socket; a descriptor comes
+ * with a message that is alone.  Nothing is parsed: the receiver
  * checks type and length, then the values.  All share one machine and one
  * binary, so the layout is the compiler's.
  *
@@ -36,7 +38,7 @@ enum ipc_type {
 	IPC_BEGIN,     /* E,P>F  all I hold follows */
 	IPC_COMMIT,    /* E,P>F  (ipc_commit), answered by IPC_RESULT */
 	IPC_SETTLE,    /* E,P>F  that was all: close what I did not name */
-	IPC_RESULT,    /* F>E,P  (ipc_result), one for each IPC_COMMIT */
+	IPC_RESULT,    /* F>E,P  (ipc_result), one for each not quiet */
 	IPC_SEEN_FROM, /* F>E,P  (ipc_ids) the `from` of these has sent */
 	IPC_SEEN_TO,   /* F>E,P  (ipc_ids) the `to` of these has sent */
 	IPC_PACKETS,   /* F>E,P, E,P>S (ipc_packets) counted so far */
@@ -112,7 +114,12 @@ struct ipc_quit {
 #define IPC_BATCH 64
 struct ipc_commit {
 	uint32_t n;
-	uint32_t pad;
+	uint32_t quiet; /* answer only if something was refused */
+	/*
+	 * When the kernel has seen the packet that caused this, by the clock on
+	 * the wall; 0: no packet, or nothing opens.
+	 */
+	int64_t stamp;
 	struct fw_change changes[IPC_BATCH];
 };
 
@@ -357,6 +364,8 @@ struct ipc {
 	size_t queued; /* bytes */
 	size_t max;    /* of them; 0: 64 MiB */
 	bool held;     /* ipc_send() leaves a few for ipc_flush() */
+	char *rest;    /* of what was read: messages that are not taken yet */
+	size_t restlen, restat;
 };
 
 /* Two connected ends, close-on-exec.  PH_EIO with errno. */
@@ -380,9 +389,16 @@ PH_NODISCARD enum ph_err ipc_flush(struct ipc *c);
 
 /*
  * The next message.  PH_EAGAIN: none yet; PH_EGONE: the peer is no more;
- * PH_EMALFORMED: it was none, and is gone.  *fd is the caller's, or -1.
+ * PH_EMALFORMED: it was none, and is gone; PH_ENOMEM: likewise for those that
+ * came with it.  *fd is the caller's, or -1.
  */
 PH_NODISCARD enum ph_err ipc_recv(struct ipc *c, struct ipc_msg *m, int *fd);
+
+/*
+ * Messages that were read from the socket, which poll(2) will not announce,
+ * wait for ipc_recv().
+ */
+bool ipc_pending(const struct ipc *c);
 
 /* Whether `len` bytes are a well-formed message; pure. */
 bool ipc_valid(const struct ipc_msg *m, size_t len);

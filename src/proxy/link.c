@@ -74,7 +74,8 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 			    q->fw_id == changes->hole.id)
 				q->seq = p->seq;
 		c->n = 1;
-		c->pad = 0;
+		c->quiet = 0;
+		c->stamp = 0;
 		c->changes[0] = *changes;
 		fw_send(p, IPC_COMMIT, p->seq);
 	}

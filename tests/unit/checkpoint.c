@@ -98,6 +98,42 @@ the_newest_record_of_a_key_counts(void **state)
 }
 
 static void
+records_wait_for_others_but_not_for_long(void **state)
+{
+	const int64_t now = 1000000;
+	static struct seen s;
+	struct checkpoint *c;
+	off_t empty;
+	int64_t next;
+	int fds[2];
+
+	(void)state;
+	files(fds);
+	c = reopen(fds, &s);
+	empty = size_of(fds[0]);
+	assert_int_equal(checkpoint_run(c, now, &next), PH_OK);
+	assert_true(next == INT64_MAX);
+	assert_int_equal(checkpoint_put(c, 1, "a", 1), PH_OK);
+	assert_int_equal(checkpoint_run(c, now, &next), PH_OK);
+	assert_int_equal(next, now + CHECKPOINT_WITHIN);
+	assert_int_equal(checkpoint_put(c, 2, "b", 1), PH_OK);
+	assert_int_equal(checkpoint_run(c, next - 1, &next), PH_OK);
+	assert_int_equal(next, now + CHECKPOINT_WITHIN);
+	assert_int_equal(size_of(fds[0]), empty);
+	assert_int_equal(checkpoint_run(c, next, &next), PH_OK);
+	assert_true(next == INT64_MAX && size_of(fds[0]) > empty);
+	/* A clock that was set back holds nothing up. */
+	assert_int_equal(checkpoint_put(c, 3, "c", 1), PH_OK);
+	assert_int_equal(checkpoint_run(c, now, &next), PH_OK);
+	assert_int_equal(checkpoint_run(c, now - 1000000, &next), PH_OK);
+	checkpoint_close(c);
+	c = reopen(fds, &s);
+	assert_int_equal(s.n, 3);
+	checkpoint_close(c);
+	done(fds);
+}
+
+static void
 what_was_not_synced_is_lost_and_nothing_else(void **state)
 {
 	static struct seen s;
@@ -276,6 +312,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_newest_record_of_a_key_counts),
+		cmocka_unit_test(records_wait_for_others_but_not_for_long),
 		cmocka_unit_test(what_was_not_synced_is_lost_and_nothing_else),
 		cmocka_unit_test(a_torn_record_is_as_if_never_written),
 		cmocka_unit_test(a_flipped_bit_anywhere_yields_no_wrong_record),

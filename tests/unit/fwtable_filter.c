@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "src/base/timers.h"
+#include "src/base/clock.h"
 #include "tests/unit/fake_fw.h"
 #include "tests/unit/unit.h"
 
@@ -236,6 +237,40 @@ each_commit_is_timed_and_its_error_counted(void **state)
 }
 
 static void
+the_way_of_a_packet_is_timed(void **state)
+{
+	const struct fwcounters *n = fwtable_counters(table);
+
+	(void)state;
+	add(FW_OPEN, 1, 2000, 60);
+	batch.stamp = clock_wall(fake.clock) - 700;
+	batch.quiet = 1;
+	fake.slow = 90;
+	send_as(IPC_ENGINE, 5);
+	fwtable_run(table, now);
+	assert_int_equal(n->setup.sum, 790);
+	/* A batch without a packet is none. */
+	add(FW_OPEN, 2, 2002, 60);
+	batch.stamp = 0;
+	batch.quiet = 0;
+	send_as(IPC_ENGINE, 6);
+	fwtable_run(table, now);
+	assert_int_equal(histogram_count(&n->setup), 1);
+	assert_int_equal(got[IPC_ENGINE].results, 1);
+	/* A quiet one is answered if something was refused, and not timed. */
+	add(FW_OPEN, 3, 22, 60);
+	batch.stamp = clock_wall(fake.clock);
+	batch.quiet = 1;
+	send_as(IPC_ENGINE, 7);
+	fwtable_run(table, now);
+	assert_int_equal(got[IPC_ENGINE].results, 2);
+	assert_int_equal(got[IPC_ENGINE].last.err, PH_EDENIED);
+	assert_int_equal(histogram_count(&n->setup), 1);
+	batch.stamp = 0;
+	batch.quiet = 0;
+}
+
+static void
 a_close_that_found_no_memory_is_tried_again(void **state)
 {
 	int64_t next;
@@ -454,6 +489,7 @@ main(void)
 		CASE(a_proxy_is_refused_what_the_filter_cannot_have),
 		CASE(what_was_there_already_is_no_failure),
 		CASE(each_commit_is_timed_and_its_error_counted),
+		CASE(the_way_of_a_packet_is_timed),
 		CASE(a_close_that_found_no_memory_is_tried_again),
 		CASE(a_new_deadline_that_found_no_room_is_tried_again),
 		CASE(what_cannot_be_closed_is_not_there),

@@ -108,7 +108,7 @@ true_length(uint32_t type, uint32_t n)
 		n = 0;
 	switch (type) {
 	case IPC_COMMIT:
-		return len + 8 + n * sizeof(struct fw_change);
+		return len + 16 + n * sizeof(struct fw_change);
 	case IPC_SEEN_FROM:
 		return len + 8 + n * 8;
 	case IPC_PACKETS:
@@ -184,6 +184,44 @@ what_does_not_fit_is_queued_in_order(void **state)
 }
 
 /* As when a process gets another place with its parent. */
+/* Many small messages that waited are few records for the kernel. */
+static void
+what_waited_is_sent_together(void **state)
+{
+	static struct ipc_msg m, got;
+	struct ipc_msg record[2];
+	struct ipc a, b;
+	uint64_t i;
+	int fd, other;
+
+	(void)state;
+	pair(&a, &b);
+	a.held = true;
+	for (i = 0; i < 200; i++) {
+		m.u.quit.keep = (uint32_t)i;
+		/* A descriptor is told with its own message. */
+		other = i == 100 ? open("/dev/null", O_RDONLY) : -1;
+		assert_int_equal(ipc_send(&a, IPC_QUIT, i, &m, other), PH_OK);
+	}
+	assert_int_equal(recv(b.fd, record, sizeof(record), MSG_PEEK), -1);
+	a.held = false;
+	assert_int_equal(ipc_flush(&a), PH_OK);
+	for (i = 0; i < 200; i++) {
+		assert_int_equal(ipc_recv(&b, &got, &fd), PH_OK);
+		assert_int_equal(got.hdr.seq, i);
+		assert_int_equal(got.u.quit.keep, i);
+		assert_int_equal(fd != -1, i == 100);
+		if (fd != -1)
+			close(fd);
+		/* 64 to a record, and the one with the descriptor alone. */
+		assert_int_equal(ipc_pending(&b),
+		    i != 63 && i != 99 && i != 100 && i != 164 && i != 199);
+	}
+	assert_int_equal(ipc_recv(&b, &got, &fd), PH_EAGAIN);
+	ipc_close(&a);
+	ipc_close(&b);
+}
+
 static void
 what_is_queued_moves_along(void **state)
 {
@@ -263,6 +301,7 @@ main(void)
 		cmocka_unit_test(a_descriptor_comes_along),
 		cmocka_unit_test(only_well_formed_messages_are_received),
 		cmocka_unit_test(what_does_not_fit_is_queued_in_order),
+		cmocka_unit_test(what_waited_is_sent_together),
 		cmocka_unit_test(what_is_queued_moves_along),
 		cmocka_unit_test(a_peer_that_never_reads_is_bounded),
 		cmocka_unit_test(a_dead_peer_is_noticed_by_both_sides),

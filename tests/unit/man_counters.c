@@ -52,7 +52,6 @@ program_names(struct names *names)
 	static const char conf_text[] = "protect 192.0.2.0/24\nsip {}\n"
 					"ftp {}\ntftp {}\n";
 	static char text[COUNTERS_RECORD_MAX];
-	static const struct latency latency;
 	static const struct fwcounters filter;
 	static const struct hep_policy hep;
 	const struct form_counts forms = { { 0 } };
@@ -63,7 +62,7 @@ program_names(struct names *names)
 	const struct capture_config files = { .ports = &port, .nports = 1 };
 	struct strbuf b = strbuf_of(text, sizeof(text));
 	struct counters c = { .form = COUNTERS_LINES, .out = &b };
-	struct counted n = { NULL, NULL, &forms, &latency, &filter, &hep, 0 };
+	struct counted n = { NULL, NULL, &forms, &filter, &hep, 0 };
 	struct span rest, line, name;
 	struct engine *e;
 	struct conf *conf;
