@@ -197,6 +197,10 @@ so_many_are_kept(void **state)
 		sessions_begin(s, &who, NOW);
 	}
 	assert_int_equal(count(s), SESSIONS_QUIET + 1);
+	/* Who is there already does not take another place. */
+	for (i = 0; i < SESSIONS_QUIET; i++)
+		sessions_begin(s, &who, NOW);
+	assert_int_equal(sessions_first(s)->asker, 3001 - SESSIONS_QUIET);
 	for (i = 3001; i <= 6000; i++) {
 		who = client(SESSION_FTP, i);
 		sessions_begin(s, &who, NOW);
@@ -217,7 +221,10 @@ a_long_one_loses_its_middle(void **state)
 	struct pinhole h = { .proto = IPPROTO_TCP,
 		.from = prefix_host(&who.server.addr),
 		.to = who.client.addr };
+	const struct story_limits few = { 1, 1, 1024, 512 };
+	struct story *story = story_new(&few);
 	const struct session_record *r;
+	uint64_t last = 0;
 	size_t i, n = 0;
 
 	(void)state;
@@ -232,14 +239,27 @@ a_long_one_loses_its_middle(void **state)
 	for (i = 1; i <= 200; i++) {
 		h.id = (i + 1) / 2;
 		sessions_hole(s, 1, i % 2 == 1, &h, REASON_REQUEST, NOW);
+		if (i == 30)
+			assert_int_equal(session_left_out(sessions_first(s)),
+			    31 - SESSION_RECORDS);
 	}
-	for (i = 0; (r = session_record(sessions_first(s), i)) != NULL; i++)
+	for (i = 0; (r = session_record(sessions_first(s), i)) != NULL; i++) {
+		assert_true(r->id >= last);
+		last = r->id;
 		n += r->id;
+	}
 	assert_int_equal(i, SESSION_RECORDS);
 	/* 0 1 1 2, and then 91 to 100, each twice. */
 	assert_int_equal(n, 4 + 10 * 191);
 	assert_int_equal(session_left_out(sessions_first(s)), 201 - 24);
 	assert_int_equal(sessions_first(s)->open, 0);
+	/* Two pinholes of the same place are two; one is found by its end. */
+	for (h.id = 101; h.id <= 103; h.id++)
+		sessions_hole(s, 1, true, &h, REASON_REQUEST, NOW);
+	assert_int_equal(sessions_first(s)->n, 204);
+	assert_int_equal(explain(s, story, "", 92), TELL_ONE);
+	assert_int_equal(explain(s, story, "", 91), TELL_NONE);
+	story_free(story);
 	sessions_free(s);
 }
 
