@@ -106,7 +106,8 @@ panel=/tmp/pinholed-panel
 mkdir -p $panel/sbin $panel/etc
 cp "$pinholed" $panel/sbin/pinholed
 printf 'twenty bytes at least, as the manual says' >$panel/etc/pinholed.key
-chmod 600 $panel/etc/pinholed.key
+printf 'eight to 255 bytes' >$panel/etc/pinholed.hep
+chmod 600 $panel/etc/pinholed.key $panel/etc/pinholed.hep
 cp "$folder/pf.conf" "$dir/pf.conf"
 is "pf takes the text for the ruleset" pfctl -q -f "$dir/pf.conf"
 n=0
