@@ -39,6 +39,7 @@ case " $* " in
 	exit 0
 	;;
 esac
+[ ! -e "$dir/dead" ] || exit 2
 sh "$dir/body" "$dir" </dev/null >/dev/null 2>&1 &
 while [ ! -s "$dir/pid" ]; do sleep 0.05; done
 P
@@ -125,6 +126,14 @@ pfctl -q -a pinholed -F rules"
 	did upgrade 0 "$check" USR2 "$check" \
 	    "pinholed -v -f $dir/pinholed.conf -p $dir/pid"
 	did status 0
+	# What does not start closes nothing either.
+	: >"$dir/dead"
+	did upgrade 1 "$check" USR2 "$check" \
+	    "pinholed -v -f $dir/pinholed.conf -p $dir/pid" "$flush"
+	did status 1
+	rm "$dir/dead"
+	did start 0 "$check" "$flush" \
+	    "pinholed -v -f $dir/pinholed.conf -p $dir/pid"
 	: >"$dir/broken"
 	did upgrade 1 "$check"
 	did status 0
