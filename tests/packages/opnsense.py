@@ -150,19 +150,47 @@ def meaning(text):
     return sorted(' '.join(x.split()) for x in text.splitlines() if x.strip())
 
 
+def strangers(place):
+    """Root runs check.py for whoever may ask configd: it reads what the API
+    has written, and no other file by whatever name."""
+    secret, link = place.dir + '/secret', place.dir + '/pinholed-check-x'
+    with open(secret, 'w', encoding='utf-8') as f:
+        f.write('{"a": "a secret"}')
+    os.symlink(secret, link)
+    for path in (secret, link, place.dir + '/pinholed-check-x/../secret'):
+        r = subprocess.run([sys.executable, SCRIPTS + '/check.py', path],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, check=False)
+        if r.returncode == 0 or 'secret"' in r.stdout + r.stderr:
+            wrong(f'check.py reads {path}: {r.stdout}{r.stderr}')
+    os.remove(secret)
+    os.remove(link)
+
+
 def key_script(place):
+    """The keys of tables and hep, each root's alone; a file that somebody put
+    in the way is not written to."""
     conf = place.dir + '/config.xml'
     env = dict(os.environ, PINHOLED_PREFIX=place.dir, PINHOLED_CONFIG=conf)
-    key = place.dir + '/etc/pinholed.key'
-    for text, want in (('a key &amp; more', 'a key & more'), ('', None)):
-        with open(conf, 'w', encoding='utf-8') as f:
-            f.write('<o><OPNsense><pinholed><tables><key>' + text +
-                    '</key></tables></pinholed></OPNsense></o>')
-        subprocess.run([sys.executable, SCRIPTS + '/key.py'], env=env,
-                       check=True)
-        there = read(key) if os.path.exists(key) else None
-        if there != want or (want and os.stat(key).st_mode & 0o777 != 0o600):
-            wrong(f'key.py makes {there}')
+    bait = place.dir + '/bait'
+    for section, name in (('tables', 'key'), ('hep', 'hep')):
+        key = f'{place.dir}/etc/pinholed.{name}'
+        with open(bait, 'w', encoding='utf-8'):
+            pass
+        os.symlink(bait, key + '.new')
+        for text, want in (('a key &amp; more', 'a key & more'), ('', None)):
+            with open(conf, 'w', encoding='utf-8') as f:
+                f.write(f'<o><OPNsense><pinholed><{section}><key>{text}</key>'
+                        f'</{section}></pinholed></OPNsense></o>')
+            subprocess.run([sys.executable, SCRIPTS + '/key.py'], env=env,
+                           check=True)
+            there = read(key) if os.path.exists(key) else None
+            if there != want or (
+                    want and os.stat(key).st_mode & 0o777 != 0o600):
+                wrong(f'key.py makes {there}')
+        if read(bait):
+            wrong('key.py writes where a link leads')
+    os.remove(bait)
 
 
 def environment(place):
@@ -374,6 +402,7 @@ def main():
         files()
         settings(place, known)
         key_script(place)
+        strangers(place)
         pages(place, hooks(place))
     finally:
         place.remove()

@@ -151,7 +151,10 @@ for last; do :; done
 echo "pinholed $*" >>{self.dir}/log
 chmod 644 "$last"
 case $last in
-*/pinholed.*/conf) chmod 755 "$(dirname "$last")" ;;
+*/pinholed.*/conf)
+	stat -c %a "$(dirname "$last")" >>{self.dir}/modes
+	chmod 755 "$(dirname "$last")"
+	;;
 esac
 exec {drop}{pinholed} -b pf-text "$@"
 ''')

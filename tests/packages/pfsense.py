@@ -95,6 +95,9 @@ def settings(place, known):
     for (_, field, words), got in zip(panel.WRONG, said):
         if field not in got or not any(words in m for m in got[field]):
             wrong(f'pfSense: {field} should be told of "{words}", not {got}')
+    # In /tmp, others could put a link where a file is about to be written.
+    if set(place.read('modes').split()) != {'700'}:
+        wrong(f'settings are checked in public: {place.read("modes")}')
     if os.listdir(place.dir + '/tmp') not in ([], ['conf']):
         wrong(f'left over: {os.listdir(place.dir + "/tmp")}')
 
@@ -142,13 +145,16 @@ def service(place):
         wrong('a service that is off has a script')
     place.forget()
     s = stored(panel.case(panel.SIP, tables='on', tables_key=panel.KEY,
-                          tables_allow='a'))
+                          tables_allow='a', hep='on', hep_from='192.0.2.10',
+                          hep_key=panel.HEP_KEY))
     php(place, do='call', function='pinholed_resync', settings=s)
     if place.log() != ['start_service pinholed']:
         wrong(f'resync of a service that is new: {place.log()}')
-    if place.read('etc/pinholed.key') != panel.KEY or \
-            os.stat(place.dir + '/etc/pinholed.key').st_mode & 0o777 != 0o600:
-        wrong('the key')
+    for name, key in (('key', panel.KEY), ('hep', panel.HEP_KEY)):
+        path = f'etc/pinholed.{name}'
+        if place.read(path) != key or \
+                os.stat(f'{place.dir}/{path}').st_mode & 0o777 != 0o600:
+            wrong(f'the key in {path}')
     p = daemon(place)
     place.forget()
     php(place, do='call', function='pinholed_resync', settings=s)
