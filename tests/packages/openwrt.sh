@@ -43,9 +43,12 @@ procd_open_instance() { echo open >>"$dir/log"; }
 procd_set_param() { echo "$*" >>"$dir/log"; }
 procd_close_instance() { echo close >>"$dir/log"; touch "$dir/running"; }
 procd_running() { [ "$1" = pinholed ] && [ -e "$dir/running" ]; }
-procd_send_signal() { echo "signal $*" >>"$dir/log"; }
+procd_send_signal() {
+	echo "signal $*" >>"$dir/log"
+	case $3 in USR2) rm -f "$dir/running" ;; esac
+}
 start() { start_service; }
-stop() { echo stop >>"$dir/log"; rm -f "$dir/running"; }
+stop() { stop_service; echo stop >>"$dir/log"; rm -f "$dir/running"; }
 reload() { reload_service; }
 . "$dir/init"
 "$@"
@@ -178,6 +181,15 @@ awk '/^```uci/ { on = 1; next } /^```/ { on = 0 } on' \
     "$top/doc/howto/phones-home-router.md" | uci
 run start
 conf 'protect { "192.168.1.0/24" }' 'interface { "lo" }' 'sip {' '}'
+
+# A stop closes all; before an upgrade, the processes leave.
+run stop
+! grep -q signal "$dir/log" || wrong "a stop sends a signal of ours"
+run start
+PKG_UPGRADE=1 run stop
+printf 'signal pinholed * USR2\nstop\n' | cmp -s - "$dir/log" ||
+    wrong "an upgrade is not a leave"
+run start
 
 # Off, and a file of one's own.
 uci <<'U'
