@@ -452,6 +452,28 @@ the_engine_is_told_the_counters(void **state)
 	ipc_close(&e);
 }
 
+/* Without an engine nobody keeps them: the next one gets them all. */
+static void
+counters_wait_for_an_engine(void **state)
+{
+	struct ipc p = client(IPC_PROXY), e;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		change(FW_OPEN, 7, 22, 60);
+		say(&p, IPC_COMMIT, i + 1);
+		result(&p, i + 1, PH_EDENIED, 1);
+		usleep(600000);
+	}
+	e = client(IPC_ENGINE);
+	assert_int_equal(receive_any(&e), PH_OK);
+	assert_int_equal(msg.hdr.type, IPC_COUNTERS);
+	assert_int_equal(msg.u.counters.denied, 3);
+	ipc_close(&e);
+	ipc_close(&p);
+}
+
 /* A wish that the filter refuses so often, for now. */
 static void
 want_in_vain(struct ipc *e, int times)
@@ -612,6 +634,7 @@ main(void)
 		CASE(a_proxy_asks_and_takes_its_pinholes_along),
 		CASE(the_proxy_hears_of_tables_that_were_emptied),
 		CASE(the_engine_is_told_the_counters),
+		CASE(counters_wait_for_an_engine),
 		CASE(told_to_quit_it_finishes_what_it_keeps),
 		CASE(what_is_no_role_is_closed),
 		CASE(told_to_quit_it_keeps_or_closes),

@@ -321,6 +321,22 @@ put_back(struct fake_elements *l, const struct fake_elements *copy)
 	*l = *copy;
 }
 
+/* The kernel heeds nothing that is not between a beginning and an end. */
+static void
+check_frame(const struct batch *b)
+{
+	const struct nlmsghdr *nlh = (const struct nlmsghdr *)(void *)b->p;
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+	int left = (int)b->len;
+	uint16_t last = 0;
+
+	assert_int_equal(nlh->nlmsg_type, NFNL_MSG_BATCH_BEGIN);
+	assert_int_equal(nfg->res_id, htons(NFNL_SUBSYS_NFTABLES));
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		last = nlh->nlmsg_type;
+	assert_int_equal(last, NFNL_MSG_BATCH_END);
+}
+
 int
 nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
     void *ctx)
@@ -330,6 +346,7 @@ nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
 	const struct nlmsghdr *nlh;
 	int left = (int)b->len, err;
 
+	check_frame(b);
 	s->seq = b->seq + 1;
 	if ((err = -fake.refuse) != 0) {
 		fake.refuse = 0;
@@ -608,6 +625,8 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 		return 0;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE:
 		tell_rules(cb, ctx);
+		return 0;
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN:
 		return 0;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETFLOWTABLE:
 		if (fake.flowtable)

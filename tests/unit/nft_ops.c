@@ -495,6 +495,37 @@ test_the_original_destination_is_found(void **state)
 	assert_int_equal(to.port, 100);
 }
 
+/* Our rule in a chain of others, which has none as often as we look. */
+static void
+test_a_hook_is_mended_when_something_changed(void **state)
+{
+	static const char *const hooks[] = { "inet filter input" };
+	unsigned int texts;
+
+	(void)state;
+	play_close(false);
+	config.hooks = hooks;
+	config.nhooks = 1;
+	texts = fake.texts;
+	assert_int_equal(play_open(), PH_OK);
+	/* The table, and the rule. */
+	assert_int_equal(fake.texts, texts + 2);
+	texts = fake.texts;
+	fake.generation++;
+	play_run(10);
+	assert_true(fake.texts > texts);
+	/* A successor leaves it alone until it is settled. */
+	play_close(true);
+	config.adopt = true;
+	texts = fake.texts;
+	assert_int_equal(play_open(), PH_OK);
+	fake.generation++;
+	play_run(10);
+	assert_int_equal(fake.texts, texts);
+	assert_int_equal(fw_nftables.settle(fw, now), PH_OK);
+	assert_int_equal(fake.texts, texts + 1);
+}
+
 static void
 test_a_users_set_is_filled_and_looked_after(void **state)
 {
@@ -573,6 +604,7 @@ main(void)
 		CASE(test_many_elements_come_back_in_pieces),
 		CASE(test_the_original_destination_is_found),
 		CASE(test_a_users_set_is_filled_and_looked_after),
+		CASE(test_a_hook_is_mended_when_something_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
