@@ -93,6 +93,30 @@ a_packet_becomes_a_message(void **state)
 }
 
 static void
+chunks_come_in_any_order(void **state)
+{
+	struct hep h;
+
+	(void)state;
+	begin();
+	chunk(0, 15, "INVITE", 6);
+	chunk(0, 11, "\1", 1);
+	chunk(0, 8, "\23\305", 2);
+	chunk(0, 7, "\300\0", 2);
+	chunk(0, 4, "\300\0\2\12", 4);
+	chunk(0, 3, "\306\063\144\7", 4);
+	chunk(0, 2, "\6", 1);
+	chunk(0, 1, "\2", 1);
+	assert_int_equal(hep_decode(&h, done()), PH_OK);
+	assert_int_equal(h.proto, 6);
+	assert_int_equal(h.src.port, 49152);
+	assert_int_equal(h.dst.port, 5061);
+	assert_int_equal(h.dst.addr.af, AF_INET);
+	assert_int_equal(h.type, HEP_SIP);
+	assert_true(span_eq_str(h.bytes, "INVITE"));
+}
+
+static void
 ipv6_is_a_family_of_its_own(void **state)
 {
 	static const char six[16] = "\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\7";
@@ -285,6 +309,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_becomes_a_message),
+		cmocka_unit_test(chunks_come_in_any_order),
 		cmocka_unit_test(ipv6_is_a_family_of_its_own),
 		cmocka_unit_test(
 		    what_is_missing_twice_or_too_long_is_malformed),
