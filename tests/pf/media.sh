@@ -55,7 +55,11 @@ goes() {
 	$(at "$1") ifconfig "$link" down
 	arp -d "$2" > /dev/null 2>&1
 }
-comes_back() { $(at "$1") ifconfig "$link" up; }
+# OpenBSD asks nobody for an address that did not answer, for 20 seconds.
+comes_back() {
+	$(at "$1") ifconfig "$link" up
+	arp -d "$2" > /dev/null 2>&1
+}
 is_open() { pfctl -a pinholed/in4u -sr 2>/dev/null | grep -q "port $1:"; }
 # closes PORT SECONDS: within that time.
 closes() {
