@@ -30,11 +30,14 @@ p_natlook_domain(struct pfioc_natlook *nl)
 	nl->rdomain = (u_int16_t)getrtable();
 }
 
+/* Its packets are routed as others are: 0 would mean by routing table 0. */
 void
 p_state_domain(struct pfsync_state *ps)
 {
 	ps->key[PF_SK_WIRE].rdomain = ps->key[PF_SK_STACK].rdomain =
 	    htons((u_int16_t)getrtable());
+	ps->rtableid[PF_SK_WIRE] = ps->rtableid[PF_SK_STACK] =
+	    (int32_t)htonl((u_int32_t)-1);
 }
 
 const size_t p_trans_parts = 1;

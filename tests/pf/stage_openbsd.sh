@@ -1,5 +1,6 @@
 #!/bin/sh
-# For stage.sh: the places are routing domains, where pf looks away.
+# For stage.sh: the places are routing domains, where pf looks away.  We are in
+# the domain that the script was started in.
 # shellcheck disable=SC2034,SC2154
 
 hooks='set skip on phplace'
@@ -23,7 +24,7 @@ pair() {
 	a=pair$((d + 100))
 	b=pair$d
 	ifs="$ifs $a $b lo$d"
-	ifconfig "$a" create
+	ifconfig "$a" create rdomain "$(id -R)"
 	ifconfig "$b" create rdomain "$d" group phplace
 	ifconfig "$b" patch "$a"
 	ifconfig "lo$d" group phplace

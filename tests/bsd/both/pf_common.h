@@ -78,6 +78,7 @@ struct pfsync_state {
 	u_int64_t id;
 	char ifname[IFNAMSIZ];
 	struct pfsync_state_key key[2];
+	int32_t rtableid[2]; /* OpenBSD */
 	struct {
 		u_int8_t state;
 	} src, dst;
