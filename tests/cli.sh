@@ -44,17 +44,19 @@ printf 'protect { $inside }\ninterface %s\n' $lo >"$dir/macro.conf"
 printf 'protect { 192.0.2.0/24 }\nuser nope0\ninterface { %s\n nope1 }\n' \
     $lo >"$dir/host.conf"
 printf 'protect 192.0.2.0/24\ninterface %s\nftp { }\n' $lo >"$dir/ftp.conf"
+# Others may run this at the same time.
+port=$((20000 + $$ % 40000))
 cat >"$dir/proxy.conf" <<END
 protect 192.0.2.0/24
 tftp {
 	proxy on 127.0.0.1 port 69
 	proxy on 203.0.113.9 port 16969
-	proxy on 127.0.0.1 port 16970
+	proxy on 127.0.0.1 port $port
 }
 END
 cat >"$dir/key.conf" <<END
 tables {
-	listen on 127.0.0.1 port 16971 allow a
+	listen on 127.0.0.1 port $((port + 1)) allow a
 	key "$dir/key"
 	key "second" "$dir/none"
 }
@@ -130,17 +132,17 @@ want 0 'not looked at: the packet filter, the captures' -n -f "$good"
 want 0 'not looked at: .*ports below 1024' -n -f "$dir/proxy.conf"
 want 0 "^$dir/proxy.conf:4:11: no interface of this host has .*203.0.113.9" \
     -n -f "$dir/proxy.conf"
-python3 -c 'import socket, time
+python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("127.0.0.1", 16970))
+s.bind(("127.0.0.1", int(sys.argv[1])))
 print("bound", flush=True)
-time.sleep(30)' >"$dir/bound" &
+time.sleep(30)' $port >"$dir/bound" &
 holder=$!
 i=0
 while [ ! -s "$dir/bound" ] && [ $((i += 1)) -lt 100 ]; do
 	sleep 0.05
 done
-want 1 "^$dir/proxy.conf:5:11: tftp proxy: cannot listen on 127.0.0.1:16970" \
+want 1 "^$dir/proxy.conf:5:11: tftp proxy: cannot listen on 127.0.0.1:$port" \
     -n -f "$dir/proxy.conf"
 kill $holder
 want 0 '^pinholed: following: sip \(port 5060\)$' -n -f "$good"
