@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nft/hold.h"
 #include "nft/inspect.h"
 #include "nft/nft.h"
 #include "nft/table.h"
@@ -36,6 +37,8 @@ nft_create(struct fw *fw, unsigned int parts, struct strbuf *why)
 	enum ph_err rc;
 
 	rc = add_parts(fw, parts | 1u << PART_BASE, why);
+	if (rc == PH_OK)
+		rc = hold_begin(fw->nl, &fw->batch, fw->config, why);
 	if (rc == PH_OK)
 		fw->parts = parts | 1u << PART_BASE;
 	return rc;

@@ -8,6 +8,7 @@
 
 #include "nft/advice.h"
 #include "nft/helper.h"
+#include "nft/hold.h"
 #include "nft/hook.h"
 #include "nft/inspect.h"
 #include "nft/nft.h"
@@ -319,6 +320,7 @@ nft_check(const struct fw_config *config, struct strbuf *why)
 	}
 	free(text);
 	look_for_tables(nl, config, why);
+	rc = hold_check(nl, config, why);
 	look_for_classes(config, why);
 out:
 	ruleset_free(r);

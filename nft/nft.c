@@ -337,7 +337,7 @@ nft_explain(const struct fw_config *config, const struct pinhole *hole,
 
 const struct fw_ops fw_nftables = {
 	.name = "nftables",
-	.caps = FW_CAP_DEADLINE | FW_CAP_LATCH,
+	.caps = FW_CAP_DEADLINE | FW_CAP_LATCH | FW_CAP_HOLD,
 	.open = nft_open,
 	.check = nft_check,
 	.add = nft_add,

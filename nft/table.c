@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nft/holdtext.h"
 #include "nft/table.h"
 
 enum shape {
@@ -486,7 +487,7 @@ put_base(struct strbuf *b, const struct fw_config *config)
 		nrules += put_hook(b, config, "input");
 		nrules += put_hook(b, config, "output");
 	}
-	return nrules;
+	return nrules + hold_text(b, config);
 }
 
 static unsigned int
@@ -572,7 +573,8 @@ table_text(struct strbuf *out, const struct fw_config *config,
 size_t
 table_text_size(const struct fw_config *config)
 {
-	return 16384 + config->nremotes * (ADDR_STRLEN + 2);
+	return 16384 + config->nremotes * (ADDR_STRLEN + 2) +
+	    hold_text_size(&config->hold);
 }
 
 enum ph_err

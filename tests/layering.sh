@@ -138,7 +138,7 @@ done
 lives 'osipparser2/' '^sip/message\.c$|^bench/'
 lives 'openssl/' '^tables/mac\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz|bench)/'
-lives '(libmnl|nftables|linux/netfilter)' '^nft/|^tests/|^bench/|^fuzz/'
+lives '(libmnl|nftables|linux/netfilter)' '^nft/|^src/compat/packetq_linux|^tests/|^bench/|^fuzz/'
 lives 'net/pfvar' '^pf/|^tests/pf|^bench/'
 lives '(jansson|curses)' '^pinholectl/'
 lives 'event2/' '^src/(process|engine|proxy|status)/|^tests/'

@@ -103,6 +103,7 @@ for f in "$dir"/statement.*; do
 			grep -q 'from' "$f" || echo 'from 192.0.2.10'
 		fi
 		! grep -q '{$' "$f" || echo '}'
+		! grep -q '^inline' "$f" || echo 'sip { inline yes }'
 	} | fit >"$dir/conf"
 	chmod 644 "$dir/conf"
 	ok "$sample: ${f##*/}"

@@ -38,6 +38,7 @@ struct datagram {
 	bool joined;	  /* TCP: what this side sent before was not seen */
 	bool resumed;	  /* TCP: followed before, by us or a predecessor */
 	bool answers;	  /* TCP: its source has bytes of the other end */
+	bool held;	  /* the kernel holds it until it gets a verdict */
 	bool mirrored;	  /* a PBX told us of it: one whole message */
 	struct endpoint src, dst;
 	struct span payload;

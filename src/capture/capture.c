@@ -31,6 +31,17 @@ struct filetime {
 	char buffer[READ_SIZE];
 };
 
+static bool
+hold_init(struct capture *c, const struct capture_config *config)
+{
+	c->inside = calloc(config->ninside, sizeof(*c->inside));
+	if (c->inside == NULL)
+		return false;
+	memcpy(c->inside, config->inside, config->ninside * sizeof(*c->inside));
+	c->ninside = config->ninside;
+	return packets_pair(c->packets);
+}
+
 struct capture *
 capture_new(const struct capture_config *config)
 {
@@ -50,6 +61,10 @@ capture_new(const struct capture_config *config)
 		free(c);
 		return NULL;
 	}
+	if (config->ninside > 0 && !hold_init(c, config)) {
+		capture_close(c, NULL);
+		return NULL;
+	}
 	return c;
 }
 
@@ -66,6 +81,7 @@ capture_close(struct capture *c, const struct capture_sink *sink)
 	if (c->filetime != NULL)
 		free(c->filetime->copy);
 	free(c->filetime);
+	free(c->inside);
 	free(c->ports);
 	free(c);
 }
@@ -179,6 +195,23 @@ file_open(const char *path, char buffer[READ_SIZE], char why[PCAP_ERRBUF_SIZE])
 	if (pcap == NULL && f != stdin)
 		fclose(f);
 	return pcap;
+}
+
+void
+capture_held(struct capture *c, const struct nfqueue_packet *packet,
+    int64_t now, const struct capture_sink *sink)
+{
+	const struct packet_held from = { packet->indev, packet->outdev, c->ifs,
+		c->nifs, c->inside, c->ninside };
+
+	if (packet->truncated) {
+		packets_stats(c->packets)->packets++;
+		packets_stats(c->packets)->truncated++;
+		return;
+	}
+	c->stamp = packet->stamp;
+	packets_held(c->packets, &from, now, packet->ip, sink);
+	c->stamp = 0;
 }
 
 enum ph_err
@@ -365,6 +398,7 @@ capture_report(struct capture *c, struct counters *out)
 		{ "packets_ignored", s.ignored },
 		{ "packets_foreign", s.foreign },
 		{ "packets_duplicate", s.duplicates },
+		{ "packets_twin", s.twins },
 		{ "fragments", s.fragments },
 		{ "fragment_overlaps", s.frag_overlaps },
 		{ "fragment_timeouts", s.frag_timeouts },

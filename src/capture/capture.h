@@ -11,6 +11,7 @@
 #include "src/base/datagram.h"
 #include "src/base/err.h"
 #include "src/base/strbuf.h"
+#include "src/capture/nfqueue.h"
 #include "src/capture/sink.h"
 
 /*
@@ -32,6 +33,12 @@ struct capture_config {
 	 */
 	const struct addr *own;
 	size_t nown;
+	/*
+	 * Live: capture_held() will bring packets, too; where they count
+	 * depends on these prefixes.  None: it will not.
+	 */
+	const struct prefix *inside;
+	size_t ninside;
 	/* Is an interface in our network?  NULL: all are. */
 	bool (*here)(const char *ifname);
 };
@@ -61,6 +68,13 @@ size_t capture_fds(const struct capture *c, int *fds, size_t max);
  * went away.
  */
 PH_NODISCARD enum ph_err capture_dispatch(struct capture *c, int fd, size_t max,
+    int64_t now, const struct capture_sink *sink);
+
+/*
+ * Live: a packet that the kernel holds.  If libpcap reads it as well, it
+ * counts once.
+ */
+void capture_held(struct capture *c, const struct nfqueue_packet *packet,
     int64_t now, const struct capture_sink *sink);
 
 /*

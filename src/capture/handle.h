@@ -40,6 +40,8 @@ struct capture {
 	uint32_t ifs[CAPTURE_MAX_IFS]; /* only these interfaces; none: all */
 	char names[CAPTURE_MAX_IFS][32];
 	size_t nifs;
+	struct prefix *inside; /* for packets that are held */
+	size_t ninside;
 	struct merge merge; /* live, where a handle sees one direction */
 	bool waiting;	    /* packets that no descriptor will announce */
 	struct filetime *filetime; /* NULL: live */

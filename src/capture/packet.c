@@ -10,6 +10,7 @@
 #include "src/capture/link.h"
 #include "src/capture/packet.h"
 #include "src/capture/tcpstream.h"
+#include "src/capture/twins.h"
 
 #define RECENT	       64
 #define RECENT_WITHIN  INT64_C(50000) /* microseconds */
@@ -27,6 +28,8 @@ struct packets {
 	size_t nports;
 	struct ipfrag *frag;
 	struct tcpstream *tcp;
+	struct twins *twins;		/* NULL: none is held */
+	const struct packet_held *held; /* the packet at hand is */
 	struct capture_stats n;
 	struct recent recent[RECENT];
 	size_t nextrecent;
@@ -63,6 +66,7 @@ packets_free(struct packets *p, const struct capture_sink *sink)
 		return;
 	ipfrag_free(p->frag);
 	tcpstream_free(p->tcp, sink);
+	twins_free(p->twins);
 	free(p);
 }
 
@@ -192,6 +196,47 @@ begins_as_text(struct span payload)
 	return payload.len > 0 && payload.p[0] >= 'A' && payload.p[0] <= 'Z';
 }
 
+/* Read before, from where it is held or by libpcap? */
+static bool
+packet_is_twin(struct packets *p, const struct datagram *d,
+    const struct tcp_segment *g)
+{
+	uint64_t extra[2] = { 0, 0 };
+
+	if (p->twins == NULL)
+		return false;
+	if (g != NULL) {
+		extra[0] = (uint64_t)g->seq << 32 | g->ack;
+		extra[1] = g->flags;
+	}
+	if (!twins_input(p->twins, d, extra))
+		return false;
+	p->n.twins++;
+	return true;
+}
+
+/* The interface and direction where a held packet counts. */
+static bool
+packet_place(struct packets *p, struct datagram *d)
+{
+	const struct packet_held *h = p->held;
+	size_t i;
+
+	if (h == NULL)
+		return true;
+	if (h->outdev == 0 ||
+	    (h->indev != 0 &&
+		prefixes_contain(h->inside, h->ninside, &d->src.addr)))
+		d->dir = PKT_IN;
+	else
+		d->dir = PKT_OUT;
+	d->ifindex = d->dir == PKT_IN ? h->indev : h->outdev;
+	for (i = 0; i < h->nifs; i++)
+		if (h->ifs[i] == d->ifindex)
+			return true;
+	return h->nifs == 0;
+}
+
 static void
 packet_udp(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
     const struct capture_sink *sink)
@@ -218,7 +263,8 @@ packet_udp(struct packets *p, struct datagram *d, struct span seg, uint32_t id,
 			sink->other(sink->ctx, d);
 		return;
 	}
-	if (!packet_is_duplicate(p, d, id))
+	if (!packet_is_twin(p, d, NULL) &&
+	    (d->held || !packet_is_duplicate(p, d, id)))
 		sink->udp(sink->ctx, d);
 }
 
@@ -289,6 +335,8 @@ packet_tcp(struct packets *p, struct datagram *d, struct span seg,
 		return;
 	}
 	g.good = tcp_checksum_good(d, seg);
+	if (packet_is_twin(p, d, &g))
+		return;
 	tcpstream_add(p->tcp, d, &g, sink, &p->n);
 }
 
@@ -296,7 +344,9 @@ static void
 packet_transport(struct packets *p, struct datagram *d, struct span seg,
     uint32_t id, const struct capture_sink *sink)
 {
-	if (d->proto == IPPROTO_UDP)
+	if (!packet_place(p, d))
+		p->n.ignored++;
+	else if (d->proto == IPPROTO_UDP)
 		packet_udp(p, d, seg, id, sink);
 	else if (d->proto == IPPROTO_TCP)
 		packet_tcp(p, d, seg, sink);
@@ -575,4 +625,31 @@ packets_add(struct packets *p, const struct packet_source *from, int64_t ts,
 		packet_ipv4(p, &d, link.ip, sink);
 	else
 		packet_ipv6(p, &d, link.ip, sink);
+}
+
+bool
+packets_pair(struct packets *p)
+{
+	p->twins = twins_new();
+	return p->twins != NULL;
+}
+
+void
+packets_held(struct packets *p, const struct packet_held *from, int64_t ts,
+    struct span ip, const struct capture_sink *sink)
+{
+	struct datagram d;
+
+	p->n.packets++;
+	memset(&d, 0, sizeof(d));
+	d.ts = ts;
+	d.held = true;
+	p->held = from;
+	if (ip.len > 0 && ((uint8_t)ip.p[0] >> 4) == 4)
+		packet_ipv4(p, &d, ip, sink);
+	else if (ip.len > 0 && ((uint8_t)ip.p[0] >> 4) == 6)
+		packet_ipv6(p, &d, ip, sink);
+	else
+		p->n.malformed++;
+	p->held = NULL;
 }

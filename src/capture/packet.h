@@ -35,6 +35,26 @@ struct packet_source {
 	uint8_t mac[6];
 };
 
+/*
+ * A packet that the kernel holds, and where it is on its way: after routing,
+ * so both interfaces may be known.  It counts like one that is read at the
+ * interface of the protected end: what a host of `inside` sends, where it came
+ * in, and what others send, where it leaves.
+ */
+struct packet_held {
+	uint32_t indev, outdev; /* 0: none */
+	const uint32_t *ifs;	/* only packets of these interfaces; */
+	size_t nifs;		/* 0: of all */
+	const struct prefix *inside;
+	size_t ninside;
+};
+
+void packets_held(struct packets *p, const struct packet_held *from, int64_t ts,
+    struct span ip, const struct capture_sink *sink);
+
+/* From now on packets come both ways, and count once.  False: no memory. */
+bool packets_pair(struct packets *p);
+
 void packets_add(struct packets *p, const struct packet_source *from,
     int64_t ts, struct span frame, const struct capture_sink *sink);
 

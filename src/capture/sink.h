@@ -70,6 +70,7 @@ struct capture_stats {
 	uint64_t tcp_implausible; /* segments the receiver will not take */
 	uint64_t tcp_conflicts;	  /* retransmission with other bytes */
 	uint64_t tcp_limits;
+	uint64_t twins;	     /* held by the kernel, and read as well */
 	uint64_t duplicates; /* the same packet seen again */
 };
 

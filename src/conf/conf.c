@@ -58,6 +58,7 @@ conf_free(struct conf *c)
 	}
 	free(c->tables.key);
 	free(c->tables.listen_at);
+	free(c->sip.inline_at);
 	free(c->hep.listen_at);
 	free(c->hep.from.v);
 	free(c->hep.key);

@@ -62,6 +62,8 @@ struct conf_sip {
 	struct conf_external *external;
 	size_t nexternal;
 	bool redirect; /* redirect yes; default no */
+	bool inline_;  /* hold signalling until its pinholes are open */
+	char *inline_at;
 	bool latch; /* only the port that media first came from; default no */
 	char *latch_at;
 	uint32_t limit_calls;	   /* default 50000 */
@@ -141,6 +143,14 @@ struct conf_hep {
 	char *key_at;
 };
 
+/* How signalling is held, with `sip { inline yes }`. */
+struct conf_inline {
+	bool on;	  /* the block was written */
+	uint32_t queue;	  /* of NFQUEUE; default 5060 */
+	uint32_t hold_ms; /* at most; default 20 */
+	bool open;	  /* afterwards: fail open (default) | closed */
+};
+
 struct conf_status {
 	bool on;
 	struct endpoint listen; /* port 9508 by default */
@@ -163,6 +173,7 @@ struct conf {
 	struct conf_tables tables;
 	struct conf_hep hep;
 	struct conf_status status;
+	struct conf_inline inline_;
 	char *user; /* default _pinholed */
 	char *user_at;
 	bool user_set;	/* written, so a missing user is an error */

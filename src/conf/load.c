@@ -243,6 +243,22 @@ check_hep(struct parse *p)
 		    "open pinholes: listen on 127.0.0.1 or ::1");
 }
 
+/* Backends that touch no packet filter take any configuration. */
+static void
+check_inline(struct parse *p)
+{
+	const struct conf *c = p->conf;
+
+	if (c->inline_.on && !c->sip.inline_)
+		conf_error(p, conf_place(p, conf_statements, "inline"),
+		    "nothing is held without \"inline yes\" in the \"sip\" "
+		    "block");
+	if (c->sip.inline_ && c->firewall != NULL &&
+	    strcmp(c->firewall, "pf") == 0)
+		conf_error(p, conf_place(p, conf_sip, "inline"),
+		    "signalling can be held with nftables only");
+}
+
 static void
 conf_check(struct parse *p)
 {
@@ -256,6 +272,7 @@ conf_check(struct parse *p)
 	if (c->hep.on)
 		check_hep(p);
 	check_hooks(p);
+	check_inline(p);
 	if (c->status.on && conf_place(p, conf_status, "listen")->file == NULL)
 		conf_error(p, conf_place(p, conf_statements, "status"),
 		    "\"status\" needs a line \"listen on ADDRESS\"");
@@ -347,6 +364,7 @@ note_places(struct parse *p)
 	conf_set_place(p, &c->sip.latch_at, conf_place(p, conf_sip, "latch"));
 	conf_set_place(p, &c->tables.listen_at,
 	    conf_place(p, conf_tables, "listen"));
+	conf_set_place(p, &c->sip.inline_at, conf_place(p, conf_sip, "inline"));
 	conf_set_place(p, &c->hep.listen_at, conf_place(p, conf_hep, "listen"));
 	conf_set_place(p, &c->hep.key_at, conf_place(p, conf_hep, "key"));
 	conf_set_place(p, &c->status.listen_at,

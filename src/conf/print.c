@@ -117,12 +117,14 @@ print_sip(FILE *f, const struct conf_sip *c)
 	print_prefixes(f, "\tsymmetric", &c->symmetric);
 	fprintf(f,
 	    "\tearly media %s\n\thold %s\n\tredirect %s\n\tlatch %s\n"
+	    "\tinline %s\n"
 	    "\tlimit calls %u per source %u rate %u streams %u\n"
 	    "\ttimeout setup %u idle %u max %u\n",
 	    yes_no(c->early_media), c->hold_keep ? "keep" : "close",
-	    yes_no(c->redirect), yes_no(c->latch), c->limit_calls,
-	    c->limit_per_source, c->limit_rate, c->limit_streams,
-	    c->timeout_setup, c->timeout_idle, c->timeout_max);
+	    yes_no(c->redirect), yes_no(c->latch), yes_no(c->inline_),
+	    c->limit_calls, c->limit_per_source, c->limit_rate,
+	    c->limit_streams, c->timeout_setup, c->timeout_idle,
+	    c->timeout_max);
 	for (i = 0; i < c->nexternal; i++)
 		fprintf(f, "\texternal %s for %s\n",
 		    addr_format(&c->external[i].outside, a),
@@ -259,6 +261,10 @@ conf_print(const struct conf *c, FILE *f)
 		print_tables(f, &c->tables);
 	if (c->hep.on)
 		print_hep(f, &c->hep);
+	if (c->sip.inline_)
+		fprintf(f, "inline { queue %u hold %u fail %s }\n",
+		    c->inline_.queue, c->inline_.hold_ms,
+		    c->inline_.open ? "open" : "closed");
 	if (c->status.on)
 		fprintf(f, "status { listen on %s port %u }\n",
 		    addr_format(&c->status.listen.addr, buf),

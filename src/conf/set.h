@@ -53,7 +53,7 @@ struct setting {
 
 extern const struct setting conf_statements[], conf_sip[], conf_limits[],
     conf_timeouts[], conf_ftp[], conf_tftp[], conf_proxy[], conf_tables[],
-    conf_hep[], conf_status[], conf_firewall[];
+    conf_hep[], conf_inline[], conf_status[], conf_firewall[];
 /* All of these; NULL ends them. */
 extern const struct setting *const conf_all_tables[];
 
@@ -113,6 +113,7 @@ void conf_read_block(struct parse *p, const struct setting *table,
 #define CONF_YESNO	"\"yes\" or \"no\""
 #define CONF_BACKENDS	"\"nftables\", \"pf\", \"pf-text\" or \"dry-run\""
 #define CONF_DIALECTS	"\"freebsd\" or \"openbsd\""
+#define CONF_FAILURES	"\"open\" or \"closed\""
 #define CONF_HOLDS	"\"keep\" or \"close\""
 #define CONF_REMOTES                                                           \
 	"\"both\", \"sdp\", \"signalling\", \"any\" or a list of prefixes"

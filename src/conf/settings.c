@@ -536,6 +536,7 @@ set_path_or_no(struct parse *p, void *dst, const struct lexeme *lex,
 #define PROXY(field) offsetof(struct conf_proxy, field)
 
 static const char *const no_yes[] = { "no", "yes", NULL };
+static const char *const failures[] = { "closed", "open", NULL };
 static const char *const holds[] = { "close", "keep", NULL };
 static const char *const dialects[] = { [P_FREEBSD] = "freebsd", [P_OPENBSD] = "openbsd", NULL };
 
@@ -557,6 +558,7 @@ static const struct conf_type
 	path = { .what = CONF_PATH, .set = conf_set_path },
 	path_or_no = { .what = CONF_PATH, .set = set_path_or_no },
 	hold = { .what = CONF_HOLDS, .set = conf_set_bool, .words = holds },
+	failure = { .what = CONF_FAILURES, .set = conf_set_bool, .words = failures },
 	dialect = { .what = CONF_DIALECTS, .set = conf_set_enum, .words = dialects },
 	ports = { .what = CONF_PORTS, .set_list = conf_set_ports },
 	prefixes = { .what = CONF_PREFIXES, .set_list = conf_set_prefixes },
@@ -587,6 +589,7 @@ const struct setting conf_sip[] = {
 	{ .word = "early media", .type = &yesno, .offset = CONF(sip.early_media), .value = "yes" },
 	{ .word = "external", .own = read_external },
 	{ .word = "hold", .type = &hold, .offset = CONF(sip.hold_keep), .value = "keep" },
+	{ .word = "inline", .type = &yesno, .offset = CONF(sip.inline_), .value = "no" },
 	{ .word = "latch", .type = &yesno, .offset = CONF(sip.latch), .value = "no" },
 	{ .word = "limit", .own = read_group, .block = conf_limits,
 	    .what = "\"calls\", \"per source\", \"rate\" or \"streams\"" },
@@ -649,6 +652,13 @@ const struct setting conf_hep[] = {
 	{ 0 }
 };
 
+const struct setting conf_inline[] = {
+	{ .word = "fail", .type = &failure, .offset = CONF(inline_.open), .value = "open" },
+	{ .word = "hold", .type = &number, .offset = CONF(inline_.hold_ms), .lo = 1, .hi = 1000, .value = "20" },
+	{ .word = "queue", .type = &number, .offset = CONF(inline_.queue), .lo = 0, .hi = 65535, .value = "5060" },
+	{ 0 }
+};
+
 const struct setting conf_status[] = {
 	{ .word = "listen on", .own = read_endpoint, .offset = CONF(status.listen) },
 	{ 0 }
@@ -680,6 +690,7 @@ const struct setting conf_statements[] = {
 	{ .word = "ftp", .own = read_block, .offset = CONF(ftp.on), .block = conf_ftp },
 	{ .word = "hep", .own = read_block, .offset = CONF(hep.on), .block = conf_hep },
 	{ .word = "include" },
+	{ .word = "inline", .own = read_block, .offset = CONF(inline_.on), .block = conf_inline },
 	{ .word = "interface", .type = &interfaces, .offset = CONF(interface) },
 	{ .word = "on", .own = read_on },
 	{ .word = "protect", .type = &protect, .offset = CONF(protect) },
@@ -695,7 +706,7 @@ const struct setting conf_statements[] = {
 
 const struct setting *const conf_all_tables[] = { conf_statements, conf_sip,
 	conf_limits, conf_timeouts, conf_ftp, conf_tftp, conf_proxy,
-	conf_tables, conf_hep, conf_status, conf_firewall, NULL };
+	conf_tables, conf_hep, conf_inline, conf_status, conf_firewall, NULL };
 /* clang-format on */
 
 void

@@ -12,6 +12,7 @@ counted_put(const struct counted *n, struct counters *c)
 	if (n->forms != NULL)
 		form_report(n->forms, c);
 	hep_policy_report(n->hep, c);
+	held_report(n->held, c);
 	counters_put(c, "events_lost", n->events_lost);
 	fwcounters_put(n->filter, c);
 }

@@ -7,6 +7,7 @@
 #include "src/base/form.h"
 #include "src/capture/capture.h"
 #include "src/engine/engine.h"
+#include "src/engine/held.h"
 #include "src/engine/hep_policy.h"
 #include "src/process/fwcounters.h"
 
@@ -17,6 +18,7 @@ struct counted {
 	const struct form_counts *forms; /* NULL: there are only rules */
 	const struct fwcounters *filter;
 	const struct hep_policy *hep;
+	const struct held *held;
 	uint64_t events_lost;
 };
 

@@ -76,6 +76,10 @@ capture_open(struct capture **out, struct iface *iface, const struct conf *conf,
 		cc.own = iface->ownprotected;
 		cc.nown = iface->nownprotected;
 		cc.here = process_has_interface;
+		if (conf->sip.on && conf->sip.inline_) {
+			cc.inside = conf->protect.v;
+			cc.ninside = conf->protect.n;
+		}
 		rc = capture_open_live(out, &cc, why);
 	}
 	free(ports);

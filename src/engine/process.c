@@ -17,6 +17,7 @@
 #include "src/engine/counted.h"
 #include "src/engine/asked.h"
 #include "src/engine/engine.h"
+#include "src/engine/held.h"
 #include "src/engine/hep_server.h"
 #include "src/engine/outbox.h"
 #include "src/engine/ports.h"
@@ -44,6 +45,7 @@ struct live {
 	struct iface iface;
 	struct engine *engine;
 	struct capture *capture;
+	struct held held;
 	struct hep_key hep_key;
 	struct hep_policy hep;
 	struct hep_server *hep_server; /* NULL: nobody mirrors */
@@ -211,7 +213,7 @@ on_counters(void *ctx, struct counters *c)
 {
 	struct live *l = ctx;
 	struct counted n = { l->capture, l->engine, NULL, &l->filter, &l->hep,
-		output_lost(l->worker.output) };
+		&l->held, output_lost(l->worker.output) };
 
 	if (l->fw_config.states)
 		n.forms = &l->forms;
@@ -426,8 +428,9 @@ on_fw(void *ctx, const struct ipc_msg *m, int *fd)
 	}
 }
 
+/* From the firewall process, a mirror, or the queue of what is held. */
 static void
-on_fw_settled(void *ctx)
+on_all_read(void *ctx)
 {
 	process_settle(ctx);
 }
@@ -446,8 +449,7 @@ on_fw_lost(void *ctx, enum ph_err why)
 	worker_fw_lost(&l->worker);
 }
 
-static const struct channel_calls fw_calls = { on_fw, on_fw_settled,
-	on_fw_lost };
+static const struct channel_calls fw_calls = { on_fw, on_all_read, on_fw_lost };
 
 static void
 on_record(void *ctx, uint64_t key, const void *p, size_t len)
@@ -484,16 +486,10 @@ journal_adopt(struct live *l)
 }
 
 static void
-on_mirrored_all(void *ctx)
-{
-	process_settle(ctx);
-}
-
-static void
 process_serve_hep(struct live *l)
 {
 	const struct hep_server_setup setup = { l->worker.base,
-		l->args->listeners, &l->hep, on_mirrored, on_mirrored_all, l };
+		l->args->listeners, &l->hep, on_mirrored, on_all_read, l };
 
 	char at[ADDR_STRLEN];
 
@@ -526,6 +522,9 @@ process_begin(struct live *l)
 			log_fatalx(MODULE, "out of memory");
 		event_add(l->capture_ev[i], NULL);
 	}
+	held_serve(&l->held, l->args->queue,
+	    &(struct held_user) { &l->worker, l->engine, l->capture,
+		capture_sink_of(l), on_all_read, l });
 	process_serve_hep(l);
 }
 
@@ -786,6 +785,7 @@ engine_main(const struct engine_args *args)
 		event_free(l->capture_ev[i]);
 	if (l->more_ev != NULL)
 		event_free(l->more_ev);
+	held_end(&l->held);
 	hep_server_free(l->hep_server);
 	capture_close(l->capture,
 	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end, NULL,

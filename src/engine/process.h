@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "src/compat/packetq.h"
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
 #include "src/process/events.h"
@@ -38,6 +39,7 @@ struct engine_args {
 	int journal_fds[2]; /* see src/process/checkpoint.h */
 	uint64_t journal_limit;
 	const struct listeners *listeners; /* for what others mirror */
+	const struct packetq *queue;	   /* of signalling that waits */
 };
 
 /* Returns the exit status of the process. */

@@ -50,6 +50,35 @@ fwconfig_class(const struct conf *conf, const struct conf_proxy *line)
 	return (uint16_t)(i + 1);
 }
 
+/* Of every host whose packets the engine reads. */
+static enum ph_err
+hold_of(const struct conf *conf, struct fw_hold *out)
+{
+	const struct ports *sip = &conf->sip.port;
+	uint16_t *udp, *tcp;
+
+	if (!conf->sip.on || !conf->sip.inline_)
+		return PH_OK;
+	udp = calloc(sip->n + 1, sizeof(*udp));
+	tcp = calloc(sip->n + 1, sizeof(*tcp));
+	if (udp == NULL || tcp == NULL) {
+		free(udp);
+		free(tcp);
+		return PH_ENOMEM;
+	}
+	memcpy(udp, sip->v, sip->n * sizeof(*udp));
+	memcpy(tcp, sip->v, sip->n * sizeof(*tcp));
+	out->on = true;
+	out->queue = (uint16_t)conf->inline_.queue;
+	out->hosts = conf->protect.v;
+	out->nhosts = conf->protect.n;
+	out->udp = udp;
+	out->nudp = sip->n;
+	out->tcp = tcp;
+	out->ntcp = sip->n;
+	return PH_OK;
+}
+
 enum ph_err
 fwconfig_of(const struct conf *conf, struct fw_config *out)
 {
@@ -96,7 +125,7 @@ fwconfig_of(const struct conf *conf, struct fw_config *out)
 	_Static_assert(CONF_MAX_HOOKS <= FW_HOOKS_MAX, "hooks");
 	out->hooks = (const char *const *)conf->hook.v;
 	out->nhooks = conf->hook.n;
-	return PH_OK;
+	return hold_of(conf, &out->hold);
 }
 
 void
@@ -104,5 +133,7 @@ fwconfig_free(struct fw_config *c)
 {
 	free((void *)(uintptr_t)c->uplinks);
 	free((void *)(uintptr_t)c->classes);
+	free((void *)(uintptr_t)c->hold.udp);
+	free((void *)(uintptr_t)c->hold.tcp);
 	memset(c, 0, sizeof(*c));
 }

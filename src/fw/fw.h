@@ -84,6 +84,7 @@ enum fw_table_op {
 
 #define FW_CAP_DEADLINE 0x02 /* the kernel enforces deadlines itself */
 #define FW_CAP_OFFLINE	0x20 /* touches no packet filter: good for -r */
+#define FW_CAP_HOLD	0x10 /* can make signalling wait in a queue */
 #define FW_CAP_LATCH	0x80
 #define FW_CAP_RULES	0x40 /* prints rules: events among them are comments */
 
@@ -97,6 +98,19 @@ struct fw_uplink {
 struct fw_class {
 	const char *tag;
 	const char *queue;
+};
+
+/*
+ * Packets of signalling that wait for a verdict until their pinholes are open:
+ * those from or to `hosts` that have one of the ports at either end.
+ */
+struct fw_hold {
+	bool on;
+	uint16_t queue; /* the kernel's number for it */
+	const struct prefix *hosts;
+	size_t nhosts;
+	const uint16_t *udp, *tcp;
+	size_t nudp, ntcp;
 };
 
 #define FW_HOOKS_MAX 8
@@ -135,6 +149,7 @@ struct fw_config {
 	/* nftables: "family table chain" of others that need a rule of ours */
 	const char *const *hooks;
 	size_t nhooks;
+	struct fw_hold hold;
 };
 
 /*

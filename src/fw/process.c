@@ -10,6 +10,7 @@
 #include "src/fw/config.h"
 #include "src/fw/policy.h"
 #include "src/fw/process.h"
+#include "src/fw/release.h"
 #include "src/fw/table.h"
 #include "src/process/iface.h"
 #include "src/process/ipc.h"
@@ -32,6 +33,8 @@ struct fwproc {
 	struct fw *fw;
 	struct fwtable *table;
 	struct fw_policy policy;
+	struct packetq queue;
+	struct release release;
 	struct iface iface;
 	int64_t own_at;
 	struct ipc monitor;
@@ -154,6 +157,10 @@ client_message(struct fwproc *p, enum ipc_role role, int64_t now)
 	case IPC_COMMIT:
 		fwtable_commit(p->table, role, p->msg.hdr.seq, &p->msg.u.commit,
 		    now);
+		break;
+	case IPC_RELEASE:
+		if (role == IPC_ENGINE)
+			release_ask(&p->release, &p->msg.u.release);
 		break;
 	case IPC_SETTLE:
 		fwtable_settle(p->table, role);
@@ -339,6 +346,7 @@ wait_for_work(struct fwproc *p, int64_t next)
 	for (r = 0; r < IPC_NROLES; r++)
 		waiter_add(w, &p->client[r]);
 	waiter_add(w, &p->monitor);
+	waiter_add(w, queuewatch_socket(&p->release.watch));
 	if (next > p->own_at)
 		next = p->own_at;
 	if (p->settle_at != 0 && next > p->settle_at)
@@ -355,6 +363,8 @@ wait_for_work(struct fwproc *p, int64_t next)
 	}
 	if (waiter_readable(w, IPC_NROLES))
 		read_monitor(p);
+	if (waiter_readable(w, IPC_NROLES + 1))
+		queuewatch_wake(&p->release.watch, now);
 }
 
 /*
@@ -394,6 +404,8 @@ fwproc_serve(struct fwproc *p)
 	for (;;) {
 		give_up_adopted(p, clock_now());
 		next = fwtable_run(p->table, clock_now());
+		next =
+		    release_run(&p->release, fwtable_settled(p->table), next);
 		counters_send(p, clock_now());
 		look_at_tables(p);
 		if (may_end(p, &next))
@@ -413,6 +425,7 @@ open_filter(struct fwproc *p)
 	char text[1024];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	const struct fw_ops *ops = p->args->ops;
+	enum ph_err rc;
 
 	if (fwconfig_of(p->args->conf, &p->config) != PH_OK)
 		log_fatalx(MODULE, "out of memory");
@@ -427,7 +440,11 @@ open_filter(struct fwproc *p)
 	if (p->args->adopt)
 		p->settle_at = clock_now() +
 		    p->args->conf->sip.timeout_idle * USEC_PER_SEC;
-	if (ops->open(&p->fw, &p->config, clock_now(), &why) != PH_OK)
+	/* The kernel drops what waits when a base chain is taken away. */
+	packetq_pause(&p->queue);
+	rc = ops->open(&p->fw, &p->config, clock_now(), &why);
+	packetq_resume(&p->queue);
+	if (rc != PH_OK)
 		log_fatalx(MODULE, "%s: %s", ops->name, text);
 }
 
@@ -443,6 +460,8 @@ fwproc_main(const struct fwproc_args *args)
 
 	memset(p, 0, sizeof(*p));
 	p->args = args;
+	p->queue = *args->queue;
+	packetq_fork(&p->queue);
 	open_filter(p);
 	if (sandbox_enter(SANDBOX_FIREWALL, args->sandbox, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);
@@ -454,8 +473,12 @@ fwproc_main(const struct fwproc_args *args)
 	ipc_init(&p->monitor, args->monitor_fd);
 	if (ipc_send(&p->monitor, IPC_READY, 0, &p->msg, -1) != PH_OK)
 		log_fatalx(MODULE, "cannot send to the monitor");
+	release_init(&p->release, &p->queue, &args->conf->inline_,
+	    fwtable_mutable_counters(p->table));
 	fwproc_serve(p);
 
+	if (!p->keep)
+		packetq_pause(&p->queue);
 	args->ops->close(p->fw, p->keep);
 	fwtable_free(p->table);
 	fwconfig_free(&p->config);

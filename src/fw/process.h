@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "src/compat/packetq.h"
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
 #include "src/fw/fw.h"
@@ -21,11 +22,16 @@
  *  5. The monitor is gone: carry on.  Only then SIGTERM counts, as IPC_QUIT
  *     without `keep`; so does having neither a client nor a pinhole left.
  */
+/*
+ * With `inline yes` it also lets go the packets of signalling that the kernel
+ * holds: release.h.
+ */
 struct fwproc_args {
 	const struct conf *conf;
 	const struct fw_ops *ops;
 	const struct sandbox *sandbox;
 	int monitor_fd;
+	const struct packetq *queue; /* of signalling that waits */
 	bool adopt; /* take over what is in the packet filter */
 };
 

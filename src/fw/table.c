@@ -752,6 +752,12 @@ fwtable_idle(const struct fwtable *t)
 	return t->n.wanted == 0 && fwtable_settled(t);
 }
 
+struct fwcounters *
+fwtable_mutable_counters(struct fwtable *t)
+{
+	return &t->n;
+}
+
 const struct fwcounters *
 fwtable_counters(const struct fwtable *t)
 {

@@ -54,6 +54,8 @@ int64_t fwtable_run(struct fwtable *t, int64_t now);
 bool fwtable_settled(const struct fwtable *t); /* the filter is up to date */
 bool fwtable_idle(const struct fwtable *t);    /* and nothing is wanted */
 
+/* For what another part of the process counts. */
+struct fwcounters *fwtable_mutable_counters(struct fwtable *t);
 const struct fwcounters *fwtable_counters(const struct fwtable *t);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/compat/packetq.h"
 #include "src/compat/sandbox.h"
 #include "src/engine/hep_key.h"
 #include "src/engine/ports.h"
@@ -230,6 +231,21 @@ check_listeners(struct check *c)
 	fputs(text, stderr);
 }
 
+/* The running pinholed has the queue, and a start would take its place. */
+static void
+check_queue(struct check *c)
+{
+	const struct conf *conf = c->conf;
+	char text[128];
+
+	if (!conf->sip.on || !conf->sip.inline_ || !c->privileged ||
+	    c->running != 0 || packetq_owner(conf->inline_.queue) == 0)
+		return;
+	snprintf(text, sizeof(text), "queue %u belongs to another program",
+	    conf->inline_.queue);
+	check_fail(c, conf->sip.inline_at, text);
+}
+
 /* The running pinholed has the state file; a start would take it over. */
 static void
 check_state(struct check *c)
@@ -263,6 +279,7 @@ check_start(const struct conf *conf, bool inherited)
 	check_hep_key(&c);
 	check_state(&c);
 	check_filter(&c);
+	check_queue(&c);
 	if (check_interfaces(conf))
 		check_capture(&c);
 	else

@@ -145,7 +145,8 @@ take_state(struct generation *g, const struct generation *before,
 
 /* Log what the backend has to say about the ruleset. */
 static enum ph_err
-ask_filter(const struct generation *g, struct strbuf *why)
+ask_filter(const struct generation *g, const struct generation *before,
+    struct strbuf *why)
 {
 	char text[2048];
 	struct strbuf advice = strbuf_of(text, sizeof(text));
@@ -160,7 +161,15 @@ ask_filter(const struct generation *g, struct strbuf *why)
 		return rc;
 	}
 	fc.local = iface.nownprotected > 0;
+	/*
+	 * To see whether a ruleset would do, nftables puts chains in place and
+	 * takes them away, and the kernel then drops what waits.
+	 */
+	if (before != NULL)
+		packetq_pause(&before->queue);
 	rc = g->ops->check(&fc, &advice);
+	if (before != NULL)
+		packetq_resume(&before->queue);
 	fwconfig_free(&fc);
 	if (rc != PH_OK)
 		strbuf_fmt(why, "%s%s: %s", g->conf->firewall_at, g->ops->name,
@@ -252,6 +261,41 @@ close_control(struct generation *g, const struct generation *after)
 	}
 }
 
+/*
+ * The packets that wait are lost with the socket, so a reload keeps it.  What
+ * fills the queue is a rule of nftables: without it, there is nothing to hold.
+ */
+static enum ph_err
+open_queue(struct generation *g, const struct generation *before,
+    struct strbuf *why)
+{
+	const struct conf_inline *c = &g->conf->inline_;
+	char text[256];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	enum ph_err rc;
+
+	if (!g->conf->sip.on || !g->conf->sip.inline_ ||
+	    (g->ops->caps & FW_CAP_HOLD) == 0)
+		return PH_OK;
+	if (before != NULL && before->queue.fd != -1 &&
+	    before->queue.number == c->queue) {
+		g->queue = before->queue;
+		g->queue.open = c->open;
+		packetq_resume(&g->queue);
+		return PH_OK;
+	}
+	if ((rc = packetq_open(&g->queue, c->queue, c->open, &b)) != PH_OK)
+		strbuf_fmt(why, "%s%s", g->conf->sip.inline_at, text);
+	return rc;
+}
+
+static void
+close_queue(struct generation *g, const struct generation *after)
+{
+	if (after == NULL || after->queue.fd != g->queue.fd)
+		packetq_close(&g->queue);
+}
+
 struct generation *
 generation_new(struct conf *conf, const struct generation *before,
     const struct listeners *inherited, struct strbuf *why)
@@ -268,20 +312,22 @@ generation_new(struct conf *conf, const struct generation *before,
 	g->ops = fw_lookup(conf->firewall);
 	g->control_fd[0] = g->control_fd[1] = -1;
 	g->lock_fd = g->state_fd = -1;
+	packetq_init(&g->queue);
 	for (i = 0; i < CHILD_NROLES; i++)
 		child_init(&g->child[i], (enum child_role)i);
 	name_owner(g->owner, sizeof(g->owner), conf);
 	if (generation_become(g, why) != PH_OK ||
 	    take_lock(g, before, why) != PH_OK ||
 	    take_state(g, before, why) != PH_OK ||
-	    ask_filter(g, why) != PH_OK ||
+	    ask_filter(g, before, why) != PH_OK ||
 	    listeners_open(&g->listeners, conf, LISTEN_FOR_PROXY,
 		before != NULL ? &before->listeners : inherited,
 		why) != PH_OK ||
 	    listeners_open(&g->http, conf, LISTEN_FOR_STATUS,
 		before != NULL ? &before->http : NULL, why) != PH_OK ||
 	    listeners_open(&g->hep, conf, LISTEN_FOR_ENGINE,
-		before != NULL ? &before->hep : NULL, why) != PH_OK) {
+		before != NULL ? &before->hep : NULL, why) != PH_OK ||
+	    open_queue(g, before, why) != PH_OK) {
 		generation_free(g, before);
 		return NULL;
 	}
@@ -311,6 +357,7 @@ generation_free(struct generation *g, const struct generation *after)
 	    after != NULL ? &after->listeners : NULL);
 	listeners_close(&g->http, after != NULL ? &after->http : NULL);
 	listeners_close(&g->hep, after != NULL ? &after->hep : NULL);
+	close_queue(g, after);
 	if (g->state_fd != -1 &&
 	    (after == NULL || after->state_fd != g->state_fd))
 		close(g->state_fd);

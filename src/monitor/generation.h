@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "src/compat/packetq.h"
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
 #include "src/fw/fw.h"
@@ -26,6 +27,7 @@ struct generation {
 	struct listeners listeners; /* of the proxy process */
 	struct listeners http;	    /* of the status process */
 	struct listeners hep;	    /* of the engine process */
+	struct packetq queue;	    /* of signalling that waits */
 	int control_fd[2];	    /* -1: none; the second is read-only */
 	int state_fd;	       /* lock of the state file; -1: none is kept */
 	int lock_fd;	       /* -1: a backend that touches nothing */

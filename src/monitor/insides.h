@@ -7,6 +7,7 @@
 #include "src/monitor/generation.h"
 #include "src/monitor/journals.h"
 #include "src/monitor/leavers.h"
+#include "src/process/queuewatch.h"
 #include "src/process/waiter.h"
 
 /*
@@ -57,6 +58,7 @@ struct monitor {
 	bool leave; /* stopping: pinholes stay for a successor */
 	struct daemon daemon;
 	struct waiter waiter;
+	struct queuewatch watch; /* of cur's queue: see watch_queue() */
 	int status;
 	struct log_limit deaths;
 	struct status_link link; /* to the status process */

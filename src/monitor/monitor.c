@@ -325,6 +325,18 @@ start_next(struct monitor *m, int64_t now)
 	}
 }
 
+/*
+ * What the firewall process does for packets that wait, we do when it is not
+ * alive or does not answer; it has half of our patience.
+ */
+static void
+watch_queue(struct monitor *m)
+{
+	const struct conf_inline *c = &m->cur->conf->inline_;
+
+	queuewatch_init(&m->watch, &m->cur->queue, 2 * c->hold_ms, c->open);
+}
+
 /* All processes of the next generation are ready: it becomes the current. */
 static void
 change_places(struct monitor *m)
@@ -334,6 +346,7 @@ change_places(struct monitor *m)
 	m->old = m->cur;
 	m->cur = m->next;
 	m->next = NULL;
+	watch_queue(m);
 	status_change(m, m->old, m->cur);
 	/* The new configuration may name another state file. */
 	m->journals.save_at = now;
@@ -491,6 +504,8 @@ next_event(struct monitor *m)
 	struct walk w = { 0 };
 	struct child *c;
 
+	if ((at = queuewatch_run(&m->watch, clock_now())) < next)
+		next = at;
 	if (m->phase == PHASE_RUNNING && m->journals.save_at < next)
 		next = m->journals.save_at;
 	while ((c = monitor_walk(m, &w)) != NULL)
@@ -504,7 +519,7 @@ wait_for_events(struct monitor *m)
 {
 	struct child *c, *who[WAITER_MAX];
 	struct walk w = { 0 };
-	size_t i;
+	size_t i, children;
 
 	waiter_clear(&m->waiter);
 	while ((c = monitor_walk(m, &w)) != NULL)
@@ -512,8 +527,12 @@ wait_for_events(struct monitor *m)
 			who[m->waiter.n] = c;
 			waiter_add(&m->waiter, &c->ipc);
 		}
+	children = m->waiter.n;
+	waiter_add(&m->waiter, queuewatch_socket(&m->watch));
 	waiter_wait(&m->waiter, next_event(m));
-	for (i = 0; i < m->waiter.n; i++) {
+	if (waiter_readable(&m->waiter, children))
+		queuewatch_wake(&m->watch, clock_now());
+	for (i = 0; i < children; i++) {
 		if (waiter_flush(&m->waiter, i) != PH_OK)
 			ipc_close(&who[i]->ipc);
 		if (waiter_readable(&m->waiter, i))
@@ -630,6 +649,7 @@ monitor_main(struct conf *conf, const struct monitor_options *opt)
 		tear_down(m);
 		return m->status;
 	}
+	watch_queue(m);
 	setproctitle("monitor");
 	catch_signals(m);
 	for (monitor_run(m); !monitor_finished(m); monitor_run(m)) {

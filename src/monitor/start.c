@@ -68,6 +68,9 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 			    role == CHILD_ENGINE ? &g->hep : NULL);
 		}
 		listeners_close(&all[i]->http, NULL);
+		if (all[i]->queue.fd != g->queue.fd ||
+		    (role != CHILD_ENGINE && role != CHILD_FIREWALL))
+			packetq_close(&all[i]->queue);
 	}
 	if (role != CHILD_PROXY)
 		listeners_close(&g->listeners, NULL);
@@ -94,6 +97,7 @@ run_firewall(void *ctx, int monitor_fd)
 		.ops = s->g->ops,
 		.sandbox = &s->g->sandbox,
 		.monitor_fd = monitor_fd,
+		.queue = &s->g->queue,
 		.adopt = s->g->adopt };
 
 	close_others(s->m, s->g, CHILD_FIREWALL);
@@ -114,7 +118,8 @@ run_engine(void *ctx, int monitor_fd)
 		.journal_fds = { s->m->journals.calls.fds[0],
 		    s->m->journals.calls.fds[1] },
 		.journal_limit = s->m->journals.calls.limit,
-		.listeners = &s->g->hep };
+		.listeners = &s->g->hep,
+		.queue = &s->g->queue };
 
 	close_others(s->m, s->g, CHILD_ENGINE);
 	return opt->engine(&args);

@@ -30,6 +30,9 @@ static const struct {
 	{ "filter_bad", AT(bad) },
 	{ "filter_limit", AT(limit) },
 	{ "filter_expired", AT(expired) },
+	{ "inline_released", AT(held_released) },
+	{ "inline_expired", AT(held_expired) },
+	{ "inline_dropped", AT(held_dropped) },
 };
 
 /* The struct is numbers of one size; the first that only grows is this. */
@@ -84,4 +87,5 @@ fwcounters_put(const struct fwcounters *n, struct counters *c)
 	}
 	histogram_put(&n->commit, c, "commit_us");
 	histogram_put(&n->setup, c, "setup_us");
+	histogram_put(&n->held, c, "held_us");
 }

@@ -24,11 +24,14 @@ struct fwcounters {
 	uint64_t changes, commits, retries, lost;
 	uint64_t denied, bad, limit;
 	uint64_t expired; /* closed at their deadline */
+	/* Packets of signalling that waited: let go in time, too late, lost. */
+	uint64_t held_released, held_expired, held_dropped;
 	uint64_t errors[FWCOUNTERS_ERRORS];
 	struct histogram commit; /* how long the packet filter took */
 	/* From the kernel's time stamp of a packet to its pinholes being open.
 	 */
 	struct histogram setup;
+	struct histogram held; /* how long packets waited */
 };
 
 /* Adds; but `open` and `wanted` are of now, so those of `from` are taken. */

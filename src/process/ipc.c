@@ -45,6 +45,7 @@ static const struct shape {
 	[IPC_CLIENT]	= FIXED(struct ipc_client),
 	[IPC_QUIT]	= FIXED(struct ipc_quit),
 	[IPC_COMMIT]	= ELEMENTS(struct ipc_commit, changes, IPC_BATCH),
+	[IPC_RELEASE]	= ELEMENTS(struct ipc_release, since, IPC_HELD),
 	[IPC_RESULT]	= FIXED(struct ipc_result),
 	[IPC_SEEN_FROM]	= ELEMENTS(struct ipc_ids, ids, IPC_IDS),
 	[IPC_SEEN_TO]	= ELEMENTS(struct ipc_ids, ids, IPC_IDS),

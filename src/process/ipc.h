@@ -37,6 +37,7 @@ enum ipc_type {
 
 	IPC_BEGIN,     /* E,P>F  all I hold follows */
 	IPC_COMMIT,    /* E,P>F  (ipc_commit), answered by IPC_RESULT */
+	IPC_RELEASE,   /* E>F    (ipc_release) when all so far is open */
 	IPC_SETTLE,    /* E,P>F  that was all: close what I did not name */
 	IPC_RESULT,    /* F>E,P  (ipc_result), one for each not quiet */
 	IPC_SEEN_FROM, /* F>E,P  (ipc_ids) the `from` of these has sent */
@@ -121,6 +122,18 @@ struct ipc_commit {
 	 */
 	int64_t stamp;
 	struct fw_change changes[IPC_BATCH];
+};
+
+/*
+ * Packets that the kernel holds may go: number `last` and all before it.  They
+ * go when the packet filter has all that was asked for before this message.
+ * `since` is when each of them began to wait, by the clock on the wall.
+ */
+#define IPC_HELD 64
+struct ipc_release {
+	uint32_t n;
+	uint32_t last;
+	int64_t since[IPC_HELD];
 };
 
 /*
@@ -330,6 +343,7 @@ struct ipc_msg {
 		struct ipc_client client;
 		struct ipc_quit quit;
 		struct ipc_commit commit;
+		struct ipc_release release;
 		struct ipc_result result;
 		struct ipc_ids ids;
 		struct ipc_packets packets;

@@ -176,13 +176,16 @@ say(struct ipc *c, enum ipc_type type, uint64_t seq)
 static int
 setup(void **state)
 {
+	struct packetq none;
 	struct fwproc_args args = { .conf = conf,
 		.ops = &ops,
 		.sandbox = &sandbox,
+		.queue = &none,
 		.adopt = true };
 	int fds[2];
 
 	(void)state;
+	packetq_init(&none);
 	memset(notes, 0, sizeof(*notes));
 	if (ipc_pair(fds) != PH_OK)
 		return -1;

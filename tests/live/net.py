@@ -255,6 +255,17 @@ def conf(sip="", more="", state=None):
     return CONF.format(sip=sip, more=more, state=state, pid=os.getpid())
 
 
+def with_inline(text):
+    """The same configuration, with signalling held: INLINE=1."""
+    if "inline yes" in text:
+        return text
+    if re.search(r"\bsip *{", text):
+        return re.sub(r"\bsip *{", "sip {\n inline yes\n", text, count=1)
+    if re.search(r"\b(ftp|tftp|tables) *{", text):
+        return text
+    return text + "\nsip { inline yes }\n"
+
+
 class Daemon:
     """pinholed, live in the firewall's namespace."""
     binary = None
@@ -281,6 +292,8 @@ class Daemon:
 
     def write(self, text):
         # Never the one of the system.
+        if os.environ.get("INLINE"):
+            text = with_inline(text)
         if "state \"" not in text:
             text += f'\nstate "/run/{self.net.tag}.state"\n'
         with open(self.path, "w", encoding="ascii") as f:

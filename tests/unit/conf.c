@@ -67,6 +67,10 @@ one_line_is_a_whole_configuration(void **state)
 	assert_true(c->sip.early_media);
 	assert_true(c->sip.hold_keep);
 	assert_false(c->sip.latch);
+	assert_false(c->sip.inline_);
+	assert_int_equal(c->inline_.queue, 5060);
+	assert_int_equal(c->inline_.hold_ms, 20);
+	assert_true(c->inline_.open);
 	assert_false(c->sip.redirect);
 	assert_int_equal(c->sip.nexternal, 0);
 	assert_int_equal(c->sip.limit_calls, 50000);

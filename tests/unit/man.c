@@ -117,7 +117,7 @@ every_example_is_a_configuration(void **state)
 		conf_free(c);
 		n++;
 	}
-	assert_int_equal(n, 10);
+	assert_int_equal(n, 11);
 }
 
 /* The n-th paragraph on a setting has this number as a word of its own. */

@@ -54,6 +54,7 @@ program_names(struct names *names)
 	static char text[COUNTERS_RECORD_MAX];
 	static const struct fwcounters filter;
 	static const struct hep_policy hep;
+	static const struct held held;
 	const struct form_counts forms = { { 0 } };
 	const struct engine_place place = { .live = true };
 	const struct events ev = { 0 };
@@ -62,7 +63,7 @@ program_names(struct names *names)
 	const struct capture_config files = { .ports = &port, .nports = 1 };
 	struct strbuf b = strbuf_of(text, sizeof(text));
 	struct counters c = { .form = COUNTERS_LINES, .out = &b };
-	struct counted n = { NULL, NULL, &forms, &filter, &hep, 0 };
+	struct counted n = { NULL, NULL, &forms, &filter, &hep, &held, 0 };
 	struct span rest, line, name;
 	struct engine *e;
 	struct conf *conf;

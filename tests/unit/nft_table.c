@@ -54,6 +54,31 @@ test_the_table_that_latches_to_ports(void **state)
 	compare_table(&c, GOLDEN "/nft_latch.nft");
 }
 
+static const uint16_t sip_ports[] = { 5060, 5080 }, ftp_ports[] = { 21 };
+
+static void
+test_the_table_that_makes_signalling_wait(void **state)
+{
+	struct prefix hosts[2];
+	struct fw_config c = config;
+	uint32_t before, after;
+
+	(void)state;
+	assert_int_equal(prefix_parse(span_of("192.0.2.0/24"), &hosts[0]),
+	    PH_OK);
+	assert_int_equal(prefix_parse(span_of("2001:db8:2::/64"), &hosts[1]),
+	    PH_OK);
+	c.local = true;
+	c.hold = (struct fw_hold) { true, 5060, hosts, 2, sip_ports, ftp_ports,
+		2, 1 };
+	compare_table(&c, GOLDEN "/nft_hold.nft");
+	/* The rule of the queue is no text, but another queue another table. */
+	before = table_layout(&c);
+	c.hold.queue = 5061;
+	after = table_layout(&c);
+	assert_int_not_equal(before, after);
+}
+
 static void
 test_rules_are_counted_as_written(void **state)
 {
@@ -125,6 +150,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_table_is_what_the_golden_file_says),
 		cmocka_unit_test(test_the_table_that_latches_to_ports),
+		cmocka_unit_test(test_the_table_that_makes_signalling_wait),
 		cmocka_unit_test(test_rules_are_counted_as_written),
 		cmocka_unit_test(test_the_layout_number_tells_tables_apart),
 		cmocka_unit_test(test_table_names),

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ENGINE_HELD_H
+#define ENGINE_HELD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/base/counters.h"
+#include "src/capture/capture.h"
+#include "src/compat/packetq.h"
+#include "src/engine/engine.h"
+#include "src/process/worker.h"
+
+/*
+ * Packets of signalling that the kernel holds, read by the engine.
+ *
+ * A turn reads some, hands them on and notes which was the first that opened
+ * a pinhole.  Those before it may go at once; it and those behind it go when
+ * the pinholes are open, so that packets keep their order.  Neither decision
+ * needs an answer: held_release() is sent to the firewall process between and
+ * behind the changes.
+ */
+struct held_user {
+	struct worker *worker; /* with the way to the firewall process */
+	struct engine *engine;
+	struct capture *capture; /* to which packets go */
+	struct capture_sink sink;
+	void (*settle)(void *ctx); /* after each turn */
+	void *ctx;
+};
+
+struct held {
+	struct held_user user;
+	const struct packetq *queue;
+	struct event *ev;
+	bool begun;
+	uint32_t last;	  /* the number read last */
+	uint64_t packets; /* read */
+	uint64_t missed;  /* numbers that never came: they passed unread */
+
+	/* Of this turn. */
+	uint32_t n, first; /* packets, and the first that opened something */
+	uint32_t numbers[IPC_HELD];
+	int64_t since[IPC_HELD];
+};
+
+/* Nothing, if there is no queue or no capture.  Zeros before. */
+void held_serve(struct held *h, const struct packetq *queue,
+    const struct held_user *user);
+void held_end(struct held *h);
+
+/*
+ * Read up to IPC_HELD packets.  `packet` returns whether this one opened a
+ * pinhole.  False: there was none.
+ */
+bool held_turn(struct held *h,
+    bool (*packet)(void *ctx, const struct nfqueue_packet *p), void *ctx);
+
+/*
+ * What may go: `all` of this turn, or what came before the first that opened a
+ * pinhole.  False: nothing, or it was said before.
+ */
+bool held_release(struct held *h, bool all, struct ipc_release *out);
+
+void held_report(const struct held *h, struct counters *c);
+
+#endif

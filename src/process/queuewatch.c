@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "src/base/timers.h"
+#include "src/process/queuewatch.h"
+
+/* Questions without a packet after which we wait for the socket again. */
+#define QUIET_MAX 64
+/* Then, between questions. */
+#define ASLEEP	  USEC_PER_SEC
+
+void
+queuewatch_init(struct queuewatch *w, const struct packetq *queue,
+    uint32_t hold_ms, bool pass)
+{
+	memset(w, 0, sizeof(*w));
+	w->queue = queue;
+	w->every = (int64_t)hold_ms * 1000 / (QUEUEWATCH_STEPS + 1);
+	w->pass = pass;
+	w->asleep = true;
+	ipc_init(&w->socket, -1);
+}
+
+struct ipc *
+queuewatch_socket(struct queuewatch *w)
+{
+	w->socket.fd = w->asleep ? w->queue->fd : -1;
+	return &w->socket;
+}
+
+void
+queuewatch_wake(struct queuewatch *w, int64_t now)
+{
+	if (!w->asleep)
+		return;
+	w->asleep = false;
+	w->at = now + w->every;
+	w->known = 0;
+	w->quiet = 0;
+}
+
+/* Let go, or drop, what waits with a number up to `last`. */
+static void
+watch_expire(struct queuewatch *w, const struct packetq_state *before,
+    uint32_t last)
+{
+	struct packetq_state after;
+
+	packetq_verdict(w->queue, last, w->pass);
+	if (packetq_state(w->queue, &after))
+		w->expired += before->waiting + (after.last - before->last) -
+		    after.waiting;
+}
+
+static void
+watch_ask(struct queuewatch *w)
+{
+	struct packetq_state s;
+
+	if (!packetq_state(w->queue, &s))
+		return;
+	if (w->begun)
+		w->dropped += s.dropped - w->dropped_before;
+	w->dropped_before = s.dropped;
+	w->begun = true;
+	w->quiet = w->known > 0 && s.last == w->last[0] ? w->quiet + 1 : 0;
+	if (w->known == QUEUEWATCH_STEPS && s.waiting > 0)
+		watch_expire(w, &s, w->last[w->known - 1]);
+	memmove(&w->last[1], &w->last[0],
+	    sizeof(w->last[0]) * (QUEUEWATCH_STEPS - 1));
+	w->last[0] = s.last;
+	if (w->known < QUEUEWATCH_STEPS)
+		w->known++;
+	w->asleep = w->quiet > QUIET_MAX && s.waiting == 0;
+}
+
+/* Packets came and were read before we saw that the socket was readable. */
+static void
+watch_look(struct queuewatch *w, int64_t now)
+{
+	struct packetq_state s;
+
+	w->at = now + ASLEEP;
+	if (packetq_state(w->queue, &s) && s.waiting > 0)
+		queuewatch_wake(w, now);
+}
+
+int64_t
+queuewatch_run(struct queuewatch *w, int64_t now)
+{
+	if (w->queue->fd == -1)
+		return INT64_MAX;
+	if (now >= w->at && w->asleep)
+		watch_look(w, now);
+	else if (now >= w->at) {
+		/* A question that came late counts once. */
+		w->at = now + w->every;
+		watch_ask(w);
+	}
+	return w->at;
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: ISC */
+/* Packets that wait: what is read, what may go, and when it must. */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <string.h>
+
+#include "src/capture/twins.h"
+#include "src/engine/held.h"
+#include "src/fw/release.h"
+#include "tests/unit/unit.h"
+
+#define MS 1000
+
+/* A kernel: packets with numbers, of which some have no verdict yet. */
+#define PACKETS 256
+static struct {
+	uint32_t last;
+	bool waits[PACKETS];
+	uint32_t unread[PACKETS];
+	size_t nunread;
+	uint64_t dropped;
+	unsigned int verdicts, questions;
+	bool passed; /* the last verdict */
+} kernel;
+
+static struct packetq queue = { .fd = 7 };
+static struct packetq none = { .fd = -1 };
+
+/* In place of src/compat/packetq_linux.c. */
+void
+packetq_init(struct packetq *q)
+{
+	*q = none;
+}
+
+enum ph_err
+packetq_open(struct packetq *q, uint32_t number, bool open, struct strbuf *why)
+{
+	(void)number;
+	(void)open;
+	(void)why;
+	*q = queue;
+	return PH_OK;
+}
+
+void
+packetq_close(struct packetq *q)
+{
+	*q = none;
+}
+
+void
+packetq_fork(struct packetq *q)
+{
+	(void)q;
+}
+
+uint32_t
+packetq_owner(uint32_t number)
+{
+	(void)number;
+	return 0;
+}
+
+void
+packetq_pause(const struct packetq *q)
+{
+	(void)q;
+}
+
+void
+packetq_resume(const struct packetq *q)
+{
+	(void)q;
+}
+
+size_t
+packetq_read(const struct packetq *q, void *buf, size_t size)
+{
+	uint32_t len = 36, id;
+	uint16_t type = 3 << 8, alen = 11, atype = 1;
+	unsigned char *p = buf;
+
+	assert_int_equal(q->fd, 7);
+	assert_true(size > 65536);
+	if (kernel.nunread == 0)
+		return 0;
+	id = kernel.unread[0];
+	kernel.nunread--;
+	memmove(&kernel.unread[0], &kernel.unread[1],
+	    kernel.nunread * sizeof(kernel.unread[0]));
+	memset(p, 0, 36);
+	if (id == 0) {
+		/* No packet: the kernel has found nothing for a verdict. */
+		type = 2;
+		memcpy(p, &len, sizeof(len));
+		memcpy(p + 4, &type, sizeof(type));
+		return 36;
+	}
+	len = 32;
+	memcpy(p, &len, sizeof(len));
+	memcpy(p + 4, &type, sizeof(type));
+	memcpy(p + 20, &alen, sizeof(alen));
+	memcpy(p + 22, &atype, sizeof(atype));
+	p[26] = (unsigned char)(id >> 8);
+	p[27] = (unsigned char)id;
+	return 32;
+}
+
+static void
+comes(bool read)
+{
+	kernel.waits[++kernel.last] = true;
+	if (!read)
+		kernel.unread[kernel.nunread++] = kernel.last;
+}
+
+void
+packetq_verdict(const struct packetq *q, uint32_t last, bool pass)
+{
+	uint32_t i;
+
+	assert_int_equal(q->fd, 7);
+	for (i = 0; i <= last && i < PACKETS; i++)
+		kernel.waits[i] = false;
+	kernel.verdicts++;
+	kernel.passed = pass;
+}
+
+bool
+packetq_state(const struct packetq *q, struct packetq_state *out)
+{
+	uint32_t i;
+
+	memset(out, 0, sizeof(*out));
+	if (q->fd == -1)
+		return false;
+	kernel.questions++;
+	for (i = 0; i < PACKETS; i++)
+		out->waiting += kernel.waits[i];
+	out->last = kernel.last;
+	out->dropped = kernel.dropped;
+	return true;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&kernel, 0, sizeof(kernel));
+	return 0;
+}
+
+static uint32_t opens[4];
+
+static bool
+on_packet(void *ctx, const struct nfqueue_packet *p)
+{
+	size_t i;
+
+	(void)ctx;
+	for (i = 0; i < 4; i++)
+		if (opens[i] == p->id)
+			return true;
+	return false;
+}
+
+static void
+what_opens_nothing_goes_first(void **state)
+{
+	struct held h = { .queue = &queue };
+	struct ipc_release r;
+	int i;
+
+	(void)state;
+	memset(opens, 0, sizeof(opens));
+	opens[0] = 3;
+	opens[1] = 5;
+	for (i = 0; i < 6; i++)
+		comes(false);
+	assert_true(held_turn(&h, on_packet, NULL));
+	/* Before the changes: what came before the first that opens. */
+	assert_true(held_release(&h, false, &r));
+	assert_int_equal(r.last, 2);
+	assert_int_equal(r.n, 2);
+	assert_false(held_release(&h, false, &r));
+	/* Behind them: all others, in order. */
+	assert_true(held_release(&h, true, &r));
+	assert_int_equal(r.last, 6);
+	assert_int_equal(r.n, 4);
+	assert_false(held_release(&h, true, &r));
+	assert_false(held_turn(&h, on_packet, NULL));
+	assert_false(held_release(&h, true, &r));
+}
+
+static void
+a_turn_has_its_bounds(void **state)
+{
+	struct held h = { .queue = &queue };
+	struct ipc_release r;
+	int i;
+
+	(void)state;
+	memset(opens, 0, sizeof(opens));
+	for (i = 0; i < IPC_HELD + 1; i++)
+		comes(false);
+	assert_true(held_turn(&h, on_packet, NULL));
+	assert_true(held_release(&h, false, &r));
+	assert_int_equal(r.n, IPC_HELD);
+	assert_int_equal(r.last, IPC_HELD);
+	assert_true(held_turn(&h, on_packet, NULL));
+	assert_true(held_release(&h, true, &r));
+	assert_int_equal(r.n, 1);
+}
+
+static void
+numbers_that_are_missing_have_passed(void **state)
+{
+	struct held h = { .queue = &queue };
+	struct ipc_release r;
+
+	(void)state;
+	kernel.last = 10;
+	comes(false);
+	kernel.last += 4;
+	kernel.unread[kernel.nunread++] = 0; /* an error is no packet */
+	comes(false);
+	assert_true(held_turn(&h, on_packet, NULL));
+	assert_int_equal(h.packets, 2);
+	assert_int_equal(h.missed, 4);
+	assert_true(held_release(&h, true, &r));
+	/* Another queue, with numbers of its own. */
+	memset(&kernel, 0, sizeof(kernel));
+	comes(false);
+	assert_true(held_turn(&h, on_packet, NULL));
+	assert_int_equal(h.missed, 4);
+}
+
+static const struct conf_inline settings = { true, 5060, 20, true };
+
+static void
+packets_go_with_the_commit(void **state)
+{
+	struct ipc_release ask = { .n = 1, .last = 1 };
+	struct fwcounters n = { 0 };
+	struct release r;
+
+	(void)state;
+	release_init(&r, &queue, &settings, &n);
+	comes(true);
+	comes(true);
+	release_ask(&r, &ask);
+	(void)release_run(&r, false, INT64_MAX);
+	assert_true(kernel.waits[1]);
+	ask.last = 2;
+	release_ask(&r, &ask);
+	(void)release_run(&r, true, INT64_MAX);
+	assert_false(kernel.waits[1] || kernel.waits[2]);
+	assert_true(kernel.passed);
+	assert_int_equal(kernel.verdicts, 1);
+	assert_int_equal(n.held_released, 2);
+	(void)release_run(&r, true, INT64_MAX);
+	assert_int_equal(kernel.verdicts, 1);
+	/* An engine cannot make us write beyond our array. */
+	ask.n = IPC_HELD;
+	release_ask(&r, &ask);
+	release_ask(&r, &ask);
+	(void)release_run(&r, true, INT64_MAX);
+	assert_int_equal(n.held_released, 2 + 2 * IPC_HELD);
+}
+
+/* When the packet that comes at `at` ms goes, if nobody lets it go. */
+static int64_t
+goes_after(struct queuewatch *w, int64_t at)
+{
+	int64_t t, next = 0;
+	uint32_t id = 0;
+
+	for (t = 0; t < 200; t++) {
+		if (t == at) {
+			comes(true);
+			id = kernel.last;
+			if (queuewatch_socket(w)->fd != -1)
+				queuewatch_wake(w, t * MS);
+		}
+		if (t * MS >= next)
+			next = queuewatch_run(w, t * MS);
+		if (t > at && !kernel.waits[id])
+			return t - at;
+	}
+	return -1;
+}
+
+static void
+none_waits_for_longer_than_it_may(void **state)
+{
+	struct queuewatch w;
+	int64_t at, after;
+
+	(void)state;
+	for (at = 0; at < 25; at++) {
+		memset(&kernel, 0, sizeof(kernel));
+		queuewatch_init(&w, &queue, 20, true);
+		comes(true); /* one before it has begun the questions */
+		queuewatch_wake(&w, 0);
+		after = goes_after(&w, at);
+		assert_in_range(after, 15, 20);
+		assert_true(kernel.passed);
+		assert_int_equal(w.expired, 2);
+	}
+	memset(&kernel, 0, sizeof(kernel));
+	queuewatch_init(&w, &queue, 20, false);
+	assert_in_range(goes_after(&w, 0), 15, 20);
+	assert_false(kernel.passed);
+}
+
+static void
+it_asks_seldom_while_nothing_comes(void **state)
+{
+	struct queuewatch w;
+	int64_t t, next = 0;
+
+	(void)state;
+	queuewatch_init(&w, &queue, 20, true);
+	for (t = 0; t < 10000; t++)
+		if (t * MS >= next)
+			next = queuewatch_run(&w, t * MS);
+	assert_in_range(kernel.questions, 9, 11);
+	assert_int_equal(queuewatch_socket(&w)->fd, 7);
+	/* A packet that somebody has read before we saw it. */
+	comes(true);
+	for (; t < 11100; t++)
+		if (t * MS >= next)
+			next = queuewatch_run(&w, t * MS);
+	assert_false(kernel.waits[1]);
+	/* After a while without packets it sleeps again. */
+	for (; t < 13000; t++)
+		if (t * MS >= next)
+			next = queuewatch_run(&w, t * MS);
+	assert_int_equal(queuewatch_socket(&w)->fd, 7);
+	/* Nothing to watch. */
+	queuewatch_init(&w, &none, 20, true);
+	assert_int_equal(queuewatch_socket(&w)->fd, -1);
+	assert_true(queuewatch_run(&w, 0) == INT64_MAX);
+}
+
+static void
+what_the_kernel_dropped_is_counted(void **state)
+{
+	struct queuewatch w;
+	int64_t t, next = 0;
+
+	(void)state;
+	kernel.dropped = 5; /* before our time */
+	queuewatch_init(&w, &queue, 20, false);
+	queuewatch_wake(&w, 0);
+	for (t = 0; t < 100; t++) {
+		kernel.dropped += t == 50;
+		if (t * MS >= next)
+			next = queuewatch_run(&w, t * MS);
+	}
+	assert_int_equal(w.dropped, 1);
+}
+
+static struct datagram
+datagram(const char *text, bool held)
+{
+	struct datagram d;
+
+	memset(&d, 0, sizeof(d));
+	d.ts = 1000000;
+	d.proto = IPPROTO_UDP;
+	d.held = held;
+	d.payload = span_of(text);
+	return d;
+}
+
+static void
+a_packet_that_is_read_twice_counts_once(void **state)
+{
+	struct datagram held = datagram("OPTIONS", true);
+	struct datagram copy = datagram("OPTIONS", false);
+	struct datagram other = datagram("OPTIONT", false);
+	uint64_t seq[2] = { 1, 0 }, next[2] = { 2, 0 };
+	struct twins *t = twins_new();
+
+	(void)state;
+	assert_non_null(t);
+	assert_false(twins_input(t, &held, seq));
+	assert_true(twins_input(t, &copy, seq));
+	/* Sent again, and the copies come first. */
+	assert_false(twins_input(t, &copy, seq));
+	assert_false(twins_input(t, &copy, seq));
+	assert_true(twins_input(t, &held, seq));
+	assert_true(twins_input(t, &held, seq));
+	assert_false(twins_input(t, &held, seq));
+	/* Another text, number, place or source is no twin. */
+	assert_false(twins_input(t, &other, seq));
+	assert_false(twins_input(t, &copy, next));
+	copy.ifindex = 3;
+	assert_false(twins_input(t, &copy, seq));
+	copy.ifindex = 0;
+	copy.dir = PKT_OUT;
+	assert_false(twins_input(t, &copy, seq));
+	copy.dir = PKT_UNKNOWN;
+	copy.src.port = 5;
+	assert_false(twins_input(t, &copy, seq));
+	copy.src.port = 0;
+	copy.ts += TWINS_WITHIN + 1;
+	assert_false(twins_input(t, &copy, seq));
+	twins_free(t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(what_opens_nothing_goes_first, setup),
+		cmocka_unit_test_setup(a_turn_has_its_bounds, setup),
+		cmocka_unit_test_setup(numbers_that_are_missing_have_passed,
+		    setup),
+		cmocka_unit_test_setup(packets_go_with_the_commit, setup),
+		cmocka_unit_test_setup(none_waits_for_longer_than_it_may,
+		    setup),
+		cmocka_unit_test_setup(it_asks_seldom_while_nothing_comes,
+		    setup),
+		cmocka_unit_test_setup(what_the_kernel_dropped_is_counted,
+		    setup),
+		cmocka_unit_test(a_packet_that_is_read_twice_counts_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
