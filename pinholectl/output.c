@@ -190,9 +190,9 @@ text_members(const json_t *o, const char *before, struct strbuf *out)
 	{
 		snprintf(name, sizeof(name), "%s%s", before, key);
 		if (json_is_object(value)) {
-			/* Of these, setup_us is the only one. */
-			snprintf(name, sizeof(name), "%s ",
-			    strcmp(key, "setup_us") == 0 ? "setup" : key);
+			/* Of these, there are setup_us and held_us. */
+			snprintf(name, sizeof(name), "%.*s ",
+			    (int)strcspn(key, "_"), key);
 			text_members(value, name, out);
 			continue;
 		}

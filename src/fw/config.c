@@ -50,33 +50,39 @@ fwconfig_class(const struct conf *conf, const struct conf_proxy *line)
 	return (uint16_t)(i + 1);
 }
 
+/* Those of SIP, and of a helper where it is on. */
+static uint16_t *
+hold_ports(const struct conf *conf, bool helper, const struct ports *ports,
+    size_t *n)
+{
+	const struct ports *sip = &conf->sip.port;
+	uint16_t *v = calloc(sip->n + ports->n + 1, sizeof(*v));
+
+	if (v == NULL)
+		return NULL;
+	memcpy(v, sip->v, sip->n * sizeof(*v));
+	*n = sip->n;
+	if (helper && ports->n > 0) {
+		memcpy(v + *n, ports->v, ports->n * sizeof(*v));
+		*n += ports->n;
+	}
+	return v;
+}
+
 /* Of every host whose packets the engine reads. */
 static enum ph_err
 hold_of(const struct conf *conf, struct fw_hold *out)
 {
-	const struct ports *sip = &conf->sip.port;
-	uint16_t *udp, *tcp;
-
 	if (!conf->sip.on || !conf->sip.inline_)
 		return PH_OK;
-	udp = calloc(sip->n + 1, sizeof(*udp));
-	tcp = calloc(sip->n + 1, sizeof(*tcp));
-	if (udp == NULL || tcp == NULL) {
-		free(udp);
-		free(tcp);
-		return PH_ENOMEM;
-	}
-	memcpy(udp, sip->v, sip->n * sizeof(*udp));
-	memcpy(tcp, sip->v, sip->n * sizeof(*tcp));
 	out->on = true;
 	out->queue = (uint16_t)conf->inline_.queue;
 	out->hosts = conf->protect.v;
 	out->nhosts = conf->protect.n;
-	out->udp = udp;
-	out->nudp = sip->n;
-	out->tcp = tcp;
-	out->ntcp = sip->n;
-	return PH_OK;
+	out->udp =
+	    hold_ports(conf, conf->tftp.on, &conf->tftp.port, &out->nudp);
+	out->tcp = hold_ports(conf, conf->ftp.on, &conf->ftp.port, &out->ntcp);
+	return out->udp != NULL && out->tcp != NULL ? PH_OK : PH_ENOMEM;
 }
 
 enum ph_err

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
+#include <sys/resource.h>
 
 #include <unistd.h>
 
@@ -89,6 +90,18 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 		lock_take_child(g->lock_fd);
 }
 
+/*
+ * Packets wait for these two, so they go before programs that only compute.
+ */
+#define HOLD_NICE (-15)
+
+static void
+take_precedence(const struct generation *g)
+{
+	if (g->queue.fd != -1)
+		(void)setpriority(PRIO_PROCESS, 0, HOLD_NICE);
+}
+
 static int
 run_firewall(void *ctx, int monitor_fd)
 {
@@ -101,6 +114,7 @@ run_firewall(void *ctx, int monitor_fd)
 		.adopt = s->g->adopt };
 
 	close_others(s->m, s->g, CHILD_FIREWALL);
+	take_precedence(s->g);
 	return fwproc_main(&args);
 }
 
@@ -122,6 +136,7 @@ run_engine(void *ctx, int monitor_fd)
 		.queue = &s->g->queue };
 
 	close_others(s->m, s->g, CHILD_ENGINE);
+	take_precedence(s->g);
 	return opt->engine(&args);
 }
 

@@ -233,6 +233,7 @@ line_summary(const struct answer *a, struct strbuf *out)
 	const struct ipc_about *about = model_about_of(a->model);
 	const struct model_totals *t = model_totals(a->model);
 	const struct histogram times = metrics_histogram(a->model, "setup_us");
+	const struct histogram held = metrics_histogram(a->model, "held_us");
 	struct jsonw w = jsonw_begin(out), setup;
 
 	jsonw_str(&w, "version", span_of(PINHOLED_VERSION));
@@ -249,6 +250,12 @@ line_summary(const struct answer *a, struct strbuf *out)
 	put_quantile(&setup, "p50", &times, 500);
 	put_quantile(&setup, "p99", &times, 990);
 	jsonw_end(&setup);
+	if (histogram_count(&held) > 0) {
+		setup = jsonw_object(&w, "held_us");
+		put_quantile(&setup, "p50", &held, 500);
+		put_quantile(&setup, "p99", &held, 990);
+		jsonw_end(&setup);
+	}
 	jsonw_end(&w);
 }
 

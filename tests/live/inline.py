@@ -10,10 +10,12 @@ import sys
 import threading
 import time
 
+from ftpworld import listening, six
+from helpers import CLOSED
 from net import PBX, PHONE, Daemon, Failure, check, conf, name, until
 from scenarios import SERVER, call_through, scenario, signalling
 from sip import Call, Wire, sdp, tcp_wire
-from status import counters
+from status import connect, counters
 
 INLINE = SERVER + "\tinline yes\n"
 
@@ -36,6 +38,10 @@ def inline_call_over_udp(net):
     # INVITE, 180, 200, ACK, BYE, 200: each is read twice and counts once.
     counted(sip_messages=6, packets_twin=6, inline_packets=6,
             inline_released=6, inline_expired=0, inline_bypassed=0)
+    c = connect()
+    summary = c.show("summary")[0]
+    c.close()
+    check(summary["held_us"]["p50"] > 0, summary)
 
 
 @scenario()
@@ -43,6 +49,11 @@ def inline_call_over_tcp(net):
     d = net.pinholed(conf=inline())
     call_through(net, d, wire=tcp_wire(net, PHONE, PBX))
     counted(sip_messages=6, inline_expired=0)
+
+
+def conf_of(text):
+    """Without a block that net.conf() writes."""
+    return conf("").replace("sip {\n\n}\n", "") + text
 
 
 class Race:
@@ -120,6 +131,20 @@ class Busy:
         for p in self.loops:
             p.kill()
             p.wait()
+
+
+@scenario()
+def inline_a_fragmented_answer(net):
+    """The kernel puts it together before it waits."""
+    net.pinholed(conf=inline(hold=500))
+    p = net.socket("out", PHONE, 4000)
+    ear = net.socket("in", PBX, 10000)
+    call = Call(signalling(net))
+    call.request("a", "INVITE", sdp(PHONE, 4000), tag=False)
+    call.answer(200, sdp(PBX, 10000, extra="a=x:" + "y" * 3000 + "\r\n"))
+    p.sendto(b"first", name(ear))
+    check(ear.recv(64) == b"first", "the first packet")
+    counted(inline_packets=2, inline_expired=0)
 
 
 @scenario()
@@ -342,3 +367,64 @@ def inline_check_says_how(net):
     check(done.returncode == 0 and
           "signalling waits in queue 5060, by the " in done.stderr,
           done.stderr)
+
+
+TRANSFERS = """
+sip { inline yes }
+inline { hold 500 }
+ftp { port 21 }
+tftp { port 69 }
+"""
+
+
+@scenario(**CLOSED)
+def inline_first_packet_of_tftp(net):
+    """The server sends as soon as it has the request, and once."""
+    net.pinholed(conf=conf_of(TRANSFERS))
+    server = net.socket("in", PBX, 69)
+    client = net.socket("out", PHONE, 0)
+    client.settimeout(0.5)
+    for i in range(50):
+        request = b"\0\1file%d\0octet\0" % i
+        client = net.socket("out", PHONE, 20000 + i)
+        client.settimeout(1)
+        data = net.socket("in", PBX, 30000 + i)
+        client.sendto(request, (PBX, 69))
+        got, frm = server.recvfrom(512)
+        data.sendto(b"\0\3\0\1data", frm)
+        try:
+            check(client.recv(512) == b"\0\3\0\1data", "data")
+        except socket.timeout:
+            raise Failure(f"the first packet of transfer {i} is lost; "
+                          f"{counters()}") from None
+    counted(inline_expired=0)
+
+
+@scenario(**CLOSED)
+def inline_first_packet_of_ftp(net):
+    """The client connects as soon as it has the answer; a SYN that is lost
+    would be sent again after a second."""
+    net.pinholed(conf=conf_of(TRANSFERS))
+    there = listening(net, "in", PBX, 21)
+    c = net.socket("out", PHONE, 0, socket.SOCK_STREAM)
+    c.connect((PBX, 21))
+    s = there.accept()[0]
+    net.sockets.append(s)
+    for end in (c, s):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        end.settimeout(3)
+
+    def say(frm, to, data):
+        frm.sendall(data)
+        check(to.recv(4096) == data, data)
+    say(s, c, b"220 hi\r\n")
+    for i in range(30):
+        listening(net, "in", PBX, 40000 + i)
+        data = net.socket("out", PHONE, 0, socket.SOCK_STREAM)
+        say(c, s, b"PASV\r\n")
+        say(s, c, b"227 (%s)\r\n" % six(PBX, 40000 + i))
+        begin = time.monotonic()
+        data.connect((PBX, 40000 + i))
+        took = time.monotonic() - begin
+        check(took < 0.9, f"connection {i} took {took:.3f} s; {counters()}")
+    counted(inline_expired=0)

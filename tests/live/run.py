@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Run one live scenario, or list them.
 
-usage: run.py list
+usage: run.py list [FILE]
        run.py PINHOLED SCENARIO
 """
 import os
@@ -50,8 +50,9 @@ def unable(needs):
 
 
 def main():
-    if sys.argv[1:] == ["list"]:
-        print("\n".join(scenarios))
+    if sys.argv[1:2] == ["list"]:
+        print("\n".join(s for s, (play, _) in scenarios.items()
+                        if sys.argv[2:] in ([], [play.__module__])))
         return 0
     net.Daemon.binary, wanted = sys.argv[1:]
     play, options = scenarios[wanted]

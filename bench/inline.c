@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Calls through a firewall, with the first packet of media right behind the
+ * answer.
+ *
+ * usage: bench_inline OUT IN calls-a-second calls in|out
+ *
+ * OUT and IN are network namespaces (/run/netns/...), as tests/live/net.py
+ * makes them.  `in`: a telephone outside calls the PBX, gets the answer and
+ * sends at once.  `out`: the PBX calls, and sends as soon as it has the
+ * answer.  Prints how many first packets arrived, and how long messages took.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PHONE "198.51.100.7"
+#define PBX   "192.0.2.10"
+#define PORTS 5000 /* in turn; each with one for RTCP */
+#define CALLS 200000
+
+struct end {
+	const char *addr;
+	int sip, media;
+};
+
+enum step {
+	INVITE,
+	ANSWER,
+	ACK,
+	BYE,
+	DONE,
+	STEPS,
+};
+
+static struct call {
+	int64_t sent;
+	bool heard;
+} calls[CALLS];
+
+static int64_t took[CALLS * STEPS];
+static size_t ntook;
+static struct end caller, callee;
+static uint64_t done, heard;
+
+static int64_t
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static struct sockaddr_in
+at(const char *addr, uint16_t port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons(port) };
+
+	inet_pton(AF_INET, addr, &sin.sin_addr);
+	return sin;
+}
+
+static int
+udp(const char *addr, uint16_t port)
+{
+	struct sockaddr_in sin = at(addr, port);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int size = 8 << 20;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	if (fd == -1 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1) {
+		perror(addr);
+		exit(1);
+	}
+	return fd;
+}
+
+static void
+enter(const char *ns)
+{
+	int fd = open(ns, O_RDONLY);
+
+	if (fd == -1 || setns(fd, CLONE_NEWNET) == -1) {
+		perror(ns);
+		exit(1);
+	}
+	close(fd);
+}
+
+static unsigned int
+port_of(uint32_t i)
+{
+	return 10000 + 2 * (i % PORTS);
+}
+
+static void
+say(const struct end *from, const struct end *to, uint32_t i, enum step step)
+{
+	static const char *const first[STEPS] = {
+		[INVITE] = "INVITE sip:x SIP/2.0",
+		[ANSWER] = "SIP/2.0 200 OK",
+		[ACK] = "ACK sip:x SIP/2.0",
+		[BYE] = "BYE sip:x SIP/2.0",
+		[DONE] = "SIP/2.0 200 OK",
+	};
+	const char *method = step == BYE || step == DONE ? "BYE"
+	    : step == ACK				 ? "ACK"
+							 : "INVITE";
+	struct sockaddr_in sin = at(to->addr, 5060);
+	char text[1500], sdp[256] = "";
+	int n;
+
+	if (step <= ANSWER)
+		snprintf(sdp, sizeof(sdp),
+		    "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\n"
+		    "t=0 0\r\nm=audio %u RTP/AVP 0\r\n",
+		    from->addr, from->addr, port_of(i));
+	n = snprintf(text, sizeof(text),
+	    "%s\r\nVia: SIP/2.0/UDP %s:5060;branch=z9hG4bK%u%s\r\n"
+	    "From: <sip:a@%s>;tag=f%u\r\nTo: <sip:b@%s>%s%.0u\r\n"
+	    "Call-ID: %u@bench\r\nCSeq: %d %s\r\nX-Step: %d\r\n"
+	    "Contact: <sip:x@%s>\r\n%sContent-Length: %zu\r\n\r\n%s",
+	    first[step], caller.addr, i, method, caller.addr, i, callee.addr,
+	    step == INVITE ? "" : ";tag=t", 0, i,
+	    step == BYE || step == DONE ? 2 : 1, method, (int)step, from->addr,
+	    sdp[0] != '\0' ? "Content-Type: application/sdp\r\n" : "",
+	    strlen(sdp), sdp);
+	calls[i].sent = now();
+	sendto(from->sip, text, (size_t)n, 0, (struct sockaddr *)&sin,
+	    sizeof(sin));
+}
+
+static void
+speak(uint32_t i)
+{
+	struct sockaddr_in sin = at(callee.addr, (uint16_t)port_of(i));
+
+	sendto(caller.media, &i, sizeof(i), 0, (struct sockaddr *)&sin,
+	    sizeof(sin));
+}
+
+static void
+listen_sip(const struct end *e)
+{
+	char text[2048], *p;
+	uint32_t i;
+	ssize_t n;
+	int step;
+
+	while ((n = recv(e->sip, text, sizeof(text) - 1, 0)) > 0) {
+		text[n] = '\0';
+		if ((p = strstr(text, "\r\nCall-ID: ")) == NULL)
+			continue;
+		i = (uint32_t)strtoul(p + 11, NULL, 10);
+		step = (int)strtol(strstr(text, "\r\nX-Step: ") + 10, NULL, 10);
+		if (i >= CALLS)
+			continue;
+		took[ntook++] = now() - calls[i].sent;
+		if (step == INVITE)
+			say(&callee, &caller, i, ANSWER);
+		else if (step == ANSWER) {
+			speak(i);
+			say(&caller, &callee, i, ACK);
+		} else if (step == ACK)
+			say(&callee, &caller, i, BYE);
+		else if (step == BYE)
+			say(&caller, &callee, i, DONE);
+		else
+			done++;
+	}
+}
+
+static void
+listen_media(void)
+{
+	uint32_t i;
+
+	while (recv(callee.media, &i, sizeof(i), 0) == sizeof(i))
+		if (i < CALLS && !calls[i].heard) {
+			calls[i].heard = true;
+			heard++;
+		}
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double
+percentile(double p)
+{
+	return ntook == 0
+	    ? 0
+	    : (double)took[(size_t)(p * (double)(ntook - 1))] / 1000;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct end phone = { PHONE, -1, -1 }, pbx = { PBX, -1, -1 };
+	int64_t start, gap, end;
+	uint32_t i = 0, n;
+
+	if (argc != 6 || (n = (uint32_t)strtoul(argv[4], NULL, 10)) > CALLS) {
+		fprintf(stderr, "usage: %s OUT IN rate calls in|out\n",
+		    argv[0]);
+		return 1;
+	}
+	/* Media for all ports comes to one: see inline_live.py. */
+	enter(argv[1]);
+	phone.sip = udp(PHONE, 5060);
+	phone.media = udp(PHONE, 9999);
+	enter(argv[2]);
+	pbx.sip = udp(PBX, 5060);
+	pbx.media = udp(PBX, 9999);
+	caller = strcmp(argv[5], "in") == 0 ? phone : pbx;
+	callee = strcmp(argv[5], "in") == 0 ? pbx : phone;
+	gap = (int64_t)(1e9 / strtod(argv[3], NULL));
+	start = now();
+	end = start + gap * n + 3 * INT64_C(1000000000);
+	while (now() < end && (done < n || heard < n)) {
+		if (i < n && now() >= start + gap * i) {
+			say(&caller, &callee, i, INVITE);
+			i++;
+		}
+		listen_sip(&phone);
+		listen_sip(&pbx);
+		listen_media();
+	}
+	qsort(took, ntook, sizeof(took[0]), compare);
+	printf("calls %u ended %llu first packets %llu messages %zu "
+	       "p50 %.0f us p99 %.0f us max %.0f us\n",
+	    n, (unsigned long long)done, (unsigned long long)heard, ntook,
+	    percentile(0.5), percentile(0.99), percentile(1));
+	return 0;
+}
