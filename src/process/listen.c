@@ -13,8 +13,16 @@
 #include "src/process/listen.h"
 
 #define BACKLOG 128
-/* A few hundred phones that boot at once wait in here. */
-#define BUFFER	(4 << 20)
+/*
+ * A few hundred phones that boot at once wait in here, or signed updates,
+ * 50,000 a second, while another program has the processor for some 0.2 s.  The
+ * monitor may ask for more than the system's limit.
+ */
+#define BUFFER	(8 << 20)
+
+#ifndef SO_RCVBUFFORCE
+#define SO_RCVBUFFORCE SO_RCVBUF
+#endif
 
 static int
 listeners_find(const struct listeners *l, enum listen_kind kind,
@@ -35,23 +43,33 @@ is_stream(enum listen_kind kind)
 	    kind == LISTEN_HEP_STREAM;
 }
 
+/* Go on without the bigger buffer if need be. */
+static void
+enlarge_buffer(int fd)
+{
+	const int size = BUFFER;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) ==
+	    -1)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size,
+		    sizeof(size));
+}
+
 static int
 open_socket(const struct listener *l)
 {
 	int type = is_stream(l->kind) ? SOCK_STREAM : SOCK_DGRAM;
 	struct sockaddr_storage ss;
 	socklen_t len = (socklen_t)endpoint_to_sockaddr(&l->at, &ss);
-	const int on = 1, buffer = BUFFER;
+	const int on = 1;
 	int fd, saved;
 
 	if ((fd = socket(l->at.addr.af, type, 0)) == -1)
 		return -1;
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
-	/* Go on without the bigger buffer, but not without the rest. */
 	if (type == SOCK_DGRAM)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer,
-		    sizeof(buffer));
+		enlarge_buffer(fd);
 	if ((type == SOCK_STREAM &&
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ==
 		    -1) ||
