@@ -58,7 +58,9 @@ def main():
             pids = w.d.children()
             before = {role: seconds(pid) for role, pid in pids.items()}
             took, count = blast(world, w, rate, n)
-            print(f"{n} sent in {took:.2f} s, {count} in the set")
+            held = len(w.elements("blocked"))
+            print(f"{n} sent in {took:.2f} s ({n / took:.0f} a second), "
+                  f"{count} entered, {held} in the kernel's set")
             for role in ("proxy", "firewall"):
                 print(f"{role}: {seconds(pids[role]) - before[role]:.2f} s "
                       "of one core")
