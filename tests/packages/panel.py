@@ -103,6 +103,15 @@ WRONG = [
      'names a file'),
     (case(SIP, advanced='state "/etc/passwd"'), 'advanced', 'names a file'),
     (case(SIP, advanced='control "/etc/passwd"'), 'advanced', 'names a file'),
+    # Whatever hides the word from a page that reads less well than the program.
+    (case(SIP, advanced='a = "inclu"\nb = "de"\n$a$b /etc/master.passwd'),
+     'advanced', 'a macro could name a file'),
+    (case(SIP, advanced="a = '\"'\ninclude /etc/master.passwd\nb = '\"'"),
+     'advanced', 'names a file'),
+    (case(SIP, advanced='a = "\\\r" "\ninclude /etc/master.passwd\nb = "b"'),
+     'advanced', 'names a file'),
+    (case(SIP, advanced='a = "' + 'x' * 15000 + '\n'
+          'include /etc/master.passwd\n"'), 'advanced', 'names a file'),
     # A line of a field does not become a line of the file.
     (case(SIP, sip_external='203.0.113.10 192.0.2.10\nstate "/etc/x"'),
      'sip_external', 'state'),

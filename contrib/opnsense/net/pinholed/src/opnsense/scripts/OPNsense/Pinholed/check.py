@@ -55,19 +55,24 @@ def field_of(lines, number):
 
 
 def names_files(text):
-    """The statement that names a file.  Somebody who may use this page is not
-    thereby meant to read or write any file as root."""
-    text = re.sub(r'"(\\.|[^"\\])*"|#.*', '', text)
-    m = re.search(r'\b(include|state|control|key)\b', text)
-    return m.group(1) if m else None
+    """Why the advanced statements are not for this page.  Somebody who may use
+    it is not thereby meant to read or write any file as root.  Comments and
+    strings are left out as pinholed.conf(5) has them, of the text that the file
+    will have; a macro could hide any word."""
+    text = re.sub(r'"(?:\\.|[^"\\\n])*"|' r"'(?:\\.|[^'\\\n])*'|#[^\n]*", ' ',
+                  text.replace('\r', ''))
+    m = re.search(r'\$|\b(?:include|state|control|key)\b', text)
+    if not m:
+        return None
+    return f'"{m[0]}" is not for this page: ' + (
+        'a macro could name a file' if m[0] == '$' else 'it names a file')
 
 
 def check(tree):
     settings = tree['OPNsense']['pinholed']
-    names = names_files(settings.get('advanced', {}).get('text') or '')
-    if names:
-        return {'advanced.text':
-                [f'"{names}" is not for this page: it names a file']}
+    why = names_files(settings.get('advanced', {}).get('text') or '')
+    if why:
+        return {'advanced.text': [why]}
     text = render('pinholed.conf', tree)
     with tempfile.TemporaryDirectory() as d:
         conf = d + '/pinholed.conf'
