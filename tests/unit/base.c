@@ -402,6 +402,8 @@ bytes_are_summed_as_in_the_standard(void **state)
 	assert_true(crc32_of(0, "123456789", 9) == 0xcbf43926);
 	assert_true(crc32_of(crc32_of(0, "1234", 4), "56789", 5) == 0xcbf43926);
 	assert_int_equal(crc32_of(0, "", 0), 0);
+	assert_true(crc32_of(0, "The quick brown fox jumps over the lazy dog",
+			43) == 0x414fa339);
 }
 
 static void
