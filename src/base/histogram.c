@@ -4,8 +4,9 @@
 
 #include "src/base/histogram.h"
 
-const uint32_t histogram_bounds[HISTOGRAM_BOUNDS] = { 50, 100, 250, 500, 1000,
-	2500, 5000, 10000, 20000, 50000, 100000, 250000, 500000, 1000000 };
+const uint32_t histogram_bounds[HISTOGRAM_BOUNDS] = { 20, 30, 40, 50, 70, 100,
+	150, 250, 500, 1000, 2500, 5000, 10000, 20000, 50000, 100000, 250000,
+	500000, 1000000 };
 
 void
 histogram_add(struct histogram *h, int64_t us)

@@ -15,7 +15,7 @@
  * went well, 20 ms is the first packet of speech, after a second a person has
  * noticed.
  */
-#define HISTOGRAM_BOUNDS 14
+#define HISTOGRAM_BOUNDS 19
 
 extern const uint32_t histogram_bounds[HISTOGRAM_BOUNDS];
 

@@ -65,8 +65,9 @@ counters_become_metrics(void **state)
 	    strstr(t, "# TYPE pinholed_pinholes gauge\npinholed_pinholes 3\n"));
 	assert_non_null(strstr(t,
 	    "pinholed_setup_seconds_bucket{le=\"0.00005\"} 8\n"
+	    "pinholed_setup_seconds_bucket{le=\"0.00007\"} 8\n"
 	    "pinholed_setup_seconds_bucket{le=\"0.0001\"} 9\n"
-	    "pinholed_setup_seconds_bucket{le=\"0.00025\"} 9\n"));
+	    "pinholed_setup_seconds_bucket{le=\"0.00015\"} 9\n"));
 	assert_non_null(strstr(t,
 	    "pinholed_setup_seconds_bucket{le=\"+Inf\"} 10\n"
 	    "pinholed_setup_seconds_sum 0.000011\n"
