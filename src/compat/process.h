@@ -20,6 +20,12 @@ uint64_t process_network(void);
  */
 uint32_t process_interface_index(const char *name);
 
+/*
+ * Have the calling process run whenever it can, before all ordinary ones: round
+ * robin scheduling, if the system has it and allows it.  False with errno.
+ */
+bool process_realtime(void);
+
 /* Is the interface in it?  The system may list those of others, too. */
 bool process_has_interface(const char *name);
 

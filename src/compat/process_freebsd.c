@@ -4,9 +4,13 @@
 #include <sys/sysctl.h>
 #include <net/if.h>
 
+#include <sched.h>
 #include <unistd.h>
 
 #include "src/compat/process.h"
+
+/* From 0 to 31. */
+#define REALTIME 5
 
 void
 process_title_init(int argc, char *argv[])
@@ -48,4 +52,12 @@ process_has_interface(const char *name)
 {
 	(void)name;
 	return true;
+}
+
+bool
+process_realtime(void)
+{
+	const struct sched_param p = { .sched_priority = REALTIME };
+
+	return sched_setscheduler(0, SCHED_RR, &p) == 0;
 }

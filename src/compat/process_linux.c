@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <net/if.h>
 
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,9 @@
 #ifndef SO_NETNS_COOKIE /* musl before 1.2.5 */
 #define SO_NETNS_COOKIE 71
 #endif
+
+/* From 1 to 99; interrupts that run as threads have 50. */
+#define REALTIME 10
 
 void
 process_title_init(int argc, char *argv[])
@@ -60,4 +64,12 @@ process_has_interface(const char *name)
 {
 	(void)name;
 	return true;
+}
+
+bool
+process_realtime(void)
+{
+	const struct sched_param p = { .sched_priority = REALTIME };
+
+	return sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &p) == 0;
 }

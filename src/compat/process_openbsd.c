@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <net/if.h>
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,4 +44,12 @@ process_has_interface(const char *name)
 	    r.ifr_rdomainid == getrtable();
 	close(fd);
 	return yes;
+}
+
+/* There is none. */
+bool
+process_realtime(void)
+{
+	errno = ENOTSUP;
+	return false;
 }

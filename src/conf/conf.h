@@ -162,6 +162,13 @@ struct conf_uplink {
 	struct addr gateway;
 };
 
+/* Of the engine and the firewall process: `priority`. */
+enum conf_priority {
+	PRIORITY_NORMAL,
+	PRIORITY_HIGH,
+	PRIORITY_REALTIME,
+};
+
 struct conf {
 	struct strings interface;    /* empty: those that reach `protect` */
 	struct strings interface_at; /* their places */
@@ -195,6 +202,7 @@ struct conf {
 			    NULL */
 	char *state;	 /* where calls survive a restart */
 	uint32_t buffer; /* capture buffer in bytes; default 32 MiB */
+	enum conf_priority priority; /* default normal */
 };
 
 #define CONF_MAX_HOOKS 8

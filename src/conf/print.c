@@ -69,6 +69,12 @@ print_strings(FILE *f, const char *word, const struct strings *s)
 	fprintf(f, " }\n");
 }
 
+static const char *const priorities[] = {
+	[PRIORITY_NORMAL] = "normal",
+	[PRIORITY_HIGH] = "high",
+	[PRIORITY_REALTIME] = "realtime",
+};
+
 static const char *
 yes_no(bool yes)
 {
@@ -276,6 +282,7 @@ conf_print(const struct conf *c, FILE *f)
 	else
 		fputs("\ncontrol no", f);
 	print_string(f, "\nstate ", c->state);
-	fprintf(f, "\nbuffer %u\n", c->buffer);
+	fprintf(f, "\nbuffer %u\npriority %s\n", c->buffer,
+	    priorities[c->priority]);
 	print_firewall(f, c);
 }

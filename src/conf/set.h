@@ -115,6 +115,7 @@ void conf_read_block(struct parse *p, const struct setting *table,
 #define CONF_DIALECTS	"\"freebsd\" or \"openbsd\""
 #define CONF_FAILURES	"\"open\" or \"closed\""
 #define CONF_HOLDS	"\"keep\" or \"close\""
+#define CONF_PRIORITIES "\"normal\", \"high\" or \"realtime\""
 #define CONF_REMOTES                                                           \
 	"\"both\", \"sdp\", \"signalling\", \"any\" or a list of prefixes"
 

@@ -538,6 +538,7 @@ set_path_or_no(struct parse *p, void *dst, const struct lexeme *lex,
 static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const failures[] = { "closed", "open", NULL };
 static const char *const holds[] = { "close", "keep", NULL };
+static const char *const priorities[] = { [PRIORITY_NORMAL] = "normal", [PRIORITY_HIGH] = "high", [PRIORITY_REALTIME] = "realtime", NULL };
 static const char *const dialects[] = { [P_FREEBSD] = "freebsd", [P_OPENBSD] = "openbsd", NULL };
 
 /* What a value is called where one is missing, and who reads it. */
@@ -557,6 +558,7 @@ static const struct conf_type
 	user = { .what = CONF_NAME, .set = set_user },
 	path = { .what = CONF_PATH, .set = conf_set_path },
 	path_or_no = { .what = CONF_PATH, .set = set_path_or_no },
+	priority = { .what = CONF_PRIORITIES, .set = conf_set_enum, .words = priorities },
 	hold = { .what = CONF_HOLDS, .set = conf_set_bool, .words = holds },
 	failure = { .what = CONF_FAILURES, .set = conf_set_bool, .words = failures },
 	dialect = { .what = CONF_DIALECTS, .set = conf_set_enum, .words = dialects },
@@ -693,6 +695,7 @@ const struct setting conf_statements[] = {
 	{ .word = "inline", .own = read_block, .offset = CONF(inline_.on), .block = conf_inline },
 	{ .word = "interface", .type = &interfaces, .offset = CONF(interface) },
 	{ .word = "on", .own = read_on },
+	{ .word = "priority", .type = &priority, .offset = CONF(priority), .value = "normal" },
 	{ .word = "protect", .type = &protect, .offset = CONF(protect) },
 	{ .word = "reply-to", .own = read_reply_to },
 	{ .word = "sip", .own = read_block, .offset = CONF(sip.on), .block = conf_sip },

@@ -25,6 +25,7 @@
 #include "src/fw/config.h"
 #include "src/process/checkpoint.h"
 #include "src/process/iface.h"
+#include "src/process/priority.h"
 #include "src/process/tally.h"
 #include "src/process/worker.h"
 
@@ -320,9 +321,8 @@ process_settle(struct live *l)
 	if (l->capture != NULL)
 		next = timers_earlier(next, capture_due(l->capture));
 	next = timers_earlier(next, asked_due(&l->asked));
-	wait = next > now + RETRY_AFTER ? RETRY_AFTER : next - now;
-	if (wait < 0)
-		wait = 0;
+	next = timers_earlier(next, now + RETRY_AFTER);
+	wait = next > now ? next - now : 0;
 	tv.tv_sec = (time_t)(wait / USEC_PER_SEC);
 	tv.tv_usec = (suseconds_t)(wait % USEC_PER_SEC);
 	event_add(l->timer, &tv);
@@ -776,6 +776,7 @@ engine_main(const struct engine_args *args)
 	l->tally.ctx = l;
 	open_capture(l);
 	read_key(l);
+	priority_take(args->conf, MODULE);
 	worker_confine(MODULE, SANDBOX_ENGINE, args->sandbox);
 	make_events(l);
 	make_engine(l);

@@ -14,6 +14,7 @@
 #include "src/fw/table.h"
 #include "src/process/iface.h"
 #include "src/process/ipc.h"
+#include "src/process/priority.h"
 #include "src/process/waiter.h"
 
 #define MODULE "fw"
@@ -463,6 +464,7 @@ fwproc_main(const struct fwproc_args *args)
 	p->queue = *args->queue;
 	packetq_fork(&p->queue);
 	open_filter(p);
+	priority_take(args->conf, MODULE);
 	if (sandbox_enter(SANDBOX_FIREWALL, args->sandbox, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);
 	p->table = fwtable_new(args->ops, p->fw, &p->policy, &sink);

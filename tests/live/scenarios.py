@@ -453,6 +453,22 @@ def processes_have_only_what_they_need(net):
         check(os.listdir(f"/proc/{pid}/root/") == [], f"{role} sees nothing")
 
 
+@scenario()
+def those_who_open_pinholes_have_the_priority_of_the_configuration(net):
+    d = net.pinholed(conf=conf(more="priority realtime"))
+    for role, pid in d.children().items():
+        check(os.sched_getscheduler(pid) & 0xff == os.SCHED_RR, role)
+    check(os.sched_getscheduler(d.proc.pid) == os.SCHED_OTHER, "monitor")
+    before = d.children()
+    d.write(conf(more="priority high"))
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: not set(before.values()) & set(d.children().values()) and
+          len(d.children()) == 2, 4, "other processes")
+    for role, pid in d.children().items():
+        until(lambda: os.getpriority(os.PRIO_PROCESS, pid) == -15, 1, role)
+    call_through(net, d)
+
+
 def survives(net, role):
     d = net.pinholed()
     p, m = media(net)
