@@ -158,13 +158,18 @@ family_digit(unsigned int set)
 const char *
 set_name(unsigned int set, char buf[SET_NAMELEN])
 {
-	if (set == SET_CONNECTIONS)
-		snprintf(buf, SET_NAMELEN, "connections");
-	else if (set_kind(set) == SET_HOSTS)
-		snprintf(buf, SET_NAMELEN, "hosts%c", family_digit(set));
-	else
-		snprintf(buf, SET_NAMELEN, "%s%c_%s", proto_word(set),
+	/* Every commit asks for the names of a dozen sets. */
+	static char names[SET_COUNT + 1][SET_NAMELEN];
+	char *name = names[set];
+
+	if (name[0] == '\0' && set == SET_CONNECTIONS)
+		snprintf(name, SET_NAMELEN, "connections");
+	else if (name[0] == '\0' && set_kind(set) == SET_HOSTS)
+		snprintf(name, SET_NAMELEN, "hosts%c", family_digit(set));
+	else if (name[0] == '\0')
+		snprintf(name, SET_NAMELEN, "%s%c_%s", proto_word(set),
 		    family_digit(set), kinds[set_kind(set)].name);
+	memcpy(buf, name, SET_NAMELEN);
 	return buf;
 }
 
