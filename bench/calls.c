@@ -18,11 +18,13 @@
 
 /*
  * Calls at a rate: `calls NETNS-OUTSIDE NETNS-INSIDE PBX PHONE PHONES RATE
- * SECONDS DELAY`.  Both ends of each call are played here, seven messages and
- * packets of media both ways, and the names of the namespaces are paths.  The
- * phones are PHONE and the addresses after it.  DELAY microseconds after the
- * 200, the phone sends its first packet.  Of that one, of another in the middle
- * of the call and of one after its end, it prints how many have arrived.
+ * SECONDS DELAY SKIP`.  Both ends of each call are played here, seven messages
+ * and packets of media both ways, and the names of the namespaces are paths.
+ * The phones are PHONE and the addresses after it; SKIP is how many ports of
+ * the PBX are left out, for the kernel remembers the connections of another
+ * run.  DELAY microseconds after the 200, the phone sends its first packet.  Of
+ * that one, of another in the middle of the call and of one after its end, it
+ * prints how many have arrived.
  */
 #define PORTS  25000 /* of the PBX, two for each call */
 #define PHONES 200
@@ -41,7 +43,7 @@ static int phone[PHONES], phone_media[PHONES], pbx, pbx_media, tap;
 static struct sockaddr_in phone_at[PHONES], pbx_at;
 static char phone_text[PHONES][INET_ADDRSTRLEN], *pbx_text;
 static unsigned int nphones;
-static uint32_t run;
+static uint32_t run, skip;
 static int64_t *answered;
 static uint8_t *arrived; /* bits 1 << stage */
 
@@ -139,7 +141,7 @@ transmit(int fd, const struct sockaddr_in *to, const void *p, size_t len)
 static uint16_t
 port_of(uint32_t call)
 {
-	return (uint16_t)(10000 + 2 * (call % PORTS));
+	return (uint16_t)(10000 + 2 * ((skip + call) % PORTS));
 }
 
 static int
@@ -312,12 +314,13 @@ main(int argc, char **argv)
 	uint32_t ncalls, i, n[NSTAGES] = { 0 };
 	int stage;
 
-	if (argc != 9 || (nphones = (unsigned int)atof(argv[5])) > PHONES ||
+	if (argc != 10 || (nphones = (unsigned int)atof(argv[5])) > PHONES ||
 	    nphones == 0)
 		return 2;
 	run = (uint32_t)getpid();
 	ncalls = (uint32_t)(atof(argv[6]) * atof(argv[7]));
 	at[FIRST] = (int64_t)atof(argv[8]);
+	skip = (uint32_t)atof(argv[9]);
 	answered = calloc(ncalls, sizeof(*answered));
 	arrived = calloc(ncalls, sizeof(*arrived));
 	if (answered == NULL || arrived == NULL)

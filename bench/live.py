@@ -158,11 +158,11 @@ def quantile(bounds, share):
     return None
 
 
-def calls(w, rate, seconds, delay):
+def calls(w, rate, seconds, delay, skip=0):
     words = subprocess.run(
         ["chrt", "-f", "10", f"{BUILD}/bench/bench_calls",
          f"/run/netns/{w.tag}-out", f"/run/netns/{w.tag}-in", net.PBX,
-         FIRST_PHONE, str(NPHONES), str(rate), str(seconds), str(delay)],
+         FIRST_PHONE, str(NPHONES), str(rate), str(seconds), str(delay), str(skip)],
         capture_output=True, text=True, check=True).stdout.split()
     return float(words[0]), *map(int, words[1:])
 
@@ -211,8 +211,9 @@ def race(program, n, busy):
     try:
         p = program(w)
         share = []
-        for delay in (0, 100, 1000):
-            got = calls(w, n, 4 if n < 10 else 2, delay)
+        for i, delay in enumerate((0, 100, 1000)):
+            got = calls(w, n, 4 if n < 10 else 1 if n > 1000 else 2, delay,
+                        8000 * i)
             share.append(100 * got[2] / got[1])
         bounds = p.stop()
     finally:
