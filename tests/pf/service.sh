@@ -1,17 +1,26 @@
 #!/bin/sh
-# The service of the FreeBSD port: its rc.d script, with calls between two
-# places.  Needs what live.sh needs, and rc.subr(8).
+# The service of the port: its rc.d script, with calls between two places.
+# Needs what live.sh needs, and rc.subr(8).
 #
-#	service.sh PATH-OF-pinholed PATH-OF-pinholed.in
+#	service.sh PATH-OF-pinholed PATH-OF-THE-SCRIPT
+#
+# The script is pinholed.in of the port of FreeBSD, pinholed.rc of OpenBSD's.
 pinholed=$1 rcd=$2
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/stage.sh"
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/calls.sh"
 
+# OpenBSD's script knows the monitor by its title, FreeBSD's by its number.
+find_monitor() {
+	case $os in
+	openbsd) pgrep -xf 'pinholed: monitor.*' ;;
+	*) cat /var/run/pinholed.pid 2>/dev/null ;;
+	esac
+}
 # The monitor and its children, by their numbers: no other pinholed is meant.
 killed() {
-	monitor=$(cat /var/run/pinholed.pid 2>/dev/null) || return 0
+	monitor=$(find_monitor) || return 0
 	for p in $monitor $(pgrep -P "$monitor"); do
 		kill -9 "$p" 2>/dev/null
 	done
@@ -27,19 +36,33 @@ until_ok() {
 	done
 	return 1
 }
-service() { "$tmp/rc.d" "$@" > "$tmp/said" 2>&1; }
-engines() { pgrep -P "$(cat /var/run/pinholed.pid)" > /dev/null; }
+# service start|stop|reload, also where it is not enabled.
+service() {
+	case $os in
+	openbsd) "$tmp/pinholed" -f "$1" ;;
+	*) "$tmp/pinholed" "one$1" ;;
+	esac > "$tmp/said" 2>&1
+}
+# As pkg-message of FreeBSD and README of OpenBSD have it.
+upgrade() {
+	[ "$os" = openbsd ] || { service upgrade; return; }
+	pkill -USR2 -xf 'pinholed: monitor.*'
+	while pgrep -qxf 'pinholed: monitor.*'; do sleep 1; done
+	service start
+}
+engines() { pgrep -P "$(find_monitor)" > /dev/null; }
 rules() { pfctl -a "pinholed/$1" -sr 2>/dev/null | grep -c label; }
 starts() {
-	service onestart || return 1
+	service start || return 1
 	until_ok engines
 	sleep 2
 }
 
 mkdir -p "$tmp/sbin" "$tmp/etc"
 cp "$pinholed" "$tmp/sbin/pinholed"
-sed "s,%%PREFIX%%,$tmp," "$rcd" > "$tmp/rc.d"
-chmod 755 "$tmp/rc.d" "$tmp/sbin/pinholed"
+sed "s,%%PREFIX%%,$tmp,; s,\${TRUEPREFIX},$tmp,; s,\${SYSCONFDIR},$tmp/etc," \
+    "$rcd" > "$tmp/pinholed"
+chmod 755 "$tmp/pinholed" "$tmp/sbin/pinholed"
 touch /etc/rc.conf
 cat > "$tmp/etc/pinholed.conf" <<X
 protect 192.0.2.0/24
@@ -60,7 +83,7 @@ call 1 10000
 what="a call lets its media in"
 ok media 10000
 what="a reload keeps it"
-ok service onereload
+ok service reload
 sleep 2
 ok media 10000
 what="a crash: the old processes are killed, the service starts"
@@ -72,11 +95,11 @@ ok media 10000
 what="and its rules"
 ok is "$(rules in4u)" -gt 0
 what="an upgrade, with nothing killed"
-monitor=$(cat /var/run/pinholed.pid)
-ok service oneupgrade
+monitor=$(find_monitor)
+ok upgrade
 until_ok engines
 sleep 2
-ok is "$([ "$(cat /var/run/pinholed.pid)" = "$monitor" ] && echo same)" = ""
+ok is "$([ "$(find_monitor)" = "$monitor" ] && echo same)" = ""
 what="the call has its media after that, too"
 ok media 10000
 what="and by its rules, not by states of before"
@@ -90,7 +113,7 @@ call 2 10010
 what="another call"
 ok media 10010
 what="the service stops"
-ok service onestop
+ok service stop
 what="and the media"
 ok no_media 10010
 what="nothing is left"
@@ -103,7 +126,7 @@ killed
 what="the rules stay"
 ok is "$(rules in4u)" -gt 0
 what="until the service is stopped"
-service onestop
+service stop
 pfctl -q -F states
 ok no_media 10020
 result
