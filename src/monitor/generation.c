@@ -24,6 +24,7 @@
 
 #define MODULE	     "monitor"
 #define ORPHAN_TRIES 500 /* of 10 ms */
+#define QUEUE_TRIES  50	 /* likewise */
 
 /* "nftables-pinholed-1": also the name of the lock. */
 static void
@@ -273,6 +274,7 @@ open_queue(struct generation *g, const struct generation *before,
 	char text[256];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 	enum ph_err rc;
+	int tries;
 
 	if (!g->conf->sip.on || !g->conf->sip.inline_ ||
 	    (g->ops->caps & FW_CAP_HOLD) == 0)
@@ -284,7 +286,16 @@ open_queue(struct generation *g, const struct generation *before,
 		packetq_resume(&g->queue);
 		return PH_OK;
 	}
-	if ((rc = packetq_open(&g->queue, c->queue, c->open, &b)) != PH_OK)
+	/* The kernel takes a moment to forget an orphan's: see end_orphans().
+	 */
+	for (tries = 0; (rc = packetq_open(&g->queue, c->queue, c->open, &b)) ==
+		 PH_EEXIST &&
+	     tries < QUEUE_TRIES;
+	     tries++) {
+		strbuf_reset(&b);
+		usleep(10000);
+	}
+	if (rc != PH_OK)
 		strbuf_fmt(why, "%s%s", g->conf->sip.inline_at, text);
 	return rc;
 }

@@ -183,6 +183,8 @@ abandon_reload(struct monitor *m, const char *why)
 			(void)waitpid(m->next->child[r].pid, NULL, 0);
 	generation_free(m->next, m->cur);
 	m->next = NULL;
+	/* It may have another `fail`. */
+	packetq_resume(&m->cur->queue);
 	status_reloaded(m, why);
 	notify_ready();
 }
