@@ -266,6 +266,7 @@ packets_go_with_the_commit(void **state)
 	ask.n = IPC_HELD;
 	release_ask(&r, &ask);
 	release_ask(&r, &ask);
+	assert_int_equal(r.nsince, IPC_HELD);
 	(void)release_run(&r, true, INT64_MAX);
 	assert_int_equal(n.held_released, 2 + 2 * IPC_HELD);
 }
