@@ -36,9 +36,11 @@ nft_create(struct fw *fw, unsigned int parts, struct strbuf *why)
 {
 	enum ph_err rc;
 
+	hold_pause(fw->config, true);
 	rc = add_parts(fw, parts | 1u << PART_BASE, why);
 	if (rc == PH_OK)
 		rc = hold_begin(fw->nl, &fw->batch, fw->config, why);
+	hold_pause(fw->config, false);
 	if (rc == PH_OK)
 		fw->parts = parts | 1u << PART_BASE;
 	return rc;

@@ -98,6 +98,13 @@ nothing_there(struct strbuf *why)
 	return PH_EUNSUPPORTED;
 }
 
+void
+hold_pause(const struct fw_config *config, bool yes)
+{
+	if (config->hold.pause != NULL)
+		config->hold.pause(config->hold.ctx, yes);
+}
+
 enum ph_err
 hold_begin(struct nlsock *nl, struct batch *b, const struct fw_config *config,
     struct strbuf *why)

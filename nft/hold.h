@@ -22,6 +22,9 @@
 PH_NODISCARD enum ph_err hold_begin(struct nlsock *nl, struct batch *b,
     const struct fw_config *config, struct strbuf *why);
 
+/* See struct fw_hold. */
+void hold_pause(const struct fw_config *config, bool yes);
+
 /* Which of the ways this kernel has, as a line; changes nothing. */
 PH_NODISCARD enum ph_err hold_check(struct nlsock *nl,
     const struct fw_config *config, struct strbuf *why);

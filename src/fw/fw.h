@@ -111,6 +111,13 @@ struct fw_hold {
 	size_t nhosts;
 	const uint16_t *udp, *tcp;
 	size_t nudp, ntcp;
+	/*
+	 * The kernel drops what waits when a base chain goes, so a backend
+	 * calls this before (`yes`), for nothing to wait, and afterwards.
+	 * NULL: nothing can wait.
+	 */
+	void (*pause)(void *ctx, bool yes);
+	void *ctx;
 };
 
 #define FW_HOOKS_MAX 8

@@ -35,6 +35,7 @@ struct fwproc {
 	struct fwtable *table;
 	struct fw_policy policy;
 	struct packetq queue;
+	unsigned int pauses; /* begun and not ended */
 	struct release release;
 	struct iface iface;
 	int64_t own_at;
@@ -421,12 +422,22 @@ fwproc_serve(struct fwproc *p)
 }
 
 static void
+pause_queue(void *ctx, bool yes)
+{
+	struct fwproc *p = ctx;
+
+	if (yes && p->pauses++ == 0)
+		packetq_pause(&p->queue);
+	else if (!yes && --p->pauses == 0)
+		packetq_resume(&p->queue);
+}
+
+static void
 open_filter(struct fwproc *p)
 {
 	char text[1024];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	const struct fw_ops *ops = p->args->ops;
-	enum ph_err rc;
 
 	if (fwconfig_of(p->args->conf, &p->config) != PH_OK)
 		log_fatalx(MODULE, "out of memory");
@@ -441,11 +452,9 @@ open_filter(struct fwproc *p)
 	if (p->args->adopt)
 		p->settle_at = clock_now() +
 		    p->args->conf->sip.timeout_idle * USEC_PER_SEC;
-	/* The kernel drops what waits when a base chain is taken away. */
-	packetq_pause(&p->queue);
-	rc = ops->open(&p->fw, &p->config, clock_now(), &why);
-	packetq_resume(&p->queue);
-	if (rc != PH_OK)
+	p->config.hold.pause = pause_queue;
+	p->config.hold.ctx = p;
+	if (ops->open(&p->fw, &p->config, clock_now(), &why) != PH_OK)
 		log_fatalx(MODULE, "%s: %s", ops->name, text);
 }
 
@@ -479,8 +488,9 @@ fwproc_main(const struct fwproc_args *args)
 	    fwtable_mutable_counters(p->table));
 	fwproc_serve(p);
 
+	/* The table goes, and with it whatever would wait. */
 	if (!p->keep)
-		packetq_pause(&p->queue);
+		pause_queue(p, true);
 	args->ops->close(p->fw, p->keep);
 	fwtable_free(p->table);
 	fwconfig_free(&p->config);

@@ -69,8 +69,14 @@ test_the_table_that_makes_signalling_wait(void **state)
 	assert_int_equal(prefix_parse(span_of("2001:db8:2::/64"), &hosts[1]),
 	    PH_OK);
 	c.local = true;
-	c.hold = (struct fw_hold) { true, 5060, hosts, 2, sip_ports, ftp_ports,
-		2, 1 };
+	c.hold = (struct fw_hold) { .on = true,
+		.queue = 5060,
+		.hosts = hosts,
+		.nhosts = 2,
+		.udp = sip_ports,
+		.tcp = ftp_ports,
+		.nudp = 2,
+		.ntcp = 1 };
 	compare_table(&c, GOLDEN "/nft_hold.nft");
 	/* The rule of the queue is no text, but another queue another table. */
 	before = table_layout(&c);
