@@ -100,9 +100,42 @@ in_sys dpkg-query -W -f '${Version}\n' pinholed | grep -qxF "$new" ||
 echo "== a call through the firewall of ufw"
 in_sys python3 /test/tests/packages/ufw.py || fail ufw.py
 
+echo "== an upgrade that leaves the old version alone"
+main_pid() {
+	in_sys systemctl show -P MainPID pinholed
+}
+# upgraded: once more, to the same version
+upgraded() {
+	in_sys dpkg --force-confold -i "/test/pinholed_${new}_all.deb" \
+	    >"$top/upgrade.log" 2>&1 || fail "see $top/upgrade.log"
+}
+cp "$sys/test/pinholed_${new}"_*.deb "$sys/test/pinholed_${new}_all.deb"
+printf 'interface lo\nprotect 192.0.2.0/24\n' >"$sys/etc/pinholed.conf"
+in_sys systemctl enable --now pinholed pinholed-tftp.socket 2>/dev/null
+before=$(main_pid)
+echo frobnicate >>"$sys/etc/pinholed.conf"
+upgraded
+grep -q 'the old version goes on' "$top/upgrade.log" ||
+    fail "the mistake is not told: see $top/upgrade.log"
+in_sys journalctl -n 20 -u pinholed | grep -q '"frobnicate" is not a statement' ||
+    fail "the journal does not name the mistake"
+[ "$(main_pid)" = "$before" ] || fail "a mistake in the file ends the service"
+sed -i '$d' "$sys/etc/pinholed.conf"
+printf '#!/bin/sh\nexit 101\n' >"$sys/usr/sbin/policy-rc.d"
+chmod +x "$sys/usr/sbin/policy-rc.d"
+upgraded
+[ "$(main_pid)" = "$before" ] || fail "policy-rc.d is not asked"
+rm "$sys/usr/sbin/policy-rc.d"
+upgraded
+[ "$(main_pid)" != "$before" ] || fail "the old version does not leave"
+in_sys systemctl -q is-active pinholed || fail "the new version does not run"
+
 echo "== remove, purge"
-in_sys systemctl enable pinholed pinholed-tftp.socket 2>/dev/null
 in_sys dpkg -r pinholed pinholed-doc >/dev/null
+! in_sys systemctl -q is-active pinholed || fail "removed, and it runs"
+! in_sys systemctl -q is-active pinholed-tftp.socket ||
+    fail "removed, and its socket listens"
+! in_sys nft list tables | grep pinholed || fail "a table is left by removal"
 [ -e "$sys/etc/pinholed.conf" ] || fail "removal took the configuration away"
 in_sys dpkg -P pinholed pinholed-doc >/dev/null
 list >"$top/after"
