@@ -129,6 +129,8 @@ def settings(place, known):
         said = check.check(tree(c))
         if said:
             wrong(f'OPNsense: settings {n} are refused: {said}')
+    panel.quoted([check.render('pinholed.conf', tree(c))
+                  for c in panel.POISONED], 'OPNsense')
     for c, field, words in panel.WRONG:
         said = check.check(tree(c))
         if not any(words in m for m in said.get(name_of(field), [])):

@@ -1,6 +1,7 @@
 """What the tests of the pages of pfSense and OPNsense share: settings as
 somebody would make them, the program that judges them, a browser."""
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -119,6 +120,17 @@ WRONG = [
      'consists of letters'),
 ]
 
+# What becomes a statement if somebody forgets to quote a field.
+POISON = ['x\nstate /etc/x', 'x\r\nstate /etc/x', 'x"\nstate "/etc/x',
+          'x\\\nstate /etc/x', 'x\\"\nstate /etc/x', '1-2"\nstate /etc/x',
+          '$x', "x'\nstate '/etc/x"]
+FULL = case(TABLES, sip='on', sip_remote='list', ftp='on', ftp_proxy='2121',
+            tftp='on', tftp_proxy='6969', hep='on', hep_from='192.0.2.10',
+            status='on')
+POISONED = [case(FULL, **{field: text}) for text in POISON
+            for field in sorted({f for c in CASES for f, v in c.items()
+                                 if v != 'on'} - {'advanced'})]
+
 failures = []
 
 
@@ -229,6 +241,15 @@ def judged(place, texts, name):
         if status != 0 or 'configuration OK' not in said:
             wrong(f'{name}: settings {n} make a configuration that is refused:'
                   f'\n{text}{said}')
+
+
+def quoted(texts, name):
+    """No field became a statement, or a macro, in any of these files."""
+    for c, text in zip(POISONED, texts):
+        bare = re.sub(r'"(?:\\.|[^"\\\n])*"|#[^\n]*', ' ', text)
+        found = re.search(r'\bstate\b|[$"\'\\]', bare)
+        if found:
+            wrong(f'{name}: {found[0]} got into the file:\n{text}{c}')
 
 
 def keep(place, name, text):

@@ -91,6 +91,9 @@ def settings(place, known):
     for n, said in enumerate(php(place, do='check', cases=cases)):
         if said:
             wrong(f'pfSense: settings {n} are refused: {said}')
+    panel.quoted(php(place, do='text', cases=[stored(c)
+                                              for c in panel.POISONED]),
+                 'pfSense')
     said = php(place, do='check', cases=[stored(c) for c, _, _ in panel.WRONG])
     for (_, field, words), got in zip(panel.WRONG, said):
         if field not in got or not any(words in m for m in got[field]):
