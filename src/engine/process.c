@@ -61,8 +61,8 @@ struct live {
 	uint64_t seq;
 	struct form_counts forms;
 	struct tally tally;
-	int64_t
-	    stamp; /* of the first packet whose pinholes are not asked for */
+	int64_t stamp; /* of the first packet whose pinholes were not sent */
+	uint64_t kept; /* engine_opened() when the journal was written */
 	struct fwcounters filter; /* of the firewall processes */
 	uint64_t drops;		  /* last known */
 	int64_t drops_at;
@@ -239,6 +239,7 @@ static int64_t
 journal_write(struct live *l, int64_t now)
 {
 	const struct capture_sink sink = capture_sink_of(l);
+	uint64_t opened = engine_opened(l->engine);
 	int64_t next = INT64_MAX;
 	enum ph_err rc;
 
@@ -248,8 +249,10 @@ journal_write(struct live *l, int64_t now)
 	if (l->capture != NULL)
 		capture_flush(l->capture, &sink);
 	if ((rc = tally_run(&l->tally, l->journal, now)) != PH_OK ||
-	    (rc = checkpoint_run(l->journal, now, &next)) != PH_OK)
+	    (rc = checkpoint_run(l->journal, opened != l->kept, now, &next)) !=
+		PH_OK)
 		journal_failed(l, rc);
+	l->kept = opened;
 	return next;
 }
 
@@ -647,17 +650,11 @@ on_call(void *ctx, const struct call_view *v)
 	engine_view_holes(l->engine, v->id, &holes);
 }
 
-static void
-feed_tell_call(void *ctx, const struct call_view *v)
-{
-	on_call(ctx, v);
-}
-
 static bool
 on_tell(void *ctx, uint64_t *at)
 {
 	struct live *l = ctx;
-	const struct engine_viewer v = { l, feed_tell_call, feed_tell_hole };
+	const struct engine_viewer v = { l, on_call, feed_tell_hole };
 	int i;
 
 	for (i = 0; i < FEED_TURN; i++)

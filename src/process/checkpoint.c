@@ -375,14 +375,15 @@ checkpoint_close(struct checkpoint *c)
 }
 
 enum ph_err
-checkpoint_run(struct checkpoint *c, int64_t now, int64_t *next)
+checkpoint_run(struct checkpoint *c, bool haste, int64_t now, int64_t *next)
 {
 	*next = INT64_MAX;
 	if (c->buffered == 0)
 		return PH_OK;
 	if (c->sync_at == 0)
 		c->sync_at = now + CHECKPOINT_WITHIN;
-	if (now < c->sync_at && c->sync_at - now <= CHECKPOINT_WITHIN) {
+	if (!haste && now < c->sync_at &&
+	    c->sync_at - now <= CHECKPOINT_WITHIN) {
 		*next = c->sync_at;
 		return PH_OK;
 	}

@@ -59,12 +59,13 @@ PH_NODISCARD enum ph_err checkpoint_del(struct checkpoint *c, uint64_t key);
 /* Write what is gathered: once per batch of work. */
 PH_NODISCARD enum ph_err checkpoint_sync(struct checkpoint *c);
 /*
- * The same, but records wait up to CHECKPOINT_WITHIN for others.  That is what
- * a `kill -9` of their process loses.  *next: when to be called again.
+ * The same, but without `haste` records wait up to CHECKPOINT_WITHIN for
+ * others, and a `kill -9` of their process loses what waits.  *next: when to be
+ * called again.
  */
 #define CHECKPOINT_WITHIN INT64_C(20000) /* microseconds */
-PH_NODISCARD enum ph_err checkpoint_run(struct checkpoint *c, int64_t now,
-    int64_t *next);
+PH_NODISCARD enum ph_err checkpoint_run(struct checkpoint *c, bool haste,
+    int64_t now, int64_t *next);
 
 void checkpoint_stats(const struct checkpoint *c, struct checkpoint_stats *out);
 

@@ -111,21 +111,26 @@ records_wait_for_others_but_not_for_long(void **state)
 	files(fds);
 	c = reopen(fds, &s);
 	empty = size_of(fds[0]);
-	assert_int_equal(checkpoint_run(c, now, &next), PH_OK);
+	assert_int_equal(checkpoint_run(c, false, now, &next), PH_OK);
 	assert_true(next == INT64_MAX);
 	assert_int_equal(checkpoint_put(c, 1, "a", 1), PH_OK);
-	assert_int_equal(checkpoint_run(c, now, &next), PH_OK);
+	assert_int_equal(checkpoint_run(c, false, now, &next), PH_OK);
 	assert_int_equal(next, now + CHECKPOINT_WITHIN);
 	assert_int_equal(checkpoint_put(c, 2, "b", 1), PH_OK);
-	assert_int_equal(checkpoint_run(c, next - 1, &next), PH_OK);
+	assert_int_equal(checkpoint_run(c, false, next - 1, &next), PH_OK);
 	assert_int_equal(next, now + CHECKPOINT_WITHIN);
 	assert_int_equal(size_of(fds[0]), empty);
-	assert_int_equal(checkpoint_run(c, next, &next), PH_OK);
+	assert_int_equal(checkpoint_run(c, false, next, &next), PH_OK);
+	assert_true(next == INT64_MAX && size_of(fds[0]) > empty);
+	/* What must not be lost takes the others along. */
+	empty = size_of(fds[0]);
+	assert_int_equal(checkpoint_put(c, 2, "b", 1), PH_OK);
+	assert_int_equal(checkpoint_run(c, true, now, &next), PH_OK);
 	assert_true(next == INT64_MAX && size_of(fds[0]) > empty);
 	/* A clock that was set back holds nothing up. */
 	assert_int_equal(checkpoint_put(c, 3, "c", 1), PH_OK);
-	assert_int_equal(checkpoint_run(c, now, &next), PH_OK);
-	assert_int_equal(checkpoint_run(c, now - 1000000, &next), PH_OK);
+	assert_int_equal(checkpoint_run(c, false, now, &next), PH_OK);
+	assert_int_equal(checkpoint_run(c, false, now - 1000000, &next), PH_OK);
 	checkpoint_close(c);
 	c = reopen(fds, &s);
 	assert_int_equal(s.n, 3);
