@@ -226,11 +226,14 @@ def inline_firewall_process_killed(net):
 
 @scenario()
 def inline_all_killed(net):
-    """Without anybody who reads the queue, packets pass."""
+    """Without anybody who reads the queue, packets pass.  The kernel drops
+    what waits while the last of them dies."""
     d = net.pinholed(conf=inline())
     wire = signalling(net)
     Call(wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000)).hang_up()
     d.kill_all()
+    queues = "/proc/net/netfilter/nfnetlink_queue"
+    until(lambda: net.run("fw", "cat", queues) == "", 5, "the queue is gone")
     Call(wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000)).hang_up()
 
 
