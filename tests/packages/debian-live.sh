@@ -88,7 +88,12 @@ in_sys id _pinholed >/dev/null || fail "no user _pinholed"
 in_sys pinholed -V | sed -n 1p
 in_sys pinholed -n 2>&1 | grep -q protect || fail "-n misses no protect"
 in_sys systemctl start pinholed 2>/dev/null && fail "starts unconfigured"
-in_sys systemctl reset-failed pinholed
+sleep 6
+! in_sys systemctl -q is-failed pinholed || fail "it gives up after seconds"
+printf 'interface lo\nprotect 192.0.2.0/24\n' >"$sys/etc/pinholed.conf"
+sleep 6
+in_sys systemctl -q is-active pinholed || fail "it is not tried again"
+in_sys systemctl stop pinholed
 
 echo "== a call, a file, and an upgrade to $new during the call"
 in_sys python3 /test/tests/packages/unit.py \
