@@ -142,6 +142,20 @@ text_hole(const json_t *o, struct strbuf *out)
 }
 
 static void
+text_peer(const json_t *o, struct strbuf *out)
+{
+	double heard = output_number(o, "heard");
+	char age[32] = "-";
+
+	if (heard > 0)
+		snprintf(age, sizeof(age), "%.0f s ago",
+		    (double)time(NULL) - heard);
+	strbuf_fmt(out, "%-31s %-7s %-7.0f %-7.0f %s", output_string(o, "box"),
+	    output_string(o, "state"), output_number(o, "owns"),
+	    output_number(o, "calls"), age);
+}
+
+static void
 text_table(const json_t *o, struct strbuf *out)
 {
 	double expires = output_number(o, "expires");
@@ -238,6 +252,10 @@ output_heading(enum verb verb)
 		return "PROCESS  COUNTER                          VALUE";
 	case VERB_SHOW_TABLES:
 		return "TABLE                           ENTRIES";
+	case VERB_SHOW_PEERS:
+		return "BOX                             STATE   OWNS    CALLS  "
+		       " "
+		       "HEARD";
 	default:
 		return NULL;
 	}
@@ -259,6 +277,9 @@ output_text(enum verb verb, const json_t *o, struct strbuf *out)
 		break;
 	case VERB_SHOW_TABLES:
 		text_table(o, out);
+		break;
+	case VERB_SHOW_PEERS:
+		text_peer(o, out);
 		break;
 	case VERB_SHOW_SUMMARY:
 		text_members(o, "", out);

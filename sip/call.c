@@ -496,3 +496,14 @@ sip_close(struct sip *sip, struct span call_id, enum reason why, int64_t now)
 	}
 	return n;
 }
+
+bool
+sip_end(struct sip *sip, uint64_t id, enum reason why, int64_t now)
+{
+	struct call *c = call_by_id(sip, id);
+
+	if (c == NULL)
+		return false;
+	call_drop(c, why, now);
+	return true;
+}

@@ -15,6 +15,9 @@
  */
 #define EXPORT_VERSION 5
 
+/* How far another machine's numbers of transactions may be ahead of ours. */
+#define SERIAL_AHEAD (UINT64_C(1) << 32)
+
 static void
 put_span(struct writer *w, struct span s)
 {
@@ -257,7 +260,7 @@ get_serial(struct cursor *r, struct sip *sip)
 {
 	uint64_t serial = cursor_u64(r);
 
-	if (serial > INT64_MAX) {
+	if (serial > sip->serial_max) {
 		r->bad = true;
 		return 0;
 	}
@@ -426,55 +429,147 @@ adopt_mentions(struct call *c)
 }
 
 enum ph_err
-sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
+sip_export_key(const void *buf, size_t len, struct span *names)
 {
-	const struct sip_policy *p = &sip->config.policy;
 	struct cursor r = cursor_of(buf, len);
-	struct addr caller, callee;
-	struct span call_id, tag;
-	bool accepted, dead;
-	struct call *c;
+	struct span call_id;
 	uint64_t id;
+	size_t begin;
 
 	if (sip_export_names(buf, len, &id, &call_id) != PH_OK)
 		return PH_EMALFORMED;
-	cursor_skip(&r, 1 + 8 + 2 + call_id.len);
-	tag = get_span(&r);
-	caller = cursor_addr(&r);
-	callee = cursor_addr(&r);
-	accepted = cursor_bool(&r);
-	dead = cursor_bool(&r);
-	if (r.bad || caller.af == AF_UNSPEC || callee.af == AF_UNSPEC)
+	begin = 1 + 8;
+	cursor_skip(&r, begin + 2 + call_id.len);
+	(void)get_span(&r);
+	(void)cursor_addr(&r);
+	(void)cursor_addr(&r);
+	if (r.bad)
+		return PH_EMALFORMED;
+	names->p = (const char *)buf + begin;
+	names->len = r.pos - begin;
+	return PH_OK;
+}
+
+/* The names of an exported call, read and believed as far as possible. */
+struct names {
+	uint64_t id; /* where it was exported */
+	struct span call_id, tag;
+	struct addr caller, callee;
+	bool accepted;
+};
+
+static enum ph_err
+get_names(struct cursor *r, const struct sip *sip, struct names *n)
+{
+	const struct sip_policy *p = &sip->config.policy;
+	bool dead;
+
+	if (sip_export_names(r->p, r->len, &n->id, &n->call_id) != PH_OK)
+		return PH_EMALFORMED;
+	cursor_skip(r, 1 + 8 + 2 + n->call_id.len);
+	n->tag = get_span(r);
+	n->caller = cursor_addr(r);
+	n->callee = cursor_addr(r);
+	n->accepted = cursor_bool(r);
+	dead = cursor_bool(r);
+	if (r->bad || n->caller.af == AF_UNSPEC || n->callee.af == AF_UNSPEC)
 		return PH_EMALFORMED;
 	/* A call that is over is not exported. */
 	if (dead)
 		return PH_EGONE;
 	/* The configuration may have changed meanwhile. */
-	if (!sip_policy_protects(p, &caller) &&
-	    !sip_policy_protects(p, &callee))
+	if (!sip_policy_protects(p, &n->caller) &&
+	    !sip_policy_protects(p, &n->callee))
 		return PH_EUNSUPPORTED;
-	if (call_by_id(sip, id) != NULL ||
-	    call_find(sip, call_id, tag, &caller, &callee) != NULL)
-		return PH_EEXIST;
-	if (sip->n.calls >= sip->config.limit_calls)
+	return PH_OK;
+}
+
+/* The call behind its names; `id` 0: a new one. */
+static enum ph_err
+import_call(struct sip *sip, struct cursor *r, const struct names *n,
+    uint64_t id, int64_t now, struct call **out)
+{
+	struct call *c;
+
+	if (sip->n.calls >= sip->config.limit_calls ||
+	    (c = call_new(sip, n->call_id, n->tag, &n->caller, &n->callee,
+		 now)) == NULL)
 		return PH_ELIMIT;
-	if ((c = call_new(sip, call_id, tag, &caller, &callee, now)) == NULL)
-		return PH_ELIMIT;
-	call_set_id(c, id);
-	if (accepted)
+	if (id != 0)
+		call_set_id(c, id);
+	if (n->accepted)
 		call_accept(c, now);
-	get_call(&r, c, now);
-	if (r.bad) {
+	get_call(r, c, now);
+	if (r->bad) {
 		call_free(c);
 		return PH_EMALFORMED;
 	}
 	adopt_mentions(c);
 	if (c->ndialogs > 0)
 		call_rings(c);
+	*out = c;
+	return PH_OK;
+}
+
+enum ph_err
+sip_import(struct sip *sip, const void *buf, size_t len, int64_t now)
+{
+	struct cursor r = cursor_of(buf, len);
+	struct names n;
+	struct call *c;
+	enum ph_err rc;
+
+	sip->serial_max = INT64_MAX;
+	if ((rc = get_names(&r, sip, &n)) != PH_OK)
+		return rc;
+	if (call_by_id(sip, n.id) != NULL ||
+	    call_find(sip, n.call_id, n.tag, &n.caller, &n.callee) != NULL)
+		return PH_EEXIST;
+	if ((rc = import_call(sip, &r, &n, n.id, now, &c)) != PH_OK)
+		return rc;
 	/*
 	 * The SDP is the same as before: a pinhole that is no longer wanted is
 	 * one that the policy now forbids.
 	 */
 	call_update(c, REASON_ANSWER, REASON_POLICY, now);
+	return PH_OK;
+}
+
+enum ph_err
+sip_import_peer(struct sip *sip, const void *buf, size_t len, bool fresh,
+    int64_t now, uint64_t *id)
+{
+	static uint8_t before[SIP_EXPORT_MAX]; /* too big for the stack */
+	struct cursor r = cursor_of(buf, len), back;
+	struct names n, was;
+	struct call *c;
+	size_t nbefore = 0;
+	enum ph_err rc;
+
+	sip->serial_max = sip->next_serial + SERIAL_AHEAD;
+	*id = 0;
+	if ((rc = get_names(&r, sip, &n)) != PH_OK)
+		return rc;
+	c = call_find(sip, n.call_id, n.tag, &n.caller, &n.callee);
+	if (c != NULL) {
+		*id = c->id;
+		if (c->dead || fresh)
+			return c->dead ? PH_EGONE : PH_OK;
+		if ((rc = sip_export(sip, c->id, before, sizeof(before),
+			 &nbefore)) != PH_OK)
+			return rc;
+		call_free(c);
+	}
+	rc = import_call(sip, &r, &n, *id, now, &c);
+	if (rc != PH_OK && nbefore > 0) {
+		back = cursor_of(before, nbefore);
+		sip->serial_max = INT64_MAX;
+		if (get_names(&back, sip, &was) == PH_OK)
+			(void)import_call(sip, &back, &was, *id, now, &c);
+	}
+	if (rc != PH_OK)
+		return rc;
+	*id = c->id;
+	call_update(c, REASON_ANSWER, REASON_REPLACED, now);
 	return PH_OK;
 }

@@ -117,9 +117,17 @@ sip_overhear(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_glance *g)
 {
 	sip->sdp_text = (struct span) { NULL, 0 };
+	sip->hearing = true;
 	if (g->bye)
 		bye_overhear(sip, now, d, g);
+	sip->hearing = false;
 	sdp_overhear(sip, now, d, g);
+}
+
+bool
+sip_hears(const struct sip *sip)
+{
+	return sip->hearing;
 }
 
 enum sip_verdict
@@ -146,10 +154,12 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 	}
 	/* The first SIP_MAX_TAG bytes of a branch are enough. */
 	clipped.branch = span_sub(m->branch, 0, SIP_MAX_TAG);
+	sip->hearing = true;
 	if (m->request)
 		dialog_request(sip, now, d, &clipped);
 	else
 		dialog_response(sip, now, d, &clipped);
+	sip->hearing = false;
 	if (m->body == SIP_BODY_SDP)
 		body_note_mentions(sip, d, m->call_id, m->from_tag, m->to_tag,
 		    m->sdp);

@@ -120,6 +120,9 @@ enum sip_verdict sip_input(struct sip *sip, int64_t now,
 void sip_overhear(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_glance *g);
 
+/* Whether a message is at hand: what changes now, changes by it. */
+bool sip_hears(const struct sip *sip);
+
 /*
  * No sign of life for too long: end the call, or, if it is not yet accepted,
  * its early media.
@@ -137,6 +140,9 @@ bool sip_about(struct sip *sip, uint64_t call, struct sip_about *out);
 /* End all calls with this Call-ID, for `why`; how many there were. */
 size_t sip_close(struct sip *sip, struct span call_id, enum reason why,
     int64_t now);
+
+/* End this one; false: there is none. */
+bool sip_end(struct sip *sip, uint64_t call, enum reason why, int64_t now);
 
 /*
  * End all calls: the wants of each become empty with `why`; pinholes that only
@@ -163,5 +169,15 @@ PH_NODISCARD enum ph_err sip_export_names(const void *buf, size_t len,
     uint64_t *call, struct span *call_id);
 PH_NODISCARD enum ph_err sip_import(struct sip *sip, const void *buf,
     size_t len, int64_t now);
+/* What names the call on every machine; `names` points into `buf`. */
+PH_NODISCARD enum ph_err sip_export_key(const void *buf, size_t len,
+    struct span *names);
+/*
+ * The call of another machine, or its later state in place of the one here,
+ * by an id of our own.  `fresh`: what is here stays.  PH_EGONE: it is over
+ * here, or there.  On failure, what was here is unchanged.
+ */
+PH_NODISCARD enum ph_err sip_import_peer(struct sip *sip, const void *buf,
+    size_t len, bool fresh, int64_t now, uint64_t *id);
 
 #endif

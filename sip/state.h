@@ -212,6 +212,7 @@ struct sip {
 	void (*expire)(void *call, int64_t now); /* call_expire() */
 	struct sip_counters n;
 	enum sip_verdict verdict; /* on the message at hand */
+	bool hearing;		  /* there is one */
 	struct call_tree calls;
 	struct call *found; /* by call_first(); the next one is often that */
 	struct call_id_tree ids;
@@ -221,6 +222,7 @@ struct sip {
 	struct call_list dead;
 	struct mentions mentions;
 	uint64_t next_id, next_serial;
+	uint64_t serial_max; /* what is imported has none above it */
 	/* Scratch, too big for the stack. */
 	struct sip_plan plan;
 	struct sdp sdp;

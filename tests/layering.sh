@@ -136,12 +136,13 @@ for lib in ${1:+"$1"/*/lib*.a "$1"/src/*/lib*.a \
 done
 
 lives 'osipparser2/' '^sip/message\.c$|^bench/'
+lives 'hiredis/' '^src/share/'
 lives 'openssl/' '^tables/mac\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz|bench)/'
 lives '(libmnl|nftables|linux/netfilter)' '^nft/|^src/compat/packetq_linux|^tests/|^bench/|^fuzz/'
 lives 'net/pfvar' '^pf/|^tests/pf|^bench/'
 lives '(jansson|curses)' '^pinholectl/'
-lives 'event2/' '^src/(process|engine|proxy|status)/|^tests/'
+lives 'event2/' '^src/(process|engine|proxy|share|status)/|^tests/'
 
 found=$(git ls-files '*.[chy]' | xargs grep -nE \
     '(^|[^a-z_>.])(strcpy|strcat|sprintf|strtok|atoi|atol|gets|inet_ntoa|alloca|rand|signal)[[:space:]]*\(' \

@@ -31,6 +31,7 @@ enum sandbox_role {
 	SANDBOX_FIREWALL,
 	SANDBOX_PROXY,
 	SANDBOX_STATUS,
+	SANDBOX_SHARE,
 };
 
 struct sandbox {

@@ -23,11 +23,13 @@ sandbox_enter(enum sandbox_role role, const struct sandbox *s,
 	/*
 	 * Capability mode takes away every global name.  The engine needs
 	 * none: captures, journal and sockets are open.  The status process is
-	 * passed the sockets that it accepts from.  The firewall process
+	 * passed the sockets that it accepts from, the share process those that
+	 * the monitor has connected.  The firewall process
 	 * has /dev/pf open and reads our addresses by sysctl(3), which
 	 * capability mode forbids; a proxy connects.
 	 */
-	if ((role == SANDBOX_ENGINE || role == SANDBOX_STATUS) &&
+	if ((role == SANDBOX_ENGINE || role == SANDBOX_STATUS ||
+		role == SANDBOX_SHARE) &&
 	    cap_enter() == -1 && errno != ENOSYS) {
 		strbuf_fmt(why, "cap_enter: %s", strerror(errno));
 		return PH_EIO;

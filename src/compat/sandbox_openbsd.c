@@ -15,6 +15,7 @@ static const char *const promises[] = {
 	[SANDBOX_FIREWALL] = NULL,
 	[SANDBOX_PROXY] = "stdio inet recvfd",
 	[SANDBOX_STATUS] = "stdio unix inet recvfd",
+	[SANDBOX_SHARE] = "stdio recvfd",
 };
 
 enum ph_err

@@ -24,6 +24,19 @@ conf_proxy_clear(struct conf_proxy *x)
 	x->tag = x->queue = x->at = NULL;
 }
 
+static void
+share_clear(struct conf_share *c)
+{
+	free(c->at);
+	free(c->path);
+	free(c->group);
+	free(c->name);
+	free(c->password);
+	free(c->password_at);
+	free(c->key);
+	free(c->key_at);
+}
+
 void
 conf_free(struct conf *c)
 {
@@ -59,6 +72,7 @@ conf_free(struct conf *c)
 	free(c->tables.key);
 	free(c->tables.listen_at);
 	free(c->sip.inline_at);
+	share_clear(&c->share);
 	free(c->hep.listen_at);
 	free(c->hep.from.v);
 	free(c->hep.key);

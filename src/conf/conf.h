@@ -157,6 +157,19 @@ struct conf_status {
 	char *listen_at;
 };
 
+/* The calls of several firewalls, by a server of Redis. */
+struct conf_share {
+	bool on;
+	char *at;		/* place of the statement */
+	struct endpoint server; /* or */
+	char *path;		/* a unix socket; or NULL */
+	char *group;
+	char *name;	/* of this box, or NULL: the host's */
+	char *password; /* files, or NULL */
+	char *key;
+	char *password_at, *key_at;
+};
+
 struct conf_uplink {
 	char *ifname;
 	struct addr gateway;
@@ -181,6 +194,7 @@ struct conf {
 	struct conf_hep hep;
 	struct conf_status status;
 	struct conf_inline inline_;
+	struct conf_share share;
 	char *user; /* default _pinholed */
 	char *user_at;
 	bool user_set;	/* written, so a missing user is an error */

@@ -260,6 +260,17 @@ check_inline(struct parse *p)
 }
 
 static void
+check_share(struct parse *p)
+{
+	if (!p->conf->sip.on)
+		conf_error(p, conf_place(p, conf_statements, "share"),
+		    "\"share\" needs a \"sip\" block, for it shares calls");
+	if (conf_place(p, conf_share, "group")->file == NULL)
+		conf_error(p, conf_place(p, conf_statements, "share"),
+		    "\"share\" needs the name of a group: group \"NAME\"");
+}
+
+static void
 conf_check(struct parse *p)
 {
 	const struct conf *c = p->conf;
@@ -271,6 +282,8 @@ conf_check(struct parse *p)
 		check_tables(p);
 	if (c->hep.on)
 		check_hep(p);
+	if (c->share.on)
+		check_share(p);
 	check_hooks(p);
 	check_inline(p);
 	if (c->status.on && conf_place(p, conf_status, "listen")->file == NULL)
@@ -367,6 +380,11 @@ note_places(struct parse *p)
 	conf_set_place(p, &c->sip.inline_at, conf_place(p, conf_sip, "inline"));
 	conf_set_place(p, &c->hep.listen_at, conf_place(p, conf_hep, "listen"));
 	conf_set_place(p, &c->hep.key_at, conf_place(p, conf_hep, "key"));
+	conf_set_place(p, &c->share.at,
+	    conf_place(p, conf_statements, "share"));
+	conf_set_place(p, &c->share.password_at,
+	    conf_place(p, conf_share, "password"));
+	conf_set_place(p, &c->share.key_at, conf_place(p, conf_share, "key"));
 	conf_set_place(p, &c->status.listen_at,
 	    conf_place(p, conf_status, "listen"));
 }

@@ -225,6 +225,21 @@ print_hep(FILE *f, const struct conf_hep *c)
 }
 
 static void
+print_share(FILE *f, const struct conf_share *c)
+{
+	char buf[ADDR_STRLEN];
+
+	fprintf(f, "share redis");
+	print_string(f, " ",
+	    c->path != NULL ? c->path : endpoint_format(&c->server, buf));
+	print_string(f, " group ", c->group);
+	print_string(f, " name ", c->name);
+	print_string(f, " password ", c->password);
+	print_string(f, " key ", c->key);
+	fprintf(f, "\n");
+}
+
+static void
 print_firewall(FILE *f, const struct conf *c)
 {
 	char buf[ADDR_STRLEN];
@@ -275,6 +290,8 @@ conf_print(const struct conf *c, FILE *f)
 		fprintf(f, "status { listen on %s port %u }\n",
 		    addr_format(&c->status.listen.addr, buf),
 		    c->status.listen.port);
+	if (c->share.on)
+		print_share(f, &c->share);
 	/* Written, a user who is missing is an error; by default, not. */
 	print_string(f, c->user_set ? "user " : "# user ", c->user);
 	if (c->control != NULL)

@@ -34,7 +34,7 @@ static bool
 is_keyword(const struct parse *p, const char *text)
 {
 	static const char *const joining[] = { "for", "media", "on", "only",
-		"port", "sessions", "source", "to" };
+		"port", "redis", "sessions", "source", "to" };
 	const struct setting *s;
 	size_t i;
 

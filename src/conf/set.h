@@ -53,7 +53,7 @@ struct setting {
 
 extern const struct setting conf_statements[], conf_sip[], conf_limits[],
     conf_timeouts[], conf_ftp[], conf_tftp[], conf_proxy[], conf_tables[],
-    conf_hep[], conf_inline[], conf_status[], conf_firewall[];
+    conf_hep[], conf_inline[], conf_status[], conf_share[], conf_firewall[];
 /* All of these; NULL ends them. */
 extern const struct setting *const conf_all_tables[];
 
@@ -109,6 +109,7 @@ void conf_read_block(struct parse *p, const struct setting *table,
 #define CONF_PORTS	"a port number"
 #define CONF_PREFIXES	"an address or a prefix"
 #define CONF_RANGE	"a range of ports as in 10000:20000"
+#define CONF_SERVER	"a server as in \"192.0.2.1:6379\", or the path of a socket"
 #define CONF_TABLES	"a table (quote a keyword)"
 #define CONF_YESNO	"\"yes\" or \"no\""
 #define CONF_BACKENDS	"\"nftables\", \"pf\", \"pf-text\" or \"dry-run\""

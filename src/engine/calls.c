@@ -20,15 +20,18 @@ struct call_lease {
 	bool accepted, held, open;
 	bool between; /* both ends are protected: either one's media is life */
 	struct story_call *story; /* NULL: nothing to tell yet */
+	bool theirs;		  /* another box judges its silence */
+	bool changed;		  /* by what was seen here: tell other boxes */
+	int64_t told;		  /* when they were last told of media */
+	int64_t inside, outside;  /* media that they have told of */
+	enum reason why;	  /* pinholes last closed */
 	bool dirty;		  /* worth a checkpoint; then on c->dirty */
 	TAILQ_ENTRY(call_lease) dirty_entry;
 };
 
 RB_HEAD(lease_tree, call_lease);
 
-/*
- * A checkpoint record: u32 length of the pinholes, the pinholes, the call.
- */
+/* See call_record(). */
 #define RECORD_MAX (4 + CLAIMS_EXPORT_MAX + SIP_EXPORT_MAX)
 
 /* See lease_silence(): with the default 300 s, more than half of RFC
@@ -124,6 +127,10 @@ lease_silence(const struct call_lease *l)
 		.timeout = l->c->conf->sip.timeout_idle * USEC_PER_SEC };
 
 	claims_last_sent(l->c->claims, l->id, &s);
+	if (l->inside > s.inside)
+		s.inside = l->inside;
+	if (l->outside > s.outside)
+		s.outside = l->outside;
 	s.grace = l->between ? SILENCE_EQUAL : (OUTSIDE_IDLES - 1) * s.timeout;
 	return s;
 }
@@ -131,14 +138,14 @@ lease_silence(const struct call_lease *l)
 static bool
 lease_judges_silence(const struct call_lease *l)
 {
-	return l->c->activity && !l->held;
+	return l->c->activity && !l->held && !l->theirs;
 }
 
 static void
 lease_schedule(struct call_lease *l, int64_t now)
 {
 	const struct silence s = lease_silence(l);
-	int64_t at = now + lease_length(l) / 2;
+	int64_t at = now + lease_length(l) / (l->theirs ? 4 : 2);
 
 	if (!l->open || !l->c->live) {
 		timer_clear(l->c->timers, &l->timer);
@@ -147,6 +154,21 @@ lease_schedule(struct call_lease *l, int64_t now)
 	if (lease_judges_silence(l))
 		at = silence_next(&s, lease_length(l), now);
 	timer_set(l->c->timers, &l->timer, at, lease_timer, l);
+}
+
+/* The owner of the call may not see the media that passes here. */
+static void
+lease_tell_seen(struct call_lease *l, int64_t now)
+{
+	struct silence s = { 0 };
+	struct calls *c = l->c;
+
+	claims_last_sent(c->claims, l->id, &s);
+	if (c->sink.share_seen == NULL ||
+	    (s.inside <= l->told && s.outside <= l->told))
+		return;
+	l->told = now;
+	c->sink.share_seen(c->sink.share_ctx, l->id, s.inside, s.outside);
 }
 
 static void
@@ -160,6 +182,8 @@ lease_timer(void *arg, int64_t now)
 		sip_silent(c->sip, l->id, now);
 		return;
 	}
+	if (l->theirs)
+		lease_tell_seen(l, now);
 	claims_renew(c->claims, l->id, lease_length(l), now);
 	lease_schedule(l, now);
 	/* Its pinholes expire later now. */
@@ -213,6 +237,7 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 	l->held = w->held;
 	l->between = w->between;
 	l->open = w->nholes > 0;
+	l->why = w->close;
 	want.asker = w->call;
 	want.call = w->call_id;
 	want.v = w->holes;
@@ -240,16 +265,40 @@ on_refuse(void *ctx, struct span call_id, const struct sip_refusal *r,
 }
 
 static void
+lease_dirty(struct call_lease *l)
+{
+	struct calls *c = l->c;
+
+	if (l->dirty || c->sink.checkpoint == NULL)
+		return;
+	l->dirty = true;
+	TAILQ_INSERT_TAIL(&c->dirty, l, dirty_entry);
+}
+
+/* Tell other boxes; `p` NULL: it is over. */
+static void
+call_share(struct calls *c, uint64_t id, const void *p, size_t len,
+    enum reason why)
+{
+	if (c->sink.share != NULL && c->sink.checkpoint != NULL)
+		c->sink.share(c->sink.share_ctx, id, p, len, why);
+}
+
+static void
 on_changed(void *ctx, uint64_t call, int64_t now)
 {
 	struct calls *c = ctx;
 	struct call_lease *l = lease_get(c, call, now);
 
 	story_counts(c->story);
-	if (l == NULL || l->dirty || c->sink.checkpoint == NULL)
+	if (l == NULL)
 		return;
-	l->dirty = true;
-	TAILQ_INSERT_TAIL(&c->dirty, l, dirty_entry);
+	/* By time alone, every box changes it in the same way. */
+	if (sip_hears(c->sip)) {
+		l->changed = true;
+		l->theirs = false;
+	}
+	lease_dirty(l);
 }
 
 static void
@@ -259,6 +308,7 @@ on_gone(void *ctx, uint64_t call)
 	struct calls *c = ctx;
 	struct call_lease *l = lease_find(c, call);
 
+	call_share(c, call, NULL, 0, l != NULL ? l->why : REASON_NONE);
 	if (l != NULL)
 		lease_free(l);
 	if (c->sink.call != NULL)
@@ -274,6 +324,9 @@ on_silent(void *ctx, uint64_t call, int64_t timeout, int64_t now)
 	struct call_lease *l = lease_find(c, call);
 	struct silence s;
 
+	/* Another box may see its media: that one says when it is over. */
+	if (l != NULL && l->theirs)
+		return false;
 	if (l == NULL || claims_last_seen(c->claims, call) == 0)
 		return true;
 	s = lease_silence(l);
@@ -347,23 +400,56 @@ calls_sip(const struct calls *c)
 	return c->sip;
 }
 
-/* `closed`: its pinholes are no more, and a successor opens them anew. */
+/*
+ * Into c->record: u32 length of the pinholes, the pinholes, the call.
+ * `closed`: its pinholes are no more, and a successor opens them anew.
+ */
+static bool
+call_record(struct calls *c, uint64_t id, bool closed, size_t *nholes,
+    size_t *ncall)
+{
+	struct writer w = writer_of(c->record, 4);
+
+	*nholes = 0;
+	if ((!closed &&
+		claims_export(c->claims, id, c->record + 4, CLAIMS_EXPORT_MAX,
+		    nholes) != PH_OK) ||
+	    sip_export(c->sip, id, c->record + 4 + *nholes,
+		sizeof(c->record) - 4 - *nholes, ncall) != PH_OK)
+		return false;
+	writer_u32(&w, (uint32_t)*nholes);
+	return true;
+}
+
 static void
 call_checkpoint(struct calls *c, struct call_lease *l, bool closed)
 {
-	struct writer w = writer_of(c->record, 4);
-	size_t nholes = 0, ncall;
+	size_t nholes, ncall;
 
-	if ((!closed &&
-		claims_export(c->claims, l->id, c->record + 4,
-		    CLAIMS_EXPORT_MAX, &nholes) != PH_OK) ||
-	    sip_export(c->sip, l->id, c->record + 4 + nholes,
-		sizeof(c->record) - 4 - nholes, &ncall) != PH_OK) {
+	if (!call_record(c, l->id, closed, &nholes, &ncall)) {
 		c->sink.checkpoint(c->sink.ctx, l->id, NULL, 0);
+		call_share(c, l->id, NULL, 0, l->why);
 		return;
 	}
-	writer_u32(&w, (uint32_t)nholes);
 	c->sink.checkpoint(c->sink.ctx, l->id, c->record, 4 + nholes + ncall);
+	if (!l->changed)
+		return;
+	l->changed = false;
+	/* Other boxes have pinholes of their own, by other ids. */
+	memset(c->record + nholes, 0, 4);
+	call_share(c, l->id, c->record + nholes, 4 + ncall, REASON_NONE);
+}
+
+bool
+calls_record(struct calls *c, uint64_t id, const uint8_t **p, size_t *len)
+{
+	size_t nholes, ncall;
+
+	if (!call_record(c, id, true, &nholes, &ncall))
+		return false;
+	*p = c->record;
+	*len = 4 + ncall;
+	return true;
 }
 
 bool
@@ -462,6 +548,76 @@ calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now)
 	return true;
 }
 
+enum ph_err
+calls_adopt_peer(struct calls *c, const uint8_t *p, size_t len, bool fresh,
+    int64_t now, uint64_t *id)
+{
+	struct cursor r = cursor_of(p, len);
+	struct call_lease *l;
+	struct span call;
+	enum ph_err rc;
+
+	/* The pinholes by their names there mean nothing here. */
+	(void)cursor_span(&r, cursor_u32(&r));
+	call = cursor_span(&r, cursor_left(&r));
+	*id = 0;
+	if (r.bad)
+		return PH_EMALFORMED;
+	if (!c->conf->sip.on)
+		return PH_EUNSUPPORTED;
+	rc = sip_import_peer(c->sip, call.p, call.len, fresh, now, id);
+	if (rc == PH_OK && *id < HELPER_FTP_ASKER &&
+	    (l = lease_get(c, *id, now)) != NULL && !l->changed)
+		lease_dirty(l);
+	return rc;
+}
+
+void
+calls_role(struct calls *c, uint64_t id, enum calls_role role, int64_t now)
+{
+	struct call_lease *l = lease_find(c, id);
+	struct silence s;
+
+	/* What has just changed here will be told to be ours. */
+	if (l == NULL || l->changed)
+		return;
+	if (role == CALLS_OURS && l->theirs)
+		l->since = now;
+	l->theirs = role == CALLS_THEIRS;
+	if (role == CALLS_RELEASED || role == CALLS_LOST) {
+		s = lease_silence(l);
+		s.since = 0;
+		if (role == CALLS_LOST)
+			s.timeout = CALLS_LOST_S * USEC_PER_SEC;
+		if (!c->activity || silence_over(&s, now)) {
+			sip_end(c->sip, id, REASON_IDLE, now);
+			return;
+		}
+		l->changed = true;
+		lease_dirty(l);
+	}
+	lease_schedule(l, now);
+}
+
+void
+calls_seen(struct calls *c, uint64_t id, int64_t inside, int64_t outside)
+{
+	struct call_lease *l = lease_find(c, id);
+
+	if (l == NULL)
+		return;
+	if (inside > l->inside)
+		l->inside = inside;
+	if (outside > l->outside)
+		l->outside = outside;
+}
+
+void
+calls_end(struct calls *c, uint64_t id, enum reason why, int64_t now)
+{
+	(void)sip_end(c->sip, id, why, now);
+}
+
 bool
 calls_media(struct calls *c, struct span call_id, struct silence *s)
 {
@@ -495,8 +651,10 @@ calls_shutdown(struct calls *c, int64_t now)
 	/* The calls go on without us: a successor may adopt them. */
 	if (c->sink.checkpoint != NULL) {
 		calls_flush(c);
-		RB_FOREACH(l, lease_tree, &c->leases)
+		RB_FOREACH(l, lease_tree, &c->leases) {
+			l->changed = false;
 			call_checkpoint(c, l, true);
+		}
 		c->sink.checkpoint = NULL;
 	}
 	sip_shutdown(c->sip, REASON_SHUTDOWN, now);

@@ -52,6 +52,28 @@ void calls_flush(struct calls *c);
  */
 bool calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now);
 
+/*
+ * Calls that other boxes share (src/share/group.h).  A call that another box
+ * owns is judged silent there: here, its leases are renewed as long as it is
+ * theirs, and media that this box sees is told.
+ */
+#define CALLS_LOST_S 15
+enum calls_role {
+	CALLS_THEIRS,
+	CALLS_OURS,
+	CALLS_RELEASED, /* ends, unless media has been seen here */
+	CALLS_LOST,	/* the same; media must be CALLS_LOST_S young */
+};
+/* As sip_import_peer(). */
+PH_NODISCARD enum ph_err calls_adopt_peer(struct calls *c, const uint8_t *p,
+    size_t len, bool fresh, int64_t now, uint64_t *id);
+void calls_role(struct calls *c, uint64_t id, enum calls_role role,
+    int64_t now);
+void calls_seen(struct calls *c, uint64_t id, int64_t inside, int64_t outside);
+void calls_end(struct calls *c, uint64_t id, enum reason why, int64_t now);
+/* The record of a call as engine_sink.share gets it; false: there is none. */
+bool calls_record(struct calls *c, uint64_t id, const uint8_t **p, size_t *len);
+
 /* See engine_media(). */
 bool calls_media(struct calls *c, struct span call_id, struct silence *s);
 

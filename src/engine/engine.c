@@ -497,6 +497,12 @@ engine_sessions(const struct engine *e)
 	return e->sessions;
 }
 
+struct calls *
+engine_calls(const struct engine *e)
+{
+	return e->calls;
+}
+
 struct hints *
 engine_hints(struct engine *e)
 {

@@ -31,6 +31,9 @@ PH_NODISCARD enum ph_err engine_new(struct engine **out,
     const struct events *ev, const struct engine_sink *sink);
 void engine_free(struct engine *e); /* silently */
 
+/* For what other boxes tell of them. */
+struct calls *engine_calls(const struct engine *e);
+
 /* What happened to each call: story.h. */
 const struct story *engine_story(const struct engine *e);
 /* And to each FTP connection and TFTP transfer: sessions.h. */

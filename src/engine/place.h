@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "src/base/addr.h"
+#include "src/base/reason.h"
 #include "src/base/span.h"
 #include "src/fw/fw.h"
 
@@ -44,6 +45,16 @@ struct engine_sink {
 	void (*log_line)(void *ctx, const char *text);
 	/* A call is new, has changed or is over; may be NULL. */
 	void (*call)(void *ctx, const struct call_view *v);
+	/*
+	 * A call has changed by what was seen here; len 0: it is over, for
+	 * `why`.  The same record without pinholes.  May be NULL.
+	 */
+	void (*share)(void *ctx, uint64_t call, const void *p, size_t len,
+	    enum reason why);
+	/* Media of a call that another box judges; may be NULL. */
+	void (*share_seen)(void *ctx, uint64_t call, int64_t inside,
+	    int64_t outside);
+	void *share_ctx; /* of these two */
 };
 
 #endif

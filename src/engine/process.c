@@ -22,6 +22,7 @@
 #include "src/engine/outbox.h"
 #include "src/engine/ports.h"
 #include "src/engine/process.h"
+#include "src/engine/sharing.h"
 #include "src/fw/config.h"
 #include "src/process/checkpoint.h"
 #include "src/process/iface.h"
@@ -53,6 +54,7 @@ struct live {
 	struct checkpoint *journal;
 	struct fw_config fw_config;
 	struct asked asked;
+	struct sharing sharing;
 	bool started;	 /* reading the captures */
 	bool adopting;	 /* reading the journal */
 	uint64_t *stale; /* keys of records to delete */
@@ -325,6 +327,8 @@ process_settle(struct live *l)
 		next = timers_earlier(next, capture_due(l->capture));
 	next = timers_earlier(next, asked_due(&l->asked));
 	next = timers_earlier(next, now + RETRY_AFTER);
+	if (sharing_run(&l->sharing))
+		next = now;
 	wait = next > now ? next - now : 0;
 	tv.tv_sec = (time_t)(wait / USEC_PER_SEC);
 	tv.tv_usec = (suseconds_t)(wait % USEC_PER_SEC);
@@ -588,6 +592,10 @@ on_monitor(void *ctx, const struct ipc_msg *m, int *fd)
 	if (m->hdr.type == IPC_FW && *fd != -1) {
 		new_fw(l, *fd);
 		*fd = -1;
+	} else if (m->hdr.type == IPC_SHARE && *fd != -1) {
+		sharing_open(&l->sharing, engine_calls(l->engine), *fd);
+		*fd = -1;
+		process_settle(l);
 	} else if (m->hdr.type == IPC_REPORT)
 		process_report(l);
 	else if (m->hdr.type == IPC_COMMAND) {
@@ -710,7 +718,7 @@ make_engine(struct live *l)
 		.shorten = !a->foreground || log_is_journal(STDOUT_FILENO),
 		.tap = &l->worker.feed.tap };
 	struct engine_sink sink = { l, on_commit, on_checkpoint, on_log_line,
-		on_call };
+		on_call, sharing_call, sharing_seen, &l->sharing };
 	struct engine_place place = { 0 };
 
 	ev.explain = ops != NULL ? ops->explain : NULL;
@@ -739,6 +747,7 @@ make_events(struct live *l)
 
 	worker_init(&l->worker, &setup);
 	channel_init(&l->worker.fw, l->worker.base, &fw_calls, l);
+	sharing_init(&l->sharing, l->worker.base, on_all_read, l);
 	l->timer = event_new(l->worker.base, -1, 0, on_timer, l);
 	if (l->timer == NULL)
 		log_fatalx(MODULE, "out of memory");
@@ -788,6 +797,7 @@ engine_main(const struct engine_args *args)
 	capture_close(l->capture,
 	    &(struct capture_sink) { l, on_udp, on_tcp, on_tcp_end, NULL,
 		NULL });
+	sharing_close(&l->sharing);
 	engine_free(l->engine);
 	checkpoint_close(l->journal);
 	fwconfig_free(&l->fw_config);

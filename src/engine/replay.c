@@ -315,7 +315,8 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	};
 	/* What it refers to is never freed: the process ends with it. */
 	static struct replay r;
-	struct engine_sink sink = { &r, on_commit, NULL, on_log_line, NULL };
+	struct engine_sink sink = { &r, on_commit, NULL, on_log_line, NULL,
+		NULL, NULL, NULL };
 	struct capture_config cc = { 0 };
 	struct capture_port *ports = NULL;
 	struct events ev = { .format = opt->format,

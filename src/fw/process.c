@@ -56,6 +56,7 @@ static volatile sig_atomic_t got_term;
 static const char *const role_names[IPC_LEAVER] = {
 	[IPC_ENGINE] = "engine",
 	[IPC_PROXY] = "proxy",
+	[IPC_SHARER] = "share",
 };
 
 static const char *

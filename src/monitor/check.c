@@ -14,7 +14,10 @@
 #include "src/fw/config.h"
 #include "src/fw/fw.h"
 #include "src/monitor/check.h"
+#include "src/share/process.h"
+#include "src/share/secrets.h"
 #include "src/monitor/generation.h"
+#include "src/monitor/server.h"
 #include "src/monitor/statefile.h"
 #include "src/process/iface.h"
 #include "src/process/listen.h"
@@ -197,6 +200,38 @@ check_hep_key(struct check *c)
 	c->failed = true;
 }
 
+/* Calls do not depend on the server: a warning. */
+static void
+check_share(struct check *c)
+{
+	const struct conf_share *share = &c->conf->share;
+	struct secrets secrets = { .keylen = 0 };
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	if (!share->on)
+		return;
+	if (share_process == NULL) {
+		check_fail(c, share->at,
+		    "this build cannot share calls: it needs hiredis");
+		return;
+	}
+	if ((share->key != NULL && is_hidden(share->key)) ||
+	    (share->password != NULL && is_hidden(share->password)))
+		not_seen(c, "the secrets of \"share\"");
+	else if (secrets_read(&secrets, share, &why) != PH_OK) {
+		fprintf(stderr, "%s\n", text);
+		c->failed = true;
+	}
+	secrets_wipe(&secrets);
+	if (!server_answers(share)) {
+		strbuf_reset(&why);
+		strbuf_fmt(&why, "warning: the server does not answer: %s",
+		    strerror(errno));
+		check_say(share->at, text);
+	}
+}
+
 static void
 on_listener(void *ctx, const struct listener *l, int error)
 {
@@ -277,6 +312,7 @@ check_start(const struct conf *conf, bool inherited)
 	check_user(&c);
 	check_keys(&c);
 	check_hep_key(&c);
+	check_share(&c);
 	check_state(&c);
 	check_filter(&c);
 	check_queue(&c);

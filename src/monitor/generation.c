@@ -19,6 +19,7 @@
 #include "src/process/iface.h"
 #include "src/process/lock.h"
 #include "src/process/unixsock.h"
+#include "src/share/process.h"
 #include "src/status/process.h"
 #include "src/version.h"
 
@@ -307,6 +308,16 @@ close_queue(struct generation *g, const struct generation *after)
 		packetq_close(&g->queue);
 }
 
+static enum ph_err
+share_possible(const struct conf *conf, struct strbuf *why)
+{
+	if (!conf->share.on || share_process != NULL)
+		return PH_OK;
+	strbuf_fmt(why, "%sthis build cannot share calls: it needs hiredis",
+	    conf->share.at);
+	return PH_EUNSUPPORTED;
+}
+
 struct generation *
 generation_new(struct conf *conf, const struct generation *before,
     const struct listeners *inherited, struct strbuf *why)
@@ -327,7 +338,8 @@ generation_new(struct conf *conf, const struct generation *before,
 	for (i = 0; i < CHILD_NROLES; i++)
 		child_init(&g->child[i], (enum child_role)i);
 	name_owner(g->owner, sizeof(g->owner), conf);
-	if (generation_become(g, why) != PH_OK ||
+	if (share_possible(conf, why) != PH_OK ||
+	    generation_become(g, why) != PH_OK ||
 	    take_lock(g, before, why) != PH_OK ||
 	    take_state(g, before, why) != PH_OK ||
 	    ask_filter(g, before, why) != PH_OK ||
@@ -345,6 +357,7 @@ generation_new(struct conf *conf, const struct generation *before,
 	generation_announce(conf);
 	g->child[CHILD_FIREWALL].wanted = g->child[CHILD_ENGINE].wanted = true;
 	g->child[CHILD_PROXY].wanted = g->listeners.n > 0;
+	g->child[CHILD_SHARE].wanted = conf->share.on && inherited == NULL;
 	g->adopt = before != NULL && strcmp(before->owner, g->owner) == 0;
 	/* Nobody would accept from a socket without a status process. */
 	if (status_process != NULL && inherited == NULL) {

@@ -12,8 +12,8 @@
 
 /*
  * The insides of the monitor, for monitor.c (what happens when), start.c (how
- * a child begins) and status.c (what the status process is told, and asks
- * for).
+ * a child begins), status.c (what the status process is told, and asks for)
+ * and share.c (the same of the share process).
  */
 enum phase {
 	PHASE_STARTING, /* nothing has worked yet: any failure ends us */
@@ -36,6 +36,13 @@ struct status_link {
 	uint64_t check_seq;
 	bool reload; /* it waits for the end of a reload */
 	uint64_t reload_seq;
+};
+
+/* The two that are connected. */
+struct share_link {
+	pid_t engine, share;
+	int64_t since; /* since when it asked so often for a connection: */
+	uint32_t asked;
 };
 
 struct monitor_options;
@@ -62,6 +69,7 @@ struct monitor {
 	int status;
 	struct log_limit deaths;
 	struct status_link link; /* to the status process */
+	struct share_link share; /* to the share process */
 	struct ipc_msg msg;	 /* too big for the stack */
 };
 
@@ -72,6 +80,13 @@ struct walk {
 };
 
 struct child *monitor_walk(struct monitor *m, struct walk *w);
+
+/* share.c */
+
+/* Connect the engine with the share process, when both are new. */
+void share_run(struct monitor *m);
+/* A message of its: it wants a connection to the server. */
+void share_message(struct monitor *m, struct child *c);
 
 /* start.c */
 void monitor_start_child(struct monitor *m, struct generation *g,

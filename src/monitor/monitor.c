@@ -163,6 +163,8 @@ read_child(struct monitor *m, struct child *c)
 			return;
 		} else if (c->role == CHILD_STATUS)
 			status_message(m);
+		else if (c->role == CHILD_SHARE)
+			share_message(m, c);
 	}
 	/* The child has closed its end; SIGCHLD will say that it exited. */
 	if (rc == PH_EGONE)
@@ -354,14 +356,19 @@ change_places(struct monitor *m)
 	m->journals.save_at = now;
 	child_quit(&m->old->child[CHILD_ENGINE], true, now);
 	child_leave(&m->old->child[CHILD_PROXY], now);
+	child_quit(&m->old->child[CHILD_SHARE], true, now);
 }
 
-/* Whether engine and proxy have exited; until then they may close calls. */
+/*
+ * Whether engine, proxy and share process have exited; until then they may
+ * close calls.
+ */
 static bool
 clients_gone(const struct generation *g)
 {
 	return g->child[CHILD_ENGINE].state == CHILD_NONE &&
-	    g->child[CHILD_PROXY].state == CHILD_NONE;
+	    g->child[CHILD_PROXY].state == CHILD_NONE &&
+	    g->child[CHILD_SHARE].state == CHILD_NONE;
 }
 
 /* First the old engine and proxy, then the firewall process. */
@@ -419,6 +426,7 @@ run_stop(struct monitor *m, int64_t now)
 
 	child_quit(&m->cur->child[CHILD_ENGINE], m->leave, now);
 	child_quit(&m->cur->child[CHILD_PROXY], false, now);
+	child_quit(&m->cur->child[CHILD_SHARE], false, now);
 	child_quit(&m->cur->child[CHILD_STATUS], false, now);
 	if (!leavers_quit(&m->leavers, now) || !clients_gone(m->cur))
 		return;
@@ -466,6 +474,7 @@ monitor_run(struct monitor *m)
 	if (m->reload_again)
 		monitor_reload(m);
 	start_next(m, now);
+	share_run(m);
 	status_run(m);
 	if (m->phase == PHASE_RUNNING)
 		journals_save(&m->journals, m->cur, now);

@@ -9,6 +9,7 @@
 #include "src/monitor/insides.h"
 #include "src/monitor/monitor.h"
 #include "src/process/lock.h"
+#include "src/share/process.h"
 #include "src/status/process.h"
 
 #define MODULE "monitor"
@@ -174,6 +175,18 @@ run_status(void *ctx, int monitor_fd)
 	return s->m->opt->status(&args);
 }
 
+static int
+run_share(void *ctx, int monitor_fd)
+{
+	struct start *s = ctx;
+	struct share_args args = { .conf = s->g->conf,
+		.sandbox = &s->g->sandbox,
+		.monitor_fd = monitor_fd };
+
+	close_others(s->m, s->g, CHILD_SHARE);
+	return share_process(&args);
+}
+
 void
 monitor_start_child(struct monitor *m, struct generation *g,
     enum child_role role)
@@ -183,6 +196,7 @@ monitor_start_child(struct monitor *m, struct generation *g,
 		[CHILD_ENGINE] = run_engine,
 		[CHILD_PROXY] = run_proxy,
 		[CHILD_STATUS] = run_status,
+		[CHILD_SHARE] = run_share,
 	};
 	struct journal *j = journals_of(&m->journals, role);
 	struct child *c = &g->child[role];

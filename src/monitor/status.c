@@ -79,6 +79,7 @@ status_death(struct monitor *m, const struct child *c)
 		[CHILD_ENGINE] = IPC_ENGINE,
 		[CHILD_PROXY] = IPC_PROXY,
 		[CHILD_STATUS] = IPC_STATUS_PROCESS,
+		[CHILD_SHARE] = IPC_SHARER,
 	};
 
 	m->link.deaths[party[c->role]]++;
@@ -153,7 +154,8 @@ feed_child(struct monitor *m, struct child *c, uint32_t role)
 {
 	int fds[2];
 
-	if (c->state != CHILD_READY || !c->linked || c->fed)
+	if (c->state != CHILD_READY || c->fed ||
+	    (!c->linked && c->role != CHILD_SHARE))
 		return;
 	c->fed = true;
 	if (ipc_pair(fds) != PH_OK) {
@@ -212,8 +214,11 @@ status_run(struct monitor *m)
 	give_health(m, IPC_FIREWALL, &own[CHILD_FIREWALL]);
 	give_health(m, IPC_PROXY, &own[CHILD_PROXY]);
 	give_health(m, IPC_STATUS_PROCESS, c);
+	if (own[CHILD_SHARE].wanted)
+		give_health(m, IPC_SHARER, &own[CHILD_SHARE]);
 	feed_child(m, &own[CHILD_ENGINE], IPC_ENGINE);
 	feed_child(m, &own[CHILD_PROXY], IPC_PROXY);
+	feed_child(m, &own[CHILD_SHARE], IPC_SHARER);
 	for (i = 0; i < LEAVERS; i++) {
 		give_health(m, IPC_LEAVER + i, &m->leavers.v[i]);
 		feed_child(m, &m->leavers.v[i], IPC_LEAVER + i);

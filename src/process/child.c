@@ -27,6 +27,7 @@ static const struct {
 	[CHILD_ENGINE] = { "engine", 10 * USEC_PER_SEC },
 	[CHILD_PROXY] = { "proxy", 10 * USEC_PER_SEC },
 	[CHILD_STATUS] = { "status", 2 * USEC_PER_SEC },
+	[CHILD_SHARE] = { "share", 2 * USEC_PER_SEC },
 };
 
 const char *

@@ -21,6 +21,7 @@ enum child_role {
 	CHILD_ENGINE,
 	CHILD_PROXY,
 	CHILD_STATUS,
+	CHILD_SHARE,
 	CHILD_NROLES
 };
 

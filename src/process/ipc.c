@@ -73,6 +73,13 @@ static const struct shape {
 	[IPC_CLOSE_CALL] = ELEMENTS(struct ipc_which, call, IPC_CALL),
 	[IPC_EXPLAIN]	= ELEMENTS(struct ipc_which, call, IPC_CALL),
 	[IPC_SHOW_TABLES] = ELEMENTS(struct ipc_which, call, IPC_CALL),
+	[IPC_SHOW_PEERS] = ELEMENTS(struct ipc_which, call, IPC_CALL),
+	[IPC_CONNECTED]	= FIXED(struct ipc_done),
+	[IPC_SHARE_CALL] = ELEMENTS(struct ipc_share_call, bytes, IPC_SHARE_PART),
+	[IPC_SHARE_GONE] = FIXED(struct ipc_share_gone),
+	[IPC_SHARE_SEEN] = FIXED(struct ipc_share_seen),
+	[IPC_SHARE_TOOK] = FIXED(struct ipc_share_took),
+	[IPC_SHARE_ROLE] = FIXED(struct ipc_share_role),
 	/* All others are a header and nothing else. */
 };
 #undef FIXED

@@ -24,8 +24,8 @@
  * binary, so the layout is the compiler's.
  *
  * Who sends what: M monitor, E engine, P proxy, F firewall process, S status
- * process.  The text in some messages is a Call-ID or a name, bounded, and
- * never read as anything else.
+ * process, H share process.  The text in some messages is a Call-ID or a name,
+ * bounded, and never read as anything else.
  */
 enum ipc_type {
 	IPC_READY = 1, /* E,P,F>M  set up and unprivileged */
@@ -82,6 +82,21 @@ enum ipc_type {
 	 * that overlap with it; answered likewise.
 	 */
 	IPC_SHOW_TABLES, /* (ipc_which) */
+	/*
+	 * To H, which the same answers as P does for tables: the other boxes.
+	 */
+	IPC_SHOW_PEERS,
+
+	IPC_SHARE,     /* M>E,H  +fd to each other */
+	IPC_CONNECT,   /* H>M    connect to the server */
+	IPC_CONNECTED, /* M>H    (ipc_done) maybe +fd, which may not be ready */
+	IPC_SHARE_BEGIN, /* E>H    all I hold follows */
+	IPC_SHARE_END,	 /* E>H    that was all */
+	IPC_SHARE_CALL,	 /* E>H    has changed; H>E: of another box */
+	IPC_SHARE_GONE,	 /* E>H,H>E (ipc_share_gone) is over */
+	IPC_SHARE_SEEN,	 /* E>H,H>E (ipc_share_seen) has had media */
+	IPC_SHARE_TOOK,	 /* E>H    (ipc_share_took) answers IPC_SHARE_CALL */
+	IPC_SHARE_ROLE,	 /* H>E    (ipc_share_role) who judges silence */
 	IPC_NTYPES
 };
 
@@ -96,6 +111,7 @@ struct ipc_hdr {
 enum ipc_role {
 	IPC_ENGINE,
 	IPC_PROXY,
+	IPC_SHARER,
 	IPC_LEAVER,
 	IPC_NROLES = IPC_LEAVER + 3
 };
@@ -337,6 +353,44 @@ struct ipc_which {
 	char call[IPC_CALL];
 };
 
+/* A part of a record of a call, which is `total` bytes long. */
+#define IPC_SHARE_KEY  16
+#define IPC_SHARE_PART 4096
+struct ipc_share_call {
+	uint64_t id;		    /* E>H */
+	uint8_t key[IPC_SHARE_KEY]; /* H>E */
+	uint32_t total, offset;
+	uint32_t names_at, names_len; /* E>H: what names it on all boxes */
+	uint32_t flag; /* E>H: changed; H>E: only if there is no such call */
+	uint32_t n;
+	char bytes[IPC_SHARE_PART];
+};
+
+struct ipc_share_gone {
+	uint64_t id;
+	uint32_t reason; /* enum reason */
+	uint32_t pad;
+};
+
+/* Seconds since a side was last heard; UINT32_MAX: never. */
+struct ipc_share_seen {
+	uint64_t id;
+	uint32_t inside_s, outside_s;
+};
+
+struct ipc_share_took {
+	uint8_t key[IPC_SHARE_KEY];
+	uint64_t id;
+	int32_t err; /* enum ph_err */
+	uint32_t pad;
+};
+
+struct ipc_share_role {
+	uint64_t id;
+	uint32_t role; /* enum calls_role */
+	uint32_t pad;
+};
+
 struct ipc_msg {
 	struct ipc_hdr hdr;
 	union {
@@ -365,6 +419,11 @@ struct ipc_msg {
 		struct ipc_feed_text feed_text;
 		struct ipc_tell tell;
 		struct ipc_which which;
+		struct ipc_share_call share_call;
+		struct ipc_share_gone share_gone;
+		struct ipc_share_seen share_seen;
+		struct ipc_share_took share_took;
+		struct ipc_share_role share_role;
 	} u;
 };
 

@@ -72,6 +72,7 @@ struct group_stats {
 	uint64_t takeovers;
 	uint64_t twins; /* signs of life of another box of our name */
 	int64_t lag;	/* of the last record of ours that came back */
+	int64_t echoed; /* when it did */
 };
 
 struct group;
@@ -90,7 +91,7 @@ void group_free(struct group *g);
 /*
  * From the engine.  A call has changed here, or (`changed` false) is one of
  * all, which come between group_begin() and group_end(): those that do not
- * come are no more.
+ * come are no more, and then it is offered those that it has not got.
  */
 void group_begin(struct group *g);
 void group_end(struct group *g, int64_t now);
@@ -119,5 +120,9 @@ void group_leave(struct group *g, int64_t now);
 
 void group_stats(const struct group *g, struct group_stats *out);
 const struct boxes *group_boxes(const struct group *g);
+const char *group_name(const struct group *g);
+
+/* The engine has missed something: offer it every call again. */
+void group_retell(struct group *g);
 
 #endif

@@ -55,6 +55,31 @@ group_boxes(const struct group *g)
 	return &g->boxes;
 }
 
+const char *
+group_name(const struct group *g)
+{
+	return g->name;
+}
+
+/* To the engine; `missing`: only what it has not got. */
+static void
+group_offer(struct group *g, bool missing)
+{
+	struct entry *e;
+
+	RB_FOREACH(e, entry_keys, &g->keys)
+		if (e->body != NULL && !e->ended && (e->id == 0 || !missing))
+			g->setup.ops.offer(g->setup.ops.ctx, e->key,
+			    (struct span) { (const char *)e->body, e->len },
+			    e->box == NULL);
+}
+
+void
+group_retell(struct group *g)
+{
+	group_offer(g, false);
+}
+
 /* From the engine. */
 
 /*
@@ -95,6 +120,7 @@ group_end(struct group *g, int64_t now)
 	RB_FOREACH(e, entry_keys, &g->keys)
 		if (e->id != 0 && !e->told)
 			group_gone(g, e->id, REASON_IDLE, now);
+	group_offer(g, true);
 }
 
 /* The call is over; the engine has it still. */
@@ -311,8 +337,10 @@ on_seen(struct group *g, const struct record *r)
 static void
 on_echo(struct group *g, const struct record *r, int64_t now)
 {
-	if (r->type == RECORD_HELLO && now >= r->written)
-		g->stats.lag = now - r->written;
+	if (r->type != RECORD_HELLO)
+		return;
+	g->stats.echoed = now;
+	g->stats.lag = now > r->written ? now - r->written : 0;
 }
 
 void

@@ -184,6 +184,9 @@ client_ask(struct client *c)
 	case VERB_SHOW_TABLES:
 		rc = ops->ask(ops->ctx, c->seq, IPC_SHOW_TABLES, &c->request);
 		break;
+	case VERB_SHOW_PEERS:
+		rc = ops->ask(ops->ctx, c->seq, IPC_SHOW_PEERS, &c->request);
+		break;
 	case VERB_RELOAD:
 		rc = ops->command(ops->ctx, c->seq, IPC_COMMAND_RELOAD, 0);
 		break;
@@ -517,7 +520,8 @@ control_text(struct control *control, uint64_t seq, struct span lines)
 	while (lines.len > 0) {
 		line = span_cut(lines, '\n', &lines);
 		strbuf_reset(&b);
-		if (c->request.verb == VERB_SHOW_TABLES) {
+		if (c->request.verb == VERB_SHOW_TABLES ||
+		    c->request.verb == VERB_SHOW_PEERS) {
 			strbuf_add(&b, line); /* it is JSON */
 			client_line(c, &b);
 			continue;

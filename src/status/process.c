@@ -66,6 +66,23 @@ on_command(void *ctx, uint64_t seq, enum ipc_command_kind kind, uint32_t value)
 }
 
 static enum ph_err
+ask_peers(struct process *x, uint64_t seq)
+{
+	size_t i;
+
+	for (i = 0; i < SOURCES; i++)
+		if (x->source[i].in != NULL &&
+		    x->source[i].in->role == IPC_SHARER)
+			break;
+	if (i == SOURCES)
+		return PH_EGONE;
+	x->worker.out.u.which = (struct ipc_which) { .n = 0 };
+	channel_send(&x->source[i].channel, IPC_SHOW_PEERS, seq, &x->worker.out,
+	    -1);
+	return PH_OK;
+}
+
+static enum ph_err
 ask_tables(struct process *x, uint64_t seq, const struct request *r)
 {
 	struct ipc_which *w = &x->worker.out.u.which;
@@ -100,6 +117,8 @@ on_ask(void *ctx, uint64_t seq, enum ipc_type type, const struct request *r)
 
 	if (type == IPC_SHOW_TABLES)
 		return ask_tables(x, seq, r);
+	if (type == IPC_SHOW_PEERS)
+		return ask_peers(x, seq);
 	for (i = 0; i < SOURCES; i++) {
 		s = &x->source[i];
 		if (s->in == NULL ||

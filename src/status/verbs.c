@@ -16,6 +16,8 @@ const struct verb_row verbs[VERB_COUNT] = {
 	    "open pinholes" },
 	[VERB_SHOW_TABLES]   = { "show", "tables", VERB_ARGS_ADDRESS, false,
 	    "tables that other hosts may change" },
+	[VERB_SHOW_PEERS]    = { "show", "peers", VERB_ARGS_NONE, false,
+	    "other firewalls that share calls" },
 	[VERB_SHOW_COUNTERS] = { "show", "counters", VERB_ARGS_NONE, false,
 	    "counters of each process" },
 	[VERB_SHOW_CONFIG]   = { "show", "config", VERB_ARGS_NONE, false,

@@ -149,6 +149,8 @@ every_statement_sets_its_field(void **state)
 	    "	allow { spammer inet/filter/b } force \"log\" timeout 3600 max "
 	    "10\n"
 	    "	never { 192.0.2.0/24 ::1 } }\n"
+	    "share redis \"192.0.2.2:6380\" group \"fw\" name box1 "
+	    "password \"/etc/a.redis\" key \"/etc/a.group\"\n"
 	    "hep { listen on 192.0.2.1 from { 192.0.2.10 ::1 }\n"
 	    "	key \"/etc/a.hep\" }\n"
 	    "user _sip\r\n"
@@ -165,6 +167,13 @@ every_statement_sets_its_field(void **state)
 	(void)state;
 	assert_strings(&c->interface, "em1 em2");
 	assert_prefixes(&c->protect, "192.0.2.0/24");
+	assert_true(c->share.on);
+	assert_endpoint(&c->share.server, "192.0.2.2:6380");
+	assert_null(c->share.path);
+	assert_string_equal(c->share.group, "fw");
+	assert_string_equal(c->share.name, "box1");
+	assert_string_equal(c->share.password, "/etc/a.redis");
+	assert_string_equal(c->share.key, "/etc/a.group");
 	assert_true(c->hep.on);
 	assert_endpoint(&c->hep.listen, "192.0.2.1:9060");
 	assert_prefixes(&c->hep.from, "192.0.2.10 ::1");

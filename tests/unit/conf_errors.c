@@ -254,6 +254,28 @@ static const struct {
 	    "x:2:50: the name of a table has no \"/\", or is "
 	    "family/table/set\n" },
 	/* firewall */
+	/* share */
+	{ P "share redis \"::1\" group \"a\"\n",
+	    "x:2:13: expected a server as in \"192.0.2.1:6379\", or the path "
+	    "of a socket, found \"::1\"\n" },
+	{ P "share redis \"[::1\" group \"a\"\n",
+	    "x:2:13: expected a server as in \"192.0.2.1:6379\", or the path "
+	    "of a socket, found \"[::1\"\n" },
+	{ P "share redis \"localhost\"\n",
+	    "x:2:13: expected a server as in \"192.0.2.1:6379\", or the path "
+	    "of a socket, found \"localhost\"\n"
+	    "x:2:1: \"share\" needs the name of a group: group \"NAME\"\n" },
+	{ P "share redis \"192.0.2.1:0\" group \"a b\"\n",
+	    "x:2:13: expected a server as in \"192.0.2.1:6379\", or the path "
+	    "of a socket, found \"192.0.2.1:0\"\n"
+	    "x:2:33: the name of a group consists of letters, digits and "
+	    "\"_.-\"\n" },
+	{ P "ftp { }\nshare redis \"192.0.2.1\" group \"a\"\n",
+	    "x:3:1: \"share\" needs a \"sip\" block, for it shares calls\n" },
+	{ P "share redis \"192.0.2.1\" group "
+	    "\"a0123456789012345678901234567890\"\n",
+	    "x:2:31: \"a0123456789012345678901234567890\" has more than 31 "
+	    "bytes\n" },
 	/* hep */
 	{ P "inline { }\n",
 	    "x:2:1: nothing is held without \"inline yes\" in the \"sip\" "

@@ -92,6 +92,32 @@ on_say(void *ctx, const char *text)
 	strlcat(spoken, ";", sizeof(spoken));
 }
 
+/* Of what other boxes are told: the last record. */
+struct shared shared;
+
+static void
+on_share(void *ctx, uint64_t id, const void *p, size_t len, enum reason why)
+{
+	(void)ctx;
+	assert_true(len <= sizeof(shared.bytes));
+	shared.id = id;
+	shared.why = why;
+	shared.len = len;
+	if (len > 0)
+		memcpy(shared.bytes, p, len);
+	shared.n++;
+}
+
+static void
+on_share_seen(void *ctx, uint64_t id, int64_t inside, int64_t outside)
+{
+	(void)ctx;
+	(void)inside;
+	(void)outside;
+	shared.id = id;
+	shared.seen++;
+}
+
 static void
 on_call(void *ctx, const struct call_view *v)
 {
@@ -106,8 +132,12 @@ engine_begin(void)
 	struct events ev = { .format = verbose > 0 ? EVENTS_TEXT : EVENTS_JSON,
 		.verbose = verbose,
 		.line = on_line };
-	struct engine_sink sink = { NULL, on_commit, on_checkpoint, on_say,
-		on_call };
+	struct engine_sink sink = { .commit = on_commit,
+		.checkpoint = on_checkpoint,
+		.log_line = on_say,
+		.call = on_call,
+		.share = on_share,
+		.share_seen = on_share_seen };
 
 	engine_free(engine);
 	memset(&filter, 0, sizeof(filter));

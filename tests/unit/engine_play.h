@@ -46,6 +46,14 @@ extern size_t ncommits;	  /* to the packet filter */
 extern size_t ntold;	  /* times that a call was told of */
 extern size_t nover;	  /* those at its end */
 
+/* What other boxes are told. */
+extern struct shared {
+	uint64_t id;
+	enum reason why;
+	size_t len, n, seen;
+	uint8_t bytes[8192];
+} shared;
+
 /* Who the phone is, and what SDP names instead of the one who sends it. */
 extern const char *phone, *media_of_phone, *media_of_pbx;
 extern const char *header; /* in all messages */

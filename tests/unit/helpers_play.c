@@ -57,7 +57,9 @@ world_new(const char *text)
 		{ AF_INET, { 198, 51, 100, 1 } } };
 	struct world *w = calloc(1, sizeof(*w));
 	struct engine_place place = { 0 };
-	struct engine_sink sink = { w, on_commit, on_checkpoint, NULL, NULL };
+	struct engine_sink sink = { .ctx = w,
+		.commit = on_commit,
+		.checkpoint = on_checkpoint };
 	struct events ev = { 0 };
 
 	assert_non_null(w);

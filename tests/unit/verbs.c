@@ -15,7 +15,7 @@ static const struct {
 	{ "  show   calls ",	"show calls",			NULL },
 	{ "sh su",		"show summary",			NULL },
 	{ "sh ca",		"show calls",			NULL },
-	{ "s p",		"show pinholes",		NULL },
+	{ "s pi",		"show pinholes",		NULL },
 	{ "m",			"monitor",			NULL },
 	{ "cl 7",		"close 7",			NULL },
 	{ "close a84b@pc33",	"close a84b@pc33",		NULL },

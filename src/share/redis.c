@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC */
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include <hiredis/hiredis.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/clock.h"
+#include "src/base/queue.h"
+#include "src/base/strbuf.h"
+#include "src/share/redis.h"
+
+#define CHUNK	16384
+#define OUT_MAX (8u << 20) /* bytes that wait to be sent */
+
+struct command {
+	STAILQ_ENTRY(command) entry;
+	redis_reply *reply;
+	struct redis_tag tag;
+	int64_t sent;
+};
+
+struct redis {
+	struct bufferevent *be;
+	redisReader *reader;
+	struct event *failed; /* tells `lost` outside of redis_send() */
+	STAILQ_HEAD(, command) waiting;
+	size_t nwaiting;
+	size_t part; /* bytes of a reply that is not complete */
+	uint64_t bytes;
+	bool over;
+	char why[128];
+	void (*lost)(void *ctx, const char *why);
+	void *ctx;
+};
+
+static void
+redis_fail(struct redis *r, const char *why, struct span more)
+{
+	struct strbuf b = strbuf_of(r->why, sizeof(r->why));
+
+	if (r->over)
+		return;
+	r->over = true;
+	strbuf_str(&b, why);
+	strbuf_vis(&b, span_sub(more, 0, 64));
+	bufferevent_disable(r->be, EV_READ | EV_WRITE);
+	event_active(r->failed, 0, 0);
+}
+
+static void
+on_failed(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis *r = arg;
+
+	(void)fd;
+	(void)what;
+	r->lost(r->ctx, r->why);
+}
+
+static void
+on_event(struct bufferevent *be, short what, void *arg)
+{
+	struct redis *r = arg;
+	int error = EVUTIL_SOCKET_ERROR();
+
+	(void)be;
+	if (what & BEV_EVENT_EOF)
+		redis_fail(r, "it closed the connection", span_of(""));
+	else if (what & BEV_EVENT_ERROR)
+		redis_fail(r, strerror(error), span_of(""));
+}
+
+static void
+reply_take(struct redis *r, redisReply *reply)
+{
+	struct command *c = STAILQ_FIRST(&r->waiting);
+
+	if (c == NULL) {
+		redis_fail(r, "a reply that nothing asked for", span_of(""));
+		return;
+	}
+	STAILQ_REMOVE_HEAD(&r->waiting, entry);
+	r->nwaiting--;
+	if (c->reply != NULL)
+		c->reply(r->ctx, reply, &c->tag);
+	free(c);
+}
+
+static void
+on_read(struct bufferevent *be, void *arg)
+{
+	char chunk[CHUNK];
+	struct redis *r = arg;
+	void *reply;
+	size_t n;
+
+	while (
+	    !r->over && (n = bufferevent_read(be, chunk, sizeof(chunk))) > 0) {
+		r->bytes += n;
+		r->part += n;
+		if (r->part > REDIS_REPLY_MAX) {
+			redis_fail(r, "a reply that is too large", span_of(""));
+			return;
+		}
+		(void)redisReaderFeed(r->reader, chunk, n);
+		for (;;) {
+			reply = NULL;
+			if (redisReaderGetReply(r->reader, &reply) !=
+			    REDIS_OK) {
+				redis_fail(r, "no reply of Redis", span_of(""));
+				return;
+			}
+			if (reply == NULL)
+				break;
+			r->part = 0;
+			reply_take(r, reply);
+			freeReplyObject(reply);
+			if (r->over)
+				return;
+		}
+	}
+}
+
+struct redis *
+redis_new(struct event_base *base, int fd,
+    void (*lost)(void *ctx, const char *why), void *ctx)
+{
+	struct redis *r = calloc(1, sizeof(*r));
+
+	if (r == NULL) {
+		close(fd);
+		return NULL;
+	}
+	STAILQ_INIT(&r->waiting);
+	r->lost = lost;
+	r->ctx = ctx;
+	r->be = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	r->reader = redisReaderCreate();
+	r->failed = event_new(base, -1, 0, on_failed, r);
+	if (r->be == NULL || r->reader == NULL || r->failed == NULL) {
+		if (r->be == NULL)
+			close(fd);
+		redis_free(r);
+		return NULL;
+	}
+	bufferevent_setcb(r->be, on_read, NULL, on_event, r);
+	bufferevent_enable(r->be, EV_READ | EV_WRITE);
+	return r;
+}
+
+void
+redis_free(struct redis *r)
+{
+	struct command *c;
+
+	if (r == NULL)
+		return;
+	while ((c = STAILQ_FIRST(&r->waiting)) != NULL) {
+		STAILQ_REMOVE_HEAD(&r->waiting, entry);
+		free(c);
+	}
+	if (r->failed != NULL)
+		event_free(r->failed);
+	if (r->reader != NULL)
+		redisReaderFree(r->reader);
+	if (r->be != NULL)
+		bufferevent_free(r->be);
+	free(r);
+}
+
+void
+redis_send(struct redis *r, redis_reply *reply, const struct redis_tag *tag,
+    int argc, const char **argv, const size_t *len)
+{
+	struct evbuffer *out = bufferevent_get_output(r->be);
+	struct command *c;
+	char *text = NULL;
+	long long n;
+
+	if (r->over)
+		return;
+	if (evbuffer_get_length(out) > OUT_MAX) {
+		redis_fail(r, "it does not read", span_of(""));
+		return;
+	}
+	n = redisFormatCommandArgv(&text, argc, argv, len);
+	if (n < 0 || (c = calloc(1, sizeof(*c))) == NULL) {
+		free(text);
+		redis_fail(r, "out of memory", span_of(""));
+		return;
+	}
+	c->reply = reply;
+	if (tag != NULL)
+		c->tag = *tag;
+	c->sent = clock_now();
+	STAILQ_INSERT_TAIL(&r->waiting, c, entry);
+	r->nwaiting++;
+	r->bytes += (uint64_t)n;
+	(void)bufferevent_write(r->be, text, (size_t)n);
+	redisFreeCommand(text);
+}
+
+size_t
+redis_room(const struct redis *r)
+{
+	size_t out = evbuffer_get_length(bufferevent_get_output(r->be));
+
+	if (r->over || out > OUT_MAX / 2 || r->nwaiting >= REDIS_WAITING)
+		return 0;
+	return REDIS_WAITING - r->nwaiting;
+}
+
+int64_t
+redis_waits_since(const struct redis *r)
+{
+	const struct command *c = STAILQ_FIRST(&r->waiting);
+
+	return c != NULL ? c->sent : 0;
+}
+
+uint64_t
+redis_bytes(const struct redis *r)
+{
+	return r->bytes;
+}
