@@ -29,7 +29,7 @@ wants "pinholectl " "-j -s $verbs"
 wants "pinholectl -j mon" "monitor"
 wants "pinholectl -s /x ex" "explain"
 wants "pinholectl show " \
-    "summary calls pinholes tables counters config"
+    "summary calls pinholes tables peers counters config"
 wants "pinholectl log " "brief verbose"
 wants "pinholectl show calls " "$filters"
 wants "pinholectl show calls state " "early accepted held ended"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "src/base/log.h"
 #include "src/engine/hep_key.h"
 #include "src/process/keyfile.h"
 
@@ -38,4 +39,14 @@ struct span
 hep_key_span(const struct hep_key *k)
 {
 	return (struct span) { k->secret, k->len };
+}
+
+void
+hep_key_demand(struct hep_key *out, const struct conf_hep *c)
+{
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	if (hep_key_read(out, c, &why) != PH_OK)
+		log_fatalx("engine", "%s", text);
 }

@@ -25,4 +25,7 @@ PH_NODISCARD enum ph_err hep_key_read(struct hep_key *out,
     const struct conf_hep *c, struct strbuf *why);
 struct span hep_key_span(const struct hep_key *k);
 
+/* As root: the same, or the end of the process with a log line. */
+void hep_key_demand(struct hep_key *out, const struct conf_hep *c);
+
 #endif

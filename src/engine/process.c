@@ -592,11 +592,9 @@ on_monitor(void *ctx, const struct ipc_msg *m, int *fd)
 	if (m->hdr.type == IPC_FW && *fd != -1) {
 		new_fw(l, *fd);
 		*fd = -1;
-	} else if (m->hdr.type == IPC_SHARE && *fd != -1) {
-		sharing_open(&l->sharing, engine_calls(l->engine), *fd);
-		*fd = -1;
-		process_settle(l);
-	} else if (m->hdr.type == IPC_REPORT)
+	} else if (m->hdr.type == IPC_SHARE)
+		sharing_open(&l->sharing, engine_calls(l->engine), fd);
+	else if (m->hdr.type == IPC_REPORT)
 		process_report(l);
 	else if (m->hdr.type == IPC_COMMAND) {
 		log_verbose((int)m->u.command.value);
@@ -753,19 +751,6 @@ make_events(struct live *l)
 		log_fatalx(MODULE, "out of memory");
 }
 
-/* As root. */
-static void
-read_key(struct live *l)
-{
-	const struct conf *conf = l->args->conf;
-	char text[512];
-	struct strbuf why = strbuf_of(text, sizeof(text));
-
-	if (hep_key_read(&l->hep_key, &conf->hep, &why) != PH_OK)
-		log_fatalx(MODULE, "%s", text);
-	hep_policy_init(&l->hep, conf, &l->hep_key);
-}
-
 int
 engine_main(const struct engine_args *args)
 {
@@ -781,7 +766,8 @@ engine_main(const struct engine_args *args)
 	l->tally.list = on_counters;
 	l->tally.ctx = l;
 	open_capture(l);
-	read_key(l);
+	hep_key_demand(&l->hep_key, &args->conf->hep);
+	hep_policy_init(&l->hep, args->conf, &l->hep_key);
 	priority_take(args->conf, MODULE);
 	worker_confine(MODULE, SANDBOX_ENGINE, args->sandbox);
 	make_events(l);

@@ -204,15 +204,19 @@ sharing_init(struct sharing *s, struct event_base *base,
 }
 
 void
-sharing_open(struct sharing *s, struct calls *calls, int fd)
+sharing_open(struct sharing *s, struct calls *calls, int *fd)
 {
+	if (*fd == -1)
+		return;
 	s->calls = calls;
 	s->have = 0;
 	s->at = 0;
-	s->telling = channel_open(&s->channel, fd) == PH_OK;
+	s->telling = channel_open(&s->channel, *fd) == PH_OK;
+	*fd = -1;
 	s->channel.ipc.max = SHARING_QUEUE_MAX;
 	if (s->telling)
 		sharing_send(s, IPC_SHARE_BEGIN);
+	s->settled(s->ctx);
 }
 
 void

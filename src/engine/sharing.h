@@ -39,7 +39,8 @@ struct sharing {
 
 void sharing_init(struct sharing *s, struct event_base *base,
     void (*settled)(void *ctx), void *ctx);
-void sharing_open(struct sharing *s, struct calls *calls, int fd);
+/* Takes *fd, unless -1. */
+void sharing_open(struct sharing *s, struct calls *calls, int *fd);
 void sharing_close(struct sharing *s);
 
 /* See engine_sink.share and share_seen. */

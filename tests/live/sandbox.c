@@ -56,6 +56,7 @@ enum how {
 	AS_FIREWALL = SANDBOX_FIREWALL,
 	AS_PROXY = SANDBOX_PROXY,
 	AS_STATUS = SANDBOX_STATUS,
+	AS_SHARE = SANDBOX_SHARE,
 	AS_USER, /* without a sandbox: shows that the attempt is one */
 };
 
@@ -408,6 +409,9 @@ a_role_may_do_what_it_has_to_and_no_more(void **state)
 		assert_int_equal(gets_away(AS_PROXY, rows[i].attempt),
 		    rows[i].proxy);
 		assert_int_equal(gets_away(AS_STATUS, rows[i].attempt),
+		    rows[i].status);
+		/* It has as little to do with others, and no clients. */
+		assert_int_equal(gets_away(AS_SHARE, rows[i].attempt),
 		    rows[i].status);
 	}
 }

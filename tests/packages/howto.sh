@@ -28,10 +28,14 @@ for page in doc/howto/*.md; do
 		file != "" { print >file }
 	' "$page"
 done
+# Of root's, as a key has to be: it is not looked at without privilege.
+echo 'long enough to be a key' >"$dir/key"
+chmod 0 "$dir/key"
 count=0
 for f in "$dir"/*.pinholed.conf; do
 	count=$((count + 1))
-	sed 's/\<\(em\|eth\|lan\)[0-9]/lo/g' "$f" >"$dir/conf"
+	sed -e 's/\<\(em\|eth\|lan\)[0-9]/lo/g' \
+	    -e "s,/etc/pinholed\.\(redis\|group\),$dir/key," "$f" >"$dir/conf"
 	# The program of Linux has no pf, but the same words.
 	backend=
 	grep -q '^firewall pf ' "$f" && backend='-b pf-text'
