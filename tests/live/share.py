@@ -426,3 +426,38 @@ def share_peers_are_shown(net):
           "box 1 in the list of box 2")
     call.hang_up()
     two.daemon.expect(1, event="close", dir="in", reason="bye")
+
+
+@scenario(needs=("redis-server", "redis-cli"))
+def share_goes_on_over_a_reload_and_a_crash(net):
+    """The engine and the share process of one box die, and it reads its
+    configuration again: no call ends, and it goes on sharing."""
+    w = World(net)
+    one, two = w.boxes
+    one.start()
+    two.start()
+    p, m = media(net)
+    call = set_up(w)
+    opened(two, call)
+    stream = Stream(p, m)
+    stream.flows()
+    for n, role in enumerate(("share", "engine")):
+        one.daemon.kill(role)
+        until(lambda: len(one.daemon.children()) == len(one.daemon.roles), 5,
+              f"another {role} process")
+        more = set_up(w, 4100 + 2 * n, 10100 + 2 * n)
+        opened(one, more)
+        opened(two, more, 10)
+    one.daemon.proc.send_signal(signal.SIGHUP)
+    until(lambda: any("reloaded" in x for x in one.daemon.log), 15, "reload")
+    more = set_up(w, 4200, 10200)
+    opened(two, more, 10)
+    stream.flows()
+    for box in w.boxes:
+        check(not box.daemon.seen(event="close"), "a living call closed")
+    call.hang_up()
+    for box in w.boxes:
+        box.daemon.expect(1, event="close", dir="in", call=call.call_id,
+                          reason="bye")
+    stream.stops()
+    stream.stop()
