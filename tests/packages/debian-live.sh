@@ -20,6 +20,7 @@ fail() {
 	exit 1
 }
 
+command -v systemd-nspawn >/dev/null || fail "apt install systemd-container"
 if [ ! -e "$top/sys.ready" ]; then
 	echo "== debootstrap"
 	rm -rf "$sys"

@@ -20,6 +20,10 @@ fail() {
 	exit 1
 }
 
+for tool in debootstrap cmake; do
+	command -v "$tool" >/dev/null || fail "apt install $tool"
+done
+
 if [ ! -e "$chroot/.ready" ]; then
 	echo "== debootstrap"
 	rm -rf "$chroot"
