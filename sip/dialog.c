@@ -263,8 +263,6 @@ static void
 prack_received(struct call *c, struct dialog *dlg, enum role role, int64_t now,
     const struct datagram *d, const struct sip_message *m)
 {
-	if (dlg->state == DIALOG_ENDED)
-		return;
 	if (is_late_answer(dlg, role, m->rack_cseq, now) &&
 	    m->rack_method == SIP_INVITE && dlg->late_rseq == m->rack_rseq)
 		late_answer(c, dlg, role, now, d, m, REASON_EARLY);

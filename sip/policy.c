@@ -248,21 +248,18 @@ speaker_usable(const struct work *w)
 		sip_policy_protects(w->p, &w->out->speaker));
 }
 
-static bool
+static void
 add_remote(struct prefix *v, size_t *n, const struct addr *a, uint8_t af)
 {
 	struct prefix host = prefix_host(a);
 	size_t i;
 
-	if (a->af != af)
-		return false;
+	if (a->af != af || *n == MAX_REMOTES)
+		return;
 	for (i = 0; i < *n; i++)
 		if (prefix_cmp(&v[i], &host) == 0)
-			return true;
-	if (*n == MAX_REMOTES)
-		return false;
+			return;
 	v[(*n)++] = host;
-	return true;
 }
 
 /*

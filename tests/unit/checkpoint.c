@@ -237,6 +237,7 @@ oversized_records_and_a_full_journal_are_refused(void **state)
 {
 	static uint8_t big[CHECKPOINT_RECORD_MAX + 1];
 	static struct seen s;
+	struct checkpoint_stats before, st;
 	struct checkpoint *c;
 	enum ph_err rc;
 	int fds[2], i;
@@ -251,7 +252,16 @@ oversized_records_and_a_full_journal_are_refused(void **state)
 		rc = checkpoint_put(c, (uint64_t)i, big, sizeof(big) - 1);
 	assert_int_equal(rc, PH_ELIMIT);
 	assert_int_equal(i, 8);
+	/* What waits to be written counts for the size already. */
+	checkpoint_stats(c, &before);
+	assert_int_equal(checkpoint_put(c, 0, big, 100), PH_OK);
+	checkpoint_stats(c, &st);
+	assert_in_range(st.size - before.size, 100, 200);
+	before = st;
 	assert_int_equal(checkpoint_sync(c), PH_OK);
+	checkpoint_stats(c, &st);
+	assert_int_equal(st.size, before.size);
+	assert_int_equal(size_of(fds[0]) + size_of(fds[1]), st.size);
 	checkpoint_close(c);
 	c = reopen(fds, &s);
 	assert_int_equal(s.n, 7);

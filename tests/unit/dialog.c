@@ -544,6 +544,13 @@ prack_and_update_carry_offers(void **state)
 		{ 3, "i>o", "200 PRACK",   2, "b2", "a", "z", NULL, "" },
 		{ 4, "i>o", "200 INVITE",  1, "b1", "a", "z", NULL, "" },
 	};
+	static const struct step over[] = {
+		{ 1, "o>i", "INVITE",      1, "b1", "a", "",  NULL, "" },
+		{ 2, "i>o", "!183 INVITE", 1, "b1", "a", "z", "192.0.2.10 10000", "" },
+		{ 3, "o>i", "BYE",         2, "b2", "a", "z", NULL, "" },
+		{ 3, "i>o", "200 BYE",     2, "b2", "a", "z", NULL, "" },
+		{ 4, "o>i", "PRACK",       3, "b3", "a", "z", "198.51.100.7 4000", "" },
+	};
 	static const struct step update[] = {
 		CALL_SET_UP,
 		{ 5, "o>i", "UPDATE",      2, "b5", "a", "z", "198.51.100.7 6000", "" },
@@ -557,6 +564,7 @@ prack_and_update_carry_offers(void **state)
 
 	(void)state;
 	PLAY(prack);
+	PLAY(over);
 	PLAY(update);
 }
 

@@ -256,6 +256,30 @@ silence_counts_for_a_successor_too(void **state)
 	assert_string_equal(said, "close idle;close idle;");
 }
 
+/* What an accepted offer replaced stays open for as long as it would have. */
+static void
+a_successor_knows_what_was_replaced(void **state)
+{
+	(void)state;
+	call(1);
+	message(false, "INVITE", 1, 3, 4010, "sendrecv");
+	message(true, "200 INVITE", 1, 3, 10010, "sendrecv");
+	message(false, "ACK", 1, 3, 0, NULL);
+	assert_int_equal(filter.n, 4);
+	engine_flush(engine);
+	assert_int_equal(nrecord, 1);
+	engine_begin();
+	engine_adopt(engine, record[0].key, record[0].bytes, record[0].len,
+	    now);
+	assert_int_equal(filter.n, 4);
+	assert_string_equal(said, "");
+	pass(2, true);
+	assert_int_equal(filter.n, 4);
+	pass(2, true);
+	assert_int_equal(filter.n, 2);
+	assert_string_equal(said, "close replaced;close replaced;");
+}
+
 #define CANDIDATE(at) "sendrecv\r\na=candidate:1 1 UDP 1 " at " typ host"
 
 static void
@@ -587,6 +611,7 @@ main(void)
 		CASE(the_firewalls_own_address_is_no_remote),
 		CASE(a_successor_knows_the_call),
 		CASE(silence_counts_for_a_successor_too),
+		CASE(a_successor_knows_what_was_replaced),
 		CASE(a_successor_knows_candidates),
 		CASE(a_record_is_whole_or_nothing),
 		CASE(a_successor_that_follows_no_calls_closes_them),

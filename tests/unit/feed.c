@@ -118,11 +118,16 @@ end(void)
 static void
 all_is_told_and_then_each_change(void **state)
 {
+	const struct model_call *call;
+
 	(void)state;
 	begin(1000);
 	hear();
 	assert_int_equal(model_totals(w.model)->holes, 1000);
 	assert_int_equal(model_totals(w.model)->calls, 500);
+	call = model_hole_find(w.model, 7)->call;
+	assert_int_equal(call->len, 9);
+	assert_memory_equal(call->call, "a@example", 9);
 	/* They were open before, so none of them opens now. */
 	assert_int_equal(model_totals(w.model)->opened[REASON_ANSWER], 0);
 	hold(1001, true);
@@ -141,6 +146,30 @@ all_is_told_and_then_each_change(void **state)
 	assert_null(model_hole_find(w.model, 7));
 	assert_int_equal(model_hole_find(w.model, 8)->call->packets, 3);
 	assert_int_equal(model_totals(w.model)->closed[REASON_BYE], 1);
+	end();
+}
+
+/* Of a Call-ID that is too long, as much is told as there is room for. */
+static void
+a_refusal_is_told_with_its_call(void **state)
+{
+	const struct event_refusal r = { addr_v4(198, 51, 100, 7),
+		addr_v4(10, 0, 0, 1), 4000, REASON_ADDRESS, EVENT_SAID_SDP };
+	const struct model_refusal *got;
+	char call[IPC_CALL + 9];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(call); i++)
+		call[i] = (char)('a' + i % 26);
+	begin(0);
+	w.feed.tap.refused(w.feed.tap.ctx, 5, &r,
+	    (struct span) { call, sizeof(call) });
+	hear();
+	assert_non_null(got = model_refusal(w.model, 0));
+	assert_int_equal(got->refusal.dport, 4000);
+	assert_int_equal(got->len, IPC_CALL);
+	assert_memory_equal(got->call, call, IPC_CALL);
 	end();
 }
 
@@ -208,6 +237,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_is_told_and_then_each_change),
+		cmocka_unit_test(a_refusal_is_told_with_its_call),
 		cmocka_unit_test(a_status_process_cannot_keep_us_busy),
 		cmocka_unit_test(
 		    what_is_not_read_is_dropped_and_asked_for_again),

@@ -186,6 +186,25 @@ a_state_is_read(void **state)
 	assert_int_equal(s.peers[1], 0);
 }
 
+/* What is longer than an address spills nowhere. */
+static void
+a_longer_address_is_cut(void **state)
+{
+	struct nlwrite m = { .len = 0 };
+	struct p_nl_state s;
+	size_t at;
+
+	(void)state;
+	nl_attr64(&m, 1, 1);
+	at = nl_nest(&m, 5);
+	nl_attr(&m, 2, "\300\0\2\24", 4);
+	nl_attr(&m, 1, "0123456789abcdefghij", 20);
+	nl_unnest(&m, at);
+	assert_true(p_nl_get_state(span(&m), &s));
+	assert_memory_equal(s.wire.addr[0], "0123456789abcdef", 16);
+	assert_memory_equal(s.wire.addr[1], "\300\0\2\24\0", 5);
+}
+
 static void
 put_side(struct nlwrite *m, uint16_t type, const char *a, uint16_t lo,
     uint16_t hi, uint8_t op)
@@ -259,6 +278,7 @@ main(void)
 		cmocka_unit_test(messages_end),
 		cmocka_unit_test(the_family_and_status_are_found),
 		cmocka_unit_test(a_state_is_read),
+		cmocka_unit_test(a_longer_address_is_cut),
 		cmocka_unit_test(a_rule_is_read),
 	};
 

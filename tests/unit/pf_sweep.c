@@ -35,6 +35,10 @@ closing_gathers_kills_into_one_sweep(void **state)
 	assert_int_equal(k.kills, 2);
 	assert_int_equal(k.killed[0], 11);
 	assert_int_equal(k.killed[1], 12);
+	/* A look at the table that is due earlier does not wait for it. */
+	v[2].op = FW_CLOSE;
+	assert_int_equal(commit(fw, v + 2, 1, 4800000), PH_OK);
+	assert_int_equal(p_tick(fw, 4800000, &err), 5000000);
 	shut(fw, false);
 	assert_int_equal(k.kills, 3);
 	assert_int_equal(k.killed[2], 13);

@@ -482,7 +482,10 @@ the_session_is_found_or_the_body_is_ambiguous(void **state)
 #define PART	"--b\r\n"
 #define END	"--b--\r\n"
 #define SDPTYPE "Content-Type: application/sdp\r\n"
-#define TEXT	"Content-Type: text/plain\r\n\r\nhello\r\n"
+#define LONG                                                                   \
+	"what comes before the first part is longer than the head of the "     \
+	"second one and its body"
+#define TEXT "Content-Type: text/plain\r\n\r\nhello\r\n"
 	/* clang-format off */
 	static const struct {
 		const char	*what, *in;
@@ -497,6 +500,8 @@ the_session_is_found_or_the_body_is_ambiguous(void **state)
 		{ "folded type", "c:\r\n application/sdp\r\n ; a=b\r\n\r\nv=0", SIP_BODY_SDP, "v=0" },
 		{ "another type", "c: application/sdpx\r\n\r\nv=0", SIP_BODY_NONE, "" },
 		{ "text", "c: text/plain\r\n\r\nv=0", SIP_BODY_NONE, "" },
+		{ "a part that is all head", "c: multipart/mixed;boundary=\"x:y\"\r\n\r\n" LONG "\r\n--x:y\r\nq: 1\r\n--x:y\r\n"
+		  TEXT "--x:y\r\n" SDPTYPE "\r\nv=0\r\n--x:y--\r\n", SIP_BODY_AMBIGUOUS, "" },
 		{ "two types in one", "c: application/sdp, text/plain\r\n\r\nv=0", SIP_BODY_AMBIGUOUS, "" },
 		{ "half a type", "c: application\r\n\r\nv=0", SIP_BODY_AMBIGUOUS, "" },
 		{ "gzip", SDPTYPE "Content-Encoding: gzip\r\n\r\nv=0", SIP_BODY_AMBIGUOUS, "" },

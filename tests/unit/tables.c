@@ -191,6 +191,10 @@ strangers_get_no_answer(void **state)
 	r = tables_request(3, WIRE_ADD, "spammer", "203.0.113.7");
 	assert_int_equal(tables_send(&r, &other), SERVER_KEY);
 	assert_int_equal(server_reply(server, &job, now, buf), 0);
+	/* Older versions do not name their key: it is none of ours. */
+	r = tables_request(2, WIRE_ADD, "spammer", "203.0.113.7");
+	assert_int_equal(tables_send(&r, &other), SERVER_KEY);
+	r = tables_request(3, WIRE_ADD, "spammer", "203.0.113.7");
 	snprintf(r.key, sizeof(r.key), "nobody");
 	assert_int_equal(tables_send(&r, &keys[1]), SERVER_KEY);
 	assert_int_equal(server_reply(server, &job, now, buf), 0);

@@ -102,6 +102,24 @@ a_restart_heeds_a_new_configuration(void **state)
 	assert_int_equal(paper.n, 1);
 }
 
+/* One prefix has one record, and another that names it is to be cleared. */
+static void
+an_entry_is_loaded_once(void **state)
+{
+	size_t i;
+
+	(void)state;
+	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
+	    SERVER_TAKEN);
+	for (i = 0; i < paper.nkept && paper.kept[i].key != 1; i++)
+		;
+	assert_true(i < paper.nkept);
+	assert_int_equal(server_load(server, 2, paper.kept[i].p,
+			     paper.kept[i].len, now),
+	    PH_EEXIST);
+	assert_int_equal(tables_counters().entries, 1);
+}
+
 static void
 what_is_not_needed_is_not_kept(void **state)
 {
@@ -257,6 +275,7 @@ main(void)
 		CASE(without_an_end_nothing_counts_from_before),
 		CASE(a_restart_forgets_neither_entries_nor_datagrams),
 		CASE(a_restart_heeds_a_new_configuration),
+		CASE(an_entry_is_loaded_once),
 		CASE(what_is_not_needed_is_not_kept),
 		CASE(the_filter_is_not_told_of_an_entry_within_another),
 		CASE(what_the_filter_refuses_is_not_entered),

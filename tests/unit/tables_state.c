@@ -97,6 +97,15 @@ nobodys_clock_is_taken_from_a_file(void **state)
 	assert_int_equal(replay_take(r, 1, t, T0), PH_EEXIST);
 	assert_int_equal(replay_take(r, 2, t, T0), PH_OK);
 	assert_int_equal(replay_chunk(r)->number, 2);
+	/* Too old to be needed, but not to count for the floor. */
+	c.number = 3;
+	c.tag[0] = 9;
+	c.latest = t - 61;
+	assert_int_equal(replay_load(r, &c, T0), PH_EGONE);
+	assert_int_equal(replay_floor(r), t - 61);
+	c.latest = t - 60;
+	assert_int_equal(replay_load(r, &c, T0), PH_OK);
+	assert_int_equal(replay_count(r), 3);
 	replay_free(r);
 }
 

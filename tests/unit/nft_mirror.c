@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC */
+/* What the mirror of the kernel's elements tells of them, and counts. */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <string.h>
+
+#include "nft/mirror.h"
+#include "tests/unit/unit.h"
+
+#define SECOND INT64_C(1000000)
+
+static struct fw_config config;
+static struct mirror *mirror;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return (mirror = mirror_new(&config)) == NULL ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	mirror_free(mirror);
+	return 0;
+}
+
+static struct fw_entry
+entry(bool once, uint8_t host)
+{
+	struct fw_entry e = { .hole = { .deadline = 9 * SECOND,
+				  .proto = once ? IPPROTO_TCP : IPPROTO_UDP,
+				  .dir = PINHOLE_IN,
+				  .once = once,
+				  .to_lo = 4000,
+				  .to_hi = 4000 } };
+
+	e.hole.from = prefix_host(&(struct addr) { AF_INET, { 9, 9, 9, 9 } });
+	e.hole.to = addr_v4(192, 0, 2, host);
+	return e;
+}
+
+/* The kernel is told of both, and takes it. */
+static void
+commit(struct fw_entry *add, struct fw_entry *gone)
+{
+	struct fw_edit edits[2];
+	size_t n = 0;
+
+	if (gone != NULL) {
+		mirror_remove(mirror, gone);
+		edits[n++] = (struct fw_edit) { FW_REMOVE, gone };
+	}
+	if (add != NULL) {
+		assert_int_equal(mirror_add(mirror, add), PH_OK);
+		edits[n++] = (struct fw_edit) { FW_ADD, add };
+	}
+	mirror_begin(mirror, edits, n);
+	mirror_end(mirror, true);
+}
+
+/* The element that counts the packets of an entry. */
+static struct elem
+counter_of(const struct fw_entry *e)
+{
+	struct elem v[ELEM_MAX];
+	size_t n;
+
+	assert_int_equal(hole_elements(&e->hole, &config, v, &n), PH_OK);
+	return v[0];
+}
+
+static void
+on_seen(void *ctx, struct fw_entry *e, unsigned int ends)
+{
+	(void)e;
+	(void)ends;
+	++*(unsigned int *)ctx;
+}
+
+static unsigned int
+seen_at(int64_t now)
+{
+	unsigned int n = 0;
+
+	mirror_count_end(mirror, true, now, on_seen, &n);
+	return n;
+}
+
+static void
+an_element_that_comes_again_counts_from_zero(void **state)
+{
+	struct fw_entry e = entry(false, 1);
+	struct elem c = counter_of(&e);
+
+	(void)state;
+	commit(&e, NULL);
+	mirror_count_begin(mirror);
+	mirror_counted(mirror, &c, 5);
+	/* It closes before the count is over, and opens anew. */
+	commit(NULL, &e);
+	commit(&e, NULL);
+	assert_int_equal(seen_at(SECOND), 0);
+	mirror_count_begin(mirror);
+	mirror_counted(mirror, &c, 5);
+	commit(NULL, &e);
+	commit(&e, NULL);
+	mirror_count_begin(mirror);
+	mirror_counted(mirror, &c, 2);
+	assert_int_equal(seen_at(SECOND), 1);
+	assert_int_equal(e.packets, 2);
+	mirror_forget(mirror, &e);
+}
+
+static void
+a_redirection_that_moves_is_told_with_its_old_place(void **state)
+{
+	struct fw_entry a = entry(false, 1), b = entry(false, 2);
+	struct fw_edit edits[2] = { { FW_REMOVE, &a }, { FW_ADD, &b } };
+	struct mirror_change c;
+	unsigned int replaced = 0;
+	void *iter = NULL;
+
+	(void)state;
+	a.hole.rdr_from = b.hole.rdr_from =
+	    (struct endpoint) { addr_v4(203, 0, 113, 1), 7000 };
+	commit(&a, NULL);
+	mirror_remove(mirror, &a);
+	assert_int_equal(mirror_add(mirror, &b), PH_OK);
+	mirror_begin(mirror, edits, 2);
+	while (mirror_next_change(mirror, &iter, &c)) {
+		if (c.elem->datalen == 0)
+			continue;
+		replaced++;
+		assert_int_equal(c.op, MIRROR_REPLACE);
+		assert_int_equal(c.old_data[3], 1);
+		assert_int_equal(c.elem->data[3], 2);
+	}
+	assert_int_equal(replaced, 1);
+	mirror_end(mirror, true);
+	mirror_forget(mirror, &a);
+	mirror_forget(mirror, &b);
+}
+
+/* One that the kernel may have from earlier leads where the new one does. */
+static void
+a_first_redirection_is_its_own_old_one(void **state)
+{
+	struct fw_entry a = entry(false, 1);
+	struct fw_edit edit = { FW_ADD, &a };
+	struct mirror_change c;
+	void *iter = NULL;
+
+	(void)state;
+	a.hole.rdr_from = (struct endpoint) { addr_v4(203, 0, 113, 1), 7000 };
+	mirror_expect_leftovers(mirror, true);
+	assert_int_equal(mirror_add(mirror, &a), PH_OK);
+	mirror_begin(mirror, &edit, 1);
+	while (mirror_next_change(mirror, &iter, &c)) {
+		assert_int_equal(c.op, MIRROR_REPLACE);
+		assert_memory_equal(c.old_data, c.elem->data, ELEM_DATALEN);
+		assert_int_equal(c.certain, 0);
+	}
+	mirror_end(mirror, true);
+	mirror_forget(mirror, &a);
+}
+
+static void
+everything_is_told_with_the_deadline_that_the_kernel_has(void **state)
+{
+	struct fw_entry e = entry(false, 1);
+	struct elem counter = counter_of(&e);
+	struct mirror_change c;
+	unsigned int n = 0;
+	void *iter = NULL;
+
+	(void)state;
+	commit(&e, NULL);
+	e.hole.deadline += SECOND; /* which the kernel has not heard of */
+	while (mirror_next(mirror, &iter, &c)) {
+		if (elem_cmp(c.elem, &counter) != 0)
+			continue;
+		n++;
+		assert_int_equal(c.op, MIRROR_ADD);
+		assert_int_equal(c.deadline, 9 * SECOND);
+		assert_int_equal(c.certain, 9 * SECOND);
+	}
+	assert_int_equal(n, 1);
+	mirror_forget(mirror, &e);
+}
+
+static void
+one_that_is_missing_was_used_if_its_time_was_not_up(void **state)
+{
+	struct fw_entry e = entry(true, 1);
+
+	(void)state;
+	commit(&e, NULL);
+	mirror_count_begin(mirror);
+	assert_int_equal(seen_at(9 * SECOND), 0);
+	mirror_count_begin(mirror);
+	assert_int_equal(seen_at(9 * SECOND - 1), 1);
+	/* That is told once. */
+	mirror_count_begin(mirror);
+	assert_int_equal(seen_at(9 * SECOND - 1), 0);
+	mirror_forget(mirror, &e);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(an_element_that_comes_again_counts_from_zero),
+		CASE(a_redirection_that_moves_is_told_with_its_old_place),
+		CASE(a_first_redirection_is_its_own_old_one),
+		CASE(everything_is_told_with_the_deadline_that_the_kernel_has),
+		CASE(one_that_is_missing_was_used_if_its_time_was_not_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
