@@ -49,7 +49,6 @@ struct model *
 model_new(void)
 {
 	struct model *m = calloc(1, sizeof(*m));
-	uint32_t i;
 
 	if (m == NULL)
 		return NULL;
@@ -58,8 +57,6 @@ model_new(void)
 	RB_INIT(&m->tuples);
 	TAILQ_INIT(&m->ended);
 	TAILQ_INIT(&m->watches);
-	for (i = 0; i < IPC_NPARTIES; i++)
-		m->party[i].health.role = i;
 	return m;
 }
 

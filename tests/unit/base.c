@@ -382,6 +382,9 @@ text_is_cut_and_compared(void **state)
 	assert_true(span_cmp(span_of("a"), span_of("ab")) < 0);
 	assert_true(span_cmp(span_of("ab"), span_of("a")) > 0);
 	assert_true(span_cmp(span_of("b"), span_of("ab")) > 0);
+	/* What stands behind a span does not count. */
+	assert_true(
+	    span_cmp(span_sub(span_of("abz"), 0, 2), span_of("abc")) < 0);
 	assert_true(span_has_prefix(span_of("ab"), "ab"));
 	assert_false(span_has_prefix(span_of("a"), "ab"));
 	assert_int_equal(span_find(span_of("abc"), 'c'), 2);

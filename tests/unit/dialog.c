@@ -192,6 +192,36 @@ a_long_branch_is_one_all_the_same(void **state)
 	world_close(&w);
 }
 
+/* Whoever is protected may answer a BYE that we have not seen. */
+static void
+an_overheard_answer_ends_the_call(void **state)
+{
+	static const struct step steps[] = { CALL_SET_UP };
+	struct sip_config c = default_config();
+	struct datagram d = { .proto = IPPROTO_UDP, .src = who('o'), .dst = who('i') };
+	struct sip_glance g = { .bye = true, .status = 200, .cseq = 9 };
+	struct world w;
+
+	(void)state;
+	g.call_id.n = g.from_tag.n = g.to_tag.n = g.branch.n = 1;
+	g.call_id.word[0] = span_of("c1");
+	g.from_tag.word[0] = span_of("z");
+	g.to_tag.word[0] = span_of("a");
+	g.branch.word[0] = span_of("unseen");
+	world_open(&w, &c);
+	play_in(&w, steps, ROWS(steps));
+	strbuf_reset(&w.text);
+	sip_overhear(w.sip, 6 * USEC_PER_SEC, &d, &g);
+	assert_string_equal(w.log, "");
+	d.src = who('i');
+	d.dst = who('o');
+	g.from_tag.word[0] = span_of("a");
+	g.to_tag.word[0] = span_of("z");
+	sip_overhear(w.sip, 6 * USEC_PER_SEC, &d, &g);
+	assert_string_equal(w.log, CLOSE_IN("bye") CLOSE_OUT("bye"));
+	world_close(&w);
+}
+
 static void
 no_fork_answers_who_has_hung_up(void **state)
 {
@@ -710,6 +740,7 @@ main(void)
 		cmocka_unit_test(forks_live_until_64_t1_after_the_answer),
 		cmocka_unit_test(an_offer_is_for_its_own_dialog),
 		cmocka_unit_test(a_long_branch_is_one_all_the_same),
+		cmocka_unit_test(an_overheard_answer_ends_the_call),
 		cmocka_unit_test(no_fork_answers_who_has_hung_up),
 		cmocka_unit_test(a_late_offer_opens_with_the_ack),
 		cmocka_unit_test(

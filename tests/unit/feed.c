@@ -173,6 +173,33 @@ a_refusal_is_told_with_its_call(void **state)
 	end();
 }
 
+/* Nor does the status process believe that what it is told makes sense. */
+static void
+what_makes_no_sense_is_not_told(void **state)
+{
+	const struct ipc_about *got;
+	static struct ipc_about about;
+	struct event_refusal r = { .reason = REASON_COUNT,
+		.said = EVENT_SAID_SDP };
+
+	(void)state;
+	begin(0);
+	w.feed.tap.refused(w.feed.tap.ctx, 5, &r, span_of("c"));
+	hear();
+	r.reason = REASON_ADDRESS;
+	r.said = EVENT_SAID_TFTP + 1;
+	w.feed.tap.refused(w.feed.tap.ctx, 5, &r, span_of("c"));
+	hear();
+	assert_null(model_refusal(w.model, 0));
+	memset(&about, 'x', sizeof(about));
+	model_about(w.model, &about);
+	got = model_about_of(w.model);
+	assert_int_equal(got->n, IPC_TABLES);
+	assert_int_equal(strlen(got->tables[0]), IPC_NAME - 1);
+	assert_int_equal(strlen(got->tables[IPC_TABLES - 1]), IPC_NAME - 1);
+	end();
+}
+
 static void
 a_status_process_cannot_keep_us_busy(void **state)
 {
@@ -238,6 +265,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_is_told_and_then_each_change),
 		cmocka_unit_test(a_refusal_is_told_with_its_call),
+		cmocka_unit_test(what_makes_no_sense_is_not_told),
 		cmocka_unit_test(a_status_process_cannot_keep_us_busy),
 		cmocka_unit_test(
 		    what_is_not_read_is_dropped_and_asked_for_again),

@@ -82,6 +82,9 @@ counters_become_metrics(void **state)
 	assert_non_null(strstr(t,
 	    "# TYPE pinholed_dialogs gauge\n"
 	    "pinholed_dialogs{state=\"confirmed\"} 7\n"));
+	assert_non_null(strstr(t,
+	    "# TYPE pinholed_calls gauge\n"
+	    "pinholed_calls{state=\"early\"} 0\n"));
 	/* What was not told is not zero, but absent. */
 	assert_null(strstr(t, "pinholed_capture_dropped_total"));
 	assert_null(strstr(t, "pinholed_fw_commit_seconds"));

@@ -330,6 +330,18 @@ all_logs_together_are_limited(void **state)
 }
 
 static void
+without_a_log_nothing_is_kept(void **state)
+{
+	struct story *none = story_new(&story_limits_none);
+
+	(void)state;
+	assert_non_null(none);
+	assert_null(story_join(none, span_of("c"), true, false, now));
+	assert_int_equal(story_bytes(none), 0);
+	story_free(none);
+}
+
+static void
 a_log_never_drops_itself(void **state)
 {
 	static const struct story_limits small = { 1, 1, 700, LIMIT_LOG };
@@ -692,6 +704,7 @@ main(void)
 		TEST(forged_messages_do_not_fill_a_story),
 		TEST(a_message_sent_again_is_one_line),
 		TEST(all_logs_together_are_limited),
+		TEST(without_a_log_nothing_is_kept),
 		TEST(a_log_never_drops_itself),
 		TEST(an_accepted_call_without_pinholes_is_kept),
 		TEST(changes_need_no_ack),

@@ -40,6 +40,7 @@ static const struct {
 	{ "show calls state x",	NULL, "there are: early accepted" },
 	{ "show calls state",	NULL, "a state is missing" },
 	{ "show calls frob 1",	NULL, "is no filter" },
+	{ "show calls x",	NULL, "is no filter" },
 	{ "show calls address",	NULL, "needs a value" },
 	{ "show calls address x", NULL, "an address or a prefix" },
 	{ "show calls older -1", NULL, "a number of seconds" },
