@@ -276,12 +276,12 @@ lease_dirty(struct call_lease *l)
 }
 
 /* Tell other boxes; `p` NULL: it is over. */
-static void
+static bool
 call_share(struct calls *c, uint64_t id, const void *p, size_t len,
     enum reason why)
 {
-	if (c->sink.share != NULL && c->sink.checkpoint != NULL)
-		c->sink.share(c->sink.share_ctx, id, p, len, why);
+	return c->sink.share != NULL && c->sink.checkpoint != NULL &&
+	    c->sink.share(c->sink.share_ctx, id, p, len, why);
 }
 
 static void
@@ -308,7 +308,7 @@ on_gone(void *ctx, uint64_t call)
 	struct calls *c = ctx;
 	struct call_lease *l = lease_find(c, call);
 
-	call_share(c, call, NULL, 0, l != NULL ? l->why : REASON_NONE);
+	(void)call_share(c, call, NULL, 0, l != NULL ? l->why : REASON_NONE);
 	if (l != NULL)
 		lease_free(l);
 	if (c->sink.call != NULL)
@@ -428,25 +428,29 @@ call_checkpoint(struct calls *c, struct call_lease *l, bool closed)
 
 	if (!call_record(c, l->id, closed, &nholes, &ncall)) {
 		c->sink.checkpoint(c->sink.ctx, l->id, NULL, 0);
-		call_share(c, l->id, NULL, 0, l->why);
+		(void)call_share(c, l->id, NULL, 0, l->why);
 		return;
 	}
 	c->sink.checkpoint(c->sink.ctx, l->id, c->record, 4 + nholes + ncall);
 	if (!l->changed)
 		return;
-	l->changed = false;
 	/* Other boxes have pinholes of their own, by other ids. */
 	memset(c->record + nholes, 0, 4);
-	call_share(c, l->id, c->record + nholes, 4 + ncall, REASON_NONE);
+	if (call_share(c, l->id, c->record + nholes, 4 + ncall, REASON_NONE))
+		l->changed = false;
 }
 
 bool
-calls_record(struct calls *c, uint64_t id, const uint8_t **p, size_t *len)
+calls_record(struct calls *c, uint64_t id, const uint8_t **p, size_t *len,
+    bool *changed)
 {
+	struct call_lease *l = lease_find(c, id);
 	size_t nholes, ncall;
 
-	if (!call_record(c, id, true, &nholes, &ncall))
+	if (l == NULL || !call_record(c, id, true, &nholes, &ncall))
 		return false;
+	*changed = l->changed;
+	l->changed = false;
 	*p = c->record;
 	*len = 4 + ncall;
 	return true;

@@ -71,8 +71,12 @@ void calls_role(struct calls *c, uint64_t id, enum calls_role role,
     int64_t now);
 void calls_seen(struct calls *c, uint64_t id, int64_t inside, int64_t outside);
 void calls_end(struct calls *c, uint64_t id, enum reason why, int64_t now);
-/* The record of a call as engine_sink.share gets it; false: there is none. */
-bool calls_record(struct calls *c, uint64_t id, const uint8_t **p, size_t *len);
+/*
+ * The record of a call as engine_sink.share gets it, and whether a message has
+ * changed it since that was told; false: there is none.
+ */
+bool calls_record(struct calls *c, uint64_t id, const uint8_t **p, size_t *len,
+    bool *changed);
 
 /* See engine_media(). */
 bool calls_media(struct calls *c, struct span call_id, struct silence *s);

@@ -47,9 +47,10 @@ struct engine_sink {
 	void (*call)(void *ctx, const struct call_view *v);
 	/*
 	 * A call has changed by what was seen here; len 0: it is over, for
-	 * `why`.  The same record without pinholes.  May be NULL.
+	 * `why`.  The same record without pinholes.  False: nobody is there to
+	 * be told.  May be NULL.
 	 */
-	void (*share)(void *ctx, uint64_t call, const void *p, size_t len,
+	bool (*share)(void *ctx, uint64_t call, const void *p, size_t len,
 	    enum reason why);
 	/* Media of a call that another box judges; may be NULL. */
 	void (*share_seen)(void *ctx, uint64_t call, int64_t inside,

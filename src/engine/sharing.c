@@ -42,21 +42,22 @@ send_record(struct sharing *s, uint64_t id, bool changed, const uint8_t *p,
 	}
 }
 
-void
+bool
 sharing_call(void *sharing, uint64_t id, const void *p, size_t len,
     enum reason why)
 {
 	struct sharing *s = sharing;
 
 	if (!channel_linked(&s->channel))
-		return;
+		return false;
 	if (len > 0) {
 		send_record(s, id, true, p, len);
-		return;
+		return true;
 	}
 	s->out.u.share_gone =
 	    (struct ipc_share_gone) { .id = id, .reason = (uint32_t)why };
 	sharing_send(s, IPC_SHARE_GONE);
+	return true;
 }
 
 static uint32_t
@@ -85,6 +86,7 @@ bool
 sharing_run(struct sharing *s)
 {
 	const uint8_t *p;
+	bool changed;
 	size_t len;
 	int i;
 
@@ -103,8 +105,8 @@ sharing_run(struct sharing *s)
 		if ((s->at = calls_after(s->calls, s->at)) == 0) {
 			s->telling = false;
 			sharing_send(s, IPC_SHARE_END);
-		} else if (calls_record(s->calls, s->at, &p, &len))
-			send_record(s, s->at, false, p, len);
+		} else if (calls_record(s->calls, s->at, &p, &len, &changed))
+			send_record(s, s->at, changed, p, len);
 	}
 	return s->telling;
 }

@@ -44,7 +44,7 @@ void sharing_open(struct sharing *s, struct calls *calls, int *fd);
 void sharing_close(struct sharing *s);
 
 /* See engine_sink.share and share_seen. */
-void sharing_call(void *sharing, uint64_t id, const void *p, size_t len,
+bool sharing_call(void *sharing, uint64_t id, const void *p, size_t len,
     enum reason why);
 void sharing_seen(void *sharing, uint64_t id, int64_t inside, int64_t outside);
 

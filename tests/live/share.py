@@ -445,6 +445,8 @@ def share_goes_on_over_a_reload_and_a_crash(net):
         one.daemon.kill(role)
         until(lambda: len(one.daemon.children()) == len(one.daemon.roles), 5,
               f"another {role} process")
+        if role == "engine":
+            time.sleep(1)
         more = set_up(w, 4100 + 2 * n, 10100 + 2 * n)
         opened(one, more)
         opened(two, more, 10)

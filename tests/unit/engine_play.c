@@ -95,7 +95,7 @@ on_say(void *ctx, const char *text)
 /* Of what other boxes are told: the last record. */
 struct shared shared;
 
-static void
+static bool
 on_share(void *ctx, uint64_t id, const void *p, size_t len, enum reason why)
 {
 	(void)ctx;
@@ -106,6 +106,7 @@ on_share(void *ctx, uint64_t id, const void *p, size_t len, enum reason why)
 	if (len > 0)
 		memcpy(shared.bytes, p, len);
 	shared.n++;
+	return true;
 }
 
 static void
