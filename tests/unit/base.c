@@ -261,6 +261,7 @@ strbuf_says_when_it_is_full(void **state)
 	strbuf_fmt(&b, "%s", "56789");
 	assert_true(b.full);
 	assert_string_equal(array, "1234567");
+	assert_int_equal(b.len, 7);
 	strbuf_reset(&b);
 	strbuf_vis(&b, SPAN_LITERAL("a\x1b"));
 	assert_string_equal(array, "a\\x1b");

@@ -484,7 +484,7 @@ places_of_what_only_the_host_can_judge(void **state)
 	struct conf *c;
 
 	(void)state;
-	c = good("em = em1\n" P "interface { em0 $em\n em2 }\n"
+	c = good("az_AZ09 = em1\n" P "interface { em0 $az_AZ09\n em2 }\n"
 		 "user daemon\nfirewall dry-run\n"
 		 "tftp { proxy on 127.0.0.1 port 6969 }\n"
 		 "sip { latch yes }\n"

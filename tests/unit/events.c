@@ -116,6 +116,40 @@ a_log_has_the_beginning_of_a_call_id(void **state)
 	assert_non_null(strstr(said, "9cx@pc33\","));
 }
 
+static void
+a_refusal_is_explained_once(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		enum event_said	 said;
+		enum reason	 reason;
+		uint16_t	 dport;
+		const char	*line;	/* the second one */
+	} rows[] = {
+		{ EVENT_SAID_SDP, REASON_NOT_PROTECTED, 4000, "    SDP from 198.51.100.7 names 10.0.0.1, which is not in `media` (or, without it, in `protect`)" },
+		{ EVENT_SAID_SDP, REASON_NOT_SERVER, 4000, "    SDP from 198.51.100.7 names 10.0.0.1, which is not its sender; only a `server` may name other hosts" },
+		{ EVENT_SAID_SDP, REASON_PORT_RANGE, 80, "    SDP from 198.51.100.7 names port 80 of 10.0.0.1; ports below 1024 are never opened" },
+		{ EVENT_SAID_SDP, REASON_MALFORMED, 4000, "    the SDP from 198.51.100.7 breaks its grammar" },
+		{ EVENT_SAID_FTP, REASON_ADDRESS, 4000, "    198.51.100.7 wants an FTP data connection to 10.0.0.1, which it may not name; see `loose` in pinholed.conf(5)" },
+		{ EVENT_SAID_FTP, REASON_PORT_RANGE, 80, "    198.51.100.7 wants an FTP data connection to port 80 of 10.0.0.1, which is below 1024" },
+		{ EVENT_SAID_TFTP, REASON_LIMIT, 80, "    198.51.100.7 wants a TFTP transfer, and there are too many" },
+	};
+	/* clang-format on */
+	struct events ev = { .line = on_line, .verbose = 1 };
+	struct event_refusal r = { addr_v4(198, 51, 100, 7),
+		addr_v4(10, 0, 0, 1), 0, REASON_NONE, EVENT_SAID_SDP };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		r.said = rows[i].said;
+		r.reason = rows[i].reason;
+		r.dport = rows[i].dport;
+		events_refuse(&ev, 1, &r, (struct span) { NULL, 0 });
+		assert_string_equal(said, rows[i].line);
+	}
+}
+
 int
 main(void)
 {
@@ -123,6 +157,7 @@ main(void)
 		cmocka_unit_test(every_event_bears_the_time_on_the_wall),
 		cmocka_unit_test(a_log_has_the_beginning_of_a_call_id),
 		cmocka_unit_test(nobody_has_set_the_clock),
+		cmocka_unit_test(a_refusal_is_explained_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
