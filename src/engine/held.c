@@ -6,6 +6,7 @@
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/engine/held.h"
+#include "src/process/queuewatch.h"
 
 /* A packet and what the kernel tells of it. */
 #define MESSAGE_MAX (65536 + 4096)
@@ -89,6 +90,24 @@ send_release(struct held *h, bool all)
 		channel_send(&w->fw, IPC_RELEASE, 0, &w->out, -1);
 }
 
+/*
+ * Those who keep the deadline may not be looking, and shall know before we have
+ * anything in our hands that could be left there.
+ */
+static void
+tell_watches(struct held *h)
+{
+	struct worker *w = h->user.worker;
+	int64_t now = clock_now();
+
+	if (h->turn_at == 0 ||
+	    now - h->turn_at > queuewatch_attention(h->user.hold_ms) / 2) {
+		channel_send(&w->fw, IPC_WAITS, 0, &w->out, -1);
+		channel_send(&w->monitor, IPC_WAITS, 0, &w->out, -1);
+	}
+	h->turn_at = now;
+}
+
 static void
 on_queue(evutil_socket_t fd, short what, void *arg)
 {
@@ -97,6 +116,7 @@ on_queue(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	tell_watches(h);
 	/* As with a capture: one commit for all. */
 	worker_hold(u->worker, true);
 	engine_gather(u->engine, true);

@@ -27,12 +27,14 @@ struct held_user {
 	struct capture_sink sink;
 	void (*settle)(void *ctx); /* after each turn */
 	void *ctx;
+	uint32_t hold_ms; /* the longest that a packet waits */
 };
 
 struct held {
 	struct held_user user;
 	const struct packetq *queue;
 	struct event *ev;
+	int64_t turn_at; /* the turn before */
 	bool begun;
 	uint32_t last;	  /* the number read last */
 	uint64_t packets; /* read */

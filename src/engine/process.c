@@ -531,7 +531,8 @@ process_begin(struct live *l)
 	}
 	held_serve(&l->held, l->args->queue,
 	    &(struct held_user) { &l->worker, l->engine, l->capture,
-		capture_sink_of(l), on_all_read, l });
+		capture_sink_of(l), on_all_read, l,
+		l->args->conf->inline_.hold_ms });
 	process_serve_hep(l);
 }
 

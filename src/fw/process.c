@@ -165,6 +165,10 @@ client_message(struct fwproc *p, enum ipc_role role, int64_t now)
 		if (role == IPC_ENGINE)
 			release_ask(&p->release, &p->msg.u.release);
 		break;
+	case IPC_WAITS:
+		if (role == IPC_ENGINE)
+			queuewatch_wake(&p->release.watch, now);
+		break;
 	case IPC_SETTLE:
 		fwtable_settle(p->table, role);
 		/* Leftovers are the engine's: a proxy's close when it ends. */

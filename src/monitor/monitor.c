@@ -156,6 +156,9 @@ read_child(struct monitor *m, struct child *c)
 				child_beat(c, clock_now());
 		} else if (m->msg.hdr.type == IPC_BEAT)
 			child_beat(c, clock_now());
+		else if (m->msg.hdr.type == IPC_WAITS &&
+		    c->role == CHILD_ENGINE)
+			queuewatch_wake(&m->watch, clock_now());
 		else if (m->msg.hdr.type == IPC_READY &&
 		    c->state == CHILD_QUITTING && m->old != NULL &&
 		    c == &m->old->child[CHILD_PROXY]) {

@@ -35,11 +35,12 @@ enum ipc_type {
 	IPC_LEAVE,     /* M>P      begin nothing new; IPC_READY: it goes on */
 	IPC_REPORT,    /* M>E,P    log your counters */
 
-	IPC_BEGIN,     /* E,P>F  all I hold follows */
-	IPC_COMMIT,    /* E,P>F  (ipc_commit), answered by IPC_RESULT */
-	IPC_RELEASE,   /* E>F    (ipc_release) when all so far is open */
-	IPC_SETTLE,    /* E,P>F  that was all: close what I did not name */
-	IPC_RESULT,    /* F>E,P  (ipc_result), one for each not quiet */
+	IPC_BEGIN,   /* E,P>F  all I hold follows */
+	IPC_COMMIT,  /* E,P>F  (ipc_commit), answered by IPC_RESULT */
+	IPC_RELEASE, /* E>F    (ipc_release) when all so far is open */
+	IPC_WAITS,   /* E>M,F  after a silence, something waits in the queue */
+	IPC_SETTLE,  /* E,P>F  that was all: close what I did not name */
+	IPC_RESULT,  /* F>E,P  (ipc_result), one for each not quiet */
 	IPC_SEEN_FROM, /* F>E,P  (ipc_ids) the `from` of these has sent */
 	IPC_SEEN_TO,   /* F>E,P  (ipc_ids) the `to` of these has sent */
 	IPC_PACKETS,   /* F>E,P, E,P>S (ipc_packets) counted so far */

@@ -9,13 +9,25 @@
 /* Then, between questions. */
 #define ASLEEP	  USEC_PER_SEC
 
+static int64_t
+step_of(uint32_t hold_ms)
+{
+	return (int64_t)hold_ms * 1000 / (QUEUEWATCH_STEPS + 1);
+}
+
+int64_t
+queuewatch_attention(uint32_t hold_ms)
+{
+	return QUIET_MAX * step_of(hold_ms);
+}
+
 void
 queuewatch_init(struct queuewatch *w, const struct packetq *queue,
     uint32_t hold_ms, bool pass)
 {
 	memset(w, 0, sizeof(*w));
 	w->queue = queue;
-	w->every = (int64_t)hold_ms * 1000 / (QUEUEWATCH_STEPS + 1);
+	w->every = step_of(hold_ms);
 	w->pass = pass;
 	w->asleep = true;
 	ipc_init(&w->socket, -1);

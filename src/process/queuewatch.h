@@ -17,9 +17,10 @@
  * is still there after three more questions has waited for three quarters of
  * that time at least, and for all of it at most, and gets its verdict.
  *
- * While no packet comes we ask once a second and wait for the socket to become
- * readable.  The firewall process does this for the engine, and the monitor,
- * with twice the time, for the firewall process.
+ * While no packet comes we ask once a second, and wait for the socket to become
+ * readable and for IPC_WAITS: an engine that is quick has read the packet
+ * before we can see that there was one.  The firewall process does this for the
+ * engine, and the monitor, with twice the time, for the firewall process.
  */
 #define QUEUEWATCH_STEPS 3
 
@@ -44,8 +45,11 @@ void queuewatch_init(struct queuewatch *w, const struct packetq *queue,
 
 /* The socket to wait for while there is nothing to ask; fd -1: none. */
 struct ipc *queuewatch_socket(struct queuewatch *w);
-/* It has become readable. */
+/* It has become readable, or the engine says that it was. */
 void queuewatch_wake(struct queuewatch *w, int64_t now);
+
+/* How long no packet has come at least, when a watch stops to ask often. */
+int64_t queuewatch_attention(uint32_t hold_ms);
 
 /* Ask, if it is time; when to be called next, or INT64_MAX: no queue. */
 int64_t queuewatch_run(struct queuewatch *w, int64_t now);

@@ -197,6 +197,34 @@ def inline_firewall_process_stopped(net):
 
 
 @scenario()
+def inline_firewall_process_stopped_in_silence(net):
+    """The monitor keeps the deadline.  It does not look closely while no packet
+    comes, and may be too late to see one before the engine has read it."""
+    d = net.pinholed(conf=inline())
+    wire = signalling(net)
+    Call(wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000)).hang_up()
+    b = wire.sock["b"]
+    took = []
+    for _ in range(6):
+        time.sleep(1.5)
+        pids = [d.kill("firewall", signal.SIGSTOP),
+                d.kill("monitor", signal.SIGSTOP)]
+        try:
+            wire.send("a", "OPTIONS sip:x SIP/2.0\r\n\r\n", arrive=False)
+            time.sleep(0.1)
+            check(not select.select([b], [], [], 0)[0], "nobody let it go")
+            os.kill(pids.pop(), signal.SIGCONT)
+            begin = time.monotonic()
+            b.recv(65535)
+            took.append(time.monotonic() - begin)
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+    # Twice `hold`, and room for a busy machine.
+    check(max(took) < 0.25, f"it took {took}")
+
+
+@scenario()
 def inline_monitor_stopped(net):
     stopped(net, "monitor")
 

@@ -335,7 +335,13 @@ it_asks_seldom_while_nothing_comes(void **state)
 		if (t * MS >= next)
 			next = queuewatch_run(&w, t * MS);
 	assert_false(kernel.waits[1]);
-	/* After a while without packets it sleeps again. */
+	/* After a while without packets it sleeps again, and not before. */
+	comes(true);
+	queuewatch_wake(&w, t * MS);
+	for (next = 0; t < 11100 + queuewatch_attention(20) / MS; t++)
+		if (t * MS >= next)
+			next = queuewatch_run(&w, t * MS);
+	assert_int_equal(queuewatch_socket(&w)->fd, -1);
 	for (; t < 13000; t++)
 		if (t * MS >= next)
 			next = queuewatch_run(&w, t * MS);
