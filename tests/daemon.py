@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -46,10 +47,17 @@ def until(f, what, seconds=10):
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
-def port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def port():
+    """Free for UDP and TCP, and below those that clients get from Linux."""
+    while True:
+        n = random.randrange(20000, 32000)
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as s:
+                    s.bind(("127.0.0.1", n))
+        except OSError:
+            continue
+        return n
 
 
 def alive(pid):
@@ -63,10 +71,8 @@ def alive(pid):
 class Daemon:
     def __init__(self, binary, where, *argv, more=""):
         self.binary, self.where = binary, where
-        self.ports = {n: port(k) for n, k in (
-            ("hep", socket.SOCK_DGRAM), ("tables", socket.SOCK_DGRAM),
-            ("tftp", socket.SOCK_DGRAM), ("status", socket.SOCK_STREAM),
-            ("ftp", socket.SOCK_STREAM))}
+        self.ports = {n: port() for n in (
+            "hep", "tables", "tftp", "status", "ftp")}
         self.sock = os.path.join(where, "sock")
         self.path = os.path.join(where, "conf")
         self.pidfile = os.path.join(where, "pid")
