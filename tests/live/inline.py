@@ -206,7 +206,8 @@ def inline_firewall_process_stopped_in_silence(net):
     b = wire.sock["b"]
     took = []
     for _ in range(6):
-        time.sleep(1.5)
+        # It looks once a second: not at the moment when it goes on.
+        time.sleep(2)
         pids = [d.kill("firewall", signal.SIGSTOP),
                 d.kill("monitor", signal.SIGSTOP)]
         try:
