@@ -43,6 +43,7 @@ struct share_link {
 	pid_t engine, share;
 	int64_t since; /* since when it asked so often for a connection: */
 	uint32_t asked;
+	int told; /* errno of the last connection, as the log has it */
 };
 
 struct monitor_options;

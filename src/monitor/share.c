@@ -13,7 +13,21 @@
 #include "src/monitor/insides.h"
 #include "src/monitor/server.h"
 
-#define MODULE	 "monitor"
+#define MODULE "monitor"
+/* It asks again and again; the log has it once, until it works. */
+static void
+connect_failed(struct share_link *s, int error)
+{
+	if (s->told == error)
+		return;
+	s->told = error;
+	log_warnx(MODULE, "cannot connect to the server of \"share\": %s%s",
+	    strerror(error),
+	    error == EAFNOSUPPORT || error == EPERM
+		? "; a service of systemd needs with-ip.conf"
+		: "");
+}
+
 #define ASK_MOST 20 /* in a second */
 
 void
@@ -52,8 +66,13 @@ share_message(struct monitor *m, struct child *c)
 		s->since = clock_now();
 		s->asked = 0;
 	}
-	if (s->asked++ < ASK_MOST)
+	if (s->asked++ < ASK_MOST) {
 		fd = server_connect(&m->cur->conf->share);
+		if (fd == -1)
+			connect_failed(s, errno);
+		else
+			s->told = 0;
+	}
 	m->msg.u.done =
 	    (struct ipc_done) { .err = fd != -1 ? PH_OK : PH_EGONE };
 	if (ipc_send(&c->ipc, IPC_CONNECTED, 0, &m->msg, fd) != PH_OK)

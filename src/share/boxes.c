@@ -30,9 +30,10 @@ bool
 boxes_hello(struct box *x, const struct record *r, uint32_t owns, bool leaves,
     int64_t now)
 {
-	if (x->boot == r->boot && r->written <= x->written)
+	/* Of an earlier process of that box, too: else two replays alternate.
+	 */
+	if (r->written <= x->written)
 		return false;
-	x->boot = r->boot;
 	x->written = r->written;
 	x->owns = owns;
 	x->gone = leaves;

@@ -19,7 +19,6 @@
 
 struct box {
 	char name[RECORD_NAME];
-	uint64_t boot;
 	int64_t heard;	 /* when, by our clock */
 	int64_t written; /* of its last RECORD_HELLO, by its clock */
 	uint32_t owns;	 /* calls, as it says */

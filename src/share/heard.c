@@ -6,7 +6,7 @@
 #include "src/share/insides.h"
 #include "tables/mac.h"
 
-/* A record of that age is not replayed, but overtaken. */
+/* Clocks agree to that: what is older was replayed, or held back. */
 #define YOUNG (60 * USEC_PER_SEC)
 
 struct group *
@@ -312,7 +312,7 @@ on_end(struct group *g, const struct record *r, int64_t now)
 }
 
 static void
-on_seen(struct group *g, const struct record *r)
+on_seen(struct group *g, const struct record *r, int64_t now)
 {
 	struct cursor c = cursor_of(r->body.p, r->body.len);
 	uint32_t inside_s = cursor_u32(&c), outside_s = cursor_u32(&c);
@@ -324,7 +324,8 @@ on_seen(struct group *g, const struct record *r)
 	}
 	if (e == NULL || e->ended || e->id == 0)
 		return;
-	if (r->written <= e->seen) {
+	/* Its ages count from when it is read: one that was held back lies. */
+	if (r->written <= e->seen || now - r->written > YOUNG) {
 		g->stats.refused[RECORD_STALE]++;
 		return;
 	}
@@ -370,7 +371,7 @@ group_record(struct group *g, const void *p, size_t len, int64_t now)
 	else if (r.type == RECORD_END)
 		on_end(g, &r, now);
 	else if (r.type == RECORD_SEEN)
-		on_seen(g, &r);
+		on_seen(g, &r, now);
 	else if (!namesake)
 		on_hello(g, x, &r, now);
 	else if (now - r.written < BOXES_LEASE && now - g->since > BOXES_LEASE)

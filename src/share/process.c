@@ -44,6 +44,8 @@ struct process {
 	struct parts in;
 	struct ipc_msg out; /* too big for the stack */
 	uint64_t gaps;
+	uint64_t twins; /* of which the log knows */
+	struct log_limit twins_log;
 };
 
 /* To the engine. */
@@ -374,6 +376,22 @@ on_asked(void *ctx, const struct ipc_msg *m)
 }
 
 static void
+namesake_tell(struct process *x, int64_t now)
+{
+	struct group_stats s;
+	uint32_t missed;
+
+	group_stats(x->group, &s);
+	if (s.twins == x->twins)
+		return;
+	x->twins = s.twins;
+	if (log_may(&x->twins_log, now, &missed))
+		log_warnx(MODULE,
+		    "another firewall of the group has the name \"%s\", too",
+		    group_name(x->group));
+}
+
+static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval every = { 0, EVERY };
@@ -384,6 +402,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	server_run(&x->server, now);
 	(void)group_run(x->group, now);
+	namesake_tell(x, now);
 	/* The engine did not read for a while: it has to be told all anew. */
 	if (channel_recovered(&x->engine)) {
 		x->gaps++;

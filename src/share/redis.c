@@ -18,6 +18,15 @@
 #define CHUNK	16384
 #define OUT_MAX (8u << 20) /* bytes that wait to be sent */
 
+/* Arrays within arrays: the stream's reply has so many. */
+#define DEPTH_MAX 5
+
+#if HIREDIS_MAJOR > 0
+typedef size_t elements;
+#else
+typedef int elements;
+#endif
+
 struct command {
 	STAILQ_ENTRY(command) entry;
 	redis_reply *reply;
@@ -28,6 +37,8 @@ struct command {
 struct redis {
 	struct bufferevent *be;
 	redisReader *reader;
+	redisReplyObjectFunctions make; /* those of hiredis, but for arrays */
+	void *(*array)(const redisReadTask *, elements);
 	struct event *failed; /* tells `lost` outside of redis_send() */
 	STAILQ_HEAD(, command) waiting;
 	size_t nwaiting;
@@ -127,6 +138,37 @@ on_read(struct bufferevent *be, void *arg)
 	}
 }
 
+/*
+ * From version 1.0, hiredis takes arrays of any depth, and recurses to free
+ * them.
+ */
+static void *
+make_array(const redisReadTask *task, elements n)
+{
+	const struct redis *r = task->privdata;
+	const redisReadTask *t;
+	int depth = 0;
+
+	for (t = task; t != NULL && depth <= DEPTH_MAX; t = t->parent)
+		depth++;
+	return depth <= DEPTH_MAX ? r->array(task, n) : NULL;
+}
+
+static redisReader *
+reader_new(struct redis *r)
+{
+	redisReader *reader = redisReaderCreate();
+
+	if (reader == NULL)
+		return NULL;
+	r->make = *reader->fn;
+	r->array = r->make.createArray;
+	r->make.createArray = make_array;
+	reader->fn = &r->make;
+	reader->privdata = r;
+	return reader;
+}
+
 struct redis *
 redis_new(struct event_base *base, int fd,
     void (*lost)(void *ctx, const char *why), void *ctx)
@@ -141,7 +183,7 @@ redis_new(struct event_base *base, int fd,
 	r->lost = lost;
 	r->ctx = ctx;
 	r->be = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-	r->reader = redisReaderCreate();
+	r->reader = reader_new(r);
 	r->failed = event_new(base, -1, 0, on_failed, r);
 	if (r->be == NULL || r->reader == NULL || r->failed == NULL) {
 		if (r->be == NULL)

@@ -454,7 +454,6 @@ join_end(struct server *s, int64_t now)
 {
 	password_send(s, s->stream);
 	stream_ask(s);
-	s->failures = 0;
 	s->joins++;
 	group_joined(s->group, now);
 	log_info(MODULE, "sharing calls of the group \"%s\"", s->name);
@@ -533,6 +532,9 @@ server_run(struct server *s, int64_t now)
 
 	if (why != NULL)
 		server_fail(s, why, now);
+	/* One that lets us join, and hangs up, is waited for ever longer. */
+	if (s->state == SERVER_JOINED && now - s->since > BOXES_LEASE)
+		s->failures = 0;
 	if (s->state != SERVER_WAITING || now < s->retry_at)
 		return;
 	s->state = SERVER_ASKED;

@@ -463,3 +463,15 @@ def share_goes_on_over_a_reload_and_a_crash(net):
                           reason="bye")
     stream.stops()
     stream.stop()
+
+
+@scenario(needs=("redis-server", "redis-cli"))
+def share_a_namesake_is_told(net):
+    w = World(net)
+    one, two = w.boxes
+    two.n = 1
+    one.start()
+    two.start()
+    for box in w.boxes:
+        until(lambda: any('has the name "fw1", too' in x
+                          for x in box.daemon.log), 20, "a line")

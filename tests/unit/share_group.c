@@ -146,6 +146,50 @@ media_seen_by_a_peer_reaches_the_engine_of_the_owner(void **state)
 }
 
 static void
+media_told_late_keeps_no_call(void **state)
+{
+	size_t i;
+
+	(void)state;
+	tell(0, 1, "a talks", true);
+	pass(1);
+	boxes[0].linked = false;
+	group_seen(boxes[1].g, id_of(1, "a"), 3, UINT32_MAX, now);
+	i = nstream - 1;
+	now += 61 * SECOND;
+	group_record(boxes[0].g, stream[i].bytes, stream[i].len, now);
+	assert_int_equal(boxes[0].seen, 0);
+	assert_int_equal(stats_of(0).refused[RECORD_STALE], 1);
+}
+
+static void
+replayed_signs_of_life_raise_no_dead_box(void **state)
+{
+	const struct record_group fw = { "fw", { 0 }, 0 };
+	struct record r = { .type = RECORD_HELLO,
+		.box = "fw2",
+		.body = { "\0\0\0\0\0", 5 } };
+	uint8_t old[2][512];
+	size_t i, len;
+
+	(void)state;
+	tell(1, 1, "a talks", true);
+	/* Of two earlier processes of the box. */
+	for (i = 0; i < 2; i++) {
+		r.boot = 900 + i;
+		r.written = now - (int64_t)(i + 1) * SECOND;
+		assert_true(record_write(&fw, &r, old[i], 512, &len));
+	}
+	pass(3);
+	box_kill(1);
+	for (i = 0; i < 15; i++) {
+		group_record(boxes[0].g, old[i % 2], len, now);
+		pass(0);
+	}
+	assert_int_equal(stats_of(0).owned, 1);
+}
+
+static void
 a_late_joiner_has_all_calls(void **state)
 {
 	(void)state;
@@ -477,6 +521,8 @@ main(void)
 		PLAY(a_box_that_leaves_is_inherited_at_once),
 		PLAY(if_the_first_heir_has_not_the_call_the_next_takes_it),
 		PLAY(media_seen_by_a_peer_reaches_the_engine_of_the_owner),
+		PLAY(media_told_late_keeps_no_call),
+		PLAY(replayed_signs_of_life_raise_no_dead_box),
 		PLAY(a_late_joiner_has_all_calls),
 		PLAY(an_emptied_server_is_filled_again),
 		PLAY(what_changes_while_the_server_is_gone_is_told_later),
