@@ -486,6 +486,115 @@ a_namesake_is_noticed(void **state)
 }
 
 static void
+each_dead_box_has_its_own_time(void **state)
+{
+	const struct record_group fw = { "fw", { 0 }, 0 };
+	struct record r = { .type = RECORD_CALL,
+		.key = { 1 },
+		.box = "fw9",
+		.boot = 999,
+		.version = 1,
+		.body = { "c talks", 7 } };
+	uint8_t buf[512];
+	size_t len;
+
+	(void)state;
+	/* The first heir takes none, so the third box is the next one. */
+	boxes[0].refuses = true;
+	tell(1, 1, "a talks", true);
+	pass(0);
+	box_kill(1);
+	pass(7);
+	r.written = now;
+	assert_true(record_write(&fw, &r, buf, sizeof(buf), &len));
+	stream_add(buf, len);
+	pass(9);
+	assert_int_equal(stats_of(2).owned, 1);
+	pass(8);
+	assert_int_equal(stats_of(2).owned, 2);
+}
+
+static void
+a_box_says_hello_only_so_often(void **state)
+{
+	size_t first = nstream;
+
+	(void)state;
+	pass(29);
+	assert_in_range(nstream - first, BOXES * 30 / 4, BOXES * 30 / 2);
+}
+
+static void
+a_server_without_room_is_asked_for_nothing(void **state)
+{
+	uint64_t renewals;
+
+	(void)state;
+	tell(0, 1, "a talks", true);
+	pass(2);
+	renewals = stats_of(0).renewals;
+	boxes[0].linked = false;
+	pass(25);
+	assert_int_equal(stats_of(0).renewals, renewals);
+	boxes[0].linked = true;
+	pass(1);
+	assert_int_equal(stats_of(0).renewals, renewals + 1);
+}
+
+static void
+media_are_told_of_calls_that_others_judge_now(void **state)
+{
+	size_t before;
+
+	(void)state;
+	tell(0, 1, "a talks", true);
+	pass(0);
+	before = nstream;
+	group_seen(boxes[1].g, 77, 3, 3, now);
+	assert_int_equal(nstream, before);
+	box_cut(1);
+	group_seen(boxes[1].g, id_of(1, "a"), 3, 3, now);
+	assert_int_equal(nstream, before);
+	box_join(1);
+	group_seen(boxes[1].g, id_of(1, "a"), 3, 3, now);
+	assert_int_equal(nstream, before + 1);
+	/* Its owner found it silent: each box judges by itself. */
+	group_gone(boxes[0].g, 1, REASON_IDLE, now);
+	boxes[0].call[0].name[0] = '\0';
+	pass(0);
+	before = nstream;
+	group_seen(boxes[1].g, id_of(1, "a"), 3, 3, now);
+	assert_int_equal(nstream, before);
+}
+
+static void
+an_end_is_dated_when_the_call_ended(void **state)
+{
+	const struct record_group fw = { "fw", { 0 }, 0 };
+	struct record r;
+	int64_t over;
+	size_t i, ends = 0;
+
+	(void)state;
+	tell(0, 1, "a talks", true);
+	pass(9);
+	over = now;
+	group_gone(boxes[0].g, 1, REASON_BYE, now);
+	boxes[0].call[0].ended = true;
+	pass(0);
+	for (i = 0; i < nstream; i++) {
+		assert_int_equal(record_read(&fw, stream[i].bytes,
+				     stream[i].len, &r),
+		    RECORD_FINE);
+		if (r.type != RECORD_END)
+			continue;
+		assert_int_equal(r.written, over);
+		ends++;
+	}
+	assert_int_equal(ends, 1);
+}
+
+static void
 a_new_engine_is_told_whose_the_calls_are(void **state)
 {
 	(void)state;
@@ -537,6 +646,11 @@ main(void)
 		PLAY(the_table_has_a_limit),
 		PLAY(boxes_beyond_the_most_are_refused),
 		PLAY(a_namesake_is_noticed),
+		PLAY(each_dead_box_has_its_own_time),
+		PLAY(a_box_says_hello_only_so_often),
+		PLAY(a_server_without_room_is_asked_for_nothing),
+		PLAY(media_are_told_of_calls_that_others_judge_now),
+		PLAY(an_end_is_dated_when_the_call_ended),
 		PLAY(a_new_engine_is_told_whose_the_calls_are),
 	};
 

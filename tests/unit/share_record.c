@@ -6,6 +6,7 @@
 
 static const struct record_group plain = { "fw", { 0 }, 0 };
 static const struct record_group keyed = { "fw", "secret", 6 };
+static const struct record_group short_key = { "fw", "s", 1 };
 
 static uint8_t buf[RECORD_MAX];
 
@@ -30,12 +31,12 @@ what_is_written_is_read(void **state)
 {
 	static const enum record_type types[] = { RECORD_CALL, RECORD_END,
 		RECORD_SEEN, RECORD_HELLO };
-	const struct record_group *groups[] = { &plain, &keyed };
+	const struct record_group *groups[] = { &plain, &keyed, &short_key };
 	struct record r;
 	size_t i, len;
 
 	(void)state;
-	for (i = 0; i < 2 * ROWS(types); i++) {
+	for (i = 0; i < ROWS(groups) * ROWS(types); i++) {
 		len = written(groups[i / ROWS(types)], types[i % ROWS(types)],
 		    span_of("the body"));
 		assert_int_equal(record_read(groups[i / ROWS(types)], buf, len,
@@ -78,12 +79,33 @@ every_byte_counts(void **state)
 static void
 a_record_of_another_group_is_none(void **state)
 {
-	const struct record_group other = { "other", { 0 }, 0 };
+	static const struct record_group others[] = { { "other", { 0 }, 0 },
+		{ "f", { 0 }, 0 }, { "fx", { 0 }, 0 }, { "fw2", { 0 }, 0 } };
 	struct record r;
-	size_t len = written(&other, RECORD_CALL, span_of("body"));
+	size_t i, len;
 
 	(void)state;
-	assert_int_equal(record_read(&plain, buf, len, &r), RECORD_GROUP);
+	for (i = 0; i < ROWS(others); i++) {
+		len = written(&others[i], RECORD_CALL, span_of("body"));
+		assert_int_equal(record_read(&plain, buf, len, &r),
+		    RECORD_GROUP);
+	}
+}
+
+static void
+a_record_of_no_type_is_none(void **state)
+{
+	static const int types[] = { 0, RECORD_TYPES, 255 };
+	struct record r;
+	size_t i, len;
+
+	(void)state;
+	for (i = 0; i < ROWS(types); i++) {
+		len = written(&plain, (enum record_type)types[i],
+		    span_of("body"));
+		assert_int_equal(record_read(&plain, buf, len, &r),
+		    RECORD_MALFORMED);
+	}
 }
 
 static void
@@ -142,6 +164,7 @@ main(void)
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(every_byte_counts),
 		cmocka_unit_test(a_record_of_another_group_is_none),
+		cmocka_unit_test(a_record_of_no_type_is_none),
 		cmocka_unit_test(with_a_key_others_are_forged),
 		cmocka_unit_test(a_body_has_a_limit),
 		cmocka_unit_test(a_call_has_one_key_in_each_group),
