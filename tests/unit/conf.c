@@ -371,6 +371,36 @@ the_defaults_of_proxies_and_tables_are_those_of_the_manual(void **state)
 	conf_free(c);
 }
 
+/* The firewall's sets have room for these. */
+static void
+only_a_watched_port_has_transfers(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+	} rows[] = {
+		{ "sip { media { 192.0.2.9 } }\n", 0 },
+		{ "ftp { port 21 }\n", CONF_FTP_MAX },
+		{ "tftp { port 69 }\n", CONF_TFTP_MAX },
+		{ "ftp { port 21 }\ntftp { port 69 }\n",
+		    CONF_FTP_MAX + CONF_TFTP_MAX },
+		{ "ftp { proxy on ::1 port 8021 }\n", 0 },
+		{ "tftp { proxy on ::1 port 6969 }\n", 0 },
+		{ "ftp { proxy on ::1 port 8021\nport 21 }\n", CONF_FTP_MAX },
+	};
+	char text[256];
+	struct conf *c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		snprintf(text, sizeof(text), P "%s", rows[i].text);
+		c = good(text);
+		assert_int_equal(conf_max_transfers(c), rows[i].n);
+		conf_free(c);
+	}
+}
+
 static void
 a_firewall_statement_knows_its_options(void **state)
 {
@@ -572,6 +602,7 @@ main(void)
 		cmocka_unit_test(remote_is_a_word_or_a_list),
 		cmocka_unit_test(
 		    the_defaults_of_proxies_and_tables_are_those_of_the_manual),
+		cmocka_unit_test(only_a_watched_port_has_transfers),
 		cmocka_unit_test(a_firewall_statement_knows_its_options),
 		cmocka_unit_test(macros_are_text_put_in_their_place),
 		cmocka_unit_test(defines_win_over_the_file),

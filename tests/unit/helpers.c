@@ -143,13 +143,57 @@ a_data_connection_must_begin_in_time(void **state)
 	engine_run(w->e, NOW + 5 * USEC_PER_SEC);
 	assert_non_null(strstr(w->events, "(done)"));
 	strbuf_reset(&w->out);
+	/* At once is in time. */
+	ftp(w, &user, INNER, PKT_IN, in, out, true,
+	    "PORT 192,0,2,10,156,65\r\n");
+	engine_seen(w->e, w->fw_id, FW_SEEN_FROM, NOW);
+	engine_run(w->e, NOW + 5 * USEC_PER_SEC);
+	assert_non_null(strstr(w->events, "(done)"));
+	strbuf_reset(&w->out);
 	/* No successor would know of it. */
 	ftp(w, &user, INNER, PKT_IN, in, out, true,
 	    "PORT 192,0,2,10,156,66\r\n");
 	strbuf_reset(&w->out);
 	engine_leave(w->e, NOW + 6 * USEC_PER_SEC);
 	assert_events(w,
-	    "close 3 in tcp 198.51.100.7 -> 192.0.2.10 port 40002 (shutdown);");
+	    "close 4 in tcp 198.51.100.7 -> 192.0.2.10 port 40002 (shutdown);");
+	engine_tcp_end(w->e, user);
+	world_free(w);
+}
+
+static uint64_t
+counted(const struct world *w, const char *name)
+{
+	char text[8192], key[64];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct counters c = { .form = COUNTERS_LINES, .out = &b };
+	const char *p;
+
+	engine_report(w->e, &c);
+	assert_false(b.full);
+	snprintf(key, sizeof(key), "\n%s ", name);
+	p = strstr(text, key);
+	assert_non_null(p);
+	return strtoull(p + strlen(key), NULL, 10);
+}
+
+static void
+an_engine_that_stops_closes_what_it_opened(void **state)
+{
+	static const char in[] = "192.0.2.10", out[] = "198.51.100.7";
+	struct world *w = world_new(FTP);
+	void *user = NULL;
+
+	(void)state;
+	ftp(w, &user, INNER, PKT_IN, in, out, true, "PORT 192,0,2,10\r\n");
+	assert_events(w, "");
+	assert_int_equal(counted(w, "ftp_ignored"), 1);
+	ftp(w, &user, INNER, PKT_IN, in, out, true,
+	    "PORT 192,0,2,10,156,64\r\n");
+	strbuf_reset(&w->out);
+	engine_shutdown(w->e, NOW);
+	assert_events(w,
+	    "close 1 in tcp 198.51.100.7 -> 192.0.2.10 port 40000 (shutdown);");
 	engine_tcp_end(w->e, user);
 	world_free(w);
 }
@@ -357,6 +401,7 @@ main(void)
 		cmocka_unit_test(only_what_passes_the_inside_counts),
 		cmocka_unit_test(the_end_that_was_connected_to_is_the_server),
 		cmocka_unit_test(a_data_connection_must_begin_in_time),
+		cmocka_unit_test(an_engine_that_stops_closes_what_it_opened),
 		cmocka_unit_test(so_many_connections_of_ftp_are_watched),
 		cmocka_unit_test(the_time_of_active_mode_runs_anew),
 		cmocka_unit_test(no_data_go_to_a_port_of_signalling),

@@ -135,7 +135,8 @@ a_flood_of_sources_costs_its_own_transfers(void **state)
 {
 	struct world *w = world_new(TFTP);
 	uint64_t busy;
-	unsigned int i;
+	unsigned int i, n;
+	char gone[32];
 
 	(void)state;
 	tftp(w, NOW, "192.0.2.10", 20000, "198.51.100.7");
@@ -152,6 +153,9 @@ a_flood_of_sources_costs_its_own_transfers(void **state)
 	for (; i < CONF_TFTP_MAX + 100; i++) {
 		strbuf_reset(&w->out);
 		spoofed(w, NOW + 20, i);
+		n = i - (CONF_TFTP_MAX - 1) + 1;
+		snprintf(gone, sizeof(gone), "203.0.%u.%u ", n >> 8, n & 255);
+		assert_non_null(strstr(w->events, gone));
 		assert_non_null(strstr(w->events, "(limit)"));
 		assert_null(strstr(w->events, "203.0.0.0 "));
 		assert_null(strstr(w->events, "-> 192.0.2.10 "));

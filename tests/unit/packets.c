@@ -465,6 +465,45 @@ what_has_other_ports_is_skipped(void **state)
 }
 
 static void
+a_glance_is_for_ports_of_udp(void **state)
+{
+	static const struct capture_port mixed[] = { { IPPROTO_TCP, 21 },
+		{ IPPROTO_UDP, 69 } };
+	/* clang-format off */
+	static const struct {
+		const char	*frame;
+		size_t		 len;
+		int		 dlt;
+		bool		 skip;
+	} glances[] = {
+#define F(s) s, sizeof(s) - 1
+#define TO(port) V4("\x1e", "\0\0", "\x11") "\x27\x10\0" port "\0\x0a\0\0\x80\0"
+#define MACS "\2\0\0\0\0\1\2\0\0\0\0\2"
+		{ F(TO("\x15")), DLT_RAW, true },
+		{ F(TO("\x45")), DLT_RAW, false },
+		{ F(MACS "\x08\0" TO("\x15")), DLT_EN10MB, true },
+		{ F(MACS "\x08\0" TO("\x45")), DLT_EN10MB, false },
+		{ F(MACS "\x08\6" TO("\x15")), DLT_EN10MB, false },
+		{ F(MACS "\x08"), DLT_EN10MB, false },
+#undef F
+#undef TO
+#undef MACS
+	};
+	/* clang-format on */
+	struct packets *p = packets_new(mixed, ROWS(mixed));
+	size_t i;
+
+	(void)state;
+	assert_non_null(p);
+	for (i = 0; i < ROWS(glances); i++)
+		assert_int_equal(packets_skip(p, glances[i].dlt,
+				     (struct span) { glances[i].frame,
+					 glances[i].len }),
+		    glances[i].skip);
+	packets_free(p, &sink);
+}
+
+static void
 a_piece_waits_for_so_long(void **state)
 {
 	(void)state;
@@ -701,6 +740,7 @@ main(void)
 		CASE(a_checksum_tells_which_bytes_count),
 		CASE(bytes_on_other_ports_are_handed_on_if_wanted),
 		CASE(what_has_other_ports_is_skipped),
+		CASE(a_glance_is_for_ports_of_udp),
 		CASE(a_piece_waits_for_so_long),
 		CASE(other_interfaces_are_ignored),
 		CASE(what_is_longer_than_its_length_can_say),

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The engine's end of the way to the share process: what goes over the socket,
+ * and what comes back by it.
+ */
+#include <event2/event.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sip/sip.h"
+#include "src/base/clock.h"
+#include "src/engine/calls.h"
+#include "src/engine/sharing.h"
+#include "tests/unit/engine_play.h"
+
+static struct sharing sharing;
+static struct event_base *base;
+static struct ipc peer;
+static struct ipc_msg got;
+static unsigned int settled;
+
+static void
+on_settled(void *ctx)
+{
+	(void)ctx;
+	settled++;
+}
+
+static void
+share_begin(void)
+{
+	int fds[2];
+
+	assert_int_equal(ipc_pair(fds), PH_OK);
+	ipc_init(&peer, fds[1]);
+	sharing_open(&sharing, engine_calls(engine), &fds[0]);
+	assert_int_equal(fds[0], -1);
+}
+
+static int
+begin(void **state)
+{
+	(void)setup(state);
+	/* What comes from another box is judged by the host's clock. */
+	now = clock_now();
+	engine_begin();
+	settled = 0;
+	assert_non_null(base = event_base_new());
+	sharing_init(&sharing, base, on_settled, NULL);
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	sharing_close(&sharing);
+	ipc_close(&peer);
+	event_base_free(base);
+	return teardown(state);
+}
+
+/* The next message of the engine's end is of this type, in `got`. */
+static void
+assert_next(enum ipc_type type)
+{
+	int fd;
+
+	assert_int_equal(ipc_recv(&peer, &got, &fd), PH_OK);
+	assert_int_equal(fd, -1);
+	assert_int_equal(got.hdr.type, type);
+}
+
+static void
+assert_no_more(void)
+{
+	int fd;
+
+	assert_int_equal(ipc_recv(&peer, &got, &fd), PH_EAGAIN);
+}
+
+static void
+tell_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100 && sharing_run(&sharing); i++)
+		continue;
+	assert_true(i < 100);
+}
+
+static void
+a_new_share_process_is_told_every_call(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	call(1);
+	call(2);
+	engine_flush(engine);
+	assert_false(sharing_run(&sharing));
+	share_begin();
+	assert_int_equal(settled, 1);
+	tell_all();
+	assert_next(IPC_SHARE_BEGIN);
+	assert_next(IPC_SHARE_CALL);
+	assert_int_equal(got.u.share_call.flag, 0);
+	assert_int_equal(got.u.share_call.offset, 0);
+	assert_int_equal(got.u.share_call.n, got.u.share_call.total);
+	id = got.u.share_call.id;
+	assert_next(IPC_SHARE_CALL);
+	assert_true(got.u.share_call.id > id);
+	assert_memory_equal(got.u.share_call.bytes, shared.bytes, shared.len);
+	assert_next(IPC_SHARE_END);
+	tell_all();
+	assert_no_more();
+}
+
+static void
+a_change_is_told_in_parts(void **state)
+{
+	static uint8_t big[2 * IPC_SHARE_PART];
+	struct span names;
+
+	(void)state;
+	call(1);
+	engine_flush(engine);
+	memcpy(big, shared.bytes, shared.len);
+	assert_false(sharing_call(&sharing, 7, big, sizeof(big), REASON_NONE));
+	share_begin();
+	assert_next(IPC_SHARE_BEGIN);
+	assert_true(sharing_call(&sharing, 7, big, sizeof(big), REASON_NONE));
+	assert_next(IPC_SHARE_CALL);
+	assert_int_equal(got.u.share_call.id, 7);
+	assert_int_equal(got.u.share_call.flag, 1);
+	assert_int_equal(got.u.share_call.offset, 0);
+	assert_int_equal(got.u.share_call.total, sizeof(big));
+	assert_int_equal(got.u.share_call.n, IPC_SHARE_PART);
+	assert_int_equal(sip_export_key(shared.bytes + 4, shared.len - 4,
+			     &names),
+	    PH_OK);
+	assert_int_equal(got.u.share_call.names_len, names.len);
+	assert_memory_equal(big + got.u.share_call.names_at, names.p,
+	    names.len);
+	assert_next(IPC_SHARE_CALL);
+	assert_int_equal(got.u.share_call.offset, IPC_SHARE_PART);
+	assert_int_equal(got.u.share_call.n, IPC_SHARE_PART);
+	assert_no_more();
+	/* The end of one is a message of its own; no record is none. */
+	assert_true(sharing_call(&sharing, 7, NULL, 0, REASON_BYE));
+	assert_next(IPC_SHARE_GONE);
+	assert_int_equal(got.u.share_gone.id, 7);
+	assert_int_equal(got.u.share_gone.reason, REASON_BYE);
+	memset(big, 0xff, sizeof(big));
+	assert_true(sharing_call(&sharing, 7, big, sizeof(big), REASON_NONE));
+	assert_no_more();
+}
+
+static void
+media_are_told_by_their_age(void **state)
+{
+	(void)state;
+	sharing_seen(&sharing, 7, now, now);
+	share_begin();
+	assert_next(IPC_SHARE_BEGIN);
+	sharing_seen(&sharing, 7, 0, clock_now() - 5 * USEC_PER_SEC);
+	assert_next(IPC_SHARE_SEEN);
+	assert_int_equal(got.u.share_seen.id, 7);
+	assert_int_equal(got.u.share_seen.inside_s, UINT32_MAX);
+	assert_in_range(got.u.share_seen.outside_s, 5, 6);
+	/* The clock was set back. */
+	sharing_seen(&sharing, 7, clock_now() + 100 * USEC_PER_SEC, 0);
+	assert_next(IPC_SHARE_SEEN);
+	assert_int_equal(got.u.share_seen.inside_s, 0);
+	assert_int_equal(got.u.share_seen.outside_s, UINT32_MAX);
+	assert_no_more();
+}
+
+/* The record in `shared`, in two parts. */
+static void
+offer(uint32_t second_at)
+{
+	static struct ipc_msg m;
+	struct ipc_share_call *c = &m.u.share_call;
+	uint32_t half = (uint32_t)shared.len / 2;
+
+	memset(c, 0, sizeof(*c));
+	c->key[0] = 42;
+	c->total = (uint32_t)shared.len;
+	c->n = half;
+	memcpy(c->bytes, shared.bytes, half);
+	assert_int_equal(ipc_send(&peer, IPC_SHARE_CALL, 0, &m, -1), PH_OK);
+	c->offset = second_at;
+	c->n = (uint32_t)shared.len - half;
+	memcpy(c->bytes, shared.bytes + half, c->n);
+	assert_int_equal(ipc_send(&peer, IPC_SHARE_CALL, 0, &m, -1), PH_OK);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+static void
+what_comes_in_parts_is_taken_whole(void **state)
+{
+	static struct ipc_msg m;
+	struct shared theirs;
+
+	(void)state;
+	call(1);
+	engine_flush(engine);
+	theirs = shared;
+	engine_begin();
+	shared = theirs;
+	share_begin();
+	assert_next(IPC_SHARE_BEGIN);
+	/* A part is missing. */
+	offer((uint32_t)shared.len / 2 + 1);
+	assert_no_more();
+	assert_int_equal(filter.n, 0);
+	offer((uint32_t)shared.len / 2);
+	assert_next(IPC_SHARE_TOOK);
+	assert_int_equal(got.u.share_took.err, PH_OK);
+	assert_int_equal(got.u.share_took.key[0], 42);
+	assert_int_equal(filter.n, 2);
+	m.u.share_gone = (struct ipc_share_gone) { .id = got.u.share_took.id,
+		.reason = REASON_COUNT };
+	assert_int_equal(ipc_send(&peer, IPC_SHARE_GONE, 0, &m, -1), PH_OK);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(filter.n, 2);
+	m.u.share_gone.reason = REASON_BYE;
+	assert_int_equal(ipc_send(&peer, IPC_SHARE_GONE, 0, &m, -1), PH_OK);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(filter.n, 0);
+}
+
+static void
+a_share_process_that_did_not_read_is_told_again(void **state)
+{
+	static uint8_t big[4 * IPC_SHARE_PART];
+	unsigned int i, all = 0;
+	int fd;
+
+	(void)state;
+	call(1);
+	engine_flush(engine);
+	memcpy(big, shared.bytes, shared.len);
+	share_begin();
+	tell_all();
+	for (i = 0; i < 100000 && !sharing.channel.dropped; i++)
+		sharing_call(&sharing, 7, big, sizeof(big), REASON_NONE);
+	assert_true(sharing.channel.dropped);
+	assert_int_equal(sharing.gaps, 0);
+	for (i = 0; i < 100000 && ipc_unsent(&sharing.channel.ipc); i++) {
+		while (ipc_recv(&peer, &got, &fd) == PH_OK)
+			continue;
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	while (ipc_recv(&peer, &got, &fd) == PH_OK)
+		continue;
+	tell_all();
+	assert_int_equal(sharing.gaps, 1);
+	assert_next(IPC_SHARE_BEGIN);
+	while (ipc_recv(&peer, &got, &fd) == PH_OK && fd == -1 &&
+	    got.hdr.type == IPC_SHARE_CALL)
+		all++;
+	assert_int_equal(all, 1);
+	assert_int_equal(got.hdr.type, IPC_SHARE_END);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define SHARE(f) cmocka_unit_test_setup_teardown(f, begin, end)
+		SHARE(a_new_share_process_is_told_every_call),
+		SHARE(a_change_is_told_in_parts),
+		SHARE(media_are_told_by_their_age),
+		SHARE(what_comes_in_parts_is_taken_whole),
+		SHARE(a_share_process_that_did_not_read_is_told_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
