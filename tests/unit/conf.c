@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/conf_unit.h"
@@ -371,6 +372,29 @@ the_defaults_of_proxies_and_tables_are_those_of_the_manual(void **state)
 	conf_free(c);
 }
 
+static void
+only_a_proxy_for_anonymous_users_is_printed_as_one(void **state)
+{
+	struct conf *c = good(P "ftp { proxy on ::1 port 8021\n"
+				"proxy on ::1 port 8022 anonymous only }\n");
+	char *text = NULL;
+	const char *second;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	assert_non_null(f);
+	conf_print(c, f);
+	fclose(f);
+	second = strstr(text, "port 8022");
+	assert_non_null(second);
+	assert_ptr_equal(strstr(text, " anonymous only"),
+	    strstr(second, " anonymous only"));
+	assert_non_null(strstr(second, " anonymous only"));
+	free(text);
+	conf_free(c);
+}
+
 /* The firewall's sets have room for these. */
 static void
 only_a_watched_port_has_transfers(void **state)
@@ -603,6 +627,8 @@ main(void)
 		cmocka_unit_test(
 		    the_defaults_of_proxies_and_tables_are_those_of_the_manual),
 		cmocka_unit_test(only_a_watched_port_has_transfers),
+		cmocka_unit_test(
+		    only_a_proxy_for_anonymous_users_is_printed_as_one),
 		cmocka_unit_test(a_firewall_statement_knows_its_options),
 		cmocka_unit_test(macros_are_text_put_in_their_place),
 		cmocka_unit_test(defines_win_over_the_file),

@@ -361,118 +361,6 @@ a_log_never_drops_itself(void **state)
 	assert_true(story_bytes(story) <= 700);
 }
 
-/* Two short logs go for the one that doubles. */
-static void
-a_long_log_takes_the_room_of_several(void **state)
-{
-	static const struct story_limits small = { 8, 8, 2048, 2048 };
-	static const char *const names[] = { "a", "b", "c", "d" };
-	struct story_call *c[4];
-	size_t i;
-
-	(void)state;
-	story_free(story);
-	assert_non_null(story = story_new(&small));
-	for (i = 0; i < ROWS(c); i++) {
-		c[i] = story_join(story, span_of(names[i]), true, true, now);
-		story_hole(story, now, true, hole(1), c[i]->call_id,
-		    REASON_ANSWER);
-		assert_false(c[i]->cut);
-	}
-	assert_int_equal(story_bytes(story), 2048);
-	while (c[0]->size < 2048 && c[0]->left_out == 0)
-		story_hole(story, now, true, hole(1), c[0]->call_id,
-		    REASON_ANSWER);
-	assert_int_equal(c[0]->size, 2048);
-	assert_int_equal(c[0]->left_out, 0);
-	assert_int_equal(story_dropped(story), 3);
-	for (i = 1; i < ROWS(c); i++)
-		assert_true(c[i]->cut);
-}
-
-static void
-logs_have_room_for_the_calls_that_may_be(void **state)
-{
-	static const struct {
-		uint32_t calls;
-		size_t bytes;
-	} rows[] = { { 0, 1 << 20 }, { 8192, 1 << 20 }, { 10000, 1280000 },
-		{ 65536, 8 << 20 }, { 65537, 8 << 20 },
-		{ UINT32_MAX, 8 << 20 } };
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < ROWS(rows); i++)
-		assert_int_equal(story_limits_live(rows[i].calls).bytes,
-		    rows[i].bytes);
-	story_free(NULL);
-}
-
-static void
-only_a_call_that_was_seen_late_has_lost_its_beginning(void **state)
-{
-	(void)state;
-	assert_true(story_join(story, span_of("late"), true, false, now)->cut);
-	assert_false(story_join(story, span_of("old"), true, true, now)->cut);
-	message(from_phone(), span_of("new"), SIP_INVITE, 0, 1, true);
-	assert_false(story_join(story, span_of("new"), false, false, now)->cut);
-}
-
-/* All that names a message is kept, and tells it from the others. */
-static void
-a_message_is_kept_as_it_was(void **state)
-{
-	static const struct {
-		bool request, within;
-		enum sip_method method;
-		uint16_t status;
-		uint32_t cseq;
-	} rows[] = {
-		{ true, false, SIP_INVITE, 0, 1 },
-		{ true, true, SIP_INVITE, 0, 1 },
-		{ false, false, SIP_INVITE, 0, 1 },
-		{ true, true, SIP_BYE, 0, 1 },
-		{ false, false, SIP_BYE, 200, 1 },
-		{ false, false, SIP_BYE, 481, 1 },
-		{ false, false, SIP_BYE, 481, UINT32_MAX },
-	};
-	struct datagram d = from_phone();
-	struct story_entry e;
-	struct cursor r;
-	size_t i;
-	int twice;
-
-	(void)state;
-	for (twice = 0; twice < 2; twice++)
-		for (i = 0; i < ROWS(rows); i++) {
-			struct sip_message m = { .request = rows[i].request,
-				.method = rows[i].method,
-				.status = rows[i].status,
-				.call_id = span_of("c"),
-				.cseq = rows[i].cseq,
-				.body = SIP_BODY_SDP };
-
-			if (rows[i].within)
-				m.to_tag = span_of("z");
-			story_hear(story, now, &d, &m);
-			if (!twice)
-				story_counts(story);
-			story_judged(story, NULL);
-		}
-	r = story_records(story_first(story));
-	for (i = 0; i < ROWS(rows); i++) {
-		assert_true(story_read(&r, &e));
-		assert_int_equal(e.request, rows[i].request);
-		assert_int_equal(e.within, rows[i].within);
-		assert_int_equal(e.method, rows[i].method);
-		assert_int_equal(e.status, rows[i].status);
-		assert_int_equal(e.cseq, rows[i].cseq);
-		assert_int_equal(e.body, SIP_BODY_SDP);
-		assert_int_equal(e.times, 2);
-	}
-	assert_false(story_read(&r, &e));
-}
-
 static void
 an_accepted_call_without_pinholes_is_kept(void **state)
 {
@@ -742,22 +630,6 @@ static const struct {
 	    "breaks its grammar", "has to send other SDP" },
 };
 
-/* A call of which something was refused is not one that nobody accepted. */
-static void
-a_refused_call_is_not_washed_out(void **state)
-{
-	struct event_refusal r = { .reason = REASON_LIMIT };
-	int i;
-
-	(void)state;
-	message(from_phone(), span_of("c"), SIP_INVITE, 0, 1, true);
-	story_refused(story, now, &r, span_of("c"));
-	story_leave(story, story_join(story, span_of("c"), false, false, now));
-	for (i = 0; i < 100; i++)
-		message(from_phone(), numbered("f", i), SIP_INVITE, 0, 1, true);
-	tell("c");
-}
-
 static void
 a_refusal_says_what_to_change(void **state)
 {
@@ -834,10 +706,6 @@ main(void)
 		TEST(all_logs_together_are_limited),
 		TEST(without_a_log_nothing_is_kept),
 		TEST(a_log_never_drops_itself),
-		TEST(a_long_log_takes_the_room_of_several),
-		TEST(logs_have_room_for_the_calls_that_may_be),
-		TEST(only_a_call_that_was_seen_late_has_lost_its_beginning),
-		TEST(a_message_is_kept_as_it_was),
 		TEST(an_accepted_call_without_pinholes_is_kept),
 		TEST(changes_need_no_ack),
 		TEST(what_is_told_is_escaped),
@@ -846,7 +714,6 @@ main(void)
 		TEST(the_status_process_is_answered),
 		TEST(a_running_call_says_which_side_sends),
 		TEST(an_adopted_call_says_so),
-		TEST(a_refused_call_is_not_washed_out),
 		TEST(a_refusal_says_what_to_change),
 		TEST(a_record_costs_the_same_among_many_calls),
 		TEST(reasons_to_ignore_are_limited),

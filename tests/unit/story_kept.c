@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a story keeps of messages, for how long, and in how much room.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/timers.h"
+#include "src/engine/story.h"
+#include "tests/unit/unit.h"
+
+static struct story *story;
+static const int64_t now = INT64_C(1700000000) * USEC_PER_SEC;
+
+static int
+setup(void **state)
+{
+	static const struct story_limits limits = { 8, 4, 8192, 1000 };
+
+	(void)state;
+	story = story_new(&limits);
+	assert_non_null(story);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	story_free(story);
+	return 0;
+}
+
+/* An INVITE that the call table takes. */
+static void
+invited(const char *call_id)
+{
+	struct datagram d = { .ts = now };
+	struct sip_message m = { .request = true,
+		.method = SIP_INVITE,
+		.call_id = span_of(call_id),
+		.cseq = 1 };
+
+	story_hear(story, now, &d, &m);
+	story_counts(story);
+	story_judged(story, NULL);
+}
+
+static const struct pinhole *
+hole(uint64_t id)
+{
+	static struct pinhole h;
+
+	h = (struct pinhole) { .id = id,
+		.proto = IPPROTO_UDP,
+		.dir = PINHOLE_IN,
+		.to = addr_v4(192, 0, 2, 10) };
+	h.from = prefix_host(&h.to);
+	return &h;
+}
+
+/* Two short logs go for the one that doubles. */
+static void
+a_long_log_takes_the_room_of_several(void **state)
+{
+	static const struct story_limits small = { 8, 8, 2048, 2048 };
+	static const char *const names[] = { "a", "b", "c", "d" };
+	struct story_call *c[4];
+	size_t i;
+
+	(void)state;
+	story_free(story);
+	assert_non_null(story = story_new(&small));
+	for (i = 0; i < ROWS(c); i++) {
+		c[i] = story_join(story, span_of(names[i]), true, true, now);
+		story_hole(story, now, true, hole(1), c[i]->call_id,
+		    REASON_ANSWER);
+		assert_false(c[i]->cut);
+	}
+	assert_int_equal(story_bytes(story), 2048);
+	while (c[0]->size < 2048 && c[0]->left_out == 0)
+		story_hole(story, now, true, hole(1), c[0]->call_id,
+		    REASON_ANSWER);
+	assert_int_equal(c[0]->size, 2048);
+	assert_int_equal(c[0]->left_out, 0);
+	assert_int_equal(story_dropped(story), 3);
+	for (i = 1; i < ROWS(c); i++)
+		assert_true(c[i]->cut);
+}
+
+static void
+logs_have_room_for_the_calls_that_may_be(void **state)
+{
+	static const struct {
+		uint32_t calls;
+		size_t bytes;
+	} rows[] = { { 0, 1 << 20 }, { 8192, 1 << 20 }, { 10000, 1280000 },
+		{ 65536, 8 << 20 }, { 65537, 8 << 20 },
+		{ UINT32_MAX, 8 << 20 } };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++)
+		assert_int_equal(story_limits_live(rows[i].calls).bytes,
+		    rows[i].bytes);
+	story_free(NULL);
+}
+
+static void
+only_a_call_that_was_seen_late_has_lost_its_beginning(void **state)
+{
+	(void)state;
+	assert_true(story_join(story, span_of("late"), true, false, now)->cut);
+	assert_false(story_join(story, span_of("old"), true, true, now)->cut);
+	invited("new");
+	assert_false(story_join(story, span_of("new"), false, false, now)->cut);
+}
+
+/* All that names a message is kept, and tells it from the others. */
+static void
+a_message_is_kept_as_it_was(void **state)
+{
+	static const struct {
+		bool request, within;
+		enum sip_method method;
+		uint16_t status;
+		uint32_t cseq;
+	} rows[] = {
+		{ true, false, SIP_INVITE, 0, 1 },
+		{ true, true, SIP_INVITE, 0, 1 },
+		{ false, false, SIP_INVITE, 0, 1 },
+		{ true, true, SIP_BYE, 0, 1 },
+		{ false, false, SIP_BYE, 200, 1 },
+		{ false, false, SIP_BYE, 481, 1 },
+		{ false, false, SIP_BYE, 481, UINT32_MAX },
+	};
+	struct datagram d = { .ts = now };
+	struct story_entry e;
+	struct cursor r;
+	size_t i;
+	int twice;
+
+	(void)state;
+	for (twice = 0; twice < 2; twice++)
+		for (i = 0; i < ROWS(rows); i++) {
+			struct sip_message m = { .request = rows[i].request,
+				.method = rows[i].method,
+				.status = rows[i].status,
+				.call_id = span_of("c"),
+				.cseq = rows[i].cseq,
+				.body = SIP_BODY_SDP };
+
+			if (rows[i].within)
+				m.to_tag = span_of("z");
+			story_hear(story, now, &d, &m);
+			if (!twice)
+				story_counts(story);
+			story_judged(story, NULL);
+		}
+	r = story_records(story_first(story));
+	for (i = 0; i < ROWS(rows); i++) {
+		assert_true(story_read(&r, &e));
+		assert_int_equal(e.request, rows[i].request);
+		assert_int_equal(e.within, rows[i].within);
+		assert_int_equal(e.method, rows[i].method);
+		assert_int_equal(e.status, rows[i].status);
+		assert_int_equal(e.cseq, rows[i].cseq);
+		assert_int_equal(e.body, SIP_BODY_SDP);
+		assert_int_equal(e.times, 2);
+	}
+	assert_false(story_read(&r, &e));
+}
+
+/* A call of which something was refused is not one that nobody accepted. */
+static void
+a_refused_call_is_not_washed_out(void **state)
+{
+	struct event_refusal r = { .reason = REASON_LIMIT };
+	char name[16];
+	int i;
+
+	(void)state;
+	invited("c");
+	story_refused(story, now, &r, span_of("c"));
+	story_leave(story, story_join(story, span_of("c"), false, false, now));
+	for (i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		invited(name);
+	}
+	assert_true(
+	    span_eq_str(story_find_from(story, span_of("c"))->call_id, "c"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		TEST(a_long_log_takes_the_room_of_several),
+		TEST(logs_have_room_for_the_calls_that_may_be),
+		TEST(only_a_call_that_was_seen_late_has_lost_its_beginning),
+		TEST(a_message_is_kept_as_it_was),
+		TEST(a_refused_call_is_not_washed_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
