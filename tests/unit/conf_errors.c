@@ -284,10 +284,12 @@ static const struct {
 	    "x:2:7: signalling can be held with nftables only\n" },
 	{ P "sip { inline maybe }\n",
 	    "x:2:14: expected \"yes\" or \"no\", found \"maybe\"\n" },
-	{ P "sip { inline yes }\ninline { queue 65536 hold 0 fail over }\n",
-	    "x:3:16: expected a number from 0 to 65535, found \"65536\"\n"
-	    "x:3:27: expected a number from 1 to 1000, found \"0\"\n"
-	    "x:3:34: expected \"open\" or \"closed\", found \"over\"\n" },
+	{ P "inline { queue 65536 hold 0 fail over }\n",
+	    "x:2:16: expected a number from 0 to 65535, found \"65536\"\n"
+	    "x:2:27: expected a number from 1 to 1000, found \"0\"\n"
+	    "x:2:34: expected \"open\" or \"closed\", found \"over\"\n"
+	    "x:2:1: nothing is held without \"inline yes\" in the \"sip\" "
+	    "block\n" },
 	{ P "hep { }\n",
 	    "x:2:1: \"hep\" needs a line \"from { ADDRESS ... }\"\n"
 	    "x:2:1: \"hep\" needs a line \"listen on ADDRESS\"\n" },
