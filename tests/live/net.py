@@ -233,7 +233,7 @@ class Net:
             subprocess.run(["ip", "netns", "del", f"{self.tag}-{name}"],
                            check=False)
         run = f"/run/{self.tag}"
-        for path in glob.glob(f"{run}.*") + glob.glob(run):
+        for path in glob.glob(f"{run}[.-]*") + glob.glob(run):
             os.unlink(path)
 
 

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import agents  # noqa: E402,F401 pylint: disable=unused-import
 import background  # noqa: E402,F401 pylint: disable=unused-import
+import failover  # noqa: E402,F401 pylint: disable=unused-import
 import frames  # noqa: E402,F401 pylint: disable=unused-import
 import ftpproxy  # noqa: E402,F401 pylint: disable=unused-import
 import helpers  # noqa: E402,F401 pylint: disable=unused-import

@@ -36,11 +36,11 @@ class Box:
     def run(self, *argv):
         return self.world.net.run(self.ns, *argv)
 
-    def start(self, share="", sip="", wait=True):
+    def start(self, share="", sip="", wait=True, at=f"{SERVER}:6379"):
         text = (f"interface i0\nprotect 192.0.2.0/24\nsip {{\n{sip}\n}}\n"
                 f"firewall nftables\nstate \"/run/{self.tag}.state\"\n"
                 f"control \"{self.sock}\"\n"
-                f"share redis \"{SERVER}:6379\" group \"test\" "
+                f"share redis \"{at}\" group \"test\" "
                 f"name \"fw{self.n}\" {share}\n")
         self.daemon = Daemon(self, (), text)
         self.daemon.roles += ["share", "status"]
@@ -152,7 +152,7 @@ class World:
 
     def redis(self, *words, must=True):
         try:
-            more = ["-a", "secret"] if self.arguments else []
+            more = ["-a", "secret"] if "secret" in self.arguments else []
             return self.net.run("db", "redis-cli", "-h", SERVER, *more,
                                 *words)
         except lab.Failure:
@@ -411,6 +411,33 @@ def share_a_firewall_without_power_costs_no_call(net):
     calls[0].hang_up()
     stream.stops()
     stream.stop()
+
+
+@scenario(needs=("redis-server", "redis-cli"))
+def share_by_a_unix_socket(net):
+    """One box reaches the server by its path, the other by its address.  The
+    server is restarted, which makes another socket at the same path."""
+    path = f"/run/{net.tag}.redis"
+    w = World(net, server=("--unixsocket", path, "--unixsocketperm", "700"))
+    one, two = w.boxes
+    one.start(at=path)
+    two.start()
+    call = set_up(w)
+    opened(two, call)
+    w.stop_server()
+    for b in w.boxes:
+        until(lambda b=b: any("no server" in x for x in b.daemon.log), 10,
+              "the server is gone")
+    w.start_server()
+    until(lambda: all(len([x for x in b.daemon.log if "sharing calls" in x])
+                      == 2 for b in w.boxes), 15, "both are back")
+    more = set_up(w, 4100, 10100)
+    opened(two, more)
+    w.move(2)
+    for c in (call, more):
+        c.hang_up()
+        one.daemon.expect(1, event="close", dir="in", call=c.call_id,
+                          reason="bye")
 
 
 @scenario(needs=("redis-server", "redis-cli"))

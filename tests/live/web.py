@@ -631,8 +631,9 @@ scrape_configs:
 
 
 def tool(name):
-    """Of Prometheus: installed, or as ./check has unpacked it."""
-    for folder in (*os.get_exec_path(), f"{TOP}/build-check/servers/usr/bin"):
+    """Installed, or as ./check has unpacked it."""
+    unpacked = f"{TOP}/build-check/servers/usr"
+    for folder in (*os.get_exec_path(), f"{unpacked}/bin", f"{unpacked}/sbin"):
         if os.access(f"{folder}/{name}", os.X_OK):
             return f"{folder}/{name}"
     raise Unable(f"no {name}")
