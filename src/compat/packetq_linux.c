@@ -92,8 +92,8 @@ request_send(const struct packetq *q, const struct request *r)
 }
 
 /*
- * With the kernel's answer, while no packet can come yet.  0, or an errno
- * value.
+ * With the kernel's answer: 0, or an errno value.  A packet may come before it;
+ * its deadline lets it go.
  */
 static int
 request_ask(const struct packetq *q, struct request *r)
@@ -103,27 +103,18 @@ request_ask(const struct packetq *q, struct request *r)
 		char bytes[1024];
 	} answer;
 	struct nlmsgerr e;
+	ssize_t n;
 
 	r->h.nlmsg_flags |= NLM_F_ACK;
 	if (!request_send(q, r))
 		return errno;
-	if (recv(q->fd, &answer, sizeof(answer), MSG_DONTWAIT) <
-		(ssize_t)NLMSG_LENGTH(sizeof(e)) ||
-	    answer.h.nlmsg_type != NLMSG_ERROR)
-		return EPROTO;
+	do {
+		n = recv(q->fd, &answer, sizeof(answer), MSG_DONTWAIT);
+		if (n < (ssize_t)NLMSG_LENGTH(sizeof(e)))
+			return EPROTO;
+	} while (answer.h.nlmsg_type != NLMSG_ERROR);
 	memcpy(&e, answer.bytes + NLMSG_HDRLEN, sizeof(e));
 	return -e.error;
-}
-
-static int
-ask_for_queue(const struct packetq *q)
-{
-	struct nfqnl_msg_config_cmd bind = { .command = NFQNL_CFG_CMD_BIND };
-	struct request r;
-
-	request_begin(&r, q, NFQNL_MSG_CONFIG);
-	request_put(&r, NFQA_CFG_CMD, &bind, sizeof(bind));
-	return request_ask(q, &r);
 }
 
 static void
@@ -134,9 +125,14 @@ put_room(struct request *r, uint32_t waiting, bool open)
 	request_put_u32(r, NFQA_CFG_FLAGS, open ? NFQA_CFG_F_FAIL_OPEN : 0);
 }
 
+/*
+ * The queue and what we want of it, in one request: the kernel drops the
+ * packets of a queue of which nobody wants copies.
+ */
 static int
-ask_for_copies(const struct packetq *q)
+ask_for_queue(const struct packetq *q)
 {
+	struct nfqnl_msg_config_cmd bind = { .command = NFQNL_CFG_CMD_BIND };
 	struct nfqnl_msg_config_params copy = {
 		.copy_range = htonl(COPY_MAX),
 		.copy_mode = NFQNL_COPY_PACKET,
@@ -144,6 +140,7 @@ ask_for_copies(const struct packetq *q)
 	struct request r;
 
 	request_begin(&r, q, NFQNL_MSG_CONFIG);
+	request_put(&r, NFQA_CFG_CMD, &bind, sizeof(bind));
 	request_put(&r, NFQA_CFG_PARAMS, &copy, sizeof(copy));
 	put_room(&r, WAITING_MAX, q->open);
 	return request_ask(q, &r);
@@ -191,7 +188,7 @@ packetq_open(struct packetq *q, uint32_t number, bool open, struct strbuf *why)
 	} else if (err == EINVAL) {
 		strbuf_str(why, "this kernel has no queues of packets");
 		rc = PH_EUNSUPPORTED;
-	} else if (err != 0 || (err = ask_for_copies(q)) != 0)
+	} else if (err != 0)
 		strbuf_fmt(why, "queue %u: %s", number, strerror(err));
 	else if ((q->list_fd = open_list()) == -1)
 		strbuf_fmt(why, "%s: %s", LIST, strerror(errno));
