@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/capture/capture.h"
 #include "src/capture/ipfrag.h"
 #include "src/capture/link.h"
 #include "src/capture/packet.h"
@@ -465,6 +466,84 @@ live_only_what_the_interface_takes_counts(void **state)
 	}
 }
 
+static struct {
+	uint64_t key;
+	uint8_t bytes[256];
+	size_t len;
+} kept;
+
+static void
+on_remember(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	(void)ctx;
+	assert_true(len <= sizeof(kept.bytes));
+	if (len == 0)
+		return;
+	kept.key = key;
+	kept.len = len;
+	memcpy(kept.bytes, p, len);
+}
+
+static enum capture_more
+on_tcp(void *ctx, void **user, const struct datagram *d)
+{
+	(void)ctx;
+	(void)user;
+	(void)d;
+	return CAPTURE_WHOLE;
+}
+
+static void
+on_tcp_end(void *ctx, void *user)
+{
+	(void)ctx;
+	(void)user;
+}
+
+/* The beginning of a connection of FTP. */
+static struct capture *
+connection_open(const struct capture_sink *sink)
+{
+	static const struct capture_port ftp = { IPPROTO_TCP, 21 };
+	const struct capture_config config = { .ports = &ftp, .nports = 1 };
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct capture *c;
+	int64_t ts;
+	int i;
+
+	assert_int_equal(capture_open_file(&c, &config,
+			     PCAPS "/ftp/epsv/input.pcap", &why),
+	    PH_OK);
+	if (kept.len > 0)
+		capture_adopt(c, kept.key + 7, kept.bytes, kept.len, SEC);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(capture_next(c, sink, 0, &ts, &why), PH_OK);
+	capture_flush(c, sink);
+	return c;
+}
+
+/* Or a connection would be remembered under the name of another. */
+static void
+a_successor_gives_no_name_twice(void **state)
+{
+	const struct capture_sink sink = { .udp = on_udp,
+		.tcp = on_tcp,
+		.tcp_end = on_tcp_end,
+		.remember = on_remember };
+	struct capture *c;
+
+	(void)state;
+	kept.len = 0;
+	c = connection_open(&sink);
+	assert_int_equal(kept.key, CAPTURE_KEY_MIN);
+	assert_true(kept.len > 0);
+	capture_close(c, NULL);
+	c = connection_open(&sink);
+	assert_true(kept.key >= CAPTURE_KEY_MIN + 7);
+	capture_close(c, NULL);
+}
+
 int
 main(void)
 {
@@ -476,6 +555,7 @@ main(void)
 		cmocka_unit_test(fragments_are_bounded_in_bytes),
 		cmocka_unit_test(a_packet_seen_twice_counts_once),
 		cmocka_unit_test(live_only_what_the_interface_takes_counts),
+		cmocka_unit_test(a_successor_gives_no_name_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
