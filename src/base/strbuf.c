@@ -40,12 +40,13 @@ strbuf_add(struct strbuf *b, struct span s)
 char *
 strbuf_room(struct strbuf *b, size_t n)
 {
-	char *p = b->p + b->len;
+	char *p;
 
 	if (b->size == 0 || n > b->size - 1 - b->len) {
 		b->full = true;
 		return NULL;
 	}
+	p = b->p + b->len;
 	b->len += n;
 	b->p[b->len] = '\0';
 	return p;
