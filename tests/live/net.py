@@ -356,6 +356,8 @@ class Daemon:
         return found
 
     def kill_all(self):
+        # A monitor that runs replaces who is killed before it.
+        self.proc.send_signal(signal.SIGSTOP)
         for pid in [*self.family(), self.proc.pid, *self.known.values()]:
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
