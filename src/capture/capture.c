@@ -345,10 +345,10 @@ capture_due(const struct capture *c)
 	return packets_next(c->packets);
 }
 
-void
+bool
 capture_flush(struct capture *c, const struct capture_sink *sink)
 {
-	packets_flush(c->packets, sink);
+	return packets_flush(c->packets, sink);
 }
 
 void

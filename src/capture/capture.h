@@ -108,8 +108,8 @@ int64_t capture_stamp(const struct capture *c);
 /* File: how much of it is read, in bytes.  False: its size is not known. */
 bool capture_progress(const struct capture *c, uint64_t *done, uint64_t *size);
 
-/* Give the sink a record of each connection that has changed. */
-void capture_flush(struct capture *c, const struct capture_sink *sink);
+/* Give the sink a record of each changed connection.  True: there was one. */
+bool capture_flush(struct capture *c, const struct capture_sink *sink);
 /* Take over what a predecessor remembered.  Trusts nothing in it. */
 void capture_adopt(struct capture *c, uint64_t key, const void *p, size_t len,
     int64_t now);

@@ -97,10 +97,10 @@ packets_next(const struct packets *p)
 	return tcpstream_next(p->tcp);
 }
 
-void
+bool
 packets_flush(struct packets *p, const struct capture_sink *sink)
 {
-	tcpstream_flush(p->tcp, sink);
+	return tcpstream_flush(p->tcp, sink);
 }
 
 void

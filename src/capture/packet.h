@@ -73,7 +73,7 @@ void packets_expire(struct packets *p, int64_t now,
 int64_t packets_due(const struct packets *p);
 /* As capture_flush() and capture_adopt(). */
 int64_t packets_next(const struct packets *p); /* see capture_due() */
-void packets_flush(struct packets *p, const struct capture_sink *sink);
+bool packets_flush(struct packets *p, const struct capture_sink *sink);
 void packets_adopt(struct packets *p, uint64_t key, const void *record,
     size_t len, int64_t now);
 

@@ -32,9 +32,10 @@ get_endpoint(struct cursor *r)
 	return e;
 }
 
-void
+bool
 tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink)
 {
+	bool changed = !TAILQ_EMPTY(&t->changed);
 	uint8_t record[RECORD_MAX];
 	struct writer w;
 	struct conn *c;
@@ -58,6 +59,7 @@ tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink)
 		tcpside_export(&c->side[1], &w);
 		sink->remember(sink->ctx, c->key, record, w.len);
 	}
+	return changed;
 }
 
 void

@@ -73,7 +73,7 @@ void tcpstream_add(struct tcpstream *t, const struct datagram *d,
  * taken from these; all else in the record still holds, until the connection
  * begins anew.
  */
-void tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink);
+bool tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink);
 void tcpstream_adopt(struct tcpstream *t, uint64_t key, const void *p,
     size_t len, int64_t now);
 

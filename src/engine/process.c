@@ -244,15 +244,16 @@ journal_write(struct live *l, int64_t now)
 	uint64_t opened = engine_opened(l->engine);
 	int64_t next = INT64_MAX;
 	enum ph_err rc;
+	bool haste;
 
 	engine_flush(l->engine);
 	if (l->journal == NULL)
 		return next;
-	if (l->capture != NULL)
-		capture_flush(l->capture, &sink);
+	/* By an older place of a connection, a successor would see a gap. */
+	haste = l->capture != NULL && capture_flush(l->capture, &sink);
+	haste = haste || opened != l->kept;
 	if ((rc = tally_run(&l->tally, l->journal, now)) != PH_OK ||
-	    (rc = checkpoint_run(l->journal, opened != l->kept, now, &next)) !=
-		PH_OK)
+	    (rc = checkpoint_run(l->journal, haste, now, &next)) != PH_OK)
 		journal_failed(l, rc);
 	l->kept = opened;
 	return next;
