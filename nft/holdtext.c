@@ -2,33 +2,14 @@
 #include <sys/socket.h>
 
 #include "nft/holdtext.h"
+#include "nft/prefixset.h"
 
 size_t
 hold_text_size(const struct fw_hold *h)
 {
 	return h->on
-	    ? 4096 + h->nhosts * (ADDR_STRLEN + 2) + (h->nudp + h->ntcp) * 16
+	    ? 4096 + h->nhosts * PREFIXSET_ELEMENT + (h->nudp + h->ntcp) * 16
 	    : 0;
-}
-
-static size_t
-put_hosts(struct strbuf *b, const struct fw_hold *h, uint8_t af)
-{
-	char text[ADDR_STRLEN];
-	size_t i, n = 0;
-
-	strbuf_fmt(b,
-	    "\tset protected%c {\n\t\ttype %s\n\t\tflags interval\n"
-	    "\t\tauto-merge\n",
-	    af == AF_INET6 ? '6' : '4',
-	    af == AF_INET6 ? "ipv6_addr" : "ipv4_addr");
-	for (i = 0; i < h->nhosts; i++)
-		if (h->hosts[i].addr.af == af)
-			strbuf_fmt(b, "%s%s",
-			    n++ == 0 ? "\t\telements = { " : ", ",
-			    prefix_format(&h->hosts[i], text));
-	strbuf_str(b, n > 0 ? " }\n\t}\n" : "\t}\n");
-	return n;
 }
 
 /* Two rules: the port may be that of either end. */
@@ -67,8 +48,8 @@ hold_text(struct strbuf *b, const struct fw_config *config)
 
 	if (!h->on)
 		return 0;
-	(void)put_hosts(b, h, AF_INET);
-	(void)put_hosts(b, h, AF_INET6);
+	prefixset_text(b, "protected", AF_INET, h->hosts, h->nhosts);
+	prefixset_text(b, "protected", AF_INET6, h->hosts, h->nhosts);
 	/*
 	 * A connection between two protected networks would wait in each
 	 * direction at another interface, and not be one: it is only read.

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "nft/holdtext.h"
+#include "nft/prefixset.h"
 #include "nft/table.h"
 
 enum shape {
@@ -359,25 +360,6 @@ put_translations(struct strbuf *b, const struct fw_config *config, bool source)
 	return n;
 }
 
-static void
-put_remotes(struct strbuf *b, const struct fw_config *config, uint8_t af)
-{
-	char text[ADDR_STRLEN];
-	size_t i, n = 0;
-
-	strbuf_fmt(b,
-	    "\tset remotes%c {\n\t\ttype %s\n\t\tflags interval\n"
-	    "\t\tauto-merge\n",
-	    af == AF_INET6 ? '6' : '4',
-	    af == AF_INET6 ? "ipv6_addr" : "ipv4_addr");
-	for (i = 0; i < config->nremotes; i++)
-		if (config->remotes[i].addr.af == af)
-			strbuf_fmt(b, "%s%s",
-			    n++ == 0 ? "\t\telements = { " : ", ",
-			    prefix_format(&config->remotes[i], text));
-	strbuf_str(b, n > 0 ? " }\n\t}\n" : "\t}\n");
-}
-
 /*
  * Accept in our chain ends only our chain; the user's comes next.  Most packets
  * are none of ours: five cheap rules let them go.
@@ -450,8 +432,10 @@ put_base(struct strbuf *b, const struct fw_config *config)
 	uint32_t m = config->mark;
 	unsigned int nrules = 0;
 
-	put_remotes(b, config, AF_INET);
-	put_remotes(b, config, AF_INET6);
+	prefixset_text(b, "remotes", AF_INET, config->remotes,
+	    config->nremotes);
+	prefixset_text(b, "remotes", AF_INET6, config->remotes,
+	    config->nremotes);
 	/*
 	 * A connection that ran both ways before there was a pinhole for it
 	 * is the user's own, and stays so when the pinhole closes.
@@ -578,7 +562,7 @@ table_text(struct strbuf *out, const struct fw_config *config,
 size_t
 table_text_size(const struct fw_config *config)
 {
-	return 16384 + config->nremotes * (ADDR_STRLEN + 2) +
+	return 16384 + config->nremotes * PREFIXSET_ELEMENT +
 	    hold_text_size(&config->hold);
 }
 
