@@ -75,7 +75,7 @@ set_kind(unsigned int set)
 	return (enum set_kind)(set / 4);
 }
 
-uint8_t
+static uint8_t
 set_proto(unsigned int set)
 {
 	return set & 2 ? IPPROTO_TCP : IPPROTO_UDP;
@@ -559,7 +559,8 @@ table_text(struct strbuf *out, const struct fw_config *config,
 	return nrules;
 }
 
-size_t
+/* Enough for the text of any part. */
+static size_t
 table_text_size(const struct fw_config *config)
 {
 	return 16384 + config->nremotes * PREFIXSET_ELEMENT +

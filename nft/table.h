@@ -81,7 +81,6 @@ enum table_part {
 #define SET_CONNECTIONS SET_COUNT
 unsigned int set_number(enum set_kind kind, uint8_t proto, uint8_t af);
 enum set_kind set_kind(unsigned int set);
-uint8_t set_proto(unsigned int set);
 uint8_t set_af(unsigned int set);
 enum table_part set_part(unsigned int set);
 bool set_exists(unsigned int set);  /* there is no udp4_once */
@@ -103,11 +102,10 @@ bool table_name_ok(const char *name);
 /*
  * The text that adds one part to the table; PART_BASE first removes what
  * there is under our name.  Returns how many rules it adds.  `out` is full
- * when its array is shorter than table_text_size(config).
+ * when its array is too short.
  */
 unsigned int table_text(struct strbuf *out, const struct fw_config *config,
     enum table_part part);
-size_t table_text_size(const struct fw_config *config);
 /* The text of several parts, to free(3).  PH_ENOMEM, PH_ELIMIT (too long). */
 PH_NODISCARD enum ph_err table_parts_text(const struct fw_config *config,
     unsigned int parts, char **out);

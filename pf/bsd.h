@@ -105,9 +105,7 @@ void p_sys_pause(uint32_t us);
 
 /* Values. */
 void p_set_addr(const struct addr *a, struct pf_addr *out);
-struct addr p_get_addr(const struct pf_addr *a, uint8_t af);
 void p_set_mask(uint8_t len, struct pf_addr *out);
-void p_set_side(const struct p_side *s, struct pf_rule_addr *out);
 /* The fields that every filter rule has, on any system. */
 void p_set_pass(const struct p_rule *r, const struct fw_config *c,
     struct pf_rule *out);

@@ -15,8 +15,8 @@ p_set_addr(const struct addr *a, struct pf_addr *out)
 	memcpy(out, a->b, addr_bytes(a->af));
 }
 
-struct addr
-p_get_addr(const struct pf_addr *a, uint8_t af)
+static struct addr
+get_addr(const struct pf_addr *a, uint8_t af)
 {
 	return addr_from_bytes(af, a);
 }
@@ -46,8 +46,8 @@ get_mask(const struct pf_addr *m, uint8_t af)
 	return (uint8_t)i;
 }
 
-void
-p_set_side(const struct p_side *s, struct pf_rule_addr *out)
+static void
+set_side(const struct p_side *s, struct pf_rule_addr *out)
 {
 	out->addr.type = PF_ADDR_ADDRMASK;
 	if (s->remotes) {
@@ -76,7 +76,7 @@ get_side(const struct pf_rule_addr *a, uint8_t af)
 
 	s.net.len = get_mask(&a->addr.v.a.mask, af);
 	if (s.net.len > 0)
-		s.net.addr = p_get_addr(&a->addr.v.a.addr, af);
+		s.net.addr = get_addr(&a->addr.v.a.addr, af);
 	if (a->port_op == PF_OP_EQ || a->port_op == PF_OP_RRG) {
 		s.lo = ntohs(a->port[0]);
 		s.hi = a->port_op == PF_OP_EQ ? s.lo : ntohs(a->port[1]);
@@ -114,8 +114,8 @@ p_set_pass(const struct p_rule *r, const struct fw_config *c,
 	out->af = r->af;
 	out->proto = r->proto;
 	out->rtableid = -1;
-	p_set_side(&r->src, &out->src);
-	p_set_side(&r->dst, &out->dst);
+	set_side(&r->src, &out->src);
+	set_side(&r->dst, &out->dst);
 	if (r->label != 0)
 		snprintf(out->label, sizeof(out->label), "%llu",
 		    (unsigned long long)r->label);
@@ -182,7 +182,7 @@ get_endpoint(const struct pfsync_state_key *k, int i, uint8_t af)
 	/* The struct is packed. */
 	memcpy(&a, &k->addr[i], sizeof(a));
 	memcpy(&port, &k->port[i], sizeof(port));
-	e.addr = p_get_addr(&a, af);
+	e.addr = get_addr(&a, af);
 	e.port = ntohs(port);
 	return e;
 }
@@ -281,7 +281,7 @@ p_set_natlook(const struct fw_flow *flow, uint8_t way,
 struct endpoint
 p_get_natlook(const struct pfioc_natlook *nl)
 {
-	struct endpoint e = { p_get_addr(&nl->rdaddr, nl->af),
+	struct endpoint e = { get_addr(&nl->rdaddr, nl->af),
 		ntohs(nl->rdport) };
 
 	return e;

@@ -129,8 +129,8 @@ node_die(struct p_tree *t, struct p_node *n)
 	t->nanchors--;
 }
 
-size_t
-p_kid_index(const struct p_node *n)
+static size_t
+kid_index(const struct p_node *n)
 {
 	size_t i;
 
@@ -282,7 +282,7 @@ node_split(struct p_tree *t, struct p_node *n, size_t cut)
 		node_die(t, right);
 		return;
 	}
-	kid_insert(n->parent, p_kid_index(n) + 1, right);
+	kid_insert(n->parent, kid_index(n) + 1, right);
 	n->gave_items = true;
 	p_node_mark(t, n);
 	p_node_mark(t, right);
@@ -342,7 +342,7 @@ leaf_merge(struct p_tree *t, struct p_node *left, struct p_node *right)
 	node_sum(left);
 	p_node_mark(t, left);
 	p_node_mark(t, left->parent);
-	kid_remove(left->parent, p_kid_index(right));
+	kid_remove(left->parent, kid_index(right));
 	node_die(t, right);
 	return true;
 }
@@ -356,7 +356,7 @@ node_collapse(struct p_tree *t, struct p_node *n)
 	if (n->parent != NULL) {
 		kid->lo = n->lo;
 		kid->parent = n->parent;
-		n->parent->kids[p_kid_index(n)] = kid;
+		n->parent->kids[kid_index(n)] = kid;
 		p_node_mark(t, n->parent);
 		n->nkids = 0;
 		node_die(t, n);
@@ -384,7 +384,7 @@ merge_with_a_neighbour(struct p_tree *t, struct p_node *n, size_t most)
 
 	if (p == NULL)
 		return false;
-	at = p_kid_index(n);
+	at = kid_index(n);
 	for (i = at == 0 ? 0 : at - 1; i <= at + 1 && i < p->nkids; i++) {
 		kid = p->kids[i];
 		if (i != at && kid->nkids == 0 && !kid->gave_items &&
@@ -478,8 +478,8 @@ leaf_capacity(const struct p_tree *t, const struct p_node *leaf)
 static bool
 leaf_give(struct p_tree *t, struct p_node *n, struct p_node *with, size_t most)
 {
-	size_t both = n->nrules + with->nrules, at = p_kid_index(n), i, k;
-	bool left = p_kid_index(with) < at;
+	size_t both = n->nrules + with->nrules, at = kid_index(n), i, k;
+	bool left = kid_index(with) < at;
 	struct p_item *v;
 	size_t moved = 0;
 
@@ -531,7 +531,7 @@ give_to_a_neighbour(struct p_tree *t, struct p_node *n, size_t most)
 	if (p == NULL ||
 	    (!anchors_used_up(t) && !class_is_crowded(t, n->class)))
 		return false;
-	at = p_kid_index(n);
+	at = kid_index(n);
 	return (at > 0 && leaf_give(t, n, p->kids[at - 1], most)) ||
 	    (at + 1 < p->nkids && leaf_give(t, n, p->kids[at + 1], most));
 }
@@ -548,7 +548,7 @@ leaf_relieve(struct p_tree *t, struct p_node *n, size_t most)
 
 	if (p == NULL)
 		return;
-	at = p_kid_index(n);
+	at = kid_index(n);
 	for (d = 1; d < p->nkids; d++) {
 		if (at >= d + 1 &&
 		    leaf_give(t, p->kids[at - d], p->kids[at - d - 1], most))
@@ -598,7 +598,7 @@ p_node_shrink(struct p_tree *t, struct p_node *n)
 	    merge_with_a_neighbour(t, n, shape_of(t)->merge_rules) ||
 	    n->nitems > 0)
 		return;
-	kid_remove(p, p_kid_index(n));
+	kid_remove(p, kid_index(n));
 	p_node_mark(t, p);
 	node_die(t, n);
 	if (p->nkids == 1)

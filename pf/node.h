@@ -91,7 +91,6 @@ struct p_tree {
 
 int p_key_cmp(const struct p_key *a, const struct p_key *b);
 void p_node_mark(struct p_tree *t, struct p_node *n);
-size_t p_kid_index(const struct p_node *n);
 
 /* Keep the tree in shape after leaf `n` got an item at `at` or lost one. */
 void p_node_grow(struct p_tree *t, struct p_node *n, size_t at);

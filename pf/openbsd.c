@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "pf/bsd.h"
-#include "pf/openbsd.h"
 
 /* pledge(2) does that for the whole process. */
 enum ph_err
@@ -77,8 +76,9 @@ set_pool(struct pf_pool *p, const struct addr *a)
 	p_set_mask((uint8_t)(addr_bytes(a->af) * 8), &p->addr.v.a.mask);
 }
 
-void
-p_openbsd_rule(const struct p_rule *r, const struct fw_config *c,
+/* A whole DIOCADDRULE, but for anchor and ticket. */
+static void
+rule_fill(const struct p_rule *r, const struct fw_config *c,
     struct pfioc_rule *out)
 {
 	struct pf_rule *rule = &out->rule;
@@ -115,7 +115,7 @@ p_trans_rule(struct p_dev *d, const struct pfioc_trans_e *e,
 {
 	struct pfioc_rule pr;
 
-	p_openbsd_rule(r, c, &pr);
+	rule_fill(r, c, &pr);
 	strlcpy(pr.anchor, e->anchor, sizeof(pr.anchor));
 	pr.ticket = e->ticket;
 	return p_call(d, DIOCADDRULE, &pr);

@@ -43,7 +43,8 @@ now_s(void)
 	return (long)now.tv_sec;
 }
 
-void
+/* How long ago that was; "-": never. */
+static void
 output_age(double since, char buf[32])
 {
 	double s = (double)now_s() - since;
@@ -64,7 +65,7 @@ output_left(double until, char buf[32])
 	output_duration(s > 0 && s < 1e9 ? (long)s : 0, buf);
 }
 
-void
+static void
 output_call(const json_t *o, size_t max, struct strbuf *out)
 {
 	const char *s = output_string(o, "call");

@@ -20,8 +20,5 @@ const char *output_string(const json_t *o, const char *key); /* "-": none */
 double output_number(const json_t *o, const char *key);
 /* "1h02m" */
 void output_duration(long s, char buf[32]);
-/* The same, since that time. */
-void output_age(double since, char buf[32]);
-void output_call(const json_t *o, size_t max, struct strbuf *out);
 
 #endif

@@ -367,8 +367,6 @@ void call_update(struct call *c, enum reason open, enum reason close,
 void call_report(struct call *c, struct dialog *d, int64_t now);
 /* Worth a checkpoint, unless it is one of a flood. */
 void call_changed(struct call *c, int64_t now);
-/* Take what the call needs now into account; see SIP_CALL_BYTES. */
-void call_weigh(struct call *c);
 /* Set the timer for when the next part of the call is over. */
 void call_schedule(struct call *c, int64_t now);
 

@@ -136,7 +136,8 @@ call_changed(struct call *c, int64_t now)
 		sip->sink.changed(sip->sink.ctx, c->id, now);
 }
 
-void
+/* Count the memory that the call needs now; see SIP_CALL_BYTES. */
+static void
 call_weigh(struct call *c)
 {
 	const struct dialog *d;

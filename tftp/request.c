@@ -88,8 +88,8 @@ tftp_request_parse(struct tftp_request *out, struct span datagram)
 	return PH_OK;
 }
 
-const char *
-tftp_op_name(enum tftp_op op)
+static const char *
+op_name(enum tftp_op op)
 {
 	return op == TFTP_RRQ ? "RRQ" : "WRQ";
 }
@@ -100,7 +100,7 @@ tftp_request_format(const struct tftp_request *r, struct strbuf *out)
 	struct span rest = span_sub(r->file, 0, TFTP_LOG_NAME), part;
 	bool more;
 
-	strbuf_fmt(out, "%s \"", tftp_op_name(r->op));
+	strbuf_fmt(out, "%s \"", op_name(r->op));
 	do {
 		more = span_find(rest, '"') < rest.len;
 		part = span_cut(rest, '"', &rest);

@@ -52,8 +52,6 @@ PH_NODISCARD enum ph_err tftp_request_parse(struct tftp_request *out,
  */
 bool tftp_option_next(struct span *rest, struct span *name, struct span *value);
 
-const char *tftp_op_name(enum tftp_op op); /* "RRQ", "WRQ" */
-
 /*
  * As in the log: RRQ "SEP0014F2.cnf.xml".  Control bytes, quotes,
  * backslashes and everything outside ASCII are escaped, and a name of more
