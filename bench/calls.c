@@ -79,7 +79,10 @@ udp_socket(struct sockaddr_in a, uint16_t port)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), size = 2048;
 
 	a.sin_port = htons(port);
-	/* Nobody reads what arrives here. */
+	/*
+	 * This program only sends from the socket and never reads it (media is
+	 * counted by media_tap()), so a small buffer will do.
+	 */
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (fd == -1 || bind(fd, (struct sockaddr *)&a, sizeof(a)) == -1)
 		die("bind");
@@ -297,7 +300,11 @@ play(uint32_t ncalls, double rate)
 				(int64_t)(next[stage] * 1e6 / rate);
 			if (now >= due)
 				stage_play(next[stage]++, stage);
-			/* Nothing comes between. */
+			/*
+			 * With a DELAY of 0 the phone sends its first packet
+			 * directly after the 200: no other message of any call
+			 * is sent in between.
+			 */
 			if (stage == ANSWER && now >= due && at[FIRST] == 0)
 				stage_play(next[FIRST]++, FIRST);
 		}

@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 /*
- * What forwarding one packet costs: `flood NETNS FROM TO MILLISECONDS` sends
- * small UDP packets of 64 flows out of the namespace and prints nanoseconds a
- * packet.  Through veth, the sender's own processor forwards each packet
- * before sendmmsg() returns, so the time is that of the whole way.  The median
- * of slices of some 5 ms does not see the moments in which another program had
- * the processor.
+ * Measures the time that the kernel takes to forward one packet: `flood NETNS
+ * FROM TO MILLISECONDS` sends small UDP packets of 64 flows out of the
+ * namespace and prints nanoseconds a packet.  Through veth, the sender's own
+ * processor forwards each packet before sendmmsg() returns, so the time is that
+ * of the whole way.  The median of slices of some 5 ms does not see the moments
+ * in which another program had the processor.
  */
 #define FLOWS  64
 #define SLICE  2048

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What thousands of pinholes cost on a real pf: time and rules per commit,
- * anchors, and what a packet that matches no state pays.  FreeBSD, root, a
- * pf that nobody needs; it loads a main ruleset of its own:
+ * The cost of thousands of pinholes on a real pf: time and rules per commit,
+ * anchors, and the time of a packet that matches no state.  FreeBSD, root, a pf
+ * that nobody needs; it loads a main ruleset of its own:
  *
  *	pf_scale [-bs] [-c calls] [-n packets] [-p pbxs]
  *
@@ -12,6 +12,7 @@
  * passes) and as it comes in (and is dropped).  Some come from a stranger in
  * the network of the phones, some from elsewhere, some from the phone of the
  * first call, at a port that nobody opened for it.
+ *
  */
 #include <sys/param.h>
 #include <sys/ioctl.h>

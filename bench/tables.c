@@ -120,7 +120,7 @@ run(uint8_t version, uint32_t first, uint32_t n, uint8_t each)
 	return used;
 }
 
-/* What a stranger can make us do. */
+/* The cost of datagrams of strangers, which are signed with another key. */
 static int64_t
 flood(uint32_t n)
 {

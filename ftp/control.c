@@ -3,7 +3,7 @@
 
 #include "ftp/control.h"
 
-/* What every function below works on. */
+/* The arguments of all functions below. */
 struct watch {
 	struct ftp_control *c;
 	void (*on_news)(void *ctx, const struct ftp_news *news);

@@ -296,7 +296,10 @@ on_reply(struct ftp_session *s, const struct ftp_event *e, struct span raw)
 {
 	uint16_t code = e->reply.code;
 
-	/* Those for commands before the one that is answered. */
+	/*
+	 * Our own replies to commands before the one that the server answers
+	 * now go first.
+	 */
 	if (e->number != 0)
 		refused_send(s, e->number - 1);
 	if (e->unasked)

@@ -103,7 +103,7 @@ on_want(void *ctx, const struct ftp_want *want)
 
 	if (want->port < FTP_PORT_MIN)
 		abort();
-	/* Nothing is taken while nobody has answered. */
+	/* A session takes no bytes while it waits for the answer to a want. */
 	if (ftp_session_input(&o->s, FTP_CLIENT, span_of("x")) != 0 ||
 	    ftp_session_input(&o->s, FTP_SERVER, span_of("x")) != 0)
 		abort();

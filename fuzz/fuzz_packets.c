@@ -51,7 +51,10 @@ on_end(void *ctx, void *user)
 	free(user);
 }
 
-/* It adopts each record that is remembered. */
+/*
+ * The reader of the next engine: it adopts each record that the first reader
+ * wants to be remembered.
+ */
 static struct packets *successor;
 
 static void
@@ -62,7 +65,10 @@ on_remember(void *ctx, uint64_t key, const void *p, size_t len)
 		packets_adopt(successor, key, p, len, 1);
 }
 
-/* What is skipped at a glance must be what packets_add() only counts. */
+/*
+ * packets_add() must only count, as ignored, a frame that packets_skip() says
+ * may be skipped.
+ */
 static void
 add_as_if_skipped(struct packets *p, const struct packet_source *from,
     int64_t now, struct span frame, const struct capture_sink *sink)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a server that was taken over may hand to a box: records, one after the
- * other, each behind its length.  The table stays within its limit, and the
- * engine is asked for nothing that it does not have.
+ * Records from a server of Redis that an attacker controls, as a box reads
+ * them: one after the other, each behind its length.  The table of calls stays
+ * within its limit, and the engine is asked for nothing that it does not have.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -58,7 +58,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (rc == PH_ETRUNC) {
 		check(n == 0 || n > rest.len - skip);
 		check(n <= SIP_MAX_MESSAGE);
-		/* Nothing waits for more than the largest message. */
+		/*
+		 * sip_frame() never waits for more bytes than the largest
+		 * message has.
+		 */
 		check(rest.len - skip < SIP_MAX_MESSAGE);
 	}
 	return 0;

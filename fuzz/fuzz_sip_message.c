@@ -37,7 +37,10 @@ check_words(struct span in, const struct sip_words *w)
 		    w->word[i].p + w->word[i].len <= in.p + in.len);
 }
 
-/* Whatever it is; and a BYE that we read is one at a glance, too. */
+/*
+ * Glance at any input.  A BYE that sip_message_parse() accepts must be seen as
+ * a BYE at a glance, too.
+ */
 static void
 glance(struct span in, const struct sip_message *m)
 {

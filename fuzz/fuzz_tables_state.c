@@ -40,7 +40,7 @@ on_keep(void *ctx, uint64_t key, const void *p, size_t len)
 		__builtin_trap();
 }
 
-/* What is taken says the same when it is written again. */
+/* A record that is accepted is the same after it was written and read again. */
 static void
 round_trip(uint64_t key, const void *p, size_t len)
 {

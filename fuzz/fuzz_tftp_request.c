@@ -44,7 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check(inside(name, in) && inside(value, in));
 	}
 	check(rest.len == 0);
-	/* Nothing that a terminal would obey. */
+	/* The log line of a request has no byte that a terminal would obey. */
 	tftp_request_format(&r, &b);
 	check(!b.full);
 	for (i = 0; i < b.len; i++)

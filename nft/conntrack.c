@@ -16,7 +16,9 @@
 
 /* One sweep forgets at most so many; the next takes the rest. */
 #define SWEEP_MAX    65536
-/* What one step takes: datagrams of some 150 connections, or deletions. */
+/*
+ * The work of one step: datagrams of some 150 connections each, or deletions.
+ */
 #define SLICE	     16
 #define SLICE_DELETE 256
 
@@ -187,7 +189,7 @@ conntrack_original(struct nlsock *s, const struct fw_flow *flow,
 }
 
 /*
- * It is no error if the connection is gone already, or was replaced by another.
+ * A connection that is gone already, or was replaced by another, is no error.
  */
 static void
 connection_delete(struct nlsock *s, const struct connection *c)

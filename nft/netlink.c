@@ -15,7 +15,7 @@
 
 #define RECEIVE_SIZE   65536
 #define RECEIVE_BUFFER (1 << 20)
-/* What an echoed element takes of it, by the kernel's way of counting. */
+/* How much of RECEIVE_BUFFER an echoed element takes, as the kernel counts. */
 #define ECHO_SIZE      1024
 
 struct nlsock {
@@ -174,7 +174,10 @@ nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
 			if (rc == 0)
 				rc = error_of(nlh);
 		}
-		/* It comes last, but for what the kernel repeats. */
+		/*
+		 * The acknowledgement comes last, but before the elements that
+		 * the kernel echoes.
+		 */
 		if (answered && b->nechoes == 0)
 			break;
 	}

@@ -24,7 +24,7 @@ RB_HEAD(remote_tree, remote);
 
 struct p_gate {
 	struct remote_tree remotes;
-	/* Those that pf may lack, or have for nothing. */
+	/* Remotes that pf may lack, or has without need. */
 	TAILQ_HEAD(, remote) wrong;
 	size_t n, in_pf;
 };
@@ -62,7 +62,7 @@ remote_queue(struct p_gate *g, struct remote *r)
 	TAILQ_INSERT_TAIL(&g->wrong, r, entry);
 }
 
-/* It is as it should be; one that pf need not have is forgotten. */
+/* pf has the remote if it should.  A remote that it need not have is freed. */
 static void
 remote_settle(struct p_gate *g, struct remote *r, bool in_pf)
 {

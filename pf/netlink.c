@@ -20,7 +20,7 @@
 #define NL_DONE	   3
 #define NL_FAMILY0 0x10 /* the family that knows the others */
 
-/* Nothing here is ever longer than P_NL_REQUEST; what would be is cut. */
+/* Our requests fit into P_NL_REQUEST bytes; a longer one would be cut. */
 struct writer {
 	uint8_t *buf;
 	size_t len;

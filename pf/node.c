@@ -115,7 +115,10 @@ node_new(struct p_tree *t, struct p_node *parent)
 	return n;
 }
 
-/* It stays on the dirty list, without rules, until the tree is clean. */
+/*
+ * The dead node stays on the dirty list, without rules, until the tree is
+ * clean.
+ */
 static void
 node_die(struct p_tree *t, struct p_node *n)
 {

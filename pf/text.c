@@ -77,7 +77,10 @@ text_open(struct fw **out, const struct fw_config *config, int64_t now,
 		text_close(fw, false);
 		return rc;
 	}
-	/* What we print is a list of lists, translation among the filter. */
+	/*
+	 * We print one anchor after the other, so that translation rules stand
+	 * behind filter rules: pfctl must not insist on its order.
+	 */
 	if (fw->dialect == P_FREEBSD)
 		fprintf(out_file(), "set require-order no\n");
 	*out = fw;

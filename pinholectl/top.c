@@ -129,7 +129,7 @@ top_rate(const struct top *t, const char *key)
 	    : 0;
 }
 
-/* There is none before the first pinhole. */
+/* The daemon knows no setup time before it has opened its first pinhole. */
 static const char *
 setup_time(const json_t *setup, const char *key, char text[32])
 {

@@ -129,7 +129,10 @@ body_keep_held(struct sip *sip, struct sdp_side *side,
 		copy->media[i].mode = SDP_INACTIVE;
 		if (old == NULL || i >= old->n || close)
 			continue;
-		/* Nobody has named another port with that address. */
+		/*
+		 * A stream held by 0.0.0.0 names no new port, so the inside
+		 * keeps its old one.
+		 */
 		if (inside && copy->media[i].port != old->media[i].port)
 			copy->media[i] = old->media[i];
 		copy->media[i].mode = SDP_INACTIVE;

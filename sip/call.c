@@ -461,7 +461,7 @@ call_settle(struct call *c, int64_t now)
 	call_unqueue(c);
 	if (c->accepted)
 		c->sip->n.accepted--;
-	/* Nothing is agreed on any more. */
+	/* The call has ended, so nobody needs the SDP of its transactions. */
 	TAILQ_FOREACH(t, &c->txns, entry)
 		txn_drop_bodies(t);
 	c->dead = true;

@@ -59,7 +59,10 @@ sip_shutdown(struct sip *sip, enum reason why, int64_t now)
 
 	for (c = RB_MIN(call_id_tree, &sip->ids); c != NULL; c = next) {
 		next = RB_NEXT(call_id_tree, NULL, c);
-		/* What is over has nothing to end. */
+		/*
+		 * A dead call is only remembered: its pinholes have closed
+		 * already.
+		 */
 		if (c->dead)
 			continue;
 		TAILQ_FOREACH(d, &c->dialogs, entry)

@@ -118,7 +118,10 @@ take_field(struct span *rest)
 {
 	struct span from = *rest, line = span_cut(*rest, '\n', rest);
 
-	/* Nothing continues the empty line at the end of the head. */
+	/*
+	 * The empty line at the end of the head has no continuation lines: a
+	 * line behind it belongs to the body, even if it begins with a blank.
+	 */
 	if (head_trim(line).len == 0)
 		return span_sub(from, 0, 0);
 	while (rest->len > 0 && (rest->p[0] == ' ' || rest->p[0] == '\t'))

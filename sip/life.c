@@ -103,7 +103,7 @@ sip_silent(struct sip *sip, uint64_t id, int64_t now)
 		call_drop(c, REASON_IDLE, now);
 		return;
 	}
-	/* It may be answered yet, and opens again then. */
+	/* The call may still be answered; its pinholes open again then. */
 	TAILQ_FOREACH(d, &c->dialogs, entry)
 		if (d->state == DIALOG_EARLY)
 			d->early_over = true;

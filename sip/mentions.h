@@ -66,7 +66,7 @@ void mentions_inside(struct call *c, bool answer, struct sdp_side *side);
 /* An outsider has said this in this call. */
 void mentions_outside(struct call *c, const struct addr *speaker,
     const struct sdp_media *media, size_t n);
-/* What an imported call knows of both. */
+/* The same for a side of an imported call, whichever party sent it. */
 void mentions_adopt(struct call *c, const struct sdp_side *side);
 /* The call is forgotten. */
 void mentions_free(struct call *c);

@@ -284,7 +284,10 @@ param_read(struct reader *r, const osip_list_t *list, const char *name,
 		found = true;
 		if (p->gvalue == NULL)
 			continue;
-		/* Nothing that ends it for one reader and not for the next. */
+		/*
+		 * Outside CHARS_PARAM are bytes that end the value for some
+		 * readers and belong to it for others.
+		 */
 		if (!chars_all(span_of(p->gvalue), CHARS_PARAM))
 			return message_reject(r, SIP_REJECT_SYNTAX);
 		(void)message_keep(r, span_of(p->gvalue), out);
@@ -569,7 +572,9 @@ read_fields(struct reader *r)
 	if ((rc = values_fit(r)) != PH_OK)
 		return rc;
 	m->call_id = r->head.value[HEAD_CALL_ID];
-	/* It compares byte by byte from here on. */
+	/*
+	 * From here on Call-IDs are compared byte by byte, and shown to people.
+	 */
 	if (!chars_all(m->call_id, CHARS_VISIBLE))
 		return message_reject(r, SIP_REJECT_SYNTAX);
 	if ((rc = read_cseq(r)) != PH_OK || (rc = read_via(r)) != PH_OK ||

@@ -571,7 +571,10 @@ pair_ports(const struct work *w, struct target *in, struct target *out)
 	out->peer = in->lo;
 }
 
-/* What the inside may send to; `rtcp` is its own port for that, or 0. */
+/*
+ * Where the inside may send to; `rtcp` is the port that it sends RTCP from, or
+ * 0.
+ */
 static void
 plan_out(struct work *w, const struct addr *from, struct target *remote,
     const struct target *remote_rtcp, uint16_t rtcp)
@@ -621,7 +624,10 @@ plan_default(struct work *w)
 	}
 	if (rtcp_target(w->out_media, mux, &rrtcp.addr, &rrtcp.lo))
 		rrtcp.hi = rrtcp.lo;
-	/* What the inside sends for RTCP comes from the address of RTP. */
+	/*
+	 * The inside sends RTCP from the address of RTP, so the port of RTCP is
+	 * known only if its address is the same.
+	 */
 	if (rtp.peer != 0 && addr_eq(&iaddr, &w->in_media->addr))
 		rrtcp.peer = iport;
 	if (separate && iport == rtp.hi + 1 && iport <= w->p->media_hi &&

@@ -129,7 +129,10 @@ bool sip_hears(const struct sip *sip);
  */
 void sip_silent(struct sip *sip, uint64_t call, int64_t now);
 
-/* What a call is, for those who ask; false: there is none.  Borrows. */
+/*
+ * The description of a call, to be shown; false: there is no such call.
+ * Borrows.
+ */
 struct sip_about {
 	struct span call_id;
 	struct addr from, to; /* of its signalling */
@@ -169,7 +172,11 @@ PH_NODISCARD enum ph_err sip_export_names(const void *buf, size_t len,
     uint64_t *call, struct span *call_id);
 PH_NODISCARD enum ph_err sip_import(struct sip *sip, const void *buf,
     size_t len, int64_t now);
-/* What names the call on every machine; `names` points into `buf`. */
+/*
+ * The part of an exported call that is the same on every machine and identifies
+ * the call: Call-ID, caller's tag and signalling addresses.  `names` points
+ * into `buf`.
+ */
 PH_NODISCARD enum ph_err sip_export_key(const void *buf, size_t len,
     struct span *names);
 /*

@@ -337,7 +337,9 @@ struct call *call_new(struct sip *sip, struct span call_id,
     struct span caller_tag, const struct addr *caller,
     const struct addr *callee, int64_t now);
 void call_free(struct call *c); /* silently */
-/* One that is over, and wants nothing any more. */
+/*
+ * Free a call that has ended and wants no pinholes any more, and tell the sink.
+ */
 void call_forget(struct call *c);
 /* End a call, so that all its pinholes close. */
 void call_drop(struct call *c, enum reason why, int64_t now);

@@ -63,7 +63,7 @@ struct entry *entries_next(struct entry *x);
  */
 struct entry *entries_within(struct entries *e, uint16_t table,
     const struct prefix *p, struct entry *x);
-/* Those that `p` lies within, but not `p` itself, the widest first. */
+/* The entries that `p` lies within, but not `p` itself, the widest first. */
 struct entry *entries_around(struct entries *e, uint16_t table,
     const struct prefix *p, struct entry *x);
 

@@ -453,7 +453,7 @@ tag_of(struct span mac)
 	return cursor_u64(&c);
 }
 
-/* What is wrong with the datagram as a whole. */
+/* The verdict on the datagram as a whole. */
 static enum server_verdict
 request_judge(struct server *s, struct span d, const struct addr *from,
     int64_t now, struct server_job *job)
@@ -557,7 +557,7 @@ after_add(struct server *s, const struct server_change *c, bool done,
 		return;
 	x->until = now;
 	within_hide_or_show(s, c->table, &c->prefix, false, now);
-	/* It may be in the packet filter or not: remove it. */
+	/* The packet filter may have the entry or not: remove it. */
 	if (later)
 		entries_set_due(s->entries, x, now);
 	else

@@ -104,11 +104,11 @@ PH_NODISCARD enum ph_err server_load(struct server *s, uint64_t key,
  * datagram from before now counts.
  */
 void server_loaded(struct server *s, int64_t now);
-/* Nothing more will be received. */
+/* No datagram will be received any more. */
 void server_end(struct server *s);
 /* Tell the packet filter up to `n` of what was loaded; false: that was all. */
 bool server_resume(struct server *s, size_t n, int64_t now);
-/* Of everything there is. */
+/* Have server_resume() tell everything again. */
 void server_begin_again(struct server *s);
 
 /* Returns job->verdict.  Changes may already have been given out. */

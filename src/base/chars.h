@@ -9,8 +9,9 @@
 #include "src/base/span.h"
 
 /*
- * What a byte may be part of: looked up, rather than compared with one range
- * after the other.  Nothing above ~ is part of anything.
+ * Kinds of text, as bits, and a table that gives for each byte the kinds of
+ * text in which it may stand.  A look into the table is faster than comparisons
+ * with one range after the other.  Bytes above ~ are of no kind.
  */
 enum {
 	CHARS_DIGIT = 0x001,

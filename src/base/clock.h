@@ -15,7 +15,9 @@
 void clock_start(void);
 int64_t clock_now(void);
 
-/* What a clock on the wall shows at that time, if it was set since. */
+/*
+ * `now` as the wall clock has it, which may have been set since clock_start().
+ */
 int64_t clock_wall(int64_t now);
 
 #endif

@@ -120,7 +120,10 @@ hep_value(struct hep *out, unsigned int type, uint8_t *family, struct cursor *c)
 	}
 }
 
-/* Nothing is missing, and both addresses are of the family that is named. */
+/*
+ * The packet has all chunks that we need, and both addresses are of the family
+ * that it names.
+ */
 static bool
 hep_complete(uint32_t seen, uint8_t family)
 {

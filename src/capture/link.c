@@ -165,7 +165,7 @@ link_cooked(struct cursor *c, uint16_t type, struct link_packet *out)
 		cursor_skip(&at, 2);
 		t = cursor_u16(&at);
 	}
-	/* Nothing makes sense: then it is as it says. */
+	/* No number of tags leads to an IP packet: believe the EtherType. */
 	return link_ethertype(c, type, out);
 }
 

@@ -26,8 +26,8 @@
 #define CHECK_EVERY INT64_C(1000000)
 
 /*
- * Nothing can be sent through it, and nobody without root can change that or
- * the filter: bpf(4), BIOCSETWF and BIOCLOCK.
+ * Forbid sending through the handle, and forbid processes that are not root's
+ * to change that or the filter: bpf(4), BIOCSETWF and BIOCLOCK.
  */
 static bool
 lock_handle(pcap_t *p)

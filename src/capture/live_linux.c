@@ -239,7 +239,7 @@ capture_open_live(struct capture **out, const struct capture_config *config,
 	return PH_OK;
 }
 
-/* What libpcap is to hand on, and to whom. */
+/* The arguments of the function that libpcap calls with each packet. */
 struct drain {
 	struct capture *capture;
 	struct capture_handle *handle;

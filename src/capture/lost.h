@@ -13,17 +13,23 @@
 #include "src/capture/sink.h"
 
 /*
- * Who began the connections that were lost sight of: those that had to leave a
- * full room, and those that were silent for too long.  They may go on, and
- * would be joined in their middle as if nobody had ever known.  An end could
- * have its own connection forgotten for that.
+ * Which end began each TCP connection that the reader has lost sight of,
+ * because it had to leave a full room or was silent for too long.  Such a
+ * connection may go on.  Without this memory the reader would join it in its
+ * middle, not knowing who began it, and an end could bring that about for its
+ * own connection.
  *
- * Remembered are two addresses, the client's as its source (an IPv4 address or
- * an IPv6 /64), for who begins one connection begins many.  Of two that have
- * both begun some, nothing is known; nor is a connection joined if one between
- * the two was none of the reader's.
+ * Two addresses are remembered.  That of the client stands for its source (an
+ * IPv4 address or an IPv6 /64), because a client that begins one connection
+ * begins many.  If both addresses have begun connections, the memory says
+ * nothing.  If a connection between them was none of the reader's, no other is
+ * joined.
  *
- * LOST_MAX pairs, of which that goes first which lost nothing for longest.
+ * There is room for LOST_MAX pairs.  The pair that has lost no connection for
+ * longest makes room.
+ *
+ *
+ *
  */
 #define LOST_MAX    16384
 #define LOST_RECORD 3 /* the first byte of a record; see tcprecord.c */
@@ -60,7 +66,7 @@ void lost_clear(struct lost *l);
 void lost_note(struct lost *l, const struct addr *client,
     const struct addr *server, bool mute, const struct capture_sink *sink,
     uint64_t *next_key);
-/* What is known of connections between the two; 0: nothing. */
+/* LOST_* of the connections between these two; 0: nothing is known. */
 unsigned int lost_between(struct lost *l, const struct addr *a,
     const struct addr *b);
 

@@ -58,7 +58,7 @@ merge_next(struct merge *m, size_t n, const struct merge_source *source,
 		return rc;
 	if ((*which = merge_earliest(m, n)) == n)
 		return PH_EAGAIN;
-	/* Whatever this brings can only be earlier. */
+	/* A handle that was empty may have an earlier frame by now. */
 	if ((rc = merge_fill(m, n, source, m->held[*which].ts)) != PH_OK)
 		return rc;
 	*which = merge_earliest(m, n);

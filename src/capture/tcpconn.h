@@ -78,7 +78,10 @@ struct tcpstream {
 	uint64_t next_key;
 };
 
-/* What handling one packet, or the time, takes. */
+/*
+ * The arguments of the functions that handle one packet, or the passing of
+ * time.
+ */
 struct feed {
 	struct tcpstream *t;
 	struct conn *c;

@@ -102,7 +102,7 @@ void tcpside_lose(struct tcpside *s);
 
 /* Something waits for bytes before it, or for being acknowledged. */
 bool tcpside_waits(const struct tcpside *s);
-/* What waits will not be read any more. */
+/* Drop the bytes that wait for bytes before them. */
 void tcpside_give_up(struct tcpside *s, struct shares *room);
 /* All was read, and the sender says that it was all. */
 bool tcpside_ended(const struct tcpside *s);

@@ -130,7 +130,7 @@ conn_free(struct tcpstream *t, struct conn *c, const struct capture_sink *sink)
 	free(c);
 }
 
-/* It goes on, for all we know, and we forget it; but not who began it. */
+/* Forget a connection that may still go on, but remember which end began it. */
 static void
 conn_lose(struct tcpstream *t, struct conn *c, const struct capture_sink *sink)
 {
@@ -396,7 +396,7 @@ tcpstream_expire(struct tcpstream *t, int64_t now,
 	}
 }
 
-/* What is seen of an open connection once more, and late. */
+/* A SYN, or its answer, that is seen once more when its connection is open. */
 static bool
 is_late(const struct conn *c, bool from_a, uint32_t seq)
 {

@@ -18,7 +18,10 @@ struct ruleset {
 	uint64_t handled_access_fs;
 };
 
-/* What one can do with files, by the version of the kernel's Landlock. */
+/*
+ * All rights to files (LANDLOCK_ACCESS_FS_*) that this version of the kernel's
+ * Landlock can deny, as bits.
+ */
 static uint64_t
 rights_of(long version)
 {

@@ -160,7 +160,10 @@ socket_make(struct packetq *q)
 	    getsockname(q->fd, (struct sockaddr *)&self, &len) == -1)
 		return false;
 	q->port = self.nl_pid;
-	/* What is lost shows in the numbers; an error would tell no more. */
+	/*
+	 * When our receive buffer is full, packets pass or are dropped unread.
+	 * The gap in their numbers says how many; ENOBUFS would not.
+	 */
 	(void)setsockopt(q->fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on,
 	    sizeof(on));
 	(void)setsockopt(q->fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));

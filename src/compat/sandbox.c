@@ -13,7 +13,9 @@
 
 #include "src/compat/sandbox.h"
 
-/* It belongs to root, no other user may write to it, and it is empty. */
+/*
+ * An empty directory that belongs to root, and that no other user may write to.
+ */
 static bool
 is_empty_dir(const char *path)
 {

@@ -30,11 +30,13 @@
 #define PROGRAM_MAX 1024
 #define NTESTS	    3
 
-/* What is known only when the filter is made. */
+/* Numbers that are known only when the filter is made. */
 struct facts {
 	uint32_t packet[FDS_MAX]; /* packet sockets */
 	size_t npacket;
-	/* Those, and where sendmsg(2) may name somebody else. */
+	/*
+	 * Packet sockets, and others by which sendmsg(2) could reach any peer.
+	 */
 	uint32_t closed[FDS_MAX];
 	size_t nclosed;
 	uint32_t self;
@@ -186,7 +188,7 @@ static const struct {
 	{ SYS_tgkill,		ALL,		TO_ITSELF },
 	{ SYS_exit,		ALL,		ALWAYS },
 	{ SYS_exit_group,	ALL,		ALWAYS },
-	/* What a library asks about this process and this machine. */
+	/* Calls by which a library asks about this process and this machine. */
 	{ SYS_getpid,		ALL,		ALWAYS },
 	{ SYS_gettid,		ALL,		ALWAYS },
 	{ SYS_getppid,		ALL,		ALWAYS },

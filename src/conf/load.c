@@ -72,7 +72,7 @@ allow_forced(struct parse *p, struct conf_tables *t)
 		v[t->allow.n++] = name;
 }
 
-/* Those that depend on what has been written. */
+/* Defaults that depend on the statements of the file. */
 static void
 fill_defaults(struct parse *p)
 {
@@ -98,7 +98,7 @@ fill_defaults(struct parse *p)
 	default_string(p, &c->name, "pinholed");
 }
 
-/* It may not be the one that the file has. */
+/* -D may have replaced the "protect" of the file: say so. */
 static const char *
 protect_giver(struct parse *p)
 {

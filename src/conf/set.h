@@ -97,7 +97,7 @@ bool conf_read_settings(struct parse *p, const struct setting *table,
 void conf_read_block(struct parse *p, const struct setting *table,
     const char *name);
 
-/* What is expected; also where only some words will do. */
+/* Names of values, for "expected ..."; also where only some words will do. */
 #define CONF_ACCESSES	"\"read\" or \"write\""
 #define CONF_ADDRESS	"an address"
 #define CONF_HOOKS	"a chain as in \"inet firewalld filter_FORWARD\""

@@ -582,7 +582,11 @@ calls_role(struct calls *c, uint64_t id, enum calls_role role, int64_t now)
 	struct call_lease *l = lease_find(c, id);
 	struct silence s;
 
-	/* What has just changed here will be told to be ours. */
+	/*
+	 * This box has changed the call and is about to tell the share process,
+	 * which then makes this box the owner: the role that it gives now is
+	 * out of date.
+	 */
 	if (l == NULL || l->changed)
 		return;
 	if (role == CALLS_OURS && l->theirs)

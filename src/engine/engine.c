@@ -402,7 +402,8 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 		sip_message_rejected(e, now, d, text, why);
 		return;
 	}
-	/* Whoever sends back a BYE has its own call to lose. */
+	/* Not of a BYE: a host that sends one back can only end its own call.
+	 */
 	if (!stream && m.method != SIP_BYE &&
 	    echoes_input(e->echoes, e->conf, now, d, &m)) {
 		e->n.echoes++;
@@ -610,7 +611,7 @@ engine_tcp(struct engine *e, int64_t now, void **user, const struct datagram *d)
 		engine_note_hint(e, now, d);
 	else if (!is_ftp(e, d))
 		return CAPTURE_END;
-	/* One direction may count here and the other elsewhere. */
+	/* The other direction of the connection may count here. */
 	if (!counts_here(e, d))
 		return CAPTURE_WHOLE;
 	if (l == NULL && (l = *user = listener_new(e, now, d)) == NULL)

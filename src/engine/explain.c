@@ -11,7 +11,10 @@
 
 #define NAME_MAX_BYTES (2 * ADDR_STRLEN + 16)
 
-/* What people call it; a Call-ID never begins so by chance. */
+/*
+ * The name by which a person asks for the session.  A Call-ID that begins with
+ * "ftp/" or "tftp/" was chosen to do so.
+ */
 static struct span
 session_name(const struct session *c, char text[NAME_MAX_BYTES])
 {

@@ -91,8 +91,9 @@ send_release(struct held *h, bool all)
 }
 
 /*
- * Those who keep the deadline may not be looking, and shall know before we have
- * anything in our hands that could be left there.
+ * The firewall process and the monitor, which enforce the deadline, look only
+ * once a second while no packet comes.  Wake them before we read a packet, for
+ * then we could hang and leave it waiting.
  */
 static void
 tell_watches(struct held *h)

@@ -46,7 +46,10 @@ struct held {
 	int64_t since[IPC_HELD];
 };
 
-/* Nothing, if there is no queue or no capture.  Zeros before. */
+/*
+ * Read packets from `queue`.  Does nothing if there is no queue or no capture.
+ * *h must be zeroed before.
+ */
 void held_serve(struct held *h, const struct packetq *queue,
     const struct held_user *user);
 void held_end(struct held *h);
@@ -59,8 +62,8 @@ bool held_turn(struct held *h,
     bool (*packet)(void *ctx, const struct nfqueue_packet *p), void *ctx);
 
 /*
- * What may go: `all` of this turn, or what came before the first that opened a
- * pinhole.  False: nothing, or it was said before.
+ * The packets that may go: `all` of this turn, or those before the first that
+ * opened a pinhole.  False: there are none, or they were released before.
  */
 bool held_release(struct held *h, bool all, struct ipc_release *out);
 

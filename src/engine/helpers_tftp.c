@@ -257,7 +257,7 @@ transfer_open(struct transfer *t, const struct pinhole *hole, int64_t now)
 	transfer_schedule(t, now);
 }
 
-/* What one datagram asks for. */
+/* A request for a file, and the datagram that it came in. */
 struct asked_file {
 	const struct datagram *d;
 	const struct tftp_request *request;
@@ -458,7 +458,10 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 		names.p, names.len, h->place.conf->tftp.timeout * USEC_PER_SEC,
 		now) != PH_OK)
 		return;
-	/* It was written every half of a lease: older ones have ended. */
+	/*
+	 * The record of a transfer is written every half of its lease, so an
+	 * older record is of a transfer that has ended.
+	 */
 	late = seen < 0 || seen > now ||
 	    now - seen > 2 * h->place.conf->tftp.timeout * USEC_PER_SEC;
 	none.close = late ? REASON_IDLE : REASON_POLICY;

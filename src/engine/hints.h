@@ -36,7 +36,7 @@ extern const size_t hints_nports;
 /* A datagram or segment on one of our ports; `ours`: one end is protected. */
 void hints_message(struct hints *h, int64_t now, const struct datagram *d,
     bool ours);
-/* One on another port. */
+/* A datagram on another port. */
 void hints_elsewhere(struct hints *h, int64_t now, const struct datagram *d);
 
 /* What to tell, a line each.  `followed`: SIP is. */

@@ -696,7 +696,10 @@ on_asked(void *ctx, const struct ipc_msg *m)
 		n = engine_close(l->engine, (struct span) { w->call, w->n },
 		    w->owner, clock_now());
 		rc = n > 0 ? PH_OK : PH_EGONE;
-		/* Who is told that it is closed may try it at once. */
+		/*
+		 * The person who reads that the call is closed may test its
+		 * pinholes at once, so the firewall process has to know first.
+		 */
 		outbox_flush(&l->outbox);
 		feed_done(&l->worker.feed, m->hdr.seq, rc, (uint32_t)n);
 	} else if (m->hdr.type == IPC_EXPLAIN)

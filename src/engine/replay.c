@@ -313,7 +313,7 @@ replay_main(const struct conf *conf, const struct replay_options *opt)
 	struct engine_place place = {
 		.story = with_story ? &story_limits_file : &story_limits_none
 	};
-	/* What it refers to is never freed: the process ends with it. */
+	/* The memory that `r` points to is freed by the end of the process. */
 	static struct replay r;
 	struct engine_sink sink = { &r, on_commit, NULL, on_log_line, NULL,
 		NULL, NULL, NULL };

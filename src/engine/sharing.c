@@ -171,7 +171,7 @@ on_message(void *ctx, const struct ipc_msg *m, int *fd)
 	}
 }
 
-/* Its successor will be told everything. */
+/* The share process is gone; its successor will be told of all calls. */
 static void
 on_lost(void *ctx, enum ph_err why)
 {
@@ -179,7 +179,10 @@ on_lost(void *ctx, enum ph_err why)
 	uint64_t id;
 
 	(void)why;
-	/* Nobody else is known to judge them. */
+	/*
+	 * Without a share process we do not know whether another box judges
+	 * these calls, so this one judges them all.
+	 */
 	for (id = calls_after(s->calls, 0); id != 0;
 	     id = calls_after(s->calls, id))
 		calls_role(s->calls, id, CALLS_OURS, clock_now());

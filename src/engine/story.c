@@ -16,7 +16,10 @@
 struct record {
 	uint8_t len; /* of all of it */
 	uint8_t kind, times, reason;
-	/* What names a message; of a pinhole and a refusal: its ports. */
+	/*
+	 * Of a message: method, status and CSeq.  Of a pinhole and a refusal:
+	 * ports.
+	 */
 	uint16_t method; /* with REQUEST and WITHIN */
 	uint16_t status, port[2];
 	uint32_t number; /* CSeq, or the pinhole's */
@@ -620,7 +623,9 @@ current_write(struct story *s, struct span call_id)
 		c->mattered = true;
 		e->within = answers_within(c, e);
 	}
-	/* What changes something is not seen again. */
+	/*
+	 * A message that changed something is written, even if it repeats one.
+	 */
 	if (s->current.counts || !seen_before(c, e))
 		call_write(s, c, e);
 }

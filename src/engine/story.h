@@ -45,7 +45,7 @@ struct story_limits {
 struct story_limits story_limits_live(uint32_t calls);
 /* A replay: a whole capture, if it is not absurd. */
 extern const struct story_limits story_limits_file;
-/* Nothing is kept, for nobody will ask. */
+/* A replay that has nothing to explain keeps no stories. */
 extern const struct story_limits story_limits_none;
 
 #define STORY_NAME    256 /* bytes of a Call-ID: what sip/ keeps of it */

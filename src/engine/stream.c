@@ -233,7 +233,7 @@ side_seek(struct stream_side *h, const struct addr *src, struct span bytes,
 		rc = ends_well(text, &need);
 	}
 	if (rc != PH_OK && rc != PH_ETRUNC) {
-		/* What came before is no message; this may be one. */
+		/* The bytes before are no message; the new ones may be one. */
 		side_clear(h);
 		text = bytes;
 		if (!sip_starts(text))

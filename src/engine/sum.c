@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "src/engine/words.h"
 
-/* What a whole story comes to. */
+/* A whole story in a few numbers. */
 
 static void
 sum_answer(struct story_sum *sum, const struct story_entry *e)

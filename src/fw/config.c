@@ -50,7 +50,7 @@ fwconfig_class(const struct conf *conf, const struct conf_proxy *line)
 	return (uint16_t)(i + 1);
 }
 
-/* Those of SIP, and of a helper where it is on. */
+/* The ports of SIP, and those of FTP or TFTP if the helper is on. */
 static uint16_t *
 hold_ports(const struct conf *conf, bool helper, const struct ports *ports,
     size_t *n)
@@ -69,7 +69,10 @@ hold_ports(const struct conf *conf, bool helper, const struct ports *ports,
 	return v;
 }
 
-/* Of every host whose packets the engine reads. */
+/*
+ * The packets that wait in the queue: of every host whose packets the engine
+ * reads.
+ */
 static enum ph_err
 hold_of(const struct conf *conf, struct fw_hold *out)
 {

@@ -18,7 +18,7 @@ PH_NODISCARD enum ph_err fwconfig_of(const struct conf *conf,
     struct fw_config *out);
 void fwconfig_free(struct fw_config *c);
 
-/* What `class` pinholes of this proxy line are of. */
+/* The `class` of the pinholes of this proxy line. */
 uint16_t fwconfig_class(const struct conf *conf, const struct conf_proxy *line);
 
 #endif

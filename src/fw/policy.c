@@ -152,7 +152,10 @@ policy_transfer(const struct fw_policy *p, enum ipc_role role,
 	    : tftp->on && (proxy ? tftp->nproxy : tftp->port.n) > 0;
 }
 
-/* Who may send into a pinhole for SIP media: `remote` of the sip block. */
+/*
+ * Whether `from` may send into a pinhole for SIP media: `remote` of the sip
+ * block.
+ */
 static bool
 sip_remote(const struct fw_policy *p, const struct prefix *from)
 {

@@ -234,7 +234,7 @@ new_client(struct fwproc *p, int fd)
 }
 
 /*
- * What was counted since the last time goes to the engine, which can keep it.
+ * Send what was counted since the last time to the engine, which can keep it.
  * Without an engine, it waits here for the next.
  */
 static void

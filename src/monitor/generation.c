@@ -359,7 +359,10 @@ generation_new(struct conf *conf, const struct generation *before,
 	g->child[CHILD_PROXY].wanted = g->listeners.n > 0;
 	g->child[CHILD_SHARE].wanted = conf->share.on && inherited == NULL;
 	g->adopt = before != NULL && strcmp(before->owner, g->owner) == 0;
-	/* Nobody would accept from a socket without a status process. */
+	/*
+	 * Without a status process nobody would accept connections from the
+	 * control sockets.
+	 */
 	if (status_process != NULL && inherited == NULL) {
 		open_control(g, before, false);
 		open_control(g, before, true);

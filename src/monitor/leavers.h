@@ -27,7 +27,7 @@ void leavers_init(struct leavers *l);
 /* `c` was told to leave, and has sessions: it moves to a place here. */
 void leavers_take(struct leavers *l, struct child *c, int64_t now);
 
-/* One of them has ended. */
+/* One of these processes has ended. */
 void leavers_died(struct child *c, int status, int64_t now);
 void leavers_unlink(struct leavers *l); /* the firewall process is gone */
 

@@ -188,7 +188,10 @@ abandon_reload(struct monitor *m, const char *why)
 			(void)waitpid(m->next->child[r].pid, NULL, 0);
 	generation_free(m->next, m->cur);
 	m->next = NULL;
-	/* It may have another `fail`. */
+	/*
+	 * The processes of the failed configuration may have set the queue up
+	 * with another `fail`: set our own again.
+	 */
 	packetq_resume(&m->cur->queue);
 	status_reloaded(m, why);
 	notify_ready();
@@ -333,8 +336,9 @@ start_next(struct monitor *m, int64_t now)
 }
 
 /*
- * What the firewall process does for packets that wait, we do when it is not
- * alive or does not answer; it has half of our patience.
+ * The firewall process gives packets that have waited too long their verdict.
+ * The monitor does so if that process is dead or hangs, and so waits twice as
+ * long.
  */
 static void
 watch_queue(struct monitor *m)

@@ -14,7 +14,10 @@
 #include "src/monitor/server.h"
 
 #define MODULE "monitor"
-/* It asks again and again; the log has it once, until it works. */
+/*
+ * The share process asks for a connection again and again.  A failure is logged
+ * once, until a connection succeeds or fails otherwise.
+ */
 static void
 connect_failed(struct share_link *s, int error)
 {

@@ -58,7 +58,10 @@ status_change(struct monitor *m, struct generation *from, struct generation *to)
 	if (wanted)
 		child_move(new, old);
 	else {
-		/* Whoever asked for this reload gets the last answer. */
+		/*
+		 * The client that asked for this reload is connected to the old
+		 * status process, which ends now: answer before that.
+		 */
 		m->msg.u.done = (struct ipc_done) { .err = PH_OK };
 		if (m->link.reload && old->pid == m->link.pid &&
 		    ipc_send(&old->ipc, IPC_DONE, m->link.reload_seq, &m->msg,

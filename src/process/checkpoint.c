@@ -306,7 +306,10 @@ checkpoint_load(struct checkpoint *c)
 		return rc;
 	if ((rc = index_file(c, c->cur, &c->end)) != PH_OK)
 		return rc;
-	/* What is torn must not be in front of what is written next. */
+	/*
+	 * A torn record at the end must go: what is written next would stand
+	 * behind it, and never be read.
+	 */
 	if (ftruncate(c->fds[c->cur], (off_t)c->end) == -1 ||
 	    (!c->moving && ftruncate(c->fds[!c->cur], 0) == -1))
 		return PH_EIO;

@@ -48,7 +48,7 @@ PH_NODISCARD enum ph_err checkpoint_open(struct checkpoint **out,
 uint64_t checkpoint_limit_calls(const struct conf *conf);
 uint64_t checkpoint_limit_tables(const struct conf *conf);
 
-/* What was not synced is lost. */
+/* Records that were not synced are lost. */
 void checkpoint_close(struct checkpoint *c);
 
 /* PH_ELIMIT: larger than CHECKPOINT_RECORD_MAX, or the journal is full. */

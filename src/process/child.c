@@ -79,7 +79,10 @@ child_start(struct child *c, int64_t now, int (*run)(void *ctx, int monitor_fd),
 
 	if (ipc_pair(fds) != PH_OK)
 		return PH_EIO;
-	/* What is buffered would be written twice. */
+	/*
+	 * The child would write the bytes that stdio has buffered a second
+	 * time.
+	 */
 	fflush(NULL);
 	switch (c->pid = fork()) {
 	case -1:

@@ -44,8 +44,8 @@ struct child {
 	int64_t since;	  /* when it was started */
 	int64_t start_at; /* CHILD_NONE: not before */
 	/*
-	 * It is killed then, in STARTING and QUITTING; in READY, where 0 is
-	 * never, once child_beat() has been called.
+	 * When child_run_out() kills the child, in STARTING and QUITTING; also
+	 * in READY once child_beat() has been called, and until then 0: never.
 	 */
 	int64_t patience;
 	unsigned int quick_deaths;
@@ -86,13 +86,15 @@ void child_kill_as(pid_t pid, uid_t uid);
 /* How it ended, for people: what waitpid(2) says. */
 void child_describe(char *buf, size_t size, int status);
 
-/* It has said IPC_READY. */
+/* The child has said IPC_READY. */
 void child_ready(struct child *c);
 
-/* It has shown that it does not hang, and must do so again within 20 s. */
+/*
+ * The child has shown that it does not hang, and must do so again within 20 s.
+ */
 void child_beat(struct child *c, int64_t now);
 
-/* It is dead; when to start another. */
+/* The child is dead: sets when to start another. */
 void child_died(struct child *c, int64_t now);
 
 /* When child_run_out() kills it; INT64_MAX: never.  Not in CHILD_NONE. */

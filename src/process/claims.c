@@ -177,7 +177,10 @@ batch_flush(struct claims *cs)
 	cs->nbatch = 0;
 }
 
-/* One asker is done; while gathering, what others want goes along. */
+/*
+ * One asker has had its wants.  Send them, unless claims_gather() collects
+ * those of several.
+ */
 static void
 asker_done(struct claims *cs)
 {

@@ -75,7 +75,7 @@ void claims_want(struct claims *cs, const struct claims_want *w, int64_t now);
 void claims_announce(struct claims *cs, uint64_t asker, enum reason why,
     int64_t now);
 
-/* What an asker has brought; NULL if it claims nothing. */
+/* The `user` that the asker gave with its wants; NULL if it claims nothing. */
 void *claims_user(struct claims *cs, uint64_t asker);
 /* All askers: the first after this one; 0: there is none. */
 uint64_t claims_asker_after(struct claims *cs, uint64_t after);

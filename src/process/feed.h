@@ -84,7 +84,7 @@ void feed_call_gone(struct feed *f, uint64_t owner, int64_t ts,
 /* h->was_open: it is told as one of all, and this is no event. */
 void feed_hole(struct feed *f, const struct ipc_feed_hole *h,
     const struct events_owner *owner);
-/* One that was open before. */
+/* A pinhole that was open before the status process asked. */
 void feed_claim(struct feed *f, const struct claims_view *v);
 /* These pinholes, by their tuples, have had packets. */
 void feed_seen(struct feed *f, const struct ipc_ids *ids);

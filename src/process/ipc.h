@@ -430,7 +430,10 @@ struct ipc_msg {
 
 struct ipc_out;
 
-/* One end.  Sending never blocks: what the kernel does not take is queued. */
+/*
+ * One end of a message socket.  Sending never blocks: what the kernel does not
+ * take is queued.
+ */
 struct ipc {
 	int fd; /* -1: none */
 	bool gone;

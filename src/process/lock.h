@@ -25,7 +25,7 @@
 PH_NODISCARD enum ph_err lock_take(const char *path, int *fd, pid_t *holder,
     struct strbuf *why);
 
-/* Who holds byte 0 of the file, which may not exist; 0: nobody. */
+/* The process that holds byte 0 of the file, which may not exist; 0: none. */
 pid_t lock_holder(const char *path);
 
 /* In a child, with the inherited descriptor. */

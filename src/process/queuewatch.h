@@ -45,7 +45,10 @@ void queuewatch_init(struct queuewatch *w, const struct packetq *queue,
 
 /* The socket to wait for while there is nothing to ask; fd -1: none. */
 struct ipc *queuewatch_socket(struct queuewatch *w);
-/* It has become readable, or the engine says that it was. */
+/*
+ * The socket has become readable, or the engine has sent IPC_WAITS: ask often
+ * again.
+ */
 void queuewatch_wake(struct queuewatch *w, int64_t now);
 
 /* How long no packet has come at least, when a watch stops to ask often. */

@@ -26,7 +26,7 @@ in_use(const struct sockaddr_un *sun)
 	if (!S_ISSOCK(st.st_mode) ||
 	    (fd = socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
 		return true;
-	/* One whose queue is full is in use, too: do not wait for it. */
+	/* A socket whose queue is full is in use, too: do not wait for it. */
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	used = connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 ||
 	    errno != ECONNREFUSED;

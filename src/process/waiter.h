@@ -36,7 +36,10 @@ struct waiter {
 void waiter_init(struct waiter *w, const int *signals, size_t n,
     void (*handler)(int));
 
-/* What to wait for, anew each time; an `ipc` that is closed is not. */
+/*
+ * The sockets to wait for, given anew each time; one that is closed is left
+ * out.
+ */
 void waiter_clear(struct waiter *w);
 void waiter_add(struct waiter *w, struct ipc *ipc);
 

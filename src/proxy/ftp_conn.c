@@ -143,7 +143,10 @@ conn_fail(struct ftp_conn *c, const char *what, const char *why)
 	    endpoint_format(&c->client, a));
 	strbuf_fmt(&b, "%s: %s", what, why);
 	ftp_log_limited(c->f, &c->f->failed, text);
-	/* Nothing was written before, so the socket's buffer has room. */
+	/*
+	 * We have not written to this client before, so the socket's buffer has
+	 * room.
+	 */
 	(void)send(bufferevent_getfd(c->side[FTP_CLIENT]), sorry,
 	    sizeof(sorry) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	conn_end(c, why);

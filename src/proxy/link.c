@@ -416,7 +416,9 @@ proxy_open(struct proxy *p, const struct proxy_wish *wish)
 	if (r == NULL)
 		return 0;
 	r->wish = *wish;
-	/* It is sent when there is a question for the answer. */
+	/*
+	 * Send the change only when the question exists that its answer is for.
+	 */
 	claims_gather(p->claims, true);
 	q = request_begin(p, r);
 	claims_gather(p->claims, false);

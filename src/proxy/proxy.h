@@ -45,7 +45,9 @@ struct proxy_wish {
 	uint32_t lease_s;    /* it closes after so many seconds */
 	bool renew;	     /* count these anew from each packet */
 	proxy_answer *answer;
-	/* It closed by itself; may be NULL.  Not after proxy_close(). */
+	/*
+	 * The pinhole closed by itself; may be NULL.  Not after proxy_close().
+	 */
 	void (*gone)(void *ctx);
 	void *ctx;
 };

@@ -99,7 +99,7 @@ entry_free(struct group *g, struct entry *e)
 	free(e);
 }
 
-/* Those that have ended make room, the oldest first. */
+/* In a full table the entry of the call that ended first makes room. */
 struct entry *
 entry_new(struct group *g, const uint8_t *key)
 {

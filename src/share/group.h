@@ -34,7 +34,7 @@
 #define GROUP_OLD     (120 * 60 * USEC_PER_SEC) /* and is not believed */
 #define GROUP_MEMORY  GROUP_OLD
 
-/* Who judges whether a call is silent; see engine/sharing.h. */
+/* Which box judges whether a call is silent; see engine/sharing.h. */
 enum group_role {
 	GROUP_THEIRS,	/* the owner does */
 	GROUP_OURS,	/* we do */
@@ -101,7 +101,9 @@ void group_gone(struct group *g, uint64_t id, enum reason why, int64_t now);
 /* Media of a call that another box owns: how long ago, or UINT32_MAX. */
 void group_seen(struct group *g, uint64_t id, uint32_t inside_s,
     uint32_t outside_s, int64_t now);
-/* What became of an offer: the call's id here, or why there is none. */
+/*
+ * The engine's answer to an offer: the call's id in this engine, or the error.
+ */
 void group_took(struct group *g, const uint8_t *key, uint64_t id,
     enum ph_err err);
 
@@ -113,7 +115,10 @@ void group_written(struct group *g, const uint8_t *key, uint64_t version,
     bool ok, int64_t now);
 void group_renewed(struct group *g, const uint8_t *key, bool exists);
 
-/* Whatever is due; returns when to call it again. */
+/*
+ * Write, renew and take over the calls whose time has come.  Returns when to
+ * call it again.
+ */
 int64_t group_run(struct group *g, int64_t now);
 /* This box goes: others take over at once. */
 void group_leave(struct group *g, int64_t now);

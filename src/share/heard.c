@@ -298,7 +298,10 @@ on_end(struct group *g, const struct record *r, int64_t now)
 			count_stale(g, r, now);
 		return;
 	}
-	/* It is remembered even if the call was never heard of. */
+	/*
+	 * Remember the end of a call that we have never heard of, too: an older
+	 * record of it may still arrive.
+	 */
 	if (e == NULL && (e = entry_new(g, r->key)) == NULL) {
 		g->stats.refused[RECORD_LIMIT]++;
 		return;
@@ -334,7 +337,7 @@ on_seen(struct group *g, const struct record *r, int64_t now)
 	g->setup.ops.seen(g->setup.ops.ctx, e->id, inside_s, outside_s);
 }
 
-/* What this process wrote comes back by the stream. */
+/* A record that this process wrote has come back by the stream. */
 static void
 on_echo(struct group *g, const struct record *r, int64_t now)
 {

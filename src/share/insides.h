@@ -67,7 +67,7 @@ void entry_set_box(struct group *g, struct entry *e, struct box *box,
 bool entry_set_body(struct entry *e, struct span body);
 void entry_dirty(struct group *g, struct entry *e, bool yes);
 void entry_end(struct group *g, struct entry *e, enum reason why, int64_t now);
-/* It is this box's from now on: a new version. */
+/* Make this box the owner of the call, which makes a new version of it. */
 void entry_take(struct group *g, struct entry *e, int64_t now);
 void entry_role(struct group *g, struct entry *e, enum group_role role);
 

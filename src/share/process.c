@@ -18,7 +18,10 @@
 #define MODULE "share"
 #define EVERY  20000 /* microseconds between turns, for what is due */
 
-/* What a server may make us keep, beside the calls themselves. */
+/*
+ * The limit of this process's memory (RLIMIT_DATA) in bytes: DATA_MIN, and
+ * DATA_CALL for each call of `limit calls`.
+ */
 #define DATA_MIN  (128u << 20)
 #define DATA_CALL 4096
 /* AddressSanitizer maps terabytes. */
@@ -221,7 +224,10 @@ on_engine(void *ctx, const struct ipc_msg *m, int *fd)
 	}
 }
 
-/* What has changed is written at once. */
+/*
+ * The engine has told all its changes for now: write them at once, rather than
+ * in the next turn.
+ */
 static void
 on_engine_settled(void *ctx)
 {

@@ -23,7 +23,10 @@ struct event_base;
 struct redis;
 struct redisReply;
 
-/* What the caller wants to know again with the reply. */
+/*
+ * The call, and its version, that a command is about: handed back with the
+ * reply.
+ */
 struct redis_tag {
 	uint8_t key[RECORD_KEY];
 	uint64_t version;

@@ -4,7 +4,7 @@
 #include "src/base/wire.h"
 #include "src/share/insides.h"
 
-/* What is due: writing, renewing, taking over. */
+/* The group's work at its time: writing, renewing and taking over calls. */
 
 #define RETRY (1 * USEC_PER_SEC)
 /* Between one box's turn to take over and the next one's. */
@@ -61,7 +61,10 @@ group_seen(struct group *g, uint64_t id, uint32_t inside_s, uint32_t outside_s,
 	uint8_t text[8];
 	struct writer w = writer_of(text, sizeof(text));
 
-	/* It is worth nothing later: not kept while there is no server. */
+	/*
+	 * How long ago media was seen is worth nothing later, so it is not kept
+	 * while there is no server.
+	 */
 	if (e == NULL || e->ended || !g->joined)
 		return;
 	writer_u32(&w, inside_s);
@@ -280,7 +283,10 @@ group_lost(struct group *g, int64_t now)
 		return;
 	g->joined = false;
 	g->since = now;
-	/* What was under way may not have arrived. */
+	/*
+	 * Records that were sent but not confirmed may not have arrived: write
+	 * them again.
+	 */
 	RB_FOREACH(e, entry_keys, &g->keys) {
 		if (e->sent != e->acked && e->sent == e->version &&
 		    (e->ended || e->box == NULL))

@@ -496,7 +496,9 @@ server_connected(struct server *s, int fd, int64_t now)
 	}
 }
 
-/* What it should have done by now; NULL: nothing. */
+/*
+ * What the server has failed to do in time, for the log; NULL: it is not late.
+ */
 static const char *
 server_late(const struct server *s, int64_t now)
 {
@@ -532,7 +534,11 @@ server_run(struct server *s, int64_t now)
 
 	if (why != NULL)
 		server_fail(s, why, now);
-	/* One that lets us join, and hangs up, is waited for ever longer. */
+	/*
+	 * Only a connection that has lasted makes the next wait short again: a
+	 * server that lets us join and hangs up at once is tried ever more
+	 * rarely.
+	 */
 	if (s->state == SERVER_JOINED && now - s->since > BOXES_LEASE)
 		s->failures = 0;
 	if (s->state != SERVER_WAITING || now < s->retry_at)

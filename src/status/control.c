@@ -102,7 +102,10 @@ client_line(struct client *c, const struct strbuf *line)
 	evbuffer_add(client_output(c), "\n", 1);
 }
 
-/* It has not read so much that nothing more is answered until it does. */
+/*
+ * So much waits to be read by the client that we answer nothing more until it
+ * reads.
+ */
 static bool
 client_full(struct client *c)
 {
@@ -360,7 +363,7 @@ on_trouble(struct bufferevent *be, short what, void *arg)
 		client_free(c);
 		return;
 	}
-	/* It sends no more, but may still read. */
+	/* The client sends no more, but may still read. */
 	c->eof = true;
 	on_written(be, c);
 }
@@ -492,7 +495,7 @@ control_listen(struct control *c, enum ipc_listen_kind kind, int fd)
 		event_add(c->socket[i].ev, NULL);
 }
 
-/* Who waits for the answer; NULL: it has gone. */
+/* The client that waits for the answer; NULL: it has gone. */
 static struct client *
 client_find(struct control *control, uint64_t seq)
 {

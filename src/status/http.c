@@ -100,7 +100,7 @@ http_host_is_ours(struct span host)
 
 /* Connections. */
 
-/* What comes next is an end of file, and evhttp frees it. */
+/* After shutdown(2) evhttp reads an end of file, and frees the connection. */
 static void
 conn_end(struct conn *c)
 {
@@ -118,7 +118,10 @@ conn_free(struct http *h, struct conn *c)
 	h->n--;
 	if (c->stream != NULL) {
 		h->nstreams--;
-		/* It has no connection any more, so this only frees it. */
+		/*
+		 * The request has no connection any more, so this only frees
+		 * it.
+		 */
 		evhttp_send_reply_end(c->stream);
 	}
 	(void)bufferevent_decref(c->bev);

@@ -66,7 +66,7 @@ model_tell(struct model *m, const struct model_event *e)
 	struct model_watch *w, *next;
 
 	for (w = TAILQ_FIRST(&m->watches); w != NULL; w = next) {
-		/* It may take itself away. */
+		/* A watch may remove itself within event(). */
 		next = TAILQ_NEXT(w, entry);
 		w->event(w->ctx, e);
 	}

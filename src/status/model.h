@@ -148,8 +148,8 @@ void model_free(struct model *m);
 struct model_source *model_source_new(struct model *m, uint32_t role,
     uint32_t pid);
 /*
- * It is gone.  The pinholes and calls of an engine stay until its successor
- * has told everything; those of a proxy go with it.
+ * The process is gone.  The pinholes and calls of an engine stay until its
+ * successor has told everything; those of a proxy go with it.
  */
 void model_source_gone(struct model *m, struct model_source *s);
 /* A message of the feed.  False: it is none. */

@@ -319,7 +319,7 @@ status_main(const struct status_args *args)
 	size_t i;
 
 	memset(x, 0, sizeof(*x));
-	/* Whatever strangers have us do, calls come first. */
+	/* Clients may make this process work hard; calls come first. */
 	(void)setpriority(PRIO_PROCESS, 0, 10);
 	descriptors_allow();
 	worker_confine(MODULE, SANDBOX_STATUS, args->sandbox);

@@ -229,8 +229,8 @@ def share_a_killed_firewall_costs_no_call(net):
     check(passes(p, m, name(m)), "the new call goes on")
 
 
-def hostile(w, call):
-    """What a server that was taken over may write, without the key."""
+def key_of(w):
+    """The key of the only call in the server, which an attacker would read."""
     keys = w.redis("--raw", "KEYS", "*call*").split()
     check(len(keys) == 1, f"keys of the call: {keys}")
     return keys[0]
@@ -247,7 +247,7 @@ def share_a_hostile_server_opens_nothing(net):
     p, m = media(net)
     call = set_up(w)
     opened(two, call)
-    key = hostile(w, call)
+    key = key_of(w)
     w.redis("COPY", key, "saved")
     for text in ("", "garbage", "x" * 100000):
         w.redis("SET", "pinholed:{test}:call:" + "0" * 32, text)

@@ -90,7 +90,10 @@ teardown(void **state)
 	return 0;
 }
 
-/* What is skipped at a glance would have been ignored, and done nothing. */
+/*
+ * A frame that packets_skip() says may be skipped has no effect in
+ * packets_add(), but that it is counted as ignored.
+ */
 static void
 add_as_if_skipped(struct span frame)
 {
