@@ -100,6 +100,11 @@ class Realtime(Pinholed):
     more = "priority realtime\n"
 
 
+class Awake(Realtime):
+    name = "awake"
+    more = "priority realtime\ncpu-latency 0\n"
+
+
 class Sniffer:
     name = "sniffer"
 
@@ -143,7 +148,7 @@ class Helper:
         return []
 
 
-PROGRAMS = Pinholed, Realtime, Sniffer, Helper
+PROGRAMS = Pinholed, Realtime, Awake, Sniffer, Helper
 
 
 def quantile(bounds, share):

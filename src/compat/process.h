@@ -26,6 +26,13 @@ uint32_t process_interface_index(const char *name);
  */
 bool process_realtime(void);
 
+/*
+ * No processor may take longer than `us` to wake up, as long as the descriptor
+ * that is returned stays open.  0: none sleeps at all.  -1 with errno; ENOTSUP
+ * where the system has no such request.
+ */
+int process_cpu_latency(uint32_t us);
+
 /* Is the interface in it?  The system may list those of others, too. */
 bool process_has_interface(const char *name);
 

@@ -4,6 +4,7 @@
 #include <sys/sysctl.h>
 #include <net/if.h>
 
+#include <errno.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -60,4 +61,12 @@ process_realtime(void)
 	const struct sched_param p = { .sched_priority = REALTIME };
 
 	return sched_setscheduler(0, SCHED_RR, &p) == 0;
+}
+
+int
+process_cpu_latency(uint32_t us)
+{
+	(void)us;
+	errno = ENOTSUP;
+	return -1;
 }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <net/if.h>
 
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,4 +73,19 @@ process_realtime(void)
 	const struct sched_param p = { .sched_priority = REALTIME };
 
 	return sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &p) == 0;
+}
+
+int
+process_cpu_latency(uint32_t us)
+{
+	const int32_t most = us > INT32_MAX ? INT32_MAX : (int32_t)us;
+	int fd = open("/dev/cpu_dma_latency", O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return -1;
+	if (write(fd, &most, sizeof(most)) != (ssize_t)sizeof(most)) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
 }

@@ -53,3 +53,11 @@ process_realtime(void)
 	errno = ENOTSUP;
 	return false;
 }
+
+int
+process_cpu_latency(uint32_t us)
+{
+	(void)us;
+	errno = ENOTSUP;
+	return -1;
+}

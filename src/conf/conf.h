@@ -217,7 +217,10 @@ struct conf {
 	char *state;	 /* where calls survive a restart */
 	uint32_t buffer; /* capture buffer in bytes; default 32 MiB */
 	enum conf_priority priority; /* default normal */
+	uint32_t cpu_latency; /* microseconds; default CONF_CPU_LATENCY_ANY */
 };
+
+#define CONF_CPU_LATENCY_ANY UINT32_MAX
 
 #define CONF_MAX_HOOKS 8
 

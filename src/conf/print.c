@@ -301,5 +301,9 @@ conf_print(const struct conf *c, FILE *f)
 	print_string(f, "\nstate ", c->state);
 	fprintf(f, "\nbuffer %u\npriority %s\n", c->buffer,
 	    priorities[c->priority]);
+	if (c->cpu_latency == CONF_CPU_LATENCY_ANY)
+		fputs("cpu-latency any\n", f);
+	else
+		fprintf(f, "cpu-latency %u\n", c->cpu_latency);
 	print_firewall(f, c);
 }

@@ -139,9 +139,10 @@ conf_set_range(struct parse *p, uint16_t *lo, uint16_t *hi,
 	}
 }
 
-void
-conf_set_number(struct parse *p, void *dst, const struct lexeme *lex,
-    const struct setting *s)
+/* `or` is what else may stand there, for the error. */
+static void
+set_number(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s, const char * or)
 {
 	char what[64];
 	struct strbuf b = strbuf_of(what, sizeof(what));
@@ -153,11 +154,29 @@ conf_set_number(struct parse *p, void *dst, const struct lexeme *lex,
 		*(uint32_t *)dst = (uint32_t)n;
 		return;
 	}
+	strbuf_str(&b, or);
 	if (s->lo == s->hi)
 		strbuf_fmt(&b, "%u", s->lo);
 	else
 		strbuf_fmt(&b, "a number from %u to %u", s->lo, s->hi);
 	conf_wrong(p, lex, what);
+}
+
+void
+conf_set_number(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
+{
+	set_number(p, dst, lex, s, "");
+}
+
+void
+conf_set_number_or_any(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
+{
+	if (!lex->bad && strcmp(lex->text, "any") == 0)
+		*(uint32_t *)dst = UINT32_MAX;
+	else
+		set_number(p, dst, lex, s, "any or ");
 }
 
 void

@@ -143,6 +143,8 @@ void conf_set_strings(struct parse *p, struct strings *dst,
 conf_setter conf_set_addr;   /* struct addr */
 conf_setter conf_set_port;   /* uint16_t */
 conf_setter conf_set_number; /* uint32_t, from lo to hi */
+/* uint32_t, or UINT32_MAX for "any" */
+conf_setter conf_set_number_or_any;
 conf_setter conf_set_bytes;  /* uint32_t */
 conf_setter conf_set_mark;   /* uint32_t */
 conf_setter conf_set_bool;   /* which of two words */

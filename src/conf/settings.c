@@ -600,6 +600,7 @@ static const struct conf_type
 	loosely = { .set = conf_set_bool, .words = no_yes, .optional = true },
 	yesno = { .what = CONF_YESNO, .set = conf_set_bool, .words = no_yes },
 	number = { .what = CONF_NUMBER, .set = conf_set_number },
+	number_or_any = { .what = CONF_NUMBER, .set = conf_set_number_or_any },
 	size = { .what = CONF_NUMBER, .set = conf_set_bytes },
 	mark = { .what = CONF_NUMBER, .set = conf_set_mark },
 	twenty = { .what = CONF_NUMBER, .set = set_source_port },
@@ -751,6 +752,7 @@ const struct setting conf_statements[] = {
 	{ .word = "buffer", .type = &size, .offset = CONF(buffer), .value = "32m" },
 	/* struct sockaddr_un holds 104 bytes on BSD; ".ro" is added. */
 	{ .word = "control", .type = &path_or_no, .offset = CONF(control), .hi = 100, .value = CONF_DEFAULT_CONTROL },
+	{ .word = "cpu-latency", .type = &number_or_any, .offset = CONF(cpu_latency), .hi = 1000000, .value = "any" },
 	{ .word = "firewall", .own = read_firewall },
 	{ .word = "ftp", .own = read_block, .offset = CONF(ftp.on), .block = conf_ftp },
 	{ .word = "hep", .own = read_block, .offset = CONF(hep.on), .block = conf_hep },

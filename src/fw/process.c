@@ -38,6 +38,7 @@ struct fwproc {
 	unsigned int pauses; /* begun and not ended */
 	struct release release;
 	struct iface iface;
+	int cpu_latency; /* a descriptor, open as long as we run; -1 */
 	int64_t own_at;
 	struct ipc monitor;
 	struct ipc client[IPC_NROLES];
@@ -479,6 +480,7 @@ fwproc_main(const struct fwproc_args *args)
 	packetq_fork(&p->queue);
 	open_filter(p);
 	priority_take(args->conf, MODULE);
+	p->cpu_latency = priority_cpu_latency(args->conf, MODULE);
 	if (sandbox_enter(SANDBOX_FIREWALL, args->sandbox, &why) != PH_OK)
 		log_fatalx(MODULE, "%s", text);
 	p->table = fwtable_new(args->ops, p->fw, &p->policy, &sink);

@@ -32,3 +32,18 @@ priority_take(const struct conf *conf, const char *module)
 		    "cannot have the priority of the configuration: %s",
 		    strerror(errno));
 }
+
+int
+priority_cpu_latency(const struct conf *conf, const char *module)
+{
+	int fd;
+
+	if (conf->cpu_latency == CONF_CPU_LATENCY_ANY)
+		return -1;
+	fd = process_cpu_latency(conf->cpu_latency);
+	if (fd == -1)
+		log_warnx(module,
+		    "cannot have the cpu-latency of the configuration: %s",
+		    strerror(errno));
+	return fd;
+}

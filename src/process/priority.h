@@ -11,4 +11,11 @@
  */
 void priority_take(const struct conf *conf, const char *module);
 
+/*
+ * `cpu-latency` of the configuration: for the whole machine, and as long as the
+ * descriptor that is returned stays open.  While the process is still root.
+ * -1: none is configured, or the system refuses, which is logged.
+ */
+int priority_cpu_latency(const struct conf *conf, const char *module);
+
 #endif

@@ -2,6 +2,7 @@
 """Calls through a real firewall.  Each scenario is one test."""
 import os
 import signal
+import sys
 import time
 
 from net import (EVIL, FW_IN, FW_OUT, GATEWAY, HOST, Net, PBX, PBX6, PHONE,
@@ -467,6 +468,35 @@ def those_who_open_pinholes_have_the_priority_of_the_configuration(net):
     for role, pid in d.children().items():
         until(lambda: os.getpriority(os.PRIO_PROCESS, pid) == -15, 1, role)
     call_through(net, d)
+
+
+CPU_LATENCY = "/dev/cpu_dma_latency"
+
+
+def awake(d):
+    """Whether the firewall process keeps its request to the kernel."""
+    fds = f"/proc/{d.children()['firewall']}/fd"
+    return any(os.readlink(f"{fds}/{fd}") == CPU_LATENCY
+               for fd in os.listdir(fds))
+
+
+@scenario()
+def cpu_latency_is_asked_for_as_long_as_the_daemon_runs(net):
+    d = net.pinholed(conf=conf(more="cpu-latency 7"))
+    if os.path.exists(CPU_LATENCY):
+        check(awake(d), "asked for")
+        with open(CPU_LATENCY, "rb") as f:
+            check(int.from_bytes(f.read(4), sys.byteorder) <= 7, "in force")
+    else:
+        check(any("cannot have the cpu-latency" in line for line in d.log),
+              "said that the kernel has no such file")
+    call_through(net, d)
+    before = d.children()
+    d.write(conf())
+    d.proc.send_signal(signal.SIGHUP)
+    until(lambda: not set(before.values()) & set(d.children().values()) and
+          len(d.children()) == 2, 4, "other processes")
+    check(not awake(d), "no longer asked for")
 
 
 def survives(net, role):

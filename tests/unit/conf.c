@@ -105,6 +105,7 @@ one_line_is_a_whole_configuration(void **state)
 	assert_non_null(c->state);
 	assert_int_equal(c->buffer, 32 * 1024 * 1024);
 	assert_int_equal(c->priority, PRIORITY_NORMAL);
+	assert_true(c->cpu_latency == CONF_CPU_LATENCY_ANY);
 	conf_free(c);
 	assert_int_equal(parse(&c, "protect 192.0.2.1\ncontrol no\n", NULL, 0),
 	    PH_OK);
@@ -159,6 +160,7 @@ every_statement_sets_its_field(void **state)
 	    "state /tmp/s\n"
 	    "buffer 512k\n"
 	    "priority realtime\n"
+	    "cpu-latency 40\n"
 	    "firewall pf states anchor \"a/b\" kill no if-bound log tag t "
 	    "queue \"q\" "
 	    "dialect openbsd on em0 reply-to (em0 203.0.113.254) "
@@ -255,6 +257,7 @@ every_statement_sets_its_field(void **state)
 	assert_string_equal(c->state, "/tmp/s");
 	assert_int_equal(c->buffer, 512 * 1024);
 	assert_int_equal(c->priority, PRIORITY_REALTIME);
+	assert_int_equal(c->cpu_latency, 40);
 	assert_string_equal(c->firewall, "pf");
 	assert_true(c->states);
 	assert_string_equal(c->name, "a/b");

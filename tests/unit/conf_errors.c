@@ -181,6 +181,15 @@ static const struct {
 	    "x:5:9: expected \"setup\", \"idle\" or \"max\", found \"5\"\n"
 	    "x:6:14: expected a number from 1 to 86400, found \"1h\"\n"
 	    "x:6:22: expected a number, found end of line\n" },
+	{ P "cpu-latency -1\n",
+	    "x:2:13: expected any or a number from 0 to 1000000, found "
+	    "\"-1\"\n" },
+	{ P "cpu-latency 1000001\n",
+	    "x:2:13: expected any or a number from 0 to 1000000, found "
+	    "\"1000001\"\n" },
+	{ P "cpu-latency all\n",
+	    "x:2:13: expected any or a number from 0 to 1000000, found "
+	    "\"all\"\n" },
 	{ P "sip {\nport 5060\n",
 	    "x:2:5: this \"{\" is never closed\n" },
 	/* ftp and tftp */
