@@ -136,7 +136,7 @@ nft_rebuild(struct fw *fw, int64_t now)
 	char text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	struct mirror_change c;
-	void *iter = NULL;
+	struct mirror_iter iter = { 0 };
 	bool more = true;
 	enum ph_err rc;
 
@@ -150,7 +150,7 @@ nft_rebuild(struct fw *fw, int64_t now)
 		    (more = mirror_next(fw->mirror, &iter, &c)))
 			if (c.deadline > now)
 				batch_element(&fw->batch, NFT_MSG_NEWSETELEM,
-				    NLM_F_CREATE, c.elem, c.old_data,
+				    NLM_F_CREATE, &c.elem, c.old_data,
 				    timeout_ms(c.deadline, now));
 		if (fw->batch.nelements > 0 && (rc = nft_send(fw)) != PH_OK)
 			return rc;

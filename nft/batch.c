@@ -234,17 +234,17 @@ static void
 batch_pass(struct batch *b, struct mirror *m, const struct pass *p, int64_t now)
 {
 	struct mirror_change c;
-	void *iter = NULL;
+	size_t iter = 0;
 
 	while (mirror_next_change(m, &iter, &c)) {
 		if ((1u << c.op & p->ops) == 0 ||
 		    (!p->certain && c.certain - now > CERTAIN_US))
 			continue;
 		if (p->lasting)
-			batch_element(b, p->type, p->flags, c.elem,
-			    c.elem->data, timeout_ms(c.deadline, now));
+			batch_element(b, p->type, p->flags, &c.elem,
+			    c.elem.data, timeout_ms(c.deadline, now));
 		else
-			batch_element(b, p->type, p->flags, c.elem,
+			batch_element(b, p->type, p->flags, &c.elem,
 			    p->type == NFT_MSG_NEWSETELEM ? c.old_data : NULL,
 			    0);
 	}

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "nft/elements.h"
+#include "src/base/hash.h"
 #include "src/fw/fw.h"
 
 /*
@@ -16,7 +17,9 @@
  * calls through one trunk, all prefixes of a policy), so elements are counted
  * by key, and an element lives as long as the latest deadline of those that
  * hold it.  Deadlines are read from the entries; undoing is the ledger's, by
- * the opposite call.  The mirror never talks to the kernel itself:
+ * the opposite call.  An element and its way back are one to the mirror, for
+ * they come, change and go in one transaction.  The mirror never talks to the
+ * kernel itself:
  *
  *	mirror_add, mirror_remove	any number of times
  *	mirror_begin
@@ -43,22 +46,33 @@ enum mirror_op {
 
 struct mirror_change {
 	enum mirror_op op;
-	const struct elem *elem;
-	const uint8_t *old_data; /* elem->datalen bytes the kernel may have */
+	struct elem elem;
+	const uint8_t *old_data; /* elem.datalen bytes the kernel may have */
 	int64_t deadline;	 /* INT64_MAX: none */
 	/* Until then the kernel has it for certain; 0: it may have. */
 	int64_t certain;
 };
 
-/* The elements of these entries may change. */
-void mirror_begin(struct mirror *m, const struct fw_edit *edits, size_t n);
-/* In order of sets; *iter begins as NULL. */
-bool mirror_next_change(struct mirror *m, void **iter,
+/* The elements of these entries may change.  PH_ENOMEM. */
+PH_NODISCARD enum ph_err mirror_begin(struct mirror *m,
+    const struct fw_edit *edits, size_t n);
+/* In order of sets, the ways back last; *iter begins as 0. */
+bool mirror_next_change(struct mirror *m, size_t *iter,
     struct mirror_change *out);
+/* Also after mirror_begin() has failed. */
 void mirror_end(struct mirror *m, bool done);
 
-/* Everything the kernel had, with old_data, by sets; *iter begins as NULL. */
-bool mirror_next(struct mirror *m, void **iter, struct mirror_change *out);
+/*
+ * Everything the kernel had, with old_data, by sets; *iter begins as zeros.
+ * Nothing is added or forgotten meanwhile.
+ */
+struct mirror_iter {
+	unsigned int set;
+	bool started;
+	struct hash_iter at;
+};
+bool mirror_next(struct mirror *m, struct mirror_iter *iter,
+    struct mirror_change *out);
 /* How many of them are in one set. */
 size_t mirror_count(const struct mirror *m, unsigned int set);
 

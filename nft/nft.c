@@ -43,14 +43,14 @@ needs_of(struct fw *fw)
 {
 	struct needs needs = { .urgent = fw->flowtables };
 	struct mirror_change c;
-	void *iter = NULL;
+	size_t iter = 0;
 
 	while (mirror_next_change(fw->mirror, &iter, &c)) {
-		needs.parts |= 1u << set_part(c.elem->set);
+		needs.parts |= 1u << set_part(c.elem.set);
 		needs.changes |= c.op != MIRROR_ADD;
 		if (c.op == MIRROR_REMOVE) {
 			needs.closes = true;
-			needs.urgent |= set_part(c.elem->set) == PART_NAT;
+			needs.urgent |= set_part(c.elem.set) == PART_NAT;
 		}
 	}
 	return needs;
@@ -76,7 +76,8 @@ nft_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 	struct needs needs;
 	enum ph_err rc;
 
-	mirror_begin(fw->mirror, edits, n);
+	if ((rc = mirror_begin(fw->mirror, edits, n)) != PH_OK)
+		return rc;
 	needs = needs_of(fw);
 	rc = carry_out(fw, &needs, false, now);
 	/* Somebody has deleted an element. */

@@ -138,6 +138,41 @@ set_back(unsigned int set)
 	return set + SET_IN_BACK * 4;
 }
 
+unsigned int
+set_front(unsigned int set)
+{
+	return set_is_back(set) ? set - SET_IN_BACK * 4 : set;
+}
+
+size_t
+set_keylen(unsigned int set)
+{
+	size_t len = set_af(set) == AF_INET6 ? 16 : 4;
+
+	switch (kinds[set_kind(set)].shape) {
+	case SHAPE_HOST:
+		return 2 * len + 4;
+	case SHAPE_PORT:
+		return 2 * len + 8;
+	case SHAPE_TO:
+		return len + 4;
+	case SHAPE_ADDR:
+	default:
+		return len;
+	}
+}
+
+size_t
+set_datalen(unsigned int set)
+{
+	size_t len = set_af(set) == AF_INET6 ? 16 : 4;
+	enum verdict v = kinds[set_kind(set)].verdict;
+
+	if (v == SNAT_ADDR)
+		return len;
+	return v == DNAT || v == SNAT ? len + 4 : 0;
+}
+
 static const char *
 proto_word(unsigned int set)
 {

@@ -87,8 +87,11 @@ bool set_exists(unsigned int set);  /* there is no udp4_once */
 bool set_expires(unsigned int set); /* its elements have timeouts */
 bool set_is_back(unsigned int set);
 bool set_has_back(unsigned int set);
-unsigned int set_back(unsigned int set); /* the way back of this one */
-bool set_counts(unsigned int set);	 /* its elements carry counters */
+unsigned int set_back(unsigned int set);  /* the way back of this one */
+unsigned int set_front(unsigned int set); /* whose way back it is, or itself */
+bool set_counts(unsigned int set);	  /* its elements carry counters */
+size_t set_keylen(unsigned int set);
+size_t set_datalen(unsigned int set); /* 0: not a map */
 
 #define SET_NAMELEN 20
 const char *set_name(unsigned int set, char buf[SET_NAMELEN]);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* What the mirror of the kernel's elements tells of them, and counts. */
+/*
+ * What the mirror of the kernel's elements tells of them, and counts, and how
+ * long they are to stay.
+ */
 #include <sys/socket.h>
 #include <netinet/in.h>
 
 #include <string.h>
 
+#include "nft/batch.h"
 #include "nft/mirror.h"
 #include "tests/unit/unit.h"
 
@@ -58,8 +62,12 @@ commit(struct fw_entry *add, struct fw_entry *gone)
 		assert_int_equal(mirror_add(mirror, add), PH_OK);
 		edits[n++] = (struct fw_edit) { FW_ADD, add };
 	}
-	mirror_begin(mirror, edits, n);
+	assert_int_equal(mirror_begin(mirror, edits, n), PH_OK);
 	mirror_end(mirror, true);
+	if (gone == NULL)
+		return;
+	mirror_forget(mirror, gone);
+	gone->packets = 0; /* should it be added again, it is another */
 }
 
 /* The element that counts the packets of an entry. */
@@ -122,7 +130,7 @@ a_redirection_that_moves_is_told_with_its_old_place(void **state)
 	struct fw_edit edits[2] = { { FW_REMOVE, &a }, { FW_ADD, &b } };
 	struct mirror_change c;
 	unsigned int replaced = 0;
-	void *iter = NULL;
+	size_t iter = 0;
 
 	(void)state;
 	a.hole.rdr_from = b.hole.rdr_from =
@@ -130,14 +138,14 @@ a_redirection_that_moves_is_told_with_its_old_place(void **state)
 	commit(&a, NULL);
 	mirror_remove(mirror, &a);
 	assert_int_equal(mirror_add(mirror, &b), PH_OK);
-	mirror_begin(mirror, edits, 2);
+	assert_int_equal(mirror_begin(mirror, edits, 2), PH_OK);
 	while (mirror_next_change(mirror, &iter, &c)) {
-		if (c.elem->datalen == 0)
+		if (c.elem.datalen == 0)
 			continue;
 		replaced++;
 		assert_int_equal(c.op, MIRROR_REPLACE);
 		assert_int_equal(c.old_data[3], 1);
-		assert_int_equal(c.elem->data[3], 2);
+		assert_int_equal(c.elem.data[3], 2);
 	}
 	assert_int_equal(replaced, 1);
 	mirror_end(mirror, true);
@@ -152,16 +160,16 @@ a_first_redirection_is_its_own_old_one(void **state)
 	struct fw_entry a = entry(false, 1);
 	struct fw_edit edit = { FW_ADD, &a };
 	struct mirror_change c;
-	void *iter = NULL;
+	size_t iter = 0;
 
 	(void)state;
 	a.hole.rdr_from = (struct endpoint) { addr_v4(203, 0, 113, 1), 7000 };
 	mirror_expect_leftovers(mirror, true);
 	assert_int_equal(mirror_add(mirror, &a), PH_OK);
-	mirror_begin(mirror, &edit, 1);
+	assert_int_equal(mirror_begin(mirror, &edit, 1), PH_OK);
 	while (mirror_next_change(mirror, &iter, &c)) {
 		assert_int_equal(c.op, MIRROR_REPLACE);
-		assert_memory_equal(c.old_data, c.elem->data, ELEM_DATALEN);
+		assert_memory_equal(c.old_data, c.elem.data, c.elem.datalen);
 		assert_int_equal(c.certain, 0);
 	}
 	mirror_end(mirror, true);
@@ -175,13 +183,13 @@ everything_is_told_with_the_deadline_that_the_kernel_has(void **state)
 	struct elem counter = counter_of(&e);
 	struct mirror_change c;
 	unsigned int n = 0;
-	void *iter = NULL;
+	struct mirror_iter iter = { 0 };
 
 	(void)state;
 	commit(&e, NULL);
 	e.hole.deadline += SECOND; /* which the kernel has not heard of */
 	while (mirror_next(mirror, &iter, &c)) {
-		if (elem_cmp(c.elem, &counter) != 0)
+		if (elem_cmp(&c.elem, &counter) != 0)
 			continue;
 		n++;
 		assert_int_equal(c.op, MIRROR_ADD);
@@ -209,6 +217,26 @@ one_that_is_missing_was_used_if_its_time_was_not_up(void **state)
 	mirror_forget(mirror, &e);
 }
 
+static void
+a_deadline_becomes_a_timeout(void **state)
+{
+	/* clang-format off */
+	static const struct { int64_t deadline, now; uint64_t ms; } t[] = {
+		{ INT64_MAX, 5, 0 },
+		{ 61000000, 1000000, 60000 },
+		{ 61000999, 1000000, 60000 },
+		{ 1500000, 1000000, 1000 },	/* at least a second */
+		{ 1000000, 1000000, 1000 },
+		{ 0, 1000000, 1000 },
+	};
+	/* clang-format on */
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(t); i++)
+		assert_int_equal(timeout_ms(t[i].deadline, t[i].now), t[i].ms);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -220,6 +248,7 @@ main(void)
 		CASE(a_first_redirection_is_its_own_old_one),
 		CASE(everything_is_told_with_the_deadline_that_the_kernel_has),
 		CASE(one_that_is_missing_was_used_if_its_time_was_not_up),
+		cmocka_unit_test(a_deadline_becomes_a_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
