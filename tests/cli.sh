@@ -168,7 +168,7 @@ fi
 want 1 "$wrong:2:" -d -f "$wrong"
 want 1 "$dir/missing.conf" -d -f "$dir/missing.conf"
 
-# What explains a capture needs one.
+# Options that explain a capture need one.
 want 1 '^pinholed: --explain: want a capture, named by -r file$' -f "$good" \
     --explain c1
 want 1 '^pinholed: --report: want a capture' -f "$good" --report "$dir/x.html"
@@ -182,7 +182,7 @@ if [ ! -e /etc/pinholed.conf ] && [ ! -e /usr/local/etc/pinholed.conf ]; then
 fi
 want 2 "$dir/missing.pcap" -D protect=192.0.2.0/24 -r "$dir/missing.pcap"
 
-# What is configured wrongly is said, with what to write instead.
+# A replay that follows no call says which setting is wrong.
 call=$dir/call.pcap
 cp "$(dirname "$0")/../test-pcaps/sip/basic-call/input.pcap" "$call"
 printf 'protect 192.0.2.0/24\nsip { port 5070 }\n' >"$dir/port.conf"
@@ -270,13 +270,13 @@ for why in tcp once prefix any_port ports translated; do
 	fi
 done
 
-# What is no event is said nevertheless.
+# A replay names traffic that it cannot follow, though that is no event.
 tls=$dir/tls.pcap
 cp "$(dirname "$0")/../test-pcaps/ftp/auth-tls/input.pcap" "$tls"
 chmod 644 "$tls"
 want 0 ' -> .*:21: encrypted; ' -f "$dir/ftp.conf" -r "$tls"
 
-# What is wrong is said to stderr, what is right to stdout.
+# Errors of a configuration go to stderr; that it is right goes to stdout.
 if [ -n "$(unprivileged "$pinholed" -n -f "$wrong" 2>/dev/null)" ]; then
 	echo "errors on stdout"
 	bad=1

@@ -214,7 +214,7 @@ ftp {{ proxy on 127.0.0.1 port {self.ports["ftp"]} }}
                 if all(e.get(k) == v for k, v in want.items())]
 
     def kill(self, role):
-        """It is replaced, and the others stay."""
+        """Kill the process of a role: another replaces it, the others stay."""
         before = self.children()
         os.kill(before[role], signal.SIGKILL)
         after = {}
@@ -291,7 +291,7 @@ def a_call_lives_and_ends(d):
 
 def who_is_killed_is_replaced(d):
     d.call("k1")
-    # What the journal is told is gathered for some milliseconds.
+    # The journal gathers records for some milliseconds before it writes them.
     time.sleep(0.3)
     for n, role in enumerate(("engine", "firewall", "status", "proxy")):
         d.kill(role)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""What a page of doc/ shows a command to print is what it prints.
+"""A page of doc/ shows commands with their output: each prints just that.
 
 usage: examples.py PINHOLED PAGE	(UPDATE=1 rewrites the page)
 

@@ -94,7 +94,7 @@ for name, file in {
     check(name, rc == 0 and out == WANT, rc, out.decode(), err.decode())
 
 def until_the_end(text):
-    """What is open when the file ends is closed, and that comes earlier."""
+    """The events, without the closes that the end of a cut file brings early."""
     return b"".join(line for line in text.splitlines(True)
                     if b'"reason":"shutdown"' not in line)
 

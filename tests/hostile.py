@@ -26,7 +26,7 @@ VERBS = ("show summary", "show calls", "show pinholes", "show tables",
 
 
 def answers():
-    """What to answer, and the exit code that it calls for."""
+    """Answers of a hostile daemon, and the exit code that each calls for."""
     odd = {w: EVIL for w in WORDS}
     odd.update({n: 1e308 for n in ("ts", "id", "sport", "since", "value")})
     even = dict(odd, since=-1e308, dport=True, pinholes={}, setup_us=EVIL)
@@ -41,7 +41,7 @@ def answers():
 
 
 def top(path, rows, columns):
-    """What it writes to a terminal of that size, while keys are pressed."""
+    """The output of top at a terminal of that size, while keys are pressed."""
     pid, tty = pty.fork()
     if pid == 0:
         os.environ["TERM"] = "xterm"
@@ -93,7 +93,7 @@ def main():
         for size in ((24, 80), (1, 1), (500, 3)):
             said = top(path, *size)
             assert b"\x1b]0" not in said and b"\x9b" not in said, said
-        # What is not known yet is no number, and lists have a heading.
+        # A value that is not known yet is no number, and lists have a heading.
         new = json.dumps({"version": "1", "setup_us": {"p50": None,
                                                        "p99": None}})
         answer[0] = f"{new}\n{ok}\n".encode()

@@ -26,7 +26,7 @@ def check(cond, what):
 
 
 def at_terminal(argv, stdout):
-    """What it writes to a terminal; its standard output may be elsewhere."""
+    """The program's output to a terminal; its standard output may be elsewhere."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=theirs,
                           stdout=theirs if stdout is None else stdout) as p:

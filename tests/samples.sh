@@ -93,7 +93,7 @@ for f in "$dir"/statement.*; do
 	{
 		grep -q '^protect' "$f" || echo 'protect 192.0.2.0/24'
 		sed '/^}$/d' "$f"
-		# What a block of tables, or of hep, cannot do without.
+		# Statements that a block of tables, or of hep, must have.
 		if grep -q '^tables' "$f"; then
 			grep -q 'listen on' "$f" ||
 			    echo 'listen on 127.0.0.1 port 56789'

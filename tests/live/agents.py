@@ -226,7 +226,7 @@ class Agents:
               seconds, f"media flows both ways since {first}")
 
     def rests(self):
-        """None passes, but for what was on its way and reports."""
+        """No media passes, but for packets that were on their way and reports."""
         time.sleep(0.7)
         first = self.passed()
         time.sleep(1)

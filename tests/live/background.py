@@ -198,7 +198,7 @@ def what_a_reload_forbids_is_closed_with_an_event(net):
           d.log)
     check(not any("refused" in line and not re.search(r"refused\w* 0$", line)
                   for line in d.log), d.log)
-    # It is forgotten: neither a crash nor SIP's return brings it back.
+    # The call is forgotten: neither a crash nor SIP's return brings it back.
     seen = len(d.events)
     was = d.kill("engine")
     until(lambda: d.children().get("engine") not in (None, was), 5, d.log)

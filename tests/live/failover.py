@@ -92,7 +92,7 @@ def set_up_all(w, calls):
     for b in w.boxes:
         b.start(sip=LIMITS)
     made = []
-    # Nobody here repeats a packet that a busy machine did not see.
+    # These calls repeat no packet that a busy machine did not see.
     while len(made) < calls:
         made += [set_up(w, 20000 + 2 * n, 10000 + 2 * n)
                  for n in range(len(made), len(made) + calls // 20)]

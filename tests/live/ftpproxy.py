@@ -110,7 +110,7 @@ def ftp_proxy_gives_strangers_nothing(net):
         wire.client(b"PASV\r\n")
         wire.s.sendall(b"227 (" + six(PHONE, 22) + b")\r\n")
         check(wire.line(wire.c).startswith(b"425"), "port 22 of the server")
-        # Nobody asked, or it is not where a reply begins.
+        # The client did not ask for these, or no reply begins with the 227.
         for line in (b"227 (198,51,100,7,156,64)\r\n",
                      b"229 (|||40000|)\r\n",
                      b"200 echo 227 (198,51,100,7,156,64)\r\n",
@@ -201,7 +201,7 @@ def ftp_proxy_outlives_both_ends(net):
         w.clean()
         server.sendall(b"the rest")
         check(client.recv(100) == b"the rest", "data after the session")
-        # Nobody listens, and nobody is there.
+        # At the first address nobody listens; the second has no host.
         Wire.listeners.pop(net).close()
         net.ip("fw", "route", "add", "unreachable", "203.0.113.0/24")
         for to in (PHONE, "203.0.113.7"):
@@ -457,7 +457,7 @@ def ftp_proxy_sessions_outlive_a_reload(net):
         reload(w)
         # Engine, firewall, status and two of these.
         check(len(w.d.family()) == 5, "the old proxy stays")
-        # What was open stays open, and more can be had.
+        # A pinhole that was open stays open, and the session gets more.
         check(connects(net, "in", PBX, at), "passive, from before")
         outside.accept()
         inside = listening(net, "in", PBX, 30000)
@@ -476,7 +476,7 @@ def ftp_proxy_sessions_outlive_a_reload(net):
         until(lambda: w.d.children().get("firewall", pid) != pid, 5, "another")
         time.sleep(0.3)
         check(connects(net, "in", PBX, old.passive(port=40000)), "after that")
-        # It ends with its last session.
+        # The old proxy ends with its last session.
         old.close()
         until(lambda: len(w.d.family()) == 4, 5, "the old proxy goes")
         new.client(b"NOOP\r\n")
@@ -587,7 +587,7 @@ class Wrapped:
         while "listening on" not in self.log[-1]:
             self.log.append(self.proc.stderr.readline())
             check(self.log[-1], "it ended")
-        # Nobody reads the rest.
+        # The pipe has room for the rest of the log, which is not read.
         return self
 
     def __exit__(self, *ignored):

@@ -77,7 +77,7 @@ def passwd(home):
 
 
 class Server:
-    """One of them, in a namespace, on port 21 of all its addresses."""
+    """An FTP server in a namespace, on port 21 of all its addresses."""
 
     def __init__(self, net, kind, where, ports=(40000, 41000), tls=False):
         self.net, self.where = net, where

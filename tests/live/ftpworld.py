@@ -136,7 +136,7 @@ def python_client(w, times=1):
 
 
 def other_clients(w):
-    """What people type."""
+    """Command-line clients, as people call them."""
     mine = f"{w.server.dir}/got"
     user = w.server.user
 

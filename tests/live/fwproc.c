@@ -415,7 +415,7 @@ the_proxy_hears_of_tables_that_were_emptied(void **state)
 
 	(void)state;
 	notes->emptied = true;
-	/* Whatever wakes it. */
+	/* Any message wakes the process. */
 	change(FW_OPEN, 7, 4000, 60);
 	say(&e, IPC_COMMIT, 1);
 	result(&e, 1, PH_OK, 0);
@@ -425,7 +425,10 @@ the_proxy_hears_of_tables_that_were_emptied(void **state)
 	ipc_close(&p);
 }
 
-/* What was counted since the last time, at most once in a second. */
+/*
+ * The engine is told what was counted since the last time, once a second at
+ * most.
+ */
 static void
 the_engine_is_told_the_counters(void **state)
 {
@@ -450,7 +453,7 @@ the_engine_is_told_the_counters(void **state)
 	assert_true(clock_now() - first > USEC_PER_SEC / 2);
 	assert_int_equal(msg.u.counters.wanted, 2);
 	assert_int_equal(msg.u.counters.changes, 1);
-	/* Nothing has changed, so there is nothing to tell. */
+	/* No counter has changed, so no message comes. */
 	assert_int_equal(poll(&pfd, 1, 1500), 0);
 	ipc_close(&e);
 }
@@ -491,7 +494,10 @@ want_in_vain(struct ipc *e, int times)
 	assert_true(notes->refuse < times);
 }
 
-/* What the filter refuses for now is committed before it goes. */
+/*
+ * The process does not end before the filter has taken a change that it refused
+ * with PH_EAGAIN.
+ */
 static void
 told_to_quit_it_finishes_what_it_keeps(void **state)
 {
@@ -551,8 +557,9 @@ told_to_quit_it_keeps_or_closes(void **state)
 }
 
 /*
- * What had happened when this was called, the process has dealt with when it
- * returns: it may have been found with the first question, in either order.
+ * Returns when the process has dealt with all that happened before the call.
+ * It may find an event and the first commit in either order, so there are
+ * several.
  */
 static void
 let_it_notice(struct ipc *e, uint64_t seq)
@@ -576,7 +583,7 @@ term_counts_only_without_a_monitor(void **state)
 	assert_int_equal(kill(child, SIGTERM), 0);
 	let_it_notice(&e, 11);
 	ipc_close(&monitor);
-	/* It carries on for the engine. */
+	/* The process carries on for the engine. */
 	let_it_notice(&e, 21);
 	assert_false(notes->closed);
 	assert_int_equal(kill(child, SIGTERM), 0);

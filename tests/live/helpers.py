@@ -57,7 +57,7 @@ class World:
                    if not s.startswith("connections"))
 
     def clean(self, seconds=5):
-        """Whatever was open has closed, in the kernel, too."""
+        """All pinholes that were open have closed, in the kernel, too."""
         def even():
             opened, closed = (len(self.d.seen(event=e))
                               for e in ("open", "close"))
@@ -174,7 +174,7 @@ def ftp_helper_split_lines_and_one_connection_each(net):
         check(data, "the data connection")
         peer = there.accept()[0]
         net.sockets.append(peer)
-        # It was good for one, by whoever is quick enough.
+        # The pinhole was good for one connection, the first that came.
         check(shut_out(net, "in", PBX, (PHONE, 40000)), "a second one")
         w.d.expect(4, event="close", dport=40000)
         w.clean()
@@ -488,7 +488,7 @@ def tftp_helper_opens_no_more_than_it_must(net):
         check(passes(phone, server, name(server)), "and back")
         check(not passes(evil, phone, name(phone), tries=1), "a stranger")
         check(not passes(server, other, name(other), tries=1), "another port")
-        # It stays open while it is used: each block has its ACK.
+        # The pinhole stays open while it is used: each block has its ACK.
         end = time.monotonic() + 6
         while time.monotonic() < end:
             check(passes(server, phone, name(phone)), "in use")
@@ -604,7 +604,7 @@ def ftp_helper_a_client_from_port_21_is_a_client(net):
 
 
 def invite(proto, me, peer, port=5432):
-    """What reads as a call of `me`."""
+    """An INVITE that makes a call of `me`."""
     body = sdp(me, port)
     return (f"INVITE sip:x@{peer} SIP/2.0\r\n"
             f"Via: SIP/2.0/{proto} {me}:5060;branch=z9hG4bKfile\r\n"

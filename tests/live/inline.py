@@ -206,7 +206,7 @@ def inline_firewall_process_stopped_in_silence(net):
     b = wire.sock["b"]
     took = []
     for _ in range(6):
-        # It looks once a second: not at the moment when it goes on.
+        # The monitor looks once a second; let it do so before it is stopped.
         time.sleep(2)
         pids = [d.kill("firewall", signal.SIGSTOP),
                 d.kill("monitor", signal.SIGSTOP)]
@@ -297,7 +297,7 @@ def inline_begins_and_ends_with_a_reload(net):
 
 @scenario(extra="meta l4proto udp th dport 5060 drop")
 def inline_permits_nothing_that_the_rules_forbid(net):
-    """What the user's chain drops does not even count."""
+    """A packet that the user's chain drops is not even counted."""
     net.run("fw", "nft", "insert", "rule", "inet", "filter", "forward",
             "udp", "dport", "5060", "ip", "daddr", PBX, "drop")
     d = net.pinholed(conf=inline())
@@ -317,7 +317,7 @@ def inline_permits_nothing_that_the_rules_forbid(net):
 
 @scenario()
 def inline_hold_expires_open(net):
-    """Nobody reads: after `hold` the packet goes."""
+    """No process reads the queue: after `hold` the packet goes."""
     d = net.pinholed(conf=inline(hold=200))
     wire = signalling(net)
     Call(wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000)).hang_up()
@@ -336,7 +336,7 @@ def inline_hold_expires_open(net):
 
 @scenario()
 def inline_hold_expires_closed(net):
-    """Nobody reads: after `hold` the packet is lost."""
+    """No process reads the queue: after `hold` the packet is lost."""
     d = net.pinholed(conf=inline(hold=100, fail="closed"))
     wire = signalling(net)
     Call(wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000)).hang_up()

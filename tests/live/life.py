@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What keeps a call open, and what does not.  Each is one test."""
+"""Each test has signs of life that keep a call open, or that do not."""
 import time
 
 from net import PBX, PHONE, Stream, check, conf, name, passes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What gets into a log, and what never does."""
+"""The lines that get into a log, and the words that never do."""
 import os
 import re
 import select

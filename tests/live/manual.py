@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""What a page or a manual shows pinholectl to print is what it prints, but for
-times.  UPDATE=1 rewrites them."""
+"""The pages of doc/ and the manuals show pinholectl with its output: it prints
+just that, but for times.  UPDATE=1 rewrites them."""
 import os
 import re
 import shlex

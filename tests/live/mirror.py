@@ -130,7 +130,7 @@ def kamailio_mirrors_a_call_by_tls(net):
         n = counters()
         check(n["hep_messages"] >= 10 and n["pinholes"] == 0, n)
         check(len([e for e in d.events if e["event"] == "open"]) == 2, d.events)
-        # What kamailio sends to us from port 5060 is not taken for SIP.
+        # HEP that kamailio sends to us from port 5060 is not taken for SIP.
         check(n["sip_rejected_syntax"] == 0 and n["sip_messages"] ==
               n["hep_messages"], n)
         # The call goes on to the phone inside by UDP, which we need not know.
@@ -242,7 +242,7 @@ def a_mirror_by_tcp_outlives_a_reload_and_a_crash(net):
     counted(calls=2)
     d.kill("engine")
     check(again.sock.recv(1) == b"", "closed by the crash")
-    # What comes before there is another engine waits.
+    # Packets that come before there is another engine wait.
     again = Mirror(net, "c1", stream=True)
     again.hang_up()
     gone(d, call="c1", dir="in", reason="bye")

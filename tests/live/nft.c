@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What passes, what does not, and how it ends: packets from one namespace to
- * another through a third.
+ * Packets from one namespace to another through a third: which pass, which do
+ * not, and when that ends.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -214,7 +214,7 @@ test_any_source_and_prefixes(void **state)
 	closed(&net);
 	STOP(third, "192.0.2.20", 10060, in);
 	STOP(third, "192.0.2.20", 10062, in2);
-	/* One that the configuration does not name has no set. */
+	/* A remote that the configuration does not name has no set. */
 	net = lab_hole(PINHOLE_IN, "198.51.100.0/26", "192.0.2.20", 10062);
 	assert_int_equal(lab_commit(FW_OPEN, &net), PH_EBAD);
 	close(out);

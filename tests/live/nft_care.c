@@ -121,7 +121,7 @@ test_a_commit_survives_flush_ruleset(void **state)
 	PASS(out, "192.0.2.20", 10226, in3);
 	PASS(out, "192.0.2.20", 10220, in);
 	PASS(out, "192.0.2.20", 10222, in2);
-	/* Those above are told, once. */
+	/* The backend reports the loss of its table once. */
 	(void)fw_nftables.tick(fw, lab_now(), &err);
 	assert_int_equal(err, PH_EGONE);
 	(void)fw_nftables.tick(fw, lab_now(), &err);
@@ -156,7 +156,7 @@ test_tick_builds_the_table_again(void **state)
 	t = fw_nftables.tick(fw, t, &err);
 	assert_int_equal(err, PH_EGONE);
 	PASS(out, "192.0.2.20", 10230, in);
-	/* What others do to their own is no reason. */
+	/* A change to another table is no reason to build ours again. */
 	assert_int_equal(system("nft add table inet another"), 0);
 	t = fw_nftables.tick(fw, t, &err);
 	assert_int_equal(err, PH_OK);
@@ -267,7 +267,10 @@ test_closing_leaves_nothing_of_ours_and_all_of_theirs(void **state)
 	assert_int_equal(lab_lines("nft list tables | grep pinholed"), 0);
 	assert_int_equal(lab_lines("conntrack -L -m 0x10000 2>&-"), 0);
 	assert_int_equal(lab_lines("conntrack -L -m 0x4 2>&-"), 1);
-	/* What ran does not live on as the user's `established`. */
+	/*
+	 * A connection that used a pinhole does not live on as the user's
+	 * `established`.
+	 */
 	STOP(out, "192.0.2.20", 10260, in);
 	PASS(out, "192.0.2.20", 5060, sip);
 	(void)h;
@@ -390,7 +393,7 @@ test_a_thousand_pinholes_in_one_commit(void **state)
 	assert_int_equal(direct_commit(direct, v, N, t), PH_OK);
 	PASS(out, "192.0.2.20", 20500, in);
 	assert_int_equal(elements("udp4_in"), N);
-	/* One that makes no sense, and nothing happens. */
+	/* One change of the batch makes no sense: none of them is done. */
 	for (i = 0; i < N; i++)
 		v[i].op = FW_CLOSE;
 	v[N - 1].op = FW_OPEN;
@@ -683,7 +686,7 @@ test_the_users_sets_are_filled(void **state)
 	assert_int_not_equal(system("nft get element inet user spammer"
 				    " '{ 203.0.113.200 }' >/dev/null 2>&1"),
 	    0);
-	/* One of a list is there already: the other is done. */
+	/* One prefix of a list is in the set already: the other is added. */
 	list[0] = prefix("2001:db8:ffff::1");
 	list[1] = prefix("2001:db9::1");
 	assert_int_equal(fw_nftables.table(fw, 0, FW_TABLE_ADD, list, 2, 60),
@@ -695,7 +698,7 @@ test_the_users_sets_are_filled(void **state)
 	    PH_OK);
 	assert_int_equal(members("spammer"), 0);
 	assert_int_equal(members("spammer6"), 0);
-	/* What cannot be. */
+	/* Sets that cannot take an element. */
 	assert_int_equal(table(2, FW_TABLE_ADD, "203.0.113.9", 1), PH_EGONE);
 	assert_int_equal(table(3, FW_TABLE_ADD, "203.0.113.9", 0),
 	    PH_EAMBIGUOUS);
@@ -719,7 +722,7 @@ test_check_says_what_is_missing(void **state)
 	lab_close(NULL);
 	assert_int_equal(fw_nftables.check(&config, &why), PH_OK);
 	assert_null(strstr(text, "accept"));
-	/* It has changed nothing. */
+	/* check() has changed nothing. */
 	assert_int_equal(lab_lines("nft list tables | grep pinholed"), 0);
 	config.mark = 0x20000;
 	strbuf_reset(&why);
@@ -771,7 +774,7 @@ main(int argc, char *argv[])
 		LIVE(test_check_says_what_is_missing),
 	};
 
-	/* What not every kernel has is a test of its own. */
+	/* Not every kernel has flowtables, so they are a test of their own. */
 	const struct CMUnitTest flowtable[] = {
 		LIVE(test_flows_in_a_flowtable_are_closed_too),
 	};

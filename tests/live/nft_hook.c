@@ -108,7 +108,7 @@ test_a_rule_that_was_taken_away_comes_back(void **state)
 	now = look(now);
 	assert_true(at_head("forward"));
 	assert_int_equal(ours("input"), 1);
-	/* Nothing changes, so nothing is done. */
+	/* The rule is in its place, so the backend changes nothing. */
 	lab_lines("nft -a list ruleset >/tmp/pinholed-hook.before");
 	now = look(now);
 	(void)look(now);

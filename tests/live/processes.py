@@ -259,7 +259,7 @@ def a_check_finds_what_a_start_would(net):
     good = conf(more=proxy(f"{FW_IN} port 6969"))
     code, why = run_once(net, good, "-n")
     check(code == 0, why)
-    # What a running one uses is no obstacle to its reload.
+    # -n does not mind sockets that a running daemon of the same kind uses.
     net.pinholed(conf=good)
     code, why = run_once(net, good, "-n")
     check(code == 0, why)
@@ -312,7 +312,7 @@ def what_protect_and_port_lack_is_said(net):
     Call(wire).set_up(sdp(PHONE, 4004), sdp(PBX, 10004))
     said(d, "SIP messages on ports that are not in `port`: 5060")
     d.stop()
-    # Nothing is wrong with strangers beside calls of our own.
+    # Strangers' messages are no reason for a hint if we have calls of our own.
     d = net.pinholed()
     Call(wire).set_up(sdp(PHONE, 4006), sdp(PBX, 10006))
     time.sleep(6)

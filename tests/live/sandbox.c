@@ -343,7 +343,7 @@ less_trodden_paths(void)
 	    was_tried(syscall(SYS_memfd_create, "x", 0));
 }
 
-/* What it needs for its work. */
+/* Calls that each process needs for its work. */
 static bool
 carry_on(void)
 {
@@ -410,7 +410,7 @@ a_role_may_do_what_it_has_to_and_no_more(void **state)
 		    rows[i].proxy);
 		assert_int_equal(gets_away(AS_STATUS, rows[i].attempt),
 		    rows[i].status);
-		/* It has as little to do with others, and no clients. */
+		/* The share process may do as little as the status process. */
 		assert_int_equal(gets_away(AS_SHARE, rows[i].attempt),
 		    rows[i].status);
 	}
@@ -453,7 +453,10 @@ a_capture_keeps_its_filter(void **state)
 	    -1);
 }
 
-/* One of our user whom anybody of that user could trace, and what is open. */
+/*
+ * Open the descriptors of a worker, and start a process of our user that any
+ * process of that user could trace.
+ */
 static bool
 prepare(void)
 {
@@ -490,7 +493,7 @@ prepare(void)
 		for (;;)
 			pause();
 	}
-	/* It has changed its user once it can be signalled as that. */
+	/* Give the child time to change its user. */
 	usleep(100000);
 	return victim != -1;
 }
@@ -554,7 +557,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(a_capture_keeps_its_filter),
 		cmocka_unit_test(a_user_who_is_root_is_no_user),
 	};
-	/* It cannot be tried where the system has an empty directory. */
+	/* Where the system has an empty directory this cannot be tried. */
 	const struct CMUnitTest directory[] = {
 		cmocka_unit_test(a_directory_with_something_in_it_is_not_empty),
 	};

@@ -96,7 +96,7 @@ def nothing_opens_for_a_call_that_is_refused(net):
     call.answer(486)
     shut(p, m)
     d.quiet(event="open")
-    # It is not that nobody listens.
+    # The daemon does hear calls: the next one opens.
     Call(call.wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
     d.expect(event="open", dir="in")
 

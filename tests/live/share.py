@@ -21,7 +21,7 @@ SERVER = "10.9.0.100"
 
 
 class Box:
-    """What Daemon needs to know of a world, for one box."""
+    """One box, as the part of a world that Daemon needs to know."""
 
     def __init__(self, world, n):
         self.world, self.n = world, n

@@ -574,7 +574,7 @@ def top_lives_through_a_restart(net):
         time.sleep(3)  # it asks every second
         shows("")  # read all
         del seen[:]
-        # What is on the screen is not sent again: the call was not there.
+        # curses sends only changes of the screen: the call was not on it before.
         os.write(tty, b"/\r")
         until(lambda: shows("accepted"), 5, "all calls")
         d.stop()

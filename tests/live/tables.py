@@ -158,7 +158,7 @@ def tables_by_the_c_client(net):
                  text="# a list\n" + "\n".join(many) + "  # the end\n")
         check(len(w.elements("blocked")) == 1001, "a thousand")
         w.client("blocked", "flush")
-        # What is refused, and how it says so.
+        # Refused entries, and the client's words for it.
         why = w.client("spammer", "add", "198.51.100.9", "203.0.113.7",
                        expect=1)
         check("203.0.113.7: refused: an address that is never" in why and
@@ -239,7 +239,7 @@ def tables_as_pftabled_was_told(net):
         w.has("spammer", "198.51.96.0/23", "198.51.100.9")
         w.send(old(2, 3, "0.0.0.0/32", "spammer", w.key))
         w.has("spammer")
-        # None of these.
+        # Datagrams that are refused.
         now = time.time()
         good = old(2, 1, "198.51.100.10/32", "spammer", w.key)
         w.send(good)
@@ -302,7 +302,7 @@ def tables_expire(net):
         w.has("spammer")
         until(lambda: w.counter("entries") == 0, 3, "all gone")
         check(w.counter("expired") == 2, "expired")
-        # One within another, and what is left of them.
+        # An entry within another stays when the wider one ends.
         w.client("spammer", "add", "198.51.99.7")
         w.client("spammer", "add", "198.51.99.0/24", options=("-t", "1"))
         w.has("spammer", "198.51.99.0/24")
@@ -416,7 +416,7 @@ def tables_that_are_not_there(net):
                 "{ type ipv4_addr; flags timeout; }")
         w.client("later", "add", "198.51.100.7")
         w.has("later", "198.51.100.7")
-        # It comes back as a set of another kind, and what was in it, too.
+        # A set that comes back as one of another kind gets its entries back.
         w.client("blocked", "add", "198.51.100.6")
         w.has("blocked", "198.51.100.6")
         net.run("fw", "nft", "delete", "set", "inet", "filter", "blocked")

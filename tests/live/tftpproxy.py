@@ -238,7 +238,7 @@ def tftp_proxy_opens_no_more_than_it_must(net):
         for s, to in ((evil, (FW_OUT, port)), (server, (FW_OUT, port + 1))):
             s.sendto(b"\0\3\0\1evil", to)
         check(not select.select([c.sock], [], [], 0.3)[0], "nothing comes")
-        # What it must not have is refused at once, and opens nothing.
+        # A file that a client may not have is refused at once, and opens nothing.
         for name, op in (("passwd", 1), ("SEPupload", 2)):
             denied = Client(net, PBX, PHONE).fetch(name, op=op)
             check(denied.error is not None and denied.error[0] == 2,
@@ -268,7 +268,7 @@ def tftp_proxy_opens_no_more_than_it_must(net):
 
 @scenario(needs=NEEDS, nat=True, egress=False)
 def tftp_proxy_has_a_share_for_each_client(net):
-    """One that takes all there is makes room for others, not for itself."""
+    """A client that takes all transfers makes room for others, not for itself."""
     with World(net, options="timeout 30 max sessions 40") as w:
         greedy = [Client(net, HOST, PHONE) for _ in range(60)]
         for c in greedy:

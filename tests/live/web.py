@@ -53,7 +53,7 @@ def connect(net, port=PORT):
 
 
 def ask(net, text, timeout=5):
-    """Whatever is sent, what comes back until the end."""
+    """Send any text; returns all that comes back until the end."""
     with connect(net) as s:
         s.settimeout(timeout)
         s.sendall(text)
@@ -213,7 +213,7 @@ def web_answers_nothing_but_get_and_its_own_name(net):
               "Set-Cookie" not in r.headers and
               "Access-Control-Allow-Origin" not in r.headers,
               f"{path}: {r.headers}")
-    # What is no request at all.
+    # Bytes that are no request at all.
     for junk in (b"\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01" * 9 + b"\n\n",
                  b"FOO / HTTP/1.1\r\nHost: localhost\r\n\r\n",
                  b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n",
@@ -301,7 +301,7 @@ def web_stays_over_a_reload(net):
     time.sleep(1.1)
     d.proc.send_signal(signal.SIGHUP)
     until(lambda: metrics(net)[loaded] > before[loaded], 5, "a reload")
-    # Whoever reads the page goes on reading.
+    # A browser that reads the page's events goes on reading.
     until(lambda: events.next("now")["pinholes"] == 2, 5, "events go on")
     check(not events.over(), "the same connection")
     after = metrics(net)
@@ -551,7 +551,7 @@ def web_page_in_a_browser(net):
         d.expect(event="close", dir="in")
         shows(page, "#pinholes", "0")
         check(not page.complaints, page.complaints)
-        # It comes back after the process has died.
+        # The page comes back after the status process has died.
         old = d.kill("status")
         until(lambda: d.children().get("status", old) != old, 5, "another")
         page.run("document.getElementById('link').textContent = '-'")
@@ -692,7 +692,7 @@ def web_prometheus_scrapes_and_understands(net):
     sh(tool("promtool"), "test", "rules", f"{TOP}/tests/data/alerts.yml")
     d = daemon(net)
     text = get(net, "/metrics")[1]
-    # It complains by its exit status, of names as well.
+    # promtool complains by its exit status, of names as well.
     sh(tool("promtool"), "check", "metrics", text=text)
     there = set(re.findall(r"^# TYPE (\S+)", text, re.M))
     with open(RULES, encoding="ascii") as f:

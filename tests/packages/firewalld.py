@@ -174,7 +174,7 @@ def main():
     world = net.Net(egress=False)
     manager = None
     try:
-        # Nobody else's rules.
+        # No rules but those of firewalld.
         world.run("fw", "nft", "delete", "table", "inet", "filter")
         manager = Firewalld(world, folder)
         play(world, manager)

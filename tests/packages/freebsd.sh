@@ -37,7 +37,7 @@ rules() {
 	pfctl -a pinholed -sr 2>/dev/null | grep -q .
 }
 
-# What a killed process would have left.
+# A rule as a killed process would leave it.
 leave_rules() {
 	echo 'pass quick proto udp to port 10000' | pfctl -q -a pinholed -f -
 }

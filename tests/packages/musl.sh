@@ -69,7 +69,7 @@ nice ninja -C "$top/build" >"$top/build.log" 2>&1 ||
     fail "see $top/build.log"
 for p in pinholed pinholectl; do
 	f=$(find "$top/build" -name "$p" -type f)
-	# It needs curses, for which there is no stand-in.
+	# pinholectl needs curses, for which there is no stand-in.
 	[ -n "$f" ] || continue
 	strip -o "$top/$p" "$f"
 	readelf -d "$top/$p" | grep -q 'NEEDED.*libc.so' || fail "$p: not musl"

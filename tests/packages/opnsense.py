@@ -233,7 +233,7 @@ def hooks(place):
 
 
 def form_html(fields, ident):
-    """What layout_partials/base_form draws, in a frame of ours."""
+    """The form that layout_partials/base_form draws, in a frame of ours."""
     out = [f'<form id="{ident}"><table>']
     for f in fields:
         if f['type'] == 'header':
@@ -277,7 +277,7 @@ def view(place, name, fields, extra=''):
         f.write(frame.replace('{{ body }}', body + extra))
 
 
-# What somebody types and clicks.
+# The keys and clicks of a user.
 TYPED = '''<script>
 document.addEventListener('DOMContentLoaded', () => {
 	const type = (id, text) => { document.getElementById('pinholed.' + id).value = text; };

@@ -98,13 +98,13 @@ WRONG = [
     (case(SIP, hep='on', hep_from='192.0.2.10', hep_listen='192.0.2.1'),
      'hep_listen', 'key'),
     (case(SIP, pf_tag='a" rules "b'), 'pf_tag', 'consists of letters'),
-    # Whoever may use the page is not to read or write any file as root.
+    # A user of the page must not be able to read or write a file as root.
     (case(SIP, advanced='include "/etc/master.passwd"'), 'advanced', 'names a file'),
     (case(SIP, advanced='# "\n\tinclude /etc/master.passwd'), 'advanced',
      'names a file'),
     (case(SIP, advanced='state "/etc/passwd"'), 'advanced', 'names a file'),
     (case(SIP, advanced='control "/etc/passwd"'), 'advanced', 'names a file'),
-    # Whatever hides the word from a page that reads less well than the program.
+    # Ways to hide the word from a page that reads less well than the program.
     (case(SIP, advanced='a = "inclu"\nb = "de"\n$a$b /etc/master.passwd'),
      'advanced', 'a macro could name a file'),
     (case(SIP, advanced="a = '\"'\ninclude /etc/master.passwd\nb = '\"'"),
@@ -120,7 +120,7 @@ WRONG = [
      'consists of letters'),
 ]
 
-# What becomes a statement if somebody forgets to quote a field.
+# Values that become a statement if the page forgets to quote a field.
 POISON = ['x\nstate /etc/x', 'x\r\nstate /etc/x', 'x"\nstate "/etc/x',
           'x\\\nstate /etc/x', 'x\\"\nstate /etc/x', '1-2"\nstate /etc/x',
           '$x', "x'\nstate '/etc/x"]

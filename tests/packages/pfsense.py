@@ -137,7 +137,7 @@ def daemon(place):
 
 
 def service(place):
-    """What the hooks of the package do, and its rc script."""
+    """The hooks of the package, and its rc script."""
     rc = f'{place.dir}/rc.d/pinholed.sh'
     php(place, do='call', function='pinholed_install')
     first = json.loads(place.read('config.json'))
@@ -208,7 +208,7 @@ def script(place, rc):
         pass
     does('start', f'pinholed -n {conf}')
     os.remove(f'{d}/broken')
-    # Nothing runs: the rules of a process that was killed go all the same.
+    # No daemon runs: the rules of a process that was killed go all the same.
     does('stop', 'killall -9 pinholed', *flush)
     p = daemon(place)
     child = subprocess.Popen(['sh', '-c', 'sleep 1; echo late'],

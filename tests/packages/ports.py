@@ -21,7 +21,7 @@ OPENBSD = TOP + '/contrib/openbsd/net/pinholed'
 OWN = {'${SYSCONFDIR}/pinholed.conf', 'etc/pinholed.conf.sample', 'share/examples/pinholed/',
        'share/examples/pinholed/pinholed.conf'}
 LINUX = ('lib/systemd/', 'lib/sysusers.d/', 'share/pinholed/')
-# What only Linux links, or every program.
+# Libraries that only Linux links, or every program.
 NOT_ASKED = {'c', 'm', 'bsd', 'mnl', 'nftables', 'asan', 'ubsan', 'ld-linux',
              'gcc_s', 'stdc++', 'resolv', 'pthread', 'dl', 'rt'}
 # The curses of the BSDs are one library.

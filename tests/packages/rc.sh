@@ -126,7 +126,7 @@ pfctl -q -a pinholed -F rules"
 	did upgrade 0 "$check" USR2 "$check" \
 	    "pinholed -v -f $dir/pinholed.conf -p $dir/pid"
 	did status 0
-	# What does not start closes nothing either.
+	# A daemon that does not start closes nothing either.
 	: >"$dir/dead"
 	did upgrade 1 "$check" USR2 "$check" \
 	    "pinholed -v -f $dir/pinholed.conf -p $dir/pid" "$flush"

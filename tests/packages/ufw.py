@@ -37,7 +37,7 @@ def set_lines(rules, wanted):
 def play(world):
     for rules in RULES:
         set_lines(rules, False)
-    # Nobody else's rules.
+    # No rules but those of ufw.
     world.run("fw", "nft", "delete", "table", "inet", "filter")
     for argv in (["--force", "enable"],
                  ["route", "allow", "proto", "udp", "to", "any", "port",

@@ -170,7 +170,7 @@ def play_tftp(world):
 
 
 def security(unit, most):
-    """What systemd-analyze says; doc/packaging.md tells what is left."""
+    """The score of systemd-analyze; doc/packaging.md explains what is left."""
     text = sh("systemd-analyze", "security", "--no-pager", unit)
     score = re.search(r"exposure level for \S+ ([0-9.]+)", text)[1]
     say(f"systemd-analyze security: {unit} {score}")
@@ -178,7 +178,7 @@ def security(unit, most):
 
 
 def guarded():
-    """What others on this machine can neither read nor change."""
+    """No other user of this machine may read or change our files."""
     for top in ("/run/pinholed", "/var/lib/pinholed"):
         for path in [top] + [os.path.join(d, n) for d, dirs, names in
                              os.walk(top) for n in dirs + names]:

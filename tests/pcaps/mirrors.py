@@ -9,7 +9,7 @@ SYN, ACK = 2, 16
 
 
 class Mirrored(Play):
-    """What is said goes by TLS, and its mirror by UDP, from `sender`."""
+    """Messages go by TLS, and their mirrored copies by UDP, from `sender`."""
 
     def __init__(self, sender="i"):
         super().__init__()

@@ -209,7 +209,7 @@ model_pass(const struct model *m, const char *path, const struct packet *p,
 		(*evaluations)++;
 		field = mismatch(&s->v[i], p);
 		if (field == -1 && s->v[i].action == P_ACT_ANCHOR) {
-			/* What is called must be there. */
+			/* An anchor that a rule calls must exist. */
 			assert_non_null(find(m, s->v[i].anchor));
 			label = model_pass(m, s->v[i].anchor, p, evaluations);
 			if (label != 0)

@@ -255,7 +255,7 @@ serve(int fd)
 		memcpy(&seq, b + 8, 4);
 		if (n < 20 || length != (size_t)n)
 			errx(1, "a request of %u bytes in %zd", length, n);
-		/* What was asked before is not what is asked now. */
+		/* An answer to the request before must be ignored. */
 		finish(fd, 2, seq - 1, EBUSY);
 		if (type == 0x10)
 			get_family(fd, seq, b, length);

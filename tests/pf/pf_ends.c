@@ -189,7 +189,10 @@ named(const char *s, unsigned int *port)
 static void
 reply(FILE *f, const char *text)
 {
-	/* What is buffered of a socket is what has come. */
+	/*
+	 * The FILE buffers what the socket received, so write to the
+	 * descriptor.
+	 */
 	if (dprintf(fileno(f), "%s\r\n", text) < 0)
 		warn("write");
 }
@@ -306,7 +309,7 @@ ftp_retr(FILE *f, struct data *d, const char *file)
 	int fd = -1;
 	ssize_t n;
 
-	/* Who calls does so before the server has answered. */
+	/* A server of active FTP connects before it replies. */
 	if (d->listener == -1)
 		fd = data_open(d);
 	snprintf(line, sizeof(line), "RETR %s", file);

@@ -9,7 +9,7 @@ skipped=0
 n=0
 what=
 
-# Nothing can be tried here.
+# This machine cannot run the test: say why and end.
 skip() {
 	echo "$(basename "$0"): 0 checks ran: $1"
 	exit 77

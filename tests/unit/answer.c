@@ -10,7 +10,7 @@
 #include "src/status/answer.h"
 #include "tests/unit/unit.h"
 
-/* What the control sockets answer, to the byte, for a small daemon. */
+/* The answers of the control sockets, to the byte, for a small daemon. */
 
 #define AT(s) (began + (s)*USEC_PER_SEC)
 #define NOW   AT(1000)
@@ -216,7 +216,7 @@ calls_and_pinholes_have_their_keys(void **state)
 	    "{\"call\":\"b@pc\",\"state\":\"early\","
 	    "\"from\":\"198.51.100.2\",\"to\":\"192.0.2.10\",\"since\":902,"
 	    "\"pinholes\":[7],\"packets\":null,\"last_media\":1000}\n");
-	/* What went through a pinhole that has closed is still the call's. */
+	/* The packets of a pinhole that has closed still count for its call. */
 	assert_string_equal(ask("show calls state ended"),
 	    "{\"call\":\"c@pc\",\"state\":\"ended\","
 	    "\"from\":\"198.51.100.3\",\"to\":\"192.0.2.10\",\"since\":903,"
@@ -468,7 +468,7 @@ a_process_that_has_gone_takes_what_nobody_else_has(void **state)
 	assert_int_equal(model_totals(m)->by_state[IPC_CALL_EARLY], 1);
 	assert_non_null(strstr(ask("show pinholes"),
 	    "\"packets\":50,\"last_media\":1001,\"expires\":1200,"));
-	/* It began when its first engine says that it did. */
+	/* The call began at the time that its first engine told. */
 	assert_non_null(strstr(ask("show calls"), "\"since\":901"));
 	/* Nonsense is dropped. */
 	msg.u.feed_gone.reason = REASON_COUNT;

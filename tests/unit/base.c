@@ -215,7 +215,10 @@ what_a_writer_wrote_a_cursor_reads(void **state)
 	assert_false(cursor_bool(&c)); /* 2 is neither */
 	assert_true(c.bad);
 
-	/* What does not fit is not begun, nor is anything behind it. */
+	/*
+	 * A value that does not fit is not written in part, and none behind it
+	 * is written.
+	 */
 	for (n = 0; n < 15; n++) {
 		memset(buf, 0, sizeof(buf));
 		w = writer_of(buf, n);
@@ -318,7 +321,7 @@ addresses_have_an_order(void **state)
 	q.len = 31;
 	assert_true(prefix_cmp(&p, &q) > 0 && prefix_cmp(&q, &p) < 0);
 	assert_true(endpoint_cmp(&e, &f) < 0 && endpoint_cmp(&f, &e) > 0);
-	/* One subscriber has a /64. */
+	/* A subscriber of IPv6 has a /64, which is one source. */
 	a = addr_source(&b);
 	assert_true(addr_eq(&a, &b));
 	a = address("2001:db8:1:2:3:4:5:6");
@@ -383,7 +386,7 @@ text_is_cut_and_compared(void **state)
 	assert_true(span_cmp(span_of("a"), span_of("ab")) < 0);
 	assert_true(span_cmp(span_of("ab"), span_of("a")) > 0);
 	assert_true(span_cmp(span_of("b"), span_of("ab")) > 0);
-	/* What stands behind a span does not count. */
+	/* Bytes behind a span do not count. */
 	assert_true(
 	    span_cmp(span_sub(span_of("abz"), 0, 2), span_of("abc")) < 0);
 	assert_true(span_has_prefix(span_of("ab"), "ab"));
@@ -602,7 +605,7 @@ the_largest_share_gives_first(void **state)
 	other.b[7] = 1;
 	assert_true(shares_add(&s, &items[4], &other, 1));
 	assert_int_equal(*(char *)shares_worst(&s), '3');
-	/* It is the cost that counts. */
+	/* Each item counts by its cost. */
 	shares_resize(&s, &items[0], 10);
 	assert_int_equal(*(char *)shares_worst(&s), '0');
 	assert_int_equal(s.used, 14);

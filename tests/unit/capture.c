@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What comes off the wire, from frames to datagrams and bytes in order.  The
- * captures of test-pcaps/capture go through all of it; here are the corners.
+ * From frames to datagrams and bytes in order.  The captures of
+ * test-pcaps/capture go through all of it; here are the corners.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -305,7 +305,10 @@ fragments_are_bounded_in_bytes(void **state)
 	for (i = 0; i < 65520; i += 8)
 		if (flood_piece(&w, &first, i, true) == PH_ELIMIT)
 			break;
-	/* It is there still: it was the number of pieces that ended it. */
+	/*
+	 * The first datagram was still kept: it ended at FRAG_MAX_PIECES
+	 * pieces.
+	 */
 	assert_int_equal(i, 8 * (FRAG_MAX_PIECES - 1));
 	ipfrag_free(w.f);
 	w = (struct flood) { ipfrag_new(), { 0 } };
@@ -390,7 +393,7 @@ a_packet_seen_twice_counts_once(void **state)
 	packets_free(p, &sink);
 }
 
-/* What a trunk port or a switch that floods brings to an interface. */
+/* Frames that a trunk port or a switch that floods brings to an interface. */
 static void
 live_only_what_the_interface_takes_counts(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the kernel is asked to show us, on Ethernet, by libpcap's own idea of
- * what the filter means.
+ * The frames of Ethernet that the filter has the kernel show us, as libpcap
+ * itself runs the filter.
  */
 #include <netinet/in.h>
 

@@ -15,7 +15,10 @@
 #define LIMIT (64u << 20)
 #define NKEYS 2000
 
-/* What a load hands over: the last length and first byte of each key. */
+/*
+ * The records that a load hands over: the last length and first byte of each
+ * key.
+ */
 struct seen {
 	unsigned int n;
 	bool present[NKEYS];
@@ -161,7 +164,10 @@ records_wait_for_others_but_not_for_long(void **state)
 	assert_int_equal(size_of(fds[0]), empty);
 	assert_int_equal(checkpoint_run(c, false, next, &next), PH_OK);
 	assert_true(next == INT64_MAX && size_of(fds[0]) > empty);
-	/* What must not be lost takes the others along. */
+	/*
+	 * A record that must not be lost is written at once, and the others
+	 * with it.
+	 */
 	empty = size_of(fds[0]);
 	assert_int_equal(checkpoint_put(c, 2, "b", 1), PH_OK);
 	assert_int_equal(checkpoint_run(c, true, now, &next), PH_OK);
@@ -291,7 +297,7 @@ oversized_records_and_a_full_journal_are_refused(void **state)
 		rc = checkpoint_put(c, (uint64_t)i, big, sizeof(big) - 1);
 	assert_int_equal(rc, PH_ELIMIT);
 	assert_int_equal(i, 8);
-	/* What waits to be written counts for the size already. */
+	/* Records that wait to be written count for the size already. */
 	checkpoint_stats(c, &before);
 	assert_int_equal(checkpoint_put(c, 0, big, 100), PH_OK);
 	checkpoint_stats(c, &st);

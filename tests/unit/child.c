@@ -33,7 +33,7 @@ obey(void *ctx, int monitor_fd)
 	return told;
 }
 
-/* It keeps what is the monitor's business to itself. */
+/* A child that raises the signals which are the monitor's business. */
 static int
 hear_no_signal(void *ctx, int monitor_fd)
 {
@@ -106,7 +106,7 @@ what_it_is_told(void **state)
 	start(obey);
 	child_leave(&c, T0);
 	assert_int_equal(WEXITSTATUS(end()), 2);
-	/* One that does not run is told nothing. */
+	/* A child that does not run is told nothing. */
 	setup(state);
 	child_quit(&c, true, T0);
 	assert_int_equal(c.state, CHILD_NONE);
@@ -206,7 +206,7 @@ who_keeps_dying_waits_longer(void **state)
 		assert_false(c.linked || c.fed);
 	}
 	assert_int_equal(c.ready_deaths, 5);
-	/* One that has lived for ten seconds is forgiven. */
+	/* A child that has lived for ten seconds is started again at once. */
 	c.since = now;
 	c.state = CHILD_READY;
 	now += 10 * USEC_PER_SEC;

@@ -72,7 +72,10 @@ what_one_turn_changes_goes_in_one_commit(void **state)
 	SAID("open 1 a 2000 answer;open 2 b 3000 answer;");
 	claims_gather(claims, false);
 	TOLD("+1:2000@60+2:3000@60.");
-	/* Nothing is held back afterwards, nor told twice. */
+	/*
+	 * Afterwards no change waits for the end of gathering, and none is told
+	 * twice.
+	 */
 	WANT(1, 60, 0);
 	TOLD("-1:2000.");
 	claims_gather(claims, true);
@@ -91,7 +94,10 @@ only_differences_are_told(void **state)
 	WANT(1, 60, 2002, 2004, 2000, 2000, 0);
 	TOLD("");
 	SAID("");
-	/* What is kept is kept, wherever it stands. */
+	/*
+	 * A pinhole that is still wanted stays open, wherever it stands in the
+	 * list.
+	 */
 	WANT(1, 60, 2004, 2006, 2000, 0);
 	TOLD("+4:2006@60-2:2002.");
 	SAID("open 4 a 2006 answer;close 2 a 2002 bye;");
@@ -168,7 +174,7 @@ one_that_waits_is_announced_when_it_is_answered(void **state)
 	assert_int_equal(claims_asker_of(claims, 1, 1), 2);
 	assert_int_equal(claims_asker_of(claims, 1, 2), 0);
 	assert_int_equal(claims_asker_of(claims, 7, 0), 0);
-	/* One that was refused was never open. */
+	/* An asker whose pinhole was refused has none open. */
 	ask(3, 3000, 60, NULL);
 	TOLD("+3:3000@60.");
 	assert_int_equal(claims_asker_after(claims, 2), 3);
@@ -429,7 +435,10 @@ a_successor_goes_on_with_the_same_names(void **state)
 	SAID("");
 	assert_int_equal(claims_counters(claims)->open, 5);
 	assert_int_equal(claims_counters(claims)->tuples, 4);
-	/* What is wanted no more closes by its name; what is new is new. */
+	/*
+	 * An adopted pinhole closes under its old name; a new one gets a new
+	 * name.
+	 */
 	WANT(1, 60, 2002, 2008, 2004, 0);
 	WANT(2, 60, 2006, 0);
 	TOLD("+6:2008@65-1:2000.");
@@ -575,7 +584,7 @@ a_lying_state_file_opens_nothing(void **state)
 		memcpy(buf + SIZE, good, SIZE);
 		buf[SIZE + TO_LO] = 1;
 		buf[rows[i].at] = rows[i].byte;
-		/* What comes after it is no better. */
+		/* The record behind the bad one is bad, too. */
 		assert_int_equal(adopt(1, buf, sizeof(buf)), PH_OK);
 		TOLD("");
 		assert_int_equal(claims_counters(claims)->askers, 0);

@@ -61,7 +61,7 @@ a_port_that_moved_is_cut_from_what_stays(void **state)
 	v[0] = hole(3000);
 	claims_want(claims, &w, now);
 	TOLD("+7:3000@60.");
-	/* What ends altogether needs no cut. */
+	/* No cut is needed when all pinholes of the asker close. */
 	w.n = 0;
 	claims_want(claims, &w, now);
 	TOLD("-2:4000-7:3000.");
@@ -114,7 +114,7 @@ a_cut_is_for_what_the_port_began_and_no_more(void **state)
 		const char *told;
 	} rows[] = {
 		{ SAME, SAME, ABSENT, "-1:2000/2000:4000/2001:4000." },
-		/* It began none of these: */
+		/* The closed port began none of these connections. */
 		{ DIR, SAME, ABSENT, "-1:2000." },
 		{ SAME, PROTO, ABSENT, "-1:2000." },
 		{ SAME, DIR, ABSENT, "-1:2000." },
@@ -162,7 +162,10 @@ a_cut_is_for_what_the_port_began_and_no_more(void **state)
 	}
 }
 
-/* What ends in the same moment is neither cut nor a reason not to cut. */
+/*
+ * A pinhole that closes in the same moment is not cut, and does not keep others
+ * from being cut.
+ */
 static void
 what_ends_too_does_not_count(void **state)
 {

@@ -6,13 +6,13 @@
 #include "tests/unit/unit.h"
 
 /*
- * What the packet filter was told and what was announced, in the order in
- * which it came:
+ * The changes that the packet filter was told, and the events, in their order:
  *
  *	+1:2000@60.	a commit that opens id 1, port 2000, for 60 s
  *	-1:2000.	one that closes it
  *	/2000:4000.	one that ends what began at 2000 toward 4000
  *	open 1 c 2000 answer;
+ *
  */
 #define LOG_SIZE 65536
 extern char told[LOG_SIZE], said[LOG_SIZE];

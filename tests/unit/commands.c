@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What the monitor does for a status process, which may have been taken over.
+/*
+ * The requests of a status process, which an attacker may control, to the
+ * monitor.
  */
 #include <string.h>
 #include <unistd.h>

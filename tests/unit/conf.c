@@ -591,7 +591,7 @@ the_macro_protect_stands_for_the_statement(void **state)
 		assert_prefixes(&c->protect, rows[i].protect);
 		conf_free(c);
 	}
-	/* What the file says beside it may not fit. */
+	/* Other statements of the file may not fit the "protect" of -D. */
 	d.value = "::1";
 	assert_int_equal(parse(&c, P "sip { server 192.0.2.1 }", &d, 1),
 	    PH_EMALFORMED);

@@ -615,7 +615,7 @@ files_include_files(void **state)
 	assert_int_equal(load(&c, "nowhere"), PH_EIO);
 	assert_string_equal(said, "nowhere: No such file or directory\n");
 
-	/* What a file opens, it closes. */
+	/* A file closes the blocks that it opens. */
 	write_file("a", "protect ::1\ninclude c\n}\n");
 	write_file("c", "sip {\n");
 	assert_int_equal(load(&c, "a"), PH_EMALFORMED);

@@ -8,7 +8,7 @@
 #include "src/conf/conf.h"
 #include "tests/unit/unit.h"
 
-/* What the tests of the configuration share. */
+/* Shared by the tests of the configuration. */
 #define P "protect 192.0.2.0/24\n"
 
 /* Parse, and keep what was said in `said`. */

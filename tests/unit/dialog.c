@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What each message does to a call. */
+/* The effect of each message on a call. */
 #include <sys/socket.h>
 #include <netinet/in.h>
 
@@ -104,7 +104,7 @@ early_media_opens_and_the_answer_wins(void **state)
 		{ 2, "o>i", "!183 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
 		{ 3, "o>i", "200 INVITE", 1, "b1", "a", "z", NULL, OPEN_IN OPEN_OUT },
 	};
-	/* What does not open yet is not refused yet. */
+	/* A pinhole that does not open yet is not refused yet. */
 	static const struct step refused[] = {
 		{ 1, "i>o", "INVITE",     1, "b1", "a", "",  "192.0.2.10 22", "" },
 		{ 2, "o>i", "!183 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", "" },
@@ -192,7 +192,7 @@ a_long_branch_is_one_all_the_same(void **state)
 	world_close(&w);
 }
 
-/* Whoever is protected may answer a BYE that we have not seen. */
+/* A protected host may answer a BYE that we have not seen. */
 static void
 an_overheard_answer_ends_the_call(void **state)
 {

@@ -35,8 +35,8 @@ what_has_two_readings_is_counted(void **state)
 }
 
 /*
- * Who holds names no address, and so none that counts; nor has he named
- * another port with the old one, unless he did.
+ * A message that holds with 0.0.0.0 names no address, so the old one stays.
+ * The outside may name another port with it; the inside may not.
  */
 static void
 hold_keeps_the_address_and_not_the_port(void **state)
@@ -114,7 +114,7 @@ hold_hides_no_stream(void **state)
 static void
 with_hold_close_only_hold_closes(void **state)
 {
-	/* Nobody sends to whom puts a call on hold. */
+	/* No media goes to a side that puts the call on hold. */
 	static const struct step address[] = {
 		CALL_SET_UP,
 		{ 5, "o>i", "INVITE",     2, "b5", "a", "z", "0.0.0.0 4000", "" },
@@ -232,8 +232,8 @@ a_mention_lasts_as_long_as_its_leg(void **state)
 /* clang-format on */
 
 /*
- * What cannot be read may be an INVITE that opens no call; what it names is
- * an outsider's all the same.
+ * A message that cannot be read may still be an INVITE to its receiver.  It
+ * makes a call without pinholes, so that its addresses count as an outsider's.
  */
 static void
 only_an_invite_of_an_outsider_makes_a_call(void **state)
@@ -309,7 +309,7 @@ a_call_id_that_is_too_long_is_overheard(void **state)
 		assert_int_equal(sip_counters(w.sip)->calls, rows[i].calls);
 		assert_int_equal(sip_counters(w.sip)->limit_transactions, 1);
 		assert_int_equal(w.sip->mentions.n, rows[i].calls);
-		/* One byte less is no news. */
+		/* The name with one byte less fits, and is not counted. */
 		say(&w, &s, call_id + 1);
 		assert_int_equal(sip_counters(w.sip)->limit_transactions, 1);
 		world_close(&w);

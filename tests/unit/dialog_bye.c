@@ -39,7 +39,7 @@ answers_are(const struct step *bye, struct step reply, bool any)
 		reply.what = rows[i].what;
 		reply.expect = closes ? CLOSED : "";
 		play_in(&w, &reply, 1);
-		/* It goes on, unless there was no final answer at all. */
+		/* The call goes on, unless there was no final answer at all. */
 		silence.t = 131;
 		silence.expect = "";
 		play_in(&w, &silence, 1);
@@ -59,7 +59,10 @@ what_answers_a_bye_decides(void **state)
 	struct step reply = { 101, "o>i", NULL, 9, "b5", "z", "a", NULL, "" };
 
 	(void)state;
-	/* Nobody can refuse the protected side to hang up. */
+	/*
+	 * Any final answer to a BYE of the protected side ends the call, a
+	 * refusal, too.
+	 */
 	answers_are(&own, reply, true);
 	reply = theirs;
 	reply.t = 101;
@@ -83,7 +86,10 @@ an_answer_belongs_to_its_bye(void **state)
 	static const struct step after[] = {
 		{ 102, "o>i", "200 BYE",  9, "b5", "z", "a", NULL, CLOSED },
 	};
-	/* One answer counts; what comes later with its name does not. */
+	/*
+	 * The first final answer counts; a later one of the same transaction
+	 * does not.
+	 */
 	static const struct step later[] = {
 		CALL_SET_UP,
 		{ 100, "o>i", "BYE",      2, "b5", "a", "z", NULL, "" },
@@ -265,7 +271,7 @@ only_legs_of_the_same_dialog_end(void **state)
 		play_in(&w, steps, 8);
 		wants = w.wants;
 		play_in(&w, &steps[8], 1);
-		/* Nobody looks at legs that it is none of. */
+		/* Only legs of the same dialog are looked at. */
 		assert_int_equal(w.wants - wants, rows[i].ends ? 2 : 1);
 		world_close(&w);
 	}
@@ -342,7 +348,7 @@ times_are_kept_to_the_microsecond(void **state)
 	world_close(&w);
 }
 
-/* What the inside offered for a while goes when nobody answers. */
+/* Pinholes for an offer of the inside close when nobody answers it. */
 static void
 an_offer_that_nobody_answers_is_taken_back(void **state)
 {
@@ -410,7 +416,7 @@ media_outlasts_a_session_timer(void **state)
 		timers_run(&w.timers, 132 * USEC_PER_SEC);
 		assert_string_equal(w.log, !rows[i].closes ? "" :
 		    CLOSE_IN("session-timer") CLOSE_OUT("session-timer"));
-		/* It is asked again, not forgotten. */
+		/* A call with media is not forgotten: the timer looks again. */
 		timers_run(&w.timers, 164 * USEC_PER_SEC);
 		assert_string_equal(w.log,
 		    CLOSE_IN("session-timer") CLOSE_OUT("session-timer"));
@@ -491,7 +497,10 @@ a_call_is_held_if_no_stream_goes_both_ways(void **state)
 	}
 }
 
-/* One fork on hold is reason enough to expect silence; so is its order none. */
+/*
+ * One fork on hold is reason enough to expect silence, in any order of the
+ * answers.
+ */
 static void
 what_a_call_says_of_itself(void **state)
 {

@@ -149,7 +149,7 @@ calls_of_the_inside_go_last(void **state)
 		one(&w, "o>i", "INVITE", i, "", "198.51.100.7 4000");
 		one(&w, "i>o", "180 INVITE", i, "z", NULL);
 	}
-	/* What nobody has answered does not replace what rings. */
+	/* A call that nobody has answered does not replace one that rings. */
 	for (i = 0; i < 10; i++)
 		spoofed(&w, i);
 	assert_int_equal(sip_counters(w.sip)->evicted, 0);
@@ -302,7 +302,7 @@ a_flood_is_not_written_down(void **state)
 	for (i = 0; i < 5000; i++)
 		spoofed(&w, i);
 	assert_int_equal(w.changes, 1024);
-	/* What rings among them is. */
+	/* A call that rings is written to the journal. */
 	one(&w, "o>i", "INVITE", 0, "", "198.51.100.7 4000");
 	assert_int_equal(w.changes, 1024);
 	one(&w, "i>o", "180 INVITE", 0, "z", "192.0.2.10 10000");

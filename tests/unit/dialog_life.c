@@ -26,7 +26,7 @@ a_call_without_media_ends_with_its_session_timer(void **state)
 	timers_run(&w.timers, 200 * USEC_PER_SEC);
 	assert_string_equal(w.log,
 	    CLOSE_IN("session-timer") CLOSE_OUT("session-timer"));
-	/* It is forgotten, with nothing else left to wait for. */
+	/* The call is forgotten, for it waits for nothing else. */
 	assert_int_equal(w.gone, 1);
 	world_close(&w);
 }
@@ -89,7 +89,7 @@ a_call_survives_being_written_down(void **state)
 	assert_int_equal(sip_import(v.sip, buf, len, 5 * USEC_PER_SEC), PH_OK);
 	assert_int_equal(sip_import(v.sip, buf, len, 5 * USEC_PER_SEC),
 	    PH_EEXIST);
-	/* Whoever exported it has counted it. */
+	/* The exporter has counted the call in its totals already. */
 	assert_int_equal(sip_counters(v.sip)->calls, 1);
 	assert_int_equal(sip_counters(v.sip)->calls_total, 0);
 	assert_int_equal(sip_counters(v.sip)->accepted_total, 0);
@@ -183,7 +183,7 @@ early_media_is_extended_once(void **state)
 		{ 362, "o>i", "183 INVITE", 1, "b1", "a", "z", "198.51.100.7 5000", "" },
 		/* Nor does another fork begin anew. */
 		{ 363, "o>i", "183 INVITE", 1, "b1", "a", "y", "198.51.100.7 4000", "" },
-		/* Who answers after so long is heard all the same. */
+		/* A callee who answers after so long is heard all the same. */
 		{ 500, "o>i", "200 INVITE", 1, "b1", "a", "z", "198.51.100.7 4000", EARLY_REOPEN },
 	};
 	/* clang-format on */
@@ -213,7 +213,7 @@ a_cancel_that_nobody_answers_ends_the_call(void **state)
 	PLAY(steps);
 }
 
-/* It crossed with the answer: the other forks end as for any answer. */
+/* The CANCEL crossed with the answer: the other forks end as for any answer. */
 static void
 a_cancel_that_came_too_late_ends_nothing(void **state)
 {
@@ -280,7 +280,7 @@ silent_early_media_closes_until_the_answer(void **state)
 	world_close(&w);
 }
 
-/* Who speaks in the dialog, and whether that is the inside's life. */
+/* Messages in the dialog, and whether they are a sign of life of the inside. */
 static void
 only_the_inside_keeps_a_dialog_alive(void **state)
 {
@@ -388,7 +388,7 @@ a_fork_that_answers_late_stays(void **state)
 	PLAY(steps);
 }
 
-/* What only waited to be replaced does not close because of the shutdown. */
+/* A pinhole that only waited to be replaced closes with that reason. */
 static void
 a_shutdown_closes_what_was_replaced_as_replaced(void **state)
 {

@@ -69,7 +69,7 @@ on_changed(void *ctx, uint64_t call, int64_t now)
 	enum ph_err rc = sip_export(w->sip, call, buf, sizeof(buf), &len);
 
 	(void)now;
-	/* Whatever state a call is in, it can be written down; or is over. */
+	/* A call can be exported in any state, unless it is over. */
 	assert_true(rc == PH_OK || rc == PH_EBAD);
 	w->changes++;
 	w->written += rc == PH_OK ? len : 0;

@@ -106,7 +106,7 @@ a_call_has_16_transactions(void **state)
 	play_in(&w, hang_up, ROWS(hang_up));
 	world_close(&w);
 
-	/* Those that are over make room, the oldest first. */
+	/* Transactions that are over make room, the oldest first. */
 	world_open(&w, &c);
 	n = sip_counters(w.sip);
 	play_in(&w, set_up, ROWS(set_up));
@@ -137,8 +137,8 @@ say_forks(struct world *w, unsigned int first, unsigned int end,
 }
 
 /*
- * One more rings nowhere; if it is accepted, one that rings makes room, and
- * takes along its transactions, no others.
+ * A fork too many that rings is ignored.  If it is accepted, one that rings
+ * makes room, together with its own transactions.
  */
 static void
 a_call_has_16_forks(void **state)

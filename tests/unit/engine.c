@@ -69,7 +69,9 @@ a_lease_is_renewed_in_time(void **state)
 	}
 	/* Not at every second. */
 	assert_true(filter.told <= 2 * (1 + 400 / 40));
-	/* What the filter lost comes back with the next renewal. */
+	/*
+	 * A pinhole that the filter has lost comes back with the next renewal.
+	 */
 	engine_lost(engine, filter.hole[0].id);
 	filter.hole[0] = filter.hole[1];
 	filter.n = 1;
@@ -256,7 +258,10 @@ silence_counts_for_a_successor_too(void **state)
 	assert_string_equal(said, "close idle;close idle;");
 }
 
-/* What an accepted offer replaced stays open for as long as it would have. */
+/*
+ * A pinhole that an accepted offer has replaced stays open for as long as in
+ * the engine before.
+ */
 static void
 a_successor_knows_what_was_replaced(void **state)
 {
@@ -450,7 +455,7 @@ each_port_is_captured_once(void **state)
 		assert_int_equal(times, 1);
 	}
 	free(v);
-	/* What two protocols listen at, too. */
+	/* A port of two protocols is in the list once, too. */
 	ports = conf->tftp.port;
 	conf->tftp.port = conf->sip.port;
 	conf->tftp.on = true;
@@ -538,7 +543,7 @@ media_outlast_a_session_timer(void **state)
 	assert_int_equal(filter.n, 0);
 }
 
-/* What the configuration says of media, down to the packet filter. */
+/* The statements about media of a configuration, down to the packet filter. */
 static void
 the_configuration_is_heeded(void **state)
 {

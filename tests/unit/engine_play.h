@@ -23,14 +23,14 @@ extern int64_t now;
 /* Above 0 the next engine's events are counted, and not in `said`. */
 extern int verbose;
 
-/* What the packet filter has, and how often it was told. */
+/* The pinholes that the packet filter has, and how often it was told. */
 extern struct filter {
 	struct pinhole hole[ROOM];
 	size_t n;
 	unsigned int told;
 } filter;
 
-/* What is to be remembered. */
+/* The records of the journal. */
 extern struct record {
 	uint64_t key;
 	size_t len;
@@ -46,7 +46,7 @@ extern size_t ncommits;	  /* to the packet filter */
 extern size_t ntold;	  /* times that a call was told of */
 extern size_t nover;	  /* those at its end */
 
-/* What other boxes are told. */
+/* The last message to other boxes. */
 extern struct shared {
 	uint64_t id;
 	enum reason why;
@@ -54,7 +54,10 @@ extern struct shared {
 	uint8_t bytes[8192];
 } shared;
 
-/* Who the phone is, and what SDP names instead of the one who sends it. */
+/*
+ * The phone's address, and the addresses that SDP names instead of its
+ * sender's.
+ */
 extern const char *phone, *media_of_phone, *media_of_pbx;
 extern const char *header; /* in all messages */
 
@@ -68,7 +71,7 @@ int teardown(void **state);
 
 /* A new engine, which adopts nothing. */
 void engine_begin(void);
-/* One with these statements of `sip`. */
+/* A new engine with these statements of `sip`. */
 void configure(const char *sip);
 
 /*

@@ -40,7 +40,10 @@ what_another_box_tells_is_opened(void **state)
 	assert_int_not_equal(id, 0);
 	assert_int_equal(filter.n, 2);
 	assert_string_equal(said, "open answer;open answer;");
-	/* It is written down, and not told back. */
+	/*
+	 * The call is written to the journal, and not told back to the share
+	 * process.
+	 */
 	engine_flush(engine);
 	assert_int_equal(nrecord, 1);
 	assert_int_equal(shared.n, 0);

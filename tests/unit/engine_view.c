@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the engine shows of its calls and pinholes, what it ends on request,
- * and what it says of messages that it has no use for.
+ * The engine shows its calls and pinholes, ends calls on request, and reports
+ * messages that it has no use for.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -78,7 +78,7 @@ what_a_backend_does_not_report_is_not_shown(void **state)
 	assert_false(engine_media(engine, CALL_ID(1), &s));
 }
 
-/* What the engine shows: "c1 2 accepted;c2 0;". */
+/* The calls as the engine shows them: "c1 2 accepted;c2 0;". */
 static char shown[512];
 static size_t nholes;
 

@@ -9,7 +9,7 @@
 #include "src/process/events.h"
 #include "tests/unit/unit.h"
 
-/* What the keys and words are is held by the cases in test-pcaps. */
+/* The cases in test-pcaps hold the keys and words of events. */
 
 static char said[1024];
 

@@ -39,7 +39,7 @@ extern struct fw fake;
 extern const struct fw_ops fake_ops;
 extern const struct fw_ops bare_ops; /* the least that one may be */
 
-/* What was answered, by role. */
+/* The answers of the firewall process, by role. */
 struct fake_answers {
 	unsigned int results;
 	struct ipc_result last;

@@ -8,7 +8,7 @@
 #include "src/status/model.h"
 #include "tests/unit/unit.h"
 
-/* What an engine holds: pinholes 1 to `held`, two of a call. */
+/* An engine that holds pinholes 1 to `held`, two of each call. */
 struct world {
 	struct ipc to, from;
 	struct feed feed;
@@ -229,7 +229,10 @@ what_is_not_read_is_dropped_and_asked_for_again(void **state)
 	(void)state;
 	begin(10);
 	hear();
-	/* It hangs: nobody waits, and the queue has an end. */
+	/*
+	 * The status process hangs: the engine does not wait, and the queue is
+	 * bounded.
+	 */
 	for (i = 11; i <= 50000; i++)
 		hold(i, true);
 	w.held = 50000;

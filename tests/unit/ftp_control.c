@@ -9,7 +9,7 @@
 
 #define STEPS 12
 
-/* What was told, one word each, in the order of telling. */
+/* The news of the watcher, one word each, in their order. */
 static void
 on_news(void *ctx, const struct ftp_news *n)
 {

@@ -12,9 +12,10 @@
 #define STEPS 10
 
 /*
- * What the reader sees, a word for each line: a command with what it asks
- * for, a reply with what it answers; '?' behind a line in doubt.  And what
- * the watcher and the proxy have to make of the same bytes.
+ * `read` is what the reader sees, a word for each line: a command with its
+ * request, a reply with the request that it answers; '?' behind a line in
+ * doubt.  `opened` is what the watcher and the proxy have to open for the same
+ * bytes.
  */
 struct script {
 	const char *what, *read, *opened;

@@ -182,7 +182,7 @@ stage_bytes(struct stage *g, enum ftp_side side, const char *p, size_t n,
 	}
 }
 
-/* Nobody can answer what has not been passed on yet. */
+/* The server can answer only commands that were passed on to it. */
 static void
 settle(struct stage *g)
 {

@@ -17,7 +17,7 @@ config(const char *text)
 	return c;
 }
 
-/* What of a configuration a backend is told. */
+/* The part of a configuration that a backend is told. */
 static void
 a_backend_is_told_what_it_needs(void **state)
 {

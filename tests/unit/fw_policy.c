@@ -407,7 +407,7 @@ an_alias_is_for_its_own_host(void **state)
 	conf_free(c);
 }
 
-/* Whatever else a block says: off is off. */
+/* A block that is off permits nothing, whatever else it says. */
 static void
 a_block_that_is_off_opens_nothing(void **state)
 {
@@ -549,7 +549,10 @@ a_proxy_has_what_its_lines_need(void **state)
 			    PH_EDENIED);
 			h.once = 1;
 		}
-		/* Nothing of this is for who reads what strangers send. */
+		/*
+		 * The engine, which reads the packets of strangers, may have
+		 * none of these.
+		 */
 		if (proxied[i].conf != sip_conf)
 			assert_int_not_equal(fw_policy_open(&p, IPC_ENGINE, &h,
 						 &why),
@@ -582,7 +585,7 @@ a_proxy_has_ports_of_its_own(void **state)
 	conf_free(c);
 }
 
-/* One connection is for transfers, not for media. */
+/* Only transfers may ask for a pinhole of one connection. */
 static void
 media_is_not_for_one_connection(void **state)
 {
@@ -657,7 +660,7 @@ tables_are_by_index_and_never_ours(void **state)
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_OK);
 	t.n = 1;
 	t.prefixes[0] = prefix("198.51.100.0/22");
-	/* What got in somehow may be taken out. */
+	/* An entry that the policy forbids may still be deleted. */
 	t.op = FW_TABLE_DELETE;
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_OK);
 	t.prefixes[0].addr.b[3] = 1;

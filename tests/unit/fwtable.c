@@ -101,7 +101,7 @@ a_deadline_closes_though_nobody_asks(void **state)
 	assert_int_equal(fwtable_counters(table)->open, 0);
 }
 
-/* What waited for another try does not make what follows wait. */
+/* A change that waited for another try does not make later ones wait. */
 static void
 a_clock_that_is_set_back_holds_up_nothing(void **state)
 {
@@ -191,7 +191,7 @@ without_a_successor_deadlines_hold(void **state)
 	now += 61 * USEC_PER_SEC;
 	fwtable_run(table, now);
 	assert_int_equal(fake.n, 0);
-	/* Nobody knows it by that name any more. */
+	/* The role's new process does not know the name, so it is not told. */
 	assert_int_equal(got[0].closed, 0);
 }
 
@@ -456,7 +456,7 @@ the_latest_deadline_of_two_roles_holds(void **state)
 	fwtable_run(table, now);
 	assert_int_equal(left(2000), 120);
 	assert_int_equal(left(2002), 120);
-	/* Who stays has its own. */
+	/* The role that still has the pinhole keeps its own deadline. */
 	add(FW_CLOSE, 1, 0, 0);
 	send_as(IPC_PROXY, 2);
 	fwtable_run(table, now);

@@ -75,7 +75,9 @@ a_full_filter_refuses_new_calls_and_keeps_old(void **state)
 	open_one(1, 2000, 60);
 	open_one(2, 2002, 60);
 	fwtable_run(table, now);
-	/* One of three more fits, and one that was there is renewed. */
+	/*
+	 * Of three new pinholes one fits; one that is open already is renewed.
+	 */
 	add(FW_OPEN, 3, 2004, 60);
 	add(FW_OPEN, 4, 2006, 60);
 	add(FW_OPEN, 1, 2000, 120);
@@ -86,7 +88,7 @@ a_full_filter_refuses_new_calls_and_keeps_old(void **state)
 	assert_int_equal(got[0].last.refused, 1 << 1 | 1 << 3);
 	assert_true(has(2000) && has(2002) && has(2004));
 	assert_int_equal(fake.hole[0].deadline, now + 120 * USEC_PER_SEC);
-	/* What closes makes room in the same breath. */
+	/* A pinhole that closes makes room within the same batch. */
 	add(FW_OPEN, 6, 2010, 60);
 	add(FW_OPEN, 7, 2012, 60);
 	add(FW_CLOSE, 2, 0, 0);
@@ -226,7 +228,7 @@ each_commit_is_timed_and_its_error_counted(void **state)
 	assert_int_equal(n->errors[-PH_EAGAIN], 1);
 	assert_int_equal(n->errors[-PH_EEXIST], 0);
 
-	/* What is told in parts adds up, but for what is now. */
+	/* Counters that are told in parts add up; gauges are those of now. */
 	sum = since;
 	since = fwcounters_since(n, &since);
 	assert_int_equal(since.commit.sum, 6000);

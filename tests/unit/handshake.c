@@ -25,7 +25,7 @@ an_answer_answers_the_other_ends_syn(void **state)
 	handshake_syn(&h, true, 100);
 	assert_false(handshake_answer(&h, false, 500, 100));
 	assert_false(handshake_answer(&h, false, 500, 102));
-	/* Nobody answers himself. */
+	/* An end cannot answer its own SYN. */
 	assert_false(handshake_answer(&h, true, 500, 101));
 	assert_null(handshake_find(&h, true, 101, 501, WINDOW));
 	assert_true(handshake_answer(&h, false, 500, 101));
@@ -52,7 +52,7 @@ the_first_and_the_latest_are_known(void **state)
 		    seq == 100 || seq == 900);
 	assert_non_null(handshake_find(&h, true, 101, 5101, WINDOW));
 	assert_non_null(handshake_find(&h, true, 901, 5901, WINDOW));
-	/* One that is sent again takes no place. */
+	/* A SYN that is sent again takes no place. */
 	setup(state);
 	handshake_syn(&h, true, 100);
 	handshake_syn(&h, true, 200);

@@ -346,7 +346,7 @@ it_asks_seldom_while_nothing_comes(void **state)
 		if (t * MS >= next)
 			next = queuewatch_run(&w, t * MS);
 	assert_int_equal(queuewatch_socket(&w)->fd, 7);
-	/* Nothing to watch. */
+	/* Without a queue there is nothing to watch. */
 	queuewatch_init(&w, &none, 20, true);
 	assert_int_equal(queuewatch_socket(&w)->fd, -1);
 	assert_true(queuewatch_run(&w, 0) == INT64_MAX);

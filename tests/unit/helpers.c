@@ -25,7 +25,7 @@ what_is_seen_at_two_interfaces_is_watched_once(void **state)
 	    "227 (192,0,2,77,156,64)\r\n");
 	assert_events(w,
 	    "open 1 in tcp 192.0.2.10 -> 192.0.2.77 port 40000 (request);");
-	/* It is over when both have seen its end. */
+	/* The connection is over when both interfaces have seen its end. */
 	engine_tcp_end(w->e, here);
 	engine_run(w->e, NOW);
 	assert_events(w, "");
@@ -198,7 +198,7 @@ an_engine_that_stops_closes_what_it_opened(void **state)
 	world_free(w);
 }
 
-/* One more is not watched; one that is over makes room. */
+/* A connection too many is not watched; one that is over makes room. */
 static void
 so_many_connections_of_ftp_are_watched(void **state)
 {
@@ -264,7 +264,9 @@ the_time_of_active_mode_runs_anew(void **state)
 	assert_true(w->deadline == now + 2 * USEC_PER_SEC);
 	ftp_at(w, &user, now += 1900000, false, "150 here\r\n");
 	assert_events(w, "");
-	/* It has begun: no other one comes by it. */
+	/*
+	 * The data connection has begun, so the next one needs another pinhole.
+	 */
 	ftp_at(w, &user, now += 500000, true, "RETR file\r\n");
 	assert_events(w, ACTIVE("2", "close", "done"));
 	ftp_at(w, &user, now, false, "226 done\r\n");
@@ -291,7 +293,7 @@ the_time_of_active_mode_runs_anew(void **state)
 	ftp_at(w, &user, now += 2100000, false, "200 ok\r\n");
 	assert_events(w,
 	    ACTIVE("5", "close", "idle") ACTIVE("6", "open", "request"));
-	/* What the server refuses is over. */
+	/* A PORT that the server refuses closes its pinhole. */
 	ftp_at(w, &user, now, true, "PORT 192,0,2,10,156,64\r\n");
 	ftp_at(w, &user, now, false, "500 no\r\n");
 	ftp_at(w, &user, now, true, "LIST\r\n");
@@ -369,7 +371,7 @@ data_go_to_hosts_only(void **state)
 	}
 }
 
-/* What is refused takes the place of what was agreed on before. */
+/* A PORT that we refuse takes the place of the one before. */
 static void
 a_port_that_is_refused_ends_the_one_before(void **state)
 {

@@ -45,7 +45,7 @@ void ftp(struct world *w, void **user, uint32_t ifindex, enum pkt_dir dir,
 void tftp(struct world *w, int64_t now, const char *src, uint16_t sport,
     const char *dst);
 
-/* What happened since the last time. */
+/* The events since the last time. */
 #define assert_events(w, want)                                                 \
 	do {                                                                   \
 		assert_string_equal((w)->events, want);                        \

@@ -280,7 +280,10 @@ nothing_in_a_record_is_believed(void **state)
 		engine_shutdown(next->e, NOW);
 		world_free(next);
 	}
-	/* Whatever is changed in it: the inside, and no low port. */
+	/*
+	 * A record with any bit changed opens only for the inside, and no low
+	 * port.
+	 */
 	for (at = 0; at < w->len; at++)
 		for (bit = 0; bit < 8; bit++) {
 			memcpy(record, w->record, w->len);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Who may mirror what, the key's file, and messages that are seen twice. */
+/*
+ * The senders that may mirror, the key's file, and messages that are seen
+ * twice.
+ */
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <netinet/in.h>
@@ -66,7 +69,7 @@ addr_of(const char *text)
 
 static const char *proto = "\6"; /* TCP */
 
-/* What becomes of what `sender` mirrors. */
+/* The verdict on a message that `sender` mirrors. */
 static enum hep_refusal
 mirror(const char *sender, const char *src, const char *dst, const char *sent)
 {

@@ -182,14 +182,14 @@ the_first_hint_comes_after_five_seconds(void **state)
 
 	(void)state;
 	memset(&h, 0, sizeof(h));
-	/* Nothing was seen, and nothing is told. */
+	/* No message was seen, so no hint is given. */
 	hints_run(&h, 1, count, &told);
 	hints_elsewhere(&h, 2, &d);
 	hints_run(&h, 1 + 5 * USEC_PER_SEC, count, &told);
 	assert_int_equal(told, 0);
 	hints_run(&h, 2 + 5 * USEC_PER_SEC, count, &told);
 	assert_int_equal(told, 1);
-	/* It begins anew, and waits longer. */
+	/* The count begins anew, and the next hint comes later. */
 	hints_elsewhere(&h, 6 * USEC_PER_SEC, &d);
 	assert_int_equal(h.elsewhere, 1);
 	hints_run(&h, 606 * USEC_PER_SEC - 1, count, &told);

@@ -95,7 +95,7 @@ __wrap_if_nametoindex(const char *name)
 	return __wrap_process_interface_index(name);
 }
 
-/* Those of others are seen, but not ours. */
+/* The system lists interfaces of others, too: here those named j... */
 bool
 __wrap_process_has_interface(const char *name)
 {
@@ -238,7 +238,7 @@ an_interface_that_was_made_anew_has_moved(void **state)
 	moved = 5;
 	assert_true(iface_moved(&f));
 	moved = 0;
-	/* One that is gone does not count. */
+	/* An interface that is gone does not count. */
 	f.name[0][0] = 'x';
 	assert_false(iface_moved(&f));
 	f.index[1]++;

@@ -128,7 +128,7 @@ who_has_gone_leaves_a_place(void **state)
 	assert_null(since(1));
 	leavers_died(since(0), SIGKILL, 200);
 	assert_int_equal(how_many(CHILD_NONE), LEAVERS);
-	/* Nobody has to go for the next. */
+	/* There is room: no process has to go for the next. */
 	take(LEAVERS, 300);
 	take(LEAVERS + 1, 300);
 	assert_int_equal(how_many(CHILD_READY), 2);

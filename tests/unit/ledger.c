@@ -84,11 +84,11 @@ what_failed_is_undone_the_last_first(void **state)
 	assert_int_equal(ledger_apply(&ops, &fw, v, 3, 0), PH_EIO);
 	assert_string_equal(fw.log, "+1 -3 ( 1@0 2@0 3@0 ) +3 -1 ");
 	assert_true(!a.in_filter && b.in_filter && c.in_filter);
-	/* What cannot be put back is closed. */
+	/* An entry that cannot be put back is closed. */
 	fw.refuses = 3;
 	assert_int_equal(ledger_apply(&ops, &fw, v, 3, 0), PH_EIO);
 	assert_true(!a.in_filter && b.in_filter && !c.in_filter);
-	/* What is there already is there. */
+	/* PH_EEXIST is success: the filter has the entry. */
 	c.in_filter = true;
 	fw.answer = PH_EEXIST;
 	assert_int_equal(ledger_apply(&ops, &fw, v, 3, 0), PH_OK);

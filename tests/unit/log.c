@@ -53,7 +53,7 @@ __wrap_syslog(int level, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* What glibc makes of it with _FORTIFY_SOURCE. */
+/* With _FORTIFY_SOURCE glibc calls this in place of syslog(). */
 void
 __wrap___syslog_chk(int level, int flag, const char *fmt, ...)
 {
@@ -78,7 +78,7 @@ say_everything(void)
 }
 
 /*
- * What say_everything() writes to stderr.  JOURNAL_STREAM is `stream`, or our
+ * The output of say_everything() to stderr.  JOURNAL_STREAM is `stream`, or our
  * stderr, or another file of the same file system.
  */
 enum ours { NOT_OURS, OURS, BESIDE_OURS };

@@ -16,13 +16,14 @@
 #endif
 
 /*
- * What the manuals show is what the program reads and writes.  A comment
+ * The examples of the manuals are what the program reads and writes.  A comment
  * before a display says what it is:
  *
  *	.\" example	a configuration
  *	.\" nft-table	lines of our table, in order, some left out
  *	.\" nft-rules	the rules of the two pinholes that the page tells of
  *	.\" pf-rules	the same
+ *
  */
 #define TEXT_MAX 65536
 
@@ -212,7 +213,9 @@ normalize(char *s)
 
 static const struct fw_config config = { .name = "pinholed", .mark = 0x10000 };
 
-/* What the page says the backend makes of pinholes 7 and 8. */
+/*
+ * The rules that the page shows for pinholes 7 and 8 are those of the backend.
+ */
 static void
 assert_rules(const char *mark, const struct fw_ops *ops)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Who named an inside port first, and that this memory has bounds. */
+/* The party that named an inside port first, and the bounds of this memory. */
 #include <sys/socket.h>
 #include <netinet/in.h>
 
@@ -53,7 +53,7 @@ lie(struct world *w, uint32_t source, unsigned int first, unsigned int ports)
 	tell(w, outsider(source), 'i', call_id, "b1", body);
 }
 
-/* What the inside's call by this port opens, if anything. */
+/* Whether a call of the inside with this port opens it. */
 static bool
 opens(struct world *w, unsigned int port, const char *call_id)
 {
@@ -81,7 +81,7 @@ few_mentions_count_and_many_do_not(void **state)
 	assert_false(opens(&w, 10000, "c1"));
 	assert_false(opens(&w, 10000 + 2 * (SIP_MENTIONS_SOURCE - 1), "c2"));
 	assert_true(opens(&w, 10000 + 2 * SIP_MENTIONS_SOURCE, "c3"));
-	/* One port more, and the source is no longer heard. */
+	/* With one port more than its limit, the source is no longer heard. */
 	lie(&w, 1, 11000, 1);
 	assert_true(opens(&w, 10002, "c4"));
 	world_close(&w);
@@ -130,11 +130,17 @@ the_memory_of_mentions_is_bounded(void **state)
 			n++;
 		assert_int_equal(n, call->nmentions);
 	}
-	/* Who mentions little is not pushed out by who mentions much. */
+	/*
+	 * A source that mentions much does not push out one that mentions
+	 * little.
+	 */
 	assert_non_null(TAILQ_FIRST(&w.sip->mentions.age[0]));
 	assert_int_equal(TAILQ_FIRST(&w.sip->mentions.age[0])->where.port,
 	    9000);
-	/* Who mentions much may want to be forgotten. */
+	/*
+	 * A source may mention much to have its mentions forgotten: the call
+	 * remembers that it has forgotten some.
+	 */
 	call = call_first(w.sip, span_of("lie1.10000"));
 	assert_non_null(call);
 	assert_true(call->nmentions < 16);
@@ -294,7 +300,7 @@ the_first_word_counts_while_its_call_lives(void **state)
 	world_close(&w);
 }
 
-/* What is said to one server, another may repeat; a telephone may not. */
+/* A server may repeat what was said to another server; a telephone may not. */
 static void
 only_servers_repeat_what_others_were_told(void **state)
 {
@@ -347,14 +353,14 @@ answering_strangers_a_host_speaks_for_itself(void **state)
 	step(&w, "c1", "o>i", "INVITE", PHONE);
 	step(&w, "c1", "i>o", "200 INVITE", PBX);
 	assert_true(opened(&w));
-	/* What it says later by itself may be a repetition. */
+	/* SDP that the inside sends later by itself may repeat the liar's. */
 	lie(&w, 2, 12000, 1);
 	say(&w, &again[0], "c1");
 	strbuf_reset(&w.text);
 	say(&w, &again[1], "c1");
 	assert_non_null(strstr(w.log, again[1].expect));
 	world_close(&w);
-	/* It has, with other SDP. */
+	/* The liar's call has been accepted, with other SDP. */
 	world_open(&w, &c);
 	step(&w, "c0", "x>i", "INVITE", PBX);
 	step(&w, "c0", "i>x", "200 INVITE", "192.0.2.10 15000");
@@ -496,7 +502,10 @@ a_share_of_mentions_is_that_of_a_64(void **state)
 	world_close(&w);
 }
 
-/* One call may name so many; and what it forgets, it has forgotten. */
+/*
+ * One call may name SIP_MENTIONS_CALL ports, and remembers that it forgot
+ * others.
+ */
 static struct call *
 name_too_many(struct world *w, struct addr from, char to)
 {

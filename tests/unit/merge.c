@@ -111,7 +111,7 @@ dispatch(struct world *w, size_t budget)
 	return rc == PH_OK;
 }
 
-/* Nobody dispatches but when the kernel, or the last dispatch, said so. */
+/* Dispatch only when a handle is readable, or the last dispatch left frames. */
 static void
 play(const struct world *start, size_t budget)
 {

@@ -85,7 +85,7 @@ counters_become_metrics(void **state)
 	assert_non_null(strstr(t,
 	    "# TYPE pinholed_calls gauge\n"
 	    "pinholed_calls{state=\"early\"} 0\n"));
-	/* What was not told is not zero, but absent. */
+	/* A metric that was not told is absent, not zero. */
 	assert_null(strstr(t, "pinholed_capture_dropped_total"));
 	assert_null(strstr(t, "pinholed_fw_commit_seconds"));
 	model_free(m);

@@ -176,7 +176,7 @@ damage_is_refused(void **state)
 	attr(5, "\0\3", 2);
 	rest = message_end();
 	assert_true(nfqueue_next(&p, &rest) == PH_EMALFORMED);
-	/* One that is longer than the message. */
+	/* An attribute that is longer than the message. */
 	restart();
 	message_begin(3 << 8);
 	attr(1, "\0\0\0\1\10\0\2", 7);
@@ -185,7 +185,7 @@ damage_is_refused(void **state)
 	writer_copy(&w, "four", 4);
 	rest = message_end();
 	assert_true(nfqueue_next(&p, &rest) == PH_EMALFORMED);
-	/* One that is shorter than its own head. */
+	/* An attribute that is shorter than its own head. */
 	restart();
 	message_begin(3 << 8);
 	attr(1, "\0\0\0\1\10\0\2", 7);

@@ -586,7 +586,7 @@ test_activity_is_counters_that_moved(void **state)
 	mirror_count_reset(m);
 	assert_string_equal(count(v, 1, 0), "");
 	assert_string_equal(count(v, 1, 6), "1< ");
-	/* What `to` sends, alone and together with `from`. */
+	/* Packets that `to` sends, alone and together with those of `from`. */
 	assert_true(set_is_back(v[2].set));
 	assert_int_equal(packets_of[1], 29);
 	assert_string_equal(count(v + 2, 1, 1), "1> ");
@@ -662,7 +662,7 @@ test_an_element_forgets_who_has_gone(void **state)
 	edit.op = FW_REPLACE;
 	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
 	assert_int_equal(said[0], '!');
-	/* One that is given up although the kernel had it is not counted. */
+	/* Nor is one counted that is forgotten while the kernel has it. */
 	assert_int_equal(mirror_count(m, v[0].set), 1);
 	ledger_forget(&only, fw, &a);
 	assert_true(mirror_has(m, &v[0]));

@@ -8,7 +8,7 @@
 #include "nft/helper.h"
 #include "tests/unit/unit.h"
 
-/* What is read out of a user's ruleset. */
+/* The advice on a user's ruleset. */
 
 #define FILTER(hook, priority, policy, rules)                                  \
 	"\tchain c {\n\t\ttype filter hook " hook " priority " priority        \
@@ -81,7 +81,10 @@ static const struct {
 	    "\" drop meta mark 0x10000 accept\"") MARK), 0, 1, 0, 0, 0, NULL },
 	{ "a comment", DROPS(R("accept comment \"all\"")),
 	    0, 0, 0, 0, 0, NULL },
-	/* What is rightly dropped first. */
+	/*
+	 * Drops before the rule with the mark: some are right, some hit our
+	 * packets.
+	 */
 	{ "invalid", DROPS(R("ct state 0x1 drop") MARK), 0, 1, 0, 0, 0, NULL },
 	{ "not established", DROPS(R("ct state != 0x2 drop") MARK),
 	    0, 1, 1, 1, 0, "ct state != 0x2 drop" },
@@ -185,7 +188,7 @@ a_packet_with_our_mark_is_followed(void **state)
 		/* Our own table does not count. */
 		a = advice_of(span_of(text), "user", 0x10000);
 		assert_false(a.at[rows[i].at].guards);
-		/* What a bridge forwards never was ours. */
+		/* A chain of the bridge family never sees packets of ours. */
 		snprintf(text, sizeof(text), "table bridge user {\n%s}\n",
 		    rows[i].chains);
 		a = advice_of(span_of(text), "pinholed", 0x10000);

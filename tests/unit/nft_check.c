@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What -n says of nftables, on a kernel of paper. */
+/* The words of -n about nftables, on a kernel of paper. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What conntrack is asked about one connection, in both families: the whole
- * tuple, and the answer read from the right end.
+ * Questions to conntrack about one connection, in both families: the whole
+ * tuple is asked for, and the answer is read from the right end.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -18,7 +18,7 @@
 #include "nft/nlmsg.h"
 #include "tests/unit/unit.h"
 
-/* What was asked: "get 10 reply 17 A 1 B 2;", a line for each request. */
+/* The questions: "get 10 reply 17 A 1 B 2;", a line for each request. */
 static char asked[1024];
 static struct endpoint from, to, server; /* of the only connection */
 static int refuse;			 /* with this errno */

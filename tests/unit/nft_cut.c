@@ -83,7 +83,7 @@ a_cut_ends_ours_and_no_others(void **state)
 	fake.ct[1] = connection(2, 4001, false);
 	fake.ct[2] = connection(3, 4002, false);
 	fake.ct[3] = connection(4, 4001, true);
-	/* What opens cuts nothing. */
+	/* A change that opens cuts no connection. */
 	assert_int_equal(direct_commit(direct, &c[1], 1, NOW), PH_OK);
 	assert_int_equal(fake.ct[0].id, 1);
 	fake.ct[1].id = 0;

@@ -188,14 +188,14 @@ our_rule_is_known_by_its_comment(void **state)
 		{ MEND, { { 0 } }, INSERT },
 		{ BEGIN, { { 0 } }, INSERT },
 		{ END, { { 0 } }, "" },
-		/* It stands where it should be. */
+		/* Our rule stands where it should be. */
 		{ MEND, { IN(OURS) }, "" },
 		{ MEND, { IN(OURS), IN(NULL) }, "" },
 		{ BEGIN, { IN(OURS), IN("ssh") }, "" },
-		/* It stands behind others, so it does nothing. */
+		/* Our rule stands behind others, so it does nothing. */
 		{ MEND, { IN(NULL), IN(OURS) }, DELETE(2) INSERT },
 		{ BEGIN, { IN("ssh"), IN(OURS) }, DELETE(2) INSERT },
-		/* One is enough. */
+		/* One rule of ours is enough. */
 		{ MEND, { IN(OURS), IN(OURS) }, DELETE(2) },
 		/* Of the same table, as another configuration had it. */
 		{ MEND,
@@ -216,7 +216,9 @@ our_rule_is_known_by_its_comment(void **state)
 		    INSERT },
 		{ MEND, { IN("kept here by hand") }, INSERT },
 		{ MEND, { IN("pinholed, mark 0x10000") }, INSERT },
-		/* What another daemon keeps there is no rule of others. */
+		/*
+		 * The rule of another pinholed does not count as one of others.
+		 */
 		{ MEND,
 		    { IN("kept here by pinholed, table second, mark 0x20000"),
 			IN(OURS) },

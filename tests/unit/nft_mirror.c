@@ -108,7 +108,7 @@ an_element_that_comes_again_counts_from_zero(void **state)
 	commit(&e, NULL);
 	mirror_count_begin(mirror);
 	mirror_counted(mirror, &c, 5);
-	/* It closes before the count is over, and opens anew. */
+	/* The element closes before the count is over, and opens anew. */
 	commit(NULL, &e);
 	commit(&e, NULL);
 	assert_int_equal(seen_at(SECOND), 0);
@@ -153,7 +153,10 @@ a_redirection_that_moves_is_told_with_its_old_place(void **state)
 	mirror_forget(mirror, &b);
 }
 
-/* One that the kernel may have from earlier leads where the new one does. */
+/*
+ * A redirection that the kernel may have from earlier leads where the new one
+ * does.
+ */
 static void
 a_first_redirection_is_its_own_old_one(void **state)
 {

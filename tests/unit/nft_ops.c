@@ -14,7 +14,7 @@
 #include "nft/table.h"
 #include "tests/unit/nft_play.h"
 
-/* What the kernel should have of one element: the last deadline, or 0. */
+/* The deadline that the kernel should have for one element, or 0. */
 static int64_t
 wanted(const int64_t *deadlines, const struct elem *e)
 {
@@ -120,7 +120,7 @@ test_any_sequence_of_commits_is_mirrored(void **state)
 		else if (e >= ROWS(errors) || rc != expected[e])
 			fail_msg("round %u: %d", round, rc);
 		fake.refuse = 0;
-		/* Nothing we send is ever refused for what it is. */
+		/* The kernel never finds a batch of ours wrong in itself. */
 		assert_int_equal(fake.refused, 0);
 		if (rc == PH_OK && fake.table)
 			compare(deadlines);
@@ -367,7 +367,7 @@ test_adopting_and_settling(void **state)
 	assert_int_equal(fw_nftables.settle(fw, now), PH_OK);
 	assert_int_equal(fake.holes.n, 2 * 3 + 3 * 2);
 	assert_int_equal(fake.refused, 0);
-	/* Nobody's running media was cut. */
+	/* No running media was cut. */
 	assert_int_equal(fake.ct_deletes, deletes);
 }
 
@@ -379,7 +379,9 @@ test_each_part_is_added_once(void **state)
 	(void)state;
 	nat.deadline = another.deadline = now + 100 * SECOND;
 	assert_int_equal(fake.texts, 1);
-	/* What the table refuses is no reason to build it again. */
+	/*
+	 * A part that the kernel refuses is no reason to build the table again.
+	 */
 	fake.refuse_text = true;
 	assert_int_equal(play_commit(FW_OPEN, &nat), PH_EIO);
 	assert_int_equal(fake.creations, 1);
@@ -441,7 +443,10 @@ test_counters_begin_anew_in_a_new_table(void **state)
 	assert_int_equal(activity(), 5);
 	fake_flush_ruleset();
 	(void)fw_nftables.tick(fw, now, &err);
-	/* It stays away, so that no second connection gets in. */
+	/*
+	 * The element of `once` stays away, so that no second connection gets
+	 * in.
+	 */
 	assert_int_equal(fake.holes.n, 8);
 	fake_find(&e)->packets = 3;
 	assert_int_equal(activity(), 4);

@@ -28,7 +28,7 @@ test_closed_connections_are_forgotten_in_due_time(void **state)
 	fake.ct[1] = play_connection(2, IPS_CONFIRMED, 999); /* closed */
 	fake.ct[2] = play_connection(3, IPS_CONFIRMED | IPS_OFFLOAD, 999);
 	fake.ct[3] = play_connection(4, IPS_CONFIRMED | IPS_DST_NAT, 999);
-	/* Nothing closed, nothing to look for. */
+	/* While no pinhole has closed there is nothing to sweep. */
 	play_run(100);
 	assert_int_equal(fake.ct[3].id, 4);
 	assert_int_equal(play_commit(FW_CLOSE, &closing), PH_OK);

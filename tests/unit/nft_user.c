@@ -28,7 +28,7 @@ static struct kernel_set {
 } sets[8];
 static size_t nsets;
 
-/* What a batch asked for: "+filter/spammer 192.0.2.1 e192.0.2.2 5s;" */
+/* The changes of a batch: "+filter/spammer 192.0.2.1 e192.0.2.2 5s;" */
 static char asked[1024];
 static int answers[8]; /* to the batches, in turn */
 static unsigned int nbatches;
@@ -276,7 +276,7 @@ a_change_is_add_delete_add(void **state)
 	    "+filter/s 255.255.255.0;-filter/s 255.255.255.0;.");
 	assert_int_equal(change(FW_TABLE_FLUSH, NULL, NULL, 0), PH_OK);
 	assert_string_equal(asked, "-filter/s;-filter/s6;.");
-	/* Nothing to change is done without a word. */
+	/* An empty list of changes is done without a message. */
 	assert_int_equal(change(FW_TABLE_ADD, NULL, NULL, 0), PH_OK);
 	assert_string_equal(asked, "");
 	assert_int_equal(change((enum fw_table_op)9, "192.0.2.1", NULL, 0),

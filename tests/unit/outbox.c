@@ -104,7 +104,10 @@ a_clock_set_back_holds_nothing_up(void **state)
 	put(FW_CLOSE, 1, now);
 	assert_int_equal(outbox_run(&box, now - 10000), INT64_MAX);
 	assert_int_equal(nsent, 1);
-	/* What another firewall process need not know. */
+	/*
+	 * Another firewall process need not know of changes that waited for the
+	 * last.
+	 */
 	put(FW_CLOSE, 2, now);
 	outbox_forget(&box);
 	assert_int_equal(outbox_run(&box, now + 10000), INT64_MAX);

@@ -266,7 +266,10 @@ tcp_headers_have_five_words_at_least(void **state)
 		send4(0x45, (uint16_t)(20 + v[i].len), 0, 6, v[i].data,
 		    v[i].len);
 		assert_int_equal(stats->malformed, v[i].bad);
-		/* What offload leaves without a length is TCP. */
+		/*
+		 * A packet of IPv6 without a length, as offload leaves it, is
+		 * TCP.
+		 */
 		teardown(state);
 		setup(state);
 		send6(0, 6, v[i].data, v[i].len);
@@ -354,7 +357,7 @@ a_checksum_tells_which_bytes_count(void **state)
 	} sums[] = {
 		{ SUM_RIGHT, SUM_WRONG, "abcde" },
 		{ SUM_LEFT, SUM_WRONG, "abcde" },
-		/* It may have either. */
+		/* The receiver may have either version. */
 		{ SUM_WRONG, SUM_RIGHT, "abc" },
 		{ SUM_RIGHT, SUM_LEFT, "abc" },
 		{ SUM_WRONG, SUM_WRONG, "abc" },

@@ -43,7 +43,7 @@ a_storm_ends_as_again_and_changes_nothing(void **state)
 	k.busy = 1000;
 	assert_int_equal(commit(fw, &v, 1, 0), PH_EAGAIN);
 	k.busy = 0;
-	/* What is left to write is nothing, and that is written once. */
+	/* The anchor is left dirty without rules: it is written once, empty. */
 	n = k.writes;
 	p_tick(fw, 1, &err);
 	assert_int_equal(err, PH_OK);
@@ -306,7 +306,7 @@ an_entry_is_due_once_at_its_last_time(void **state)
 	assert_true(p_expiry_due(e, 50, &table[2], &due));
 	assert_int_equal(table[0] + table[1] + table[2], 1);
 	assert_false(p_expiry_due(e, 50, &table[0], &due));
-	/* What is flushed is one table. */
+	/* A flush forgets the entries of one table only. */
 	assert_int_equal(p_expiry_add(e, 1, &p, 60), PH_OK);
 	assert_int_equal(p_expiry_add(e, 0, &p, 60), PH_OK);
 	p_expiry_forget_all(e, 1);
@@ -371,10 +371,10 @@ an_unknown_queue_is_named_at_start(void **state)
 	assert_string_equal(text, "pf does not know the queue \"nosuch\"");
 	memset(&k, 0, sizeof(k));
 	assert_int_equal(p_open(&fw, &sys, &c, 0, &why), PH_OK);
-	/* What was asked with is gone again. */
+	/* The rule that asked pf for the queue is gone again. */
 	assert_int_equal(k.top, 0);
 	shut(fw, false);
-	/* Those of proxies, too. */
+	/* The queues of proxies are asked for, too. */
 	c.queue = NULL;
 	c.classes = classes;
 	c.nclasses = 2;

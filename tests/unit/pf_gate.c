@@ -28,7 +28,7 @@ static struct kernel {
 	enum ph_err write_rc, gate_rc;
 } k;
 
-/* What should be open: the last octet of the remote, by id. */
+/* The pinholes that should be open: the last octet of the remote, by id. */
 static uint8_t open_from[256];
 
 static bool
@@ -386,7 +386,7 @@ many_go_in_several_calls(void **state)
 	p_gate_free(g);
 }
 
-/* Whatever comes: fake_write() looks. */
+/* Changes in random order; fake_write() checks each state. */
 static void
 no_rule_ever_lacks_its_remote(void **state)
 {

@@ -186,7 +186,7 @@ a_state_is_read(void **state)
 	assert_int_equal(s.peers[1], 0);
 }
 
-/* What is longer than an address spills nowhere. */
+/* An address that is too long is cut, and overwrites nothing. */
 static void
 a_longer_address_is_cut(void **state)
 {

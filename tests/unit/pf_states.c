@@ -14,10 +14,10 @@
 #include "tests/unit/unit.h"
 
 #define HOST	UINT32_C(0x01020304)
-/* What pf/states.c mixes the number of a node with. */
+/* The value that pf/states.c mixes with the number of a node. */
 #define CREATOR UINT32_C(0x70686f6c)
 
-/* Nothing is ever looked up in it. */
+/* The fake kernel never reads it. */
 struct p_dev {
 	int unused;
 };
@@ -338,7 +338,7 @@ silence_ends_a_state_but_not_the_pinhole(void **state)
 	(void)p_tick(fw, 21 * INT64_C(1000000), &err);
 	assert_int_equal(err, PH_OK);
 	assert_int_equal(k.n, 2);
-	/* Those that are still there go on as they are. */
+	/* States that are still there go on as they are. */
 	k.kills = 0;
 	(void)p_tick(fw, 42 * INT64_C(1000000), &err);
 	assert_int_equal(k.n, 2);
@@ -382,7 +382,7 @@ a_pf_that_takes_no_more_states_gets_rules(void **state)
 	change(fw, FW_OPEN, stream(8, 10002));
 	assert_int_equal(k.n, 2);
 	assert_int_equal(k.rules, 2);
-	/* One that cannot be made again becomes a rule, too. */
+	/* A state that cannot be made again becomes a rule, too. */
 	k.n = 0;
 	(void)p_tick(fw, 21 * INT64_C(1000000), &err);
 	assert_int_equal(err, PH_OK);

@@ -104,7 +104,7 @@ a_sweep_that_was_refused_comes_again(void **state)
 	p_tick(fw, 1500000, &err);
 	assert_int_equal(k.kills, 2);
 	assert_int_equal(k.killed[1], 11);
-	/* What is done is done. */
+	/* A sweep that has succeeded is not repeated. */
 	p_tick(fw, 2000000, &err);
 	assert_int_equal(k.kills, 2);
 	/* Any other refusal is no reason to try for ever. */
@@ -353,7 +353,7 @@ strange_rules_in_our_anchor_are_no_pinholes(void **state)
 		k.rules = 0;
 		v.op = FW_OPEN;
 		assert_int_equal(commit(fw, &v, 1, 0), PH_OK);
-		/* One for what goes outward, two for the new one. */
+		/* One rule for packets outward, two for the new pinhole. */
 		assert_int_equal(k.rules, 2 + rows[i].pinholes);
 		shut(fw, true);
 	}
@@ -434,7 +434,7 @@ only_what_was_forwarded_is_a_sign_of_life(void **state)
 	shut(fw, true);
 }
 
-/* What was taken over is what was left, in every part. */
+/* Each part of an adopted state is as the process before left it. */
 static void
 heritage_is_read_as_it_was_written(void **state)
 {

@@ -253,7 +253,7 @@ struct between {
 	unsigned int calls;
 };
 
-/* Whoever was there before the commit, and will be after it. */
+/* Calls that are open before the commit, and after it, pass in between. */
 static void
 look_between(void *ctx)
 {
@@ -314,7 +314,7 @@ between_batches_nothing_is_missing(void **state)
 	free(c);
 }
 
-/* Whatever comes and goes, the tree passes what a plain list would. */
+/* After any change the tree passes the packets that a plain list would. */
 static void
 the_tree_agrees_with_a_list(void **state)
 {
@@ -681,7 +681,9 @@ a_state_finds_its_pinhole(void **state)
 		    got);
 		assert_int_equal(got[1], 0);
 	}
-	/* What leaves with another address belongs to it, too. */
+	/*
+	 * Packets that leave with another address belong to the pinhole, too.
+	 */
 	nat.nat_to.addr = wire.addr;
 	assert_int_equal(p_tree_insert(t, &nat), PH_OK);
 	got[1] = 0;
@@ -729,7 +731,10 @@ no_two_calls_are_the_same(void **state)
 	assert_int_equal(n, 2);
 	assert_int_equal(v[0].dst.net.len, 32);
 	assert_int_equal(v[1].src.net.len, 32);
-	/* Nothing is in front of both, nor of all remotes. */
+	/*
+	 * The two have no host in common, and one is for all remotes: the top
+	 * asks for neither.
+	 */
 	b.from = (struct prefix) { 0 };
 	assert_int_equal(p_tree_insert(t, &b), PH_OK);
 	assert_int_equal(p_node_rules(t, p_tree_top(t), P_PASS, &v, &n), PH_OK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What one negotiated session opens: two bodies in, pinholes and refusals
+ * The pinholes of one negotiated session: two bodies in, pinholes and refusals
  * out.  The numbers are those of doc/sip-behaviour.md.
  */
 #include <sys/socket.h>
@@ -434,7 +434,7 @@ a_range_includes_both_its_ends(void **state)
 		{ 19999, 10000, true,
 		  "in 192.0.2.10>192.0.2.10:19999-20000\nout 192.0.2.10>192.0.2.10:10000-10001\n" },
 		{ 20001, 10000, true, "refuse 192.0.2.10:20001 port-range\n" },
-		/* What an outsider listens on is not bound by it. */
+		/* An outsider's port may lie outside media_lo and media_hi. */
 		{ 10000, 9999, false,
 		  "in 198.51.100.7>192.0.2.10:10000-10001\nout 192.0.2.10>198.51.100.7:9999-10000\n" },
 		{ 10000, 20000, false,

@@ -124,7 +124,7 @@ login(void)
 	exchange("PASS x\r\n", "230 logged in\r\n");
 }
 
-/* Who is turned away is told so, and nothing more. */
+/* A client that is turned away is told so, and nothing more. */
 static void
 assert_turned_away(int fd, const char *text)
 {
@@ -326,7 +326,7 @@ the_end_of_a_session_closes_its_pinhole(void **state)
 	assert_true(play_wished()->forgotten);
 }
 
-/* What one side has said before it closed reaches the other. */
+/* Bytes that one side sent before it closed reach the other. */
 static void
 an_end_waits_until_all_is_passed_on(void **state)
 {
@@ -375,7 +375,7 @@ a_client_without_a_server_is_told(void **state)
 	play_found(&server_at);
 	assert_turned_away(client, UNREACHABLE);
 	close(client);
-	/* Nobody listens there. */
+	/* At that address nobody listens. */
 	arrive();
 	play_found(&none);
 	assert_turned_away(client, UNREACHABLE);
@@ -419,7 +419,9 @@ a_reverse_proxy_knows_its_server(void **state)
 	assert_true(addr_eq(&h->rdr_from.addr, &wanted.addr));
 }
 
-/* It came without a redirection, to an address that no rule can have. */
+/*
+ * The client came without a redirection, to an address that no rule can have.
+ */
 static void
 a_reverse_proxy_needs_an_address_for_data(void **state)
 {
@@ -481,7 +483,7 @@ at_max_sessions_the_busiest_guest_makes_room(void **state)
 	play_run();
 	fd[1] = play_connect(SOCK_STREAM, CLIENT, &at.at);
 	play_run();
-	/* Those of its own are not the fewer for it. */
+	/* A client that has all the sessions itself is turned away. */
 	fd[2] = play_connect(SOCK_STREAM, CLIENT, &at.at);
 	assert_turned_away(fd[2], "421 Sorry, session limit reached\r\n");
 	fd[3] = play_connect(SOCK_STREAM, OTHER, &at.at);
@@ -569,7 +571,7 @@ a_session_ends_when_it_was_idle_for_long(void **state)
 	assert_string_equal(play_read(client), "(end)");
 }
 
-/* Whatever it says, a client has two minutes to log in. */
+/* A client has two minutes to log in, whatever it sends. */
 static void
 a_guest_has_two_minutes(void **state)
 {

@@ -326,7 +326,7 @@ two_that_wait_for_one_pinhole_are_both_answered(void **state)
 	assert_string_equal(heard(), "open 1 request;open 2 request;");
 }
 
-/* What nobody answers within 10 seconds has failed. */
+/* A question without an answer within 10 seconds has failed. */
 static void
 a_question_waits_for_ten_seconds(void **state)
 {

@@ -41,7 +41,7 @@ play_run(void)
 {
 	int i;
 
-	/* What one socket was sent another one may have to read. */
+	/* One event may make another socket readable: several turns. */
 	for (i = 0; i < 8; i++)
 		event_base_loop(play.base, EVLOOP_NONBLOCK);
 }
@@ -182,7 +182,7 @@ play_write(int fd, const char *text)
 	play_run();
 }
 
-/* What the process offers to its services. */
+/* The functions that the proxy process offers to its services. */
 
 struct event_base *
 proxy_base(const struct proxy *p)

@@ -60,8 +60,8 @@ struct play_wish *play_wished(void);
 void play_answer(enum ph_err err);
 
 /*
- * What has arrived, as text that ends with a NUL; "" when nothing has, and
- * "(end)" when the peer has closed.
+ * The bytes that have arrived, as text that ends with a NUL; "" when there are
+ * none, and "(end)" when the peer has closed.
  */
 const char *play_read(int fd);
 size_t play_got(void); /* bytes of that */

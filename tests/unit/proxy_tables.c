@@ -304,7 +304,7 @@ a_batch_has_64_changes(void **state)
 	assert_int_equal(play.table[2].t.n, 16);
 }
 
-/* One that the filter does not take must not keep out the others. */
+/* An entry that the filter does not take must not keep out the others. */
 static void
 a_batch_that_is_refused_is_tried_one_by_one(void **state)
 {
@@ -382,7 +382,7 @@ a_table_without_timeouts_gets_none(void **state)
 	assert_reply(WIRE_DONE, 0);
 	ask(WIRE_ADD, "203.0.113.2", 60);
 	assert_asked(2, "add 0 0 203.0.113.2");
-	/* It was the address. */
+	/* The filter refuses this address, alone, too. */
 	answer(PH_EUNSUPPORTED);
 	assert_reply(WIRE_REFUSED, 1);
 	ask(WIRE_ADD, "203.0.113.3", 60);
@@ -631,7 +631,7 @@ an_empty_journal_is_expected_at_a_first_run_only(void **state)
 	assert_int_equal(play.ntables, 0);
 }
 
-/* Nobody needs a record that cannot be read. */
+/* Records that cannot be read are deleted from the journal. */
 static void
 records_that_mean_nothing_are_deleted(void **state)
 {

@@ -238,7 +238,7 @@ a_client_that_was_not_redirected_has_no_server(void **state)
 	ask(client, RRQ, sizeof(RRQ));
 	play_not_found(PH_EGONE);
 	assert_unreachable();
-	/* It asked the proxy itself. */
+	/* The client asked the proxy's own address. */
 	ask(client, RRQ, sizeof(RRQ));
 	play_found(&at.at);
 	assert_unreachable();
@@ -420,7 +420,9 @@ requests_that_wait_are_bounded(void **state)
 	assert_int_equal(play.ntargets, 2049);
 	ask(client, text, sizeof(text));
 	assert_error(client, 0, "too many transfers");
-	/* One that ends before it was sent waits no more, either. */
+	/*
+	 * A request that ends before it was sent no longer counts as waiting.
+	 */
 	play_not_found(PH_EAGAIN);
 	assert_error(client, 0, "proxy: cannot reach the server");
 	ask(client, text, sizeof(text));

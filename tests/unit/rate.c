@@ -18,7 +18,7 @@ a_source_has_its_share_and_no_more(void **state)
 	assert_int_equal(allowed, 10);
 	/* Somebody else has a bucket of their own. */
 	assert_true(rate_allow(r, &b, USEC_PER_SEC));
-	/* It refills as time passes, up to a second's worth. */
+	/* The bucket refills as time passes, up to a second's worth. */
 	assert_true(rate_allow(r, &a, USEC_PER_SEC + USEC_PER_SEC / 10));
 	assert_false(rate_allow(r, &a, USEC_PER_SEC + USEC_PER_SEC / 10));
 	for (allowed = i = 0; i < 100; i++)

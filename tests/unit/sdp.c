@@ -9,7 +9,7 @@
 #include "sip/sdp.h"
 #include "tests/unit/unit.h"
 
-/* What a phone says, down to the line under test. */
+/* The SDP of a phone, down to the line under test. */
 #define V    "v=0\r\n"
 #define O    "o=- 1 2 IN IP4 192.0.2.1\r\n"
 #define C    "c=IN IP4 192.0.2.1\r\n"
@@ -411,7 +411,7 @@ the_session_sets_what_media_does_not(void **state)
 	assert_int_equal(sdp.media[2].setup, SDP_ACTPASS);
 	assert_int_equal(sdp.media[3].mode, SDP_SENDRECV);
 	assert_int_equal(sdp.media[3].setup, SDP_HOLDCONN);
-	/* What we do not know changes nothing. */
+	/* An attribute that we do not know changes nothing. */
 	assert_int_equal(sdp.media[4].mode, SDP_INACTIVE);
 	assert_int_equal(sdp.media[4].setup, SDP_PASSIVE);
 }

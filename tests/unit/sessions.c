@@ -21,7 +21,7 @@ on_told(void *ctx, const char *text)
 	strbuf_fmt(b, "%s\n", text);
 }
 
-/* What is said of a name, in `told`. */
+/* The explanation of a name, in `told`. */
 static enum tell_found
 explain(const struct sessions *s, const struct story *story, const char *name,
     uint64_t id)
@@ -149,7 +149,7 @@ a_tftp_transfer_is_told(void **state)
 	assert_non_null(strstr(told,
 	    "tftp/192.0.2.10:1000/198.51.100.7 reads "
 	    "\"file\"  over, nothing was opened\n"));
-	/* Whoever asks for something else is told what there is. */
+	/* A question for an unknown name is answered with the list of names. */
 	assert_int_equal(ask(w, "nobody", 0), TELL_NONE);
 	assert_non_null(strstr(told, "TFTP transfers, the latest first:\n"));
 	engine_run(w->e, NOW + 31 * USEC_PER_SEC);
@@ -191,13 +191,13 @@ so_many_are_kept(void **state)
 	who = client(SESSION_TFTP, 1000000);
 	sessions_begin(s, &who, NOW);
 	sessions_event(s, who.asker, SESSION_REPEATED, NULL, NOW);
-	/* Those of which there is nothing to tell are few. */
+	/* Of sessions without a record only SESSIONS_QUIET are kept. */
 	for (i = 1; i <= 3000; i++) {
 		who = client(SESSION_FTP, i);
 		sessions_begin(s, &who, NOW);
 	}
 	assert_int_equal(count(s), SESSIONS_QUIET + 1);
-	/* Who is there already does not take another place. */
+	/* A session that is there already does not take another place. */
 	for (i = 0; i < SESSIONS_QUIET; i++)
 		sessions_begin(s, &who, NOW);
 	assert_int_equal(sessions_first(s)->asker, 3001 - SESSIONS_QUIET);
@@ -205,7 +205,7 @@ so_many_are_kept(void **state)
 		who = client(SESSION_FTP, i);
 		sessions_begin(s, &who, NOW);
 		sessions_event(s, i, SESSION_IGNORED, NULL, NOW);
-		/* It changes all the time, and stays. */
+		/* This session changes all the time, and stays. */
 		sessions_event(s, 3001, SESSION_IGNORED, NULL, NOW);
 	}
 	assert_true(count(s) <= SESSIONS_QUIET + SESSIONS_TOLD + 1);

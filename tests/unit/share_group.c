@@ -612,7 +612,7 @@ a_new_engine_is_told_whose_the_calls_are(void **state)
 	group_end(boxes[0].g, now);
 	assert_int_equal(call_of(0, "a")->role, GROUP_OURS);
 	assert_int_equal(call_of(0, "b")->role, GROUP_THEIRS);
-	/* It has lost the third one, which it gets again. */
+	/* The engine has lost the third call, which it gets again. */
 	pass(1);
 	assert_body(1, "c", "c talks");
 	assert_body(0, "c", "c talks");

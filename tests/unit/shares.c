@@ -44,7 +44,7 @@ the_one_who_has_most_gives_first(void **state)
 	add(2, "192.0.2.2", 1);
 	assert_int_equal(room.n, 3);
 	assert_int_equal(room.used, 3);
-	/* What he has touched least recently. */
+	/* The item that its source has touched least recently. */
 	assert_ptr_equal(shares_worst(&room), &items[1]);
 	shares_touch(&room, &items[1]);
 	assert_ptr_equal(shares_worst(&room), &items[2]);

@@ -43,7 +43,7 @@ static int
 begin(void **state)
 {
 	(void)setup(state);
-	/* What comes from another box is judged by the host's clock. */
+	/* Calls of another box are judged by the host's clock. */
 	now = clock_now();
 	engine_begin();
 	settled = 0;

@@ -102,7 +102,7 @@ the_protected_hosts_own_port_decides(void **state)
 	assert_false(signalling_fits(conf, &d));
 	d.resumed = true;
 	assert_true(signalling_fits(conf, &d));
-	/* It answers what we missed. */
+	/* The message answers a request that we missed. */
 	d = packet(IN, 5060, OUT, 40000);
 	d.origin = ORIGIN_DST;
 	d.answers = true;
@@ -267,7 +267,7 @@ a_servers_port_does_not_echo(void **state)
 	m.cseq = 2;
 	assert_false(echoes_input(e, conf, 2, &pbx, &m));
 	assert_false(echoes_input(e, conf, 3, &back, &m));
-	/* What it is sent again is new again. */
+	/* A message that the host is sent again is new again. */
 	m.cseq = 3;
 	assert_false(echoes_input(e, conf, 4, &to, &m));
 	assert_false(echoes_input(e, conf, ECHO_WITHIN, &to, &m));
@@ -294,7 +294,7 @@ echoes_are_bounded(void **state)
 	assert_false(echoes_input(e, conf, i, &back, &m));
 	m = message(true, 0, 1, "z9hG4bK1");
 	assert_true(echoes_input(e, conf, i, &back, &m));
-	/* What was forgotten is as new. */
+	/* A message that was forgotten is as new. */
 	for (i = 0; i <= 2 * ECHOES_MAX; i++) {
 		m = message(true, 0, i, "z9hG4bK2");
 		assert_false(echoes_input(e, conf, i, &to, &m));

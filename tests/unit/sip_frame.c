@@ -182,7 +182,7 @@ a_stream_cannot_grow_without_bound(void **state)
 	assert_int_equal(frame(text, sizeof(text), &skip, &len), PH_ELIMIT);
 }
 
-/* What sip_frame() delivers, sip_message_parse() does not call too short. */
+/* sip_message_parse() does not call a message of sip_frame() too short. */
 static void
 framing_and_parsing_agree(void **state)
 {

@@ -3,7 +3,7 @@
 #include "src/base/strbuf.h"
 #include "tests/unit/unit.h"
 
-/* What a message says that was refused. */
+/* The words that sip_message_glance() finds in a message that was refused. */
 
 static void
 what_a_bye_names_is_seen_at_a_glance(void **state)

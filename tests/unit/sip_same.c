@@ -114,7 +114,7 @@ compare_with_mutants(struct span in, bool stream)
 	for (i = 0; i < MUTANTS; i++) {
 		mutant = mutate(in, a, size);
 		compare(mutant, stream);
-		/* One change upon the other. */
+		/* A second change upon the first. */
 		mutant = mutate(mutant, b, size + 8);
 		compare(mutant, stream);
 		t = a;

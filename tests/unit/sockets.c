@@ -84,12 +84,12 @@ a_socket_that_is_in_use_is_left_alone(void **state)
 	assert_int_equal(other, -1);
 	assert_string_equal(text + strlen(path), ": in use");
 	close(fd);
-	/* Nobody listens any more. */
+	/* The socket is closed: nobody listens any more. */
 	assert_int_equal(unixsock_listen(path, 0600, (gid_t)-1, &fd, &why),
 	    PH_OK);
 	close(fd);
 	unlink(path);
-	/* What is no socket stays. */
+	/* A file that is no socket stays. */
 	fd = open(path, O_CREAT | O_RDWR, 0600);
 	close(fd);
 	assert_int_equal(unixsock_listen(path, 0600, (gid_t)-1, &fd, &why),

@@ -319,7 +319,7 @@ all_logs_together_are_limited(void **state)
 			    REASON_REINVITE);
 			assert_true(story_bytes(story) <= LIMIT_BYTES);
 		}
-	/* What comes last is there. */
+	/* The story that has grown last is whole. */
 	assert_true(count_records(c[63]) > 0);
 	assert_int_equal(c[63]->left_out, 0);
 	/* The calls go on, and so does whoever refers to them. */
@@ -491,7 +491,7 @@ nothing_counted(void *ctx,
 	(void)each_ctx;
 }
 
-/* What the status process gets for a name or a number, into `told`. */
+/* The text that the status process gets for a name or a number, into `told`. */
 static enum ph_err
 ask(const char *name, uint64_t id)
 {
@@ -588,7 +588,7 @@ an_adopted_call_says_so(void **state)
 	story_leave(story, c);
 }
 
-/* What was refused, and the statement to change. */
+/* Refused pinholes, and the statement to change. */
 static const struct {
 	enum reason reason;
 	uint8_t from[4], to[4];

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What a story keeps of messages, for how long, and in how much room.
- */
+/* Which messages a story keeps, for how long, and in how much room. */
 #include <sys/socket.h>
 #include <netinet/in.h>
 

@@ -14,7 +14,7 @@
 
 static struct endpoint here, there;
 
-/* What was delivered, each message ended by a bar. */
+/* The messages that were delivered, each ended by a bar. */
 static char got[256 * 1024];
 static size_t ngot;
 
@@ -245,7 +245,7 @@ a_slow_head_costs_little(void **state)
 	assert_int_equal(ngot, n * (len + 1));
 }
 
-/* Who sends half a message on each of many connections loses them first. */
+/* A sender of half a message on each of many connections loses them first. */
 static void
 parts_of_messages_are_bounded(void **state)
 {

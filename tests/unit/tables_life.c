@@ -62,7 +62,10 @@ a_restart_forgets_neither_entries_nor_datagrams(void **state)
 	assert_int_equal(tables_send(&r2, &keys[1]), SERVER_REPLAY);
 	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.9"),
 	    SERVER_TAKEN);
-	/* What ends while nobody looks is removed at the start. */
+	/*
+	 * An entry that ended while the daemon was down is removed at the
+	 * start.
+	 */
 	now = T0 + 3600 * SEC;
 	tables_restart();
 	assert_string_equal(tables_contents(0), "203.0.113.9 50");
@@ -102,7 +105,7 @@ a_restart_heeds_a_new_configuration(void **state)
 	assert_int_equal(paper.n, 1);
 }
 
-/* One prefix has one record, and another that names it is to be cleared. */
+/* A prefix has one record; another that names it is to be deleted. */
 static void
 an_entry_is_loaded_once(void **state)
 {

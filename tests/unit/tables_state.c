@@ -76,7 +76,7 @@ records_survive_and_rubbish_does_not(void **state)
 	assert_memory_equal(&r, &back, sizeof(r));
 }
 
-/* It would make us refuse everything. */
+/* A clock too far ahead would make us refuse all datagrams. */
 static void
 nobodys_clock_is_taken_from_a_file(void **state)
 {

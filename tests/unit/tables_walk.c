@@ -88,7 +88,9 @@ parent(int i)
 	return i == 0 ? -1 : (i - 1) / 2;
 }
 
-/* What overlaps is left as it is, like in an interval set of nftables. */
+/*
+ * An element that overlaps is left as it is, as in an interval set of nftables.
+ */
 static void
 filter(const struct server_change *c)
 {

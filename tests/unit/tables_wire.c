@@ -133,7 +133,7 @@ what_is_built_is_the_known_datagram(void **state)
 		assert_int_equal(wire_build(&request, &key, built), d.len);
 		assert_memory_equal(built, d.p, d.len);
 	}
-	/* What their versions cannot say. */
+	/* Requests that cannot be written in older versions. */
 	unhex(v3_add);
 	assert_int_equal(parse(unhex(v3_add)), PH_OK);
 	request.version = 2;

@@ -104,7 +104,7 @@ a_gap_may_heal_for_a_minute(void **state)
 	crowd_seg(&c, 200 * SEC, 10 + ahead + 1400, big);
 	crowd_seg(&c, 230 * SEC, 10 + ahead + 4200, big);
 	tcpstream_expire(c.t, 260 * SEC + 1, &c.sink, &c.stats);
-	/* What waited is gone; the connection is not. */
+	/* The bytes that waited are gone; the connection is not. */
 	crowd_seg(&c, 261 * SEC, 10 + ahead, big);
 	assert_int_equal(c.h.total, ahead + 1400);
 	assert_int_equal(c.h.ends, 0);
@@ -112,7 +112,7 @@ a_gap_may_heal_for_a_minute(void **state)
 	tcpstream_free(c.t, &c.sink);
 }
 
-/* Who missed how a side began does not know that it began badly. */
+/* A reader that missed how a side began does not know that it began badly. */
 static void
 a_beginning_that_was_missed_is_no_bad_one(void **state)
 {
@@ -181,7 +181,7 @@ what_the_receiver_has_is_not_waited_for(void **state)
 	    &c.sink, &c.stats);
 	crowd_seg(&c, 2 * SEC + TCP_LATE, 16, "gh");
 	assert_string_equal(c.h.text, "ab|efghij");
-	/* Nobody comes. */
+	/* The missing bytes do not come. */
 	crowd_seg(&c, 3 * SEC, 22, "mn");
 	feed_one(c.t, &(struct seg) { 100, TCP_ACK, "", true, 24 }, 3 * SEC,
 	    &c.sink, &c.stats);
@@ -308,7 +308,10 @@ who_has_most_waiting_makes_room(void **state)
 		crowd_other(&c, 0, i, true, bytes, 1);
 	}
 	assert_in_range(c.stats.tcp_limits, 99, 102);
-	/* Who has little in it keeps that, and nobody is forgotten. */
+	/*
+	 * A source that has little in the room keeps it, and no connection is
+	 * forgotten.
+	 */
 	crowd_seg(&c, 0, 10, "ab");
 	assert_string_equal(c.h.text, "abcd");
 	assert_int_equal(c.h.ends, 0);

@@ -59,7 +59,7 @@ crowd_say(struct crowd *c, int64_t ts, const struct seg *segs, size_t n)
 
 #define SAY(c, ts, segs) crowd_say(c, ts, segs, ROWS(segs))
 
-/* One handshake, or what there is of it: 1 a SYN, 2 its answer, 3 all. */
+/* The steps of a handshake that are seen: 1 a SYN, 2 its answer, 3 all. */
 static void
 meet(struct crowd *c, int64_t ts, const struct addr *client, uint16_t port,
     const struct addr *server, unsigned int steps)
@@ -312,7 +312,9 @@ a_source_is_known_by_any_of_its_addresses(void **state)
 	lost_note(&l, &two, &server, true, NULL, NULL);
 	assert_int_equal(lost_between(&l, &one, &server),
 	    LOST_BY_A | LOST_MUTE);
-	/* What was none of ours once is not forgiven. */
+	/*
+	 * A pair that had a connection which was none of ours stays marked so.
+	 */
 	lost_note(&l, &one, &server, false, NULL, NULL);
 	assert_int_equal(lost_between(&l, &one, &server),
 	    LOST_BY_A | LOST_MUTE);
@@ -395,7 +397,7 @@ a_successor_knows_who_was_lost(void **state)
 	SAY(&c, 4 * SEC + TCP_IDLE, behind);
 	assert_string_equal(origin(&c, "|ij|kl"), "<>");
 	tcpstream_free(c.t, &c.sink);
-	/* What becomes of the pair is told under its old key. */
+	/* Changes of the pair are recorded under its old key. */
 	assert_non_null(c.t = tcpstream_new());
 	c.nrecords = 0;
 	for (i = 0; i < 2; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What one engine remembers of TCP connections, and the next one takes up. */
+/* Records of TCP connections that one engine writes and the next one adopts. */
 #include "tests/unit/tcpplay.h"
 
 struct kept {
@@ -42,7 +42,7 @@ hand_over(const struct seg *before, size_t n, const struct seg *after, size_t m,
 	strbuf_reset(&k.h.b);
 	memset(k.h.origin, 0, sizeof(k.h.origin));
 	assert_non_null(t = tcpstream_new());
-	/* Nothing is believed that is not whole. */
+	/* A record that is not whole is not believed. */
 	for (i = 0; i < k.len; i++)
 		tcpstream_adopt(t, k.key, k.record, i, 2 * SEC);
 	tcpstream_adopt(t, 1, k.record, k.len, 2 * SEC);
@@ -87,14 +87,14 @@ a_successor_reads_on(void **state)
 	hand_over(said, ROWS(said), on, ROWS(on), "cdef", "<>");
 	hand_over(part, ROWS(part), behind, ROWS(behind), "|cdef", "<>");
 	hand_over(post, ROWS(post), on, ROWS(on), "ef", ">");
-	/* Who began it is known wherever it stands. */
+	/* The end that began the connection is known at any place in it. */
 	hand_over(said, ROWS(said), elsewhere, ROWS(elsewhere), "|cd|efgh",
 	    "<><");
 	hand_over(post, ROWS(post), elsewhere, ROWS(elsewhere), "|ef", ">");
 	hand_over(met, ROWS(met), first, ROWS(first), "cdef", "<>");
 }
 
-/* Nobody reads on where a predecessor would not have. */
+/* A connection that the engine before did not read is not read on. */
 static void
 a_successor_is_as_deaf(void **state)
 {
@@ -119,7 +119,7 @@ a_successor_is_as_deaf(void **state)
 	hand_over(page, ROWS(page), anew, ROWS(anew), "cd", "<");
 }
 
-/* What a successor has taken over is forgotten when it is over. */
+/* A connection that the successor adopted is forgotten when it is over. */
 static void
 a_successor_forgets_under_the_same_key(void **state)
 {

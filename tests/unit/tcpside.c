@@ -142,7 +142,7 @@ pieces_are_bounded(void **state)
 	assert_int_equal(stats.tcp_limits, 1);
 }
 
-/* What was read, too, makes room for others. */
+/* Bytes that were read, too, make room for others. */
 static void
 who_has_most_loses_all_of_it(void **state)
 {

@@ -6,7 +6,9 @@
 #include "src/status/verbs.h"
 #include "tests/unit/unit.h"
 
-/* What a line means, without abbreviations; NULL: an error with that text. */
+/*
+ * The meaning of a line, without abbreviations; NULL: an error with that text.
+ */
 /* clang-format off */
 static const struct {
 	const char	*line, *means, *error;

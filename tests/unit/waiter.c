@@ -106,7 +106,7 @@ time_ends_the_wait(void **state)
 	assert_true(waited(20000) >= 20000);
 	assert_true(w.slept);
 	assert_false(waiter_readable(&w, 0));
-	/* What is past is now. */
+	/* A deadline in the past ends the wait at once. */
 	assert_true(waited(-USEC_PER_SEC) < 30 * USEC_PER_SEC);
 	assert_int_equal(waiter_flush(&w, 0), PH_OK);
 }
@@ -121,7 +121,7 @@ a_peer_that_closes_can_be_read_from(void **state)
 	assert_true(waited(60 * USEC_PER_SEC) < 30 * USEC_PER_SEC);
 	assert_true(waiter_readable(&w, 0));
 	assert_int_equal(ipc_recv(&near, &msg, &fd), PH_EGONE);
-	/* One that we have closed is not waited for. */
+	/* A socket that we have closed is not waited for. */
 	ipc_close(&near);
 	assert_true(waited(1000) >= 1000);
 	assert_false(waiter_readable(&w, 0));

@@ -244,7 +244,7 @@ what_a_slow_peer_leaves_is_sent_once_it_reads(void **state)
 	for (total = 0; (got = drain()) > 0; total += got)
 		turn();
 	assert_int_equal(total, sent);
-	/* Nothing is left: it waits for reading alone. */
+	/* The queue is empty: the worker waits only for messages to read. */
 	assert_false(ipc_unsent(&w.fw.ipc));
 	seen.settled = 0;
 	turn();
