@@ -81,6 +81,7 @@ capture_close(struct capture *c, const struct capture_sink *sink)
 	if (c->filetime != NULL)
 		free(c->filetime->copy);
 	free(c->filetime);
+	free(c->large);
 	free(c->inside);
 	free(c->ports);
 	free(c);

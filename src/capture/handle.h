@@ -15,6 +15,7 @@
  * and live_linux.c or live_bsd.c.
  */
 struct capture_config;
+struct large;
 struct pcap;
 struct pcap_pkthdr;
 
@@ -42,8 +43,9 @@ struct capture {
 	size_t nifs;
 	struct prefix *inside; /* for packets that are held */
 	size_t ninside;
-	struct merge merge; /* live, where a handle sees one direction */
-	bool waiting;	    /* packets that no descriptor will announce */
+	struct merge merge;  /* live, where a handle sees one direction */
+	bool waiting;	     /* packets that no descriptor will announce */
+	struct large *large; /* live on Linux; one allocation */
 	struct filetime *filetime; /* NULL: live */
 	int64_t stamp;		   /* of the packet being handed over */
 	int64_t checked;	   /* when the interfaces were last looked at */
@@ -56,11 +58,10 @@ void capture_frame(struct capture *c, const struct capture_handle *handle,
 
 /*
  * The kernel's filter, as a pcap-filter(7) expression: our ports, and every
- * fragment, for only the first has ports.  With `proto`, only its ports, and
- * fragments come with UDP; 0: all in one.  `tags` where a `vlan` keyword
- * works (Ethernet): a tag may be there for the sake of its priority alone.
+ * fragment, for only the first has ports.  `tags` where a `vlan` keyword works
+ * (Ethernet): a tag may be there for the sake of its priority alone.
  */
-void capture_filter(const struct capture_port *ports, size_t nports,
-    uint8_t proto, bool tags, struct strbuf *out);
+void capture_filter(const struct capture_port *ports, size_t nports, bool tags,
+    struct strbuf *out);
 
 #endif

@@ -70,7 +70,7 @@ set_filter(struct opening *o, struct capture_handle *h, struct strbuf *why)
 
 	if (ethernet && o->made)
 		return filter_install(h->pcap, &o->ethernet, why);
-	capture_filter(config->ports, config->nports, 0, ethernet, &f);
+	capture_filter(config->ports, config->nports, ethernet, &f);
 	if (f.full) {
 		strbuf_str(why, "too many ports for one capture filter");
 		return PH_ELIMIT;

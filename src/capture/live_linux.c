@@ -9,33 +9,28 @@
 #include <sys/socket.h>
 #include <linux/filter.h>
 #include <net/if.h>
-#include <netinet/in.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/capture/capture.h"
 #include "src/capture/handle.h"
+#include "src/capture/large_linux.h"
 
 #define CHECK_EVERY INT64_C(1000000)
 
 /*
- * In immediate mode every packet takes a slot of the kernel's ring, and a
- * slot is as large as the largest packet.  Segmentation offload makes TCP
- * packets of up to 64 KiB; a UDP packet or a fragment is no larger than the
- * MTU.  So each has a ring of its own, and a burst of small messages finds
- * room for thousands.  Sizes are just below a power of two, for the slot has
- * a header.
+ * In immediate mode every packet takes a slot of the kernel's ring, and all
+ * slots are as large as the largest packet that the ring has whole.  These
+ * hold the packets of a network with the usual MTU, so that a burst of messages
+ * finds room for thousands; the size is just below a power of two, for a slot
+ * has a header.  Segmentation offload makes TCP packets of up to 64 KiB, and
+ * other networks have longer ones: see large_linux.h.
  */
-static const struct ring {
-	uint8_t proto; /* fragments of either come with UDP */
-	int snaplen;
-	uint32_t share; /* of the configured buffer, in quarters */
-} rings[] = {
-	{ IPPROTO_UDP, 16384 - 256, 3 },
-	{ IPPROTO_TCP, CAPTURE_SNAPLEN, 1 },
-};
+#define SLOT  (2048 - 128)
+#define LINK  20 /* the header of a cooked frame, version 2 */
+/* Of the configured buffer, in quarters; what is large has the rest. */
+#define SLOTS 3
 
 static enum ph_err
 find_interfaces(struct capture *c, const struct capture_config *config,
@@ -110,6 +105,7 @@ filter_install(pcap_t *p, const struct bpf_program *prog)
 	/* clang-format on */
 	const unsigned int n = sizeof(untagged) / sizeof(untagged[0]);
 	struct bpf_program whole = { .bf_len = n + prog->bf_len };
+	struct bpf_insn *i;
 	bool ok;
 
 	whole.bf_insns = calloc(whole.bf_len, sizeof(*whole.bf_insns));
@@ -118,6 +114,10 @@ filter_install(pcap_t *p, const struct bpf_program *prog)
 	memcpy(whole.bf_insns, untagged, sizeof(untagged));
 	memcpy(whole.bf_insns + n, prog->bf_insns,
 	    prog->bf_len * sizeof(*prog->bf_insns));
+	/* All of a packet, also if it is larger than a slot. */
+	for (i = whole.bf_insns; i < whole.bf_insns + whole.bf_len; i++)
+		if (i->code == (BPF_RET | BPF_K) && i->k != 0)
+			i->k = LARGE_MAX;
 	ok = pcap_setfilter(p, &whole) == 0;
 	free(whole.bf_insns);
 	return ok;
@@ -125,7 +125,7 @@ filter_install(pcap_t *p, const struct bpf_program *prog)
 
 static enum ph_err
 set_filter(struct capture *c, const struct capture_config *config, pcap_t *p,
-    uint8_t proto, struct strbuf *why)
+    struct strbuf *why)
 {
 	char text[32768], host[ADDR_STRLEN];
 	struct strbuf f = strbuf_of(text, sizeof(text));
@@ -140,7 +140,7 @@ set_filter(struct capture *c, const struct capture_config *config, pcap_t *p,
 		strbuf_fmt(&f, "%shost %s", c->nifs + i > 0 ? " or " : "",
 		    addr_format(&config->own[i], host));
 	strbuf_str(&f, ") and (");
-	capture_filter(config->ports, config->nports, proto, false, &f);
+	capture_filter(config->ports, config->nports, false, &f);
 	strbuf_str(&f, ")");
 	if (f.full) {
 		strbuf_str(why, "too many ports for one capture filter");
@@ -165,25 +165,26 @@ set_filter(struct capture *c, const struct capture_config *config, pcap_t *p,
 }
 
 static enum ph_err
-open_ring(struct capture *c, const struct capture_config *config,
-    const struct ring *ring, struct strbuf *why)
+open_any(struct capture *c, const struct capture_config *config,
+    struct strbuf *why)
 {
-	struct capture_handle *h = &c->handles[c->nhandles];
+	struct capture_handle *h = &c->handles[0];
 	char text[PCAP_ERRBUF_SIZE] = "";
+	enum ph_err err;
 	int rc;
 
 	if ((h->pcap = pcap_create("any", text)) == NULL) {
 		strbuf_fmt(why, "%s", text);
 		return PH_EIO;
 	}
-	c->nhandles++;
-	pcap_set_snaplen(h->pcap, ring->snaplen);
+	c->nhandles = 1;
+	pcap_set_snaplen(h->pcap, SLOT);
 	pcap_set_promisc(h->pcap, 0);
 	pcap_set_immediate_mode(h->pcap, 1);
 	pcap_set_timeout(h->pcap, 1);
 	if (config->buffer > 0)
 		pcap_set_buffer_size(h->pcap,
-		    (int)(config->buffer / 4 * ring->share));
+		    (int)(config->buffer / 4 * SLOTS));
 	if ((rc = pcap_activate(h->pcap)) < 0) {
 		strbuf_fmt(why, "capturing needs %s: %s",
 		    rc == PCAP_ERROR_PERM_DENIED ? "root or CAP_NET_RAW"
@@ -197,19 +198,14 @@ open_ring(struct capture *c, const struct capture_config *config,
 		return PH_EIO;
 	}
 	h->dlt = pcap_datalink(h->pcap);
-	return set_filter(c, config, h->pcap, ring->proto, why);
-}
-
-static enum ph_err
-open_any(struct capture *c, const struct capture_config *config,
-    struct strbuf *why)
-{
-	enum ph_err rc;
-	size_t i;
-
-	for (i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
-		if ((rc = open_ring(c, config, &rings[i], why)) != PH_OK)
-			return rc;
+	if ((err = set_filter(c, config, h->pcap, why)) != PH_OK)
+		return err;
+	c->large =
+	    large_new(h->pcap, SLOT, LINK, config->buffer / 4 * (4 - SLOTS));
+	if (c->large == NULL) {
+		strbuf_str(why, "no queue for packets of more than a slot");
+		return PH_EIO;
+	}
 	return PH_OK;
 }
 
@@ -252,30 +248,34 @@ on_frame(unsigned char *user, const struct pcap_pkthdr *h,
     const unsigned char *bytes)
 {
 	struct drain *d = (struct drain *)(void *)user;
+	struct pcap_pkthdr whole = *h;
+	const unsigned char *p = NULL;
 
-	capture_frame(d->capture, d->handle, h, bytes, d->now, d->sink);
+	if (h->caplen < h->len)
+		p = large_take(d->capture->large, &whole, bytes);
+	capture_frame(d->capture, d->handle, &whole, p != NULL ? p : bytes,
+	    d->now, d->sink);
 }
 
 enum ph_err
 capture_dispatch(struct capture *c, int fd, size_t max, int64_t now,
     const struct capture_sink *sink)
 {
-	struct drain d = { c, NULL, sink, now };
+	struct drain d = { c, &c->handles[0], sink, now };
 	size_t i;
+	int n;
 
-	for (i = 0; i < c->nhandles; i++) {
-		d.handle = &c->handles[i];
-		/* libpcap polls a ring that is empty. */
-		if (fd != -1 && pcap_get_selectable_fd(d.handle->pcap) != fd)
-			continue;
-		if (pcap_dispatch(d.handle->pcap, (int)max, on_frame,
-			(unsigned char *)&d) < 0)
-			return PH_EGONE;
-	}
+	n = pcap_dispatch(d.handle->pcap, (int)max, on_frame,
+	    (unsigned char *)&d);
+	if (n < 0)
+		return PH_EGONE;
+	if (n == 0 && fd != -1)
+		large_idle(c->large);
 	packets_expire(c->packets, now, sink);
 	if (now - c->checked < CHECK_EVERY)
 		return PH_OK;
 	c->checked = now;
+	large_tidy(c->large);
 	for (i = 0; i < c->nifs; i++)
 		if (index_of(c, c->names[i]) != c->ifs[i])
 			return PH_EGONE;

@@ -11,6 +11,7 @@ from net import (EVIL, Failure, GATEWAY, PBX, PHONE, Unable, check, conf, name,
                  passes, until)
 from scenarios import media, scenario, signalling
 from sip import Call, Wire, sdp, tcp_wire
+from status import counters
 
 ETH_IP, VLAN, QINQ = 0x0800, 0x8100, 0x88a8
 
@@ -295,3 +296,53 @@ def a_successor_knows_who_began(net):
                 "engine: listening" in line for line in d.log) > 2, 5,
                 "a new engine")
     check(not d.seen(event="refuse"), "nor was there anything to refuse")
+
+
+def long_sdp(addr, port, size):
+    """`size` bytes of SDP, with a second stream at its end."""
+    text = sdp(addr, port)
+    last = f"m=audio {port + 2} RTP/AVP 0\r\n"
+    left = size - len(text) - len(last)
+    while left > 0:
+        n = left if left <= 110 else 100
+        text += "a=x:" + "y" * (n - 6) + "\r\n"
+        left -= n
+    return text + last
+
+
+def long_answer(net, d, wire, n, size):
+    """The 200 is an IP packet of `size` bytes, and no byte of it is lost."""
+    kept = Kept(wire.sock["a"], wire.sock["b"])
+    call = Call(wire)
+    port, media_port = 4000 + 4 * n, 10000 + 4 * n
+    call.request("a", "INVITE", long_sdp(PHONE, port, 300), tag=False)
+    invite = call.last
+    call.answer(200, long_sdp(PBX, media_port, 1000), to=invite, wire=kept)
+    headers = len(kept.text) - 1000 + 28
+    if size >= 10000 + headers:
+        headers += 1
+    call.answer(200, long_sdp(PBX, media_port, size - headers), to=invite)
+    d.expect(event="open", dir="in", dport=media_port + 2, call=call.call_id)
+    call.request("a", "ACK", cseq=invite[2])
+    call.hang_up()
+
+
+@scenario()
+def packets_larger_than_a_slot_of_the_ring(net):
+    for where, dev in (("fw", "i0"), ("in", "eth0"), ("fw", "o0"),
+                       ("out", "eth0")):
+        net.ip(where, "link", "set", dev, "mtu", "9000")
+    d = net.pinholed()
+    wire = signalling(net)
+    n = 0
+    for size in (*range(1880, 1960), 4000, 8900):
+        long_answer(net, d, wire, n, size)
+        n += 1
+    # Over TCP, the kernel hands on what was sent at once in one piece.
+    wire.sock["b"].close()
+    wire = tcp_wire(net, PHONE, PBX)
+    for size in (1700, *range(1900, 1960, 4), 5000, 20000, 60000):
+        long_answer(net, d, wire, n, size)
+        n += 1
+    seen = counters()
+    check(seen["packets_truncated"] == 0 and seen["tcp_gaps"] == 0, seen)

@@ -92,7 +92,7 @@ signalling_is_seen_however_it_is_wrapped(void **state)
 	size_t i;
 
 	(void)state;
-	capture_filter(ports, 2, 0, true, &f);
+	capture_filter(ports, 2, true, &f);
 	assert_false(f.full);
 	/* No operators: see capture_filter(). */
 	assert_null(strpbrk(text, "&|+-*/"));
