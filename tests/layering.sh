@@ -137,7 +137,8 @@ done
 
 lives 'osipparser2/' '^sip/message\.c$|^bench/'
 lives 'hiredis/' '^src/share/'
-lives 'openssl/' '^tables/mac\.c$'
+lives 'openssl/' '^tables/mac\.c$|^src/share/tls\.c$'
+lives 'event2/bufferevent_ssl' '^src/share/tls\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz|bench)/'
 lives '(libmnl|nftables|linux/netfilter)' '^nft/|^src/compat/packetq_linux|^tests/|^bench/|^fuzz/'
 lives 'net/pfvar' '^pf/|^tests/pf|^bench/'

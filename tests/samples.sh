@@ -45,6 +45,7 @@ fit() {
 	    -e "s,/etc/pinholed\.key,$dir/key," \
 	    -e "s,/etc/pinholed\.redis,$dir/key," \
 	    -e "s,/etc/pinholed\.group,$dir/key," \
+	    -e "s,/etc/pinholed\.\(ca\|crt\)\(\.key\)*,$dir/key,g" \
 	    -e "s,/etc/pinholed\.hep,$dir/key," -e 's/port 9060/port 29060/' \
 	    -e 's/source 192\.0\.2\.1/source 127.0.0.1/' \
 	    -e 's/port 802\([0-9]\)/port 2802\1/' \

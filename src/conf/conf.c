@@ -35,6 +35,14 @@ share_clear(struct conf_share *c)
 	free(c->password_at);
 	free(c->key);
 	free(c->key_at);
+	free(c->tls.at);
+	free(c->tls.ca);
+	free(c->tls.ca_at);
+	free(c->tls.certificate);
+	free(c->tls.certificate_at);
+	free(c->tls.key);
+	free(c->tls.key_at);
+	free(c->tls.name);
 }
 
 void

@@ -157,6 +157,17 @@ struct conf_status {
 	char *listen_at;
 };
 
+/* Of the connection to a server. */
+struct conf_tls {
+	bool on;
+	char *at;	   /* place of the block */
+	char *ca;	   /* files: who may have signed its certificate, */
+	char *certificate; /* and ours with its key, or NULL */
+	char *key;
+	char *name; /* in its certificate; NULL: its address */
+	char *ca_at, *certificate_at, *key_at;
+};
+
 /* The calls of several firewalls, by a server of Redis. */
 struct conf_share {
 	bool on;
@@ -168,6 +179,7 @@ struct conf_share {
 	char *password; /* files, or NULL */
 	char *key;
 	char *password_at, *key_at;
+	struct conf_tls tls;
 };
 
 struct conf_uplink {

@@ -260,6 +260,28 @@ check_inline(struct parse *p)
 }
 
 static void
+check_tls(struct parse *p)
+{
+	const struct conf_share *c = &p->conf->share;
+	const struct loc *at = conf_place(p, conf_share, "tls");
+	const struct loc *certificate = conf_place(p, conf_tls, "certificate");
+	const struct loc *key = conf_place(p, conf_tls, "key");
+
+	if (c->path != NULL)
+		conf_error(p, at, "there is no TLS on a unix socket");
+	if (conf_place(p, conf_tls, "ca")->file == NULL)
+		conf_error(p, at,
+		    "\"tls\" needs the certificate of whoever signs that of "
+		    "the server: ca \"FILE\"");
+	if (certificate->file != NULL && key->file == NULL)
+		conf_error(p, certificate,
+		    "a certificate needs its key: key \"FILE\"");
+	if (key->file != NULL && certificate->file == NULL)
+		conf_error(p, key,
+		    "a key needs its certificate: certificate \"FILE\"");
+}
+
+static void
 check_share(struct parse *p)
 {
 	if (!p->conf->sip.on)
@@ -268,6 +290,8 @@ check_share(struct parse *p)
 	if (conf_place(p, conf_share, "group")->file == NULL)
 		conf_error(p, conf_place(p, conf_statements, "share"),
 		    "\"share\" needs the name of a group: group \"NAME\"");
+	if (p->conf->share.tls.on)
+		check_tls(p);
 }
 
 static void
@@ -385,6 +409,11 @@ note_places(struct parse *p)
 	conf_set_place(p, &c->share.password_at,
 	    conf_place(p, conf_share, "password"));
 	conf_set_place(p, &c->share.key_at, conf_place(p, conf_share, "key"));
+	conf_set_place(p, &c->share.tls.at, conf_place(p, conf_share, "tls"));
+	conf_set_place(p, &c->share.tls.ca_at, conf_place(p, conf_tls, "ca"));
+	conf_set_place(p, &c->share.tls.certificate_at,
+	    conf_place(p, conf_tls, "certificate"));
+	conf_set_place(p, &c->share.tls.key_at, conf_place(p, conf_tls, "key"));
 	conf_set_place(p, &c->status.listen_at,
 	    conf_place(p, conf_status, "listen"));
 }

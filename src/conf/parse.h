@@ -40,6 +40,7 @@
 #define CONF_MAX_LINES	 256 /* external, proxy, key, reply-to: of each */
 #define CONF_MAX_HOOK	 63  /* of a table or chain that is not ours */
 #define CONF_MAX_NAME	 31  /* of tables, anchors, keys, users */
+#define CONF_MAX_HOST	 253
 
 /* Where a word stands: in a macro, where the macro was used.  Line 0: -D. */
 struct loc {

@@ -236,6 +236,13 @@ print_share(FILE *f, const struct conf_share *c)
 	print_string(f, " name ", c->name);
 	print_string(f, " password ", c->password);
 	print_string(f, " key ", c->key);
+	if (c->tls.on) {
+		print_string(f, " tls { ca ", c->tls.ca);
+		print_string(f, " certificate ", c->tls.certificate);
+		print_string(f, " key ", c->tls.key);
+		print_string(f, " name ", c->tls.name);
+		fprintf(f, " }");
+	}
 	fprintf(f, "\n");
 }
 

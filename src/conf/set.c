@@ -510,3 +510,44 @@ conf_set_strings(struct parse *p, struct strings *dst, const struct words *src,
 		v[dst->n++] = s;
 	}
 }
+
+void
+conf_set_host(struct parse *p, void *dst, const struct lexeme *lex,
+    const struct setting *s)
+{
+	size_t n = strlen(lex->text);
+
+	if (lex->bad)
+		return;
+	if (n == 0 || n > CONF_MAX_HOST || !only_bytes(lex->text, ".-:"))
+		conf_wrong(p, lex, CONF_HOST);
+	else
+		conf_set_string(p, dst, lex, s);
+}
+
+/* "192.0.2.1:6379", "[2001:db8::1]:6379" or "/run/redis.sock" */
+void
+conf_set_server(struct parse *p, struct conf_share *c, const struct lexeme *lex)
+{
+	/* struct sockaddr_un holds 104 bytes on BSD. */
+	static const struct setting socket = { .hi = 100 };
+	struct span text = span_of(lex->text), host = text, port;
+	uint64_t n = 6379;
+
+	if (lex->text[0] == '/') {
+		conf_set_path(p, &c->path, lex, &socket);
+		return;
+	}
+	if (span_has_prefix(text, "[")) {
+		host = span_cut(span_sub(text, 1, text.len), ']', &port);
+		if (span_find(text, ']') == text.len ||
+		    (port.len > 0 && port.p[0] != ':'))
+			host.len = 0;
+		port = span_sub(port, 1, port.len);
+	} else
+		host = span_cut(text, ':', &port);
+	if (addr_parse(host, &c->server.addr) != PH_OK ||
+	    (port.len > 0 && !span_number(port, UINT16_MAX, &n)) || n == 0)
+		conf_wrong(p, lex, CONF_SERVER);
+	c->server.port = (uint16_t)n;
+}

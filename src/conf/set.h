@@ -53,7 +53,8 @@ struct setting {
 
 extern const struct setting conf_statements[], conf_sip[], conf_limits[],
     conf_timeouts[], conf_ftp[], conf_tftp[], conf_proxy[], conf_tables[],
-    conf_hep[], conf_inline[], conf_status[], conf_share[], conf_firewall[];
+    conf_hep[], conf_inline[], conf_status[], conf_share[], conf_tls[],
+    conf_firewall[];
 /* All of these; NULL ends them. */
 extern const struct setting *const conf_all_tables[];
 
@@ -101,6 +102,7 @@ void conf_read_block(struct parse *p, const struct setting *table,
 #define CONF_ACCESSES	"\"read\" or \"write\""
 #define CONF_ADDRESS	"an address"
 #define CONF_HOOKS	"a chain as in \"inet firewalld filter_FORWARD\""
+#define CONF_HOST	"the name or the address of a host"
 #define CONF_INTERFACES "an interface (quote a keyword)"
 #define CONF_NAME	"a name (quote a keyword)"
 #define CONF_NUMBER	"a number"
@@ -132,6 +134,8 @@ int conf_choose(struct parse *p, const struct lexeme *lex,
 
 /* "file:line:column: ", or "" for what was not written. */
 void conf_set_place(struct parse *p, char **dst, const struct loc *at);
+void conf_set_server(struct parse *p, struct conf_share *c,
+    const struct lexeme *lex);
 void conf_set_range(struct parse *p, uint16_t *lo, uint16_t *hi,
     const struct lexeme *lex);
 void conf_add_word(struct parse *p, struct words *list,
@@ -153,6 +157,7 @@ conf_setter conf_set_string; /* char *, like those that follow */
 /* Letters, digits and _.- only, for it ends up in a ruleset. */
 conf_setter conf_set_name, conf_set_table, conf_set_anchor;
 conf_setter conf_set_interface;
+conf_setter conf_set_host;	    /* a name or an address, as text */
 conf_setter conf_set_hook;	    /* "inet firewalld filter_FORWARD" */
 conf_setter conf_set_path;	    /* at most hi bytes */
 conf_list_setter conf_set_prefixes; /* struct prefixes */

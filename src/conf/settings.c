@@ -503,34 +503,6 @@ read_on(struct parse *p, const struct reading *r)
 	    conf_read_keyword(p, "reply-to") && read_uplink(p, &ifname);
 }
 
-/* "192.0.2.1:6379", "[2001:db8::1]:6379" or "/run/redis.sock" */
-static void
-set_server(struct parse *p, const struct lexeme *lex)
-{
-	/* struct sockaddr_un holds 104 bytes on BSD. */
-	static const struct setting socket = { .hi = 100 };
-	struct conf_share *c = &p->conf->share;
-	struct span text = span_of(lex->text), host = text, port;
-	uint64_t n = 6379;
-
-	if (lex->text[0] == '/') {
-		conf_set_path(p, &c->path, lex, &socket);
-		return;
-	}
-	if (span_has_prefix(text, "[")) {
-		host = span_cut(span_sub(text, 1, text.len), ']', &port);
-		if (span_find(text, ']') == text.len ||
-		    (port.len > 0 && port.p[0] != ':'))
-			host.len = 0;
-		port = span_sub(port, 1, port.len);
-	} else
-		host = span_cut(text, ':', &port);
-	if (addr_parse(host, &c->server.addr) != PH_OK ||
-	    (port.len > 0 && !span_number(port, UINT16_MAX, &n)) || n == 0)
-		conf_wrong(p, lex, CONF_SERVER);
-	c->server.port = (uint16_t)n;
-}
-
 static void
 set_label(struct parse *p, void *dst, const struct lexeme *lex,
     const struct setting *s)
@@ -551,7 +523,7 @@ read_share(struct parse *p, const struct reading *r)
 	if (!conf_read_value(p, CONF_SERVER, &value))
 		return false;
 	if (conf_once(p, r->s, r->lex) && !value.bad)
-		set_server(p, &value);
+		conf_set_server(p, &p->conf->share, &value);
 	p->conf->share.on = true;
 	return conf_read_settings(p, conf_share, p->conf, NULL);
 }
@@ -614,6 +586,7 @@ static const struct conf_type
 	path_or_no = { .what = CONF_PATH, .set = set_path_or_no },
 	priority = { .what = CONF_PRIORITIES, .set = conf_set_enum, .words = priorities },
 	label = { .what = CONF_NAME, .set = set_label },
+	host = { .what = CONF_HOST, .set = conf_set_host },
 	hold = { .what = CONF_HOLDS, .set = conf_set_bool, .words = holds },
 	failure = { .what = CONF_FAILURES, .set = conf_set_bool, .words = failures },
 	dialect = { .what = CONF_DIALECTS, .set = conf_set_enum, .words = dialects },
@@ -727,6 +700,15 @@ const struct setting conf_share[] = {
 	{ .word = "key", .type = &path, .offset = CONF(share.key), .hi = CONF_MAX_WORD },
 	{ .word = "name", .type = &label, .offset = CONF(share.name), .hi = 31, .what = "the name of this box" },
 	{ .word = "password", .type = &path, .offset = CONF(share.password), .hi = CONF_MAX_WORD },
+	{ .word = "tls", .own = read_block, .offset = CONF(share.tls.on), .block = conf_tls },
+	{ 0 }
+};
+
+const struct setting conf_tls[] = {
+	{ .word = "ca", .type = &path, .offset = CONF(share.tls.ca), .hi = CONF_MAX_WORD },
+	{ .word = "certificate", .type = &path, .offset = CONF(share.tls.certificate), .hi = CONF_MAX_WORD },
+	{ .word = "key", .type = &path, .offset = CONF(share.tls.key), .hi = CONF_MAX_WORD },
+	{ .word = "name", .type = &host, .offset = CONF(share.tls.name) },
 	{ 0 }
 };
 
@@ -776,7 +758,7 @@ const struct setting conf_statements[] = {
 const struct setting *const conf_all_tables[] = { conf_statements, conf_sip,
 	conf_limits, conf_timeouts, conf_ftp, conf_tftp, conf_proxy,
 	conf_tables, conf_hep, conf_inline, conf_status, conf_share,
-	conf_firewall, NULL };
+	conf_tls, conf_firewall, NULL };
 /* clang-format on */
 
 void

@@ -14,14 +14,13 @@
 #include "src/fw/config.h"
 #include "src/fw/fw.h"
 #include "src/monitor/check.h"
-#include "src/share/process.h"
-#include "src/share/secrets.h"
 #include "src/monitor/generation.h"
 #include "src/monitor/server.h"
 #include "src/monitor/statefile.h"
 #include "src/process/iface.h"
 #include "src/process/listen.h"
 #include "src/proxy/keyfile.h"
+#include "src/share/process.h"
 
 struct check {
 	const struct conf *conf;
@@ -200,36 +199,54 @@ check_hep_key(struct check *c)
 	c->failed = true;
 }
 
+static bool
+has_hidden(const struct conf_share *c)
+{
+	const char *const files[] = { c->key, c->password, c->tls.ca,
+		c->tls.certificate, c->tls.key };
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (files[i] != NULL && is_hidden(files[i]))
+			return true;
+	return false;
+}
+
 /* Calls do not depend on the server: a warning. */
+static void
+check_server(struct check *c, const struct secrets *secrets, struct tls *tls)
+{
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	strbuf_str(&why, "warning: no server: ");
+	if (!server_try(c->conf, secrets, tls, &why))
+		check_say(c->conf->share.at, text);
+}
+
 static void
 check_share(struct check *c)
 {
 	const struct conf_share *share = &c->conf->share;
 	struct secrets secrets = { .keylen = 0 };
+	struct tls *tls = NULL;
 	char text[512];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 
 	if (!share->on)
 		return;
-	if (share_process == NULL) {
-		check_fail(c, share->at,
-		    "this build cannot share calls: it needs hiredis");
+	if (share_possible(share, &why) && has_hidden(share)) {
+		not_seen(c, "the secrets of \"share\", and its server");
 		return;
 	}
-	if ((share->key != NULL && is_hidden(share->key)) ||
-	    (share->password != NULL && is_hidden(share->password)))
-		not_seen(c, "the secrets of \"share\"");
-	else if (secrets_read(&secrets, share, &why) != PH_OK) {
+	if (why.len > 0 || secrets_read(&secrets, share, &why) != PH_OK ||
+	    (share->tls.on && tls_new(&tls, share, &why) != PH_OK)) {
 		fprintf(stderr, "%s\n", text);
 		c->failed = true;
-	}
+	} else
+		check_server(c, &secrets, tls);
+	tls_free(tls);
 	secrets_wipe(&secrets);
-	if (!server_answers(share)) {
-		strbuf_reset(&why);
-		strbuf_fmt(&why, "warning: the server does not answer: %s",
-		    strerror(errno));
-		check_say(share->at, text);
-	}
 }
 
 static void

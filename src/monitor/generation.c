@@ -308,16 +308,6 @@ close_queue(struct generation *g, const struct generation *after)
 		packetq_close(&g->queue);
 }
 
-static enum ph_err
-share_possible(const struct conf *conf, struct strbuf *why)
-{
-	if (!conf->share.on || share_process != NULL)
-		return PH_OK;
-	strbuf_fmt(why, "%sthis build cannot share calls: it needs hiredis",
-	    conf->share.at);
-	return PH_EUNSUPPORTED;
-}
-
 struct generation *
 generation_new(struct conf *conf, const struct generation *before,
     const struct listeners *inherited, struct strbuf *why)
@@ -338,7 +328,7 @@ generation_new(struct conf *conf, const struct generation *before,
 	for (i = 0; i < CHILD_NROLES; i++)
 		child_init(&g->child[i], (enum child_role)i);
 	name_owner(g->owner, sizeof(g->owner), conf);
-	if (share_possible(conf, why) != PH_OK ||
+	if ((conf->share.on && !share_possible(&conf->share, why)) ||
 	    generation_become(g, why) != PH_OK ||
 	    take_lock(g, before, why) != PH_OK ||
 	    take_state(g, before, why) != PH_OK ||

@@ -2,17 +2,22 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "src/compat/sandbox.h"
 #include "src/monitor/server.h"
+#include "src/version.h"
+
+#define TRY_WITHIN (2 * TRIAL_WITHIN) /* seconds, whatever hangs */
 
 static socklen_t
 sockaddr_of(const struct conf_share *c, struct sockaddr_storage *ss)
@@ -62,18 +67,58 @@ server_connect(const struct conf_share *c)
 	return -1;
 }
 
-bool
-server_answers(const struct conf_share *c)
+/* Writes why not to `out`; nothing: it does. */
+static void
+try_alone(const struct conf *conf, const struct secrets *secrets,
+    struct tls *tls, int fd, int out)
 {
-	struct pollfd p = { .fd = server_connect(c), .events = POLLOUT };
-	socklen_t len = sizeof(int);
-	int error = ETIMEDOUT;
+	char text[512] = "";
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct sandbox s;
 
-	if (p.fd == -1)
-		return false;
-	if (poll(&p, 1, 1000) == 1)
-		(void)getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	close(p.fd);
-	errno = error;
-	return error == 0;
+	alarm(TRY_WITHIN);
+	if (geteuid() == 0 &&
+	    (sandbox_prepare(&s, conf->user, conf->user_set, PINHOLED_RUNDIR,
+		 &why) != PH_OK ||
+		sandbox_enter(SANDBOX_SHARE, &s, &why) != PH_OK))
+		close(fd);
+	else if (trial_run(&conf->share, secrets, tls, fd, &why) == PH_OK)
+		strbuf_reset(&why);
+	_exit(write(out, text, why.len) == (ssize_t)why.len ? 0 : 1);
+}
+
+static bool
+try_failed(struct strbuf *why)
+{
+	strbuf_str(why, strerror(errno));
+	return false;
+}
+
+bool
+server_try(const struct conf *conf, const struct secrets *secrets,
+    struct tls *tls, struct strbuf *why)
+{
+	char text[512];
+	int fd, ends[2], status = 0;
+	ssize_t n;
+	pid_t pid;
+
+	if ((fd = server_connect(&conf->share)) == -1 || pipe(ends) == -1)
+		return try_failed(why);
+	/* What is buffered would be written twice. */
+	fflush(NULL);
+	if ((pid = fork()) == 0)
+		try_alone(conf, secrets, tls, fd, ends[1]);
+	close(fd);
+	close(ends[1]);
+	while ((n = read(ends[0], text, sizeof(text))) == -1 && errno == EINTR)
+		continue;
+	close(ends[0]);
+	if (pid == -1 || waitpid(pid, &status, 0) == -1)
+		return try_failed(why);
+	if (n > 0)
+		strbuf_add(why, (struct span) { text, (size_t)n });
+	else if (status != 0)
+		strbuf_str(why, "the attempt failed");
+	return n == 0 && status == 0;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "src/conf/conf.h"
+#include "src/share/trial.h"
 
 /*
  * A connection to the server that `share` names, which is made here because
@@ -13,7 +14,11 @@
  */
 int server_connect(const struct conf_share *c);
 
-/* Whether the server accepts a connection within a second; else errno. */
-bool server_answers(const struct conf_share *c);
+/*
+ * Whether the server lets us in within a few seconds, asked by a process that
+ * has no privilege; else `why` has a clause.
+ */
+bool server_try(const struct conf *conf, const struct secrets *secrets,
+    struct tls *tls, struct strbuf *why);
 
 #endif

@@ -57,6 +57,17 @@ share_run(struct monitor *m)
 		child_kill(engine);
 }
 
+/* While a reload is under way, there are two, and maybe two servers. */
+static const struct conf_share *
+share_of(const struct monitor *m, const struct child *c)
+{
+	if (m->next != NULL && c == &m->next->child[CHILD_SHARE])
+		return &m->next->conf->share;
+	if (m->old != NULL && c == &m->old->child[CHILD_SHARE])
+		return &m->old->conf->share;
+	return &m->cur->conf->share;
+}
+
 void
 share_message(struct monitor *m, struct child *c)
 {
@@ -70,7 +81,7 @@ share_message(struct monitor *m, struct child *c)
 		s->asked = 0;
 	}
 	if (s->asked++ < ASK_MOST) {
-		fd = server_connect(&m->cur->conf->share);
+		fd = server_connect(share_of(m, c));
 		if (fd == -1)
 			connect_failed(s, errno);
 		else

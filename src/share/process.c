@@ -13,10 +13,13 @@
 #include "src/process/worker.h"
 #include "src/share/process.h"
 #include "src/share/server.h"
+#include "src/share/tls.h"
 #include "tables/mac.h"
 
-#define MODULE "share"
-#define EVERY  20000 /* microseconds between turns, for what is due */
+#define MODULE	     "share"
+#define EVERY	     20000 /* microseconds between turns, for what is due */
+/* Of the time that the monitor gives it. */
+#define LEAVE_WITHIN (USEC_PER_SEC)
 
 /*
  * The limit of this process's memory (RLIMIT_DATA) in bytes: DATA_MIN, and
@@ -43,11 +46,13 @@ struct process {
 	struct group *group;
 	struct server server;
 	struct secrets secrets;
+	struct tls *tls; /* NULL: none */
 	struct event *timer;
 	struct parts in;
 	struct ipc_msg out; /* too big for the stack */
 	uint64_t gaps;
-	uint64_t twins; /* of which the log knows */
+	int64_t leave_by; /* 0: it stays; else until all is sent */
+	uint64_t twins;	  /* of which the log knows */
 	struct log_limit twins_log;
 };
 
@@ -270,8 +275,7 @@ on_quit(void *ctx, bool keep)
 
 	if (!keep)
 		group_leave(x->group, clock_now());
-	event_base_loop(x->worker.base, EVLOOP_NONBLOCK);
-	worker_stop(&x->worker, 0);
+	x->leave_by = clock_now() + LEAVE_WITHIN;
 }
 
 /* For the status process. */
@@ -406,6 +410,11 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (x->leave_by != 0 &&
+	    (server_idle(&x->server) || now >= x->leave_by)) {
+		worker_stop(&x->worker, 0);
+		return;
+	}
 	server_run(&x->server, now);
 	(void)group_run(x->group, now);
 	namesake_tell(x, now);
@@ -469,7 +478,9 @@ share_main(const struct share_args *args)
 	memset(x, 0, sizeof(*x));
 	if (mac_trouble() != NULL)
 		log_fatalx(MODULE, "%s", mac_trouble());
-	if (secrets_read(&x->secrets, &args->conf->share, &why) != PH_OK)
+	if (secrets_read(&x->secrets, &args->conf->share, &why) != PH_OK ||
+	    (args->conf->share.tls.on &&
+		tls_new(&x->tls, &args->conf->share, &why) != PH_OK))
 		log_fatalx(MODULE, "%s", text);
 	/* Calls come first. */
 	(void)setpriority(PRIO_PROCESS, 0, 5);
@@ -480,6 +491,7 @@ share_main(const struct share_args *args)
 	channel_init(&x->engine, x->worker.base, &engine_calls, x);
 	server_init(&x->server, x->worker.base, &x->secrets,
 	    args->conf->share.group);
+	x->server.tls = x->tls;
 	x->server.group = x->group;
 	x->server.connect = on_connect;
 	x->server.ctx = x;
@@ -492,9 +504,19 @@ share_main(const struct share_args *args)
 	channel_close(&x->engine);
 	event_free(x->timer);
 	group_free(x->group);
+	tls_free(x->tls);
 	secrets_wipe(&x->secrets);
 	worker_free(&x->worker);
 	return status;
 }
 
 int (*const share_process)(const struct share_args *args) = share_main;
+
+bool
+share_possible(const struct conf_share *c, struct strbuf *why)
+{
+	if (!c->tls.on || tls_lacks == NULL)
+		return true;
+	strbuf_fmt(why, "%s%s", c->tls.at, tls_lacks);
+	return false;
+}

@@ -2,6 +2,9 @@
 #ifndef SHARE_PROCESS_H
 #define SHARE_PROCESS_H
 
+#include <stdbool.h>
+
+#include "src/base/strbuf.h"
 #include "src/compat/sandbox.h"
 #include "src/conf/conf.h"
 
@@ -23,6 +26,12 @@ struct share_args {
 	const struct sandbox *sandbox;
 	int monitor_fd; /* see src/process/ipc.h */
 };
+
+/*
+ * Whether this build has what it takes; else `why` has the message, which
+ * begins with its place.
+ */
+bool share_possible(const struct conf_share *c, struct strbuf *why);
 
 /* Returns the exit status of the process.  NULL: this build has none. */
 extern int (*const share_process)(const struct share_args *args);

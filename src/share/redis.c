@@ -14,9 +14,14 @@
 #include "src/base/queue.h"
 #include "src/base/strbuf.h"
 #include "src/share/redis.h"
+#include "src/share/tls.h"
 
 #define CHUNK	16384
 #define OUT_MAX (8u << 20) /* bytes that wait to be sent */
+
+#define REDIS_WHY 512
+/* With that begins what a server says in TLS to one who does not. */
+#define TLS_ALERT 0x15
 
 /* Arrays within arrays: the stream's reply has so many. */
 #define DEPTH_MAX 5
@@ -36,6 +41,8 @@ struct command {
 
 struct redis {
 	struct bufferevent *be;
+	const struct tls *tls; /* NULL: none */
+	bool ready;	       /* TLS is */
 	redisReader *reader;
 	redisReplyObjectFunctions make; /* those of hiredis, but for arrays */
 	void *(*array)(const redisReadTask *, elements);
@@ -44,22 +51,20 @@ struct redis {
 	size_t nwaiting;
 	size_t part; /* bytes of a reply that is not complete */
 	uint64_t bytes;
+	bool heard; /* anything */
 	bool over;
-	char why[128];
+	char why[REDIS_WHY];
 	void (*lost)(void *ctx, const char *why);
 	void *ctx;
 };
 
 static void
-redis_fail(struct redis *r, const char *why, struct span more)
+redis_fail(struct redis *r, const char *why)
 {
-	struct strbuf b = strbuf_of(r->why, sizeof(r->why));
-
 	if (r->over)
 		return;
 	r->over = true;
-	strbuf_str(&b, why);
-	strbuf_vis(&b, span_sub(more, 0, 64));
+	strlcpy(r->why, why, sizeof(r->why));
 	bufferevent_disable(r->be, EV_READ | EV_WRITE);
 	event_active(r->failed, 0, 0);
 }
@@ -79,12 +84,25 @@ on_event(struct bufferevent *be, short what, void *arg)
 {
 	struct redis *r = arg;
 	int error = EVUTIL_SOCKET_ERROR();
+	char text[REDIS_WHY] = "";
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	bool ended = (what & BEV_EVENT_EOF) || error == 0;
 
-	(void)be;
-	if (what & BEV_EVENT_EOF)
-		redis_fail(r, "it closed the connection", span_of(""));
-	else if (what & BEV_EVENT_ERROR)
-		redis_fail(r, strerror(error), span_of(""));
+	if (what & BEV_EVENT_CONNECTED) {
+		r->ready = true;
+		return;
+	}
+	if ((what & BEV_EVENT_ERROR) && r->tls != NULL)
+		tls_explain(r->tls, be, &b);
+	if (b.len == 0) {
+		strbuf_str(&b,
+		    ended ? "it closed the connection" : strerror(error));
+		if (!r->heard && (ended || error == ECONNRESET))
+			strbuf_str(&b,
+			    r->tls == NULL ? "; does it speak TLS there?"
+					   : "; does it want a certificate?");
+	}
+	redis_fail(r, text);
 }
 
 static void
@@ -93,7 +111,7 @@ reply_take(struct redis *r, redisReply *reply)
 	struct command *c = STAILQ_FIRST(&r->waiting);
 
 	if (c == NULL) {
-		redis_fail(r, "a reply that nothing asked for", span_of(""));
+		redis_fail(r, "a reply that nothing asked for");
 		return;
 	}
 	STAILQ_REMOVE_HEAD(&r->waiting, entry);
@@ -113,10 +131,11 @@ on_read(struct bufferevent *be, void *arg)
 
 	while (
 	    !r->over && (n = bufferevent_read(be, chunk, sizeof(chunk))) > 0) {
+		r->heard = true;
 		r->bytes += n;
 		r->part += n;
 		if (r->part > REDIS_REPLY_MAX) {
-			redis_fail(r, "a reply that is too large", span_of(""));
+			redis_fail(r, "a reply that is too large");
 			return;
 		}
 		(void)redisReaderFeed(r->reader, chunk, n);
@@ -124,7 +143,10 @@ on_read(struct bufferevent *be, void *arg)
 			reply = NULL;
 			if (redisReaderGetReply(r->reader, &reply) !=
 			    REDIS_OK) {
-				redis_fail(r, "no reply of Redis", span_of(""));
+				redis_fail(r,
+				    n > 0 && chunk[0] == TLS_ALERT
+					? "it speaks TLS there: see \"tls\""
+					: "no reply of Redis");
 				return;
 			}
 			if (reply == NULL)
@@ -170,7 +192,7 @@ reader_new(struct redis *r)
 }
 
 struct redis *
-redis_new(struct event_base *base, int fd,
+redis_new(struct event_base *base, int fd, struct tls *tls,
     void (*lost)(void *ctx, const char *why), void *ctx)
 {
 	struct redis *r = calloc(1, sizeof(*r));
@@ -182,12 +204,16 @@ redis_new(struct event_base *base, int fd,
 	STAILQ_INIT(&r->waiting);
 	r->lost = lost;
 	r->ctx = ctx;
-	r->be = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	r->tls = tls;
+	r->ready = tls == NULL;
+	if (tls != NULL)
+		r->be = tls_open(tls, base, fd);
+	else if ((r->be = bufferevent_socket_new(base, fd,
+		      BEV_OPT_CLOSE_ON_FREE)) == NULL)
+		close(fd);
 	r->reader = reader_new(r);
 	r->failed = event_new(base, -1, 0, on_failed, r);
 	if (r->be == NULL || r->reader == NULL || r->failed == NULL) {
-		if (r->be == NULL)
-			close(fd);
 		redis_free(r);
 		return NULL;
 	}
@@ -228,13 +254,13 @@ redis_send(struct redis *r, redis_reply *reply, const struct redis_tag *tag,
 	if (r->over)
 		return;
 	if (evbuffer_get_length(out) > OUT_MAX) {
-		redis_fail(r, "it does not read", span_of(""));
+		redis_fail(r, "it does not read");
 		return;
 	}
 	n = redisFormatCommandArgv(&text, argc, argv, len);
 	if (n < 0 || (c = calloc(1, sizeof(*c))) == NULL) {
 		free(text);
-		redis_fail(r, "out of memory", span_of(""));
+		redis_fail(r, "out of memory");
 		return;
 	}
 	c->reply = reply;
@@ -264,6 +290,20 @@ redis_waits_since(const struct redis *r)
 	const struct command *c = STAILQ_FIRST(&r->waiting);
 
 	return c != NULL ? c->sent : 0;
+}
+
+bool
+redis_sent(const struct redis *r)
+{
+	return r->over ||
+	    evbuffer_get_length(bufferevent_get_output(r->be)) == 0;
+}
+
+const char *
+redis_late(const struct redis *r)
+{
+	return r->ready ? "it does not answer"
+			: "it does not answer; does it speak TLS there?";
 }
 
 uint64_t

@@ -22,6 +22,7 @@
 struct event_base;
 struct redis;
 struct redisReply;
+struct tls;
 
 /*
  * The call, and its version, that a command is about: handed back with the
@@ -37,10 +38,11 @@ typedef void redis_reply(void *ctx, const struct redisReply *r,
     const struct redis_tag *tag);
 
 /*
- * Takes `fd`, which may still be connecting.  `lost` is called at most once,
- * with a sentence, never within redis_send(); then redis_free() it.
+ * Takes `fd`, which may still be connecting; `tls` is borrowed, NULL: none.
+ * `lost` is called at most once, with a sentence, never within redis_send();
+ * then redis_free() it.
  */
-struct redis *redis_new(struct event_base *base, int fd,
+struct redis *redis_new(struct event_base *base, int fd, struct tls *tls,
     void (*lost)(void *ctx, const char *why), void *ctx);
 void redis_free(struct redis *r);
 
@@ -53,6 +55,10 @@ void redis_send(struct redis *r, redis_reply *reply,
 size_t redis_room(const struct redis *r);
 /* When the oldest command was sent that has no reply yet; 0: none. */
 int64_t redis_waits_since(const struct redis *r);
+/* All that was sent is with the kernel. */
+bool redis_sent(const struct redis *r);
+/* A sentence about a server that has not answered in time. */
+const char *redis_late(const struct redis *r);
 uint64_t redis_bytes(const struct redis *r); /* in and out, so far */
 
 #endif

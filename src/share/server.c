@@ -32,6 +32,12 @@ server_bytes(const struct server *s)
 	    (s->stream != NULL ? redis_bytes(s->stream) : 0);
 }
 
+bool
+server_idle(const struct server *s)
+{
+	return s->command == NULL || redis_sent(s->command);
+}
+
 void
 server_close(struct server *s)
 {
@@ -480,7 +486,8 @@ server_connected(struct server *s, int fd, int64_t now)
 			close(fd);
 		return;
 	}
-	if (fd == -1 || (r = redis_new(s->base, fd, on_lost, s)) == NULL) {
+	if (fd == -1 ||
+	    (r = redis_new(s->base, fd, s->tls, on_lost, s)) == NULL) {
 		server_fail(s, "no connection", now);
 		return;
 	}
@@ -514,12 +521,12 @@ server_late(const struct server *s, int64_t now)
 	if (s->command != NULL &&
 	    (waits = redis_waits_since(s->command)) != 0 &&
 	    now - waits > ANSWER_WITHIN)
-		return "it does not answer";
+		return redis_late(s->command);
 	if (s->state != SERVER_JOINED)
 		return NULL;
 	if ((waits = redis_waits_since(s->stream)) != 0 &&
 	    now - waits > STREAM_WITHIN)
-		return "it does not answer";
+		return redis_late(s->stream);
 	group_stats(s->group, &stats);
 	if (now - s->since > BOXES_LEASE && now - stats.echoed > BOXES_LEASE &&
 	    now - s->refused_at > BOXES_LEASE)

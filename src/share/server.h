@@ -35,6 +35,7 @@ struct server {
 	struct event_base *base;
 	struct group *group;
 	const struct secrets *secrets;
+	struct tls *tls;	/* NULL: none */
 	char name[RECORD_NAME]; /* of the group */
 	/* Ask for a connection; server_connected() is the answer. */
 	void (*connect)(void *ctx);
@@ -58,6 +59,8 @@ void server_init(struct server *s, struct event_base *base,
 /* -1: there is none. */
 void server_connected(struct server *s, int fd, int64_t now);
 void server_run(struct server *s, int64_t now);
+/* Nothing waits to be sent. */
+bool server_idle(const struct server *s);
 void server_close(struct server *s);
 
 /* As in group_ops. */

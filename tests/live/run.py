@@ -27,6 +27,7 @@ import mirror  # noqa: E402,F401 pylint: disable=unused-import
 import net  # noqa: E402
 import processes  # noqa: E402,F401 pylint: disable=unused-import
 import share  # noqa: E402,F401 pylint: disable=unused-import
+import sharetls  # noqa: E402,F401 pylint: disable=unused-import
 import status  # noqa: E402,F401 pylint: disable=unused-import
 import stories  # noqa: E402,F401 pylint: disable=unused-import
 import tables  # noqa: E402,F401 pylint: disable=unused-import

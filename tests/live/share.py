@@ -36,13 +36,15 @@ class Box:
     def run(self, *argv):
         return self.world.net.run(self.ns, *argv)
 
-    def start(self, share="", sip="", wait=True, at=f"{SERVER}:6379"):
-        text = (f"interface i0\nprotect 192.0.2.0/24\nsip {{\n{sip}\n}}\n"
+    def conf(self, share="", sip="", at=f"{SERVER}:6379"):
+        return (f"interface i0\nprotect 192.0.2.0/24\nsip {{\n{sip}\n}}\n"
                 f"firewall nftables\nstate \"/run/{self.tag}.state\"\n"
                 f"control \"{self.sock}\"\n"
                 f"share redis \"{at}\" group \"test\" "
                 f"name \"fw{self.n}\" {share}\n")
-        self.daemon = Daemon(self, (), text)
+
+    def start(self, wait=True, **more):
+        self.daemon = Daemon(self, (), self.conf(**more))
         self.daemon.roles += ["share", "status"]
         self.world.net.daemons.append(self.daemon)
         if wait:
@@ -88,9 +90,9 @@ class Box:
 
 
 class World:
-    def __init__(self, net, boxes=2, server=()):
+    def __init__(self, net, boxes=2, server=(), port="6379"):
         self.net, self.server, self.signalling = net, None, None
-        self.arguments = server
+        self.arguments, self.port = server, port
         net.share = self
         self.add("db")
         net.run("db", "ip", "link", "add", "br0", "type", "bridge")
@@ -137,7 +139,7 @@ class World:
     def start_server(self):
         self.server = subprocess.Popen(
             [*self.net.enter("db"), "redis-server", "--bind", SERVER,
-             "--port", "6379", "--save", "", "--appendonly", "no",
+             "--port", self.port, "--save", "", "--appendonly", "no",
              "--protected-mode", "no", "--dir", "/tmp", *self.arguments],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.net.daemons.append(self)
@@ -153,8 +155,8 @@ class World:
     def redis(self, *words, must=True):
         try:
             more = ["-a", "secret"] if "secret" in self.arguments else []
-            return self.net.run("db", "redis-cli", "-h", SERVER, *more,
-                                *words)
+            return self.net.run("db", "redis-cli", "-h", SERVER, "-p",
+                                self.port, *more, *words)
         except lab.Failure:
             if must:
                 raise
@@ -502,3 +504,18 @@ def share_a_namesake_is_told(net):
     for box in w.boxes:
         until(lambda: any('has the name "fw1", too' in x
                           for x in box.daemon.log), 20, "a line")
+
+
+@scenario(needs=("redis-server", "redis-cli"))
+def share_a_box_that_stops_is_inherited_at_once(net):
+    w = World(net)
+    one, two = w.boxes
+    one.start()
+    two.start()
+    call = set_up(w)
+    opened(two, call)
+    one.daemon.stop()
+    until(lambda: two.counter("share_owned") == 1, 3, "box 2 owns the call")
+    check(any(b["box"] == "fw1" and b["state"] == "left"
+              for b in two.ask("show", "peers")), "box 1 has said so")
+    check(not any("reentrant" in x for x in one.daemon.log), one.daemon.log)

@@ -26,7 +26,7 @@ if [ ! -e "$top/sys.ready" ]; then
 	rm -rf "$sys"
 	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,\
 nftables,ufw,iptables,iproute2,procps,python3,libosip2-15,libevent-core-2.1-7,\
-libevent-extra-2.1-7,libjansson4,libncursesw6,libtinfo6,libbsd0,libssl3,libmnl0,libnftables1,libpcap0.8 "$suite" "$sys" "$mirror" \
+libevent-extra-2.1-7,libevent-openssl-2.1-7,libhiredis0.14,libjansson4,libncursesw6,libtinfo6,libbsd0,libssl3,libmnl0,libnftables1,libpcap0.8 "$suite" "$sys" "$mirror" \
 	    >"$top/sys.log" 2>&1 || fail "see $top/sys.log"
 	touch "$top/sys.ready"
 fi

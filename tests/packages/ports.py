@@ -135,7 +135,8 @@ def freebsd(version, libs):
         wrong(f'{m}: COMMENT')
     if re.search(r'^[A-Z_]+=(?!\t|$)', read(m), re.M):
         wrong(f'{m}: a tab comes after "="')
-    have = set(re.findall(r'lib([\w-]+)\.so:', v['LIB_DEPENDS']))
+    have = set(re.findall(r'lib([\w-]+)\.so:', v['LIB_DEPENDS'] + ' ' +
+                          v['SHARE_LIB_DEPENDS']))
     if have != libs - BASE:
         wrong(f'{m}: LIB_DEPENDS has {have}, the program needs {libs - BASE}')
     for f in v['SUB_FILES'].split() + v['USE_RC_SUBR'].split():

@@ -152,7 +152,9 @@ every_statement_sets_its_field(void **state)
 	    "10\n"
 	    "	never { 192.0.2.0/24 ::1 } }\n"
 	    "share redis \"192.0.2.2:6380\" group \"fw\" name box1 "
-	    "password \"/etc/a.redis\" key \"/etc/a.group\"\n"
+	    "password \"/etc/a.redis\" tls { ca \"/etc/a.ca\"\n"
+	    "	certificate \"/etc/a.crt\" key \"/etc/a.key\"\n"
+	    "	name redis.example } key \"/etc/a.group\"\n"
 	    "hep { listen on 192.0.2.1 from { 192.0.2.10 ::1 }\n"
 	    "	key \"/etc/a.hep\" }\n"
 	    "user _sip\r\n"
@@ -177,6 +179,11 @@ every_statement_sets_its_field(void **state)
 	assert_string_equal(c->share.name, "box1");
 	assert_string_equal(c->share.password, "/etc/a.redis");
 	assert_string_equal(c->share.key, "/etc/a.group");
+	assert_true(c->share.tls.on);
+	assert_string_equal(c->share.tls.ca, "/etc/a.ca");
+	assert_string_equal(c->share.tls.certificate, "/etc/a.crt");
+	assert_string_equal(c->share.tls.key, "/etc/a.key");
+	assert_string_equal(c->share.tls.name, "redis.example");
 	assert_true(c->hep.on);
 	assert_endpoint(&c->hep.listen, "192.0.2.1:9060");
 	assert_prefixes(&c->hep.from, "192.0.2.10 ::1");

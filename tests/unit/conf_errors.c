@@ -285,6 +285,29 @@ static const struct {
 	    "\"a0123456789012345678901234567890\"\n",
 	    "x:2:31: \"a0123456789012345678901234567890\" has more than 31 "
 	    "bytes\n" },
+	{ P "share redis \"/run/r\" group a tls { }\n",
+	    "x:2:30: there is no TLS on a unix socket\n"
+	    "x:2:30: \"tls\" needs the certificate of whoever signs that of "
+	    "the server: ca \"FILE\"\n" },
+	{ P "share redis \"192.0.2.1\" group a tls { ca \"/c\"\n"
+	    "certificate \"/d\" name \"a b\" }\n",
+	    "x:3:23: expected the name or the address of a host, found "
+	    "\"a b\"\n"
+	    "x:3:1: a certificate needs its key: key \"FILE\"\n" },
+	{ P "share redis \"192.0.2.1\" group a\n"
+	    "	tls { ca \"/c\" key \"/d\" }\n",
+	    "x:3:2: expected a statement or the end of the line, found the "
+	    "keyword \"tls\"\n" },
+	{ P "share redis \"192.0.2.1\" group a tls { ca \"/c\" key \"/d\" "
+	    "} tls { ca \"/c\" }\n",
+	    "x:2:58: \"tls\" is already set on line 2\n"
+	    "x:2:64: \"ca\" is already set on line 2\n"
+	    "x:2:47: a key needs its certificate: certificate \"FILE\"\n" },
+	{ P "share redis \"192.0.2.1\" group a tls { cas \"/c\" }\n",
+	    "x:2:39: \"cas\" is not a setting of \"tls\"; did you mean "
+	    "\"ca\"?\n"
+	    "x:2:33: \"tls\" needs the certificate of whoever signs that of "
+	    "the server: ca \"FILE\"\n" },
 	/* hep */
 	{ P "inline { }\n",
 	    "x:2:1: nothing is held without \"inline yes\" in the \"sip\" "

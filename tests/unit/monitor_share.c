@@ -156,6 +156,23 @@ it_gets_connections_but_not_without_end(void **state)
 	assert_int_equal(play_told(CHILD_SHARE, &msg), 0);
 }
 
+/* Else errno says why not. */
+static bool
+answers(const struct conf_share *c)
+{
+	struct pollfd p = { .fd = server_connect(c), .events = POLLOUT };
+	socklen_t len = sizeof(int);
+	int error = ETIMEDOUT;
+
+	if (p.fd == -1)
+		return false;
+	if (poll(&p, 1, 1000) == 1)
+		(void)getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	close(p.fd);
+	errno = error;
+	return error == 0;
+}
+
 static void
 a_server_may_have_any_address(void **state)
 {
@@ -179,7 +196,7 @@ a_server_may_have_any_address(void **state)
 				     &len),
 		    0);
 		c.server = endpoint_from_sockaddr((struct sockaddr *)&ss);
-		assert_true(server_answers(&c));
+		assert_true(answers(&c));
 		fd = server_connect(&c);
 		assert_true(fd != -1);
 		assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
@@ -191,7 +208,7 @@ a_server_may_have_any_address(void **state)
 		assert_true(on != 0);
 		close(fd);
 		close(server);
-		assert_false(server_answers(&c));
+		assert_false(answers(&c));
 		assert_int_equal(errno, ECONNREFUSED);
 	}
 }
@@ -203,12 +220,12 @@ a_server_may_have_a_path(void **state)
 	int server;
 
 	(void)state;
-	assert_false(server_answers(&c));
+	assert_false(answers(&c));
 	assert_int_equal(errno, ENOENT);
 	server = listen_unix();
-	assert_true(server_answers(&c));
+	assert_true(answers(&c));
 	close(server);
-	assert_false(server_answers(&c));
+	assert_false(answers(&c));
 	assert_int_equal(errno, ECONNREFUSED);
 }
 
