@@ -53,8 +53,12 @@ class Box:
         return self.daemon
 
     def joined(self, seconds=15):
-        until(lambda: any("sharing calls" in x for x in self.daemon.log),
-              seconds, "joined: " + "\n".join(self.daemon.log))
+        until(lambda: self.said("sharing calls"), seconds,
+              "joined: " + "\n".join(self.daemon.log))
+
+    def said(self, text):
+        """How many lines of the log have this text."""
+        return sum(text in line for line in self.daemon.log)
 
     def ask(self, *words):
         ctl = os.path.join(os.path.dirname(Daemon.binary), "..", "pinholectl",
@@ -187,6 +191,13 @@ class World:
                         "4000-20000", "table", "7")
 
 
+def two_boxes(net):
+    w = World(net)
+    for box in w.boxes:
+        box.start()
+    return w, *w.boxes
+
+
 def opened(box, call, seconds=1):
     return box.daemon.expect(seconds, event="open", dir="in",
                              call=call.call_id)
@@ -199,28 +210,42 @@ def set_up(world, port=4000, inside=10000):
                                               sdp(PBX, inside))
 
 
+def set_up_with_media(w):
+    """A call that all boxes know, and its stream."""
+    call = set_up(w)
+    for box in w.boxes:
+        opened(box, call)
+    stream = Stream(*media(w.net))
+    stream.flows()
+    return call, stream
+
+
+def none_closed(w):
+    for box in w.boxes:
+        check(not box.daemon.seen(event="close"), "a living call closed")
+
+
+def hang_up(boxes, call, stream):
+    """All these boxes hear of the end, and no media passes any more."""
+    call.hang_up()
+    for box in boxes:
+        box.daemon.expect(1, event="close", dir="in", call=call.call_id,
+                          reason="bye")
+    stream.stops()
+    stream.stop()
+
+
 @scenario(needs=("redis-server", "redis-cli"))
 def share_a_killed_firewall_costs_no_call(net):
-    w = World(net)
-    one, two = w.boxes
-    one.start()
-    two.start()
-    p, m = media(net)
-    call = set_up(w)
-    opened(one, call)
-    opened(two, call)
-    stream = Stream(p, m)
-    stream.flows()
+    w, one, two = two_boxes(net)
+    call, stream = set_up_with_media(w)
+    p, m = stream.socks
     one.kill()
     w.move(2)
     moved = time.monotonic()
     stream.flows(1)
     check(time.monotonic() - moved < 1, "media within a second of the move")
-    call.hang_up()
-    two.daemon.expect(1, event="close", dir="in", call=call.call_id,
-                      reason="bye")
-    stream.stops()
-    stream.stop()
+    hang_up([two], call, stream)
     more = set_up(w, 4000, 10000)
     opened(two, more)
     check(passes(p, m, name(m)), "a new call on the survivor")
@@ -281,29 +306,20 @@ def share_a_hostile_server_opens_nothing(net):
 def share_calls_go_on_without_the_server(net):
     """Killed, restarted empty, emptied, full, stopped: no call ends, and what
     changed meanwhile is known on both afterwards."""
-    w = World(net)
-    one, two = w.boxes
-    one.start()
-    two.start()
-    p, m = media(net)
-    first = set_up(w)
-    opened(two, first)
-    stream = Stream(p, m)
-    stream.flows()
+    w, one, two = two_boxes(net)
+    first, stream = set_up_with_media(w)
     w.stop_server()
-    until(lambda: any("no server" in x for x in one.daemon.log), 10, "a line")
+    until(lambda: one.said("no server"), 10, "a line")
     second = set_up(w, 4100, 10100)
     opened(one, second)
     stream.flows()
-    before = [len([x for x in b.daemon.log if "sharing calls" in x])
-              for b in w.boxes]
+    before = [b.said("sharing calls") for b in w.boxes]
     w.start_server()
-    until(lambda: all(len([x for x in b.daemon.log if "sharing calls" in x]) >
-                      n for b, n in zip(w.boxes, before)), 15, "both are back")
+    until(lambda: all(b.said("sharing calls") > n
+                      for b, n in zip(w.boxes, before)), 15, "both are back")
     opened(two, second, 3)
     stream.flows()
-    check(len([x for x in one.daemon.log if "no server" in x]) == 1,
-          "one line, not many")
+    check(one.said("no server") == 1, "one line, not many")
     w.redis("FLUSHALL")
     until(lambda: len(w.redis("--raw", "KEYS", "*call*").split()) == 2, 25,
           "the emptied server has both calls again")
@@ -326,18 +342,10 @@ def share_calls_go_on_without_the_server(net):
 
 @scenario(needs=("redis-server", "redis-cli"))
 def share_a_split_heals_without_closing_a_call(net):
-    w = World(net)
-    one, two = w.boxes
-    one.start()
-    two.start()
-    p, m = media(net)
-    call = set_up(w)
-    opened(two, call)
-    stream = Stream(p, m)
-    stream.flows()
+    w, one, two = two_boxes(net)
+    call, stream = set_up_with_media(w)
     one.run("ip", "link", "set", "m0", "down")
-    until(lambda: any("no server" in x for x in one.daemon.log), 25,
-          "box 1 is alone")
+    until(lambda: one.said("no server"), 25, "box 1 is alone")
     other = set_up(w, 4100, 10100)
     opened(one, other)
     w.move(2)
@@ -348,14 +356,8 @@ def share_a_split_heals_without_closing_a_call(net):
     opened(one, third, 20)
     opened(two, other, 5)
     stream.flows()
-    for box in w.boxes:
-        check(not box.daemon.seen(event="close"), "a living call closed")
-    call.hang_up()
-    for box in w.boxes:
-        box.daemon.expect(1, event="close", dir="in", call=call.call_id,
-                          reason="bye")
-    stream.stops()
-    stream.stop()
+    none_closed(w)
+    hang_up(w.boxes, call, stream)
 
 
 @scenario(needs=("redis-server", "redis-cli"))
@@ -366,21 +368,11 @@ def share_media_on_another_box_passes(net):
     for b in w.boxes:
         b.start(sip="timeout idle 8")
     w.move_media(3)
-    p, m = media(net)
-    call = set_up(w)
-    for b in w.boxes:
-        opened(b, call)
-    stream = Stream(p, m)
-    stream.flows()
+    call, stream = set_up_with_media(w)
     time.sleep(20)
     stream.flows()
-    for b in w.boxes:
-        check(not b.daemon.seen(event="close"), "closed although media passes")
-    call.hang_up()
-    for b in w.boxes:
-        b.daemon.expect(1, event="close", dir="in", call=call.call_id)
-    stream.stops()
-    stream.stop()
+    none_closed(w)
+    hang_up(w.boxes, call, stream)
 
 
 @scenario(needs=("redis-server", "redis-cli"))
@@ -428,11 +420,10 @@ def share_by_a_unix_socket(net):
     opened(two, call)
     w.stop_server()
     for b in w.boxes:
-        until(lambda b=b: any("no server" in x for x in b.daemon.log), 10,
-              "the server is gone")
+        until(lambda b=b: b.said("no server"), 10, "the server is gone")
     w.start_server()
-    until(lambda: all(len([x for x in b.daemon.log if "sharing calls" in x])
-                      == 2 for b in w.boxes), 15, "both are back")
+    until(lambda: all(b.said("sharing calls") == 2 for b in w.boxes), 15,
+          "both are back")
     more = set_up(w, 4100, 10100)
     opened(two, more)
     w.move(2)
@@ -444,10 +435,7 @@ def share_by_a_unix_socket(net):
 
 @scenario(needs=("redis-server", "redis-cli"))
 def share_peers_are_shown(net):
-    w = World(net)
-    one, two = w.boxes
-    one.start()
-    two.start()
+    w, one, two = two_boxes(net)
     call = set_up(w)
     opened(two, call)
     until(lambda: any(b["box"] == "fw1" and b["state"] == "alive" and
@@ -461,15 +449,8 @@ def share_peers_are_shown(net):
 def share_goes_on_over_a_reload_and_a_crash(net):
     """The engine and the share process of one box die, and it reads its
     configuration again: no call ends, and it goes on sharing."""
-    w = World(net)
-    one, two = w.boxes
-    one.start()
-    two.start()
-    p, m = media(net)
-    call = set_up(w)
-    opened(two, call)
-    stream = Stream(p, m)
-    stream.flows()
+    w, one, two = two_boxes(net)
+    call, stream = set_up_with_media(w)
     for n, role in enumerate(("share", "engine")):
         one.daemon.kill(role)
         until(lambda: len(one.daemon.children()) == len(one.daemon.roles), 5,
@@ -484,14 +465,8 @@ def share_goes_on_over_a_reload_and_a_crash(net):
     more = set_up(w, 4200, 10200)
     opened(two, more, 10)
     stream.flows()
-    for box in w.boxes:
-        check(not box.daemon.seen(event="close"), "a living call closed")
-    call.hang_up()
-    for box in w.boxes:
-        box.daemon.expect(1, event="close", dir="in", call=call.call_id,
-                          reason="bye")
-    stream.stops()
-    stream.stop()
+    none_closed(w)
+    hang_up(w.boxes, call, stream)
 
 
 @scenario(needs=("redis-server", "redis-cli"))

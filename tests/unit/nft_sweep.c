@@ -16,18 +16,42 @@
 #include "tests/unit/nft_play.h"
 
 static void
+open_both(struct pinhole *a, struct pinhole *b)
+{
+	a->deadline = b->deadline = now + 1000 * SECOND;
+	assert_int_equal(play_commit(FW_OPEN, a), PH_OK);
+	assert_int_equal(play_commit(FW_OPEN, b), PH_OK);
+}
+
+/* A connection to a port that no pinhole has, by a redirection. */
+static struct fake_connection
+redirected(uint32_t id)
+{
+	return play_connection(id, IPS_CONFIRMED | IPS_DST_NAT, 999);
+}
+
+/* After a sweep fake.ct[0] and [1] have these ids; 0: deleted. */
+static void
+close_and_sweep(const struct pinhole *h, uint32_t first, uint32_t second)
+{
+	assert_int_equal(play_commit(FW_CLOSE, h), PH_OK);
+	play_run(100);
+	assert_null(fake.meanwhile);
+	assert_int_equal(fake.ct[0].id, first);
+	assert_int_equal(fake.ct[1].id, second);
+}
+
+static void
 test_closed_connections_are_forgotten_in_due_time(void **state)
 {
 	struct pinhole h = play_hole(6), closing = play_hole(3);
 
 	(void)state;
-	h.deadline = closing.deadline = now + 1000 * SECOND;
-	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
-	assert_int_equal(play_commit(FW_OPEN, &closing), PH_OK);
+	open_both(&h, &closing);
 	fake.ct[0] = play_connection(1, IPS_CONFIRMED, 100); /* open */
 	fake.ct[1] = play_connection(2, IPS_CONFIRMED, 999); /* closed */
 	fake.ct[2] = play_connection(3, IPS_CONFIRMED | IPS_OFFLOAD, 999);
-	fake.ct[3] = play_connection(4, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	fake.ct[3] = redirected(4);
 	/* While no pinhole has closed there is nothing to sweep. */
 	play_run(100);
 	assert_int_equal(fake.ct[3].id, 4);
@@ -84,16 +108,11 @@ test_a_connection_that_outlives_its_pinhole_is_spared(void **state)
 	struct pinhole once = play_hole(4), h = play_hole(3);
 
 	(void)state;
-	h.deadline = once.deadline = now + 1000 * SECOND;
-	assert_int_equal(play_commit(FW_OPEN, &once), PH_OK);
-	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
-	fake.ct[0] = play_connection(7, IPS_CONFIRMED | IPS_DST_NAT, 999);
-	fake.ct[1] = play_connection(8, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	open_both(&once, &h);
+	fake.ct[0] = redirected(7);
+	fake.ct[1] = redirected(8);
 	remember();
-	assert_int_equal(play_commit(FW_CLOSE, &h), PH_OK);
-	play_run(100);
-	assert_int_equal(fake.ct[0].id, 7);
-	assert_int_equal(fake.ct[1].id, 0);
+	close_and_sweep(&h, 7, 0);
 }
 
 /* Once. */
@@ -101,7 +120,7 @@ static void
 begin_connection(void)
 {
 	fake.meanwhile = NULL;
-	fake.ct[0] = play_connection(7, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	fake.ct[0] = redirected(7);
 	remember();
 }
 
@@ -111,16 +130,10 @@ test_a_connection_that_begins_during_a_sweep_is_spared(void **state)
 	struct pinhole once = play_hole(4), h = play_hole(3);
 
 	(void)state;
-	h.deadline = once.deadline = now + 1000 * SECOND;
-	assert_int_equal(play_commit(FW_OPEN, &once), PH_OK);
-	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
-	fake.ct[1] = play_connection(8, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	open_both(&once, &h);
+	fake.ct[1] = redirected(8);
 	fake.meanwhile = begin_connection;
-	assert_int_equal(play_commit(FW_CLOSE, &h), PH_OK);
-	play_run(100);
-	assert_null(fake.meanwhile);
-	assert_int_equal(fake.ct[0].id, 7);
-	assert_int_equal(fake.ct[1].id, 0);
+	close_and_sweep(&h, 7, 0);
 }
 
 static void
@@ -129,10 +142,8 @@ test_a_later_close_delays_no_sweep(void **state)
 	struct pinhole h = play_hole(3), later = play_hole(6);
 
 	(void)state;
-	h.deadline = later.deadline = now + 1000 * SECOND;
-	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
-	assert_int_equal(play_commit(FW_OPEN, &later), PH_OK);
-	fake.ct[0] = play_connection(1, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	open_both(&h, &later);
+	fake.ct[0] = redirected(1);
 	assert_int_equal(play_commit(FW_CLOSE, &h), PH_OK);
 	play_run(20);
 	assert_int_equal(play_commit(FW_CLOSE, &later), PH_OK);
@@ -154,17 +165,11 @@ test_none_is_cut_that_may_be_spared(void **state)
 	struct pinhole once = play_hole(4), h = play_hole(3);
 
 	(void)state;
-	h.deadline = once.deadline = now + 1000 * SECOND;
-	assert_int_equal(play_commit(FW_OPEN, &once), PH_OK);
-	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
-	fake.ct[0] = play_connection(7, IPS_CONFIRMED | IPS_DST_NAT, 999);
-	fake.ct[1] = play_connection(8, IPS_CONFIRMED | IPS_DST_NAT, 999);
+	open_both(&once, &h);
+	fake.ct[0] = redirected(7);
+	fake.ct[1] = redirected(8);
 	fake.meanwhile = begin_interruptions;
-	assert_int_equal(play_commit(FW_CLOSE, &h), PH_OK);
-	play_run(100);
-	assert_null(fake.meanwhile);
-	assert_int_equal(fake.ct[0].id, 7);
-	assert_int_equal(fake.ct[1].id, 8);
+	close_and_sweep(&h, 7, 8);
 	/* With an answer they are, though nothing else closes. */
 	fake.interrupt = false;
 	play_run(40);

@@ -14,21 +14,11 @@
 #include "src/base/timers.h"
 #include "tests/unit/proxy_play.h"
 
-/* A client, the proxy and a server, each with an address of the loopback. */
-#define CLIENT "127.0.0.2"
-#define OTHER  "127.0.0.3"
-#define SERVER "127.0.0.4"
-#define OURS   "127.0.0.5"
-
 #define WELCOME	    "220 welcome\r\n"
 #define UNREACHABLE "421 The server cannot be reached\r\n"
 
 static struct proxy_ftp *service;
-static struct listener at;
-static struct conf_proxy lines[2];
-static struct prefix protect[1];
-static int listening, client, server;
-static struct endpoint client_at, server_at;
+static int listening;
 
 static void
 start(void)
@@ -41,25 +31,11 @@ start(void)
 static int
 setup(void **state)
 {
-	struct addr inside = addr_v4(127, 0, 0, 2);
-
-	if (play_begin(state) != 0)
-		return -1;
-	memset(lines, 0, sizeof(lines));
-	lines[1].max_sessions = 10;
+	listening = play_begin_line(state, LISTEN_FTP, SOCK_STREAM);
+	lines[1].listen = at.at;
 	lines[1].timeout = 600;
-	protect[0] = prefix_host(&inside);
-	protect[0].len = 31; /* .2 and .3 */
-	play.conf.protect = (struct prefixes) { protect, 1 };
 	play.conf.ftp.proxy = lines;
 	play.conf.ftp.nproxy = 2;
-	memset(&at, 0, sizeof(at));
-	at.kind = LISTEN_FTP;
-	at.index = 1;
-	at.fd = play_socket(SOCK_STREAM, "127.0.0.1", &at.at);
-	lines[1].listen = at.at;
-	listening = play_socket(SOCK_STREAM, SERVER, &server_at);
-	client = server = -1;
 	service = NULL;
 	start();
 	return 0;

@@ -15,7 +15,12 @@
 #include "tests/unit/proxy_play.h"
 
 struct proxy play;
+struct listener at;
+struct conf_proxy lines[2];
+int client, server;
+struct endpoint client_at, server_at;
 
+static struct prefix protect[1];
 static char received[65536 + 1];
 static size_t got;
 
@@ -26,6 +31,25 @@ play_begin(void **state)
 	memset(&play, 0, sizeof(play));
 	play.now = 1000 * USEC_PER_SEC;
 	return (play.base = event_base_new()) != NULL ? 0 : -1;
+}
+
+int
+play_begin_line(void **state, enum listen_kind kind, int type)
+{
+	struct addr inside = addr_v4(127, 0, 0, 2);
+
+	assert_int_equal(play_begin(state), 0);
+	client = server = -1;
+	memset(lines, 0, sizeof(lines));
+	lines[1].max_sessions = 10;
+	protect[0] = prefix_host(&inside);
+	protect[0].len = 31; /* CLIENT and OTHER */
+	play.conf.protect = (struct prefixes) { protect, 1 };
+	memset(&at, 0, sizeof(at));
+	at.kind = kind;
+	at.index = 1;
+	at.fd = play_socket(type, "127.0.0.1", &at.at);
+	return play_socket(type, SERVER, &server_at);
 }
 
 int
@@ -71,22 +95,22 @@ play_name(int fd)
 }
 
 int
-play_socket(int type, const char *addr, struct endpoint *at)
+play_socket(int type, const char *addr, struct endpoint *bound)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
 	int fd;
 
-	memset(at, 0, sizeof(*at));
-	assert_int_equal(addr_parse(span_of(addr), &at->addr), PH_OK);
-	len = (socklen_t)endpoint_to_sockaddr(at, &ss);
-	fd = socket(at->addr.af, type, 0);
+	memset(bound, 0, sizeof(*bound));
+	assert_int_equal(addr_parse(span_of(addr), &bound->addr), PH_OK);
+	len = (socklen_t)endpoint_to_sockaddr(bound, &ss);
+	fd = socket(bound->addr.af, type, 0);
 	assert_true(fd != -1);
 	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
 	if (type == SOCK_STREAM)
 		assert_int_equal(listen(fd, 128), 0);
 	assert_int_not_equal(fcntl(fd, F_SETFL, O_NONBLOCK), -1);
-	*at = play_name(fd);
+	*bound = play_name(fd);
 	return fd;
 }
 

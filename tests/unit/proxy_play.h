@@ -44,11 +44,30 @@ extern struct proxy play;
 int play_begin(void **state);
 int play_end(void **state);
 
+/* The parties of FTP and TFTP, each with an address of the loopback. */
+#define CLIENT "127.0.0.2"
+#define OTHER  "127.0.0.3" /* another client */
+#define SERVER "127.0.0.4"
+#define OURS   "127.0.0.5" /* for `source` */
+
+/* A service listens here, for lines[1]. */
+extern struct listener at;
+extern struct conf_proxy lines[2];
+extern int client, server; /* -1: not connected */
+extern struct endpoint client_at, server_at;
+
+/*
+ * play_begin(), and set up `at`, `lines` and the configuration for one service,
+ * whose sockets are of `type`.  The clients are protected.  Returns the
+ * server's socket, bound to server_at.
+ */
+int play_begin_line(void **state, enum listen_kind kind, int type);
+
 /* Let the event loop do what there is to do. */
 void play_run(void);
 
-/* A socket that is bound to this address; *at is set to its port. */
-int play_socket(int type, const char *addr, struct endpoint *at);
+/* A socket at a free port of this address, which is written to *bound. */
+int play_socket(int type, const char *addr, struct endpoint *bound);
 int play_connect(int type, const char *addr, const struct endpoint *to);
 struct endpoint play_name(int fd);
 

@@ -19,14 +19,12 @@
 #define T0     (INT64_C(1700000000) * USEC_PER_SEC)
 
 static struct proxy_tables *service;
-static struct listener at;
 static struct key key;
 static struct keyfiles keys = { &key, 1 };
 static struct iface own;
 static struct prefix never[1];
 static char bad[] = "bad", good[] = "good";
 static char *names[] = { bad, good, NULL };
-static int client;
 static uint64_t nonce;
 static uint8_t request_mac[MAC_SHA256_LEN];
 static struct checkpoint *journal;
@@ -64,7 +62,7 @@ prepare(void **state)
 	memset(&at, 0, sizeof(at));
 	at.kind = LISTEN_TABLES;
 	at.fd = play_socket(SOCK_DGRAM, "127.0.0.1", &at.at);
-	client = play_connect(SOCK_DGRAM, "127.0.0.2", &at.at);
+	client = play_connect(SOCK_DGRAM, CLIENT, &at.at);
 	assert_int_equal(key_set(&key, "ops", span_of(SECRET)), PH_OK);
 	never[0] = prefix_host(&a);
 	never[0].len = 24;

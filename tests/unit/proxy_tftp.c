@@ -10,44 +10,20 @@
 #include "src/base/timers.h"
 #include "tests/unit/proxy_play.h"
 
-/* A client, the proxy and a server, each with an address of the loopback. */
-#define CLIENT "127.0.0.2"
-#define OTHER  "127.0.0.3"
-#define SERVER "127.0.0.4"
-#define OURS   "127.0.0.5"
-
 #define RRQ   "\0\1boot\0octet"
 #define WRQ   "\0\2boot\0octet"
 #define ERROR "\0\5\0"
 
 static struct proxy_tftp *service;
-static struct listener at;
-static struct conf_proxy lines[2];
-static struct prefix protect[1];
-static int client, server;
-static struct endpoint client_at, server_at;
 
 static int
 setup(void **state)
 {
-	struct addr inside = addr_v4(127, 0, 0, 2);
-
-	if (play_begin(state) != 0)
-		return -1;
-	memset(lines, 0, sizeof(lines));
-	lines[1].max_sessions = 10;
+	server = play_begin_line(state, LISTEN_TFTP, SOCK_DGRAM);
 	lines[1].timeout = 25;
-	protect[0] = prefix_host(&inside);
-	protect[0].len = 31; /* .2 and .3 */
-	play.conf.protect = (struct prefixes) { protect, 1 };
 	play.conf.tftp.allow_read = play.conf.tftp.allow_write = true;
 	play.conf.tftp.proxy = lines;
 	play.conf.tftp.nproxy = 2;
-	memset(&at, 0, sizeof(at));
-	at.kind = LISTEN_TFTP;
-	at.index = 1;
-	at.fd = play_socket(SOCK_DGRAM, "127.0.0.1", &at.at);
-	server = play_socket(SOCK_DGRAM, SERVER, &server_at);
 	client = play_connect(SOCK_DGRAM, CLIENT, &at.at);
 	client_at = play_name(client);
 	service = proxy_tftp_start(&play, &at);

@@ -14,18 +14,14 @@ static void
 entries_come_and_go(void **state)
 {
 	(void)state;
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "blocked", "2001:db8:9::/48"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
+	TAKE(WIRE_ADD, "blocked", "2001:db8:9::/48");
 	assert_string_equal(tables_contents(0), "203.0.113.7 3600");
 	assert_string_equal(tables_contents(1), "2001:db8:9::/48 3600");
-	assert_int_equal(tables_say(WIRE_DELETE, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_DELETE, "spammer", "203.0.113.7");
 	assert_string_equal(tables_contents(0), "");
-	assert_int_equal(tables_say(WIRE_ADD, "blocked", "203.0.113.8"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_FLUSH, "blocked", NULL), SERVER_TAKEN);
+	TAKE(WIRE_ADD, "blocked", "203.0.113.8");
+	TAKE(WIRE_FLUSH, "blocked", NULL);
 	assert_string_equal(tables_contents(1), "");
 	assert_int_equal(server_next(server), INT64_MAX);
 	assert_int_equal(tables_counters().entries, 0);
@@ -63,12 +59,10 @@ an_entry_ends_and_may_begin_anew(void **state)
 	struct wire_request r;
 
 	(void)state;
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
 	assert_int_equal(server_next(server), T0 + 3600 * SEC);
 	tables_pass(1800 * SEC);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
 	assert_int_equal(tables_counters().renewed, 1);
 	tables_pass(3600 * SEC - 1);
 	assert_string_equal(tables_contents(0), "203.0.113.7 3600");
@@ -96,8 +90,7 @@ without_a_timeout_entries_stay(void **state)
 	server_free(server);
 	config.timeout = 0;
 	tables_start();
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
 	assert_int_equal(server_next(server), INT64_MAX);
 	r = tables_request(3, WIRE_ADD, "spammer", "203.0.113.8");
 	r.entries[0].ttl_s = UINT32_MAX;
@@ -255,10 +248,8 @@ a_forced_table_is_used_whatever_is_asked_for(void **state)
 	server_free(server);
 	config.force = 1;
 	tables_start();
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "unheard-of", "203.0.113.8"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
+	TAKE(WIRE_ADD, "unheard-of", "203.0.113.8");
 	assert_string_equal(tables_contents(0), "");
 	assert_string_equal(tables_contents(1),
 	    "203.0.113.7 3600, 203.0.113.8 3600");
@@ -298,17 +289,13 @@ there_is_room_for_so_many(void **state)
 	(void)state;
 	for (i = 0; i < config.max; i++) {
 		snprintf(text, sizeof(text), "203.0.113.%zu", i + 1);
-		assert_int_equal(tables_say(WIRE_ADD, "spammer", text),
-		    SERVER_TAKEN);
+		TAKE(WIRE_ADD, "spammer", text);
 	}
 	assert_int_equal(tables_say(WIRE_ADD, "blocked", "203.0.113.99"),
 	    SERVER_FULL);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.1"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_DELETE, "spammer", "203.0.113.1"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "blocked", "203.0.113.99"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.1");
+	TAKE(WIRE_DELETE, "spammer", "203.0.113.1");
+	TAKE(WIRE_ADD, "blocked", "203.0.113.99");
 }
 
 static void
@@ -337,9 +324,7 @@ a_datagram_counts_once(void **state)
 		assert_int_equal(tables_send(&r, &keys[1]), SERVER_CLOCK);
 		/* And even if our clock is set back later. */
 		for (now = at; now < at + 600 * SEC; now += 30 * SEC)
-			assert_int_equal(tables_say(WIRE_ADD, "spammer",
-					     "203.0.113.7"),
-			    SERVER_TAKEN);
+			TAKE(WIRE_ADD, "spammer", "203.0.113.7");
 		now = at;
 		assert_int_equal(tables_send(&r, &keys[1]), SERVER_REPLAY);
 	}

@@ -22,8 +22,7 @@ without_an_end_nothing_counts_from_before(void **state)
 	now += 2 * SEC;
 	tables_begin_again();
 	assert_int_equal(tables_send(&r, &keys[1]), SERVER_REPLAY);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.8"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.8");
 	/* An end is good for one beginning. */
 	now += 10 * SEC;
 	tables_restart();
@@ -46,10 +45,8 @@ a_restart_forgets_neither_entries_nor_datagrams(void **state)
 	r3 = tables_request(3, WIRE_ADD, "blocked", "203.0.113.0/28");
 	assert_int_equal(tables_send(&r2, &keys[1]), SERVER_TAKEN);
 	assert_int_equal(tables_send(&r3, &keys[1]), SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.8"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_DELETE, "spammer", "203.0.113.8"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.8");
+	TAKE(WIRE_DELETE, "spammer", "203.0.113.8");
 	now += 50 * SEC;
 	paper.n = 0; /* the machine, too, was started again */
 	tables_restart();
@@ -60,8 +57,7 @@ a_restart_forgets_neither_entries_nor_datagrams(void **state)
 	/* And again. */
 	tables_restart();
 	assert_int_equal(tables_send(&r2, &keys[1]), SERVER_REPLAY);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.9"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.9");
 	/*
 	 * An entry that ended while the daemon was down is removed at the
 	 * start.
@@ -83,12 +79,9 @@ a_restart_heeds_a_new_configuration(void **state)
 	struct prefix never = tables_prefix("203.0.113.0/28");
 
 	(void)state;
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.77"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "blocked", "203.0.113.8"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
+	TAKE(WIRE_ADD, "spammer", "203.0.113.77");
+	TAKE(WIRE_ADD, "blocked", "203.0.113.8");
 	config.table = tables;
 	config.never = &never;
 	config.nnever = 1;
@@ -97,8 +90,7 @@ a_restart_heeds_a_new_configuration(void **state)
 	assert_string_equal(tables_contents(0), "");
 	assert_string_equal(tables_contents(1), "203.0.113.77 3600");
 	assert_int_equal(tables_counters().entries, 1);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.78"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.78");
 	config.max = 1;
 	tables_restart();
 	assert_int_equal(tables_counters().entries, 1);
@@ -112,8 +104,7 @@ an_entry_is_loaded_once(void **state)
 	size_t i;
 
 	(void)state;
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
 	for (i = 0; i < paper.nkept && paper.kept[i].key != 1; i++)
 		;
 	assert_true(i < paper.nkept);
@@ -132,9 +123,7 @@ what_is_not_needed_is_not_kept(void **state)
 	(void)state;
 	for (i = 0; i < 300; i++) {
 		snprintf(text, sizeof(text), "203.0.113.%d", i % 5 + 1);
-		assert_int_equal(tables_say(i % 3 == 0 ? WIRE_DELETE : WIRE_ADD,
-				     "spammer", text),
-		    SERVER_TAKEN);
+		TAKE(i % 3 == 0 ? WIRE_DELETE : WIRE_ADD, "spammer", text);
 		tables_pass(20 * SEC);
 	}
 	/* At most 5 entries, 3 generations of a chunk each, and a floor. */
@@ -146,43 +135,31 @@ static void
 the_filter_is_not_told_of_an_entry_within_another(void **state)
 {
 	(void)state;
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.64/26"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.65"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
+	TAKE(WIRE_ADD, "spammer", "203.0.113.64/26");
+	TAKE(WIRE_ADD, "spammer", "203.0.113.65");
 	tables_pass(1000 * SEC);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.112.0/23"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.112.0/23");
 	assert_string_equal(tables_contents(0), "203.0.112.0/23 3600");
-	assert_int_equal(tables_say(WIRE_ADD, "blocked", "203.0.112.9"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.9"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.200"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_DELETE, "spammer", "203.0.113.200"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "blocked", "203.0.112.9");
+	TAKE(WIRE_ADD, "spammer", "203.0.113.9");
+	TAKE(WIRE_ADD, "spammer", "203.0.113.200");
+	TAKE(WIRE_DELETE, "spammer", "203.0.113.200");
 	assert_string_equal(tables_contents(0), "203.0.112.0/23 3600");
-	assert_int_equal(tables_say(WIRE_DELETE, "spammer", "203.0.112.0/23"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_DELETE, "spammer", "203.0.112.0/23");
 	assert_string_equal(tables_contents(0),
 	    "203.0.113.7 2600, 203.0.113.9 3600, 203.0.113.64/26 2600");
 	/* The same when its time is over. */
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.70"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.70");
 	tables_pass(2600 * SEC);
 	assert_string_equal(tables_contents(0),
 	    "203.0.113.9 3600, 203.0.113.70 1000");
-	assert_int_equal(tables_say(WIRE_FLUSH, "spammer", NULL), SERVER_TAKEN);
+	TAKE(WIRE_FLUSH, "spammer", NULL);
 	assert_string_equal(tables_contents(0), "");
 	assert_int_equal(tables_counters().entries, 1);
 	/* After a restart as before it. */
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.0/24"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
+	TAKE(WIRE_ADD, "spammer", "203.0.113.0/24");
 	paper.n = 0;
 	tables_restart();
 	assert_string_equal(tables_contents(0), "203.0.113.0/24 3600");
@@ -204,8 +181,7 @@ what_the_filter_refuses_is_not_entered(void **state)
 	assert_int_equal(tables_say(WIRE_FLUSH, "spammer", NULL),
 	    SERVER_FILTER);
 	paper.answer = PH_EEXIST;
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
 	assert_int_equal(tables_counters().entries, 1);
 	/* Renewing fails: the old one is still there, and will end. */
 	paper.answer = PH_EGONE;
@@ -235,8 +211,7 @@ what_may_have_been_done_is_undone(void **state)
 	assert_int_equal(paper.changes, 1);
 	assert_int_equal(tables_counters().entries, 0);
 	/* A deletion that fails is tried again, too. */
-	assert_int_equal(tables_say(WIRE_ADD, "spammer", "203.0.113.7"),
-	    SERVER_TAKEN);
+	TAKE(WIRE_ADD, "spammer", "203.0.113.7");
 	paper.answer = PH_EAGAIN;
 	assert_int_equal(tables_say(WIRE_DELETE, "spammer", "203.0.113.7"),
 	    SERVER_FILTER);

@@ -59,6 +59,9 @@ enum server_verdict tables_send(const struct wire_request *r,
 /* A request of version 3, signed with "mail". */
 enum server_verdict tables_say(uint8_t command, const char *table,
     const char *what);
+/* Say it, and have it taken. */
+#define TAKE(command, table, what)                                             \
+	assert_int_equal(tables_say(command, table, what), SERVER_TAKEN)
 /* "198.51.100.7 3600, ...": what the filter holds in one table. */
 const char *tables_contents(uint16_t table);
 void tables_pass(int64_t usec);

@@ -36,12 +36,14 @@ crowd_seg(struct crowd *c, int64_t ts, uint32_t seq, const char *bytes)
 	feed_one(c->t, &s, ts, &c->sink, &c->stats);
 }
 
+/* With one connection, which crowd_seg() goes on with. */
 static void
 crowd_met(struct crowd *c)
 {
 	static const struct seg met[] = { MET };
 	size_t i;
 
+	crowd_new(c);
 	for (i = 0; i < ROWS(met); i++)
 		feed_one(c->t, &met[i], 0, &c->sink, &c->stats);
 }
@@ -78,6 +80,17 @@ crowd_other(struct crowd *c, uint8_t net, uint32_t i, bool open,
 
 #define NOTHING ((struct span) { NULL, 0 })
 
+/* So many connections more, all from one address or from a hundred others. */
+static void
+crowd_others(struct crowd *c, uint32_t n, bool spread, bool open)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		crowd_other(c, spread ? (uint8_t)(1 + i % 100) : 0, i, open,
+		    NOTHING, 0);
+}
+
 static void
 a_gap_may_heal_for_a_minute(void **state)
 {
@@ -86,7 +99,6 @@ a_gap_may_heal_for_a_minute(void **state)
 	uint32_t ahead;
 
 	(void)state;
-	crowd_new(&c);
 	crowd_met(&c);
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
@@ -166,7 +178,6 @@ what_the_receiver_has_is_not_waited_for(void **state)
 	struct crowd c;
 
 	(void)state;
-	crowd_new(&c);
 	crowd_met(&c);
 	crowd_seg(&c, 1, 10, "ab");
 	crowd_seg(&c, 2, 14, "ef");
@@ -196,24 +207,21 @@ static void
 what_was_reset_goes_first(void **state)
 {
 	struct crowd c;
-	uint32_t i;
 
 	(void)state;
-	crowd_new(&c);
 	crowd_met(&c);
 	crowd_seg(&c, 0, 10, "ab");
 	feed_one(c.t, &(struct seg) { 12, TCP_RST, "", false, 0 }, 0, &c.sink,
 	    &c.stats);
-	for (i = 0; i < TCP_MAX_CONNS - 1; i++)
-		crowd_other(&c, (uint8_t)(1 + i % 100), i, true, NOTHING, 0);
+	crowd_others(&c, TCP_MAX_CONNS - 1, true, true);
 	assert_int_equal(c.h.ends, 0);
 	crowd_seg(&c, 0, 12, "cd");
 	assert_string_equal(c.h.text, "abcd");
-	crowd_other(&c, 200, i, true, NOTHING, 0);
+	crowd_other(&c, 200, 0, true, NOTHING, 0);
 	assert_int_equal(c.h.ends, 0);
 	feed_one(c.t, &(struct seg) { 14, TCP_RST, "", false, 0 }, 0, &c.sink,
 	    &c.stats);
-	crowd_other(&c, 201, i, true, NOTHING, 0);
+	crowd_other(&c, 201, 0, true, NOTHING, 0);
 	assert_int_equal(c.h.ends, 1);
 	tcpstream_free(c.t, &c.sink);
 }
@@ -226,7 +234,6 @@ crumbs_are_bounded(void **state)
 	uint32_t i;
 
 	(void)state;
-	crowd_new(&c);
 	crowd_met(&c);
 	for (i = TCP_MAX_PIECES; i > 0; i--)
 		crowd_seg(&c, 1, 9 + 2 * i, "x");
@@ -254,13 +261,10 @@ static void
 a_flood_of_syns_costs_no_open_connection(void **state)
 {
 	struct crowd c;
-	uint32_t i;
 
 	(void)state;
-	crowd_new(&c);
 	crowd_met(&c);
-	for (i = 0; i < TCP_MAX_HALF + 1000; i++)
-		crowd_other(&c, 0, i, false, NOTHING, 0);
+	crowd_others(&c, TCP_MAX_HALF + 1000, false, false);
 	assert_int_equal(c.stats.tcp_limits, 1000);
 	crowd_seg(&c, 1, 10, "ab");
 	assert_string_equal(c.h.text, "ab");
@@ -272,20 +276,16 @@ static void
 who_opens_most_loses_first(void **state)
 {
 	struct crowd c;
-	uint32_t i;
 
 	(void)state;
-	crowd_new(&c);
 	crowd_met(&c);
-	for (i = 0; i < TCP_MAX_CONNS + 1000; i++)
-		crowd_other(&c, 0, i, true, NOTHING, 0);
+	crowd_others(&c, TCP_MAX_CONNS + 1000, false, true);
 	assert_int_equal(c.stats.tcp_limits, 1001);
 	assert_int_equal(c.stats.tcp_connections, TCP_MAX_CONNS + 1001);
 	crowd_seg(&c, 0, 10, "ab");
 	assert_string_equal(c.h.text, "ab");
-	/* From many others, each with less than he has: his go. */
-	for (i = 0; i < 4000; i++)
-		crowd_other(&c, (uint8_t)(1 + i % 100), i, true, NOTHING, 0);
+	/* From many other addresses, each with fewer: those of the first go. */
+	crowd_others(&c, 4000, true, true);
 	crowd_seg(&c, 0, 12, "cd");
 	assert_string_equal(c.h.text, "abcd");
 	tcpstream_free(c.t, &c.sink);
@@ -300,7 +300,6 @@ who_has_most_waiting_makes_room(void **state)
 	uint32_t i;
 
 	(void)state;
-	crowd_new(&c);
 	crowd_met(&c);
 	for (i = 0; i < TCP_MAX_BYTES / sizeof(crumb) + 100; i++) {
 		if (i == 50)
