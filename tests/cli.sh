@@ -100,6 +100,8 @@ if [ "$(id -u)" = 0 ]; then
 		echo "a key of somebody else's is taken"
 		bad=1
 	}
+else
+	echo "note: not root; the owner of a key was not checked"
 fi
 # The key of mirrored signalling, in a check and in a replay.
 cat >"$dir/hep.conf" <<END

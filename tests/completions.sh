@@ -44,6 +44,8 @@ for w in $verbs $filters; do
 done
 if command -v zsh > /dev/null; then
 	zsh -n <<< "$text" || bad=1
+else
+	echo "note: no zsh; it did not read its completion"
 fi
 "$ctl" --completion fish > /dev/null 2>&1 && bad=1
 exit $bad

@@ -8,7 +8,10 @@
 set -u
 cc=${1:-cc}
 cd "$(dirname "$0")/../.." || exit 1
-bsd=$(pkg-config --cflags libbsd-overlay) || { echo "no libbsd"; exit 77; }
+bsd=$(pkg-config --cflags libbsd-overlay) || {
+	echo "skipped: no libbsd"
+	exit 77
+}
 bad=0
 n=0
 

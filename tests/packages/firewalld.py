@@ -165,9 +165,10 @@ def play(world, manager):
 
 def main():
     net.Daemon.binary = sys.argv[1]
-    if os.geteuid() != 0 or not all(map(shutil.which, [
-            "firewalld", "dbus-daemon", "firewall-cmd"])):
-        print("firewalld.py: needs root, firewalld and dbus-daemon")
+    lacks = [t for t in ("firewalld", "dbus-daemon", "firewall-cmd")
+             if shutil.which(t) is None]
+    if os.geteuid() != 0 or lacks:
+        print("skipped:", "no " + ", ".join(lacks) if lacks else "not root")
         return 77
     folder = tempfile.mkdtemp(prefix="pinholed-firewalld.")
     os.chmod(folder, 0o755)

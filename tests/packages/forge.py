@@ -14,10 +14,10 @@ import sys
 try:
     import yaml
 except ImportError:
-    print("forge.py: needs python3-yaml")
+    print("skipped: no python3-yaml")
     sys.exit(77)
 if shutil.which("shellcheck") is None:
-    print("forge.py: needs shellcheck")
+    print("skipped: no shellcheck")
     sys.exit(77)
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")

@@ -55,6 +55,8 @@ if command -v nft >/dev/null; then
 	for f in "$dir"/*.nft; do
 		unshare -rn nft -c -f "$f" || bad=1
 	done
+else
+	echo "note: no nft; its files were not read"
 fi
 # No page shows an option that the program has not.
 grep -oh '^pinholed -[a-z].*' "$dir"/*.sh | sort -u | while read -r _ rest; do

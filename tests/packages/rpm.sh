@@ -14,7 +14,7 @@ fail() {
 }
 
 command -v rpmspec >/dev/null || {
-	echo "rpm.sh: no rpmspec"
+	echo "skipped: no rpmspec"
 	exit 77
 }
 rpmspec -P "$spec" >/dev/null || fail "the spec"

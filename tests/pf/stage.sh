@@ -9,9 +9,10 @@ skipped=0
 n=0
 what=
 
-# This machine cannot run the test: say why and end.
+# skip REASON: this machine cannot run the test.
 skip() {
-	echo "$(basename "$0"): 0 checks ran: $1"
+	echo "skipped: $1"
+	rm -rf "$tmp"
 	exit 77
 }
 
