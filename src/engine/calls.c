@@ -113,7 +113,7 @@ lease_length(const struct call_lease *l)
 }
 
 static void lease_timer(void *arg, int64_t now);
-static void call_tell(struct calls *c, uint64_t id);
+static void call_tell(struct calls *c, uint64_t id, bool renewed);
 
 /*
  * Media and signalling from the inside are life.  Media that only the outside
@@ -186,8 +186,7 @@ lease_timer(void *arg, int64_t now)
 		lease_tell_seen(l, now);
 	claims_renew(c->claims, l->id, lease_length(l), now);
 	lease_schedule(l, now);
-	/* Its pinholes expire later now. */
-	call_tell(c, l->id);
+	call_tell(c, l->id, true);
 }
 
 /* The end of a call that no message tells of. */
@@ -465,7 +464,7 @@ calls_view(const struct calls *c, uint64_t id, struct call_view *out)
 	if (l == NULL || !sip_about(c->sip, id, &about))
 		return false;
 	*out = (struct call_view) { id, about.call_id, about.from, about.to,
-		l->began, l->accepted, l->held, about.over };
+		l->began, l->accepted, l->held, about.over, false };
 	return true;
 }
 
@@ -480,12 +479,14 @@ calls_after(struct calls *c, uint64_t after)
 }
 
 static void
-call_tell(struct calls *c, uint64_t id)
+call_tell(struct calls *c, uint64_t id, bool renewed)
 {
 	struct call_view v;
 
-	if (c->sink.call != NULL && calls_view(c, id, &v))
-		c->sink.call(c->sink.ctx, &v);
+	if (c->sink.call == NULL || !calls_view(c, id, &v))
+		return;
+	v.renewed = renewed;
+	c->sink.call(c->sink.ctx, &v);
 }
 
 void
@@ -496,7 +497,7 @@ calls_flush(struct calls *c)
 	while ((l = TAILQ_FIRST(&c->dirty)) != NULL) {
 		TAILQ_REMOVE(&c->dirty, l, dirty_entry);
 		l->dirty = false;
-		call_tell(c, l->id);
+		call_tell(c, l->id, false);
 		call_checkpoint(c, l, false);
 	}
 }

@@ -119,13 +119,11 @@ on_queue(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	tell_watches(h);
 	/* As with a capture: one commit for all. */
-	worker_hold(u->worker, true);
 	engine_gather(u->engine, true);
 	if (held_turn(h, on_packet, u))
 		send_release(h, false);
 	engine_gather(u->engine, false);
 	send_release(h, true);
-	worker_hold(u->worker, false);
 	u->settle(u->ctx);
 }
 

@@ -31,6 +31,7 @@ struct call_view {
 	struct addr from, to;
 	int64_t since;
 	bool accepted, held, over;
+	bool renewed; /* just now: its pinholes have another deadline */
 };
 
 struct engine_sink {

@@ -312,12 +312,10 @@ process_settle(struct live *l)
 	int64_t now = clock_now(), next, wait;
 	struct timeval tv;
 
-	worker_hold(&l->worker, true);
 	engine_run(l->engine, now);
 	asked_run(&l->asked, &l->worker.feed, l->engine, l->args->conf);
 	next = outbox_run(&l->outbox, now);
 	next = timers_earlier(next, journal_write(l, now));
-	worker_hold(&l->worker, false);
 	if (channel_recovered(&l->worker.fw))
 		fw_resync(l);
 	output_flush(l->worker.output);
@@ -346,7 +344,6 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	/* Under load a turn has packets of many calls: one commit for all. */
-	worker_hold(&l->worker, true);
 	engine_gather(l->engine, true);
 	rc = capture_dispatch(l->capture, fd, PACKETS, clock_now(), &sink);
 	engine_gather(l->engine, false);
@@ -655,7 +652,9 @@ on_call(void *ctx, const struct call_view *v)
 	else
 		feed_call_gone(&l->worker.feed, v->id, clock_now(),
 		    REASON_NONE);
-	engine_view_holes(l->engine, v->id, &holes);
+	/* Those that open and close are told as events. */
+	if (v->renewed)
+		engine_view_holes(l->engine, v->id, &holes);
 }
 
 static bool

@@ -23,7 +23,7 @@ feed_send(struct feed *f, enum ipc_type type, uint64_t seq)
 		return;
 	}
 	rc = ipc_send(f->ipc, type, seq, &f->msg, -1);
-	if (f->waits != NULL && !f->ipc->held && ipc_unsent(f->ipc))
+	if (f->waits != NULL && f->ipc->queued > 0)
 		f->waits(f->waits_ctx);
 	if (rc == PH_OK)
 		return;
@@ -270,4 +270,7 @@ feed_done(struct feed *f, uint64_t seq, enum ph_err err, uint32_t n)
 {
 	f->msg.u.done = (struct ipc_done) { .err = err, .n = n };
 	feed_send(f, IPC_DONE, seq);
+	/* Somebody waits for it.  If the status process is gone, reading says
+	 * so. */
+	(void)!ipc_flush(f->ipc);
 }

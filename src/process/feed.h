@@ -50,7 +50,7 @@ struct feed {
 	enum form (
 	    *form)(const struct fw_config *config, const struct pinhole *hole);
 	const struct fw_config *fw_config;
-	/* Something waits in the ipc; or NULL. */
+	/* Something waits in the ipc, or is held there; or NULL. */
 	void (*waits)(void *ctx);
 	void *waits_ctx;
 	bool telling; /* everything, from `at` on */
@@ -92,7 +92,10 @@ void feed_seen(struct feed *f, const struct ipc_ids *ids);
 /* And so many, all in all. */
 void feed_packets(struct feed *f, const struct ipc_packets *p);
 
-/* Lines of text, each with its newline, for the request `seq`; and its end. */
+/*
+ * Lines of text, each with its newline, for the request `seq`; and its end,
+ * with which all goes that is held.
+ */
 void feed_text(struct feed *f, uint64_t seq, struct span text);
 void feed_done(struct feed *f, uint64_t seq, enum ph_err err, uint32_t n);
 

@@ -161,6 +161,8 @@ ipc_move(struct ipc *to, struct ipc *from)
 	to->queued = from->queued;
 	to->gone = from->gone;
 	to->max = from->max;
+	to->held = from->held;
+	to->full = from->full;
 	to->fd = from->fd;
 	to->rest = from->rest;
 	to->restlen = from->restlen;
@@ -244,7 +246,7 @@ ipc_send(struct ipc *c, enum ipc_type type, uint64_t seq, struct ipc_msg *m,
 		rc = PH_EBAD;
 		goto out;
 	}
-	if (c->held && c->queued + m->hdr.len > HELD_MAX)
+	if (c->held && !c->full && c->queued + m->hdr.len > HELD_MAX)
 		c->gone = ipc_flush(c) != PH_OK;
 	if (STAILQ_EMPTY(&c->out) && !c->held) {
 		iov.iov_len = m->hdr.len;
@@ -277,7 +279,8 @@ out:
 bool
 ipc_unsent(const struct ipc *c)
 {
-	return c->fd != -1 && !c->gone && !STAILQ_EMPTY(&c->out);
+	return c->fd != -1 && !c->gone && !STAILQ_EMPTY(&c->out) &&
+	    (!c->held || c->full);
 }
 
 /* As many as one record holds; the descriptor that goes with them, or -1. */
@@ -314,7 +317,8 @@ ipc_flush(struct ipc *c)
 			return PH_EGONE;
 		n = record_gather(c, iov, &fd);
 		rc = ipc_transmit(c, iov, n, fd);
-		if (rc == PH_EAGAIN)
+		c->full = rc == PH_EAGAIN;
+		if (c->full)
 			return PH_OK;
 		if (rc != PH_OK) {
 			c->gone = true;

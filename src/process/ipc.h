@@ -441,6 +441,7 @@ struct ipc {
 	size_t queued; /* bytes */
 	size_t max;    /* of them; 0: 64 MiB */
 	bool held;     /* ipc_send() leaves a few for ipc_flush() */
+	bool full;     /* the kernel has not taken what waits */
 	char *rest;    /* of what was read: messages that are not taken yet */
 	size_t restlen, restat;
 };
@@ -461,7 +462,8 @@ void ipc_close(struct ipc *c);
 PH_NODISCARD enum ph_err ipc_send(struct ipc *c, enum ipc_type type,
     uint64_t seq, struct ipc_msg *m, int fd);
 
-bool ipc_unsent(const struct ipc *c); /* wait until writable, then flush */
+/* Wait until writable, then flush; not for what is held. */
+bool ipc_unsent(const struct ipc *c);
 PH_NODISCARD enum ph_err ipc_flush(struct ipc *c);
 
 /*

@@ -37,8 +37,23 @@ on_more(evutil_socket_t fd, short what, void *arg)
 static void
 on_feed_waits(void *ctx)
 {
+	static const struct timeval within = { 0, WORKER_FEED_WITHIN };
 	struct worker *w = ctx;
 
+	channel_watch(&w->feed_to);
+	if (!event_pending(w->late, EV_TIMEOUT, NULL))
+		event_add(w->late, &within);
+}
+
+static void
+on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	/* If the status process is gone, reading says so. */
+	(void)!channel_flush(&w->feed_to);
 	channel_watch(&w->feed_to);
 }
 
@@ -74,8 +89,10 @@ status_open(struct worker *w, int *fd)
 {
 	if (*fd == -1)
 		return;
-	if (channel_open(&w->feed_to, *fd) == PH_OK)
+	if (channel_open(&w->feed_to, *fd) == PH_OK) {
+		w->feed_to.ipc.held = true;
 		feed_open(&w->feed);
+	}
 	*fd = -1;
 	on_more(-1, 0, w);
 }
@@ -130,7 +147,8 @@ worker_init(struct worker *w, const struct worker_setup *setup)
 	    (w->output = output_new(w->base, STDOUT_FILENO)) == NULL ||
 	    (w->term = event_new(w->base, SIGTERM, EV_SIGNAL | EV_PERSIST,
 		 on_term, w)) == NULL ||
-	    (w->more = event_new(w->base, -1, 0, on_more, w)) == NULL)
+	    (w->more = event_new(w->base, -1, 0, on_more, w)) == NULL ||
+	    (w->late = event_new(w->base, -1, 0, on_late, w)) == NULL)
 		log_fatalx(setup->name, "cannot make the event loop");
 	channel_init(&w->monitor, w->base, &monitor_calls, w);
 	channel_init(&w->fw, w->base, NULL, NULL);
@@ -140,19 +158,6 @@ worker_init(struct worker *w, const struct worker_setup *setup)
 	w->feed.waits_ctx = w;
 	if (channel_open(&w->monitor, setup->monitor_fd) != PH_OK)
 		log_fatalx(setup->name, "cannot make the event loop");
-}
-
-void
-worker_hold(struct worker *w, bool yes)
-{
-	struct channel *c = &w->feed_to;
-
-	c->ipc.held = yes && channel_linked(c);
-	if (yes)
-		return;
-	/* If the status process is gone, reading says so. */
-	(void)!channel_flush(c);
-	channel_watch(c);
 }
 
 int
@@ -174,8 +179,10 @@ worker_stop(struct worker *w, int status)
 void
 worker_free(struct worker *w)
 {
+	(void)!channel_flush(&w->feed_to);
 	channel_close(&w->feed_to);
 	channel_close(&w->fw);
+	event_free(w->late);
 	event_free(w->more);
 	channel_close(&w->monitor);
 	event_free(w->term);

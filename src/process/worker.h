@@ -45,6 +45,8 @@ struct worker_setup {
 	void *ctx; /* of all */
 };
 
+#define WORKER_FEED_WITHIN 20000 /* microseconds */
+
 struct worker {
 	struct worker_setup setup;
 	struct event_base *base;
@@ -56,7 +58,13 @@ struct worker {
 	 * user's to call; its `lost` must call worker_fw_lost().
 	 */
 	struct channel fw;
-	struct channel feed_to; /* the status process, if there is one */
+	/*
+	 * The status process, if there is one.  What it is to know waits up to
+	 * WORKER_FEED_WITHIN for others, unless it has asked: the packet filter
+	 * is told first, and a record has room for many messages.
+	 */
+	struct channel feed_to;
+	struct event *late; /* when they go */
 	struct feed feed;
 	struct event *more; /* the feed has more than one turn takes */
 	struct ipc_msg out; /* too big for the stack */
@@ -69,12 +77,6 @@ void worker_confine(const char *name, enum sandbox_role role,
 
 /* Ends the process with a log line if there is no memory. */
 void worker_init(struct worker *w, const struct worker_setup *setup);
-
-/*
- * While held, what the status process is to know waits: the packet filter is
- * told first.
- */
-void worker_hold(struct worker *w, bool yes);
 
 /* Until worker_stop(); returns its status. */
 int worker_run(struct worker *w);

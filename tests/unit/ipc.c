@@ -204,7 +204,8 @@ what_waited_is_sent_together(void **state)
 		assert_int_equal(ipc_send(&a, IPC_QUIT, i, &m, other), PH_OK);
 	}
 	assert_int_equal(recv(b.fd, record, sizeof(record), MSG_PEEK), -1);
-	a.held = false;
+	/* Nobody has to wait until it can be written to. */
+	assert_false(ipc_unsent(&a));
 	assert_int_equal(ipc_flush(&a), PH_OK);
 	for (i = 0; i < 200; i++) {
 		assert_int_equal(ipc_recv(&b, &got, &fd), PH_OK);
@@ -218,6 +219,31 @@ what_waited_is_sent_together(void **state)
 		    i != 63 && i != 99 && i != 100 && i != 164 && i != 199);
 	}
 	assert_int_equal(ipc_recv(&b, &got, &fd), PH_EAGAIN);
+	ipc_close(&a);
+	ipc_close(&b);
+}
+
+static void
+a_peer_that_does_not_read_is_waited_for_also_when_held(void **state)
+{
+	static struct ipc_msg m, got;
+	struct ipc a, b;
+	uint64_t sent, received = 0;
+	int fd;
+
+	(void)state;
+	pair(&a, &b);
+	a.held = true;
+	for (sent = 0; sent < 100000 && !ipc_unsent(&a); sent++)
+		assert_int_equal(ipc_send(&a, IPC_QUIT, sent, &m, -1), PH_OK);
+	assert_true(ipc_unsent(&a));
+	while (received < sent) {
+		if (ipc_recv(&b, &got, &fd) == PH_OK)
+			assert_int_equal(got.hdr.seq, received++);
+		else
+			assert_int_equal(ipc_flush(&a), PH_OK);
+	}
+	assert_false(ipc_unsent(&a));
 	ipc_close(&a);
 	ipc_close(&b);
 }
@@ -302,6 +328,8 @@ main(void)
 		cmocka_unit_test(only_well_formed_messages_are_received),
 		cmocka_unit_test(what_does_not_fit_is_queued_in_order),
 		cmocka_unit_test(what_waited_is_sent_together),
+		cmocka_unit_test(
+		    a_peer_that_does_not_read_is_waited_for_also_when_held),
 		cmocka_unit_test(what_is_queued_moves_along),
 		cmocka_unit_test(a_peer_that_never_reads_is_bounded),
 		cmocka_unit_test(a_dead_peer_is_noticed_by_both_sides),

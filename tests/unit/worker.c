@@ -61,6 +61,14 @@ on_quit(void *ctx, bool keep)
 
 static const struct channel_calls calls = { on_message, on_settled, on_lost };
 
+static bool
+tells_nothing(void *ctx, uint64_t *at)
+{
+	(void)ctx;
+	(void)at;
+	return false;
+}
+
 static int
 make_worker(void **state)
 {
@@ -69,6 +77,7 @@ make_worker(void **state)
 		.foreground = true,
 		.message = on_message,
 		.quit = on_quit,
+		.feed = { .tell = tells_nothing },
 		.ctx = &w };
 	int fds[2];
 
@@ -286,6 +295,45 @@ sending_to_nobody_does_nothing(void **state)
 	close(fds[0]);
 }
 
+/* The next message to the status process; -1: there is none. */
+static int
+hears(struct ipc *status)
+{
+	int fd;
+
+	return ipc_recv(status, &msg, &fd) == PH_OK ? (int)msg.hdr.type : -1;
+}
+
+/* Within WORKER_FEED_WITHIN, or when it gets an answer. */
+static void
+the_status_process_hears_of_several_things_at_once(void **state)
+{
+	struct ipc status;
+	int fds[2], i;
+
+	(void)state;
+	assert_int_equal(ipc_pair(fds), PH_OK);
+	ipc_init(&status, fds[1]);
+	tell(&monitor, IPC_STATUS, fds[0]);
+	turn();
+	for (i = 0; i < 3; i++)
+		feed_call_gone(&w.feed, (uint64_t)i, 0, REASON_BYE);
+	turn();
+	assert_int_equal(hears(&status), -1);
+	event_base_loop(w.base, EVLOOP_ONCE);
+	assert_int_equal(hears(&status), IPC_FEED_BEGIN);
+	assert_true(ipc_pending(&status));
+	assert_int_equal(hears(&status), IPC_FEED_END);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(hears(&status), IPC_FEED_CALL_GONE);
+	assert_false(ipc_pending(&status));
+	feed_call_gone(&w.feed, 4, 0, REASON_BYE);
+	feed_done(&w.feed, 1, PH_OK, 1);
+	assert_int_equal(hears(&status), IPC_FEED_CALL_GONE);
+	assert_int_equal(hears(&status), IPC_DONE);
+	ipc_close(&status);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_worker, free_worker)
 
 int
@@ -302,6 +350,7 @@ main(void)
 		TEST(what_a_slow_peer_leaves_is_sent_once_it_reads),
 		TEST(a_full_queue_is_told_of_once_there_is_room),
 		TEST(sending_to_nobody_does_nothing),
+		TEST(the_status_process_hears_of_several_things_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
