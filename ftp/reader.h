@@ -98,14 +98,14 @@ struct ftp_event {
 	enum ftp_event_kind kind;
 	uint8_t doubt; /* of the line: enum ftp_doubt */
 
-	/* Of a command. */
+	/* Only of a command. */
 	bool parsed; /* `command` is filled in */
 	bool exact;  /* nothing was left out in front of it or in it */
 	bool barred; /* names or asks for a port, but EPSV ALL is in force */
 	struct ftp_command command;
 	enum ftp_request request; /* OTHER if in doubt, barred or unreadable */
 
-	/* Of a reply; of text, `reply.code` alone: what it is inside of. */
+	/* Of a reply.  Of text within a reply only `reply.code`. */
 	struct ftp_reply reply;
 	enum ftp_request answers; /* OTHER: none of ours, or nothing */
 	uint32_t number;	  /* of the command that it answers */

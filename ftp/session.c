@@ -222,7 +222,10 @@ doubt_is_harmless(const struct ftp_event *e)
 	case FTP_CCC:
 	case FTP_REIN:
 	case FTP_QUIT:
-		/* Of a long line we see the head, and perhaps no verb. */
+		/*
+		 * Of a line that is too long we see the head, and perhaps no
+		 * verb.
+		 */
 		return (e->doubt & FTP_DOUBT_UNCLEAN) == 0 &&
 		    (e->parsed || (e->doubt & FTP_DOUBT_LONG) == 0);
 	default:
@@ -411,7 +414,7 @@ on_line(struct ftp_session *s, const struct ftp_event *e, struct span raw)
 		on_reply(s, e, raw);
 		break;
 	case FTP_EVENT_TEXT:
-		/* Of a reply that we write anew, its text is left out. */
+		/* The text of a reply that we write anew is left out. */
 		if (!ftp_reader_asked(&s->reader, e->reply.code))
 			bytes_send(s, FTP_CLIENT, raw);
 		break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the nftables backend reads: the kernel's messages (first byte even)
+ * The inputs of the nftables backend: the kernel's messages (first byte even)
  * and the user's ruleset and table names (odd).
  */
 #include <libmnl/libmnl.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a kernel answers by netlink: each message, read as every reply that
- * it might be.
+ * Messages of a kernel by netlink, each read as every reply that it might be.
  */
 #include <stdlib.h>
 #include <string.h>

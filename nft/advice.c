@@ -127,7 +127,7 @@ spares_new(const char *line)
 	    !line_has(p, "new");
 }
 
-/* Of a rule that drops or rejects. */
+/* Whether a rule that drops or rejects can hit packets of ours. */
 static bool
 is_obstacle(const char *line)
 {

@@ -42,8 +42,10 @@ struct scan {
 	const struct fw_config *config;
 	bool wanted; /* false: delete all */
 	struct place place[FW_HOOKS_MAX];
-	/* Of each chain, so far: our rule is where it should be; there are
-	 * rules of others. */
+	/*
+	 * For each chain, so far: `kept`, our rule is where it should be;
+	 * `others`, there are rules of others.
+	 */
 	bool kept[FW_HOOKS_MAX], others[FW_HOOKS_MAX];
 	unsigned int ndeletes;
 	struct strbuf text;
@@ -111,7 +113,7 @@ format_comment(const struct fw_config *config, char buf[COMMENT_LEN])
 	    config->mark);
 }
 
-/* Of this table of ours, whatever the mark. */
+/* The comment of a rule for this table of ours, whatever its mark. */
 static bool
 comment_is_ours(const struct fw_config *config, const char *comment)
 {

@@ -320,7 +320,7 @@ node_is_free_for(struct node *node, const struct elem *e)
 	    memcmp(node_data(node), e->data, e->datalen) == 0;
 }
 
-/* Those that stand for a node: a way back has no node of its own. */
+/* The elements that stand for a node: a way back has no node of its own. */
 static size_t
 without_backs(struct elem *v, size_t n)
 {

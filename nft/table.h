@@ -77,7 +77,7 @@ enum table_part {
 
 /* A set's number: kind, protocol and family in one byte. */
 #define SET_COUNT	(SET_NKINDS * 4)
-/* And one that holds the ids of connections which outlive their pinholes. */
+/* One set more: the ids of connections which outlive their pinholes. */
 #define SET_CONNECTIONS SET_COUNT
 unsigned int set_number(enum set_kind kind, uint8_t proto, uint8_t af);
 enum set_kind set_kind(unsigned int set);
@@ -99,7 +99,7 @@ const char *set_name(unsigned int set, char buf[SET_NAMELEN]);
 /* Letters, digits, '_' and '-', beginning with a letter; 1 to 31 long. */
 bool table_name_ok(const char *name);
 
-/* Of our chains at forward, input and output: before `filter`. */
+/* The priority of our chains at forward, input and output: before `filter`. */
 #define TABLE_PRIORITY (-10)
 
 /*

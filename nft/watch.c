@@ -54,7 +54,7 @@ dump_received(void *ctx, const struct nlmsghdr *nlh)
 		(void)elements_parse(nlh, d->fw->config->name, d->cb, d->ctx);
 }
 
-/* What one set contains.  -EINTR: perhaps not all of it. */
+/* Dump the elements of one set.  -EINTR: perhaps not all of them. */
 static int
 dump_set(struct fw *fw, unsigned int set,
     void (*cb)(void *ctx, const struct element_seen *e), void *ctx)
@@ -397,7 +397,7 @@ nft_tick(struct fw *fw, int64_t now, enum ph_err *err)
 	enum ph_err rc = PH_OK;
 	int64_t next;
 
-	/* Also when the clock was set back. */
+	/* Look also when the clock was set back. */
 	if (now >= fw->look_at || fw->look_at - now > LOOK_US) {
 		fw->look_at = now + LOOK_US;
 		if (!still_stands(fw))

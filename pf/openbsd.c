@@ -29,7 +29,10 @@ p_natlook_domain(struct pfioc_natlook *nl)
 	nl->rdomain = (u_int16_t)getrtable();
 }
 
-/* Its packets are routed as others are: 0 would mean by routing table 0. */
+/*
+ * The packets of the state are routed as others are: 0 would mean by routing
+ * table 0.
+ */
 void
 p_state_domain(struct pfsync_state *ps)
 {

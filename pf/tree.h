@@ -87,7 +87,7 @@ const struct p_node *p_tree_top(const struct p_tree *t);
 const char *p_node_path(const struct p_node *n);
 bool p_node_is_top(const struct p_node *n);   /* "pinholed" itself */
 bool p_node_is_inner(const struct p_node *n); /* only calls others */
-/* Its ruleset on systems that have several; the top has all. */
+/* The ruleset of a node on systems that have several; the top has all. */
 enum p_part p_node_part(const struct p_node *n);
 
 /*

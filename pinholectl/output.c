@@ -205,7 +205,7 @@ text_members(const json_t *o, const char *before, struct strbuf *out)
 	{
 		snprintf(name, sizeof(name), "%s%s", before, key);
 		if (json_is_object(value)) {
-			/* Of these, there are setup_us and held_us. */
+			/* Members that are objects: setup_us and held_us. */
 			snprintf(name, sizeof(name), "%.*s ",
 			    (int)strcspn(key, "_"), key);
 			text_members(value, name, out);

@@ -68,7 +68,9 @@ body_note_mentions(struct sip *sip, const struct datagram *d,
 	    (best = call_first(sip, call_id)) == NULL ||
 	    body_parse(sip, sdp) != PH_OK)
 		return;
-	/* Of several legs, the one that it fits best. */
+	/*
+	 * Of several legs, take the one whose addresses fit the datagram best.
+	 */
 	for (c = best; c != NULL; c = call_next(c)) {
 		fit = addr_eq(&c->addr[call_inside(c)], &d->dst.addr) +
 		    addr_eq(&c->addr[!call_inside(c)], &d->src.addr) +

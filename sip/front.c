@@ -7,7 +7,7 @@
 #include "sip/mentions.h"
 #include "sip/state.h"
 
-/* What sip.h offers: each message enters the room here. */
+/* The functions of sip.h, by which each message enters the room. */
 
 struct sip *
 sip_new(const struct sip_config *config, const struct sip_sink *sink,
@@ -86,7 +86,10 @@ invite_overheard(struct sip *sip, int64_t now, const struct datagram *d,
 	m.branch = span_sub(m.call_id, 0, 0);
 	if (g->branch.n > 0)
 		m.branch = span_sub(g->branch.word[0], 0, SIP_MAX_TAG);
-	/* Its SDP is an offer to others, if not to us. */
+	/*
+	 * The SDP of an INVITE that we cannot read is still an offer to its
+	 * receiver.
+	 */
 	m.body = SIP_BODY_UNREAD;
 	dialog_invite(sip, now, d, &m);
 }

@@ -30,7 +30,7 @@ struct store {
 	char text[];
 };
 
-/* What has been read so far; `why` explains the last failure. */
+/* A message as far as it has been read; `why` explains the last failure. */
 struct reader {
 	struct sip_message *out;
 	struct head head;

@@ -21,7 +21,7 @@
  * knows, of which there is one reading.  Nothing outside message.c knows
  * libosip2.
  *
- * Whatever could be read in two ways is refused rather than guessed at: a
+ * A message that could be read in two ways is refused rather than guessed at: a
  * firewall and a server that disagree are a hole.
  */
 enum sip_method {
@@ -62,7 +62,7 @@ struct sip_message {
 /* As requests write it; NULL of SIP_OTHER. */
 const char *sip_method_name(enum sip_method method);
 const char *sip_reject_name(enum sip_reject r);
-/* What is wrong with a message, for a person. */
+/* The fault of a message, in words. */
 const char *sip_reject_text(enum sip_reject why);
 
 /* Once, before anything else; silences libosip2 for good. */

@@ -58,7 +58,7 @@ struct sip_counters {
 	uint64_t calls_total, accepted_total; /* without imported ones */
 };
 
-/* What a call wants open from now on; see sip_sink.wants. */
+/* The pinholes that a call wants from now on; see sip_sink.wants. */
 struct sip_wants {
 	uint64_t call; /* stable, never 0 */
 	struct span call_id;
@@ -85,7 +85,7 @@ struct sip_sink {
 	bool (*silent)(void *ctx, uint64_t call, int64_t timeout, int64_t now);
 	/* The protected side has spoken within a dialog of the call. */
 	void (*alive)(void *ctx, uint64_t call, int64_t now);
-	/* What the SDP of the message at hand says; may be NULL. */
+	/* The SDP of the message at hand; the function may be NULL. */
 	void (*described)(void *ctx, const struct sdp *sdp);
 };
 
@@ -96,7 +96,7 @@ struct sip *sip_new(const struct sip_config *config,
     const struct sip_sink *sink, struct timers *timers);
 void sip_free(struct sip *sip); /* silently: no wants, no gone */
 
-/* What became of a message. */
+/* The verdict on a message. */
 enum sip_verdict {
 	SIP_VERDICT_USED,      /* or it changes nothing */
 	SIP_VERDICT_FORGED,    /* counted as forged */

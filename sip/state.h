@@ -34,8 +34,9 @@
 /* Undecided INVITEs of a call that the protected side has not answered. */
 #define SIP_MAX_ASKED	  4
 /*
- * What all calls together may take, for each of `limit calls`: what a call of
- * two streams needs.  Beyond it, calls make room as at the limit itself.
+ * Memory that all calls together may take, for each of `limit calls`: as much
+ * as a call of two streams needs.  Beyond it, calls make room as at the limit
+ * itself.
  */
 #define SIP_CALL_BYTES	  3072
 #define SIP_MIN_BYTES	  (1024 * 1024)
@@ -277,7 +278,7 @@ void dialog_response(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m);
 
 /* body.c */
-/* What a message says about media, once its SDP has been read. */
+/* The body of a message, once its SDP has been read. */
 struct body {
 	struct sdp_side *side; /* owned; NULL: none, or not usable */
 	enum reason bad;       /* why not usable */

@@ -263,8 +263,8 @@ set_interfaces(struct conf *conf, const struct options *o)
 }
 
 /*
- * What to read.  A replay needs no file when the command line says what is
- * protected; a file that was named must be there.
+ * The configuration file to read.  A replay needs none when the command line
+ * says what is protected; a file that was named must be there.
  */
 static const char *
 config_path(const struct options *o)

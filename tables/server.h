@@ -137,7 +137,7 @@ void server_expire(struct server *s, size_t n, int64_t now);
 /* When there is next something to expire, or INT64_MAX. */
 int64_t server_next(struct server *s);
 
-/* What is in the tables, to look at. */
+/* The entries of the tables, to look at. */
 struct entries *server_entries(struct server *s);
 void server_counters(const struct server *s, struct server_counters *out);
 

@@ -50,6 +50,11 @@ docs=$(git ls-files 'man/*.[0-9]' '*.md')
 if grep -nE '(^|[.;:] +)(Who|Whoever|Whom) [a-z]' $docs; then
 	complain "name the noun: \"a host that ...\", not \"who ...\""
 fi
+# Of a comment its first words.
+# shellcheck disable=SC2086
+if grep -nE '^[^"]*/\*+ (Who|Whoever|Whom|Whatever) ' $sources; then
+	complain "name the noun: what packet, process or peer is this about?"
+fi
 
 scripts=$(git ls-files | xargs awk '
 	FNR == 1 { if (/^#!\/bin\/(ba)?sh/) print FILENAME; nextfile }' 2>/dev/null)

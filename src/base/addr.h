@@ -75,7 +75,10 @@ size_t endpoint_to_sockaddr(const struct endpoint *e,
 size_t addr_bytes(uint8_t af); /* 4, 16 or 0 */
 int addr_cmp(const struct addr *a, const struct addr *b);
 bool addr_eq(const struct addr *a, const struct addr *b);
-/* Whom to count as one source: an IPv4 address, or an IPv6 /64. */
+/*
+ * The source that limits count this address for: an IPv4 address, or an IPv6
+ * /64.
+ */
 struct addr addr_source(const struct addr *a);
 int endpoint_cmp(const struct endpoint *a, const struct endpoint *b);
 enum addr_scope addr_scope(const struct addr *a);

@@ -24,7 +24,7 @@
 #define COUNTERS_NAME	    32
 #define COUNTERS_RECORD_MAX 8192
 
-/* What the predecessors counted. */
+/* The counters of earlier processes. */
 struct counters_before {
 	struct {
 		char name[COUNTERS_NAME];

@@ -17,7 +17,7 @@ enum ph_err {
 	PH_ENOMEM = -5,
 	PH_EAMBIGUOUS = -6, /* two readings are possible: take neither */
 	PH_EIO = -7,	    /* the operating system refused; errno says why */
-	/* What a packet filter answers; see src/fw/fw.h. */
+	/* Answers of a packet filter; see src/fw/fw.h. */
 	PH_EAGAIN = -8,	  /* busy: retry with jitter */
 	PH_EEXIST = -9,	  /* already so: counts as success */
 	PH_EGONE = -10,	  /* the filter, or what was ours in it, went away */

@@ -8,12 +8,13 @@
 /*
  * How silence is judged: of calls, transfers and the pinholes of a proxy.
  *
- * What protected hosts send is life.  What the outside alone sends is life
- * for `grace` after that and no longer, so that nobody outside keeps a
- * pinhole open for ever.  The packet filter reports packets only so often
- * (silence_poll()), and each report renews the lease of the pinhole there.
+ * A packet of a protected host is a sign of life.  A packet from outside is one
+ * only for `grace` after that, so that nobody outside keeps a pinhole open for
+ * ever.  The packet filter reports packets only so often (silence_poll()), and
+ * each report renews the lease of the pinhole there.
  *
  * Times are microseconds since the epoch, lengths are microseconds.
+ *
  */
 struct silence {
 	int64_t since;	 /* counted from here at the earliest */

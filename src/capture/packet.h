@@ -16,7 +16,7 @@ struct packets;
 struct packets *packets_new(const struct capture_port *ports, size_t nports);
 void packets_free(struct packets *p, const struct capture_sink *sink);
 
-/* What is known of a frame besides its bytes. */
+/* Where a frame comes from. */
 struct packet_source {
 	int dlt; /* link type */
 	/* Only packets of these interfaces, where the link layer names them. */

@@ -8,7 +8,8 @@
 #include "src/base/datagram.h"
 
 /*
- * What the files of src/capture hand on to the caller, and what they count.
+ * The functions by which src/capture hands on what it has read, and its
+ * counters.
  */
 
 /* A port worth looking at, as source or as destination. */

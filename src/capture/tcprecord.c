@@ -5,7 +5,9 @@
 #include "src/capture/tcpconn.h"
 #include "src/capture/tcpstream.h"
 
-/* Of connections in a journal, and the most that a record takes. */
+/*
+ * The layout of a connection's record in the journal, and its greatest length.
+ */
 #define RECORD_LAYOUT 2
 #define RECORD_MAX    (1 + 2 * (17 + 2) + 4 + 1 + 2 * TCPSIDE_RECORD)
 

@@ -84,7 +84,7 @@ conn_unlist(struct tcpstream *t, struct conn *c)
 	    &c->room);
 }
 
-/* Neither waits for bytes nor for their acknowledgement. */
+/* The connection waits neither for bytes nor for their acknowledgement. */
 static void
 conn_unstick(struct tcpstream *t, struct conn *c)
 {

@@ -12,10 +12,11 @@
 /*
  * Giving up privilege, for good.
  *
- * Whatever needs root is opened first.  Afterwards the process is an ordinary
- * user in an empty directory, without supplementary groups, core dumps or the
- * right to fork.  Its capture handles cannot send, and their filter cannot be
- * changed: on the BSDs, bpf(4) itself is locked (capture/live_bsd.c).  Also:
+ * Descriptors that need root are opened first.  Afterwards the process is an
+ * ordinary user in an empty directory, without supplementary groups, core dumps
+ * or the right to fork.  Its capture handles cannot send, and their filter
+ * cannot be changed: on the BSDs, bpf(4) itself is locked (capture/live_bsd.c).
+ * Also:
  *
  *	Linux	 no file by any name (landlock_linux.h), also where the empty
  *		 directory needs CAP_SYS_CHROOT; no capability in any set
@@ -25,6 +26,7 @@
  *	FreeBSD	 Capsicum where what the role does allows it
  *	OpenBSD	 pledge(2); SANDBOX_FIREWALL, which needs more of /dev/pf than
  *		 a promise covers: unveil(2)
+ *
  */
 enum sandbox_role {
 	SANDBOX_ENGINE,

@@ -187,7 +187,7 @@ struct conf_uplink {
 	struct addr gateway;
 };
 
-/* Of the engine and the firewall process: `priority`. */
+/* The scheduling of the engine and the firewall process: `priority`. */
 enum conf_priority {
 	PRIORITY_NORMAL,
 	PRIORITY_HIGH,
@@ -274,7 +274,7 @@ void conf_print(const struct conf *c, FILE *f);
  */
 #define CONF_FTP_MAX  16384
 #define CONF_TFTP_MAX 16384
-/* Of the protocols that are configured, together. */
+/* The limit of transfers of all protocols that are configured, together. */
 size_t conf_max_transfers(const struct conf *conf);
 
 /*

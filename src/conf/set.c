@@ -334,7 +334,7 @@ conf_set_anchor(struct parse *p, void *dst, const struct lexeme *lex,
 		conf_set_string(p, dst, lex, s);
 }
 
-/* What nft(8) takes for an identifier, and no longer than CONF_MAX_HOOK. */
+/* An identifier of nft(8), no longer than CONF_MAX_HOOK. */
 static bool
 is_nft_name(struct span s)
 {

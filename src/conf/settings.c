@@ -346,7 +346,7 @@ set_nft_table(struct parse *p, void *dst, const struct lexeme *lex,
 	char **name = dst;
 
 	conf_set_name(p, name, lex, s);
-	/* What nft(8) takes for an identifier everywhere. */
+	/* nft(8) takes such a name for an identifier everywhere. */
 	if (*name != NULL &&
 	    (strchr("0123456789_-", **name) != NULL ||
 		strchr(*name, '.') != NULL))
@@ -566,7 +566,10 @@ static const char *const holds[] = { "close", "keep", NULL };
 static const char *const priorities[] = { [PRIORITY_NORMAL] = "normal", [PRIORITY_HIGH] = "high", [PRIORITY_REALTIME] = "realtime", NULL };
 static const char *const dialects[] = { [P_FREEBSD] = "freebsd", [P_OPENBSD] = "openbsd", NULL };
 
-/* What a value is called where one is missing, and who reads it. */
+/*
+ * Types of values: the name for the message that one is missing, and the
+ * function that reads it.
+ */
 static const struct conf_type
 	flag = { .set = conf_set_bool, .words = no_yes },
 	loosely = { .set = conf_set_bool, .words = no_yes, .optional = true },
@@ -694,7 +697,10 @@ const struct setting conf_status[] = {
 	{ 0 }
 };
 
-/* Of one statement; group and box are in records of 32 bytes with a NUL. */
+/*
+ * The words of the one statement `share`; group and box are in records of 32
+ * bytes with a NUL.
+ */
 const struct setting conf_share[] = {
 	{ .word = "group", .type = &label, .offset = CONF(share.group), .hi = 31, .what = "the name of a group" },
 	{ .word = "key", .type = &path, .offset = CONF(share.key), .hi = CONF_MAX_WORD },

@@ -9,7 +9,7 @@
 #include "src/engine/helpers.h"
 #include "src/engine/sip_terms.h"
 
-/* Of a call: for how long its pinholes are asked for, and why. */
+/* How long the pinholes of a call are asked for, and why. */
 struct call_lease {
 	RB_ENTRY(call_lease) node;
 	uint64_t id;

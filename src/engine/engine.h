@@ -34,9 +34,9 @@ void engine_free(struct engine *e); /* silently */
 /* For what other boxes tell of them. */
 struct calls *engine_calls(const struct engine *e);
 
-/* What happened to each call: story.h. */
+/* The story of each call: story.h. */
 const struct story *engine_story(const struct engine *e);
-/* And to each FTP connection and TFTP transfer: sessions.h. */
+/* The same for each FTP connection and TFTP transfer: sessions.h. */
 const struct sessions *engine_sessions(const struct engine *e);
 
 /*
@@ -46,9 +46,9 @@ const struct sessions *engine_sessions(const struct engine *e);
 bool engine_media(struct engine *e, struct span call_id, struct silence *s);
 
 /*
- * What there is, call by call: the next one behind *at, which is 0 at first,
- * and its pinholes, also of transfers, for which there is no call.  False:
- * there are no more.
+ * All calls, one at a time: the next one behind *at, which is 0 at first, and
+ * its pinholes, also of transfers, for which there is no call.  False: there
+ * are no more.
  */
 struct engine_viewer {
 	void *ctx;

@@ -40,7 +40,7 @@ struct held {
 	uint64_t packets; /* read */
 	uint64_t missed;  /* numbers that never came: they passed unread */
 
-	/* Of this turn. */
+	/* The packets of this turn. */
 	uint32_t n, first; /* packets, and the first that opened something */
 	uint32_t numbers[IPC_HELD];
 	int64_t since[IPC_HELD];

@@ -70,7 +70,7 @@ bool hep_policy_packet(struct hep_policy *p, int64_t now,
     const struct addr *sender, struct span packet, struct datagram *d,
     enum hep_refusal *why);
 
-/* What was wrong, as a clause. */
+/* The fault of the packet, as a clause. */
 const char *hep_policy_text(enum hep_refusal why);
 
 void hep_policy_report(const struct hep_policy *p, struct counters *c);

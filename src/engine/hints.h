@@ -39,7 +39,7 @@ void hints_message(struct hints *h, int64_t now, const struct datagram *d,
 /* A datagram on another port. */
 void hints_elsewhere(struct hints *h, int64_t now, const struct datagram *d);
 
-/* What to tell, a line each.  `followed`: SIP is. */
+/* The hints, a line each.  `followed`: SIP is. */
 void hints_text(const struct hints *h, bool followed, struct strbuf *out);
 
 /*

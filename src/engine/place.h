@@ -13,7 +13,7 @@
 
 struct story_limits;
 
-/* What the engine is told about where it runs. */
+/* The machine and the process in which the engine runs. */
 struct engine_place {
 	bool live; /* direction and interface are known and must fit */
 	const struct addr *own; /* the firewall's addresses */

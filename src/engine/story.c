@@ -23,9 +23,9 @@ struct record {
 	uint16_t method; /* with REQUEST and WITHIN */
 	uint16_t status, port[2];
 	uint32_t number; /* CSeq, or the pinhole's */
-	/* Of a message. */
+	/* Only of a message. */
 	uint8_t body, why, nstreams;
-	/* Of a pinhole. */
+	/* Only of a pinhole. */
 	uint8_t proto, dir, prefix;
 	int64_t at;
 };

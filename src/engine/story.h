@@ -41,7 +41,7 @@ struct story_limits {
 	size_t log;   /* one log */
 };
 
-/* What the daemon keeps, for `limit calls` of that many. */
+/* The limits of the daemon, for `limit calls` of that many. */
 struct story_limits story_limits_live(uint32_t calls);
 /* A replay: a whole capture, if it is not absurd. */
 extern const struct story_limits story_limits_file;

@@ -202,7 +202,7 @@ put_seen(struct strbuf *b, const char *who, int64_t at, int64_t now)
 		    now > at ? (now - at) / USEC_PER_SEC : 0);
 }
 
-/* What goes through the pinholes that are open, if that is known. */
+/* When media last went through the open pinholes, if that is known. */
 static void
 tell_media(const struct tell *t, const struct story_call *c, struct strbuf *b)
 {

@@ -21,10 +21,10 @@ void words_ignored(const struct story *s, const struct story_entry *e,
 void words_hole(const struct pinhole *h, struct strbuf *b);
 /* The reason of an open, a close or an end: "the call was accepted". */
 const char *words_reason(enum reason r);
-/* What was not opened, and why. */
+/* The pinhole that was not opened, and why. */
 void words_refused(const struct conf *conf, const struct story_entry *e,
     struct strbuf *b);
-/* What to change so that it is opened. */
+/* The statement to change so that it is opened. */
 void words_advice(const struct conf *conf, const struct story_entry *e,
     struct strbuf *b);
 
@@ -40,10 +40,10 @@ struct story_sum {
 };
 struct story_sum words_sum(const struct story_call *c);
 
-/* What became of the call, in a few words: "accepted, 2 pinholes are open". */
+/* The state of the call, in a few words: "accepted, 2 pinholes are open". */
 void words_state(const struct story_call *c, const struct story_sum *sum,
     struct strbuf *b);
-/* What the whole story shows, if it shows trouble; else nothing. */
+/* The trouble that the whole story shows; "" if there is none. */
 void words_trouble(const struct story_call *c, const struct story_sum *sum,
     struct strbuf *b);
 

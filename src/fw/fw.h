@@ -24,7 +24,7 @@
  * are synchronous, run in the firewall process and never log.
  */
 
-/* What a client of the firewall process asks for. */
+/* The change that a client of the firewall process asks for. */
 enum fw_op {
 	FW_OPEN = 1, /* also when already open: same id, new deadline */
 	/*
@@ -69,7 +69,7 @@ struct fw_edit {
 	struct fw_entry *entry;
 };
 
-/* What NAT made of a connection: see fw_ops.original. */
+/* A connection as NAT has changed it: see fw_ops.original. */
 struct fw_flow {
 	uint8_t proto;
 	struct endpoint client; /* as seen by our socket */

@@ -24,7 +24,7 @@ release_ask(struct release *r, const struct ipc_release *m)
 	r->asked = true;
 	r->last = m->last;
 	r->count += m->n;
-	/* Of more than fit, how long they waited is not kept. */
+	/* The times of more packets than fit are not kept. */
 	for (i = 0; i < m->n && r->nsince < IPC_HELD; i++)
 		r->since[r->nsince++] = m->since[i];
 }

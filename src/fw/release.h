@@ -15,9 +15,9 @@
  * The verdicts of packets of signalling that the kernel holds.
  *
  * The engine reads them and says up to which number they may go (IPC_RELEASE).
- * They go as soon as the packet filter has all that the engine asked for
- * before it said so: at once, if that is in force, else with the commit.
- * Whatever the engine does, none waits for longer than queuewatch.h says.
+ * They go as soon as the packet filter has all that the engine asked for before
+ * it said so: at once, if that is in force, else with the commit.  No packet
+ * waits for longer than queuewatch.h says, whatever the engine does.
  */
 struct release {
 	const struct packetq *queue;

@@ -439,7 +439,7 @@ fwtable_forget_rest(struct fwtable *t)
 	t->settle_due = t->ops->settle != NULL;
 }
 
-/* What the filter has to do for this entry; 0: nothing. */
+/* The edit that the filter needs for this entry; 0: none. */
 static enum fw_edit_op
 entry_edit(struct entry *i, struct fw_edit *edit)
 {

@@ -21,7 +21,7 @@ enum phase {
 	PHASE_STOPPING,
 };
 
-/* What the status process has been told. */
+/* The state of the status process: what it has been told. */
 struct status_link {
 	pid_t pid; /* of that process; 0: none */
 	int given[IPC_LISTEN_KINDS];

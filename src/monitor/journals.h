@@ -21,7 +21,7 @@ void journals_init(struct journals *js);
 /* Open them, and take up what an earlier run left.  False with errno. */
 bool journals_open(struct journals *js, struct generation *g);
 
-/* That of a process; NULL: it has none. */
+/* The journal of a process; NULL: it has none. */
 struct journal *journals_of(struct journals *js, enum child_role role);
 
 /*

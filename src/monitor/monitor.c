@@ -84,7 +84,7 @@ link_child(struct monitor *m, struct generation *g, struct child *c,
 
 	c->linked = true;
 	if (ipc_pair(fds) != PH_OK) {
-		/* Its successor will be linked. */
+		/* Kill the child: its successor will be linked. */
 		log_warn(MODULE, "socketpair");
 		child_kill(c);
 		return;

@@ -255,7 +255,7 @@ tuple_by_id(struct claims *cs, uint64_t id)
 	return RB_FIND(tuple_id_tree, &cs->ids, &key);
 }
 
-/* That of `p`; a new one gets this id.  NULL: no memory. */
+/* The tuple of `p`; a new one gets this id.  NULL: no memory. */
 static struct tuple *
 tuple_get(struct claims *cs, const struct pinhole *p, uint64_t id)
 {

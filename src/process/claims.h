@@ -48,7 +48,7 @@ struct claims_counters {
 	uint64_t limit; /* wishes not granted for want of room */
 };
 
-/* What an asker wants from now on. */
+/* The pinholes that an asker wants from now on. */
 struct claims_want {
 	uint64_t asker;		 /* never 0 */
 	struct span call;	 /* for events; may be empty */
@@ -103,7 +103,7 @@ int64_t claims_last_seen(struct claims *cs, uint64_t asker);
 /* The same for both ends: s->inside and s->outside. */
 void claims_last_sent(struct claims *cs, uint64_t asker, struct silence *s);
 
-/* What an asker has open now, for those who want to know. */
+/* An open pinhole of an asker, to be shown. */
 struct claims_view {
 	struct pinhole hole; /* with its id, and its deadline */
 	struct events_owner owner;

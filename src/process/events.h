@@ -34,7 +34,7 @@ struct events_watch {
 	void *ctx;
 };
 
-/* What a pinhole belongs to. */
+/* The call or transfer that a pinhole belongs to. */
 struct events_owner {
 	uint64_t id;	  /* of the call or transfer */
 	uint64_t tuple;	  /* the packet filter's name for the pinhole */
@@ -65,7 +65,7 @@ struct events {
 	/* Takes one line without its newline. */
 	void (*line)(void *ctx, const char *text);
 	void *ctx;
-	/* What to show for a time; NULL: that time. */
+	/* The time to show for `now`; NULL: `now` itself. */
 	int64_t (*wall)(int64_t now);
 	/* fw_ops.form, and what it said of each open; or NULL. */
 	enum form (
@@ -79,7 +79,7 @@ struct events {
 /* Enough to tell calls apart, and for `pinholectl show calls`. */
 #define EVENTS_CALL 20
 
-/* What was refused, for the explanation. */
+/* The protocol of the message that was refused, for the explanation. */
 enum event_said {
 	EVENT_SAID_SDP,
 	EVENT_SAID_FTP,

@@ -5,7 +5,7 @@
 #include "src/base/timers.h"
 #include "src/process/feed.h"
 
-/* Of what is told at a time: the rest waits until most of it was read. */
+/* How many bytes are told at a time: the rest waits until most were read. */
 #define QUEUE_LOW      (64u << 10)
 /* A status process asks for counters once a second. */
 #define COUNTERS_EVERY (USEC_PER_SEC / 10)

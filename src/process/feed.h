@@ -89,7 +89,7 @@ void feed_claim(struct feed *f, const struct claims_view *v);
 /* These pinholes, by their tuples, have had packets. */
 void feed_seen(struct feed *f, const struct ipc_ids *ids);
 
-/* And so many, all in all. */
+/* These pinholes have had so many packets in all. */
 void feed_packets(struct feed *f, const struct ipc_packets *p);
 
 /*

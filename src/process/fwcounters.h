@@ -37,7 +37,7 @@ struct fwcounters {
 /* Adds; but `open` and `wanted` are of now, so those of `from` are taken. */
 void fwcounters_merge(struct fwcounters *to, const struct fwcounters *from);
 
-/* What was counted since `before`; `open` and `wanted` are those of now. */
+/* The counters since `before`; `open` and `wanted` are those of now. */
 struct fwcounters fwcounters_since(const struct fwcounters *now,
     const struct fwcounters *before);
 

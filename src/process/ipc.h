@@ -23,9 +23,9 @@
  * checks type and length, then the values.  All share one machine and one
  * binary, so the layout is the compiler's.
  *
- * Who sends what: M monitor, E engine, P proxy, F firewall process, S status
- * process, H share process.  The text in some messages is a Call-ID or a name,
- * bounded, and never read as anything else.
+ * Sender and receiver of each message: M monitor, E engine, P proxy, F firewall
+ * process, S status process, H share process.  The text in some messages is a
+ * Call-ID or a name, bounded, and never read as anything else.
  */
 enum ipc_type {
 	IPC_READY = 1, /* E,P,F>M  set up and unprivileged */
@@ -345,7 +345,10 @@ struct ipc_tell {
 	uint32_t pad;
 };
 
-/* What a person named: a pinhole's id or 0, who has it, and a Call-ID. */
+/*
+ * The call or pinhole that a person named: its id or 0, its owner, and a
+ * Call-ID.
+ */
 struct ipc_which {
 	uint64_t id;
 	uint64_t owner;

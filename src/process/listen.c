@@ -121,7 +121,7 @@ add_hep(struct listeners *out, const struct conf_hep *c)
 		c->listen_at, -1 };
 }
 
-/* What the configuration asks for; nothing is open yet. */
+/* The sockets that the configuration asks for; none is open yet. */
 static enum ph_err
 listeners_wanted(struct listeners *out, const struct conf *conf,
     enum listen_user user)

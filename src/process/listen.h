@@ -44,9 +44,9 @@ struct listeners {
 };
 
 /*
- * Whatever the configuration asks for, for that process.  With `before`,
- * sockets that are to stay are shared with it.  On failure *out is empty, `why`
- * has a sentence.
+ * Open the sockets that the configuration asks for, for that process.  With
+ * `before`, sockets that are to stay are shared with it.  On failure *out is
+ * empty, `why` has a sentence.
  */
 PH_NODISCARD enum ph_err listeners_open(struct listeners *out,
     const struct conf *conf, enum listen_user user,

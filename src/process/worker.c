@@ -73,7 +73,7 @@ on_status_settled(void *ctx)
 	on_more(-1, 0, ctx);
 }
 
-/* Its successor will be told everything. */
+/* The status process is gone; its successor will be told everything. */
 static void
 on_status_lost(void *ctx, enum ph_err why)
 {

@@ -64,7 +64,7 @@ struct ftp_conn {
 	struct ftp_want want;
 };
 
-/* Of all services, for the log. */
+/* The number of the last session of any service, for the log. */
 static uint64_t last_number;
 
 void

@@ -34,7 +34,7 @@ struct question {
 	void *ctx;
 };
 
-/* What a service asked for; the claims have it as their user. */
+/* A pinhole that a service asked for; the claims have it as their user. */
 struct request {
 	struct proxy_wish wish; /* with its deadline */
 	bool used;

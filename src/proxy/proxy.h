@@ -94,7 +94,7 @@ void proxy_tftp_stop(struct proxy_tftp *s);
 void proxy_tftp_leave(struct proxy_tftp *s);
 size_t proxy_tftp_left(const struct proxy_tftp *s);
 
-/* What was read as root for the service of tables. */
+/* Keys and addresses for the service of tables, read as root. */
 struct proxy_tables_setup {
 	const struct keyfiles *keys;
 	const struct iface *own; /* our addresses, never to be entered */

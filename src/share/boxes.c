@@ -30,7 +30,9 @@ bool
 boxes_hello(struct box *x, const struct record *r, uint32_t owns, bool leaves,
     int64_t now)
 {
-	/* Of an earlier process of that box, too: else two replays alternate.
+	/*
+	 * A record of an earlier process of that box must be newer, too: else
+	 * two replayed ones could alternate.
 	 */
 	if (r->written <= x->written)
 		return false;

@@ -278,7 +278,10 @@ on_call(struct group *g, struct box *x, const struct record *r, int64_t now)
 	e->version = r->version;
 	e->written = r->written;
 	g->stats.received++;
-	/* Of our own, the engine has a later state, if it has one. */
+	/*
+	 * Offer a call of our own only if the engine lacks it: what it has is
+	 * later.
+	 */
 	g->setup.ops.offer(g->setup.ops.ctx, e->key, r->body, x == NULL);
 }
 

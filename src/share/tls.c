@@ -45,7 +45,7 @@ tls_reason(void)
 	return text != NULL ? text : "not in PEM";
 }
 
-/* Nobody is there to type the password of a key. */
+/* A daemon has no person at hand to type the password of a key. */
 static int
 on_password(char *buf, int size, int writing, void *ctx)
 {

@@ -185,7 +185,10 @@ on_accept(struct event_base *base, void *ctx)
 	if (h->n >= HTTP_CONNECTIONS)
 		conn_make_room(h, false);
 	bufferevent_incref(c->bev);
-	/* Also while evhttp does not read, as from a reader of /events. */
+	/*
+	 * This bounds the input also while evhttp does not read it, as from a
+	 * reader of /events.
+	 */
 	bufferevent_setwatermark(c->bev, EV_READ, 0, 2 * HTTP_HEADERS);
 	c->since = now;
 	TAILQ_INSERT_TAIL(&h->conns, c, entry);
@@ -350,7 +353,10 @@ reply_events(struct http *h, struct evhttp_request *r)
 	headers_common(r, "text/event-stream");
 	http_header(r, "Content-Security-Policy", "default-src 'none'");
 	evhttp_send_reply_start(r, 200, "OK");
-	/* Its reader sends nothing more, and need not. */
+	/*
+	 * The reader of a stream sends nothing more, so the time for requests
+	 * does not apply.
+	 */
 	evhttp_connection_set_timeout(ec, (int)(HTTP_STREAM / USEC_PER_SEC));
 	page_history(h->page, &b);
 	stream_send(c, b.p, b.len);

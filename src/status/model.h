@@ -117,7 +117,7 @@ struct model_totals {
 	    refused[REASON_COUNT]; /* since the status process began */
 };
 
-/* What happened; `hole` or `refusal` is set, as `kind` says. */
+/* An event; `hole` or `refusal` is set, as `kind` says. */
 enum model_event_kind {
 	MODEL_OPENED,
 	MODEL_CLOSED,

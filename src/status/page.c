@@ -17,7 +17,7 @@ struct sample {
 	uint32_t p50, p99; /* of setups since then, microseconds; 0: none */
 };
 
-/* What the counters were at the last sample. */
+/* The counters at the last sample. */
 struct last {
 	int64_t at; /* 0: there is none */
 	uint64_t opened, refused;

@@ -7,16 +7,16 @@
 /*
  * The status process: what the daemon does, for people and programs that ask.
  * It owns the control sockets and the HTTP listener, and reads what strangers
- * send there, so it holds nothing, and can ask for nothing but what those who
- * are connected may have.
+ * send there, so it holds nothing, and can ask for nothing but what its clients
+ * may have.
  *
  *  1. sandbox_enter(); IPC_READY to the monitor.
  *  2. IPC_LISTEN brings sockets to accept from, or takes them away;
  *     IPC_ABOUT and IPC_HEALTH tell about the daemon.
  *  3. IPC_SOURCE brings a way to another process, which tells what it holds
  *     (src/process/feed.h); model.h is the picture.
- *  4. Whoever is connected stays connected over a reload, for which the
- *     monitor sends all of the above anew.
+ *  4. Clients stay connected over a reload, for which the monitor sends all
+ *     of the above anew.
  *  5. IPC_QUIT, or the monitor is gone: return.
  */
 struct status_args {

@@ -220,7 +220,7 @@ parse_filter(struct span *rest, struct request *out, struct strbuf *why)
 	}
 }
 
-/* Of a table's entry, nothing is known but its address. */
+/* An entry of a table has no call, state or age that a filter could name. */
 static enum ph_err
 check_address_alone(const struct request *r, struct strbuf *why)
 {

@@ -27,7 +27,7 @@
 
 #define PATIENCE 20000 /* ms, for anything that is to happen */
 
-/* What the packet filter noted; shared with the child. */
+/* Notes of the packet filter; shared with the child. */
 static struct notes {
 	bool adopt;
 	unsigned int opens, closes, settles, tables;

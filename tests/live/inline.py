@@ -57,8 +57,8 @@ def conf_of(text):
 
 
 class Race:
-    """Calls one after the other, each with ports of its own.  Whoever gets
-    the answer sends media as soon as it has it."""
+    """Calls one after the other, each with ports of its own.  The side that
+    gets the answer sends media as soon as it has it."""
 
     def __init__(self, net, caller, wire=None):
         self.wire = wire or signalling(net)

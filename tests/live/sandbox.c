@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is left to a process that has been taken over, tried from inside.
- * Linux; the other systems' ways are their own.
+ * Calls that a process under an attacker's control could still make, tried from
+ * inside.  Linux; the other systems' ways are their own.
  */
 #include <sys/types.h>
 #include <sys/mman.h>

@@ -472,7 +472,7 @@ each_port_is_captured_once(void **state)
 
 /*
  * Media to or from an address of the firewall itself would be a way into it.
- * Whoever names one, a phone, a PBX, a server, gets nothing opened there.
+ * Nothing opens there, whether a phone, a PBX or a server names it.
  */
 static void
 the_firewalls_own_address_is_no_remote(void **state)

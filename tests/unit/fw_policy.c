@@ -440,7 +440,7 @@ a_block_that_is_off_opens_nothing(void **state)
 	conf_free(c);
 }
 
-/* What a proxy may ask for; the firewall is .1 on both sides. */
+/* Pinholes that a proxy may ask for; the firewall is .1 on both sides. */
 /* clang-format off */
 static const struct {
 	const char	*what;

@@ -51,7 +51,9 @@ a_transfer_lasts_until_it_is_silent(void **state)
 	world_free(w);
 }
 
-/* One end alone: the outside for one timeout more, the inside as long as both.
+/*
+ * If only the outside sends, it keeps the transfer for one timeout more; if
+ * only the inside sends, it lasts as long as with both.
  */
 static void
 a_transfer_that_one_end_has_begun_is_done(void **state)

@@ -167,7 +167,8 @@ what_there_is_none_of_is_not_told(void **state)
 	play.cur.child[CHILD_STATUS].state = CHILD_READY;
 	status_run(&play.m);
 	assert_null(strstr(told(), "listen"));
-	/* Who does not read is replaced: nothing waits for ever. */
+	/* A status process that quits is told nothing: its successor will be.
+	 */
 	play.cur.child[CHILD_STATUS].state = CHILD_QUITTING;
 	play.m.link.about = NULL;
 	status_run(&play.m);
@@ -368,7 +369,7 @@ it_goes_where_nobody_may_ask_any_more(void **state)
 	(void)state;
 	play.other.conf = &quiet;
 	old->wanted = true;
-	/* Whoever asked for this reload is told first. */
+	/* The client that asked for this reload is told first. */
 	play.m.link.pid = old->pid;
 	play.m.link.reload = true;
 	play.m.link.reload_seq = 31;
@@ -432,7 +433,7 @@ a_reload_is_begun_and_answered_at_its_end(void **state)
 	assert_string_equal(command(IPC_COMMAND_RELOAD, 0, 5), BUSY);
 	play.m.phase = PHASE_STARTING;
 	assert_string_equal(command(IPC_COMMAND_RELOAD, 0, 5), BUSY);
-	/* Who asked may have died. */
+	/* The status process that asked may have died. */
 	play.m.phase = PHASE_RUNNING;
 	assert_string_equal(command(IPC_COMMAND_RELOAD, 0, 7), "");
 	play_child(CHILD_STATUS);
@@ -496,7 +497,7 @@ a_check_is_a_process_of_its_own(void **state)
 	play.opt.ctx = good;
 	assert_string_equal(command(IPC_COMMAND_CHECK, 0, 11), "");
 	assert_non_null(strstr(checked(play.m.link.check), "success 11: "));
-	/* Who asked may have died; the file is closed then. */
+	/* The status process that asked may have died: the file is closed. */
 	assert_string_equal(command(IPC_COMMAND_CHECK, 0, 12), "");
 	play_child(CHILD_STATUS);
 	assert_string_equal(checked(play.m.link.check), "");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the mirror of the kernel's elements tells of them, and counts, and how
- * long they are to stay.
+ * The mirror of the kernel's elements: its changes, its counts and its
+ * deadlines.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>

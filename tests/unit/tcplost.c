@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * An end may have its connection forgotten: by opening as many as there is
- * room for, or by silence.  Who began it is known all the same.
+ * An end may have its connection forgotten: by opening as many as there is room
+ * for, or by silence.  The end that began the connection is known all the same.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
