@@ -37,13 +37,14 @@ static enum ph_err
 on_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t now)
 {
 	static const uint8_t media[] = { 192, 0, 2, 10 };
-	const struct pinhole *h;
+	struct pinhole hole;
+	const struct pinhole *h = &hole;
 
 	(void)fw;
 	for (; n > 0; n--, c++) {
 		if (c->op == FW_REMOVE)
 			continue;
-		h = &c->entry->hole;
+		hole = fw_entry_hole(c->entry);
 		if (h->id == 0 || h->to_lo < 1024 || h->to_hi < h->to_lo ||
 		    h->to_hi - h->to_lo > 31 || h->deadline <= now ||
 		    h->deadline > now + INT64_C(86400000000) ||

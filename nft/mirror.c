@@ -284,9 +284,10 @@ protected_end(const struct pinhole *h)
 }
 
 static enum ph_err
-holder_new(struct mirror *m, struct fw_entry *e, const struct elem *v, size_t n)
+holder_new(struct mirror *m, struct fw_entry *e, const struct addr *at,
+    const struct elem *v, size_t n)
 {
-	struct elem host = elem_addr(SET_HOSTS, protected_end(&e->hole));
+	struct elem host = elem_addr(SET_HOSTS, at);
 	struct holder *holder;
 	struct link *link;
 
@@ -335,6 +336,7 @@ without_backs(struct elem *v, size_t n)
 enum ph_err
 mirror_add(struct mirror *m, struct fw_entry *e)
 {
+	const struct pinhole hole = fw_entry_hole(e);
 	struct elem v[ELEM_MAX];
 	struct holder *holder;
 	struct link *link;
@@ -342,10 +344,11 @@ mirror_add(struct mirror *m, struct fw_entry *e)
 	enum ph_err rc;
 	size_t i, n;
 
-	if ((rc = hole_elements(&e->hole, m->config, v, &n)) != PH_OK)
+	if ((rc = hole_elements(&hole, m->config, v, &n)) != PH_OK)
 		return rc;
 	n = without_backs(v, n);
-	if (e->own == NULL && (rc = holder_new(m, e, v, n)) != PH_OK)
+	if (e->own == NULL &&
+	    (rc = holder_new(m, e, protected_end(&hole), v, n)) != PH_OK)
 		return rc;
 	holder = e->own;
 	for (i = 0; i < n; i++)
@@ -380,7 +383,7 @@ node_deadline(const struct node *node)
 	if (!set_expires(node->set))
 		return INT64_MAX;
 	for (link = node->links; link != NULL; link = link->next) {
-		at = link->holder->e->hole.deadline;
+		at = link->holder->e->deadline;
 		if (at == 0)
 			return INT64_MAX;
 		if (at > last)

@@ -203,15 +203,17 @@ tree_has_flow(const struct p_tree *t, const struct pinhole *hole)
  * over the flow.  The sweep finds all other states.
  */
 static void
-hole_closed(struct fw *fw, const struct pinhole *hole)
+entry_closed(struct fw *fw, const struct fw_entry *e)
 {
-	if (hole->once)
+	const struct pinhole hole = fw_entry_hole(e);
+
+	if (hole.once)
 		return;
-	if (p_holes_as_state(fw->holes, hole) &&
-	    !tree_has_flow(fw->state_tree, hole) &&
-	    p_states_kill(&fw->st, hole) == PH_EGONE)
+	if (p_holes_as_state(fw->holes, &hole) &&
+	    !tree_has_flow(fw->state_tree, &hole) &&
+	    p_states_kill(&fw->st, &hole) == PH_EGONE)
 		return;
-	closed_remember(fw, hole);
+	closed_remember(fw, &hole);
 }
 
 /* Would any pinhole of the tree let this state begin? */
@@ -364,7 +366,7 @@ states_remake(struct fw *fw)
 enum ph_err
 p_add(struct fw *fw, struct fw_entry *e)
 {
-	return p_holes_add(fw->holes, &e->hole, e);
+	return p_holes_enter(fw->holes, e);
 }
 
 void
@@ -392,7 +394,7 @@ p_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 	sweep_soon(fw, now);
 	for (i = 0; i < n; i++)
 		if (edits[i].op == FW_REMOVE)
-			hole_closed(fw, &edits[i].entry->hole);
+			entry_closed(fw, edits[i].entry);
 	return PH_OK;
 }
 

@@ -120,6 +120,14 @@ p_holes_add(struct p_holes *h, const struct pinhole *new,
 }
 
 enum ph_err
+p_holes_enter(struct p_holes *h, struct fw_entry *entry)
+{
+	const struct pinhole hole = fw_entry_hole(entry);
+
+	return p_holes_add(h, &hole, entry);
+}
+
+enum ph_err
 p_holes_to_rule(struct p_holes *h, struct p_hole *hole)
 {
 	enum ph_err rc = p_tree_insert(h->tree, &hole->hole);

@@ -40,6 +40,9 @@ void p_holes_free(struct p_holes *h);
 /* `entry` may be NULL.  PH_EEXIST: the id is there. */
 PH_NODISCARD enum ph_err p_holes_add(struct p_holes *h,
     const struct pinhole *hole, struct fw_entry *entry);
+/* An entry's. */
+PH_NODISCARD enum ph_err p_holes_enter(struct p_holes *h,
+    struct fw_entry *entry);
 /* From `state_tree` to `tree`. */
 PH_NODISCARD enum ph_err p_holes_to_rule(struct p_holes *h,
     struct p_hole *hole);

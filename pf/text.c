@@ -116,7 +116,7 @@ print_node(struct fw *fw, const struct p_node *n)
 static enum ph_err
 text_add(struct fw *fw, struct fw_entry *e)
 {
-	return p_holes_add(fw->holes, &e->hole, e);
+	return p_holes_enter(fw->holes, e);
 }
 
 static void

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <string.h>
+
 #include "src/base/pinhole.h"
 
 int
@@ -25,4 +29,113 @@ pinhole_cmp(const struct pinhole *a, const struct pinhole *b)
 	if ((r = endpoint_cmp(&a->rdr_from, &b->rdr_from)) != 0)
 		return r;
 	return endpoint_cmp(&a->nat_to, &b->nat_to);
+}
+
+static uint8_t *
+pack_port(uint8_t *p, uint16_t port)
+{
+	memcpy(p, &port, sizeof(port));
+	return p + sizeof(port);
+}
+
+static uint8_t *
+pack_addr(uint8_t *p, const struct addr *a)
+{
+	size_t n = addr_bytes(a->af);
+
+	memcpy(p, a->b, n);
+	return p + n;
+}
+
+static uint8_t *
+pack_endpoint(uint8_t *p, const struct endpoint *e)
+{
+	if (e->addr.af == AF_UNSPEC)
+		return p;
+	return pack_port(pack_addr(p, &e->addr), e->port);
+}
+
+/* An address family in two bits. */
+static unsigned int
+pack_family(const struct addr *a)
+{
+	return a->af == AF_INET ? 1 : a->af == AF_INET6 ? 2 : 0;
+}
+
+size_t
+pinhole_pack(const struct pinhole *h, uint8_t to[PINHOLE_PACKED])
+{
+	uint8_t *p = to;
+
+	*p++ = h->proto;
+	*p++ = h->dir;
+	*p++ = h->once;
+	*p++ = (uint8_t)(pack_family(&h->from.addr) | pack_family(&h->to) << 2 |
+	    pack_family(&h->rdr_from.addr) << 4 |
+	    pack_family(&h->nat_to.addr) << 6);
+	*p++ = h->from.len;
+	p = pack_port(p, h->from_port);
+	p = pack_port(p, h->to_lo);
+	p = pack_port(p, h->to_hi);
+	p = pack_addr(p, &h->from.addr);
+	p = pack_addr(p, &h->to);
+	p = pack_endpoint(p, &h->rdr_from);
+	p = pack_endpoint(p, &h->nat_to);
+	return (size_t)(p - to);
+}
+
+static const uint8_t *
+unpack_port(const uint8_t *p, uint16_t *port)
+{
+	memcpy(port, p, sizeof(*port));
+	return p + sizeof(*port);
+}
+
+static const uint8_t *
+unpack_addr(const uint8_t *p, unsigned int family, struct addr *a)
+{
+	static const uint8_t families[4] = { AF_UNSPEC, AF_INET, AF_INET6 };
+
+	a->af = families[family & 3];
+	memcpy(a->b, p, addr_bytes(a->af));
+	return p + addr_bytes(a->af);
+}
+
+static const uint8_t *
+unpack_endpoint(const uint8_t *p, unsigned int family, struct endpoint *e)
+{
+	p = unpack_addr(p, family, &e->addr);
+	return e->addr.af == AF_UNSPEC ? p : unpack_port(p, &e->port);
+}
+
+size_t
+pinhole_packed(const uint8_t *p)
+{
+	static const size_t bytes[] = { 0, 4, 16, 0 };
+	unsigned int rdr = p[3] >> 4 & 3, nat = p[3] >> 6;
+
+	return 11 + bytes[p[3] & 3] + bytes[p[3] >> 2 & 3] + bytes[rdr] +
+	    bytes[nat] + (rdr != 0 ? 2u : 0) + (nat != 0 ? 2u : 0);
+}
+
+struct pinhole
+pinhole_unpack(const uint8_t *p)
+{
+	unsigned int families = p[3];
+	struct pinhole h;
+
+	memset(&h, 0, sizeof(h));
+	h.proto = *p++;
+	h.dir = *p++;
+	h.once = *p++;
+	p++;
+	h.from.len = *p++;
+	p = unpack_port(p, &h.from_port);
+	p = unpack_port(p, &h.to_lo);
+	p = unpack_port(p, &h.to_hi);
+	p = unpack_addr(p, families, &h.from.addr);
+	p = unpack_addr(p, families >> 2, &h.to);
+	p = unpack_endpoint(p, families >> 4, &h.rdr_from);
+	(void)unpack_endpoint(p, families >> 6, &h.nat_to);
+	return h;
 }

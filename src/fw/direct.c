@@ -21,7 +21,7 @@ struct direct {
 static int
 item_cmp(const struct item *a, const struct item *b)
 {
-	return (a->e.hole.id > b->e.hole.id) - (a->e.hole.id < b->e.hole.id);
+	return (a->e.id > b->e.id) - (a->e.id < b->e.id);
 }
 
 RB_GENERATE_STATIC(item_tree, item, node, item_cmp)
@@ -61,13 +61,17 @@ static enum ph_err
 item_open(struct direct *d, const struct pinhole *hole, struct item *old,
     struct fw_edit *edit)
 {
+	struct pinhole before;
 	struct item *i = old;
 
-	if (old != NULL && pinhole_cmp(&old->e.hole, hole) != 0)
-		return PH_EBAD;
+	if (old != NULL) {
+		before = fw_entry_hole(&old->e);
+		if (pinhole_cmp(&before, hole) != 0)
+			return PH_EBAD;
+	}
 	if (old == NULL && (i = calloc(1, sizeof(*i))) == NULL)
 		return PH_ENOMEM;
-	i->e.hole = *hole;
+	(void)fw_entry_set(&i->e, hole);
 	if (old == NULL)
 		RB_INSERT(item_tree, &d->items, i);
 	*edit = (struct fw_edit) { old == NULL ? FW_ADD : FW_REPLACE, &i->e };
@@ -86,9 +90,9 @@ changes_read(struct direct *d, const struct fw_change *changes, size_t n,
 	for (i = 0; i < n; i++) {
 		if (changes[i].op < FW_OPEN || changes[i].op > FW_CUT)
 			return PH_EBAD;
-		key.e.hole.id = changes[i].hole.id;
+		key.e.id = changes[i].hole.id;
 		old = RB_FIND(item_tree, &d->items, &key);
-		deadlines[*m] = old != NULL ? old->e.hole.deadline : 0;
+		deadlines[*m] = old != NULL ? old->e.deadline : 0;
 		if (changes[i].op == FW_OPEN) {
 			rc = item_open(d, &changes[i].hole, old, &edits[*m]);
 			if (rc != PH_OK)
@@ -114,7 +118,7 @@ edit_undo(struct direct *d, const struct fw_edit *edit, int64_t deadline)
 {
 	struct item *i = item_of(edit);
 
-	i->e.hole.deadline = deadline;
+	i->e.deadline = deadline;
 	if (edit->op == FW_REMOVE)
 		RB_INSERT(item_tree, &d->items, i);
 	if (edit->op == FW_ADD) {

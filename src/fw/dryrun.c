@@ -39,15 +39,14 @@ dryrun_check(const struct fw_config *config, struct strbuf *why)
 static enum ph_err
 dryrun_add(struct fw *fw, struct fw_entry *e)
 {
-	const struct pinhole *h = &e->hole;
+	const struct pinhole h = fw_entry_hole(e);
 
 	(void)fw;
-	if (h->id != 0 &&
-	    (h->proto == IPPROTO_UDP || h->proto == IPPROTO_TCP) &&
-	    (h->dir == PINHOLE_IN || h->dir == PINHOLE_OUT) &&
-	    h->to.af != AF_UNSPEC &&
-	    (h->from.addr.af == AF_UNSPEC || h->from.addr.af == h->to.af) &&
-	    h->to_lo != 0 && h->to_lo <= h->to_hi)
+	if (h.id != 0 && (h.proto == IPPROTO_UDP || h.proto == IPPROTO_TCP) &&
+	    (h.dir == PINHOLE_IN || h.dir == PINHOLE_OUT) &&
+	    h.to.af != AF_UNSPEC &&
+	    (h.from.addr.af == AF_UNSPEC || h.from.addr.af == h.to.af) &&
+	    h.to_lo != 0 && h.to_lo <= h.to_hi)
 		return PH_OK;
 	return PH_EBAD;
 }

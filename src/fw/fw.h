@@ -48,15 +48,44 @@ struct fw_change {
  * made of an entry, and reads the rest here.
  */
 struct fw_entry {
-	struct pinhole hole; /* with an id and a deadline of the ledger's */
-	void *own;	     /* the backend's; NULL in a new entry */
+	uint64_t id;	  /* the ledger's, */
+	int64_t deadline; /* and likewise */
+	void *own;	  /* the backend's; NULL in a new entry */
 	/*
 	 * Packets that activity() has counted, in both directions; 0 where
 	 * the backend cannot count them.
 	 */
 	uint64_t packets;
 	bool in_filter; /* see ledger.h */
+	uint16_t class;
+	/*
+	 * pinhole_pack(); there may be hundreds of thousands of entries, and
+	 * the memory of one may end with its tuple.
+	 */
+	uint8_t tuple[PINHOLE_PACKED];
 };
+
+/* An entry's pinhole. */
+static inline struct pinhole
+fw_entry_hole(const struct fw_entry *e)
+{
+	struct pinhole h = pinhole_unpack(e->tuple);
+
+	h.id = e->id;
+	h.deadline = e->deadline;
+	h.class = e->class;
+	return h;
+}
+
+/* And back; returns how long the tuple is. */
+static inline size_t
+fw_entry_set(struct fw_entry *e, const struct pinhole *h)
+{
+	e->id = h->id;
+	e->deadline = h->deadline;
+	e->class = h->class;
+	return pinhole_pack(h, e->tuple);
+}
 
 enum fw_edit_op {
 	FW_ADD = 1,

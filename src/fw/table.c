@@ -6,8 +6,8 @@
 #include "src/base/queue.h"
 #include "src/base/silence.h"
 #include "src/base/timers.h"
-#include "src/base/tree.h"
 #include "src/fw/answers.h"
+#include "src/fw/entries.h"
 #include "src/fw/ledger.h"
 #include "src/fw/meter.h"
 #include "src/fw/table.h"
@@ -20,53 +20,12 @@
 #define RETRY_FIRST INT64_C(1000) /* microseconds; doubled each time */
 #define RETRY_LAST  (2 * USEC_PER_SEC)
 
-/*
- * Claims of one entry: the engine and a proxy may want the same tuple, but two
- * proxies, one of which is leaving, never do.  There may be many entries, so
- * there is no room for a third claim.
- */
-#define NCLAIMS 2
-
-/* The claim of one role on a tuple. */
-struct fw_claim {
-	RB_ENTRY(fw_claim) node; /* by id, among those of its role */
-	struct entry *entry;
-	uint64_t id;
-	int64_t deadline;
-	enum ipc_role role;
-	bool active;
-	bool stale; /* from before IPC_BEGIN: it is in no tree */
-};
-
-struct entry {
-	struct fw_entry e; /* first: see on_seen() */
-	RB_ENTRY(entry) by_tuple;
-	TAILQ_ENTRY(entry) dirty_entry;
-	struct fwtable *t;
-	struct fw_claim claim[NCLAIMS];
-	struct timer timer;
-	bool dirty;   /* is on t->dirty */
-	bool counted; /* in t->n.open */
-	/*
-	 * The last batch that asked for it, which gets the error if it fails.
-	 */
-	struct answer *asker;
-	uint8_t bit;
-};
-
-RB_HEAD(tuple_tree, entry);
-RB_HEAD(claim_tree, fw_claim);
-
 struct fwtable {
 	const struct fw_ops *ops;
 	struct fw *fw;
 	const struct fw_policy *policy;
 	size_t max;
-	uint64_t next_id;
-	size_t nentries;
-	struct tuple_tree tuples;
-	struct claim_tree claims[IPC_NROLES];
-	struct timers timers;
+	struct entries entries;
 	TAILQ_HEAD(, entry) dirty;
 	bool settle_due; /* settle the backend after the next commit */
 	int64_t retry_at, retry_wait;
@@ -79,184 +38,109 @@ struct fwtable {
 	struct answers answers;
 };
 
-static int
-tuple_cmp(const struct entry *a, const struct entry *b)
-{
-	return pinhole_cmp(&a->e.hole, &b->e.hole);
-}
-
-static int
-claim_cmp(const struct fw_claim *a, const struct fw_claim *b)
-{
-	return a->id < b->id ? -1 : a->id > b->id;
-}
-
-RB_GENERATE_STATIC(tuple_tree, entry, by_tuple, tuple_cmp)
-RB_GENERATE_STATIC(claim_tree, fw_claim, node, claim_cmp)
-
 struct fwtable *
 fwtable_new(const struct fw_ops *ops, struct fw *fw,
     const struct fw_policy *policy, const struct answers_sink *sink)
 {
 	struct fwtable *t;
-	int i;
 
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
+	answers_init(&t->answers, sink, &t->n.setup);
+	TAILQ_INIT(&t->dirty);
+	if (fw_entries_init(&t->entries) != PH_OK) {
+		fwtable_free(t);
+		return NULL;
+	}
 	t->ops = ops;
 	t->fw = fw;
 	t->policy = policy;
-	answers_init(&t->answers, sink, &t->n.setup);
 	t->meter = (struct fw_meter) { ops, fw, sink->clock, &t->n };
 	t->max = fw_policy_max(policy);
-	RB_INIT(&t->tuples);
-	for (i = 0; i < IPC_NROLES; i++)
-		RB_INIT(&t->claims[i]);
-	TAILQ_INIT(&t->dirty);
-	timers_init(&t->timers);
 	if (ops->activity != NULL)
 		t->activity_every = silence_poll(fw_policy_silence(policy));
 	return t;
 }
 
-static struct fw_claim *
-entry_claim(struct entry *i, enum ipc_role role)
-{
-	return &i->claim[role == IPC_ENGINE ? 0 : 1];
-}
-
-static struct entry *
-entry_find(struct fwtable *t, const struct pinhole *h)
-{
-	struct entry key;
-
-	key.e.hole = *h;
-	return RB_FIND(tuple_tree, &t->tuples, &key);
-}
-
-static struct fw_claim *
-claim_find(struct fwtable *t, enum ipc_role role, uint64_t id)
-{
-	struct fw_claim key;
-
-	key.id = id;
-	return RB_FIND(claim_tree, &t->claims[role], &key);
-}
-
 static void
-entry_mark_dirty(struct entry *i)
+entry_mark_dirty(struct fwtable *t, struct entry *i)
 {
 	if (i->dirty)
 		return;
 	i->dirty = true;
-	TAILQ_INSERT_TAIL(&i->t->dirty, i, dirty_entry);
-}
-
-static bool
-entry_wanted(const struct entry *i)
-{
-	int r;
-
-	for (r = 0; r < NCLAIMS; r++)
-		if (i->claim[r].active)
-			return true;
-	return false;
+	TAILQ_INSERT_TAIL(&t->dirty, i, dirty_entry);
 }
 
 static void
-entry_count(struct entry *i)
+entry_count(struct fwtable *t, struct entry *i)
 {
 	if (i->e.in_filter != i->counted)
-		i->t->n.open += i->e.in_filter ? 1 : (uint64_t)-1;
+		t->n.open += i->e.in_filter ? 1 : (uint64_t)-1;
 	i->counted = i->e.in_filter;
 }
 
 static void
-entry_free(struct entry *i)
+entry_free(struct fwtable *t, struct entry *i)
 {
-	struct fwtable *t = i->t;
-
 	ledger_forget(t->ops, t->fw, &i->e);
-	entry_count(i);
+	entry_count(t, i);
 	if (i->dirty)
 		TAILQ_REMOVE(&t->dirty, i, dirty_entry);
-	timer_clear(&t->timers, &i->timer);
-	RB_REMOVE(tuple_tree, &t->tuples, i);
-	t->nentries--;
-	free(i);
+	fw_entries_remove(&t->entries, i);
 }
 
-/* A new one, which nobody wants yet; NULL: no memory. */
-static struct entry *
-entry_new(struct fwtable *t, const struct pinhole *h)
-{
-	struct entry *i;
-
-	if ((i = calloc(1, sizeof(*i))) == NULL)
-		return NULL;
-	i->t = t;
-	i->e.hole = *h;
-	i->e.hole.id = ++t->next_id;
-	i->e.hole.deadline = 0;
-	RB_INSERT(tuple_tree, &t->tuples, i);
-	t->nentries++;
-	return i;
-}
-
-static void on_deadline(void *arg, int64_t now);
-
-/* The entry's deadline is the latest of its claims. */
 static void
-entry_set_deadline(struct entry *i)
+entry_set_deadline(struct fwtable *t, struct entry *i)
 {
-	int64_t at = 0;
-	int r;
+	int64_t at = fw_entries_due(&t->entries, i);
 
-	for (r = 0; r < NCLAIMS; r++)
-		if (i->claim[r].active && i->claim[r].deadline > at)
-			at = i->claim[r].deadline;
-	if (at == 0)
-		timer_clear(&i->t->timers, &i->timer);
-	else
-		timer_set(&i->t->timers, &i->timer, at, on_deadline, i);
-	if (at != 0 && at != i->e.hole.deadline) {
-		i->e.hole.deadline = at;
-		entry_mark_dirty(i);
+	if (at != 0 && at != i->e.deadline) {
+		i->e.deadline = at;
+		entry_mark_dirty(t, i);
 	}
 }
 
 static void
-claim_release(struct fw_claim *claim)
+claim_release(struct fwtable *t, struct fw_claim *claim)
 {
-	struct entry *i = claim->entry;
+	struct entry *i = fw_claim_entry(claim);
 
 	if (!claim->stale)
-		RB_REMOVE(claim_tree, &i->t->claims[claim->role], claim);
+		fw_claim_leave(&t->entries, claim);
 	claim->active = claim->stale = false;
-	i->t->n.wanted--;
-	entry_mark_dirty(i);
-	entry_set_deadline(i);
+	t->n.wanted--;
+	entry_mark_dirty(t, i);
+	entry_set_deadline(t, i);
 }
 
+/* All its claims have expired, the latest of them at `at`. */
 static void
-on_deadline(void *arg, int64_t now)
+entry_expire(struct fwtable *t, struct entry *i, int64_t at)
 {
-	struct entry *i = arg;
-	struct fwtable *t = i->t;
 	struct fw_claim *claim;
 	int r;
 
-	for (r = 0; r < NCLAIMS; r++) {
+	for (r = 0; r < ENTRY_CLAIMS; r++) {
 		claim = &i->claim[r];
-		if (!claim->active || claim->deadline > now)
+		if (!claim->active || claim->deadline > at)
 			continue;
 		if (!claim->stale)
-			answers_add_id(&t->answers, claim->role, ANSWERS_CLOSED,
-			    claim->id);
+			answers_add_id(&t->answers, (enum ipc_role)claim->role,
+			    ANSWERS_CLOSED, claim->id);
 		t->n.expired++;
-		claim_release(claim);
+		claim_release(t, claim);
 	}
-	entry_set_deadline(i);
+}
+
+static void
+entries_expire(struct fwtable *t, int64_t now)
+{
+	struct entry *i;
+	int64_t at;
+
+	while (
+	    (i = fw_entries_first_due(&t->entries, &at)) != NULL && at <= now)
+		entry_expire(t, i, at);
 }
 
 static void
@@ -286,39 +170,38 @@ claim_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 	struct entry *i;
 	int64_t latest;
 
-	i = entry_find(t, h);
-	if (i == NULL && t->nentries >= t->max)
+	i = fw_entries_find(&t->entries, h);
+	if (i == NULL && fw_entries_count(&t->entries) >= t->max)
 		return PH_ELIMIT;
 	/*
 	 * The client uses its old id for another tuple: release the old claim.
 	 */
-	old = claim_find(t, role, h->id);
-	if (old != NULL && old->entry != i)
-		claim_release(old);
-	if (i == NULL && (i = entry_new(t, h)) == NULL)
+	old = fw_claim_find(&t->entries, role, h->id);
+	if (old != NULL && fw_claim_entry(old) != i)
+		claim_release(t, old);
+	if (i == NULL && (i = fw_entries_new(&t->entries, h)) == NULL)
 		return PH_ENOMEM;
 	claim = entry_claim(i, role);
 	if (claim->active && claim->role != role)
 		return PH_ELIMIT;
-	claim->role = role;
+	claim->role = (uint8_t)role;
 	if (claim->active && !claim->stale && claim->id != h->id)
-		RB_REMOVE(claim_tree, &t->claims[role], claim);
+		fw_claim_leave(&t->entries, claim);
 	if (!claim->active || claim->stale || claim->id != h->id) {
 		if (!claim->active)
 			t->n.wanted++;
-		claim->entry = i;
 		claim->id = h->id;
 		claim->active = true;
 		claim->stale = false;
-		RB_INSERT(claim_tree, &t->claims[role], claim);
+		fw_claim_enter(&t->entries, claim);
 	}
 	claim->deadline = h->deadline;
 	latest = now + fw_policy_lease(t->policy, role, h);
 	if (claim->deadline == 0 || claim->deadline > latest)
 		claim->deadline = latest;
-	entry_set_deadline(i);
+	entry_set_deadline(t, i);
 	if (!i->e.in_filter)
-		entry_mark_dirty(i);
+		entry_mark_dirty(t, i);
 	*out = i;
 	return PH_OK;
 }
@@ -334,7 +217,7 @@ change_cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 
 	out.from_port = 0;
 	if (c->hole.from_port == 0 || out.dir != PINHOLE_OUT ||
-	    entry_find(t, &out) == NULL) {
+	    fw_entries_find(&t->entries, &out) == NULL) {
 		t->n.denied++;
 		return;
 	}
@@ -358,9 +241,9 @@ change_take(struct fwtable *t, struct answer *b, unsigned int bit,
 		return;
 	}
 	if (c->op == FW_CLOSE) {
-		claim = claim_find(t, b->role, c->hole.id);
+		claim = fw_claim_find(&t->entries, b->role, c->hole.id);
 		if (claim != NULL)
-			claim_release(claim);
+			claim_release(t, claim);
 		return;
 	}
 	if (c->op == FW_OPEN)
@@ -405,24 +288,21 @@ fwtable_commit(struct fwtable *t, enum ipc_role role, uint64_t seq,
 void
 fwtable_begin(struct fwtable *t, enum ipc_role role)
 {
-	struct fw_claim *h;
-
-	while ((h = RB_ROOT(&t->claims[role])) != NULL) {
-		RB_REMOVE(claim_tree, &t->claims[role], h);
-		h->stale = true;
-	}
+	fw_claims_leave(&t->entries, role);
 }
 
 void
 fwtable_settle(struct fwtable *t, enum ipc_role role)
 {
-	struct fw_claim *h;
+	struct fw_claim *claim;
+	struct hash_iter it;
 	struct entry *i;
 
-	RB_FOREACH(i, tuple_tree, &t->tuples) {
-		h = entry_claim(i, role);
-		if (h->active && h->stale && h->role == role)
-			claim_release(h);
+	for (i = fw_entries_first(&t->entries, &it); i != NULL;
+	     i = fw_entries_next(&t->entries, &it)) {
+		claim = entry_claim(i, role);
+		if (claim->active && claim->stale && claim->role == role)
+			claim_release(t, claim);
 	}
 }
 
@@ -453,34 +333,34 @@ entry_edit(struct entry *i, struct fw_edit *edit)
 
 /* The filter now has this entry as we want it. */
 static void
-entry_settled(struct entry *i)
+entry_settled(struct fwtable *t, struct entry *i)
 {
 	i->asker = NULL;
-	TAILQ_REMOVE(&i->t->dirty, i, dirty_entry);
+	TAILQ_REMOVE(&t->dirty, i, dirty_entry);
 	i->dirty = false;
 	if (entry_wanted(i))
-		entry_count(i);
+		entry_count(t, i);
 	else
-		entry_free(i);
+		entry_free(t, i);
 }
 
 static void
-entry_give_up(struct entry *i, enum ph_err rc, int64_t now)
+entry_give_up(struct fwtable *t, struct entry *i, enum ph_err rc, int64_t now)
 {
-	struct fwtable *t = i->t;
+	struct pinhole hole = fw_entry_hole(&i->e);
 	int r;
 
 	if (rc == PH_EBAD)
 		t->n.bad++;
 	else
 		t->n.limit++;
-	say_refused(t, &i->e.hole, ph_strerror(rc), now);
+	say_refused(t, &hole, ph_strerror(rc), now);
 	if (i->asker != NULL)
 		answer_refuse(i->asker, i->bit, rc);
-	for (r = 0; r < NCLAIMS; r++)
+	for (r = 0; r < ENTRY_CLAIMS; r++)
 		if (i->claim[r].active)
-			claim_release(&i->claim[r]);
-	entry_settled(i);
+			claim_release(t, &i->claim[r]);
+	entry_settled(t, i);
 }
 
 static void
@@ -500,11 +380,13 @@ retry_later(struct fwtable *t, int64_t now)
 static void
 filter_lost(struct fwtable *t)
 {
+	struct hash_iter it;
 	struct entry *i;
 
 	t->n.lost++;
-	RB_FOREACH(i, tuple_tree, &t->tuples)
-		entry_mark_dirty(i);
+	for (i = fw_entries_first(&t->entries, &it); i != NULL;
+	     i = fw_entries_next(&t->entries, &it))
+		entry_mark_dirty(t, i);
 }
 
 static void
@@ -544,7 +426,7 @@ commit_one(struct fwtable *t, struct entry *i, struct commit_one_by_one *s,
 		rc = fw_meter_commit(&t->meter, &edit, 1, now);
 	switch (rc) {
 	case PH_OK:
-		entry_settled(i);
+		entry_settled(t, i);
 		return true;
 	case PH_ELIMIT:
 	case PH_ENOMEM:
@@ -555,7 +437,7 @@ commit_one(struct fwtable *t, struct entry *i, struct commit_one_by_one *s,
 			s->again = true;
 		else {
 			s->full = rc;
-			entry_give_up(i, rc, now);
+			entry_give_up(t, i, rc, now);
 		}
 		return true;
 	case PH_EBAD:
@@ -563,7 +445,7 @@ commit_one(struct fwtable *t, struct entry *i, struct commit_one_by_one *s,
 		 * The filter refuses to close an entry only if it does not have
 		 * it.
 		 */
-		entry_give_up(i, rc, now);
+		entry_give_up(t, i, rc, now);
 		return true;
 	default:
 		break;
@@ -634,7 +516,7 @@ commit_some(struct fwtable *t, int64_t now)
 	t->retry_wait = 0;
 	for (i = TAILQ_FIRST(&t->dirty); taken-- > 0; i = next) {
 		next = TAILQ_NEXT(i, dirty_entry);
-		entry_settled(i);
+		entry_settled(t, i);
 	}
 	return true;
 }
@@ -642,23 +524,24 @@ commit_some(struct fwtable *t, int64_t now)
 static void
 on_seen(void *ctx, struct fw_entry *e, unsigned int ends)
 {
-	struct entry *i = (struct entry *)(void *)e;
 	struct fwtable *t = ctx;
 	const struct fw_claim *h;
+	enum ipc_role role;
 	int r;
 
-	for (r = 0; i != NULL && r < NCLAIMS; r++) {
-		h = &i->claim[r];
+	for (r = 0; e != NULL && r < ENTRY_CLAIMS; r++) {
+		h = &entry_of(e)->claim[r];
+		role = (enum ipc_role)h->role;
 		if (!h->active || h->stale)
 			continue;
 		if (ends & FW_SEEN_FROM)
-			answers_add_id(&t->answers, h->role, ANSWERS_SEEN_FROM,
+			answers_add_id(&t->answers, role, ANSWERS_SEEN_FROM,
 			    h->id);
 		if (ends & FW_SEEN_TO)
-			answers_add_id(&t->answers, h->role, ANSWERS_SEEN_TO,
+			answers_add_id(&t->answers, role, ANSWERS_SEEN_TO,
 			    h->id);
 		if (e->packets > 0)
-			answers_add_packets(&t->answers, h->role, h->id,
+			answers_add_packets(&t->answers, role, h->id,
 			    e->packets);
 	}
 }
@@ -708,7 +591,7 @@ fwtable_run(struct fwtable *t, int64_t now)
 {
 	int64_t next;
 
-	timers_run(&t->timers, now);
+	entries_expire(t, now);
 	answers_send_ids(&t->answers, ANSWERS_CLOSED);
 	if (now >= t->retry_at) {
 		t->retry_at = 0;
@@ -732,7 +615,8 @@ fwtable_run(struct fwtable *t, int64_t now)
 	/* The backend may have work from the commit just made. */
 	filter_tick(t, now);
 
-	next = timers_earlier(timers_next(&t->timers), t->tick_at);
+	(void)fw_entries_first_due(&t->entries, &next);
+	next = timers_earlier(next, t->tick_at);
 	if (!TAILQ_EMPTY(&t->dirty))
 		next = timers_earlier(next, t->retry_at);
 	if (t->activity_every != 0 && t->n.open > 0)
@@ -767,14 +651,9 @@ fwtable_counters(const struct fwtable *t)
 void
 fwtable_free(struct fwtable *t)
 {
-	struct entry *i;
-
 	if (t == NULL)
 		return;
-	while ((i = RB_ROOT(&t->tuples)) != NULL) {
-		RB_REMOVE(tuple_tree, &t->tuples, i);
-		free(i);
-	}
+	fw_entries_free(&t->entries);
 	answers_clear(&t->answers);
 	free(t);
 }

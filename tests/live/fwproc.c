@@ -66,7 +66,7 @@ note_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t now)
 	}
 	for (; n > 0; n--, c++) {
 		if (c->op != FW_REMOVE) {
-			notes->last_port = c->entry->hole.to_lo;
+			notes->last_port = fw_entry_hole(c->entry).to_lo;
 			notes->opens++;
 		} else
 			notes->closes++;

@@ -290,7 +290,7 @@ seen(void *ctx, struct fw_entry *e, unsigned int ends)
 	if (nseen == ROWS(seen_ids))
 		return;
 	seen_ends[nseen] = ends;
-	seen_ids[nseen++] = e->hole.id;
+	seen_ids[nseen++] = e->id;
 }
 
 static size_t

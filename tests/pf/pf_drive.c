@@ -146,7 +146,7 @@ static void
 seen(void *ctx, struct fw_entry *e, unsigned int ends)
 {
 	(void)ctx;
-	printf("seen %llu%s%s\n", (unsigned long long)e->hole.id,
+	printf("seen %llu%s%s\n", (unsigned long long)e->id,
 	    ends & FW_SEEN_FROM ? " from" : "", ends & FW_SEEN_TO ? " to" : "");
 }
 

@@ -368,6 +368,49 @@ pinholes_differ_by_every_part_of_the_tuple(void **state)
 }
 
 static void
+a_packed_pinhole_is_the_same_one(void **state)
+{
+	static const struct pinhole zero;
+	uint8_t a[PINHOLE_PACKED + 1], b[PINHOLE_PACKED];
+	struct pinhole h[9], again;
+	size_t i, k, n, m;
+
+	(void)state;
+	for (i = 0; i < ROWS(h); i++)
+		h[i] = zero;
+	h[1].proto = IPPROTO_UDP;
+	h[2].dir = PINHOLE_OUT;
+	h[3].once = 1;
+	h[4].from_port = 0x1234;
+	h[5].to_lo = 0x5678;
+	h[5].to_hi = 0x9abc;
+	assert_int_equal(prefix_parse(SPAN_LITERAL("192.0.2.0/24"), &h[6].from),
+	    PH_OK);
+	h[6].to = address("203.0.113.7");
+	h[7].to = address("2001:db8::7");
+	h[7].rdr_from = (struct endpoint) { address("2001:db8::8"), 7000 };
+	h[8].from = prefix_host(&h[7].rdr_from.addr);
+	h[8].to = address("2001:db8::7");
+	h[8].rdr_from = (struct endpoint) { address("2001:db8::8"), 0 };
+	h[8].nat_to = (struct endpoint) { address("2001:db8::9"), 8000 };
+	for (i = 0; i < ROWS(h); i++) {
+		memset(a, 0xff, sizeof(a));
+		n = pinhole_pack(&h[i], a);
+		assert_int_equal(pinhole_packed(a), n);
+		assert_int_equal(a[n], 0xff);
+		again = pinhole_unpack(a);
+		assert_int_equal(pinhole_cmp(&again, &h[i]), 0);
+		for (k = 0; k < ROWS(h); k++) {
+			m = pinhole_pack(&h[k], b);
+			assert_int_equal(n == m && memcmp(a, b, n) == 0,
+			    i == k);
+		}
+	}
+	assert_int_equal(pinhole_pack(&h[6], a), 19);
+	assert_int_equal(pinhole_pack(&h[8], a), PINHOLE_PACKED);
+}
+
+static void
 text_is_cut_and_compared(void **state)
 {
 	struct span rest, empty = { NULL, 0 };
@@ -633,6 +676,7 @@ main(void)
 		cmocka_unit_test(addresses_come_from_sockets_and_go_there),
 		cmocka_unit_test(addresses_have_an_order),
 		cmocka_unit_test(pinholes_differ_by_every_part_of_the_tuple),
+		cmocka_unit_test(a_packed_pinhole_is_the_same_one),
 		cmocka_unit_test(text_is_cut_and_compared),
 		cmocka_unit_test(bytes_are_summed_as_in_the_standard),
 		cmocka_unit_test(cursors_read_every_width),

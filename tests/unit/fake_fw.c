@@ -31,7 +31,7 @@ fake_find(uint64_t id)
 static enum ph_err
 fake_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t at)
 {
-	struct pinhole *h;
+	struct pinhole hole, *h;
 	size_t i, more = 0;
 	enum ph_err rc = fw->fail;
 
@@ -57,9 +57,9 @@ fake_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t at)
 		return rc;
 	for (i = 0; i < n; i++) {
 		if (c[i].op != FW_REMOVE &&
-		    c[i].entry->hole.to_lo == fw->bad_port)
+		    fw_entry_hole(c[i].entry).to_lo == fw->bad_port)
 			return PH_EBAD;
-		h = fake_find(c[i].entry->hole.id);
+		h = fake_find(c[i].entry->id);
 		if (c[i].op != FW_REMOVE && h == NULL)
 			more++;
 		if (c[i].op == FW_REMOVE && h != NULL)
@@ -69,7 +69,7 @@ fake_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t at)
 		return PH_ELIMIT;
 	fw->changes += (unsigned int)n;
 	for (i = 0; i < n; i++) {
-		h = fake_find(c[i].entry->hole.id);
+		h = fake_find(c[i].entry->id);
 		if (c[i].op == FW_REMOVE) {
 			assert_true(h != NULL || fw->was_lost);
 			if (h == NULL)
@@ -79,11 +79,12 @@ fake_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t at)
 		} else if (h == NULL) {
 			assert_true(c[i].op == FW_ADD || fw->was_lost);
 			fw->entry[fw->n] = c[i].entry;
-			fw->hole[fw->n++] = c[i].entry->hole;
+			fw->hole[fw->n++] = fw_entry_hole(c[i].entry);
 		} else {
 			assert_int_equal(c[i].op, FW_REPLACE);
-			assert_int_equal(pinhole_cmp(h, &c[i].entry->hole), 0);
-			h->deadline = c[i].entry->hole.deadline;
+			hole = fw_entry_hole(c[i].entry);
+			assert_int_equal(pinhole_cmp(h, &hole), 0);
+			h->deadline = c[i].entry->deadline;
 		}
 	}
 	return PH_OK;

@@ -229,5 +229,5 @@ reset(void **state)
 void
 note(void *ctx, struct fw_entry *e, unsigned int ends)
 {
-	*(uint64_t *)ctx += (e != NULL ? e->hole.id : 0) * 100 + ends;
+	*(uint64_t *)ctx += (e != NULL ? e->id : 0) * 100 + ends;
 }

@@ -20,16 +20,16 @@ static struct fw fw;
 static enum ph_err
 note_add(struct fw *f, struct fw_entry *e)
 {
-	if (e->hole.id == f->refuses)
+	if (e->id == f->refuses)
 		return PH_ENOMEM;
-	strbuf_fmt(&f->b, "+%d ", (int)e->hole.id);
+	strbuf_fmt(&f->b, "+%d ", (int)e->id);
 	return PH_OK;
 }
 
 static void
 note_remove(struct fw *f, struct fw_entry *e)
 {
-	strbuf_fmt(&f->b, "-%d ", (int)e->hole.id);
+	strbuf_fmt(&f->b, "-%d ", (int)e->id);
 }
 
 static void
@@ -47,8 +47,8 @@ note_commit(struct fw *f, const struct fw_edit *edits, size_t n, int64_t now)
 	(void)now;
 	strbuf_str(&f->b, "( ");
 	for (i = 0; i < n; i++)
-		strbuf_fmt(&f->b, "%d@%d ", (int)edits[i].entry->hole.id,
-		    (int)edits[i].entry->hole.deadline);
+		strbuf_fmt(&f->b, "%d@%d ", (int)edits[i].entry->id,
+		    (int)edits[i].entry->deadline);
 	strbuf_str(&f->b, ") ");
 	f->commits++;
 	return f->answer;
@@ -73,9 +73,8 @@ fresh(void **state)
 static void
 what_failed_is_undone_the_last_first(void **state)
 {
-	struct fw_entry a = { .hole.id = 1 },
-			b = { .hole.id = 2, .in_filter = true },
-			c = { .hole.id = 3, .in_filter = true };
+	struct fw_entry a = { .id = 1 }, b = { .id = 2, .in_filter = true },
+			c = { .id = 3, .in_filter = true };
 	const struct fw_edit v[] = { { FW_ADD, &a }, { FW_REPLACE, &b },
 		{ FW_REMOVE, &c } };
 
@@ -100,8 +99,7 @@ what_failed_is_undone_the_last_first(void **state)
 static void
 one_that_cannot_be_prepared_stops_all(void **state)
 {
-	struct fw_entry a = { .hole.id = 1 }, b = { .hole.id = 2 },
-			c = { .hole.id = 3 };
+	struct fw_entry a = { .id = 1 }, b = { .id = 2 }, c = { .id = 3 };
 	const struct fw_edit v[] = { { FW_ADD, &a }, { FW_ADD, &b },
 		{ FW_ADD, &c } };
 
@@ -115,8 +113,7 @@ one_that_cannot_be_prepared_stops_all(void **state)
 static void
 an_entry_that_ends_is_taken_out(void **state)
 {
-	struct fw_entry in = { .hole.id = 1, .in_filter = true },
-			out = { .hole.id = 2 };
+	struct fw_entry in = { .id = 1, .in_filter = true }, out = { .id = 2 };
 
 	(void)state;
 	ledger_forget(&ops, &fw, &in);

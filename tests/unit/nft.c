@@ -526,8 +526,8 @@ static uint64_t packets_of[4]; /* by id */
 static void
 note_id(void *ctx, struct fw_entry *e, unsigned int ends)
 {
-	packets_of[e->hole.id] = e->packets;
-	((unsigned int *)ctx)[e->hole.id] += ends; /* once each */
+	packets_of[e->id] = e->packets;
+	((unsigned int *)ctx)[e->id] += ends; /* once each */
 }
 
 static const char *
@@ -636,16 +636,18 @@ static void
 test_an_element_forgets_who_has_gone(void **state)
 {
 	struct fw *fw = (struct fw *)(void *)m;
-	struct fw_entry a = { 0 }, b = { 0 };
+	struct fw_entry a = { 0 }, b;
+	struct pinhole h;
 	struct fw_edit edit = { FW_ADD, &a };
 	struct elem v[ELEM_MAX];
 	size_t n;
 
 	(void)state;
-	a.hole = hole_of("tcp in 198.51.100.7 0 192.0.2.20 5 5 once");
-	a.hole.deadline = 100;
-	b.hole = a.hole;
-	assert_int_equal(hole_elements(&a.hole, &config, v, &n), PH_OK);
+	h = hole_of("tcp in 198.51.100.7 0 192.0.2.20 5 5 once");
+	h.deadline = 100;
+	(void)fw_entry_set(&a, &h);
+	b = a;
+	assert_int_equal(hole_elements(&h, &config, v, &n), PH_OK);
 	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
 	assert_string_equal(count(v, 0, 0), "0<> ");
 	answer = PH_EIO;
@@ -658,7 +660,7 @@ test_an_element_forgets_who_has_gone(void **state)
 	/* Its connection is to come again. */
 	edit = (struct fw_edit) { FW_ADD, &b };
 	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
-	b.hole.deadline = 200;
+	b.deadline = 200;
 	edit.op = FW_REPLACE;
 	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
 	assert_int_equal(said[0], '!');

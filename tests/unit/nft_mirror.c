@@ -32,19 +32,47 @@ teardown(void **state)
 	return 0;
 }
 
+static struct pinhole
+hole(bool once, uint8_t host)
+{
+	const struct addr from = { AF_INET, { 9, 9, 9, 9 } };
+
+	return (struct pinhole) { .deadline = 9 * SECOND,
+		.proto = once ? IPPROTO_TCP : IPPROTO_UDP,
+		.dir = PINHOLE_IN,
+		.once = once,
+		.from = prefix_host(&from),
+		.to = addr_v4(192, 0, 2, host),
+		.to_lo = 4000,
+		.to_hi = 4000 };
+}
+
+static struct fw_entry
+entry_of(const struct pinhole *h)
+{
+	struct fw_entry e;
+
+	memset(&e, 0, sizeof(e));
+	(void)fw_entry_set(&e, h);
+	return e;
+}
+
 static struct fw_entry
 entry(bool once, uint8_t host)
 {
-	struct fw_entry e = { .hole = { .deadline = 9 * SECOND,
-				  .proto = once ? IPPROTO_TCP : IPPROTO_UDP,
-				  .dir = PINHOLE_IN,
-				  .once = once,
-				  .to_lo = 4000,
-				  .to_hi = 4000 } };
+	struct pinhole h = hole(once, host);
 
-	e.hole.from = prefix_host(&(struct addr) { AF_INET, { 9, 9, 9, 9 } });
-	e.hole.to = addr_v4(192, 0, 2, host);
-	return e;
+	return entry_of(&h);
+}
+
+/* Led there from another place. */
+static struct fw_entry
+entry_moved(uint8_t host)
+{
+	struct pinhole h = hole(false, host);
+
+	h.rdr_from = (struct endpoint) { addr_v4(203, 0, 113, 1), 7000 };
+	return entry_of(&h);
 }
 
 /* The kernel is told of both, and takes it. */
@@ -74,10 +102,11 @@ commit(struct fw_entry *add, struct fw_entry *gone)
 static struct elem
 counter_of(const struct fw_entry *e)
 {
+	const struct pinhole h = fw_entry_hole(e);
 	struct elem v[ELEM_MAX];
 	size_t n;
 
-	assert_int_equal(hole_elements(&e->hole, &config, v, &n), PH_OK);
+	assert_int_equal(hole_elements(&h, &config, v, &n), PH_OK);
 	return v[0];
 }
 
@@ -126,15 +155,13 @@ an_element_that_comes_again_counts_from_zero(void **state)
 static void
 a_redirection_that_moves_is_told_with_its_old_place(void **state)
 {
-	struct fw_entry a = entry(false, 1), b = entry(false, 2);
+	struct fw_entry a = entry_moved(1), b = entry_moved(2);
 	struct fw_edit edits[2] = { { FW_REMOVE, &a }, { FW_ADD, &b } };
 	struct mirror_change c;
 	unsigned int replaced = 0;
 	size_t iter = 0;
 
 	(void)state;
-	a.hole.rdr_from = b.hole.rdr_from =
-	    (struct endpoint) { addr_v4(203, 0, 113, 1), 7000 };
 	commit(&a, NULL);
 	mirror_remove(mirror, &a);
 	assert_int_equal(mirror_add(mirror, &b), PH_OK);
@@ -160,13 +187,12 @@ a_redirection_that_moves_is_told_with_its_old_place(void **state)
 static void
 a_first_redirection_is_its_own_old_one(void **state)
 {
-	struct fw_entry a = entry(false, 1);
+	struct fw_entry a = entry_moved(1);
 	struct fw_edit edit = { FW_ADD, &a };
 	struct mirror_change c;
 	size_t iter = 0;
 
 	(void)state;
-	a.hole.rdr_from = (struct endpoint) { addr_v4(203, 0, 113, 1), 7000 };
 	mirror_expect_leftovers(mirror, true);
 	assert_int_equal(mirror_add(mirror, &a), PH_OK);
 	assert_int_equal(mirror_begin(mirror, &edit, 1), PH_OK);
@@ -190,7 +216,7 @@ everything_is_told_with_the_deadline_that_the_kernel_has(void **state)
 
 	(void)state;
 	commit(&e, NULL);
-	e.hole.deadline += SECOND; /* which the kernel has not heard of */
+	e.deadline += SECOND; /* which the kernel has not heard of */
 	while (mirror_next(mirror, &iter, &c)) {
 		if (elem_cmp(&c.elem, &counter) != 0)
 			continue;

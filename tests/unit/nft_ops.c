@@ -260,7 +260,7 @@ static void
 count_id(void *ctx, struct fw_entry *e, unsigned int ends)
 {
 	(void)ends;
-	*(uint64_t *)ctx = *(uint64_t *)ctx * 100 + e->hole.id;
+	*(uint64_t *)ctx = *(uint64_t *)ctx * 100 + e->id;
 }
 
 static uint64_t

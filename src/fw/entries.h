@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef FW_ENTRIES_H
+#define FW_ENTRIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/hash.h"
+#include "src/base/heap.h"
+#include "src/base/queue.h"
+#include "src/fw/answers.h"
+#include "src/fw/fw.h"
+#include "src/process/ipc.h"
+
+/*
+ * The entries of the ledger (table.h) and the claims on them, found by tuple,
+ * by the id of a claim, and by deadline.  There may be hundreds of thousands,
+ * so each byte of an entry counts.
+ *
+ * Claims of one entry: the engine and a proxy may want the same tuple, but two
+ * proxies, one of which is leaving, never do.  So there is no room for a third
+ * claim.
+ */
+#define ENTRY_CLAIMS 2
+
+/* The claim of one role on a tuple. */
+struct fw_claim {
+	struct hash_node by_id; /* first; among those of its role */
+	uint64_t id;
+	int64_t deadline;
+	uint8_t role; /* enum ipc_role */
+	bool active;
+	bool stale; /* from before IPC_BEGIN: it is found no more */
+};
+
+struct entry {
+	struct hash_node by_tuple; /* first */
+	TAILQ_ENTRY(entry) dirty_entry;
+	struct fw_claim claim[ENTRY_CLAIMS]; /* see entry_claim() */
+	/*
+	 * The last batch that asked for it, which gets the error if it fails.
+	 */
+	struct answer *asker;
+	uint32_t place; /* among the deadlines */
+	uint8_t bit;
+	bool dirty;	   /* the packet filter may not have it like this */
+	bool counted;	   /* among the open ones */
+	struct fw_entry e; /* last: its tuple is as long as it must be */
+};
+
+struct entries {
+	struct hash tuples;
+	struct hash claims[IPC_NROLES];
+	/* Of each entry that is wanted, or earlier. */
+	struct heap deadlines;
+	uint64_t next_id;
+};
+
+PH_NODISCARD enum ph_err fw_entries_init(struct entries *es);
+void fw_entries_free(struct entries *es); /* and all of them */
+
+size_t fw_entries_count(const struct entries *es);
+struct entry *fw_entries_find(struct entries *es, const struct pinhole *h);
+/* A new one, which nobody wants yet; NULL: no memory. */
+struct entry *fw_entries_new(struct entries *es, const struct pinhole *h);
+void fw_entries_remove(struct entries *es, struct entry *i);
+
+/* All of them; the one that was returned last may be removed meanwhile. */
+struct entry *fw_entries_first(const struct entries *es, struct hash_iter *it);
+struct entry *fw_entries_next(const struct entries *es, struct hash_iter *it);
+
+/* The entry whose deadline is the first, or NULL; and INT64_MAX. */
+struct entry *fw_entries_first_due(struct entries *es, int64_t *at);
+/* Its claims have changed: its deadline, or 0 without an active claim. */
+int64_t fw_entries_due(struct entries *es, struct entry *i);
+
+struct entry *entry_of(struct fw_entry *e);
+bool entry_wanted(const struct entry *i);
+struct fw_claim *entry_claim(struct entry *i, enum ipc_role role);
+
+/* By their ids: enter, leave, find; leave all that a role has, as stale. */
+void fw_claim_enter(struct entries *es, struct fw_claim *claim);
+void fw_claim_leave(struct entries *es, struct fw_claim *claim);
+struct fw_claim *fw_claim_find(struct entries *es, enum ipc_role role,
+    uint64_t id);
+void fw_claims_leave(struct entries *es, enum ipc_role role);
+struct entry *fw_claim_entry(struct fw_claim *claim);
+
+#endif
