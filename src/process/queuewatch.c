@@ -51,17 +51,19 @@ queuewatch_wake(struct queuewatch *w, int64_t now)
 	w->quiet = 0;
 }
 
-/* Let go, or drop, what waits with a number up to `last`. */
+/*
+ * Let go, or drop, what waits with a number up to `last`.  What came later
+ * waits, too, as a rule: of those there were at most as many as the numbers
+ * have grown.
+ */
 static void
-watch_expire(struct queuewatch *w, const struct packetq_state *before,
-    uint32_t last)
+watch_expire(struct queuewatch *w, const struct packetq_state *s, uint32_t last)
 {
-	struct packetq_state after;
+	uint32_t later = s->last - last;
 
 	packetq_verdict(w->queue, last, w->pass);
-	if (packetq_state(w->queue, &after))
-		w->expired += before->waiting + (after.last - before->last) -
-		    after.waiting;
+	if (s->waiting > later)
+		w->expired += s->waiting - later;
 }
 
 static void
