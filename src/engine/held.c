@@ -109,22 +109,36 @@ tell_watches(struct held *h)
 	h->turn_at = now;
 }
 
-static void
-on_queue(evutil_socket_t fd, short what, void *arg)
+void
+held_run(struct held *h)
 {
-	struct held *h = arg;
 	struct held_user *u = &h->user;
 
-	(void)fd;
-	(void)what;
+	if (h->ev == NULL)
+		return;
 	tell_watches(h);
-	/* As with a capture: one commit for all. */
+	/*
+	 * As with a capture, one commit for all.  Changes and releases go
+	 * together, and wake the firewall process once.
+	 */
+	channel_hold(&u->worker->fw, true);
 	engine_gather(u->engine, true);
 	if (held_turn(h, on_packet, u))
 		send_release(h, false);
 	engine_gather(u->engine, false);
 	send_release(h, true);
-	u->settle(u->ctx);
+	channel_hold(&u->worker->fw, false);
+}
+
+static void
+on_queue(evutil_socket_t fd, short what, void *arg)
+{
+	struct held *h = arg;
+
+	(void)fd;
+	(void)what;
+	held_run(h);
+	h->user.settle(h->user.ctx);
 }
 
 void

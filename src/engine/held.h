@@ -55,6 +55,13 @@ void held_serve(struct held *h, const struct packetq *queue,
 void held_end(struct held *h);
 
 /*
+ * Read what waits now and say what may go.  The copy of a packet from the
+ * inside is often read before the packet itself, which then shall not wait
+ * until the rest is done.  The caller settles.
+ */
+void held_run(struct held *h);
+
+/*
  * Read up to IPC_HELD packets.  `packet` returns whether this one opened a
  * pinhole.  False: there was none.
  */

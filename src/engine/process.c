@@ -344,9 +344,12 @@ on_capture(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	/* Under load a turn has packets of many calls: one commit for all. */
+	channel_hold(&l->worker.fw, true);
 	engine_gather(l->engine, true);
 	rc = capture_dispatch(l->capture, fd, PACKETS, clock_now(), &sink);
 	engine_gather(l->engine, false);
+	held_run(&l->held);
+	channel_hold(&l->worker.fw, false);
 	if (rc != PH_OK) {
 		log_warnx(MODULE, "an interface went away");
 		worker_stop(&l->worker, 2);

@@ -114,6 +114,17 @@ channel_flush(struct channel *c)
 	return c->ev != NULL ? ipc_flush(&c->ipc) : PH_OK;
 }
 
+void
+channel_hold(struct channel *c, bool yes)
+{
+	c->ipc.held = yes && channel_linked(c);
+	if (yes)
+		return;
+	/* If the peer is gone, reading says so. */
+	(void)!channel_flush(c);
+	channel_watch(c);
+}
+
 bool
 channel_recovered(struct channel *c)
 {

@@ -55,6 +55,12 @@ void channel_send(struct channel *c, enum ipc_type type, uint64_t seq,
 /* Something was sent by c->ipc itself: wait until the rest can be, too. */
 void channel_watch(struct channel *c);
 
+/*
+ * While held, messages wait, and then go as few records: the peer wakes up
+ * once.  More than a few go all the same.
+ */
+void channel_hold(struct channel *c, bool yes);
+
 /* Write now what waits, as far as the kernel takes it. */
 PH_NODISCARD enum ph_err channel_flush(struct channel *c);
 
