@@ -3,19 +3,24 @@
  * Calls through a firewall, with the first packet of media right behind the
  * answer.
  *
- * usage: bench_inline OUT IN calls-a-second calls in|out
+ * usage: bench_inline OUT IN calls-a-second calls in|out [flood]
  *
  * OUT and IN are network namespaces (/run/netns/...), as tests/live/net.py
  * makes them.  `in`: a telephone outside calls the PBX, gets the answer and
  * sends at once.  `out`: the PBX calls, and sends as soon as it has the
- * answer.  Prints how many first packets arrived, and how long messages took.
+ * answer.  Prints how many first packets arrived, and how long messages took
+ * from the sender to the kernel at the other end: how long this program then
+ * waits for a processor is its own matter.  `flood` is how many INVITEs a
+ * stranger outside sends meanwhile, a second.
  */
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,10 +29,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PHONE "198.51.100.7"
-#define PBX   "192.0.2.10"
-#define PORTS 5000 /* in turn; each with one for RTCP */
-#define CALLS 200000
+#define PHONE	 "198.51.100.7"
+#define STRANGER "198.51.100.66"
+#define PBX	 "192.0.2.10"
+#define PORTS	 5000 /* in turn; each with one for RTCP */
+#define CALLS	 200000
 
 struct end {
 	const char *addr;
@@ -58,7 +64,7 @@ now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_REALTIME, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
@@ -77,9 +83,10 @@ udp(const char *addr, uint16_t port)
 {
 	struct sockaddr_in sin = at(addr, port);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	int size = 8 << 20;
+	int size = 8 << 20, on = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	if (fd == -1 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1) {
 		perror(addr);
 		exit(1);
@@ -151,23 +158,53 @@ speak(uint32_t i)
 	    sizeof(sin));
 }
 
+/* A message and when it came. */
+static ssize_t
+receive(int fd, char *text, size_t size, int64_t *at)
+{
+	union {
+		struct cmsghdr h;
+		char bytes[256];
+	} control;
+	struct iovec iov = { text, size };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &m, 0);
+	struct cmsghdr *c;
+	struct timespec t;
+
+	*at = now();
+	for (c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL; c != NULL;
+	     c = CMSG_NXTHDR(&m, c))
+		if (c->cmsg_type == SCM_TIMESTAMPNS) {
+			memcpy(&t, CMSG_DATA(c), sizeof(t));
+			*at = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+		}
+	return n;
+}
+
 static void
 listen_sip(const struct end *e)
 {
-	char text[2048], *p;
+	char text[2048], *p, *q;
+	int64_t at;
 	uint32_t i;
 	ssize_t n;
 	int step;
 
-	while ((n = recv(e->sip, text, sizeof(text) - 1, 0)) > 0) {
+	while ((n = receive(e->sip, text, sizeof(text) - 1, &at)) > 0) {
 		text[n] = '\0';
-		if ((p = strstr(text, "\r\nCall-ID: ")) == NULL)
+		/* A stranger's has no step. */
+		if ((p = strstr(text, "\r\nCall-ID: ")) == NULL ||
+		    (q = strstr(text, "\r\nX-Step: ")) == NULL)
 			continue;
 		i = (uint32_t)strtoul(p + 11, NULL, 10);
-		step = (int)strtol(strstr(text, "\r\nX-Step: ") + 10, NULL, 10);
+		step = (int)strtol(q + 10, NULL, 10);
 		if (i >= CALLS)
 			continue;
-		took[ntook++] = now() - calls[i].sent;
+		took[ntook++] = at - calls[i].sent;
 		if (step == INVITE)
 			say(&callee, &caller, i, ANSWER);
 		else if (step == ANSWER) {
@@ -210,15 +247,60 @@ percentile(double p)
 	    : (double)took[(size_t)(p * (double)(ntook - 1))] / 1000;
 }
 
+/* Of other calls each, so that none is the repetition of another. */
+static void
+flood(int fd, double rate)
+{
+	struct sockaddr_in sin = at(PBX, 5060);
+	int64_t gap = (int64_t)(1e9 / rate), next = now();
+	char text[1024];
+	uint32_t i;
+	int n;
+
+	for (i = 0;; i++, next += gap) {
+		while (now() < next)
+			continue;
+		n = snprintf(text, sizeof(text),
+		    "INVITE sip:x@%s SIP/2.0\r\n"
+		    "Via: SIP/2.0/UDP %s:5060;branch=z9hG4bKf%u\r\n"
+		    "From: <sip:a@%s>;tag=x\r\nTo: <sip:b@%s>\r\n"
+		    "Call-ID: %u@flood\r\nCSeq: 1 INVITE\r\n"
+		    "Contact: <sip:x@%s>\r\n"
+		    "Content-Type: application/sdp\r\n"
+		    "Content-Length: 107\r\n\r\n"
+		    "v=0\r\no=- 1 1 IN IP4 198.51.100.66\r\ns=-\r\n"
+		    "c=IN IP4 198.51.100.66\r\nt=0 0\r\n"
+		    "m=audio 40000 RTP/AVP 0\r\n",
+		    PBX, STRANGER, i, STRANGER, PBX, i, STRANGER);
+		sendto(fd, text, (size_t)n, 0, (struct sockaddr *)&sin,
+		    sizeof(sin));
+	}
+}
+
+static pid_t
+begin_flood(const char *rate)
+{
+	double n = rate != NULL ? strtod(rate, NULL) : 0;
+	int fd = n > 0 ? udp(STRANGER, 5060) : -1;
+	pid_t pid = n > 0 ? fork() : 0;
+
+	if (n > 0 && pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		flood(fd, n);
+	}
+	return pid;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct end phone = { PHONE, -1, -1 }, pbx = { PBX, -1, -1 };
 	int64_t start, gap, end;
 	uint32_t i = 0, n;
+	pid_t stranger;
 
-	if (argc != 6 || (n = (uint32_t)strtoul(argv[4], NULL, 10)) > CALLS) {
-		fprintf(stderr, "usage: %s OUT IN rate calls in|out\n",
+	if (argc < 6 || (n = (uint32_t)strtoul(argv[4], NULL, 10)) > CALLS) {
+		fprintf(stderr, "usage: %s OUT IN rate calls in|out [flood]\n",
 		    argv[0]);
 		return 1;
 	}
@@ -226,6 +308,7 @@ main(int argc, char **argv)
 	enter(argv[1]);
 	phone.sip = udp(PHONE, 5060);
 	phone.media = udp(PHONE, 9999);
+	stranger = begin_flood(argv[6]);
 	enter(argv[2]);
 	pbx.sip = udp(PBX, 5060);
 	pbx.media = udp(PBX, 9999);
@@ -243,10 +326,13 @@ main(int argc, char **argv)
 		listen_sip(&pbx);
 		listen_media();
 	}
+	if (stranger > 0)
+		kill(stranger, SIGKILL);
 	qsort(took, ntook, sizeof(took[0]), compare);
 	printf("calls %u ended %llu first packets %llu messages %zu "
-	       "p50 %.0f us p99 %.0f us max %.0f us\n",
+	       "p50 %.0f us p99 %.0f us p99.9 %.0f us max %.0f us\n",
 	    n, (unsigned long long)done, (unsigned long long)heard, ntook,
-	    percentile(0.5), percentile(0.99), percentile(1));
+	    percentile(0.5), percentile(0.99), percentile(0.999),
+	    percentile(1));
 	return 0;
 }
