@@ -55,11 +55,12 @@ on_room(void *ctx)
 static void
 on_offer(void *ctx, const uint8_t *key, struct span body, bool fresh)
 {
-	(void)ctx;
+	const int64_t *time = ctx;
+
 	if (body.len > RECORD_BODY_MAX)
 		__builtin_trap();
 	group_took(group, key, fresh ? 0 : ++next_id % LIMIT + 1,
-	    fresh ? PH_EUNSUPPORTED : PH_OK);
+	    fresh ? PH_EUNSUPPORTED : PH_OK, *time);
 }
 
 static void

@@ -111,6 +111,21 @@ conf_interface_at(const struct conf *c, size_t i)
 	return i < c->interface_at.n ? c->interface_at.v[i] : "";
 }
 
+bool
+conf_loopback(const struct addr *a)
+{
+	return a->af == AF_INET
+	    ? a->b[0] == 127
+	    : memcmp(a->b, (const uint8_t[16]) { [15] = 1 }, 16) == 0;
+}
+
+bool
+conf_share_keyless(const struct conf_share *c)
+{
+	return c->on && c->key == NULL && c->path == NULL &&
+	    !conf_loopback(&c->server.addr);
+}
+
 static void
 summary_add(struct strbuf *out, const char *what, const struct ports *ports,
     size_t nproxy)

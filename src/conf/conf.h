@@ -284,6 +284,13 @@ size_t conf_max_transfers(const struct conf *conf);
 const char *conf_tftp_forbids(const struct conf_tftp *conf, bool write,
     struct span file);
 
+bool conf_loopback(const struct addr *a);
+/*
+ * Whether whoever is on the way to the server of `share`, or holds it, may
+ * write records that are believed: there is no key, and it is elsewhere.
+ */
+bool conf_share_keyless(const struct conf_share *c);
+
 /* The place of an interface, or "". */
 const char *conf_interface_at(const struct conf *c, size_t i);
 

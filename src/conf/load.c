@@ -175,14 +175,6 @@ check_sip(struct parse *p)
 		    "ADDRESS\"");
 }
 
-static bool
-is_loopback(const struct addr *a)
-{
-	return a->af == AF_INET
-	    ? a->b[0] == 127
-	    : memcmp(a->b, (const uint8_t[16]) { [15] = 1 }, 16) == 0;
-}
-
 static void
 check_tables(struct parse *p)
 {
@@ -193,7 +185,7 @@ check_tables(struct parse *p)
 		    "\"tables\" needs a line \"listen on ADDRESS\"");
 	else if (t->listen.addr.af != AF_UNSPEC && t->nkey == 0 &&
 	    conf_place(p, conf_tables, "key")->file == NULL &&
-	    !is_loopback(&t->listen.addr))
+	    !conf_loopback(&t->listen.addr))
 		conf_error(p, conf_place(p, conf_tables, "listen"),
 		    "without a \"key\" anybody could change the tables: "
 		    "listen on 127.0.0.1 or ::1");
@@ -237,7 +229,7 @@ check_hep(struct parse *p)
 		    "\"hep\" needs a line \"listen on ADDRESS\"");
 	else if (h->listen.addr.af != AF_UNSPEC && h->key == NULL &&
 	    conf_place(p, conf_hep, "key")->file == NULL &&
-	    !is_loopback(&h->listen.addr))
+	    !conf_loopback(&h->listen.addr))
 		conf_error(p, conf_place(p, conf_hep, "listen"),
 		    "without a \"key\" anybody who forges an address could "
 		    "open pinholes: listen on 127.0.0.1 or ::1");

@@ -609,6 +609,15 @@ calls_role(struct calls *c, uint64_t id, enum calls_role role, int64_t now)
 }
 
 void
+calls_untold(struct calls *c)
+{
+	struct call_lease *l;
+
+	RB_FOREACH(l, lease_tree, &c->leases)
+		l->changed = l->changed || !l->theirs;
+}
+
+void
 calls_seen(struct calls *c, uint64_t id, int64_t inside, int64_t outside)
 {
 	struct call_lease *l = lease_find(c, id);

@@ -69,6 +69,8 @@ PH_NODISCARD enum ph_err calls_adopt_peer(struct calls *c, const uint8_t *p,
     size_t len, bool fresh, int64_t now, uint64_t *id);
 void calls_role(struct calls *c, uint64_t id, enum calls_role role,
     int64_t now);
+/* The share process is gone: tell its successor those that are ours as new. */
+void calls_untold(struct calls *c);
 void calls_seen(struct calls *c, uint64_t id, int64_t inside, int64_t outside);
 void calls_end(struct calls *c, uint64_t id, enum reason why, int64_t now);
 /*

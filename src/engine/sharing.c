@@ -179,6 +179,8 @@ on_lost(void *ctx, enum ph_err why)
 	uint64_t id;
 
 	(void)why;
+	/* What it was last told may have got no further. */
+	calls_untold(s->calls);
 	/*
 	 * Without a share process we do not know whether another box judges
 	 * these calls, so this one judges them all.

@@ -235,6 +235,8 @@ check_share(struct check *c)
 
 	if (!share->on)
 		return;
+	if (conf_share_keyless(share))
+		check_say(share->at, GENERATION_KEYLESS);
 	if (share_possible(share, &why) && has_hidden(share)) {
 		not_seen(c, "the secrets of \"share\", and its server");
 		return;

@@ -213,6 +213,8 @@ generation_announce(const struct conf *conf)
 	strbuf_reset(&b);
 	conf_following(conf, &b);
 	log_info(MODULE, "following: %s", text);
+	if (conf_share_keyless(&conf->share))
+		log_warnx(MODULE, "%s%s", conf->share.at, GENERATION_KEYLESS);
 }
 
 /* "PATH", or "PATH.ro". */

@@ -13,6 +13,11 @@
 
 #define OWNER_MAX 128
 
+/* What is said of conf_share_keyless(). */
+#define GENERATION_KEYLESS                                                     \
+	"warning: \"share\" has no \"key\": whoever can write to the server "  \
+	"can open what this configuration permits, and end calls"
+
 /*
  * One configuration and everything made for it: the user to become, the
  * packet filter, the sockets, the children.  A reload makes the next

@@ -71,6 +71,8 @@ struct group_stats {
 	uint64_t refused[RECORD_REFUSALS];
 	uint64_t takeovers;
 	uint64_t twins; /* signs of life of another box of our name */
+	char old_box[RECORD_NAME]; /* of the last RECORD_OLD */
+	int64_t old_by;		   /* how much older than our clock it was */
 	int64_t lag;	/* of the last record of ours that came back */
 	int64_t echoed; /* when it did */
 };
@@ -105,7 +107,7 @@ void group_seen(struct group *g, uint64_t id, uint32_t inside_s,
  * The engine's answer to an offer: the call's id in this engine, or the error.
  */
 void group_took(struct group *g, const uint8_t *key, uint64_t id,
-    enum ph_err err);
+    enum ph_err err, int64_t now);
 
 /* From the server. */
 void group_record(struct group *g, const void *p, size_t len, int64_t now);

@@ -174,6 +174,16 @@ group_call(struct group *g, uint64_t id, struct span names, struct span body,
 		    e->box != NULL && !g->alone ? GROUP_THEIRS : GROUP_OURS);
 }
 
+/* It ended here: tell the others. */
+static void
+entry_over(struct group *g, struct entry *e, enum reason why, int64_t now)
+{
+	entry_end(g, e, why, now);
+	e->version++;
+	e->written = now;
+	entry_dirty(g, e, true);
+}
+
 void
 group_gone(struct group *g, uint64_t id, enum reason why, int64_t now)
 {
@@ -191,14 +201,12 @@ group_gone(struct group *g, uint64_t id, enum reason why, int64_t now)
 	/* The owner goes on; we only do not have it any more. */
 	if (e->box != NULL && !ends_for_all(why))
 		return;
-	entry_end(g, e, why, now);
-	e->version++;
-	e->written = now;
-	entry_dirty(g, e, true);
+	entry_over(g, e, why, now);
 }
 
 void
-group_took(struct group *g, const uint8_t *key, uint64_t id, enum ph_err err)
+group_took(struct group *g, const uint8_t *key, uint64_t id, enum ph_err err,
+    int64_t now)
 {
 	struct entry *e = entry_find(g, key);
 
@@ -207,7 +215,12 @@ group_took(struct group *g, const uint8_t *key, uint64_t id, enum ph_err err)
 			: err == PH_ELIMIT || err == PH_ENOMEM
 			? RECORD_LIMIT
 			: RECORD_MALFORMED]++;
-	if (e == NULL || e->ended || err != PH_OK)
+	if (e == NULL || e->ended)
+		return;
+	/* It ended here while nobody could be told, or why: each box looks. */
+	if (err == PH_EGONE)
+		entry_over(g, e, REASON_IDLE, now);
+	if (err != PH_OK)
 		return;
 	g->stats.adopted++;
 	e->told = true;
@@ -255,16 +268,35 @@ count_stale(struct group *g, const struct record *r, int64_t now)
 		g->stats.refused[RECORD_STALE]++;
 }
 
+/*
+ * The call changed here while there was no share process, so that the engine
+ * is right, whatever was written before.
+ */
+static bool
+is_untold(const struct group *g, const struct entry *e)
+{
+	return !g->joined && e->dirty && e->sent == 0 && !e->ended &&
+	    e->box == NULL;
+}
+
 static void
 on_call(struct group *g, struct box *x, const struct record *r, int64_t now)
 {
 	struct entry *e = entry_find(g, r->key);
 
+	if (e != NULL && is_untold(g, e)) {
+		if (r->version >= e->version)
+			e->version = r->version + 1;
+		return;
+	}
 	if (e != NULL && !is_later(g, e, r)) {
 		if (r->version == e->version)
 			e->missing = false;
 		else
 			count_stale(g, r, now);
+		/* The box that wrote it has missed the end. */
+		if (e->ended && r->version < e->version)
+			entry_dirty(g, e, true);
 		return;
 	}
 	if ((e == NULL && (e = entry_new(g, r->key)) == NULL) ||
@@ -360,8 +392,11 @@ group_record(struct group *g, const void *p, size_t len, int64_t now)
 
 	why = record_read(&g->setup.group, p, len, &r);
 	if (why == RECORD_FINE &&
-	    (now - r.written > GROUP_OLD || r.written - now > GROUP_OLD))
+	    (now - r.written > GROUP_OLD || r.written - now > GROUP_OLD)) {
 		why = RECORD_OLD;
+		memcpy(g->stats.old_box, r.box, sizeof(r.box));
+		g->stats.old_by = now - r.written;
+	}
 	namesake = strcmp(r.box, g->name) == 0;
 	if (why == RECORD_FINE && !namesake &&
 	    (x = boxes_get(&g->boxes, r.box, now)) == NULL)

@@ -20,6 +20,9 @@
 #define EVERY	     20000 /* microseconds between turns, for what is due */
 /* Of the time that the monitor gives it. */
 #define LEAVE_WITHIN (USEC_PER_SEC)
+#define BEAT	     (5 * USEC_PER_SEC)
+/* Clocks of a group should agree to that. */
+#define CLOCK_STEP   (60 * USEC_PER_SEC)
 
 /*
  * The limit of this process's memory (RLIMIT_DATA) in bytes: DATA_MIN, and
@@ -51,9 +54,13 @@ struct process {
 	struct parts in;
 	struct ipc_msg out; /* too big for the stack */
 	uint64_t gaps;
+	int64_t beat_at;  /* next */
 	int64_t leave_by; /* 0: it stays; else until all is sent */
 	uint64_t twins;	  /* of which the log knows */
 	struct log_limit twins_log;
+	uint64_t old; /* of which the log knows */
+	struct log_limit old_log;
+	bool clock_told; /* that it was set */
 };
 
 /* To the engine. */
@@ -222,7 +229,7 @@ on_engine(void *ctx, const struct ipc_msg *m, int *fd)
 		break;
 	case IPC_SHARE_TOOK:
 		group_took(x->group, m->u.share_took.key, m->u.share_took.id,
-		    (enum ph_err)m->u.share_took.err);
+		    (enum ph_err)m->u.share_took.err, now);
 		break;
 	default:
 		break;
@@ -401,6 +408,42 @@ namesake_tell(struct process *x, int64_t now)
 		    group_name(x->group));
 }
 
+/* Records of a box whose clock is wrong, or ours; or of a server that lies. */
+static void
+old_tell(struct process *x, int64_t now)
+{
+	struct group_stats s;
+	uint32_t missed;
+
+	group_stats(x->group, &s);
+	if (s.refused[RECORD_OLD] == x->old)
+		return;
+	x->old = s.refused[RECORD_OLD];
+	if (log_may(&x->old_log, now, &missed))
+		log_warnx(MODULE,
+		    "refused: a record of the firewall \"%s\" is dated %lld "
+		    "seconds %s our clock",
+		    s.old_box,
+		    (long long)(s.old_by < 0 ? -s.old_by : s.old_by) /
+			USEC_PER_SEC,
+		    s.old_by < 0 ? "ahead of" : "behind");
+}
+
+/* Records are dated by the clock as it was when pinholed started. */
+static void
+clock_tell(struct process *x, int64_t now)
+{
+	int64_t by = clock_wall(now) - now;
+	bool told = x->clock_told;
+
+	x->clock_told = by > CLOCK_STEP || by < -CLOCK_STEP;
+	if (x->clock_told && !told)
+		log_warnx(MODULE,
+		    "the clock was set by %lld seconds after pinholed started, "
+		    "which dates its records as before: start it again",
+		    (long long)(by / USEC_PER_SEC));
+}
+
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -415,9 +458,16 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		worker_stop(&x->worker, 0);
 		return;
 	}
+	if (now >= x->beat_at) {
+		x->beat_at = now + BEAT;
+		clock_tell(x, now);
+		channel_send(&x->worker.monitor, IPC_BEAT, 0, &x->worker.out,
+		    -1);
+	}
 	server_run(&x->server, now);
 	(void)group_run(x->group, now);
 	namesake_tell(x, now);
+	old_tell(x, now);
 	/* The engine did not read for a while: it has to be told all anew. */
 	if (channel_recovered(&x->engine)) {
 		x->gaps++;

@@ -299,6 +299,12 @@ redis_sent(const struct redis *r)
 	    evbuffer_get_length(bufferevent_get_output(r->be)) == 0;
 }
 
+void
+redis_known(struct redis *r)
+{
+	r->heard = true;
+}
+
 const char *
 redis_late(const struct redis *r)
 {

@@ -498,6 +498,7 @@ server_connected(struct server *s, int fd, int64_t now)
 		join_begin(s);
 	} else {
 		s->stream = r;
+		redis_known(r);
 		s->state = SERVER_JOINED;
 		join_end(s, now);
 	}

@@ -18,9 +18,10 @@
 #define SOCKETS	    2
 #define OUTPUT_FULL (256u << 10) /* what else was asked for waits */
 #define OUTPUT_LOW  (64u << 10)
-#define OUTPUT_MAX  (1u << 20) /* of events: the client is dropped */
-#define READ_WITHIN 10	       /* seconds without reading anything */
-#define DONE_WITHIN (30 * USEC_PER_SEC)
+#define OUTPUT_MAX  (1u << 20)		/* of events: the client is dropped */
+#define READ_WITHIN 10			/* seconds without reading anything */
+#define DONE_WITHIN (30 * USEC_PER_SEC) /* a reload, or a check */
+#define NEXT_WITHIN (5 * USEC_PER_SEC)	/* each part of another answer */
 #define TOLD_WITHIN (5 * USEC_PER_SEC)
 #define SILENT	    (120 * USEC_PER_SEC)
 #define STEPS	    1024 /* of a walk, before others get a turn */
@@ -520,6 +521,7 @@ control_text(struct control *control, uint64_t seq, struct span lines)
 
 	if (c == NULL)
 		return;
+	c->since = clock_now();
 	while (lines.len > 0) {
 		line = span_cut(lines, '\n', &lines);
 		strbuf_reset(&b);
@@ -553,6 +555,19 @@ control_done(struct control *control, uint64_t seq, enum ph_err err,
 	control_explained(control, seq);
 }
 
+/* The monitor starts processes before it answers; others answer at once. */
+static bool
+client_late(const struct client *c, int64_t now)
+{
+	int64_t within = NEXT_WITHIN;
+
+	if (c->state == CLIENT_QUEUED || c->request.verb == VERB_RELOAD ||
+	    c->request.verb == VERB_CHECK)
+		within = DONE_WITHIN;
+	return (c->state == CLIENT_QUEUED || c->state == CLIENT_WAITING) &&
+	    now - c->since > within;
+}
+
 void
 control_tick(struct control *control)
 {
@@ -566,10 +581,10 @@ control_tick(struct control *control)
 		for (c = TAILQ_FIRST(&control->socket[i].clients); c != NULL;
 		     c = next) {
 			next = TAILQ_NEXT(c, entry);
-			if ((c->state == CLIENT_WAITING ||
-				c->state == CLIENT_QUEUED) &&
-			    now - c->since > DONE_WITHIN) {
-				client_end(c, "no answer came in time");
+			if (client_late(c, now)) {
+				client_end(c,
+				    "no answer came in time: the process that "
+				    "could give it is busy, or hangs");
 				on_written(c->be, c);
 			} else if ((c->state == CLIENT_IDLE &&
 				       now - c->since > SILENT) ||

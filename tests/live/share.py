@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import time
+import zlib
 
 import net as lab
 from net import PBX, PHONE, Daemon, Stream, check, name, passes, sh, until
@@ -18,6 +19,16 @@ from scenarios import media, scenario, shut, signalling
 from sip import Call, sdp
 
 SERVER = "10.9.0.100"
+
+# The last record of the stream, which is a sign of life, as hexadecimal.
+TAKE_HELLO = """
+local v = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1][2][2]
+return (v:gsub('.', function(c) return string.format('%02x', c:byte()) end))
+"""
+PUT_RECORD = """
+redis.call('XADD', KEYS[1], '*', 'r', (KEYS[2]:gsub('..', function(c)
+    return string.char(tonumber(c, 16)) end)))
+"""
 
 
 class Box:
@@ -167,7 +178,7 @@ class World:
             return ""
 
     def run_script(self, text, *keys):
-        self.redis("EVAL", text, str(len(keys)), *keys)
+        return self.redis("EVAL", text, str(len(keys)), *keys)
 
     def move(self, n, which="default"):
         """Packets go through box n from now on."""
@@ -446,6 +457,35 @@ def share_peers_are_shown(net):
 
 
 @scenario(needs=("redis-server", "redis-cli"))
+def share_replaces_a_process_that_hangs(net):
+    """It is stopped: a question about it is answered in seconds, calls go on,
+    and after half a minute another one shares them."""
+    w = World(net)
+    one, two = w.boxes
+    one.start()
+    two.start()
+    call = set_up(w)
+    opened(two, call)
+    hung = one.daemon.kill("share", signal.SIGSTOP)
+    begin = time.monotonic()
+    try:
+        one.ask("show", "peers")
+        check(False, "an answer of a process that is stopped")
+    except lab.Failure as why:
+        check("is busy, or hangs" in str(why), str(why))
+    check(time.monotonic() - begin < 8, "it was waited for")
+    other = set_up(w, 4100, 10100)
+    opened(one, other)
+    until(lambda: one.daemon.children().get("share", hung) != hung, 30,
+          "another share process")
+    opened(two, other, 5)
+    check(any("the share process took too long" in x
+              for x in one.daemon.log), "it is told")
+    for b in w.boxes:
+        check(not b.daemon.seen(event="close"), "a living call closed")
+
+
+@scenario(needs=("redis-server", "redis-cli"))
 def share_goes_on_over_a_reload_and_a_crash(net):
     """The engine and the share process of one box die, and it reads its
     configuration again: no call ends, and it goes on sharing."""
@@ -467,6 +507,29 @@ def share_goes_on_over_a_reload_and_a_crash(net):
     stream.flows()
     none_closed(w)
     hang_up(w.boxes, call, stream)
+
+
+@scenario(needs=("redis-server", "redis-cli"))
+def share_a_record_of_another_time_is_told(net):
+    """It is a replay, or the clock of one of the two is wrong."""
+    w = World(net)
+    one, two = w.boxes
+    one.start()
+    two.start()
+    check(any('has no "key"' in x for x in one.daemon.log), "a warning")
+    hello = w.run_script(TAKE_HELLO, "pinholed:{test}:changes")
+    record = bytearray.fromhex(hello.strip())
+    at = 4 + 2 + 32 + 32 + 16 + 8 + 8
+    old = int.from_bytes(record[at:at + 8], "big") - 3 * 3600 * 1000000
+    record[at:at + 8] = old.to_bytes(8, "big")
+    record[-4:] = zlib.crc32(record[:-4]).to_bytes(4, "big")
+    for _ in range(3):
+        w.run_script(PUT_RECORD, "pinholed:{test}:changes", record.hex())
+    for b in w.boxes:
+        until(lambda b=b: b.counter("share_refused_old") == 3, 5, "refused")
+        lines = [x for x in b.daemon.log if "behind our clock" in x]
+        check(0 < len(lines) < 4 and "is dated 108" in lines[0],
+              str(b.daemon.log))
 
 
 @scenario(needs=("redis-server", "redis-cli"))

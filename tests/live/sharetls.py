@@ -151,7 +151,8 @@ def share_says_what_is_wrong_with_a_server(net):
             f"tls {{ {tls} }}" if tls else ""
         text = box.conf(share=share, at=f"{SERVER}:{port}")
         said = check_says(box, text)
-        check(":9:1: warning: no server: " in said and want in said,
+        check(":9:1: warning: no server: " in said and want in said and
+              ':9:1: warning: "share" has no "key"' in said,
               f"-n of {port} {tls}: {said}")
         box.daemon.write(text)
         seen = len(box.daemon.log)

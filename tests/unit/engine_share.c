@@ -225,6 +225,33 @@ a_call_that_no_box_owns_ends_unless_media_passes(void **state)
 	assert_int_equal(filter.n, 0);
 }
 
+static void
+what_the_share_process_took_with_it_is_told_again(void **state)
+{
+	const uint8_t *p;
+	bool changed;
+	struct calls *c;
+	uint64_t id;
+	size_t len;
+
+	(void)state;
+	another_box_has_a_call(1);
+	c = engine_calls(engine);
+	assert_int_equal(adopt(false, &id), PH_OK);
+	calls_role(c, id, CALLS_THEIRS, now);
+	call(2);
+	engine_flush(engine);
+	assert_int_equal(shared.n, 1);
+	calls_untold(c);
+	assert_true(calls_record(c, id, &p, &len, &changed));
+	assert_false(changed);
+	assert_true(calls_record(c, shared.id, &p, &len, &changed));
+	assert_true(changed);
+	/* Once. */
+	assert_true(calls_record(c, shared.id, &p, &len, &changed));
+	assert_false(changed);
+}
+
 int
 main(void)
 {
@@ -238,6 +265,7 @@ main(void)
 		CASE(silence_of_a_call_of_another_box_is_judged_there),
 		CASE(media_that_another_box_sees_keeps_a_call),
 		CASE(a_call_that_no_box_owns_ends_unless_media_passes),
+		CASE(what_the_share_process_took_with_it_is_told_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -338,6 +338,73 @@ a_box_that_comes_back_gives_up_what_is_over(void **state)
 }
 
 static void
+a_split_owner_hears_what_ended_meanwhile(void **state)
+{
+	(void)state;
+	tell(0, 1, "a talks", true);
+	pass(1);
+	box_cut(0);
+	pass(15);
+	group_gone(boxes[1].g, id_of(1, "a"), REASON_BYE, now);
+	call_of(1, "a")->ended = true;
+	pass(60);
+	box_join(0);
+	pass(1);
+	assert_true(call_of(0, "a")->ended);
+	assert_int_equal(stats_of(0).owned, 0);
+	assert_int_equal(keys[0].len, 0);
+	/* And nobody says more about it. */
+	pass(5);
+	assert_int_equal(stats_of(0).erases + stats_of(2).erases, 1);
+}
+
+static void
+what_changed_without_a_share_process_counts(void **state)
+{
+	(void)state;
+	tell(0, 1, "a rings", true);
+	tell(0, 2, "b talks", true);
+	pass(1);
+	box_kill(0);
+	pass(15);
+	/* Another box has taken both over, and its versions are later. */
+	assert_int_equal(stats_of(1).owned, 2);
+	box_start(0);
+	group_begin(boxes[0].g);
+	tell(0, 1, "a talks", true);
+	tell(0, 2, "b talks", false);
+	tell(0, 3, "c talks", true);
+	group_end(boxes[0].g, now);
+	box_join(0);
+	pass(1);
+	assert_body(0, "a", "a talks");
+	assert_body(1, "a", "a talks");
+	assert_body(2, "c", "c talks");
+	assert_int_equal(stats_of(0).owned, 2);
+	assert_int_equal(stats_of(1).owned, 1);
+}
+
+static void
+what_ended_without_a_share_process_is_looked_at(void **state)
+{
+	(void)state;
+	tell(0, 1, "a talks", true);
+	pass(1);
+	box_kill(0);
+	box_start(0);
+	memcpy(boxes[0].call[0].name, "a", 2);
+	boxes[0].call[0].ended = true;
+	group_begin(boxes[0].g);
+	group_end(boxes[0].g, now);
+	box_join(0);
+	pass(1);
+	assert_int_equal(call_of(1, "a")->role, GROUP_RELEASED);
+	assert_int_equal(call_of(2, "a")->role, GROUP_RELEASED);
+	assert_int_equal(stats_of(0).owned, 0);
+	assert_int_equal(keys[0].len, 0);
+}
+
+static void
 a_box_alone_keeps_what_its_journal_has(void **state)
 {
 	(void)state;
@@ -640,6 +707,9 @@ main(void)
 		PLAY(a_full_server_is_tried_again),
 		PLAY(a_split_group_heals_without_closing_a_living_call),
 		PLAY(a_box_that_comes_back_gives_up_what_is_over),
+		PLAY(a_split_owner_hears_what_ended_meanwhile),
+		PLAY(what_changed_without_a_share_process_counts),
+		PLAY(what_ended_without_a_share_process_is_looked_at),
 		PLAY(a_box_alone_keeps_what_its_journal_has),
 		PLAY(an_end_that_was_missed_is_found_after_joining),
 		PLAY(a_replay_opens_nothing_again),

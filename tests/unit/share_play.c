@@ -103,14 +103,14 @@ on_offer(void *ctx, const uint8_t *key, struct span body, bool fresh)
 	size_t i;
 
 	if (b->refuses) {
-		group_took(b->g, key, 0, PH_EUNSUPPORTED);
+		group_took(b->g, key, 0, PH_EUNSUPPORTED, now);
 		return;
 	}
 	for (i = 0; i < CALLS && c == NULL; i++)
 		if (span_eq_str(name, b->call[i].name))
 			c = &b->call[i];
 	if (c != NULL && c->ended) {
-		group_took(b->g, key, 0, PH_EGONE);
+		group_took(b->g, key, 0, PH_EGONE, now);
 		return;
 	}
 	for (i = CALLS; i-- > 0 && c == NULL;)
@@ -122,7 +122,7 @@ on_offer(void *ctx, const uint8_t *key, struct span body, bool fresh)
 		snprintf(c->body, sizeof(c->body), "%.*s", (int)body.len,
 		    body.p);
 	}
-	group_took(b->g, key, (uint64_t)(c - b->call) + 1, PH_OK);
+	group_took(b->g, key, (uint64_t)(c - b->call) + 1, PH_OK, now);
 }
 
 static void
