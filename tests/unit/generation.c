@@ -269,6 +269,16 @@ mode_of(const char *name)
 	return stat(path, &st) == -1 ? 0 : st.st_mode & 0777;
 }
 
+static gid_t
+group_of(const char *name)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return stat(path, &st) == -1 ? 0 : st.st_gid;
+}
+
 static void
 the_first_makes_everything(void **state)
 {
@@ -288,6 +298,7 @@ the_first_makes_everything(void **state)
 	assert_memory_equal(host.asked, want, strlen(host.asked));
 	assert_int_equal(mode_of("sock"), 0660);
 	assert_int_equal(mode_of("sock.ro"), 0666);
+	assert_int_equal(group_of("sock.ro"), getegid());
 	assert_false(g->adopt);
 	for (i = 0; i < CHILD_NROLES; i++)
 		assert_int_equal(g->child[i].role, i);

@@ -2,11 +2,13 @@
 #include <sys/types.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +136,93 @@ what_cannot_be_written_is_said(void **state)
 	assert_int_equal(rc, PH_EIO);
 	assert_non_null(strstr(text, strerror(EFBIG)));
 	done(fds);
+}
+
+/*
+ * A pwrite(2) that writes no more than this at once; and, once, somebody else
+ * who writes to this file before it.
+ */
+static size_t most;
+static int meddled = -1;
+static const char *meddling;
+
+ssize_t __wrap_pwrite(int fd, const void *p, size_t len, off_t off);
+ssize_t __wrap_pwrite64(int fd, const void *p, size_t len, off_t off);
+
+ssize_t
+__wrap_pwrite(int fd, const void *p, size_t len, off_t off)
+{
+	struct iovec v = { (void *)(uintptr_t)p,
+		most > 0 && len > most ? most : len };
+	struct iovec m = { (void *)(uintptr_t)meddling, 1 };
+
+	if (meddled != -1 && pwritev(meddled, &m, 1, 0) == 1)
+		meddled = -1;
+	return pwritev(fd, &v, 1, off);
+}
+
+ssize_t
+__wrap_pwrite64(int fd, const void *p, size_t len, off_t off)
+{
+	return __wrap_pwrite(fd, p, len, off);
+}
+
+#define LARGE 150001
+
+/* More than one read, and a file system that takes less than it is given. */
+static void
+what_is_large_is_copied_piece_by_piece(void **state)
+{
+	static char one[LARGE], two[LARGE];
+	int fds[2], i;
+
+	(void)state;
+	for (i = 0; i < LARGE; i++)
+		one[i] = (char)(i % 251);
+	journal(fds, "", "");
+	assert_int_equal(write(fds[0], one, LARGE), LARGE);
+	assert_int_equal(write(fds[1], one, LARGE / 2), LARGE / 2);
+	most = 1009;
+	assert_int_equal(state_save(path, fds, LARGE, "me", &why), PH_OK);
+	assert_int_equal(state_save(path, fds, LARGE - 1, "me", &why),
+	    PH_ELIMIT);
+	done(fds);
+	journal(fds, "", "");
+	assert_int_equal(state_load(path, fds, LARGE - 1, "me", 60, &why),
+	    PH_EMALFORMED);
+	assert_int_equal(state_load(path, fds, LARGE, "me", 60, &why), PH_OK);
+	most = 0;
+	assert_int_equal(pread(fds[0], two, LARGE, 0), LARGE);
+	assert_memory_equal(one, two, LARGE);
+	assert_int_equal(pread(fds[1], two, LARGE, 0), LARGE / 2);
+	assert_memory_equal(one, two, LARGE / 2);
+	done(fds);
+}
+
+/* Its writer began it anew meanwhile: the copy is of no use. */
+static void
+what_began_anew_is_copied_later(void **state)
+{
+	int fds[2], i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		journal(fds, "one", "two");
+		assert_int_equal(state_save(path, fds, LIMIT, "me", &why),
+		    PH_OK);
+		meddled = fds[i];
+		meddling = "x";
+		assert_int_equal(state_save(path, fds, LIMIT, "me", &why),
+		    PH_EAGAIN);
+		assert_int_equal(meddled, -1);
+		done(fds);
+		journal(fds, "", "");
+		assert_int_equal(state_load(path, fds, LIMIT, "me", 60, &why),
+		    PH_OK);
+		contains(fds[0], "one");
+		contains(fds[1], "two");
+		done(fds);
+	}
 }
 
 static void
@@ -354,6 +443,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_was_saved_is_loaded),
 		CASE(what_cannot_be_written_is_said),
+		CASE(what_is_large_is_copied_piece_by_piece),
+		CASE(what_began_anew_is_copied_later),
 		CASE(what_is_not_ours_is_not_loaded),
 		CASE(what_others_could_have_written_is_not_loaded),
 		CASE(a_failed_save_leaves_the_old_one),
