@@ -429,7 +429,7 @@ there_are_descriptors_for_all_sessions(void **state)
 	assert_int_equal(descriptors(), 64 + 2 * 7 + 9);
 	link_it();
 	quit();
-	/* Who may have more keeps it, and there is an end to it. */
+	/* A higher limit is kept, and there is a highest. */
 	few.rlim_cur = 200;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	start();
