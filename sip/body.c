@@ -50,7 +50,8 @@ body_read(struct call *c, bool answer, const struct datagram *d,
 	}
 	if (sip->sink.described != NULL)
 		sip->sink.described(sip->sink.ctx, &sip->sdp);
-	b->side = sdp_side_new(&sip->sdp, &d->src.addr);
+	b->side = sdp_side_new(sip->sdp.media, sip->sdp.nmedia, sip->sdp.more,
+	    &d->src.addr);
 	if (b->side != NULL &&
 	    sip_policy_protects(&sip->config.policy, &d->src.addr))
 		mentions_inside(c, answer, b->side);
@@ -105,42 +106,52 @@ hold_mode(const struct sdp_media *m, const struct sdp_side *old, size_t i)
 		old->media[i].mode == SDP_INACTIVE);
 }
 
+/* A stream on hold stays as it is `old`, which is NULL if there was none. */
+static void
+hold_media(struct sdp_media *m, const struct sdp_media *old, bool inside)
+{
+	m->mode = SDP_INACTIVE;
+	if (old == NULL)
+		return;
+	/*
+	 * A stream held by 0.0.0.0 names no new port, so the inside keeps its
+	 * old one.
+	 */
+	if (inside && m->port != old->port)
+		*m = *old;
+	m->mode = SDP_INACTIVE;
+	m->addr = old->addr;
+	m->repeated = old->repeated;
+}
+
 struct sdp_side *
 body_keep_held(struct sip *sip, struct sdp_side *side,
     const struct sdp_side *old)
 {
 	bool close = sip->config.policy.hold_close;
 	bool inside = sip_policy_protects(&sip->config.policy, &side->speaker);
+	struct sdp_media media[SDP_MAX_MEDIA];
 	struct sdp_side *copy;
+	bool any = false;
 	size_t i;
 
-	for (i = 0; i < side->n; i++)
-		if (hold_address(&side->media[i]) ||
-		    (close && hold_mode(&side->media[i], old, i)))
-			break;
-	if (i == side->n || (copy = sdp_side_alloc(side->n)) == NULL)
-		return side;
-	copy->speaker = side->speaker;
-	copy->more = side->more;
-	memcpy(copy->media, side->media, side->n * sizeof(side->media[0]));
-	for (i = 0; i < copy->n; i++) {
-		if (close && hold_mode(&copy->media[i], old, i))
-			copy->media[i].mode = SDP_INACTIVE;
-		if (!hold_address(&copy->media[i]))
-			continue;
-		copy->media[i].mode = SDP_INACTIVE;
-		if (old == NULL || i >= old->n || close)
-			continue;
-		/*
-		 * A stream held by 0.0.0.0 names no new port, so the inside
-		 * keeps its old one.
-		 */
-		if (inside && copy->media[i].port != old->media[i].port)
-			copy->media[i] = old->media[i];
-		copy->media[i].mode = SDP_INACTIVE;
-		copy->media[i].addr = old->media[i].addr;
-		copy->media[i].repeated = old->media[i].repeated;
+	for (i = 0; i < side->n; i++) {
+		media[i] = side->media[i];
+		if (hold_address(&side->media[i])) {
+			any = true;
+			hold_media(&media[i],
+			    old != NULL && i < old->n && !close ? &old->media[i]
+								: NULL,
+			    inside);
+		} else if (close && hold_mode(&side->media[i], old, i)) {
+			any = true;
+			media[i].mode = SDP_INACTIVE;
+		}
 	}
+	if (!any ||
+	    (copy = sdp_side_new(media, side->n, side->more, &side->speaker)) ==
+		NULL)
+		return side;
 	sdp_side_unref(side);
 	return copy;
 }

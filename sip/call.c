@@ -49,7 +49,6 @@ dialog_free(struct call *c, struct dialog *d)
 	c->ndialogs--;
 	dialog_end(c, d);
 	c->sip->n.dialogs[DIALOG_ENDED]--;
-	span_free(&d->tag);
 	free(d);
 }
 
@@ -72,8 +71,6 @@ call_free(struct call *c)
 		txn_free(c, TAILQ_FIRST(&c->txns));
 	while (!TAILQ_EMPTY(&c->dialogs))
 		dialog_free(c, TAILQ_FIRST(&c->dialogs));
-	span_free(&c->call_id);
-	span_free(&c->caller_tag);
 	free(c);
 }
 
@@ -254,8 +251,11 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 			sip->n.limit_calls++;
 			return NULL;
 		}
-	if ((c = calloc(1, sizeof(*c))) == NULL)
+	if (call_id.len > SIP_MAX_TAG || caller_tag.len > SIP_MAX_TAG ||
+	    (c = calloc(1, sizeof(*c) + call_id.len + caller_tag.len)) == NULL)
 		return NULL;
+	c->call_id = span_put(c->text, call_id);
+	c->caller_tag = span_put(c->text + call_id.len, caller_tag);
 	TAILQ_INIT(&c->txns);
 	TAILQ_INIT(&c->dialogs);
 	TAILQ_INIT(&c->mentions);
@@ -267,11 +267,7 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 	c->sip = sip;
 	c->id = sip->next_id++;
 	c->setup_until = now + sip->config.timeout_setup * USEC_PER_SEC;
-	if (!span_dup(call_id, &c->call_id) ||
-	    !span_dup(caller_tag, &c->caller_tag) ||
-	    !call_insert(sip, c, now)) {
-		span_free(&c->call_id);
-		span_free(&c->caller_tag);
+	if (!call_insert(sip, c, now)) {
 		free(c);
 		return NULL;
 	}
@@ -338,12 +334,10 @@ dialog_new(struct call *c, struct span tag, uint64_t origin, bool accepted)
 		}
 		dialog_free(c, d);
 	}
-	if ((d = calloc(1, sizeof(*d))) == NULL)
+	if (tag.len > SIP_MAX_TAG ||
+	    (d = calloc(1, sizeof(*d) + tag.len)) == NULL)
 		return NULL;
-	if (!span_dup(tag, &d->tag)) {
-		free(d);
-		return NULL;
-	}
+	d->tag = span_put(d->text, tag);
 	d->origin = origin;
 	TAILQ_INSERT_TAIL(&c->dialogs, d, entry);
 	c->ndialogs++;
@@ -412,12 +406,10 @@ txn_new(struct call *c, enum sip_method method, uint32_t cseq,
 		}
 		txn_free(c, t);
 	}
-	if ((t = calloc(1, sizeof(*t))) == NULL)
+	if (branch.len > SIP_MAX_TAG ||
+	    (t = calloc(1, sizeof(*t) + branch.len)) == NULL)
 		return NULL;
-	if (!span_dup(branch, &t->branch)) {
-		free(t);
-		return NULL;
-	}
+	t->branch = span_put(t->text, branch);
 	t->serial = c->sip->next_serial++;
 	t->method = method;
 	t->cseq = cseq;
@@ -440,7 +432,6 @@ txn_free(struct call *c, struct txn *t)
 	TAILQ_REMOVE(&c->txns, t, entry);
 	c->ntxns--;
 	txn_drop_bodies(t);
-	span_free(&t->branch);
 	free(t);
 }
 

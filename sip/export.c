@@ -72,8 +72,19 @@ put_side(struct writer *w, const struct sdp_side *side)
 }
 
 static void
+put_past(struct writer *w, const struct past *p)
+{
+	writer_u64(w, (uint64_t)p->until);
+	if (p->until == 0)
+		return;
+	put_side(w, p->side[CALLER]);
+	put_side(w, p->side[CALLEE]);
+}
+
+static void
 put_dialog(struct writer *w, const struct dialog *d)
 {
+	static const struct past none;
 	int i;
 
 	put_span(w, d->tag);
@@ -85,13 +96,8 @@ put_dialog(struct writer *w, const struct dialog *d)
 		put_side(w, d->side[i]);
 		writer_addr(w, &d->contact[i]);
 	}
-	for (i = 0; i < SIP_MAX_PAST; i++) {
-		writer_u64(w, (uint64_t)d->past[i].until);
-		if (d->past[i].until == 0)
-			continue;
-		put_side(w, d->past[i].side[CALLER]);
-		put_side(w, d->past[i].side[CALLEE]);
-	}
+	for (i = 0; i < SIP_MAX_PAST; i++)
+		put_past(w, d->past != NULL ? &d->past[i] : &none);
 	put_side(w, d->late);
 	writer_u32(w, d->late_cseq);
 	writer_u32(w, d->late_rseq);
@@ -219,6 +225,7 @@ get_media(struct cursor *r, struct sdp_media *m)
 	m->setup = cursor_enum(r, SDP_HOLDCONN);
 	m->repeated = cursor_u16(r);
 	m->ncandidates = cursor_enum(r, SDP_MAX_CANDIDATES);
+	memset(m->candidates, 0, m->ncandidates * sizeof(m->candidates[0]));
 	for (i = 0; i < m->ncandidates; i++) {
 		m->candidates[i].addr = cursor_addr(r);
 		m->candidates[i].port = cursor_u16(r);
@@ -232,9 +239,11 @@ get_media(struct cursor *r, struct sdp_media *m)
 		r->bad = true;
 }
 
+/* No message is at hand: what was parsed last is needed no more. */
 static struct sdp_side *
-get_side(struct cursor *r)
+get_side(struct cursor *r, struct sip *sip)
 {
+	struct sdp *sdp = &sip->sdp;
 	struct addr speaker;
 	struct sdp_side *side;
 	uint8_t i, n;
@@ -243,14 +252,17 @@ get_side(struct cursor *r)
 		return NULL;
 	speaker = cursor_addr(r);
 	n = cursor_enum(r, SDP_MAX_MEDIA);
-	if (r->bad || (side = sdp_side_alloc(n)) == NULL) {
+	sdp->more = cursor_bool(r);
+	memset(sdp->media, 0, n * sizeof(sdp->media[0]));
+	for (i = 0; i < n && !r->bad; i++) {
+		sdp->media[i].candidates = sdp->candidates[i];
+		get_media(r, &sdp->media[i]);
+	}
+	if (r->bad ||
+	    (side = sdp_side_new(sdp->media, n, sdp->more, &speaker)) == NULL) {
 		r->bad = true;
 		return NULL;
 	}
-	side->speaker = speaker;
-	side->more = cursor_bool(r);
-	for (i = 0; i < n; i++)
-		get_media(r, &side->media[i]);
 	return side;
 }
 
@@ -279,12 +291,21 @@ deadline_within(int64_t at, int64_t now, uint32_t seconds)
 }
 
 static void
-get_past(struct cursor *r, struct past *p)
+get_past(struct cursor *r, struct sip *sip, struct dialog *d, int i)
 {
-	if ((p->until = get_time(r)) == 0)
+	int64_t until = get_time(r);
+	struct past *p;
+
+	if (until == 0)
 		return;
-	p->side[CALLER] = get_side(r);
-	p->side[CALLEE] = get_side(r);
+	if (past_slots(d) == NULL) {
+		r->bad = true;
+		return;
+	}
+	p = &d->past[i];
+	p->until = until;
+	p->side[CALLER] = get_side(r, sip);
+	p->side[CALLEE] = get_side(r, sip);
 	if (p->side[CALLER] == NULL || p->side[CALLEE] == NULL)
 		r->bad = true;
 }
@@ -304,12 +325,12 @@ get_dialog(struct cursor *r, struct call *c, int64_t now)
 	d->answered = get_serial(r, c->sip);
 	d->updated = get_serial(r, c->sip);
 	for (i = 0; i < 2; i++) {
-		d->side[i] = get_side(r);
+		d->side[i] = get_side(r, c->sip);
 		d->contact[i] = cursor_addr(r);
 	}
 	for (i = 0; i < SIP_MAX_PAST; i++)
-		get_past(r, &d->past[i]);
-	d->late = get_side(r);
+		get_past(r, c->sip, d, i);
+	d->late = get_side(r, c->sip);
 	d->late_cseq = cursor_u32(r);
 	d->late_rseq = cursor_u32(r);
 	d->late_role = cursor_enum(r, CALLEE);
@@ -350,8 +371,8 @@ get_txn(struct cursor *r, struct call *c, int64_t now)
 	t->src = cursor_addr(r);
 	t->dst = cursor_addr(r);
 	t->contact = cursor_addr(r);
-	t->offer = get_side(r);
-	t->answer = get_side(r);
+	t->offer = get_side(r, c->sip);
+	t->answer = get_side(r, c->sip);
 	t->bad = cursor_enum(r, REASON_COUNT - 1);
 	t->cancelled = cursor_bool(r);
 	t->done = cursor_bool(r);

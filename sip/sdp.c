@@ -281,6 +281,7 @@ attr_candidate(struct sdp_media *m, struct span v)
 	    !span_caseeq_str(transport, "TCP"))
 		return;
 	c = &m->candidates[m->ncandidates++];
+	memset(c, 0, sizeof(*c));
 	c->addr = a;
 	c->port = (uint16_t)p;
 	c->component = (uint8_t)comp;
@@ -496,8 +497,9 @@ read_line(struct scan *s, struct span line)
 			s->out->more = true; /* and no further */
 			break;
 		}
-		s->m = &s->out->media[s->out->nmedia++];
+		s->m = &s->out->media[s->out->nmedia];
 		memset(s->m, 0, sizeof(*s->m));
+		s->m->candidates = s->out->candidates[s->out->nmedia++];
 		s->m->mode = s->mode;
 		s->m->setup = s->setup;
 		s->m->ice = s->out->ice;
@@ -520,7 +522,7 @@ sdp_parse(struct sdp *out, struct span body, size_t *where)
 	enum ph_err rc = PH_OK;
 	size_t at = 0;
 
-	memset(out, 0, sizeof(*out));
+	memset(out, 0, offsetof(struct sdp, media));
 	memset(&s, 0, sizeof(s));
 	s.out = out;
 	if (body.len > 0 && memchr(body.p, '\0', body.len) != NULL)

@@ -20,7 +20,8 @@
  * lines, LF alone, no final line end, empty s=.  Strict where two readings
  * are possible: two c= in one section, a NUL, a lone CR, a blank line in the
  * middle.
- * Nothing is allocated; `out` holds values and no pointers.
+ * Nothing is allocated; pointers in a struct sdp are to itself: not to be
+ * copied.
  */
 #define SDP_MAX_MEDIA	   16
 #define SDP_MAX_CANDIDATES 8 /* per media, both components together */
@@ -85,7 +86,7 @@ struct sdp_media {
 	 * bit 0: the m= line, 1: RTCP, then candidates. */
 	uint16_t repeated;
 	uint8_t ncandidates;
-	struct sdp_candidate candidates[SDP_MAX_CANDIDATES];
+	struct sdp_candidate *candidates; /* room is the owner's */
 };
 
 struct sdp {
@@ -94,6 +95,7 @@ struct sdp {
 	uint8_t nmedia;
 	bool more; /* there were more than SDP_MAX_MEDIA m= lines */
 	struct sdp_media media[SDP_MAX_MEDIA];
+	struct sdp_candidate candidates[SDP_MAX_MEDIA][SDP_MAX_CANDIDATES];
 };
 
 /*

@@ -7,28 +7,30 @@
 /* The parts of a call: each side's SDP, the sessions before it, and text. */
 
 struct sdp_side *
-sdp_side_alloc(uint8_t n)
+sdp_side_new(const struct sdp_media *media, uint8_t n, bool more,
+    const struct addr *speaker)
 {
+	size_t i, bytes = sizeof(struct sdp_side) + n * sizeof(media[0]);
+	struct sdp_candidate *candidates;
 	struct sdp_side *side;
 
-	side = calloc(1, sizeof(*side) + n * sizeof(side->media[0]));
-	if (side != NULL) {
-		side->refs = 1;
-		side->n = n;
-	}
-	return side;
-}
-
-struct sdp_side *
-sdp_side_new(const struct sdp *sdp, const struct addr *speaker)
-{
-	struct sdp_side *side = sdp_side_alloc(sdp->nmedia);
-
-	if (side == NULL)
+	for (i = 0; i < n; i++)
+		bytes += media[i].ncandidates * sizeof(*candidates);
+	if ((side = calloc(1, bytes)) == NULL)
 		return NULL;
+	side->refs = 1;
 	side->speaker = *speaker;
-	side->more = sdp->more;
-	memcpy(side->media, sdp->media, sdp->nmedia * sizeof(side->media[0]));
+	side->n = n;
+	side->more = more;
+	side->bytes = bytes;
+	memcpy(side->media, media, n * sizeof(media[0]));
+	candidates = (struct sdp_candidate *)(void *)&side->media[n];
+	for (i = 0; i < n; i++) {
+		memcpy(candidates, media[i].candidates,
+		    media[i].ncandidates * sizeof(*candidates));
+		side->media[i].candidates = candidates;
+		candidates += media[i].ncandidates;
+	}
 	return side;
 }
 
@@ -47,52 +49,61 @@ sdp_side_unref(struct sdp_side *side)
 		free(side);
 }
 
-bool
-span_dup(struct span s, struct span *out)
+struct span
+span_put(char *p, struct span s)
 {
-	char *p;
-
-	if (s.len > SIP_MAX_TAG || (p = malloc(s.len + 1)) == NULL)
-		return false;
 	if (s.len > 0)
 		memcpy(p, s.p, s.len);
-	p[s.len] = '\0';
-	out->p = p;
-	out->len = s.len;
-	return true;
-}
-
-void
-span_free(struct span *s)
-{
-	free((void *)(uintptr_t)s->p);
-	*s = (struct span) { NULL, 0 };
+	return (struct span) { p, s.len };
 }
 
 size_t
 sdp_side_bytes(const struct sdp_side *side)
 {
-	return side == NULL ? 0
-			    : sizeof(*side) + side->n * sizeof(side->media[0]);
+	return side == NULL ? 0 : side->bytes;
+}
+
+static bool
+media_same(const struct sdp_media *a, const struct sdp_media *b)
+{
+	return memcmp(a, b, offsetof(struct sdp_media, candidates)) == 0 &&
+	    memcmp(a->candidates, b->candidates,
+		a->ncandidates * sizeof(a->candidates[0])) == 0;
 }
 
 bool
 sdp_side_same(const struct sdp_side *a, const struct sdp_side *b)
 {
-	return a->n == b->n && addr_eq(&a->speaker, &b->speaker) &&
-	    memcmp(a->media, b->media, a->n * sizeof(a->media[0])) == 0;
+	size_t i;
+
+	if (a->n != b->n || !addr_eq(&a->speaker, &b->speaker))
+		return false;
+	for (i = 0; i < a->n; i++)
+		if (!media_same(&a->media[i], &b->media[i]))
+			return false;
+	return true;
+}
+
+struct past *
+past_slots(struct dialog *d)
+{
+	if (d->past == NULL)
+		d->past = calloc(SIP_MAX_PAST, sizeof(*d->past));
+	return d->past;
 }
 
 void
 past_keep(struct dialog *d, struct sdp_side *const side[2], int64_t until)
 {
-	struct past *slot = &d->past[0];
+	struct past *slot;
 	size_t i;
 	int k;
 
 	/* The same session again needs no past. */
 	if (sdp_side_same(d->side[CALLER], side[CALLER]) &&
 	    sdp_side_same(d->side[CALLEE], side[CALLEE]))
+		return;
+	if ((slot = past_slots(d)) == NULL)
 		return;
 	for (i = 1; i < SIP_MAX_PAST; i++)
 		if (d->past[i].until < slot->until)
@@ -107,13 +118,22 @@ past_keep(struct dialog *d, struct sdp_side *const side[2], int64_t until)
 void
 past_expire(struct dialog *d, int64_t now)
 {
+	bool any = false;
 	struct past *p;
 
+	if (d->past == NULL)
+		return;
 	for (p = d->past; p < d->past + SIP_MAX_PAST; p++) {
-		if (p->until == 0 || p->until > now)
+		if (p->until == 0 || p->until > now) {
+			any = any || p->until != 0;
 			continue;
+		}
 		sdp_side_unref(p->side[CALLER]);
 		sdp_side_unref(p->side[CALLEE]);
 		memset(p, 0, sizeof(*p));
 	}
+	if (any)
+		return;
+	free(d->past);
+	d->past = NULL;
 }

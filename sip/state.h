@@ -38,7 +38,7 @@
  * as a call of two streams needs.  Beyond it, calls make room as at the limit
  * itself.
  */
-#define SIP_CALL_BYTES	  3072
+#define SIP_CALL_BYTES	  2048
 #define SIP_MIN_BYTES	  (1024 * 1024)
 /*
  * How many calls that the protected side has not answered are written to the
@@ -93,7 +93,8 @@ struct sdp_side {
 	unsigned int refs;
 	struct addr speaker;
 	uint8_t n;
-	bool more; /* there were more streams than we read */
+	bool more;    /* there were more streams than we read */
+	size_t bytes; /* of all of it, with the candidates behind the media */
 	struct sdp_media media[];
 };
 
@@ -108,13 +109,13 @@ struct past {
 
 struct dialog {
 	TAILQ_ENTRY(dialog) entry;
-	struct span tag; /* the callee's; owned */
+	struct span tag; /* the callee's, in `text` */
 	enum dialog_state state;
 	uint64_t origin;   /* serial of the INVITE that made it */
 	uint64_t answered; /* serial of the last INVITE with a 2xx; 0: none */
 	uint64_t updated;  /* of the last UPDATE or PRACK that agreed on SDP */
 	struct sdp_side *side[2]; /* what both agreed on, by role; or NULL */
-	struct past past[SIP_MAX_PAST];
+	struct past *past;     /* SIP_MAX_PAST of them; NULL: nothing there */
 	struct sdp_side *late; /* offer made in a response (late offer) */
 	uint32_t late_cseq, late_rseq;
 	uint8_t late_role;  /* who sent the INVITE and is to answer */
@@ -127,6 +128,7 @@ struct dialog {
 	int64_t session_until; /* RFC 4028; 0: none */
 	uint32_t session_s;    /* the interval behind it */
 	uint64_t refused;      /* digest of the refusals last reported */
+	char text[];
 };
 
 struct txn {
@@ -134,7 +136,7 @@ struct txn {
 	uint64_t serial;
 	enum sip_method method;
 	uint32_t cseq;
-	struct span branch;   /* owned */
+	struct span branch;   /* in `text` */
 	uint8_t role;	      /* who sent the request */
 	struct addr src, dst; /* as the request was seen */
 	struct dialog *dlg;   /* NULL: outside a dialog */
@@ -149,6 +151,7 @@ struct txn {
 	int64_t began; /* when the request was seen */
 	int64_t
 	    until; /* forgotten, or (BYE, CANCEL) believed; 0: as the call */
+	char text[];
 };
 
 /*
@@ -179,8 +182,8 @@ struct call {
 	TAILQ_ENTRY(call) age; /* on sip->pending or sip->dead */
 	TAILQ_ENTRY(call) source_entry;
 	uint64_t id;
-	struct span call_id;	/* owned */
-	struct span caller_tag; /* owned */
+	struct span call_id;	/* in `text` */
+	struct span caller_tag; /* behind it */
 	struct addr addr[2];
 	bool protected[2];
 	bool accepted;	       /* some dialog is or was confirmed */
@@ -198,6 +201,7 @@ struct call {
 	size_t bytes; /* as last weighed; what is shared counts twice */
 	struct timer timer;
 	struct sip *sip;
+	char text[];
 };
 
 RB_HEAD(call_tree, call);
@@ -319,15 +323,17 @@ void bye_overhear(struct sip *sip, int64_t now, const struct datagram *d,
 void bye_hang_up(struct call *c, struct dialog *d, int64_t now);
 
 /* side.c */
-struct sdp_side *sdp_side_new(const struct sdp *sdp,
-    const struct addr *speaker);
-struct sdp_side *sdp_side_alloc(uint8_t n);
+/* A copy of the media; NULL: no memory. */
+struct sdp_side *sdp_side_new(const struct sdp_media *media, uint8_t n,
+    bool more, const struct addr *speaker);
 struct sdp_side *sdp_side_ref(struct sdp_side *side); /* NULL is fine */
 void sdp_side_unref(struct sdp_side *side);
 size_t sdp_side_bytes(const struct sdp_side *side); /* NULL is fine */
 bool sdp_side_same(const struct sdp_side *a, const struct sdp_side *b);
-bool span_dup(struct span s, struct span *out);
-void span_free(struct span *s);
+/* A copy at `p`, where there is room for it. */
+struct span span_put(char *p, struct span s);
+/* d->past, empty at first; NULL: no memory. */
+struct past *past_slots(struct dialog *d);
 /* The dialog's session gives way to `side`: keep it for a while. */
 void past_keep(struct dialog *d, struct sdp_side *const side[2], int64_t until);
 void past_expire(struct dialog *d, int64_t now);

@@ -96,7 +96,7 @@ dialog_wants(struct call *c, struct dialog *d, size_t n)
 	 * Media of a stream that moved may be late; a stream that ended opens
 	 * nothing.
 	 */
-	for (i = 0; i < SIP_MAX_PAST; i++) {
+	for (i = 0; d->past != NULL && i < SIP_MAX_PAST; i++) {
 		if (d->past[i].until == 0)
 			continue;
 		plan_sides(c, d->past[i].side);
@@ -150,7 +150,8 @@ call_weigh(struct call *c)
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
 		n += sizeof(*d) + d->tag.len + sdp_side_bytes(d->side[CALLER]) +
 		    sdp_side_bytes(d->side[CALLEE]) + sdp_side_bytes(d->late);
-		for (i = 0; i < SIP_MAX_PAST; i++)
+		n += d->past != NULL ? SIP_MAX_PAST * sizeof(*d->past) : 0;
+		for (i = 0; d->past != NULL && i < SIP_MAX_PAST; i++)
 			n += sdp_side_bytes(d->past[i].side[CALLER]) +
 			    sdp_side_bytes(d->past[i].side[CALLEE]);
 	}
@@ -180,7 +181,7 @@ call_schedule(struct call *c, int64_t now)
 		at = deadline_sooner(at, d->drop_at);
 		if (d->state == DIALOG_EARLY && !d->early_over)
 			at = deadline_sooner(at, d->early_until);
-		for (i = 0; i < SIP_MAX_PAST; i++)
+		for (i = 0; d->past != NULL && i < SIP_MAX_PAST; i++)
 			at = deadline_sooner(at, d->past[i].until);
 		at = deadline_sooner(at, d->session_until);
 	}
