@@ -42,8 +42,8 @@ enum {
 #define LAYOUT	     1
 #define RECORDS_MAX  1000000
 #define BUFFER_SIZE  (2 * (CHECKPOINT_RECORD_MAX + sizeof(struct record_header)))
-/* Garbage below this is not worth cleaning up. */
-#define SLACK	     (256 * 1024)
+/* Garbage below this is not worth copying all that lives. */
+#define SLACK	     (1024 * 1024)
 #define MOVE_AT_ONCE 16
 
 /*

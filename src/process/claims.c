@@ -29,19 +29,19 @@ struct claim {
 	uint64_t id; /* as in events */
 	struct asker *asker;
 	struct tuple *tuple;
+	int64_t since;
+	uint8_t why; /* enum reason */
 	bool wanted;
 	bool announced; /* as open */
-	int64_t since;
-	enum reason why;
 };
 
 struct asker {
 	RB_ENTRY(asker) node;
 	uint64_t id;
-	char *call;
-	size_t calllen;
 	TAILQ_HEAD(, claim) claims;
 	void *user;
+	size_t calllen;
+	char call[];
 };
 
 RB_HEAD(tuple_tree, tuple);
@@ -107,7 +107,6 @@ asker_free(struct claims *cs, struct asker *a)
 {
 	RB_REMOVE(asker_tree, &cs->askers, a);
 	cs->n.askers--;
-	free(a->call);
 	free(a);
 }
 
@@ -221,14 +220,10 @@ asker_get(struct claims *cs, uint64_t id, struct span call)
 
 	if (a != NULL)
 		return a;
-	if ((a = calloc(1, sizeof(*a))) == NULL ||
-	    (a->call = malloc(call.len + 1)) == NULL) {
-		free(a);
+	if ((a = calloc(1, sizeof(*a) + call.len)) == NULL)
 		return NULL;
-	}
 	if (call.len > 0)
 		memcpy(a->call, call.p, call.len);
-	a->call[call.len] = '\0';
 	a->calllen = call.len;
 	a->id = id;
 	TAILQ_INIT(&a->claims);
@@ -331,7 +326,7 @@ claim_announce(struct claims *cs, struct claim *claim, enum reason why,
 
 	claim->announced = true;
 	claim->since = now;
-	claim->why = why;
+	claim->why = (uint8_t)why;
 	cs->n.opened++;
 	events_open(&cs->ev, now, &p,
 	    &(struct events_owner) { a->id, claim->tuple->hole.id,
@@ -647,7 +642,7 @@ claims_view(struct claims *cs, uint64_t asker,
 		v.since = claim->since;
 		v.seen = t->seen[0] > t->seen[1] ? t->seen[0] : t->seen[1];
 		v.packets = t->packets;
-		v.why = claim->why;
+		v.why = (enum reason)claim->why;
 		view(ctx, &v);
 	}
 }
