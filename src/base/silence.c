@@ -2,8 +2,10 @@
 #include "src/base/silence.h"
 #include "src/base/timers.h"
 
-#define POLL_MIN USEC_PER_SEC
-#define POLL_MAX (10 * USEC_PER_SEC)
+#define POLL_MIN  USEC_PER_SEC
+#define POLL_MAX  (10 * USEC_PER_SEC)
+/* Pinholes; up to two, three times as many, at most every 20, 30 seconds. */
+#define POLL_MANY 20000
 
 int64_t
 silence_began(const struct silence *s)
@@ -44,11 +46,12 @@ silence_renews(int64_t deadline, int64_t lease, int64_t now)
 }
 
 int64_t
-silence_poll(int64_t timeout)
+silence_poll(int64_t timeout, size_t n)
 {
+	int64_t most = (int64_t)(1 + n / POLL_MANY) * POLL_MAX;
 	int64_t every = timeout / 4;
 
 	if (every < POLL_MIN)
 		return POLL_MIN;
-	return every > POLL_MAX ? POLL_MAX : every;
+	return every > most ? most : every;
 }

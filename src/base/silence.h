@@ -3,6 +3,7 @@
 #define BASE_SILENCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -38,7 +39,11 @@ int64_t silence_next(const struct silence *s, int64_t lease, int64_t now);
 /* Whether a quarter of the lease has gone, so that it is worth a renewal. */
 bool silence_renews(int64_t deadline, int64_t lease, int64_t now);
 
-/* How often to look for packets if silence may last for `timeout`. */
-int64_t silence_poll(int64_t timeout);
+/*
+ * How often to look for packets of `n` pinholes if silence may last for
+ * `timeout`: at least four times in that.  A look costs more for each of them,
+ * so that many are looked at less often.
+ */
+int64_t silence_poll(int64_t timeout, size_t n);
 
 #endif

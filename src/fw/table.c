@@ -30,7 +30,8 @@ struct fwtable {
 	bool settle_due; /* settle the backend after the next commit */
 	int64_t retry_at, retry_wait;
 	int64_t tick_at;
-	int64_t activity_at, activity_every; /* 0: never */
+	int64_t activity_at;
+	int64_t silence; /* as it is judged at the earliest; 0: never */
 	struct fwcounters n;
 	struct fw_meter meter;
 	struct log_limit refused_log, failed_log;
@@ -58,7 +59,7 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	t->meter = (struct fw_meter) { ops, fw, sink->clock, &t->n };
 	t->max = fw_policy_max(policy);
 	if (ops->activity != NULL)
-		t->activity_every = silence_poll(fw_policy_silence(policy));
+		t->silence = fw_policy_silence(policy);
 	return t;
 }
 
@@ -552,9 +553,9 @@ filter_activity(struct fwtable *t, int64_t now)
 	enum ph_err rc = PH_OK;
 	uint32_t missed;
 
-	if (t->activity_every == 0 || now < t->activity_at)
+	if (t->silence == 0 || now < t->activity_at)
 		return;
-	t->activity_at = now + t->activity_every;
+	t->activity_at = now + silence_poll(t->silence, t->n.open);
 	if (t->n.open > 0)
 		rc = t->ops->activity(t->fw, on_seen, t, now);
 	if (rc != PH_OK && rc != PH_EAGAIN &&
@@ -619,7 +620,7 @@ fwtable_run(struct fwtable *t, int64_t now)
 	next = timers_earlier(next, t->tick_at);
 	if (!TAILQ_EMPTY(&t->dirty))
 		next = timers_earlier(next, t->retry_at);
-	if (t->activity_every != 0 && t->n.open > 0)
+	if (t->silence != 0 && t->n.open > 0)
 		next = timers_earlier(next, t->activity_at);
 	return next;
 }

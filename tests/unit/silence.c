@@ -73,11 +73,25 @@ static void
 packets_are_looked_for_often_enough(void **state)
 {
 	(void)state;
-	assert_int_equal(silence_poll(1 * USEC_PER_SEC), 1 * USEC_PER_SEC);
-	assert_int_equal(silence_poll(4 * USEC_PER_SEC), 1 * USEC_PER_SEC);
-	assert_int_equal(silence_poll(20 * USEC_PER_SEC), 5 * USEC_PER_SEC);
-	assert_int_equal(silence_poll(40 * USEC_PER_SEC), 10 * USEC_PER_SEC);
-	assert_int_equal(silence_poll(300 * USEC_PER_SEC), 10 * USEC_PER_SEC);
+	assert_int_equal(silence_poll(1 * USEC_PER_SEC, 19999),
+	    1 * USEC_PER_SEC);
+	assert_int_equal(silence_poll(4 * USEC_PER_SEC, 19999),
+	    1 * USEC_PER_SEC);
+	assert_int_equal(silence_poll(20 * USEC_PER_SEC, 19999),
+	    5 * USEC_PER_SEC);
+	assert_int_equal(silence_poll(40 * USEC_PER_SEC, 19999),
+	    10 * USEC_PER_SEC);
+	assert_int_equal(silence_poll(300 * USEC_PER_SEC, 19999),
+	    10 * USEC_PER_SEC);
+	/* Many of them less often, but four times before silence is over. */
+	assert_int_equal(silence_poll(300 * USEC_PER_SEC, 20000),
+	    20 * USEC_PER_SEC);
+	assert_int_equal(silence_poll(300 * USEC_PER_SEC, 100000),
+	    60 * USEC_PER_SEC);
+	assert_int_equal(silence_poll(300 * USEC_PER_SEC, 1000000),
+	    75 * USEC_PER_SEC);
+	assert_int_equal(silence_poll(4 * USEC_PER_SEC, 1000000),
+	    1 * USEC_PER_SEC);
 }
 
 int
