@@ -236,9 +236,8 @@ batch_pass(struct batch *b, struct mirror *m, const struct pass *p, int64_t now)
 	struct mirror_change c;
 	size_t iter = 0;
 
-	while (mirror_next_change(m, &iter, &c)) {
-		if ((1u << c.op & p->ops) == 0 ||
-		    (!p->certain && c.certain - now > CERTAIN_US))
+	while (mirror_next_change(m, &iter, p->ops, &c)) {
+		if (!p->certain && c.certain - now > CERTAIN_US)
 			continue;
 		if (p->lasting)
 			batch_element(b, p->type, p->flags, &c.elem,

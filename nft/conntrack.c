@@ -21,6 +21,7 @@
  */
 #define SLICE	     16
 #define SLICE_DELETE 256
+#define DELETE_SIZE  160 /* of the request for one, at most */
 
 /* One direction of a connection. */
 struct tuple {
@@ -188,6 +189,20 @@ conntrack_original(struct nlsock *s, const struct fw_flow *flow,
 	return nlsock_err(rc);
 }
 
+static struct nlmsghdr *
+put_delete(char *buf, uint16_t flags, const struct connection *c)
+{
+	struct nlmsghdr *nlh;
+
+	nlh = nlmsg_begin(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE,
+	    flags, c->orig.src.addr.af);
+	put_tuple(nlh, CTA_TUPLE_ORIG, &c->orig);
+	if (c->has_zone)
+		mnl_attr_put_u16(nlh, CTA_ZONE, htons(c->zone));
+	mnl_attr_put_u32(nlh, CTA_ID, c->id);
+	return nlh;
+}
+
 /*
  * A connection that is gone already, or was replaced by another, is no error.
  */
@@ -195,15 +210,8 @@ static void
 connection_delete(struct nlsock *s, const struct connection *c)
 {
 	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
-	struct nlmsghdr *nlh;
 
-	nlh = nlmsg_begin(buf, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE,
-	    NLM_F_ACK, c->orig.src.addr.af);
-	put_tuple(nlh, CTA_TUPLE_ORIG, &c->orig);
-	if (c->has_zone)
-		mnl_attr_put_u16(nlh, CTA_ZONE, htons(c->zone));
-	mnl_attr_put_u32(nlh, CTA_ID, c->id);
-	(void)nlsock_request(s, nlh, NULL, NULL);
+	(void)nlsock_request(s, put_delete(buf, NLM_F_ACK, c), NULL, NULL);
 }
 
 static void
@@ -248,6 +256,7 @@ struct sweep {
 	size_t ndoomed, next;
 	bool dumping;
 	const struct sweep_question *q;
+	_Alignas(struct nlmsghdr) char requests[SLICE_DELETE * DELETE_SIZE];
 };
 
 struct sweep *
@@ -382,11 +391,33 @@ spare_doomed(struct sweep *w)
 	w->ndoomed = 0;
 }
 
+/*
+ * A slice of the doomed, in one message to the kernel.  If one is still there
+ * afterwards, the next sweep finds it.
+ */
+static void
+delete_some(struct sweep *w, const struct sweep_question *q)
+{
+	struct nlmsghdr *nlh = NULL;
+	size_t len = 0;
+	int i;
+
+	for (i = 0; i < SLICE_DELETE && w->next < w->ndoomed; i++, w->next++)
+		if (!q->exempt(q->ctx, w->doomed[w->next].id)) {
+			nlh = put_delete(w->requests + len, 0,
+			    &w->doomed[w->next]);
+			len += MNL_ALIGN(nlh->nlmsg_len);
+		}
+	if (nlh == NULL)
+		return;
+	nlh->nlmsg_flags |= NLM_F_ACK;
+	(void)nlsock_requests(w->nl, w->requests, len);
+}
+
 int
 sweep_step(struct sweep *w, const struct sweep_question *q)
 {
 	uint32_t *v;
-	int i;
 
 	if (w->dumping) {
 		w->q = q;
@@ -396,10 +427,7 @@ sweep_step(struct sweep *w, const struct sweep_question *q)
 			spare_doomed(w);
 		return 1;
 	}
-	for (i = 0; i < SLICE_DELETE && w->next < w->ndoomed; i++, w->next++)
-		if (!q->exempt(q->ctx, w->doomed[w->next].id))
-			/* If it is still there, the next sweep finds it. */
-			connection_delete(w->nl, &w->doomed[w->next]);
+	delete_some(w, q);
 	if (w->next < w->ndoomed)
 		return 1;
 	if (w->nclosed > 0)

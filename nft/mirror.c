@@ -479,7 +479,8 @@ change_tell(const struct change *c, bool back, struct mirror_change *out)
 }
 
 bool
-mirror_next_change(struct mirror *m, size_t *iter, struct mirror_change *out)
+mirror_next_change(struct mirror *m, size_t *iter, unsigned int ops,
+    struct mirror_change *out)
 {
 	const struct change *c;
 	bool back;
@@ -487,7 +488,8 @@ mirror_next_change(struct mirror *m, size_t *iter, struct mirror_change *out)
 	for (; *iter < 2 * m->nchanges; ++*iter) {
 		back = *iter >= m->nchanges;
 		c = &m->changes[*iter - (back ? m->nchanges : 0)];
-		if (c->op == 0 || (back && !set_has_back(c->node->set)))
+		if (c->op == 0 || (1u << c->op & ops) == 0 ||
+		    (back && !set_has_back(c->node->set)))
 			continue;
 		change_tell(c, back, out);
 		++*iter;

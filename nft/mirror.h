@@ -2,6 +2,7 @@
 #ifndef NFT_MIRROR_H
 #define NFT_MIRROR_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,8 +57,12 @@ struct mirror_change {
 /* The elements of these entries may change.  PH_ENOMEM. */
 PH_NODISCARD enum ph_err mirror_begin(struct mirror *m,
     const struct fw_edit *edits, size_t n);
-/* In order of sets, the ways back last; *iter begins as 0. */
-bool mirror_next_change(struct mirror *m, size_t *iter,
+/*
+ * Those whose operation's bit (1 << enum mirror_op) is in `ops`, in order of
+ * sets, the ways back last; *iter begins as 0.
+ */
+#define MIRROR_ALL_OPS UINT_MAX
+bool mirror_next_change(struct mirror *m, size_t *iter, unsigned int ops,
     struct mirror_change *out);
 /* Also after mirror_begin() has failed. */
 void mirror_end(struct mirror *m, bool done);

@@ -258,6 +258,25 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 	return rc;
 }
 
+int
+nlsock_requests(struct nlsock *s, char *requests, size_t len)
+{
+	struct nlmsghdr *nlh;
+	size_t at;
+	int rc;
+
+	for (at = 0; at < len; at += MNL_ALIGN(nlh->nlmsg_len)) {
+		nlh = (struct nlmsghdr *)(void *)(requests + at);
+		nlh->nlmsg_seq = ++s->seq;
+	}
+	if ((rc = send_all(s, requests, len)) != 0)
+		return rc;
+	do {
+		rc = nlsock_receive(s, false, NULL, NULL);
+	} while (rc == 1);
+	return rc;
+}
+
 enum ph_err
 nlsock_err(int err)
 {

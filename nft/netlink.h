@@ -44,6 +44,12 @@ int nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb,
     void *ctx);
 
 /*
+ * Several requests, aligned one behind the other, of which only the last has
+ * NLM_F_ACK: its result.  Those of the others are not told.
+ */
+int nlsock_requests(struct nlsock *s, char *requests, size_t len);
+
+/*
  * A dump in slices, for one that is long: nlsock_dump() begins it, each
  * nlsock_more() takes the answers of so many datagrams, which are some
  * hundred each.  1: there are more, 0: that was the last, else as above.  The

@@ -45,7 +45,7 @@ needs_of(struct fw *fw)
 	struct mirror_change c;
 	size_t iter = 0;
 
-	while (mirror_next_change(fw->mirror, &iter, &c)) {
+	while (mirror_next_change(fw->mirror, &iter, MIRROR_ALL_OPS, &c)) {
 		needs.parts |= 1u << set_part(c.elem.set);
 		needs.changes |= c.op != MIRROR_ADD;
 		if (c.op == MIRROR_REMOVE) {

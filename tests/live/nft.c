@@ -347,6 +347,7 @@ test_a_sweep_spares_what_is_open(void **state)
 	struct pinhole a, b;
 	int64_t t = lab_now(), end = t + 100 * 1000000LL;
 	enum ph_err err;
+	int i, more[3];
 
 	(void)state;
 	a = opened(PINHOLE_IN, "198.51.100.7", "192.0.2.20", 10092);
@@ -354,9 +355,14 @@ test_a_sweep_spares_what_is_open(void **state)
 	PASS(out, "192.0.2.20", 10092, in);
 	PASS(in, "198.51.100.7", 4092, out);
 	PASS(in2, "198.51.100.7", 4092, out);
+	for (i = 0; i < 3; i++) {
+		more[i] = out_at((uint16_t)(4094 + i));
+		PASS(more[i], "192.0.2.20", 10094, in2);
+		close(more[i]);
+	}
 	closed(&b);
 	assert_int_equal(lab_lines("conntrack -L -m 0x10000 2>&- | grep udp"),
-	    2);
+	    5);
 	while (t < end)
 		t = fw_nftables.tick(fw, t, &err);
 	assert_int_equal(lab_lines("conntrack -L -m 0x10000 2>&- | grep udp"),

@@ -645,6 +645,23 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 }
 
 int
+nlsock_requests(struct nlsock *s, char *requests, size_t len)
+{
+	struct nlmsghdr *nlh;
+	size_t at, answered = 0;
+	int rc = 0;
+
+	for (at = 0; at < len; at += MNL_ALIGN(nlh->nlmsg_len)) {
+		assert_int_equal(answered, 0);
+		nlh = (struct nlmsghdr *)(void *)(requests + at);
+		answered += (nlh->nlmsg_flags & NLM_F_ACK) != 0;
+		rc = nlsock_request(s, nlh, NULL, NULL);
+	}
+	assert_int_equal(answered, 1);
+	return rc;
+}
+
+int
 nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh)
 {
 	if (nlh->nlmsg_len > sizeof(s->request))

@@ -264,7 +264,7 @@ only_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 
 	(void)now;
 	assert_int_equal(mirror_begin(m, edits, n), PH_OK);
-	while (mirror_next_change(m, &iter, &c)) {
+	while (mirror_next_change(m, &iter, MIRROR_ALL_OPS, &c)) {
 		/* The way back has the same; see the table of rows. */
 		if (set_is_back(c.elem.set) ||
 		    set_kind(c.elem.set) == SET_HOSTS)

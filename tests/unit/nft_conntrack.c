@@ -25,6 +25,15 @@ static int refuse;			 /* with this errno */
 static bool silent;			 /* success, without an answer */
 
 int
+nlsock_requests(struct nlsock *s, char *requests, size_t len)
+{
+	(void)s;
+	(void)requests;
+	(void)len;
+	return -EOPNOTSUPP;
+}
+
+int
 nlsock_dump(struct nlsock *s, struct nlmsghdr *nlh)
 {
 	(void)s;

@@ -166,7 +166,7 @@ a_redirection_that_moves_is_told_with_its_old_place(void **state)
 	mirror_remove(mirror, &a);
 	assert_int_equal(mirror_add(mirror, &b), PH_OK);
 	assert_int_equal(mirror_begin(mirror, edits, 2), PH_OK);
-	while (mirror_next_change(mirror, &iter, &c)) {
+	while (mirror_next_change(mirror, &iter, MIRROR_ALL_OPS, &c)) {
 		if (c.elem.datalen == 0)
 			continue;
 		replaced++;
@@ -196,7 +196,7 @@ a_first_redirection_is_its_own_old_one(void **state)
 	mirror_expect_leftovers(mirror, true);
 	assert_int_equal(mirror_add(mirror, &a), PH_OK);
 	assert_int_equal(mirror_begin(mirror, &edit, 1), PH_OK);
-	while (mirror_next_change(mirror, &iter, &c)) {
+	while (mirror_next_change(mirror, &iter, MIRROR_ALL_OPS, &c)) {
 		assert_int_equal(c.op, MIRROR_REPLACE);
 		assert_memory_equal(c.old_data, c.elem.data, c.elem.datalen);
 		assert_int_equal(c.certain, 0);
