@@ -380,7 +380,10 @@ see_connection(void *ctx, const struct nlmsghdr *nlh)
 		add_closed(w, c.id);
 }
 
-/* For want of an answer, the next sweep deletes them. */
+/*
+ * The kernel has not said which connections to spare, so spare all now: the
+ * next sweep asks again.
+ */
 static void
 spare_doomed(struct sweep *w)
 {

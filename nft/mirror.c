@@ -137,7 +137,7 @@ mirror_new(const struct fw_config *config)
 	return m;
 }
 
-/* Of an element or its way back; NULL: there is none. */
+/* The node of an element or of its way back; NULL: there is none. */
 static struct node *
 find_node(struct mirror *m, const struct elem *e)
 {

@@ -78,7 +78,7 @@ struct mirror_iter {
 };
 bool mirror_next(struct mirror *m, struct mirror_iter *iter,
     struct mirror_change *out);
-/* How many of them are in one set. */
+/* How many elements one set should have. */
 size_t mirror_count(const struct mirror *m, unsigned int set);
 
 /*
@@ -87,7 +87,7 @@ size_t mirror_count(const struct mirror *m, unsigned int set);
  */
 void mirror_expect_leftovers(struct mirror *m, bool expect);
 
-/* Whether some entry needs it. */
+/* Whether some entry needs the element. */
 bool mirror_has(struct mirror *m, const struct elem *e);
 
 /* A packet as a filter chain sees it. */

@@ -83,7 +83,7 @@ nft_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 	/* Somebody has deleted an element. */
 	if (rc == PH_EGONE && needs.changes)
 		rc = carry_out(fw, &needs, true, now);
-	/* Or all of them. */
+	/* Somebody has deleted the table. */
 	if (rc == PH_EGONE && nft_rebuild(fw, now) == PH_OK)
 		rc = carry_out(fw, &needs, true, now);
 	mirror_end(fw->mirror, rc == PH_OK);

@@ -37,7 +37,9 @@ struct p_node {
 	TAILQ_ENTRY(p_node) entry; /* in p_tree.dirty */
 	bool dirty, dead;
 	bool in_pf;
-	/* Since it was clean, to and from a neighbour. */
+	/*
+	 * Whether items moved to and from a neighbour since the node was clean.
+	 */
 	bool gave_items, took_items;
 	size_t batch;	       /* see p_tree_batches() */
 	struct p_class *class; /* NULL: the top */

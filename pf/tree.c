@@ -78,7 +78,7 @@ p_tree_free(struct p_tree *t)
 	free(t);
 }
 
-/* The first at or behind n that is selected. */
+/* The first dirty node of the selected batch, from n on. */
 static const struct p_node *
 dirty_selected(const struct p_tree *t, const struct p_node *n)
 {

@@ -11,7 +11,7 @@
 
 #include "pinholectl/client.h"
 
-/* The daemon's lines have half of it. */
+/* Twice the longest line of the daemon. */
 #define LINE_LONGEST 16384
 
 struct client {

@@ -4,9 +4,9 @@
 #include "sip/mentions.h"
 #include "sip/state.h"
 
-/* SDP in messages: what of it counts. */
+/* The SDP of messages, and which part of it counts. */
 
-/* Into sip->sdp; of one message once, whoever asks. */
+/* Parse the SDP of the message at hand into sip->sdp, once for each message. */
 static enum ph_err
 body_parse(struct sip *sip, struct span text)
 {

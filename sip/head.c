@@ -176,13 +176,16 @@ take_field(struct lines *l, struct span *field)
 
 	if ((rc = take_line(l, field, &folded)) != PH_OK)
 		return rc;
-	/* A continuation of nothing. */
+	/* The first line cannot continue another. */
 	if (field->len > 0 && is_blank(field->p[0]))
 		return PH_EMALFORMED;
 	while (folded) {
 		if ((rc = take_line(l, &line, &folded)) != PH_OK)
 			return rc;
-		/* RFC 3261 would allow it; others see the end of the head. */
+		/*
+		 * RFC 3261 would allow a blank continuation line; some readers
+		 * see the end of the head in it.
+		 */
 		if (span_trim(line).len == 0)
 			return PH_EMALFORMED;
 		field->len = (size_t)(line.p + line.len - field->p);

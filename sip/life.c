@@ -30,7 +30,10 @@ expire_txns(struct call *c, int64_t now)
 		} else if (!t->done && t->dlg != NULL)
 			why = REASON_REJECT;
 		else if (!t->done && t->cancelled) {
-			/* RFC 3261 section 9.1: nobody answers any more. */
+			/*
+			 * RFC 3261 section 9.1: after a CANCEL no answer is
+			 * expected any more.
+			 */
 			call_end_early(c, t);
 			why = REASON_CANCEL;
 		}

@@ -294,11 +294,14 @@ mention_is_repeated(struct call *c, bool answer, const struct addr *speaker,
 
 	if (mention_in_call(cs, c, where, false) != NULL)
 		return false;
-	/* In most calls, no outsider has named it in any. */
+	/* Most endpoints were named by no outsider in any call. */
 	if ((first = mention_first(cs, where, true, any)) == NULL)
 		return mention_was_forgotten(c);
 	if ((k = mention_in_call(cs, c, where, true)) != NULL) {
-		/* This leg may outlive the one that it was said in. */
+		/*
+		 * This leg may outlive the leg in which the outsider named the
+		 * endpoint.
+		 */
 		liar = k->source->addr;
 		mention_add(c, where, &liar);
 		return true;

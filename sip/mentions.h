@@ -79,7 +79,7 @@ struct mentions_kept {
 
 bool mentions_has_outside(const struct call *c);
 void mentions_keep(const struct call *c, struct mentions_kept *kept);
-/* Give them to `c`, which may be NULL, and let go of them. */
+/* Give the kept mentions to `c`, which may be NULL, and empty `kept`. */
 void mentions_give(struct call *c, struct mentions_kept *kept);
 
 #endif

@@ -46,11 +46,11 @@ PH_NODISCARD enum ph_err entries_add(struct entries *e, uint16_t table,
 
 struct entry *entries_find(struct entries *e, uint16_t table,
     const struct prefix *p);
-/* When to remove it from the packet filter. */
+/* Set when to remove the entry from the packet filter. */
 void entries_set_due(struct entries *e, struct entry *x, int64_t due);
 void entries_remove(struct entries *e, struct entry *x);
 
-/* The one that is due first, or NULL. */
+/* The entry that is due first, or NULL. */
 struct entry *entries_due(struct entries *e);
 /* The first at or behind a place in their order, and the next, or NULL. */
 struct entry *entries_from(struct entries *e, uint16_t table,

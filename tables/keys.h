@@ -30,7 +30,7 @@ struct key {
 PH_NODISCARD enum ph_err key_set(struct key *k, const char *name,
     struct span secret);
 
-/* The one of that name, or NULL. */
+/* The key of that name, or NULL. */
 const struct key *keys_find(const struct key *v, size_t n, const char *name);
 
 /* MAC_SHA1_LEN bytes for versions 1 and 2, MAC_SHA256_LEN for version 3. */

@@ -104,9 +104,9 @@ void tcpside_lose(struct tcpside *s);
 bool tcpside_waits(const struct tcpside *s);
 /* Drop the bytes that wait for bytes before them. */
 void tcpside_give_up(struct tcpside *s, struct shares *room);
-/* All was read, and the sender says that it was all. */
+/* The sender's FIN has come, and all bytes before it were read. */
 bool tcpside_ended(const struct tcpside *s);
-/* The receiver goes along with that. */
+/* The receiver has acknowledged that FIN. */
 bool tcpside_closed(const struct tcpside *s);
 
 #endif

@@ -95,7 +95,7 @@ conn_unstick(struct tcpstream *t, struct conn *c)
 	c->stuck = c->late = false;
 }
 
-/* A successor need not know of it. */
+/* Delete the connection's record: a successor need not know of it. */
 static void
 conn_forget(struct tcpstream *t, struct conn *c,
     const struct capture_sink *sink)
@@ -224,7 +224,7 @@ conn_open(struct feed *f)
 	f->stats->tcp_connections++;
 }
 
-/* Only now: a segment of either end. */
+/* Note a segment of either end: the connection lives, and times out last. */
 static void
 conn_touch(struct feed *f)
 {

@@ -46,7 +46,10 @@ process_network(void)
 uint32_t
 process_interface_index(const char *name)
 {
-	/* Connected to nobody: it can do nothing but ask this. */
+	/*
+	 * A socket that is connected to nobody: it serves for this ioctl(2)
+	 * alone.
+	 */
 	static int fd = -1;
 	struct ifreq r;
 

@@ -46,7 +46,7 @@ process_has_interface(const char *name)
 	return yes;
 }
 
-/* There is none. */
+/* OpenBSD has no real-time scheduling. */
 bool
 process_realtime(void)
 {

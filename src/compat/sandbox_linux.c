@@ -42,7 +42,7 @@ set_caps(uint64_t mask)
 	return syscall(SYS_capset, &h, d) == 0;
 }
 
-/* No program that is ever executed gets any of them. */
+/* No program that this process executes gets any capability. */
 static bool
 clear_bounding_set(void)
 {
@@ -67,7 +67,9 @@ has_cap(int cap)
 	return (effective & UINT64_C(1) << cap) != 0;
 }
 
-/* Both, where both are to be had; one of them must be. */
+/*
+ * By Landlock and by chroot(2), where both are to be had; one of them must be.
+ */
 static enum ph_err
 take_files_away(const struct sandbox *s, struct strbuf *why)
 {

@@ -206,7 +206,10 @@ conf_macro_set(struct parse *p, const char *name, const char *value,
 
 	if (old != NULL && old->define)
 		return true;
-	/* An old one stays below: text of it may still be in use. */
+	/*
+	 * An older macro of that name stays below: its text may still be in
+	 * use.
+	 */
 	if (p->nmacros++ >= CONF_MAX_MACROS)
 		return false;
 	if ((m = conf_alloc(p, sizeof(*m))) == NULL ||

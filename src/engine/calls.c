@@ -292,7 +292,10 @@ on_changed(void *ctx, uint64_t call, int64_t now)
 	story_counts(c->story);
 	if (l == NULL)
 		return;
-	/* By time alone, every box changes it in the same way. */
+	/*
+	 * Only a message makes this box the owner: by time alone, every box
+	 * changes the call in the same way.
+	 */
 	if (sip_hears(c->sip)) {
 		l->changed = true;
 		l->theirs = false;
@@ -562,7 +565,7 @@ calls_adopt_peer(struct calls *c, const uint8_t *p, size_t len, bool fresh,
 	struct span call;
 	enum ph_err rc;
 
-	/* The pinholes by their names there mean nothing here. */
+	/* Skip the names that the other box gave to its pinholes. */
 	(void)cursor_span(&r, cursor_u32(&r));
 	call = cursor_span(&r, cursor_left(&r));
 	*id = 0;

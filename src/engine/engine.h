@@ -31,7 +31,7 @@ PH_NODISCARD enum ph_err engine_new(struct engine **out,
     const struct events *ev, const struct engine_sink *sink);
 void engine_free(struct engine *e); /* silently */
 
-/* For what other boxes tell of them. */
+/* The calls, for sharing.h to change as other boxes tell. */
 struct calls *engine_calls(const struct engine *e);
 
 /* The story of each call: story.h. */

@@ -300,7 +300,7 @@ tell_session(const struct tell *t, const struct session *c)
 		tell_line(t, &b, "Neither side has named a port yet.");
 }
 
-/* The latest whose name begins so; an empty name: of all. */
+/* The latest sessions whose name begins so; an empty name: of all sessions. */
 static size_t
 latest_sessions(const struct tell *t, struct span name,
     const struct session *v[TELL_LIST])

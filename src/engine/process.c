@@ -655,7 +655,9 @@ on_call(void *ctx, const struct call_view *v)
 	else
 		feed_call_gone(&l->worker.feed, v->id, clock_now(),
 		    REASON_NONE);
-	/* Those that open and close are told as events. */
+	/*
+	 * Renewed pinholes are told here; those that open and close, as events.
+	 */
 	if (v->renewed)
 		engine_view_holes(l->engine, v->id, &holes);
 }

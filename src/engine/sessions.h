@@ -59,7 +59,7 @@ struct session_record {
 	uint8_t proto, from_len; /* of a pinhole; the prefix's length */
 };
 
-/* How one begins. */
+/* The data of a session at its beginning. */
 struct session_who {
 	enum session_kind kind;
 	uint64_t asker;

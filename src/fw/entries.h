@@ -52,7 +52,7 @@ struct entry {
 struct entries {
 	struct hash tuples;
 	struct hash claims[IPC_NROLES];
-	/* Of each entry that is wanted, or earlier. */
+	/* A time for each wanted entry: its deadline, or an earlier one. */
 	struct heap deadlines;
 	uint64_t next_id;
 };
@@ -62,7 +62,7 @@ void fw_entries_free(struct entries *es); /* and all of them */
 
 size_t fw_entries_count(const struct entries *es);
 struct entry *fw_entries_find(struct entries *es, const struct pinhole *h);
-/* A new one, which nobody wants yet; NULL: no memory. */
+/* A new entry, which nobody wants yet; NULL: no memory. */
 struct entry *fw_entries_new(struct entries *es, const struct pinhole *h);
 void fw_entries_remove(struct entries *es, struct entry *i);
 

@@ -384,7 +384,7 @@ fw_policy_max(const struct fw_policy *p)
 	return n > HOLES_MAX ? HOLES_MAX : n;
 }
 
-/* The longest of the proxies that may have asked for it. */
+/* The longest timeout of the proxies that may have asked for the pinhole. */
 static int64_t
 tftp_proxy_timeout(const struct fw_policy *p)
 {

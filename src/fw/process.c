@@ -495,7 +495,9 @@ fwproc_main(const struct fwproc_args *args)
 	    fwtable_mutable_counters(p->table));
 	fwproc_serve(p);
 
-	/* The table goes, and with it whatever would wait. */
+	/*
+	 * Let waiting packets pass: the kernel drops them when our table goes.
+	 */
 	if (!p->keep)
 		pause_queue(p, true);
 	args->ops->close(p->fw, p->keep);

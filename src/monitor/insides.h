@@ -38,7 +38,7 @@ struct status_link {
 	uint64_t reload_seq;
 };
 
-/* The two that are connected. */
+/* The two processes that are connected. */
 struct share_link {
 	pid_t engine, share;
 	int64_t since; /* since when it asked so often for a connection: */
@@ -86,7 +86,7 @@ struct child *monitor_walk(struct monitor *m, struct walk *w);
 
 /* Connect the engine with the share process, when both are new. */
 void share_run(struct monitor *m);
-/* A message of its: it wants a connection to the server. */
+/* A message of the share process: it wants a connection to the server. */
 void share_message(struct monitor *m, struct child *c);
 
 /* start.c */
@@ -100,7 +100,7 @@ void status_begin(struct monitor *m);
 /* The next generation serves: the status process goes over to it. */
 void status_change(struct monitor *m, struct generation *from,
     struct generation *to);
-/* After each event: tell it what has changed. */
+/* After each event: tell the status process what has changed. */
 void status_run(struct monitor *m);
 /* A child that is none of the generations' has ended: true if it was ours. */
 bool status_reaped(struct monitor *m, pid_t pid, int status);

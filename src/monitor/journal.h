@@ -69,7 +69,7 @@ bool journal_overgrown(const struct journal *j);
 /* In the process that writes it: set the limit of the size of files. */
 void journal_confine(const struct journal *j);
 
-/* Empty it: the process that reads it keeps dying. */
+/* Empty the journal: the process that reads it keeps dying. */
 void journal_forget(struct journal *j);
 
 /* An orderly end: save the copy and remove the files. */

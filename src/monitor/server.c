@@ -67,7 +67,7 @@ server_connect(const struct conf_share *c)
 	return -1;
 }
 
-/* Writes why not to `out`; nothing: it does. */
+/* Writes to `out` why the server does not answer; nothing: it does. */
 static void
 try_alone(const struct conf *conf, const struct secrets *secrets,
     struct tls *tls, int fd, int out)
@@ -105,7 +105,10 @@ server_try(const struct conf *conf, const struct secrets *secrets,
 
 	if ((fd = server_connect(&conf->share)) == -1 || pipe(ends) == -1)
 		return try_failed(why);
-	/* What is buffered would be written twice. */
+	/*
+	 * The child would write the bytes that stdio has buffered a second
+	 * time.
+	 */
 	fflush(NULL);
 	if ((pid = fork()) == 0)
 		try_alone(conf, secrets, tls, fd, ends[1]);

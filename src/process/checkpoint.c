@@ -128,7 +128,7 @@ write_all(int fd, const void *p, size_t len, uint64_t off)
 	return true;
 }
 
-/* As much as there is, up to `len`. */
+/* Read up to `len` bytes, as many as the file has. */
 static size_t
 read_some(int fd, void *p, size_t len, uint64_t off)
 {
@@ -278,7 +278,7 @@ read_record(struct checkpoint *c, const struct place *p,
 	    record_intact(h, c->move + sizeof(*h));
 }
 
-/* Choose what to go by, read it, and be ready to append. */
+/* Choose the file that is valid, read it, and be ready to append. */
 static enum ph_err
 checkpoint_load(struct checkpoint *c)
 {
@@ -399,7 +399,7 @@ checkpoint_sync(struct checkpoint *c)
 	c->sync_at = 0;
 	if (c->buffered == 0)
 		return PH_OK;
-	/* On failure it stays in the buffer, to be tried again. */
+	/* On failure the bytes stay in the buffer, to be tried again. */
 	if (!write_all(c->fds[c->cur], c->buf, c->buffered, c->end))
 		return PH_EIO;
 	c->end += c->buffered;

@@ -77,7 +77,10 @@ route_source(const struct prefix *p, struct addr *out)
 	bool ok;
 	int fd;
 
-	/* The first host of the prefix; nothing is sent. */
+	/*
+	 * connect(2) of a UDP socket, here to the first host of the prefix,
+	 * sends nothing and chooses our address.
+	 */
 	if (p->len < addr_bytes(p->addr.af) * 8)
 		to.addr.b[addr_bytes(p->addr.af) - 1] |= 1;
 	if ((fd = socket(p->addr.af, SOCK_DGRAM, 0)) == -1)

@@ -74,7 +74,7 @@ void listener_explain(const struct listener *l, int error, struct strbuf *why);
  */
 void listeners_foreign(const struct conf *conf, struct strbuf *out);
 
-/* With `after`, what it shares is kept. */
+/* Sockets that `after` shares stay open. */
 void listeners_close(struct listeners *l, const struct listeners *after);
 
 #endif

@@ -6,7 +6,7 @@
 
 /* Questions without a packet after which we wait for the socket again. */
 #define QUIET_MAX 64
-/* Then, between questions. */
+/* How long between questions while no packet comes. */
 #define ASLEEP	  USEC_PER_SEC
 
 static int64_t

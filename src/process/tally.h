@@ -36,7 +36,7 @@ void tally_adopt(struct tally *t, const void *p, size_t len);
 /* Write the record, if it has changed.  Without a journal, do nothing. */
 PH_NODISCARD enum ph_err tally_write(struct tally *t,
     struct checkpoint *journal, int64_t now);
-/* The same, if it is time. */
+/* Write the counters if it is time. */
 PH_NODISCARD enum ph_err tally_run(struct tally *t, struct checkpoint *journal,
     int64_t now);
 

@@ -158,7 +158,7 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 		proxy_tables_load(tables, key, p, len);
 }
 
-/* To be called when no predecessor writes to it any more. */
+/* Open the journal.  To be called when no predecessor writes to it any more. */
 static void
 journal_open(struct process *x)
 {
@@ -210,7 +210,7 @@ services_stop(struct process *x, bool tables)
 	x->nservices = kept;
 }
 
-/* So that a successor may open it. */
+/* Close the journal, so that a successor may open it. */
 static void
 journal_close(struct process *x)
 {

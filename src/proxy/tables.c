@@ -24,7 +24,7 @@
  */
 #define MODULE "tables"
 
-/* At a time; then other sockets are served. */
+/* Datagrams at a time; then other sockets are served. */
 #define DATAGRAMS 64
 /* Changes in one question: pinholes have to wait behind it. */
 #define BATCH	  64

@@ -26,7 +26,7 @@
 #define MODULE "tftp"
 
 #define DATAGRAM_MAX 65536
-/* At a time; then other sockets are served. */
+/* Datagrams at a time; then other sockets are served. */
 #define DATAGRAMS    64
 /* RFC 2347 allows 512 bytes, but some clients send more. */
 #define REQUEST_MAX  2048
@@ -311,7 +311,7 @@ on_request(struct proxy_tftp *s, size_t len, const struct endpoint *client,
 		.client = *client,
 		.local = *to };
 
-	/* Others get no answer, since their source may be forged. */
+	/* Other datagrams get no answer, since their source may be forged. */
 	if (len > REQUEST_MAX ||
 	    !prefixes_contain(protect->v, protect->n, &client->addr) ||
 	    tftp_request_parse(&r, (struct span) { s->buf, len }) != PH_OK)

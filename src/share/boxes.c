@@ -14,7 +14,7 @@ boxes_get(struct boxes *b, const char *name, int64_t now)
 			return &b->v[i];
 	if (b->n < BOXES_MAX)
 		x = &b->v[b->n++];
-	/* A dead one without calls makes room. */
+	/* A dead box without calls makes room. */
 	for (i = 0; x == NULL && i < b->n; i++)
 		if (b->v[i].calls == 0 && !box_alive(&b->v[i], now))
 			x = &b->v[i];

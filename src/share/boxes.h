@@ -34,7 +34,7 @@ struct boxes {
 /* The box of that name; a new one was heard now.  NULL: no room. */
 struct box *boxes_get(struct boxes *b, const char *name, int64_t now);
 
-/* A sign of life; false: an old one. */
+/* A sign of life of the box; false: it is older than the last. */
 bool boxes_hello(struct box *x, const struct record *r, uint32_t owns,
     bool leaves, int64_t now);
 

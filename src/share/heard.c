@@ -61,7 +61,7 @@ group_name(const struct group *g)
 	return g->name;
 }
 
-/* To the engine; `missing`: only what it has not got. */
+/* Offer calls to the engine; `missing`: only those that it has not got. */
 static void
 group_offer(struct group *g, bool missing)
 {
@@ -198,7 +198,7 @@ group_gone(struct group *g, uint64_t id, enum reason why, int64_t now)
 		entry_free(g, e);
 		return;
 	}
-	/* The owner goes on; we only do not have it any more. */
+	/* The owner goes on with the call; only this box has it no more. */
 	if (e->box != NULL && !ends_for_all(why))
 		return;
 	entry_over(g, e, why, now);

@@ -18,7 +18,7 @@
 
 #define MODULE	     "share"
 #define EVERY	     20000 /* microseconds between turns, for what is due */
-/* Of the time that the monitor gives it. */
+/* How long the farewell to the server may take; the monitor waits longer. */
 #define LEAVE_WITHIN (USEC_PER_SEC)
 #define BEAT	     (5 * USEC_PER_SEC)
 /* Clocks of a group should agree to that. */

@@ -51,7 +51,9 @@ server_fail(struct server *s, const char *why, int64_t now)
 {
 	int64_t wait = RETRY_FIRST << (s->failures < 6 ? s->failures : 6);
 
-	/* `why` may be in one of them. */
+	/*
+	 * Log first: `why` may point into a connection, which is closed below.
+	 */
 	if (!s->said)
 		log_warnx(MODULE,
 		    "no server: %s; calls go on without other boxes", why);

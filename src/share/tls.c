@@ -34,7 +34,7 @@ struct tls {
 	bool named;	/* it is no address: the server may choose by it */
 };
 
-/* What the library says was wrong first; it forgets all. */
+/* The first error that the library has noted; it forgets all of them. */
 static const char *
 tls_reason(void)
 {

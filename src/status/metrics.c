@@ -261,7 +261,7 @@ metrics_histogram(const struct model *m, const char *name)
 	return h;
 }
 
-/* Zeros before it was told would look like a reset. */
+/* A zero before the counter was told would look like a reset. */
 static bool
 histogram_is_told(const struct model *m, const char *name)
 {

@@ -117,7 +117,7 @@ call_state(struct model *m, struct model_call *c, enum ipc_call_state state)
 	m->totals.by_state[c->state]++;
 }
 
-/* From the tree to the list of those that are over. */
+/* Move the call from the tree to the list of ended calls. */
 static void
 call_end(struct model *m, struct model_call *c, int64_t ts, enum reason why)
 {
