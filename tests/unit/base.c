@@ -359,7 +359,7 @@ pinholes_differ_by_every_part_of_the_tuple(void **state)
 			assert_int_equal(r<0, pinhole_cmp(&h[k], &h[i])> 0);
 		}
 	assert_true(pinhole_cmp(&h[4], &h[11]) < 0);
-	/* These are no part of it. */
+	/* The id, the deadline and the class are no part of the comparison. */
 	h[1] = h[0];
 	h[1].id = 7;
 	h[1].deadline = 7;

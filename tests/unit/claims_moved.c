@@ -49,7 +49,7 @@ a_port_that_moved_is_cut_from_what_stays(void **state)
 	v[0].from.addr.b[3]++;
 	claims_want(claims, &w, now);
 	TOLD("+4:2001@60-3:2001/2001:4000/2002:4000.");
-	/* That one has no outward pinhole. */
+	/* The other host had no outward pinhole, so nothing is cut. */
 	v[0] = hole(2001);
 	claims_want(claims, &w, now);
 	TOLD("+5:2001@60-4:2001.");
@@ -121,7 +121,7 @@ a_cut_is_for_what_the_port_began_and_no_more(void **state)
 		{ SAME, TO, ABSENT, "-1:2000." },
 		{ SAME, FROM, ABSENT, "-1:2000." },
 		{ FROM_OTHER, SAME, ABSENT, "-1:2000." },
-		/* That was open to more than one. */
+		/* The closed port was open to more than one remote. */
 		{ FROM_NET, SAME, ABSENT, "-1:2000/2000:4000/2001:4000." },
 		{ FROM_NET, TO, ABSENT, "-1:2000/2000:4000/2001:4000." },
 		{ FROM_ANY, TO, ABSENT, "-1:2000/2000:4000/2001:4000." },

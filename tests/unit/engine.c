@@ -535,7 +535,7 @@ media_outlast_a_session_timer(void **state)
 	pass(70, false);
 	assert_int_equal(filter.n, 0);
 	assert_non_null(strstr(said, "close session-timer;"));
-	/* There never were any. */
+	/* A call without media from its beginning. */
 	call(2);
 	pass(115, false);
 	assert_int_equal(filter.n, 2);

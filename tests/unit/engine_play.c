@@ -92,7 +92,7 @@ on_say(void *ctx, const char *text)
 	strlcat(spoken, ";", sizeof(spoken));
 }
 
-/* Of what other boxes are told: the last record. */
+/* The last record that other boxes were told. */
 struct shared shared;
 
 static bool

@@ -150,7 +150,7 @@ a_call_is_closed_on_request(void **state)
 	assert_string_equal(said,
 	    "open answer;open answer;open answer;open answer;"
 	    "close closed;close closed;");
-	/* And stays closed, whatever its ends still say. */
+	/* A closed call stays closed, whatever its ends still say. */
 	message(false, "INVITE", 1, 2, 4000, "sendrecv");
 	message(true, "200 INVITE", 1, 2, 10002, "sendrecv");
 	assert_int_equal(filter.n, 2);
@@ -334,7 +334,7 @@ a_wrong_protect_is_told_of(void **state)
 	engine_udp(engine, now, &d);
 	pass(10, false);
 	assert_non_null(strstr(spoken, "none to or from a protected host"));
-	/* And a port that is not in `port`. */
+	/* The same for a port that is not in `port`. */
 	engine_begin();
 	d.dst.addr = addr_v4(192, 0, 2, 10);
 	d.src.port = d.dst.port = 5070;

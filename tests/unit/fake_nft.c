@@ -20,7 +20,7 @@
 
 #define TABLE "pinholed"
 
-/* Of a user, with a set of IPv4 addresses. */
+/* The table of a user, with a set of IPv4 addresses. */
 #define USER_TABLE "filter"
 #define USER_SET   "spammer"
 #define IPV4_ADDR  7 /* libnftables' number of the type */
@@ -561,7 +561,7 @@ tell_connection(const struct fake_connection *c, nlsock_cb *cb, void *ctx)
 	cb(ctx, nlh);
 }
 
-/* But for the padding, which libmnl leaves as it was. */
+/* Compares all but the padding, which libmnl leaves as it was. */
 static bool
 same_attrs(const char *a, const char *b, size_t len)
 {

@@ -128,7 +128,10 @@ all_is_told_and_then_each_change(void **state)
 	call = model_hole_find(w.model, 7)->call;
 	assert_int_equal(call->len, 9);
 	assert_memory_equal(call->call, "a@example", 9);
-	/* They were open before, so none of them opens now. */
+	/*
+	 * These pinholes were open before, so none of them counts as opened
+	 * now.
+	 */
 	assert_int_equal(model_totals(w.model)->opened[REASON_ANSWER], 0);
 	hold(1001, true);
 	hear();

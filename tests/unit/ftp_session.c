@@ -538,7 +538,7 @@ lines_end_or_the_session_does(void **state)
 				assert_string_equal(g.out, rows[i].out);
 			else
 				assert_int_equal(g.log.len, 2 + 2048);
-			/* And nothing comes of what follows. */
+			/* Nothing comes of the bytes that follow. */
 			g.log.len = 0;
 			stage_bytes(&g, FTP_CLIENT, "\nNOOP\r\n", 7, most,
 			    NULL);

@@ -236,7 +236,7 @@ a_leaving_proxy_has_pinholes_of_its_own(void **state)
 	send_as(IPC_PROXY, 3);
 	fwtable_run(table, now);
 	assert_true(has(2000) && has(2002) && !has(2004));
-	/* Neither says for the other what it holds. */
+	/* A role that states what it holds does not speak for the other. */
 	open_one(7, 2006, 60);
 	fwtable_begin(table, IPC_PROXY);
 	fwtable_settle(table, IPC_PROXY);
@@ -469,7 +469,7 @@ the_latest_deadline_of_two_roles_holds(void **state)
 	assert_int_equal(got[IPC_ENGINE].closed_id, 1);
 	assert_int_equal(got[IPC_PROXY].closed, 0);
 	assert_int_equal(left(2002), 60);
-	/* And may shorten it. */
+	/* The role that is left may shorten the lease. */
 	open_one(2, 2002, 5);
 	fwtable_run(table, now);
 	assert_int_equal(left(2002), 5);

@@ -28,7 +28,7 @@ a_busy_filter_is_asked_again(void **state)
 	assert_int_equal(fake.commits, 2);
 	assert_int_equal(got[0].results, 2);
 	assert_true(has(2000) && has(2002));
-	/* And more and more rarely, but never never. */
+	/* The retries become rarer and rarer, but they never end. */
 	open_one(3, 2004, 60000);
 	for (i = 0; i < 50; i++) {
 		fake.fail = PH_EIO;

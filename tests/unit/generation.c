@@ -500,7 +500,7 @@ what_touches_nothing_locks_nothing(void **state)
 	assert_null(g->conf->state);
 	assert_int_equal(g->lock_fd, -1);
 	assert_int_equal(g->state_fd, -1);
-	/* Nor does anything wait there. */
+	/* It has no queue of packets that wait, either. */
 	assert_int_equal(host.queues, 0);
 	generation_free(g, NULL);
 }

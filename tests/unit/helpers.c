@@ -272,7 +272,10 @@ the_time_of_active_mode_runs_anew(void **state)
 	ftp_at(w, &user, now, false, "226 done\r\n");
 	ftp_at(w, &user, now, true, "RETR file\r\n");
 	assert_events(w, "");
-	/* Nor where the packet filter has seen it. */
+	/*
+	 * Nor may another connection come if the packet filter has seen the
+	 * first.
+	 */
 	ftp_at(w, &user, now, true, "PORT 192,0,2,10,156,64\r\n");
 	strbuf_reset(&w->out);
 	engine_seen(w->e, w->fw_id, FW_SEEN_FROM, now + 1);
@@ -324,7 +327,7 @@ no_data_go_to_a_port_of_signalling(void **state)
 	    "refuse 198.51.100.7 -> 198.51.100.7 port 5080 "
 	    "(port-range);");
 	engine_tcp_end(w->e, user);
-	/* That is read as SIP, which it is not. */
+	/* A request to port 5060 is read as SIP, which it is not. */
 	tftp(w, NOW, in, 5060, out);
 	assert_events(w, "");
 	tftp(w, NOW, in, 5061, out);

@@ -291,7 +291,7 @@ the_first_word_counts_while_its_call_lives(void **state)
 	lie(&w, 1, 10000, 1);
 	assert_false(opens(&w, 10000, "c1"));
 	world_close(&w);
-	/* And so does the lie. */
+	/* The liar's word, too, counts only while its call lives. */
 	world_open(&w, &c);
 	step(&w, "c0", "x>i", "INVITE", PBX);
 	assert_false(opens(&w, 10000, "c1"));

@@ -657,14 +657,14 @@ test_an_element_forgets_who_has_gone(void **state)
 	edit = (struct fw_edit) { FW_REMOVE, &a };
 	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
 	assert_false(mirror_has(m, &v[0]));
-	/* Its connection is to come again. */
+	/* The connection of the pinhole is to come again. */
 	edit = (struct fw_edit) { FW_ADD, &b };
 	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
 	b.deadline = 200;
 	edit.op = FW_REPLACE;
 	assert_int_equal(ledger_apply(&only, fw, &edit, 1, 0), PH_OK);
 	assert_int_equal(said[0], '!');
-	/* Nor is one counted that is forgotten while the kernel has it. */
+	/* A forgotten entry that the kernel has is not counted. */
 	assert_int_equal(mirror_count(m, v[0].set), 1);
 	ledger_forget(&only, fw, &a);
 	assert_true(mirror_has(m, &v[0]));

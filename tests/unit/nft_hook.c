@@ -197,11 +197,13 @@ our_rule_is_known_by_its_comment(void **state)
 		{ BEGIN, { IN("ssh"), IN(OURS) }, DELETE(2) INSERT },
 		/* One rule of ours is enough. */
 		{ MEND, { IN(OURS), IN(OURS) }, DELETE(2) },
-		/* Of the same table, as another configuration had it. */
+		/*
+		 * A rule for the same table, as another configuration had it.
+		 */
 		{ MEND,
 		    { IN("kept here by pinholed, table pinholed, mark 0x20") },
 		    DELETE(1) INSERT },
-		/* Of other tables, and of other people. */
+		/* Rules for other tables, and rules of other people. */
 		{ MEND,
 		    { IN(
 			"kept here by pinholed, table pinhole, mark 0x10000") },

@@ -240,7 +240,7 @@ one_that_is_missing_was_used_if_its_time_was_not_up(void **state)
 	assert_int_equal(seen_at(9 * SECOND), 0);
 	mirror_count_begin(mirror);
 	assert_int_equal(seen_at(9 * SECOND - 1), 1);
-	/* That is told once. */
+	/* The packets are told once. */
 	mirror_count_begin(mirror);
 	assert_int_equal(seen_at(9 * SECOND - 1), 0);
 	mirror_forget(mirror, &e);

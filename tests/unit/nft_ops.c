@@ -244,7 +244,7 @@ test_the_table_grows_by_what_is_needed(void **state)
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
 	assert_int_equal(fake.parts,
 	    1u << PART_BASE | 1u << PART_ANY | 1u << PART_NAT);
-	/* And comes back like that. */
+	/* The table comes back with the same parts. */
 	fake_flush_ruleset();
 	assert_int_equal(play_commit(FW_CLOSE, &h), PH_OK);
 	assert_int_equal(fake.parts,
@@ -472,7 +472,10 @@ test_many_elements_come_back_in_pieces(void **state)
 	fake.forgetful = true;
 	assert_int_equal(direct_commit(direct, v, N, now), PH_OK);
 	free(v);
-	/* And the protected host that they have in common. */
+	/*
+	 * Two elements for each pinhole, and one for the protected host of them
+	 * all.
+	 */
 	assert_int_equal(fake.told, 2 * N + 1);
 	commits = fake.commits;
 	fake_flush_ruleset();

@@ -538,7 +538,7 @@ fragments_belong_to_one_protocol_and_place(void **state)
 	send4(0x45, 28, 0x2000, 17, "\x13\xc4\x13\xc4\0\x0a\0\0", 8);
 	send4(0x45, 22, 1, 6, "hi", 2);
 	assert_int_equal(got, 1);
-	/* And so is the direction. */
+	/* The direction, too, is part of the name. */
 	raw.dir = PKT_OUT;
 	send4(0x45, 22, 1, 17, "hi", 2);
 	assert_int_equal(got, 1);
@@ -638,7 +638,7 @@ a_packet_counts_once_where_it_is_seen(void **state)
 	send4(0x45, 30, 0, 17, "\x13\xc5\x13\xc4\0\x0a\0\0hi", 10);
 	send4(0x45, 30, 0, 17, "\x13\xc4\x13\xc4\0\x0a\0\0hj", 10);
 	assert_int_equal(got, 9);
-	/* And so do the addresses, and the packet's number. */
+	/* The addresses and the packet's number tell packets apart, too. */
 	send_ip("\x45\0\0\x1e\0\x09\0\0\x40\x11\0\0\xc6\x33\x64\x07"
 		"\xc0\0\x02\x0b",
 	    20, GOOD, 10);

@@ -242,7 +242,7 @@ check_names_the_lines_to_add(void **state)
 	strbuf_reset(&why);
 	assert_int_equal(p_check(&sys, &c, &why), PH_OK);
 	assert_int_equal(why.len, 0);
-	/* Of what is not needed, nothing can be missing. */
+	/* An anchor for translation that is not needed cannot be missing. */
 	c.translate = false;
 	assert_int_equal(p_check(&sys, &c, &why), PH_OK);
 	assert_int_equal(why.len, 0);

@@ -588,7 +588,7 @@ the_question_whether_pf_takes_states_leaves_none(void **state)
 	assert_int_equal(k.n, 0);
 }
 
-/* And no sooner than they have to be. */
+/* Only lost states are made again, and no sooner than they have to be. */
 static void
 only_states_are_made_again(void **state)
 {

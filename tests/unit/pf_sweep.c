@@ -523,7 +523,7 @@ what_cannot_be_read_is_cleared_unread(void **state)
 	fw = opened(&c);
 	assert_int_equal(k.flushes, 1);
 	shut(fw, true);
-	/* But not if something is wrong. */
+	/* An error of another kind is no reason to flush. */
 	k.rules_rc = PH_EIO;
 	why = strbuf_of(text, sizeof(text));
 	assert_int_equal(p_open(&fw, &sys, &c, 0, &why), PH_EIO);

@@ -222,7 +222,7 @@ ten_thousand_calls_stay_cheap(void **state)
 		assert_true(p_tree_anchors(t) <= 1500);
 		assert_true(most <= rows[i].budget);
 
-		/* And all the way back. */
+		/* Remove all the calls again. */
 		for (j = 0; j < NCALLS; j++) {
 			p_tree_remove(t, &c[j].in);
 			if (rows[i].out)

@@ -278,7 +278,7 @@ an_open_pinhole_is_announced_when_the_filter_has_it(void **state)
 	expect_change(FW_CLOSE);
 	assert_string_equal(heard(), "close 1 done;");
 	assert_int_equal(gone, 0);
-	/* That answer is nobody's. */
+	/* Nobody waits for the answer to a request that was closed. */
 	result(PH_OK);
 	assert_int_equal(answered.n, 1);
 }

@@ -351,7 +351,7 @@ a_question_without_an_answer_is_asked_again(void **state)
 	}
 	answer(PH_EAGAIN);
 	assert_reply(WIRE_REFUSED, 3);
-	/* They may have been made. */
+	/* The filter may have made the changes, so they are undone. */
 	assert_asked(5, "delete 0 0 203.0.113.1 203.0.113.2");
 }
 
@@ -594,7 +594,7 @@ keys_are_read_from_files(void **state)
 	assert_string_equal(got.v[0].name, "good");
 	keyfiles_wipe(&got);
 	assert_null(got.v);
-	/* Others could read it. */
+	/* A key that others could read is refused. */
 	assert_int_equal(fchmod(fd, 0644), 0);
 	strbuf_reset(&why);
 	assert_int_not_equal(keyfiles_read(&got, &play.conf.tables, &why),

@@ -358,7 +358,10 @@ at_max_sessions_the_busiest_client_makes_room(void **state)
 	ask(client, RRQ, sizeof(RRQ));
 	play_found(&server_at);
 	assert_int_equal(proxy_tftp_left(service), 3);
-	/* Its own would have to go. */
+	/*
+	 * A client that has the most transfers gets no more: its own would have
+	 * to go.
+	 */
 	ask(client, RRQ, sizeof(RRQ));
 	assert_error(client, 0, "too many transfers");
 	ask(other, RRQ, sizeof(RRQ));

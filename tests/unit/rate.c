@@ -42,7 +42,7 @@ a_flood_of_sources_is_bounded(void **state)
 	}
 	/* The latest is remembered, the first forgotten. */
 	assert_false(rate_allow(r, &a, USEC_PER_SEC));
-	/* So are all before the last RATE_SOURCES. */
+	/* All sources before the last RATE_SOURCES are forgotten. */
 	for (i = 0; i < RATE_SOURCES; i += RATE_SOURCES / 16) {
 		a = addr_v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
 		    (uint8_t)i);

@@ -174,7 +174,7 @@ replayed_signs_of_life_raise_no_dead_box(void **state)
 
 	(void)state;
 	tell(1, 1, "a talks", true);
-	/* Of two earlier processes of the box. */
+	/* Records of two earlier processes of the box. */
 	for (i = 0; i < 2; i++) {
 		r.boot = 900 + i;
 		r.written = now - (int64_t)(i + 1) * SECOND;
@@ -323,7 +323,7 @@ a_box_that_comes_back_gives_up_what_is_over(void **state)
 	group_gone(boxes[1].g, id_of(1, "a"), REASON_BYE, now);
 	call_of(1, "a")->ended = true;
 	pass(0);
-	/* Its journal has both. */
+	/* The journal of box 0 has both calls. */
 	box_start(0);
 	group_begin(boxes[0].g);
 	tell(0, 1, "a talks", false);

@@ -50,7 +50,10 @@ the_one_who_has_most_gives_first(void **state)
 	assert_ptr_equal(shares_worst(&room), &items[2]);
 	assert_int_equal(shares_beside(&items[2]), 2);
 	shares_remove(&room, &items[2]);
-	/* Of two who have the same, who did nothing for longest. */
+	/*
+	 * Of two sources with as much, the one that did nothing for longest
+	 * gives first.
+	 */
 	assert_ptr_equal(shares_worst(&room), &items[0]);
 	shares_touch(&room, &items[0]);
 	shares_remove(&room, &items[2]);

@@ -155,7 +155,7 @@ what_only_comes_back_is_an_echo(void **state)
 	assert_false(echoes_input(e, conf, 3, &back, &ringing));
 	assert_false(echoes_input(e, conf, 4, &back, &ok));
 	assert_false(echoes_input(e, conf, 5, &back, &again));
-	/* Of several, each is remembered. */
+	/* Each of several messages is remembered. */
 	assert_false(echoes_input(e, conf, 5, &to, &again));
 	assert_true(echoes_input(e, conf, 5, &back, &again));
 	assert_true(echoes_input(e, conf, 5, &back, &invite));

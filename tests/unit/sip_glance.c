@@ -32,7 +32,7 @@ what_a_bye_names_is_seen_at_a_glance(void **state)
 		    "i: c\001d\r\n\r\n", "200 0 c   b" },
 		{ "SIP/2.0 100 Trying\r\nCSeq: 2 BYE\r\n\r\n", "100 2    " },
 		{ "SIP/2.0 699 x\r\nCSeq: 4294967295 BYE\r\n", "699 4294967295    " },
-		/* Of two numbers, either may be the one. */
+		/* With two CSeq fields some reader may take either. */
 		{ "SIP/2.0 200 x\r\nCSeq: 2 BYE\r\nCSeq: 3 INVITE\r\n", "200 3    " },
 		{ "SIP/2.0 200 x\r\nCSeq: 3 INVITE\r\nCSeq: 2 BYE\r\n", "200 2    " },
 		{ "SIP/2.0 200 x\r\nCSeq: 4294967296 BYE\r\n", "200 0    " },

@@ -54,7 +54,7 @@ a_restart_forgets_neither_entries_nor_datagrams(void **state)
 	assert_string_equal(tables_contents(1), "203.0.113.0/28 3550");
 	assert_int_equal(tables_send(&r2, &keys[1]), SERVER_REPLAY);
 	assert_int_equal(tables_send(&r3, &keys[1]), SERVER_REPLAY);
-	/* And again. */
+	/* A second restart forgets nothing, either. */
 	tables_restart();
 	assert_int_equal(tables_send(&r2, &keys[1]), SERVER_REPLAY);
 	TAKE(WIRE_ADD, "spammer", "203.0.113.9");

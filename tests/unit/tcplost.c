@@ -176,7 +176,10 @@ silence_hides_nobody(void **state)
 	assert_string_equal(origin(&c, "ab"), "<");
 	SAY(&c, 2 * SEC + TCP_IDLE, on);
 	assert_string_equal(origin(&c, "|cd|efgh"), "<><");
-	/* Nor the second time. */
+	/*
+	 * The connection is lost a second time, and its beginner is still
+	 * known.
+	 */
 	SAY(&c, 4 * SEC + 2 * TCP_IDLE, said);
 	assert_string_equal(origin(&c, "ab"), "<");
 	tcpstream_expire(c.t, 6 * SEC + 3 * TCP_IDLE, &c.sink, &c.stats);
@@ -247,7 +250,7 @@ what_was_no_signalling_is_not_joined(void **state)
 		(void)origin(&c, rows[i].segs[3].bytes);
 		SAY(&c, 2 * SEC + TCP_IDLE, on);
 		assert_string_equal(origin(&c, ""), "");
-		/* But one that begins anew is a new one. */
+		/* A connection that begins anew is a new one. */
 		SAY(&c, 3 * SEC + TCP_IDLE, said);
 		assert_string_equal(origin(&c, "ab"), "<");
 		tcpstream_free(c.t, &c.sink);
@@ -387,7 +390,10 @@ a_successor_knows_who_was_lost(void **state)
 	tcpstream_adopt(c.t, c.key[0], c.record[0], c.len[0], SEC);
 	SAY(&c, 3 * SEC + TCP_IDLE, on);
 	assert_string_equal(origin(&c, "|cd|efgh"), "<><");
-	/* Its key is taken; and what is joined so is handed on as it is. */
+	/*
+	 * The record's key is taken, so the joined connection is recorded under
+	 * the next.
+	 */
 	tcpstream_flush(c.t, &c.sink);
 	assert_int_equal(c.nrecords, 2);
 	assert_int_equal(c.key[1], c.key[0] + 1);

@@ -148,7 +148,7 @@ requests_may_fill_a_datagram(void **state)
 	memcpy(big + sizeof(big) - 7, "\0octet", 7);
 	assert_int_equal(parse(&r, &copy, big, sizeof(big)), PH_OK);
 	assert_int_equal(r.file.len, sizeof(big) - 9);
-	/* Of which a log line has only the beginning. */
+	/* A log line has only the beginning of the name. */
 	tftp_request_format(&r, &b);
 	assert_false(b.full);
 	assert_int_equal(b.len, 5 + TFTP_LOG_NAME + 4);
