@@ -655,9 +655,7 @@ on_call(void *ctx, const struct call_view *v)
 	else
 		feed_call_gone(&l->worker.feed, v->id, clock_now(),
 		    REASON_NONE);
-	/*
-	 * Renewed pinholes are told here; those that open and close, as events.
-	 */
+	/* Pinholes that open and close are told as events instead. */
 	if (v->renewed)
 		engine_view_holes(l->engine, v->id, &holes);
 }
@@ -700,10 +698,7 @@ on_asked(void *ctx, const struct ipc_msg *m)
 		n = engine_close(l->engine, (struct span) { w->call, w->n },
 		    w->owner, clock_now());
 		rc = n > 0 ? PH_OK : PH_EGONE;
-		/*
-		 * The person who reads that the call is closed may test its
-		 * pinholes at once, so the firewall process has to know first.
-		 */
+		/* The person who asked may test the pinholes at once. */
 		outbox_flush(&l->outbox);
 		feed_done(&l->worker.feed, m->hdr.seq, rc, (uint32_t)n);
 	} else if (m->hdr.type == IPC_EXPLAIN)
