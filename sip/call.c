@@ -266,6 +266,7 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 	c->worth = c->protected[CALLER] ? WORTH_OWN : WORTH_ASKED;
 	c->sip = sip;
 	c->id = sip->next_id++;
+	c->began = now;
 	c->setup_until = now + sip->config.timeout_setup * USEC_PER_SEC;
 	if (!call_insert(sip, c, now)) {
 		free(c);
@@ -471,6 +472,7 @@ sip_about(struct sip *sip, uint64_t id, struct sip_about *out)
 	out->from = c->addr[CALLER];
 	out->to = c->addr[CALLEE];
 	out->over = c->dead;
+	out->began = c->began;
 	return true;
 }
 

@@ -165,7 +165,8 @@ sip_export(const struct sip *sip, uint64_t id, void *buf, size_t size,
 	writer_u8(&w, c->dead);
 	writer_u64(&w, (uint64_t)c->setup_until);
 	writer_u64(&w, (uint64_t)c->max_until);
-	writer_u64(&w, (uint64_t)c->forget_at);
+	/* Here was the time to forget a dead call, always 0. */
+	writer_u64(&w, (uint64_t)c->began);
 	writer_u8(&w, c->ndialogs);
 	TAILQ_FOREACH(d, &c->dialogs, entry)
 		put_dialog(&w, d);
@@ -399,7 +400,9 @@ get_call(struct cursor *r, struct call *c, int64_t now)
 	    deadline_within(get_time(r), now, c->sip->config.timeout_setup);
 	c->max_until =
 	    deadline_within(get_time(r), now, c->sip->config.timeout_max);
-	(void)get_time(r);
+	c->began = get_time(r);
+	if (c->began == 0 || c->began > now)
+		c->began = now;
 	n = cursor_enum(r, SIP_MAX_DIALOGS);
 	for (i = 0; i < n && !r->bad; i++)
 		get_dialog(r, c, now);

@@ -137,6 +137,7 @@ struct sip_about {
 	struct span call_id;
 	struct addr from, to; /* of its signalling */
 	bool over;	      /* only remembered */
+	int64_t began;	      /* when it was heard of, before a restart too */
 };
 bool sip_about(struct sip *sip, uint64_t call, struct sip_about *out);
 

@@ -197,7 +197,7 @@ struct call {
 	struct mention_list mentions; /* who named what first */
 	unsigned int nmentions;
 	bool forgot; /* mentions of a liar's: what is new is not believed */
-	int64_t setup_until, max_until, forget_at;
+	int64_t began, setup_until, max_until, forget_at;
 	size_t bytes; /* as last weighed; what is shared counts twice */
 	struct timer timer;
 	struct sip *sip;

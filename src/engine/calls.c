@@ -16,7 +16,6 @@ struct call_lease {
 	struct calls *c;
 	struct timer timer; /* silence and leases */
 	int64_t since;	    /* silence counts from here at the earliest */
-	int64_t began;	    /* when we heard of it */
 	bool accepted, held, open;
 	bool between; /* both ends are protected: either one's media is life */
 	struct story_call *story; /* NULL: nothing to tell yet */
@@ -74,7 +73,7 @@ lease_find(struct calls *c, uint64_t id)
 }
 
 static struct call_lease *
-lease_get(struct calls *c, uint64_t id, int64_t now)
+lease_get(struct calls *c, uint64_t id)
 {
 	struct call_lease *l = lease_find(c, id);
 
@@ -82,7 +81,6 @@ lease_get(struct calls *c, uint64_t id, int64_t now)
 		return l;
 	l->id = id;
 	l->c = c;
-	l->began = now;
 	RB_INSERT(lease_tree, &c->leases, l);
 	return c->found = l;
 }
@@ -208,13 +206,38 @@ ends_untold(const struct sip_wants *w)
 }
 
 static void
+on_hole_before(void *ctx, const struct claims_view *v)
+{
+	struct calls *c = ctx;
+
+	story_hole(c->story, v->since, true, &v->hole, v->owner.call,
+	    REASON_NONE);
+}
+
+/* What was open before is all that the story has of that time. */
+static void
+lease_adopt_story(struct call_lease *l, const struct sip_wants *w, int64_t now)
+{
+	struct sip_about about;
+	struct calls *c = l->c;
+
+	if (sip_about(c->sip, l->id, &about))
+		now = about.began;
+	l->story = story_join(c->story, w->call_id, w->nholes > 0, true, now);
+	if (l->story != NULL)
+		claims_view(c->claims, l->id, on_hole_before, c);
+}
+
+static void
 lease_tell(struct call_lease *l, const struct sip_wants *w, int64_t now)
 {
 	struct calls *c = l->c;
 
-	if (l->story == NULL)
-		l->story = story_join(c->story, w->call_id, w->nholes > 0,
-		    c->adopting, now);
+	if (l->story == NULL && c->adopting)
+		lease_adopt_story(l, w, now);
+	else if (l->story == NULL)
+		l->story =
+		    story_join(c->story, w->call_id, w->nholes > 0, false, now);
 	if (ends_untold(w))
 		story_end(c->story, l->story, w->close, now);
 }
@@ -223,7 +246,7 @@ static void
 on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 {
 	struct calls *c = ctx;
-	struct call_lease *l = lease_get(c, w->call, now);
+	struct call_lease *l = lease_get(c, w->call);
 	struct claims_want want = { 0 };
 
 	if (l == NULL)
@@ -287,8 +310,9 @@ static void
 on_changed(void *ctx, uint64_t call, int64_t now)
 {
 	struct calls *c = ctx;
-	struct call_lease *l = lease_get(c, call, now);
+	struct call_lease *l = lease_get(c, call);
 
+	(void)now;
 	story_counts(c->story);
 	if (l == NULL)
 		return;
@@ -467,7 +491,7 @@ calls_view(const struct calls *c, uint64_t id, struct call_view *out)
 	if (l == NULL || !sip_about(c->sip, id, &about))
 		return false;
 	*out = (struct call_view) { id, about.call_id, about.from, about.to,
-		l->began, l->accepted, l->held, about.over, false };
+		about.began, l->accepted, l->held, about.over, false };
 	return true;
 }
 
@@ -575,7 +599,7 @@ calls_adopt_peer(struct calls *c, const uint8_t *p, size_t len, bool fresh,
 		return PH_EUNSUPPORTED;
 	rc = sip_import_peer(c->sip, call.p, call.len, fresh, now, id);
 	if (rc == PH_OK && *id < HELPER_FTP_ASKER &&
-	    (l = lease_get(c, *id, now)) != NULL && !l->changed)
+	    (l = lease_get(c, *id)) != NULL && !l->changed)
 		lease_dirty(l);
 	return rc;
 }
@@ -654,6 +678,11 @@ calls_media(struct calls *c, struct span call_id, struct silence *s)
 		    !span_eq(l->story->call_id, call_id))
 			continue;
 		any = true;
+		s->timeout =
+		    silence_poll(c->conf->sip.timeout_idle * USEC_PER_SEC,
+			claims_counters(c->claims)->tuples);
+		if (l->since > s->since)
+			s->since = l->since;
 		memset(&leg, 0, sizeof(leg));
 		claims_last_sent(c->claims, l->id, &leg);
 		if (leg.inside > s->inside)

@@ -89,7 +89,10 @@ explain_find(const struct tell *t, struct span name, uint64_t id,
 		return found;
 	if (id == 0 && !span_number(name, UINT64_MAX, &id))
 		id = 0;
-	return session_find(t, name, id, session);
+	found = session_find(t, name, id, session);
+	if (found != TELL_NONE)
+		return found;
+	return tell_find(t->story, name, call);
 }
 
 static void

@@ -92,7 +92,11 @@ void
 words_state(const struct story_call *c, const struct story_sum *sum,
     struct strbuf *b)
 {
-	if (sum->accepted || (c->adopted && c->state == STORY_LIVE))
+	/* Most calls that an engine takes over were accepted before. */
+	bool accepted = sum->accepted ||
+	    (c->adopted && !sum->cancelled && sum->rejected == 0);
+
+	if (accepted)
 		strbuf_str(b, "accepted");
 	else if (sum->cancelled)
 		strbuf_str(b, "cancelled");
@@ -105,9 +109,10 @@ words_state(const struct story_call *c, const struct story_sum *sum,
 	if (sum->opened > sum->closed)
 		strbuf_fmt(b, ", %u pinhole%s open", sum->opened - sum->closed,
 		    sum->opened - sum->closed > 1 ? "s are" : " is");
-	else if (sum->accepted && is_over(c, sum))
+	else if (accepted && is_over(c, sum))
 		strbuf_str(b, ", over");
-	if (sum->opened == 0)
+	/* Else what was opened may be what the story lacks. */
+	if (sum->opened == 0 && !c->adopted && !c->cut)
 		strbuf_str(b, ", nothing was opened");
 }
 

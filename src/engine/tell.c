@@ -151,6 +151,11 @@ tell_entry(const struct tell *t, const struct story_entry *e, struct strbuf *b)
 		break;
 	case STORY_OPEN:
 	case STORY_CLOSE:
+		if (e->reason == REASON_NONE) {
+			strbuf_str(b, "open since before ");
+			words_hole(&e->hole, b);
+			break;
+		}
 		strbuf_str(b, e->kind == STORY_OPEN ? "opened " : "closed ");
 		words_hole(&e->hole, b);
 		strbuf_fmt(b, " (%s): %s", reason_name(e->reason),
@@ -185,17 +190,20 @@ tell_head(const struct tell *t, const struct story_call *c,
 	t->line(t->ctx, b->p);
 	if (c->adopted)
 		t->line(t->ctx,
-		    "It began before this engine started; what was said and "
-		    "opened before is not known.");
+		    "It began before this engine started; what was said "
+		    "before is not known.");
 	else if (c->cut)
 		t->line(t->ctx,
 		    "Its beginning was dropped to make room for other calls.");
 }
 
+/* `asked`: whether the packet filter was, since the pinholes opened. */
 static void
-put_seen(struct strbuf *b, const char *who, int64_t at, int64_t now)
+put_seen(struct strbuf *b, const char *who, int64_t at, bool asked, int64_t now)
 {
-	if (at == 0)
+	if (at == 0 && !asked)
+		strbuf_fmt(b, "%s has not been looked at yet", who);
+	else if (at == 0)
 		strbuf_fmt(b, "%s has sent nothing", who);
 	else
 		strbuf_fmt(b, "%s was last seen to send %" PRId64 " s ago", who,
@@ -207,14 +215,16 @@ static void
 tell_media(const struct tell *t, const struct story_call *c, struct strbuf *b)
 {
 	struct silence s;
+	bool asked;
 
 	if (t->media == NULL || !t->media(t->media_ctx, c->call_id, &s))
 		return;
 	strbuf_reset(b);
 	strbuf_str(b, "Through its pinholes, ");
-	put_seen(b, "the inside", s.inside, t->now);
+	asked = t->now - s.since >= s.timeout;
+	put_seen(b, "the inside", s.inside, asked, t->now);
 	strbuf_str(b, ", and ");
-	put_seen(b, "the outside", s.outside, t->now);
+	put_seen(b, "the outside", s.outside, asked, t->now);
 	strbuf_str(b, ".");
 	t->line(t->ctx, b->p);
 }

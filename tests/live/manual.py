@@ -76,8 +76,9 @@ def examples_of_pinholectl_are_what_it_prints(net):
         phone.sendto(b"media", (PBX, 10000))
         time.sleep(0.05)
     pbx.close()
-    until(lambda: any("was last seen to send" in x["text"]
-                      for x in control.show_story("call1")), 15, "which side")
+    until(lambda: any("the inside has sent nothing, and the outside was last "
+                      "seen to send" in x["text"]
+                      for x in control.show_story("call1")), 25, "which side")
     compare("doc/three-in-the-morning.md", PAGE, "    ")
     compare("man/pinholectl.8", MANUAL, "")
     with open(f"{TOP}/man/pinholectl.8", encoding="ascii") as f:

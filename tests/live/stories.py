@@ -66,6 +66,8 @@ def a_story_after_a_crash_says_what_is_missing(net):
           f"another engine; log {d.log}")
     until(lambda: "It began before this engine started" in
           "\n".join(story(call.call_id)[0]), 3, "what the successor tells")
+    check("open since before 1: udp" in "\n".join(story("1")[0]),
+          "what is open, by its pinhole")
     call.hang_up()
     until(lambda: "closed 1: udp" in "\n".join(story(call.call_id)[0]), 3,
           "its end")

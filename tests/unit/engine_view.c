@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "src/engine/helpers.h"
+#include "src/engine/tell.h"
 #include "tests/unit/engine_play.h"
 
 #define CALL_ID(n) span_of("c" #n "@example")
@@ -80,6 +81,7 @@ what_a_backend_does_not_report_is_not_shown(void **state)
 
 /* The calls as the engine shows them: "c1 2 accepted;c2 0;". */
 static char shown[512];
+static int64_t call_since;
 static size_t nholes;
 
 static void
@@ -91,7 +93,7 @@ show_call(void *ctx, const struct call_view *v)
 	snprintf(text, sizeof(text), "%.2s%s%s;", v->call_id.p,
 	    v->accepted ? " accepted" : "", v->held ? " held" : "");
 	strlcat(shown, text, sizeof(shown));
-	assert_true(v->since == now);
+	assert_true(v->since == call_since);
 	assert_false(v->over);
 }
 
@@ -116,6 +118,7 @@ show(void)
 
 	shown[0] = '\0';
 	nholes = 0;
+	call_since = now;
 	while (engine_view(engine, &at, &v) && n < 100)
 		n++;
 	return n;
@@ -133,6 +136,68 @@ all_calls_are_shown_once(void **state)
 	assert_int_equal(show(), 3);
 	assert_string_equal(shown, "c1 accepted;c2;c3 accepted;");
 	assert_int_equal(nholes, 4);
+}
+
+static char told[1024];
+
+static void
+on_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	strlcat(told, text, sizeof(told));
+	strlcat(told, "\n", sizeof(told));
+}
+
+static void
+see_call(void *ctx, const struct call_view *v)
+{
+	(void)ctx;
+	call_since = v->since;
+}
+
+static void
+see_hole(void *ctx, const struct claims_view *v)
+{
+	(void)ctx;
+	nholes += v->owner.call.len > 0;
+}
+
+/* How old a call is, and what is open for it, outlives the engine. */
+static void
+a_successor_knows_what_is_open_and_since_when(void **state)
+{
+	struct engine_viewer v = { NULL, see_call, see_hole };
+	struct tell t = { .line = on_line };
+	const struct story_call *c;
+	uint64_t at = 0;
+
+	(void)state;
+	t.now = now;
+	call(1);
+	pass(20, true);
+	engine_flush(engine);
+	engine_begin();
+	engine_adopt(engine, record[0].key, record[0].bytes, record[0].len,
+	    now);
+	nholes = 0;
+	while (engine_view(engine, &at, &v))
+		continue;
+	assert_int_equal(nholes, 2);
+	assert_true(call_since == t.now);
+	t.story = engine_story(engine);
+	t.conf = conf;
+	assert_int_equal(tell_find_hole(t.story, filter.hole[0].id, &c),
+	    TELL_ONE);
+	told[0] = '\0';
+	tell_call(&t, c);
+	assert_non_null(strstr(told, "; accepted, 2 pinholes are open\n"));
+	assert_non_null(strstr(told,
+	    "   +20.000  open since before 1: udp from 198.51.100.7 to "
+	    "192.0.2.10 port "));
+	hang_up(1, 2);
+	told[0] = '\0';
+	tell_call(&t, c);
+	assert_non_null(strstr(told, "; accepted, over\n"));
 }
 
 static void
@@ -355,6 +420,7 @@ main(void)
 		CASE(media_of_a_call_are_those_of_all_its_legs),
 		CASE(what_a_backend_does_not_report_is_not_shown),
 		CASE(all_calls_are_shown_once),
+		CASE(a_successor_knows_what_is_open_and_since_when),
 		CASE(a_call_is_closed_on_request),
 		CASE(a_transfer_has_pinholes_and_no_call),
 		CASE(the_firewalls_own_messages_count_where_they_pass),

@@ -551,13 +551,21 @@ the_status_process_is_answered(void **state)
 	assert_int_equal(strncmp(told, "call abc\n", 9), 0);
 	(void)story_join(story, span_of("abd"), true, false, now);
 	assert_int_equal(ask("ab", 0), PH_EAMBIGUOUS);
+	/* A number that no pinhole has may begin a Call-ID. */
+	(void)story_join(story, span_of("5-1"), true, false, now);
+	assert_int_equal(ask("", 5), PH_OK);
+	assert_int_equal(strncmp(told, "call 5-1\n", 9), 0);
 }
+
+static int64_t open_since;
 
 static bool
 seen_from_inside(void *ctx, struct span call_id, struct silence *s)
 {
 	(void)ctx;
-	*s = (struct silence) { .inside = now - 3 * USEC_PER_SEC };
+	*s = (struct silence) { .inside = now - 3 * USEC_PER_SEC,
+		.since = open_since,
+		.timeout = 10 * USEC_PER_SEC };
 	return span_eq_str(call_id, "c");
 }
 
@@ -570,6 +578,12 @@ a_running_call_says_which_side_sends(void **state)
 	(void)story_join(story, span_of("c"), true, false, now);
 	t.media = seen_from_inside;
 	t.now = now;
+	open_since = now - 9 * USEC_PER_SEC;
+	tell_call(&t, story_first(story));
+	assert_non_null(strstr(told,
+	    "3 s ago, and the outside has not been looked at yet."));
+	told[0] = '\0';
+	open_since = now - 10 * USEC_PER_SEC;
 	tell_call(&t, story_first(story));
 	assert_non_null(strstr(told,
 	    "Through its pinholes, the inside was last seen to send 3 s ago, "
@@ -585,6 +599,8 @@ an_adopted_call_says_so(void **state)
 	c = story_join(story, span_of("old"), true, true, now);
 	tell("old");
 	assert_non_null(strstr(told, "It began before this engine started"));
+	/* What was opened before is not known. */
+	assert_null(strstr(told, "nothing was opened"));
 	story_leave(story, c);
 }
 
