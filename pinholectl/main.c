@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pinholectl/client.h"
 #include "pinholectl/complete.h"
@@ -72,28 +74,29 @@ print_answer(struct client *c, const struct options *o, const struct request *r)
 	const char *line, *heading = output_heading(r->verb);
 	json_t *object;
 
-	if (heading != NULL && !o->json)
-		puts(heading);
 	while ((object = client_next(c, &line)) != NULL) {
+		if (heading != NULL && !o->json)
+			puts(heading);
+		heading = NULL;
 		print_object(o, r, object, line);
 		json_decref(object);
 		if (r->verb == VERB_MONITOR && fflush(stdout) == EOF)
 			return EXIT_REFUSED;
 	}
-	if (client_lost(c)) {
-		fprintf(stderr, "pinholectl: the daemon has gone\n");
+	if (client_lost(c))
 		return EXIT_NO_DAEMON;
-	}
 	if (client_error(c) != NULL) {
 		fflush(stdout);
 		fprintf(stderr, "pinholectl: %s\n", client_error(c));
 		return EXIT_REFUSED;
 	}
+	if (heading != NULL && !o->json)
+		puts(heading);
 	if (!o->json && r->verb == VERB_RELOAD)
 		puts("reloaded");
 	if (!o->json && r->verb == VERB_CHECK)
 		puts("configuration OK");
-	return fflush(stdout) == EOF ? EXIT_REFUSED : 0;
+	return 0;
 }
 
 static int
@@ -121,7 +124,15 @@ run_request(const struct options *o, const struct request *r)
 		code = print_answer(c, o, r);
 	else
 		code = EXIT_NO_DAEMON;
+	fflush(stdout);
+	if (code == EXIT_NO_DAEMON)
+		fprintf(stderr, "pinholectl: the daemon has gone\n");
 	client_close(c);
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		fprintf(stderr, "pinholectl: cannot write: %s\n",
+		    strerror(errno));
+		return EXIT_REFUSED;
+	}
 	return code;
 }
 
@@ -141,7 +152,24 @@ read_request(int argc, char *argv[], struct request *r)
 	if (verbs_parse((struct span) { b.p, b.len }, r, &why) == PH_OK)
 		return true;
 	fprintf(stderr, "pinholectl: %s\n", text);
+	for (i = 1; i < argc; i++)
+		if (argv[i][0] == '-') {
+			fprintf(stderr, "options stand before the verb\n");
+			break;
+		}
 	return false;
+}
+
+/* Without them, the socket would be one of them. */
+static void
+open_standard_files(void)
+{
+	int fd;
+
+	while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+		continue;
+	if (fd > STDERR_FILENO)
+		close(fd);
 }
 
 int
@@ -151,6 +179,9 @@ main(int argc, char *argv[])
 	struct request r;
 	int c;
 
+	open_standard_files();
+	if (isatty(STDOUT_FILENO))
+		output_for_terminal();
 	while (
 	    (c = getopt_long(argc, argv, "+hjs:V", long_options, NULL)) != -1) {
 		switch (c) {

@@ -9,6 +9,14 @@
 
 #define LONG_CALL 40
 
+static size_t call_max = SIZE_MAX;
+
+void
+output_for_terminal(void)
+{
+	call_max = LONG_CALL;
+}
+
 const char *
 output_string(const json_t *o, const char *key)
 {
@@ -66,12 +74,12 @@ output_left(double until, char buf[32])
 }
 
 static void
-output_call(const json_t *o, size_t max, struct strbuf *out)
+output_call(const json_t *o, struct strbuf *out)
 {
 	const char *s = output_string(o, "call");
 
-	strbuf_vis(out, span_sub(span_of(s), 0, max));
-	if (strlen(s) > max)
+	strbuf_vis(out, span_sub(span_of(s), 0, call_max));
+	if (strlen(s) > call_max)
 		strbuf_str(out, "...");
 }
 
@@ -86,7 +94,7 @@ text_call(const json_t *o, struct strbuf *out)
 	    output_string(o, "state"), output_string(o, "from"),
 	    output_string(o, "to"), age, media,
 	    json_array_size(json_object_get(o, "pinholes")));
-	output_call(o, LONG_CALL, out);
+	output_call(o, out);
 }
 
 static void
@@ -118,7 +126,7 @@ text_hole_row(const json_t *o, struct strbuf *out)
 	    output_string(o, "dir"), output_string(o, "proto"),
 	    output_string(o, "src"), sport, output_string(o, "dst"), ports, age,
 	    media, output_string(o, "reason"), output_number(o, "id"));
-	output_call(o, LONG_CALL, out);
+	output_call(o, out);
 	if (json_is_string(json_object_get(o, "form_why")))
 		strbuf_fmt(out, "  (a rule: %s)", output_string(o, "form_why"));
 	else if (strcmp(output_string(o, "form"), "state") == 0)
@@ -139,7 +147,7 @@ text_hole(const json_t *o, struct strbuf *out)
 		strbuf_fmt(out, " port %.0f", output_number(o, "sport"));
 	strbuf_fmt(out, " -> %s port %s (%s) ", output_string(o, "dst"), ports,
 	    output_string(o, "reason"));
-	output_call(o, LONG_CALL, out);
+	output_call(o, out);
 }
 
 static void
@@ -190,7 +198,7 @@ text_event(const json_t *o, struct strbuf *out)
 	strbuf_fmt(out, "%s -> %s port %.0f (%s) ", output_string(o, "src"),
 	    output_string(o, "dst"), output_number(o, "dport"),
 	    output_string(o, "reason"));
-	output_call(o, LONG_CALL, out);
+	output_call(o, out);
 }
 
 /* "key value" of each member, one a line. */
@@ -226,6 +234,21 @@ text_members(const json_t *o, const char *before, struct strbuf *out)
 			strbuf_fmt(out, "%.0f", json_number_value(value));
 		else
 			strbuf_str(out, "-");
+	}
+}
+
+/* A line that is escaped already: a backslash stays as it is. */
+static void
+text_line(const char *line, struct strbuf *out)
+{
+	size_t n;
+
+	for (;; line += n + 1) {
+		n = strcspn(line, "\\");
+		strbuf_vis(out, (struct span) { line, n });
+		if (line[n] == '\0')
+			return;
+		strbuf_str(out, "\\");
 	}
 }
 
@@ -292,7 +315,7 @@ output_text(enum verb verb, const json_t *o, struct strbuf *out)
 		text_config(output_string(o, "text"), out);
 		break;
 	default:
-		strbuf_vis(out, span_of(output_string(o, "text")));
+		text_line(output_string(o, "text"), out);
 		break;
 	}
 }

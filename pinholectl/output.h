@@ -12,6 +12,8 @@
  * is the Call-ID, is escaped.
  */
 void output_text(enum verb verb, const json_t *o, struct strbuf *out);
+/* From now on, of a long Call-ID only the beginning. */
+void output_for_terminal(void);
 /* The line above the first; NULL: none. */
 const char *output_heading(enum verb verb);
 

@@ -11,9 +11,11 @@
 #include "pinholectl/client.h"
 #include "pinholectl/output.h"
 #include "pinholectl/top.h"
+#include "src/base/addr.h"
 
 #define ROWS_MAX 2000 /* calls that are looked at */
 #define TOP	 5    /* lines above them */
+#define INDENT	 14   /* of a line of a story that goes on */
 
 enum sort { SORT_AGE, SORT_STATE, SORT_FROM, SORT_TO, SORT_COUNT };
 static const char *const sorts[SORT_COUNT] = { "age", "state", "from", "to" };
@@ -28,7 +30,8 @@ struct top {
 	bool typing; /* into the filter */
 	enum sort sort;
 	size_t selected;
-	json_t *story; /* of the selected call: lines; NULL: the list */
+	json_t *story;	    /* of the selected call: lines; NULL: the list */
+	size_t story_first; /* its first row on the screen */
 };
 
 static enum sort sort_by;
@@ -99,8 +102,10 @@ calls_sort(json_t *calls, enum sort sort)
 static void
 top_refresh(struct top *t)
 {
+	struct prefix prefix;
 	char line[128];
 	json_t *all;
+	size_t n;
 
 	if ((all = top_ask(t, "show summary", 1)) != NULL) {
 		json_decref(t->before);
@@ -110,7 +115,7 @@ top_refresh(struct top *t)
 	}
 	snprintf(line, sizeof(line), "show calls%s%s",
 	    t->filter[0] == '\0' ? ""
-		: strspn(t->filter, "0123456789./:") == strlen(t->filter)
+		: prefix_parse(span_of(t->filter), &prefix) == PH_OK
 		? " address "
 		: " call ",
 	    t->filter);
@@ -118,6 +123,9 @@ top_refresh(struct top *t)
 		json_decref(t->calls);
 		t->calls = all;
 		calls_sort(all, t->sort);
+		n = json_array_size(all);
+		if (t->selected >= n)
+			t->selected = n > 0 ? n - 1 : 0;
 	}
 }
 
@@ -168,30 +176,91 @@ draw_head(const struct top *t)
 	    sorts[t->sort], t->filter, t->typing ? "_" : "");
 }
 
-static void
-draw_list(const struct top *t, const json_t *list, bool calls)
+/* Rows below the heading. */
+static size_t
+screen_rows(void)
 {
-	size_t i, first = 0, rows = LINES > TOP + 1 ? (size_t)(LINES - TOP) : 1;
+	return LINES > TOP + 1 ? (size_t)(LINES - TOP) : 1;
+}
+
+static void
+draw_list(const struct top *t)
+{
+	size_t i, first = 0, rows = screen_rows();
 	char text[512];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 
 	if (t->selected >= rows)
 		first = t->selected - rows + 1;
-	for (i = first; i < json_array_size(list) && i < first + rows; i++) {
+	for (i = first; i < json_array_size(t->calls) && i < first + rows;
+	     i++) {
 		strbuf_reset(&b);
-		output_text(calls ? VERB_SHOW_CALLS : VERB_EXPLAIN,
-		    json_array_get(list, i), &b);
+		output_text(VERB_SHOW_CALLS, json_array_get(t->calls, i), &b);
 		client_tame(text);
-		if (calls && i == t->selected)
+		if (i == t->selected)
 			attron(A_REVERSE);
 		mvaddnstr(TOP + (int)(i - first), 0, text, COLS);
 		attroff(A_REVERSE);
 	}
 }
 
-static void
-top_draw(const struct top *t)
+/* How much of a text one row has, up to a blank if there is one. */
+static size_t
+row_length(const char *s, size_t width)
 {
+	size_t n = strlen(s), i, blanks = strspn(s, " ");
+
+	if (n <= width)
+		return n;
+	for (i = width; i > blanks; i--)
+		if (s[i] == ' ')
+			return i;
+	return width;
+}
+
+/* Draws the rows of a line that are on the screen; the number of all. */
+static size_t
+draw_line(const struct top *t, const char *s, size_t row)
+{
+	size_t width = COLS > 0 ? (size_t)COLS : 1, indent = 0, n, rows = 0;
+
+	do {
+		n = row_length(s, width - indent);
+		if (row >= t->story_first &&
+		    row - t->story_first < screen_rows())
+			mvaddnstr(TOP + (int)(row - t->story_first),
+			    (int)indent, s, (int)n);
+		row++;
+		rows++;
+		s += n;
+		s += strspn(s, " ");
+		indent = width > 3 * INDENT ? INDENT : 0;
+	} while (*s != '\0');
+	return rows;
+}
+
+/* The number of its rows. */
+static size_t
+draw_story(const struct top *t)
+{
+	char text[8192];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	size_t i, row = 0;
+
+	for (i = 0; i < json_array_size(t->story); i++) {
+		strbuf_reset(&b);
+		output_text(VERB_EXPLAIN, json_array_get(t->story, i), &b);
+		client_tame(text);
+		row += draw_line(t, text, row);
+	}
+	return row;
+}
+
+static void
+top_draw(struct top *t)
+{
+	size_t rows;
+
 	erase();
 	draw_head(t);
 	attron(A_BOLD);
@@ -201,11 +270,14 @@ top_draw(const struct top *t)
 		: "q: quit  s: sort  /: filter  Enter: the story of a call",
 	    COLS);
 	attroff(A_BOLD);
-	if (t->story != NULL)
-		draw_list(t, t->story, false);
-	else {
+	if (t->story != NULL) {
+		rows = draw_story(t);
+		if (t->story_first + screen_rows() > rows)
+			t->story_first =
+			    rows > screen_rows() ? rows - screen_rows() : 0;
+	} else {
 		mvaddnstr(TOP - 1, 0, output_heading(VERB_SHOW_CALLS), COLS);
-		draw_list(t, t->calls, true);
+		draw_list(t);
 	}
 	refresh();
 }
@@ -221,6 +293,22 @@ open_story(struct top *t)
 		return;
 	snprintf(line, sizeof(line), "explain %s", call);
 	t->story = top_ask(t, line, ROWS_MAX);
+	t->story_first = 0;
+}
+
+/* Through the list or the story; the end of a story is known when drawn. */
+static void
+top_move(struct top *t, bool down, size_t by)
+{
+	size_t *at = t->story != NULL ? &t->story_first : &t->selected;
+	size_t n = json_array_size(t->calls);
+
+	if (down)
+		*at += by;
+	else
+		*at -= *at < by ? *at : by;
+	if (t->story == NULL && *at >= n)
+		*at = n > 0 ? n - 1 : 0;
 }
 
 static void
@@ -238,12 +326,35 @@ filter_key(struct top *t, int key)
 	}
 }
 
+static void
+move_key(struct top *t, int key)
+{
+	switch (key) {
+	case KEY_DOWN:
+	case 'j':
+		top_move(t, true, 1);
+		break;
+	case KEY_UP:
+	case 'k':
+		top_move(t, false, 1);
+		break;
+	case KEY_NPAGE:
+	case ' ':
+		top_move(t, true, screen_rows());
+		break;
+	case KEY_PPAGE:
+	case 'b':
+		top_move(t, false, screen_rows());
+		break;
+	default:
+		break;
+	}
+}
+
 /* False: quit. */
 static bool
 top_key(struct top *t, int key)
 {
-	size_t n = json_array_size(t->story != NULL ? t->story : t->calls);
-
 	if (t->typing) {
 		filter_key(t, key);
 		return true;
@@ -263,20 +374,13 @@ top_key(struct top *t, int key)
 		t->typing = true;
 		t->filter[0] = '\0';
 		break;
-	case KEY_DOWN:
-	case 'j':
-		t->selected += t->selected + 1 < n;
-		break;
-	case KEY_UP:
-	case 'k':
-		t->selected -= t->selected > 0;
-		break;
 	case '\n':
 	case KEY_ENTER:
 		if (t->story == NULL)
 			open_story(t);
 		break;
 	default:
+		move_key(t, key);
 		break;
 	}
 	return true;

@@ -126,7 +126,7 @@ def rows(now):
         "accepted 2001:db8::1     -> 192.0.2.10            0s       5s   2  "
         + LONG + "\n"
         "held     a               -> 192.0.2.10            0s       0s   1  "
-        + LONG + "...\n"
+        + LONG + "y\n"
         "-        -               -> -               277777h46m        -   0  "
         "-\n")
     yield "show pinholes", [
@@ -173,8 +173,10 @@ def rows(now):
         "00:00:02 refuse 198.51.100.7 -> 192.0.2.10 port 4000 (answer) c1\n")
     yield "show config", [{"text": "sip {"}, {"text": "\t\tport\t5060"}], (
         "sip {\n                port\\x095060\n")
-    yield "explain c1", [{"text": "it rang"}, {"text": ""}, {}], (
-        "it rang\n\n-\n")
+    # The daemon has escaped a Call-ID, once.
+    yield "explain c1", [{"text": "it rang"}, {"text": "call a\\x5cb"},
+                         {"text": ""}, {}], (
+        "it rang\ncall a\\x5cb\n\n-\n")
     yield "reload", [], "reloaded\n"
     yield "check", [{"text": "fine"}], "fine\nconfiguration OK\n"
     yield "close c1", [], ""
@@ -205,6 +207,22 @@ def what_goes_wrong_is_said(d, where):
                  "explain": b"{}\n"}
     same(run(d, "reload"), (1, "x:1:1: wrong\n", "pinholectl: no\n"), "reload")
     same(run(d, "check"), (1, "", "pinholectl: refused\n"), "check")
+    # No heading of nothing.
+    d.answers["show peers"] = [{"end": "refused", "error": "none"}]
+    same(run(d, "show", "peers"), (1, "", "pinholectl: none\n"), "peers")
+    d.answers["show peers"] = []
+    same(run(d, "show", "peers"), (0, PEERS, ""), "peers")
+    same(run(d, "show", "calls", "-j")[2].splitlines()[1:],
+         ["options stand before the verb"], "-j")
+    for closed, status, said in ((">/dev/full", 1, "cannot write"),
+                                 (">&-", 0, "")):
+        d.asked.clear()
+        done = subprocess.run(f"{PROGRAM} -s {d.path} show peers {closed}",
+                              shell=True, capture_output=True, text=True,
+                              timeout=20, check=False)
+        same((done.returncode, said in done.stderr), (status, True), closed)
+        # Nothing else was written to the socket.
+        same(d.asked, ["show peers"], closed)
     gone = "pinholectl: the daemon has gone\n"
     same(run(d, "close", "c1"), (2, "", gone), "half a line")
     for path, why in (
@@ -403,8 +421,22 @@ def top_shows_calls(d, where):
     s.shows(l3="q: back", l4="", l5="line 0", l19="line 14")
     asked(d, "explain bb")
     # Enter does nothing there; and a story may be longer than the screen.
-    s.press(b"\n" + b"j" * 16)
+    s.press(b"\n" + b"j" * 3)
     s.shows(l5="line 3", l19="line 17")
+    s.press(b"j" * 16)
+    s.shows(l5="line 15", l19="line 29")
+    s.press(b"b")
+    s.shows(l5="line 0", l19="line 14")
+    s.press(b" ")
+    s.shows(l5="line 15", l19="line 29")
+    s.press(b"q")
+    # Nothing of a line is cut off.
+    d.answers["explain"] = [{"text": "    " + "word " * 25},
+                            {"text": "x" * 190}, {"text": "end"}]
+    s.press(b"\n")
+    s.shows(l5="    " + "word " * 18 + "word", l6=" " * 14 + "word " * 5
+            + "word", l7="x" * 100, l8=" " * 14 + "x" * 86, l9=" " * 14
+            + "x" * 4, l10="end")
     s.press(b"q")
     s.shows(l3=KEYS, l4=CALLS.rstrip())
     s.press(b"/ab\x01 cd\x7f\x7fx")
@@ -414,6 +446,10 @@ def top_shows_calls(d, where):
     asked(d, "show calls call abx")
     s.press(b"/\x7f10.0.0.0/8\n")
     asked(d, "show calls address 10.0.0.0/8")
+    s.press(b"/2001:db8::/32\n")
+    asked(d, "show calls address 2001:db8::/32")
+    s.press(b"/1234\n")
+    asked(d, "show calls call 1234")
     s.press(b"/" + b"y" * 70 + b"\n")
     asked(d, "show calls call " + "y" * 63)
     s.press(b"q")
@@ -440,7 +476,15 @@ def top_scrolls_and_waits(d, where):
     order(s, ["n25"])
     d.open()
     s.shows(l0="pinholed 1.2, nft, up 1h02m")
-    # Fewer calls than before: no story of none.
+    # The story of a call far down begins at its beginning.
+    d.answers["explain"] = [{"text": "call n39"}, {"text": "it rang"}]
+    s.press(b"\n")
+    s.shows(l5="call n39", l6="it rang")
+    s.press(b"q")
+    # Fewer calls than before: those are shown, and no story of none.
+    d.answers["show calls"] = [call("held", "10.0.0.1", 1, 0, 1, "left")]
+    order(s, ["left"])
+    s.chosen(5)
     d.answers["show calls"] = []
     s.shows(l5="")
     before = len([x for x in d.asked if x.startswith("explain")])
