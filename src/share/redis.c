@@ -274,6 +274,34 @@ redis_send(struct redis *r, redis_reply *reply, const struct redis_tag *tag,
 	redisFreeCommand(text);
 }
 
+void
+redis_explain(const struct redisReply *r, struct strbuf *out)
+{
+	/* The monitor connects to the configured server, and to no other. */
+	static const struct {
+		const char *error, *means;
+	} known[] = {
+		{ "MOVED ",
+		    "another server of the cluster has this group: "
+		    "name that one" },
+		{ "ASK ",
+		    "the group is moving to another server of the "
+		    "cluster" },
+		{ "READONLY",
+		    "this is a replica: name the server that it "
+		    "follows" },
+	};
+	struct span text = { r->str, r->len };
+	size_t i;
+
+	if (r->type != REDIS_REPLY_ERROR)
+		return;
+	strbuf_vis(out, span_sub(text, 0, 80));
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (span_has_prefix(text, known[i].error))
+			strbuf_fmt(out, " (%s)", known[i].means);
+}
+
 size_t
 redis_room(const struct redis *r)
 {

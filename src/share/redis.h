@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/base/strbuf.h"
 #include "src/share/record.h"
 
 /*
@@ -50,6 +51,12 @@ void redis_free(struct redis *r);
 void redis_send(struct redis *r, redis_reply *reply,
     const struct redis_tag *tag, int argc, const char **argv,
     const size_t *len);
+
+/*
+ * What a reply that is an error says, and what it means for the configuration;
+ * of any other reply, nothing.
+ */
+void redis_explain(const struct redisReply *r, struct strbuf *out);
 
 /* How many may be sent now. */
 size_t redis_room(const struct redis *r);

@@ -22,6 +22,7 @@
 #define STREAM_COUNT  "500"
 #define SCAN_COUNT    "300"
 #define KEYS_MAX      1000
+#define TEXT_MAX      512 /* of an error */
 
 #define NAME_MAX_LEN 128 /* of a key */
 
@@ -80,12 +81,10 @@ on_lost(void *ctx, const char *why)
 static void
 server_complain(struct server *s, const char *what, const redisReply *r)
 {
-	char text[96] = "";
+	char text[TEXT_MAX] = "";
 	struct strbuf b = strbuf_of(text, sizeof(text));
 
-	if (r->type == REDIS_REPLY_ERROR)
-		strbuf_vis(&b,
-		    span_sub((struct span) { r->str, r->len }, 0, 80));
+	redis_explain(r, &b);
 	if (!s->said)
 		log_warnx(MODULE,
 		    "the server refuses %s%s%s; calls go on without other "
@@ -151,12 +150,11 @@ on_written(void *ctx, const redisReply *r, const struct redis_tag *tag)
 	int64_t now = clock_now();
 	bool ok = r->type != REDIS_REPLY_ERROR;
 	uint32_t missed;
-	char text[96];
+	char text[TEXT_MAX];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 
 	if (!ok) {
-		strbuf_vis(&b,
-		    span_sub((struct span) { r->str, r->len }, 0, 80));
+		redis_explain(r, &b);
 		s->refused_at = now;
 		if (log_may(&s->refused_log, now, &missed))
 			log_warnx(MODULE, "the server does not write: %s",

@@ -22,10 +22,9 @@ trial_fail(struct trial *t, const char *what, const redisReply *r)
 		return;
 	t->failed = true;
 	strbuf_str(t->why, what);
-	if (r != NULL && r->type == REDIS_REPLY_ERROR) {
+	if (r != NULL) {
 		strbuf_str(t->why, ": ");
-		strbuf_vis(t->why,
-		    span_sub((struct span) { r->str, r->len }, 0, 80));
+		redis_explain(r, t->why);
 	}
 	event_base_loopbreak(t->base);
 }

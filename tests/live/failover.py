@@ -4,6 +4,7 @@ move of the routes and by keepalived's move of the addresses.
 
 Nothing but pinholes lets media pass, in either direction.
 """
+import json
 import resource
 import select
 import struct
@@ -14,6 +15,7 @@ import time
 from net import PBX, PHONE, check, name, until
 from scenarios import scenario
 from share import World, opened, set_up
+from sip import Call, Wire, sdp
 from web import tool
 
 EVERY = 0.1  # seconds between two packets of a stream
@@ -153,6 +155,115 @@ def share_a_thousand_calls_outlive_a_killed_firewall(net):
     w.move(2)
     judge(two, made, streams, moved)
     opened(two, set_up(w))
+
+
+def cut(box):
+    """Packets vanish in both directions; no cable says that it is dead."""
+    box.world.net.run(box.ns, "nft", "-f", "-", text="""table inet cut {
+        chain in { type filter hook prerouting priority -400;
+            iifname { "o0", "i0", "m0" } drop; };
+        chain out { type filter hook postrouting priority 400;
+            oifname { "o0", "i0", "m0" } drop; }; }""")
+
+
+@scenario(egress=False, needs=("redis-server", "redis-cli"))
+def share_a_thousand_calls_outlive_a_cut_network(net):
+    """And when it is mended, the calls that are over go from the first box,
+    which has not heard of their ends."""
+    w = World(net)
+    one, two = w.boxes
+    made = set_up_all(w, 1000)
+    streams = media_of(net, made)
+    cut(one)
+    moved = time.monotonic()
+    w.move(2)
+    judge(two, made, streams, moved)
+    more = set_up(w)
+    opened(two, more)
+    check(one.holes() > len(made), "the first box has heard of no end")
+    one.run("nft", "delete", "table", "inet", "cut")
+    mended = time.monotonic()
+    opened(one, more, 20)
+    until(lambda: one.holes() <= two.holes(), 10, "its old pinholes are gone")
+    print("mended, the first box is up to date after "
+          f"{time.monotonic() - mended:.1f} s")
+    for b in w.boxes:
+        check(not b.daemon.seen(event="close", call=more.call_id),
+              "the living call goes on")
+
+
+def ecmp(net, boxes, turn=0, table="main"):
+    """Each flow by the box that the kernel's hash of its addresses and ports
+    chooses; with `turn`, what comes back takes another one."""
+    for host, prefix, src in (("out", "198.51", PHONE), ("in", "192.0", PBX)):
+        hops = []
+        for b in boxes:
+            via = f"{prefix}.{100 + b.n}.1" if b.n > 1 else \
+                ("198.51.100.1" if host == "out" else "192.0.2.1")
+            hops.append(["nexthop", "via", via, "dev",
+                         f"eth{b.n if b.n > 1 else 0}"])
+        if host == "in":
+            hops = hops[turn:] + hops[:turn]
+        net.run(host, "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1")
+        net.ip(host, "route", "replace", "default", "table", table, "src", src,
+               *[word for hop in hops for word in hop])
+
+
+def seen_by(box):
+    text = box.run("ip", "-j", "-s", "link", "show", "dev", "o0")
+    return json.loads(text)[0]["stats64"]["rx"]["packets"]
+
+
+@scenario(egress=False, needs=("redis-server", "redis-cli"))
+def share_three_firewalls_behind_ecmp(net):
+    """Calls are signalled by all three, the media of each passes by any two,
+    each direction by another; then one of them dies."""
+    w = World(net, boxes=3)
+    for b in w.boxes:
+        b.start(sip=LIMITS)
+    for host, addr in (("out", PHONE), ("in", PBX)):
+        # The kernel prefers the cable that has the source's address.
+        net.run(host, "sysctl", "-qw",
+                "net.ipv4.conf.eth0.promote_secondaries=1")
+        net.ip(host, "addr", "del", f"{addr}/24", "dev", "eth0")
+        net.ip(host, "addr", "add", f"{addr}/32", "dev", "lo")
+        net.ip(host, "rule", "add", "ipproto", "udp", "dport", "10000-40000",
+               "table", "7")
+    ecmp(net, w.boxes)
+    ecmp(net, w.boxes, 1, "7")
+    pbx = net.socket("in", PBX, 5060)
+    made = []
+    for n in range(60):
+        # Nobody here repeats a packet: not too fast for a busy machine.
+        wire = Wire(net.socket("out", PHONE, 6000 + n), pbx)
+        made.append(Call(wire).set_up(sdp(PHONE, 20000 + 2 * n),
+                                      sdp(PBX, 10000 + 2 * n)))
+        time.sleep(0.01)
+    until(lambda: all(b.counter("share_calls") == len(made)
+                      for b in w.boxes), 10, "all boxes know all calls")
+    owned = [b.counter("share_owned") for b in w.boxes]
+    check(min(owned) > 5, f"each box has heard calls: {owned}")
+    before = [seen_by(b) for b in w.boxes]
+    streams = media_of(net, made)
+    time.sleep(1)
+    for b, n in zip(w.boxes, before):
+        check(seen_by(b) - n > 100, "media passes through each box")
+    w.boxes[2].kill()
+    moved = time.monotonic()
+    ecmp(net, w.boxes[:2])
+    ecmp(net, w.boxes[:2], 1, "7")
+    streams.since(moved)
+    gap = streams.all_flow("by two")
+    print(f"{len(made)} calls: all flow {gap:.3f} s after the move")
+    check(gap < 1, "media goes on within a second")
+    for b in w.boxes[:2]:
+        check(not b.daemon.seen(event="close"), "a living call closed")
+    for box in w.boxes[1::-1]:
+        if box.n == 2:
+            media, events = close_all(box, made, streams)
+            print(f"closed within {media:.3f} s, told within {events:.3f} s")
+            check(media < 1 and events < 1, "every BYE closes in a second")
+        until(lambda b=box: b.holes() == 0, 2, "no pinhole is left")
 
 
 @scenario(egress=False, needs=("redis-server", "redis-cli"))

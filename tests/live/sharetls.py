@@ -184,6 +184,45 @@ class Server:
         self.proc.wait(5)
 
 
+@scenario(needs=("redis-server", "redis-cli"))
+def share_says_where_a_cluster_has_the_group(net):
+    """Two servers of a cluster, of which the second has all slots; and a
+    replica, which may be read only."""
+    w = World(net)
+    box = w.boxes[0]
+    for port in (6391, 6392):
+        Server(net, port, (
+            "--port", str(port), "--cluster-enabled", "yes",
+            "--cluster-config-file", f"/run/{net.tag}.nodes{port}"))
+    Server(net, 6393, ("--port", "6393", "--replicaof", SERVER, "6379"))
+
+    def cli(port, *words):
+        return net.run("db", "redis-cli", "-h", SERVER, "-p", str(port), *words)
+    cli(6392, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+    cli(6391, "CLUSTER", "MEET", SERVER, "6392")
+    until(lambda: "cluster_state:ok" in cli(6391, "CLUSTER", "INFO"), 15,
+          "a cluster")
+    for port, want in ((6391, f"{SERVER}:6392 (another server of the cluster "
+                        "has this group: name that one)"),
+                       (6393, "this is a replica: name the server")):
+        text = box.conf(at=f"{SERVER}:{port}")
+        if port == 6391:
+            said = check_says(box, text)
+            check(want in said, f"-n: {said}")
+            box.start(wait=False, at=f"{SERVER}:{port}")
+            box.daemon.ready()
+        else:
+            box.daemon.write(text)
+            box.daemon.proc.send_signal(signal.SIGHUP)
+        until(lambda want=want: lines(box, want), 10, want)
+        call = set_up(w, port, 10000)
+        opened(box, call)
+        call.hang_up()
+    box.daemon.write(box.conf(at=f"{SERVER}:6392"))
+    box.daemon.proc.send_signal(signal.SIGHUP)
+    until(lambda: lines(box, "sharing calls"), 10, "the right one")
+
+
 @scenario(needs=("redis-server", "redis-cli", "openssl"))
 def share_needs_the_files_of_tls(net):
     """An error with its place, and no start."""
