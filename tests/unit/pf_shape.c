@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The shape of the tree after the same changes, to the last node.  How well it
+ * does is for pf_tree.c; here nothing changes without being meant: a figure
+ * below that is another now is put in anew, after a look at the rest of its
+ * line and at what pf_tree prints.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pf/node.h"
+#include "pf/tree.h"
+#include "tests/unit/unit.h"
+
+#define MOST 20000
+
+static const struct fw_config config = { .name = "pinholed" };
+
+static struct p_tree *tree;
+static struct pinhole holes[MOST];
+static uint64_t print; /* a fingerprint: FNV-1a */
+static size_t leaves, deepest, biggest, batches, written;
+
+/* Numbers that are the same on every run. */
+static uint32_t seed;
+
+static uint32_t
+next(uint32_t below)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return (uint32_t)(((uint64_t)seed * below) >> 32);
+}
+
+static void
+note(uint64_t v)
+{
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		print = (print ^ (v & 0xff)) * UINT64_C(0x100000001b3);
+		v >>= 8;
+	}
+}
+
+static void
+note_node(const struct p_node *n, size_t depth)
+{
+	size_t i;
+
+	note(n->nkids);
+	note(n->nrules);
+	note(n->lo.port);
+	note((uint64_t)n->number);
+	note(n->span);
+	deepest = depth > deepest ? depth : deepest;
+	if (n->nkids == 0) {
+		leaves += depth > 0;
+		biggest = n->nrules > biggest ? n->nrules : biggest;
+	}
+	for (i = 0; i < n->nitems; i++)
+		note(n->items[i].hole->id);
+	for (i = 0; i < n->nkids; i++)
+		note_node(n->kids[i], depth + 1);
+}
+
+static void
+note_tree(void)
+{
+	size_t i;
+
+	leaves = deepest = biggest = 0;
+	for (i = 0; i < P_NCLASSES; i++) {
+		note(tree->classes[i].nnodes);
+		note_node(&tree->classes[i].root, 0);
+	}
+}
+
+/* What is to be written, in order, as if it had been. */
+static void
+commit(void)
+{
+	const struct p_node *n;
+	size_t i, all = p_tree_batches(tree);
+
+	batches = all > batches ? all : batches;
+	for (i = 0; i < all; i++) {
+		p_tree_select(tree, i);
+		for (n = p_tree_dirty(tree); n != NULL;
+		     n = p_node_next(tree, n)) {
+			note((uint64_t)n->number);
+			note(n->nrules);
+			note(i);
+			written++;
+		}
+	}
+	p_tree_clean(tree);
+}
+
+enum how { UPWARDS, SHUFFLED, SAME_PORTS, FEW_PORTS, MIXED, SPREAD };
+
+static struct pinhole
+hole_of(unsigned int i, enum how how)
+{
+	struct addr inside = addr_v4(192, 0, 2, (uint8_t)(10 + i % 50));
+	struct addr remote =
+	    addr_v4(198, 18, (uint8_t)next(256), (uint8_t)next(256));
+	struct pinhole h = { .id = i + 1,
+		.proto = IPPROTO_UDP,
+		.dir = PINHOLE_IN,
+		.from = prefix_host(&remote),
+		.to = inside };
+	uint32_t port = 10000 + 2 * next(20000);
+
+	if (how == UPWARDS)
+		port = 10000 + 2 * i;
+	else if (how == SAME_PORTS)
+		port = 10000 + 2 * (i / 50);
+	else if (how == FEW_PORTS)
+		port = 4000 + next(4);
+	h.to_lo = (uint16_t)port;
+	h.to_hi = (uint16_t)(port + (how == MIXED ? next(9) : 1));
+	if (how == MIXED && next(3) == 0)
+		h.dir = PINHOLE_OUT;
+	if ((how == MIXED || how == SPREAD) && next(4) == 0)
+		h.proto = IPPROTO_TCP;
+	return h;
+}
+
+struct figures {
+	size_t anchors, leaves, deepest, biggest, batches, written;
+	uint64_t print;
+};
+
+/* clang-format off */
+static const struct {
+	const char	*what;
+	enum how	 how;
+	unsigned int	 n, together;	/* in one commit */
+	struct figures	 grown, changed, gone;
+} rows[] = {
+	{ "upwards", UPWARDS, 12000, 1,
+	    { 924, 738, 4, 76, 1, 14022, 0x96ecadf647cf6c29 },
+	    { 1071, 882, 4, 36, 1, 2297, 0x8e31f75cb55de047 },
+	    { 1, 0, 0, 0, 1, 13947, 0xdb91ccd64141a24c } },
+	{ "at random", SHUFFLED, 12000, 1,
+	    { 1317, 1009, 5, 38, 1, 14927, 0x655b86ef443e7dd5 },
+	    { 1326, 1018, 5, 42, 1, 4016, 0x2be70be34b8a39f9 },
+	    { 1, 0, 0, 0, 1, 14338, 0x8f74e75e7a6d95e0 } },
+	{ "the same ports", SAME_PORTS, 12000, 1,
+	    { 924, 738, 4, 76, 1, 14022, 0x3f4efa0840fd66df },
+	    { 1071, 882, 4, 36, 1, 2297, 0x8869e5ed0b38b7d6 },
+	    { 1, 0, 0, 0, 1, 13947, 0x9eaf7887a4165715 } },
+	{ "few ports", FEW_PORTS, 6000, 1,
+	    { 275, 200, 4, 86, 1, 6613, 0xb73bb275e7c391ad },
+	    { 275, 200, 4, 86, 2, 3485, 0x33bef6c1b5d2453b },
+	    { 1, 0, 0, 0, 1, 6472, 0x7d660acecf55102c } },
+	{ "all kinds", MIXED, 12000, 1,
+	    { 867, 668, 4, 116, 2, 14229, 0xf361456b6f397f84 },
+	    { 876, 674, 4, 109, 2, 4055, 0xacc2da73b61360e0 },
+	    { 1, 0, 0, 0, 1, 13539, 0x79ad0a7a2aa49327 } },
+	{ "all kinds, many at once", MIXED, 12000, 300,
+	    { 867, 668, 4, 116, 84, 7897, 0xe550ef8dfe1d2eba },
+	    { 876, 674, 4, 109, 118, 2101, 0x96964ca18c0d6180 },
+	    { 1, 0, 0, 0, 123, 9118, 0x8df8b927ce49e636 } },
+	{ "more than there are anchors", SPREAD, 20000, 1,
+	    { 948, 726, 4, 88, 2, 22176, 0xeaa67fb58b3f374d },
+	    { 954, 731, 4, 90, 3, 4017, 0xf98777861cc326f1 },
+	    { 1, 0, 0, 0, 1, 21675, 0x3f0b7f8108474b3f } },
+};
+/* clang-format on */
+
+static void
+is(const struct figures *want)
+{
+	struct figures got = { .anchors = p_tree_anchors(tree) };
+
+	note_tree();
+	got.leaves = leaves;
+	got.deepest = deepest;
+	got.biggest = biggest;
+	got.batches = batches;
+	got.written = written;
+	got.print = print;
+	print_message("{ %zu, %zu, %zu, %zu, %zu, %zu, 0x%016" PRIx64 " }\n",
+	    got.anchors, leaves, deepest, biggest, batches, written, print);
+	assert_memory_equal(&got, want, sizeof(got));
+	batches = written = 0;
+}
+
+static void
+the_same_changes_make_the_same_tree(void **state)
+{
+	size_t i, j, k;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		print_message("%s\n", rows[i].what);
+		print = UINT64_C(0xcbf29ce484222325);
+		seed = 1;
+		assert_int_equal(p_tree_new(&tree, P_FREEBSD, &config), PH_OK);
+		for (j = 0; j < rows[i].n; j++) {
+			holes[j] = hole_of((unsigned int)j, rows[i].how);
+			assert_int_equal(p_tree_insert(tree, &holes[j]), PH_OK);
+			if ((j + 1) % rows[i].together == 0)
+				commit();
+		}
+		is(&rows[i].grown);
+		for (j = 0; j < 2000; j++) {
+			k = next(rows[i].n);
+			p_tree_remove(tree, &holes[k]);
+			holes[k] = hole_of((unsigned int)k, rows[i].how);
+			assert_int_equal(p_tree_insert(tree, &holes[k]), PH_OK);
+			if ((j + 1) % rows[i].together == 0)
+				commit();
+		}
+		is(&rows[i].changed);
+		for (j = 0; j < rows[i].n; j++) {
+			k = (j * 7919) % rows[i].n;
+			p_tree_remove(tree, &holes[k]);
+			if ((j + 1) % rows[i].together == 0)
+				commit();
+			if (j == rows[i].n / 2)
+				note_tree();
+		}
+		is(&rows[i].gone);
+		p_tree_free(tree);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_same_changes_make_the_same_tree),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
