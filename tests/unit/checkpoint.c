@@ -110,6 +110,22 @@ __wrap___pread_chk(int fd, void *p, size_t len, off_t off, size_t room)
 	return __wrap_pread(fd, p, len, off);
 }
 
+/* A calloc(3) that fails, once this many have worked; -1: none fails. */
+static int allocations = -1;
+
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_calloc(size_t n, size_t size);
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	if (allocations == 0)
+		return NULL;
+	if (allocations > 0)
+		allocations--;
+	return __real_calloc(n, size);
+}
+
 static void
 the_newest_record_of_a_key_counts(void **state)
 {
@@ -400,12 +416,72 @@ a_short_read_is_not_the_end(void **state)
 	done(fds);
 }
 
+/* Fails as often as there is something to allocate; then all are there. */
+static void
+open_without_memory(int fds[2], unsigned int records)
+{
+	static struct seen s;
+	struct checkpoint *c;
+	enum ph_err rc;
+	int refused;
+
+	for (refused = 0;; refused++) {
+		allocations = refused;
+		memset(&s, 0, sizeof(s));
+		rc = checkpoint_open(&c, fds, LIMIT, on_record, &s);
+		allocations = -1;
+		if (rc == PH_OK)
+			break;
+		assert_int_equal(rc, PH_ENOMEM);
+		assert_null(c);
+		assert_int_equal(s.n, 0);
+	}
+	assert_true(refused > (int)records);
+	assert_int_equal(s.n, records);
+	allocations = 0;
+	assert_int_equal(checkpoint_put(c, 99, "x", 1), PH_ENOMEM);
+	allocations = -1;
+	checkpoint_close(c);
+}
+
+/* With a part of its records a journal would be worse than with none. */
+static void
+without_memory_it_is_not_opened(void **state)
+{
+	static char bytes[8192];
+	static struct seen s;
+	unsigned int i, both = 0;
+	struct checkpoint *c;
+	int fds[2];
+
+	(void)state;
+	files(fds);
+	for (i = 0; i < 90; i++) {
+		c = reopen(fds, &s);
+		assert_int_equal(checkpoint_put(c, i % 40, bytes,
+				     sizeof(bytes)),
+		    PH_OK);
+		assert_int_equal(checkpoint_sync(c), PH_OK);
+		checkpoint_close(c);
+		if (i == 3)
+			open_without_memory(fds, 4);
+		/* While one file is copied to the other. */
+		if (size_of(fds[0]) > 0 && size_of(fds[1]) > 0) {
+			open_without_memory(fds, 40);
+			both++;
+		}
+	}
+	assert_true(both > 0);
+	done(fds);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_newest_record_of_a_key_counts),
 		cmocka_unit_test(records_wait_for_others_but_not_for_long),
+		cmocka_unit_test(without_memory_it_is_not_opened),
 		cmocka_unit_test(what_was_not_synced_is_lost_and_nothing_else),
 		cmocka_unit_test(a_torn_record_is_as_if_never_written),
 		cmocka_unit_test(a_flipped_bit_anywhere_yields_no_wrong_record),

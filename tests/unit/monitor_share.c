@@ -179,6 +179,7 @@ a_server_may_have_any_address(void **state)
 	static const char *const at[] = { "127.0.0.1", "::1" };
 	struct conf_share c = { 0 };
 	struct sockaddr_storage ss;
+	struct endpoint peer;
 	socklen_t len;
 	size_t i;
 	int fd, on, server;
@@ -199,6 +200,11 @@ a_server_may_have_any_address(void **state)
 		assert_true(answers(&c));
 		fd = server_connect(&c);
 		assert_true(fd != -1);
+		len = sizeof(ss);
+		assert_int_equal(getpeername(fd, (struct sockaddr *)&ss, &len),
+		    0);
+		peer = endpoint_from_sockaddr((struct sockaddr *)&ss);
+		assert_int_equal(endpoint_cmp(&peer, &c.server), 0);
 		assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
 		assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 		len = sizeof(on);

@@ -140,7 +140,7 @@ what_cannot_be_written_is_said(void **state)
 
 /*
  * A pwrite(2) that writes no more than this at once; and, once, somebody else
- * who writes to this file before it.
+ * who writes this byte to this file before it, or cuts it short.
  */
 static size_t most;
 static int meddled = -1;
@@ -156,7 +156,9 @@ __wrap_pwrite(int fd, const void *p, size_t len, off_t off)
 		most > 0 && len > most ? most : len };
 	struct iovec m = { (void *)(uintptr_t)meddling, 1 };
 
-	if (meddled != -1 && pwritev(meddled, &m, 1, 0) == 1)
+	if (meddled != -1 &&
+	    (meddling == NULL ? ftruncate(meddled, 1) == 0
+			      : pwritev(meddled, &m, 1, 0) == 1))
 		meddled = -1;
 	return pwritev(fd, &v, 1, off);
 }
@@ -203,9 +205,16 @@ what_is_large_is_copied_piece_by_piece(void **state)
 static void
 what_began_anew_is_copied_later(void **state)
 {
+	static char large[LARGE];
 	int fds[2], i;
 
 	(void)state;
+	journal(fds, "", "two");
+	assert_int_equal(write(fds[0], large, LARGE), LARGE);
+	meddled = fds[0];
+	meddling = NULL;
+	assert_int_equal(state_save(path, fds, LARGE, "me", &why), PH_EAGAIN);
+	done(fds);
 	for (i = 0; i < 2; i++) {
 		journal(fds, "one", "two");
 		assert_int_equal(state_save(path, fds, LIMIT, "me", &why),
