@@ -414,7 +414,8 @@ def top_shows_calls(d, where):
     s.press(b"s")
     s.shows(l2="drops 6  setup p50 1.5 ms, p99 -   sort age   filter")
     for keys, y in ((b"k", 5), (b"j", 6), (b"j", 7), (b"j", 7), (b"\x1b[A", 6),
-                    (b"\x1b[B", 7), (b"k", 6)):
+                    (b"\x1b[B", 7), (b"k", 6), (b"k", 5),
+                    (b"j", 6)):
         s.press(keys)
         s.chosen(y)
     s.press(b"\n")

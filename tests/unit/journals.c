@@ -14,6 +14,20 @@
 
 static char dir[] = "/tmp/pinholed-test.XXXXXX", calls[64], tables[64];
 
+/* The directory of the locks is this test's own. */
+void __wrap_journal_name(struct journal *j, const struct journal_place *p);
+void __real_journal_name(struct journal *j, const struct journal_place *p);
+
+void
+__wrap_journal_name(struct journal *j, const struct journal_place *p)
+{
+	struct journal_place ours = *p;
+
+	if (ours.rundir != NULL)
+		ours.rundir = dir;
+	__real_journal_name(j, &ours);
+}
+
 static int
 begin(void **state)
 {
@@ -164,6 +178,52 @@ who_writes_too_much_begins_without(void **state)
 	assert_int_equal(js->save_at, 100 + USEC_PER_SEC);
 }
 
+static bool
+exists(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return access(path, F_OK) == 0;
+}
+
+/* clang-format off */
+static const struct {
+	bool leave, tables;
+	bool calls_stay, tables_stay;
+} ends[] = {
+	{ true,  true,  true,  true },
+	{ false, true,  false, false },
+	/* Those of tables may be of use to a later configuration. */
+	{ false, false, false, true },
+};
+/* clang-format on */
+
+static void
+files_stay_for_a_successor(void **state)
+{
+	static const struct fw_ops paper = { .name = "paper" };
+	struct journals *js = &play.m.journals;
+	size_t i;
+
+	(void)state;
+	play.cur.ops = &paper;
+	for (i = 0; i < ROWS(ends); i++) {
+		play.cur.conf->tables.on = ends[i].tables;
+		journals_init(js);
+		assert_true(journals_open(js, &play.cur));
+		assert_true(exists("me.0") && exists("me.1"));
+		assert_true(exists("me.tables.0") && exists("me.tables.1"));
+		journals_end(js, &play.cur, ends[i].leave, 100);
+		assert_int_equal(exists("me.0"), ends[i].calls_stay);
+		assert_int_equal(exists("me.1"), ends[i].calls_stay);
+		assert_int_equal(exists("me.tables.0"), ends[i].tables_stay);
+		assert_int_equal(exists("me.tables.1"), ends[i].tables_stay);
+		journals_close(js);
+	}
+	journal_end(&js->tables);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -174,6 +234,7 @@ main(void)
 		T(those_of_tables_only_where_there_are_tables),
 		T(what_was_copied_is_adopted),
 		T(who_writes_too_much_begins_without),
+		T(files_stay_for_a_successor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
