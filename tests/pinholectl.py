@@ -4,12 +4,14 @@
 
 usage: pinholectl.py PINHOLECTL
 """
+import atexit
 import json
 import os
 import pty
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -258,12 +260,13 @@ class Screen:
     TERMINFO = (f"pin|a test,\n\tam, cols#{COLUMNS}, lines#{LINES},\n"
                 "\tclear=\\E[H\\E[2J, cup=\\E[%i%p1%d;%p2%dH,\n"
                 "\trev=\\E[7m, bold=\\E[1m, sgr0=\\E[m,\n"
+                "\tsmcup=\\E[47h, rmcup=\\E[47l,\n"
                 "\tkcud1=\\E[B, kcuu1=\\E[A, kbs=\\177,\n")
 
-    def __init__(self, daemon, where):
+    def __init__(self, path, where):
         self.clear()
         self.y = self.x = 0
-        self.style, self.rest = " ", ""
+        self.style, self.rest, self.entered = " ", "", False
         with open(os.path.join(where, "ti"), "w", encoding="ascii") as f:
             f.write(self.TERMINFO)
         subprocess.run(["tic", "-o", where, os.path.join(where, "ti")],
@@ -272,7 +275,12 @@ class Screen:
         if self.pid == 0:
             os.environ.update(TERM="pin", TERMINFO=where, LINES="20",
                               COLUMNS="100")
-            os.execv(PROGRAM, [PROGRAM, "-s", daemon.path, "top"])
+            os.execv(PROGRAM, [PROGRAM, "-s", path, "top"])
+        atexit.register(self.kill)
+
+    def kill(self):
+        if self.pid != 0:
+            os.kill(self.pid, signal.SIGKILL)
 
     def clear(self):
         self.text = [[" "] * self.COLUMNS for _ in range(self.LINES)]
@@ -290,6 +298,8 @@ class Screen:
                     self.y, self.x = max(self.y, 0), max(self.x, 0)
                 elif m[2] == "J":
                     self.clear()
+                elif m[2] in "hl":
+                    self.entered = m[2] == "h"
                 elif m[2] == "m":
                     self.style = {7: "r", 1: "b"}.get(n[0], " ")
                 data = data[m.end():]
@@ -347,7 +357,9 @@ class Screen:
         while self.read():
             pass
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self.pid = 0
         os.close(self.tty)
+        assert not self.entered, "the terminal is as it was"
         return status
 
 
@@ -396,7 +408,7 @@ def top_shows_calls(d, where):
         dict(call(state, src, n, 0, 1, name), to=f"192.0.2.{n}")
         for state, src, n, name in THREE]
     d.answers["explain"] = [{"text": f"line {i}"} for i in range(30)]
-    s = Screen(d, where)
+    s = Screen(d.path, where)
     s.shows(l0="pinholed 1.2, nft, up 1h02m", l1=HEAD.format(0, 0, 0),
             l2="drops 6  setup p50 1.5 ms, p99 -   sort age   filter",
             l3=KEYS, l4=CALLS.rstrip(), l8="")
@@ -440,6 +452,10 @@ def top_shows_calls(d, where):
             + "x" * 4, l10="end")
     s.press(b"q")
     s.shows(l3=KEYS, l4=CALLS.rstrip())
+    s.press(b"/a\x7f\x7f")
+    s.shows(l2="drops 6  setup p50 1.5 ms, p99 -   sort age   filter _")
+    s.press(b"\n")
+    # The same filter, anew.
     s.press(b"/ab\x01 cd\x7f\x7fx")
     s.shows(l2="drops 6  setup p50 1.5 ms, p99 -   sort age   filter abx_")
     s.press(b"\n")
@@ -461,7 +477,7 @@ def top_scrolls_and_waits(d, where):
     summaries(d)
     d.answers["show calls"] = [
         call("held", "10.0.0.1", 100 + i, 0, 1, f"n{i}") for i in range(40)]
-    s = Screen(d, where)
+    s = Screen(d.path, where)
     order(s, [f"n{i}" for i in range(15)])
     s.press(b"j" * 14)
     s.chosen(19)
@@ -507,6 +523,7 @@ def main():
         if shutil.which("tic") is None:
             print("no tic(1): top is not looked at")
             return
+        same(Screen(where + "/none", where).end(), 2, "nobody to show")
         top_shows_calls(d, where)
         d.answers = {}
         top_scrolls_and_waits(d, where)
