@@ -46,7 +46,7 @@ struct node {
 	uint8_t bytes[];
 };
 
-/* What an entry of the ledger needs; fw_entry.own points here. */
+/* The elements that an entry of the ledger needs; fw_entry.own points here. */
 struct holder {
 	struct fw_entry *e;
 	struct node *host;
@@ -670,7 +670,7 @@ mirror_counted(struct mirror *m, const struct elem *e, uint64_t packets)
 		    now > before ? now - before : now);
 }
 
-/* It is not in the kernel any more, although its time is not up. */
+/* The element has gone from the kernel, although its time is not up. */
 static bool
 was_used(const struct mirror *m, const struct node *node, int64_t now)
 {

@@ -34,7 +34,7 @@ PH_NODISCARD enum ph_err heap_reserve(struct heap *h, size_t n);
 void heap_set(struct heap *h, uint32_t *place, int64_t at);
 void heap_clear(struct heap *h, uint32_t *place); /* fine if not set */
 
-/* What heap_set() was given last; the item must have a deadline. */
+/* The deadline that heap_set() was given last; the item must have one. */
 int64_t heap_at(const struct heap *h, const uint32_t *place);
 
 /* The earliest, until the next change; NULL: there is none. */

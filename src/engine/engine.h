@@ -81,7 +81,7 @@ enum capture_more engine_tcp(struct engine *e, int64_t now, void **user,
     const struct datagram *d);
 void engine_tcp_end(struct engine *e, void *user);
 
-/* What `protect` and `port` may lack: hints.h. */
+/* Hints to addresses and ports that `protect` and `port` may lack: hints.h. */
 struct hints *engine_hints(struct engine *e);
 
 void engine_run(struct engine *e, int64_t now); /* timers */

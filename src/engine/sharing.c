@@ -179,7 +179,7 @@ on_lost(void *ctx, enum ph_err why)
 	uint64_t id;
 
 	(void)why;
-	/* What it was last told may have got no further. */
+	/* The last records for the share process may have got no further. */
 	calls_untold(s->calls);
 	/*
 	 * Without a share process we do not know whether another box judges

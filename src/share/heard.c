@@ -174,7 +174,7 @@ group_call(struct group *g, uint64_t id, struct span names, struct span body,
 		    e->box != NULL && !g->alone ? GROUP_THEIRS : GROUP_OURS);
 }
 
-/* It ended here: tell the others. */
+/* The call ended here: tell the other boxes. */
 static void
 entry_over(struct group *g, struct entry *e, enum reason why, int64_t now)
 {
@@ -217,7 +217,10 @@ group_took(struct group *g, const uint8_t *key, uint64_t id, enum ph_err err,
 			: RECORD_MALFORMED]++;
 	if (e == NULL || e->ended)
 		return;
-	/* It ended here while nobody could be told, or why: each box looks. */
+	/*
+	 * The call ended here while the group could not be told: each box
+	 * looks.
+	 */
 	if (err == PH_EGONE)
 		entry_over(g, e, REASON_IDLE, now);
 	if (err != PH_OK)

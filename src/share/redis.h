@@ -64,7 +64,7 @@ size_t redis_room(const struct redis *r);
 int64_t redis_waits_since(const struct redis *r);
 /* All that was sent is with the kernel. */
 bool redis_sent(const struct redis *r);
-/* It is a server of Redis: the reason of a loss is not guessed at. */
+/* The peer is a server of Redis: a loss has no reason to be guessed at. */
 void redis_known(struct redis *r);
 /* A sentence about a server that has not answered in time. */
 const char *redis_late(const struct redis *r);

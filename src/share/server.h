@@ -59,7 +59,7 @@ void server_init(struct server *s, struct event_base *base,
 /* -1: there is none. */
 void server_connected(struct server *s, int fd, int64_t now);
 void server_run(struct server *s, int64_t now);
-/* Nothing waits to be sent. */
+/* No command waits to be sent. */
 bool server_idle(const struct server *s);
 void server_close(struct server *s);
 

@@ -19,7 +19,7 @@ struct bufferevent;
 struct event_base;
 struct tls;
 
-/* What this build lacks, as a sentence; NULL: nothing. */
+/* The library that this build lacks, as a sentence; NULL: none. */
 extern const char *const tls_lacks;
 
 /* On failure `why` has the message, which begins with its place. */

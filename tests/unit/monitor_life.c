@@ -289,7 +289,7 @@ without_a_firewall_process_the_end_starts_one(void **state)
 	signal_sent(SIGTERM);
 	assert_int_equal(nkids, 3);
 	die(kid(ENGINE), 0);
-	/* It removes what is left, and has nothing to adopt. */
+	/* The new firewall process removes what is left, and adopts nothing. */
 	assert_int_equal(nkids, 4);
 	assert_false(kid(FW)->adopt);
 	TOLD(FW, "");
@@ -357,7 +357,7 @@ proxies_with_sessions_stay(void **state)
 	turn();
 	die(fw, 0);
 	assert_string_equal(events(), "reloading ready ");
-	/* It is linked before the others. */
+	/* The firewall process is linked before the others. */
 	TOLD(FW, "client5 client0 client1 ");
 	assert_string_equal(told(proxy), "fw ");
 	die(kid(FW), SIGSEGV);

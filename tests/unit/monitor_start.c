@@ -317,7 +317,7 @@ a_journal_that_kills_is_forgotten(void **state)
 		c->since = play.now;
 		child_died(c, play.now);
 		size_is(fd, 5);
-		/* It takes five deaths, and not those of others. */
+		/* Only five deaths of the engine itself empty the journal. */
 		(void)start(i < 4 ? CHILD_ENGINE : CHILD_PROXY);
 		size_is(fd, 5);
 	}

@@ -284,7 +284,7 @@ who_is_ready_gets_a_way_to_it(void **state)
 	status_run(&play.m);
 	assert_string_equal(told_line("source"), "source proxy 258");
 	assert_true(is_fed(&play.far[CHILD_PROXY]));
-	/* It has nothing to do with the firewall process. */
+	/* The share process has nothing to do with the firewall process. */
 	play_child(CHILD_SHARE);
 	status_run(&play.m);
 	assert_string_equal(told_line("source"), "source share 259");
