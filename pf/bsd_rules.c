@@ -114,3 +114,40 @@ p_sys_count(struct p_dev *d, const char *anchor, enum p_part part, size_t *n)
 	*n = count;
 	return rc == PH_EBAD ? PH_OK : rc; /* not even the anchor */
 }
+
+struct divert_ctx {
+	uint16_t port;
+	size_t n, bad;
+};
+
+static void
+divert_found(void *ctx, const struct pfioc_rule *pr)
+{
+	struct divert_ctx *c = ctx;
+	bool bad = false;
+
+	if (!p_rule_diverts(pr, c->port, &bad))
+		return;
+	c->n++;
+	c->bad += bad;
+}
+
+static enum ph_err
+diverted_in(struct p_dev *d, const char *path, void *ctx)
+{
+	enum ph_err rc = rules_list(d, path, P_PASS, divert_found, ctx, NULL);
+
+	return rc == PH_EBAD ? PH_OK : rc;
+}
+
+/* In the main ruleset and the anchors below it. */
+enum ph_err
+p_sys_diverted(struct p_dev *d, uint16_t port, size_t *n, size_t *bad)
+{
+	struct divert_ctx c = { .port = port };
+	enum ph_err rc = p_walk(d, "", P_DEPTH, diverted_in, &c);
+
+	*n = c.n;
+	*bad = c.bad;
+	return rc;
+}

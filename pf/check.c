@@ -53,6 +53,7 @@ p_check(const struct p_sys *sys, const struct fw_config *c, struct strbuf *why)
 			    "the %s rules of pf.conf do not call our anchor\n",
 			    part_words(parts[i]));
 	}
+	p_divert_check(sys, dev, c, why);
 	sys->close(dev);
 	if (missing[P_PASS] || missing[P_RDR] || missing[P_NAT]) {
 		strbuf_str(why,

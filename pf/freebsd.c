@@ -197,6 +197,18 @@ p_rule_translates(const struct pfioc_rule *pr)
 	return false;
 }
 
+/*
+ * What is written back must not match again: see src/compat/packetq_freebsd.c.
+ */
+bool
+p_rule_diverts(const struct pfioc_rule *pr, uint16_t port, bool *bad)
+{
+	const struct pf_rule *r = &pr->rule;
+
+	*bad = r->direction != PF_IN || r->keep_state != 0;
+	return r->action == PF_PASS && r->divert.port == htons(port);
+}
+
 const struct p_sys p_sys_native = {
 	.dialect = P_FREEBSD,
 	.open = sys_open,
@@ -207,6 +219,7 @@ const struct p_sys p_sys_native = {
 	.enabled = sys_enabled,
 	.host = p_sys_host,
 	.hooked = p_sys_hooked,
+	.diverted = p_sys_diverted,
 	.count = p_sys_count,
 	.states = sys_states,
 	.kill = sys_kill,

@@ -27,6 +27,7 @@ native_explain(const struct fw_config *config, const struct pinhole *hole,
 
 const struct fw_ops fw_pf = {
 	.name = "pf",
+	.caps = FW_CAP_HOLD,
 	.open = native_open,
 	.check = native_check,
 	.add = p_add,

@@ -150,6 +150,15 @@ p_rule_translates(const struct pfioc_rule *pr)
 	    pr->rule.nat.addr.type != PF_ADDR_NONE;
 }
 
+bool
+p_rule_diverts(const struct pfioc_rule *pr, uint16_t port, bool *bad)
+{
+	*bad = false;
+	return pr->rule.action == PF_PASS &&
+	    pr->rule.divert.type == PF_DIVERT_PACKET &&
+	    pr->rule.divert.port == htons(port);
+}
+
 const struct p_sys p_sys_native = {
 	.dialect = P_OPENBSD,
 	.open = p_dev_open,
@@ -160,6 +169,7 @@ const struct p_sys p_sys_native = {
 	.enabled = p_sys_enabled,
 	.host = p_sys_host,
 	.hooked = p_sys_hooked,
+	.diverted = p_sys_diverted,
 	.count = p_sys_count,
 	.states = p_sys_states,
 	.kill = p_sys_kill,

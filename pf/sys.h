@@ -65,6 +65,12 @@ struct p_sys {
 	/* Does the main ruleset call the anchor, in the ruleset of part? */
 	enum ph_err (*hooked)(struct p_dev *d, const char *anchor,
 	    enum p_part part, bool *yes);
+	/*
+	 * How many rules of the user make packets of this port of divert(4)
+	 * wait, and how many of those are of a kind that cannot.
+	 */
+	enum ph_err (
+	    *diverted)(struct p_dev *d, uint16_t port, size_t *n, size_t *bad);
 	/* How many rules the anchor itself has in one ruleset. */
 	enum ph_err (*count)(struct p_dev *d, const char *anchor,
 	    enum p_part part, size_t *n);
@@ -99,6 +105,10 @@ enum ph_err p_error(int error);
 extern int (*p_ioctl)(int fd, unsigned long request, void *arg);
 
 extern const struct p_sys p_sys_native;
+
+/* What is wrong with the rules that make signalling wait, and what to add. */
+void p_divert_check(const struct p_sys *sys, struct p_dev *dev,
+    const struct fw_config *config, struct strbuf *why);
 
 /* The fw_ops, the first two for a given system. */
 PH_NODISCARD enum ph_err p_open(struct fw **out, const struct p_sys *sys,

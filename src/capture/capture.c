@@ -82,6 +82,7 @@ capture_close(struct capture *c, const struct capture_sink *sink)
 		free(c->filetime->copy);
 	free(c->filetime);
 	free(c->large);
+	free(c->nets);
 	free(c->inside);
 	free(c->ports);
 	free(c);
@@ -203,7 +204,7 @@ capture_held(struct capture *c, const struct nfqueue_packet *packet,
     int64_t now, const struct capture_sink *sink)
 {
 	const struct packet_held from = { packet->indev, packet->outdev, c->ifs,
-		c->nifs, c->inside, c->ninside };
+		c->nifs, c->inside, c->ninside, c->nets, c->nnets };
 
 	if (packet->truncated) {
 		packets_stats(c->packets)->packets++;

@@ -43,6 +43,8 @@ struct capture {
 	size_t nifs;
 	struct prefix *inside; /* for packets that are held */
 	size_t ninside;
+	struct packet_net *nets; /* likewise, before they are routed */
+	size_t nnets;
 	struct merge merge;  /* live, where a handle sees one direction */
 	bool waiting;	     /* packets that no descriptor will announce */
 	struct large *large; /* live on Linux; one allocation */

@@ -16,6 +16,7 @@
 #include <pcap.h>
 
 #include <ifaddrs.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "src/capture/capture.h"
@@ -208,6 +209,57 @@ open_all(struct capture *c, struct opening *o, struct strbuf *why)
 	return rc;
 }
 
+/* The address, and the bits of the mask that are set. */
+static struct prefix
+net_of(const struct ifaddrs *i)
+{
+	struct prefix net = { .addr = addr_from_sockaddr(i->ifa_addr) };
+	struct sockaddr_storage mask;
+	struct addr m;
+	size_t k;
+
+	if (net.addr.af == AF_UNSPEC || i->ifa_netmask == NULL)
+		return (struct prefix) { 0 };
+	/* Some systems leave out the family of a mask, and its last zeros. */
+	memset(&mask, 0, sizeof(mask));
+	memcpy(&mask, i->ifa_netmask, i->ifa_netmask->sa_len);
+	mask.ss_family = net.addr.af;
+	m = addr_from_sockaddr((struct sockaddr *)&mask);
+	for (k = 0; k < addr_bytes(m.af); k++) {
+		net.len = (uint8_t)(net.len + __builtin_popcount(m.b[k]));
+		net.addr.b[k] &= m.b[k];
+	}
+	return net;
+}
+
+/* See struct packet_held. */
+static enum ph_err
+find_nets(struct capture *c, const struct capture_config *config)
+{
+	struct ifaddrs *list, *i;
+	size_t n = config->nown, k;
+
+	if (getifaddrs(&list) != 0)
+		return PH_EIO;
+	for (i = list; i != NULL; i = i->ifa_next)
+		n++;
+	if ((c->nets = calloc(n + 1, sizeof(*c->nets))) == NULL) {
+		freeifaddrs(list);
+		return PH_ENOMEM;
+	}
+	for (k = 0; k < config->nown; k++)
+		c->nets[c->nnets++].net = prefix_host(&config->own[k]);
+	for (i = list; i != NULL; i = i->ifa_next)
+		for (k = 0; k < c->nifs && i->ifa_addr != NULL; k++)
+			if (strcmp(i->ifa_name, c->names[k]) == 0 &&
+			    net_of(i).len > 0)
+				c->nets[c->nnets++] =
+				    (struct packet_net) { net_of(i),
+					    c->ifs[k] };
+	freeifaddrs(list);
+	return PH_OK;
+}
+
 enum ph_err
 capture_open_live(struct capture **out, const struct capture_config *config,
     struct strbuf *why)
@@ -227,6 +279,9 @@ capture_open_live(struct capture **out, const struct capture_config *config,
 		rc = open_all(c, &o, why);
 	if (o.made)
 		pcap_freecode(&o.ethernet);
+	if (rc == PH_OK && config->ninside > 0 &&
+	    (rc = find_nets(c, config)) != PH_OK)
+		strbuf_str(why, "cannot list the networks of the interfaces");
 	if (rc != PH_OK) {
 		capture_close(c, NULL);
 		return rc;

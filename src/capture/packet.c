@@ -215,6 +215,52 @@ packet_is_twin(struct packets *p, const struct datagram *d,
 	return true;
 }
 
+/* Where the packet will leave; false: to nowhere, for it is for us. */
+static bool
+packet_leaves_by(const struct packet_held *h, const struct addr *to,
+    uint32_t *ifindex)
+{
+	size_t i;
+
+	for (i = 0; i < h->nnets; i++)
+		if (prefix_contains(&h->nets[i].net, to)) {
+			*ifindex = h->nets[i].ifindex;
+			return *ifindex != 0;
+		}
+	*ifindex = h->nifs == 1 ? h->ifs[0] : 0;
+	return true;
+}
+
+/* The interface and direction of one that is held before it is routed. */
+static bool
+packet_place_early(const struct packet_held *h, struct datagram *d)
+{
+	bool from_inside =
+	    prefixes_contain(h->inside, h->ninside, &d->src.addr);
+
+	if (from_inside && d->proto == IPPROTO_TCP &&
+	    prefixes_contain(h->inside, h->ninside, &d->dst.addr))
+		return false;
+	d->dir = PKT_OUT;
+	if (from_inside || !packet_leaves_by(h, &d->dst.addr, &d->ifindex)) {
+		d->dir = PKT_IN;
+		d->ifindex = h->indev;
+	}
+	return d->ifindex != 0;
+}
+
+static void
+packet_place_routed(const struct packet_held *h, struct datagram *d)
+{
+	if (h->outdev == 0 ||
+	    (h->indev != 0 &&
+		prefixes_contain(h->inside, h->ninside, &d->src.addr)))
+		d->dir = PKT_IN;
+	else
+		d->dir = PKT_OUT;
+	d->ifindex = d->dir == PKT_IN ? h->indev : h->outdev;
+}
+
 /* The interface and direction where a held packet counts. */
 static bool
 packet_place(struct packets *p, struct datagram *d)
@@ -224,13 +270,10 @@ packet_place(struct packets *p, struct datagram *d)
 
 	if (h == NULL)
 		return true;
-	if (h->outdev == 0 ||
-	    (h->indev != 0 &&
-		prefixes_contain(h->inside, h->ninside, &d->src.addr)))
-		d->dir = PKT_IN;
-	else
-		d->dir = PKT_OUT;
-	d->ifindex = d->dir == PKT_IN ? h->indev : h->outdev;
+	if (h->nets == NULL)
+		packet_place_routed(h, d);
+	else if (!packet_place_early(h, d))
+		return false;
 	for (i = 0; i < h->nifs; i++)
 		if (h->ifs[i] == d->ifindex)
 			return true;

@@ -35,11 +35,22 @@ struct packet_source {
 	uint8_t mac[6];
 };
 
+/* A network at an interface, or an address of our own: index 0. */
+struct packet_net {
+	struct prefix net;
+	uint32_t ifindex;
+};
+
 /*
  * A packet that the kernel holds, and where it is on its way: after routing,
  * so both interfaces may be known.  It counts like one that is read at the
  * interface of the protected end: what a host of `inside` sends, where it came
  * in, and what others send, where it leaves.
+ *
+ * With `nets`, it is held before it is routed, and where it will leave is the
+ * interface of the network it is for.  Of a host beyond these networks that is
+ * known if there is one interface alone, and else the packet is left to its
+ * copy.  So is a TCP connection between two protected hosts.
  */
 struct packet_held {
 	uint32_t indev, outdev; /* 0: none */
@@ -47,6 +58,8 @@ struct packet_held {
 	size_t nifs;		/* 0: of all */
 	const struct prefix *inside;
 	size_t ninside;
+	const struct packet_net *nets; /* or NULL */
+	size_t nnets;
 };
 
 void packets_held(struct packets *p, const struct packet_held *from, int64_t ts,

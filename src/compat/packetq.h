@@ -10,20 +10,35 @@
 #include "src/base/strbuf.h"
 
 /*
- * The kernel's queue of packets that wait for a verdict, on Linux that of
- * NFQUEUE.  One socket: whoever has it may read the packets, and only
- * CAP_NET_ADMIN may give verdicts or change the queue, by whatever process
- * opened it.  The kernel drops what waits when the last descriptor of the
- * socket is closed, and when any program takes a base chain away.
+ * Packets that wait for a verdict.  They are numbered, each with one more than
+ * the one before, modulo 2^32.
  *
- * Packets are numbered, each with one more than the one before, modulo 2^32.
+ * On Linux they wait in the kernel, in the queue of NFQUEUE: one socket, from
+ * which the engine reads copies.  Only CAP_NET_ADMIN may give verdicts or
+ * change the queue, by whatever process opened it.  The kernel drops what
+ * waits when the last descriptor of the socket is closed, and when any program
+ * takes a base chain away.
+ *
+ * With pf they wait with us, for divert(4) gives the packets themselves to
+ * whoever reads the socket, who may write them back.  The firewall process
+ * reads, puts them where the monitor can reach them, too, and hands copies to
+ * the engine, which has neither the socket nor that memory.  The kernel drops
+ * what comes while nobody has the socket.
  */
 struct packetq {
-	int fd;	     /* -1: none */
-	int list_fd; /* the kernel's list of all queues */
+	int fd;	      /* what to wait for; -1: none */
+	int other_fd; /* likewise, for the other family; or -1 */
 	uint32_t number;
+	bool open; /* a packet that finds no room passes; else is dropped */
+
+	/* Linux */
+	int list_fd;   /* the kernel's list of all queues */
 	uint32_t port; /* the socket's, by which the kernel knows it */
-	bool open;     /* a packet that finds no room passes; else is dropped */
+
+	/* divert(4) */
+	int copies[2]; /* to the engine: written to the second */
+	struct divert *divert;
+	struct ring *own; /* where our process puts packets; or NULL */
 };
 
 /* No queue: all functions but packetq_open() do nothing. */
@@ -34,14 +49,24 @@ PH_NODISCARD enum ph_err packetq_open(struct packetq *q, uint32_t number,
     bool open, struct strbuf *why);
 void packetq_close(struct packetq *q);
 
-/* After fork(2), before privilege goes: what a process cannot share. */
+/*
+ * In the firewall process, before privilege goes: take what a process cannot
+ * share.
+ */
 void packetq_fork(struct packetq *q);
 
+/* In the engine: from now on it reads copies, and can do nothing else. */
+void packetq_reader(struct packetq *q);
+
+/* Whether packetq_open() would do, of which nothing stays. */
+PH_NODISCARD enum ph_err packetq_try(uint32_t number, struct strbuf *why);
+
 /*
- * The socket port of the program that has this queue; 0: nobody has, or this
- * cannot be known.
+ * Whether packets come to the engine through the firewall process; it then
+ * calls packetq_carry() when a descriptor becomes readable.
  */
-uint32_t packetq_owner(uint32_t number);
+extern const bool packetq_carried;
+void packetq_carry(const struct packetq *q);
 
 /* Bytes of messages: src/capture/nfqueue.h.  0: there is none. */
 size_t packetq_read(const struct packetq *q, void *buf, size_t size);

@@ -16,6 +16,8 @@
 
 #include "src/compat/packetq.h"
 
+const bool packetq_carried = false;
+
 #define LIST "/proc/net/netfilter/nfnetlink_queue"
 
 /*
@@ -44,7 +46,7 @@ void
 packetq_init(struct packetq *q)
 {
 	memset(q, 0, sizeof(*q));
-	q->fd = q->list_fd = -1;
+	q->fd = q->other_fd = q->list_fd = -1;
 }
 
 static void
@@ -171,6 +173,12 @@ socket_make(struct packetq *q)
 		   sizeof(size)) == 0;
 }
 
+static void
+say_taken(uint32_t number, struct strbuf *why)
+{
+	strbuf_fmt(why, "queue %u belongs to another program", number);
+}
+
 enum ph_err
 packetq_open(struct packetq *q, uint32_t number, bool open, struct strbuf *why)
 {
@@ -186,7 +194,7 @@ packetq_open(struct packetq *q, uint32_t number, bool open, struct strbuf *why)
 	} else if ((err = ask_for_queue(q)) == EBUSY || err == EPERM) {
 		/* The kernel says EPERM for the queue of another socket, too.
 		 */
-		strbuf_fmt(why, "queue %u belongs to another program", number);
+		say_taken(number, why);
 		rc = PH_EEXIST;
 	} else if (err == EINVAL) {
 		strbuf_str(why, "this kernel has no queues of packets");
@@ -208,7 +216,7 @@ packetq_close(struct packetq *q)
 		close(q->fd);
 	if (q->list_fd != -1)
 		close(q->list_fd);
-	q->fd = q->list_fd = -1;
+	q->fd = q->other_fd = q->list_fd = -1;
 }
 
 /* The list is read from a position that processes would share. */
@@ -282,18 +290,34 @@ packetq_state(const struct packetq *q, struct packetq_state *out)
 	return true;
 }
 
-uint32_t
-packetq_owner(uint32_t number)
+/* To open a queue and leave it would lose what is in it. */
+enum ph_err
+packetq_try(uint32_t number, struct strbuf *why)
 {
 	int fd = open_list();
 	struct line l;
 	bool found;
 
 	if (fd == -1)
-		return 0;
+		return PH_OK;
 	found = list_find(fd, number, &l);
 	close(fd);
-	return found ? (uint32_t)l.v[1] : 0;
+	if (!found)
+		return PH_OK;
+	say_taken(number, why);
+	return PH_EEXIST;
+}
+
+void
+packetq_reader(struct packetq *q)
+{
+	(void)q;
+}
+
+void
+packetq_carry(const struct packetq *q)
+{
+	(void)q;
 }
 
 size_t

@@ -235,7 +235,6 @@ check_hep(struct parse *p)
 		    "open pinholes: listen on 127.0.0.1 or ::1");
 }
 
-/* Backends that touch no packet filter take any configuration. */
 static void
 check_inline(struct parse *p)
 {
@@ -245,10 +244,6 @@ check_inline(struct parse *p)
 		conf_error(p, conf_place(p, conf_statements, "inline"),
 		    "nothing is held without \"inline yes\" in the \"sip\" "
 		    "block");
-	if (c->sip.inline_ && c->firewall != NULL &&
-	    strcmp(c->firewall, "pf") == 0)
-		conf_error(p, conf_place(p, conf_sip, "inline"),
-		    "signalling can be held with nftables only");
 }
 
 static void

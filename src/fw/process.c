@@ -354,7 +354,8 @@ wait_for_work(struct fwproc *p, int64_t next)
 	for (r = 0; r < IPC_NROLES; r++)
 		waiter_add(w, &p->client[r]);
 	waiter_add(w, &p->monitor);
-	waiter_add(w, queuewatch_socket(&p->release.watch));
+	for (r = 0; r < QUEUEWATCH_SOCKETS; r++)
+		waiter_add(w, queuewatch_socket(&p->release.watch, r));
 	if (next > p->own_at)
 		next = p->own_at;
 	if (p->settle_at != 0 && next > p->settle_at)
@@ -371,7 +372,8 @@ wait_for_work(struct fwproc *p, int64_t next)
 	}
 	if (waiter_readable(w, IPC_NROLES))
 		read_monitor(p);
-	if (waiter_readable(w, IPC_NROLES + 1))
+	if (waiter_readable(w, IPC_NROLES + 1) ||
+	    waiter_readable(w, IPC_NROLES + 2))
 		queuewatch_wake(&p->release.watch, now);
 }
 

@@ -12,6 +12,7 @@ release_init(struct release *r, const struct packetq *queue,
 	r->queue = queue;
 	r->n = n;
 	queuewatch_init(&r->watch, queue, conf->hold_ms, conf->open);
+	r->watch.carrier = true;
 }
 
 void

@@ -290,13 +290,13 @@ static void
 check_queue(struct check *c)
 {
 	const struct conf *conf = c->conf;
-	char text[128];
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
 
 	if (!conf->sip.on || !conf->sip.inline_ || !c->privileged ||
-	    c->running != 0 || packetq_owner(conf->inline_.queue) == 0)
+	    (fw_lookup(conf->firewall)->caps & FW_CAP_HOLD) == 0 ||
+	    c->running != 0 || packetq_try(conf->inline_.queue, &why) == PH_OK)
 		return;
-	snprintf(text, sizeof(text), "queue %u belongs to another program",
-	    conf->inline_.queue);
 	check_fail(c, conf->sip.inline_at, text);
 }
 

@@ -546,9 +546,11 @@ wait_for_events(struct monitor *m)
 			waiter_add(&m->waiter, &c->ipc);
 		}
 	children = m->waiter.n;
-	waiter_add(&m->waiter, queuewatch_socket(&m->watch));
+	for (i = 0; i < QUEUEWATCH_SOCKETS; i++)
+		waiter_add(&m->waiter, queuewatch_socket(&m->watch, i));
 	waiter_wait(&m->waiter, next_event(m));
-	if (waiter_readable(&m->waiter, children))
+	if (waiter_readable(&m->waiter, children) ||
+	    waiter_readable(&m->waiter, children + 1))
 		queuewatch_wake(&m->watch, clock_now());
 	for (i = 0; i < children; i++) {
 		if (waiter_flush(&m->waiter, i) != PH_OK)

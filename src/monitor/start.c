@@ -137,6 +137,7 @@ run_engine(void *ctx, int monitor_fd)
 		.queue = &s->g->queue };
 
 	close_others(s->m, s->g, CHILD_ENGINE);
+	packetq_reader(&s->g->queue);
 	take_precedence(s->g);
 	return opt->engine(&args);
 }

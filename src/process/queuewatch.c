@@ -30,19 +30,26 @@ queuewatch_init(struct queuewatch *w, const struct packetq *queue,
 	w->every = step_of(hold_ms);
 	w->pass = pass;
 	w->asleep = true;
-	ipc_init(&w->socket, -1);
+	ipc_init(&w->socket[0], -1);
+	ipc_init(&w->socket[1], -1);
 }
 
 struct ipc *
-queuewatch_socket(struct queuewatch *w)
+queuewatch_socket(struct queuewatch *w, size_t i)
 {
-	w->socket.fd = w->asleep ? w->queue->fd : -1;
-	return &w->socket;
+	bool wanted = w->asleep || (w->carrier && packetq_carried);
+
+	w->socket[i].fd = !wanted ? -1
+	    : i == 0		  ? w->queue->fd
+				  : w->queue->other_fd;
+	return &w->socket[i];
 }
 
 void
 queuewatch_wake(struct queuewatch *w, int64_t now)
 {
+	if (w->carrier)
+		packetq_carry(w->queue);
 	if (!w->asleep)
 		return;
 	w->asleep = false;

@@ -22,7 +22,8 @@
  * before we can see that there was one.  The firewall process does this for the
  * engine, and the monitor, with twice the time, for the firewall process.
  */
-#define QUEUEWATCH_STEPS 3
+#define QUEUEWATCH_STEPS   3
+#define QUEUEWATCH_SOCKETS 2
 
 struct queuewatch {
 	const struct packetq *queue;	 /* fd -1: there is nothing to watch */
@@ -36,18 +37,21 @@ struct queuewatch {
 	uint64_t expired, dropped;	 /* so far */
 	bool begun;
 	uint64_t dropped_before;
-	struct ipc socket; /* to wait for, never to be read */
+	/* The process through which packets come to the engine, if any. */
+	bool carrier;
+	/* To wait for, never to be read by ipc_recv(). */
+	struct ipc socket[QUEUEWATCH_SOCKETS];
 };
 
 /* `hold_ms` is how long a packet may wait at most. */
 void queuewatch_init(struct queuewatch *w, const struct packetq *queue,
     uint32_t hold_ms, bool pass);
 
-/* The socket to wait for while there is nothing to ask; fd -1: none. */
-struct ipc *queuewatch_socket(struct queuewatch *w);
+/* The sockets to wait for while there is nothing to ask; fd -1: none. */
+struct ipc *queuewatch_socket(struct queuewatch *w, size_t i);
 /*
- * The socket has become readable, or the engine has sent IPC_WAITS: ask often
- * again.
+ * One of the sockets has become readable, or the engine has sent IPC_WAITS: ask
+ * often again.
  */
 void queuewatch_wake(struct queuewatch *w, int64_t now);
 

@@ -31,7 +31,7 @@ compile() {
 	done
 }
 both="src/*/*_bsd.c pf/bsd*.c pf/native.c tests/pf/pf_drive.c
-    tests/pf/pf_ends.c"
+    tests/pf/pf_ends.c tests/pf/pf_race.c"
 # shellcheck disable=SC2086
 compile freebsd $both src/*/*_freebsd.c pf/freebsd*.c \
     tests/pf/nl_numbers.c tests/pf/newer_freebsd.c tests/pf/pf_ioctl.c bench/pf_scale.c

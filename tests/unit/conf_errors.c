@@ -312,8 +312,6 @@ static const struct {
 	{ P "inline { }\n",
 	    "x:2:1: nothing is held without \"inline yes\" in the \"sip\" "
 	    "block\n" },
-	{ P "sip { inline yes }\nfirewall pf\n",
-	    "x:2:7: signalling can be held with nftables only\n" },
 	{ P "sip { inline maybe }\n",
 	    "x:2:14: expected \"yes\" or \"no\", found \"maybe\"\n" },
 	{ P "inline { queue 65536 hold 0 fail over }\n",

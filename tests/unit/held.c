@@ -20,13 +20,13 @@ static struct {
 	uint32_t unread[PACKETS];
 	size_t nunread;
 	uint64_t dropped;
-	unsigned int verdicts, questions;
+	unsigned int verdicts, questions, carried;
 	bool passed; /* the last verdict */
 	bool others; /* who let all go as soon as they can */
 } kernel;
 
-static struct packetq queue = { .fd = 7 };
-static struct packetq none = { .fd = -1 };
+static struct packetq queue = { .fd = 7, .other_fd = 8 };
+static struct packetq none = { .fd = -1, .other_fd = -1 };
 
 /* In place of src/compat/packetq_linux.c. */
 void
@@ -57,11 +57,26 @@ packetq_fork(struct packetq *q)
 	(void)q;
 }
 
-uint32_t
-packetq_owner(uint32_t number)
+void
+packetq_reader(struct packetq *q)
+{
+	(void)q;
+}
+
+enum ph_err
+packetq_try(uint32_t number, struct strbuf *why)
 {
 	(void)number;
-	return 0;
+	(void)why;
+	return PH_OK;
+}
+
+const bool packetq_carried = true;
+
+void
+packetq_carry(const struct packetq *q)
+{
+	kernel.carried += q->fd == 7;
 }
 
 void
@@ -283,7 +298,7 @@ goes_after(struct queuewatch *w, int64_t at)
 		if (t == at) {
 			comes(true);
 			id = kernel.last;
-			if (queuewatch_socket(w)->fd != -1)
+			if (queuewatch_socket(w, 0)->fd != -1)
 				queuewatch_wake(w, t * MS);
 		}
 		if (t * MS >= next)
@@ -350,7 +365,7 @@ it_asks_seldom_while_nothing_comes(void **state)
 		if (t * MS >= next)
 			next = queuewatch_run(&w, t * MS);
 	assert_in_range(kernel.questions, 9, 11);
-	assert_int_equal(queuewatch_socket(&w)->fd, 7);
+	assert_int_equal(queuewatch_socket(&w, 0)->fd, 7);
 	/* A packet that somebody has read before we saw it. */
 	comes(true);
 	for (; t < 11100; t++)
@@ -363,15 +378,35 @@ it_asks_seldom_while_nothing_comes(void **state)
 	for (next = 0; t < 11100 + queuewatch_attention(20) / MS; t++)
 		if (t * MS >= next)
 			next = queuewatch_run(&w, t * MS);
-	assert_int_equal(queuewatch_socket(&w)->fd, -1);
+	assert_int_equal(queuewatch_socket(&w, 0)->fd, -1);
 	for (; t < 13000; t++)
 		if (t * MS >= next)
 			next = queuewatch_run(&w, t * MS);
-	assert_int_equal(queuewatch_socket(&w)->fd, 7);
+	assert_int_equal(queuewatch_socket(&w, 0)->fd, 7);
 	/* Without a queue there is nothing to watch. */
 	queuewatch_init(&w, &none, 20, true);
-	assert_int_equal(queuewatch_socket(&w)->fd, -1);
+	assert_int_equal(queuewatch_socket(&w, 0)->fd, -1);
 	assert_true(queuewatch_run(&w, 0) == INT64_MAX);
+}
+
+static void
+who_carries_waits_for_packets_all_the_time(void **state)
+{
+	struct queuewatch w;
+
+	(void)state;
+	queuewatch_init(&w, &queue, 20, true);
+	assert_int_equal(queuewatch_socket(&w, 1)->fd, 8);
+	queuewatch_wake(&w, 0);
+	assert_int_equal(queuewatch_socket(&w, 0)->fd, -1);
+	assert_int_equal(queuewatch_socket(&w, 1)->fd, -1);
+	assert_int_equal(kernel.carried, 0);
+	w.carrier = true;
+	assert_int_equal(queuewatch_socket(&w, 0)->fd, 7);
+	assert_int_equal(queuewatch_socket(&w, 1)->fd, 8);
+	queuewatch_wake(&w, 1);
+	queuewatch_wake(&w, 2);
+	assert_int_equal(kernel.carried, 2);
 }
 
 static void
@@ -456,6 +491,8 @@ main(void)
 		    setup),
 		cmocka_unit_test_setup(it_asks_seldom_while_nothing_comes,
 		    setup),
+		cmocka_unit_test_setup(
+		    who_carries_waits_for_packets_all_the_time, setup),
 		cmocka_unit_test_setup(what_the_kernel_dropped_is_counted,
 		    setup),
 		cmocka_unit_test(a_packet_that_is_read_twice_counts_once),

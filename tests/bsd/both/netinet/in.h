@@ -10,4 +10,7 @@
 
 #define IP_RECVDSTADDR 7
 
+/* divert(4) */
+#define IPPROTO_DIVERT 258
+
 #endif

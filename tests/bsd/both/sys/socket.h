@@ -5,5 +5,6 @@
 #include_next <sys/socket.h>
 
 #define ss_len __ss_padding[0]
+#define sa_len sa_data[0]
 
 #endif

@@ -25,6 +25,9 @@ struct pf_rule {
 	int rtableid;
 	u_int8_t action, direction, log, quick, af, proto, keep_state, rt;
 	u_int8_t flags, flagset;
+	struct {
+		u_int16_t port;
+	} divert;
 };
 
 struct pfioc_rule {

@@ -5,6 +5,7 @@
 #include "pf_common.h"
 
 enum { PF_TRANS_RULESET };
+enum { PF_DIVERT_NONE, PF_DIVERT_PACKET };
 
 struct pf_pool {
 	struct pf_addr_wrap addr;
@@ -22,6 +23,10 @@ struct pf_rule {
 	int rtableid, onrdomain;
 	u_int8_t action, direction, log, quick, af, naf, proto, keep_state, rt;
 	u_int8_t flags, flagset;
+	struct {
+		u_int16_t port;
+		u_int8_t type;
+	} divert;
 };
 
 struct pfioc_rule {

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC */
+/* Packets that wait in shared memory, and what the engine is told of them. */
+#include <string.h>
+
+#include "src/capture/nfqueue.h"
+#include "src/compat/copies.h"
+#include "src/compat/ring.h"
+#include "tests/unit/unit.h"
+
+static struct ring ring;
+static unsigned char bytes[65536];
+static uint32_t where; /* the packet that was put in last */
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&ring, 0, sizeof(ring));
+	ring_begin(&ring, 7);
+	return 0;
+}
+
+static bool
+put(uint32_t id, size_t len)
+{
+	struct ring_packet p = { .id = id, .len = len, .bytes = bytes };
+
+	memset(bytes, (int)id, len);
+	p.place.len = 4;
+	memset(p.place.address, (int)id, 4);
+	return ring_put(&ring, &p, &where);
+}
+
+/* The next packet up to `last`, which is given back; 0: there is none. */
+static uint32_t
+take(uint32_t last)
+{
+	uint32_t at = ring_first(&ring), i;
+	struct ring_packet p;
+
+	if (!ring_take(&ring, &at, last, &p))
+		return 0;
+	for (i = 0; i < p.len; i++)
+		assert_int_equal(((const unsigned char *)p.bytes)[i],
+		    (unsigned char)p.id);
+	assert_int_equal(p.place.address[3], (unsigned char)p.id);
+	ring_done(&ring, &p);
+	return p.id;
+}
+
+static void
+packets_go_in_order_up_to_a_number(void **state)
+{
+	(void)state;
+	assert_int_equal(take(100), 0);
+	assert_true(put(1, 0) && put(2, 3000) && put(3, 1));
+	assert_int_equal(ring_waiting(&ring), 3);
+	assert_int_equal(take(2), 1);
+	assert_int_equal(take(2), 2);
+	assert_int_equal(take(2), 0);
+	assert_int_equal(ring_waiting(&ring), 1);
+	assert_int_equal(take(3), 3);
+	assert_int_equal(ring_waiting(&ring), 0);
+}
+
+static void
+numbers_begin_anew(void **state)
+{
+	(void)state;
+	assert_true(put(UINT32_MAX, 5) && put(0, 5) && put(1, 5));
+	assert_int_equal(take(UINT32_MAX), UINT32_MAX);
+	assert_int_equal(take(UINT32_MAX), 0);
+	assert_int_equal(take(0), 0);
+	assert_int_equal(take(1), 1);
+}
+
+static void
+a_full_ring_refuses(void **state)
+{
+	uint32_t n = 0, i;
+
+	(void)state;
+	while (put(n + 1, 65535))
+		n++;
+	assert_int_equal(n, RING_CELLS / 64);
+	assert_false(put(n + 1, 1));
+	/* Room comes back from the beginning. */
+	assert_int_equal(take(1), 1);
+	assert_true(put(n + 1, 65535));
+	for (i = 2; i <= n + 1; i++)
+		assert_int_equal(take(n + 1), i);
+	/* No packet of IP is larger. */
+	assert_false(put(1, 65536));
+}
+
+static void
+bytes_are_in_one_piece(void **state)
+{
+	uint32_t id = 1, oldest = 1;
+	size_t len = 1;
+
+	(void)state;
+	for (; id < 5000; id++, len = (len * 31 + 7) % 20000) {
+		if (id - oldest == 20)
+			assert_int_equal(take(id), oldest++);
+		assert_true(put(id, len));
+	}
+	while (oldest < id)
+		assert_int_equal(take(id), oldest++);
+	assert_int_equal(take(id), 0);
+}
+
+static void
+one_alone_takes_a_packet(void **state)
+{
+	uint32_t at = ring_first(&ring), other = at;
+	struct ring_packet p, q;
+
+	(void)state;
+	assert_true(put(1, 10) && put(2, 10));
+	assert_true(ring_take(&ring, &at, 2, &p));
+	assert_int_equal(p.id, 1);
+	assert_true(ring_take(&ring, &other, 2, &q));
+	assert_int_equal(q.id, 2);
+	assert_false(ring_take(&ring, &at, 2, &q));
+	/* The writer takes back what it has just put in. */
+	assert_true(put(3, 10));
+	assert_true(ring_take(&ring, &where, 3, &q));
+	assert_int_equal(q.id, 3);
+	ring_done(&ring, &q);
+	/* What is in somebody's hands is no room. */
+	while (put(3, 60000))
+		continue;
+	assert_memory_equal(p.bytes, "\1\1\1\1\1\1\1\1\1\1", 10);
+}
+
+static void
+a_successor_finds_what_waits(void **state)
+{
+	uint32_t at = ring_first(&ring);
+	struct ring_packet p;
+
+	(void)state;
+	assert_true(put(1, 10) && put(2, 10));
+	/* Killed with a packet in its hands. */
+	assert_true(ring_take(&ring, &at, 1, &p));
+	ring_begin(&ring, 8);
+	assert_int_equal(ring_waiting(&ring), 1);
+	assert_true(put(3, 10));
+	assert_int_equal(take(3), 2);
+	assert_int_equal(take(3), 3);
+}
+
+/* A writer that was taken over. */
+static void
+lengths_are_checked(void **state)
+{
+	(void)state;
+	assert_true(put(1, 10) && put(2, 10) && put(3, 10));
+	ring.heads[0].len = UINT32_MAX;
+	ring.heads[1].place.len = RING_PLACE + 1;
+	assert_int_equal(take(3), 3);
+	assert_true(put(4, 10));
+	ring.end += 5 * RING_CELLS;
+	assert_int_equal(take(4), 0);
+	assert_int_equal(ring_waiting(&ring), 0);
+}
+
+static void
+the_decoder_reads_a_copy(void **state)
+{
+	static unsigned char message[65536 + COPY_OVERHEAD];
+	struct copy c = { 0x01020304, 5, INT64_C(1700000000123456), bytes,
+		1001 };
+	struct nfqueue_packet p;
+	struct span rest;
+
+	(void)state;
+	memset(bytes, 0x45, sizeof(bytes));
+	rest = (struct span) { (char *)message, copy_write(message, &c) };
+	assert_true(nfqueue_next(&p, &rest) == PH_OK);
+	assert_int_equal(rest.len, 0);
+	assert_int_equal(p.id, 0x01020304);
+	assert_int_equal(p.indev, 5);
+	assert_int_equal(p.outdev, 0);
+	assert_true(p.stamp == c.stamp);
+	assert_int_equal(p.ip.len, 1001);
+	assert_memory_equal(p.ip.p, bytes, 1001);
+	assert_false(p.truncated);
+	/* The largest packet of all cannot be written as Linux does. */
+	c.interface = 0;
+	c.len = 65535;
+	rest = (struct span) { (char *)message, copy_write(message, &c) };
+	assert_true(nfqueue_next(&p, &rest) == PH_OK);
+	assert_true(p.truncated);
+	assert_int_equal(p.indev, 0);
+	c.len = 65531;
+	rest = (struct span) { (char *)message, copy_write(message, &c) };
+	assert_true(rest.len <= sizeof(message));
+	assert_true(nfqueue_next(&p, &rest) == PH_OK);
+	assert_int_equal(p.ip.len, 65531);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(packets_go_in_order_up_to_a_number,
+		    setup),
+		cmocka_unit_test_setup(numbers_begin_anew, setup),
+		cmocka_unit_test_setup(a_full_ring_refuses, setup),
+		cmocka_unit_test_setup(bytes_are_in_one_piece, setup),
+		cmocka_unit_test_setup(one_alone_takes_a_packet, setup),
+		cmocka_unit_test_setup(a_successor_finds_what_waits, setup),
+		cmocka_unit_test_setup(lengths_are_checked, setup),
+		cmocka_unit_test(the_decoder_reads_a_copy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
