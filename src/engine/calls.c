@@ -529,6 +529,12 @@ calls_flush(struct calls *c)
 	}
 }
 
+bool
+calls_unflushed(const struct calls *c)
+{
+	return !TAILQ_EMPTY(&c->dirty);
+}
+
 /* The reason to close the pinholes of a call that cannot be adopted. */
 static enum reason
 reason_of(enum ph_err why)

@@ -43,6 +43,7 @@ uint64_t calls_after(struct calls *c, uint64_t after);
 
 /* Write a checkpoint of each call that has changed. */
 void calls_flush(struct calls *c);
+bool calls_unflushed(const struct calls *c); /* there is one */
 
 /*
  * Adopt the call of a checkpoint record: first its pinholes, by their old ids,

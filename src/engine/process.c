@@ -19,12 +19,12 @@
 #include "src/engine/engine.h"
 #include "src/engine/held.h"
 #include "src/engine/hep_server.h"
+#include "src/engine/keep.h"
 #include "src/engine/outbox.h"
 #include "src/engine/ports.h"
 #include "src/engine/process.h"
 #include "src/engine/sharing.h"
 #include "src/fw/config.h"
-#include "src/process/checkpoint.h"
 #include "src/process/iface.h"
 #include "src/process/priority.h"
 #include "src/process/tally.h"
@@ -51,25 +51,21 @@ struct live {
 	struct hep_key hep_key;
 	struct hep_policy hep;
 	struct hep_server *hep_server; /* NULL: nobody mirrors */
-	struct checkpoint *journal;
+	struct keep keep;
 	struct fw_config fw_config;
 	struct asked asked;
 	struct sharing sharing;
-	bool started;	 /* reading the captures */
-	bool adopting;	 /* reading the journal */
-	uint64_t *stale; /* keys of records to delete */
-	size_t nstale, maxstale;
+	bool started; /* reading the captures */
 	struct outbox outbox;
 	uint64_t seq;
 	struct form_counts forms;
 	struct tally tally;
 	int64_t stamp; /* of the first packet whose pinholes were not sent */
-	uint64_t kept; /* engine_opened() when the journal was written */
 	struct fwcounters filter; /* of the firewall processes */
 	uint64_t drops;		  /* last known */
 	int64_t drops_at;
 	int64_t iface_at; /* last looked at */
-	struct log_limit refused_log, journal_log, said_log;
+	struct log_limit refused_log, said_log;
 };
 
 static void
@@ -101,47 +97,11 @@ on_commit(void *ctx, const struct fw_change *changes, size_t n)
 }
 
 static void
-journal_failed(struct live *l, enum ph_err rc)
-{
-	uint32_t missed;
-
-	if (log_may(&l->journal_log, clock_now(), &missed))
-		log_warnx(MODULE, "cannot write a call to the journal: %s",
-		    ph_strerror(rc));
-}
-
-/* While the journal is read, it cannot be written to. */
-static void
-forget_later(struct live *l, uint64_t key)
-{
-	size_t n = l->maxstale > 0 ? l->maxstale * 2 : 64;
-	uint64_t *v;
-
-	if (l->nstale == l->maxstale) {
-		/* The record stays; the next engine will try again. */
-		if ((v = reallocarray(l->stale, n, sizeof(*v))) == NULL)
-			return;
-		l->stale = v;
-		l->maxstale = n;
-	}
-	l->stale[l->nstale++] = key;
-}
-
-static void
 on_checkpoint(void *ctx, uint64_t key, const void *p, size_t len)
 {
 	struct live *l = ctx;
-	enum ph_err rc;
 
-	if (l->journal == NULL) {
-		if (l->adopting && len == 0)
-			forget_later(l, key);
-		return;
-	}
-	rc = len > 0 ? checkpoint_put(l->journal, key, p, len)
-		     : checkpoint_del(l->journal, key);
-	if (rc != PH_OK)
-		journal_failed(l, rc);
+	keep_record(&l->keep, key, p, len);
 }
 
 /* Rate-limited: strangers can cause these lines. */
@@ -226,37 +186,19 @@ on_counters(void *ctx, struct counters *c)
 static void
 counters_tell(struct live *l, struct strbuf *b)
 {
-	enum ph_err rc = tally_write(&l->tally, l->journal, clock_now());
-
-	if (rc != PH_OK)
-		journal_failed(l, rc);
+	keep_tally(&l->keep, &l->tally);
 	tally_tell(&l->tally, COUNTERS_LINES, b);
 }
 
-/*
- * Everything that a successor has to know goes into the journal.  Returns when
- * to be called next, at the latest.
- */
 static int64_t
-journal_write(struct live *l, int64_t now)
+journal_write(struct live *l, bool haste, int64_t now)
 {
 	const struct capture_sink sink = capture_sink_of(l);
-	uint64_t opened = engine_opened(l->engine);
-	int64_t next = INT64_MAX;
-	enum ph_err rc;
-	bool haste;
 
-	engine_flush(l->engine);
-	if (l->journal == NULL)
-		return next;
 	/* By an older place of a connection, a successor would see a gap. */
-	haste = l->capture != NULL && capture_flush(l->capture, &sink);
-	haste = haste || opened != l->kept;
-	if ((rc = tally_run(&l->tally, l->journal, now)) != PH_OK ||
-	    (rc = checkpoint_run(l->journal, haste, now, &next)) != PH_OK)
-		journal_failed(l, rc);
-	l->kept = opened;
-	return next;
+	if (l->capture != NULL && capture_flush(l->capture, &sink))
+		haste = true;
+	return keep_write(&l->keep, l->engine, &l->tally, haste, now);
 }
 
 static void
@@ -315,7 +257,7 @@ process_settle(struct live *l)
 	engine_run(l->engine, now);
 	asked_run(&l->asked, &l->worker.feed, l->engine, l->args->conf);
 	next = outbox_run(&l->outbox, now);
-	next = timers_earlier(next, journal_write(l, now));
+	next = timers_earlier(next, journal_write(l, false, now));
 	if (channel_recovered(&l->worker.fw))
 		fw_resync(l);
 	output_flush(l->worker.output);
@@ -473,27 +415,6 @@ on_record(void *ctx, uint64_t key, const void *p, size_t len)
 }
 
 static void
-journal_adopt(struct live *l)
-{
-	enum ph_err rc;
-
-	l->adopting = true;
-	rc = checkpoint_open(&l->journal, l->args->journal_fds,
-	    l->args->journal_limit, on_record, l);
-	l->adopting = false;
-	if (rc != PH_OK)
-		log_warnx(MODULE,
-		    "no journal, calls will not survive a "
-		    "restart: %s",
-		    ph_strerror(rc));
-	while (l->nstale > 0)
-		on_checkpoint(l, l->stale[--l->nstale], NULL, 0);
-	free(l->stale);
-	l->stale = NULL;
-	l->maxstale = 0;
-}
-
-static void
 process_serve_hep(struct live *l)
 {
 	const struct hep_server_setup setup = { l->worker.base,
@@ -518,7 +439,8 @@ process_begin(struct live *l)
 
 	l->started = true;
 	log_detach();
-	journal_adopt(l);
+	keep_open(&l->keep, l->args->journal_fds, l->args->journal_limit,
+	    on_record, l);
 	if (l->capture != NULL)
 		l->ncaptures = capture_fds(l->capture, fds, MAX_FDS);
 	if ((l->more_ev = evtimer_new(l->worker.base, on_capture, l)) == NULL)
@@ -553,7 +475,6 @@ static void
 process_quit(void *ctx, bool keep)
 {
 	struct live *l = ctx;
-	enum ph_err rc;
 
 	if (keep)
 		engine_leave(l->engine, clock_now());
@@ -561,9 +482,8 @@ process_quit(void *ctx, bool keep)
 		engine_shutdown(l->engine, clock_now());
 	outbox_flush(&l->outbox);
 	l->tally.written_at = 0; /* once more */
-	(void)journal_write(l, clock_now());
-	if (l->journal != NULL && (rc = checkpoint_sync(l->journal)) != PH_OK)
-		journal_failed(l, rc);
+	(void)journal_write(l, true, clock_now());
+	keep_sync(&l->keep);
 	/* Send what is queued for the firewall process. */
 	if (channel_flush(&l->worker.fw) != PH_OK)
 		log_debug(MODULE,
@@ -679,10 +599,8 @@ on_each_counter(void *ctx,
     void *each_ctx)
 {
 	struct live *l = ctx;
-	enum ph_err rc = tally_write(&l->tally, l->journal, clock_now());
 
-	if (rc != PH_OK)
-		journal_failed(l, rc);
+	keep_tally(&l->keep, &l->tally);
 	tally_each(&l->tally, each, each_ctx);
 }
 
@@ -789,7 +707,7 @@ engine_main(const struct engine_args *args)
 		NULL });
 	sharing_close(&l->sharing);
 	engine_free(l->engine);
-	checkpoint_close(l->journal);
+	checkpoint_close(l->keep.journal);
 	fwconfig_free(&l->fw_config);
 	event_free(l->timer);
 	worker_free(&l->worker);

@@ -7,7 +7,7 @@
 #include "src/engine/story.h"
 
 #define LOG_MIN 512 /* a usual call */
-#define RECENT	64
+#define RECENT	1024
 
 /*
  * A record in a log: this, then two addresses as writer_addr() writes them,
