@@ -84,7 +84,8 @@ nft_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 	if (rc == PH_EGONE && needs.changes)
 		rc = carry_out(fw, &needs, true, now);
 	/* Somebody has deleted the table. */
-	if (rc == PH_EGONE && nft_rebuild(fw, now) == PH_OK)
+	if (rc == PH_EGONE && !fw->config->yield &&
+	    nft_rebuild(fw, now) == PH_OK)
 		rc = carry_out(fw, &needs, true, now);
 	mirror_end(fw->mirror, rc == PH_OK);
 	if (rc == PH_OK && needs.closes)

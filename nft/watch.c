@@ -400,7 +400,7 @@ nft_tick(struct fw *fw, int64_t now, enum ph_err *err)
 	/* Look also when the clock was set back. */
 	if (now >= fw->look_at || fw->look_at - now > LOOK_US) {
 		fw->look_at = now + LOOK_US;
-		if (!still_stands(fw))
+		if (!fw->config->yield && !still_stands(fw))
 			rc = nft_rebuild(fw, now);
 		nft_look_at_user_sets(fw);
 		look_at_hooks(fw, now);

@@ -186,6 +186,11 @@ struct fw_config {
 	const char *const *hooks;
 	size_t nhooks;
 	struct fw_hold hold;
+	/*
+	 * A successor has replaced our rules or is about to: do not put them
+	 * back.  This changes while the backend is open.
+	 */
+	bool yield;
 };
 
 /*

@@ -281,6 +281,9 @@ read_monitor(struct fwproc *p)
 			p->quit = true;
 			p->keep = p->msg.u.quit.keep != 0;
 			break;
+		case IPC_YIELD:
+			p->config.yield = p->msg.u.yield.yes != 0;
+			break;
 		default:
 			break;
 		}
@@ -481,6 +484,8 @@ fwproc_main(const struct fwproc_args *args)
 	p->queue = *args->queue;
 	packetq_fork(&p->queue);
 	open_filter(p);
+	/* One that was killed may have left it paused. */
+	packetq_resume(&p->queue);
 	priority_take(args->conf, MODULE);
 	p->cpu_latency = priority_cpu_latency(args->conf, MODULE);
 	if (sandbox_enter(SANDBOX_FIREWALL, args->sandbox, &why) != PH_OK)

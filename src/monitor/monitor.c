@@ -174,6 +174,19 @@ read_child(struct monitor *m, struct child *c)
 		ipc_close(&c->ipc);
 }
 
+/*
+ * The firewall process of now would take the rules of the next one for those
+ * of a stranger, and put its own in their place.
+ */
+static void
+tell_successor(struct monitor *m, bool yes)
+{
+	m->msg.u.yield.yes = yes;
+	/* If it is gone, SIGCHLD says so. */
+	(void)!ipc_send(&m->cur->child[CHILD_FIREWALL].ipc, IPC_YIELD, 0,
+	    &m->msg, -1);
+}
+
 static void
 abandon_reload(struct monitor *m, const char *why)
 {
@@ -193,6 +206,7 @@ abandon_reload(struct monitor *m, const char *why)
 	 * with another `fail`: set our own again.
 	 */
 	packetq_resume(&m->cur->queue);
+	tell_successor(m, false);
 	status_reloaded(m, why);
 	notify_ready();
 }
@@ -316,6 +330,18 @@ monitor_reload(struct monitor *m)
 }
 
 /*
+ * The next firewall process pauses its own queue before it builds the table
+ * anew.  What waits in another one would be lost with the old chains.
+ */
+static void
+before_next_rules(struct monitor *m)
+{
+	tell_successor(m, true);
+	if (m->next->queue.fd != m->cur->queue.fd)
+		packetq_pause(&m->cur->queue);
+}
+
+/*
  * The firewall process last: it changes the packet filter when it starts, and
  * a reload that fails must have changed nothing.
  */
@@ -329,8 +355,11 @@ start_next(struct monitor *m, int64_t now)
 	for (r = CHILD_NROLES - 1; m->next != NULL && r >= 0; r--) {
 		c = &m->next->child[r];
 		if (c->wanted && c->state == CHILD_NONE && now >= c->start_at &&
-		    (r != CHILD_FIREWALL || others))
+		    (r != CHILD_FIREWALL || others)) {
+			if (r == CHILD_FIREWALL)
+				before_next_rules(m);
 			monitor_start_child(m, m->next, (enum child_role)r);
+		}
 		others = others && (!c->wanted || c->state == CHILD_READY);
 	}
 }
@@ -390,6 +419,9 @@ finish_old(struct monitor *m)
 	child_quit(fw, same, clock_now());
 	if (fw->state != CHILD_NONE)
 		return;
+	/* It has let all pass before it took its table away. */
+	if (!same)
+		packetq_resume(&m->cur->queue);
 	generation_free(m->old, m->cur);
 	m->old = NULL;
 	log_info(MODULE, "reloaded");
@@ -437,6 +469,9 @@ run_stop(struct monitor *m, int64_t now)
 	child_quit(&m->cur->child[CHILD_STATUS], false, now);
 	if (!leavers_quit(&m->leavers, now) || !clients_gone(m->cur))
 		return;
+	/* Nobody reads any more, and what waits is lost with the socket. */
+	if (m->leave)
+		packetq_pause(&m->cur->queue);
 	if (fw->state == CHILD_NONE && !m->swept && m->status == 0 &&
 	    !m->leave) {
 		m->cur->adopt = false;

@@ -44,6 +44,7 @@ static const struct shape {
 } shapes[IPC_NTYPES] = {
 	[IPC_CLIENT]	= FIXED(struct ipc_client),
 	[IPC_QUIT]	= FIXED(struct ipc_quit),
+	[IPC_YIELD]	= FIXED(struct ipc_yield),
 	[IPC_COMMIT]	= ELEMENTS(struct ipc_commit, changes, IPC_BATCH),
 	[IPC_RELEASE]	= ELEMENTS(struct ipc_release, since, IPC_HELD),
 	[IPC_RESULT]	= FIXED(struct ipc_result),

@@ -33,6 +33,7 @@ enum ipc_type {
 	IPC_CLIENT,    /* M>F      +fd to a new E or P (ipc_client) */
 	IPC_QUIT,      /* M>E,P,F  finish and exit (ipc_quit) */
 	IPC_LEAVE,     /* M>P      begin nothing new; IPC_READY: it goes on */
+	IPC_YIELD,     /* M>F      (ipc_yield) a successor builds its rules */
 	IPC_REPORT,    /* M>E,P    log your counters */
 
 	IPC_BEGIN,   /* E,P>F  all I hold follows */
@@ -123,6 +124,10 @@ struct ipc_client {
 
 struct ipc_quit {
 	uint32_t keep; /* 0: close all that is open; 1: a successor follows */
+};
+
+struct ipc_yield {
+	uint32_t yes; /* 0: there is none after all */
 };
 
 /*
@@ -400,6 +405,7 @@ struct ipc_msg {
 	union {
 		struct ipc_client client;
 		struct ipc_quit quit;
+		struct ipc_yield yield;
 		struct ipc_commit commit;
 		struct ipc_release release;
 		struct ipc_result result;

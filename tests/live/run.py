@@ -19,6 +19,7 @@ import frames  # noqa: E402,F401 pylint: disable=unused-import
 import ftpproxy  # noqa: E402,F401 pylint: disable=unused-import
 import helpers  # noqa: E402,F401 pylint: disable=unused-import
 import inline  # noqa: E402,F401 pylint: disable=unused-import
+import inlinecare  # noqa: E402,F401 pylint: disable=unused-import
 import leave  # noqa: E402,F401 pylint: disable=unused-import
 import life  # noqa: E402,F401 pylint: disable=unused-import
 import logs  # noqa: E402,F401 pylint: disable=unused-import

@@ -170,6 +170,7 @@ a_reload_changes_places(void **state)
 	assert_int_equal(nkids, 7);
 	assert_true(kid(FW)->adopt);
 	assert_string_equal(told(engine), "");
+	assert_string_equal(told(fw), "yield1 ");
 	ready(FW);
 	assert_string_equal(told(engine), "quit1 ");
 	assert_string_equal(told(proxy), "leave ");
@@ -226,6 +227,7 @@ a_reload_may_fail(void **state)
 	assert_false(engine->killed);
 	assert_string_equal(events(), "reloading ready ");
 	assert_string_equal(told(engine), "");
+	assert_non_null(strstr(told(&kids[0]), "yield0 "));
 	/* And one while it is to stop. */
 	snprintf(config, sizeof(config), CONFIG);
 	signal_sent(SIGHUP);
@@ -246,7 +248,7 @@ finish_reload(struct kid *fw, struct kid *engine)
 	ready(ENGINE);
 	ready(FW);
 	die(engine, 0);
-	assert_string_equal(told(fw), "quit1 ");
+	assert_string_equal(told(fw), "yield1 quit1 ");
 	die(fw, 0);
 }
 

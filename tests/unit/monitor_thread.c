@@ -297,6 +297,8 @@ told(struct kid *k)
 			strbuf_str(&b, "fw ");
 		else if (msg.hdr.type == IPC_LEAVE)
 			strbuf_str(&b, "leave ");
+		else if (msg.hdr.type == IPC_YIELD)
+			strbuf_fmt(&b, "yield%u ", msg.u.yield.yes);
 		else if (msg.hdr.type == IPC_REPORT)
 			strbuf_str(&b, "report ");
 		else

@@ -207,6 +207,28 @@ test_what_expired_stays_shut_when_the_table_is_rebuilt(void **state)
 }
 
 static void
+test_a_table_of_a_successor_is_left_alone(void **state)
+{
+	struct pinhole h = play_hole(2);
+	enum ph_err err;
+
+	(void)state;
+	h.deadline = now + 100 * SECOND;
+	config.yield = true;
+	fake_flush_ruleset();
+	(void)fw_nftables.tick(fw, now, &err);
+	assert_int_equal(err, PH_OK);
+	assert_int_equal(play_commit(FW_OPEN, &h), PH_EGONE);
+	assert_int_equal(fake.creations, 1);
+	/* The successor could not start. */
+	config.yield = false;
+	now += SECOND;
+	(void)fw_nftables.tick(fw, now, &err);
+	assert_int_equal(err, PH_EGONE);
+	assert_int_equal(fake.creations, 2);
+}
+
+static void
 test_tick_looks_only_when_something_changed(void **state)
 {
 	enum ph_err err;
@@ -599,6 +621,7 @@ main(void)
 		CASE(test_a_protected_host_is_listed_while_it_has_a_pinhole),
 		CASE(test_an_unchanged_deadline_costs_nothing),
 		CASE(test_what_expired_stays_shut_when_the_table_is_rebuilt),
+		CASE(test_a_table_of_a_successor_is_left_alone),
 		CASE(test_tick_looks_only_when_something_changed),
 		CASE(test_the_table_grows_by_what_is_needed),
 		CASE(test_activity_survives_refresh_and_interruption),
