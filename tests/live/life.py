@@ -101,7 +101,7 @@ def moved(net, first):
     shut(p, m)
     call.hang_up()
     d.expect(event="close", dir="in", dport=10100, reason="bye")
-    shut(p, new)
+    closes(p, new)
 
 
 @scenario()

@@ -68,10 +68,15 @@ any_of_them_may_go(void **state)
 	for (i = 0; i < MANY; i++)
 		heap_set(&heap, &place[i], scattered(i));
 	for (i = 0; i < MANY; i++)
-		if (scattered(i) % 2 == 1)
+		if (scattered(i) % 2 == 1) {
 			heap_clear(&heap, &place[i]);
+			assert_int_equal(place[i], 0);
+		}
 	heap_clear(&heap, &place[1]); /* gone already */
 	assert_all_come(0, 2, MANY / 2);
+	heap_set(&heap, &place[1], 7);
+	heap_clear(&heap, &place[1]);
+	assert_int_equal(place[1], 0);
 }
 
 static void
