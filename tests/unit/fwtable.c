@@ -101,6 +101,24 @@ a_deadline_closes_though_nobody_asks(void **state)
 	assert_int_equal(fwtable_counters(table)->open, 0);
 }
 
+/* Its old deadline comes first, and is none any more. */
+static void
+one_that_was_renewed_holds_no_other_up(void **state)
+{
+	(void)state;
+	open_one(7, 2000, 60);
+	open_one(8, 2002, 70);
+	open_one(7, 2000, 80);
+	assert_true(fwtable_run(table, now) <= now + 70 * USEC_PER_SEC);
+	now += 70 * USEC_PER_SEC;
+	assert_true(fwtable_run(table, now) <= now + 10 * USEC_PER_SEC);
+	assert_true(has(2000));
+	assert_false(has(2002));
+	now += 10 * USEC_PER_SEC;
+	fwtable_run(table, now);
+	assert_false(has(2000));
+}
+
 /* A change that waited for another try does not make later ones wait. */
 static void
 a_clock_that_is_set_back_holds_up_nothing(void **state)
@@ -515,6 +533,7 @@ main(void)
 		CASE(the_messages_of_all_clients_are_one_commit),
 		CASE(a_forbidden_change_does_not_hold_up_the_others),
 		CASE(a_deadline_closes_though_nobody_asks),
+		CASE(one_that_was_renewed_holds_no_other_up),
 		CASE(a_clock_that_is_set_back_holds_up_nothing),
 		CASE(nobody_is_open_for_ever),
 		CASE(there_is_a_most),
