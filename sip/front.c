@@ -156,7 +156,7 @@ sip_input(struct sip *sip, int64_t now, const struct datagram *d,
 
 		sip->n.limit_transactions++;
 		sdp_overhear(sip, now, d, &g);
-		return sip->verdict;
+		return SIP_VERDICT_TOO_LONG;
 	}
 	/* The first SIP_MAX_TAG bytes of a branch are enough. */
 	clipped.branch = span_sub(m->branch, 0, SIP_MAX_TAG);

@@ -102,6 +102,7 @@ enum sip_verdict {
 	SIP_VERDICT_FORGED,    /* counted as forged */
 	SIP_VERDICT_NO_DIALOG, /* as no_dialog */
 	SIP_VERDICT_UNMATCHED, /* as unmatched */
+	SIP_VERDICT_TOO_LONG,  /* its Call-ID or a tag, for us */
 };
 
 /*

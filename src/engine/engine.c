@@ -363,6 +363,8 @@ misfit_text(enum sip_verdict verdict, const struct sip_message *m)
 		return m->method == SIP_INVITE
 		    ? "it answers no INVITE we have seen"
 		    : NULL;
+	case SIP_VERDICT_TOO_LONG:
+		return "its Call-ID or a tag has more than 256 bytes";
 	case SIP_VERDICT_USED:
 		break;
 	}

@@ -178,7 +178,7 @@ setup(void **state)
 }
 
 const char *phone = PHONE, *media_of_phone, *media_of_pbx;
-const char *header = "";
+const char *header = "", *from_tag = "a";
 
 int
 teardown(void **state)
@@ -187,6 +187,7 @@ teardown(void **state)
 	phone = PHONE;
 	media_of_phone = media_of_pbx = NULL;
 	header = "";
+	from_tag = "a";
 	verbose = 0;
 	engine_free(engine);
 	engine = NULL;
@@ -228,12 +229,13 @@ message(bool from_pbx, const char *what, unsigned int n, unsigned int cseq,
 	d.payload.p = text;
 	d.payload.len = (size_t)snprintf(text, sizeof(text),
 	    "%s\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK%u%u%s\r\n"
-	    "From: <sip:a@example>;tag=a\r\nTo: <sip:b@example>%s\r\n"
+	    "From: <sip:a@example>;tag=%s\r\nTo: <sip:b@example>%s\r\n"
 	    "Call-ID: c%u@example\r\nCSeq: %u %s\r\n%s%s"
 	    "Content-Length: %zu\r\n\r\n%s",
-	    first, n, cseq, method, tagged ? ";tag=b" : "", n, cseq, method,
-	    header, port != 0 ? "Content-Type: application/sdp\r\n" : "",
-	    strlen(sdp), sdp);
+	    first, n, cseq, method, from_tag, tagged ? ";tag=b" : "", n, cseq,
+	    method, header,
+	    port != 0 ? "Content-Type: application/sdp\r\n" : "", strlen(sdp),
+	    sdp);
 	d.ts = now;
 	d.proto = IPPROTO_UDP;
 	d.dir = dir != PKT_UNKNOWN ? dir : from_pbx ? PKT_IN : PKT_OUT;

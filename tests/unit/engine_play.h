@@ -60,6 +60,7 @@ extern struct shared {
  */
 extern const char *phone, *media_of_phone, *media_of_pbx;
 extern const char *header; /* in all messages */
+extern const char *from_tag;
 
 /* Where the next message is seen; 0: where it counts. */
 extern uint8_t dir;

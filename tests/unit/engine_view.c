@@ -286,6 +286,27 @@ the_firewalls_own_messages_count_where_they_pass(void **state)
 	place.nown = 0;
 }
 
+/* The answer to explain names the length, and no call without SDP. */
+static void
+what_is_too_long_is_said(void **state)
+{
+	static char tag[300];
+	struct tell t = { .line = on_line };
+
+	(void)state;
+	memset(tag, 'x', sizeof(tag) - 1);
+	from_tag = tag;
+	call(1);
+	assert_int_equal(filter.n, 0);
+	t.story = engine_story(engine);
+	t.conf = conf;
+	assert_null(story_first(t.story));
+	told[0] = '\0';
+	tell_list(&t, span_of("c1"));
+	assert_non_null(strstr(told,
+	    PHONE " -> " PBX ": its Call-ID or a tag has more than 256 bytes"));
+}
+
 /* Strangers send these: so many lines a second, each second anew. */
 static void
 so_many_lines_tell_of_what_is_ignored(void **state)
@@ -424,6 +445,7 @@ main(void)
 		CASE(a_call_is_closed_on_request),
 		CASE(a_transfer_has_pinholes_and_no_call),
 		CASE(the_firewalls_own_messages_count_where_they_pass),
+		CASE(what_is_too_long_is_said),
 		CASE(so_many_lines_tell_of_what_is_ignored),
 		CASE(a_call_is_told_of_as_it_changes),
 		CASE(what_several_packets_change_goes_in_one_commit),
