@@ -19,6 +19,7 @@
 #include "src/monitor/statefile.h"
 #include "src/process/iface.h"
 #include "src/process/listen.h"
+#include "src/process/unixsock.h"
 #include "src/proxy/keyfile.h"
 #include "src/share/process.h"
 
@@ -315,6 +316,22 @@ check_state(struct check *c)
 	check_fail(c, "", text);
 }
 
+/* The running pinholed has it; calls do not depend on it: a warning. */
+static void
+check_control(const struct check *c)
+{
+	char text[PATH_MAX + 64];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	/* Others than root cannot know which process runs, nor of a dry run. */
+	if (c->conf->control == NULL || c->running != 0 || geteuid() != 0 ||
+	    (fw_lookup(c->conf->firewall)->caps & FW_CAP_OFFLINE) != 0)
+		return;
+	strbuf_str(&why, "warning: no control socket: ");
+	if (unixsock_try(c->conf->control, &why) != PH_OK)
+		check_say("", text);
+}
+
 bool
 check_start(const struct conf *conf, bool inherited)
 {
@@ -333,6 +350,7 @@ check_start(const struct conf *conf, bool inherited)
 	check_hep_key(&c);
 	check_share(&c);
 	check_state(&c);
+	check_control(&c);
 	check_filter(&c);
 	check_queue(&c);
 	if (check_interfaces(conf))

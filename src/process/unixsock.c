@@ -13,14 +13,15 @@
 
 #define BACKLOG 128
 
-/* Whether somebody still listens there; if not, it is removed. */
+/* Whether somebody still listens there; if not, it may be removed. */
 static bool
-in_use(const struct sockaddr_un *sun)
+in_use(const struct sockaddr_un *sun, bool *stale)
 {
 	struct stat st;
 	bool used;
 	int fd;
 
+	*stale = false;
 	if (lstat(sun->sun_path, &st) == -1)
 		return false;
 	if (!S_ISSOCK(st.st_mode) ||
@@ -31,7 +32,43 @@ in_use(const struct sockaddr_un *sun)
 	used = connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 ||
 	    errno != ECONNREFUSED;
 	close(fd);
-	return used || unlink(sun->sun_path) == -1;
+	*stale = !used;
+	return used;
+}
+
+static enum ph_err
+name_socket(const char *path, struct sockaddr_un *sun, struct strbuf *why)
+{
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	if (strlcpy(sun->sun_path, path, sizeof(sun->sun_path)) <
+	    sizeof(sun->sun_path))
+		return PH_OK;
+	strbuf_fmt(why, "%s: too long for a socket", path);
+	return PH_EBAD;
+}
+
+enum ph_err
+unixsock_try(const char *path, struct strbuf *why)
+{
+	const char *slash = strrchr(path, '/');
+	struct sockaddr_un sun;
+	enum ph_err rc;
+	bool stale;
+
+	if ((rc = name_socket(path, &sun, why)) != PH_OK)
+		return rc;
+	if (in_use(&sun, &stale)) {
+		strbuf_fmt(why, "%s: in use", path);
+		return PH_EEXIST;
+	}
+	if (slash == NULL || slash == path)
+		return PH_OK;
+	sun.sun_path[slash - path] = '\0';
+	if (access(sun.sun_path, F_OK) == 0)
+		return PH_OK;
+	strbuf_fmt(why, "%s: %s", path, strerror(errno));
+	return PH_EIO;
 }
 
 /*
@@ -72,16 +109,13 @@ unixsock_listen(const char *path, mode_t mode, gid_t group, int *fd,
     struct strbuf *why)
 {
 	struct sockaddr_un sun;
+	enum ph_err rc;
+	bool stale;
 
 	*fd = -1;
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path)) {
-		strbuf_fmt(why, "%s: too long for a socket", path);
-		return PH_EBAD;
-	}
-	if (in_use(&sun)) {
+	if ((rc = name_socket(path, &sun, why)) != PH_OK)
+		return rc;
+	if (in_use(&sun, &stale) || (stale && unlink(sun.sun_path) == -1)) {
 		strbuf_fmt(why, "%s: in use", path);
 		return PH_EEXIST;
 	}

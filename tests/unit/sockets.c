@@ -106,6 +106,27 @@ a_socket_that_is_in_use_is_left_alone(void **state)
 	assert_string_equal(text, "/none/x: No such file or directory");
 }
 
+/* To look whether a start would have its socket changes nothing. */
+static void
+a_socket_can_be_tried(void **state)
+{
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_int_equal(unixsock_try(path, &why), PH_OK);
+	assert_int_equal(lstat(path, &st), -1);
+	assert_int_equal(unixsock_listen(path, 0600, (gid_t)-1, &fd, &why),
+	    PH_OK);
+	assert_int_equal(unixsock_try(path, &why), PH_EEXIST);
+	close(fd);
+	assert_int_equal(unixsock_try(path, &why), PH_OK);
+	assert_int_equal(lstat(path, &st), 0);
+	strbuf_reset(&why);
+	assert_int_equal(unixsock_try("/none/x", &why), PH_EIO);
+	assert_string_equal(text, "/none/x: No such file or directory");
+}
+
 /* In another process: what it finds, as an exit status. */
 static int
 elsewhere(int (*f)(int fd), int fd)
@@ -410,6 +431,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_control_socket_has_its_mode),
 		T(a_socket_that_is_in_use_is_left_alone),
+		T(a_socket_can_be_tried),
 		T(a_lock_has_one_holder),
 		T(a_child_is_found_without_its_monitor),
 		T(each_process_has_its_own_listeners),
