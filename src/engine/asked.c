@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "src/base/clock.h"
 #include "src/engine/asked.h"
@@ -101,6 +102,12 @@ asked_story(struct feed *f, uint64_t seq, const struct ipc_which *w,
 		name = span_of(number);
 	}
 	found = explain_find(&t, name, w->id, &c, &session);
+	/* As `show calls` writes a long Call-ID on a terminal. */
+	if (found == TELL_NONE && name.len > 3 &&
+	    memcmp(name.p + name.len - 3, "...", 3) == 0) {
+		name.len -= 3;
+		found = explain_find(&t, name, 0, &c, &session);
+	}
 	explain_tell(&t, name, found, c, session);
 	answer_flush(&a);
 	feed_done(f, a.seq, errors[found], 0);

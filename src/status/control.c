@@ -208,7 +208,11 @@ client_ask(struct client *c)
 	default:
 		break;
 	}
-	if (rc != PH_OK)
+	if (rc != PH_OK && c->request.verb == VERB_SHOW_PEERS)
+		client_end(c,
+		    "no share process runs: there is no \"share\", or it "
+		    "starts just now");
+	else if (rc != PH_OK)
 		client_end(c, "the process that could answer is not running");
 }
 

@@ -551,6 +551,12 @@ the_status_process_is_answered(void **state)
 	assert_int_equal(strncmp(told, "call abc\n", 9), 0);
 	(void)story_join(story, span_of("abd"), true, false, now);
 	assert_int_equal(ask("ab", 0), PH_EAMBIGUOUS);
+	/* A Call-ID that was cut for the terminal. */
+	(void)story_join(story, span_of("one...two"), true, false, now);
+	assert_int_equal(ask("one...", 0), PH_OK);
+	assert_int_equal(ask("on...", 0), PH_OK);
+	assert_int_equal(strncmp(told, "call one...two\n", 15), 0);
+	assert_int_equal(ask("ab...", 0), PH_EAMBIGUOUS);
 	/* A number that no pinhole has may begin a Call-ID. */
 	(void)story_join(story, span_of("5-1"), true, false, now);
 	assert_int_equal(ask("", 5), PH_OK);
