@@ -63,7 +63,7 @@ ring_put(struct ring *r, const struct ring_packet *p, uint32_t *at)
 	if (used + n > RING_CELLS)
 		return false;
 	h = head_at(r, end);
-	h->id = p->id;
+	atomic_store(&h->id, p->id);
 	h->len = (uint32_t)p->len;
 	h->place = p->place;
 	memcpy(r->bytes[end % RING_CELLS], p->bytes, p->len);
@@ -88,11 +88,16 @@ ring_take(struct ring *r, uint32_t *at, uint32_t last, struct ring_packet *out)
 	/* The writer may have gone on since we began. */
 	for (; end - *at <= RING_CELLS && *at != end; ++*at) {
 		h = head_at(r, *at);
+		if (atomic_load(&h->state) != WAITS)
+			continue;
+		/* If we took it, another process would look past it. */
+		if ((int32_t)(last - atomic_load(&h->id)) < 0)
+			return false;
 		waits = WAITS;
 		if (!atomic_compare_exchange_strong(&h->state, &waits, TAKEN))
 			continue;
 		out->cell = *at % RING_CELLS;
-		out->id = h->id;
+		out->id = atomic_load(&h->id);
 		out->len = h->len;
 		if ((int32_t)(last - out->id) < 0) {
 			atomic_store(&h->state, WAITS);

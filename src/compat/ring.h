@@ -31,7 +31,8 @@ struct ring_place {
 
 struct ring_head {
 	_Atomic uint32_t state; /* FREE but in the first cell of a packet */
-	uint32_t id, len;
+	_Atomic uint32_t id;
+	uint32_t len;
 	struct ring_place place;
 };
 

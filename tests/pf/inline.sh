@@ -13,7 +13,7 @@ race=$2
 # configure yes|no [SETTINGS]
 configure() {
 	cat > "$tmp/conf" <<X
-protect 192.0.2.0/24
+protect { 192.0.2.0/24 2001:db8:2::/64 }
 interface { $inside }
 control "$tmp/sock"
 state "$tmp/state"
@@ -28,6 +28,7 @@ rules_with() {
 $hooks
 set skip on lo0
 block all
+pass quick proto icmp6
 $1
 anchor "pinholed"
 X
@@ -128,6 +129,15 @@ ok reaches_tcp phi 192.0.2.20 5061 pho 198.51.100.7 5060
 ok until_ok counts inline_packets '[1-9][0-9]'
 ok until_ok counts packets_twin '[1-9][0-9]'
 
+if [ "$os" = openbsd ]; then
+	what="IPv6 waits, too"
+	again
+	ok reaches pho 2001:db8:1::7 5060 phi 2001:db8:2::20 5060
+	ok reaches phi 2001:db8:2::20 5061 pho 2001:db8:1::7 5060
+	ok until_ok counts inline_packets 2
+	ok until_ok counts packets_twin 2
+	ok until_ok counts inline_released 2
+fi
 if [ "$os" = freebsd ]; then
 	what="what the rules forbid where it leaves does not pass"
 	rules_with "$(echo "$diverted" | sed 's/^pass out/block out/')"
@@ -142,6 +152,7 @@ if [ "$os" = freebsd ]; then
 	rules_with "$(echo "$diverted" | sed 's/no state/keep state/')"
 	called_in 2 20
 	ok said 'must say "in" and "no state"'
+	ok until_ok counts inline_dropped '[1-9]'
 	what="-n says it, too"
 	ok sh -c "'$pinholed' -n -f '$tmp/conf' 2>&1 | grep -q 'is lost'"
 	pfctl -q -F states

@@ -10,6 +10,7 @@
  * how many were answered, and how long the slowest took.
  */
 #include <sys/types.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
@@ -24,7 +25,7 @@
 
 #define CALLS_MAX 400
 #define MEDIA	  10000
-#define PATIENCE  3000	 /* milliseconds for an answer */
+#define PATIENCE  5000	 /* milliseconds for an answer */
 #define LONGEST	  120000 /* without a message */
 
 static struct sockaddr_in
@@ -113,9 +114,14 @@ answer(const char *address, int calls)
 {
 	static struct pollfd p[CALLS_MAX + 1];
 	static char in[4096], out[4096];
+	struct rlimit files;
 	struct sockaddr_in from;
 	int i, call, heard = 0;
 
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
 	p[0] = (struct pollfd) { listen_at(address, 5060), POLLIN, 0 };
 	for (i = 0; i < calls; i++)
 		p[i + 1] = (struct pollfd) { listen_at(address,
