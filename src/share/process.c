@@ -543,6 +543,7 @@ share_main(const struct share_args *args)
 	    args->conf->share.group);
 	x->server.tls = x->tls;
 	x->server.group = x->group;
+	x->server.limit = args->conf->sip.limit_calls;
 	x->server.connect = on_connect;
 	x->server.ctx = x;
 	if ((x->timer = event_new(x->worker.base, -1, 0, on_timer, x)) == NULL)

@@ -14,6 +14,7 @@
 #define ANSWER_WITHIN (5 * USEC_PER_SEC)
 #define STREAM_WITHIN (15 * USEC_PER_SEC)
 #define JOIN_WITHIN   (60 * USEC_PER_SEC)
+#define JOIN_CALL     200 /* microseconds more for each that there may be */
 #define RETRY_FIRST   (USEC_PER_SEC / 5)
 #define RETRY_LAST    (10 * USEC_PER_SEC)
 
@@ -517,7 +518,8 @@ server_late(const struct server *s, int64_t now)
 		return NULL;
 	if (s->since < 0)
 		return "it refuses";
-	if (s->state != SERVER_JOINED && now - s->since > JOIN_WITHIN)
+	if (s->state != SERVER_JOINED &&
+	    now - s->since > JOIN_WITHIN + (int64_t)s->limit * JOIN_CALL)
 		return "reading its keys takes too long";
 	if (s->command != NULL &&
 	    (waits = redis_waits_since(s->command)) != 0 &&

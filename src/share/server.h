@@ -37,6 +37,7 @@ struct server {
 	const struct secrets *secrets;
 	struct tls *tls;	/* NULL: none */
 	char name[RECORD_NAME]; /* of the group */
+	size_t limit;		/* calls that it may have */
 	/* Ask for a connection; server_connected() is the answer. */
 	void (*connect)(void *ctx);
 	void *ctx;

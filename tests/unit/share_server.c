@@ -109,6 +109,21 @@ one_that_lets_us_join_and_hangs_up_is_waited_for(void **state)
 }
 
 static void
+reading_many_keys_may_take_longer(void **state)
+{
+	(void)state;
+	/* It answers, and has ever more keys. */
+	say(0, "*0\r\n");
+	server.limit = 1000000;
+	server.since = clock_now() - 200 * USEC_PER_SEC;
+	server_run(&server, clock_now());
+	assert_int_equal(server.state, SERVER_JOINING);
+	server.since = clock_now() - 300 * USEC_PER_SEC;
+	server_run(&server, clock_now());
+	assert_int_equal(server.state, SERVER_WAITING);
+}
+
+static void
 a_deep_reply_is_none(void **state)
 {
 	(void)state;
@@ -151,6 +166,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SERVED(one_that_lets_us_join_and_hangs_up_is_waited_for),
+		SERVED(reading_many_keys_may_take_longer),
 		SERVED(a_deep_reply_is_none),
 		SERVED(a_reply_as_deep_as_a_stream_is_one),
 		SERVED(junk_ends_the_connection),
