@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* Configurations that are too much: for the memory, or for a reader. */
+/*
+ * The edges of the language: too much for the memory or for a reader, words
+ * that are nearly right, and every form of a server.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/conf/parse.h"
 #include "tests/unit/conf_unit.h"
 
 /* Allocations fail once so many have worked; -1: none fails. */
@@ -159,12 +163,105 @@ what_is_said_comes_to_an_end(void **state)
 	}
 }
 
+/* clang-format off */
+static const struct {
+	const char *text, *nearest;
+} words[] = {
+	{ "protect", "protect" },
+	{ "portect", "protect" },	/* two changed */
+	{ "protxxt", "protect" },
+	{ "proxxxt", "" },
+	{ "protec", "protect" },	/* missing */
+	{ "rotec", "protect" },
+	{ "rote", "" },
+	{ "protects", "protect" },	/* too many */
+	{ "xprotectx", "protect" },
+	{ "xxprotectx", "" },
+	{ "xrotec", "protect" },	/* one of each */
+	{ "prt", "port" },
+	{ "sp", "sip" },
+	{ "us", "" },			/* nothing of it would be left */
+	{ "use", "user" },
+	{ "", "" },
+	/* The first of two that are as near. */
+	{ "seat", "state" },
+	{ "sear", "user" },
+	/* Long ones are compared up to 31 bytes. */
+	{ "a234567890123456789012345678902", "a234567890123456789012345678901" },
+	{ "a2345678901234567890123456789012", "" },
+};
+/* clang-format on */
+
+static void
+a_word_that_is_nearly_right_is_named(void **state)
+{
+	static const char *const list[] = { "protect", "port", "user", "state",
+		"sip", "a234567890123456789012345678901" };
+	struct span v[ROWS(list)], got;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(list); i++)
+		v[i] = span_of(list[i]);
+	for (i = 0; i < ROWS(words); i++) {
+		got = conf_nearest(span_of(words[i].text), v, ROWS(list));
+		print_message("%s: %.*s\n", words[i].text, (int)got.len, got.p);
+		assert_true(span_eq_str(got, words[i].nearest));
+	}
+}
+
+/* clang-format off */
+static const struct {
+	const char *text, *server;	/* NULL: an error */
+} servers[] = {
+	{ "192.0.2.1", "192.0.2.1:6379" },
+	{ "192.0.2.1:1", "192.0.2.1:1" },
+	{ "192.0.2.1:65535", "192.0.2.1:65535" },
+	{ "192.0.2.1:65536", NULL },
+	{ "192.0.2.1:0", NULL },
+	{ "192.0.2.1:x", NULL },
+	{ "[2001:db8::1]", "[2001:db8::1]:6379" },
+	{ "[2001:db8::1]:6380", "[2001:db8::1]:6380" },
+	{ "[2001:db8::1]6380", NULL },
+	{ "[2001:db8::1]:0", NULL },
+	{ "[2001:db8::1", NULL },
+	{ "[]", NULL },
+	{ "2001:db8::1", NULL },
+};
+/* clang-format on */
+
+static void
+a_server_has_an_address_and_maybe_a_port(void **state)
+{
+	char text[128], at[ADDR_STRLEN];
+	enum ph_err rc;
+	struct conf *c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(servers); i++) {
+		snprintf(text, sizeof(text),
+		    P "share redis \"%s\" group \"g\"\n", servers[i].text);
+		rc = parse(&c, text, NULL, 0);
+		print_message("%s\n", servers[i].text);
+		assert_int_equal(rc,
+		    servers[i].server != NULL ? PH_OK : PH_EMALFORMED);
+		if (rc != PH_OK)
+			continue;
+		assert_string_equal(endpoint_format(&c->share.server, at),
+		    servers[i].server);
+		conf_free(c);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_memory_there_is_none),
 		cmocka_unit_test(what_is_said_comes_to_an_end),
+		cmocka_unit_test(a_word_that_is_nearly_right_is_named),
+		cmocka_unit_test(a_server_has_an_address_and_maybe_a_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
