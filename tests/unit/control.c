@@ -240,7 +240,7 @@ what_cannot_be_answered_is_said(void **state)
 	control_done(control, asked.seq, PH_EIO, NULL);
 	assert_string_equal(heard(fd),
 	    "{\"end\":\"refused\",\"error\":\"input/output error\"}\n");
-	/* Whoever may only read. */
+	/* A client of the read-only socket. */
 	asked.n = 0;
 	assert_non_null(strstr(ask(ro, "reload\n"), "read-only"));
 	assert_non_null(strstr(ask(ro, "close x\n"), "read-only"));
@@ -267,7 +267,7 @@ who_asks_for_stories_waits_for_the_others(void **state)
 	now++;
 	assert_string_equal(ask(c, "explain c\n"), "");
 	assert_int_equal(asked.n, 1);
-	/* Who may change something comes first. */
+	/* A client that may change something comes first. */
 	control_done(control, first, PH_OK, NULL);
 	assert_int_equal(asked.n, 2);
 	assert_string_equal(asked.request.call, "c");
@@ -353,15 +353,15 @@ lines_come_in_any_pieces(void **state)
 
 	(void)state;
 	/* Two at once; the second when the first is answered. */
-	assert_string_equal(ask(fd, "reload\nchec"), "");
+	assert_string_equal(ask(fd, "reload\nlog bri"), "");
 	assert_int_equal(asked.n, 1);
-	assert_string_equal(ask(fd, "k\n"), "");
+	assert_string_equal(ask(fd, "ef\n"), "");
 	assert_int_equal(asked.n, 1);
 	control_done(control, asked.seq, PH_OK, NULL);
 	assert_string_equal(heard(fd), OK);
 	assert_int_equal(asked.n, 2);
-	assert_int_equal(asked.command, IPC_COMMAND_CHECK);
-	/* Who sends nothing more still gets the answer, and then the end. */
+	assert_int_equal(asked.command, IPC_COMMAND_LOG);
+	/* A client that sends nothing more still gets the answer. */
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	assert_string_equal(heard(fd), "");
 	control_done(control, asked.seq, PH_OK, NULL);
