@@ -69,6 +69,47 @@ every_event_bears_the_time_on_the_wall(void **state)
 	}
 }
 
+static char lines[1024];
+
+static void
+on_each_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	strlcat(lines, text, sizeof(lines));
+	strlcat(lines, "|", sizeof(lines));
+}
+
+static void
+explain(const struct fw_config *c, const struct pinhole *h, struct strbuf *out)
+{
+	assert_null(c);
+	strbuf_fmt(out, "rule %u\nand another", h->to_lo);
+}
+
+/* Events of text are followed by the rules that stand for them. */
+static void
+rules_follow_their_event(void **state)
+{
+	struct events ev = { .line = on_each_line, .verbose = 1 };
+	struct pinhole h = { .proto = IPPROTO_UDP, .to_lo = 9, .to_hi = 9 };
+	struct events_owner owner = { 1, 1, span_of("c") };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		ev.explain = i < 3 ? explain : NULL;
+		ev.verbose = i != 1;
+		ev.format = i == 2 ? EVENTS_JSON : EVENTS_TEXT;
+		lines[0] = '\0';
+		events_open(&ev, 1, &h, &owner, REASON_ANSWER);
+		if (i == 0)
+			assert_non_null(
+			    strstr(lines, "|    rule 9|    and another|"));
+		else
+			assert_null(strstr(lines, "rule"));
+	}
+}
+
 static void
 nobody_has_set_the_clock(void **state)
 {
@@ -156,6 +197,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_event_bears_the_time_on_the_wall),
 		cmocka_unit_test(a_log_has_the_beginning_of_a_call_id),
+		cmocka_unit_test(rules_follow_their_event),
 		cmocka_unit_test(nobody_has_set_the_clock),
 		cmocka_unit_test(a_refusal_is_explained_once),
 	};

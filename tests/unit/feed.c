@@ -62,6 +62,7 @@ on_counters(void *ctx,
 	(void)ctx;
 	w.counted++;
 	each(each_ctx, "calls_total", 1, false);
+	each(each_ctx, "calls", 5, true);
 }
 
 static void
@@ -81,6 +82,15 @@ begin(uint64_t held)
 	feed_open(&w.feed);
 }
 
+static void
+is_counter(const struct ipc_counter *c, const char *name, uint64_t value,
+    bool gauge)
+{
+	assert_string_equal(c->name, name);
+	assert_int_equal(c->value, value);
+	assert_int_equal(c->gauge, gauge);
+}
+
 /* The status process reads all that there is, and asks after a gap. */
 static void
 hear(void)
@@ -98,6 +108,13 @@ hear(void)
 		if (rc == PH_EAGAIN)
 			continue;
 		assert_int_equal(rc, PH_OK);
+		if (w.msg.hdr.type == IPC_FEED_COUNTERS) {
+			assert_int_equal(w.msg.u.feed_counters.n, 2);
+			is_counter(&w.msg.u.feed_counters.v[0], "calls_total",
+			    1, false);
+			is_counter(&w.msg.u.feed_counters.v[1], "calls", 5,
+			    true);
+		}
 		assert_true(model_input(w.model, w.source, 2000, &w.msg));
 		if (w.msg.hdr.type == IPC_FEED_GAP) {
 			w.asked++;

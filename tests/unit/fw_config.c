@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #include "src/fw/config.h"
 #include "src/fw/fw.h"
@@ -100,12 +101,73 @@ a_dry_run_says_what_would_pass(void **state)
 	    "redirected from 203.0.113.1:50000 source 203.0.113.2:20 once\n");
 }
 
+static void
+is_ports(const uint16_t *v, size_t n, const char *want)
+{
+	char text[64] = "", one[8];
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(one, sizeof(one), "%u ", v[i]);
+		strlcat(text, one, sizeof(text));
+	}
+	assert_string_equal(text, want);
+}
+
+#define INLINE P "sip { inline yes port { 5060 5062 } }\n"
+
+/* clang-format off */
+static const struct {
+	const char *text, *udp, *tcp;	/* NULL: nothing waits */
+} holds[] = {
+	{ P, NULL, NULL },
+	{ P "ftp { port 21 }\n", NULL, NULL },
+	{ INLINE, "5060 5062 ", "5060 5062 " },
+	{ INLINE "ftp { port { 21 2121 } }\n",
+	    "5060 5062 ", "5060 5062 21 2121 " },
+	{ INLINE "tftp { port { 69 70 71 } }\n",
+	    "5060 5062 69 70 71 ", "5060 5062 " },
+	{ INLINE "ftp { proxy on 192.0.2.1 port 8021 }\n"
+	    "tftp { proxy on 192.0.2.1 port 6969 }\n",
+	    "5060 5062 ", "5060 5062 " },
+	{ INLINE "ftp { port 21 }\ntftp { port 69 }\ninline { queue 77 }\n",
+	    "5060 5062 69 ", "5060 5062 21 " },
+};
+/* clang-format on */
+
+static void
+what_is_followed_waits(void **state)
+{
+	struct fw_config fc;
+	struct conf *c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(holds); i++) {
+		c = config(holds[i].text);
+		assert_int_equal(fwconfig_of(c, &fc), PH_OK);
+		assert_int_equal(fc.hold.on, holds[i].udp != NULL);
+		if (fc.hold.on) {
+			is_ports(fc.hold.udp, fc.hold.nudp, holds[i].udp);
+			is_ports(fc.hold.tcp, fc.hold.ntcp, holds[i].tcp);
+			assert_int_equal(fc.hold.queue, c->inline_.queue);
+			assert_int_equal(fc.hold.nhosts, 1);
+			assert_int_equal(prefix_cmp(&fc.hold.hosts[0],
+					     &c->protect.v[0]),
+			    0);
+		}
+		fwconfig_free(&fc);
+		conf_free(c);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_backend_is_told_what_it_needs),
 		cmocka_unit_test(a_dry_run_says_what_would_pass),
+		cmocka_unit_test(what_is_followed_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

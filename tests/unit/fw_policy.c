@@ -33,6 +33,10 @@ static const char ftp_20_conf[] =
 static const char ftp_reverse_conf[] =
     "protect { 192.0.2.0/24 }\n"
     "ftp { proxy on 198.51.100.1 port 21 reverse to 192.0.2.10 }\n";
+static const char ftp_two_conf[] =
+    "protect { 192.0.2.0/24 }\n"
+    "ftp { proxy on 198.51.100.1 port 21 reverse to 192.0.2.10\n"
+    "proxy on 198.51.100.1 port 2121 reverse to 192.0.2.11 }\n";
 static const char both_conf[] =
     "protect { 192.0.2.0/24 }\n"
     "sip { port { 5060 5080 } }\nftp { port 21\n"
@@ -499,6 +503,12 @@ static const struct {
 	  "192.0.2.10", "198.51.100.1", "198.51.100.7", 22, PH_EDENIED },
 	{ "FTP passive, reverse", ftp_reverse_conf, "tin", "198.51.100.7",
 	  "192.0.2.10", "198.51.100.1", "192.0.2.1", 0, PH_OK },
+	{ "FTP of the first of two", ftp_two_conf, "tin", "198.51.100.7",
+	  "192.0.2.10", "198.51.100.1", "192.0.2.1", 0, PH_OK },
+	{ "FTP of the second", ftp_two_conf, "tin", "198.51.100.7",
+	  "192.0.2.11", "198.51.100.1", "192.0.2.1", 0, PH_OK },
+	{ "FTP of neither", ftp_two_conf, "tin", "198.51.100.7",
+	  "192.0.2.12", "198.51.100.1", "192.0.2.1", 0, PH_EDENIED },
 	{ "FTP active, reverse", ftp_reverse_conf, "tout", "192.0.2.10",
 	  "198.51.100.7", "192.0.2.1", "198.51.100.1", 0, PH_OK },
 	{ "as loopback", ftp_proxy_conf, "tout", "192.0.2.10",
