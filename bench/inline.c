@@ -3,7 +3,7 @@
  * Calls through a firewall, with the first packet of media right behind the
  * answer.
  *
- * usage: bench_inline OUT IN calls-a-second calls in|out [flood]
+ * usage: bench_inline OUT IN calls-a-second calls in|out [flood [phones]]
  *
  * OUT and IN are network namespaces (/run/netns/...), as tests/live/net.py
  * makes them.  `in`: a telephone outside calls the PBX, gets the answer and
@@ -11,7 +11,8 @@
  * answer.  Prints how many first packets arrived, and how long messages took
  * from the sender to the kernel at the other end: how long this program then
  * waits for a processor is its own matter.  `flood` is how many INVITEs a
- * stranger outside sends meanwhile, a second.
+ * stranger outside sends meanwhile, a second.  With `phones`, so many
+ * telephones outside take part, from 198.51.100.100 on; else it is one trunk.
  */
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -36,7 +37,7 @@
 #define CALLS	 200000
 
 struct end {
-	const char *addr;
+	const char *addr; /* NULL: that of a telephone */
 	int sip, media;
 };
 
@@ -57,6 +58,7 @@ static struct call {
 static int64_t took[CALLS * STEPS];
 static size_t ntook;
 static struct end caller, callee;
+static unsigned int phones;
 static uint64_t done, heard;
 
 static int64_t
@@ -94,6 +96,47 @@ udp(const char *addr, uint16_t port)
 	return fd;
 }
 
+/* The address of an end in this call; valid until asked for the same end. */
+static const char *
+address(const struct end *e, uint32_t i)
+{
+	static char text[32];
+
+	if (e->addr != NULL)
+		return e->addr;
+	snprintf(text, sizeof(text), "198.51.100.%u", 100 + i % phones);
+	return text;
+}
+
+/* From that address, which the socket may not be bound to. */
+static void
+transmit(const struct end *from, int fd, uint32_t i, void *p, size_t len,
+    const struct sockaddr_in *to)
+{
+	union {
+		struct cmsghdr h;
+		char bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	} control = { 0 };
+	struct in_pktinfo info = { 0 };
+	struct iovec iov = { p, len };
+	struct sockaddr_in sin = *to;
+	struct msghdr m = { .msg_name = &sin,
+		.msg_namelen = sizeof(sin),
+		.msg_iov = &iov,
+		.msg_iovlen = 1 };
+
+	if (from->addr == NULL) {
+		info.ipi_spec_dst = at(address(from, i), 0).sin_addr;
+		control.h.cmsg_level = IPPROTO_IP;
+		control.h.cmsg_type = IP_PKTINFO;
+		control.h.cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(&control.h), &info, sizeof(info));
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control.bytes);
+	}
+	sendmsg(fd, &m, 0);
+}
+
 static void
 enter(const char *ns)
 {
@@ -125,7 +168,8 @@ say(const struct end *from, const struct end *to, uint32_t i, enum step step)
 	const char *method = step == BYE || step == DONE ? "BYE"
 	    : step == ACK				 ? "ACK"
 							 : "INVITE";
-	struct sockaddr_in sin = at(to->addr, 5060);
+	struct sockaddr_in sin = at(address(to, i), 5060);
+	const char *self = address(from, i);
 	char text[1500], sdp[256] = "";
 	int n;
 
@@ -133,29 +177,29 @@ say(const struct end *from, const struct end *to, uint32_t i, enum step step)
 		snprintf(sdp, sizeof(sdp),
 		    "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\n"
 		    "t=0 0\r\nm=audio %u RTP/AVP 0\r\n",
-		    from->addr, from->addr, port_of(i));
+		    self, self, port_of(i));
 	n = snprintf(text, sizeof(text),
 	    "%s\r\nVia: SIP/2.0/UDP %s:5060;branch=z9hG4bK%u%s\r\n"
-	    "From: <sip:a@%s>;tag=f%u\r\nTo: <sip:b@%s>%s%.0u\r\n"
-	    "Call-ID: %u@bench\r\nCSeq: %d %s\r\nX-Step: %d\r\n"
+	    "From: <sip:a@%s>;tag=f%u\r\nTo: <sip:b@%s>%s\r\n"
+	    "Call-ID: %u@bench\r\nCSeq: %d %s\r\nX-Step: %d\r\n",
+	    first[step], address(&caller, i), i, method, address(&caller, i), i,
+	    address(&callee, i), step == INVITE ? "" : ";tag=t", i,
+	    step == BYE || step == DONE ? 2 : 1, method, (int)step);
+	n += snprintf(text + n, sizeof(text) - (size_t)n,
 	    "Contact: <sip:x@%s>\r\n%sContent-Length: %zu\r\n\r\n%s",
-	    first[step], caller.addr, i, method, caller.addr, i, callee.addr,
-	    step == INVITE ? "" : ";tag=t", 0, i,
-	    step == BYE || step == DONE ? 2 : 1, method, (int)step, from->addr,
+	    address(from, i),
 	    sdp[0] != '\0' ? "Content-Type: application/sdp\r\n" : "",
 	    strlen(sdp), sdp);
 	calls[i].sent = now();
-	sendto(from->sip, text, (size_t)n, 0, (struct sockaddr *)&sin,
-	    sizeof(sin));
+	transmit(from, from->sip, i, text, (size_t)n, &sin);
 }
 
 static void
 speak(uint32_t i)
 {
-	struct sockaddr_in sin = at(callee.addr, (uint16_t)port_of(i));
+	struct sockaddr_in sin = at(address(&callee, i), (uint16_t)port_of(i));
 
-	sendto(caller.media, &i, sizeof(i), 0, (struct sockaddr *)&sin,
-	    sizeof(sin));
+	transmit(&caller, caller.media, i, &i, sizeof(i), &sin);
 }
 
 /* A message and when it came. */
@@ -300,15 +344,19 @@ main(int argc, char **argv)
 	pid_t stranger;
 
 	if (argc < 6 || (n = (uint32_t)strtoul(argv[4], NULL, 10)) > CALLS) {
-		fprintf(stderr, "usage: %s OUT IN rate calls in|out [flood]\n",
+		fprintf(stderr,
+		    "usage: %s OUT IN rate calls in|out [flood [phones]]\n",
 		    argv[0]);
 		return 1;
 	}
+	phones = argc > 7 ? (unsigned int)strtoul(argv[7], NULL, 10) : 0;
 	/* Media for all ports comes to one: see inline_live.py. */
 	enter(argv[1]);
-	phone.sip = udp(PHONE, 5060);
-	phone.media = udp(PHONE, 9999);
-	stranger = begin_flood(argv[6]);
+	if (phones > 0)
+		phone.addr = NULL;
+	phone.sip = udp(phones > 0 ? "0.0.0.0" : PHONE, 5060);
+	phone.media = udp(phones > 0 ? "0.0.0.0" : PHONE, 9999);
+	stranger = begin_flood(argc > 6 ? argv[6] : NULL);
 	enter(argv[2]);
 	pbx.sip = udp(PBX, 5060);
 	pbx.media = udp(PBX, 9999);

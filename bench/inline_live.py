@@ -3,8 +3,8 @@
 """First packets of media right behind the answer, passive and inline, and
 what holding signalling adds to it.
 
-usage: inline_live.py [-f FLOOD] [-b LOOPS] [-w in|out] [-m MODE] [-c]
-       PINHOLED BENCH_INLINE [rate ...]
+usage: inline_live.py [-f FLOOD] [-b LOOPS] [-w in|out] [-m MODE] [-n PHONES]
+       [-c] PINHOLED BENCH_INLINE [rate ...]
 
 MODE: passive, inline, or realtime (inline, with that priority).  FLOOD: what a
 stranger sends meanwhile, a second.  -c: print our counters as well.
@@ -66,6 +66,9 @@ def play(args, rate, mode, way, busy):
     try:
         for name in ("in", "out"):
             world.run(name, "nft", "-f", "-", text=REDIRECT)
+        for i in range(args.phones):
+            world.ip("out", "addr", "add", f"198.51.100.{100 + i}/24", "dev",
+                     "eth0")
         sip, more = MODES[mode]
         d = world.pinholed(conf=net.conf(SERVER + LIMITS + sip, more))
         loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
@@ -73,7 +76,8 @@ def play(args, rate, mode, way, busy):
         out = subprocess.run(
             [args.bench, f"/run/netns/{world.tag}-out",
              f"/run/netns/{world.tag}-in", str(rate),
-             str(min(2 * rate, 20000)), way, str(args.flood)],
+             str(min(2 * rate, 20000)), way, str(args.flood),
+             str(args.phones)],
             capture_output=True, text=True, check=True).stdout.strip()
         used = [t * 1e6 / min(2 * rate, 20000) for t in seconds(d)]
         out += f" CPU us a call {used[0]:.0f} + {used[1]:.0f}"
@@ -97,6 +101,7 @@ def main():
     p.add_argument("-b", "--busy", type=int, action="append")
     p.add_argument("-w", "--way", choices=("in", "out"), action="append")
     p.add_argument("-m", "--mode", choices=MODES, action="append")
+    p.add_argument("-n", "--phones", type=int, default=0)
     p.add_argument("-c", "--counters", action="store_true")
     p.add_argument("pinholed")
     p.add_argument("bench")

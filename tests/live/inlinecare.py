@@ -10,7 +10,10 @@ import sys
 import threading
 import time
 
-from inline import INLINE, counted, inline
+from ftpworld import listening, six
+from helpers import CLOSED
+from inline import (INLINE, TRANSFERS, conf_of, counted, inline,
+                    take_queue)
 from net import (EVIL, Failure, GATEWAY, PBX, PBX6, PHONE, PHONE6, check, conf, name,
                  until)
 from scenarios import SERVER, call_through, scenario, signalling
@@ -420,6 +423,20 @@ def inline_firewall_process_killed_while_it_builds(net):
 
 
 @scenario()
+def inline_reload_to_a_queue_of_another(net):
+    """All goes on with the queue of before."""
+    net.sockets.append(net.inside("fw", lambda: take_queue(5070)))
+    d = net.pinholed(conf=inline(fail="closed", hold=200))
+    with Stream(signalling(net)) as s:
+        d.write(inline(queue=5070))
+        os.kill(d.proc.pid, signal.SIGHUP)
+        until(lambda: any("not reloaded" in line and "belongs to another" in
+                          line for line in d.log), 5, d.log)
+    s.none_lost()
+    still_inline(net, d, Wire(*net.sockets[1:3]))
+
+
+@scenario()
 def inline_reload_that_lasts(net):
     """The old firewall process does not put its rules in place of the new."""
     d = net.pinholed(conf=inline(hold=200))
@@ -433,3 +450,53 @@ def inline_reload_that_lasts(net):
     check(not any("removed our rules" in line for line in d.log), d.log)
     s.none_lost()
     still_inline(net, d, Wire(*net.sockets[:2]))
+
+
+@scenario(**CLOSED)
+def inline_first_packet_of_tftp_from_outside(net):
+    """The client is inside."""
+    net.pinholed(conf=conf_of(TRANSFERS))
+    server = net.socket("out", PHONE, 69)
+    for i in range(50):
+        client = net.socket("in", PBX, 20000 + i)
+        data = net.socket("out", PHONE, 30000 + i)
+        client.sendto(b"\0\1file%d\0octet\0" % i, (PHONE, 69))
+        _, frm = server.recvfrom(512)
+        data.sendto(b"\0\3\0\1data", frm)
+        try:
+            check(client.recv(512) == b"\0\3\0\1data", "data")
+        except socket.timeout:
+            raise Failure(f"the first packet of transfer {i} is lost; "
+                          f"{counters()}") from None
+    counted(inline_expired=0)
+
+
+@scenario(**CLOSED)
+def inline_first_packet_of_active_ftp(net):
+    """The client is inside; the server connects as soon as it is asked for a
+    file."""
+    net.pinholed(conf=conf_of(TRANSFERS))
+    there = listening(net, "out", PHONE, 21)
+    c = net.socket("in", PBX, 0, socket.SOCK_STREAM)
+    c.connect((PHONE, 21))
+    s = there.accept()[0]
+    net.sockets.append(s)
+    for end in (c, s):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        end.settimeout(3)
+
+    def say(frm, to, data):
+        frm.sendall(data)
+        check(to.recv(4096) == data, data)
+    say(s, c, b"220 hi\r\n")
+    for i in range(30):
+        listening(net, "in", PBX, 40000 + i)
+        data = net.socket("out", PHONE, 0, socket.SOCK_STREAM)
+        say(c, s, b"PORT %s\r\n" % six(PBX, 40000 + i))
+        say(s, c, b"200 fine\r\n")
+        say(c, s, b"RETR x\r\n")
+        begin = time.monotonic()
+        data.connect((PBX, 40000 + i))
+        took = time.monotonic() - begin
+        check(took < 0.9, f"connection {i} took {took:.3f} s; {counters()}")
+    counted(inline_expired=0)
