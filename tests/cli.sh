@@ -148,6 +148,7 @@ want 1 "^$dir/proxy.conf:5:11: tftp proxy: cannot listen on 127.0.0.1:$port" \
     -n -f "$dir/proxy.conf"
 kill $holder
 want 0 '^pinholed: following: sip \(port 5060\)$' -n -f "$good"
+want 0 "^pinholed: listening on $lo\$" -n -f "$good"
 want 0 '^pinholed: following: ftp \(port 21\)$' -n -f "$dir/ftp.conf"
 want 0 '^pinholed: following: tftp \(proxy\)$' -n -f "$dir/proxy.conf"
 want 1 'nothing in the configuration uses the macro "porbe"' -n -f "$good" \

@@ -100,8 +100,12 @@ engine_capture_try(const struct conf *conf, bool whole, struct strbuf *why)
 	struct capture *cap;
 	struct iface iface;
 	enum ph_err rc = capture_open(&cap, &iface, conf, whole, why);
+	size_t i;
 
 	if (cap != NULL)
 		capture_close(cap, &none);
+	for (i = 0; rc == PH_OK && i < iface.n; i++)
+		strbuf_fmt(why, "%s%s", i == 0 ? "listening on " : ", ",
+		    iface.name[i]);
 	return rc;
 }

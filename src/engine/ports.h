@@ -25,7 +25,10 @@ PH_NODISCARD enum ph_err engine_ports(const struct conf *conf,
 PH_NODISCARD enum ph_err engine_capture(struct capture **out,
     struct iface *iface, const struct conf *conf, struct strbuf *why);
 
-/* The same for -n: open and close.  Unless `whole`, only find interfaces. */
+/*
+ * The same for -n: open and close.  Unless `whole`, only find interfaces. `why`
+ * also has a sentence if that works: which interfaces, if any.
+ */
 PH_NODISCARD enum ph_err engine_capture_try(const struct conf *conf, bool whole,
     struct strbuf *why);
 

@@ -175,8 +175,10 @@ check_capture(struct check *c)
 
 	if (!c->privileged)
 		not_seen(c, "the captures");
-	if (engine_capture_try(c->conf, c->privileged, &why) == PH_OK)
+	if (engine_capture_try(c->conf, c->privileged, &why) == PH_OK) {
+		check_say("", text);
 		return;
+	}
 	fprintf(stderr, "%s\n", text);
 	c->failed = true;
 }
