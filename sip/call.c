@@ -148,18 +148,17 @@ sip_fit(struct sip *sip, int64_t now)
 		continue;
 }
 
-/* Say that a source has reached its limit, but not for each call. */
+/* Say that a limit is reached, but not for each call. */
 static void
-source_refuse(struct sip *sip, struct source *s, const struct call *c,
+limit_refuse(struct sip *sip, int64_t *reported, const struct call *c,
     int64_t now)
 {
 	struct sip_refusal r = { c->addr[CALLER], c->addr[CALLEE], 0,
 		REASON_LIMIT };
 
-	sip->n.limit_source++;
-	if (now - s->reported < 10 * USEC_PER_SEC)
+	if (now - *reported < 10 * USEC_PER_SEC)
 		return;
-	s->reported = now;
+	*reported = now;
 	sip->sink.refuse(sip->sink.ctx, c->call_id, &r, now);
 }
 
@@ -187,7 +186,8 @@ source_make_room(struct sip *sip, const struct call *c, int64_t now)
 	if (s == NULL || s->ncalls < sip->config.limit_per_source)
 		return true;
 	oldest = TAILQ_FIRST(&s->calls[WORTH_ASKED]);
-	source_refuse(sip, s, oldest != NULL ? oldest : c, now);
+	sip->n.limit_source++;
+	limit_refuse(sip, &s->reported, oldest != NULL ? oldest : c, now);
 	if (oldest == NULL)
 		return false;
 	sip->n.evicted++;
@@ -220,9 +220,12 @@ call_insert(struct sip *sip, struct call *c, int64_t now)
 	 * The source's own calls make room first, so that its flood does not
 	 * evict calls of others.
 	 */
-	if ((outside && !source_make_room(sip, c, now)) ||
-	    !calls_make_room(sip, c->worth, now))
+	if (outside && !source_make_room(sip, c, now))
 		return false;
+	if (!calls_make_room(sip, c->worth, now)) {
+		limit_refuse(sip, &sip->full_reported, c, now);
+		return false;
+	}
 	if (outside) {
 		if ((s = source_get(sip, &c->addr[CALLER])) == NULL)
 			return false;

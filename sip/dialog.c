@@ -163,8 +163,10 @@ dialog_invite(struct sip *sip, int64_t now, const struct datagram *d,
 		c = call_new(sip, m->call_id, m->from_tag, &d->src.addr,
 		    &d->dst.addr, now);
 		mentions_give(c, &kept);
-		if (c == NULL)
+		if (c == NULL) {
+			sip_misfit(sip, SIP_VERDICT_NO_ROOM);
 			return;
+		}
 		sip->n.calls_total++;
 	}
 	if ((t = txn_begin(c, NULL, CALLER, now, d, m)) == NULL) {

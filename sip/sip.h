@@ -103,6 +103,7 @@ enum sip_verdict {
 	SIP_VERDICT_NO_DIALOG, /* as no_dialog */
 	SIP_VERDICT_UNMATCHED, /* as unmatched */
 	SIP_VERDICT_TOO_LONG,  /* its Call-ID or a tag, for us */
+	SIP_VERDICT_NO_ROOM,   /* for its call */
 };
 
 /*

@@ -216,6 +216,7 @@ struct sip {
 	struct timers *timers;
 	void (*expire)(void *call, int64_t now); /* call_expire() */
 	struct sip_counters n;
+	int64_t full_reported;	  /* that `limit calls` is reached */
 	enum sip_verdict verdict; /* on the message at hand */
 	bool hearing;		  /* there is one */
 	struct call_tree calls;

@@ -22,6 +22,7 @@
 #include "src/engine/sessions.h"
 #include "src/engine/story.h"
 #include "src/engine/stream.h"
+#include "src/engine/words.h"
 
 /* Lines a second about messages that are of no use. */
 #define IGNORE_BURST 20
@@ -349,28 +350,6 @@ helpers_new(struct engine *e)
 	return PH_OK;
 }
 
-/* Why a message was of no use, for -vv; NULL: no need to say. */
-static const char *
-misfit_text(enum sip_verdict verdict, const struct sip_message *m)
-{
-	switch (verdict) {
-	case SIP_VERDICT_FORGED:
-		return "its Call-ID is that of a call, but its tags, branch "
-		       "or addresses are not";
-	case SIP_VERDICT_NO_DIALOG:
-		return "it belongs to no call we have seen begin";
-	case SIP_VERDICT_UNMATCHED:
-		return m->method == SIP_INVITE
-		    ? "it answers no INVITE we have seen"
-		    : NULL;
-	case SIP_VERDICT_TOO_LONG:
-		return "its Call-ID or a tag has more than 256 bytes";
-	case SIP_VERDICT_USED:
-		break;
-	}
-	return NULL;
-}
-
 static void
 sip_message_rejected(struct engine *e, int64_t now, const struct datagram *d,
     struct span text, enum sip_reject why)
@@ -425,7 +404,7 @@ sip_message_in(struct engine *e, int64_t now, const struct datagram *d,
 	else
 		e->n.responses++;
 	story_hear(e->story, now, d, &m);
-	misfit = misfit_text(sip_input(e->sip, now, d, &m), &m);
+	misfit = words_misfit(sip_input(e->sip, now, d, &m), &m);
 	story_judged(e->story, misfit);
 	if (misfit != NULL)
 		engine_show_ignored(e, now, d, misfit);

@@ -177,6 +177,29 @@ words_ignored(const struct story *s, const struct story_entry *e,
 		strbuf_fmt(b, " (seen %u times)", e->times);
 }
 
+const char *
+words_misfit(enum sip_verdict verdict, const struct sip_message *m)
+{
+	switch (verdict) {
+	case SIP_VERDICT_FORGED:
+		return "its Call-ID is that of a call, but its tags, branch "
+		       "or addresses are not";
+	case SIP_VERDICT_NO_DIALOG:
+		return "it belongs to no call that is followed";
+	case SIP_VERDICT_UNMATCHED:
+		return m->method == SIP_INVITE
+		    ? "it answers no INVITE that is followed"
+		    : NULL;
+	case SIP_VERDICT_TOO_LONG:
+		return "its Call-ID or a tag has more than 256 bytes";
+	case SIP_VERDICT_NO_ROOM:
+		return "there is no room for its call; see `limit`";
+	case SIP_VERDICT_USED:
+		break;
+	}
+	return NULL;
+}
+
 void
 words_hole(const struct pinhole *h, struct strbuf *b)
 {
@@ -342,8 +365,8 @@ words_refused(const struct conf *conf, const struct story_entry *e,
 		break;
 	case REASON_LIMIT:
 		strbuf_fmt(b,
-		    "%s has too many calls that nobody has accepted, or the "
-		    "call has too many streams",
+		    "there are too many calls, %s has too many calls that "
+		    "nobody has accepted, or the call has too many streams",
 		    src);
 		break;
 	default:
@@ -442,8 +465,9 @@ words_advice(const struct conf *conf, const struct story_entry *e,
 		break;
 	case REASON_LIMIT:
 		strbuf_str(&text,
-		    "raise `limit per source`, or `limit streams`, if these "
-		    "calls are wanted");
+		    "raise `limit calls`, `limit per source` or `limit "
+		    "streams`, whichever these calls reach, if they are "
+		    "wanted");
 		break;
 	default:
 		strbuf_fmt(&text, "nothing here: %s has to send other SDP",

@@ -2,6 +2,7 @@
 #ifndef ENGINE_WORDS_H
 #define ENGINE_WORDS_H
 
+#include "sip/sip.h"
 #include "src/base/strbuf.h"
 #include "src/conf/conf.h"
 #include "src/engine/story.h"
@@ -17,6 +18,8 @@ void words_message(const struct story_entry *e, struct strbuf *b);
 /* "a BYE: its Call-ID is that of a call, but ..." */
 void words_ignored(const struct story *s, const struct story_entry *e,
     struct strbuf *b);
+/* Why a message was of no use, for -vv; NULL: no need to say. */
+const char *words_misfit(enum sip_verdict verdict, const struct sip_message *m);
 /* "1: udp from 198.51.100.7 to 192.0.2.20 port 10000:10001" */
 void words_hole(const struct pinhole *h, struct strbuf *b);
 /* The reason of an open, a close or an end: "the call was accepted". */

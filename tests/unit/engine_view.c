@@ -286,6 +286,36 @@ the_firewalls_own_messages_count_where_they_pass(void **state)
 	place.nown = 0;
 }
 
+/* Where `limit calls` is reached, explain says so. */
+static void
+a_call_without_room_is_explained(void **state)
+{
+	struct tell t = { .line = on_line };
+	const struct story_call *c;
+	unsigned int n;
+
+	(void)state;
+	configure("limit calls 2");
+	for (n = 1; n <= 4; n++)
+		call(n);
+	assert_int_equal(filter.n, 3); /* one is the telephone's */
+	assert_string_equal(said,
+	    "open answer;open answer;open answer;open answer;refuse limit;");
+	t.story = engine_story(engine);
+	t.conf = conf;
+	assert_int_equal(tell_find(t.story, CALL_ID(3), &c), TELL_ONE);
+	told[0] = '\0';
+	tell_call(&t, c);
+	assert_non_null(
+	    strstr(told, "not opened (limit): there are too many calls"));
+	assert_non_null(strstr(told, "raise `limit calls`"));
+	/* The next is not reported within ten seconds. */
+	told[0] = '\0';
+	tell_list(&t, CALL_ID(4));
+	assert_non_null(strstr(told,
+	    PHONE " -> " PBX ": there is no room for its call; see `limit`"));
+}
+
 /* The answer to explain names the length, and no call without SDP. */
 static void
 what_is_too_long_is_said(void **state)
@@ -445,6 +475,7 @@ main(void)
 		CASE(a_call_is_closed_on_request),
 		CASE(a_transfer_has_pinholes_and_no_call),
 		CASE(the_firewalls_own_messages_count_where_they_pass),
+		CASE(a_call_without_room_is_explained),
 		CASE(what_is_too_long_is_said),
 		CASE(so_many_lines_tell_of_what_is_ignored),
 		CASE(a_call_is_told_of_as_it_changes),

@@ -452,7 +452,7 @@ a_call_is_found_by_its_beginning(void **state)
 	assert_non_null(strstr(told, "More than one Call-ID"));
 	assert_non_null(strstr(told, "  abc1  not answered"));
 	told[0] = '\0';
-	misfit(span_of("none"), 1, "it belongs to no call we have seen begin");
+	misfit(span_of("none"), 1, "it belongs to no call that is followed");
 	tell_list(&t, span_of("abd"));
 	assert_non_null(strstr(told, "No Call-ID begins with \"abd\""));
 	assert_non_null(strstr(told, "  abc2  not answered"));
@@ -645,7 +645,7 @@ static const struct {
 	{ REASON_ADDRESS, { 198, 51, 100, 7 }, { 127, 0, 0, 1 }, 4000,
 	    "from which media cannot come", "has to name another address" },
 	{ REASON_LIMIT, { 198, 51, 100, 7 }, { 192, 0, 2, 10 }, 0,
-	    "too many calls", "raise `limit per source`" },
+	    "too many calls", "raise `limit calls`, `limit per source` or" },
 	{ REASON_AMBIGUOUS, { 198, 51, 100, 7 }, { 192, 0, 2, 10 }, 0,
 	    "can be read in two ways", "has to send other SDP" },
 	{ REASON_MALFORMED, { 198, 51, 100, 7 }, { 192, 0, 2, 10 }, 0,
