@@ -193,8 +193,7 @@ fw_entries_remove(struct entries *es, struct entry *i)
 	free(i);
 }
 
-/* The latest of its claims; 0: there is none. */
-static int64_t
+int64_t
 entry_due(const struct entry *i)
 {
 	int64_t at = 0;
@@ -206,6 +205,16 @@ entry_due(const struct entry *i)
 	return at;
 }
 
+static int64_t
+entry_next(const struct entry *i)
+{
+	int64_t at = entry_due(i);
+
+	if (at > i->e.deadline && i->e.in_filter)
+		return i->e.deadline - ENTRY_LAG;
+	return at;
+}
+
 /*
  * Most deadlines are put off again and again: one that becomes later keeps its
  * place until that comes first.
@@ -213,13 +222,13 @@ entry_due(const struct entry *i)
 int64_t
 fw_entries_due(struct entries *es, struct entry *i)
 {
-	int64_t at = entry_due(i);
+	int64_t at = entry_next(i);
 
 	if (at == 0)
 		heap_clear(&es->deadlines, &i->place);
 	else if (i->place == 0 || at < heap_at(&es->deadlines, &i->place))
 		heap_set(&es->deadlines, &i->place, at);
-	return at;
+	return entry_due(i);
 }
 
 struct entry *
@@ -231,7 +240,7 @@ fw_entries_first_due(struct entries *es, int64_t *at)
 	while ((s = heap_first(&es->deadlines)) != NULL) {
 		i = (struct entry *)(void *)((char *)s->place -
 		    offsetof(struct entry, place));
-		*at = entry_due(i);
+		*at = entry_next(i);
 		if (*at == s->at)
 			return i;
 		heap_set(&es->deadlines, &i->place, *at);

@@ -70,13 +70,19 @@ void fw_entries_remove(struct entries *es, struct entry *i);
 struct entry *fw_entries_first(const struct entries *es, struct hash_iter *it);
 struct entry *fw_entries_next(const struct entries *es, struct hash_iter *it);
 
-/* The entry whose deadline is the first, or NULL; and INT64_MAX. */
+/*
+ * The entry to look at first, and when; or NULL and INT64_MAX.  That is at its
+ * deadline, or ENTRY_LAG microseconds before the deadline that the packet
+ * filter has, if that is earlier.
+ */
+#define ENTRY_LAG INT64_C(10000000)
 struct entry *fw_entries_first_due(struct entries *es, int64_t *at);
 /* Its claims have changed: its deadline, or 0 without an active claim. */
 int64_t fw_entries_due(struct entries *es, struct entry *i);
 
 struct entry *entry_of(struct fw_entry *e);
 bool entry_wanted(const struct entry *i);
+int64_t entry_due(const struct entry *i); /* the latest of its claims, or 0 */
 struct fw_claim *entry_claim(struct entry *i, enum ipc_role role);
 
 /* By their ids: enter, leave, find; leave all that a role has, as stale. */

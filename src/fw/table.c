@@ -90,15 +90,30 @@ entry_free(struct fwtable *t, struct entry *i)
 	fw_entries_remove(&t->entries, i);
 }
 
+/*
+ * A packet filter that has more than half of the lease left needs not hear of a
+ * later deadline yet: the answer of a call whose early media is open, another
+ * call with the same tuple.  It hears in time, by entries_expire(), unless it
+ * hears of the entry before.
+ */
+static bool
+entry_may_wait(const struct entry *i, int64_t at, int64_t now)
+{
+	int64_t left = i->e.deadline - now;
+
+	return !i->dirty && i->e.in_filter && at > i->e.deadline &&
+	    left > 2 * ENTRY_LAG && left > (at - now) / 2;
+}
+
 static void
-entry_set_deadline(struct fwtable *t, struct entry *i)
+entry_set_deadline(struct fwtable *t, struct entry *i, int64_t now)
 {
 	int64_t at = fw_entries_due(&t->entries, i);
 
-	if (at != 0 && at != i->e.deadline) {
-		i->e.deadline = at;
-		entry_mark_dirty(t, i);
-	}
+	if (at == 0 || at == i->e.deadline || entry_may_wait(i, at, now))
+		return;
+	i->e.deadline = at;
+	entry_mark_dirty(t, i);
 }
 
 static void
@@ -111,7 +126,7 @@ claim_release(struct fwtable *t, struct fw_claim *claim)
 	claim->active = claim->stale = false;
 	t->n.wanted--;
 	entry_mark_dirty(t, i);
-	entry_set_deadline(t, i);
+	entry_set_deadline(t, i, 0); /* it is dirty, so nothing waits */
 }
 
 /* All its claims have expired, the latest of them at `at`. */
@@ -140,8 +155,15 @@ entries_expire(struct fwtable *t, int64_t now)
 	int64_t at;
 
 	while (
-	    (i = fw_entries_first_due(&t->entries, &at)) != NULL && at <= now)
-		entry_expire(t, i, at);
+	    (i = fw_entries_first_due(&t->entries, &at)) != NULL && at <= now) {
+		if (entry_due(i) <= at) {
+			entry_expire(t, i, at);
+			continue;
+		}
+		/* Only the packet filter's deadline is near. */
+		i->e.deadline = entry_due(i);
+		entry_mark_dirty(t, i);
+	}
 }
 
 static void
@@ -200,7 +222,7 @@ claim_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 	latest = now + fw_policy_lease(t->policy, role, h);
 	if (claim->deadline == 0 || claim->deadline > latest)
 		claim->deadline = latest;
-	entry_set_deadline(t, i);
+	entry_set_deadline(t, i, now);
 	if (!i->e.in_filter)
 		entry_mark_dirty(t, i);
 	*out = i;
@@ -325,9 +347,10 @@ static enum fw_edit_op
 entry_edit(struct entry *i, struct fw_edit *edit)
 {
 	edit->entry = &i->e;
-	if (entry_wanted(i))
+	if (entry_wanted(i)) {
+		i->e.deadline = entry_due(i);
 		edit->op = i->e.in_filter ? FW_REPLACE : FW_ADD;
-	else
+	} else
 		edit->op = i->e.in_filter ? FW_REMOVE : 0;
 	return edit->op;
 }

@@ -119,6 +119,48 @@ one_that_was_renewed_holds_no_other_up(void **state)
 	assert_false(has(2000));
 }
 
+/* The filter is not asked for what it needs not do yet, but in time. */
+static void
+a_little_later_a_deadline_waits(void **state)
+{
+	(void)state;
+	open_one(7, 2000, 180);
+	fwtable_run(table, now);
+	now += 10 * USEC_PER_SEC;
+	open_one(7, 2000, 300);
+	fwtable_run(table, now);
+	assert_int_equal(fake.commits, 1);
+	assert_int_equal(left(2000), 170);
+	/* It hears with whatever else there is to say of it; */
+	add(FW_OPEN, 1, 2000, 20);
+	send_as(IPC_PROXY, 1);
+	add(FW_CLOSE, 1, 0, 0);
+	send_as(IPC_PROXY, 1);
+	fwtable_run(table, now);
+	assert_int_equal(left(2000), 300);
+	/* or when half of the lease has gone; */
+	now += 150 * USEC_PER_SEC;
+	open_one(7, 2000, 300);
+	fwtable_run(table, now);
+	assert_int_equal(left(2000), 300);
+	/* or before its own deadline comes. */
+	now += 10 * USEC_PER_SEC;
+	open_one(7, 2000, 400);
+	assert_true(fwtable_run(table, now) <= now + 280 * USEC_PER_SEC);
+	now += 279 * USEC_PER_SEC;
+	fwtable_run(table, now);
+	assert_int_equal(left(2000), 11);
+	now += USEC_PER_SEC;
+	fwtable_run(table, now);
+	assert_int_equal(left(2000), 120);
+	now += 119 * USEC_PER_SEC;
+	fwtable_run(table, now);
+	assert_true(has(2000));
+	now += USEC_PER_SEC;
+	fwtable_run(table, now);
+	assert_false(has(2000));
+}
+
 /* A change that waited for another try does not make later ones wait. */
 static void
 a_clock_that_is_set_back_holds_up_nothing(void **state)
@@ -534,6 +576,7 @@ main(void)
 		CASE(a_forbidden_change_does_not_hold_up_the_others),
 		CASE(a_deadline_closes_though_nobody_asks),
 		CASE(one_that_was_renewed_holds_no_other_up),
+		CASE(a_little_later_a_deadline_waits),
 		CASE(a_clock_that_is_set_back_holds_up_nothing),
 		CASE(nobody_is_open_for_ever),
 		CASE(there_is_a_most),

@@ -303,14 +303,14 @@ a_new_deadline_that_found_no_room_is_tried_again(void **state)
 	open_one(1, 2000, 60);
 	fwtable_run(table, now);
 	fail_with(PH_ELIMIT, PH_ELIMIT);
-	open_one(1, 2000, 90);
+	open_one(1, 2000, 130);
 	next = fwtable_run(table, now);
 	assert_int_equal(fake.commits, 2);
 	assert_int_equal(left(2000), 60);
 	assert_true(next > now && next < now + 20000);
 	assert_int_equal(got[0].results, 1);
 	fwtable_run(table, next);
-	assert_int_equal(left(2000), 90);
+	assert_int_equal(left(2000), 130);
 	assert_int_equal(got[0].results, 2);
 	assert_int_equal(got[0].last.err, PH_OK);
 }
