@@ -86,7 +86,8 @@ on_event(struct bufferevent *be, short what, void *arg)
 	int error = EVUTIL_SOCKET_ERROR();
 	char text[REDIS_WHY] = "";
 	struct strbuf b = strbuf_of(text, sizeof(text));
-	bool ended = (what & BEV_EVENT_EOF) || error == 0;
+	/* OpenSSL 1.1 calls an end an error, and leaves errno as it was. */
+	bool ended = (what & BEV_EVENT_EOF) || error == 0 || error == EAGAIN;
 
 	if (what & BEV_EVENT_CONNECTED) {
 		r->ready = true;

@@ -156,6 +156,40 @@ it_gets_connections_but_not_without_end(void **state)
 	assert_int_equal(play_told(CHILD_SHARE, &msg), 0);
 }
 
+/* Both share processes may ask at any time of a reload. */
+static void
+while_a_reload_lasts_each_has_its_own_server(void **state)
+{
+	struct conf old = { .share.path = path };
+	struct child *c = &play.other.child[CHILD_SHARE];
+	int fd = -1, server;
+
+	(void)state;
+	play_child(CHILD_SHARE);
+	play_join(c, &play.leaver[0]);
+	play.other.conf = &old;
+	/* The current configuration has no server at all. */
+	play.cur.conf->share.path = strdup("/nowhere/s");
+	server = listen_unix();
+	play.m.next = &play.other;
+	play.m.msg.hdr.type = IPC_CONNECT;
+	share_message(&play.m, c);
+	assert_int_equal(play_recv(&play.leaver[0], &msg, &fd), IPC_CONNECTED);
+	assert_true(fd != -1);
+	close(fd);
+	assert_int_equal(ask(&fd), PH_EGONE);
+	play.m.next = NULL;
+	play.m.old = &play.other;
+	play.m.msg.hdr.type = IPC_CONNECT;
+	share_message(&play.m, c);
+	assert_int_equal(play_recv(&play.leaver[0], &msg, &fd), IPC_CONNECTED);
+	assert_true(fd != -1);
+	close(fd);
+	close(server);
+	play.m.old = NULL;
+	play.other.conf = NULL;
+}
+
 /* Else errno says why not. */
 static bool
 answers(const struct conf_share *c)
@@ -243,6 +277,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(engine_and_share_process_are_connected_once),
 		T(it_gets_connections_but_not_without_end),
+		T(while_a_reload_lasts_each_has_its_own_server),
 		T(a_server_may_have_any_address),
 		T(a_server_may_have_a_path),
 	};
