@@ -36,13 +36,13 @@ struct tls {
 
 /* The first error that the library has noted; it forgets all of them. */
 static const char *
-tls_reason(void)
+tls_reason(const char *otherwise)
 {
 	unsigned long e = ERR_get_error();
 	const char *text = ERR_reason_error_string(e);
 
 	ERR_clear_error();
-	return text != NULL ? text : "not in PEM";
+	return text != NULL ? text : otherwise;
 }
 
 /* A daemon has no person at hand to type the password of a key. */
@@ -65,7 +65,7 @@ certificates_read(struct tls *t, const struct conf_tls *c, struct strbuf *why)
 	}
 	if (SSL_CTX_load_verify_locations(t->ctx, c->ca, NULL) != 1) {
 		strbuf_fmt(why, "%s%s: no certificate: %s", c->ca_at, c->ca,
-		    tls_reason());
+		    tls_reason("not in PEM"));
 		return PH_EMALFORMED;
 	}
 	if (c->certificate == NULL)
@@ -78,7 +78,7 @@ certificates_read(struct tls *t, const struct conf_tls *c, struct strbuf *why)
 	if (SSL_CTX_use_certificate_chain_file(t->ctx, c->certificate) == 1)
 		return PH_OK;
 	strbuf_fmt(why, "%s%s: no certificate: %s", c->certificate_at,
-	    c->certificate, tls_reason());
+	    c->certificate, tls_reason("not in PEM"));
 	return PH_EMALFORMED;
 }
 
@@ -98,7 +98,7 @@ key_read(struct tls *t, const struct conf_tls *c, struct strbuf *why)
 		key = PEM_read_bio_PrivateKey(bio, NULL, on_password, NULL);
 	if (key == NULL) {
 		strbuf_fmt(why, "%s%s: no key: %s", c->key_at, c->key,
-		    tls_reason());
+		    tls_reason("not in PEM"));
 		rc = PH_EMALFORMED;
 	} else if (SSL_CTX_use_PrivateKey(t->ctx, key) != 1 ||
 	    SSL_CTX_check_private_key(t->ctx) != 1) {
@@ -152,7 +152,8 @@ tls_prepare(struct tls *t, const struct conf_share *c, struct strbuf *why)
 	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
 	if (SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION) != 1 ||
 	    !name_expect(t, c)) {
-		strbuf_fmt(why, "%sTLS: %s", c->tls.at, tls_reason());
+		strbuf_fmt(why, "%sTLS: %s", c->tls.at,
+		    tls_reason("the library refuses"));
 		return PH_EIO;
 	}
 	rc = certificates_read(t, &c->tls, why);
@@ -171,7 +172,8 @@ tls_new(struct tls **out, const struct conf_share *c, struct strbuf *why)
 	if (t != NULL && (t->ctx = SSL_CTX_new(TLS_client_method())) != NULL)
 		rc = tls_prepare(t, c, why);
 	else
-		strbuf_fmt(why, "%sTLS: out of memory", c->tls.at);
+		strbuf_fmt(why, "%sTLS: %s", c->tls.at,
+		    tls_reason("out of memory"));
 	if (rc == PH_OK)
 		*out = t;
 	else
