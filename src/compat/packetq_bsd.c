@@ -22,6 +22,10 @@
 #define UNREAD_MAX (1 << 20) /* bytes in each socket */
 #define AT_ONCE	   256	     /* packets read in a row */
 
+/* Interfaces that are remembered, and for how long; they may change. */
+#define PLACES	    8
+#define PLACE_LASTS (10 * INT64_C(1000000))
+
 /* In memory that the monitor and its firewall processes share. */
 struct divert {
 	_Atomic uint32_t last; /* the number of the newest packet */
@@ -223,6 +227,7 @@ packet_receive(const struct packetq *q, uint32_t socket, void *buf,
 
 	if (fd == -1)
 		return false;
+	memset(&p->place, 0, sizeof(p->place));
 	do {
 		n = recvfrom(fd, buf, PACKET_MAX, MSG_DONTWAIT,
 		    (struct sockaddr *)(void *)p->place.address, &len);
@@ -239,23 +244,50 @@ packet_receive(const struct packetq *q, uint32_t socket, void *buf,
 	return true;
 }
 
+/* To ask the system costs more than all else that is done for a packet. */
+static uint32_t
+place_interface(const struct ring_place *place)
+{
+	static struct {
+		struct ring_place place;
+		uint32_t index;
+		int64_t at;
+	} known[PLACES], *k;
+	static size_t next;
+	int64_t now = clock_now();
+	size_t i;
+
+	for (i = 0; i < PLACES; i++) {
+		k = &known[i];
+		if (k->index != 0 && now - k->at < PLACE_LASTS &&
+		    memcmp(&k->place, place, sizeof(*place)) == 0)
+			return k->index;
+	}
+	k = &known[next++ % PLACES];
+	k->place = *place;
+	k->index = divert_interface(place);
+	k->at = now;
+	return k->index;
+}
+
 /*
- * The packet waits, and the engine has its copy.  It waits first, for the
- * engine may run at once, and we may be killed then.
+ * The packet waits, and the engine has its copy.  It waits first: until then it
+ * would be lost if we were killed.
  */
 static bool
 packet_hold(const struct packetq *q, const struct ring_packet *p)
 {
 	static unsigned char message[PACKET_MAX + COPY_OVERHEAD];
-	struct copy c = { p->id, divert_interface(&p->place),
-		clock_wall(clock_now()), p->bytes, p->len };
 	struct ring_packet again;
+	struct copy c;
 	uint32_t at;
 	ssize_t len;
 
 	if (q->own == NULL || atomic_load(&q->divert->paused) != 0 ||
 	    !ring_put(q->own, p, &at))
 		return false;
+	c = (struct copy) { p->id, place_interface(&p->place),
+		clock_wall(clock_now()), p->bytes, p->len };
 	len = (ssize_t)copy_write(message, &c);
 	if (send(q->copies[1], message, (size_t)len,
 		MSG_DONTWAIT | MSG_NOSIGNAL) == len)

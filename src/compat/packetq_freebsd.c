@@ -99,20 +99,12 @@ divert_way_back(struct ring_place *place, const char **why)
 uint32_t
 divert_interface(const struct ring_place *place)
 {
-	static char known[sizeof(((struct sockaddr_in *)NULL)->sin_zero)];
-	static uint32_t index;
 	struct sockaddr_in a;
+	char name[sizeof(a.sin_zero) + 1] = "";
 
 	if (place->len < sizeof(a))
 		return 0;
 	memcpy(&a, place->address, sizeof(a));
-	a.sin_zero[sizeof(a.sin_zero) - 1] = '\0';
-	if (a.sin_zero[0] == '\0')
-		return 0;
-	/* Asking costs three system calls, and it is nearly always the same. */
-	if (index == 0 || memcmp(known, a.sin_zero, sizeof(known)) != 0) {
-		memcpy(known, a.sin_zero, sizeof(known));
-		index = if_nametoindex(known);
-	}
-	return index;
+	memcpy(name, a.sin_zero, sizeof(a.sin_zero));
+	return name[0] == '\0' ? 0 : if_nametoindex(name);
 }

@@ -20,8 +20,6 @@
 #include "src/base/addr.h"
 #include "src/compat/divert.h"
 
-#define KNOWN_MAX 8
-
 static int
 socket_of(uint8_t af, uint32_t port)
 {
@@ -72,50 +70,29 @@ divert_way_back(struct ring_place *place, const char **why)
 	return true;
 }
 
-static uint32_t
-interface_with(const struct addr *a)
-{
-	struct ifaddrs *list, *i;
-	uint32_t index = 0;
-	struct addr b;
-
-	if (getifaddrs(&list) != 0)
-		return 0;
-	for (i = list; i != NULL && index == 0; i = i->ifa_next) {
-		b = addr_from_sockaddr(i->ifa_addr);
-		if (addr_eq(&b, a))
-			index = if_nametoindex(i->ifa_name);
-	}
-	freeifaddrs(list);
-	return index;
-}
-
 uint32_t
 divert_interface(const struct ring_place *place)
 {
-	static struct {
-		struct addr addr;
-		uint32_t index;
-	} known[KNOWN_MAX];
-	static size_t next;
+	struct ifaddrs *list, *i;
 	struct sockaddr_storage ss;
-	struct addr a;
-	size_t i;
+	uint32_t index = 0;
+	struct addr a, b;
 
 	memset(&ss, 0, sizeof(ss));
 	memcpy(&ss, place->address, place->len);
 	a = addr_from_sockaddr((struct sockaddr *)&ss);
 	if (a.af == AF_UNSPEC || addr_scope(&a) == ADDR_UNSPECIFIED)
 		return 0;
-	/* In the kernel's own form a link-local address has the number in it.
-	 */
+	/* The kernel's own form of a link-local address has the number. */
 	if (a.af == AF_INET6 && a.b[0] == 0xfe && (a.b[1] & 0xc0) == 0x80)
 		return (uint32_t)a.b[2] << 8 | a.b[3];
-	for (i = 0; i < KNOWN_MAX; i++)
-		if (known[i].index != 0 && addr_eq(&known[i].addr, &a))
-			return known[i].index;
-	next = (next + 1) % KNOWN_MAX;
-	known[next].addr = a;
-	known[next].index = interface_with(&a);
-	return known[next].index;
+	if (getifaddrs(&list) != 0)
+		return 0;
+	for (i = list; i != NULL && index == 0; i = i->ifa_next) {
+		b = addr_from_sockaddr(i->ifa_addr);
+		if (addr_eq(&b, &a))
+			index = if_nametoindex(i->ifa_name);
+	}
+	freeifaddrs(list);
+	return index;
 }

@@ -244,6 +244,10 @@ check_inline(struct parse *p)
 		conf_error(p, conf_place(p, conf_statements, "inline"),
 		    "nothing is held without \"inline yes\" in the \"sip\" "
 		    "block");
+	if (c->sip.inline_ && c->firewall != NULL &&
+	    strcmp(c->firewall, "pf") == 0 && c->inline_.queue == 0)
+		conf_error(p, conf_place(p, conf_inline, "queue"),
+		    "no rule of pf diverts to port 0");
 }
 
 static void

@@ -86,6 +86,13 @@ rules_with "$undiverted"
 grep -q 'cannot be\|cannot hold' "$tmp/n" && skip "$(cat "$tmp/n")"
 what="-n prints the words that the rules need"
 ok grep -q "$divert" "$tmp/n"
+printed() {
+	echo "inside = \"$inside\""
+	sed -n -e 's/^.*\(set skip .*\)$/\1/p' \
+	    -e 's/^.*\(pass .*quick .*\)$/\1/p' "$tmp/n"
+}
+what="pf takes the rules that it prints"
+ok is "$(printed | pfctl -vnf - 2>/dev/null | grep -c 'divert-')" -gt 7
 rules_with "$diverted"
 what="-n finds nothing wrong when they have them"
 ok is "$("$pinholed" -n -f "$tmp/conf" 2>&1 |

@@ -312,6 +312,8 @@ static const struct {
 	{ P "inline { }\n",
 	    "x:2:1: nothing is held without \"inline yes\" in the \"sip\" "
 	    "block\n" },
+	{ P "sip { inline yes }\ninline { queue 0 }\nfirewall pf\n",
+	    "x:3:10: no rule of pf diverts to port 0\n" },
 	{ P "sip { inline maybe }\n",
 	    "x:2:14: expected \"yes\" or \"no\", found \"maybe\"\n" },
 	{ P "inline { queue 65536 hold 0 fail over }\n",
