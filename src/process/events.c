@@ -283,8 +283,8 @@ explain_refusal(const struct event_refusal *r, struct strbuf *b)
 		break;
 	case REASON_LIMIT:
 		strbuf_fmt(b,
-		    "%s has reached a limit: too many calls that "
-		    "nobody has accepted, or too many streams in one; see "
+		    "%s has reached a limit: too many calls, too many of it "
+		    "that nobody has accepted, or too many streams in one; see "
 		    "`limit` in pinholed.conf(5)",
 		    src);
 		break;
