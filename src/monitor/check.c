@@ -308,10 +308,17 @@ static void
 check_state(struct check *c)
 {
 	char text[PATH_MAX + 64];
+	struct strbuf why = strbuf_of(text, sizeof(text));
 	pid_t holder;
 
-	if (c->conf->state == NULL || c->running != 0 ||
-	    (holder = state_holder(c->conf->state)) == 0)
+	if (c->conf->state == NULL)
+		return;
+	/* A dry run has none, and who is not root is told nothing of it. */
+	if (geteuid() == 0 &&
+	    (fw_lookup(c->conf->firewall)->caps & FW_CAP_OFFLINE) == 0 &&
+	    state_try(c->conf->state, &why) != PH_OK)
+		check_fail(c, "", text);
+	if (c->running != 0 || (holder = state_holder(c->conf->state)) == 0)
 		return;
 	snprintf(text, sizeof(text), "%s belongs to process %ld",
 	    c->conf->state, (long)holder);

@@ -188,19 +188,42 @@ state_snapshot(int fd, const int fds[2], uint64_t limit, struct state_header *h)
 	return pwrite(fd, h, sizeof(*h), 0) == sizeof(*h) ? PH_OK : PH_EIO;
 }
 
+/* The directory that a file is in, unless that is / or here. */
+static bool
+name_directory(const char *path, char dir[PATH_MAX])
+{
+	char *slash;
+
+	if (strlcpy(dir, path, PATH_MAX) >= PATH_MAX ||
+	    (slash = strrchr(dir, '/')) == NULL || slash == dir)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
 /* The directory that the file is in, if it is missing; one level. */
 static void
 make_directory(const char *path)
 {
 	char dir[PATH_MAX];
-	char *slash;
 
-	if (strlcpy(dir, path, sizeof(dir)) >= sizeof(dir) ||
-	    (slash = strrchr(dir, '/')) == NULL || slash == dir)
-		return;
-	*slash = '\0';
 	/* If it cannot be made, opening the file says why. */
-	(void)mkdir(dir, 0700);
+	if (name_directory(path, dir))
+		(void)mkdir(dir, 0700);
+}
+
+enum ph_err
+state_try(const char *path, struct strbuf *why)
+{
+	char dir[PATH_MAX], above[PATH_MAX];
+
+	if (!name_directory(path, dir) || access(dir, W_OK | X_OK) == 0)
+		return PH_OK;
+	if (errno == ENOENT &&
+	    (!name_directory(dir, above) || access(above, W_OK | X_OK) == 0))
+		return PH_OK;
+	strbuf_fmt(why, "%s: %s", path, strerror(errno));
+	return PH_EIO;
 }
 
 enum ph_err

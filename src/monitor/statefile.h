@@ -27,6 +27,8 @@ PH_NODISCARD enum ph_err state_lock(const char *path, int *fd, pid_t *holder,
     struct strbuf *why);
 /* The pid of the process that has the lock; 0: none. */
 pid_t state_holder(const char *path);
+/* Whether files could be made in its directory; changes nothing. */
+PH_NODISCARD enum ph_err state_try(const char *path, struct strbuf *why);
 
 /*
  * Fill the empty journal `fds` from `path`.  PH_OK; PH_EGONE: there is none;

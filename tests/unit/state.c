@@ -444,12 +444,30 @@ a_socket_replaces_only_a_dead_one(void **state)
 	    PH_EBAD);
 }
 
+/* What -n asks; one level of directories is made. */
+static void
+a_state_file_can_be_tried(void **state)
+{
+	char deep[128];
+
+	(void)state;
+	assert_int_equal(state_try(path, &why), PH_OK);
+	assert_int_equal(access(path, F_OK), -1);
+	snprintf(deep, sizeof(deep), "%s/deeper/state", path);
+	assert_int_equal(state_try(deep, &why), PH_EIO);
+	assert_non_null(strstr(text, "/deeper/state: No such file"));
+	assert_int_equal(state_try("state", &why), PH_OK);
+	assert_int_equal(state_try("/state", &why), PH_OK);
+	strbuf_reset(&why);
+}
+
 #define CASE(f) cmocka_unit_test_setup(f, setup)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(a_state_file_can_be_tried),
 		CASE(what_was_saved_is_loaded),
 		CASE(what_cannot_be_written_is_said),
 		CASE(what_is_large_is_copied_piece_by_piece),
