@@ -21,6 +21,15 @@ uint64_t process_network(void);
 uint32_t process_interface_index(const char *name);
 
 /*
+ * Have the calling process run before programs that only compute: above
+ * ordinary programs, below the threads of the kernel.  Linux with autogroup
+ * shares processors between sessions first, and there the process gets a
+ * session of its own with that value.  False with errno.
+ */
+#define PROCESS_NICE (-15)
+bool process_precede(void);
+
+/*
  * Have the calling process run whenever it can, before all ordinary ones: round
  * robin scheduling, if the system has it and allows it.  False with errno.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysctl.h>
 #include <net/if.h>
@@ -53,6 +54,12 @@ process_has_interface(const char *name)
 {
 	(void)name;
 	return true;
+}
+
+bool
+process_precede(void)
+{
+	return setpriority(PRIO_PROCESS, 0, PROCESS_NICE) == 0;
 }
 
 bool

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <net/if.h>
 
 #include <fcntl.h>
+#include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,6 +71,34 @@ process_has_interface(const char *name)
 {
 	(void)name;
 	return true;
+}
+
+/* What other sessions have to share: sched(7), "The autogroup feature". */
+static void
+session_precede(void)
+{
+	char text[8];
+	int fd, len, tries;
+
+	/* Not that of the terminal that we were started from. */
+	if (setsid() == -1 && getsid(0) != getpid())
+		return;
+	if ((fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC)) == -1)
+		return;
+	len = snprintf(text, sizeof(text), "%d", PROCESS_NICE);
+	/* Without CAP_SYS_ADMIN, one change in a tenth of a second. */
+	for (tries = 0;
+	     tries < 3 && write(fd, text, (size_t)len) == -1 && errno == EAGAIN;
+	     tries++)
+		usleep(110000);
+	close(fd);
+}
+
+bool
+process_precede(void)
+{
+	session_precede();
+	return setpriority(PRIO_PROCESS, 0, PROCESS_NICE) == 0;
 }
 
 bool

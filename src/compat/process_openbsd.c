@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <net/if.h>
 
@@ -44,6 +45,12 @@ process_has_interface(const char *name)
 	    r.ifr_rdomainid == getrtable();
 	close(fd);
 	return yes;
+}
+
+bool
+process_precede(void)
+{
+	return setpriority(PRIO_PROCESS, 0, PROCESS_NICE) == 0;
 }
 
 /* OpenBSD has no real-time scheduling. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
-#include <sys/resource.h>
 
 #include <unistd.h>
 
 #include "src/base/clock.h"
+#include "src/compat/process.h"
 #include "src/fw/process.h"
 #include "src/monitor/insides.h"
 #include "src/monitor/monitor.h"
@@ -94,13 +94,11 @@ close_others(struct monitor *m, struct generation *g, enum child_role role)
 /*
  * Packets wait for these two, so they go before programs that only compute.
  */
-#define HOLD_NICE (-15)
-
 static void
 take_precedence(const struct generation *g)
 {
 	if (g->queue.fd != -1)
-		(void)setpriority(PRIO_PROCESS, 0, HOLD_NICE);
+		(void)process_precede();
 }
 
 static int

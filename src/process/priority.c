@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-#include <sys/types.h>
-#include <sys/resource.h>
-
 #include <errno.h>
 #include <string.h>
 
 #include "src/base/log.h"
 #include "src/compat/process.h"
 #include "src/process/priority.h"
-
-/* Above ordinary programs, below the threads of the kernel. */
-#define NICE (-15)
 
 void
 priority_take(const struct conf *conf, const char *module)
@@ -21,7 +15,7 @@ priority_take(const struct conf *conf, const char *module)
 	case PRIORITY_NORMAL:
 		return;
 	case PRIORITY_HIGH:
-		done = setpriority(PRIO_PROCESS, 0, NICE) == 0;
+		done = process_precede();
 		break;
 	case PRIORITY_REALTIME:
 		done = process_realtime();

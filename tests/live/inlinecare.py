@@ -500,3 +500,15 @@ def inline_first_packet_of_active_ftp(net):
         took = time.monotonic() - begin
         check(took < 0.9, f"connection {i} took {took:.3f} s; {counters()}")
     counted(inline_expired=0)
+
+
+@scenario()
+def inline_goes_before_what_computes(net):
+    """Also where processors are shared between sessions first."""
+    d = net.pinholed(conf=inline())
+    for role, pid in d.children().items():
+        check(os.getpriority(os.PRIO_PROCESS, pid) == -15, role)
+        path = f"/proc/{pid}/autogroup"
+        if os.path.exists(path):
+            with open(path, encoding="ascii") as f:
+                check(f.read().split()[-2:] == ["nice", "-15"], role)
