@@ -106,9 +106,11 @@ enum how { UPWARDS, SHUFFLED, SAME_PORTS, FEW_PORTS, MIXED, SPREAD };
 static struct pinhole
 hole_of(unsigned int i, enum how how)
 {
+	/* In statements: compilers evaluate arguments in either order. */
+	const uint8_t last = (uint8_t)next(256);
+	const uint8_t third = (uint8_t)next(256);
 	struct addr inside = addr_v4(192, 0, 2, (uint8_t)(10 + i % 50));
-	struct addr remote =
-	    addr_v4(198, 18, (uint8_t)next(256), (uint8_t)next(256));
+	struct addr remote = addr_v4(198, 18, third, last);
 	struct pinhole h = { .id = i + 1,
 		.proto = IPPROTO_UDP,
 		.dir = PINHOLE_IN,
