@@ -370,7 +370,7 @@ void
 capture_stats(struct capture *c, struct capture_stats *out)
 {
 	struct pcap_stat st;
-	uint64_t drops = 0;
+	uint64_t drops = c->missed;
 	size_t i;
 
 	for (i = 0; i < c->nhandles; i++)

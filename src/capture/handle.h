@@ -48,6 +48,7 @@ struct capture {
 	struct merge merge;  /* live, where a handle sees one direction */
 	bool waiting;	     /* packets that no descriptor will announce */
 	struct large *large; /* live on Linux; one allocation */
+	uint64_t missed;     /* packets that it does not have whole */
 	struct filetime *filetime; /* NULL: live */
 	int64_t stamp;		   /* of the packet being handed over */
 	int64_t checked;	   /* when the interfaces were last looked at */

@@ -249,12 +249,15 @@ on_frame(unsigned char *user, const struct pcap_pkthdr *h,
 {
 	struct drain *d = (struct drain *)(void *)user;
 	struct pcap_pkthdr whole = *h;
-	const unsigned char *p = NULL;
 
-	if (h->caplen < h->len)
-		p = large_take(d->capture->large, &whole, bytes);
-	capture_frame(d->capture, d->handle, &whole, p != NULL ? p : bytes,
-	    d->now, d->sink);
+	if (h->caplen < h->len) {
+		bytes = large_take(d->capture->large, &whole, bytes);
+		if (bytes == NULL) {
+			d->capture->missed++;
+			return;
+		}
+	}
+	capture_frame(d->capture, d->handle, &whole, bytes, d->now, d->sink);
 }
 
 enum ph_err
