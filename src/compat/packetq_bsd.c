@@ -183,7 +183,11 @@ packetq_read(const struct packetq *q, void *buf, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* Nothing can be done for a packet that the kernel does not take. */
+/*
+ * Not with MSG_DONTWAIT: the kernel would refuse the packet while another
+ * process writes to the socket.  Nothing can be done for one that it does not
+ * take.
+ */
 static void
 send_back(const struct packetq *q, const struct ring_packet *p)
 {
@@ -201,11 +205,11 @@ send_back(const struct packetq *q, const struct ring_packet *p)
 	}
 	do {
 		n = sendto(place.socket == 0 ? q->fd : q->other_fd, p->bytes,
-		    p->len, MSG_DONTWAIT,
+		    p->len, 0,
 		    (const struct sockaddr *)(const void *)place.address,
 		    place.len);
 	} while (n == -1 && errno == EINTR);
-	if (n == -1 && errno == ENOBUFS)
+	if (n == -1)
 		atomic_fetch_add(&q->divert->dropped, 1);
 }
 
