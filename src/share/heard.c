@@ -221,7 +221,7 @@ group_took(struct group *g, const uint8_t *key, uint64_t id, enum ph_err err,
 	 * The call ended here while the group could not be told: each box
 	 * looks.
 	 */
-	if (err == PH_EGONE)
+	if (err == PH_EGONE && e->box == NULL)
 		entry_over(g, e, REASON_IDLE, now);
 	if (err != PH_OK)
 		return;

@@ -402,6 +402,12 @@ what_ended_without_a_share_process_is_looked_at(void **state)
 	assert_int_equal(call_of(2, "a")->role, GROUP_RELEASED);
 	assert_int_equal(stats_of(0).owned, 0);
 	assert_int_equal(keys[0].len, 0);
+	/* One of them sees media: it has the last word. */
+	tell(1, id_of(1, "a"), "a talks", true);
+	pass(5);
+	assert_int_equal(stats_of(0).erases, 1);
+	assert_int_equal(stats_of(1).owned, 1);
+	assert_body(2, "a", "a talks");
 }
 
 static void
