@@ -99,10 +99,8 @@ entry_free(struct fwtable *t, struct entry *i)
 static bool
 entry_may_wait(const struct entry *i, int64_t at, int64_t now)
 {
-	int64_t left = i->e.deadline - now;
-
-	return !i->dirty && i->e.in_filter && at > i->e.deadline &&
-	    left > 2 * ENTRY_LAG && left > (at - now) / 2;
+	return i->e.in_filter && at > i->e.deadline &&
+	    i->e.deadline - now > (at - now) / 2;
 }
 
 static void
@@ -110,10 +108,8 @@ entry_set_deadline(struct fwtable *t, struct entry *i, int64_t now)
 {
 	int64_t at = fw_entries_due(&t->entries, i);
 
-	if (at == 0 || at == i->e.deadline || entry_may_wait(i, at, now))
-		return;
-	i->e.deadline = at;
-	entry_mark_dirty(t, i);
+	if (at != 0 && at != i->e.deadline && !entry_may_wait(i, at, now))
+		entry_mark_dirty(t, i);
 }
 
 static void
@@ -126,7 +122,7 @@ claim_release(struct fwtable *t, struct fw_claim *claim)
 	claim->active = claim->stale = false;
 	t->n.wanted--;
 	entry_mark_dirty(t, i);
-	entry_set_deadline(t, i, 0); /* it is dirty, so nothing waits */
+	(void)fw_entries_due(&t->entries, i);
 }
 
 /* All its claims have expired, the latest of them at `at`. */
