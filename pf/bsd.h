@@ -80,8 +80,8 @@ enum ph_err p_sys_rules(struct p_dev *d, const char *anchor,
     void (*found)(void *ctx, const struct p_rule *r), void *ctx);
 enum ph_err p_sys_hooked(struct p_dev *d, const char *anchor, enum p_part part,
     bool *yes);
-enum ph_err p_sys_diverted(struct p_dev *d, uint16_t port, size_t *n,
-    size_t *bad);
+enum ph_err p_sys_diverted(struct p_dev *d, const char *anchor, uint16_t port,
+    size_t *n, size_t *bad);
 /* Does the rule divert packets to this port, and can they come back? */
 bool p_rule_diverts(const struct pfioc_rule *pr, uint16_t port, bool *bad);
 enum ph_err p_sys_count(struct p_dev *d, const char *anchor, enum p_part part,

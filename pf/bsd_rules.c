@@ -116,6 +116,7 @@ p_sys_count(struct p_dev *d, const char *anchor, enum p_part part, size_t *n)
 }
 
 struct divert_ctx {
+	const char *ours;
 	uint16_t port;
 	size_t n, bad;
 };
@@ -135,16 +136,24 @@ divert_found(void *ctx, const struct pfioc_rule *pr)
 static enum ph_err
 diverted_in(struct p_dev *d, const char *path, void *ctx)
 {
-	enum ph_err rc = rules_list(d, path, P_PASS, divert_found, ctx, NULL);
+	const struct divert_ctx *c = ctx;
+	size_t len = strlen(c->ours);
+	enum ph_err rc;
 
+	/* There may be thousands of rules. */
+	if (path[0] == '/' && strncmp(path + 1, c->ours, len) == 0 &&
+	    (path[1 + len] == '\0' || path[1 + len] == '/'))
+		return PH_OK;
+	rc = rules_list(d, path, P_PASS, divert_found, ctx, NULL);
 	return rc == PH_EBAD ? PH_OK : rc;
 }
 
 /* In the main ruleset and the anchors below it. */
 enum ph_err
-p_sys_diverted(struct p_dev *d, uint16_t port, size_t *n, size_t *bad)
+p_sys_diverted(struct p_dev *d, const char *anchor, uint16_t port, size_t *n,
+    size_t *bad)
 {
-	struct divert_ctx c = { .port = port };
+	struct divert_ctx c = { .ours = anchor, .port = port };
 	enum ph_err rc = p_walk(d, "", P_DEPTH, diverted_in, &c);
 
 	*n = c.n;

@@ -105,7 +105,7 @@ p_divert_check(const struct p_sys *sys, struct p_dev *dev,
 	size_t n, bad;
 
 	if (!c->hold.on || sys->diverted == NULL ||
-	    sys->diverted(dev, c->hold.queue, &n, &bad) != PH_OK)
+	    sys->diverted(dev, c->name, c->hold.queue, &n, &bad) != PH_OK)
 		return;
 	if (bad > 0)
 		strbuf_fmt(why,

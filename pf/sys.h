@@ -66,11 +66,11 @@ struct p_sys {
 	enum ph_err (*hooked)(struct p_dev *d, const char *anchor,
 	    enum p_part part, bool *yes);
 	/*
-	 * How many rules of the user make packets of this port of divert(4)
-	 * wait, and how many of those are of a kind that cannot.
+	 * How many rules outside the anchor make packets of this port of
+	 * divert(4) wait, and how many of those are of a kind that cannot.
 	 */
-	enum ph_err (
-	    *diverted)(struct p_dev *d, uint16_t port, size_t *n, size_t *bad);
+	enum ph_err (*diverted)(struct p_dev *d, const char *anchor,
+	    uint16_t port, size_t *n, size_t *bad);
 	/* How many rules the anchor itself has in one ruleset. */
 	enum ph_err (*count)(struct p_dev *d, const char *anchor,
 	    enum p_part part, size_t *n);

@@ -13,9 +13,11 @@ static struct {
 } found;
 
 static enum ph_err
-fake_diverted(struct p_dev *d, uint16_t port, size_t *n, size_t *bad)
+fake_diverted(struct p_dev *d, const char *anchor, uint16_t port, size_t *n,
+    size_t *bad)
 {
 	(void)d;
+	assert_string_equal(anchor, "pinholed");
 	assert_int_equal(port, 5070);
 	*n = found.n;
 	*bad = found.bad;
@@ -40,12 +42,13 @@ the_rules_are_printed_when_there_are_none(void **state)
 {
 	static const uint16_t ports[] = { 5060, 5080 };
 	struct prefix hosts[2];
-	struct fw_config c = { .hold = { .on = true,
-				   .queue = 5070,
-				   .hosts = hosts,
-				   .nhosts = 2,
-				   .udp = ports,
-				   .nudp = 2 } };
+	struct fw_config c = { .name = "pinholed",
+		.hold = { .on = true,
+		    .queue = 5070,
+		    .hosts = hosts,
+		    .nhosts = 2,
+		    .udp = ports,
+		    .nudp = 2 } };
 
 	(void)state;
 	assert_true(prefix_parse(span_of("192.0.2.0/24"), &hosts[0]) == PH_OK);
@@ -94,7 +97,8 @@ the_rules_are_printed_when_there_are_none(void **state)
 static void
 bad_rules_are_told(void **state)
 {
-	struct fw_config c = { .hold = { .on = true, .queue = 5070 } };
+	struct fw_config c = { .name = "pinholed",
+		.hold = { .on = true, .queue = 5070 } };
 
 	(void)state;
 	memset(&found, 0, sizeof(found));
