@@ -196,17 +196,17 @@ setup_times_are_those_since_the_last_sample(void **state)
 	strlcpy(first, last_sample(), sizeof(first));
 	assert_memory_equal(first, "[0,0,0,0,", 9);
 	/* All were quick. */
-	assert_in_range(atol(first + 9), 1, 500);
-	assert_in_range(atol(strrchr(first, ',') + 1), 1, 500);
+	assert_in_range(strtol(first + 9, NULL, 10), 1, 500);
+	assert_in_range(strtol(strrchr(first, ',') + 1, NULL, 10), 1, 500);
 	setup(20, 11);
 	page_run(page, AT(1030));
 	strlcpy(first, last_sample(), sizeof(first));
-	assert_in_range(atol(first + 9), 501, 20000);
+	assert_in_range(strtol(first + 9, NULL, 10), 501, 20000);
 	setup(120, 14);
 	page_run(page, AT(1040));
 	strlcpy(first, last_sample(), sizeof(first));
-	assert_in_range(atol(first + 9), 1, 500);
-	assert_in_range(atol(strrchr(first, ',') + 1), 501, 20000);
+	assert_in_range(strtol(first + 9, NULL, 10), 1, 500);
+	assert_in_range(strtol(strrchr(first, ',') + 1, NULL, 10), 501, 20000);
 }
 
 static void
