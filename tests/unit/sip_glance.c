@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
 #include "sip/message.h"
 #include "src/base/strbuf.h"
 #include "tests/unit/unit.h"
@@ -49,13 +52,18 @@ what_a_bye_names_is_seen_at_a_glance(void **state)
 	const struct sip_words *w;
 	struct sip_glance g;
 	struct strbuf b;
-	char text[256];
+	char text[256], *copy;
 	size_t i, k, n;
 
 	(void)state;
 	for (i = 0; i < ROWS(rows); i++) {
 		b = strbuf_of(text, sizeof(text));
-		if (sip_message_glance(&g, span_of(rows[i].text))) {
+		/* A copy of exactly its size: ASan sees a byte too far. */
+		n = strlen(rows[i].text);
+		copy = malloc(n + 1);
+		assert_non_null(copy);
+		memcpy(copy + 1, rows[i].text, n);
+		if (sip_message_glance(&g, (struct span) { copy + 1, n })) {
 			const struct sip_words *words[] = { &g.call_id,
 				&g.from_tag, &g.to_tag, &g.branch };
 
@@ -71,6 +79,7 @@ what_a_bye_names_is_seen_at_a_glance(void **state)
 			}
 		}
 		assert_string_equal(text, rows[i].says);
+		free(copy);
 	}
 }
 

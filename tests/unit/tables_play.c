@@ -144,7 +144,10 @@ tables_setup(void **state)
 int
 tables_teardown(void **state)
 {
+	struct server_counters c = tables_counters();
+
 	(void)state;
+	COUNTED(&c);
 	server_free(server);
 	return 0;
 }

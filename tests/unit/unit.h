@@ -12,4 +12,14 @@
 
 #define ROWS(t) (sizeof(t) / sizeof((t)[0]))
 
+/* A struct of counters, all of them uint64_t: none has gone below zero. */
+#define COUNTED(c)                                                             \
+	do {                                                                   \
+		const uint64_t *each_ = (const void *)(c);                     \
+		size_t i_;                                                     \
+                                                                               \
+		for (i_ = 0; i_ < sizeof(*(c)) / sizeof(*each_); i_++)         \
+			assert_true(each_[i_] < UINT64_MAX / 2);               \
+	} while (0)
+
 #endif
