@@ -161,7 +161,7 @@ world_close(struct world *w)
 		TAILQ_FOREACH(d, &c->dialogs, entry)
 			n[d->state]++;
 	assert_memory_equal(n, sip_counters(w->sip)->dialogs, sizeof(n));
-	COUNTED(sip_counters(w->sip));
+	assert_counted(sip_counters(w->sip));
 	sip_free(w->sip);
 	claims_free(w->claims);
 }

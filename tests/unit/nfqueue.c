@@ -141,6 +141,31 @@ a_time_that_is_none_is_not_taken(void **state)
 	assert_true(nfqueue_next(&p, &rest) == PH_OK && p.stamp == 0);
 }
 
+/* What later kernels tell, and twice at that. */
+static void
+attributes_of_later_kernels_are_left_alone(void **state)
+{
+	static const uint16_t later[] = { 31, 32, 33, 63, 64, 0x3fff };
+	struct nfqueue_packet p;
+	struct span rest;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(later); i++) {
+		restart();
+		put_packet("one");
+		attr(later[i], "\0\0\0\1", 4);
+		rest = message_end();
+		assert_true(nfqueue_next(&p, &rest) == PH_OK);
+		assert_true(span_eq_str(p.ip, "one"));
+		if (later[i] < 32)
+			continue;
+		attr(later[i], "\0\0\0\1", 4);
+		rest = message_end();
+		assert_true(nfqueue_next(&p, &rest) == PH_OK);
+	}
+}
+
 static void
 damage_is_refused(void **state)
 {
@@ -203,6 +228,7 @@ main(void)
 		cmocka_unit_test(several_come_at_once),
 		cmocka_unit_test(a_copy_that_is_cut_says_so),
 		cmocka_unit_test(a_time_that_is_none_is_not_taken),
+		cmocka_unit_test(attributes_of_later_kernels_are_left_alone),
 		cmocka_unit_test(damage_is_refused),
 	};
 

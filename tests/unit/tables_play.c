@@ -147,7 +147,7 @@ tables_teardown(void **state)
 	struct server_counters c = tables_counters();
 
 	(void)state;
-	COUNTED(&c);
+	assert_counted(&c);
 	server_free(server);
 	return 0;
 }

@@ -13,7 +13,7 @@
 #define ROWS(t) (sizeof(t) / sizeof((t)[0]))
 
 /* A struct of counters, all of them uint64_t: none has gone below zero. */
-#define COUNTED(c)                                                             \
+#define assert_counted(c)                                                      \
 	do {                                                                   \
 		const uint64_t *each_ = (const void *)(c);                     \
 		size_t i_;                                                     \
