@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "nft/hold.h"
+#include "nft/holdtext.h"
 #include "tests/unit/unit.h"
 
 /* In place of nft/netlink.c. */
@@ -148,12 +149,85 @@ nothing_waits_unless_it_is_asked_for(void **state)
 	batch_free(&b);
 }
 
+/* Of rules, each in a line of its own; that of the queue is a comment yet. */
+static unsigned int
+rules_in(const char *text)
+{
+	struct span rest = span_of(text), line;
+	unsigned int n = 0;
+
+	while (rest.len > 0) {
+		line = span_cut(rest, '\n', &rest);
+		if (span_has_prefix(line, "\t\ttype "))
+			continue;
+		n += span_has_prefix(line, "\t\t# queue num 7 bypass") ||
+		    (line.len > 7 &&
+			memcmp(line.p + line.len - 7, " accept", 7) == 0) ||
+		    memmem(line.p, line.len, " goto ", 6) != NULL;
+	}
+	return n;
+}
+
+static void
+rules_are_counted_as_they_are_written(void **state)
+{
+	static const uint16_t ports[] = { 5060, 5061, 21 };
+	const struct prefix inside[] = { { addr_v4(192, 0, 2, 0), 24 } };
+	struct fw_config c = { .name = "pinholed" };
+	static char text[8192];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	unsigned int i, n;
+
+	(void)state;
+	assert_int_equal(hold_text(&b, &c), 0);
+	assert_int_equal(b.len, 0);
+	for (i = 0; i < 32; i++) {
+		c.local = (i & 1) != 0;
+		c.hold = (struct fw_hold) { .on = true,
+			.queue = 7,
+			.hosts = inside,
+			.nhosts = 1,
+			.udp = ports,
+			.nudp = i >> 1 & 3,
+			.tcp = ports,
+			.ntcp = i >> 3 & 3 };
+		strbuf_reset(&b);
+		n = hold_text(&b, &c);
+		assert_int_equal(n, rules_in(text));
+		assert_true(b.len < hold_text_size(&c.hold));
+	}
+}
+
+static void
+on_pause(void *ctx, bool yes)
+{
+	*(int *)ctx += yes ? 1 : 10;
+}
+
+static void
+what_waits_is_let_go_before_a_chain_goes(void **state)
+{
+	struct fw_config c = { .name = "pinholed" };
+	int asked = 0;
+
+	(void)state;
+	hold_pause(&c, true);
+	c.hold.pause = on_pause;
+	c.hold.ctx = &asked;
+	hold_pause(&c, true);
+	assert_int_equal(asked, 1);
+	hold_pause(&c, false);
+	assert_int_equal(asked, 11);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_says_which_way),
 		cmocka_unit_test(nothing_waits_unless_it_is_asked_for),
+		cmocka_unit_test(rules_are_counted_as_they_are_written),
+		cmocka_unit_test(what_waits_is_let_go_before_a_chain_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
