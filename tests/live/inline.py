@@ -33,7 +33,7 @@ def counted(**want):
 
 @scenario()
 def inline_call_over_udp(net):
-    d = net.pinholed(conf=inline())
+    d = net.pinholed(conf=inline(hold=500))
     call_through(net, d)
     # INVITE, 180, 200, ACK, BYE, 200: each is read twice and counts once.
     counted(sip_messages=6, packets_twin=6, inline_packets=6,
@@ -46,7 +46,7 @@ def inline_call_over_udp(net):
 
 @scenario()
 def inline_call_over_tcp(net):
-    d = net.pinholed(conf=inline())
+    d = net.pinholed(conf=inline(hold=500))
     call_through(net, d, wire=tcp_wire(net, PHONE, PBX))
     counted(sip_messages=6, inline_expired=0)
 
