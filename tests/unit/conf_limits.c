@@ -254,6 +254,33 @@ a_server_has_an_address_and_maybe_a_port(void **state)
 	}
 }
 
+/* Whose media may come, as one would write it. */
+static void
+remotes_are_printed_as_they_were_read(void **state)
+{
+	static const char *const remotes[] = { "both", "sdp", "signalling",
+		"any", "{ 198.51.100.0/24 2001:db8::/32 }" };
+	char text[128], want[96], *printed;
+	struct conf *c;
+	size_t i, len;
+	FILE *f;
+
+	(void)state;
+	for (i = 0; i < ROWS(remotes); i++) {
+		snprintf(text, sizeof(text), P "sip { remote %s }\n",
+		    remotes[i]);
+		snprintf(want, sizeof(want), "\n\tremote %s\n", remotes[i]);
+		c = good(text);
+		f = open_memstream(&printed, &len);
+		assert_non_null(f);
+		conf_print(c, f);
+		fclose(f);
+		assert_non_null(strstr(printed, want));
+		free(printed);
+		conf_free(c);
+	}
+}
+
 int
 main(void)
 {
@@ -262,6 +289,7 @@ main(void)
 		cmocka_unit_test(what_is_said_comes_to_an_end),
 		cmocka_unit_test(a_word_that_is_nearly_right_is_named),
 		cmocka_unit_test(a_server_has_an_address_and_maybe_a_port),
+		cmocka_unit_test(remotes_are_printed_as_they_were_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +85,12 @@ static int
 begin(void **state)
 {
 	static const struct control_ops ops = { on_command, on_ask, &asked };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 	(void)state;
+	/* As child_start() has it. */
+	sigemptyset(&ignore.sa_mask);
+	sigaction(SIGPIPE, &ignore, NULL);
 	memset(&asked, 0, sizeof(asked));
 	answer = PH_OK;
 	now = 1000 * USEC_PER_SEC;
@@ -230,6 +235,7 @@ what_cannot_be_answered_is_said(void **state)
 	assert_int_equal(asked.type, IPC_EXPLAIN);
 	assert_non_null(strstr(ask(fd, "top\n"), "pinholectl alone"));
 	assert_non_null(strstr(ask(fd, "nonsense\n"), "refused"));
+	assert_non_null(strstr(ask(fd, "x\n"), "refused"));
 	assert_string_equal(ask(fd, "\n\r\n"), "");
 	answer = PH_OK;
 	assert_string_equal(ask(fd, "reload\n"), "");
@@ -343,6 +349,38 @@ who_says_nothing_goes(void **state)
 	assert_string_equal(heard(busy), "");
 	close(idle);
 	close(busy);
+}
+
+static void
+who_monitors_hears_of_what_it_asked_for(void **state)
+{
+	struct model_source *engine = model_source_new(model, IPC_ENGINE, 1);
+	struct ipc_msg m = { .hdr.type = IPC_FEED_REFUSAL };
+	struct ipc_feed_refusal *r = &m.u.feed_refusal;
+	int all = client(false), some = client(true), none = client(false);
+
+	(void)state;
+	assert_string_equal(ask(all, "monitor\n"), "");
+	assert_string_equal(ask(some, "monitor call other\n"), "");
+	r->src = addr_v4(203, 0, 113, 9);
+	r->dst = addr_v4(192, 0, 2, 22);
+	r->reason = REASON_ADDRESS;
+	r->n = 2;
+	memcpy(r->call, "c1", 2);
+	assert_true(model_input(model, engine, now, &m));
+	assert_non_null(strstr(heard(all), "\"event\":\"refuse\""));
+	assert_string_equal(heard(some), "");
+	assert_string_equal(heard(none), "");
+	/* A client that has gone hears nothing more. */
+	close(all);
+	turn();
+	memset(r->call, 0, sizeof(r->call));
+	r->n = 5;
+	memcpy(r->call, "other", 5);
+	assert_true(model_input(model, engine, now, &m));
+	assert_non_null(strstr(heard(some), "\"call\":\"other\""));
+	close(some);
+	close(none);
 }
 
 static void
@@ -467,6 +505,7 @@ main(void)
 		T(who_asks_for_stories_waits_for_the_others),
 		T(answers_are_not_waited_for_for_ever),
 		T(who_says_nothing_goes),
+		T(who_monitors_hears_of_what_it_asked_for),
 		T(lines_come_in_any_pieces),
 		T(the_longest_idle_makes_room),
 		T(who_does_not_read_is_dropped),

@@ -6,6 +6,8 @@
 #include "src/base/timers.h"
 #include "tests/unit/monitor_play.h"
 
+#define FIRST_PID 0x7f000000
+
 struct monitor_play play;
 
 int64_t __wrap_clock_now(void);
@@ -14,6 +16,18 @@ int64_t
 __wrap_clock_now(void)
 {
 	return play.now;
+}
+
+int __wrap_kill(pid_t pid, int sig);
+int __real_kill(pid_t pid, int sig);
+
+int
+__wrap_kill(pid_t pid, int sig)
+{
+	if (pid < FIRST_PID)
+		return __real_kill(pid, sig);
+	play.killed++;
+	return 0;
 }
 
 static void
@@ -36,7 +50,7 @@ play_begin(void **state)
 	(void)state;
 	memset(&play, 0, sizeof(play));
 	play.now = 1000 * USEC_PER_SEC;
-	play.next_pid = 0x7f000000;
+	play.next_pid = FIRST_PID;
 	generation_init(&play.cur);
 	generation_init(&play.other);
 	for (i = 0; i < CHILD_NROLES; i++)
@@ -71,7 +85,7 @@ play_end(void **state)
 		ipc_close(&play.leaver[i]);
 	}
 	conf_free(play.cur.conf);
-	return 0;
+	return play.killed == 0 ? 0 : -1;
 }
 
 void

@@ -9,7 +9,7 @@
 /*
  * A monitor whose children are nobody: the test has the other ends.  Its
  * clock stands still at play.now, for which the program is to be linked with
- * --wrap=clock_now.
+ * --wrap=clock_now,--wrap=kill.
  */
 struct monitor_play {
 	struct monitor m;
@@ -17,7 +17,8 @@ struct monitor_play {
 	struct generation cur, other;
 	int64_t now;
 	struct ipc far[CHILD_NROLES], leaver[LEAVERS];
-	pid_t next_pid; /* no process has such a number */
+	pid_t next_pid;	     /* no process has such a number */
+	unsigned int killed; /* of those; play_end() wants none */
 };
 
 extern struct monitor_play play;

@@ -69,6 +69,24 @@ engine_and_share_process_are_connected_once(void **state)
 	both_connected(false);
 }
 
+static void
+who_cannot_be_told_is_killed(void **state)
+{
+	static const enum child_role roles[] = { CHILD_ENGINE, CHILD_SHARE };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(roles); i++) {
+		play_child(CHILD_ENGINE)->linked = true;
+		play_child(CHILD_SHARE);
+		ipc_close(&play.far[roles[i]]);
+		share_run(&play.m);
+		assert_int_equal(play.killed, 1);
+		play.killed = 0;
+		ipc_close(&play.cur.child[roles[i]].ipc);
+	}
+}
+
 /* What the share process gets when it asks for a connection; fd or -1. */
 static enum ph_err
 ask(int *fd)
@@ -276,6 +294,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(engine_and_share_process_are_connected_once),
+		T(who_cannot_be_told_is_killed),
 		T(it_gets_connections_but_not_without_end),
 		T(while_a_reload_lasts_each_has_its_own_server),
 		T(a_server_may_have_any_address),

@@ -392,6 +392,23 @@ it_goes_where_nobody_may_ask_any_more(void **state)
 	assert_string_equal(told(), "type 4\n");
 }
 
+static void
+who_cannot_be_told_is_killed(void **state)
+{
+	(void)state;
+	/* The engine, then the status process; another follows either. */
+	play_child(CHILD_ENGINE)->linked = true;
+	ipc_close(&play.far[CHILD_ENGINE]);
+	status_run(&play.m);
+	assert_int_equal(play.killed, 1);
+	play.killed = 0;
+	play_child(CHILD_STATUS);
+	ipc_close(&play.far[CHILD_STATUS]);
+	status_run(&play.m);
+	assert_true(play.killed > 0);
+	play.killed = 0;
+}
+
 /* Commands. */
 
 static const char *
@@ -580,6 +597,7 @@ main(void)
 		T(it_is_there_if_somebody_may_ask),
 		T(it_goes_over_to_the_next_generation),
 		T(it_goes_where_nobody_may_ask_any_more),
+		T(who_cannot_be_told_is_killed),
 		T(a_reload_is_begun_and_answered_at_its_end),
 		T(a_check_is_a_process_of_its_own),
 		T(who_logs_is_told_how_much),

@@ -157,10 +157,25 @@ a_call_has_one_key_in_each_group(void **state)
 	assert_memory_not_equal(a, b, sizeof(a));
 }
 
+static void
+each_refusal_has_a_name(void **state)
+{
+	static const char *const names[] = { "none", "malformed", "group",
+		"forged", "stale", "old", "policy", "limit", "none" };
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(ROWS(names), RECORD_REFUSALS + 1);
+	for (i = 0; i < ROWS(names); i++)
+		assert_string_equal(record_refusal_name((enum record_refusal)i),
+		    names[i]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_refusal_has_a_name),
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(every_byte_counts),
 		cmocka_unit_test(a_record_of_another_group_is_none),
