@@ -370,6 +370,8 @@ skip_until(enum ipc_type type)
 static void
 the_status_process_asks(void **state)
 {
+	uint32_t i, n = 0;
+
 	(void)state;
 	start();
 	link_it();
@@ -383,6 +385,22 @@ the_status_process_asks(void **state)
 	skip_until(IPC_DONE);
 	assert_int_equal(msg.hdr.seq, 5);
 	assert_int_equal(msg.u.done.err, PH_OK);
+	/* The entries that overlap with a prefix, of which there is none. */
+	memset(&msg, 0, sizeof(msg));
+	msg.u.which.n = 14;
+	memcpy(msg.u.which.call, "203.0.113.0/24", 14);
+	tell(&status, IPC_SHOW_TABLES, 8, -1);
+	skip_until(IPC_FEED_TEXT);
+	assert_int_equal(msg.hdr.seq, 8);
+	assert_memory_equal(msg.u.feed_text.text, "{\"table\":\"bad\"", 14);
+	skip_until(IPC_DONE);
+	memset(&msg, 0, sizeof(msg));
+	msg.u.tell.what = IPC_TELL_COUNTERS;
+	tell(&status, IPC_TELL, 0, -1);
+	skip_until(IPC_FEED_COUNTERS);
+	for (i = 0; i < msg.u.feed_counters.n; i++)
+		n += strncmp(msg.u.feed_counters.v[i].name, "tables_", 7) == 0;
+	assert_in_range(n, 5, msg.u.feed_counters.n - 5);
 	/* Nobody has such a pinhole. */
 	memset(&msg, 0, sizeof(msg));
 	msg.u.which.owner = 77;
