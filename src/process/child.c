@@ -156,8 +156,7 @@ child_quit(struct child *c, bool keep, int64_t now)
 void
 child_kill(struct child *c)
 {
-	if (c->pid != 0)
-		child_kill_as(c->pid, c->uid);
+	child_kill_as(c->pid, c->uid);
 }
 
 void
@@ -165,6 +164,9 @@ child_kill_as(pid_t pid, uid_t uid)
 {
 	uid_t self = geteuid();
 
+	/* kill(2) takes 0 and below for groups of processes, -1 for all. */
+	if (pid <= 0)
+		return;
 	if (kill(pid, SIGKILL) == 0 || errno != EPERM || seteuid(uid) == -1)
 		return;
 	(void)kill(pid, SIGKILL);

@@ -237,6 +237,26 @@ it_moves_with_its_socket(void **state)
 
 #define T(f) cmocka_unit_test_setup(f, setup)
 
+/* In a group of its own, which is what kill(2) would take 0 for. */
+static void
+no_process_is_not_all_of_them(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	fflush(NULL);
+	if ((pid = fork()) == 0) {
+		if (setpgid(0, 0) == -1)
+			_exit(1);
+		child_kill_as(0, getuid());
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int
 main(void)
 {
@@ -244,6 +264,7 @@ main(void)
 		T(what_it_is_told),
 		T(signals_are_the_monitors_business),
 		T(one_that_cannot_be_told_is_killed),
+		T(no_process_is_not_all_of_them),
 		T(patience_ends),
 		T(who_keeps_dying_waits_longer),
 		T(it_moves_with_its_socket),
