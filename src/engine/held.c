@@ -19,7 +19,8 @@ held_note(struct held *h, const struct nfqueue_packet *p)
 {
 	uint32_t gap = p->id - h->last - 1;
 
-	if (h->begun && gap < GAP_MAX)
+	/* With `fail closed` they were dropped, which the kernel counts. */
+	if (h->begun && gap < GAP_MAX && h->queue->open)
 		h->missed += gap;
 	h->begun = true;
 	h->last = p->id;

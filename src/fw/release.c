@@ -30,18 +30,30 @@ release_ask(struct release *r, const struct ipc_release *m)
 		r->since[r->nsince++] = m->since[i];
 }
 
+/* How many of those that were asked for had got their verdict before. */
+static uint64_t
+release_late(const struct release *r)
+{
+	int32_t ahead = (int32_t)(r->last - r->watch.gone);
+	uint64_t waited = ahead > 0 ? (uint64_t)ahead : 0;
+
+	if (!r->watch.gone_known || waited >= r->count)
+		return 0;
+	return r->count - waited;
+}
+
 static void
 release_packets(struct release *r)
 {
+	uint64_t late = release_late(r), i;
 	int64_t wall;
-	uint32_t i;
 
 	packetq_verdict(r->queue, r->last, true);
 	wall = clock_wall(clock_now());
-	for (i = 0; i < r->nsince; i++)
+	for (i = late; i < r->nsince; i++)
 		histogram_add(&r->n->held,
 		    wall > r->since[i] ? wall - r->since[i] : 0);
-	r->n->held_released += r->count;
+	r->n->held_released += r->count - late;
 	r->asked = false;
 	r->count = 0;
 	r->nsince = 0;

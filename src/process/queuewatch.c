@@ -85,8 +85,12 @@ watch_ask(struct queuewatch *w)
 	w->dropped_before = s.dropped;
 	w->begun = true;
 	w->quiet = w->known > 0 && s.last == w->last[0] ? w->quiet + 1 : 0;
-	if (w->known == QUEUEWATCH_STEPS && s.waiting > 0)
-		watch_expire(w, &s, w->last[w->known - 1]);
+	if (w->known == QUEUEWATCH_STEPS) {
+		w->gone = w->last[w->known - 1];
+		w->gone_known = true;
+		if (s.waiting > 0)
+			watch_expire(w, &s, w->gone);
+	}
 	memmove(&w->last[1], &w->last[0],
 	    sizeof(w->last[0]) * (QUEUEWATCH_STEPS - 1));
 	w->last[0] = s.last;

@@ -34,7 +34,9 @@ struct queuewatch {
 	uint32_t last[QUEUEWATCH_STEPS]; /* the newest number, then */
 	unsigned int known;		 /* how many of them there are */
 	unsigned int quiet;		 /* questions since a packet came */
-	uint64_t expired, dropped;	 /* so far */
+	uint32_t gone;			 /* up to here, none waits any more */
+	bool gone_known;
+	uint64_t expired, dropped; /* so far */
 	bool begun;
 	uint64_t dropped_before;
 	/* The process through which packets come to the engine, if any. */

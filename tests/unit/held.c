@@ -25,7 +25,7 @@ static struct {
 	bool others; /* who let all go as soon as they can */
 } kernel;
 
-static struct packetq queue = { .fd = 7, .other_fd = 8 };
+static struct packetq queue = { .fd = 7, .other_fd = 8, .open = true };
 static struct packetq none = { .fd = -1, .other_fd = -1 };
 
 /* In place of src/compat/packetq_linux.c. */
@@ -253,6 +253,22 @@ numbers_that_are_missing_have_passed(void **state)
 	assert_int_equal(h.missed, 4);
 }
 
+static void
+numbers_that_are_missing_were_dropped(void **state)
+{
+	struct packetq closed = queue;
+	struct held h = { .queue = &closed };
+
+	(void)state;
+	closed.open = false;
+	comes(false);
+	kernel.last += 4;
+	comes(false);
+	assert_true(held_turn(&h, on_packet, NULL));
+	assert_int_equal(h.packets, 2);
+	assert_int_equal(h.missed, 0);
+}
+
 static const struct conf_inline settings = { true, 5060, 20, true };
 
 static void
@@ -285,6 +301,38 @@ packets_go_with_the_commit(void **state)
 	assert_int_equal(r.nsince, IPC_HELD);
 	(void)release_run(&r, true, INT64_MAX);
 	assert_int_equal(n.held_released, 2 + 2 * IPC_HELD);
+}
+
+/* The engine was stopped, and asks for packets that have gone. */
+static void
+what_expired_is_not_released(void **state)
+{
+	struct ipc_release ask = { .n = 4, .last = 4 };
+	struct fwcounters n = { 0 };
+	struct release r;
+	int64_t t;
+
+	(void)state;
+	release_init(&r, &queue, &settings, &n);
+	comes(true);
+	comes(true);
+	comes(true);
+	queuewatch_wake(&r.watch, 0);
+	for (t = 0; t < 40 && kernel.verdicts == 0; t++)
+		(void)queuewatch_run(&r.watch, t * MS);
+	assert_int_equal(r.watch.expired, 3);
+	comes(true);
+	release_ask(&r, &ask);
+	(void)release_run(&r, true, INT64_MAX);
+	assert_false(kernel.waits[4]);
+	assert_int_equal(n.held_released, 1);
+	assert_int_equal(histogram_count(&n.held), 1);
+	/* All of them. */
+	ask.last = 3;
+	ask.n = 3;
+	release_ask(&r, &ask);
+	(void)release_run(&r, true, INT64_MAX);
+	assert_int_equal(n.held_released, 1);
 }
 
 /* When the packet that comes at `at` ms goes, if nobody lets it go. */
@@ -484,7 +532,10 @@ main(void)
 		cmocka_unit_test_setup(a_turn_has_its_bounds, setup),
 		cmocka_unit_test_setup(numbers_that_are_missing_have_passed,
 		    setup),
+		cmocka_unit_test_setup(numbers_that_are_missing_were_dropped,
+		    setup),
 		cmocka_unit_test_setup(packets_go_with_the_commit, setup),
+		cmocka_unit_test_setup(what_expired_is_not_released, setup),
 		cmocka_unit_test_setup(none_waits_for_longer_than_it_may,
 		    setup),
 		cmocka_unit_test_setup(what_others_let_go_is_not_counted,
