@@ -16,8 +16,10 @@
 #include "src/share/redis.h"
 #include "src/share/tls.h"
 
-#define CHUNK	16384
-#define OUT_MAX (8u << 20) /* bytes that wait to be sent */
+#define CHUNK	       16384
+#define OUT_MAX	       (8u << 20) /* bytes that wait to be sent */
+/* A line of a reply; hiredis looks for its end from its begin each time. */
+#define LINE_MAX_BYTES 65536
 
 #define REDIS_WHY 512
 /* With that begins what a server says in TLS to one who does not. */
@@ -93,7 +95,7 @@ on_event(struct bufferevent *be, short what, void *arg)
 		r->ready = true;
 		return;
 	}
-	if ((what & BEV_EVENT_ERROR) && r->tls != NULL)
+	if (r->tls != NULL)
 		tls_explain(r->tls, be, &b);
 	if (b.len == 0) {
 		strbuf_str(&b,
@@ -120,6 +122,19 @@ reply_take(struct redis *r, redisReply *reply)
 	if (c->reply != NULL)
 		c->reply(r->ctx, reply, &c->tag);
 	free(c);
+}
+
+/*
+ * A reply that is not complete begins with a line: that of a text has its
+ * length, and the text behind it may be long.
+ */
+static bool
+line_is_endless(const redisReader *reader)
+{
+	size_t n = reader->len - reader->pos;
+
+	return n > LINE_MAX_BYTES &&
+	    memchr(reader->buf + reader->pos, '\n', LINE_MAX_BYTES) == NULL;
 }
 
 static void
@@ -157,6 +172,10 @@ on_read(struct bufferevent *be, void *arg)
 			freeReplyObject(reply);
 			if (r->over)
 				return;
+		}
+		if (line_is_endless(r->reader)) {
+			redis_fail(r, "a line that does not end");
+			return;
 		}
 	}
 }

@@ -16,7 +16,9 @@
 #include "src/process/keyfile.h"
 #include "src/share/tls.h"
 
-#define KEY_MAX 65536 /* bytes of a file */
+#define KEY_MAX	     65536 /* bytes of a file */
+/* Messages of handshakes that a server has a reason to send, and more. */
+#define MESSAGES_MAX 100
 
 /* OpenSSL before 3.0 and LibreSSL lack one or the other. */
 #ifndef SSL_OP_IGNORE_UNEXPECTED_EOF
@@ -30,8 +32,9 @@ const char *const tls_lacks = NULL;
 
 struct tls {
 	SSL_CTX *ctx;
-	char name[256]; /* that the certificate must have */
-	bool named;	/* it is no address: the server may choose by it */
+	char name[256];	   /* that the certificate must have */
+	bool named;	   /* it is no address: the server may choose by it */
+	unsigned messages; /* of handshakes, since the last tls_open() */
 };
 
 /* The first error that the library has noted; it forgets all of them. */
@@ -190,12 +193,37 @@ tls_free(struct tls *t)
 	free(t);
 }
 
+/*
+ * The library reads messages of a handshake for as long as they come, and does
+ * not return: after too many, there is no more to read.
+ */
+static void
+on_message(int sent, int version, int type, const void *p, size_t len, SSL *ssl,
+    void *arg)
+{
+	struct tls *t = arg;
+	BIO *nothing;
+
+	(void)version;
+	(void)p;
+	(void)len;
+	if (sent || type != SSL3_RT_HANDSHAKE || t->messages++ < MESSAGES_MAX ||
+	    (nothing = BIO_new(BIO_s_null())) == NULL)
+		return;
+	SSL_set0_rbio(ssl, nothing);
+}
+
 struct bufferevent *
 tls_open(struct tls *t, struct event_base *base, int fd)
 {
 	struct bufferevent *be = NULL;
 	SSL *ssl = SSL_new(t->ctx);
 
+	t->messages = 0;
+	if (ssl != NULL) {
+		SSL_set_msg_callback(ssl, on_message);
+		SSL_set_msg_callback_arg(ssl, t);
+	}
 	if (ssl != NULL &&
 	    (!t->named || SSL_set_tlsext_host_name(ssl, t->name) == 1))
 		be = bufferevent_openssl_socket_new(base, fd, ssl,
@@ -217,7 +245,9 @@ tls_explain(const struct tls *t, struct bufferevent *be, struct strbuf *out)
 	/* The last one that it gives is the one that came first. */
 	while ((e = bufferevent_get_openssl_error(be)) != 0)
 		first = e;
-	if (verdict != X509_V_OK)
+	if (t->messages > MESSAGES_MAX)
+		strbuf_str(out, "TLS: its handshake does not end");
+	else if (verdict != X509_V_OK)
 		strbuf_fmt(out,
 		    "its certificate, which must be for %s, is "
 		    "refused: %s",

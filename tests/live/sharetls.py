@@ -3,7 +3,9 @@
 not let us in.  The certificates are made here."""
 import os
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 from net import Daemon, Stream, check, sh, until
@@ -182,6 +184,51 @@ class Server:
     def kill_all(self):
         self.proc.kill()
         self.proc.wait(5)
+
+
+class Flood:
+    """Whoever connects gets requests for a handshake, for as long as he reads;
+    a client must ignore each of them."""
+    log, events = (), ()
+
+    def __init__(self, net, port):
+        self.sock = net.socket("db", SERVER, port, socket.SOCK_STREAM)
+        self.sock.listen(8)
+        threading.Thread(target=self.run, daemon=True).start()
+        net.daemons.append(self)
+
+    def run(self):
+        while True:
+            try:
+                s, _ = self.sock.accept()
+            except OSError:
+                return
+            try:
+                with s:
+                    s.settimeout(30)
+                    while True:
+                        s.sendall(b"\x16\x03\x03\0\4\0\0\0\0" * 1000)
+            except OSError:
+                pass
+
+    def kill_all(self):
+        self.sock.close()
+
+
+@scenario(needs=("redis-server", "redis-cli", "openssl"))
+def share_ends_a_handshake_that_does_not(net):
+    """Without a certificate, a stranger on the way can do that."""
+    ca = Authority(net)
+    w = World(net)
+    box = w.boxes[0]
+    Flood(net, 6390)
+    box.start(wait=False, share=f'tls {{ ca "{ca.cert}" }}',
+              at=f"{SERVER}:6390")
+    box.daemon.ready()
+    until(lambda: lines(box, "its handshake does not end"), 10,
+          f"a line: {box.daemon.log}")
+    call = set_up(w)
+    opened(box, call)
 
 
 @scenario(needs=("redis-server", "redis-cli"))

@@ -159,6 +159,37 @@ junk_ends_the_connection(void **state)
 	}
 }
 
+static void
+an_endless_line_ends_the_connection(void **state)
+{
+	char text[8001] = "";
+	int i;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	say(0, "+");
+	for (i = 0; i < 8; i++)
+		say(0, text);
+	assert_int_equal(server.state, SERVER_JOINING);
+	say(0, text);
+	assert_int_equal(server.state, SERVER_WAITING);
+}
+
+static void
+a_long_text_is_no_endless_line(void **state)
+{
+	char text[8001] = "";
+	int i;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	say(0, "*1\r\n$80000\r\n");
+	for (i = 0; i < 10; i++)
+		say(0, text);
+	say(0, "\r\n");
+	assert_int_equal(server.state, SERVER_JOINING);
+}
+
 #define SERVED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -170,6 +201,8 @@ main(void)
 		SERVED(a_deep_reply_is_none),
 		SERVED(a_reply_as_deep_as_a_stream_is_one),
 		SERVED(junk_ends_the_connection),
+		SERVED(an_endless_line_ends_the_connection),
+		SERVED(a_long_text_is_no_endless_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
