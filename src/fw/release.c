@@ -52,7 +52,8 @@ release_packets(struct release *r)
 	wall = clock_wall(clock_now());
 	for (i = late; i < r->nsince; i++)
 		histogram_add(&r->n->held,
-		    wall > r->since[i] ? wall - r->since[i] : 0);
+		    r->since[i] > 0 && wall > r->since[i] ? wall - r->since[i]
+							  : 0);
 	r->n->held_released += r->count - late;
 	r->asked = false;
 	r->count = 0;
