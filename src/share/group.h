@@ -20,7 +20,9 @@
  * change adds 1 to the version; of two records the later version counts, of
  * equal versions the one that was written later, then that of the greater
  * name.  The end of a call is a version, too, and is remembered for
- * GROUP_MEMORY, so that no replay brings the call back.  When the owner is
+ * GROUP_MEMORY, so that a box which was cut off for as long still hears of it.
+ * A process that was just started remembers nothing: for it, a replay brings
+ * back a call that ended less than GROUP_OLD ago.  When the owner is
  * silent for BOXES_LEASE, the first living box by name takes its calls over,
  * and if that does not, the next one does.
  *
@@ -30,9 +32,9 @@
 #define GROUP_TTL     (60 * USEC_PER_SEC) /* of a call's key */
 #define GROUP_RENEW   (20 * USEC_PER_SEC) /* how often it is renewed */
 #define GROUP_GRACE   (30 * USEC_PER_SEC) /* for others to say it is theirs */
-#define GROUP_REWRITE (30 * 60 * USEC_PER_SEC)	/* a record is written anew */
-#define GROUP_OLD     (120 * 60 * USEC_PER_SEC) /* and is not believed */
-#define GROUP_MEMORY  GROUP_OLD
+#define GROUP_REWRITE (5 * 60 * USEC_PER_SEC)	/* a record is dated anew */
+#define GROUP_OLD     (10 * 60 * USEC_PER_SEC)	/* and is not believed */
+#define GROUP_MEMORY  (120 * 60 * USEC_PER_SEC) /* of the end of a call */
 
 /* Which box judges whether a call is silent; see engine/sharing.h. */
 enum group_role {

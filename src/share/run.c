@@ -72,8 +72,9 @@ group_seen(struct group *g, uint64_t id, uint32_t inside_s, uint32_t outside_s,
 	group_publish(g, RECORD_SEEN, e, &w, now);
 }
 
+/* An end that is told again is dated anew, or those who missed it refuse it. */
 static void
-entry_write(struct group *g, struct entry *e)
+entry_write(struct group *g, struct entry *e, int64_t now)
 {
 	struct span body = { (const char *)e->body, e->len };
 	const struct group_ops *ops = &g->setup.ops;
@@ -84,7 +85,7 @@ entry_write(struct group *g, struct entry *e)
 		body = (struct span) { &why, 1 };
 	entry_dirty(g, e, false);
 	if (!write_record(g, e->ended ? RECORD_END : RECORD_CALL, e, body,
-		e->written, &len))
+		e->ended ? now : e->written, &len))
 		return;
 	e->sent = e->version;
 	g->stats.bytes += len;
@@ -154,7 +155,7 @@ run_writes(struct group *g, int64_t now)
 
 	while (now >= g->write_at && (e = TAILQ_FIRST(&g->dirty)) != NULL &&
 	    ops->room(ops->ctx) > 0)
-		entry_write(g, e);
+		entry_write(g, e, now);
 }
 
 /* The box is dead, and we are the one to take its calls over. */

@@ -347,7 +347,8 @@ a_split_owner_hears_what_ended_meanwhile(void **state)
 	pass(15);
 	group_gone(boxes[1].g, id_of(1, "a"), REASON_BYE, now);
 	call_of(1, "a")->ended = true;
-	pass(60);
+	/* Longer than a record is believed. */
+	pass(15 * 60);
 	box_join(0);
 	pass(1);
 	assert_true(call_of(0, "a")->ended);
@@ -469,6 +470,50 @@ a_replay_opens_nothing_again(void **state)
 	pass(0);
 	assert_null(call_of(1, "a"));
 	assert_int_equal(stats_of(1).refused[RECORD_OLD], 1);
+}
+
+/* A new process does not know which calls are over, but what time it is. */
+static void
+a_replay_opens_nothing_for_a_box_that_was_just_started(void **state)
+{
+	uint8_t record[512];
+	size_t first, len;
+
+	(void)state;
+	first = nstream;
+	tell(0, 1, "a talks", true);
+	pass(0);
+	len = stream[first].len;
+	assert_true(len <= sizeof(record));
+	memcpy(record, stream[first].bytes, len);
+	group_gone(boxes[0].g, 1, REASON_BYE, now);
+	boxes[0].call[0].ended = true;
+	pass(10 * 60 + 1);
+	box_kill(1);
+	memset(boxes[1].call, 0, sizeof(boxes[1].call));
+	box_start(1);
+	box_join(1);
+	stream_add(record, len);
+	pass(0);
+	assert_null(call_of(1, "a"));
+	assert_int_equal(stats_of(1).refused[RECORD_OLD], 1);
+}
+
+/* What is refused as old is never a call that somebody owns. */
+static void
+a_box_that_starts_later_believes_in_long_calls(void **state)
+{
+	(void)state;
+	tell(0, 1, "a talks", true);
+	pass(0);
+	box_kill(1);
+	pass(29 * 60);
+	memset(boxes[1].call, 0, sizeof(boxes[1].call));
+	box_start(1);
+	box_join(1);
+	pass(0);
+	assert_body(1, "a", "a talks");
+	assert_int_equal(stats_of(1).refused[RECORD_OLD], 0);
 }
 
 static void
@@ -719,6 +764,8 @@ main(void)
 		PLAY(a_box_alone_keeps_what_its_journal_has),
 		PLAY(an_end_that_was_missed_is_found_after_joining),
 		PLAY(a_replay_opens_nothing_again),
+		PLAY(a_replay_opens_nothing_for_a_box_that_was_just_started),
+		PLAY(a_box_that_starts_later_believes_in_long_calls),
 		PLAY(garbage_and_other_groups_are_counted),
 		PLAY(the_table_has_a_limit),
 		PLAY(boxes_beyond_the_most_are_refused),
