@@ -6,8 +6,9 @@ what holding signalling adds to it.
 usage: inline_live.py [-f FLOOD] [-b LOOPS] [-w in|out] [-m MODE] [-n PHONES]
        [-c] PINHOLED BENCH_INLINE [rate ...]
 
-MODE: passive, inline, or realtime (inline, with that priority).  FLOOD: what a
-stranger sends meanwhile, a second.  -c: print our counters as well.
+MODE: passive, inline, realtime (inline, with that priority) or awake (inline,
+with cpu-latency 0).  FLOOD: what a stranger sends meanwhile, a second.  -c:
+print our counters as well.
 """
 import argparse
 import os
@@ -36,6 +37,7 @@ MODES = {
     "passive": ("", ""),
     "inline": ("\tinline yes\n", ""),
     "realtime": ("\tinline yes\n", "priority realtime\n"),
+    "awake": ("\tinline yes\n", "cpu-latency 0\n"),
 }
 
 
