@@ -234,10 +234,17 @@ ftp {{ proxy on 127.0.0.1 port {self.ports["ftp"]} }}
 
     def end(self):
         """Of whatever is left."""
-        for pid in [*self.children().values(), self.pid]:
-            if alive(pid):
-                os.kill(pid, signal.SIGKILL)
+        kill_all(self)
         self.proc.wait(5)
+
+
+def kill_all(d):
+    """The monitor stops first, or it replaces the others."""
+    if alive(d.pid):
+        os.kill(d.pid, signal.SIGSTOP)
+    for pid in [*d.children().values(), d.pid]:
+        if alive(pid):
+            os.kill(pid, signal.SIGKILL)
 
 
 def table_request(d, nonce, table="bad", address="203.0.113.9"):
@@ -480,9 +487,7 @@ def in_the_background(binary, where):
         until(lambda: not alive(d.pid), "the end")
         check(not os.path.exists(d.pidfile), "the pid file stays")
     finally:
-        for pid in [*d.children().values(), d.pid]:
-            if alive(pid):
-                os.kill(pid, signal.SIGKILL)
+        kill_all(d)
 
 
 def main():
