@@ -12,7 +12,6 @@
  * passes) and as it comes in (and is dropped).  Some come from a stranger in
  * the network of the phones, some from elsewhere, some from the phone of the
  * first call, at a port that nobody opened for it.
- *
  */
 #include <sys/param.h>
 #include <sys/ioctl.h>

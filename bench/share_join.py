@@ -82,7 +82,7 @@ def main():
         server = Server(world)
         names = w.redis("--raw", "KEYS", "*call*").split()
         records = server.values(names)
-        # Nobody is to renew or end them.
+        # A firewall that runs would renew these records, or end them.
         one.kill()
         for n in range(1, calls // len(records) + 1):
             server.write([another(r, n) for r in records])

@@ -24,7 +24,7 @@ struct link {
 
 /*
  * One element and, in sets that have one, its way back, which has the same key.
- * There may be hundreds of thousands of these, so that each byte counts.
+ * A table may have hundreds of thousands of nodes, so that each byte counts.
  */
 struct node {
 	struct hash_node by_elem; /* first: see node_of() */

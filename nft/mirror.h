@@ -69,7 +69,7 @@ void mirror_end(struct mirror *m, bool done);
 
 /*
  * Everything the kernel had, with old_data, by sets; *iter begins as zeros.
- * Nothing is added or forgotten meanwhile.
+ * The caller adds and forgets no element before the last one was told.
  */
 struct mirror_iter {
 	unsigned int set;

@@ -140,7 +140,7 @@ diverted_in(struct p_dev *d, const char *path, void *ctx)
 	size_t len = strlen(c->ours);
 	enum ph_err rc;
 
-	/* There may be thousands of rules. */
+	/* Our own anchors have thousands of rules, and none that diverts. */
 	if (path[0] == '/' && strncmp(path + 1, c->ours, len) == 0 &&
 	    (path[1 + len] == '\0' || path[1 + len] == '/'))
 		return PH_OK;

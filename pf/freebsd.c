@@ -198,7 +198,8 @@ p_rule_translates(const struct pfioc_rule *pr)
 }
 
 /*
- * What is written back must not match again: see src/compat/packetq_freebsd.c.
+ * A packet that is written back must not match the rule again:
+ * see src/compat/packetq_freebsd.c.
  */
 bool
 p_rule_diverts(const struct pfioc_rule *pr, uint16_t port, bool *bad)

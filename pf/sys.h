@@ -106,7 +106,10 @@ extern int (*p_ioctl)(int fd, unsigned long request, void *arg);
 
 extern const struct p_sys p_sys_native;
 
-/* What is wrong with the rules that make signalling wait, and what to add. */
+/*
+ * Says in `why`, for `pinholed -n`, which of the user's rules divert signalling
+ * in a way that loses packets, and the rules to add if none diverts it.
+ */
 void p_divert_check(const struct p_sys *sys, struct p_dev *dev,
     const struct fw_config *config, struct strbuf *why);
 

@@ -20,8 +20,9 @@
  * lines, LF alone, no final line end, empty s=.  Strict where two readings
  * are possible: two c= in one section, a NUL, a lone CR, a blank line in the
  * middle.
- * Nothing is allocated; pointers in a struct sdp are to itself: not to be
- * copied.
+ *
+ * The parser allocates nothing.  A struct sdp must not be copied, for it has
+ * pointers to itself.
  */
 #define SDP_MAX_MEDIA	   16
 #define SDP_MAX_CANDIDATES 8 /* per media, both components together */

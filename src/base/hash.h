@@ -8,12 +8,12 @@
 #include "src/base/err.h"
 
 /*
- * Hash tables, for what there are hundreds of thousands of.
+ * Hash tables for hundreds of thousands of items.
  *
- * Strangers may choose what is hashed: each table has a random key, so that
- * nobody can make all items meet in one bucket.  The owner embeds a struct
- * hash_node and compares: a look-up walks the chain of one bucket.  The table
- * grows by a bucket for each item, so that no insertion takes longer than
+ * Strangers may choose the bytes that are hashed: each table has a random key,
+ * so that nobody can make all items meet in one bucket.  The owner embeds a
+ * struct hash_node and compares: a look-up walks the chain of one bucket.  The
+ * table grows by a bucket for each item, so that no insertion takes longer than
  * others; none fails, for without memory the chains get longer.  It does not
  * shrink.
  */

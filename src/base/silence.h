@@ -15,7 +15,6 @@
  * each report renews the lease of the pinhole there.
  *
  * Times are microseconds since the epoch, lengths are microseconds.
- *
  */
 struct silence {
 	int64_t since;	 /* counted from here at the earliest */

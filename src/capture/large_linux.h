@@ -9,7 +9,7 @@
  *
  * The ring has only their beginning; the kernel puts the whole of each into
  * the queue of the packet socket as well, in the same order (packet(7),
- * PACKET_COPY_THRESH).  What found the queue full is not in it.
+ * PACKET_COPY_THRESH).  A packet that finds the queue full is not in it.
  */
 #define LARGE_MAX 65536 /* bytes of a packet */
 
@@ -37,8 +37,8 @@ const unsigned char *large_take(struct large *l, struct pcap_pkthdr *h,
 void large_idle(struct large *l);
 
 /*
- * Now and then: if ring and queue have been out of step, begin anew, for what
- * nobody takes would be in the way of all that follows.
+ * To be called now and then: empties the queue if it was out of step with the
+ * ring.  A packet that stays at its head hides all that come later.
  */
 void large_tidy(struct large *l);
 

@@ -25,11 +25,8 @@
  * nothing.  If a connection between them was none of the reader's, no other is
  * joined.
  *
- * There is room for LOST_MAX pairs.  The pair that has lost no connection for
- * longest makes room.
- *
- *
- *
+ * The memory has room for LOST_MAX pairs of addresses.  For one more, it
+ * forgets the pair whose last lost connection is longest ago.
  */
 #define LOST_MAX    16384
 #define LOST_RECORD 3 /* the first byte of a record; see tcprecord.c */

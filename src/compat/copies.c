@@ -65,7 +65,10 @@ copy_write(void *buf, const struct copy *c)
 	if (c->len <= (size_t)UINT16_MAX - ATTR_LEN)
 		put_attr(&t, ATTR_PAYLOAD, c->bytes, c->len);
 	else {
-		/* It cannot be said, so it is as one of which a part is. */
+		/*
+		 * An attribute cannot be so long: the copy says only how long
+		 * the packet is, as one that was cut.
+		 */
 		set_number(v, c->len, 4);
 		put_attr(&t, ATTR_CAP_LEN, v, 4);
 	}

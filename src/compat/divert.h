@@ -10,7 +10,8 @@
 #include "src/compat/ring.h"
 
 /*
- * What of divert(4) is each system's own, for packetq_bsd.c.
+ * The parts of divert(4) in which FreeBSD and OpenBSD differ, for
+ * packetq_bsd.c.
  */
 #define DIVERT_SOCKETS 2
 
@@ -22,8 +23,9 @@ PH_NODISCARD enum ph_err divert_open(int fds[DIVERT_SOCKETS], uint32_t port,
     struct strbuf *why);
 
 /*
- * From where a packet was read to where it must be written for it to go on
- * where it was.  False, with a sentence: to write it would bring it back.
+ * `place` is where a packet was read; it becomes the place where the packet
+ * must be written, to go on from where it was diverted.  False, with a
+ * sentence: the kernel would divert it again, so it must not be written.
  */
 bool divert_way_back(struct ring_place *place, const char **why);
 

@@ -184,9 +184,9 @@ packetq_read(const struct packetq *q, void *buf, size_t size)
 }
 
 /*
- * Not with MSG_DONTWAIT: the kernel would refuse the packet while another
- * process writes to the socket.  Nothing can be done for one that it does not
- * take.
+ * Write a packet back to the kernel.  The call may block: with MSG_DONTWAIT the
+ * kernel refuses the packet while another process writes to the socket.  A
+ * packet that the kernel refuses for another reason is lost.
  */
 static void
 send_back(const struct packetq *q, const struct ring_packet *p)
@@ -376,8 +376,9 @@ packetq_verdict(const struct packetq *q, uint32_t last, bool pass)
 }
 
 /*
- * What is in the socket has no numbers, and counts as one packet behind the
- * newest: if that is the newest for long, nobody reads.
+ * Packets that are in the socket still have no numbers.  Together they count as
+ * one packet behind the newest; if that packet stays the newest for long, no
+ * process reads the socket.
  */
 bool
 packetq_state(const struct packetq *q, struct packetq_state *out)

@@ -5,11 +5,12 @@
  * The address of a packet has the direction in its port, as pf counts them,
  * and for one that comes in the name of the interface behind the address.
  *
- * What is written back with the same address meets the same rule of pf, which
- * diverts it again, without end (seen with 12.1).  So it is written as if it
- * came in at lo0, which pf must skip; from there it is forwarded, or taken, as
- * from anywhere else, and meets the rules of the interface that it leaves by.
- * A packet that was diverted on its way out has no such way.
+ * A packet that is written back with the same address meets the same rule of
+ * pf, which diverts it again, without end (seen with 12.1).  So the packet is
+ * written as if it came in at lo0, which pf must skip; from there it is
+ * forwarded, or taken, as from anywhere else, and meets the rules of the
+ * interface that it leaves by. A packet that was diverted on its way out has no
+ * such way.
  */
 #include <sys/types.h>
 #include <sys/socket.h>

@@ -73,7 +73,11 @@ process_has_interface(const char *name)
 	return true;
 }
 
-/* What other sessions have to share: sched(7), "The autogroup feature". */
+/*
+ * Linux may share processors between sessions before it looks at the nice value
+ * of a process: sched(7), "The autogroup feature".  So give this process a
+ * session of its own, and that session the nice value.
+ */
 static void
 session_precede(void)
 {

@@ -36,7 +36,7 @@ ring_begin(struct ring *r, uint32_t writer)
 			atomic_store(&r->heads[i].state, FREE);
 }
 
-/* What went from the beginning is room. */
+/* Cells at the beginning whose packets have gone are room again. */
 static void
 ring_shrink(struct ring *r)
 {
@@ -90,7 +90,10 @@ ring_take(struct ring *r, uint32_t *at, uint32_t last, struct ring_packet *out)
 		h = head_at(r, *at);
 		if (atomic_load(&h->state) != WAITS)
 			continue;
-		/* If we took it, another process would look past it. */
+		/*
+		 * Look at the number before the packet is taken: another
+		 * process passes over a packet that is taken.
+		 */
 		if ((int32_t)(last - atomic_load(&h->id)) < 0)
 			return false;
 		waits = WAITS;

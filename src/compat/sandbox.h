@@ -26,7 +26,6 @@
  *	FreeBSD	 Capsicum where what the role does allows it
  *	OpenBSD	 pledge(2); SANDBOX_FIREWALL, which needs more of /dev/pf than
  *		 a promise covers: unveil(2)
- *
  */
 enum sandbox_role {
 	SANDBOX_ENGINE,

@@ -157,7 +157,7 @@ struct conf_status {
 	char *listen_at;
 };
 
-/* Of the connection to a server. */
+/* TLS of the connection to a server: `tls`. */
 struct conf_tls {
 	bool on;
 	char *at;	   /* place of the block */

@@ -263,6 +263,25 @@ def listening(net, where, addr, port):
     return s
 
 
+def control(net, client, server):
+    """A control connection, its two ends, and how one of them says what the
+    other hears.  Client and server are namespace and address."""
+    there = listening(net, *server, 21)
+    c = net.socket(*client, 0, socket.SOCK_STREAM)
+    c.connect((server[1], 21))
+    s = there.accept()[0]
+    net.sockets.append(s)
+    for end in (c, s):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        end.settimeout(3)
+
+    def say(frm, to, data):
+        frm.sendall(data)
+        check(to.recv(4096) == data, data)
+    say(s, c, b"220 hi\r\n")
+    return c, s, say
+
+
 def shut_out(net, where, addr, to):
     return connects(net, where, addr, to, wait=0.4) is None
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from ftpworld import listening, six
+from ftpworld import control, listening, six
 from helpers import CLOSED
 from net import PBX, PHONE, Daemon, Failure, check, conf, name, until
 from scenarios import SERVER, call_through, scenario, signalling
@@ -437,19 +437,7 @@ def inline_first_packet_of_ftp(net):
     """The client connects as soon as it has the answer; a SYN that is lost
     would be sent again after a second."""
     net.pinholed(conf=conf_of(TRANSFERS))
-    there = listening(net, "in", PBX, 21)
-    c = net.socket("out", PHONE, 0, socket.SOCK_STREAM)
-    c.connect((PBX, 21))
-    s = there.accept()[0]
-    net.sockets.append(s)
-    for end in (c, s):
-        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        end.settimeout(3)
-
-    def say(frm, to, data):
-        frm.sendall(data)
-        check(to.recv(4096) == data, data)
-    say(s, c, b"220 hi\r\n")
+    c, s, say = control(net, ("out", PHONE), ("in", PBX))
     for i in range(30):
         listening(net, "in", PBX, 40000 + i)
         data = net.socket("out", PHONE, 0, socket.SOCK_STREAM)

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from ftpworld import listening, six
+from ftpworld import control, listening, six
 from helpers import CLOSED
 from inline import (INLINE, TRANSFERS, conf_of, counted, inline,
                     take_queue)
@@ -112,28 +112,27 @@ def inline_stop_loses_nothing(net):
     check(not s.lost(), f"lost {len(s.lost())}")
 
 
-@scenario()
-def inline_reload_to_another_table(net):
-    """The queue stays, while the old table goes."""
-    d = net.pinholed(conf=inline())
+def reload_loses_nothing(net, before, after):
+    d = net.pinholed(conf=before)
     with Stream(signalling(net)) as s:
-        d.write(inline().replace("firewall nftables",
-                                 'firewall nftables table "other"'))
+        d.write(after)
         os.kill(d.proc.pid, signal.SIGHUP)
         until(lambda: any("reloaded" in line for line in d.log), 5, d.log)
     s.none_lost()
     still_inline(net, d, Wire(*net.sockets[:2]))
+
+
+@scenario()
+def inline_reload_to_another_table(net):
+    """The queue stays, while the old table goes."""
+    reload_loses_nothing(net, inline(), inline().replace(
+        "firewall nftables", 'firewall nftables table "other"'))
 
 
 @scenario()
 def inline_reload_to_another_queue(net):
-    d = net.pinholed(conf=inline(fail="closed", hold=500))
-    with Stream(signalling(net)) as s:
-        d.write(inline(queue=5070, fail="closed", hold=500))
-        os.kill(d.proc.pid, signal.SIGHUP)
-        until(lambda: any("reloaded" in line for line in d.log), 5, d.log)
-    s.none_lost()
-    still_inline(net, d, Wire(*net.sockets[:2]))
+    reload_loses_nothing(net, inline(fail="closed", hold=500),
+                         inline(queue=5070, fail="closed", hold=500))
 
 
 @scenario()
@@ -476,19 +475,7 @@ def inline_first_packet_of_active_ftp(net):
     """The client is inside; the server connects as soon as it is asked for a
     file."""
     net.pinholed(conf=conf_of(TRANSFERS))
-    there = listening(net, "out", PHONE, 21)
-    c = net.socket("in", PBX, 0, socket.SOCK_STREAM)
-    c.connect((PHONE, 21))
-    s = there.accept()[0]
-    net.sockets.append(s)
-    for end in (c, s):
-        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        end.settimeout(3)
-
-    def say(frm, to, data):
-        frm.sendall(data)
-        check(to.recv(4096) == data, data)
-    say(s, c, b"220 hi\r\n")
+    c, s, say = control(net, ("in", PBX), ("out", PHONE))
     for i in range(30):
         listening(net, "in", PBX, 40000 + i)
         data = net.socket("out", PHONE, 0, socket.SOCK_STREAM)

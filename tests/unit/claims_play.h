@@ -12,7 +12,6 @@
  *	-1:2000.	one that closes it
  *	/2000:4000.	one that ends what began at 2000 toward 4000
  *	open 1 c 2000 answer;
- *
  */
 #define LOG_SIZE 65536
 extern char told[LOG_SIZE], said[LOG_SIZE];

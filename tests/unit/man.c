@@ -23,7 +23,6 @@
  *	.\" nft-table	lines of our table, in order, some left out
  *	.\" nft-rules	the rules of the two pinholes that the page tells of
  *	.\" pf-rules	the same
- *
  */
 #define TEXT_MAX 65536
 
