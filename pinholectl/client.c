@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -19,7 +20,7 @@ struct client {
 	FILE *in;
 	char line[LINE_LONGEST];
 	char error[1024]; /* "": none */
-	bool lost;
+	bool lost, late;
 };
 
 /*
@@ -38,8 +39,18 @@ client_tame(char *s)
 			p[0] = p[1] = '?';
 }
 
+/* SO_SNDTIMEO holds for connect(), too; 0 is for ever. */
+static bool
+socket_wait(int fd, int seconds)
+{
+	const struct timeval tv = { .tv_sec = seconds };
+
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == 0;
+}
+
 static int
-socket_connect(const char *path)
+socket_connect(const char *path, int seconds)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd, saved;
@@ -51,7 +62,8 @@ socket_connect(const char *path)
 	}
 	if ((fd = socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
 		return -1;
-	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+	if (socket_wait(fd, seconds) &&
+	    connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
 		return fd;
 	saved = errno;
 	close(fd);
@@ -60,7 +72,7 @@ socket_connect(const char *path)
 }
 
 struct client *
-client_open(const char *path, bool fallback, const char **tried)
+client_open(const char *path, bool fallback, int seconds, const char **tried)
 {
 	static char read_only[PATH_MAX];
 	struct client *c = calloc(1, sizeof(*c));
@@ -68,11 +80,11 @@ client_open(const char *path, bool fallback, const char **tried)
 	*tried = path;
 	if (c == NULL)
 		return NULL;
-	c->fd = socket_connect(path);
+	c->fd = socket_connect(path, seconds);
 	if (c->fd == -1 && errno == EACCES && fallback) {
 		snprintf(read_only, sizeof(read_only), "%s.ro", path);
 		*tried = read_only;
-		c->fd = socket_connect(read_only);
+		c->fd = socket_connect(read_only, seconds);
 	}
 	if (c->fd == -1 || (c->in = fdopen(c->fd, "r")) == NULL) {
 		free(c);
@@ -114,10 +126,12 @@ client_next(struct client *c, const char **line)
 	json_t *object;
 	size_t len;
 
+	errno = 0;
 	if (fgets(c->line, sizeof(c->line), c->in) == NULL ||
 	    (len = strlen(c->line)) == 0 || c->line[len - 1] != '\n' ||
 	    (object = json_loads(c->line, 0, NULL)) == NULL) {
 		c->lost = true;
+		c->late = errno == EAGAIN;
 		return NULL;
 	}
 	c->line[len - 1] = '\0';
@@ -147,4 +161,10 @@ bool
 client_lost(const struct client *c)
 {
 	return c->lost;
+}
+
+bool
+client_late(const struct client *c)
+{
+	return c->late;
 }

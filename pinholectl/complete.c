@@ -72,13 +72,14 @@ print_bash(FILE *f)
 	print_words(f, verb_states, VERB_STATES, " ");
 	fprintf(f,
 	    "\" ;;\n\t-s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
-	    "\tpinholectl|*/pinholectl|-j) words=\"-j -s ");
+	    "\t-t) return ;;\n"
+	    "\tpinholectl|*/pinholectl|-j) words=\"-j -s -t ");
 	print_verbs(f);
 	/* Behind the value of an option or of a filter. */
 	fprintf(f,
 	    "\" ;;\n\t*) ((COMP_CWORD > 1)) &&\n"
 	    "\tcase ${COMP_WORDS[COMP_CWORD-2]} in\n"
-	    "\t-s) words=\"-j ");
+	    "\t-s|-t) words=\"-j ");
 	print_verbs(f);
 	fprintf(f, "\" ;;\n\t");
 	print_filters(f, "|");
@@ -111,7 +112,7 @@ print_zsh(FILE *f)
 	fprintf(f, " ;;\nstate) compadd ");
 	print_words(f, verb_states, VERB_STATES, " ");
 	fprintf(f,
-	    " ;;\n-s) _files ;;\nclose|explain) ;;\n"
+	    " ;;\n-s) _files ;;\n-t|close|explain) ;;\n"
 	    "*)\n\tcase $words[CURRENT-2] in\n\t");
 	print_filters(f, "|");
 	fprintf(f, ") compadd ");

@@ -18,10 +18,15 @@
 #define EXIT_REFUSED   1
 #define EXIT_NO_DAEMON 2
 
+/* A reload waits for every process, and for the packet filter. */
+#define ANSWER_WITHIN_S 60
+#define SECONDS_MAX	86400
+
 struct options {
 	const char *path;
 	bool chosen; /* by -s */
 	bool json;
+	int seconds; /* without an answer */
 };
 
 static const struct option long_options[] = {
@@ -29,6 +34,7 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "socket", required_argument, NULL, 's' },
+	{ "timeout", required_argument, NULL, 't' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -38,7 +44,8 @@ usage_print(FILE *f)
 {
 	const struct verb_row *v;
 
-	fprintf(f, "usage: pinholectl [-hjV] [-s socket] verb ...\n");
+	fprintf(f,
+	    "usage: pinholectl [-hjV] [-s socket] [-t seconds] verb ...\n");
 	for (v = verbs; v < verbs + VERB_COUNT; v++)
 		fprintf(f, "  %-8s%-11s%s\n", v->word,
 		    v->object != NULL		     ? v->object
@@ -104,13 +111,14 @@ run_request(const struct options *o, const struct request *r)
 {
 	char line[VERB_LINE + 1];
 	struct strbuf b = strbuf_of(line, sizeof(line));
+	const int seconds = r->verb == VERB_MONITOR ? 0 : o->seconds;
 	const char *tried;
 	struct client *c;
 	int code;
 
 	if (r->verb == VERB_TOP)
-		return top_run(o->path, !o->chosen);
-	c = client_open(o->path, !o->chosen, &tried);
+		return top_run(o->path, !o->chosen, o->seconds);
+	c = client_open(o->path, !o->chosen, seconds, &tried);
 	if (c == NULL) {
 		fprintf(stderr, "pinholectl: cannot connect to %s: %s%s\n",
 		    tried, strerror(errno),
@@ -126,7 +134,8 @@ run_request(const struct options *o, const struct request *r)
 		code = EXIT_NO_DAEMON;
 	fflush(stdout);
 	if (code == EXIT_NO_DAEMON)
-		fprintf(stderr, "pinholectl: the daemon has gone\n");
+		fprintf(stderr, "pinholectl: the daemon %s\n",
+		    client_late(c) ? "does not answer" : "has gone");
 	client_close(c);
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		fprintf(stderr, "pinholectl: cannot write: %s\n",
@@ -160,6 +169,23 @@ read_request(int argc, char *argv[], struct request *r)
 	return false;
 }
 
+static bool
+read_seconds(const char *text, int *out)
+{
+	uint64_t seconds;
+
+	if (!span_number((struct span) { text, strlen(text) }, SECONDS_MAX,
+		&seconds) ||
+	    seconds == 0) {
+		fprintf(stderr,
+		    "pinholectl: -t %s: expected seconds, 1 to %d\n", text,
+		    SECONDS_MAX);
+		return false;
+	}
+	*out = (int)seconds;
+	return true;
+}
+
 /* Without them, the socket would be one of them. */
 static void
 open_standard_files(void)
@@ -175,15 +201,18 @@ open_standard_files(void)
 int
 main(int argc, char *argv[])
 {
-	struct options o = { .path = PINHOLED_CONTROL };
+	struct options o = {
+		.path = PINHOLED_CONTROL,
+		.seconds = ANSWER_WITHIN_S,
+	};
 	struct request r;
 	int c;
 
 	open_standard_files();
 	if (isatty(STDOUT_FILENO))
 		output_for_terminal();
-	while (
-	    (c = getopt_long(argc, argv, "+hjs:V", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+hjs:t:V", long_options, NULL)) !=
+	    -1) {
 		switch (c) {
 		case 'C':
 			return complete_print(optarg, stdout) ? 0
@@ -197,6 +226,10 @@ main(int argc, char *argv[])
 		case 's':
 			o.path = optarg;
 			o.chosen = true;
+			break;
+		case 't':
+			if (!read_seconds(optarg, &o.seconds))
+				return EXIT_REFUSED;
 			break;
 		case 'V':
 			printf("pinholectl %s\n", PINHOLED_VERSION);

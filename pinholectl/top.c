@@ -13,9 +13,10 @@
 #include "pinholectl/top.h"
 #include "src/base/addr.h"
 
-#define ROWS_MAX 2000 /* calls that are looked at */
-#define TOP	 5    /* lines above them */
-#define INDENT	 14   /* of a line of a story that goes on */
+#define ROWS_MAX    2000 /* calls that are looked at */
+#define TOP	    5	 /* lines above them */
+#define KEYS_WAIT_S 5	 /* for a daemon that is silent */
+#define INDENT	    14	 /* of a line of a story that goes on */
 
 enum sort { SORT_AGE, SORT_STATE, SORT_FROM, SORT_TO, SORT_COUNT };
 static const char *const sorts[SORT_COUNT] = { "age", "state", "from", "to" };
@@ -23,6 +24,7 @@ static const char *const sorts[SORT_COUNT] = { "age", "state", "from", "to" };
 struct top {
 	const char *path, *tried;
 	bool fallback;
+	int seconds; /* without an answer */
 	struct client *client;
 	json_t *summary, *before; /* and that of a second ago */
 	json_t *calls;		  /* an array */
@@ -68,7 +70,8 @@ top_ask(struct top *t, const char *line, size_t max)
 	json_t *all = json_array(), *o;
 
 	if (t->client == NULL)
-		t->client = client_open(t->path, t->fallback, &t->tried);
+		t->client =
+		    client_open(t->path, t->fallback, t->seconds, &t->tried);
 	if (t->client != NULL && client_ask(t->client, line))
 		while ((o = client_next(t->client, NULL)) != NULL) {
 			if (json_array_size(all) < max)
@@ -387,9 +390,12 @@ top_key(struct top *t, int key)
 }
 
 int
-top_run(const char *path, bool fallback)
+top_run(const char *path, bool fallback, int seconds)
 {
-	struct top t = { .path = path, .tried = path, .fallback = fallback };
+	struct top t = { .path = path,
+		.tried = path,
+		.fallback = fallback,
+		.seconds = seconds < KEYS_WAIT_S ? seconds : KEYS_WAIT_S };
 	struct timespec now, next = { 0 };
 	bool more = true;
 	int key;
@@ -398,7 +404,7 @@ top_run(const char *path, bool fallback)
 		fprintf(stderr, "pinholectl: top needs a terminal\n");
 		return 1;
 	}
-	t.client = client_open(path, fallback, &t.tried);
+	t.client = client_open(path, fallback, t.seconds, &t.tried);
 	if (t.client == NULL) {
 		fprintf(stderr, "pinholectl: %s: %s\n", t.tried,
 		    strerror(errno));
@@ -413,6 +419,8 @@ top_run(const char *path, bool fallback)
 	while (more) {
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (now.tv_sec >= next.tv_sec) {
+			if (!isatty(STDIN_FILENO)) /* it has hung up */
+				break;
 			top_refresh(&t);
 			next.tv_sec = now.tv_sec + 1;
 		}

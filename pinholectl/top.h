@@ -5,6 +5,6 @@
 #include <stdbool.h>
 
 /* A full screen of calls, until somebody quits.  The exit status. */
-int top_run(const char *path, bool fallback);
+int top_run(const char *path, bool fallback, int seconds);
 
 #endif

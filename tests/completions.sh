@@ -25,9 +25,11 @@ eval "$text" || exit 1
 # All verbs of the usage, once each.
 verbs=$("$ctl" -h | sed -n 's/^  \([a-z]*\) .*/\1/p' | uniq | paste -sd ' ')
 filters="address call older state younger"
-wants "pinholectl " "-j -s $verbs"
+wants "pinholectl " "-j -s -t $verbs"
 wants "pinholectl -j mon" "monitor"
 wants "pinholectl -s /x ex" "explain"
+wants "pinholectl -t 5 ex" "explain"
+wants "pinholectl -t " ""
 wants "pinholectl show " \
     "summary calls pinholes tables peers counters config"
 wants "pinholectl log " "brief verbose"

@@ -226,6 +226,22 @@ def what_goes_wrong_is_said(d, where):
         same(d.asked, ["show peers"], closed)
     gone = "pinholectl: the daemon has gone\n"
     same(run(d, "close", "c1"), (2, "", gone), "half a line")
+    # A daemon that is stopped: its socket takes connections, until the kernel
+    # has enough of them.
+    mute = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mute.bind(where + "/mute")
+    mute.listen(1)
+    late = "pinholectl: the daemon does not answer\n"
+    for want in (late, late,
+                 f"pinholectl: cannot connect to {where}/mute: Resource "
+                 "temporarily unavailable\n"):
+        same(run(None, "-s", where + "/mute", "-t", "1", "show", "peers"),
+             (2, "", want), "a daemon that is stopped")
+    mute.close()
+    for seconds in ("0", "-1", "x", "86401", ""):
+        same(run(None, "-t", seconds, "reload"),
+             (1, "", f"pinholectl: -t {seconds}: expected seconds, 1 to "
+              "86400\n"), f"-t {seconds}")
     for path, why in (
             (where + "/none", "No such file or directory; is pinholed "
              "running?"),
