@@ -152,7 +152,7 @@ read_child(struct monitor *m, struct child *c)
 		if (m->msg.hdr.type == IPC_READY &&
 		    c->state == CHILD_STARTING) {
 			child_ready(c);
-			if (c->role == CHILD_STATUS || c->role == CHILD_SHARE)
+			if (c->role != CHILD_FIREWALL)
 				child_beat(c, clock_now());
 		} else if (m->msg.hdr.type == IPC_BEAT)
 			child_beat(c, clock_now());

@@ -14,6 +14,8 @@
 
 #define START_WITHIN (20 * USEC_PER_SEC)
 #define BEAT_WITHIN  (20 * USEC_PER_SEC)
+/* After that, for those that could not: the whole machine had stopped. */
+#define BEAT_LATE    (2 * USEC_PER_SEC)
 #define QUICK	     (10 * USEC_PER_SEC)
 #define WAIT_FIRST   (USEC_PER_SEC / 10)
 #define WAIT_LAST    (5 * USEC_PER_SEC)
@@ -199,13 +201,16 @@ child_ready(struct child *c)
 {
 	c->state = CHILD_READY;
 	c->patience = 0;
+	c->late = false;
 }
 
 void
 child_beat(struct child *c, int64_t now)
 {
-	if (c->state == CHILD_READY)
-		c->patience = now + BEAT_WITHIN;
+	if (c->state != CHILD_READY)
+		return;
+	c->patience = now + BEAT_WITHIN;
+	c->late = false;
 }
 
 int64_t
@@ -221,6 +226,11 @@ child_run_out(struct child *c, int64_t now)
 {
 	if (c->state == CHILD_NONE || now < child_patience(c))
 		return false;
+	if (c->state == CHILD_READY && !c->late) {
+		c->late = true;
+		c->patience = now + BEAT_LATE;
+		return false;
+	}
 	c->patience = INT64_MAX;
 	child_kill(c);
 	return true;

@@ -48,6 +48,7 @@ struct child {
 	 * in READY once child_beat() has been called, and until then 0: never.
 	 */
 	int64_t patience;
+	bool late; /* READY, and its last beat is too long ago */
 	unsigned int quick_deaths;
 	unsigned int ready_deaths; /* those of them after IPC_READY */
 };
@@ -90,7 +91,10 @@ void child_describe(char *buf, size_t size, int status);
 void child_ready(struct child *c);
 
 /*
- * The child has shown that it does not hang, and must do so again within 20 s.
+ * The child has shown that it does not hang, and must do so again within 22 s.
+ * The last two begin when child_run_out() sees that 20 are over: a virtual
+ * machine that had stopped makes all children late at once, and they are not to
+ * blame.
  */
 void child_beat(struct child *c, int64_t now);
 

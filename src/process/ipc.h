@@ -60,7 +60,7 @@ enum ipc_type {
 	IPC_HEALTH,  /* M>S  (ipc_health) of a process */
 	IPC_COMMAND, /* S>M  (ipc_command), answered by IPC_DONE; M>E,P: log */
 	IPC_DONE,    /* M,E,P>S  (ipc_done) maybe +fd of a file of text */
-	IPC_BEAT,    /* S,H>M      every few seconds: I do not hang */
+	IPC_BEAT,    /* E,P,S,H>M  every few seconds: I do not hang */
 
 	/* E,P>S: see src/process/feed.h */
 	IPC_FEED_BEGIN,	    /* all I hold follows */

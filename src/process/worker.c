@@ -138,6 +138,16 @@ on_term(evutil_socket_t sig, short what, void *arg)
 	w->setup.quit(w->setup.ctx, false);
 }
 
+static void
+on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	channel_send(&w->monitor, IPC_BEAT, 0, &w->out, -1);
+}
+
 void
 worker_init(struct worker *w, const struct worker_setup *setup)
 {
@@ -147,6 +157,8 @@ worker_init(struct worker *w, const struct worker_setup *setup)
 	    (w->output = output_new(w->base, STDOUT_FILENO)) == NULL ||
 	    (w->term = event_new(w->base, SIGTERM, EV_SIGNAL | EV_PERSIST,
 		 on_term, w)) == NULL ||
+	    (w->beat = event_new(w->base, -1, EV_PERSIST, on_beat, w)) ==
+		NULL ||
 	    (w->more = event_new(w->base, -1, 0, on_more, w)) == NULL ||
 	    (w->late = event_new(w->base, -1, 0, on_late, w)) == NULL)
 		log_fatalx(setup->name, "cannot make the event loop");
@@ -163,6 +175,9 @@ worker_init(struct worker *w, const struct worker_setup *setup)
 int
 worker_run(struct worker *w)
 {
+	static const struct timeval every = { WORKER_BEAT_EVERY, 0 };
+
+	event_add(w->beat, &every);
 	if (ipc_send(&w->monitor.ipc, IPC_READY, 0, &w->out, -1) != PH_OK)
 		log_fatalx(w->setup.name, "cannot send to the monitor");
 	event_base_dispatch(w->base);
@@ -184,6 +199,7 @@ worker_free(struct worker *w)
 	channel_close(&w->fw);
 	event_free(w->late);
 	event_free(w->more);
+	event_free(w->beat);
 	channel_close(&w->monitor);
 	event_free(w->term);
 	output_free(w->output);

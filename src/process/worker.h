@@ -46,11 +46,13 @@ struct worker_setup {
 };
 
 #define WORKER_FEED_WITHIN 20000 /* microseconds */
+#define WORKER_BEAT_EVERY  5	 /* seconds; see child_beat() */
 
 struct worker {
 	struct worker_setup setup;
 	struct event_base *base;
 	struct event *term;
+	struct event *beat; /* the monitor ends a process that hangs */
 	struct output *output;
 	struct channel monitor;
 	/*

@@ -20,7 +20,7 @@
 #define EVERY	     20000 /* microseconds between turns, for what is due */
 /* How long the farewell to the server may take; the monitor waits longer. */
 #define LEAVE_WITHIN (USEC_PER_SEC)
-#define BEAT	     (5 * USEC_PER_SEC)
+#define CLOCK_EVERY  (5 * USEC_PER_SEC)
 /* Clocks of a group should agree to that. */
 #define CLOCK_STEP   (60 * USEC_PER_SEC)
 
@@ -54,7 +54,7 @@ struct process {
 	struct parts in;
 	struct ipc_msg out; /* too big for the stack */
 	uint64_t gaps;
-	int64_t beat_at;  /* next */
+	int64_t clock_at; /* when it is looked at next */
 	int64_t leave_by; /* 0: it stays; else until all is sent */
 	uint64_t twins;	  /* of which the log knows */
 	struct log_limit twins_log;
@@ -458,11 +458,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		worker_stop(&x->worker, 0);
 		return;
 	}
-	if (now >= x->beat_at) {
-		x->beat_at = now + BEAT;
+	if (now >= x->clock_at) {
+		x->clock_at = now + CLOCK_EVERY;
 		clock_tell(x, now);
-		channel_send(&x->worker.monitor, IPC_BEAT, 0, &x->worker.out,
-		    -1);
 	}
 	server_run(&x->server, now);
 	(void)group_run(x->group, now);

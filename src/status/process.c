@@ -19,8 +19,6 @@
 #define SOURCES 16
 #define FDS	4096
 
-#define BEAT_EVERY 5 /* seconds */
-
 #define ANSWER_MAX (512u << 10)
 
 struct process;
@@ -38,7 +36,6 @@ struct process {
 	struct control *control;
 	struct http *http;
 	struct event *second;
-	uint32_t seconds;
 	struct source source[SOURCES];
 };
 
@@ -288,9 +285,6 @@ on_second(evutil_socket_t fd, short what, void *arg)
 		if (x->source[i].in != NULL)
 			source_ask(&x->source[i], IPC_TELL_COUNTERS);
 	control_tick(x->control);
-	if (x->seconds++ % BEAT_EVERY == 0)
-		channel_send(&x->worker.monitor, IPC_BEAT, 0, &x->worker.out,
-		    -1);
 	event_add(x->second, &second);
 }
 

@@ -149,6 +149,30 @@ def both_children_die_at_once(net):
 
 
 @scenario()
+def who_hangs_is_replaced(net):
+    """An engine and a proxy are stopped: after 22 seconds others have taken
+    their places, the call never lost its media, and its BYE is heard."""
+    d = net.pinholed(conf=conf(more=f"ftp {{ proxy on {FW_IN} port 8021 }}\n"))
+    call, stream = call_with_media(net, d)
+    hung = {role: d.kill(role, signal.SIGSTOP)
+            for role in ("engine", "proxy")}
+    begin = time.monotonic()
+    until(lambda: all(d.children().get(r, pid) != pid
+                      for r, pid in hung.items()), 40, "others")
+    took = time.monotonic() - begin
+    check(15 < took, f"{took} s")
+    check(not d.seen(event="close"), "nothing closed")
+    stream.flows()
+    for role in hung:
+        check(any(f"the {role} process took too long" in line
+                  for line in d.log), role)
+    next_call(net, call.wire)
+    call.hang_up()
+    d.expect(event="close", reason="bye")
+    stream.stop()
+
+
+@scenario()
 def who_keeps_dying_waits_longer(net):
     d = net.pinholed()
     call, stream = call_with_media(net, d)

@@ -180,7 +180,17 @@ patience_ends(void **state)
 	assert_int_equal(child_patience(&c), INT64_MAX);
 	child_beat(&c, T0);
 	assert_int_equal(child_patience(&c), T0 + 20 * USEC_PER_SEC);
-	child_kill(&c);
+	/* Late, but it answers: the whole machine had stopped. */
+	assert_false(child_run_out(&c, T0 + 20 * USEC_PER_SEC - 1));
+	assert_int_equal(child_patience(&c), T0 + 20 * USEC_PER_SEC);
+	assert_false(child_run_out(&c, T0 + 99 * USEC_PER_SEC));
+	assert_int_equal(child_patience(&c), T0 + 101 * USEC_PER_SEC);
+	child_beat(&c, T0 + 100 * USEC_PER_SEC);
+	assert_int_equal(child_patience(&c), T0 + 120 * USEC_PER_SEC);
+	assert_false(child_run_out(&c, T0 + 120 * USEC_PER_SEC));
+	assert_false(child_run_out(&c, T0 + 122 * USEC_PER_SEC - 1));
+	assert_true(child_run_out(&c, T0 + 122 * USEC_PER_SEC));
+	assert_false(child_run_out(&c, T0 + 123 * USEC_PER_SEC));
 	assert_killed();
 }
 

@@ -416,28 +416,46 @@ for_one_service_it_ends_with_it(void **state)
 	end(0);
 }
 
+/* The firewall process need not say anything, and the hung one does not. */
 static void
-a_status_process_must_show_that_it_does_not_hang(void **state)
+who_hangs_is_killed(void **state)
 {
+	static const enum child_role roles[][2] = { { ENGINE, STATUS },
+		{ STATUS, ENGINE } };
+	size_t i;
+
 	(void)state;
-	begin_running("status { listen on 127.0.0.1 port 1 }\n");
-	ready(STATUS);
-	now += 19 * USEC_PER_SEC;
-	say(kid(STATUS), IPC_BEAT);
-	turn();
-	now += 19 * USEC_PER_SEC;
-	turn();
-	assert_false(kid(STATUS)->killed);
-	now += USEC_PER_SEC;
-	turn();
-	assert_true(kid(STATUS)->killed);
-	assert_false(kid(ENGINE)->killed);
-	die(kid(STATUS), SIGKILL);
-	signal_sent(SIGTERM);
-	die(kid(STATUS), 0);
-	die(kid(ENGINE), 0);
-	die(kid(FW), 0);
-	end(0);
+	for (i = 0; i < ROWS(roles); i++) {
+		const enum child_role hung = roles[i][0], well = roles[i][1];
+
+		begin_running("status { listen on 127.0.0.1 port 1 }\n");
+		ready(STATUS);
+		now += 19 * USEC_PER_SEC;
+		say(kid(hung), IPC_BEAT);
+		say(kid(well), IPC_BEAT);
+		turn();
+		now += 19 * USEC_PER_SEC;
+		say(kid(well), IPC_BEAT);
+		turn();
+		/* 20 seconds, and two for a machine that had stopped. */
+		now += USEC_PER_SEC;
+		turn();
+		now += 2 * USEC_PER_SEC - 1;
+		turn();
+		assert_false(kid(hung)->killed);
+		now++;
+		turn();
+		assert_true(kid(hung)->killed);
+		assert_false(kid(well)->killed);
+		assert_false(kid(FW)->killed);
+		die(kid(hung), SIGKILL);
+		ready(hung);
+		signal_sent(SIGTERM);
+		die(kid(STATUS), 0);
+		die(kid(ENGINE), 0);
+		die(kid(FW), 0);
+		end(0);
+	}
 }
 
 int
@@ -457,8 +475,7 @@ main(void)
 		cmocka_unit_test(proxies_with_sessions_stay),
 		cmocka_unit_test(counters_are_asked_of_those_that_have_them),
 		cmocka_unit_test(for_one_service_it_ends_with_it),
-		cmocka_unit_test(
-		    a_status_process_must_show_that_it_does_not_hang),
+		cmocka_unit_test(who_hangs_is_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

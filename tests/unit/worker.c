@@ -139,6 +139,23 @@ it_is_ready_and_ends_when_the_monitor_says_so(void **state)
 }
 
 static void
+it_tells_the_monitor_that_it_does_not_hang(void **state)
+{
+	struct timeval next;
+	int fd;
+
+	(void)state;
+	event_active(w.beat, EV_TIMEOUT, 0);
+	turn();
+	tell(&monitor, IPC_QUIT, -1);
+	assert_int_equal(worker_run(&w), 0);
+	assert_int_equal(ipc_recv(&monitor, &msg, &fd), PH_OK);
+	assert_int_equal(msg.hdr.type, IPC_BEAT);
+	/* And again. */
+	assert_true(event_pending(w.beat, EV_TIMEOUT, &next));
+}
+
+static void
 without_the_monitor_it_goes_on_until_sigterm(void **state)
 {
 	(void)state;
@@ -341,6 +358,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(it_is_ready_and_ends_when_the_monitor_says_so),
+		TEST(it_tells_the_monitor_that_it_does_not_hang),
 		TEST(without_the_monitor_it_goes_on_until_sigterm),
 		TEST(without_the_monitor_and_the_firewall_it_ends),
 		TEST(without_the_firewall_it_goes_on_while_there_is_a_monitor),
