@@ -152,7 +152,7 @@ hep_decode(struct hep *out, struct span packet)
 		vendor = cursor_u16(&c);
 		type = cursor_u16(&c);
 		len = cursor_u16(&c);
-		if (c.bad || len < 6)
+		if (len < 6) /* 0 where it is cut off */
 			return PH_EMALFORMED;
 		text = cursor_span(&c, len - 6);
 		if (c.bad)

@@ -270,8 +270,6 @@ hand_on(void *ctx, struct span bytes, bool lost)
 	d.ts = f->now;
 	d.ifindex = c->ifindex;
 	d.dir = c->dir[!from_a];
-	if (d.dir == PKT_UNKNOWN && c->dir[from_a] != PKT_UNKNOWN)
-		d.dir = c->dir[from_a] == PKT_IN ? PKT_OUT : PKT_IN;
 	d.proto = IPPROTO_TCP;
 	d.src = from_a ? c->a : c->b;
 	d.dst = from_a ? c->b : c->a;

@@ -18,96 +18,6 @@
 
 #define SEC INT64_C(1000000)
 
-static void
-frames_lead_to_ip_or_nowhere(void **state)
-{
-	/* clang-format off */
-	static const struct {
-		const char	*what;
-		int		 dlt;
-		const char	*frame;
-		size_t		 len;
-		enum ph_err	 rc;
-		uint8_t		 dir;
-	} rows[] = {
-#define F(s) s, sizeof(s) - 1
-#define MACS "\2\0\0\0\0\1\2\0\0\0\0\2"
-		{ "ethernet",		DLT_EN10MB, F(MACS "\x08\0\x45"), PH_OK, PKT_UNKNOWN },
-		{ "ethernet, v6",	DLT_EN10MB, F(MACS "\x86\xdd\x60"), PH_OK, PKT_UNKNOWN },
-		{ "too short",		DLT_EN10MB, F("\2\0\0"), PH_EMALFORMED, PKT_UNKNOWN },
-		{ "nothing in it",	DLT_EN10MB, F(MACS "\x08\0"), PH_EMALFORMED, PKT_UNKNOWN },
-		{ "arp",		DLT_EN10MB, F(MACS "\x08\x06\0\1"), PH_EUNSUPPORTED, PKT_UNKNOWN },
-		{ "four tags",		DLT_EN10MB, F(MACS "\x81\0\0\1\x88\xa8\0\1\x91\0\0\1\x81\0\0\1\x08\0\x45"), PH_OK, PKT_UNKNOWN },
-		{ "five tags",		DLT_EN10MB, F(MACS "\x81\0\0\1\x81\0\0\1\x81\0\0\1\x81\0\0\1\x81\0\0\1\x08\0\x45"), PH_EUNSUPPORTED, PKT_UNKNOWN },
-		{ "tag cut off",	DLT_EN10MB, F(MACS "\x81\0\0"), PH_EMALFORMED, PKT_UNKNOWN },
-		{ "pppoe",		DLT_EN10MB, F(MACS "\x88\x64\x11\0\0\1\0\3\0\x21\x45"), PH_OK, PKT_UNKNOWN },
-		{ "pppoe lies",		DLT_EN10MB, F(MACS "\x88\x64\x11\0\0\1\0\x99\0\x21\x45"), PH_EMALFORMED, PKT_UNKNOWN },
-		{ "pppoe, version 2",	DLT_EN10MB, F(MACS "\x88\x64\x21\0\0\1\0\3\0\x21\x45"), PH_EMALFORMED, PKT_UNKNOWN },
-		{ "pppoe, type 0",	DLT_EN10MB, F(MACS "\x88\x64\x10\0\0\1\0\3\0\x21\x45"), PH_EMALFORMED, PKT_UNKNOWN },
-		{ "pppoe, a session ends", DLT_EN10MB, F(MACS "\x88\x64\x11\xa7\0\1\0\3\0\x21\x45"), PH_EMALFORMED, PKT_UNKNOWN },
-		{ "pppoe, v6",		DLT_EN10MB, F(MACS "\x88\x64\x11\0\0\1\0\3\0\x57\x60"), PH_OK, PKT_UNKNOWN },
-		{ "pppoe, ipcp",	DLT_EN10MB, F(MACS "\x88\x64\x11\0\0\1\0\3\x80\x21\x45"), PH_EUNSUPPORTED, PKT_UNKNOWN },
-		{ "pppoe, lcp",		DLT_EN10MB, F(MACS "\x88\x64\x11\0\0\1\0\3\xc0\x21\1"), PH_EUNSUPPORTED, PKT_UNKNOWN },
-		{ "cooked, in",		DLT_LINUX_SLL, F("\0\0\0\1\0\6\1\2\3\4\5\6\0\0\x08\0\x45"), PH_OK, PKT_IN },
-		{ "cooked, out",	DLT_LINUX_SLL, F("\0\4\0\1\0\6\1\2\3\4\5\6\0\0\x08\0\x45"), PH_OK, PKT_OUT },
-		{ "cooked v2, out",	DLT_LINUX_SLL2, F("\x08\0\0\0\0\0\0\7\0\1\4\6\1\2\3\4\5\6\0\0\x45"), PH_OK, PKT_OUT },
-		{ "cooked v2, short",	DLT_LINUX_SLL2, F("\x08\0\0\0\0\0\0\7\0\1\4\6"), PH_EMALFORMED, PKT_UNKNOWN },
-/* Recorded on Linux 6.18 from `any`, but for the older kernels' types. */
-#define SLL2(type, dir) type "\0\0\0\0\0\2\0\1" dir "\6\2\0\0\0\0\x99\0\0"
-#define IP4 "\x45\0\0\x1d" IP4_REST
-#define IP4_REST "\0\1\0\0\x40\x11\x8e\x8a\xc0\0\2\x0a\xc6\x33\x64\7" \
-	"\x13\xc4\x13\xc4\0\x09\0\0h"
-#define IP6 "\x60\0\0\0\0\0\x11\x40\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1" \
-	"\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2"
-		{ "inner tag, in",	DLT_LINUX_SLL2, F(SLL2("\x08\0", "\0") "\0\x1e\x08\0" IP4), PH_OK, PKT_IN },
-		{ "two inner tags, in",	DLT_LINUX_SLL2, F(SLL2("\x08\0", "\0") "\0\2\x81\0\0\3\x08\0" IP4), PH_OK, PKT_IN },
-		{ "inner tag, in, v6",	DLT_LINUX_SLL2, F(SLL2("\x86\xdd", "\0") "\0\x1e\x86\xdd" IP6), PH_OK, PKT_IN },
-		{ "priority 2, 0x500",	DLT_LINUX_SLL2, F(SLL2("\x08\0", "\0") "\x45\0\x08\0" IP4), PH_OK, PKT_IN },
-		{ "priority 3, v6",	DLT_LINUX_SLL2, F(SLL2("\x86\xdd", "\0") "\x60\1\x86\xdd" IP6), PH_OK, PKT_IN },
-		{ "9100, then 8100",	DLT_LINUX_SLL2, F(SLL2("\x91\0", "\0") "\0\x14\x81\0\0\x1e\x08\0" IP4), PH_OK, PKT_IN },
-		{ "older, inner tag",	DLT_LINUX_SLL2, F(SLL2("\x81\0", "\0") "\0\x1e\x08\0" IP4), PH_OK, PKT_IN },
-		{ "older, tag gone, out", DLT_LINUX_SLL2, F(SLL2("\x81\0", "\4") IP4), PH_OK, PKT_OUT },
-		{ "length left for later", DLT_LINUX_SLL2, F(SLL2("\x81\0", "\4") "\x45\0\0\0" IP4_REST), PH_OK, PKT_OUT },
-		{ "older, v6, out",	DLT_LINUX_SLL2, F(SLL2("\x88\xa8", "\4") IP6), PH_OK, PKT_OUT },
-		{ "tag, then pppoe",	DLT_LINUX_SLL2, F(SLL2("\x88\x64", "\0") "\0\x1e\x88\x64\x11\0\0\1\0\x1f\0\x21" IP4), PH_OK, PKT_IN },
-		{ "arp is arp",		DLT_LINUX_SLL2, F(SLL2("\x08\6", "\0") "\0\1\x08\0\6\4" IP4), PH_EUNSUPPORTED, PKT_IN },
-		{ "v1, inner tag",	DLT_LINUX_SLL, F("\0\0\0\1\0\6\1\2\3\4\5\6\0\0\x08\0" "\0\x1e\x08\0" IP4), PH_OK, PKT_IN },
-		{ "raw",		DLT_RAW, F("\x60"), PH_OK, PKT_UNKNOWN },
-		{ "raw, version 5",	DLT_RAW, F("\x50"), PH_EUNSUPPORTED, PKT_UNKNOWN },
-		{ "null",		DLT_NULL, F("\2\0\0\0\x45"), PH_OK, PKT_UNKNOWN },
-		{ "loop",		DLT_LOOP, F("\0\0\0\x18\x60"), PH_OK, PKT_UNKNOWN },
-#define PFLOG_HEAD "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" "\0\0"
-#define PFLOG_PAD "\0\0\0"
-		{ "pflog, in",	DLT_PFLOG, F("\x3d" PFLOG_HEAD "\1" PFLOG_PAD "\x45"), PH_OK, PKT_IN },
-		{ "pflog, out",	DLT_PFLOG, F("\x3d" PFLOG_HEAD "\2" PFLOG_PAD "\x45"), PH_OK, PKT_OUT },
-		{ "pflog, either",	DLT_PFLOG, F("\x3d" PFLOG_HEAD "\0" PFLOG_PAD "\x45"), PH_OK, PKT_UNKNOWN },
-		{ "unknown link",	DLT_IEEE802_11, F("\2\0\0\0\x45"), PH_EUNSUPPORTED, PKT_UNKNOWN },
-#undef F
-	};
-	/* clang-format on */
-	struct link_packet p;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < ROWS(rows); i++) {
-		printf("%s\n", rows[i].what);
-		assert_int_equal(link_decode(rows[i].dlt,
-				     (struct span) { rows[i].frame,
-					 rows[i].len },
-				     &p),
-		    rows[i].rc);
-		if (rows[i].rc != PH_OK)
-			continue;
-		assert_int_equal(p.dir, rows[i].dir);
-		/* The packet is what the frame ends with. */
-		assert_ptr_equal(p.ip.p + p.ip.len,
-		    rows[i].frame + rows[i].len);
-		if (p.ip.len > 1)
-			assert_true(p.ip.len == sizeof(IP4) - 1 ||
-			    p.ip.len == sizeof(IP6) - 1);
-	}
-}
-
 struct piece {
 	uint32_t off;
 	bool more;
@@ -551,7 +461,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames_lead_to_ip_or_nowhere),
 		cmocka_unit_test(fragments_come_in_any_order_and_never_overlap),
 		cmocka_unit_test(fragments_wait_for_thirty_seconds),
 		cmocka_unit_test(a_flood_of_fragments_costs_its_own_source),

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Packets that wait: what is read, what may go, and when it must. */
-#include <sys/socket.h>
-#include <netinet/in.h>
-
 #include <string.h>
 
-#include "src/capture/twins.h"
 #include "src/engine/held.h"
 #include "src/fw/release.h"
 #include "tests/unit/unit.h"
@@ -475,55 +471,6 @@ what_the_kernel_dropped_is_counted(void **state)
 	assert_int_equal(w.dropped, 1);
 }
 
-static struct datagram
-datagram(const char *text, bool held)
-{
-	struct datagram d;
-
-	memset(&d, 0, sizeof(d));
-	d.ts = 1000000;
-	d.proto = IPPROTO_UDP;
-	d.held = held;
-	d.payload = span_of(text);
-	return d;
-}
-
-static void
-a_packet_that_is_read_twice_counts_once(void **state)
-{
-	struct datagram held = datagram("OPTIONS", true);
-	struct datagram copy = datagram("OPTIONS", false);
-	struct datagram other = datagram("OPTIONT", false);
-	uint64_t seq[2] = { 1, 0 }, next[2] = { 2, 0 };
-	struct twins *t = twins_new();
-
-	(void)state;
-	assert_non_null(t);
-	assert_false(twins_input(t, &held, seq));
-	assert_true(twins_input(t, &copy, seq));
-	/* Sent again, and the copies come first. */
-	assert_false(twins_input(t, &copy, seq));
-	assert_false(twins_input(t, &copy, seq));
-	assert_true(twins_input(t, &held, seq));
-	assert_true(twins_input(t, &held, seq));
-	assert_false(twins_input(t, &held, seq));
-	/* Another text, number, place or source is no twin. */
-	assert_false(twins_input(t, &other, seq));
-	assert_false(twins_input(t, &copy, next));
-	copy.ifindex = 3;
-	assert_false(twins_input(t, &copy, seq));
-	copy.ifindex = 0;
-	copy.dir = PKT_OUT;
-	assert_false(twins_input(t, &copy, seq));
-	copy.dir = PKT_UNKNOWN;
-	copy.src.port = 5;
-	assert_false(twins_input(t, &copy, seq));
-	copy.src.port = 0;
-	copy.ts += TWINS_WITHIN + 1;
-	assert_false(twins_input(t, &copy, seq));
-	twins_free(t);
-}
-
 int
 main(void)
 {
@@ -546,7 +493,6 @@ main(void)
 		    who_carries_waits_for_packets_all_the_time, setup),
 		cmocka_unit_test_setup(what_the_kernel_dropped_is_counted,
 		    setup),
-		cmocka_unit_test(a_packet_that_is_read_twice_counts_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

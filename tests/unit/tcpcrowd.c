@@ -332,5 +332,5 @@ main(void)
 		cmocka_unit_test(who_has_most_waiting_makes_room),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_BOTH_WAYS(tests);
 }

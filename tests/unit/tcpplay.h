@@ -56,6 +56,20 @@ on_end(void *ctx, void *user)
 	((struct heard *)ctx)->ends++;
 }
 
+static bool low_client; /* of the two addresses, the client's is the lower */
+
+static inline struct addr
+play_client(void)
+{
+	return low_client ? addr_v4(192, 0, 2, 7) : addr_v4(198, 51, 100, 7);
+}
+
+/* A connection has a lower and a higher end: each test with either client. */
+#define RUN_BOTH_WAYS(tests)                                                   \
+	(cmocka_run_group_tests_name("high client", tests, NULL, NULL) +       \
+	    (low_client = true,                                                \
+		cmocka_run_group_tests_name("low client", tests, NULL, NULL)))
+
 #define BAD 0x100 /* with the flags: its checksum is not good */
 
 struct seg {
@@ -75,7 +89,7 @@ feed_one(struct tcpstream *t, const struct seg *s, int64_t ts,
 
 	d.ts = ts;
 	d.proto = IPPROTO_TCP;
-	d.src.addr = addr_v4(198, 51, 100, 7);
+	d.src.addr = play_client();
 	d.src.port = 40000;
 	d.dst.addr = addr_v4(192, 0, 2, 10);
 	d.dst.port = 5060;

@@ -173,5 +173,5 @@ main(void)
 		cmocka_unit_test(a_successor_forgets_under_the_same_key),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_BOTH_WAYS(tests);
 }

@@ -211,6 +211,102 @@ a_conflict_takes_back_what_it_touches(void **state)
 	assert_true(side.whole);
 }
 
+/*
+ * Eight bytes were read, or wait: the bytes from `seq` up to `end` are sent, of
+ * which the one at `other` is another one.
+ */
+static void
+play_other(void **state, bool was_read, uint32_t seq, uint32_t end,
+    uint32_t other)
+{
+	const uint32_t from = 4, to = 12;
+	bool differs = other >= from && other < to;
+	char text[17] = "abcdefghijklmnop";
+
+	begin(state);
+	tcpside_begin(&side, &side.sender, was_read ? from : 0, false);
+	add(from, "efgh", true);
+	add(from + 4, "ijkl", true);
+	if (was_read)
+		reads("efghijkl", false);
+	text[other] = 'X';
+	text[end] = '\0';
+	add(seq, text + seq, true);
+	if (stats.tcp_conflicts != differs)
+		fail_msg("%u to %u, %u", seq, end, other);
+	if (was_read) {
+		assert_int_equal(side.next,
+		    differs ? (seq > from ? seq : from) : to);
+		assert_int_equal(side.lost, differs);
+		/* Only segments before all that was sent again are kept. */
+		if (differs)
+			assert_int_equal(side.nsent, seq >= from + 4);
+	}
+	tcpside_clear(&side, &room);
+	assert_int_equal(room.used, 0);
+}
+
+static void
+each_byte_that_differs_is_a_conflict(void **state)
+{
+	uint32_t seq, end, other;
+
+	for (seq = 0; seq < 16; seq++)
+		for (end = seq + 1; end <= 16; end++)
+			for (other = seq; other < end; other++) {
+				play_other(state, true, seq, end, other);
+				play_other(state, false, seq, end, other);
+			}
+	begin(state);
+}
+
+/* The same bytes come in any pieces, in any order, more than once. */
+static void
+pieces_in_any_order_are_read_in_order(void **state)
+{
+	static char text[301];
+	uint32_t turn, seq, len, have, i, base;
+	bool here[300];
+
+	srandom(1);
+	for (i = 0; i < 300; i++)
+		text[i] = (char)('a' + random() % 26);
+	for (turn = 0; turn < 50; turn++) {
+		end(state);
+		begin(state);
+		base = turn % 2 == 0 ? 0 : UINT32_MAX - 150;
+		tcpside_begin(&side, &side.sender, base, false);
+		memset(here, 0, sizeof(here));
+		for (have = 0; have < 300;) {
+			seq = (uint32_t)random() % 300;
+			len = 1 + (uint32_t)random() % (300 - seq);
+			if (len > 40)
+				len = 40;
+			memset(here + seq, true, len);
+			tcpside_add(&side, &room, base + seq,
+			    (struct span) { text + seq, len }, random() % 4,
+			    &stats);
+			while (have < 300 && here[have])
+				have++;
+			if (random() % 3 == 0)
+				tcpside_ack(&side, base + have);
+			assert_true(tcpside_read(&side, &room, false, &reader));
+			assert_int_equal(ngot, have);
+			assert_memory_equal(got, text, have);
+			assert_int_equal(side.next, base + have);
+			for (i = have; i < 300 && !here[i]; i++)
+				continue;
+			assert_int_equal(tcpside_waits(&side), i < 300);
+		}
+		tcpside_ack(&side, base + 300);
+		assert_true(tcpside_read(&side, &room, false, &reader));
+		assert_int_equal(room.used, 0);
+		assert_int_equal(stats.tcp_conflicts, 0);
+		assert_int_equal(stats.tcp_gaps + stats.tcp_limits, 0);
+		assert_false(side.lost);
+	}
+}
+
 static void
 the_better_version_waits(void **state)
 {
@@ -314,6 +410,8 @@ main(void)
 		T(pieces_are_bounded),
 		T(who_has_most_loses_all_of_it),
 		T(a_conflict_takes_back_what_it_touches),
+		T(each_byte_that_differs_is_a_conflict),
+		T(pieces_in_any_order_are_read_in_order),
 		T(the_better_version_waits),
 		T(an_end_is_where_nothing_comes_behind),
 		T(a_gap_is_one_when_the_receiver_has_what_is_behind),

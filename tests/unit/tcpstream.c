@@ -499,5 +499,5 @@ main(void)
 		cmocka_unit_test(a_port_used_again_is_a_new_connection),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_BOTH_WAYS(tests);
 }
