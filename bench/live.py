@@ -246,44 +246,77 @@ def rate(quick):
                   f"{100 * after / n:7.1f}%{cost:11.1f}", flush=True)
 
 
-def forward(quick):
-    def flood():
-        return float(subprocess.run(
-            ["chrt", "-f", "10", f"{BUILD}/bench/bench_flood",
-             f"/run/netns/{w.tag}-out", net.PHONE, net.HOST, "300"],
-            capture_output=True, text=True, check=True).stdout)
+OWN = net.conf()
+HOSTS = OWN.replace("192.0.2.0/24 2001:db8:2::/64", f"{net.PBX} {net.HOST}")
+ELSEWHERE = HOSTS.replace("interface i0", "interface i1")
 
-    w, found = world(), {}
+
+def flood(w):
+    return float(subprocess.run(
+        ["chrt", "-f", "10", f"{BUILD}/bench/bench_flood",
+         f"/run/netns/{w.tag}-out", net.PHONE, net.HOST, "300"],
+        capture_output=True, text=True, check=True).stdout)
+
+
+def set_up_calls(w):
+    wire = signalling(w)
+    for i in range(200):
+        Call(wire).set_up(sdp(net.PHONE, 10000 + 2 * i),
+                          sdp(net.PBX, 20000 + 2 * i))
+    for s in w.sockets:
+        s.close()
+    w.sockets.clear()
+
+
+def without_table(w, daemon):
+    """What its packet socket costs; nobody may make the table anew."""
+    pids = list(daemon.children().values())
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    w.run("fw", "nft", "delete", "table", "inet", "pinholed")
+    cost = flood(w)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    return cost
+
+
+def forward_round(w):
+    """Each row's name, and nanoseconds a packet."""
+    yield "without pinholed", flood(w)
+    for name, text in (("no call", HOSTS),
+                       ("no call, our own address protected", OWN),
+                       ("no call, another interface listened to",
+                        ELSEWHERE)):
+        daemon = w.pinholed(conf=text)
+        yield name, flood(w)
+        if text == HOSTS:
+            set_up_calls(w)
+            yield "200 calls of another host", flood(w)
+        if text != ELSEWHERE:
+            yield name.replace("no call", "its socket, without its table"), \
+                without_table(w, daemon)
+        daemon.stop()
+        w.daemons.remove(daemon)
+
+
+def forward(quick):
+    """The ratio is the median of those of each round."""
+    w, found, ratios = world(), {}, {}
     try:
         w.ruleset(extra="udp dport 40000-41000 accept")
+        w.ip("fw", "link", "add", "i1", "type", "veth", "peer", "name", "i1x")
+        w.ip("fw", "link", "set", "i1", "up")
         for _ in range(3 if quick else 7):
-            found.setdefault("without pinholed", []).append(flood())
-            daemon = w.pinholed()
-            found.setdefault("no call", []).append(flood())
-            wire = signalling(w)
-            for i in range(200):
-                Call(wire).set_up(sdp(net.PHONE, 10000 + 2 * i),
-                                  sdp(net.PBX, 20000 + 2 * i))
-            found.setdefault("200 calls of another host", []).append(flood())
-            pids = list(daemon.children().values())
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
-            w.run("fw", "nft", "delete", "table", "inet", "pinholed")
-            found.setdefault("its sockets, without its table", []).append(
-                flood())
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
-            daemon.stop()
-            w.daemons.remove(daemon)
-            for s in w.sockets:
-                s.close()
-            w.sockets.clear()
+            base = None
+            for name, cost in forward_round(w):
+                base = base or cost
+                found.setdefault(name, []).append(cost)
+                ratios.setdefault(name, []).append(cost / base)
     finally:
         w.close()
-    base = statistics.median(found["without pinholed"])
     for name, values in found.items():
-        median = statistics.median(values)
-        print(f"{name:32}{median:7.0f} ns a packet {median / base:6.2f}")
+        print(f"{name:52}{statistics.median(values):7.0f} ns a packet "
+              f"{statistics.median(ratios[name]):6.3f}")
 
 
 def plot(histograms, path):

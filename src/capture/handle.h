@@ -46,6 +46,8 @@ struct capture {
 	struct packet_net *nets; /* likewise, before they are routed */
 	size_t nnets;
 	struct merge merge;  /* live, where a handle sees one direction */
+	bool bound;	     /* live on Linux, to the only interface */
+	unsigned int errors; /* of that socket, since `checked` */
 	bool waiting;	     /* packets that no descriptor will announce */
 	struct large *large; /* live on Linux; one allocation */
 	uint64_t missed;     /* packets that it does not have whole */

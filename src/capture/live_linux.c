@@ -8,7 +8,10 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +21,7 @@
 #include "src/capture/large_linux.h"
 
 #define CHECK_EVERY INT64_C(1000000)
+#define ERRORS_MOST 16 /* until the interface is next looked at */
 
 /*
  * In immediate mode every packet takes a slot of the kernel's ring, and all
@@ -164,6 +168,32 @@ set_filter(struct capture *c, const struct capture_config *config, pcap_t *p,
 	return PH_OK;
 }
 
+/*
+ * Every packet that leaves by an interface with a packet socket is copied for
+ * it, and every one that arrives there goes through its filter.  A socket that
+ * is bound to our only interface costs the others nothing.  libpcap does not
+ * know: frames, direction and order are as they were.
+ */
+static enum ph_err
+bind_to(struct capture *c, uint32_t ifindex, struct strbuf *why)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = (int)ifindex };
+	int fd = pcap_fileno(c->handles[0].pcap), down;
+	socklen_t len = sizeof(down);
+
+	if (bind(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+		strbuf_fmt(why, "cannot capture on %s: %s", c->names[0],
+		    strerror(errno));
+		return PH_EIO;
+	}
+	/* An interface that is down is no error: it will come up. */
+	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &down, &len);
+	c->bound = true;
+	return PH_OK;
+}
+
 static enum ph_err
 open_any(struct capture *c, const struct capture_config *config,
     struct strbuf *why)
@@ -198,6 +228,9 @@ open_any(struct capture *c, const struct capture_config *config,
 		return PH_EIO;
 	}
 	h->dlt = pcap_datalink(h->pcap);
+	if (c->nifs == 1 && config->nown == 0 &&
+	    (err = bind_to(c, c->ifs[0], why)) != PH_OK)
+		return err;
 	if ((err = set_filter(c, config, h->pcap, why)) != PH_OK)
 		return err;
 	c->large =
@@ -260,6 +293,19 @@ on_frame(unsigned char *user, const struct pcap_pkthdr *h,
 	capture_frame(d->capture, d->handle, &whole, bytes, d->now, d->sink);
 }
 
+/*
+ * The error of a socket that is bound is that its interface is or was down.
+ * The kernel goes on when it is up again; libpcap, which looks for an interface
+ * called `any`, reports the error as often as it finds no packet.  That the
+ * interface is gone is found once a second.  Only an error that keeps the
+ * descriptor readable would keep us busy.
+ */
+static bool
+error_passes(struct capture *c, int fd)
+{
+	return c->bound && (fd == -1 || c->errors++ < ERRORS_MOST);
+}
+
 enum ph_err
 capture_dispatch(struct capture *c, int fd, size_t max, int64_t now,
     const struct capture_sink *sink)
@@ -270,7 +316,7 @@ capture_dispatch(struct capture *c, int fd, size_t max, int64_t now,
 
 	n = pcap_dispatch(d.handle->pcap, (int)max, on_frame,
 	    (unsigned char *)&d);
-	if (n < 0)
+	if (n < 0 && !error_passes(c, fd))
 		return PH_EGONE;
 	if (n == 0 && fd != -1)
 		large_idle(c->large);
@@ -278,6 +324,7 @@ capture_dispatch(struct capture *c, int fd, size_t max, int64_t now,
 	if (now - c->checked < CHECK_EVERY)
 		return PH_OK;
 	c->checked = now;
+	c->errors = 0;
 	large_tidy(c->large);
 	for (i = 0; i < c->nifs; i++)
 		if (index_of(c, c->names[i]) != c->ifs[i])

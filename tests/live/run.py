@@ -32,6 +32,7 @@ import sharetls  # noqa: E402,F401 pylint: disable=unused-import
 import status  # noqa: E402,F401 pylint: disable=unused-import
 import stories  # noqa: E402,F401 pylint: disable=unused-import
 import tables  # noqa: E402,F401 pylint: disable=unused-import
+import taps  # noqa: E402,F401 pylint: disable=unused-import
 import tftpproxy  # noqa: E402,F401 pylint: disable=unused-import
 import web  # noqa: E402,F401 pylint: disable=unused-import
 from scenarios import scenarios  # noqa: E402
