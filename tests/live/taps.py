@@ -5,7 +5,7 @@ import time
 
 from net import PBX, PHONE, check, conf, name, passes, sh, until
 from processes import next_call
-from scenarios import media, scenario, signalling
+from scenarios import closes, media, scenario, signalling
 from sip import Call, sdp
 
 
@@ -54,6 +54,7 @@ def an_interface_that_is_down_for_a_moment(net):
     wire = signalling(net)
     p, m = media(net)
     call = Call(wire).set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+    d.expect(event="open", dir="in")
     check(passes(p, m, name(m)), "before")
     before = d.children()
     # The last time longer than from one look at the interfaces to the next.
@@ -65,7 +66,7 @@ def an_interface_that_is_down_for_a_moment(net):
     next_call(net, wire)
     call.hang_up()
     d.expect(event="close", dir="in", reason="bye")
-    check(not passes(p, m, name(m)), "closed")
+    closes(p, m)
     check(d.children() == before, f"the same processes: {d.log}")
 
 
@@ -127,4 +128,4 @@ def a_bridge_is_an_interface(net):
     check(passes(m, p, name(p)), "and back")
     call.hang_up()
     d.expect(event="close", dir="in", reason="bye")
-    check(not passes(p, m, name(m)), "closed")
+    closes(p, m)
