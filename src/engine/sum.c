@@ -102,7 +102,7 @@ words_state(const struct story_call *c, const struct story_sum *sum,
 		strbuf_str(b, "cancelled");
 	else if (sum->rejected != 0)
 		strbuf_fmt(b, "refused with %u", sum->rejected);
-	else if (sum->rings)
+	else if (sum->rings && !is_over(c, sum))
 		strbuf_str(b, "it rings");
 	else
 		strbuf_str(b, "not answered");
