@@ -603,7 +603,9 @@ calls_adopt_peer(struct calls *c, const uint8_t *p, size_t len, bool fresh,
 		return PH_EMALFORMED;
 	if (!c->conf->sip.on)
 		return PH_EUNSUPPORTED;
+	c->adopting = true;
 	rc = sip_import_peer(c->sip, call.p, call.len, fresh, now, id);
+	c->adopting = false;
 	if (rc == PH_OK && *id < HELPER_FTP_ASKER &&
 	    (l = lease_get(c, *id)) != NULL && !l->changed)
 		lease_dirty(l);

@@ -190,7 +190,7 @@ tell_head(const struct tell *t, const struct story_call *c,
 	t->line(t->ctx, b->p);
 	if (c->adopted)
 		t->line(t->ctx,
-		    "It began before this engine started; what was said "
+		    "It began before this engine knew of it; what was said "
 		    "before is not known.");
 	else if (c->cut)
 		t->line(t->ctx,

@@ -64,7 +64,7 @@ def a_story_after_a_crash_says_what_is_missing(net):
     pid = d.kill("engine")
     until(lambda: d.children().get("engine") not in (None, pid), 3,
           f"another engine; log {d.log}")
-    until(lambda: "It began before this engine started" in
+    until(lambda: "It began before this engine knew of it" in
           "\n".join(story(call.call_id)[0]), 3, "what the successor tells")
     check("open since before 1: udp" in "\n".join(story("1")[0]),
           "what is open, by its pinhole")

@@ -604,7 +604,7 @@ an_adopted_call_says_so(void **state)
 	(void)state;
 	c = story_join(story, span_of("old"), true, true, now);
 	tell("old");
-	assert_non_null(strstr(told, "It began before this engine started"));
+	assert_non_null(strstr(told, "It began before this engine knew of it"));
 	/* What was opened before is not known. */
 	assert_null(strstr(told, "nothing was opened"));
 	story_leave(story, c);
