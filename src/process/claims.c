@@ -667,8 +667,10 @@ claims_resend(struct claims *cs, int64_t now)
 	struct tuple *t;
 
 	(void)now;
+	/* What the filter closed at its deadline waits for its renewal. */
 	RB_FOREACH(t, tuple_id_tree, &cs->ids)
-		batch_add(cs, FW_OPEN, &t->hole);
+		if (t->hole.deadline != 0)
+			batch_add(cs, FW_OPEN, &t->hole);
 	asker_done(cs);
 }
 
