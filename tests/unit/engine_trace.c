@@ -77,6 +77,12 @@ asker(size_t i)
 	return strtoull(word[i], NULL, 16);
 }
 
+static uint32_t
+number_of(const char *s)
+{
+	return (uint32_t)strtoul(s, NULL, 10);
+}
+
 static uint64_t
 number(size_t i)
 {
@@ -140,7 +146,7 @@ one_of(const char *s, const char *const *names, uint8_t n)
 
 /* From a protected host it comes in, from others it goes out. */
 static struct datagram
-datagram(uint8_t proto, uint16_t sport, uint16_t dport)
+datagram(uint8_t proto, const char *own, const char *its)
 {
 	static const char *const dirs[] = { "any", "in", "out" };
 	static const char *const origins[] = { "unknown", "src", "dst" };
@@ -153,12 +159,10 @@ datagram(uint8_t proto, uint16_t sport, uint16_t dport)
 	inside = prefixes_contain(trace.conf->protect.v, trace.conf->protect.n,
 	    &d.src.addr);
 	d.dir = one_of(value("dir", inside ? "in" : "out"), dirs, 3);
-	d.ifindex = (uint32_t)atoi(value("if", "7"));
+	d.ifindex = number_of(value("if", "7"));
 	d.origin = one_of(value("origin", "unknown"), origins, 3);
-	d.src.port =
-	    value("sport", NULL) ? (uint16_t)atoi(value("sport", "")) : sport;
-	d.dst.port =
-	    value("dport", NULL) ? (uint16_t)atoi(value("dport", "")) : dport;
+	d.src.port = (uint16_t)number_of(value("sport", own));
+	d.dst.port = (uint16_t)number_of(value("dport", its));
 	d.joined = flag("joined");
 	d.resumed = flag("resumed");
 	d.answers = flag("answers");
@@ -211,7 +215,7 @@ do_sip(void)
 	struct strbuf b = strbuf_of(bytes, sizeof(bytes));
 	struct strbuf sdp = strbuf_of(body, sizeof(body));
 	const char *slash, *method, *to = value("to", NULL);
-	struct datagram d = datagram(IPPROTO_UDP, 5060, 5060);
+	struct datagram d = datagram(IPPROTO_UDP, "5060", "5060");
 
 	assert_true(nwords >= 4);
 	slash = strchr(word[3], '/');
@@ -261,7 +265,7 @@ unescape(char *s)
 static void
 do_udp(void)
 {
-	struct datagram d = datagram(IPPROTO_UDP, 5060, 5060);
+	struct datagram d = datagram(IPPROTO_UDP, "5060", "5060");
 
 	d.payload = unescape(text);
 	give(&d);
@@ -270,7 +274,7 @@ do_udp(void)
 static void
 do_tcp(void)
 {
-	struct datagram d = datagram(IPPROTO_TCP, 40000, 21);
+	struct datagram d = datagram(IPPROTO_TCP, "40000", "21");
 
 	d.payload = unescape(text);
 	give(&d);
@@ -333,7 +337,7 @@ do_begin(void)
 		own[trace.place.nown++] = address(p);
 	strlcpy(list, value("inside", "7"), sizeof(list));
 	for (next = list; (p = strsep(&next, ",")) != NULL && *p != '\0';)
-		inside[trace.place.ninside++] = (uint32_t)atoi(p);
+		inside[trace.place.ninside++] = number_of(p);
 	trace.journal = !flag("forgetful");
 	trace.shares = !flag("alone");
 	end_readers();
