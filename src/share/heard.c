@@ -158,7 +158,7 @@ group_call(struct group *g, uint64_t id, struct span names, struct span body,
 	}
 	entry_set_id(g, e, id);
 	e->told = true;
-	if (changed || fresh || e->body == NULL)
+	if (changed || fresh || (e->body == NULL && !e->ended))
 		if (!entry_set_body(e, body))
 			return;
 	if (changed) {
