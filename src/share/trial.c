@@ -96,9 +96,9 @@ trial_run(const struct conf_share *c, const struct secrets *secrets,
 	trial_ask(r, c, secrets);
 	event_base_loopexit(t.base, &within);
 	event_base_dispatch(t.base);
-	if (!t.passed && !t.failed)
+	if (!t.passed)
 		trial_fail(&t, redis_late(r), NULL);
 	redis_free(r);
 	event_base_free(t.base);
-	return t.passed ? PH_OK : PH_EIO;
+	return t.failed ? PH_EIO : PH_OK;
 }
