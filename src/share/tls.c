@@ -242,9 +242,13 @@ tls_explain(const struct tls *t, struct bufferevent *be, struct strbuf *out)
 	unsigned long e, first = 0;
 	const char *text;
 
-	/* The last one that it gives is the one that came first. */
+	/*
+	 * The last one that it gives is the one that came first; but before
+	 * that, libevent notes what SSL_get_error(3) has said, of no library.
+	 */
 	while ((e = bufferevent_get_openssl_error(be)) != 0)
-		first = e;
+		if (ERR_GET_LIB(e) != 0)
+			first = e;
 	if (t->messages > MESSAGES_MAX)
 		strbuf_str(out, "TLS: its handshake does not end");
 	else if (verdict != X509_V_OK)

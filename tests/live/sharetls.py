@@ -108,7 +108,7 @@ def servers(net, ca, other):
            "is refused: certificate has expired")
     yield (6391, None, "no", None, "TLS there")
     yield (6394, ca.sign("strict", ip), "yes", trust, "certificate")
-    yield (6379, None, "no", trust, "does it speak TLS there?")
+    yield (6379, None, "no", trust, "speak TLS there")
     yield (6399, None, "no", trust, "does it speak TLS there?")
     yield (6399, None, "no", None, "it does not answer")
     yield (6398, None, "no", trust, "Connection refused")

@@ -244,7 +244,7 @@ link_it(struct ipc *c, enum ipc_type type)
 	tell(&monitor, type, 0, fds[0]);
 }
 
-static void
+void
 connect_it(int i)
 {
 	int fds[2];
@@ -270,14 +270,14 @@ file_of(int i, const char *text)
 }
 
 void
-configure(const char *more)
+configure(int limit, const char *more)
 {
 	char text[512];
 
 	snprintf(text, sizeof(text),
-	    "protect 127.0.0.0/8\ninterface lo\nsip { limit calls 77 }\n"
+	    "protect 127.0.0.0/8\ninterface lo\nsip { limit calls %d }\n"
 	    "share redis \"127.0.0.1:6379\" group \"fw\" %s\n",
-	    more);
+	    limit, more);
 	conf_free(conf);
 	assert_int_equal(conf_parse(&conf, span_of(text), "x", NULL, 0, stderr),
 	    PH_OK);
@@ -319,7 +319,7 @@ begin(void **state)
 	memcpy(group.key, key, sizeof(key) - 1);
 	snprintf(text, sizeof(text), "name \"fw1\" key \"%s\" password \"%s\"",
 	    file[0], file[1]);
-	configure(text);
+	configure(77, text);
 	assert_non_null(said = tmpfile());
 	ipc_init(&monitor, -1);
 	ipc_init(&engine, -1);

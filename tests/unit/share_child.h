@@ -40,8 +40,8 @@ extern char body[5000]; /* of calls */
 
 int begin(void **state);
 int end(void **state);
-/* The rest of its statement "share"; its name, key and password are set. */
-void configure(const char *more);
+/* Anew: so many calls, and the rest of its statement "share". */
+void configure(int limit, const char *more);
 void start(void);
 /* It has a server, an engine and a status process. */
 void join(void);
@@ -65,6 +65,8 @@ void tell(struct ipc *c, enum ipc_type type, uint64_t seq, int fd);
 void expect(struct ipc *c, enum ipc_type type);
 /* The monitor gives the child a way to somebody. */
 void link_it(struct ipc *c, enum ipc_type type);
+/* It asks for its connection `i` to the server, and gets one. */
+void connect_it(int i);
 /* A call of the engine, from `offset` on: the bytes 1 to 3 are its name. */
 void engine_tells(uint64_t id, bool changed, uint32_t offset, uint32_t n,
     uint32_t total);

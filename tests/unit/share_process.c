@@ -179,6 +179,14 @@ a_call_of_another_box_goes_to_the_engine(void **state)
 	assert_int_equal(msg.u.share_seen.id, 6);
 	assert_int_equal(msg.u.share_seen.inside_s, 2);
 	assert_int_equal(msg.u.share_seen.outside_s, 256);
+	/* One of a box of our name: only if the engine has no such call. */
+	box_brings("fw1", RECORD_CALL, key_of("own"), 3,
+	    (struct span) { body, 9 }, 0);
+	expect_part("own", 0, 9, 9, true);
+	engine_took("own", 0, PH_EGONE);
+	server_reads(0, "DEL");
+	server_says(0, ":0\r\n");
+	assert_int_equal(server_is_told(RECORD_END).version, 4);
 	/* An engine that has missed something is told all again. */
 	belief->recovered = true;
 	expect_part("abc", 0, 4096, 4097, false);
@@ -473,6 +481,27 @@ its_memory_has_a_limit(void **state)
 	assert_int_equal(r.rlim_cur, (128 << 20) + 77 * 4096);
 	assert_int_equal(r.rlim_max, r.rlim_cur);
 #endif
+	assert_int_equal(lines(""), 0);
+}
+
+/* The second connection never comes. */
+static void
+many_calls_may_take_longer_to_be_read(void **state)
+{
+	(void)state;
+	configure(500000, "name \"fw1\"");
+	start();
+	connect_it(0);
+	server_reads(0, "XREVRANGE");
+	server_says(0, "*0\r\n");
+	server_reads(0, "SCAN");
+	server_says(0, "*2\r\n$1\r\n0\r\n*0\r\n");
+	expect(&monitor, IPC_CONNECT);
+	belief->ahead += 158 * SECOND;
+	expect(&monitor, IPC_BEAT);
+	assert_int_equal(lines(""), 0);
+	belief->ahead += 5 * SECOND;
+	logs("no server: reading its keys takes too long", 1);
 }
 
 static void
@@ -535,11 +564,11 @@ static void
 without_its_files_it_does_not_start(void **state)
 {
 	(void)state;
-	configure("name \"fw1\" key \"/nonexistent/key\"");
+	configure(77, "name \"fw1\" key \"/nonexistent/key\"");
 	start();
 	assert_int_equal(exit_status(), 2);
 	assert_int_equal(lines("/nonexistent/key"), 1);
-	configure("name \"fw1\" tls { ca \"/nonexistent/ca\" }");
+	configure(77, "name \"fw1\" tls { ca \"/nonexistent/ca\" }");
 	ipc_close(&monitor);
 	start();
 	assert_int_equal(exit_status(), 2);
@@ -554,7 +583,7 @@ a_box_without_a_name_has_that_of_its_host(void **state)
 	(void)state;
 	if (gethostname(host, sizeof(host) - 1) == -1)
 		skip();
-	configure("");
+	configure(77, "");
 	start();
 	expect(&monitor, IPC_CONNECT);
 	expect(&monitor, IPC_READY);
@@ -597,6 +626,7 @@ main(void)
 		CHILD(a_farewell_takes_a_second_at_most),
 		CHILD(a_life_sign_comes_every_few_seconds),
 		CHILD(its_memory_has_a_limit),
+		CHILD(many_calls_may_take_longer_to_be_read),
 		CHILD(records_of_wrong_clocks_are_logged),
 		CHILD(each_sign_of_a_namesake_is_logged),
 		CHILD(a_clock_that_was_set_is_logged_once),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "src/base/crc.h"
+#include "src/base/wire.h"
 #include "src/share/record.h"
 #include "tests/unit/unit.h"
 
@@ -108,6 +110,49 @@ a_record_of_no_type_is_none(void **state)
 	}
 }
 
+/* Names of boxes: their 32 bytes, the rest of which is zeros. */
+static const struct {
+	const char name[RECORD_NAME + 1];
+	bool fine;
+} boxes[] = {
+	{ "a", true },
+	{ "!~", true },
+	{ "1234567890123456789012345678901", true },
+	{ "12345678901234567890123456789012", false },
+	{ "", false },
+	{ " a", false },
+	{ "a b", false },
+	{ "a ", false },
+	{ "\1", false },
+	{ "\x7f", false },
+	{ "a\x80", false },
+	{ "a\0b", false },
+	{ "123456789012345678901234567890\0x", false },
+};
+
+static void
+a_name_is_printable_and_ends(void **state)
+{
+	const size_t box = 6 + RECORD_NAME;
+	struct record r;
+	struct writer w;
+	size_t i, len;
+
+	(void)state;
+	for (i = 0; i < ROWS(boxes); i++) {
+		print_message("%s\n", boxes[i].name);
+		len = written(&plain, RECORD_CALL, span_of("body"));
+		assert_string_equal((char *)buf + box, "fw1");
+		memcpy(buf + box, boxes[i].name, RECORD_NAME);
+		w = writer_of(buf + len - 4, 4);
+		writer_u32(&w, crc32_of(0, buf, len - 4));
+		assert_int_equal(record_read(&plain, buf, len, &r),
+		    boxes[i].fine ? RECORD_FINE : RECORD_MALFORMED);
+		if (boxes[i].fine)
+			assert_string_equal(r.box, boxes[i].name);
+	}
+}
+
 static void
 with_a_key_others_are_forged(void **state)
 {
@@ -180,6 +225,7 @@ main(void)
 		cmocka_unit_test(every_byte_counts),
 		cmocka_unit_test(a_record_of_another_group_is_none),
 		cmocka_unit_test(a_record_of_no_type_is_none),
+		cmocka_unit_test(a_name_is_printable_and_ends),
 		cmocka_unit_test(with_a_key_others_are_forged),
 		cmocka_unit_test(a_body_has_a_limit),
 		cmocka_unit_test(a_call_has_one_key_in_each_group),
