@@ -137,7 +137,7 @@ done
 
 lives 'osipparser2/' '^sip/message\.c$|^bench/'
 lives 'hiredis/' '^src/share/'
-lives 'openssl/' '^tables/mac\.c$|^src/share/tls\.c$'
+lives 'openssl/' '^tables/mac\.c$|^src/share/tls\.c$|^tests/'
 lives 'event2/bufferevent_ssl' '^src/share/tls\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz|bench)/'
 lives '(libmnl|nftables|linux/netfilter)' '^nft/|^src/compat/packetq_linux|^tests/|^bench/|^fuzz/'

@@ -226,9 +226,8 @@ expect(struct ipc *c, enum ipc_type type)
 			assert_int_equal(poll(&p, 1, PATIENCE), 1);
 		else if (msg.hdr.type == type)
 			return;
-		else
-			assert_true(msg.hdr.type == IPC_BEAT ||
-			    msg.hdr.type == IPC_READY);
+		else if (msg.hdr.type != IPC_BEAT && msg.hdr.type != IPC_READY)
+			fail_msg("message %u, not %u", msg.hdr.type, type);
 	}
 }
 
