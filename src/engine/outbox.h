@@ -15,7 +15,7 @@
  * Closes alone wait OUTBOX_WITHIN for others, so that many calls that end cost
  * one commit.  Knows no sockets: `send` gets at most IPC_BATCH changes.
  */
-#define OUTBOX_WITHIN INT64_C(5000) /* microseconds */
+#define OUTBOX_WITHIN INT64_C(4000) /* microseconds */
 
 struct outbox {
 	void (*send)(void *ctx, const struct fw_change *changes, size_t n);

@@ -36,6 +36,11 @@
 #define IFACE_EVERY (1 * USEC_PER_SEC)
 #define RETRY_AFTER (1 * USEC_PER_SEC)
 #define MAX_FDS	    32
+/*
+ * libevent reads a clock that advances by the tick of Linux, 4 ms or 1 ms.  For
+ * a time in between it would wake up each millisecond until the tick has come.
+ */
+#define TICK	    4000
 
 struct live {
 	const struct engine_args *args;
@@ -270,7 +275,7 @@ process_settle(struct live *l)
 	next = timers_earlier(next, now + RETRY_AFTER);
 	if (sharing_run(&l->sharing))
 		next = now;
-	wait = next > now ? next - now : 0;
+	wait = next > now ? (next - now + TICK - 1) / TICK * TICK : 0;
 	tv.tv_sec = (time_t)(wait / USEC_PER_SEC);
 	tv.tv_usec = (suseconds_t)(wait % USEC_PER_SEC);
 	event_add(l->timer, &tv);

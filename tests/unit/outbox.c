@@ -45,15 +45,16 @@ closes_wait_for_each_other(void **state)
 {
 	(void)state;
 	put(FW_CLOSE, 1, now);
-	put(FW_CLOSE, 2, now + 4000);
-	assert_int_equal(outbox_run(&box, now + 4999), now + OUTBOX_WITHIN);
+	put(FW_CLOSE, 2, now + 3000);
+	assert_int_equal(outbox_run(&box, now + 3999), now + OUTBOX_WITHIN);
 	assert_int_equal(nsent, 0);
 	/* The first of them has waited for long enough. */
 	assert_int_equal(outbox_run(&box, now + OUTBOX_WITHIN), INT64_MAX);
 	assert_int_equal(nsent, 1);
 	assert_int_equal(nids, 2);
 	put(FW_CLOSE, 3, now + 6000);
-	assert_int_equal(outbox_run(&box, now + 6000), now + 6000 + 5000);
+	assert_int_equal(outbox_run(&box, now + 6000),
+	    now + 6000 + OUTBOX_WITHIN);
 }
 
 static void
