@@ -31,8 +31,6 @@ void
 batch_free(struct batch *b)
 {
 	free(b->p);
-	b->p = NULL;
-	b->len = b->cap = 0;
 }
 
 static bool

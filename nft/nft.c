@@ -178,7 +178,7 @@ nft_close(struct fw *fw, bool keep)
 	 * our connections, for the user's chain would accept them as
 	 * established.  Then delete the table.
 	 */
-	if (!keep && fw->ruleset != NULL)
+	if (!keep)
 		(void)!hook_end(fw->nl, fw->ruleset, fw->config);
 	if (!keep && nft_create(fw, 0, &why) == PH_OK &&
 	    conntrack_delete(fw->nl, fw->config->mark) == PH_OK) {

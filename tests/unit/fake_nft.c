@@ -77,6 +77,24 @@ fake_expire(size_t i)
 	fake.holes.v[i] = fake.holes.v[--fake.holes.n];
 }
 
+/* Our rule in the chain of somebody else. */
+static void
+take_hook(const char *text)
+{
+	const char *p = strstr(text, "insert rule inet " USER_TABLE " input ");
+
+	if (strstr(text, "delete rule inet " USER_TABLE " input ") != NULL)
+		fake.hook[0] = '\0';
+	if (p == NULL)
+		return;
+	assert_string_equal(fake.hook, "");
+	assert_non_null(p = strstr(p, "comment \""));
+	p += strlen("comment \"");
+	assert_true(strcspn(p, "\"") < sizeof(fake.hook));
+	memcpy(fake.hook, p, strcspn(p, "\""));
+	fake.hook[strcspn(p, "\"")] = '\0';
+}
+
 /* Text of sets tells which parts it adds; only the first needs no table. */
 enum ph_err
 ruleset_run(struct ruleset *r, const char *text, struct strbuf *why)
@@ -93,6 +111,7 @@ ruleset_run(struct ruleset *r, const char *text, struct strbuf *why)
 		return PH_EIO;
 	}
 	fake.generation++;
+	take_hook(text);
 	if (strstr(text, "delete table") != NULL) {
 		fake_flush_ruleset();
 		fake.creations++;
@@ -383,15 +402,49 @@ tell_generation(nlsock_cb *cb, void *ctx)
 	cb(ctx, nlh);
 }
 
+/* What stands before a comment: its type, which is 0, and its length. */
+static void
+put_comment(struct nlmsghdr *nlh, uint16_t type, const char *comment)
+{
+	char udata[160];
+	size_t n = strlen(comment) + 1;
+
+	udata[0] = 0;
+	udata[1] = (char)n;
+	memcpy(udata + 2, comment, n);
+	mnl_attr_put(nlh, type, n + 2, udata);
+}
+
+static void
+tell_hook(nlsock_cb *cb, void *ctx)
+{
+	_Alignas(struct nlmsghdr) char buf[512];
+	struct nlmsghdr *nlh = answer(buf, NFT_MSG_NEWRULE);
+
+	fake.hook_looks++;
+	if (fake.hook[0] == '\0')
+		return;
+	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, USER_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, "input");
+	mnl_attr_put_u64(nlh, NFTA_RULE_HANDLE, htobe64(5));
+	put_comment(nlh, NFTA_RULE_USERDATA, fake.hook);
+	cb(ctx, nlh);
+}
+
 /* As many rules as there should be, numbered. */
 static void
-tell_rules(nlsock_cb *cb, void *ctx)
+tell_rules(const struct nlmsghdr *asked, nlsock_cb *cb, void *ctx)
 {
 	const struct fw_config config = { .name = TABLE, .mark = 0x10000 };
 	_Alignas(struct nlmsghdr) char buf[256];
 	struct nlmsghdr *nlh;
-	unsigned int i, n = table_rules(&config, fake.parts);
+	unsigned int i, n = table_rules(&config, fake.parts) + fake.more_rules;
 
+	/* Of ours, or of others: those of one chain, or of all. */
+	if (memmem(asked, asked->nlmsg_len, TABLE, sizeof(TABLE)) == NULL) {
+		tell_hook(cb, ctx);
+		return;
+	}
 	for (i = 0; i < n; i++) {
 		nlh = answer(buf, NFT_MSG_NEWRULE);
 		mnl_attr_put_u64(nlh, NFTA_RULE_HANDLE,
@@ -458,19 +511,13 @@ tell_table(nlsock_cb *cb, void *ctx)
 {
 	const struct fw_config config = { .name = TABLE, .mark = 0x10000 };
 	_Alignas(struct nlmsghdr) char buf[256];
-	char comment[TABLE_COMMENTLEN], udata[TABLE_COMMENTLEN + 2];
+	char comment[TABLE_COMMENTLEN];
 	struct nlmsghdr *nlh = answer(buf, NFT_MSG_NEWTABLE);
-	size_t n;
 
 	table_comment(&config, comment);
 	if (fake.comment != NULL)
 		strlcpy(comment, fake.comment, sizeof(comment));
-	n = strlen(comment) + 1;
-
-	udata[0] = 0;
-	udata[1] = (char)n;
-	memcpy(udata + 2, comment, n);
-	mnl_attr_put(nlh, NFTA_TABLE_USERDATA, n + 2, udata);
+	put_comment(nlh, NFTA_TABLE_USERDATA, comment);
 	cb(ctx, nlh);
 }
 
@@ -611,9 +658,13 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 	(void)s;
 	switch (nlh->nlmsg_type) {
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN:
+		fake.generation_looks++;
+		if (fake.deny_generation != 0)
+			return -fake.deny_generation;
 		tell_generation(cb, ctx);
 		return 0;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE:
+		fake.looks++;
 		if (fake.deny != 0)
 			return -fake.deny;
 		if (!fake.table)
@@ -624,7 +675,7 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 		tell_sets(cb, ctx);
 		return 0;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE:
-		tell_rules(cb, ctx);
+		tell_rules(nlh, cb, ctx);
 		return 0;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN:
 		return 0;
@@ -678,8 +729,13 @@ nlsock_more(struct nlsock *s, int datagrams, nlsock_cb *cb, void *ctx)
 	size_t i;
 
 	(void)datagrams;
-	if (asked->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES)
+	if (asked->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES) {
+		if (fake.slices > 0) {
+			fake.slices--;
+			return 1;
+		}
 		return tell_elements(asked, cb, ctx);
+	}
 	if (fake.meanwhile != NULL)
 		fake.meanwhile();
 	for (i = 0; i < FAKE_CONNECTIONS; i++)

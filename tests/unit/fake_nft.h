@@ -56,6 +56,13 @@ struct fake_kernel {
 	unsigned int told;	 /* elements to add or to delete */
 	uint64_t user_set;	 /* handle of filter/spammer; 0: none */
 	bool user_twice;	 /* there are two of that name */
+	char hook[128];		 /* comment of our rule in filter/input */
+	unsigned int hook_looks; /* at the rules of others */
+	unsigned int looks;	 /* at our table */
+	unsigned int generation_looks;
+	int deny_generation;	 /* an errno for whoever asks for it */
+	unsigned int more_rules; /* in our table, of somebody else */
+	unsigned int slices;	 /* that a sliced dump is not over yet */
 	unsigned int user_looks; /* at all sets */
 	unsigned int user_told;	 /* messages to it */
 	unsigned int ct_deletes;

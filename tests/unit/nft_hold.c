@@ -11,6 +11,17 @@
 #include "nft/holdtext.h"
 #include "tests/unit/unit.h"
 
+void *__wrap_realloc(void *p, size_t size);
+void *__real_realloc(void *p, size_t size);
+
+static bool no_memory;
+
+void *
+__wrap_realloc(void *p, size_t size)
+{
+	return no_memory ? NULL : __real_realloc(p, size);
+}
+
 /* In place of nft/netlink.c. */
 static struct {
 	int expression, target; /* what it says to each */
@@ -53,13 +64,16 @@ int
 nlsock_transact(struct nlsock *s, const struct batch *b, nlsock_cb *cb,
     void *ctx)
 {
-	bool expression = batch_has(b, "queue");
-	int err = expression ? kernel.expression : kernel.target;
+	bool expression;
+	int err;
 
 	(void)s;
 	(void)cb;
 	(void)ctx;
-	assert_false(b->full);
+	if (b->full)
+		return -ENOMEM;
+	expression = batch_has(b, "queue");
+	err = expression ? kernel.expression : kernel.target;
 	assert_int_not_equal(b->ack, 0);
 	kernel.asked++;
 	if (err == 0) {
@@ -129,6 +143,31 @@ the_kernel_says_which_way(void **state)
 		    rows[i].expression != 0 && rc == PH_OK);
 		batch_free(&b);
 	}
+}
+
+static void
+without_memory_the_kernel_is_not_asked(void **state)
+{
+	char text[512];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct batch b;
+
+	(void)state;
+	memset(&kernel, 0, sizeof(kernel));
+	no_memory = true;
+	batch_init(&b, config.name);
+	assert_int_equal(hold_begin(NULL, &b, &config, &why), PH_EIO);
+	assert_string_equal(text,
+	    "cannot make signalling wait: Cannot allocate memory");
+	strbuf_reset(&why);
+	strbuf_str(&why, "before");
+	assert_int_equal(hold_check(NULL, &config, &why), PH_OK);
+	assert_string_equal(text,
+	    "before\ncannot see how signalling may be held: "
+	    "Cannot allocate memory");
+	no_memory = false;
+	batch_free(&b);
+	assert_int_equal(kernel.asked, 0);
 }
 
 static void
@@ -225,6 +264,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_says_which_way),
+		cmocka_unit_test(without_memory_the_kernel_is_not_asked),
 		cmocka_unit_test(nothing_waits_unless_it_is_asked_for),
 		cmocka_unit_test(rules_are_counted_as_they_are_written),
 		cmocka_unit_test(what_waits_is_let_go_before_a_chain_goes),

@@ -35,29 +35,71 @@ static bool no_chain;
 static uint32_t table_flags; /* NO_FLAGS: the kernel tells none */
 static bool no_table;
 static int refuse; /* every dump, with this errno */
+
+/* What a rule lacks, or has in another form. */
+static enum flaw {
+	NONE,
+	NO_HANDLE,
+	SHORT_HANDLE,
+	NO_TABLE,
+	LONG_TABLE,
+	OPEN_TABLE, /* without its NUL */
+	NO_CHAIN,
+	LONG_CHAIN,
+	OPEN_CHAIN,
+	SHORT_COMMENT,
+	OPEN_COMMENT,
+	FLAWS,
+} flaw;
 static char text[8192];
 static unsigned int runs;
+
+static void
+put_name(struct nlmsghdr *nlh, uint16_t type, const char *name, enum flaw no)
+{
+	char wide[130];
+
+	memset(wide, 'a', sizeof(wide) - 1);
+	wide[sizeof(wide) - 1] = '\0';
+	if (flaw == no + 1)
+		mnl_attr_put_strz(nlh, type, wide);
+	else if (flaw == no + 2)
+		mnl_attr_put(nlh, type, strlen(name), name);
+	else if (flaw != no)
+		mnl_attr_put_strz(nlh, type, name);
+}
+
+/* The comment is type 0, here behind something else. */
+static void
+put_comment(struct nlmsghdr *nlh, const char *comment)
+{
+	char udata[256];
+	size_t n = strlen(comment) + 1;
+
+	memcpy(udata, "\1\3xyz\0", 6);
+	udata[6] = (char)n;
+	memcpy(udata + 7, comment, n);
+	if (flaw == OPEN_COMMENT)
+		udata[7 + n - 1] = 'x';
+	mnl_attr_put(nlh, NFTA_RULE_USERDATA, n + 7 - (flaw == SHORT_COMMENT),
+	    udata);
+}
 
 static void
 tell_rule(size_t i, nlsock_cb *cb, void *ctx)
 {
 	_Alignas(struct nlmsghdr) char buf[1024];
-	char udata[256];
 	struct nlmsghdr *nlh = nlmsg_begin(buf, NFNL_SUBSYS_NFTABLES,
 	    NFT_MSG_NEWRULE, 0, rules[i].family);
-	size_t n;
 
-	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, "filter");
-	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, rules[i].chain);
-	mnl_attr_put_u64(nlh, NFTA_RULE_HANDLE, htobe64(i + 1));
-	if (rules[i].comment != NULL) {
-		n = strlen(rules[i].comment) + 1;
-		/* The comment is type 0, here behind something else. */
-		memcpy(udata, "\1\3xyz\0", 6);
-		udata[6] = (char)n;
-		memcpy(udata + 7, rules[i].comment, n);
-		mnl_attr_put(nlh, NFTA_RULE_USERDATA, n + 7, udata);
-	}
+	put_name(nlh, NFTA_RULE_TABLE, "filter", NO_TABLE);
+	put_name(nlh, NFTA_RULE_CHAIN, rules[i].chain, NO_CHAIN);
+	if (flaw == SHORT_HANDLE)
+		mnl_attr_put_u32(nlh, NFTA_RULE_HANDLE, htonl(i + 1));
+	else if (flaw != NO_HANDLE)
+		mnl_attr_put_u64(nlh, NFTA_RULE_HANDLE, htobe64(i + 1));
+	if (rules[i].comment != NULL)
+		put_comment(nlh, rules[i].comment);
 	cb(ctx, nlh);
 }
 
@@ -146,6 +188,7 @@ setup(void **state)
 	no_chain = no_table = false;
 	table_flags = NO_FLAGS;
 	refuse = 0;
+	flaw = NONE;
 	runs = 0;
 	return 0;
 }
@@ -251,6 +294,24 @@ our_rule_is_known_by_its_comment(void **state)
 	}
 }
 
+/* A rule that is not told in full is neither ours nor anybody's. */
+static void
+a_flawed_rule_is_passed_over(void **state)
+{
+	for (flaw = NO_HANDLE; flaw < FLAWS; flaw++) {
+		enum flaw now = flaw;
+
+		setup(state);
+		flaw = now;
+		rules[0] = (struct rule)IN(OURS);
+		assert_int_equal(run(END), PH_OK);
+		assert_string_equal(text, "");
+		assert_int_equal(run(BEGIN), PH_OK);
+		assert_string_equal(text, INSERT);
+	}
+	setup(state);
+}
+
 static void
 a_chain_that_is_not_there_gets_no_rule(void **state)
 {
@@ -334,6 +395,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(our_rule_is_known_by_its_comment),
+		CASE(a_flawed_rule_is_passed_over),
 		CASE(a_chain_that_is_not_there_gets_no_rule),
 		CASE(many_rules_go_in_several_transactions),
 		CASE(what_keeps_our_rule_out_is_said),

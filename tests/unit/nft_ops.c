@@ -279,22 +279,6 @@ test_the_table_grows_by_what_is_needed(void **state)
 }
 
 static void
-count_id(void *ctx, struct fw_entry *e, unsigned int ends)
-{
-	(void)ends;
-	*(uint64_t *)ctx = *(uint64_t *)ctx * 100 + e->id;
-}
-
-static uint64_t
-activity(void)
-{
-	uint64_t ids = 0;
-
-	assert_int_equal(fw_nftables.activity(fw, count_id, &ids, now), PH_OK);
-	return ids;
-}
-
-static void
 test_activity_survives_refresh_and_interruption(void **state)
 {
 	struct pinhole h = play_hole(3);
@@ -302,19 +286,19 @@ test_activity_survives_refresh_and_interruption(void **state)
 	(void)state;
 	h.deadline = now + 5 * SECOND;
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
-	assert_int_equal(activity(), 0);
+	assert_int_equal(play_activity(), 0);
 	fake.holes.v[0].packets = 3;
-	assert_int_equal(activity(), 4);
+	assert_int_equal(play_activity(), 4);
 	fake.holes.v[0].packets = 4;
 	h.deadline += SECOND;
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
 	assert_int_equal(fake.holes.v[0].packets, 0);
-	assert_int_equal(activity(), 4);
-	assert_int_equal(activity(), 0);
+	assert_int_equal(play_activity(), 4);
+	assert_int_equal(play_activity(), 0);
 	fake.holes.v[0].packets = 4;
 	fake.interrupt = true;
-	assert_int_equal(activity(), 4);
-	assert_int_equal(activity(), 0);
+	assert_int_equal(play_activity(), 4);
+	assert_int_equal(play_activity(), 0);
 }
 
 static void
@@ -337,13 +321,13 @@ test_many_counters_are_read_between_other_work(void **state)
 	assert_int_equal(direct_commit(direct, v, N, now), PH_OK);
 	free(v);
 	fake.holes.v[11].packets = 1;
-	assert_int_equal(activity(), 0);
+	assert_int_equal(play_activity(), 0);
 	for (i = 0; i < 10; i++)
 		now = fw_nftables.tick(fw, now, &err);
-	assert_int_equal(activity(), 12);
+	assert_int_equal(play_activity(), 12);
 	for (i = 0; i < 10; i++)
 		now = fw_nftables.tick(fw, now, &err);
-	assert_int_equal(activity(), 0);
+	assert_int_equal(play_activity(), 0);
 }
 
 static void
@@ -357,9 +341,9 @@ test_an_interrupted_dump_is_no_proof_of_absence(void **state)
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
 	fake_expire(0);
 	fake.interrupt = true;
-	assert_int_equal(activity(), 0);
+	assert_int_equal(play_activity(), 0);
 	fake.interrupt = false;
-	assert_int_equal(activity(), 5);
+	assert_int_equal(play_activity(), 5);
 }
 
 static void
@@ -458,11 +442,11 @@ test_counters_begin_anew_in_a_new_table(void **state)
 	assert_int_equal(play_commit(FW_OPEN, &h), PH_OK);
 	e = fake.holes.v[0].elem;
 	fake.holes.v[0].packets = 3;
-	assert_int_equal(activity(), 4);
+	assert_int_equal(play_activity(), 4);
 	/* The kernel takes this element when its connection begins. */
 	assert_int_equal(play_commit(FW_OPEN, &once), PH_OK);
 	fake_expire(fake.holes.n - 1);
-	assert_int_equal(activity(), 5);
+	assert_int_equal(play_activity(), 5);
 	fake_flush_ruleset();
 	(void)fw_nftables.tick(fw, now, &err);
 	/*
@@ -471,7 +455,7 @@ test_counters_begin_anew_in_a_new_table(void **state)
 	 */
 	assert_int_equal(fake.holes.n, 8);
 	fake_find(&e)->packets = 3;
-	assert_int_equal(activity(), 4);
+	assert_int_equal(play_activity(), 4);
 }
 
 static void
@@ -523,37 +507,6 @@ test_the_original_destination_is_found(void **state)
 	assert_int_equal(fw_nftables.original(fw, &flow, &to), PH_OK);
 	assert_int_equal(addr_cmp(&to.addr, &flow.local.addr), 0);
 	assert_int_equal(to.port, 100);
-}
-
-/* Our rule in a chain of others, which has none as often as we look. */
-static void
-test_a_hook_is_mended_when_something_changed(void **state)
-{
-	static const char *const hooks[] = { "inet filter input" };
-	unsigned int texts;
-
-	(void)state;
-	play_close(false);
-	config.hooks = hooks;
-	config.nhooks = 1;
-	texts = fake.texts;
-	assert_int_equal(play_open(), PH_OK);
-	/* The table, and the rule. */
-	assert_int_equal(fake.texts, texts + 2);
-	texts = fake.texts;
-	fake.generation++;
-	play_run(10);
-	assert_true(fake.texts > texts);
-	/* A successor leaves it alone until it is settled. */
-	play_close(true);
-	config.adopt = true;
-	texts = fake.texts;
-	assert_int_equal(play_open(), PH_OK);
-	fake.generation++;
-	play_run(10);
-	assert_int_equal(fake.texts, texts);
-	assert_int_equal(fw_nftables.settle(fw, now), PH_OK);
-	assert_int_equal(fake.texts, texts + 1);
 }
 
 static void
@@ -635,7 +588,6 @@ main(void)
 		CASE(test_many_elements_come_back_in_pieces),
 		CASE(test_the_original_destination_is_found),
 		CASE(test_a_users_set_is_filled_and_looked_after),
-		CASE(test_a_hook_is_mended_when_something_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

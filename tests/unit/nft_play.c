@@ -106,3 +106,19 @@ play_run(int64_t seconds)
 	while (now < end)
 		now = fw_nftables.tick(fw, now, &err);
 }
+
+static void
+count_id(void *ctx, struct fw_entry *e, unsigned int ends)
+{
+	(void)ends;
+	*(uint64_t *)ctx = *(uint64_t *)ctx * 100 + e->id;
+}
+
+uint64_t
+play_activity(void)
+{
+	uint64_t ids = 0;
+
+	assert_int_equal(fw_nftables.activity(fw, count_id, &ids, now), PH_OK);
+	return ids;
+}

@@ -29,6 +29,8 @@ enum ph_err play_commit(enum fw_op op, const struct pinhole *h);
 /* 198.51.100.7:4000 -> 192.0.2.0:port */
 struct fake_connection play_connection(uint32_t id, uint32_t status,
     uint16_t port);
+/* The ids of the pinholes with news, two digits each. */
+uint64_t play_activity(void);
 /* Ticks of the backend for so many seconds. */
 void play_run(int64_t seconds);
 
