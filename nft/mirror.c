@@ -450,7 +450,6 @@ mirror_begin(struct mirror *m, const struct fw_edit *edits, size_t n)
 		holder = edits[i].entry->own;
 		most += holder->n + 1u;
 	}
-	m->nchanges = 0;
 	if (!changes_reserve(m, most))
 		return PH_ENOMEM;
 	for (i = 0; i < n; i++) {

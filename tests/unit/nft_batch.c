@@ -17,21 +17,10 @@
 #include "nft/nlmsg.h"
 #include "nft/table.h"
 #include "src/fw/fw.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 #define SECOND INT64_C(1000000)
-
-void *__wrap_realloc(void *p, size_t size);
-void *__real_realloc(void *p, size_t size);
-
-static unsigned int reallocs;
-static unsigned int fails_at; /* which of them, from 1 */
-
-void *
-__wrap_realloc(void *p, size_t size)
-{
-	return ++reallocs == fails_at ? NULL : __real_realloc(p, size);
-}
 
 static struct fw_config config = { .name = "pinholed", .mark = 0x10000 };
 static struct batch b;
@@ -41,7 +30,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	reallocs = fails_at = 0;
+	starve(0);
 	batch_init(&b, "pinholed");
 	return 0;
 }
@@ -220,17 +209,17 @@ a_batch_grows_by_doubling(void **state)
 	assert_non_null(
 	    batch_message(&b, 1, 0, NFPROTO_INET, 16384 - 20 - 256));
 	assert_int_equal(b.cap, 16384);
-	assert_int_equal(reallocs, 1);
+	assert_int_equal(starve_end(), 1);
 	assert_non_null(
 	    batch_message(&b, 1, 0, NFPROTO_INET, 16384 - 20 - 255));
 	assert_int_equal(b.cap, 32768);
 	assert_non_null(batch_message(&b, 1, 0, NFPROTO_INET, 100000));
 	assert_int_equal(b.cap, 131072);
-	assert_int_equal(reallocs, 3);
+	assert_int_equal(starve_end(), 3);
 	/* What was had is kept for the next batch. */
 	batch_begin(&b, 1);
 	assert_non_null(batch_message(&b, 1, 0, NFPROTO_INET, 100000));
-	assert_int_equal(reallocs, 3);
+	assert_int_equal(starve_end(), 3);
 }
 
 static void
@@ -263,7 +252,7 @@ without_memory_a_batch_is_full(void **state)
 
 	for (n = 1; n <= 3; n++) {
 		setup(state);
-		fails_at = n;
+		starve(n);
 		batch_begin(&b, 1);
 		assert_int_equal(b.full, n == 1);
 		batch_element(&b, NFT_MSG_NEWSETELEM, 0, &e, NULL, 0);

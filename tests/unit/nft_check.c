@@ -8,6 +8,7 @@
 #include "src/base/strbuf.h"
 #include "src/fw/fw.h"
 #include "tests/unit/fake_nft.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 extern const struct fw_ops fw_nftables;
@@ -62,6 +63,21 @@ what_cannot_start_is_an_error(void **state)
 	fake.refuse_try = true;
 	assert_int_equal(check(&plain), PH_EIO);
 	assert_string_equal(text, "refused");
+}
+
+static void
+without_memory_nothing_is_checked(void **state)
+{
+	static const enum ph_err want[] = { PH_EUNSUPPORTED, PH_ENOMEM,
+		PH_ENOMEM, PH_OK };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(want); i++) {
+		starve((unsigned int)i + 1);
+		assert_int_equal(check(&plain), want[i]);
+		(void)starve_end();
+	}
 }
 
 /* A table of our name that has nothing of ours. */
@@ -149,6 +165,18 @@ advice_names_what_is_missing(void **state)
 		    T(FILTER("forward", "0", "drop", MARK)
 			    FILTER("output", "-150", "drop", MARK)),
 		    EARLY("outgoing"), EARLY("forwarded") },
+		{ false,
+		    T(FILTER("forward", "0", "drop", MARK)
+			    FILTER("input", "-150", "drop", MARK)),
+		    "", EARLY("incoming") },
+		{ true,
+		    T(FILTER("forward", "0", "drop", MARK)
+			    FILTER("input", "-150", "drop", MARK)),
+		    EARLY("incoming"), EARLY("outgoing") },
+		{ false,
+		    T(FILTER("forward", "0", "drop", MARK) FILTER("input", "0",
+			"drop", "") FILTER("output", "0", "drop", "")),
+		    "", NONE },
 		{ false,
 		    "table inet firewalld {\n" FILTER("forward", "0", "drop",
 			"") "}\n",
@@ -255,6 +283,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(what_cannot_start_is_an_error),
+		T(without_memory_nothing_is_checked),
 		T(the_table_of_another_is_left_alone),
 		T(advice_names_what_is_missing),
 		T(a_helper_of_the_kernel_is_named_for_calls_only),

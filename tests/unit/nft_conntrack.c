@@ -17,6 +17,7 @@
 
 #include "nft/conntrack.h"
 #include "nft/nlmsg.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 /* The questions: "get 10 reply 17 A 1 B 2;", a line for each request. */
@@ -737,8 +738,28 @@ a_sweep_needs_a_socket(void **state)
 	no_socket = EMFILE;
 	assert_null(sweep_new(0x10000));
 	assert_int_equal(errno, EMFILE);
+	no_socket = 0;
+	starve(1);
+	assert_null(sweep_new(0x10000));
+	starve_end();
 	sweep_free(NULL);
 	assert_int_equal(nsockets, 0);
+}
+
+/* What there is no memory for waits for another sweep. */
+static void
+without_memory_a_sweep_forgets(void **state)
+{
+	(void)state;
+	nshown = 70;
+	starve(1);
+	assert_int_equal(sweep_all(2), 69);
+	starve(2);
+	assert_int_equal(sweep_all(2), 1);
+	assert_int_equal(nrequests[0], 68);
+	starve_end();
+	assert_int_equal(sweep_all(2), 69);
+	assert_int_equal(nrequests[0], 1);
 }
 
 #define CASE(f)	 cmocka_unit_test_setup(f, setup)
@@ -762,6 +783,7 @@ main(void)
 		SWEEP(one_that_may_outlive_after_all_is_spared),
 		SWEEP(a_dump_that_fails_ends_the_sweep),
 		CASE(a_sweep_needs_a_socket),
+		SWEEP(without_memory_a_sweep_forgets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

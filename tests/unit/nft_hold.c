@@ -9,18 +9,8 @@
 
 #include "nft/hold.h"
 #include "nft/holdtext.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
-
-void *__wrap_realloc(void *p, size_t size);
-void *__real_realloc(void *p, size_t size);
-
-static bool no_memory;
-
-void *
-__wrap_realloc(void *p, size_t size)
-{
-	return no_memory ? NULL : __real_realloc(p, size);
-}
 
 /* In place of nft/netlink.c. */
 static struct {
@@ -154,18 +144,19 @@ without_memory_the_kernel_is_not_asked(void **state)
 
 	(void)state;
 	memset(&kernel, 0, sizeof(kernel));
-	no_memory = true;
+	starve(1);
 	batch_init(&b, config.name);
 	assert_int_equal(hold_begin(NULL, &b, &config, &why), PH_EIO);
 	assert_string_equal(text,
 	    "cannot make signalling wait: Cannot allocate memory");
 	strbuf_reset(&why);
 	strbuf_str(&why, "before");
+	starve(1);
 	assert_int_equal(hold_check(NULL, &config, &why), PH_OK);
 	assert_string_equal(text,
 	    "before\ncannot see how signalling may be held: "
 	    "Cannot allocate memory");
-	no_memory = false;
+	starve_end();
 	batch_free(&b);
 	assert_int_equal(kernel.asked, 0);
 }

@@ -10,6 +10,7 @@
 
 #include "nft/batch.h"
 #include "nft/mirror.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 #define SECOND INT64_C(1000000)
@@ -246,6 +247,40 @@ one_that_is_missing_was_used_if_its_time_was_not_up(void **state)
 	mirror_forget(mirror, &e);
 }
 
+/* Each allocation fails once; then nothing of the entry is left. */
+static void
+without_memory_nothing_is_added(void **state)
+{
+	struct fw_entry a = entry_moved(1), b = entry(false, 2);
+	struct fw_edit edits[2] = { { FW_ADD, &a }, { FW_ADD, &b } };
+	struct elem c = counter_of(&a);
+	unsigned int n;
+
+	(void)state;
+	for (n = 1;; n++) {
+		starve(n);
+		if (mirror_add(mirror, &a) == PH_OK)
+			break;
+		(void)starve_end();
+		assert_null(a.own);
+		assert_false(mirror_has(mirror, &c));
+	}
+	(void)starve_end();
+	/* The holder, its host, the element, and where it leads. */
+	assert_int_equal(n, 5);
+	assert_int_equal(mirror_add(mirror, &b), PH_OK);
+	starve(1);
+	assert_int_equal(mirror_begin(mirror, edits, 2), PH_ENOMEM);
+	(void)starve_end();
+	assert_int_equal(mirror_count(mirror, c.set), 0);
+	assert_int_equal(mirror_begin(mirror, edits, 2), PH_OK);
+	mirror_end(mirror, true);
+	assert_int_equal(mirror_count(mirror, c.set), 2);
+	mirror_forget(mirror, &a);
+	mirror_forget(mirror, &b);
+	assert_int_equal(mirror_count(mirror, c.set), 0);
+}
+
 static void
 a_deadline_becomes_a_timeout(void **state)
 {
@@ -277,6 +312,7 @@ main(void)
 		CASE(a_first_redirection_is_its_own_old_one),
 		CASE(everything_is_told_with_the_deadline_that_the_kernel_has),
 		CASE(one_that_is_missing_was_used_if_its_time_was_not_up),
+		CASE(without_memory_nothing_is_added),
 		cmocka_unit_test(a_deadline_becomes_a_timeout),
 	};
 

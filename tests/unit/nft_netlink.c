@@ -17,6 +17,7 @@
 
 #include "nft/batch.h"
 #include "nft/netlink.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 #define FD   77
@@ -583,6 +584,11 @@ a_socket_that_cannot_be_had_leaves_nothing(void **state)
 	assert_null(nlsock_open());
 	assert_int_equal(errno, EADDRINUSE);
 	no_bind = 0;
+	starve(1);
+	assert_null(nlsock_open());
+	starve(2);
+	assert_null(nlsock_open());
+	starve_end();
 	assert_int_equal(open_sockets, 1); /* the one of this test */
 	nlsock_close(NULL);
 	/* A small buffer is no reason to fail. */

@@ -249,6 +249,49 @@ a_set_is_found_by_name_and_type(void **state)
 }
 
 static void
+a_name_is_matched_whole(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *name;
+		uint8_t family;
+		const char *table, *set;
+		bool matches;
+	} t[] = {
+	{ "bad", NFPROTO_INET, "t", "bad", true },
+	{ "bad", NFPROTO_NETDEV, "x", "bad4", true },
+	{ "bad", NFPROTO_INET, "t", "bad6", true },
+	{ "bad", NFPROTO_INET, "t", "bad5", false },
+	{ "bad", NFPROTO_INET, "t", "bad44", false },
+	{ "bad", NFPROTO_INET, "t", "bad64", false },
+	{ "bad", NFPROTO_INET, "t", "badx", false },
+	{ "bad", NFPROTO_INET, "t", "ba", false },
+	{ "bad", NFPROTO_INET, "t", "abad", false },
+	{ "bad", NFPROTO_INET, "t", "", false },
+	{ "inet/t/bad", NFPROTO_INET, "t", "bad", true },
+	{ "inet/t/bad", NFPROTO_INET, "t", "bad4", true },
+	{ "inet/t/bad", NFPROTO_INET, "t", "bad4x", false },
+	{ "inet/t/bad", NFPROTO_INET, "u", "bad", false },
+	{ "inet/t/bad", NFPROTO_INET, "tt", "bad", false },
+	{ "inet/t/bad", NFPROTO_IPV4, "t", "bad", false },
+	{ "ip/t/bad", NFPROTO_IPV4, "t", "bad", true },
+	{ "ip6/t/bad", NFPROTO_IPV6, "t", "bad", true },
+	{ "ip6/t/bad", NFPROTO_IPV4, "t", "bad", false },
+	{ "bridge/t/bad", NFPROTO_BRIDGE, "t", "bad", true },
+	{ "netdev/t/bad", NFPROTO_NETDEV, "t", "bad", true },
+	{ "arp/t/bad", NFPROTO_ARP, "t", "bad", false },
+	};
+	/* clang-format on */
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(t); i++)
+		if (user_name_matches(t[i].name, t[i].family, t[i].table,
+			t[i].set) != t[i].matches)
+			fail_msg("%zu: %s %s", i, t[i].name, t[i].set);
+}
+
+static void
 a_change_is_add_delete_add(void **state)
 {
 	(void)state;
@@ -373,6 +416,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_set_is_found_by_name_and_type),
+		CASE(a_name_is_matched_whole),
 		CASE(a_change_is_add_delete_add),
 		CASE(what_a_set_cannot_hold_is_refused),
 		CASE(where_one_overlaps_the_others_are_done),

@@ -16,6 +16,7 @@
 #include "nft/elements.h"
 #include "nft/table.h"
 #include "tests/unit/nft_play.h"
+#include "tests/unit/starve.h"
 
 #define LOOK 250000 /* between two looks, us */
 #define OURS "kept here by pinholed, table pinholed, mark 0x10000"
@@ -443,6 +444,52 @@ settling_fails_without_an_answer(void **state)
 	assert_int_equal(fake.hosts.n, 0);
 }
 
+static void
+settling_fails_without_memory(void **state)
+{
+	unsigned int n;
+
+	(void)state;
+	open_many(50);
+	config.adopt = true;
+	play_close(true);
+	assert_int_equal(play_open(), PH_OK);
+	/* The list of what has to go grows twice. */
+	for (n = 1; n <= 2; n++) {
+		starve(n);
+		assert_int_equal(fw_nftables.settle(fw, now), PH_ENOMEM);
+		starve_end();
+		assert_int_equal(fake.holes.n, 100);
+	}
+	assert_int_equal(fw_nftables.settle(fw, now), PH_OK);
+	assert_int_equal(fake.holes.n, 0);
+}
+
+static void
+opening_fails_without_memory(void **state)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	unsigned int n;
+	enum ph_err rc;
+
+	(void)state;
+	play_close(false);
+	for (n = 1;; n++) {
+		starve(n);
+		rc = fw_nftables.open(&fw, &config, now, &why);
+		(void)starve_end();
+		if (rc == PH_OK)
+			break;
+		assert_null(fw);
+		assert_false(fake.table);
+		assert_true(n < 30);
+	}
+	assert_true(n > 10);
+	fw_nftables.close(fw, false);
+	assert_int_equal(play_open(), PH_OK);
+}
+
 /* What an earlier run left, and whether it is taken over. */
 static void
 a_table_is_taken_over_if_it_is_as_ours(void **state)
@@ -546,6 +593,8 @@ main(void)
 		CASE(a_sweep_is_due_when_the_tick_says),
 		CASE(settling_leaves_what_is_open_and_no_more),
 		CASE(settling_fails_without_an_answer),
+		CASE(settling_fails_without_memory),
+		CASE(opening_fails_without_memory),
 		CASE(a_table_is_taken_over_if_it_is_as_ours),
 		CASE(closing_ends_connections_once_nothing_passes),
 	};
