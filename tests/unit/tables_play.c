@@ -110,7 +110,9 @@ tables_start(void)
 int
 tables_setup(void **state)
 {
-	static const char *const tables[] = { "spammer", "blocked" };
+	/* The last is not one that may be changed. */
+	static const char *const tables[] = { "spammer", "blocked",
+		"unlisted" };
 	static struct prefix never[2];
 
 	(void)state;
