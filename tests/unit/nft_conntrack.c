@@ -188,6 +188,8 @@ note_request(const struct nlmsghdr *nlh)
 	struct strbuf b = strbuf_of(line, sizeof(line));
 
 	assert_int_equal(nlh->nlmsg_type >> 8, NFNL_SUBSYS_CTNETLINK);
+	assert_int_equal(nfg->version, NFNETLINK_V0);
+	assert_int_equal(nfg->res_id, 0);
 	assert_true(nlmsg_attrs(nlh, &a));
 	strbuf_fmt(&b, "%s%s v%s", nlh->nlmsg_flags & NLM_F_DUMP ? "all " : "",
 	    get ? "get" : "delete",

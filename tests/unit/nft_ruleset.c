@@ -132,7 +132,7 @@ an_error_has_a_class_and_a_line(void **state)
 	size_t i;
 
 	(void)state;
-	complaint = "<cmdline>:1:1: Error\tof\nadd tabel\n^^^^^^\n";
+	complaint = "<cmdline>:1:1: Error\tof\nadd tables\n^^^^^^\n";
 	for (i = 0; i < ROWS(t); i++) {
 		fails = true;
 		error = t[i].error;
