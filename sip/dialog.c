@@ -454,18 +454,19 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 			c->setup_until =
 			    now + c->sip->config.timeout_setup * USEC_PER_SEC;
 		dlg = dialog_find(c, m->to_tag);
-		if (dlg == NULL && (dlg = dialog_begin(c, t, now, m)) == NULL)
-			return;
-		if (dlg->state != DIALOG_EARLY)
-			return;
-		call_rings(c);
-		if (m->contact.af != AF_UNSPEC)
-			dlg->contact[CALLEE] = m->contact;
-	}
-	if (m->body == SIP_BODY_NONE) {
+		if (dlg == NULL)
+			dlg = dialog_begin(c, t, now, m);
+		if (dlg != NULL && dlg->state == DIALOG_EARLY) {
+			call_rings(c);
+			if (m->contact.af != AF_UNSPEC)
+				dlg->contact[CALLEE] = m->contact;
+		}
 		call_schedule(c, now);
-		return;
+		if (dlg == NULL || dlg->state != DIALOG_EARLY)
+			return;
 	}
+	if (m->body == SIP_BODY_NONE)
+		return;
 	/* An offer in a provisional response counts if it is reliable. */
 	if (t->offer == NULL && t->bad == REASON_NONE && !m->reliable)
 		return;
@@ -479,6 +480,8 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 		body_read(c, false, d, m, &b);
 		sdp_side_unref(t->answer);
 		t->answer = b.side;
+		call_schedule(c, now);
+		call_changed(c, now);
 		return;
 	}
 	response_body(c, dlg, t, now, d, m, REASON_EARLY);

@@ -150,6 +150,196 @@ world_open(struct world *w, const struct sip_config *c)
 	assert_non_null(w->sip);
 }
 
+/* How often `side` is referred to by the call. */
+static unsigned int
+side_uses(const struct call *c, const struct sdp_side *side)
+{
+	const struct dialog *d;
+	const struct txn *t;
+	unsigned int n = 0;
+	int i;
+
+	TAILQ_FOREACH(t, &c->txns, entry)
+		n += (t->offer == side) + (t->answer == side);
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		n += (d->side[CALLER] == side) + (d->side[CALLEE] == side) +
+		    (d->late == side);
+		for (i = 0; d->past != NULL && i < SIP_MAX_PAST; i++)
+			n += (d->past[i].side[CALLER] == side) +
+			    (d->past[i].side[CALLEE] == side);
+	}
+	return n;
+}
+
+/* What a side of the call takes, which it may use more than once. */
+static size_t
+side_weight(const struct call *c, const struct sdp_side *side)
+{
+	size_t i, n = sizeof(*side);
+
+	if (side == NULL)
+		return 0;
+	assert_int_equal(side->refs, side_uses(c, side));
+	for (i = 0; i < side->n; i++)
+		n += sizeof(side->media[i]) +
+		    side->media[i].ncandidates * sizeof(struct sdp_candidate);
+	return n;
+}
+
+static size_t
+dialog_check(const struct call *c, const struct dialog *d, int64_t *next)
+{
+	size_t n = sizeof(*d) + d->tag.len;
+	bool any = false;
+	int i;
+
+	if (d->state == DIALOG_ENDED) {
+		assert_null(d->side[CALLER]);
+		assert_null(d->side[CALLEE]);
+		assert_null(d->late);
+		assert_null(d->past);
+		assert_int_equal(d->drop_at, 0);
+		assert_int_equal(d->session_until, 0);
+	}
+	assert_true((d->side[CALLER] == NULL) == (d->side[CALLEE] == NULL));
+	n += side_weight(c, d->side[CALLER]) + side_weight(c, d->side[CALLEE]) +
+	    side_weight(c, d->late);
+	for (i = 0; d->past != NULL && i < SIP_MAX_PAST; i++) {
+		n += sizeof(*d->past) + side_weight(c, d->past[i].side[0]) +
+		    side_weight(c, d->past[i].side[1]);
+		any = any || d->past[i].until != 0;
+		if (d->past[i].until != 0 && d->past[i].until < *next)
+			*next = d->past[i].until;
+	}
+	assert_true(any == (d->past != NULL));
+	if (d->drop_at != 0 && d->drop_at < *next)
+		*next = d->drop_at;
+	if (d->session_until != 0 && d->session_until < *next)
+		*next = d->session_until;
+	if (d->state == DIALOG_EARLY && !d->early_over &&
+	    d->early_until < *next)
+		*next = d->early_until;
+	return n;
+}
+
+static void
+call_check(const struct call *c, int64_t now)
+{
+	size_t n = sizeof(*c) + c->call_id.len + c->caller_tag.len;
+	unsigned int ntxns = 0, ndialogs = 0;
+	int64_t next = INT64_MAX;
+	const struct dialog *d;
+	const struct txn *t;
+	bool lives = false;
+
+	TAILQ_FOREACH(t, &c->txns, entry) {
+		n += sizeof(*t) + t->branch.len + side_weight(c, t->offer) +
+		    side_weight(c, t->answer);
+		ntxns++;
+		lives = lives || (t->dlg == NULL && !t->done);
+		assert_true(!c->dead || t->offer == NULL);
+		assert_true(!c->dead || t->answer == NULL);
+		assert_true(!t->refused || t->done);
+		if (t->until != 0 && t->until < next)
+			next = t->until;
+		assert_true(t->dlg == NULL ||
+		    dialog_find((struct call *)(uintptr_t)c, t->dlg->tag) ==
+			t->dlg);
+	}
+	TAILQ_FOREACH(d, &c->dialogs, entry) {
+		n += dialog_check(c, d, &next);
+		ndialogs++;
+		lives = lives || d->state != DIALOG_ENDED;
+	}
+	assert_int_equal(c->ntxns, ntxns);
+	assert_int_equal(c->ndialogs, ndialogs);
+	assert_true(ntxns <= SIP_MAX_TXNS && ndialogs <= SIP_MAX_DIALOGS);
+	assert_int_equal(c->bytes, n);
+	assert_true(c->dead != lives);
+	assert_true((c->forget_at != 0) == c->dead);
+	assert_true(c->max_until != 0 || !c->accepted);
+	if (c->dead && c->forget_at < next)
+		next = c->forget_at;
+	else if (!c->dead && c->accepted && c->max_until < next)
+		next = c->max_until;
+	else if (!c->dead && !c->accepted && c->setup_until < next)
+		next = c->setup_until;
+	assert_true(c->timer.set);
+	if (next > now)
+		assert_int_equal(c->timer.due, next);
+	else
+		assert_true(c->timer.due <= now);
+}
+
+/* On which list the call is, and in whose count. */
+static void
+place_check(struct sip *sip, const struct call *c)
+{
+	const struct call *at = NULL;
+	struct addr from = addr_source(&c->addr[CALLER]);
+	bool found = false;
+	uint32_t n = 0;
+	int i;
+
+	if (c->dead)
+		TAILQ_FOREACH(at, &sip->dead, age) {
+			if (at == c)
+				break;
+		}
+	else if (!c->accepted)
+		TAILQ_FOREACH(at, &sip->pending[c->worth], age) {
+			if (at == c)
+				break;
+		}
+	assert_true((at == c) == (c->dead || !c->accepted));
+	assert_true((c->source != NULL) ==
+	    (!c->dead && !c->accepted && !c->protected[CALLER]));
+	if (c->source == NULL)
+		return;
+	assert_true(addr_eq(&c->source->addr, &from));
+	for (i = 0; i < WORTH_OWN; i++)
+		TAILQ_FOREACH(at, &c->source->calls[i], source_entry) {
+			assert_true(at != c || i == (int)c->worth);
+			found = found || at == c;
+			n++;
+		}
+	assert_true(found);
+	assert_int_equal(c->source->ncalls, n);
+}
+
+void
+world_check(const struct world *w, int64_t now)
+{
+	struct sip *sip = w->sip;
+	uint64_t calls = 0, accepted = 0, bytes = 0, asked = 0, listed = 0;
+	bool sourced = false;
+	struct call *c;
+	int i;
+
+	RB_FOREACH(c, call_tree, &sip->calls) {
+		assert_ptr_equal(call_by_id(sip, c->id), c);
+		call_check(c, now);
+		place_check(sip, c);
+		calls++;
+		bytes += c->bytes;
+		accepted += c->accepted && !c->dead;
+		sourced = sourced || c->source != NULL;
+		asked += !c->accepted && !c->dead && c->worth == WORTH_ASKED;
+	}
+	assert_int_equal(sip->n.calls, calls);
+	assert_int_equal(sip->n.bytes, bytes);
+	assert_int_equal(sip->n.accepted, accepted);
+	assert_int_equal(sip->nasked, asked);
+	TAILQ_FOREACH(c, &sip->dead, age)
+		listed++;
+	for (i = 0; i < NWORTHS; i++)
+		TAILQ_FOREACH(c, &sip->pending[i], age)
+			listed++;
+	assert_int_equal(listed, calls - accepted);
+	assert_true(sourced == (!RB_EMPTY(&sip->sources)));
+	assert_false(sip_hears(sip));
+}
+
 void
 world_close(struct world *w)
 {
@@ -305,6 +495,7 @@ play_in(struct world *w, const struct step *steps, size_t n)
 		if (s->path[0] != '\0')
 			say(w, s, "c1");
 		assert_string_equal(w->log, s->expect);
+		world_check(w, s->t * USEC_PER_SEC);
 	}
 }
 

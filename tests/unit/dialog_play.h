@@ -53,6 +53,8 @@ void world_close(struct world *w);
 void world_refresh(struct world *w, int64_t now, uint32_t session_expires);
 struct endpoint who(char c);
 void say(struct world *w, const struct step *s, const char *call_id);
+/* That all tables, counters, weights and timers agree with the calls. */
+void world_check(const struct world *w, int64_t now);
 /* Fails the test when a step opens or closes anything else. */
 void play_in(struct world *w, const struct step *steps, size_t n);
 void play(const struct sip_config *c, const struct step *steps, size_t n);
