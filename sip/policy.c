@@ -378,6 +378,9 @@ open_in(struct work *w, const struct prefix *v, size_t n,
 	size_t i;
 
 	for (i = 0; i < n; i++) {
+		/* A list may have prefixes of both families. */
+		if (v[i].addr.af != AF_UNSPEC && v[i].addr.af != t->addr.af)
+			continue;
 		memset(&hole, 0, sizeof(hole));
 		hole.proto = media_proto(w->in_media);
 		hole.dir = PINHOLE_IN;
