@@ -95,6 +95,8 @@ replies_are_a_code_and_text(void **state)
 		{ "631 base64",	PH_OK, 631, false, "base64" },
 		{ "",		PH_EMALFORMED, 0, false, "" },
 		{ "22",		PH_EMALFORMED, 0, false, "" },
+		{ "100 x",	PH_OK, 100, false, "x" },
+		{ "699-x",	PH_OK, 699, true, "x" },
 		{ "099 x",	PH_EMALFORMED, 0, false, "" },
 		{ "700 x",	PH_EMALFORMED, 0, false, "" },
 		{ "2270 x",	PH_EMALFORMED, 0, false, "" },
@@ -272,6 +274,17 @@ two_two_nine_names_a_port(void **state)
 		{ "(|||65536|)",		PH_EMALFORMED, 0 },
 		{ "(|1|10.0.0.1|1025|)",	PH_EMALFORMED, 0 },
 		{ "(111102511)",		PH_EMALFORMED, 0 },
+		/* Delimiters are 33 to 126, digits excepted. */
+		{ "(~~~1025~)",			PH_OK, 1025 },
+		{ "(   1025 )",			PH_EMALFORMED, 0 },
+		{ "(\177\177\1771025\177)",	PH_EMALFORMED, 0 },
+		{ "(//\0571025/)",		PH_OK, 1025 },
+		{ "(:::1025:)",			PH_OK, 1025 },
+		{ "(0001025 0)",		PH_EMALFORMED, 0 },
+		{ "(999102599)",		PH_EMALFORMED, 0 },
+		{ "(",				PH_EMALFORMED, 0 },
+		{ "(||",			PH_EMALFORMED, 0 },
+		{ "(|||",			PH_EMALFORMED, 0 },
 		{ "(|||1025|) (|||1026|)",	PH_EAMBIGUOUS, 0 },
 	};
 	/* clang-format on */
