@@ -96,7 +96,7 @@ packet_read(struct nfqueue_packet *out, struct cursor *c)
 	while (cursor_left(c) > 0) {
 		len = native_u16(c);
 		type = native_u16(c) & ATTR_TYPE;
-		if (c->bad || len < 4)
+		if (len < 4) /* 0 where it is cut off */
 			return PH_EMALFORMED;
 		bytes = cursor_span(c, len - 4u);
 		/* The last one may come without what aligns it. */

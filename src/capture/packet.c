@@ -135,6 +135,7 @@ static uint64_t
 digest_mix(uint64_t h, const void *bytes, size_t len)
 {
 	uint64_t word, lane[4] = { h, ~h, h << 1, ~h << 1 };
+	uint8_t last[sizeof(word)] = { 0 };
 	const uint8_t *b = bytes;
 	size_t i;
 
@@ -152,8 +153,9 @@ digest_mix(uint64_t h, const void *bytes, size_t len)
 		h = digest_word(h, word);
 	}
 	if (len > 0) {
-		word = len; /* where a short one ends counts, too */
-		memcpy(&word, b, len);
+		memcpy(last, b, len);
+		last[sizeof(last) - 1] = (uint8_t)len; /* where it ends */
+		memcpy(&word, last, sizeof(word));
 		h = digest_word(h, word);
 	}
 	return h;

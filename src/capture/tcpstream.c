@@ -102,10 +102,8 @@ conn_forget(struct tcpstream *t, struct conn *c,
 {
 	if (c->changed)
 		TAILQ_REMOVE(&t->changed, c, change);
-	c->changed = false;
 	if (c->key != 0 && sink != NULL && sink->remember != NULL)
 		sink->remember(sink->ctx, c->key, NULL, 0);
-	c->key = 0;
 }
 
 /* Free its memory, and tell the sink that it is over. */

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -318,6 +319,56 @@ a_file_tells_how_far_it_is_read(void **state)
 	assert_int_equal(done, size);
 }
 
+/* Of a pipe nobody knows how long it is. */
+static void
+a_pipe_does_not_tell_how_far_it_is_read(void **state)
+{
+	static const struct record r = { SEC, 1, SIP };
+	uint64_t done = 7, size = 7;
+	char name[64], bytes[256];
+	ssize_t len;
+	int fds[2], fd;
+
+	(void)state;
+	write_file(RAW, &r, 1);
+	assert_true((fd = open(path, O_RDONLY)) != -1);
+	assert_true((len = read(fd, bytes, sizeof(bytes))) > 0);
+	close(fd);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], bytes, (size_t)len), len);
+	close(fds[1]);
+	snprintf(name, sizeof(name), "/dev/fd/%d", fds[0]);
+	assert_int_equal(capture_open_file(&capture, &config, name, &why),
+	    PH_OK);
+	close(fds[0]);
+	assert_false(capture_progress(capture, &done, &size));
+	assert_int_equal(done, 7);
+	assert_int_equal(size, 7);
+}
+
+/* No more than the caller has room for. */
+static void
+descriptors_are_told_as_far_as_there_is_room(void **state)
+{
+	static const struct record r = { SEC, 1, SIP };
+	int fds[3];
+	size_t max;
+
+	(void)state;
+	write_file(RAW, &r, 1);
+	open_file();
+	capture->handles[1] = capture->handles[0];
+	capture->nhandles = 2;
+	for (max = 0; max < 3; max++) {
+		memset(fds, 0x7f, sizeof(fds));
+		assert_int_equal(capture_fds(capture, fds, max), max);
+		assert_int_equal(fds[max], 0x7f7f7f7f);
+	}
+	assert_int_equal(capture_fds(capture, fds, 3), 2);
+	capture->nhandles = 1;
+	assert_int_equal(capture_due(capture), INT64_MAX);
+}
+
 static void
 a_file_that_is_none_is_named(void **state)
 {
@@ -507,6 +558,8 @@ main(void)
 		CASE(not_too_many_are_skipped_in_a_row),
 		CASE(what_waits_is_not_skipped_past),
 		CASE(a_file_tells_how_far_it_is_read),
+		CASE(a_pipe_does_not_tell_how_far_it_is_read),
+		CASE(descriptors_are_told_as_far_as_there_is_room),
 		CASE(a_file_that_is_none_is_named),
 		CASE(a_file_that_is_cut_off_says_where),
 		CASE(a_held_packet_has_its_own_stamp),

@@ -24,8 +24,6 @@ on_udp(void *ctx, const struct datagram *d)
 	n++;
 }
 
-static const struct capture_sink sink = { .udp = on_udp };
-
 static struct prefix
 prefix(const char *text)
 {
@@ -34,6 +32,17 @@ prefix(const char *text)
 	assert_true(prefix_parse(span_of(text), &p) == PH_OK);
 	return p;
 }
+
+static enum capture_more
+on_tcp(void *ctx, void **user, const struct datagram *d)
+{
+	(void)ctx;
+	(void)user;
+	(void)d;
+	return CAPTURE_WHOLE;
+}
+
+static const struct capture_sink sink = { .udp = on_udp, .tcp = on_tcp };
 
 static void
 play(struct packets *p, const struct packet_held *from, const char *src,
@@ -80,7 +89,10 @@ the_protected_end_tells_the_place(void **state)
 		/* For us: where it came in, if that counts. */
 		{ "198.51.100.7", "192.0.2.1", 4, 2, 1, 4, PKT_IN },
 		{ "198.51.100.7", "192.0.2.1", 5, 2, 0, 0, 0 },
+		{ "198.51.100.7", "192.0.2.1", 4, 1, 0, 0, 0 },
 		/* From inside: where it came in. */
+		{ "192.0.2.20", "198.51.100.7", 4, 1, 0, 0, 0 },
+		{ "192.0.2.20", "198.51.100.7", 4, 2, 1, 4, PKT_IN },
 		{ "192.0.2.20", "198.51.100.7", 3, 2, 1, 3, PKT_IN },
 		{ "192.0.2.20", "198.51.100.7", 5, 2, 0, 0, 0 },
 		{ "192.0.2.20", "198.51.100.7", 0, 2, 0, 0, 0 },
@@ -102,12 +114,113 @@ the_protected_end_tells_the_place(void **state)
 		assert_int_equal(got.ifindex, rows[i].ifindex);
 		assert_int_equal(got.dir, rows[i].dir);
 	}
-	/* On Linux both interfaces are known. */
-	from = (struct packet_held) { 5, 3, ifs, 1, &inside, 1, NULL, 0 };
-	play(p, &from, "198.51.100.7", "192.0.2.20");
-	assert_int_equal(got.ifindex, 3);
-	assert_int_equal(got.dir, PKT_OUT);
 	packets_free(p, &sink);
+}
+
+/* On Linux both interfaces are known, or one: the other is none. */
+static void
+both_interfaces_tell_the_place(void **state)
+{
+	const struct prefix inside = prefix("192.0.2.0/24");
+	static const uint32_t ifs[] = { 3, 4, 5 };
+	/* clang-format off */
+	static const struct {
+		const char *src, *dst;
+		uint32_t indev, outdev;
+		size_t nifs;
+		unsigned int n;
+		uint32_t ifindex;
+		uint8_t dir;
+	} rows[] = {
+		/* Through us. */
+		{ "198.51.100.7", "192.0.2.20", 5, 3, 1, 1, 3, PKT_OUT },
+		{ "198.51.100.7", "192.0.2.20", 5, 4, 1, 0, 0, 0 },
+		{ "198.51.100.7", "192.0.2.20", 5, 4, 2, 1, 4, PKT_OUT },
+		{ "198.51.100.7", "192.0.2.20", 3, 5, 2, 0, 0, 0 },
+		{ "192.0.2.20", "198.51.100.7", 3, 5, 1, 1, 3, PKT_IN },
+		{ "192.0.2.20", "198.51.100.7", 5, 3, 1, 0, 0, 0 },
+		{ "192.0.2.20", "192.0.2.21", 3, 4, 2, 1, 3, PKT_IN },
+		/* To us, and from us. */
+		{ "198.51.100.7", "192.0.2.20", 3, 0, 1, 1, 3, PKT_IN },
+		{ "192.0.2.20", "198.51.100.7", 3, 0, 1, 1, 3, PKT_IN },
+		{ "192.0.2.20", "198.51.100.7", 0, 3, 1, 1, 3, PKT_OUT },
+		{ "198.51.100.7", "192.0.2.20", 0, 3, 1, 1, 3, PKT_OUT },
+		{ "198.51.100.7", "192.0.2.20", 0, 4, 1, 0, 0, 0 },
+		/* Any interface counts. */
+		{ "198.51.100.7", "192.0.2.20", 5, 9, 0, 1, 9, PKT_OUT },
+		{ "192.0.2.20", "198.51.100.7", 9, 5, 0, 1, 9, PKT_IN },
+	};
+	/* clang-format on */
+	struct packets *p = packets_new(ports, 2);
+	struct packet_held from;
+	size_t i;
+
+	(void)state;
+	assert_non_null(p);
+	for (i = 0; i < ROWS(rows); i++) {
+		print_message("%zu\n", i);
+		from = (struct packet_held) { rows[i].indev, rows[i].outdev,
+			ifs, rows[i].nifs, &inside, 1, NULL, 0 };
+		play(p, &from, rows[i].src, rows[i].dst);
+		assert_int_equal(n, rows[i].n);
+		assert_int_equal(got.ifindex, rows[i].ifindex);
+		assert_int_equal(got.dir, rows[i].dir);
+		assert_int_equal(got.held, rows[i].n);
+	}
+	packets_free(p, &sink);
+}
+
+/*
+ * Before it is routed, a segment between two protected hosts is left to its
+ * copy: is one ignored?
+ */
+static void
+a_segment_from_inside_to_inside_is_left_out(void **state)
+{
+	const struct prefix inside = prefix("192.0.2.0/24");
+	const struct packet_net nets[] = { { prefix("0.0.0.0/0"), 3 } };
+	const struct packet_held from = { 3, 0, NULL, 0, &inside, 1, nets, 1 };
+	/* clang-format off */
+	static const struct {
+		const char *src, *dst;
+		uint8_t proto;
+		bool ignored;
+	} rows[] = {
+		{ "192.0.2.20", "192.0.2.21", IPPROTO_TCP, true },
+		{ "192.0.2.20", "198.51.100.7", IPPROTO_TCP, false },
+		{ "198.51.100.7", "192.0.2.20", IPPROTO_TCP, false },
+		{ "198.51.100.7", "198.51.100.8", IPPROTO_TCP, false },
+		{ "192.0.2.20", "192.0.2.21", IPPROTO_UDP, false },
+	};
+	/* clang-format on */
+	struct packets *p;
+	struct writer w;
+	uint8_t buf[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		struct prefix a = prefix(rows[i].src), b = prefix(rows[i].dst);
+
+		memset(buf, 0, sizeof(buf));
+		w = writer_of(buf, sizeof(buf));
+		writer_u32(&w, 0x45000000 | (20 + 20));
+		writer_u32(&w, 0);
+		writer_u32(&w, 64u << 24 | (uint32_t)rows[i].proto << 16);
+		writer_copy(&w, a.addr.b, 4);
+		writer_copy(&w, b.addr.b, 4);
+		writer_u32(&w, (uint32_t)PORT << 16 | PORT);
+		if (rows[i].proto == IPPROTO_UDP)
+			writer_u32(&w, 20 << 16);
+		buf[32] = 0x50;
+		assert_non_null(p = packets_new(ports, 2));
+		packets_held(p, &from, 1000000,
+		    (struct span) { (const char *)buf, 40 }, &sink);
+		assert_int_equal(packets_stats(p)->packets, 1);
+		assert_int_equal(packets_stats(p)->malformed, 0);
+		assert_int_equal(packets_stats(p)->ignored, rows[i].ignored);
+		packets_free(p, &sink);
+	}
 }
 
 int
@@ -115,6 +228,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_protected_end_tells_the_place),
+		cmocka_unit_test(both_interfaces_tell_the_place),
+		cmocka_unit_test(a_segment_from_inside_to_inside_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

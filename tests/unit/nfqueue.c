@@ -84,6 +84,46 @@ a_packet_is_read(void **state)
 	assert_true(rest.len == 0);
 }
 
+/* Attributes in any order mean the same. */
+static void
+attributes_come_in_any_order(void **state)
+{
+	static const struct {
+		uint16_t type;
+		const char *p;
+		size_t len;
+	} attrs[] = {
+		{ 1, "\0\0\1\2\10\0\2", 7 },
+		{ 5, "\0\0\0\3", 4 },
+		{ 6, "\0\0\0\4", 4 },
+		{ 4, "\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\5", 16 },
+		{ 10, "packet", 6 },
+		{ 13, "\0\0\377\377", 4 },
+	};
+	const size_t n = ROWS(attrs);
+	struct nfqueue_packet p;
+	struct span rest;
+	size_t first, step, i, k;
+
+	(void)state;
+	for (first = 0; first < n; first++)
+		for (step = 1; step < n; step += 4) { /* 5 is backwards */
+			restart();
+			message_begin(3 << 8);
+			for (i = 0, k = first; i < n; i++, k = (k + step) % n)
+				attr(attrs[k].type, attrs[k].p, attrs[k].len);
+			rest = message_end();
+			assert_true(nfqueue_next(&p, &rest) == PH_OK);
+			assert_int_equal(p.id, 0x102);
+			assert_int_equal(p.hook, 2);
+			assert_int_equal(p.indev, 3);
+			assert_int_equal(p.outdev, 4);
+			assert_int_equal(p.stamp, 2000005);
+			assert_true(p.truncated);
+			assert_true(span_eq_str(p.ip, "packet"));
+		}
+}
+
 static void
 several_come_at_once(void **state)
 {
@@ -225,6 +265,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_is_read),
+		cmocka_unit_test(attributes_come_in_any_order),
 		cmocka_unit_test(several_come_at_once),
 		cmocka_unit_test(a_copy_that_is_cut_says_so),
 		cmocka_unit_test(a_time_that_is_none_is_not_taken),

@@ -610,48 +610,6 @@ pieces_of_many_packets_find_each_other(void **state)
 }
 
 static void
-a_packet_counts_once_where_it_is_seen(void **state)
-{
-	uint8_t dir;
-
-	(void)state;
-	for (dir = PKT_UNKNOWN; dir <= PKT_OUT; dir++) {
-		raw.dir = dir;
-		send4(0x45, 30, 0, 17, GOOD, 10);
-		send4(0x45, 30, 0, 17, GOOD, 10);
-		assert_int_equal(got, dir + 1);
-	}
-	raw.ifindex = 7;
-	send4(0x45, 30, 0, 17, GOOD, 10);
-	assert_int_equal(got, 4);
-	assert_int_equal(stats->duplicates, 3);
-	/* Within 50 ms. */
-	now += 50000;
-	send4(0x45, 30, 0, 17, GOOD, 10);
-	assert_int_equal(got, 4);
-	now += 1;
-	send4(0x45, 30, 0, 17, GOOD, 10);
-	assert_int_equal(got, 5);
-	/* Every byte and port counts. */
-	send4(0x45, 30, 0, 17, UDP("\x09"), 10);
-	send4(0x45, 30, 0, 17, "\x13\xc4\x13\xc5\0\x0a\0\0hi", 10);
-	send4(0x45, 30, 0, 17, "\x13\xc5\x13\xc4\0\x0a\0\0hi", 10);
-	send4(0x45, 30, 0, 17, "\x13\xc4\x13\xc4\0\x0a\0\0hj", 10);
-	assert_int_equal(got, 9);
-	/* The addresses and the packet's number tell packets apart, too. */
-	send_ip("\x45\0\0\x1e\0\x09\0\0\x40\x11\0\0\xc6\x33\x64\x07"
-		"\xc0\0\x02\x0b",
-	    20, GOOD, 10);
-	send_ip("\x45\0\0\x1e\0\x09\0\0\x40\x11\0\0\xc6\x33\x64\x08"
-		"\xc0\0\x02\x0a",
-	    20, GOOD, 10);
-	send_ip("\x45\0\0\x1e\0\x0a\0\0\x40\x11\0\0\xc6\x33\x64\x07"
-		"\xc0\0\x02\x0a",
-	    20, GOOD, 10);
-	assert_int_equal(got, 12);
-}
-
-static void
 other_interfaces_are_ignored(void **state)
 {
 	static const uint32_t ifs[] = { 7, 9 };
@@ -742,7 +700,6 @@ main(void)
 		CASE(other_ports_and_protocols_are_ignored),
 		CASE(fragments_belong_to_one_protocol_and_place),
 		CASE(pieces_of_many_packets_find_each_other),
-		CASE(a_packet_counts_once_where_it_is_seen),
 		CASE(a_checksum_tells_which_bytes_count),
 		CASE(bytes_on_other_ports_are_handed_on_if_wanted),
 		CASE(what_has_other_ports_is_skipped),

@@ -12,93 +12,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/timers.h"
-#include "tests/unit/proxy_play.h"
-
-#define WELCOME	    "220 welcome\r\n"
-#define UNREACHABLE "421 The server cannot be reached\r\n"
-
-static struct proxy_ftp *service;
-static int listening;
-
-static void
-start(void)
-{
-	proxy_ftp_stop(service);
-	service = proxy_ftp_start(&play, &at);
-	assert_non_null(service);
-}
-
-static int
-setup(void **state)
-{
-	listening = play_begin_line(state, LISTEN_FTP, SOCK_STREAM);
-	lines[1].listen = at.at;
-	lines[1].timeout = 600;
-	play.conf.ftp.proxy = lines;
-	play.conf.ftp.nproxy = 2;
-	service = NULL;
-	start();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	proxy_ftp_stop(service);
-	close(at.fd);
-	close(listening);
-	if (client != -1)
-		close(client);
-	if (server != -1)
-		close(server);
-	return play_end(state);
-}
-
-static void
-arrive(void)
-{
-	client = play_connect(SOCK_STREAM, CLIENT, &at.at);
-	client_at = play_name(client);
-	play_run();
-}
-
-/* Our connection has come to the server. */
-static void
-server_take(void)
-{
-	play_run();
-	server = accept(listening, NULL, NULL);
-	assert_true(server != -1);
-	assert_int_not_equal(fcntl(server, F_SETFL, O_NONBLOCK), -1);
-	play_run();
-}
-
-static void
-begin(void)
-{
-	arrive();
-	play_found(&server_at);
-	server_take();
-	play_write(server, WELCOME);
-	assert_string_equal(play_read(client), WELCOME);
-}
-
-/* The client says something, and the server answers. */
-static void
-exchange(const char *command, const char *reply)
-{
-	play_write(client, command);
-	assert_string_equal(play_read(server), command);
-	play_write(server, reply);
-	assert_string_equal(play_read(client), reply);
-}
-
-static void
-login(void)
-{
-	exchange("USER ftp\r\n", "331 go on\r\n");
-	exchange("PASS x\r\n", "230 logged in\r\n");
-}
+#include "tests/unit/proxy_ftp_play.h"
 
 /* A client that is turned away is told so, and nothing more. */
 static void
@@ -108,34 +22,23 @@ assert_turned_away(int fd, const char *text)
 	assert_string_equal(play_read(fd), "(end)");
 }
 
-/* The name that the server sees. */
-static struct endpoint
-ours(void)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	assert_int_equal(getpeername(server, (struct sockaddr *)&ss, &len), 0);
-	return endpoint_from_sockaddr((struct sockaddr *)&ss);
-}
-
 static void
 a_session_goes_to_the_server_that_the_client_wanted(void **state)
 {
 	(void)state;
-	arrive();
+	ftp_arrive();
 	assert_int_equal(play.ntargets, 1);
 	assert_int_equal(play.target[0].flow.proto, IPPROTO_TCP);
 	assert_int_equal(endpoint_cmp(&play.target[0].flow.client, &client_at),
 	    0);
 	assert_int_equal(endpoint_cmp(&play.target[0].flow.local, &at.at), 0);
-	assert_int_equal(proxy_ftp_left(service), 1);
+	assert_int_equal(proxy_ftp_left(ftp_service), 1);
 	play_found(&server_at);
-	server_take();
+	ftp_server_take();
 	play_write(server, WELCOME);
 	assert_string_equal(play_read(client), WELCOME);
-	login();
-	assert_int_equal(proxy_ftp_left(service), 1);
+	ftp_login();
+	assert_int_equal(proxy_ftp_left(ftp_service), 1);
 }
 
 static void
@@ -145,8 +48,8 @@ a_source_is_what_the_server_sees(void **state)
 
 	(void)state;
 	assert_int_equal(addr_parse(span_of(OURS), &lines[1].source), PH_OK);
-	begin();
-	from = ours();
+	ftp_begin();
+	from = ftp_ours();
 	assert_true(addr_eq(&from.addr, &lines[1].source));
 }
 
@@ -159,9 +62,9 @@ passive_data_go_through_a_pinhole(void **state)
 	char want[64];
 
 	(void)state;
-	begin();
-	login();
-	from = ours();
+	ftp_begin();
+	ftp_login();
+	from = ftp_ours();
 	play_write(client, "PASV\r\n");
 	assert_string_equal(play_read(server), "PASV\r\n");
 	play_write(server, "227 at 127,0,0,4,200,10\r\n");
@@ -207,9 +110,9 @@ active_data_go_through_a_pinhole(void **state)
 
 	(void)state;
 	lines[1].source_port_20 = true;
-	begin();
-	login();
-	from = ours();
+	ftp_begin();
+	ftp_login();
+	from = ftp_ours();
 	play_write(client, "PORT 127,0,0,2,4,1\r\n");
 	assert_string_equal(play_read(server), "");
 	h = &play_wished()->w.hole;
@@ -234,8 +137,8 @@ static void
 the_source_port_is_kept_unless_it_is_to_be_20(void **state)
 {
 	(void)state;
-	begin();
-	login();
+	ftp_begin();
+	ftp_login();
 	play_write(client, "PORT 127,0,0,2,4,1\r\n");
 	assert_int_equal(play_wished()->w.hole.nat_to.port, 0);
 }
@@ -244,8 +147,8 @@ static void
 without_a_pinhole_the_client_gets_an_error(void **state)
 {
 	(void)state;
-	begin();
-	login();
+	ftp_begin();
+	ftp_login();
 	play_write(client, "EPSV\r\n");
 	play_write(server, "229 at (|||50000|)\r\n");
 	play_answer(PH_EDENIED);
@@ -256,7 +159,7 @@ without_a_pinhole_the_client_gets_an_error(void **state)
 	assert_memory_equal(play_read(client), "425 ", 4);
 	/* The session goes on. */
 	(void)play_read(server);
-	exchange("NOOP\r\n", "200 done\r\n");
+	ftp_exchange("NOOP\r\n", "200 done\r\n");
 	assert_int_equal(play.nwishes, 1);
 }
 
@@ -265,8 +168,8 @@ static void
 a_pinhole_that_is_gone_is_not_closed(void **state)
 {
 	(void)state;
-	begin();
-	login();
+	ftp_begin();
+	ftp_login();
 	play_write(client, "EPSV\r\n");
 	play_write(server, "229 at (|||50000|)\r\n");
 	play_answer(PH_OK);
@@ -281,8 +184,8 @@ static void
 the_end_of_a_session_closes_its_pinhole(void **state)
 {
 	(void)state;
-	begin();
-	login();
+	ftp_begin();
+	ftp_login();
 	play_write(client, "EPSV\r\n");
 	play_write(server, "229 at (|||50000|)\r\n");
 	play_answer(PH_OK);
@@ -294,11 +197,11 @@ the_end_of_a_session_closes_its_pinhole(void **state)
 	assert_true(play_wished()->closed);
 	assert_int_equal(play_wished()->why, REASON_DONE);
 	assert_string_equal(play_read(client), "(end)");
-	assert_int_equal(proxy_ftp_left(service), 1);
+	assert_int_equal(proxy_ftp_left(ftp_service), 1);
 	close(client);
 	client = -1;
 	play_run();
-	assert_int_equal(proxy_ftp_left(service), 0);
+	assert_int_equal(proxy_ftp_left(ftp_service), 0);
 	assert_true(play_wished()->forgotten);
 }
 
@@ -307,17 +210,17 @@ static void
 an_end_waits_until_all_is_passed_on(void **state)
 {
 	(void)state;
-	begin();
+	ftp_begin();
 	assert_int_equal(send(client, "QUIT\r\n", 6, 0), 6);
 	assert_int_equal(shutdown(client, SHUT_WR), 0);
 	assert_string_equal(play_read(server), "QUIT\r\n");
 	assert_string_equal(play_read(server), "(end)");
 	play_write(server, "221 bye\r\n");
 	assert_string_equal(play_read(client), "221 bye\r\n");
-	assert_int_equal(proxy_ftp_left(service), 1);
+	assert_int_equal(proxy_ftp_left(ftp_service), 1);
 	assert_int_equal(shutdown(server, SHUT_WR), 0);
 	assert_string_equal(play_read(client), "(end)");
-	assert_int_equal(proxy_ftp_left(service), 0);
+	assert_int_equal(proxy_ftp_left(ftp_service), 0);
 }
 
 static void
@@ -336,23 +239,23 @@ a_client_without_a_server_is_told(void **state)
 	struct endpoint none = { addr_v4(127, 0, 0, 4), 1 };
 
 	(void)state;
-	arrive();
+	ftp_arrive();
 	play_not_found(PH_EGONE);
 	assert_turned_away(client, UNREACHABLE);
 	close(client);
 	/* The proxy itself. */
-	arrive();
+	ftp_arrive();
 	play_found(&at.at);
 	assert_turned_away(client, UNREACHABLE);
 	close(client);
 	/* Another of our proxies. */
 	lines[0].listen = server_at;
-	arrive();
+	ftp_arrive();
 	play_found(&server_at);
 	assert_turned_away(client, UNREACHABLE);
 	close(client);
 	/* At that address nobody listens. */
-	arrive();
+	ftp_arrive();
 	play_found(&none);
 	assert_turned_away(client, UNREACHABLE);
 	close(client);
@@ -360,14 +263,14 @@ a_client_without_a_server_is_told(void **state)
 	assert_int_equal(addr_parse(span_of("198.51.100.1"), &lines[1].source),
 	    PH_OK);
 	lines[0].listen = at.at;
-	arrive();
+	ftp_arrive();
 	play_found(&server_at);
 	assert_turned_away(client, UNREACHABLE);
 	close(client);
 	play.broke = true;
-	arrive();
+	ftp_arrive();
 	assert_turned_away(client, UNREACHABLE);
-	assert_int_equal(proxy_ftp_left(service), 0);
+	assert_int_equal(proxy_ftp_left(ftp_service), 0);
 }
 
 /* In front of a server: whatever the client wanted, and whoever it is. */
@@ -379,15 +282,15 @@ a_reverse_proxy_knows_its_server(void **state)
 
 	(void)state;
 	lines[1].reverse = server_at;
-	start();
+	ftp_start();
 	client = play_connect(SOCK_STREAM, "127.0.0.8", &at.at);
 	client_at = play_name(client);
 	play_run();
 	play_found(&wanted);
-	server_take();
+	ftp_server_take();
 	play_write(server, WELCOME);
 	assert_string_equal(play_read(client), WELCOME);
-	login();
+	ftp_login();
 	play_write(client, "EPSV\r\n");
 	play_write(server, "229 at (|||50000|)\r\n");
 	h = &play_wished()->w.hole;
@@ -403,7 +306,7 @@ a_reverse_proxy_needs_an_address_for_data(void **state)
 {
 	(void)state;
 	lines[1].reverse = server_at;
-	arrive();
+	ftp_arrive();
 	play_not_found(PH_EGONE);
 	assert_turned_away(client, UNREACHABLE);
 }
@@ -417,11 +320,11 @@ a_proxy_that_was_redirected_to_itself_notices(void **state)
 {
 	(void)state;
 	lines[1].listen.port = 1;
-	arrive();
+	ftp_arrive();
 	assert_int_equal(play.ntargets, 0);
 	assert_string_equal(play_read(client),
 	    "421 Sorry, the proxy was redirected to itself\r\n");
-	assert_int_equal(proxy_ftp_left(service), 1);
+	assert_int_equal(proxy_ftp_left(ftp_service), 1);
 }
 
 /* A client's sessions, up to the limit. */
@@ -433,11 +336,11 @@ session(const char *from, bool logged_in)
 	client = play_connect(SOCK_STREAM, from, &at.at);
 	play_run();
 	play_found(&server_at);
-	server_take();
+	ftp_server_take();
 	play_write(server, WELCOME);
 	assert_string_equal(play_read(client), WELCOME);
 	if (logged_in)
-		login();
+		ftp_login();
 	fd = client;
 	if (s != -1)
 		close(server); /* one is enough to look at */
@@ -467,7 +370,7 @@ at_max_sessions_the_busiest_guest_makes_room(void **state)
 	assert_string_equal(play_read(fd[0]), "(end)");
 	assert_string_equal(play_read(fd[1]), "");
 	assert_string_equal(play_read(fd[3]), "");
-	assert_int_equal(proxy_ftp_left(service), 2);
+	assert_int_equal(proxy_ftp_left(ftp_service), 2);
 	close(fd[0]);
 	close(fd[1]);
 	close(fd[2]);
@@ -504,7 +407,7 @@ a_user_makes_room_only_for_who_has_fewer(void **state)
 	lines[1].max_sessions = 2;
 	fd[0] = session(CLIENT, true);
 	fd[1] = session(CLIENT, true);
-	assert_int_equal(proxy_ftp_left(service), 2);
+	assert_int_equal(proxy_ftp_left(ftp_service), 2);
 	play.now += 100 * USEC_PER_SEC;
 	fd[2] = play_connect(SOCK_STREAM, CLIENT, &at.at);
 	assert_turned_away(fd[2], "421 Sorry, session limit reached\r\n");
@@ -513,7 +416,7 @@ a_user_makes_room_only_for_who_has_fewer(void **state)
 	play_run();
 	assert_string_equal(play_read(fd[2]), "");
 	assert_string_equal(play_read(fd[0]), "(end)");
-	assert_int_equal(proxy_ftp_left(service), 2);
+	assert_int_equal(proxy_ftp_left(ftp_service), 2);
 	close(fd[0]);
 	close(fd[1]);
 	close(fd[2]);
@@ -522,7 +425,7 @@ a_user_makes_room_only_for_who_has_fewer(void **state)
 static bool
 nobody_is_left(void)
 {
-	return proxy_ftp_left(service) == 0;
+	return proxy_ftp_left(ftp_service) == 0;
 }
 
 static int64_t spoke_at;
@@ -538,11 +441,11 @@ a_session_ends_when_it_was_idle_for_long(void **state)
 {
 	(void)state;
 	lines[1].timeout = 2;
-	begin();
-	login();
+	ftp_begin();
+	ftp_login();
 	spoke_at = clock_now();
 	(void)play_until(half_a_second_is_over);
-	exchange("NOOP\r\n", "200 done\r\n");
+	ftp_exchange("NOOP\r\n", "200 done\r\n");
 	assert_true(play_until(nobody_is_left) > USEC_PER_SEC * 19 / 10);
 	assert_string_equal(play_read(client), "(end)");
 }
@@ -552,13 +455,13 @@ static void
 a_guest_has_two_minutes(void **state)
 {
 	(void)state;
-	begin();
+	ftp_begin();
 	/* All of them. */
 	spoke_at = clock_now() + USEC_PER_SEC;
 	(void)play_until(half_a_second_is_over);
-	assert_int_equal(proxy_ftp_left(service), 1);
+	assert_int_equal(proxy_ftp_left(ftp_service), 1);
 	play.now += 119 * USEC_PER_SEC;
-	exchange("NOOP\r\n", "200 done\r\n");
+	ftp_exchange("NOOP\r\n", "200 done\r\n");
 	assert_true(play_until(nobody_is_left) < 10 * USEC_PER_SEC);
 }
 
@@ -585,17 +488,17 @@ what_is_no_ftp_ends(void **state)
 	char text[3000];
 
 	(void)state;
-	begin();
-	login();
+	ftp_begin();
+	ftp_login();
 	memset(text, 'x', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
 	play_write(client, text);
 	assert_string_equal(play_read(server), "(end)");
-	assert_int_equal(proxy_ftp_left(service), 1);
+	assert_int_equal(proxy_ftp_left(ftp_service), 1);
 	close(client);
 	client = -1;
 	play_run();
-	assert_int_equal(proxy_ftp_left(service), 0);
+	assert_int_equal(proxy_ftp_left(ftp_service), 0);
 }
 
 /* A client that does not read makes the server wait; nothing is lost. */
@@ -607,8 +510,8 @@ who_does_not_read_is_not_sent_everything(void **state)
 	int i;
 
 	(void)state;
-	begin();
-	login();
+	ftp_begin();
+	ftp_login();
 	memset(line, 'x', sizeof(line));
 	memcpy(line, "230-", 4);
 	memcpy(line + sizeof(line) - 2, "\r\n", 2);
@@ -635,10 +538,10 @@ who_leaves_serves_its_sessions_and_no_more(void **state)
 	int fd;
 
 	(void)state;
-	begin();
-	proxy_ftp_leave(service);
-	assert_int_equal(proxy_ftp_left(service), 1);
-	login();
+	ftp_begin();
+	proxy_ftp_leave(ftp_service);
+	assert_int_equal(proxy_ftp_left(ftp_service), 1);
+	ftp_login();
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), -1);
 	assert_int_equal(errno, ECONNREFUSED);
@@ -649,10 +552,10 @@ who_leaves_serves_its_sessions_and_no_more(void **state)
 	close(server);
 	server = -1;
 	play_run();
-	assert_int_equal(proxy_ftp_left(service), 0);
+	assert_int_equal(proxy_ftp_left(ftp_service), 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, ftp_setup, ftp_teardown)
 
 int
 main(void)

@@ -3,9 +3,15 @@
 
 #include <event2/event.h>
 
+#include <event2/bufferevent.h>
+
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +26,11 @@ struct conf_proxy lines[2];
 int client, server;
 struct endpoint client_at, server_at;
 
+unsigned int play_fail;
+struct event *play_timer;
+int64_t play_timer_us;
+
+static char logged[16384];
 static struct prefix protect[1];
 static char received[65536 + 1];
 static size_t got;
@@ -30,6 +41,10 @@ play_begin(void **state)
 	(void)state;
 	memset(&play, 0, sizeof(play));
 	play.now = 1000 * USEC_PER_SEC;
+	play_fail = 0;
+	play_timer = NULL;
+	play_timer_us = -1;
+	(void)play_logged();
 	return (play.base = event_base_new()) != NULL ? 0 : -1;
 }
 
@@ -204,6 +219,183 @@ play_write(int fd, const char *text)
 {
 	assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
 	play_run();
+}
+
+/* Functions that the services call, in front of their own. */
+
+void __wrap_log_warnx(const char *module, const char *fmt, ...);
+void __wrap_log_info(const char *module, const char *fmt, ...);
+void __wrap_log_debug(const char *module, const char *fmt, ...);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_malloc(size_t size);
+int __wrap_socket(int domain, int type, int protocol);
+struct event *__wrap_event_new(struct event_base *base, evutil_socket_t fd,
+    short what, event_callback_fn fn, void *arg);
+int __wrap_event_add(struct event *ev, const struct timeval *tv);
+struct bufferevent *__wrap_bufferevent_socket_new(struct event_base *base,
+    evutil_socket_t fd, int options);
+void *__real_calloc(size_t n, size_t size);
+void *__real_malloc(size_t size);
+int __real_socket(int domain, int type, int protocol);
+struct event *__real_event_new(struct event_base *base, evutil_socket_t fd,
+    short what, event_callback_fn fn, void *arg);
+int __real_event_add(struct event *ev, const struct timeval *tv);
+struct bufferevent *__real_bufferevent_socket_new(struct event_base *base,
+    evutil_socket_t fd, int options);
+
+/* The number at `p` is of a session, or an ephemeral port. */
+static bool
+is_ephemeral(const char *text, const char *p)
+{
+	return p > text && (p[-1] == '#' || strtoul(p, NULL, 10) > 2000) &&
+	    !isdigit((unsigned char)p[-1]);
+}
+
+static void
+log_note(char level, const char *fmt, va_list ap)
+{
+	char text[1024], *p = text;
+	size_t len = strlen(logged);
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	assert_true(len + strlen(text) + 4 < sizeof(logged));
+	logged[len++] = level;
+	logged[len++] = ' ';
+	while (*p != '\0') {
+		if (isdigit((unsigned char)*p) && is_ephemeral(text, p)) {
+			if (logged[len - 1] != '#')
+				logged[len++] = '#';
+			while (isdigit((unsigned char)*p))
+				p++;
+		} else
+			logged[len++] = *p++;
+	}
+	logged[len++] = '\n';
+	logged[len] = '\0';
+}
+
+#define LOG_WRAPPED(name, level)                                               \
+	void __wrap_log_##name(const char *module, const char *fmt, ...)       \
+	{                                                                      \
+		va_list ap;                                                    \
+                                                                               \
+		(void)module;                                                  \
+		va_start(ap, fmt);                                             \
+		log_note(level, fmt, ap);                                      \
+		va_end(ap);                                                    \
+	}
+
+LOG_WRAPPED(warnx, 'w')
+LOG_WRAPPED(info, 'i')
+LOG_WRAPPED(debug, 'd')
+
+const char *
+play_logged(void)
+{
+	static char text[sizeof(logged)];
+
+	memcpy(text, logged, sizeof(text));
+	logged[0] = '\0';
+	return text;
+}
+
+static bool
+it_fails(void)
+{
+	return play_fail > 0 && --play_fail == 0;
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return it_fails() ? NULL : __real_calloc(n, size);
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+	return it_fails() ? NULL : __real_malloc(size);
+}
+
+int
+__wrap_socket(int domain, int type, int protocol)
+{
+	if (it_fails()) {
+		errno = EMFILE;
+		return -1;
+	}
+	return __real_socket(domain, type, protocol);
+}
+
+struct event *
+__wrap_event_new(struct event_base *base, evutil_socket_t fd, short what,
+    event_callback_fn fn, void *arg)
+{
+	return it_fails() ? NULL : __real_event_new(base, fd, what, fn, arg);
+}
+
+int
+__wrap_event_add(struct event *ev, const struct timeval *tv)
+{
+	if (tv != NULL) {
+		play_timer = ev;
+		play_timer_us = tv->tv_sec * USEC_PER_SEC + tv->tv_usec;
+	}
+	return __real_event_add(ev, tv);
+}
+
+struct bufferevent *
+__wrap_bufferevent_socket_new(struct event_base *base, evutil_socket_t fd,
+    int options)
+{
+	if (it_fails())
+		return NULL;
+	return __real_bufferevent_socket_new(base, fd, options);
+}
+
+void
+play_timer_fire(void)
+{
+	struct event *ev = play_timer;
+
+	assert_non_null(ev);
+	play_timer = NULL;
+	play_timer_us = -1;
+	event_del(ev);
+	event_active(ev, EV_TIMEOUT, 0);
+	play_run();
+}
+
+int
+play_descriptor(const struct endpoint *peer, int not )
+{
+	struct sockaddr_storage ss;
+	struct endpoint e;
+	socklen_t len;
+	int fd;
+
+	for (fd = 3; fd < 1024; fd++) {
+		len = sizeof(ss);
+		if (fd == not ||
+		    getpeername(fd, (struct sockaddr *)&ss, &len) == -1)
+			continue;
+		e = endpoint_from_sockaddr((struct sockaddr *)&ss);
+		if (endpoint_cmp(&e, peer) == 0)
+			return fd;
+	}
+	fail_msg("the proxy has no socket to that end");
+	return -1;
+}
+
+unsigned int
+play_descriptors(void)
+{
+	unsigned int n = 0;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
 }
 
 /* The functions that the proxy process offers to its services. */

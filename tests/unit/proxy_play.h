@@ -86,6 +86,28 @@ const char *play_read(int fd);
 size_t play_got(void); /* bytes of that */
 void play_write(int fd, const char *text);
 
+/*
+ * What was logged since the last call, a line each: "w" (a warning), "i" or "d"
+ * (debug), and the text.  A number that differs from run to run, of a session
+ * or an ephemeral port, is shown as "#".
+ */
+const char *play_logged(void);
+
+/* The n-th allocation, socket or event from now on fails; 0: none does. */
+extern unsigned int play_fail;
+
+/* The timer that was set last, and how long it is to wait; -1: none was. */
+extern struct event *play_timer;
+extern int64_t play_timer_us;
+
+/* That time is over. */
+void play_timer_fire(void);
+
+/* A descriptor of ours that is connected to this end, but for `not`. */
+int play_descriptor(const struct endpoint *peer, int not );
+/* So many descriptors are open. */
+unsigned int play_descriptors(void);
+
 /* Let time pass until this is so; how long it took, in microseconds. */
 int64_t play_until(bool (*done)(void));
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "src/base/clock.h"
+#include "src/base/log.h"
 #include "src/base/timers.h"
 #include "src/compat/memfile.h"
 #include "src/process/checkpoint.h"
@@ -56,10 +57,12 @@ name_of(int fd)
 	return endpoint_from_sockaddr((struct sockaddr *)&ss);
 }
 
+static char allowed[8192]; /* names of tables */
+
 static int
 begin(void **state)
 {
-	char config[512], text[256];
+	char config[sizeof(allowed) + 512], text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	size_t i;
 	int fd;
@@ -74,8 +77,8 @@ begin(void **state)
 	    "protect 127.0.0.0/8\ninterface lo\n"
 	    "ftp { proxy on 127.0.0.1 port 1 max sessions 7 }\n"
 	    "tftp { proxy on 127.0.0.1 port 1 max sessions 9 }\n"
-	    "tables { listen on 127.0.0.1 key \"%s\" allow { bad good } }\n",
-	    key);
+	    "tables { listen on 127.0.0.1 key \"%s\" allow { %s } }\n",
+	    key, allowed[0] != '\0' ? allowed : "bad good");
 	if (conf_parse(&conf, span_of(config), "x", NULL, 0, stderr) != PH_OK)
 		return -1;
 	free(conf->firewall);
@@ -475,6 +478,156 @@ on_record(void *ctx, uint64_t k, const void *p, size_t len)
 	++*n;
 }
 
+/* What the child logs, whose stderr is a file of ours. */
+static char said[] = "/tmp/pinholed-test.XXXXXX";
+static int said_fd, true_stderr;
+
+static void
+listen_to_log(void)
+{
+	const struct log_options o = { .foreground = true };
+
+	strlcpy(said, "/tmp/pinholed-test.XXXXXX", sizeof(said));
+	assert_true((said_fd = mkstemp(said)) != -1);
+	unlink(said);
+	fflush(stderr);
+	true_stderr = dup(STDERR_FILENO);
+	dup2(said_fd, STDERR_FILENO);
+	log_init(&o);
+}
+
+/* All that was said until the child has ended. */
+static const char *
+log_said(void)
+{
+	static char text[65536];
+	ssize_t n;
+
+	dup2(true_stderr, STDERR_FILENO);
+	close(true_stderr);
+	n = pread(said_fd, text, sizeof(text) - 1, 0);
+	close(said_fd);
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static size_t
+count_of(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, what)) != NULL; text++)
+		n++;
+	return n;
+}
+
+static void
+a_report_is_two_lines_in_the_log(void **state)
+{
+	const char *text;
+
+	(void)state;
+	listen_to_log();
+	start();
+	link_it();
+	tell(&monitor, IPC_REPORT, 0, -1);
+	quit();
+	text = log_said();
+	assert_int_equal(count_of(text, "proxy: listening on 127.0.0.1:"), 3);
+	assert_int_equal(count_of(text,
+			     "proxy: open=0 opened=0 closed=0 refused=0 "
+			     "questions=0 "
+			     "unanswered=0"),
+	    1);
+	assert_int_equal(count_of(text, "tables: entries=0 added=0 "), 1);
+}
+
+/* Records of others are deleted, and its own are taken over. */
+static void
+records_are_read_by_their_owner(void **state)
+{
+	struct checkpoint *c;
+	unsigned int n = 0;
+
+	(void)state;
+	assert_int_equal(checkpoint_open(&c, journal, 1 << 20, on_record, &n),
+	    PH_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(checkpoint_put(c, UINT64_C(7) << 32, "junk", 4),
+	    PH_OK);
+	assert_int_equal(checkpoint_put(c, UINT64_C(8) << 32, "junk", 4),
+	    PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	checkpoint_close(c);
+	start();
+	link_it();
+	quit();
+	n = 0;
+	assert_int_equal(checkpoint_open(&c, journal, 1 << 20, on_record, &n),
+	    PH_OK);
+	assert_int_equal(checkpoint_put(c, UINT64_C(7) << 32, "junk", 4),
+	    PH_OK);
+	checkpoint_close(c);
+	/* Without the junk: what the tables and the counters have written. */
+	assert_in_range(n, 1, 3);
+}
+
+/* Messages go out with as many lines as there is room for. */
+static void
+lines_go_together(void **state)
+{
+	char name[40], text[8192];
+	size_t i, len = 0, messages = 0, lines = 0;
+
+	/* Many tables with long names: a line each. */
+	end(state);
+	for (i = 0; i < 200; i++)
+		snprintf(allowed + strlen(allowed),
+		    sizeof(allowed) - strlen(allowed),
+		    "a_table_of_a_name_%03zu ", i);
+	begin(state);
+	allowed[0] = '\0';
+	start();
+	link_it();
+	connect_status();
+	skip_until(IPC_FEED_END);
+	memset(&msg, 0, sizeof(msg));
+	tell(&status, IPC_SHOW_TABLES, 5, -1);
+	for (;;) {
+		struct pollfd p = { .fd = status.fd, .events = POLLIN };
+		int fd;
+
+		if (ipc_recv(&status, &msg, &fd) != PH_OK) {
+			assert_int_equal(poll(&p, 1, PATIENCE), 1);
+			continue;
+		}
+		if (msg.hdr.type == IPC_DONE)
+			break;
+		if (msg.hdr.type != IPC_FEED_TEXT)
+			continue;
+		assert_int_equal(msg.hdr.seq, 5);
+		messages++;
+		/* Whole lines, and another one would not fit. */
+		text[0] = '\0';
+		snprintf(text, sizeof(text), "%.*s", (int)msg.u.feed_text.n,
+		    msg.u.feed_text.text);
+		if (len > 0)
+			assert_true(len + strcspn(text, "\n") + 1 > IPC_TEXT);
+		len = strlen(text);
+		assert_true(len > 0 && len <= IPC_TEXT);
+		assert_int_equal(text[len - 1], '\n');
+		for (i = 0; i < len; i++)
+			if (text[i] == '\n') {
+				snprintf(name, sizeof(name), "_%03zu\"",
+				    lines++);
+				assert_non_null(strstr(text, name));
+			}
+	}
+	assert_int_equal(lines, 200);
+	assert_true(messages > 2);
+	quit();
+}
+
 static void
 counters_outlive_it(void **state)
 {
@@ -510,6 +663,9 @@ main(void)
 		T(who_is_there_for_one_service_goes_when_idle),
 		T(the_status_process_asks),
 		T(there_are_descriptors_for_all_sessions),
+		T(a_report_is_two_lines_in_the_log),
+		T(records_are_read_by_their_owner),
+		T(lines_go_together),
 		T(counters_outlive_it),
 	};
 

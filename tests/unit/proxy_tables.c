@@ -10,218 +10,43 @@
 #include <unistd.h>
 
 #include "src/base/strbuf.h"
-#include "src/base/timers.h"
-#include "tables/wire.h"
-#include "tests/unit/proxy_play.h"
+#include "tests/unit/proxy_tables_play.h"
 
-/* Datagrams come from the loopback, and the firewall process is the test. */
-#define SECRET "0123456789012345678901234567890123456789"
-#define T0     (INT64_C(1700000000) * USEC_PER_SEC)
-
-static struct proxy_tables *service;
-static struct key key;
-static struct keyfiles keys = { &key, 1 };
-static struct iface own;
-static struct prefix never[1];
-static char bad[] = "bad", good[] = "good";
-static char *names[] = { bad, good, NULL };
-static uint64_t nonce;
-static uint8_t request_mac[MAC_SHA256_LEN];
-static struct checkpoint *journal;
-static int files[2];
 static size_t nrecords;
-
-static void
-start(bool first_run)
-{
-	struct proxy_tables_setup s = { &keys, &own, first_run };
-
-	service = proxy_tables_start(&play, &at, &s);
-	assert_non_null(service);
-}
-
-static int
-file(void)
-{
-	char name[] = "/tmp/proxy_tables.XXXXXX";
-	int fd = mkstemp(name);
-
-	assert_true(fd != -1);
-	unlink(name);
-	return fd;
-}
-
-static int
-prepare(void **state)
-{
-	struct addr a = addr_v4(192, 0, 2, 0);
-
-	if (play_begin(state) != 0)
-		return -1;
-	play.now = T0;
-	memset(&at, 0, sizeof(at));
-	at.kind = LISTEN_TABLES;
-	at.fd = play_socket(SOCK_DGRAM, "127.0.0.1", &at.at);
-	client = play_connect(SOCK_DGRAM, CLIENT, &at.at);
-	assert_int_equal(key_set(&key, "ops", span_of(SECRET)), PH_OK);
-	never[0] = prefix_host(&a);
-	never[0].len = 24;
-	play.conf.tables.on = true;
-	play.conf.tables.allow = (struct strings) { names, 2 };
-	play.conf.tables.never = (struct prefixes) { never, 1 };
-	play.conf.tables.max = 1000;
-	memset(&own, 0, sizeof(own));
-	own.own[0] = addr_v4(10, 0, 0, 1);
-	own.nown = 1;
-	journal = NULL;
-	files[0] = file();
-	files[1] = file();
-	return 0;
-}
-
-static int
-setup(void **state)
-{
-	if (prepare(state) != 0)
-		return -1;
-	start(true);
-	proxy_tables_begin(service, NULL, PH_EIO);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	proxy_tables_stop(service);
-	checkpoint_close(journal);
-	close(files[0]);
-	close(files[1]);
-	close(at.fd);
-	close(client);
-	return play_end(state);
-}
-
-/* "203.0.113.9/32 ..." for a table; send it, and let it be read. */
-static void
-ask_in(const char *table, uint8_t command, const char *what, uint32_t ttl_s)
-{
-	struct wire_request r = { .version = 3, .command = command };
-	struct span rest = span_of(what), word;
-	uint8_t buf[WIRE_MAX];
-	struct span mac;
-	size_t n;
-
-	r.time = (uint32_t)(play.now / USEC_PER_SEC);
-	r.nonce = ++nonce;
-	strlcpy(r.key, "ops", sizeof(r.key));
-	strlcpy(r.table, table, sizeof(r.table));
-	while (rest.len > 0) {
-		word = span_cut(rest, ' ', &rest);
-		assert_int_equal(prefix_parse(word, &r.entries[r.n].prefix),
-		    PH_OK);
-		r.entries[r.n++].ttl_s = ttl_s;
-	}
-	n = wire_build(&r, &key, buf);
-	assert_int_not_equal(n, 0);
-	mac = wire_mac((struct span) { (char *)buf, n });
-	memcpy(request_mac, mac.p, sizeof(request_mac));
-	assert_int_equal(send(client, buf, n, 0), n);
-	play_run();
-}
-
-static void
-ask(uint8_t command, const char *what, uint32_t ttl_s)
-{
-	ask_in("bad", command, what, ttl_s);
-}
-
-/* The client is told so. */
-static void
-assert_reply(enum wire_status status, uint64_t refused)
-{
-	const char *p = play_read(client);
-	struct wire_reply r;
-
-	assert_int_equal(play_got(), WIRE_REPLY_LEN);
-	assert_int_equal(wire_reply_parse((struct span) { p, play_got() }, &key,
-			     request_mac, &r),
-	    PH_OK);
-	assert_int_equal(r.status, status);
-	assert_int_equal(r.refused, refused);
-}
-
-static void
-assert_no_reply(void)
-{
-	assert_string_equal(play_read(client), "");
-	assert_int_equal(play_got(), 0);
-}
-
-/* Question `i` as "add 0 60 203.0.113.9 203.0.113.10". */
-static void
-assert_asked(size_t i, const char *want)
-{
-	static const char *const ops[] = { [FW_TABLE_ADD] = "add",
-		[FW_TABLE_DELETE] = "delete",
-		[FW_TABLE_FLUSH] = "flush" };
-	const struct play_table *x = &play.table[i];
-	char text[1024], prefix[ADDR_STRLEN];
-	struct strbuf b = strbuf_of(text, sizeof(text));
-	size_t k;
-
-	assert_int_equal(play.ntables, i + 1);
-	strbuf_fmt(&b, "%s ", ops[x->t.op]);
-	strbuf_fmt(&b, "%u %u", x->t.index, x->t.ttl_s);
-	for (k = 0; k < x->t.n; k++)
-		strbuf_fmt(&b, " %s", prefix_format(&x->v[k], prefix));
-	assert_string_equal(text, want);
-}
-
-static void
-answer(enum ph_err err)
-{
-	struct play_table *x = &play.table[play.ntables - 1];
-	proxy_answer *f = x->answer;
-
-	assert_non_null(f);
-	x->answer = NULL;
-	f(x->ctx, err);
-	play_run();
-}
 
 static void
 the_answer_waits_for_the_packet_filter(void **state)
 {
 	(void)state;
-	ask(WIRE_ADD, "203.0.113.9 203.0.113.10", 60);
-	assert_asked(0, "add 0 60 203.0.113.9 203.0.113.10");
-	assert_no_reply();
-	answer(PH_OK);
-	assert_reply(WIRE_DONE, 0);
-	ask(WIRE_DELETE, "203.0.113.9", 0);
-	assert_asked(1, "delete 0 0 203.0.113.9");
-	answer(PH_EEXIST);
-	assert_reply(WIRE_DONE, 0);
-	ask_in("good", WIRE_ADD, "203.0.113.0/25", 0);
-	assert_asked(2, "add 1 0 203.0.113.0/25");
-	answer(PH_OK);
-	assert_reply(WIRE_DONE, 0);
-	ask_in("good", WIRE_FLUSH, "", 0);
-	assert_asked(3, "flush 1 0");
-	answer(PH_OK);
-	assert_reply(WIRE_DONE, 0);
+	tables_ask(WIRE_ADD, "203.0.113.9 203.0.113.10", 60);
+	tables_assert_asked(0, "add 0 60 203.0.113.9 203.0.113.10");
+	tables_assert_no_reply();
+	tables_answer(PH_OK);
+	tables_assert_reply(WIRE_DONE, 0);
+	tables_ask(WIRE_DELETE, "203.0.113.9", 0);
+	tables_assert_asked(1, "delete 0 0 203.0.113.9");
+	tables_answer(PH_EEXIST);
+	tables_assert_reply(WIRE_DONE, 0);
+	tables_ask_in("good", WIRE_ADD, "203.0.113.0/25", 0);
+	tables_assert_asked(2, "add 1 0 203.0.113.0/25");
+	tables_answer(PH_OK);
+	tables_assert_reply(WIRE_DONE, 0);
+	tables_ask_in("good", WIRE_FLUSH, "", 0);
+	tables_assert_asked(3, "flush 1 0");
+	tables_answer(PH_OK);
+	tables_assert_reply(WIRE_DONE, 0);
 }
 
 static void
 what_must_not_be_entered_is_not_asked_for(void **state)
 {
 	(void)state;
-	ask(WIRE_ADD, "192.0.2.9", 0);
-	assert_reply(WIRE_NEVER, 1);
-	ask(WIRE_ADD, "10.0.0.0/8", 0);
-	assert_reply(WIRE_NEVER, 1);
-	ask_in("other", WIRE_ADD, "203.0.113.9", 0);
-	assert_reply(WIRE_TABLE, (UINT64_C(1) << WIRE_ENTRIES) - 1);
+	tables_ask(WIRE_ADD, "192.0.2.9", 0);
+	tables_assert_reply(WIRE_NEVER, 1);
+	tables_ask(WIRE_ADD, "10.0.0.0/8", 0);
+	tables_assert_reply(WIRE_NEVER, 1);
+	tables_ask_in("other", WIRE_ADD, "203.0.113.9", 0);
+	tables_assert_reply(WIRE_TABLE, (UINT64_C(1) << WIRE_ENTRIES) - 1);
 	assert_int_equal(play.ntables, 0);
 }
 
@@ -229,25 +54,25 @@ static void
 a_forced_table_is_the_only_one(void **state)
 {
 	(void)state;
-	proxy_tables_stop(service);
-	play.conf.tables.force = names[1];
-	start(true);
-	proxy_tables_begin(service, NULL, PH_EIO);
-	ask(WIRE_ADD, "203.0.113.9", 0);
-	assert_asked(0, "add 1 0 203.0.113.9");
+	proxy_tables_stop(tables_service);
+	play.conf.tables.force = tables_names[1];
+	tables_start(true);
+	proxy_tables_begin(tables_service, NULL, PH_EIO);
+	tables_ask(WIRE_ADD, "203.0.113.9", 0);
+	tables_assert_asked(0, "add 1 0 203.0.113.9");
 }
 
 static void
 what_has_no_key_gets_no_answer(void **state)
 {
 	(void)state;
-	key.secret[0] ^= 1;
-	ask(WIRE_ADD, "203.0.113.9", 60);
-	key.secret[0] ^= 1;
+	tables_key.secret[0] ^= 1;
+	tables_ask(WIRE_ADD, "203.0.113.9", 60);
+	tables_key.secret[0] ^= 1;
 	assert_int_equal(play.ntables, 1);
 	assert_int_equal(send(client, "x", 1, 0), 1);
 	play_run();
-	assert_no_reply();
+	tables_assert_no_reply();
 }
 
 /* Changes that come in the meantime go together, as far as they are alike. */
@@ -255,29 +80,29 @@ static void
 changes_wait_for_the_answer_to_those_before(void **state)
 {
 	(void)state;
-	ask(WIRE_ADD, "203.0.113.1", 60);
-	assert_asked(0, "add 0 60 203.0.113.1");
-	ask(WIRE_ADD, "203.0.113.2", 60);
-	ask(WIRE_ADD, "203.0.113.3", 60);
-	ask(WIRE_ADD, "203.0.113.4", 61);
-	ask_in("good", WIRE_ADD, "203.0.113.5", 61);
-	ask_in("good", WIRE_DELETE, "203.0.113.5", 0);
-	ask_in("good", WIRE_FLUSH, "", 0);
-	ask_in("good", WIRE_FLUSH, "", 0);
+	tables_ask(WIRE_ADD, "203.0.113.1", 60);
+	tables_assert_asked(0, "add 0 60 203.0.113.1");
+	tables_ask(WIRE_ADD, "203.0.113.2", 60);
+	tables_ask(WIRE_ADD, "203.0.113.3", 60);
+	tables_ask(WIRE_ADD, "203.0.113.4", 61);
+	tables_ask_in("good", WIRE_ADD, "203.0.113.5", 61);
+	tables_ask_in("good", WIRE_DELETE, "203.0.113.5", 0);
+	tables_ask_in("good", WIRE_FLUSH, "", 0);
+	tables_ask_in("good", WIRE_FLUSH, "", 0);
 	assert_int_equal(play.ntables, 1);
-	answer(PH_OK);
-	assert_asked(1, "add 0 60 203.0.113.2 203.0.113.3");
-	answer(PH_OK);
-	assert_asked(2, "add 0 61 203.0.113.4");
-	answer(PH_OK);
-	assert_asked(3, "add 1 61 203.0.113.5");
-	answer(PH_OK);
-	assert_asked(4, "delete 1 0 203.0.113.5");
-	answer(PH_OK);
-	assert_asked(5, "flush 1 0");
-	answer(PH_OK);
-	assert_asked(6, "flush 1 0");
-	answer(PH_OK);
+	tables_answer(PH_OK);
+	tables_assert_asked(1, "add 0 60 203.0.113.2 203.0.113.3");
+	tables_answer(PH_OK);
+	tables_assert_asked(2, "add 0 61 203.0.113.4");
+	tables_answer(PH_OK);
+	tables_assert_asked(3, "add 1 61 203.0.113.5");
+	tables_answer(PH_OK);
+	tables_assert_asked(4, "delete 1 0 203.0.113.5");
+	tables_answer(PH_OK);
+	tables_assert_asked(5, "flush 1 0");
+	tables_answer(PH_OK);
+	tables_assert_asked(6, "flush 1 0");
+	tables_answer(PH_OK);
 	assert_int_equal(play.ntables, 7);
 }
 
@@ -288,17 +113,17 @@ a_batch_has_64_changes(void **state)
 	int i, k, n = 1;
 
 	(void)state;
-	ask(WIRE_ADD, "198.51.100.1", 60);
+	tables_ask(WIRE_ADD, "198.51.100.1", 60);
 	for (i = 0; i < 2; i++) {
 		text[0] = '\0';
 		for (k = 0; k < 40; k++, n++)
 			snprintf(text + strlen(text), 17, "%s203.0.113.%d",
 			    k > 0 ? " " : "", n);
-		ask(WIRE_ADD, text, 60);
+		tables_ask(WIRE_ADD, text, 60);
 	}
-	answer(PH_OK);
+	tables_answer(PH_OK);
 	assert_int_equal(play.table[1].t.n, 64);
-	answer(PH_OK);
+	tables_answer(PH_OK);
 	assert_int_equal(play.table[2].t.n, 16);
 }
 
@@ -307,33 +132,17 @@ static void
 a_batch_that_is_refused_is_tried_one_by_one(void **state)
 {
 	(void)state;
-	ask(WIRE_ADD, "203.0.113.1 203.0.113.2 203.0.113.3", 60);
-	answer(PH_EDENIED);
-	assert_asked(1, "add 0 60 203.0.113.1");
-	answer(PH_OK);
-	assert_asked(2, "add 0 60 203.0.113.2");
-	answer(PH_EDENIED);
-	assert_no_reply();
-	assert_asked(3, "add 0 60 203.0.113.3");
-	answer(PH_OK);
-	assert_reply(WIRE_NEVER, 1u << 1);
+	tables_ask(WIRE_ADD, "203.0.113.1 203.0.113.2 203.0.113.3", 60);
+	tables_answer(PH_EDENIED);
+	tables_assert_asked(1, "add 0 60 203.0.113.1");
+	tables_answer(PH_OK);
+	tables_assert_asked(2, "add 0 60 203.0.113.2");
+	tables_answer(PH_EDENIED);
+	tables_assert_no_reply();
+	tables_assert_asked(3, "add 0 60 203.0.113.3");
+	tables_answer(PH_OK);
+	tables_assert_reply(WIRE_NEVER, 1u << 1);
 	assert_int_equal(play.ntables, 4);
-}
-
-static size_t nasked;
-
-static bool
-there_is_another(void)
-{
-	return play.ntables > nasked;
-}
-
-/* How long it takes until the next one comes. */
-static int64_t
-next_question(void)
-{
-	nasked = play.ntables;
-	return play_until(there_is_another);
 }
 
 /* The successor of a firewall process that has died is asked again. */
@@ -343,16 +152,16 @@ a_question_without_an_answer_is_asked_again(void **state)
 	size_t i;
 
 	(void)state;
-	ask(WIRE_ADD, "203.0.113.1 203.0.113.2", 60);
+	tables_ask(WIRE_ADD, "203.0.113.1 203.0.113.2", 60);
 	for (i = 1; i < 5; i++) {
-		answer(PH_EAGAIN);
-		assert_true(next_question() > USEC_PER_SEC * 9 / 10);
-		assert_asked(i, "add 0 60 203.0.113.1 203.0.113.2");
+		tables_answer(PH_EAGAIN);
+		assert_true(tables_next_question() > USEC_PER_SEC * 9 / 10);
+		tables_assert_asked(i, "add 0 60 203.0.113.1 203.0.113.2");
 	}
-	answer(PH_EAGAIN);
-	assert_reply(WIRE_REFUSED, 3);
+	tables_answer(PH_EAGAIN);
+	tables_assert_reply(WIRE_REFUSED, 3);
 	/* The filter may have made the changes, so they are undone. */
-	assert_asked(5, "delete 0 0 203.0.113.1 203.0.113.2");
+	tables_assert_asked(5, "delete 0 0 203.0.113.1 203.0.113.2");
 }
 
 static void
@@ -360,12 +169,12 @@ a_question_that_cannot_be_asked_is_asked_later(void **state)
 {
 	(void)state;
 	play.broke = true;
-	ask(WIRE_ADD, "203.0.113.1", 60);
+	tables_ask(WIRE_ADD, "203.0.113.1", 60);
 	play.broke = false;
-	ask(WIRE_ADD, "203.0.113.2", 60);
+	tables_ask(WIRE_ADD, "203.0.113.2", 60);
 	assert_int_equal(play.ntables, 0);
-	(void)next_question();
-	assert_asked(0, "add 0 60 203.0.113.1 203.0.113.2");
+	(void)tables_next_question();
+	tables_assert_asked(0, "add 0 60 203.0.113.1 203.0.113.2");
 }
 
 /* A table of the packet filter may know no time. */
@@ -373,33 +182,33 @@ static void
 a_table_without_timeouts_gets_none(void **state)
 {
 	(void)state;
-	ask(WIRE_ADD, "203.0.113.1", 60);
-	answer(PH_EUNSUPPORTED);
-	assert_asked(1, "add 0 0 203.0.113.1");
-	answer(PH_OK);
-	assert_reply(WIRE_DONE, 0);
-	ask(WIRE_ADD, "203.0.113.2", 60);
-	assert_asked(2, "add 0 0 203.0.113.2");
+	tables_ask(WIRE_ADD, "203.0.113.1", 60);
+	tables_answer(PH_EUNSUPPORTED);
+	tables_assert_asked(1, "add 0 0 203.0.113.1");
+	tables_answer(PH_OK);
+	tables_assert_reply(WIRE_DONE, 0);
+	tables_ask(WIRE_ADD, "203.0.113.2", 60);
+	tables_assert_asked(2, "add 0 0 203.0.113.2");
 	/* The filter refuses this address, alone, too. */
-	answer(PH_EUNSUPPORTED);
-	assert_reply(WIRE_REFUSED, 1);
-	ask(WIRE_ADD, "203.0.113.3", 60);
-	assert_asked(3, "add 0 60 203.0.113.3");
-	answer(PH_OK);
+	tables_answer(PH_EUNSUPPORTED);
+	tables_assert_reply(WIRE_REFUSED, 1);
+	tables_ask(WIRE_ADD, "203.0.113.3", 60);
+	tables_assert_asked(3, "add 0 60 203.0.113.3");
+	tables_answer(PH_OK);
 	/* The other table has timeouts. */
-	ask_in("good", WIRE_ADD, "203.0.113.2", 60);
-	assert_asked(4, "add 1 60 203.0.113.2");
+	tables_ask_in("good", WIRE_ADD, "203.0.113.2", 60);
+	tables_assert_asked(4, "add 1 60 203.0.113.2");
 }
 
 static void
 entries_expire(void **state)
 {
 	(void)state;
-	ask(WIRE_ADD, "203.0.113.1", 1);
-	answer(PH_OK);
+	tables_ask(WIRE_ADD, "203.0.113.1", 1);
+	tables_answer(PH_OK);
 	play.now += USEC_PER_SEC;
-	(void)next_question();
-	assert_asked(1, "delete 0 0 203.0.113.1");
+	(void)tables_next_question();
+	tables_assert_asked(1, "delete 0 0 203.0.113.1");
 }
 
 /* Somebody has emptied the tables. */
@@ -407,17 +216,17 @@ static void
 tables_are_filled_anew(void **state)
 {
 	(void)state;
-	ask(WIRE_ADD, "203.0.113.1", 60);
-	answer(PH_EUNSUPPORTED);
-	answer(PH_OK);
-	ask_in("good", WIRE_ADD, "203.0.113.2", 60);
-	answer(PH_OK);
+	tables_ask(WIRE_ADD, "203.0.113.1", 60);
+	tables_answer(PH_EUNSUPPORTED);
+	tables_answer(PH_OK);
+	tables_ask_in("good", WIRE_ADD, "203.0.113.2", 60);
+	tables_answer(PH_OK);
 	assert_int_equal(play.ntables, 3);
-	proxy_tables_fill(service);
-	assert_asked(3, "add 0 60 203.0.113.1");
-	answer(PH_OK);
-	assert_asked(4, "add 1 60 203.0.113.2");
-	answer(PH_OK);
+	proxy_tables_fill(tables_service);
+	tables_assert_asked(3, "add 0 60 203.0.113.1");
+	tables_answer(PH_OK);
+	tables_assert_asked(4, "add 1 60 203.0.113.2");
+	tables_answer(PH_OK);
 	assert_int_equal(play.ntables, 5);
 }
 
@@ -428,16 +237,16 @@ what_waits_is_bounded(void **state)
 	int i;
 
 	(void)state;
-	ask(WIRE_ADD, "198.51.100.1", 60);
+	tables_ask(WIRE_ADD, "198.51.100.1", 60);
 	for (i = 0; i < 300; i++) {
-		ask(WIRE_ADD, i % 2 == 0 ? "203.0.113.1" : "203.0.113.2",
+		tables_ask(WIRE_ADD, i % 2 == 0 ? "203.0.113.1" : "203.0.113.2",
 		    (uint32_t)(100 + i));
 	}
 	assert_int_equal(play.ntables, 1);
 	for (i = 0; i < 50; i++)
-		answer(PH_OK);
+		tables_answer(PH_OK);
 	assert_int_equal(play.ntables, 51);
-	assert_asked(50,
+	tables_assert_asked(50,
 	    i % 2 == 0 ? "add 0 149 203.0.113.2" : "add 0 149 203.0.113.1");
 }
 
@@ -454,7 +263,7 @@ other_sockets_have_a_turn_after_64_datagrams(void **state)
 	for (i = 0; i < 65; i++)
 		assert_int_equal(send(client, "x", 1, 0), 1);
 	event_base_loop(play.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-	proxy_tables_report(service, &c);
+	proxy_tables_report(tables_service, &c);
 	assert_non_null(strstr(text, "received=64 "));
 }
 
@@ -462,16 +271,16 @@ static void
 on_record(void *ctx, uint64_t k, const void *p, size_t len)
 {
 	nrecords++;
-	if (service != NULL && ctx == NULL)
-		proxy_tables_load(service, k, p, len);
+	if (tables_service != NULL && ctx == NULL)
+		proxy_tables_load(tables_service, k, p, len);
 }
 
 static void
 journal_open(void)
 {
 	nrecords = 0;
-	assert_int_equal(checkpoint_open(&journal, files, 1 << 20, on_record,
-			     NULL),
+	assert_int_equal(checkpoint_open(&tables_journal, tables_files, 1 << 20,
+			     on_record, NULL),
 	    PH_OK);
 }
 
@@ -479,56 +288,57 @@ static void
 the_journal_gives_entries_to_the_successor(void **state)
 {
 	(void)state;
-	start(true);
+	tables_start(true);
 	journal_open();
 	assert_int_equal(nrecords, 0);
-	proxy_tables_begin(service, journal, PH_OK);
-	ask(WIRE_ADD, "203.0.113.1", 60);
-	answer(PH_OK);
+	proxy_tables_begin(tables_service, tables_journal, PH_OK);
+	tables_ask(WIRE_ADD, "203.0.113.1", 60);
+	tables_answer(PH_OK);
 	(void)play_read(client);
-	ask(WIRE_ADD, "203.0.113.2", 0);
-	answer(PH_OK);
-	assert_reply(WIRE_DONE, 0);
-	proxy_tables_stop(service);
-	checkpoint_close(journal);
+	tables_ask(WIRE_ADD, "203.0.113.2", 0);
+	tables_answer(PH_OK);
+	tables_assert_reply(WIRE_DONE, 0);
+	proxy_tables_stop(tables_service);
+	checkpoint_close(tables_journal);
 
 	play.now += 10 * USEC_PER_SEC;
 	play.ntables = 0;
-	start(false);
+	tables_start(false);
 	journal_open();
 	assert_true(nrecords >= 2);
-	proxy_tables_begin(service, journal, PH_OK);
-	assert_asked(0, "add 0 50 203.0.113.1");
-	answer(PH_OK);
-	assert_asked(1, "add 0 0 203.0.113.2");
-	answer(PH_OK);
+	proxy_tables_begin(tables_service, tables_journal, PH_OK);
+	tables_assert_asked(0, "add 0 50 203.0.113.1");
+	tables_answer(PH_OK);
+	tables_assert_asked(1, "add 0 0 203.0.113.2");
+	tables_answer(PH_OK);
 	/* Which may have been told to delete one: of now, so it counts. */
 	play_read(client);
-	ask(WIRE_DELETE, "203.0.113.2", 0);
-	assert_asked(2, "delete 0 0 203.0.113.2");
-	answer(PH_OK);
-	proxy_tables_stop(service);
-	checkpoint_close(journal);
+	tables_ask(WIRE_DELETE, "203.0.113.2", 0);
+	tables_assert_asked(2, "delete 0 0 203.0.113.2");
+	tables_answer(PH_OK);
+	proxy_tables_stop(tables_service);
+	checkpoint_close(tables_journal);
 
 	play.ntables = 0;
-	start(false);
+	tables_start(false);
 	journal_open();
-	proxy_tables_begin(service, journal, PH_OK);
-	assert_asked(0, "add 0 50 203.0.113.1");
+	proxy_tables_begin(tables_service, tables_journal, PH_OK);
+	tables_assert_asked(0, "add 0 50 203.0.113.1");
 }
 
 /* As a process finds the journal that comes after a sudden end. */
 static size_t
 kept_now(void)
 {
-	int copy[2] = { file(), file() }, i;
+	int copy[2] = { tables_file(), tables_file() }, i;
 	struct checkpoint *c;
 	char buf[4096];
 	ssize_t n;
 	off_t off;
 
 	for (i = 0; i < 2; i++)
-		for (off = 0; (n = pread(files[i], buf, sizeof(buf), off)) > 0;
+		for (off = 0;
+		     (n = pread(tables_files[i], buf, sizeof(buf), off)) > 0;
 		     off += n)
 			assert_int_equal(pwrite(copy[i], buf, (size_t)n, off),
 			    n);
@@ -548,21 +358,21 @@ nothing_is_lost_by_a_sudden_end(void **state)
 	size_t n;
 
 	(void)state;
-	start(true);
+	tables_start(true);
 	journal_open();
-	proxy_tables_begin(service, journal, PH_OK);
+	proxy_tables_begin(tables_service, tables_journal, PH_OK);
 	/* Before it is acted on: it must not count again. */
-	ask(WIRE_ADD, "203.0.113.1", 1);
+	tables_ask(WIRE_ADD, "203.0.113.1", 1);
 	n = kept_now();
 	assert_true(n > 1);
-	answer(PH_EDENIED);
+	tables_answer(PH_EDENIED);
 	assert_int_equal(kept_now(), n - 1);
-	ask(WIRE_ADD, "203.0.113.2", 1);
-	answer(PH_OK);
+	tables_ask(WIRE_ADD, "203.0.113.2", 1);
+	tables_answer(PH_OK);
 	n = kept_now();
 	play.now += USEC_PER_SEC;
-	(void)next_question();
-	answer(PH_OK);
+	(void)tables_next_question();
+	tables_answer(PH_OK);
 	assert_int_equal(kept_now(), n - 1);
 }
 
@@ -571,13 +381,13 @@ keys_are_read_from_files(void **state)
 {
 	char path[] = "/tmp/proxy_tables.XXXXXX", text[512],
 	     place[] = "c:1:2: ";
-	struct conf_key k = { good, path, place };
+	struct conf_key k = { tables_names[1], path, place };
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	struct keyfiles got;
 	int fd = mkstemp(path);
 
 	(void)state;
-	start(true);
+	tables_start(true);
 	play.conf.tables.key = &k;
 	play.conf.tables.nkey = 1;
 	assert_int_equal(write(fd, SECRET, KEY_MIN - 1), KEY_MIN - 1);
@@ -611,20 +421,20 @@ static void
 an_empty_journal_is_expected_at_a_first_run_only(void **state)
 {
 	(void)state;
-	start(true);
+	tables_start(true);
 	journal_open();
-	proxy_tables_begin(service, journal, PH_OK);
+	proxy_tables_begin(tables_service, tables_journal, PH_OK);
 	play.now -= USEC_PER_SEC;
-	ask(WIRE_ADD, "203.0.113.1", 60);
+	tables_ask(WIRE_ADD, "203.0.113.1", 60);
 	play.now += USEC_PER_SEC;
 	assert_int_equal(play.ntables, 1);
-	proxy_tables_stop(service);
+	proxy_tables_stop(tables_service);
 
-	start(false);
-	proxy_tables_begin(service, journal, PH_OK);
+	tables_start(false);
+	proxy_tables_begin(tables_service, tables_journal, PH_OK);
 	play.ntables = 0;
 	play.now -= USEC_PER_SEC;
-	ask(WIRE_ADD, "203.0.113.2", 60);
+	tables_ask(WIRE_ADD, "203.0.113.2", 60);
 	play.now += USEC_PER_SEC;
 	assert_int_equal(play.ntables, 0);
 }
@@ -636,22 +446,23 @@ records_that_mean_nothing_are_deleted(void **state)
 	uint64_t k;
 
 	(void)state;
-	start(true);
-	service = (proxy_tables_stop(service), NULL);
+	tables_start(true);
+	tables_service = (proxy_tables_stop(tables_service), NULL);
 	journal_open();
 	for (k = 1; k <= 100; k++)
-		assert_int_equal(checkpoint_put(journal, k << 32, "junk", 4),
+		assert_int_equal(checkpoint_put(tables_journal, k << 32, "junk",
+				     4),
 		    PH_OK);
-	assert_int_equal(checkpoint_sync(journal), PH_OK);
-	checkpoint_close(journal);
+	assert_int_equal(checkpoint_sync(tables_journal), PH_OK);
+	checkpoint_close(tables_journal);
 
-	start(true);
+	tables_start(true);
 	journal_open();
 	assert_int_equal(nrecords, 100);
-	proxy_tables_begin(service, journal, PH_OK);
-	proxy_tables_stop(service);
-	service = NULL;
-	checkpoint_close(journal);
+	proxy_tables_begin(tables_service, tables_journal, PH_OK);
+	proxy_tables_stop(tables_service);
+	tables_service = NULL;
+	checkpoint_close(tables_journal);
 	journal_open();
 	assert_true(nrecords <= 2);
 }
@@ -673,11 +484,11 @@ show(const char *prefix)
 
 	shown[0] = '\0';
 	if (prefix == NULL) {
-		proxy_tables_show(service, NULL, on_shown, shown);
+		proxy_tables_show(tables_service, NULL, on_shown, shown);
 		return;
 	}
 	assert_int_equal(prefix_parse(span_of(prefix), &p), PH_OK);
-	proxy_tables_show(service, &p, on_shown, shown);
+	proxy_tables_show(tables_service, &p, on_shown, shown);
 }
 
 #define COUNTS(a, b)                                                           \
@@ -689,12 +500,12 @@ static void
 entries_are_shown_that_overlap(void **state)
 {
 	(void)state;
-	ask(WIRE_ADD, "203.0.113.0/24", 0);
-	answer(PH_OK);
-	ask(WIRE_ADD, "203.0.113.16/28", 0);
-	ask(WIRE_ADD, "203.0.113.17", 0);
-	ask(WIRE_ADD, "198.51.100.0/24", 0);
-	answer(PH_OK);
+	tables_ask(WIRE_ADD, "203.0.113.0/24", 0);
+	tables_answer(PH_OK);
+	tables_ask(WIRE_ADD, "203.0.113.16/28", 0);
+	tables_ask(WIRE_ADD, "203.0.113.17", 0);
+	tables_ask(WIRE_ADD, "198.51.100.0/24", 0);
+	tables_answer(PH_OK);
 	show(NULL);
 	assert_string_equal(shown, COUNTS("4", ""));
 	show("203.0.113.16/28");
@@ -715,15 +526,15 @@ static void
 who_stops_forgets_its_question(void **state)
 {
 	(void)state;
-	ask(WIRE_ADD, "203.0.113.1", 60);
-	ask(WIRE_ADD, "203.0.113.2", 61);
-	proxy_tables_stop(service);
-	service = NULL;
+	tables_ask(WIRE_ADD, "203.0.113.1", 60);
+	tables_ask(WIRE_ADD, "203.0.113.2", 61);
+	proxy_tables_stop(tables_service);
+	tables_service = NULL;
 	assert_null(play.table[0].answer);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define P(f) cmocka_unit_test_setup_teardown(f, prepare, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, tables_setup, tables_teardown)
+#define P(f) cmocka_unit_test_setup_teardown(f, tables_prepare, tables_teardown)
 
 int
 main(void)

@@ -202,6 +202,67 @@ what_the_receiver_has_is_not_waited_for(void **state)
 	tcpstream_free(c.t, &c.sink);
 }
 
+/* Something is due just when it happens, and not a microsecond earlier. */
+static void
+what_is_due_happens_then(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *what;
+		struct seg segs[6];
+		int64_t wait;	/* after which the connection, or what waits, is gone */
+		bool late;	/* bytes wait, and are not waited for so long */
+	} rows[] = {
+		{ "a SYN", { { 9, TCP_SYN, "", false, 0 } }, TCP_HALF, false },
+		{ "bytes of an unknown one", { { 10, TCP_ACK, "ab", false, 100 } }, TCP_HALF, false },
+		{ "silence", { SAID }, TCP_IDLE, false },
+		{ "a RST", { SAID, { 12, TCP_RST, "", false, 0 } }, TCP_IDLE, false },
+		{ "a gap", { SAID, { 14, TCP_ACK, "ef", false, 100 } }, TCP_GAP, true },
+	};
+	/* clang-format on */
+	struct crowd c;
+	int64_t due;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		print_message("%s\n", rows[i].what);
+		crowd_new(&c);
+		assert_true(tcpstream_due(c.t) == INT64_MAX);
+		for (k = 0; k < 6 && rows[i].segs[k].bytes != NULL; k++)
+			feed_one(c.t, &rows[i].segs[k], SEC, &c.sink, &c.stats);
+		if (rows[i].late) {
+			due = SEC + TCP_LATE + 1;
+			assert_true(tcpstream_next(c.t) == due);
+			assert_true(tcpstream_due(c.t) == due);
+			tcpstream_expire(c.t, due - 1, &c.sink, &c.stats);
+			assert_true(tcpstream_next(c.t) == due);
+			tcpstream_expire(c.t, due, &c.sink, &c.stats);
+		}
+		assert_true(tcpstream_next(c.t) == INT64_MAX);
+		due = SEC + rows[i].wait + 1;
+		assert_true(tcpstream_due(c.t) == due);
+		tcpstream_expire(c.t, due - 1, &c.sink, &c.stats);
+		assert_true(tcpstream_due(c.t) == due);
+		tcpstream_expire(c.t, due, &c.sink, &c.stats);
+		assert_true(tcpstream_due(c.t) ==
+		    (rows[i].late ? SEC + TCP_IDLE + 1 : INT64_MAX));
+		tcpstream_free(c.t, &c.sink);
+	}
+	/* Of several, the first. */
+	crowd_new(&c);
+	crowd_other(&c, 1, 1, false, NOTHING, 0); /* a SYN, at 0 */
+	crowd_seg(&c, SEC, 10, "ab");
+	assert_true(tcpstream_due(c.t) == TCP_HALF + 1);
+	crowd_other(&c, 2, 1, true, NOTHING, 0);
+	assert_true(tcpstream_due(c.t) == TCP_HALF + 1);
+	tcpstream_expire(c.t, TCP_HALF + 1, &c.sink, &c.stats);
+	assert_true(tcpstream_due(c.t) == SEC + TCP_HALF + 1);
+	tcpstream_expire(c.t, SEC + TCP_HALF + 1, &c.sink, &c.stats);
+	assert_true(tcpstream_due(c.t) == TCP_IDLE + 1);
+	tcpstream_free(c.t, &c.sink);
+}
+
 /* After a RST a connection is the first to go, and comes back if it lives. */
 static void
 what_was_reset_goes_first(void **state)
@@ -324,6 +385,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_beginning_that_was_missed_is_no_bad_one),
 		cmocka_unit_test(what_the_receiver_has_is_not_waited_for),
+		cmocka_unit_test(what_is_due_happens_then),
 		cmocka_unit_test(what_was_reset_goes_first),
 		cmocka_unit_test(a_gap_may_heal_for_a_minute),
 		cmocka_unit_test(crumbs_are_bounded),

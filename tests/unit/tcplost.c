@@ -363,6 +363,93 @@ the_memory_of_who_was_lost_is_bounded(void **state)
 	tcpstream_free(c.t, &c.sink);
 }
 
+/* A record of a pair, whole, and with something wrong about it. */
+static void
+a_pair_is_adopted_as_it_was_written(void **state)
+{
+	uint64_t next_key = CAPTURE_KEY_MIN;
+	struct addr ends[4];
+	uint8_t record[64];
+	struct crowd c;
+	struct lost l;
+	struct cursor r;
+	unsigned int i, mute;
+	size_t len;
+
+	(void)state;
+	ends[0] = addr_v4(198, 51, 100, 7);
+	ends[1] = addr_v4(192, 0, 2, 10);
+	assert_int_equal(addr_parse(span_of("2001:db8:1::1"), &ends[2]), PH_OK);
+	assert_int_equal(addr_parse(span_of("2001:db8:2::1"), &ends[3]), PH_OK);
+	for (i = 0; i < 4; i += 2)
+		for (mute = 0; mute < 2; mute++) {
+			crowd_new(&c);
+			c.sink.remember = on_remember;
+			lost_init(&l);
+			lost_note(&l, &ends[i], &ends[i + 1], mute, &c.sink,
+			    &next_key);
+			assert_int_equal(c.nrecords, 1);
+			lost_clear(&l);
+			memset(record, 0, sizeof(record));
+			memcpy(record, c.record[0], c.len[0]);
+			/* Its first byte says what it is. */
+			assert_int_equal(record[0], LOST_RECORD);
+			for (len = 1; len <= c.len[0] + 1; len++) {
+				lost_init(&l);
+				r = cursor_of(record + 1, len - 1);
+				assert_int_equal(lost_adopt(&l, 9, &r),
+				    len == c.len[0]);
+				assert_int_equal(l.n, len == c.len[0]);
+				assert_int_equal(lost_between(&l, &ends[i],
+						     &ends[i + 1]),
+				    len != c.len[0] ? 0
+					: mute	    ? LOST_BY_A | LOST_MUTE
+						    : LOST_BY_A);
+				lost_clear(&l);
+			}
+			tcpstream_free(c.t, &c.sink);
+		}
+	/* Two families in one pair. */
+	{
+		struct writer w = writer_of(record, sizeof(record));
+
+		writer_addr(&w, &ends[0]);
+		writer_addr(&w, &ends[3]);
+		writer_u8(&w, 0);
+		lost_init(&l);
+		r = cursor_of(record, w.len);
+		assert_false(lost_adopt(&l, 9, &r));
+		assert_int_equal(l.n, 0);
+	}
+}
+
+/* Of one source's connections, the one that was silent for longest goes. */
+static void
+the_idlest_of_a_source_goes_first(void **state)
+{
+	const struct addr client = play_client();
+	const struct addr server = addr_v4(192, 0, 2, 10);
+	static const struct seg more[] = {
+		{ 12, TCP_ACK, "cd", false, 100 },
+	};
+	struct crowd c;
+
+	(void)state;
+	crowd_new(&c);
+	SAY(&c, SEC, said);
+	flood(&c, SEC, TCP_MAX_CONNS - 1, 3);
+	/* It was the first, but it is not the idlest. */
+	SAY(&c, 2 * SEC, more);
+	meet(&c, 2 * SEC, &client, 39999, &server, 3);
+	assert_int_equal(c.stats.tcp_limits, 1);
+	assert_int_equal(c.h.ends, 0);
+	SAY(&c, 2 * SEC,
+	    ((const struct seg[]) { { 14, TCP_ACK, "ef", false, 100 } }));
+	assert_string_equal(origin(&c, "abcdef"), "<<<");
+	assert_int_equal(c.stats.tcp_midstream, 0);
+	tcpstream_free(c.t, &c.sink);
+}
+
 static void
 a_successor_knows_who_was_lost(void **state)
 {
@@ -514,6 +601,8 @@ main(void)
 		cmocka_unit_test(of_others_nothing_is_supposed),
 		cmocka_unit_test(a_source_is_known_by_any_of_its_addresses),
 		cmocka_unit_test(the_memory_of_who_was_lost_is_bounded),
+		cmocka_unit_test(a_pair_is_adopted_as_it_was_written),
+		cmocka_unit_test(the_idlest_of_a_source_goes_first),
 		cmocka_unit_test(a_successor_knows_who_was_lost),
 		cmocka_unit_test(what_was_reset_takes_no_room_for_ever),
 		cmocka_unit_test(bytes_have_the_direction_of_their_packets),

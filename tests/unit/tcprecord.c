@@ -164,6 +164,164 @@ a_successor_forgets_under_the_same_key(void **state)
 	tcpstream_free(t, &sink);
 }
 
+struct flushed {
+	unsigned int n;
+	uint64_t key;
+	uint8_t record[128];
+	size_t len;
+};
+
+static void
+on_flushed(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	struct flushed *k = ctx;
+
+	assert_true(len > 0 && len <= sizeof(k->record));
+	k->n++;
+	k->key = key;
+	k->len = len;
+	memcpy(k->record, p, len);
+}
+
+static enum capture_more
+on_any(void *ctx, void **user, const struct datagram *d)
+{
+	(void)ctx;
+	(void)user;
+	(void)d;
+	return CAPTURE_WHOLE;
+}
+
+/* What changed is recorded once, and once more when it changes again. */
+static void
+each_change_is_recorded_once(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		struct seg seg;
+		bool changes;
+	} rows[] = {
+		{ { 9, TCP_SYN, "", false, 0 }, false },
+		{ { 99, TCP_SYN | TCP_ACK, "", true, 10 }, false },
+		{ { 10, TCP_ACK, "", false, 100 }, true },
+		{ { 10, TCP_ACK, "ab", false, 100 }, true },
+		{ { 100, TCP_ACK, "", true, 12 }, false },
+		{ { 10, TCP_ACK, "ab", false, 100 }, false },	/* again */
+		{ { 14, TCP_ACK, "ef", false, 100 }, false },	/* ahead */
+		{ { 12, TCP_ACK, "cd", false, 100 }, true },
+		{ { 100, TCP_ACK, "xy", true, 16 }, true },
+		{ { 900000, TCP_ACK, "zz", false, 900000 }, false },
+		{ { 16, TCP_ACK, "g", false, 102 }, true },
+	};
+	/* clang-format on */
+	struct tcpstream *t = tcpstream_new();
+	struct flushed k = { 0 }, before;
+	struct capture_sink sink = { &k, NULL, on_any, NULL, on_flushed, NULL };
+	struct capture_stats stats = { 0 };
+	unsigned int n = 0;
+	size_t i;
+
+	(void)state;
+	assert_non_null(t);
+	assert_false(tcpstream_flush(t, &sink));
+	for (i = 0; i < ROWS(rows); i++) {
+		before = k;
+		feed_one(t, &rows[i].seg, SEC, &sink, &stats);
+		/* Not before it is flushed. */
+		assert_int_equal(k.n, n);
+		n += rows[i].changes;
+		if (tcpstream_flush(t, &sink) != rows[i].changes)
+			fail_msg("row %zu", i);
+		assert_int_equal(k.n, n);
+		assert_false(tcpstream_flush(t, &sink));
+		if (!rows[i].changes)
+			continue;
+		assert_int_equal(k.key, CAPTURE_KEY_MIN);
+		assert_true(before.len != k.len ||
+		    memcmp(before.record, k.record, k.len) != 0);
+	}
+	tcpstream_free(t, &sink);
+}
+
+/* A record with a byte too many, or of another layout, is none. */
+static void
+a_record_is_believed_only_as_it_was_written(void **state)
+{
+	static const struct seg said[] = { SAID };
+	struct tcpstream *t = tcpstream_new();
+	struct flushed k = { 0 };
+	struct capture_sink sink = { &k, NULL, on_any, NULL, on_flushed, NULL };
+	struct capture_stats stats = { 0 };
+	uint8_t record[sizeof(k.record) + 1];
+	size_t i, n, len;
+
+	(void)state;
+	assert_non_null(t);
+	for (i = 0; i < ROWS(said); i++)
+		feed_one(t, &said[i], SEC, &sink, &stats);
+	assert_true(tcpstream_flush(t, &sink));
+	tcpstream_free(t, &sink);
+	len = k.len;
+	for (n = 0; n <= len + 1; n++) {
+		memset(record, 0, sizeof(record));
+		memcpy(record, k.record, len);
+		assert_non_null(t = tcpstream_new());
+		tcpstream_adopt(t, k.key, record, n, SEC);
+		/* Nothing is there that would become idle. */
+		assert_int_equal(tcpstream_due(t) == INT64_MAX, n != len);
+		if (n == len)
+			assert_true(tcpstream_due(t) == SEC + TCP_IDLE + 1);
+		tcpstream_free(t, &sink);
+	}
+	for (i = 0; i < 256; i++) {
+		record[0] = (uint8_t)i;
+		assert_non_null(t = tcpstream_new());
+		tcpstream_adopt(t, k.key, record, len, SEC);
+		assert_int_equal(tcpstream_due(t) == INT64_MAX,
+		    i != k.record[0]);
+		tcpstream_free(t, &sink);
+	}
+}
+
+/* The first keys and the last, and their neighbours. */
+static void
+keys_of_others_are_not_taken(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		uint64_t key;
+		bool good;
+	} keys[] = {
+		{ 0, false },
+		{ CAPTURE_KEY_MIN - 1, false },
+		{ CAPTURE_KEY_MIN, true },
+		{ CAPTURE_KEY_MAX - 2, true },
+		{ CAPTURE_KEY_MAX - 1, false },
+		{ CAPTURE_KEY_MAX, false },
+		{ UINT64_MAX, false },
+	};
+	/* clang-format on */
+	static const struct seg said[] = { SAID };
+	struct tcpstream *t = tcpstream_new();
+	struct flushed k = { 0 };
+	struct capture_sink sink = { &k, NULL, on_any, NULL, on_flushed, NULL };
+	struct capture_stats stats = { 0 };
+	size_t i;
+
+	(void)state;
+	assert_non_null(t);
+	for (i = 0; i < ROWS(said); i++)
+		feed_one(t, &said[i], SEC, &sink, &stats);
+	assert_true(tcpstream_flush(t, &sink));
+	tcpstream_free(t, &sink);
+	for (i = 0; i < ROWS(keys); i++) {
+		assert_non_null(t = tcpstream_new());
+		tcpstream_adopt(t, keys[i].key, k.record, k.len, SEC);
+		assert_int_equal(tcpstream_due(t) != INT64_MAX, keys[i].good);
+		tcpstream_free(t, &sink);
+	}
+}
+
 int
 main(void)
 {
@@ -171,6 +329,9 @@ main(void)
 		cmocka_unit_test(a_successor_reads_on),
 		cmocka_unit_test(a_successor_is_as_deaf),
 		cmocka_unit_test(a_successor_forgets_under_the_same_key),
+		cmocka_unit_test(each_change_is_recorded_once),
+		cmocka_unit_test(a_record_is_believed_only_as_it_was_written),
+		cmocka_unit_test(keys_of_others_are_not_taken),
 	};
 
 	return RUN_BOTH_WAYS(tests);

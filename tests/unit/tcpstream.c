@@ -323,6 +323,59 @@ strangers_end_no_connection(void **state)
 	assert_int_equal(stats.tcp_connections, 9);
 }
 
+/* What the receiver may have taken begins and ends within the window. */
+static void
+a_window_has_its_bounds(void **state)
+{
+	static const int32_t at[] = { INT32_MIN + 100, -TCP_WINDOW - 1,
+		-TCP_WINDOW, -TCP_WINDOW + 1, -1, 0, 1, TCP_WINDOW - 4,
+		TCP_WINDOW - 3, TCP_WINDOW - 2, TCP_WINDOW, TCP_WINDOW + 1,
+		INT32_MAX - 100 };
+	/* clang-format off */
+	static const struct seg before[] = { SAID,
+		{ 100, TCP_ACK, "xy", true, 12 },
+		{ 12, TCP_ACK, "", false, 102 },
+	};
+	/* clang-format on */
+	struct capture_sink sink = { NULL, NULL, on_tcp, on_end, NULL, NULL };
+	struct capture_stats stats;
+	struct tcpstream *t;
+	struct heard h;
+	struct seg s;
+	size_t i, k, n;
+	int back;
+	bool good;
+
+	(void)state;
+	sink.ctx = &h;
+	for (i = 0; i < 2 * ROWS(at) * ROWS(at); i++) {
+		memset(&h, 0, sizeof(h));
+		memset(&stats, 0, sizeof(stats));
+		h.b = strbuf_of(h.text, sizeof(h.text));
+		assert_non_null(t = tcpstream_new());
+		for (n = 0; n < ROWS(before); n++)
+			feed_one(t, &before[n], SEC, &sink, &stats);
+		back = i % 2;
+		k = i / 2;
+		s = (struct seg) { (back ? 102 : 12) +
+			    (uint32_t)at[k / ROWS(at)],
+			TCP_ACK, "zzz", back,
+			(back ? 12 : 102) + (uint32_t)at[k % ROWS(at)] };
+		good = at[k / ROWS(at)] >= -TCP_WINDOW &&
+		    at[k / ROWS(at)] + 3 <= TCP_WINDOW &&
+		    at[k % ROWS(at)] >= -TCP_WINDOW &&
+		    at[k % ROWS(at)] <= TCP_WINDOW;
+		feed_one(t, &s, SEC, &sink, &stats);
+		if (stats.tcp_implausible != !good)
+			fail_msg("%d %d", at[k / ROWS(at)], at[k % ROWS(at)]);
+		/* Without ACK it is none of the connection. */
+		s.flags = 0;
+		feed_one(t, &s, SEC, &sink, &stats);
+		assert_int_equal(stats.tcp_implausible, 1 + !good);
+		tcpstream_free(t, &sink);
+	}
+}
+
 /* RST, FIN, SYN and bytes that only we take, for the receiver drops them. */
 static void
 the_receiver_is_the_judge(void **state)
@@ -494,6 +547,7 @@ main(void)
 		cmocka_unit_test(what_nobody_answers_is_not_read),
 		cmocka_unit_test(of_two_versions_the_later_counts),
 		cmocka_unit_test(strangers_end_no_connection),
+		cmocka_unit_test(a_window_has_its_bounds),
 		cmocka_unit_test(the_receiver_is_the_judge),
 		cmocka_unit_test(what_does_not_begin_well_is_not_searched),
 		cmocka_unit_test(a_port_used_again_is_a_new_connection),

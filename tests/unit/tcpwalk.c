@@ -35,6 +35,31 @@ struct flight {
 	uint32_t seq, len, ack;
 };
 
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_malloc(size_t size);
+
+static bool scarce; /* memory is: one in ten allocations fails */
+
+static bool
+it_fails(void)
+{
+	return scarce && random() % 10 == 0;
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return it_fails() ? NULL : __real_calloc(n, size);
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+	return it_fails() ? NULL : __real_malloc(size);
+}
+
 static struct party client, server;
 static struct flight flight[FLIGHT];
 static size_t nflight;
@@ -272,12 +297,77 @@ what_was_not_seen_is_left_out(void **state)
 	assert_true(heard > (uint64_t)200 * 2 * BYTES / 2);
 }
 
+/* What there is no memory for is not read, and nothing else is. */
+static void
+without_memory_nothing_false_is_heard(void **state)
+{
+	uint64_t heard = 0;
+	unsigned int turn, steps;
+	struct tcpstream *t;
+
+	(void)state;
+	srandom(3);
+	for (turn = 0; turn < 200; turn++) {
+		t = meet();
+		scarce = true;
+		for (steps = 0; steps < 2000; steps++) {
+			now += random() % 50000;
+			send_any();
+			if (nflight > 0)
+				arrive_any(t, true);
+			if (client.fin && server.fin)
+				break;
+			assert_true(client.heard <= server.received);
+			assert_true(server.heard <= client.received);
+		}
+		scarce = false;
+		heard += client.nheard + server.nheard;
+		assert_int_equal(stats.tcp_implausible, 0);
+		assert_int_equal(stats.tcp_conflicts + stats.tcp_limits, 0);
+		tcpstream_free(t, &sink);
+		assert_true(ends <= 1);
+	}
+	assert_true(heard > (uint64_t)200 * 2 * BYTES / 2);
+}
+
+/* The first segments, too, may find no memory. */
+static void
+without_memory_no_connection_begins(void **state)
+{
+	const struct span none = { NULL, 0 }, ab = { "ab", 2 };
+	struct tcpstream *t = meet();
+	unsigned int i;
+
+	(void)state;
+	tcpstream_free(t, &sink);
+	for (i = 0; i < 200; i++) {
+		assert_non_null(t = tcpstream_new());
+		memset(&stats, 0, sizeof(stats));
+		ends = 0;
+		client.heard = server.heard = 0;
+		client.text[0] = 'a';
+		client.text[1] = 'b';
+		scarce = true;
+		if (i % 2 == 0) {
+			see(t, true, client.first - 1, 0, TCP_SYN, none);
+			see(t, false, server.first - 1, client.first,
+			    TCP_SYN | TCP_ACK, none);
+		}
+		see(t, true, client.first, server.first, TCP_ACK, ab);
+		scarce = false;
+		tcpstream_free(t, &sink);
+		assert_true(ends <= 1);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_arrives_is_heard_at_once),
 		cmocka_unit_test(what_was_not_seen_is_left_out),
+		cmocka_unit_test(without_memory_nothing_false_is_heard),
+		cmocka_unit_test(without_memory_no_connection_begins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

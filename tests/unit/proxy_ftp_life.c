@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: ISC */
+/* What of a session is logged, how long it may take, and what may fail. */
+#include <sys/types.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/timers.h"
+#include "tests/unit/proxy_ftp_play.h"
+
+#define S USEC_PER_SEC
+
+static void
+logged(const char *want)
+{
+	assert_string_equal(play_logged(), want);
+}
+
+#define STARTED                                                                \
+	"i # FTP session 1/10 started: client 127.0.0.2:# to server "          \
+	"127.0.0.4:# via proxy 127.0.0.1:#\n"
+
+static void
+a_session_is_in_the_log(void **state)
+{
+	(void)state;
+	ftp_begin();
+	logged("d # accepted connection from 127.0.0.2:#\n" STARTED);
+	ftp_login();
+	logged("");
+	play_write(client, "EPSV\r\n");
+	play_write(server, "229 at (|||50000|)\r\n");
+	logged("");
+	play_answer(PH_OK);
+	logged("i # passive: client to server port # via port #\n");
+	play_write(client, "PORT 127,0,0,2,4,1\r\n");
+	play_answer(PH_OK);
+	logged("i # active: server to client port 1025 via port #\n");
+	(void)play_read(server);
+	shutdown(client, SHUT_WR);
+	play_run();
+	logged("d # client closed\n");
+	shutdown(server, SHUT_WR);
+	play_run();
+	logged("d # server closed\ni # ending session: closed\n");
+}
+
+/* The end that has gone, and why there is no session. */
+static void
+an_end_is_in_the_log(void **state)
+{
+	static const struct linger hard = { 1, 0 };
+	struct endpoint none = { addr_v4(127, 0, 0, 4), 1 };
+
+	(void)state;
+	ftp_begin();
+	(void)play_logged();
+	assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &hard,
+			     sizeof(hard)),
+	    0);
+	close(client);
+	close(server);
+	play_run();
+	logged("i # ending session: client went away\n");
+	ftp_begin();
+	(void)play_logged();
+	assert_int_equal(setsockopt(server, SOL_SOCKET, SO_LINGER, &hard,
+			     sizeof(hard)),
+	    0);
+	close(server);
+	server = -1;
+	play_run();
+	logged("i # ending session: server went away\n");
+	close(client);
+	ftp_arrive();
+	(void)play_logged();
+	play_not_found(PH_EGONE);
+	logged("w # client 127.0.0.2:#: it was not redirected here: gone\n");
+	close(client);
+	ftp_arrive();
+	(void)play_logged();
+	play_found(&at.at);
+	logged("w # client 127.0.0.2:#: it was not redirected here: it is for "
+	       "us\n");
+	close(client);
+	ftp_arrive();
+	(void)play_logged();
+	play_found(&none);
+	logged("w # client 127.0.0.2:#: cannot connect: Connection refused\n");
+	close(client);
+	lines[0].listen = server_at;
+	ftp_arrive();
+	(void)play_logged();
+	play_found(&server_at);
+	logged(
+	    "w # client 127.0.0.2:#: that would be one of us: 127.0.0.4:#\n");
+	close(client);
+	client = play_connect(SOCK_STREAM, SERVER, &at.at);
+	play_run();
+	logged("w not a protected client, refusing connection from "
+	       "127.0.0.4:#\n");
+}
+
+/* Of what a client says, no name and no password. */
+static void
+a_line_is_logged_without_secrets(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *line, *want;
+	} rows[] = {
+		{ "PORT 1,2,3\r\n", "w # refused: \"PORT 1,2,3\"\n" },
+		{ "EPRT |1|x|\r\n", "w # refused: \"EPRT |1|x|\"\n" },
+		{ "eprt |1|x|\r\n", "w # refused: \"eprt |1|x|\"\n" },
+		{ "PORT 10,0,0,1,4,1\r\n", "d # address ignored: \"PORT 10,0,0,1,4,1\"\n" },
+	};
+	/* clang-format on */
+	size_t i;
+
+	for (i = 0; i < ROWS(rows); i++) {
+		ftp_teardown(state);
+		ftp_setup(state);
+		ftp_begin();
+		ftp_login();
+		(void)play_logged();
+		play_write(client, rows[i].line);
+		print_message("%s", rows[i].line);
+		logged(rows[i].want);
+	}
+	close(client);
+	close(server);
+	ftp_begin();
+	(void)play_logged();
+	ftp_exchange("NOOP\r\n", "227 at 127,0,0,4,200,10\r\n");
+	logged("w # nobody asked for: \"227 at 127,0,0,4,200,10\"\n");
+	lines[1].anonymous_only = true;
+	close(client);
+	close(server);
+	ftp_begin();
+	(void)play_logged();
+	play_write(client, "USER root with a secret\r\n");
+	logged("w # refused: \"USER\"\n");
+}
+
+/* A dead peer is noticed, ABOR comes in its place, and nothing waits. */
+static void
+assert_tuned(int fd)
+{
+	int v = 0;
+	socklen_t len = sizeof(v);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &v, &len), 0);
+	assert_int_not_equal(v, 0);
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &v, &len), 0);
+	assert_int_not_equal(v, 0);
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &v, &len), 0);
+	assert_int_not_equal(v, 0);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
+static void
+both_sockets_are_tuned(void **state)
+{
+	(void)state;
+	ftp_begin();
+	assert_tuned(play_descriptor(&client_at, -1));
+	assert_tuned(play_descriptor(&server_at, -1));
+}
+
+/* The timer was set to so many seconds; 0: it was not touched. */
+static void
+assert_timer(int64_t seconds)
+{
+	if (seconds == 0)
+		assert_int_equal(play_timer_us, -1);
+	else
+		assert_int_equal(play_timer_us, seconds * S);
+	play_timer_us = -1;
+}
+
+static void
+each_phase_has_its_time(void **state)
+{
+	struct play_target *t;
+
+	(void)state;
+	lines[1].timeout = 100;
+	ftp_arrive();
+	assert_timer(0);
+	t = &play.target[0];
+	t->answer(t->ctx, PH_OK, &server_at);
+	t->answer = NULL;
+	assert_timer(30); /* to connect */
+	ftp_server_take();
+	assert_timer(100);
+	play.now += 19 * S;
+	play_write(server, WELCOME);
+	(void)play_read(client);
+	assert_timer(100);
+	/* To log in, a guest has two minutes. */
+	play.now += 2 * S;
+	ftp_exchange("USER ftp\r\n", "331 go on\r\n");
+	assert_timer(99);
+	play.now += 98 * S;
+	ftp_exchange("NOOP\r\n", "200 ok\r\n");
+	assert_timer(1);
+	play.now += 60 * S;
+	ftp_exchange("NOOP\r\n", "200 ok\r\n");
+	assert_timer(1);
+	ftp_exchange("PASS x\r\n", "230 logged in\r\n");
+	assert_timer(100);
+	/* One side has closed; what the other says is no reason to stay. */
+	shutdown(client, SHUT_WR);
+	play_run();
+	assert_timer(10);
+	play_write(server, "226 done\r\n");
+	assert_string_equal(play_read(client), "226 done\r\n");
+	assert_timer(0);
+	(void)play_logged();
+	assert_int_equal(proxy_ftp_left(ftp_service), 1);
+	play_timer_fire();
+	logged("i # ending session: closed\n");
+	assert_int_equal(proxy_ftp_left(ftp_service), 0);
+}
+
+/* Likewise when it is the server that closes. */
+static void
+what_a_client_says_to_nobody_keeps_nothing_open(void **state)
+{
+	(void)state;
+	ftp_begin();
+	ftp_login();
+	shutdown(server, SHUT_WR);
+	play_run();
+	assert_timer(10);
+	play_write(client, "NOOP\r\n");
+	assert_string_equal(play_read(server), "NOOP\r\n");
+	assert_timer(0);
+	play_timer_fire();
+	assert_int_equal(proxy_ftp_left(ftp_service), 0);
+}
+
+/* A login that comes when a side has closed does not keep it open. */
+static void
+a_late_login_changes_no_time(void **state)
+{
+	(void)state;
+	ftp_begin();
+	ftp_exchange("USER ftp\r\n", "331 go on\r\n");
+	play_write(client, "PASS x\r\n");
+	(void)play_read(server);
+	shutdown(client, SHUT_WR);
+	play_run();
+	assert_timer(10);
+	play_write(server, "230 logged in\r\n");
+	assert_string_equal(play_read(client), "230 logged in\r\n");
+	assert_timer(0);
+}
+
+static void
+the_end_of_a_time_says_why(void **state)
+{
+	struct play_target *t;
+
+	(void)state;
+	ftp_begin();
+	(void)play_logged();
+	play_timer_fire();
+	logged("i # ending session: no login\n");
+	assert_string_equal(play_read(client), "(end)");
+	close(client);
+	close(server);
+	ftp_begin();
+	ftp_login();
+	(void)play_logged();
+	play_timer_fire();
+	logged("i # ending session: idle\n");
+	close(client);
+	close(server);
+	server = -1;
+	ftp_arrive();
+	(void)play_logged();
+	t = &play.target[play.ntargets - 1];
+	t->answer(t->ctx, PH_OK, &server_at);
+	t->answer = NULL;
+	play_timer_fire();
+	logged("w # client 127.0.0.2:#: cannot connect: Connection timed "
+	       "out\n");
+	assert_string_equal(play_read(client), UNREACHABLE);
+	assert_string_equal(play_read(client), "(end)");
+}
+
+/* What is no FTP has its last reply to read, for ten seconds. */
+static void
+what_is_no_ftp_has_ten_seconds(void **state)
+{
+	char text[3000];
+
+	(void)state;
+	ftp_begin();
+	ftp_login();
+	(void)play_logged();
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	play_write(client, text);
+	assert_timer(10);
+	assert_non_null(strstr(play_logged(), "i # "));
+	play_timer_fire();
+	assert_int_equal(proxy_ftp_left(ftp_service), 0);
+}
+
+/* Each allocation fails once; then all is as before. */
+static void
+what_fails_leaves_nothing_behind(void **state)
+{
+	unsigned int n, had, left;
+	char c;
+
+	(void)state;
+	for (n = 1; n < 100; n++) {
+		had = play_descriptors();
+		proxy_ftp_stop(ftp_service);
+		play_fail = n;
+		ftp_service = proxy_ftp_start(&play, &at);
+		left = play_fail;
+		play_fail = 0;
+		assert_int_equal(ftp_service == NULL, left == 0);
+		assert_int_equal(play_descriptors(), had);
+		if (left > 0)
+			break;
+	}
+	assert_in_range(n, 3, 99);
+	for (n = 1; n < 100; n++) {
+		had = play_descriptors();
+		client = play_connect(SOCK_STREAM, CLIENT, &at.at);
+		play_fail = n;
+		play_run();
+		if (proxy_ftp_left(ftp_service) > 0)
+			play_found(&server_at);
+		left = play_fail;
+		play_fail = 0;
+		if (left > 0)
+			break;
+		play_run();
+		assert_int_equal(proxy_ftp_left(ftp_service), 0);
+		/* The client is told, or not, but never left alone. */
+		if (recv(client, &c, 1, MSG_DONTWAIT) == -1)
+			assert_int_not_equal(errno, EAGAIN);
+		close(client);
+		client = -1;
+		assert_int_equal(play_descriptors(), had);
+	}
+	assert_in_range(n, 4, 99);
+	ftp_server_take();
+	play_write(server, WELCOME);
+	assert_string_equal(play_read(client), WELCOME);
+	ftp_login();
+}
+
+/* A client that cannot be accepted is accepted a second later. */
+static void
+without_descriptors_it_waits_for_a_second(void **state)
+{
+	struct rlimit before, few;
+
+	(void)state;
+	client = play_connect(SOCK_STREAM, CLIENT, &at.at);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = (rlim_t)client + 1; /* which is the lowest */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	play_run();
+	logged("w cannot accept connections for the moment\n");
+	assert_timer(1);
+	assert_int_equal(play.ntargets, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	play_run();
+	assert_int_equal(play.ntargets, 0);
+	play_timer_fire();
+	assert_int_equal(play.ntargets, 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, ftp_setup, ftp_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_session_is_in_the_log),
+		T(an_end_is_in_the_log),
+		T(a_line_is_logged_without_secrets),
+		T(both_sockets_are_tuned),
+		T(each_phase_has_its_time),
+		T(what_a_client_says_to_nobody_keeps_nothing_open),
+		T(a_late_login_changes_no_time),
+		T(the_end_of_a_time_says_why),
+		T(what_is_no_ftp_has_ten_seconds),
+		T(what_fails_leaves_nothing_behind),
+		T(without_descriptors_it_waits_for_a_second),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
