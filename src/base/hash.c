@@ -137,11 +137,17 @@ hash_chain(const struct hash *h, uint64_t hash)
 }
 
 void
-hash_insert(struct hash *h, struct hash_node *n)
+hash_insert_as(struct hash *h, uint64_t hash, struct hash_node *n)
 {
 	if (h->n++ >= h->nbuckets)
 		hash_grow(h);
-	bucket_put(h, bucket_of(h, h->of(h, n)), n);
+	bucket_put(h, bucket_of(h, hash), n);
+}
+
+void
+hash_insert(struct hash *h, struct hash_node *n)
+{
+	hash_insert_as(h, h->of(h, n), n);
 }
 
 void

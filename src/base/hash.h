@@ -42,6 +42,8 @@ uint64_t hash_bytes(const struct hash *h, const void *p, size_t len);
 struct hash_node *hash_chain(const struct hash *h, uint64_t hash);
 
 void hash_insert(struct hash *h, struct hash_node *n);
+/* The same where its hash is known. */
+void hash_insert_as(struct hash *h, uint64_t hash, struct hash_node *n);
 void hash_remove(struct hash *h, struct hash_node *n);
 
 /*

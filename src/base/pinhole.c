@@ -118,6 +118,12 @@ pinhole_packed(const uint8_t *p)
 	    bytes[nat] + (rdr != 0 ? 2u : 0) + (nat != 0 ? 2u : 0);
 }
 
+uint8_t
+pinhole_packed_dir(const uint8_t *p)
+{
+	return p[1];
+}
+
 struct pinhole
 pinhole_unpack(const uint8_t *p)
 {

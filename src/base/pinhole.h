@@ -72,5 +72,6 @@ int pinhole_cmp(const struct pinhole *a, const struct pinhole *b);
 size_t pinhole_pack(const struct pinhole *h, uint8_t to[PINHOLE_PACKED]);
 struct pinhole pinhole_unpack(const uint8_t *from);
 size_t pinhole_packed(const uint8_t *from); /* how many bytes it takes */
+uint8_t pinhole_packed_dir(const uint8_t *from);
 
 #endif
