@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/idmap.h"
 #include "src/base/queue.h"
-#include "src/base/tree.h"
 #include "src/base/wire.h"
 #include "src/engine/calls.h"
 #include "src/engine/helpers.h"
@@ -11,7 +11,6 @@
 
 /* How long the pinholes of a call are asked for, and why. */
 struct call_lease {
-	RB_ENTRY(call_lease) node;
 	uint64_t id;
 	struct calls *c;
 	struct timer timer; /* silence and leases */
@@ -27,8 +26,6 @@ struct call_lease {
 	bool dirty;		  /* worth a checkpoint; then on c->dirty */
 	TAILQ_ENTRY(call_lease) dirty_entry;
 };
-
-RB_HEAD(lease_tree, call_lease);
 
 /* See call_record(). */
 #define RECORD_MAX (4 + CLAIMS_EXPORT_MAX + SIP_EXPORT_MAX)
@@ -47,29 +44,25 @@ struct calls {
 	bool adopting;
 	struct sip *sip;
 	struct sip_external *external; /* conf's, in sip's terms */
-	struct lease_tree leases;
+	struct idmap leases;	       /* by the calls' ids */
 	struct call_lease *found; /* by lease_find(); the next is often that */
 	TAILQ_HEAD(, call_lease) dirty;
 	uint8_t record[RECORD_MAX];
 };
 
-static int
-lease_cmp(const struct call_lease *a, const struct call_lease *b)
-{
-	return a->id < b->id ? -1 : a->id > b->id;
-}
-
-RB_GENERATE_STATIC(lease_tree, call_lease, node, lease_cmp)
-
 static struct call_lease *
 lease_find(struct calls *c, uint64_t id)
 {
-	struct call_lease key;
-
 	if (c->found != NULL && c->found->id == id)
 		return c->found;
-	key.id = id;
-	return c->found = RB_FIND(lease_tree, &c->leases, &key);
+	return c->found = idmap_find(&c->leases, id);
+}
+
+/* In the order of ids: the first behind this one; NULL ends it. */
+static struct call_lease *
+lease_after(const struct calls *c, uint64_t id)
+{
+	return idmap_from(&c->leases, id + 1);
 }
 
 static struct call_lease *
@@ -81,7 +74,10 @@ lease_get(struct calls *c, uint64_t id)
 		return l;
 	l->id = id;
 	l->c = c;
-	RB_INSERT(lease_tree, &c->leases, l);
+	if (idmap_put(&c->leases, id, l) != PH_OK) {
+		free(l);
+		return NULL;
+	}
 	return c->found = l;
 }
 
@@ -93,7 +89,7 @@ lease_free(struct call_lease *l)
 	if (l->dirty)
 		TAILQ_REMOVE(&l->c->dirty, l, dirty_entry);
 	l->c->found = NULL;
-	RB_REMOVE(lease_tree, &l->c->leases, l);
+	idmap_remove(&l->c->leases, l->id);
 	free(l);
 }
 
@@ -142,15 +138,17 @@ lease_judges_silence(const struct call_lease *l)
 static void
 lease_schedule(struct call_lease *l, int64_t now)
 {
-	const struct silence s = lease_silence(l);
 	int64_t at = now + lease_length(l) / (l->theirs ? 4 : 2);
+	struct silence s;
 
 	if (!l->open || !l->c->live) {
 		timer_clear(l->c->timers, &l->timer);
 		return;
 	}
-	if (lease_judges_silence(l))
+	if (lease_judges_silence(l)) {
+		s = lease_silence(l);
 		at = silence_next(&s, lease_length(l), now);
+	}
 	timer_set(l->c->timers, &l->timer, at, lease_timer, l);
 }
 
@@ -395,7 +393,7 @@ calls_new(const struct calls_setup *setup)
 	c->timers = setup->timers;
 	c->claims = setup->claims;
 	c->story = setup->story;
-	RB_INIT(&c->leases);
+	idmap_init(&c->leases);
 	TAILQ_INIT(&c->dirty);
 	up.ctx = c;
 	if (sip_terms(c->conf, setup->place, &c->external, &config) != PH_OK ||
@@ -414,8 +412,9 @@ calls_free(struct calls *c)
 	if (c == NULL)
 		return;
 	sip_free(c->sip);
-	while ((l = RB_ROOT(&c->leases)) != NULL)
+	while ((l = lease_after(c, 0)) != NULL)
 		lease_free(l);
+	idmap_free(&c->leases);
 	free(c->external);
 	free(c);
 }
@@ -498,10 +497,8 @@ calls_view(const struct calls *c, uint64_t id, struct call_view *out)
 uint64_t
 calls_after(struct calls *c, uint64_t after)
 {
-	struct call_lease key, *l;
+	const struct call_lease *l = lease_after(c, after);
 
-	key.id = after + 1;
-	l = RB_NFIND(lease_tree, &c->leases, &key);
 	return l != NULL ? l->id : 0;
 }
 
@@ -648,7 +645,7 @@ calls_untold(struct calls *c)
 {
 	struct call_lease *l;
 
-	RB_FOREACH(l, lease_tree, &c->leases)
+	for (l = lease_after(c, 0); l != NULL; l = lease_after(c, l->id))
 		l->changed = l->changed || !l->theirs;
 }
 
@@ -681,7 +678,7 @@ calls_media(struct calls *c, struct span call_id, struct silence *s)
 	memset(s, 0, sizeof(*s));
 	if (!c->activity)
 		return false;
-	RB_FOREACH(l, lease_tree, &c->leases) {
+	for (l = lease_after(c, 0); l != NULL; l = lease_after(c, l->id)) {
 		if (!l->open || l->story == NULL ||
 		    !span_eq(l->story->call_id, call_id))
 			continue;
@@ -709,7 +706,8 @@ calls_shutdown(struct calls *c, int64_t now)
 	/* The calls go on without us: a successor may adopt them. */
 	if (c->sink.checkpoint != NULL) {
 		calls_flush(c);
-		RB_FOREACH(l, lease_tree, &c->leases) {
+		for (l = lease_after(c, 0); l != NULL;
+		     l = lease_after(c, l->id)) {
 			l->changed = false;
 			call_checkpoint(c, l, true);
 		}

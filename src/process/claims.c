@@ -5,53 +5,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/idmap.h"
 #include "src/base/queue.h"
 #include "src/base/span.h"
-#include "src/base/tree.h"
 #include "src/base/wire.h"
 #include "src/process/claims.h"
+#include "src/process/tuples.h"
 
 #define BATCH 64 /* changes gathered before they are handed on */
 
-/* A pinhole in the packet filter: one, however many askers want it. */
-struct tuple {
-	RB_ENTRY(tuple) node; /* by pinhole_cmp */
-	RB_ENTRY(tuple) by_id;
-	struct pinhole hole; /* id: the filter's name for it */
-	LIST_HEAD(, claim) claims;
-	int64_t seen[2];  /* when `from` and `to` have last sent */
-	uint64_t packets; /* that the filter has counted */
-};
-
+/* There may be hundreds of thousands of claims, and of askers. */
 struct claim {
-	TAILQ_ENTRY(claim) entry; /* of its asker */
+	STAILQ_ENTRY(claim) entry; /* of its asker */
 	LIST_ENTRY(claim) of_tuple;
-	uint64_t id; /* as in events */
 	struct asker *asker;
 	struct tuple *tuple;
 	int64_t since;
-	uint8_t why; /* enum reason */
-	bool wanted;
-	bool announced; /* as open */
+	uint64_t id : 48; /* as in events */
+	uint64_t why : 8; /* enum reason */
+	uint64_t wanted : 1;
+	uint64_t announced : 1; /* as open */
 };
 
 struct asker {
-	RB_ENTRY(asker) node;
 	uint64_t id;
-	TAILQ_HEAD(, claim) claims;
+	STAILQ_HEAD(, claim) claims;
 	void *user;
-	size_t calllen;
+	uint32_t calllen;
 	char call[];
 };
 
-RB_HEAD(tuple_tree, tuple);
-RB_HEAD(tuple_id_tree, tuple);
-RB_HEAD(asker_tree, asker);
-
 struct claims {
-	struct tuple_tree tuples;
-	struct tuple_id_tree ids;
-	struct asker_tree askers;
+	struct tuples tuples;
+	struct idmap askers; /* by their ids */
 	struct claims_counters n;
 	struct events ev;
 	struct claims_sink sink;
@@ -62,28 +48,6 @@ struct claims {
 	bool gathering;
 };
 
-static int
-tuple_cmp(const struct tuple *a, const struct tuple *b)
-{
-	return pinhole_cmp(&a->hole, &b->hole);
-}
-
-static int
-tuple_id_cmp(const struct tuple *a, const struct tuple *b)
-{
-	return a->hole.id < b->hole.id ? -1 : a->hole.id > b->hole.id;
-}
-
-static int
-asker_cmp(const struct asker *a, const struct asker *b)
-{
-	return a->id < b->id ? -1 : a->id > b->id;
-}
-
-RB_GENERATE_STATIC(tuple_tree, tuple, node, tuple_cmp)
-RB_GENERATE_STATIC(tuple_id_tree, tuple, by_id, tuple_id_cmp)
-RB_GENERATE_STATIC(asker_tree, asker, node, asker_cmp)
-
 struct claims *
 claims_new(size_t limit, uint64_t first_id, const struct events *ev,
     const struct claims_sink *sink)
@@ -92,9 +56,11 @@ claims_new(size_t limit, uint64_t first_id, const struct events *ev,
 
 	if (cs == NULL)
 		return NULL;
-	RB_INIT(&cs->tuples);
-	RB_INIT(&cs->ids);
-	RB_INIT(&cs->askers);
+	if (tuples_init(&cs->tuples) != PH_OK) {
+		free(cs);
+		return NULL;
+	}
+	idmap_init(&cs->askers);
 	cs->ev = *ev;
 	cs->sink = *sink;
 	cs->limit = limit;
@@ -105,7 +71,7 @@ claims_new(size_t limit, uint64_t first_id, const struct events *ev,
 static void
 asker_free(struct claims *cs, struct asker *a)
 {
-	RB_REMOVE(asker_tree, &cs->askers, a);
+	idmap_remove(&cs->askers, a->id);
 	cs->n.askers--;
 	free(a);
 }
@@ -113,23 +79,20 @@ asker_free(struct claims *cs, struct asker *a)
 void
 claims_free(struct claims *cs)
 {
-	struct tuple *t;
 	struct asker *a;
 	struct claim *claim;
 
 	if (cs == NULL)
 		return;
-	while ((a = RB_ROOT(&cs->askers)) != NULL) {
-		while ((claim = TAILQ_FIRST(&a->claims)) != NULL) {
-			TAILQ_REMOVE(&a->claims, claim, entry);
+	while ((a = idmap_from(&cs->askers, 0)) != NULL) {
+		while ((claim = STAILQ_FIRST(&a->claims)) != NULL) {
+			STAILQ_REMOVE_HEAD(&a->claims, entry);
 			free(claim);
 		}
 		asker_free(cs, a);
 	}
-	while ((t = RB_ROOT(&cs->tuples)) != NULL) {
-		RB_REMOVE(tuple_tree, &cs->tuples, t);
-		free(t);
-	}
+	tuples_free(&cs->tuples);
+	idmap_free(&cs->askers);
 	free(cs);
 }
 
@@ -204,13 +167,18 @@ batch_add(struct claims *cs, enum fw_op op, const struct pinhole *p)
 	cs->batch[cs->nbatch++].hole = *p;
 }
 
-static struct asker *
-asker_find(struct claims *cs, uint64_t id)
+static void
+batch_renew(struct claims *cs, const struct tuple *t)
 {
-	struct asker key;
+	const struct pinhole p = tuple_hole(t);
 
-	key.id = id;
-	return RB_FIND(asker_tree, &cs->askers, &key);
+	batch_add(cs, FW_OPEN, &p);
+}
+
+static struct asker *
+asker_find(const struct claims *cs, uint64_t id)
+{
+	return idmap_find(&cs->askers, id);
 }
 
 static struct asker *
@@ -224,66 +192,26 @@ asker_get(struct claims *cs, uint64_t id, struct span call)
 		return NULL;
 	if (call.len > 0)
 		memcpy(a->call, call.p, call.len);
-	a->calllen = call.len;
+	a->calllen = (uint32_t)call.len;
 	a->id = id;
-	TAILQ_INIT(&a->claims);
-	RB_INSERT(asker_tree, &cs->askers, a);
+	STAILQ_INIT(&a->claims);
+	if (idmap_put(&cs->askers, id, a) != PH_OK) {
+		free(a);
+		return NULL;
+	}
 	cs->n.askers++;
 	return a;
 }
 
-static struct tuple *
-tuple_find(struct claims *cs, const struct pinhole *p)
-{
-	struct tuple key;
-
-	key.hole = *p;
-	return RB_FIND(tuple_tree, &cs->tuples, &key);
-}
-
-static struct tuple *
-tuple_by_id(struct claims *cs, uint64_t id)
-{
-	struct tuple key;
-
-	key.hole.id = id;
-	return RB_FIND(tuple_id_tree, &cs->ids, &key);
-}
-
-/* The tuple of `p`; a new one gets this id.  NULL: no memory. */
-static struct tuple *
-tuple_get(struct claims *cs, const struct pinhole *p, uint64_t id)
-{
-	struct tuple *t = tuple_find(cs, p);
-
-	if (t != NULL)
-		return t;
-	if ((t = calloc(1, sizeof(*t))) == NULL)
-		return NULL;
-	t->hole = *p;
-	t->hole.id = id;
-	t->hole.deadline = 0;
-	LIST_INIT(&t->claims);
-	if (RB_INSERT(tuple_id_tree, &cs->ids, t) != NULL) {
-		free(t);
-		return NULL;
-	}
-	RB_INSERT(tuple_tree, &cs->tuples, t);
-	cs->n.tuples++;
-	return t;
-}
-
-/* Close it if nobody claims it any more. */
+/* Close it, which is `p`, if nobody claims it any more. */
 static void
-tuple_release(struct claims *cs, struct tuple *t)
+tuple_release(struct claims *cs, struct tuple *t, const struct pinhole *p)
 {
 	if (!LIST_EMPTY(&t->claims))
 		return;
-	batch_add(cs, FW_CLOSE, &t->hole);
-	RB_REMOVE(tuple_tree, &cs->tuples, t);
-	RB_REMOVE(tuple_id_tree, &cs->ids, t);
-	cs->n.tuples--;
-	free(t);
+	batch_add(cs, FW_CLOSE, p);
+	tuples_remove(&cs->tuples, t);
+	cs->n.tuples = tuples_count(&cs->tuples);
 }
 
 static bool
@@ -292,71 +220,63 @@ tuple_is_shared(const struct tuple *t)
 	return LIST_NEXT(LIST_FIRST(&t->claims), of_tuple) != NULL;
 }
 
-static struct pinhole
-claim_is_named(const struct claim *claim)
-{
-	struct pinhole p = claim->tuple->hole;
-
-	p.id = claim->id;
-	return p;
-}
-
 /*
  * Wishes come in the order of before, mostly: `hint` is where to look first.
  */
 static struct claim *
-claim_find(struct asker *a, const struct pinhole *p, struct claim *hint)
+claim_find(struct asker *a, const struct tuple_key *k, struct claim *hint)
 {
 	struct claim *claim;
 
-	if (hint != NULL && pinhole_cmp(&hint->tuple->hole, p) == 0)
+	if (hint != NULL && tuple_is(hint->tuple, k))
 		return hint;
-	TAILQ_FOREACH(claim, &a->claims, entry)
-		if (pinhole_cmp(&claim->tuple->hole, p) == 0)
+	STAILQ_FOREACH(claim, &a->claims, entry)
+		if (tuple_is(claim->tuple, k))
 			return claim;
 	return NULL;
 }
 
 static void
-claim_announce(struct claims *cs, struct claim *claim, enum reason why,
-    int64_t now)
+claim_announce(struct claims *cs, struct claim *claim, struct pinhole p,
+    enum reason why, int64_t now)
 {
-	struct pinhole p = claim_is_named(claim);
 	const struct asker *a = claim->asker;
 
+	p.id = claim->id;
 	claim->announced = true;
 	claim->since = now;
 	claim->why = (uint8_t)why;
 	cs->n.opened++;
 	events_open(&cs->ev, now, &p,
-	    &(struct events_owner) { a->id, claim->tuple->hole.id,
+	    &(struct events_owner) { a->id, claim->tuple->id,
 		{ a->call, a->calllen } },
 	    why);
 }
 
 static void
-claim_close(struct claims *cs, struct claim *claim, enum reason why,
-    int64_t now)
+claim_close(struct claims *cs, struct claim *claim, const struct pinhole *p,
+    enum reason why, int64_t now)
 {
-	struct pinhole p = claim_is_named(claim);
+	struct pinhole named = *p;
 	struct asker *a = claim->asker;
 
+	named.id = claim->id;
 	if (claim->announced) {
-		events_close(&cs->ev, now, &p,
-		    &(struct events_owner) { a->id, claim->tuple->hole.id,
+		events_close(&cs->ev, now, &named,
+		    &(struct events_owner) { a->id, claim->tuple->id,
 			{ a->call, a->calllen } },
 		    why);
 		cs->n.closed++;
 	}
 	cs->n.open--;
-	TAILQ_REMOVE(&a->claims, claim, entry);
+	STAILQ_REMOVE(&a->claims, claim, claim, entry);
 	LIST_REMOVE(claim, of_tuple);
-	tuple_release(cs, claim->tuple);
+	tuple_release(cs, claim->tuple, p);
 	free(claim);
 }
 
 static struct claim *
-claim_add(struct claims *cs, struct asker *a, const struct pinhole *p,
+claim_add(struct claims *cs, struct asker *a, const struct tuple_key *k,
     uint64_t id, uint64_t fw_id)
 {
 	struct claim *claim;
@@ -367,14 +287,15 @@ claim_add(struct claims *cs, struct asker *a, const struct pinhole *p,
 	}
 	if ((claim = calloc(1, sizeof(*claim))) == NULL)
 		return NULL;
-	if ((claim->tuple = tuple_get(cs, p, fw_id)) == NULL) {
+	if ((claim->tuple = tuples_get(&cs->tuples, k, fw_id)) == NULL) {
 		free(claim);
 		return NULL;
 	}
+	cs->n.tuples = tuples_count(&cs->tuples);
 	claim->id = id;
 	claim->asker = a;
 	claim->wanted = claim->announced = true;
-	TAILQ_INSERT_TAIL(&a->claims, claim, entry);
+	STAILQ_INSERT_TAIL(&a->claims, claim, entry);
 	LIST_INSERT_HEAD(&claim->tuple->claims, claim, of_tuple);
 	cs->n.open++;
 	return claim;
@@ -384,26 +305,30 @@ claim_add(struct claims *cs, struct asker *a, const struct pinhole *p,
 static bool
 tuple_extend(struct tuple *t, int64_t until)
 {
-	if (until <= t->hole.deadline)
+	if (until <= t->deadline)
 		return false;
-	t->hole.deadline = until;
+	t->deadline = until;
 	return true;
 }
 
 static void
-claim_open(struct claims *cs, struct asker *a, const struct pinhole *p,
+claim_open(struct claims *cs, struct asker *a, const struct tuple_key *k,
     const struct claims_want *w, int64_t now)
 {
 	uint64_t id = cs->next_id++;
-	struct claim *claim = claim_add(cs, a, p, id, id);
+	struct claim *claim = claim_add(cs, a, k, id, id);
+	struct pinhole hole;
+	bool ask;
 
 	if (claim == NULL)
 		return;
 	claim->announced = false;
-	if (tuple_extend(claim->tuple, now + w->lease) || w->wait)
-		batch_add(cs, FW_OPEN, &claim->tuple->hole);
+	ask = tuple_extend(claim->tuple, now + w->lease) || w->wait;
+	hole = tuple_hole(claim->tuple);
+	if (ask)
+		batch_add(cs, FW_OPEN, &hole);
 	if (!w->wait)
-		claim_announce(cs, claim, w->open, now);
+		claim_announce(cs, claim, hole, w->open, now);
 }
 
 /* Is this port of the inside still wanted open to that remote? */
@@ -411,15 +336,15 @@ static bool
 port_stays(const struct asker *a, const struct pinhole *in, uint16_t port,
     const struct addr *remote)
 {
-	const struct pinhole *p;
+	struct pinhole p;
 	struct claim *claim;
 
-	TAILQ_FOREACH(claim, &a->claims, entry) {
-		p = &claim->tuple->hole;
-		if (claim->wanted && p->dir == PINHOLE_IN &&
-		    p->proto == in->proto && addr_eq(&p->to, &in->to) &&
-		    port >= p->to_lo && port <= p->to_hi &&
-		    prefix_contains(&p->from, remote))
+	STAILQ_FOREACH(claim, &a->claims, entry) {
+		p = tuple_hole(claim->tuple);
+		if (claim->wanted && p.dir == PINHOLE_IN &&
+		    p.proto == in->proto && addr_eq(&p.to, &in->to) &&
+		    port >= p.to_lo && port <= p.to_hi &&
+		    prefix_contains(&p.from, remote))
 			return true;
 	}
 	return false;
@@ -432,24 +357,22 @@ port_stays(const struct asker *a, const struct pinhole *in, uint16_t port,
 static void
 cut_moved(struct claims *cs, const struct asker *a, const struct pinhole *in)
 {
-	const struct pinhole *out;
 	struct pinhole cut;
 	struct claim *claim;
 	unsigned int port;
 
-	TAILQ_FOREACH(claim, &a->claims, entry) {
-		out = &claim->tuple->hole;
-		if (!claim->wanted || out->dir != PINHOLE_OUT ||
-		    out->proto != in->proto ||
-		    !addr_eq(&out->from.addr, &in->to) ||
-		    !prefix_contains(&in->from, &out->to))
+	STAILQ_FOREACH(claim, &a->claims, entry) {
+		cut = tuple_hole(claim->tuple);
+		if (!claim->wanted || cut.dir != PINHOLE_OUT ||
+		    cut.proto != in->proto ||
+		    !addr_eq(&cut.from.addr, &in->to) ||
+		    !prefix_contains(&in->from, &cut.to))
 			continue;
-		cut = *out;
 		cut.id = 0;
 		cut.deadline = 0;
 		for (port = in->to_lo; port <= in->to_hi; port++) {
 			cut.from_port = (uint16_t)port;
-			if (!port_stays(a, in, cut.from_port, &out->to))
+			if (!port_stays(a, in, cut.from_port, &cut.to))
 				batch_add(cs, FW_CUT, &cut);
 		}
 	}
@@ -460,7 +383,9 @@ claims_want(struct claims *cs, const struct claims_want *w, int64_t now)
 {
 	struct asker *a = asker_find(cs, w->asker);
 	struct claim *claim, *next, *hint;
-	struct pinhole moved;
+	struct tuple_key k;
+	struct pinhole gone;
+	bool shared;
 	size_t i;
 
 	if (a == NULL &&
@@ -468,28 +393,28 @@ claims_want(struct claims *cs, const struct claims_want *w, int64_t now)
 		return;
 	if (w->n > 0)
 		a->user = w->user;
-	TAILQ_FOREACH(claim, &a->claims, entry)
+	STAILQ_FOREACH(claim, &a->claims, entry)
 		claim->wanted = false;
-	hint = TAILQ_FIRST(&a->claims);
+	hint = STAILQ_FIRST(&a->claims);
 	for (i = 0; i < w->n; i++) {
-		if ((claim = claim_find(a, &w->v[i], hint)) != NULL) {
+		k = tuple_key_of(&w->v[i]);
+		if ((claim = claim_find(a, &k, hint)) != NULL) {
 			claim->wanted = true;
-			hint = TAILQ_NEXT(claim, entry);
+			hint = STAILQ_NEXT(claim, entry);
 		} else
-			claim_open(cs, a, &w->v[i], w, now);
+			claim_open(cs, a, &k, w, now);
 	}
-	TAILQ_FOREACH_SAFE(claim, &a->claims, entry, next) {
+	STAILQ_FOREACH_SAFE(claim, &a->claims, entry, next) {
 		if (claim->wanted)
 			continue;
-		moved = claim->tuple->hole;
-		if (tuple_is_shared(claim->tuple))
-			moved.dir = 0;
-		claim_close(cs, claim, w->close, now);
-		if (moved.dir == PINHOLE_IN)
-			cut_moved(cs, a, &moved);
+		gone = tuple_hole(claim->tuple);
+		shared = tuple_is_shared(claim->tuple);
+		claim_close(cs, claim, &gone, w->close, now);
+		if (gone.dir == PINHOLE_IN && !shared)
+			cut_moved(cs, a, &gone);
 	}
 	asker_done(cs);
-	if (TAILQ_EMPTY(&a->claims))
+	if (STAILQ_EMPTY(&a->claims))
 		asker_free(cs, a);
 }
 
@@ -501,9 +426,10 @@ claims_announce(struct claims *cs, uint64_t asker, enum reason why, int64_t now)
 
 	if (a == NULL)
 		return;
-	TAILQ_FOREACH(claim, &a->claims, entry)
+	STAILQ_FOREACH(claim, &a->claims, entry)
 		if (!claim->announced)
-			claim_announce(cs, claim, why, now);
+			claim_announce(cs, claim, tuple_hole(claim->tuple), why,
+			    now);
 }
 
 void *
@@ -517,10 +443,8 @@ claims_user(struct claims *cs, uint64_t asker)
 uint64_t
 claims_asker_after(struct claims *cs, uint64_t after)
 {
-	struct asker key, *a;
+	const struct asker *a = idmap_from(&cs->askers, after + 1);
 
-	key.id = after + 1;
-	a = RB_NFIND(asker_tree, &cs->askers, &key);
 	return a != NULL ? a->id : 0;
 }
 
@@ -529,13 +453,13 @@ claims_fw_id(struct claims *cs, uint64_t asker)
 {
 	struct asker *a = asker_find(cs, asker);
 
-	return a != NULL ? TAILQ_FIRST(&a->claims)->tuple->hole.id : 0;
+	return a != NULL ? STAILQ_FIRST(&a->claims)->tuple->id : 0;
 }
 
 uint64_t
 claims_asker_of(struct claims *cs, uint64_t fw_id, uint64_t after)
 {
-	struct tuple *t = tuple_by_id(cs, fw_id);
+	struct tuple *t = tuples_by_id(&cs->tuples, fw_id);
 	struct claim *claim;
 	uint64_t next = 0, id;
 
@@ -565,7 +489,7 @@ claims_refuse(struct claims *cs, const struct event_refusal *r,
 void
 claims_seen(struct claims *cs, uint64_t fw_id, unsigned int ends, int64_t now)
 {
-	struct tuple *t = tuple_by_id(cs, fw_id);
+	struct tuple *t = tuples_by_id(&cs->tuples, fw_id);
 
 	if (t == NULL)
 		return;
@@ -578,7 +502,7 @@ claims_seen(struct claims *cs, uint64_t fw_id, unsigned int ends, int64_t now)
 void
 claims_packets(struct claims *cs, uint64_t fw_id, uint64_t packets)
 {
-	struct tuple *t = tuple_by_id(cs, fw_id);
+	struct tuple *t = tuples_by_id(&cs->tuples, fw_id);
 
 	if (t != NULL)
 		t->packets = packets;
@@ -587,10 +511,10 @@ claims_packets(struct claims *cs, uint64_t fw_id, uint64_t packets)
 void
 claims_lost(struct claims *cs, uint64_t fw_id)
 {
-	struct tuple *t = tuple_by_id(cs, fw_id);
+	struct tuple *t = tuples_by_id(&cs->tuples, fw_id);
 
 	if (t != NULL)
-		t->hole.deadline = 0;
+		t->deadline = 0;
 }
 
 void
@@ -603,8 +527,8 @@ claims_last_sent(struct claims *cs, uint64_t asker, struct silence *s)
 	s->inside = s->outside = 0;
 	if (a == NULL)
 		return;
-	TAILQ_FOREACH(claim, &a->claims, entry) {
-		in = claim->tuple->hole.dir == PINHOLE_IN ? 1 : 0;
+	STAILQ_FOREACH(claim, &a->claims, entry) {
+		in = tuple_leads_in(claim->tuple) ? 1 : 0;
 		if (claim->tuple->seen[in] > s->inside)
 			s->inside = claim->tuple->seen[in];
 		if (claim->tuple->seen[!in] > s->outside)
@@ -632,12 +556,13 @@ claims_view(struct claims *cs, uint64_t asker,
 
 	if (a == NULL)
 		return;
-	TAILQ_FOREACH(claim, &a->claims, entry) {
+	STAILQ_FOREACH(claim, &a->claims, entry) {
 		t = claim->tuple;
 		if (!claim->announced)
 			continue;
-		v.hole = claim_is_named(claim);
-		v.owner = (struct events_owner) { a->id, t->hole.id,
+		v.hole = tuple_hole(t);
+		v.hole.id = claim->id;
+		v.owner = (struct events_owner) { a->id, t->id,
 			{ a->call, a->calllen } };
 		v.since = claim->since;
 		v.seen = t->seen[0] > t->seen[1] ? t->seen[0] : t->seen[1];
@@ -655,9 +580,9 @@ claims_renew(struct claims *cs, uint64_t asker, int64_t lease, int64_t now)
 
 	if (a == NULL)
 		return;
-	TAILQ_FOREACH(claim, &a->claims, entry)
+	STAILQ_FOREACH(claim, &a->claims, entry)
 		if (tuple_extend(claim->tuple, now + lease))
-			batch_add(cs, FW_OPEN, &claim->tuple->hole);
+			batch_renew(cs, claim->tuple);
 	asker_done(cs);
 }
 
@@ -668,9 +593,10 @@ claims_resend(struct claims *cs, int64_t now)
 
 	(void)now;
 	/* What the filter closed at its deadline waits for its renewal. */
-	RB_FOREACH(t, tuple_id_tree, &cs->ids)
-		if (t->hole.deadline != 0)
-			batch_add(cs, FW_OPEN, &t->hole);
+	for (t = tuples_after(&cs->tuples, 0); t != NULL;
+	     t = tuples_after(&cs->tuples, t->id))
+		if (t->deadline != 0)
+			batch_renew(cs, t);
 	asker_done(cs);
 }
 
@@ -699,31 +625,31 @@ enum ph_err
 claims_export(const struct claims *cs, uint64_t asker, void *buf, size_t size,
     size_t *len)
 {
-	struct asker *a = asker_find((struct claims *)(uintptr_t)cs, asker);
-	const struct pinhole *t;
-	struct claim *claim;
+	struct asker *a = asker_find(cs, asker);
+	const struct claim *claim;
+	struct pinhole t;
 	struct writer w = writer_of(buf, size);
 
 	*len = 0;
 	if (a == NULL)
 		return PH_OK;
-	TAILQ_FOREACH(claim, &a->claims, entry) {
-		t = &claim->tuple->hole;
+	STAILQ_FOREACH(claim, &a->claims, entry) {
+		t = tuple_hole(claim->tuple);
 		writer_u64(&w, claim->id);
-		writer_u64(&w, t->id);
-		writer_u8(&w, t->proto);
-		writer_u8(&w, t->dir);
-		writer_u8(&w, t->once);
-		writer_u16(&w, t->from_port);
-		writer_u16(&w, t->to_lo);
-		writer_u16(&w, t->to_hi);
-		put_padded(&w, &t->from.addr);
-		writer_u8(&w, t->from.len);
-		put_padded(&w, &t->to);
-		put_padded(&w, &t->rdr_from.addr);
-		writer_u16(&w, t->rdr_from.port);
-		put_padded(&w, &t->nat_to.addr);
-		writer_u16(&w, t->nat_to.port);
+		writer_u64(&w, t.id);
+		writer_u8(&w, t.proto);
+		writer_u8(&w, t.dir);
+		writer_u8(&w, t.once);
+		writer_u16(&w, t.from_port);
+		writer_u16(&w, t.to_lo);
+		writer_u16(&w, t.to_hi);
+		put_padded(&w, &t.from.addr);
+		writer_u8(&w, t.from.len);
+		put_padded(&w, &t.to);
+		put_padded(&w, &t.rdr_from.addr);
+		writer_u16(&w, t.rdr_from.port);
+		put_padded(&w, &t.nat_to.addr);
+		writer_u16(&w, t.nat_to.port);
 	}
 	if (w.full)
 		return PH_ELIMIT;
@@ -738,6 +664,7 @@ claims_adopt(struct claims *cs, uint64_t asker, struct span call,
 	struct cursor r = cursor_of(buf, len);
 	struct asker *a;
 	struct claim *claim;
+	struct tuple_key k;
 	struct pinhole p;
 	uint64_t id, fw_id;
 
@@ -768,8 +695,9 @@ claims_adopt(struct claims *cs, uint64_t asker, struct span call,
 		    fw_id >= UINT32_MAX || p.to_hi < p.to_lo ||
 		    p.from.len > addr_bytes(p.from.addr.af) * 8)
 			break;
-		if (claim_find(a, &p, NULL) != NULL ||
-		    (claim = claim_add(cs, a, &p, id, fw_id)) == NULL)
+		k = tuple_key_of(&p);
+		if (claim_find(a, &k, NULL) != NULL ||
+		    (claim = claim_add(cs, a, &k, id, fw_id)) == NULL)
 			continue;
 		claim->since = now;
 		if (cs->next_id <= id)
@@ -777,10 +705,10 @@ claims_adopt(struct claims *cs, uint64_t asker, struct span call,
 		if (cs->next_id <= fw_id)
 			cs->next_id = fw_id + 1;
 		if (tuple_extend(claim->tuple, now + lease))
-			batch_add(cs, FW_OPEN, &claim->tuple->hole);
+			batch_renew(cs, claim->tuple);
 	}
 	asker_done(cs);
-	if (TAILQ_EMPTY(&a->claims))
+	if (STAILQ_EMPTY(&a->claims))
 		asker_free(cs, a);
 	return PH_OK;
 }

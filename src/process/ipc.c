@@ -292,8 +292,7 @@ record_gather(const struct ipc *c, struct iovec *iov, int *fd)
 	size_t n = 0, len = 0;
 
 	*fd = STAILQ_FIRST(&c->out)->fd;
-	STAILQ_FOREACH(o, &c->out, entry)
-	{
+	STAILQ_FOREACH(o, &c->out, entry) {
 		if (n > 0 &&
 		    (*fd != -1 || o->fd != -1 || n == RECORD_PARTS ||
 			len + o->len > RECORD_MAX))
