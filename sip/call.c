@@ -64,9 +64,7 @@ call_free(struct call *c)
 		sip->n.accepted--;
 	sip->n.calls--;
 	sip->n.bytes -= c->bytes;
-	sip->found = NULL;
-	RB_REMOVE(call_tree, &sip->calls, c);
-	RB_REMOVE(call_id_tree, &sip->ids, c);
+	calls_leave(sip, c);
 	while (!TAILQ_EMPTY(&c->txns))
 		txn_free(c, TAILQ_FIRST(&c->txns));
 	while (!TAILQ_EMPTY(&c->dialogs))
@@ -226,16 +224,17 @@ call_insert(struct sip *sip, struct call *c, int64_t now)
 		limit_refuse(sip, &sip->full_reported, c, now);
 		return false;
 	}
+	if (calls_enter(sip, c) != PH_OK)
+		return false;
 	if (outside) {
-		if ((s = source_get(sip, &c->addr[CALLER])) == NULL)
+		if ((s = source_get(sip, &c->addr[CALLER])) == NULL) {
+			calls_leave(sip, c);
 			return false;
+		}
 		TAILQ_INSERT_TAIL(&s->calls[c->worth], c, source_entry);
 		s->ncalls++;
 		c->source = s;
 	}
-	sip->found = NULL;
-	RB_INSERT(call_tree, &sip->calls, c);
-	RB_INSERT(call_id_tree, &sip->ids, c);
 	TAILQ_INSERT_TAIL(&sip->pending[c->worth], c, age);
 	sip->nasked += c->worth == WORTH_ASKED;
 	sip->n.calls++;
@@ -278,16 +277,21 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 	return c;
 }
 
-void
+enum ph_err
 call_set_id(struct call *c, uint64_t id)
 {
 	struct sip *sip = c->sip;
+	enum ph_err rc;
 
-	RB_REMOVE(call_id_tree, &sip->ids, c);
-	c->id = id;
-	RB_INSERT(call_id_tree, &sip->ids, c);
+	if (c->id != id) {
+		if ((rc = idmap_put(&sip->ids, id, c)) != PH_OK)
+			return rc;
+		idmap_remove(&sip->ids, c->id);
+		c->id = id;
+	}
 	if (sip->next_id <= id)
 		sip->next_id = id + 1;
+	return PH_OK;
 }
 
 void

@@ -147,7 +147,7 @@ enum ph_err
 sip_export(const struct sip *sip, uint64_t id, void *buf, size_t size,
     size_t *len)
 {
-	struct call *c = call_by_id((struct sip *)(uintptr_t)sip, id);
+	struct call *c = call_by_id(sip, id);
 	struct writer w = writer_of(buf, size);
 	struct dialog *d;
 	struct txn *t;
@@ -519,8 +519,10 @@ import_call(struct sip *sip, struct cursor *r, const struct names *n,
 	    (c = call_new(sip, n->call_id, n->tag, &n->caller, &n->callee,
 		 now)) == NULL)
 		return PH_ELIMIT;
-	if (id != 0)
-		call_set_id(c, id);
+	if (id != 0 && call_set_id(c, id) != PH_OK) {
+		call_free(c);
+		return PH_ENOMEM;
+	}
 	if (n->accepted)
 		call_accept(c, now);
 	get_call(r, c, now);

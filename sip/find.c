@@ -7,13 +7,53 @@
 
 /* Which call, dialog and transaction a message belongs to. */
 
+static struct call *
+call_of(struct hash_node *n)
+{
+	return (struct call *)(void *)n;
+}
+
+static uint64_t
+call_hash(const struct hash *h, const struct hash_node *n)
+{
+	const struct call *c = (const struct call *)(const void *)n;
+
+	return hash_bytes(h, c->call_id.p, c->call_id.len);
+}
+
+enum ph_err
+calls_init(struct sip *sip)
+{
+	idmap_init(&sip->ids);
+	return hash_init(&sip->calls, call_hash);
+}
+
+enum ph_err
+calls_enter(struct sip *sip, struct call *c)
+{
+	enum ph_err rc = idmap_put(&sip->ids, c->id, c);
+
+	if (rc != PH_OK)
+		return rc;
+	sip->found = NULL;
+	hash_insert(&sip->calls, &c->by_call_id);
+	return PH_OK;
+}
+
+void
+calls_leave(struct sip *sip, struct call *c)
+{
+	sip->found = NULL;
+	hash_remove(&sip->calls, &c->by_call_id);
+	idmap_remove(&sip->ids, c->id);
+}
+
+/* Legs of one Call-ID. */
 static int
-call_cmp(const struct call *a, const struct call *b)
+leg_cmp(const struct call *a, const struct call *b)
 {
 	int r;
 
-	if ((r = span_cmp(a->call_id, b->call_id)) != 0)
-		return r;
 	if ((r = span_cmp(a->caller_tag, b->caller_tag)) != 0)
 		return r;
 	if ((r = addr_cmp(&a->addr[CALLER], &b->addr[CALLER])) != 0)
@@ -21,58 +61,81 @@ call_cmp(const struct call *a, const struct call *b)
 	return addr_cmp(&a->addr[CALLEE], &b->addr[CALLEE]);
 }
 
-static int
-call_id_cmp(const struct call *a, const struct call *b)
+/* The first leg of this Call-ID that is behind `after`, which may be NULL. */
+static struct call *
+leg_first(struct hash_node *n, struct span call_id, const struct call *after)
 {
-	return a->id < b->id ? -1 : a->id > b->id;
+	struct call *c, *first = NULL;
+
+	for (; n != NULL; n = n->next) {
+		c = call_of(n);
+		if (span_eq(c->call_id, call_id) &&
+		    (after == NULL || leg_cmp(c, after) > 0) &&
+		    (first == NULL || leg_cmp(c, first) < 0))
+			first = c;
+	}
+	return first;
 }
 
-RB_GENERATE(call_tree, call, node, call_cmp)
-RB_GENERATE(call_id_tree, call, by_id, call_id_cmp)
+/* All that may have this Call-ID. */
+static struct hash_node *
+legs_of(const struct sip *sip, struct span call_id)
+{
+	const struct hash *h = &sip->calls;
+
+	return hash_chain(h, hash_bytes(h, call_id.p, call_id.len));
+}
 
 struct call *
 call_first(struct sip *sip, struct span call_id)
 {
-	struct call key, *c;
+	struct hash_node *legs;
 
 	if (sip->found != NULL && span_eq(sip->found->call_id, call_id))
 		return sip->found;
-	memset(&key, 0, sizeof(key));
-	key.call_id = call_id;
-	c = RB_NFIND(call_tree, &sip->calls, &key);
-	return sip->found =
-		   c != NULL && span_eq(c->call_id, call_id) ? c : NULL;
+	legs = legs_of(sip, call_id);
+	sip->found = leg_first(legs, call_id, NULL);
+	sip->found_alone =
+	    sip->found != NULL && leg_first(legs, call_id, sip->found) == NULL;
+	return sip->found;
 }
 
 struct call *
 call_next(const struct call *c)
 {
-	struct call *next =
-	    RB_NEXT(call_tree, NULL, (struct call *)(uintptr_t)c);
-
-	return next != NULL && span_eq(next->call_id, c->call_id) ? next : NULL;
+	if (c == c->sip->found && c->sip->found_alone)
+		return NULL;
+	return leg_first(legs_of(c->sip, c->call_id), c->call_id, c);
 }
 
 struct call *
-call_by_id(struct sip *sip, uint64_t id)
+call_by_id(const struct sip *sip, uint64_t id)
 {
-	struct call key;
+	return idmap_find(&sip->ids, id);
+}
 
-	key.id = id;
-	return RB_FIND(call_id_tree, &sip->ids, &key);
+struct call *
+call_after(const struct sip *sip, uint64_t id)
+{
+	return idmap_from(&sip->ids, id + 1);
 }
 
 struct call *
 call_find(struct sip *sip, struct span call_id, struct span caller_tag,
     const struct addr *caller, const struct addr *callee)
 {
-	struct call key;
+	struct hash_node *n;
+	struct call *c;
 
-	key.call_id = call_id;
-	key.caller_tag = caller_tag;
-	key.addr[CALLER] = *caller;
-	key.addr[CALLEE] = *callee;
-	return RB_FIND(call_tree, &sip->calls, &key);
+	for (n = legs_of(sip, call_id); n != NULL; n = n->next) {
+		c = call_of(n);
+		if (span_eq(c->call_id, call_id) &&
+		    span_eq(c->caller_tag, caller_tag) &&
+		    addr_eq(&c->addr[CALLER], caller) &&
+		    addr_eq(&c->addr[CALLEE], callee))
+			return c;
+	}
+	return NULL;
 }
 
 enum role

@@ -18,12 +18,14 @@ sip_new(const struct sip_config *config, const struct sip_sink *sink,
 
 	if (sip == NULL)
 		return NULL;
+	if (calls_init(sip) != PH_OK) {
+		free(sip);
+		return NULL;
+	}
 	sip->config = *config;
 	sip->sink = *sink;
 	sip->timers = timers;
 	sip->expire = call_expire;
-	RB_INIT(&sip->calls);
-	RB_INIT(&sip->ids);
 	RB_INIT(&sip->sources);
 	for (i = 0; i < NWORTHS; i++)
 		TAILQ_INIT(&sip->pending[i]);
@@ -40,8 +42,10 @@ sip_free(struct sip *sip)
 
 	if (sip == NULL)
 		return;
-	while ((c = RB_ROOT(&sip->ids)) != NULL)
+	while ((c = call_after(sip, 0)) != NULL)
 		call_free(c);
+	hash_free(&sip->calls);
+	idmap_free(&sip->ids);
 	free(sip);
 }
 
@@ -57,8 +61,8 @@ sip_shutdown(struct sip *sip, enum reason why, int64_t now)
 	struct dialog *d;
 	struct call *c, *next;
 
-	for (c = RB_MIN(call_id_tree, &sip->ids); c != NULL; c = next) {
-		next = RB_NEXT(call_id_tree, NULL, c);
+	for (c = call_after(sip, 0); c != NULL; c = next) {
+		next = call_after(sip, c->id);
 		/*
 		 * A dead call is only remembered: its pinholes have closed
 		 * already.

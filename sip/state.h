@@ -4,6 +4,8 @@
 
 #include "sip/sdp.h"
 #include "sip/sip.h"
+#include "src/base/hash.h"
+#include "src/base/idmap.h"
 #include "src/base/queue.h"
 #include "src/base/tree.h"
 
@@ -177,9 +179,8 @@ struct source {
 };
 
 struct call {
-	RB_ENTRY(call) node; /* by Call-ID, tag, addresses */
-	RB_ENTRY(call) by_id;
-	TAILQ_ENTRY(call) age; /* on sip->pending or sip->dead */
+	struct hash_node by_call_id; /* first */
+	TAILQ_ENTRY(call) age;	     /* on sip->pending or sip->dead */
 	TAILQ_ENTRY(call) source_entry;
 	uint64_t id;
 	struct span call_id;	/* in `text` */
@@ -204,11 +205,7 @@ struct call {
 	char text[];
 };
 
-RB_HEAD(call_tree, call);
-RB_HEAD(call_id_tree, call);
 RB_HEAD(source_tree, source);
-RB_PROTOTYPE(call_tree, call, node, )
-RB_PROTOTYPE(call_id_tree, call, by_id, )
 
 struct sip {
 	struct sip_config config;
@@ -219,9 +216,10 @@ struct sip {
 	int64_t full_reported;	  /* that `limit calls` is reached */
 	enum sip_verdict verdict; /* on the message at hand */
 	bool hearing;		  /* there is one */
-	struct call_tree calls;
+	struct hash calls;	  /* by Call-ID: see find.c */
 	struct call *found; /* by call_first(); the next one is often that */
-	struct call_id_tree ids;
+	bool found_alone;   /* there is no other leg of its Call-ID */
+	struct idmap ids;   /* of calls */
 	struct source_tree sources;
 	struct call_list pending[NWORTHS]; /* not accepted, oldest first */
 	size_t nasked;			   /* on pending[WORTH_ASKED] */
@@ -238,10 +236,16 @@ struct sip {
 };
 
 /* find.c */
+PH_NODISCARD enum ph_err calls_init(struct sip *sip);
+/* PH_ENOMEM; PH_EBAD: another call has its id. */
+PH_NODISCARD enum ph_err calls_enter(struct sip *sip, struct call *c);
+void calls_leave(struct sip *sip, struct call *c);
+/* Those of a Call-ID, by tag and addresses; NULL ends them. */
 struct call *call_first(struct sip *sip, struct span call_id);
-struct call *call_next(
-    const struct call *c); /* with the same Call-ID, or NULL */
-struct call *call_by_id(struct sip *sip, uint64_t id);
+struct call *call_next(const struct call *c);
+struct call *call_by_id(const struct sip *sip, uint64_t id);
+/* In the order of ids: the first behind this one; NULL ends it. */
+struct call *call_after(const struct sip *sip, uint64_t id);
 struct call *call_find(struct sip *sip, struct span call_id,
     struct span caller_tag, const struct addr *caller,
     const struct addr *callee);
@@ -351,8 +355,8 @@ void call_free(struct call *c); /* silently */
 void call_forget(struct call *c);
 /* End a call, so that all its pinholes close. */
 void call_drop(struct call *c, enum reason why, int64_t now);
-/* Give an imported call its old name; `id` must be free. */
-void call_set_id(struct call *c, uint64_t id);
+/* Give an imported call its old name.  PH_ENOMEM; PH_EBAD: it is in use. */
+PH_NODISCARD enum ph_err call_set_id(struct call *c, uint64_t id);
 void call_accept(struct call *c, int64_t now);
 /* The protected side has answered 18x. */
 void call_rings(struct call *c);

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "src/base/crc.h"
+#include "src/base/idmap.h"
 #include "src/base/queue.h"
-#include "src/base/tree.h"
 #include "src/process/checkpoint.h"
 
 /*
@@ -63,26 +63,24 @@ enum {
 
 /* Where the newest record of a key is. */
 struct place {
-	RB_ENTRY(place) node;
 	TAILQ_ENTRY(place) entry; /* by offset, in its file's list */
 	uint64_t key;
-	uint64_t off; /* of the record header */
+	uint64_t off : 63; /* of the record header */
+	uint64_t file : 1;
 	uint32_t len; /* with the record header */
-	uint8_t file;
 };
 
-RB_HEAD(place_tree, place);
 TAILQ_HEAD(place_list, place);
 
 struct checkpoint {
 	int fds[2];
 	uint64_t limit;
 	uint64_t generation;
-	unsigned int cur; /* the file that is written to */
-	bool moving;	  /* the other one still has records that count */
-	uint64_t end;	  /* of the current file, without `buf` */
-	uint64_t other;	  /* size of the other file */
-	struct place_tree tree;
+	unsigned int cur;    /* the file that is written to */
+	bool moving;	     /* the other one still has records that count */
+	uint64_t end;	     /* of the current file, without `buf` */
+	uint64_t other;	     /* size of the other file */
+	struct idmap places; /* by their keys */
 	struct place_list list[2];
 	struct checkpoint_stats stats;
 	int64_t sync_at; /* for checkpoint_run(); 0: nothing waits */
@@ -90,14 +88,6 @@ struct checkpoint {
 	uint8_t buf[BUFFER_SIZE];
 	uint8_t move[CHECKPOINT_RECORD_MAX + sizeof(struct record_header)];
 };
-
-static int
-place_cmp(const struct place *a, const struct place *b)
-{
-	return a->key < b->key ? -1 : a->key > b->key;
-}
-
-RB_GENERATE_STATIC(place_tree, place, node, place_cmp)
 
 static uint32_t
 record_sum(const struct record_header *h, const void *p)
@@ -167,16 +157,13 @@ read_header(int fd, struct file_header *h)
 static struct place *
 place_find(struct checkpoint *c, uint64_t key)
 {
-	struct place want;
-
-	want.key = key;
-	return RB_FIND(place_tree, &c->tree, &want);
+	return idmap_find(&c->places, key);
 }
 
 static void
 place_drop(struct checkpoint *c, struct place *p)
 {
-	RB_REMOVE(place_tree, &c->tree, p);
+	idmap_remove(&c->places, p->key);
 	TAILQ_REMOVE(&c->list[p->file], p, entry);
 	c->stats.records--;
 	c->stats.live -= p->len;
@@ -196,13 +183,16 @@ place_set(struct checkpoint *c, uint64_t key, unsigned int file, uint64_t off,
 		if ((p = calloc(1, sizeof(*p))) == NULL)
 			return PH_ENOMEM;
 		p->key = key;
-		RB_INSERT(place_tree, &c->tree, p);
+		if (idmap_put(&c->places, key, p) != PH_OK) {
+			free(p);
+			return PH_ENOMEM;
+		}
 		c->stats.records++;
 	} else {
 		TAILQ_REMOVE(&c->list[p->file], p, entry);
 		c->stats.live -= p->len;
 	}
-	p->file = (uint8_t)file;
+	p->file = file & 1;
 	p->off = off;
 	p->len = len;
 	c->stats.live += len;
@@ -345,7 +335,7 @@ checkpoint_open(struct checkpoint **out, const int fds[2], uint64_t limit,
 	c->fds[0] = fds[0];
 	c->fds[1] = fds[1];
 	c->limit = limit;
-	RB_INIT(&c->tree);
+	idmap_init(&c->places);
 	TAILQ_INIT(&c->list[0]);
 	TAILQ_INIT(&c->list[1]);
 	if ((rc = checkpoint_load(c)) != PH_OK) {
@@ -372,8 +362,9 @@ checkpoint_close(struct checkpoint *c)
 
 	if (c == NULL)
 		return;
-	while ((p = RB_ROOT(&c->tree)) != NULL)
+	while ((p = idmap_from(&c->places, 0)) != NULL)
 		place_drop(c, p);
+	idmap_free(&c->places);
 	free(c);
 }
 

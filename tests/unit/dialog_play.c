@@ -347,7 +347,8 @@ world_close(struct world *w)
 	const struct dialog *d;
 	struct call *c;
 
-	RB_FOREACH(c, call_tree, &w->sip->calls)
+	for (c = call_after(w->sip, 0); c != NULL;
+	     c = call_after(w->sip, c->id))
 		TAILQ_FOREACH(d, &c->dialogs, entry)
 			n[d->state]++;
 	assert_memory_equal(n, sip_counters(w->sip)->dialogs, sizeof(n));
