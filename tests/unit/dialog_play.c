@@ -316,7 +316,7 @@ world_check(const struct world *w, int64_t now)
 	struct call *c;
 	int i;
 
-	RB_FOREACH(c, call_tree, &sip->calls) {
+	for (c = call_after(sip, 0); c != NULL; c = call_after(sip, c->id)) {
 		assert_ptr_equal(call_by_id(sip, c->id), c);
 		call_check(c, now);
 		place_check(sip, c);

@@ -94,7 +94,7 @@ there_is_room_up_to_the_limit(void **state)
 	n = sip_counters(v.sip);
 	c = small_call(&w);
 	for (i = 0; i < 3; i++) {
-		call_set_id(c, 10 + i);
+		assert_int_equal(call_set_id(c, 10 + i), PH_OK);
 		c->call_id.len--;
 		save(&w, c->id);
 		assert_int_equal(sip_import(v.sip, bytes, nbytes, NOW),
@@ -104,7 +104,7 @@ there_is_room_up_to_the_limit(void **state)
 	assert_int_equal(n->evicted, 0);
 	/* The same id, or the same names: it is here already. */
 	for (i = 0; i < 2; i++) {
-		call_set_id(c, i == 0 ? 11 : 99);
+		assert_int_equal(call_set_id(c, i == 0 ? 11 : 99), PH_OK);
 		c->call_id.len += i;
 		save(&w, c->id);
 		assert_int_equal(sip_import(v.sip, bytes, nbytes, NOW),
@@ -215,7 +215,7 @@ the_key_is_the_names_alone(void **state)
 	assert_int_equal(sip_export_key(bytes, i, &again), PH_OK);
 	memcpy(first, bytes, nbytes);
 	key.p = (const char *)first + 9;
-	call_set_id(c, 1000);
+	assert_int_equal(call_set_id(c, 1000), PH_OK);
 	call_accept(c, NOW);
 	save(&w, 1000);
 	assert_int_equal(sip_export_key(bytes, nbytes, &again), PH_OK);
@@ -244,7 +244,7 @@ a_peers_call_is_taken_in_place_of_ours(void **state)
 	world_open(&w, &config);
 	world_open(&v, &config);
 	c = full_call(&w);
-	call_set_id(c, 77);
+	assert_int_equal(call_set_id(c, 77), PH_OK);
 	save(&w, 77);
 	v.sip->next_id = 5;
 	assert_int_equal(sip_import_peer(v.sip, bytes, nbytes, false, NOW, &id),
