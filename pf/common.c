@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,39 +49,6 @@ struct fw {
 	int64_t heartbeat, remake; /* when due */
 	int64_t now;		   /* the `now` of the last call */
 };
-
-enum ph_err
-p_error(int error)
-{
-	switch (error) {
-	case 0:
-	case EEXIST:
-		return PH_OK;
-	case EBUSY:
-	case EAGAIN:
-	case EINTR:
-		return PH_EAGAIN;
-	case ENOMEM:
-	case ENOBUFS:
-	case ENOSPC:
-		return PH_ELIMIT;
-	case EINVAL:
-	case E2BIG:
-	case EOPNOTSUPP:
-		return PH_EBAD;
-	/* Answers of pf to unknown calls; EACCES to one who may only read. */
-	case ENOTTY:
-	case ENODEV:
-	case EACCES:
-		return PH_EUNSUPPORTED;
-	case EPERM:
-	case ENXIO:
-	case EBADF:
-		return PH_EGONE;
-	default:
-		return PH_EIO;
-	}
-}
 
 /* Between two tries: 0.5 to 1.5 times 1, 2, 4 ... milliseconds. */
 static void
@@ -350,6 +316,21 @@ make_states(struct fw *fw, const struct fw_edit *edits, size_t n)
 	return rc;
 }
 
+/* What a commit made before it failed. */
+static void
+unmake_states(struct fw *fw, const struct fw_edit *edits, size_t n)
+{
+	const struct p_hole *h;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		h = edits[i].entry->own;
+		if (edits[i].op == FW_ADD && h->by_state &&
+		    p_states_kill(&fw->st, &h->hole) != PH_OK)
+			closed_remember(fw, &h->hole);
+	}
+}
+
 /* A state ends with its silence; a pinhole does not. */
 static enum ph_err
 states_remake(struct fw *fw)
@@ -387,11 +368,14 @@ p_commit(struct fw *fw, const struct fw_edit *edits, size_t n, int64_t now)
 	size_t i;
 
 	fw->now = now;
-	if ((rc = write_tree(fw)) != PH_OK ||
-	    (rc = make_states(fw, edits, n)) != PH_OK)
+	if ((rc = write_tree(fw)) != PH_OK)
 		return rc;
-	p_tree_clean(fw->state_tree);
 	sweep_soon(fw, now);
+	if ((rc = make_states(fw, edits, n)) != PH_OK) {
+		unmake_states(fw, edits, n);
+		return rc;
+	}
+	p_tree_clean(fw->state_tree);
 	for (i = 0; i < n; i++)
 		if (edits[i].op == FW_REMOVE)
 			entry_closed(fw, edits[i].entry);

@@ -18,6 +18,7 @@ struct look {
 	const struct endpoint *dst;  /* of it, on the side that matches */
 	struct part *v;
 	size_t n, size;
+	size_t first; /* part of this state */
 	bool nomem;
 };
 
@@ -30,6 +31,18 @@ begun_by_from(const struct pinhole *hole, const struct endpoint *dst)
 		dst->port <= hole->to_hi);
 }
 
+/* Translation may leave both views of a state to one pinhole. */
+static bool
+is_counted(const struct look *l, const struct p_hole *h)
+{
+	size_t i;
+
+	for (i = l->first; i < l->n; i++)
+		if (l->v[i].hole == h)
+			return true;
+	return false;
+}
+
 static bool
 part_add(void *ctx, const struct pinhole *hole)
 {
@@ -38,7 +51,7 @@ part_add(void *ctx, const struct pinhole *hole)
 	struct part *v;
 	int from;
 
-	if (h == NULL)
+	if (h == NULL || is_counted(l, h))
 		return true;
 	if (l->n == l->size) {
 		v = reallocarray(l->v, l->size * 2 + 64, sizeof(*v));
@@ -67,6 +80,7 @@ look_at(void *ctx, const struct p_state *s)
 	const struct p_traffic *t = l->t;
 
 	l->state = s;
+	l->first = l->n;
 	l->dst = &s->dst;
 	p_tree_match(t->tree, s->proto, &s->src, &s->dst, part_add, l);
 	p_tree_match(t->state_tree, s->proto, &s->src, &s->dst, part_add, l);
@@ -75,6 +89,8 @@ look_at(void *ctx, const struct p_state *s)
 		return;
 	l->dst = &s->in_dst;
 	p_tree_match(t->tree, s->proto, &s->in_src, &s->in_dst, part_add, l);
+	p_tree_match(t->state_tree, s->proto, &s->in_src, &s->in_dst, part_add,
+	    l);
 }
 
 static int
