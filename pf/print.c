@@ -16,13 +16,8 @@ print_side(const char *what, const struct p_side *s, struct strbuf *out)
 {
 	char buf[ADDR_STRLEN];
 
-	if (s->remotes)
-		strbuf_fmt(out, " %s <%s>", what, P_REMOTES);
-	else
-		strbuf_fmt(out, " %s %s", what, prefix_format(&s->net, buf));
-	if (s->last.af != AF_UNSPEC)
-		strbuf_fmt(out, " - %s", addr_format(&s->last, buf));
-	if (s->lo == 0 && s->hi == 0)
+	strbuf_fmt(out, " %s %s", what, prefix_format(&s->net, buf));
+	if (s->lo == 0)
 		return;
 	if (s->lo == s->hi)
 		strbuf_fmt(out, " port %u", s->lo);
@@ -34,11 +29,8 @@ print_side(const char *what, const struct p_side *s, struct strbuf *out)
 static void
 print_match(const struct p_rule *r, struct strbuf *out)
 {
-	if (r->af != AF_UNSPEC)
-		strbuf_str(out, r->af == AF_INET ? " inet" : " inet6");
-	if (r->proto != 0)
-		strbuf_str(out,
-		    r->proto == IPPROTO_TCP ? " proto tcp" : " proto udp");
+	strbuf_str(out, r->af == AF_INET ? " inet" : " inet6");
+	strbuf_str(out, r->proto == IPPROTO_TCP ? " proto tcp" : " proto udp");
 	print_side("from", &r->src, out);
 	print_side("to", &r->dst, out);
 }
@@ -53,13 +45,6 @@ print_target(const char *arrow, const struct p_rule *r, struct strbuf *out)
 		strbuf_fmt(out, " port %u", r->target.port);
 	else if (r->action == P_ACT_NAT)
 		strbuf_str(out, " static-port");
-}
-
-static void
-print_anchor(const char *verb, const struct p_rule *r, struct strbuf *out)
-{
-	strbuf_fmt(out, "%s \"/%s\"", verb, r->anchor);
-	print_match(r, out);
 }
 
 static void
@@ -92,7 +77,6 @@ print_pass(const struct p_rule *r, enum p_dialect dialect,
     const struct fw_config *c, struct strbuf *out)
 {
 	char buf[ADDR_STRLEN];
-	bool reply_to = r->on != NULL && r->gateway.af != AF_UNSPEC;
 
 	strbuf_str(out, "pass");
 	if (r->way != P_BOTH)
@@ -102,7 +86,7 @@ print_pass(const struct p_rule *r, enum p_dialect dialect,
 	strbuf_str(out, " quick");
 	if (r->on != NULL)
 		strbuf_fmt(out, " on %s", r->on);
-	if (reply_to && dialect == P_FREEBSD)
+	if (r->on != NULL && dialect == P_FREEBSD)
 		strbuf_fmt(out, " reply-to (%s %s)", r->on,
 		    addr_format(&r->gateway, buf));
 	print_match(r, out);
@@ -121,7 +105,7 @@ print_pass(const struct p_rule *r, enum p_dialect dialect,
 		print_target("rdr-to", r, out);
 	if (r->action == P_ACT_NAT)
 		print_target("nat-to", r, out);
-	if (reply_to && dialect == P_OPENBSD)
+	if (r->on != NULL && dialect == P_OPENBSD)
 		strbuf_fmt(out, " reply-to %s", addr_format(&r->gateway, buf));
 }
 
@@ -129,27 +113,12 @@ void
 p_rule_print(const struct p_rule *r, enum p_dialect dialect,
     const struct fw_config *c, struct strbuf *out)
 {
-	switch (r->action) {
-	case P_ACT_ANCHOR:
-		print_anchor("anchor", r, out);
-		return;
-	case P_ACT_RDR_ANCHOR:
-		print_anchor("rdr-anchor", r, out);
-		return;
-	case P_ACT_NAT_ANCHOR:
-		print_anchor("nat-anchor", r, out);
-		return;
-	case P_ACT_RDR:
-	case P_ACT_NAT:
-		if (dialect == P_OPENBSD)
-			break;
+	if (r->action != P_ACT_PASS && dialect == P_FREEBSD) {
 		/* rdr inet proto udp from F to R port 4000 -> T port 5000 */
 		strbuf_str(out, r->action == P_ACT_RDR ? "rdr" : "nat");
 		print_match(r, out);
 		print_target("->", r, out);
 		return;
-	default:
-		break;
 	}
 	print_pass(r, dialect, c, out);
 }

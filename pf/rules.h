@@ -103,7 +103,10 @@ size_t p_rules(const struct pinhole *hole, enum p_part part,
  */
 int p_rule_cmp(const struct p_rule *a, const struct p_rule *b);
 
-/* One line, without the newline, as pfctl -f would read it. */
+/*
+ * A rule of a pinhole as one line, without the newline, as pfctl -f would read
+ * it.
+ */
 void p_rule_print(const struct p_rule *r, enum p_dialect dialect,
     const struct fw_config *config, struct strbuf *out);
 
