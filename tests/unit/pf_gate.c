@@ -386,6 +386,168 @@ many_go_in_several_calls(void **state)
 	p_gate_free(g);
 }
 
+/* How many of the remotes are needed, and whether pf has each of those. */
+static size_t
+needed(const unsigned int *pinholes, size_t n, bool *all)
+{
+	size_t i, sum = 0;
+	struct prefix p;
+
+	*all = true;
+	for (i = 0; i < n; i++) {
+		if (pinholes[i] == 0)
+			continue;
+		p = remote((uint8_t)i);
+		*all = *all && has(&p);
+		sum++;
+	}
+	return sum;
+}
+
+/*
+ * Remotes come and go in random order, pf fails at random, and somebody changes
+ * the table.
+ */
+static void
+the_table_follows_the_remotes(void **state)
+{
+	enum { N = 24 };
+	unsigned int pinholes[N] = { 0 }, i, at, sets;
+	bool strange = false, told, all;
+	struct p_gate *g;
+	struct prefix p;
+	size_t n;
+
+	(void)state;
+	memset(&k, 0, sizeof(k));
+	srandom(11);
+	assert_int_equal(p_gate_new(&g), PH_OK);
+	for (i = 0; i < 20000; i++) {
+		at = (unsigned int)random() % N;
+		p = remote((uint8_t)at);
+		k.gate_rc = random() % 8 == 0 ? PH_ELIMIT : PH_OK;
+		switch (random() % 8) {
+		case 0:
+			told = p_gate_add(g, tell, NULL) == PH_OK;
+			(void)needed(pinholes, N, &all);
+			assert_true(all || !told || strange);
+			break;
+		case 1:
+			if (p_gate_add(g, tell, NULL) != PH_OK ||
+			    p_gate_delete(g, tell, NULL) != PH_OK)
+				break;
+			n = needed(pinholes, N, &all);
+			assert_true((all && k.n == n) || strange);
+			break;
+		case 2:
+			if (random() % 20 == 0 && k.n > 0) {
+				k.n--;
+				strange = true;
+			}
+			if (p_gate_add(g, tell, NULL) != PH_OK ||
+			    p_gate_delete(g, tell, NULL) != PH_OK)
+				break;
+			n = needed(pinholes, N, &all);
+			sets = k.sets + (k.n != n);
+			if (p_gate_check(g, k.n, tell, NULL) != PH_OK)
+				break;
+			assert_int_equal(k.sets, sets);
+			assert_int_equal(needed(pinholes, N, &all), k.n);
+			assert_true(all);
+			strange = false;
+			break;
+		case 3:
+			/* Before pf knows of what is not needed. */
+			if (k.gate_rc != PH_OK || k.n == 0)
+				break;
+			k.n--;
+			sets = k.sets;
+			assert_int_equal(p_gate_check(g, k.n, tell, NULL),
+			    PH_OK);
+			n = needed(pinholes, N, &all);
+			/* A remote that it lacks may be one that is new. */
+			assert_true(k.sets == sets || (all && k.n == n));
+			strange = k.sets == sets;
+			break;
+		case 4:
+		case 5:
+			if (pinholes[at] > 0) {
+				p_gate_drop(g, &p);
+				pinholes[at]--;
+			}
+			break;
+		default:
+			if (pinholes[at] < 3) {
+				assert_int_equal(p_gate_take(g, &p), PH_OK);
+				pinholes[at]++;
+			}
+			break;
+		}
+	}
+	p_gate_free(g);
+}
+
+static unsigned int calls[P_GATE_REMOVE + 1];
+static size_t biggest;
+
+static enum ph_err
+count_call(void *ctx, enum p_gate_op op, const struct prefix *v, size_t n)
+{
+	(void)ctx;
+	assert_true(n == 0 || prefix_cmp(&v[0], &v[n - 1]) != 0 || n == 1);
+	calls[op]++;
+	biggest = n > biggest ? n : biggest;
+	return PH_OK;
+}
+
+/* pf takes no more than 65,535 in one call. */
+static void
+more_than_one_call_takes_are_added_again(void **state)
+{
+	enum { MOST = 60000 };
+	struct p_gate *g;
+	struct prefix p;
+	struct addr a;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(p_gate_new(&g), PH_OK);
+	for (i = 0; i <= MOST; i++) {
+		a = addr_v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+		    (uint8_t)i);
+		p = prefix_host(&a);
+		if (i == MOST) {
+			assert_int_equal(p_gate_add(g, count_call, NULL),
+			    PH_OK);
+			assert_int_equal(p_gate_check(g, MOST, count_call,
+					     NULL),
+			    PH_OK);
+			assert_int_equal(calls[P_GATE_SET], 0);
+			assert_int_equal(p_gate_check(g, MOST + 1, count_call,
+					     NULL),
+			    PH_OK);
+			assert_int_equal(calls[P_GATE_SET], 1);
+			assert_int_equal(biggest, MOST);
+		}
+		assert_int_equal(p_gate_take(g, &p), PH_OK);
+	}
+	assert_int_equal(p_gate_add(g, count_call, NULL), PH_OK);
+	memset(calls, 0, sizeof(calls));
+	biggest = 0;
+	/* As many as there should be; more, which do no harm; too few. */
+	assert_int_equal(p_gate_check(g, MOST + 1, count_call, NULL), PH_OK);
+	assert_int_equal(p_gate_check(g, MOST + 2, count_call, NULL), PH_OK);
+	assert_int_equal(calls[P_GATE_ADD] + calls[P_GATE_SET], 0);
+	assert_int_equal(p_gate_check(g, MOST, count_call, NULL), PH_OK);
+	assert_int_equal(calls[P_GATE_SET], 0);
+	assert_int_equal(calls[P_GATE_ADD], MOST / 512 + 1);
+	assert_int_equal(biggest, 512);
+	/* That has settled it. */
+	assert_int_equal(p_gate_check(g, MOST + 1, count_call, NULL), PH_OK);
+	assert_int_equal(calls[P_GATE_ADD], MOST / 512 + 1);
+	p_gate_free(g);
+}
+
 /* Changes in random order; fake_write() checks each state. */
 static void
 no_rule_ever_lacks_its_remote(void **state)
@@ -437,6 +599,8 @@ main(void)
 		cmocka_unit_test(a_table_that_was_flushed_is_filled_again),
 		cmocka_unit_test(an_earlier_runs_remotes_go),
 		cmocka_unit_test(many_go_in_several_calls),
+		cmocka_unit_test(the_table_follows_the_remotes),
+		cmocka_unit_test(more_than_one_call_takes_are_added_again),
 		cmocka_unit_test(no_rule_ever_lacks_its_remote),
 	};
 

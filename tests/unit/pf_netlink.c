@@ -270,6 +270,345 @@ a_rule_is_read(void **state)
 	assert_int_equal(strlen(r.anchor_call), sizeof(r.anchor_call) - 1);
 }
 
+/* A request as it should be: the flags are in the header only. */
+static void
+is_request(const uint8_t *b, size_t n, struct nlwrite *want, uint16_t flags)
+{
+	uint32_t len = (uint32_t)want->len;
+
+	memcpy(want->b, &len, sizeof(len));
+	memcpy(want->b + 6, &flags, sizeof(flags));
+	assert_int_equal(n, want->len);
+	assert_memory_equal(b, want->b, n);
+}
+
+static struct nlwrite
+request(uint16_t family, uint32_t seq, uint8_t cmd)
+{
+	struct nlwrite m = { .len = 0 };
+	const uint8_t head[4] = { cmd, 0, 0, 0 };
+
+	(void)nl_begin(&m, family, seq, head, sizeof(head));
+	return m;
+}
+
+static void
+requests_are_right_to_the_byte(void **state)
+{
+	static const char *const anchors[] = { "", "a", "abc", "abcd",
+		"pinholed/in4u" };
+	uint8_t b[P_NL_REQUEST];
+	struct nlwrite m;
+	char most[2000];
+	size_t i;
+
+	(void)state;
+	m = request(0x10, 5, 3);
+	nl_attrstr(&m, 2, "pfctl");
+	is_request(b, p_nl_put_family(b, 5), &m, 0x5);
+	m = request(0x1c, 6, 11);
+	is_request(b, p_nl_put_status(b, 0x1c, 6), &m, 0x305);
+	m = request(0x1c, 7, 1);
+	is_request(b, p_nl_put_states(b, 0x1c, 7), &m, 0x305);
+	m = request(0x1c, 0x01020304, 9);
+	nl_attr64(&m, 1, UINT64_C(0x1122334455667788));
+	nl_attr32(&m, 2, 0xa1b2c3d4);
+	is_request(b,
+	    p_nl_put_kill(b, 0x1c, 0x01020304, UINT64_C(0x1122334455667788),
+		0xa1b2c3d4),
+	    &m, 0x305);
+	for (i = 0; i < ROWS(anchors); i++) {
+		m = request(0x1c, 8, 7);
+		nl_attrstr(&m, 1, anchors[i]);
+		nl_attr8(&m, 2, 9);
+		nl_attr32(&m, 3, 0x55667788);
+		nl_attr32(&m, 4, 0x99aabbcc);
+		is_request(b,
+		    p_nl_put_rule(b, 0x1c, 8, anchors[i], 9, 0x55667788,
+			0x99aabbcc),
+		    &m, 0x305);
+	}
+	/* A longer name than there can be is cut. */
+	memset(most, 'b', sizeof(most));
+	most[sizeof(most) - 1] = '\0';
+	m = request(0x1c, 8, 7);
+	nl_attr(&m, 1, most, 1024);
+	nl_attr8(&m, 2, 9);
+	nl_attr32(&m, 3, 1);
+	nl_attr32(&m, 4, 2);
+	is_request(b, p_nl_put_rule(b, 0x1c, 8, most, 9, 1, 2), &m, 0x305);
+}
+
+static void
+each_end_says_why(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		uint16_t type;
+		int	 error;
+		bool	 last;
+		int	 want;
+	} rows[] = {
+		{ 2, -1, true, 1 },	{ 2, 1, true, 1 },
+		{ 2, 0, true, 0 },	{ 3, -16, true, 16 },
+		{ 3, INT32_MIN, true, INT32_MIN },
+		{ 2, INT32_MAX, true, INT32_MAX },
+		{ 1, -1, false, 0 },	{ 4, -1, false, 0 },
+	};
+	/* clang-format on */
+	struct p_nl_msg got;
+	struct nlwrite m;
+	struct span in;
+	size_t i, at;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		m.len = 0;
+		at = nl_begin(&m, rows[i].type, 0xfffffffe, genl, sizeof(genl));
+		memcpy(m.b + at + 16, &rows[i].error, sizeof(rows[i].error));
+		nl_end(&m, at);
+		in = span(&m);
+		assert_true(p_nl_next(&in, &got));
+		assert_int_equal(got.seq, 0xfffffffe);
+		assert_int_equal(got.last, rows[i].last);
+		assert_int_equal(got.error, rows[i].want);
+		assert_int_equal(got.attrs.len, 0);
+		assert_int_equal(in.len, 0);
+	}
+}
+
+/* The length of a message, or of an attribute, may be anything. */
+static void
+no_length_is_believed(void **state)
+{
+	uint8_t b[64];
+	struct p_nl_msg got;
+	uint16_t family, alen;
+	struct span in;
+	uint32_t len;
+	size_t have, want;
+
+	(void)state;
+	for (have = 0; have <= 48; have++)
+		for (len = 0; len <= 60; len++) {
+			memset(b, 0, sizeof(b));
+			memcpy(b, &len, sizeof(len));
+			in = (struct span) { (const char *)b, have };
+			want = have >= 20 && len >= 20 && len <= have;
+			assert_int_equal(p_nl_next(&in, &got), want);
+			if (want == 0)
+				continue;
+			assert_int_equal(got.attrs.len, len - 20);
+			assert_ptr_equal(got.attrs.p, b + 20);
+			want = (len + 3) / 4 * 4;
+			assert_int_equal(in.len, want > have ? 0 : have - want);
+		}
+	/* An attribute of any length, and the one that is looked for. */
+	for (alen = 1; alen <= 24; alen++)
+		for (have = 0; have <= 24; have++) {
+			memset(b, 0, sizeof(b));
+			memcpy(b, &alen, sizeof(alen));
+			b[2] = 7;
+			want = (alen + 3u) / 4 * 4;
+			b[want] = 6;
+			b[want + 2] = 1;
+			b[want + 4] = 0x33;
+			in = (struct span) { (const char *)b, have };
+			assert_int_equal(p_nl_get_family(in, &family),
+			    alen >= 4 && have >= want + 6);
+			assert_int_equal(family,
+			    alen >= 4 && have >= want + 6 ? 0x33 : 0);
+		}
+}
+
+/* Where an attribute is, how long it may be, and what it becomes. */
+struct field {
+	uint16_t in[2], type; /* nested in these; 0: not */
+	size_t offset, size;
+	bool bytes; /* no number */
+};
+
+#define AT(t, m) offsetof(struct t, m), sizeof(((struct t *)0)->m)
+
+/* clang-format off */
+static const struct field state_fields[] = {
+	{ { 0 }, 15,	 AT(p_nl_state, packets[0]), false },
+	{ { 0 }, 16,	 AT(p_nl_state, packets[1]), false },
+	{ { 0 }, 19,	 AT(p_nl_state, af), false },
+	{ { 0 }, 21,	 AT(p_nl_state, proto), false },
+	{ { 0 }, 22,	 AT(p_nl_state, direction), false },
+	{ { 5 }, 1,	 AT(p_nl_state, wire.addr[0]), true },
+	{ { 5 }, 2,	 AT(p_nl_state, wire.addr[1]), true },
+	{ { 5 }, 3,	 AT(p_nl_state, wire.port[0]), false },
+	{ { 5 }, 4,	 AT(p_nl_state, wire.port[1]), false },
+	{ { 6 }, 1,	 AT(p_nl_state, stack.addr[0]), true },
+	{ { 6 }, 2,	 AT(p_nl_state, stack.addr[1]), true },
+	{ { 6 }, 3,	 AT(p_nl_state, stack.port[0]), false },
+	{ { 6 }, 4,	 AT(p_nl_state, stack.port[1]), false },
+	{ { 7 }, 10,	 AT(p_nl_state, peers[0]), false },
+	{ { 8 }, 10,	 AT(p_nl_state, peers[1]), false },
+	/* These are for others. */
+	{ { 0 }, 3, 0, 0, false },	{ { 0 }, 4, 0, 0, false },
+	{ { 0 }, 9, 0, 0, false },	{ { 0 }, 14, 0, 0, false },
+	{ { 0 }, 17, 0, 0, false },	{ { 0 }, 18, 0, 0, false },
+	{ { 0 }, 20, 0, 0, false },	{ { 0 }, 23, 0, 0, false },
+	{ { 5 }, 5, 0, 0, false },	{ { 6 }, 6, 0, 0, false },
+	{ { 7 }, 9, 0, 0, false },	{ { 8 }, 11, 0, 0, false },
+};
+
+static const struct field rule_fields[] = {
+	{ { 0 }, 5,	 AT(p_nl_rule, ifname), true },
+	{ { 0 }, 15,	 AT(p_nl_rule, max_states), false },
+	{ { 0 }, 34,	 AT(p_nl_rule, action), false },
+	{ { 0 }, 35,	 AT(p_nl_rule, direction), false },
+	{ { 0 }, 43,	 AT(p_nl_rule, af), false },
+	{ { 0 }, 44,	 AT(p_nl_rule, proto), false },
+	{ { 0 }, 72,	 AT(p_nl_rule, anchor_call), true },
+	{ { 4 }, 1,	 AT(p_nl_rule, label), true },
+	{ { 1 }, 2,	 AT(p_nl_rule, src.port[0]), false },
+	{ { 1 }, 3,	 AT(p_nl_rule, src.port[1]), false },
+	{ { 1 }, 5,	 AT(p_nl_rule, src.op), false },
+	{ { 2 }, 2,	 AT(p_nl_rule, dst.port[0]), false },
+	{ { 2 }, 3,	 AT(p_nl_rule, dst.port[1]), false },
+	{ { 2 }, 5,	 AT(p_nl_rule, dst.op), false },
+	{ { 1, 1 }, 1,	 AT(p_nl_rule, src.addr), true },
+	{ { 1, 1 }, 2,	 AT(p_nl_rule, src.mask), true },
+	{ { 1, 1 }, 5,	 AT(p_nl_rule, src.type), false },
+	{ { 2, 1 }, 1,	 AT(p_nl_rule, dst.addr), true },
+	{ { 2, 1 }, 2,	 AT(p_nl_rule, dst.mask), true },
+	{ { 2, 1 }, 5,	 AT(p_nl_rule, dst.type), false },
+	/* These are for others. */
+	{ { 0 }, 3, 0, 0, false },	{ { 0 }, 6, 0, 0, false },
+	{ { 0 }, 14, 0, 0, false },	{ { 0 }, 16, 0, 0, false },
+	{ { 0 }, 33, 0, 0, false },	{ { 0 }, 36, 0, 0, false },
+	{ { 0 }, 71, 0, 0, false },	{ { 0 }, 73, 0, 0, false },
+	{ { 4 }, 2, 0, 0, false },	{ { 1 }, 4, 0, 0, false },
+	{ { 2 }, 6, 0, 0, false },	{ { 1, 1 }, 3, 0, 0, false },
+	{ { 2, 1 }, 4, 0, 0, false },
+};
+/* clang-format on */
+
+static void
+put_field(struct nlwrite *m, const struct field *f, size_t width)
+{
+	static const uint8_t value[16] = { 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0xf6,
+		0x17, 0x28, 0x39, 0x4a, 0x5b, 0x6c, 0x7d, 0x8e, 0x9f, 0x11 };
+	size_t at[2] = { 0 }, i;
+
+	for (i = 0; i < 2 && f->in[i] != 0; i++)
+		at[i] = nl_nest(m, f->in[i]);
+	nl_attr(m, f->type, value, width);
+	while (i-- > 0)
+		nl_unnest(m, at[i]);
+}
+
+/* What the field is then, whatever the order of bytes is here. */
+static void
+set_field(uint8_t *out, const struct field *f, size_t width)
+{
+	struct nlwrite m = { .len = 0 };
+	const struct field alone = { { 0 }, 1, 0, 0, false };
+	uint64_t u64 = 0;
+	uint32_t u32 = 0;
+	uint16_t u16 = 0;
+	uint8_t u8 = 0;
+
+	put_field(&m, &alone, width);
+	if (f->bytes) {
+		memcpy(out + f->offset, m.b + 4, width);
+		return;
+	}
+	if (width == 8)
+		memcpy(&u64, m.b + 4, 8);
+	if (width == 4)
+		memcpy(&u32, m.b + 4, 4);
+	if (width == 2)
+		memcpy(&u16, m.b + 4, 2);
+	if (width == 1)
+		memcpy(&u8, m.b + 4, 1);
+	u64 |= u32 | u16 | u8;
+	u32 = (uint32_t)u64;
+	u16 = (uint16_t)u64;
+	u8 = (uint8_t)u64;
+	memcpy(out + f->offset,
+	    f->size == 8       ? (void *)&u64
+		: f->size == 4 ? (void *)&u32
+		: f->size == 2 ? (void *)&u16
+			       : (void *)&u8,
+	    f->size);
+}
+
+/* A number is read in whatever size a kernel has it; each fills one field. */
+static void
+each_attribute_fills_its_field(void **state)
+{
+	static const size_t widths[] = { 1, 2, 3, 4, 5, 8, 9 };
+	static struct p_nl_rule rule, rule_want;
+	struct p_nl_state got, want;
+	const struct field *f;
+	struct nlwrite m;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ROWS(state_fields) * ROWS(widths); i++) {
+		f = &state_fields[i / ROWS(widths)];
+		k = widths[i % ROWS(widths)];
+		m.len = 0;
+		nl_attr64(&m, 1, 77);
+		put_field(&m, f, k);
+		memset(&want, 0, sizeof(want));
+		want.id = 77;
+		want.peers[0] = want.peers[1] = UINT8_MAX;
+		if (f->size > 0)
+			set_field((uint8_t *)&want, f, k);
+		assert_true(p_nl_get_state(span(&m), &got));
+		assert_memory_equal(&got, &want, sizeof(want));
+	}
+	for (i = 0; i < ROWS(rule_fields) * ROWS(widths); i++) {
+		f = &rule_fields[i / ROWS(widths)];
+		k = widths[i % ROWS(widths)];
+		m.len = 0;
+		nl_unnest(&m, nl_nest(&m, 1));
+		nl_unnest(&m, nl_nest(&m, 2));
+		put_field(&m, f, k);
+		memset(&rule_want, 0, sizeof(rule_want));
+		if (f->size > 0)
+			set_field((uint8_t *)&rule_want, f, k);
+		assert_true(p_nl_get_rule(span(&m), &rule));
+		assert_memory_equal(&rule, &rule_want, sizeof(rule));
+	}
+}
+
+/* Names that are just as long as they may be, and longer. */
+static void
+a_name_ends_within_its_room(void **state)
+{
+	static struct p_nl_rule r;
+	char name[20];
+	struct nlwrite m;
+	size_t n;
+
+	(void)state;
+	memset(name, 'x', sizeof(name));
+	for (n = 1; n <= 20; n++) {
+		m.len = 0;
+		nl_unnest(&m, nl_nest(&m, 2));
+		nl_attr(&m, 5, name, n);
+		assert_false(p_nl_get_rule(span(&m), &r));
+		nl_unnest(&m, nl_nest(&m, 1));
+		assert_true(p_nl_get_rule(span(&m), &r));
+		assert_int_equal(strlen(r.ifname), n < 15 ? n : 15);
+	}
+	/* What comes after the end does not count. */
+	name[3] = '\0';
+	m.len = 0;
+	nl_unnest(&m, nl_nest(&m, 1));
+	nl_unnest(&m, nl_nest(&m, 2));
+	nl_attr(&m, 5, name, 10);
+	assert_true(p_nl_get_rule(span(&m), &r));
+	assert_string_equal(r.ifname, "xxx");
+}
+
 int
 main(void)
 {
@@ -280,6 +619,11 @@ main(void)
 		cmocka_unit_test(a_state_is_read),
 		cmocka_unit_test(a_longer_address_is_cut),
 		cmocka_unit_test(a_rule_is_read),
+		cmocka_unit_test(requests_are_right_to_the_byte),
+		cmocka_unit_test(each_end_says_why),
+		cmocka_unit_test(no_length_is_believed),
+		cmocka_unit_test(each_attribute_fills_its_field),
+		cmocka_unit_test(a_name_ends_within_its_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

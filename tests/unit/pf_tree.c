@@ -314,89 +314,6 @@ between_batches_nothing_is_missing(void **state)
 	free(c);
 }
 
-/* After any change the tree passes the packets that a plain list would. */
-static void
-the_tree_agrees_with_a_list(void **state)
-{
-	enum { N = 400, STEPS = 6000 };
-	static struct pinhole holes[N];
-	static bool open[N];
-	struct packet p;
-	struct p_tree *t;
-	struct model *m;
-	unsigned int i, j, n, evals, passed = 0;
-	uint16_t dport, sport;
-	bool want;
-
-	(void)state;
-	seed = 42;
-	m = model_new();
-	memset(open, 0, sizeof(open));
-	assert_int_equal(p_tree_new(&t, P_FREEBSD, &config), PH_OK);
-	for (i = 0; i < STEPS; i++) {
-		n = next(N);
-		if (open[n]) {
-			p_tree_remove(t, &holes[n]);
-			open[n] = false;
-		} else {
-			holes[n] = hole_in(i + 1,
-			    addr_v4(198, 51, 100, (uint8_t)next(4)),
-			    addr_v4(192, 0, 2, (uint8_t)next(3)),
-			    (uint16_t)(2000 + next(60)));
-			if (next(4) == 0)
-				holes[n].to_hi += next(9);
-			if (next(5) == 0)
-				memset(&holes[n].from, 0,
-				    sizeof(holes[n].from));
-			if (next(3) == 0)
-				holes[n].dir = PINHOLE_OUT;
-			if (next(5) == 0)
-				holes[n].from_port = 5000;
-			assert_int_equal(p_tree_insert(t, &holes[n]), PH_OK);
-			open[n] = true;
-		}
-		model_commit(m, t, P_FREEBSD, NULL, NULL);
-		p = (struct packet) { P_IN, IPPROTO_UDP,
-			{ addr_v4(198, 51, 100, (uint8_t)next(4)), 5000 },
-			{ addr_v4(192, 0, 2, (uint8_t)next(3)),
-			    (uint16_t)(2000 + next(66)) } };
-		sport = p.src.port;
-		dport = p.dst.port;
-		if (next(3) == 0) {
-			struct endpoint swap = p.src;
-
-			p.src = p.dst;
-			p.dst = swap;
-		}
-		want = false;
-		for (j = 0; j < N; j++) {
-			bool back = p.src.port == dport && sport != dport;
-
-			if (!open[j] || (back && holes[j].dir != PINHOLE_IN))
-				continue;
-			if (addr_eq(&holes[j].to,
-				back ? &p.src.addr : &p.dst.addr) &&
-			    dport >= holes[j].to_lo &&
-			    dport <= holes[j].to_hi &&
-			    prefix_contains(&holes[j].from,
-				back ? &p.dst.addr : &p.src.addr))
-				want = true;
-		}
-		evals = 0;
-		assert_int_equal(model_pass(m, "pinholed", &p, &evals) != 0,
-		    want);
-		passed += want;
-	}
-	assert_in_range(passed, STEPS / 20, STEPS);
-	for (j = 0; j < N; j++)
-		if (open[j])
-			p_tree_remove(t, &holes[j]);
-	model_commit(m, t, P_FREEBSD, NULL, NULL);
-	assert_int_equal(model_rulesets(m), 0);
-	p_tree_free(t);
-	model_free(m);
-}
-
 static bool note(void *ctx, const struct pinhole *h);
 
 /*
@@ -749,7 +666,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ten_thousand_calls_stay_cheap),
 		cmocka_unit_test(between_batches_nothing_is_missing),
-		cmocka_unit_test(the_tree_agrees_with_a_list),
 		cmocka_unit_test(
 		    a_new_host_may_speak_first_in_a_tree_with_nodes),
 		cmocka_unit_test(the_top_asks_for_no_more_than_it_must),
