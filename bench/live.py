@@ -249,12 +249,14 @@ def rate(quick):
 OWN = net.conf()
 HOSTS = OWN.replace("192.0.2.0/24 2001:db8:2::/64", f"{net.PBX} {net.HOST}")
 ELSEWHERE = HOSTS.replace("interface i0", "interface i1")
+OUTWARD = "from inside, "
 
 
-def flood(w):
+def flood(w, src="out"):
+    ends = {"out": net.PHONE, "in": net.HOST}
     return float(subprocess.run(
         ["chrt", "-f", "10", f"{BUILD}/bench/bench_flood",
-         f"/run/netns/{w.tag}-out", net.PHONE, net.HOST, "300"],
+         f"/run/netns/{w.tag}-{src}", ends.pop(src), *ends.values(), "300"],
         capture_output=True, text=True, check=True).stdout)
 
 
@@ -283,6 +285,7 @@ def without_table(w, daemon):
 def forward_round(w):
     """Each row's name, and nanoseconds a packet."""
     yield "without pinholed", flood(w)
+    yield OUTWARD + "without pinholed", flood(w, "in")
     for name, text in (("no call", HOSTS),
                        ("no call, our own address protected", OWN),
                        ("no call, another interface listened to",
@@ -290,6 +293,7 @@ def forward_round(w):
         daemon = w.pinholed(conf=text)
         yield name, flood(w)
         if text == HOSTS:
+            yield OUTWARD + name, flood(w, "in")
             set_up_calls(w)
             yield "200 calls of another host", flood(w)
         if text != ELSEWHERE:
@@ -304,14 +308,17 @@ def forward(quick):
     w, found, ratios = world(), {}, {}
     try:
         w.ruleset(extra="udp dport 40000-41000 accept")
+        w.run("out", "nft", "add", "rule", "inet", "quiet", "pre", "udp",
+              "dport", "40000-41000", "drop")
         w.ip("fw", "link", "add", "i1", "type", "veth", "peer", "name", "i1x")
         w.ip("fw", "link", "set", "i1", "up")
         for _ in range(3 if quick else 7):
-            base = None
+            base = {}
             for name, cost in forward_round(w):
-                base = base or cost
+                base.setdefault(name.startswith(OUTWARD), cost)
                 found.setdefault(name, []).append(cost)
-                ratios.setdefault(name, []).append(cost / base)
+                ratios.setdefault(name, []).append(
+                    cost / base[name.startswith(OUTWARD)])
     finally:
         w.close()
     for name, values in found.items():
