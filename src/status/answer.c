@@ -61,8 +61,9 @@ static bool
 hole_fits(const struct request *r, const struct model_hole *h, int64_t now)
 {
 	int state = h->call != NULL ? (int)h->call->state : -1;
+	const struct pinhole p = model_hole_pinhole(h);
 
-	return has_address(r, &h->hole.from, &h->hole.to) &&
+	return has_address(r, &p.from, &p.to) &&
 	    call_fits(r, call_name(h->call)) &&
 	    (r->state == -1 || r->state == state) && age_fits(r, h->since, now);
 }
@@ -72,6 +73,7 @@ call_wanted(const struct request *r, const struct model_call *c, int64_t now)
 {
 	struct prefix from = { c->from, (uint8_t)(addr_bytes(c->from.af) * 8) };
 	const struct model_hole *h;
+	struct pinhole p;
 
 	if (!call_fits(r, call_name(c)) ||
 	    (r->state != -1 && r->state != (int)c->state) ||
@@ -79,9 +81,11 @@ call_wanted(const struct request *r, const struct model_call *c, int64_t now)
 		return false;
 	if (has_address(r, &from, &c->to))
 		return true;
-	TAILQ_FOREACH(h, &c->holes, of_call)
-		if (has_address(r, &h->hole.from, &h->hole.to))
+	for (h = model_call_holes(c); h != NULL; h = STAILQ_NEXT(h, of_call)) {
+		p = model_hole_pinhole(h);
+		if (has_address(r, &p.from, &p.to))
 			return true;
+	}
 	return false;
 }
 
@@ -167,15 +171,16 @@ put_packets(struct jsonw *w, const struct model *m, uint64_t n, int64_t seen)
 static void
 line_hole(const struct model *m, const struct model_hole *h, struct strbuf *out)
 {
+	const struct pinhole p = model_hole_pinhole(h);
 	struct jsonw w = jsonw_begin(out);
 
 	jsonw_time(&w, "ts", clock_wall(h->since));
 	jsonw_str(&w, "event", SPAN_LITERAL("open"));
-	put_hole(&w, &h->hole, call_name(h->call), h->reason);
+	put_hole(&w, &p, call_name(h->call), (enum reason)h->reason);
 	put_packets(&w, m, h->packets, h->seen);
 	put_time(&w, "last_media", h->seen);
-	put_time(&w, "expires", h->hole.deadline);
-	put_form(&w, h->form);
+	put_time(&w, "expires", h->deadline);
+	put_form(&w, (enum form)h->form);
 	jsonw_end(&w);
 }
 
@@ -192,9 +197,9 @@ line_call(const struct model *m, const struct model_call *c, struct strbuf *out)
 	put_addr(&w, "to", &c->to);
 	put_time(&w, "since", c->since);
 	jsonw_list_begin(&w, "pinholes");
-	TAILQ_FOREACH(h, &c->holes, of_call) {
+	for (h = model_call_holes(c); h != NULL; h = STAILQ_NEXT(h, of_call)) {
 		packets += h->packets;
-		jsonw_list_uint(&w, h->hole.id);
+		jsonw_list_uint(&w, h->id);
 	}
 	jsonw_list_end(&w);
 	put_packets(&w, m, packets, c->seen);
@@ -292,7 +297,7 @@ next_hole(struct answer *a, struct strbuf *out)
 
 	if (h == NULL)
 		return false;
-	a->after = h->hole.id;
+	a->after = h->id;
 	if (hole_fits(a->request, h, a->now))
 		line_hole(a->model, h, out);
 	return true;
@@ -381,6 +386,7 @@ bool
 answer_event(const struct request *r, const struct model_event *e,
     struct strbuf *out)
 {
+	struct pinhole p;
 	struct jsonw w;
 
 	if (e->kind == MODEL_REFUSED) {
@@ -395,7 +401,8 @@ answer_event(const struct request *r, const struct model_event *e,
 	jsonw_time(&w, "ts", clock_wall(e->ts));
 	jsonw_str(&w, "event",
 	    span_of(e->kind == MODEL_OPENED ? "open" : "close"));
-	put_hole(&w, &e->hole->hole, e->call, e->reason);
+	p = model_hole_pinhole(e->hole);
+	put_hole(&w, &p, e->call, e->reason);
 	jsonw_end(&w);
 	return true;
 }

@@ -2,48 +2,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/idmap.h"
+#include "src/base/tree.h"
 #include "src/status/model.h"
 
 #define SOURCES 16
+
+/*
+ * What the id of a pinhole names is its tuple, too, unless it shares that with
+ * an older one: this is before a pinhole that does.
+ */
+struct apart {
+	RB_ENTRY(apart) node; /* by tuple and id */
+	uint64_t tuple, id;
+};
+
+RB_HEAD(apart_tree, apart);
 
 struct model {
 	struct ipc_about about;
 	struct model_totals totals;
 	struct model_party party[IPC_NPARTIES];
 	struct model_source source[SOURCES];
-	struct model_calls calls;
-	struct model_holes holes;
-	struct model_tuples tuples;
+	struct idmap calls; /* by owner */
+	struct idmap holes; /* by id */
+	struct apart_tree aparts;
 	struct model_ended ended;
 	size_t nended;
 	struct model_refusal refusals[MODEL_REFUSALS]; /* a ring */
 	uint64_t nrefusals;
 	TAILQ_HEAD(, model_watch) watches;
 };
-
-static int
-call_cmp(const struct model_call *a, const struct model_call *b)
-{
-	return a->owner < b->owner ? -1 : a->owner > b->owner;
-}
-
-static int
-hole_cmp(const struct model_hole *a, const struct model_hole *b)
-{
-	return a->hole.id < b->hole.id ? -1 : a->hole.id > b->hole.id;
-}
-
-static int
-tuple_cmp(const struct model_hole *a, const struct model_hole *b)
-{
-	if (a->tuple != b->tuple)
-		return a->tuple < b->tuple ? -1 : 1;
-	return hole_cmp(a, b);
-}
-
-RB_GENERATE_STATIC(model_calls, model_call, by_owner, call_cmp)
-RB_GENERATE_STATIC(model_holes, model_hole, by_id, hole_cmp)
-RB_GENERATE_STATIC(model_tuples, model_hole, by_tuple, tuple_cmp)
 
 struct model *
 model_new(void)
@@ -52,9 +41,9 @@ model_new(void)
 
 	if (m == NULL)
 		return NULL;
-	RB_INIT(&m->calls);
-	RB_INIT(&m->holes);
-	RB_INIT(&m->tuples);
+	idmap_init(&m->calls);
+	idmap_init(&m->holes);
+	RB_INIT(&m->aparts);
 	TAILQ_INIT(&m->ended);
 	TAILQ_INIT(&m->watches);
 	return m;
@@ -85,10 +74,7 @@ hole_call(const struct model_hole *h)
 static struct model_call *
 call_find(struct model *m, uint64_t owner)
 {
-	struct model_call key;
-
-	key.owner = owner;
-	return RB_FIND(model_calls, &m->calls, &key);
+	return idmap_find(&m->calls, owner);
 }
 
 static struct model_call *
@@ -99,11 +85,15 @@ call_new(struct model *m, uint64_t owner, struct span call)
 	if (m->totals.calls >= MODEL_CALLS ||
 	    (c = calloc(1, sizeof(*c) + call.len)) == NULL)
 		return NULL;
+	if (idmap_put(&m->calls, owner, c) != PH_OK) {
+		free(c);
+		return NULL;
+	}
 	c->owner = owner;
-	c->len = call.len;
+	c->source = MODEL_NO_SOURCE;
+	c->len = (uint16_t)call.len;
 	memcpy(c->call, call.p, call.len);
-	TAILQ_INIT(&c->holes);
-	RB_INSERT(model_calls, &m->calls, c);
+	STAILQ_INIT(&c->holes);
 	m->totals.calls++;
 	m->totals.by_state[c->state]++;
 	return c;
@@ -113,29 +103,27 @@ static void
 call_state(struct model *m, struct model_call *c, enum ipc_call_state state)
 {
 	m->totals.by_state[c->state]--;
-	c->state = state;
+	c->state = (uint8_t)state;
 	m->totals.by_state[c->state]++;
 }
 
-/* Move the call from the tree to the list of ended calls. */
+/* Move the call from those that live to the list of ended calls. */
 static void
-call_end(struct model *m, struct model_call *c, int64_t ts, enum reason why)
+call_end(struct model *m, struct model_call *c)
 {
 	struct model_hole *h;
 
-	while ((h = TAILQ_FIRST(&c->holes)) != NULL) {
-		TAILQ_REMOVE(&c->holes, h, of_call);
+	while ((h = STAILQ_FIRST(&c->holes)) != NULL) {
+		STAILQ_REMOVE_HEAD(&c->holes, of_call);
 		c->packets += h->packets;
 		h->call = NULL;
 	}
 	c->nholes = 0;
-	RB_REMOVE(model_calls, &m->calls, c);
+	idmap_remove(&m->calls, c->owner);
 	m->totals.calls--;
 	m->totals.by_state[c->state]--;
 	c->state = IPC_CALL_ENDED;
-	c->ended = ts;
-	c->reason = why;
-	c->source = NULL;
+	c->source = MODEL_NO_SOURCE;
 	TAILQ_INSERT_HEAD(&m->ended, c, ended_entry);
 	if (m->nended < MODEL_ENDED) {
 		m->nended++;
@@ -146,8 +134,14 @@ call_end(struct model *m, struct model_call *c, int64_t ts, enum reason why)
 	free(c);
 }
 
+static uint8_t
+source_number(const struct model *m, const struct model_source *s)
+{
+	return (uint8_t)(s - m->source);
+}
+
 static void
-input_call(struct model *m, struct model_source *s, int64_t now,
+input_call(struct model *m, struct model_source *s,
     const struct ipc_feed_call *f)
 {
 	struct model_call *c = call_find(m, f->owner);
@@ -159,7 +153,7 @@ input_call(struct model *m, struct model_source *s, int64_t now,
 	if (c == NULL)
 		return;
 	if (f->state == IPC_CALL_ENDED) {
-		call_end(m, c, now, c->reason);
+		call_end(m, c);
 		return;
 	}
 	call_state(m, c, (enum ipc_call_state)f->state);
@@ -168,24 +162,107 @@ input_call(struct model *m, struct model_source *s, int64_t now,
 	/* A new engine has heard of it later than the one before. */
 	if (c->since == 0 || f->since < c->since)
 		c->since = f->since;
-	c->source = s;
+	c->source = source_number(m, s);
 	c->round = s->round;
 }
 
 /* Pinholes. */
 
+static struct apart *
+apart_of(const struct model_hole *h)
+{
+	return (struct apart *)(uintptr_t)h - 1;
+}
+
+static struct model_hole *
+hole_apart(struct apart *a)
+{
+	return (struct model_hole *)(void *)(a + 1);
+}
+
+static int
+apart_cmp(const struct apart *a, const struct apart *b)
+{
+	if (a->tuple != b->tuple)
+		return a->tuple < b->tuple ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+RB_GENERATE_STATIC(apart_tree, apart, node, apart_cmp)
+
+/* The first that is apart and has this tuple; and the next of the same. */
+static struct apart *
+apart_first(struct model *m, uint64_t tuple)
+{
+	struct apart key, *a;
+
+	key.tuple = tuple;
+	key.id = 0;
+	a = RB_NFIND(apart_tree, &m->aparts, &key);
+	return a != NULL && a->tuple == tuple ? a : NULL;
+}
+
+static struct apart *
+apart_next(struct apart *a)
+{
+	struct apart *next = RB_NEXT(apart_tree, NULL, a);
+
+	return next != NULL && next->tuple == a->tuple ? next : NULL;
+}
+
+static uint64_t
+hole_tuple(const struct model_hole *h)
+{
+	return h->apart ? apart_of(h)->tuple : h->id;
+}
+
 static void
 hole_free(struct model *m, struct model_hole *h)
 {
 	if (h->call != NULL) {
-		TAILQ_REMOVE(&h->call->holes, h, of_call);
+		STAILQ_REMOVE(&h->call->holes, h, model_hole, of_call);
 		h->call->nholes--;
 		h->call->packets += h->packets;
 	}
-	RB_REMOVE(model_holes, &m->holes, h);
-	RB_REMOVE(model_tuples, &m->tuples, h);
+	idmap_remove(&m->holes, h->id);
 	m->totals.holes--;
-	free(h);
+	if (h->apart)
+		RB_REMOVE(apart_tree, &m->aparts, apart_of(h));
+	free(h->apart ? (void *)apart_of(h) : h);
+}
+
+/* With its id and tuple; NULL: no memory. */
+static struct model_hole *
+hole_alloc(struct model *m, const struct ipc_feed_hole *f)
+{
+	bool apart = f->tuple != f->hole.id;
+	uint8_t packed[PINHOLE_PACKED];
+	size_t len = pinhole_pack(&f->hole, packed);
+	struct model_hole *h;
+	struct apart *a;
+	void *p;
+
+	p = calloc(1,
+	    (apart ? sizeof(*a) : 0) + offsetof(struct model_hole, packed) +
+		len);
+	if (p == NULL)
+		return NULL;
+	a = p;
+	h = apart ? hole_apart(a) : p;
+	if (idmap_put(&m->holes, f->hole.id, h) != PH_OK) {
+		free(p);
+		return NULL;
+	}
+	memcpy(h->packed, packed, len);
+	h->id = f->hole.id;
+	h->apart = apart;
+	if (apart) {
+		a->tuple = f->tuple;
+		a->id = h->id;
+		RB_INSERT(apart_tree, &m->aparts, a);
+	}
+	m->totals.holes++;
+	return h;
 }
 
 static struct model_hole *
@@ -193,11 +270,8 @@ hole_new(struct model *m, const struct ipc_feed_hole *f)
 {
 	struct model_hole *h;
 
-	if (m->totals.holes >= MODEL_HOLES ||
-	    (h = calloc(1, sizeof(*h))) == NULL)
+	if (m->totals.holes >= MODEL_HOLES || (h = hole_alloc(m, f)) == NULL)
 		return NULL;
-	h->hole = f->hole;
-	h->tuple = f->tuple;
 	h->owner = f->owner;
 	if (f->n > 0) {
 		h->call = call_find(m, f->owner);
@@ -206,12 +280,9 @@ hole_new(struct model *m, const struct ipc_feed_hole *f)
 			    (struct span) { f->call, f->n });
 	}
 	if (h->call != NULL) {
-		TAILQ_INSERT_TAIL(&h->call->holes, h, of_call);
+		STAILQ_INSERT_TAIL(&h->call->holes, h, of_call);
 		h->call->nholes++;
 	}
-	RB_INSERT(model_holes, &m->holes, h);
-	RB_INSERT(model_tuples, &m->tuples, h);
-	m->totals.holes++;
 	return h;
 }
 
@@ -224,7 +295,7 @@ input_hole(struct model *m, struct model_source *s,
 
 	if (f->reason >= REASON_COUNT || f->form >= FORM_COUNT)
 		return;
-	if (h != NULL && (f->tuple != h->tuple || f->owner != h->owner)) {
+	if (h != NULL && (f->tuple != hole_tuple(h) || f->owner != h->owner)) {
 		hole_free(m, h);
 		h = NULL;
 	}
@@ -234,28 +305,28 @@ input_hole(struct model *m, struct model_source *s,
 		return;
 	if (h->since == 0 || f->reason != REASON_NONE) {
 		h->since = f->since;
-		h->reason = (enum reason)f->reason;
+		h->reason = (uint8_t)f->reason;
 	}
-	h->hole.deadline = f->hole.deadline;
-	h->form = (enum form)f->form;
+	h->deadline = f->hole.deadline;
+	h->form = (uint8_t)f->form;
 	if (f->seen > h->seen)
 		h->seen = f->seen;
 	if (f->packets != 0)
 		h->packets = f->packets;
-	h->source = s;
+	h->source = source_number(m, s) & 0x7f;
 	h->round = s->round;
 	if (h->call != NULL) {
 		/* The call itself follows. */
 		if (h->call->since == 0)
 			h->call->since = f->since;
-		h->call->source = s;
+		h->call->source = h->source;
 		h->call->round = s->round;
 	}
 	if (f->was_open != 0)
 		return;
 	m->totals.opened[h->reason]++;
 	e.ts = f->since;
-	e.reason = h->reason;
+	e.reason = (enum reason)h->reason;
 	e.hole = h;
 	e.call = hole_call(h);
 	model_tell(m, &e);
@@ -275,45 +346,60 @@ input_hole_gone(struct model *m, const struct ipc_feed_gone *g)
 	e.reason = (enum reason)g->reason;
 	e.hole = h;
 	e.call = hole_call(h);
-	if (h->call != NULL)
-		h->call->reason = e.reason;
 	model_tell(m, &e);
 	hole_free(m, h);
+}
+
+/*
+ * Those with this tuple: one at most whose id it is, then others, that are
+ * apart.
+ */
+static struct model_hole *
+hole_of_tuple(struct model *m, uint64_t tuple)
+{
+	struct model_hole *h = model_hole_find(m, tuple);
+	struct apart *a;
+
+	if (h != NULL && !h->apart)
+		return h;
+	a = apart_first(m, tuple);
+	return a != NULL ? hole_apart(a) : NULL;
+}
+
+static struct model_hole *
+hole_of_tuple_after(struct model *m, const struct model_hole *h)
+{
+	struct apart *a =
+	    h->apart ? apart_next(apart_of(h)) : apart_first(m, h->id);
+
+	return a != NULL ? hole_apart(a) : NULL;
 }
 
 static void
 input_seen(struct model *m, int64_t now, const struct ipc_ids *ids)
 {
-	struct model_hole key, *h;
+	struct model_hole *h;
 	uint32_t i;
 
-	for (i = 0; i < ids->n; i++) {
-		key.tuple = ids->ids[i];
-		key.hole.id = 0;
-		for (h = RB_NFIND(model_tuples, &m->tuples, &key);
-		     h != NULL && h->tuple == ids->ids[i];
-		     h = RB_NEXT(model_tuples, &m->tuples, h)) {
+	for (i = 0; i < ids->n; i++)
+		for (h = hole_of_tuple(m, ids->ids[i]); h != NULL;
+		     h = hole_of_tuple_after(m, h)) {
 			h->seen = now;
 			if (h->call != NULL)
 				h->call->seen = now;
 		}
-	}
 }
 
 static void
 input_packets(struct model *m, const struct ipc_packets *p)
 {
-	struct model_hole key, *h;
+	struct model_hole *h;
 	uint32_t i;
 
-	for (i = 0; i < p->n; i++) {
-		key.tuple = p->v[i].id;
-		key.hole.id = 0;
-		for (h = RB_NFIND(model_tuples, &m->tuples, &key);
-		     h != NULL && h->tuple == p->v[i].id;
-		     h = RB_NEXT(model_tuples, &m->tuples, h))
+	for (i = 0; i < p->n; i++)
+		for (h = hole_of_tuple(m, p->v[i].id); h != NULL;
+		     h = hole_of_tuple_after(m, h))
 			h->packets = p->v[i].packets;
-	}
 }
 
 static void
@@ -394,18 +480,20 @@ model_source_new(struct model *m, uint32_t role, uint32_t pid)
 static void
 source_sweep(struct model *m, struct model_source *s)
 {
-	struct model_hole *h, *hnext;
-	struct model_call *c, *cnext;
+	uint8_t number = source_number(m, s);
+	struct model_hole *h;
+	struct model_call *c;
+	uint64_t at;
 
-	for (h = RB_MIN(model_holes, &m->holes); h != NULL; h = hnext) {
-		hnext = RB_NEXT(model_holes, &m->holes, h);
-		if (h->source == s && h->round != s->round)
+	for (at = 0; (h = model_hole_after(m, at)) != NULL;) {
+		at = h->id;
+		if (h->source == number && h->round != s->round)
 			hole_free(m, h);
 	}
-	for (c = RB_MIN(model_calls, &m->calls); c != NULL; c = cnext) {
-		cnext = RB_NEXT(model_calls, &m->calls, c);
-		if (c->source == s && c->round != s->round)
-			call_end(m, c, c->seen, REASON_NONE);
+	for (at = 0; (c = model_call_after(m, at)) != NULL;) {
+		at = c->owner;
+		if (c->source == number && c->round != s->round)
+			call_end(m, c);
 	}
 }
 
@@ -445,7 +533,7 @@ input_call_gone(struct model *m, const struct ipc_feed_gone *g)
 	struct model_call *c = call_find(m, g->id);
 
 	if (c != NULL && g->reason < REASON_COUNT)
-		call_end(m, c, g->ts, c->reason);
+		call_end(m, c);
 }
 
 bool
@@ -466,7 +554,7 @@ model_input(struct model *m, struct model_source *s, int64_t now,
 		p->gaps++;
 		break;
 	case IPC_FEED_CALL:
-		input_call(m, s, now, &msg->u.feed_call);
+		input_call(m, s, &msg->u.feed_call);
 		break;
 	case IPC_FEED_CALL_GONE:
 		input_call_gone(m, &msg->u.feed_gone);
@@ -552,30 +640,41 @@ model_counter(const struct model *m, uint32_t role, const char *name,
 struct model_call *
 model_call_after(struct model *m, uint64_t after)
 {
-	struct model_call key;
-
-	key.owner = after + 1;
-	return after == UINT64_MAX ? NULL
-				   : RB_NFIND(model_calls, &m->calls, &key);
+	return after == UINT64_MAX ? NULL : idmap_from(&m->calls, after + 1);
 }
 
 struct model_hole *
 model_hole_after(struct model *m, uint64_t after)
 {
-	struct model_hole key;
-
-	key.hole.id = after + 1;
-	return after == UINT64_MAX ? NULL
-				   : RB_NFIND(model_holes, &m->holes, &key);
+	return after == UINT64_MAX ? NULL : idmap_from(&m->holes, after + 1);
 }
 
 struct model_hole *
 model_hole_find(struct model *m, uint64_t id)
 {
-	struct model_hole key;
+	return idmap_find(&m->holes, id);
+}
 
-	key.hole.id = id;
-	return RB_FIND(model_holes, &m->holes, &key);
+const struct model_hole *
+model_call_holes(const struct model_call *c)
+{
+	return c->state != IPC_CALL_ENDED ? STAILQ_FIRST(&c->holes) : NULL;
+}
+
+struct pinhole
+model_hole_pinhole(const struct model_hole *h)
+{
+	struct pinhole p = pinhole_unpack(h->packed);
+
+	p.id = h->id;
+	p.deadline = h->deadline;
+	return p;
+}
+
+const struct model_source *
+model_hole_source(const struct model *m, const struct model_hole *h)
+{
+	return &m->source[h->source];
 }
 
 struct model_call *
@@ -613,12 +712,14 @@ model_free(struct model *m)
 
 	if (m == NULL)
 		return;
-	while ((h = RB_ROOT(&m->holes)) != NULL)
+	while ((h = idmap_from(&m->holes, 0)) != NULL)
 		hole_free(m, h);
-	while ((c = RB_ROOT(&m->calls)) != NULL) {
-		RB_REMOVE(model_calls, &m->calls, c);
+	while ((c = idmap_from(&m->calls, 0)) != NULL) {
+		idmap_remove(&m->calls, c->owner);
 		free(c);
 	}
+	idmap_free(&m->holes);
+	idmap_free(&m->calls);
 	while ((c = TAILQ_FIRST(&m->ended)) != NULL) {
 		TAILQ_REMOVE(&m->ended, c, ended_entry);
 		free(c);

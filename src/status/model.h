@@ -11,7 +11,6 @@
 #include "src/base/pinhole.h"
 #include "src/base/queue.h"
 #include "src/base/reason.h"
-#include "src/base/tree.h"
 #include "src/process/events.h"
 #include "src/process/ipc.h"
 
@@ -21,7 +20,7 @@
  *
  * Nothing here is authoritative, and nothing is sent back.  Messages of the
  * feed (src/process/feed.h) go in, by the process that sent them; readers walk
- * the trees and lists, which are theirs to read until the next message, or are
+ * calls and pinholes, which are theirs to read until the next message, or are
  * told of events as they come.  All times are as in those messages: see
  * clock_wall().
  *
@@ -46,42 +45,48 @@ struct model_source {
 	uint32_t pid;
 	bool gone;	/* its successor has not told everything yet */
 	bool complete;	/* it has told everything at least once */
-	uint64_t round; /* of telling everything */
+	uint16_t round; /* of telling everything */
 };
 
+/*
+ * There may be hundreds of thousands of pinholes and calls, so that each byte
+ * of them counts.
+ */
 struct model_hole {
-	RB_ENTRY(model_hole) by_id;
-	RB_ENTRY(model_hole) by_tuple;
-	TAILQ_ENTRY(model_hole) of_call;
-	struct pinhole hole; /* its id as in events */
-	uint64_t tuple, owner;
+	STAILQ_ENTRY(model_hole) of_call;
 	struct model_call *call; /* NULL: of FTP or TFTP, or not told yet */
+	uint64_t owner;
+	uint64_t id; /* as in events */
+	int64_t deadline;
 	int64_t since;
-	int64_t seen;	  /* packets went through; 0: not known */
-	uint64_t packets; /* so many; 0: none, or not known */
-	enum reason reason;
-	enum form form; /* rule or state, and why */
-	struct model_source *source;
-	uint64_t round;
+	int64_t seen;	    /* packets went through; 0: not known */
+	uint64_t packets;   /* so many; 0: none, or not known */
+	uint16_t round;	    /* of its source: when it was last told */
+	uint8_t reason;	    /* enum reason */
+	uint8_t form;	    /* enum form: rule or state, and why */
+	uint8_t source : 7; /* number: model_hole_source() */
+	uint8_t apart : 1;  /* another pinhole's id names its tuple */
+	uint8_t packed[];   /* pinhole_pack() */
 };
 
 struct model_call {
-	RB_ENTRY(model_call) by_owner;
-	TAILQ_ENTRY(model_call) ended_entry; /* when IPC_CALL_ENDED */
+	union {
+		STAILQ_HEAD(, model_hole) holes;
+		TAILQ_ENTRY(model_call) ended_entry; /* if IPC_CALL_ENDED */
+	};
 	uint64_t owner;
-	enum ipc_call_state state;
-	enum reason reason;   /* when it ended */
-	struct addr from, to; /* of its signalling */
-	int64_t since, ended;
+	int64_t since;
 	int64_t seen;	  /* packets went through one of its pinholes */
 	uint64_t packets; /* through its pinholes that are closed */
-	TAILQ_HEAD(, model_hole) holes;
-	size_t nholes;
-	struct model_source *source;
-	uint64_t round;
-	size_t len;
-	char call[]; /* the Call-ID, as it came from the wire */
+	uint32_t nholes;
+	uint16_t len;
+	uint16_t round;
+	uint8_t source;	      /* likewise; MODEL_NO_SOURCE when it ended */
+	uint8_t state;	      /* enum ipc_call_state */
+	struct addr from, to; /* of its signalling */
+	char call[];	      /* the Call-ID, as it came from the wire */
 };
+#define MODEL_NO_SOURCE UINT8_MAX
 
 struct model_refusal {
 	int64_t ts;
@@ -105,9 +110,6 @@ struct model_party {
 	size_t ncounters;
 };
 
-RB_HEAD(model_holes, model_hole);
-RB_HEAD(model_tuples, model_hole);
-RB_HEAD(model_calls, model_call);
 TAILQ_HEAD(model_ended, model_call);
 
 struct model_totals {
@@ -174,6 +176,13 @@ bool model_counter(const struct model *m, uint32_t role, const char *name,
 struct model_call *model_call_after(struct model *m, uint64_t after);
 struct model_hole *model_hole_after(struct model *m, uint64_t after);
 struct model_hole *model_hole_find(struct model *m, uint64_t id);
+/* The first of a call; see STAILQ_NEXT(h, of_call).  NULL: it has none. */
+const struct model_hole *model_call_holes(const struct model_call *c);
+/* With its id and deadline. */
+struct pinhole model_hole_pinhole(const struct model_hole *h);
+/* The process that has told of it. */
+const struct model_source *model_hole_source(const struct model *m,
+    const struct model_hole *h);
 /* Newest first; see TAILQ_NEXT(c, ended_entry). */
 struct model_call *model_ended_first(struct model *m);
 /* The i-th, newest first; NULL: there are no more. */

@@ -119,7 +119,7 @@ on_ask(void *ctx, uint64_t seq, enum ipc_type type, const struct request *r)
 	for (i = 0; i < SOURCES; i++) {
 		s = &x->source[i];
 		if (s->in == NULL ||
-		    (h != NULL ? s->in != h->source
+		    (h != NULL ? s->in != model_hole_source(x->model, h)
 			       : s->in->role != IPC_ENGINE || !s->in->complete))
 			continue;
 		*w = (struct ipc_which) { .id = h != NULL ? r->id : 0,
