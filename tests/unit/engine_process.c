@@ -1,0 +1,740 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The engine process as its neighbours see it: a real process, whose monitor,
+ * firewall and status process and wire are the test.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/clock.h"
+#include "src/base/log.h"
+#include "src/base/timers.h"
+#include "src/compat/memfile.h"
+#include "src/engine/process.h"
+#include "src/process/ipc.h"
+#include "tests/unit/fake_capture.h"
+#include "tests/unit/unit.h"
+
+#define PATIENCE 10000 /* ms, for anything that is to happen */
+
+static struct conf *conf;
+static struct engine_args args;
+static struct sandbox sandbox;
+static struct packetq queue = { .fd = -1 };
+static struct listeners listeners;
+static struct ipc monitor, fw, status, sharer; /* our ends */
+static struct ipc_msg msg;
+static pid_t child;
+static int journal[2], output;
+static uint64_t seq; /* of the last message to the firewall process */
+
+static int
+begin(void **state)
+{
+	(void)state;
+	if (conf_parse(&conf,
+		span_of("protect 192.0.2.0/24\nsip { port 5060\ntimeout "
+			"idle 100\n}\nftp { port 21 }\n"
+			"firewall nftables\nbuffer 9000000\n"),
+		"test", NULL, 0, stderr) != PH_OK)
+		return -1;
+	journal[0] = memfile_open();
+	journal[1] = memfile_open();
+	args = (struct engine_args) { .conf = conf,
+		.format = EVENTS_TEXT,
+		.foreground = true,
+		.sandbox = &sandbox,
+		.journal_fds = { journal[0], journal[1] },
+		.journal_limit = 1 << 20,
+		.listeners = &listeners,
+		.queue = &queue };
+	ipc_init(&monitor, -1);
+	ipc_init(&fw, -1);
+	ipc_init(&status, -1);
+	ipc_init(&sharer, -1);
+	child = 0;
+	output = memfile_open();
+	fake_capture_begin();
+	return 0;
+}
+
+/* What the process has logged, and its events. */
+static const char *
+logged(void)
+{
+	static char text[65536];
+	ssize_t n = pread(output, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	if (child != 0) {
+		print_message("%s", logged());
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	ipc_close(&monitor);
+	ipc_close(&fw);
+	ipc_close(&status);
+	ipc_close(&sharer);
+	fake_capture_end();
+	conf_free(conf);
+	close(journal[0]);
+	close(journal[1]);
+	close(output);
+	return 0;
+}
+
+/* The next message; IPC_BEATs are left out. */
+static void
+next(struct ipc *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	enum ph_err rc;
+	int fd;
+
+	for (;;) {
+		rc = ipc_recv(c, &msg, &fd);
+		if (rc == PH_EAGAIN)
+			assert_int_equal(poll(&p, 1, PATIENCE), 1);
+		else {
+			assert_int_equal(rc, PH_OK);
+			if (msg.hdr.type != IPC_BEAT)
+				return;
+		}
+	}
+}
+
+static void
+expect(struct ipc *c, enum ipc_type type)
+{
+	next(c);
+	assert_int_equal(msg.hdr.type, type);
+	if (c != &fw)
+		return;
+	/* Each message has a number of its own. */
+	assert_true(msg.hdr.seq > seq);
+	seq = msg.hdr.seq;
+}
+
+/* The next one of this type. */
+static void
+await(struct ipc *c, enum ipc_type type)
+{
+	do
+		next(c);
+	while (msg.hdr.type != type);
+}
+
+static void
+tell(struct ipc *c, enum ipc_type type, int fd)
+{
+	assert_int_equal(ipc_send(c, type, 77, &msg, fd), PH_OK);
+	memset(&msg, 0, sizeof(msg));
+}
+
+static void
+start(void)
+{
+	struct log_options log = { .foreground = true };
+	int fds[2];
+
+	assert_int_equal(ipc_pair(fds), PH_OK);
+	fflush(NULL);
+	if ((child = fork()) == 0) {
+		close(fds[1]);
+		ipc_close(&fw);
+		dup2(output, STDOUT_FILENO);
+		dup2(output, STDERR_FILENO);
+		signal(SIGPIPE, SIG_IGN);
+		signal(SIGTERM, SIG_IGN);
+		log_init(&log);
+		args.monitor_fd = fds[0];
+		_exit(engine_main(&args));
+	}
+	close(fds[0]);
+	ipc_close(&monitor);
+	ipc_init(&monitor, fds[1]);
+	expect(&monitor, IPC_READY);
+	memset(&msg, 0, sizeof(msg));
+	assert_string_equal(fake_capture_done(PATIENCE),
+	    "open in0 of 1, buffer 9000000, own 1, inside 0, port 1, here");
+}
+
+static void
+give(enum ipc_type type, struct ipc *ours)
+{
+	int fds[2];
+
+	ipc_close(ours);
+	assert_int_equal(ipc_pair(fds), PH_OK);
+	ipc_init(ours, fds[1]);
+	tell(&monitor, type, fds[0]);
+}
+
+/* A firewall process, when nothing is open. */
+static void
+link_it(void)
+{
+	seq = 0;
+	give(IPC_FW, &fw);
+	expect(&fw, IPC_BEGIN);
+	expect(&fw, IPC_BEGIN);
+	expect(&fw, IPC_SETTLE);
+}
+
+static int
+exit_status(void)
+{
+	int64_t begun = clock_now();
+	int rc, how = -1;
+
+	while ((rc = waitpid(child, &how, WNOHANG)) == 0 &&
+	    clock_now() - begun < PATIENCE * 1000)
+		(void)poll(NULL, 0, 2);
+	assert_int_equal(rc, child);
+	child = 0;
+	return WIFEXITED(how) ? WEXITSTATUS(how) : -WTERMSIG(how);
+}
+
+static void
+await_log(const char *what)
+{
+	int64_t begun = clock_now();
+
+	while (strstr(logged(), what) == NULL) {
+		assert_true(clock_now() - begun < PATIENCE * 1000);
+		(void)poll(NULL, 0, 2);
+	}
+}
+
+static void
+quit(bool keep, int want)
+{
+	memset(&msg, 0, sizeof(msg));
+	msg.u.quit.keep = keep;
+	tell(&monitor, IPC_QUIT, -1);
+	assert_int_equal(exit_status(), want);
+}
+
+static void
+wire(enum wire_kind kind, int64_t v)
+{
+	struct wire w = { .kind = kind, .value = v };
+
+	fake_capture_wire(&w);
+}
+
+/* A message of call `call`; from the telephone outside, or the PBX inside. */
+static void
+sip(bool inside, const char *first, const char *cseq, unsigned int call,
+    uint16_t port, int64_t stamp)
+{
+	struct endpoint pbx = { addr_v4(192, 0, 2, 10), 5060 };
+	struct endpoint phone = { addr_v4(198, 51, 100, 7), 5060 };
+	struct wire w = { .kind = WIRE_UDP,
+		.stamp = stamp,
+		.src = inside ? pbx : phone,
+		.dst = inside ? phone : pbx,
+		.dir = inside ? PKT_IN : PKT_OUT };
+	char sdp[256] = "";
+	const char *host = inside ? "192.0.2.10" : "198.51.100.7";
+
+	if (port != 0)
+		snprintf(sdp, sizeof(sdp),
+		    "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\n"
+		    "t=0 0\r\nm=audio %u RTP/AVP 0\r\n",
+		    host, host, port);
+	w.len = (uint32_t)snprintf(w.text, sizeof(w.text),
+	    "%s\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK%u%s\r\n"
+	    "From: <sip:a@x>;tag=f\r\nTo: <sip:b@x>%s\r\nCall-ID: c%u\r\n"
+	    "CSeq: %s\r\n%sContent-Length: %zu\r\n\r\n%s",
+	    first, call, cseq + 2,
+	    strcmp(first, "INVITE sip:x SIP/2.0") == 0 ? "" : ";tag=t", call,
+	    cseq, port != 0 ? "Content-Type: application/sdp\r\n" : "",
+	    strlen(sdp), sdp);
+	fake_capture_wire(&w);
+}
+
+static void
+call(unsigned int n, int64_t stamp)
+{
+	sip(false, "INVITE sip:x SIP/2.0", "1 INVITE", n, 4000, stamp);
+	sip(true, "SIP/2.0 200 OK", "1 INVITE", n, (uint16_t)(10000 + 2 * n),
+	    stamp + 1);
+}
+
+static void
+hang_up(unsigned int n, int64_t stamp)
+{
+	sip(false, "BYE sip:x SIP/2.0", "2 BYE", n, 0, stamp);
+	sip(true, "SIP/2.0 200 OK", "2 BYE", n, 0, stamp + 1);
+}
+
+/* The next message to the firewall process: so many changes of this kind. */
+static void
+commits(enum fw_op op, unsigned int n, int64_t stamp)
+{
+	unsigned int i;
+
+	expect(&fw, IPC_COMMIT);
+	assert_int_equal(msg.u.commit.n, n);
+	assert_int_equal(msg.u.commit.quiet, 1);
+	assert_int_equal(msg.u.commit.stamp, stamp);
+	for (i = 0; i < n; i++)
+		assert_int_equal(msg.u.commit.changes[i].op, op);
+}
+
+/* The capture was read until a turn had so many messages from the wire. */
+static void
+dispatched(const char *want)
+{
+	const char *line;
+
+	do {
+		line = fake_capture_done(PATIENCE);
+		assert_string_not_equal(line, "");
+	} while (strcmp(line, want) != 0);
+}
+
+static void
+nothing_is_read_before_a_firewall_process(void **state)
+{
+	(void)state;
+	start();
+	call(1, 1000);
+	call(2, 2000);
+	assert_string_equal(fake_capture_done(50), "");
+	/* One message without its descriptor is none. */
+	tell(&monitor, IPC_FW, -1);
+	assert_string_equal(fake_capture_done(50), "");
+	link_it();
+	assert_string_equal(fake_capture_done(PATIENCE),
+	    "dispatch one of 64: 4");
+	/* One turn is one commit, with the stamp of what opened first. */
+	commits(FW_OPEN, 3, 1001);
+	hang_up(2, 3000);
+	commits(FW_CLOSE, 1, 0);
+	call(3, 4000);
+	/* The telephone's port of the first call is asked for once more. */
+	commits(FW_OPEN, 2, 4001);
+	assert_non_null(strstr(logged(), "listening on in0\n"));
+	assert_non_null(strstr(logged(),
+	    "listening on every interface for the firewall's own addresses"));
+	assert_non_null(strstr(logged(),
+	    " open 1 in udp 198.51.100.7 -> "
+	    "192.0.2.10 port 10002:10003"));
+	quit(false, 0);
+	commits(FW_CLOSE, 3, 0);
+	assert_non_null(strstr(logged(), "(shutdown)"));
+	dispatched("close");
+}
+
+/* More than one turn takes: the next turn comes by itself. */
+static void
+a_turn_has_an_end(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	start();
+	for (i = 0; i < 70; i++)
+		sip(false, "INVITE sip:x SIP/2.0", "1 INVITE", i, 4000, 1);
+	link_it();
+	dispatched("dispatch one of 64: 64");
+	dispatched("dispatch one of 64: 6");
+	assert_string_equal(fake_capture_done(50), "");
+	/* What waits in the capture's own memory; and what is due. */
+	wire(WIRE_MORE, 0);
+	assert_string_equal(fake_capture_done(PATIENCE),
+	    "dispatch one of 64: 1");
+	assert_string_equal(fake_capture_done(PATIENCE),
+	    "dispatch all of 64: 0");
+	assert_string_equal(fake_capture_done(50), "");
+	wire(WIRE_DUE, 20000);
+	assert_string_equal(fake_capture_done(PATIENCE),
+	    "dispatch one of 64: 1");
+	assert_string_equal(fake_capture_done(PATIENCE),
+	    "dispatch all of 64: 0");
+	assert_string_equal(fake_capture_done(50), "");
+	quit(true, 0);
+}
+
+/* The firewall process goes, and another one comes. */
+static void
+each_firewall_process_is_told_everything(void **state)
+{
+	struct pinhole h;
+
+	(void)state;
+	start();
+	link_it();
+	call(1, 1000);
+	commits(FW_OPEN, 2, 1001);
+	h = msg.u.commit.changes[0].hole;
+	assert_int_equal(h.to_lo, 10002);
+	ipc_close(&fw);
+	await_log("the firewall process is gone");
+	call(2, 2000);
+	dispatched("dispatch one of 64: 2");
+	seq = 0;
+	give(IPC_FW, &fw);
+	expect(&fw, IPC_BEGIN);
+	expect(&fw, IPC_BEGIN);
+	commits(FW_OPEN, 3, 0);
+	assert_int_equal(msg.u.commit.changes[0].hole.id, h.id);
+	expect(&fw, IPC_SETTLE);
+	/* The first one was closed at its deadline meanwhile. */
+	msg.u.ids.n = 2;
+	msg.u.ids.ids[0] = 999;
+	msg.u.ids.ids[1] = h.id;
+	tell(&fw, IPC_CLOSED, -1);
+	msg.u.result.err = PH_EDENIED;
+	tell(&fw, IPC_RESULT, -1);
+	await_log("the firewall process refused pinholes: ");
+	give(IPC_FW, &fw);
+	seq = 0;
+	expect(&fw, IPC_BEGIN);
+	expect(&fw, IPC_BEGIN);
+	commits(FW_OPEN, 2, 0);
+	expect(&fw, IPC_SETTLE);
+	/* Half of its time has passed: it is opened anew. */
+	wire(WIRE_CLOCK, 51 * USEC_PER_SEC);
+	commits(FW_OPEN, 2, 0);
+	assert_int_equal(msg.u.commit.changes[0].hole.id, h.id);
+	quit(true, 0);
+}
+
+/* A successor reads the journal; TCP is the capture's. */
+static void
+a_successor_goes_on(void **state)
+{
+	struct wire w = { .kind = WIRE_KEEP, .text = "connection" };
+
+	(void)state;
+	start();
+	link_it();
+	call(1, 1000);
+	commits(FW_OPEN, 2, 1001);
+	fake_capture_wire(&w);
+	dispatched("dispatch one of 64: 1");
+	quit(true, 0);
+	/* Nothing has closed. */
+	assert_int_equal(ipc_recv(&fw, &msg, &(int) { 0 }), PH_EGONE);
+	memset(&msg, 0, sizeof(msg));
+	dispatched("close");
+	start();
+	seq = 0;
+	give(IPC_FW, &fw);
+	assert_string_equal(fake_capture_done(PATIENCE),
+	    "adopt 5 \"connection\"");
+	expect(&fw, IPC_BEGIN);
+	/* What it adopts, and then all that it has. */
+	commits(FW_OPEN, 2, 0);
+	expect(&fw, IPC_BEGIN);
+	commits(FW_OPEN, 2, 0);
+	expect(&fw, IPC_SETTLE);
+	hang_up(1, 5);
+	commits(FW_CLOSE, 2, 0);
+	quit(false, 0);
+}
+
+/* A control connection of FTP ends with the process that reads it. */
+static void
+connections_are_read_and_end(void **state)
+{
+	struct wire w = { .kind = WIRE_TCP,
+		.stamp = 7000,
+		.src = { addr_v4(192, 0, 2, 10), 40000 },
+		.dst = { addr_v4(198, 51, 100, 7), 21 },
+		.dir = PKT_IN,
+		.text = "PORT 192,0,2,10,156,64\r\n" };
+
+	(void)state;
+	w.len = (uint32_t)strlen(w.text);
+	start();
+	link_it();
+	fake_capture_wire(&w);
+	assert_string_equal(fake_capture_done(PATIENCE), "tcp 3");
+	commits(FW_OPEN, 1, 7000);
+	w.kind = WIRE_TCP_END;
+	fake_capture_wire(&w);
+	commits(FW_CLOSE, 1, 0);
+	w.kind = WIRE_TCP;
+	fake_capture_wire(&w);
+	commits(FW_OPEN, 1, 7000);
+	/* No successor would know of it. */
+	quit(true, 0);
+	commits(FW_CLOSE, 1, 0);
+}
+
+static void
+a_capture_that_fails_ends_it(void **state)
+{
+	(void)state;
+	start();
+	link_it();
+	wire(WIRE_FAIL, 0);
+	assert_int_equal(exit_status(), 2);
+	assert_non_null(strstr(logged(), "an interface went away"));
+}
+
+static void
+an_interface_made_anew_needs_another_engine(void **state)
+{
+	(void)state;
+	start();
+	link_it();
+	call(1, 1000);
+	commits(FW_OPEN, 2, 1001);
+	wire(WIRE_MOVED, 0);
+	assert_int_equal(exit_status(), 0);
+	assert_non_null(strstr(logged(), "an interface was made anew"));
+	/* Nothing closes. */
+	assert_int_equal(ipc_recv(&fw, &msg, &(int) { 0 }), PH_EGONE);
+}
+
+static void
+packets_that_the_kernel_dropped_are_told_of(void **state)
+{
+	(void)state;
+	start();
+	link_it();
+	wire(WIRE_DROPS, 5);
+	dispatched("dispatch one of 64: 1");
+	wire(WIRE_CLOCK, 10 * USEC_PER_SEC);
+	await_log("the kernel dropped 5 packets");
+	wire(WIRE_DROPS, 9);
+	dispatched("dispatch one of 64: 1");
+	wire(WIRE_CLOCK, 8 * USEC_PER_SEC);
+	call(1, 1);
+	commits(FW_OPEN, 2, 2);
+	assert_null(strstr(logged(), "the kernel dropped 4"));
+	wire(WIRE_CLOCK, 2 * USEC_PER_SEC);
+	await_log("the kernel dropped 4 packets");
+	wire(WIRE_CLOCK, 10 * USEC_PER_SEC);
+	call(2, 1);
+	commits(FW_OPEN, 2, 2);
+	assert_null(strstr(logged(), "the kernel dropped 0"));
+	quit(true, 0);
+}
+
+/* What the status process is told, from the beginning and later. */
+static void
+the_status_process_is_told(void **state)
+{
+	uint64_t id, tuple;
+
+	(void)state;
+	start();
+	link_it();
+	call(1, 1);
+	commits(FW_OPEN, 2, 2);
+	tuple = msg.u.commit.changes[0].hole.id;
+	msg.u.ids.n = 1;
+	msg.u.ids.ids[0] = tuple;
+	tell(&fw, IPC_SEEN_FROM, -1);
+	msg.u.packets.n = 1;
+	msg.u.packets.v[0] = (struct ipc_count) { tuple, 42 };
+	tell(&fw, IPC_PACKETS, -1);
+	give(IPC_STATUS, &status);
+	expect(&status, IPC_FEED_BEGIN);
+	expect(&status, IPC_FEED_CALL);
+	id = msg.u.feed_call.owner;
+	assert_int_equal(msg.u.feed_call.state, IPC_CALL_ACCEPTED);
+	assert_int_equal(msg.u.feed_call.n, 2);
+	assert_memory_equal(msg.u.feed_call.call, "c1", 2);
+	expect(&status, IPC_FEED_HOLE);
+	assert_int_equal(msg.u.feed_hole.owner, id);
+	assert_int_equal(msg.u.feed_hole.tuple, tuple);
+	assert_int_equal(msg.u.feed_hole.packets, 42);
+	assert_true(msg.u.feed_hole.seen > 0);
+	assert_int_equal(msg.u.feed_hole.was_open, 1);
+	expect(&status, IPC_FEED_HOLE);
+	assert_int_equal(msg.u.feed_hole.packets, 0);
+	expect(&status, IPC_FEED_END);
+	/* Each change, from now on. */
+	msg.u.ids.n = 1;
+	msg.u.ids.ids[0] = tuple;
+	tell(&fw, IPC_SEEN_TO, -1);
+	await(&status, IPC_FEED_SEEN);
+	assert_int_equal(msg.u.ids.ids[0], tuple);
+	msg.u.packets.n = 1;
+	msg.u.packets.v[0] = (struct ipc_count) { tuple, 43 };
+	tell(&fw, IPC_PACKETS, -1);
+	await(&status, IPC_PACKETS);
+	assert_int_equal(msg.u.packets.v[0].packets, 43);
+	sip(false, "INVITE sip:x SIP/2.0", "1 INVITE", 2, 4000, 1);
+	await(&status, IPC_FEED_CALL);
+	assert_int_equal(msg.u.feed_call.state, IPC_CALL_EARLY);
+	hang_up(1, 1);
+	await(&status, IPC_FEED_CALL);
+	assert_int_equal(msg.u.feed_call.state, IPC_CALL_ENDED);
+	/* And after a renewal, when its pinholes expire. */
+	call(3, 1);
+	await(&status, IPC_FEED_HOLE);
+	await(&status, IPC_FEED_CALL);
+	/* The first call is over for good by then. */
+	wire(WIRE_CLOCK, 51 * USEC_PER_SEC);
+	await(&status, IPC_FEED_CALL_GONE);
+	assert_int_equal(msg.u.feed_gone.id, id);
+	await(&status, IPC_FEED_HOLE);
+	assert_int_equal(msg.u.feed_hole.was_open, 1);
+	quit(true, 0);
+}
+
+static void
+questions_of_the_status_process_are_answered(void **state)
+{
+	(void)state;
+	start();
+	link_it();
+	call(1, 1);
+	commits(FW_OPEN, 2, 2);
+	give(IPC_STATUS, &status);
+	expect(&status, IPC_FEED_BEGIN);
+	await(&status, IPC_FEED_END);
+	memset(&msg, 0, sizeof(msg));
+	msg.u.which.n = 2;
+	memcpy(msg.u.which.call, "c1", 2);
+	tell(&status, IPC_EXPLAIN, -1);
+	await(&status, IPC_FEED_TEXT);
+	assert_int_equal(msg.hdr.seq, 77);
+	assert_memory_equal(msg.u.feed_text.text, "call c1\n", 8);
+	await(&status, IPC_DONE);
+	assert_int_equal(msg.u.done.err, PH_OK);
+	memset(&msg, 0, sizeof(msg));
+	msg.u.which.n = 2;
+	memcpy(msg.u.which.call, "c9", 2);
+	tell(&status, IPC_CLOSE_CALL, -1);
+	await(&status, IPC_DONE);
+	assert_int_equal(msg.u.done.err, PH_EGONE);
+	assert_int_equal(msg.u.done.n, 0);
+	memset(&msg, 0, sizeof(msg));
+	msg.u.which.n = 2;
+	memcpy(msg.u.which.call, "c1", 2);
+	tell(&status, IPC_CLOSE_CALL, -1);
+	await(&status, IPC_DONE);
+	assert_int_equal(msg.hdr.seq, 77);
+	assert_int_equal(msg.u.done.err, PH_OK);
+	assert_int_equal(msg.u.done.n, 1);
+	/* At once: it was sent before the answer. */
+	assert_int_equal(ipc_recv(&fw, &msg, &(int) { 0 }), PH_OK);
+	assert_int_equal(msg.hdr.type, IPC_COMMIT);
+	assert_int_equal(msg.u.commit.n, 2);
+	memset(&msg, 0, sizeof(msg));
+	msg.u.tell.what = IPC_TELL_COUNTERS;
+	tell(&status, IPC_TELL, -1);
+	await(&status, IPC_FEED_COUNTERS);
+	assert_string_equal(msg.u.feed_counters.v[0].name, "captured");
+	assert_int_equal(msg.u.feed_counters.v[0].value, 11);
+	quit(true, 0);
+}
+
+static void
+counters_are_logged_on_request(void **state)
+{
+	(void)state;
+	start();
+	link_it();
+	memset(&msg, 0, sizeof(msg));
+	msg.u.counters.batches = 3;
+	tell(&fw, IPC_COUNTERS, -1);
+	msg.u.counters.batches = 4;
+	tell(&fw, IPC_COUNTERS, -1);
+	sip(false, "BYE sip:x SIP/2.0", "2 BYE", 9, 0, 1);
+	dispatched("dispatch one of 64: 1");
+	tell(&monitor, IPC_REPORT, -1);
+	await_log("engine: captured 11\n");
+	await_log("engine: sip_messages 1\n");
+	await_log("batches 7\n");
+	/* Ignored messages are shown to those who ask. */
+	assert_null(strstr(logged(), "ignore 198."));
+	msg.u.command.value = 2;
+	tell(&monitor, IPC_COMMAND, -1);
+	(void)poll(NULL, 0, 20);
+	sip(false, "BYE sip:x SIP/2.0", "2 BYE", 9, 0, 1);
+	await_log("ignore 198.51.100.7 -> 192.0.2.10");
+	quit(true, 0);
+}
+
+static void
+the_share_process_is_told(void **state)
+{
+	(void)state;
+	start();
+	link_it();
+	call(1, 1);
+	commits(FW_OPEN, 2, 2);
+	give(IPC_SHARE, &sharer);
+	expect(&sharer, IPC_SHARE_BEGIN);
+	expect(&sharer, IPC_SHARE_CALL);
+	assert_int_equal(msg.u.share_call.flag, 1);
+	expect(&sharer, IPC_SHARE_END);
+	hang_up(1, 1);
+	await(&sharer, IPC_SHARE_GONE);
+	assert_int_equal(msg.u.share_gone.reason, REASON_BYE);
+	quit(true, 0);
+}
+
+/* Without a monitor it carries on, while there is a firewall process. */
+static void
+the_monitor_may_go(void **state)
+{
+	(void)state;
+	start();
+	link_it();
+	kill(child, SIGTERM);
+	call(1, 1);
+	commits(FW_OPEN, 2, 2);
+	ipc_close(&monitor);
+	await_log("the monitor is gone; carrying on without it");
+	kill(child, SIGTERM);
+	commits(FW_CLOSE, 2, 0);
+	assert_int_equal(exit_status(), 0);
+	dispatched("close");
+	start();
+	give(IPC_FW, &fw);
+	await(&fw, IPC_SETTLE);
+	ipc_close(&monitor);
+	(void)poll(NULL, 0, 20);
+	ipc_close(&fw);
+	assert_int_equal(exit_status(), 2);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(nothing_is_read_before_a_firewall_process),
+		CASE(a_turn_has_an_end),
+		CASE(each_firewall_process_is_told_everything),
+		CASE(a_successor_goes_on),
+		CASE(connections_are_read_and_end),
+		CASE(a_capture_that_fails_ends_it),
+		CASE(an_interface_made_anew_needs_another_engine),
+		CASE(packets_that_the_kernel_dropped_are_told_of),
+		CASE(the_status_process_is_told),
+		CASE(questions_of_the_status_process_are_answered),
+		CASE(counters_are_logged_on_request),
+		CASE(the_share_process_is_told),
+		CASE(the_monitor_may_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
