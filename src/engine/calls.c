@@ -573,7 +573,6 @@ calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now)
 	c->adopting = false;
 	if (rc != PH_OK) {
 		none.asker = id;
-		none.call = call;
 		none.close = reason_of(rc);
 		claims_want(c->claims, &none, now);
 		return false;

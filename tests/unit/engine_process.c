@@ -41,7 +41,8 @@ begin(void **state)
 {
 	(void)state;
 	if (conf_parse(&conf,
-		span_of("protect 192.0.2.0/24\nsip { port 5060\ntimeout "
+		span_of("protect { 192.0.2.0/24 203.0.113.0/24 }\nsip { port "
+			"5060\ntimeout "
 			"idle 100\n}\nftp { port 21 }\n"
 			"firewall nftables\nbuffer 9000000\n"),
 		"test", NULL, 0, stderr) != PH_OK)
@@ -171,7 +172,10 @@ start(void)
 	expect(&monitor, IPC_READY);
 	memset(&msg, 0, sizeof(msg));
 	assert_string_equal(fake_capture_done(PATIENCE),
-	    "open in0 of 1, buffer 9000000, own 1, inside 0, port 1, here");
+	    conf->sip.inline_
+		? "open in0 of 1, buffer 9000000, own 1, inside 2, port 1, here"
+		: "open in0 of 1, buffer 9000000, own 1, inside 0, port 1, "
+		  "here");
 }
 
 static void
@@ -340,6 +344,7 @@ nothing_is_read_before_a_firewall_process(void **state)
 	quit(false, 0);
 	commits(FW_CLOSE, 3, 0);
 	assert_non_null(strstr(logged(), "(shutdown)"));
+	assert_null(strstr(logged(), "no journal"));
 	dispatched("close");
 }
 
@@ -416,6 +421,21 @@ each_firewall_process_is_told_everything(void **state)
 	commits(FW_OPEN, 2, 0);
 	assert_int_equal(msg.u.commit.changes[0].hole.id, h.id);
 	quit(true, 0);
+}
+
+static void
+without_a_journal_it_says_so(void **state)
+{
+	(void)state;
+	conf->sip.inline_ = true;
+	args.journal_fds[0] = args.journal_fds[1] = -1;
+	start();
+	link_it();
+	await_log("no journal, calls will not survive a restart: ");
+	call(1, 1);
+	commits(FW_OPEN, 2, 2);
+	quit(false, 0);
+	assert_null(strstr(logged(), "cannot write"));
 }
 
 /* A successor reads the journal; TCP is the capture's. */
@@ -724,6 +744,7 @@ main(void)
 		CASE(nothing_is_read_before_a_firewall_process),
 		CASE(a_turn_has_an_end),
 		CASE(each_firewall_process_is_told_everything),
+		CASE(without_a_journal_it_says_so),
 		CASE(a_successor_goes_on),
 		CASE(connections_are_read_and_end),
 		CASE(a_capture_that_fails_ends_it),

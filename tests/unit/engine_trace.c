@@ -16,9 +16,9 @@
  *	seen ID from|to|both, packets ID N, lost ID, resend
  *	flush, leave, shutdown, adopt	(all records of the journal)
  *	forge ASKER : TEXT
- *	view, media CALL-ID, explain [NAME], gather yes|no, verbose N
- *	close CALL-ID, stop ASKER
- *	peer fresh|old, role ID N, far ID SECONDS SECONDS, over ID, untold,
+ *	view, media CALL-ID, explain [NAME], words, report, gather yes|no,
+ *verbose N close CALL-ID, stop ASKER peer fresh|old, role ID N, far ID SECONDS
+ *SECONDS, over ID, untold,
  *	tell ID				of calls of other boxes
  */
 #include <sys/socket.h>
@@ -563,6 +563,7 @@ static const struct {
 	{ "leave", do_leave }, { "shutdown", do_shutdown },
 	{ "adopt", do_adopt }, { "forge", do_forge }, { "view", trace_view },
 	{ "media", do_media }, { "explain", do_explain },
+	{ "words", trace_words }, { "report", trace_report },
 	{ "gather", do_gather }, { "verbose", do_verbose },
 	{ "close", do_close }, { "stop", do_stop }, { "peer", do_peer },
 	{ "role", do_role }, { "far", do_far }, { "over", do_over },

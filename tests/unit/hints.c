@@ -30,6 +30,9 @@ only_sip_counts(void **state)
 	static const struct { const char *text; bool sip; } rows[] = {
 		{ "INVITE sip:a@b SIP/2.0\r\n", true },
 		{ "SIP/2.0 200 OK\r\n", true },
+		{ "A sip:a@b SIP/2.0\r\n", true },
+		{ "ZAP sip:a@b SIP/2.0\r\n", true },
+		{ "@CK sip:a@b SIP/2.0\r\n", false },
 		{ "INVITE sip:a@b SIP/2.0", false },
 		{ "INVITE sip:a@bSIP/2.0\r\n", false },
 		{ "invite sip:a@b SIP/2.0\r\n", false },

@@ -98,6 +98,39 @@ the_size_of_segments_does_not_matter(void **state)
 	}
 }
 
+/* A head whose lines end without CR; and first lines that are of no message. */
+static void
+lines_may_end_in_lf_alone(void **state)
+{
+	static const char text[] = "BYE sip:b@example.com SIP/2.0\nl: 3\n\nabc";
+	static const char *const none[] = { "GET / HTTP/1.0\n",
+		"BYE sip:b@example.com HTTP/1.0\r\n", "hello\r\nworld\r\n" };
+	size_t n, i;
+
+	for (n = 1; n < sizeof(text); n++) {
+		ngot = 0;
+		for (i = 0; i < sizeof(text) - 1; i += n)
+			feed(*state, &here, text + i,
+			    n < sizeof(text) - 1 - i ? n
+						     : sizeof(text) - 1 - i);
+		assert_int_equal(ngot, sizeof(text));
+		assert_memory_equal(got, text, sizeof(text) - 1);
+	}
+	/* Whatever is lost is so when its first line is there. */
+	for (i = 0; i < ROWS(none); i++) {
+		stream_free(*state);
+		*state = stream_new(&here, &room);
+		for (n = 0; none[i][n] != '\n'; n++)
+			assert_int_equal(add(*state, &here, &none[i][n], 1,
+					     false),
+			    CAPTURE_PART);
+		assert_int_equal(add(*state, &here, "\n", 1, false),
+		    CAPTURE_PART);
+		assert_int_equal(add(*state, &here, "x", 1, false),
+		    CAPTURE_LOST);
+	}
+}
+
 static void
 directions_are_apart(void **state)
 {
@@ -290,6 +323,8 @@ main(void)
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    the_size_of_segments_does_not_matter, setup, teardown),
+		cmocka_unit_test_setup_teardown(lines_may_end_in_lf_alone,
+		    setup, teardown),
 		cmocka_unit_test_setup_teardown(directions_are_apart, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(large_messages_arrive_whole,

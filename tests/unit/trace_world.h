@@ -43,4 +43,8 @@ void trace_view(void);
 /* Counters that differ from the last time, and when a timer is due. */
 void trace_changes(void);
 
+/* The words for all that may be in a story, by this configuration. */
+void trace_words(void);
+void trace_report(void); /* the data of the page of --report */
+
 #endif
