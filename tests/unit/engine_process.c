@@ -151,6 +151,7 @@ static void
 start(void)
 {
 	struct log_options log = { .foreground = true };
+	struct sigaction ignored = { .sa_handler = SIG_IGN };
 	int fds[2];
 
 	assert_int_equal(ipc_pair(fds), PH_OK);
@@ -160,8 +161,8 @@ start(void)
 		ipc_close(&fw);
 		dup2(output, STDOUT_FILENO);
 		dup2(output, STDERR_FILENO);
-		signal(SIGPIPE, SIG_IGN);
-		signal(SIGTERM, SIG_IGN);
+		sigaction(SIGPIPE, &ignored, NULL);
+		sigaction(SIGTERM, &ignored, NULL);
 		log_init(&log);
 		args.monitor_fd = fds[0];
 		_exit(engine_main(&args));

@@ -116,7 +116,7 @@ lines_may_end_in_lf_alone(void **state)
 		assert_int_equal(ngot, sizeof(text));
 		assert_memory_equal(got, text, sizeof(text) - 1);
 	}
-	/* Whatever is lost is so when its first line is there. */
+	/* Such a stream is lost when its first line is there. */
 	for (i = 0; i < ROWS(none); i++) {
 		stream_free(*state);
 		*state = stream_new(&here, &room);
