@@ -29,7 +29,7 @@ fake_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *c)
 {
 	const struct p_node *n;
 	const struct p_rule *v;
-	size_t len;
+	size_t len, all;
 
 	(void)d;
 	(void)c;
@@ -41,7 +41,7 @@ fake_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *c)
 	}
 	if (k.write != PH_OK)
 		return k.write;
-	k.rules = 0;
+	k.rules = all = 0;
 	for (n = p_tree_dirty(tree); n != NULL; n = p_node_next(tree, n)) {
 		assert_int_equal(p_node_rules(tree, n, P_PASS, &v, &len),
 		    PH_OK);
@@ -49,7 +49,9 @@ fake_write(struct p_dev *d, struct p_tree *tree, const struct fw_config *c)
 			k.top = len;
 		else
 			k.rules += len;
+		all += len;
 	}
+	k.biggest = all > k.biggest ? all : k.biggest;
 	return PH_OK;
 }
 

@@ -16,8 +16,9 @@ struct fake_pf {
 	unsigned int fail_at; /* this write is refused; 0: none */
 	unsigned int writes, flushes, pauses, kills, deletes;
 	uint32_t pause_us;
-	size_t rules; /* in what was written last */
-	size_t top;   /* rules of our anchor now */
+	size_t rules;	/* in what was written last */
+	size_t biggest; /* write, in rules */
+	size_t top;	/* rules of our anchor now */
 	struct p_state states[4];
 	size_t nstates;
 	uint64_t killed[4];

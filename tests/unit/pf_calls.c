@@ -612,6 +612,31 @@ a_tick_looks_at_the_remotes_first(void **state)
 	shut(fw, true);
 }
 
+/* What is due and cannot be done yet is due at once, not for ever later. */
+static void
+a_sweep_waits_for_the_rules(void **state)
+{
+	struct fw_change c = change(FW_OPEN, 1, 4000);
+	struct fw *fw = started(&config);
+	enum ph_err err;
+
+	(void)state;
+	assert_int_equal(commit(fw, &c, 1, 0), PH_OK);
+	c.op = FW_CLOSE;
+	assert_int_equal(commit(fw, &c, 1, SECOND), PH_OK);
+	forget();
+	assert_int_equal(p_tick(fw, 1499999, &err), 1500000);
+	assert_string_equal(n.log, "");
+	fail_calls("count", PH_EIO, 1, 1);
+	assert_int_equal(p_tick(fw, 5 * SECOND, &err), 5 * SECOND + 1);
+	assert_string_equal(n.log, "count ");
+	forget();
+	n.fails = NULL;
+	assert_int_equal(p_tick(fw, 5 * SECOND + 1, &err), 10 * SECOND);
+	assert_string_equal(n.log, "states ");
+	shut(fw, true);
+}
+
 static void
 an_end_keeps_all_or_nothing(void **state)
 {
@@ -751,6 +776,7 @@ main(void)
 		cmocka_unit_test_setup(a_tick_looks_at_what_pf_has, begin),
 		cmocka_unit_test_setup(a_tick_looks_at_the_remotes_first,
 		    begin),
+		cmocka_unit_test_setup(a_sweep_waits_for_the_rules, begin),
 		cmocka_unit_test_setup(an_end_keeps_all_or_nothing, begin),
 		cmocka_unit_test_setup(an_original_destination_is_pfs_answer,
 		    begin),

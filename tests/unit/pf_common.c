@@ -90,8 +90,12 @@ a_commit_that_got_half_way_is_taken_back(void **state)
 	k.write = PH_OK;
 	assert_int_equal(commit(fw, v, ROWS(v), 2), PH_ELIMIT);
 	k.fail_at = 0;
+	k.biggest = 0;
+	n = k.writes;
 	assert_int_equal(commit(fw, v, ROWS(v), 3), PH_OK);
 	assert_int_equal(k.top, 2);
+	assert_in_range(k.biggest, 64, 128);
+	assert_in_range(k.writes - n, 4, 6);
 	/* At the first batch, pf has nothing that would have to go. */
 	n = k.writes;
 	for (i = 0; i < ROWS(v); i++)
@@ -337,11 +341,75 @@ entries_that_end_are_limited(void **state)
 	p_expiry_free(e);
 }
 
+/* Entries at random, against a list. */
+static void
+the_next_to_end_is_that_of_a_list(void **state)
+{
+	enum { TABLES = 3, HOSTS = 5 };
+	int64_t when[TABLES][HOSTS] = { { 0 } }, now = 1, first;
+	struct prefix p, due;
+	struct p_expiry *e;
+	size_t table, of;
+	unsigned int i, host, at;
+
+	(void)state;
+	srandom(9);
+	assert_int_equal(p_expiry_new(&e), PH_OK);
+	assert_true(p_expiry_next(e) == INT64_MAX);
+	for (i = 0; i < 20000; i++) {
+		table = (size_t)random() % TABLES;
+		host = (unsigned int)random() % HOSTS;
+		p = host_of(host);
+		switch (random() % 8) {
+		case 0:
+			p_expiry_forget(e, table, &p);
+			when[table][host] = 0;
+			break;
+		case 1:
+			if (random() % 10 != 0)
+				break;
+			p_expiry_forget_all(e, table);
+			memset(when[table], 0, sizeof(when[table]));
+			break;
+		case 2:
+			now += random() % 4;
+			while (p_expiry_due(e, now, &of, &due)) {
+				host = due.addr.b[3];
+				assert_true(of < TABLES && host < HOSTS);
+				p = host_of(host);
+				assert_int_equal(prefix_cmp(&due, &p), 0);
+				assert_true(when[of][host] != 0 &&
+				    when[of][host] <= now);
+				when[of][host] = 0;
+			}
+			break;
+		default:
+			when[table][host] = now + random() % 6;
+			assert_int_equal(p_expiry_add(e, table, &p,
+					     when[table][host]),
+			    PH_OK);
+			break;
+		}
+		first = INT64_MAX;
+		for (at = 0; at < TABLES * HOSTS; at++)
+			if (when[at / HOSTS][at % HOSTS] != 0 &&
+			    when[at / HOSTS][at % HOSTS] < first)
+				first = when[at / HOSTS][at % HOSTS];
+		assert_true(p_expiry_next(e) == first);
+	}
+	p_expiry_free(e);
+}
+
 static void
 errno_has_classes(void **state)
 {
 	/* clang-format off */
 	static const struct { int error; enum ph_err rc; } rows[] = {
+		{ 0, PH_OK },
+		{ EAGAIN, PH_EAGAIN }, { EINTR, PH_EAGAIN },
+		{ ENOBUFS, PH_ELIMIT }, { ENOSPC, PH_ELIMIT },
+		{ E2BIG, PH_EBAD }, { EOPNOTSUPP, PH_EBAD },
+		{ EBADF, PH_EGONE }, { ENOENT, PH_EIO },
 		{ EBUSY,  PH_EAGAIN }, { EEXIST, PH_OK },
 		{ ENOMEM, PH_ELIMIT }, { EINVAL, PH_EBAD },
 		{ ENOTTY, PH_EUNSUPPORTED }, { ENODEV, PH_EUNSUPPORTED },
@@ -384,6 +452,69 @@ an_unknown_queue_is_named_at_start(void **state)
 	assert_string_equal(text, "pf does not know the queue \"none\"");
 }
 
+static const char *no_queue;
+
+/* pf knows all queues but one.  It is asked with a pinhole of nobody. */
+static enum ph_err
+write_but_for_a_queue(struct p_dev *d, struct p_tree *tree,
+    const struct fw_config *c)
+{
+	const struct addr nobody = addr_v4(192, 0, 2, 0);
+	const struct p_node *n;
+	const struct p_rule *v;
+	size_t i, len;
+
+	for (n = p_tree_dirty(tree); n != NULL; n = p_node_next(tree, n)) {
+		assert_int_equal(p_node_rules(tree, n, P_PASS, &v, &len),
+		    PH_OK);
+		for (i = 0; !p_node_is_top(n) && i < len; i++) {
+			assert_int_equal(len, 1);
+			assert_true(addr_eq(&v[i].src.net.addr, &nobody));
+			assert_true(addr_eq(&v[i].dst.net.addr, &nobody));
+			assert_int_equal(v[i].src.net.len, 32);
+			assert_int_equal(v[i].src.lo, 9);
+			assert_int_equal(v[i].dst.lo, 9);
+			assert_int_equal(v[i].dst.hi, 9);
+			assert_int_equal(v[i].proto, IPPROTO_UDP);
+			if (strcmp(v[i].queue, no_queue) == 0)
+				return PH_EAGAIN;
+		}
+	}
+	return sys.write(d, tree, c);
+}
+
+static void
+each_class_is_asked_for_its_queue(void **state)
+{
+	static const char *const names[] = { "all", "first", "third", "" };
+	const struct fw_class classes[] = { { NULL, "first" }, { "t", NULL },
+		{ NULL, "third" } };
+	const struct fw_config c = { .name = "pinholed",
+		.queue = "all",
+		.classes = classes,
+		.nclasses = 3 };
+	struct p_sys s = sys;
+	struct fw *fw;
+	char want[64];
+	size_t i;
+
+	(void)state;
+	s.write = write_but_for_a_queue;
+	for (i = 0; i < ROWS(names); i++) {
+		no_queue = names[i];
+		why = strbuf_of(text, sizeof(text));
+		if (names[i][0] == '\0') {
+			assert_int_equal(p_open(&fw, &s, &c, 0, &why), PH_OK);
+			shut(fw, true);
+			continue;
+		}
+		assert_int_equal(p_open(&fw, &s, &c, 0, &why), PH_EBAD);
+		snprintf(want, sizeof(want),
+		    "pf does not know the queue \"%s\"", names[i]);
+		assert_string_equal(text, want);
+	}
+}
+
 int
 main(void)
 {
@@ -399,7 +530,9 @@ main(void)
 		T(table_entries_end),
 		T(an_entry_is_due_once_at_its_last_time),
 		T(entries_that_end_are_limited),
+		T(the_next_to_end_is_that_of_a_list),
 		T(errno_has_classes),
+		T(each_class_is_asked_for_its_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

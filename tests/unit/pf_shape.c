@@ -309,6 +309,111 @@ a_change_is_in_no_batch_yet(void **state)
 	p_tree_free(tree);
 }
 
+/* Is the top to be written, and how many others? */
+static bool
+top_changes(size_t *others)
+{
+	const struct p_node *n;
+	bool top = false;
+
+	*others = 0;
+	for (n = p_tree_dirty(tree); n != NULL; n = p_node_next(tree, n))
+		if (p_node_is_top(n))
+			top = true;
+		else
+			++*others;
+	p_tree_clean(tree);
+	return top;
+}
+
+/*
+ * One pinhole more writes its leaves alone, unless it lies outside of what the
+ * top asks for.
+ */
+static void
+one_pinhole_more_is_its_leaves(void **state)
+{
+	enum { RDR = 1, NAT = 2, BOTH = 3 };
+	size_t others;
+	unsigned int kind;
+	const struct pinhole one = hole_of(1, UPWARDS);
+	struct pinhole h[6];
+	size_t i;
+
+	(void)state;
+	for (kind = 0; kind < 8; kind++) {
+		assert_int_equal(p_tree_new(&tree, P_FREEBSD, &config), PH_OK);
+		for (i = 0; i < ROWS(h); i++) {
+			h[i] = one;
+			h[i].id = i + 1;
+			h[i].to_lo = h[i].to_hi = (uint16_t)(5000 + i);
+			h[i].dir = kind & 4 ? PINHOLE_OUT : PINHOLE_IN;
+			if (kind & RDR)
+				h[i].rdr_from =
+				    (struct endpoint) { addr_v4(203, 0, 113, 1),
+					    0 };
+			h[i].from.addr.b[3] = 16;
+			if (kind & NAT) {
+				h[i].nat_to.addr = h[i].from.addr;
+				h[i].nat_to.addr.b[3] = 17;
+			}
+		}
+		h[2].to.b[3] ^= 1;
+		h[3].from.addr.b[3] = 18;
+		h[4].rdr_from.addr.b[3] ^= (kind & RDR) != 0;
+		h[5].nat_to.addr.b[3] ^= kind & NAT ? 4 : 0;
+		for (i = 0; i < ROWS(h); i++) {
+			assert_int_equal(p_tree_insert(tree, &h[i]), PH_OK);
+			print_message("%u %zu\n", kind, i);
+			/* The translated address widens the side it is on. */
+			assert_int_equal(top_changes(&others),
+			    i == 0 || i == 2 || i == 3 ||
+				(i == 4 && (kind & RDR) != 0) ||
+				(i == 5 && (kind & NAT) != 0));
+			assert_int_equal(others,
+			    1 + ((kind & RDR) != 0) + ((kind & NAT) != 0));
+		}
+		for (i = 0; i < ROWS(h); i++) {
+			p_tree_remove(tree, &h[i]);
+			assert_int_equal(top_changes(&others),
+			    i + 1 == ROWS(h));
+			assert_int_equal(others,
+			    1 + ((kind & RDR) != 0) + ((kind & NAT) != 0));
+		}
+		p_tree_free(tree);
+	}
+}
+
+static void
+a_name_leaves_room_for_those_below(void **state)
+{
+	char name[P_NAMELEN + 1], want[P_NAMELEN + 16];
+	struct fw_config c = { .name = name };
+	struct pinhole h = hole_of(1, UPWARDS);
+	const struct p_node *n;
+	size_t len;
+
+	(void)state;
+	h.dir = PINHOLE_OUT;
+	h.proto = IPPROTO_TCP;
+	for (len = 0; len <= P_NAMELEN; len++) {
+		memset(name, 'n', sizeof(name));
+		name[len] = '\0';
+		assert_int_equal(p_tree_new(&tree, P_FREEBSD, &c),
+		    len > 0 && len <= 55 ? PH_OK : PH_EBAD);
+		if (tree == NULL)
+			continue;
+		assert_string_equal(p_node_path(p_tree_top(tree)), name);
+		assert_int_equal(p_tree_insert(tree, &h), PH_OK);
+		n = p_tree_dirty(tree);
+		while (p_node_is_top(n))
+			n = p_node_next(tree, n);
+		snprintf(want, sizeof(want), "%s/out4t", name);
+		assert_string_equal(p_node_path(n), want);
+		p_tree_free(tree);
+	}
+}
+
 int
 main(void)
 {
@@ -316,6 +421,8 @@ main(void)
 		cmocka_unit_test(the_same_changes_make_the_same_tree),
 		cmocka_unit_test(a_node_has_as_many_rules_as_it_says),
 		cmocka_unit_test(a_change_is_in_no_batch_yet),
+		cmocka_unit_test(one_pinhole_more_is_its_leaves),
+		cmocka_unit_test(a_name_leaves_room_for_those_below),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,9 +28,10 @@ static struct kernel {
 	size_t rules; /* written, in leaves */
 	unsigned int adds, kills;
 	enum ph_err add_rc, kill_rc;
-	uint64_t unkillable;  /* a state's id; 0: none */
-	uint32_t host;	      /* 0: HOST */
-	struct p_rule old[8]; /* what an earlier run left */
+	const enum ph_err *script; /* of the first two adds */
+	uint64_t unkillable;	   /* a state's id; 0: none */
+	uint32_t host;		   /* 0: HOST */
+	struct p_rule old[8];	   /* what an earlier run left */
 	size_t nold;
 } k;
 
@@ -148,7 +149,8 @@ fake_add(struct p_dev *d, const struct p_state *s, bool log)
 	(void)log;
 	assert_int_equal(endpoint_cmp(&s->src, &s->in_src), 0);
 	assert_int_equal(endpoint_cmp(&s->dst, &s->in_dst), 0);
-	k.adds++;
+	if (k.adds++ < 2 && k.script != NULL)
+		return k.script[k.adds - 1];
 	if (k.add_rc != PH_OK)
 		return k.add_rc;
 	if (find(s->id, s->creator) < k.n)
@@ -417,6 +419,44 @@ an_old_state_of_the_same_name_gives_way(void **state)
 	shut(fw, false);
 }
 
+/* What pf says of a state that has to give way, and of the one that comes. */
+static void
+a_state_that_gives_way_may_fail_to(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		enum ph_err	 adds[2], kill;	/* what pf answers */
+		bool		 again;
+		enum ph_err	 rc;
+		unsigned int	 calls[2];	/* adds and kills */
+	} rows[] = {
+		{ { PH_OK }, PH_OK, false, PH_OK, { 2, 0 } },
+		{ { PH_ELIMIT }, PH_OK, false, PH_ELIMIT, { 1, 0 } },
+		{ { PH_EEXIST }, PH_OK, true, PH_OK, { 2, 0 } },
+		{ { PH_EEXIST, PH_OK }, PH_OK, false, PH_OK, { 3, 1 } },
+		{ { PH_EEXIST, PH_EEXIST }, PH_OK, false, PH_OK, { 3, 1 } },
+		{ { PH_EEXIST, PH_ELIMIT }, PH_OK, false, PH_ELIMIT,
+		    { 2, 1 } },
+		{ { PH_EEXIST, PH_OK }, PH_EIO, false, PH_EIO, { 1, 1 } },
+	};
+	/* clang-format on */
+	struct pinhole h = stream(7, 10000);
+	struct p_states st;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		memset(&k, 0, sizeof(k));
+		p_states_init(&st, &sys, NULL, false);
+		k.script = rows[i].adds;
+		k.kill_rc = rows[i].kill;
+		assert_int_equal(p_states_make(&st, &h, rows[i].again),
+		    rows[i].rc);
+		assert_int_equal(k.adds, rows[i].calls[0]);
+		assert_int_equal(k.kills, rows[i].calls[1]);
+	}
+}
+
 /* Its states cannot be killed now: the sweep does it. */
 static void
 a_kill_that_fails_leaves_it_to_the_sweep(void **state)
@@ -625,6 +665,7 @@ main(void)
 		T(what_pf_refuses_is_not_open),
 		T(a_pf_that_takes_no_more_states_gets_rules),
 		T(an_old_state_of_the_same_name_gives_way),
+		T(a_state_that_gives_way_may_fail_to),
 		T(a_kill_that_fails_leaves_it_to_the_sweep),
 		T(a_start_removes_the_states_of_an_earlier_run),
 		T(a_start_with_rules_removes_them_too),
