@@ -136,7 +136,7 @@ for lib in ${1:+"$1"/*/lib*.a "$1"/src/*/lib*.a \
 done
 
 lives 'osipparser2/' '^sip/message\.c$|^bench/'
-lives 'hiredis/' '^src/share/'
+lives 'hiredis/' '^src/share/|^tests/'
 lives 'openssl/' '^tables/mac\.c$|^src/share/tls\.c$|^tests/'
 lives 'event2/bufferevent_ssl' '^src/share/tls\.c$'
 lives 'pcap' '^src/capture/|^(tests|fuzz|bench)/'

@@ -45,6 +45,7 @@ __wrap_event_base_loopexit(struct event_base *base,
 	const struct timeval soon = { 0, patience_ms * 1000 };
 
 	assert_int_equal(within->tv_sec, TRIAL_WITHIN);
+	assert_int_equal(within->tv_usec, 0);
 	return __real_event_base_loopexit(base,
 	    patience_ms > 0 ? &soon : within);
 }
