@@ -100,6 +100,50 @@ __wrap_group_stats(const struct group *g, struct group_stats *out)
 	out->echoed = echoed;
 }
 
+/* Its log, with that of the group. */
+void __wrap_log_warnx(const char *module, const char *fmt, ...);
+void __wrap_log_info(const char *module, const char *fmt, ...);
+
+static char logged[1024];
+
+static void
+log_add(const char *fmt, va_list ap)
+{
+	size_t n = strlen(logged);
+
+	vsnprintf(logged + n, sizeof(logged) - n, fmt, ap);
+	strlcat(logged, ";", sizeof(logged));
+}
+
+void
+__wrap_log_warnx(const char *module, const char *fmt, ...)
+{
+	va_list ap;
+
+	assert_string_equal(module, "share");
+	va_start(ap, fmt);
+	log_add(fmt, ap);
+	va_end(ap);
+}
+
+void
+__wrap_log_info(const char *module, const char *fmt, ...)
+{
+	va_list ap;
+
+	assert_string_equal(module, "share");
+	va_start(ap, fmt);
+	log_add(fmt, ap);
+	va_end(ap);
+}
+
+static void
+logs(const char *want)
+{
+	assert_string_equal(logged, want);
+	logged[0] = '\0';
+}
+
 static const char *
 heard(void)
 {
@@ -137,8 +181,8 @@ on_connect(void *ctx)
 static const char *
 asked(int i)
 {
-	static char text[8192];
-	char raw[8192], *p = raw, *end;
+	static char text[32768];
+	char raw[32768], *p = raw, *end;
 	struct strbuf b = strbuf_of(text, sizeof(text));
 	long words = 0;
 	ssize_t n;
@@ -184,7 +228,7 @@ begin(void **state)
 	(void)state;
 	memset(&secrets, 0, sizeof(secrets));
 	now = 1000 * USEC_PER_SEC;
-	told[0] = '\0';
+	told[0] = logged[0] = '\0';
 	echoed = 0;
 	server_init(&server, event_base_new(), &secrets, "fw");
 	server.connect = on_connect;
@@ -298,6 +342,8 @@ what_is_written_is_answered(void **state)
 	assert_string_equal(heard(), "");
 	say(0, "$3\r\n1-1\r\n");
 	assert_string_equal(heard(), "written a00f 7 yes;");
+	assert_int_equal(server.refused_at, 0);
+	logs("sharing calls of the group \"fw\";");
 	assert_int_equal(server_room(&server), room);
 	server_erase(&server, key, 8, (const uint8_t *)"over", 4);
 	snprintf(want, sizeof(want),
@@ -306,6 +352,8 @@ what_is_written_is_answered(void **state)
 	assert_string_equal(asked(0), want);
 	say(0, "-OOM full\r\n-OOM full\r\n");
 	assert_string_equal(heard(), "written a00f 8 no;written a00f 8 no;");
+	logs("the server does not write: OOM full;"
+	     "the server does not write: OOM full;");
 	assert_int_equal(server.refused_at, now);
 	server_publish(&server, (const uint8_t *)"hello", 5);
 	assert_string_equal(asked(0),
@@ -326,6 +374,115 @@ what_is_written_is_answered(void **state)
 	assert_string_equal(heard(), "");
 	assert_true(server_idle(&server));
 	assert_true(server_bytes(&server) > 200);
+}
+
+/* More names than are asked for at a time. */
+static void
+values_are_asked_for_a_thousand_at_a_time(void **state)
+{
+	char text[16384];
+	const char *p;
+	size_t n = 0;
+	int i, names;
+
+	(void)state;
+	for (names = 998; names <= 1002; names++) {
+		server_run(&server, now);
+		(void)asked(0);
+		say(0, NONE);
+		(void)asked(0);
+		n = (size_t)snprintf(text, sizeof(text),
+		    "*2\r\n$1\r\n7\r\n*%d\r\n", names);
+		for (i = 0; i < names; i++)
+			n += (size_t)snprintf(text + n, sizeof(text) - n,
+			    "$4\r\n%04d\r\n", i);
+		say(0, text);
+		p = asked(0);
+		for (n = 0; *p != '\n'; p++)
+			n += *p == ' ';
+		assert_int_equal(n, names < 1000 ? names : 1000);
+		assert_memory_equal(p + 1, "SCAN 7 ", 7);
+		hang_up();
+		now = server.retry_at;
+	}
+}
+
+/* It is said once that there is none, and then again after joining. */
+static void
+its_loss_is_logged_once(void **state)
+{
+	(void)state;
+	join();
+	logs("sharing calls of the group \"fw\";");
+	hang_up();
+	logs("no server: it closed the connection; calls go on without other "
+	     "boxes;");
+	now = server.retry_at;
+	server_run(&server, now);
+	say(0, "-NOPERM no\r\n");
+	server_run(&server, now);
+	logs("");
+	hang_up();
+	assert_string_equal(heard(), "lost ;lost ;");
+	now = server.retry_at;
+	join();
+	logs("sharing calls of the group \"fw\";");
+	say(1, "-NOPERM no\r\n");
+	logs("the server refuses to let its stream be read: NOPERM no; calls "
+	     "go on without other boxes;");
+	server_run(&server, now);
+	logs("");
+	assert_int_equal(server.state, SERVER_WAITING);
+	hang_up();
+}
+
+/* What is no answer to what was asked, at each step of joining. */
+static void
+each_refusal_of_a_step_is_logged(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *first, *then, *log;
+	} rows[] = {
+		{ "-WRONGPASS no\r\n*0\r\n", NULL, "the password: WRONGPASS no" },
+		{ "+OK\r\n-NOPERM no\r\n", NULL,
+		    "to let its stream be read: NOPERM no" },
+		{ "+OK\r\n+OK\r\n", NULL, "to let its stream be read" },
+		{ "+OK\r\n*0\r\n", "-NOPERM x\r\n",
+		    "to name its keys: NOPERM x" },
+		{ "+OK\r\n*0\r\n", "+OK\r\n", "to name its keys" },
+		{ "+OK\r\n*0\r\n", "*1\r\n$1\r\n0\r\n", "to name its keys" },
+		{ "+OK\r\n*0\r\n", "*2\r\n:0\r\n*0\r\n",
+		    "to name its keys" },
+		{ "+OK\r\n*0\r\n", "*2\r\n$1\r\n0\r\n$1\r\n0\r\n",
+		    "to name its keys" },
+	};
+	/* clang-format on */
+	char want[128];
+	size_t i;
+
+	(void)state;
+	secrets.passwordlen =
+	    strlcpy(secrets.password, "pw", sizeof(secrets.password));
+	for (i = 0; i < ROWS(rows); i++) {
+		print_message("%zu\n", i);
+		server.said = false;
+		server_run(&server, now);
+		(void)asked(0);
+		say(0, rows[i].first);
+		if (rows[i].then != NULL)
+			say(0, rows[i].then);
+		snprintf(want, sizeof(want),
+		    "the server refuses %s; calls go on without other boxes;",
+		    rows[i].log);
+		logs(want);
+		assert_string_equal(heard(), "");
+		server_run(&server, now);
+		assert_int_equal(server.state, SERVER_WAITING);
+		assert_string_equal(heard(), "lost ;");
+		hang_up();
+		now = server.retry_at;
+	}
 }
 
 /* It waits for this long, and no longer. */
@@ -426,6 +583,9 @@ main(void)
 		T(all_is_read_before_it_is_joined),
 		T(changes_come_by_the_stream),
 		T(what_is_written_is_answered),
+		T(values_are_asked_for_a_thousand_at_a_time),
+		T(its_loss_is_logged_once),
+		T(each_refusal_of_a_step_is_logged),
 		T(answers_come_in_time),
 		T(it_is_tried_ever_more_rarely),
 	};

@@ -515,6 +515,28 @@ a_call_has_a_longest_record(void **state)
 }
 
 static void
+without_memory_nothing_is_believed(void **state)
+{
+	(void)state;
+	one_hears_call("fw3", 'a', 1, "x");
+	one_call('b', 2, "y", true);
+	one_says("offer a x;");
+	one.poor = true;
+	one_hears_call("fw3", 'a', 2, "x2");
+	one_hears_call("fw3", 'c', 2, "z");
+	one_hears_end("fw3", 'd', 2, REASON_BYE);
+	one_call('b', 2, "y2", true);
+	one_call('e', 5, "e", true);
+	one.poor = false;
+	one_says("");
+	one_counts("calls 2 owned 1 waiting 1 received 1 limit 4 ");
+	group_retell(one.g);
+	one_says("offer b y if new;offer a x;");
+	group_joined(one.g, one.now);
+	one_runs(SECOND, "tell hello 1;write call b1 @0 y;");
+}
+
+static void
 a_table_has_room_for_twice_the_limit(void **state)
 {
 	char name;
@@ -566,6 +588,7 @@ main(void)
 		ONE(what_the_engine_lacks_is_offered_or_over),
 		ONE(an_id_is_of_one_call),
 		ONE(a_call_has_a_longest_record),
+		ONE(without_memory_nothing_is_believed),
 		ONE(a_table_has_room_for_twice_the_limit),
 	};
 

@@ -20,6 +20,7 @@ extern struct one {
 	size_t room;   /* of the server; each write and renewal takes 1 */
 	uint64_t boot; /* of boxes whose records it hears; its own is 2 */
 	bool silent;   /* its server confirms nothing that is written */
+	bool poor;     /* there is no memory */
 	char said[8192];
 } one;
 
