@@ -256,8 +256,7 @@ metrics_histogram(const struct model *m, const char *name)
 		below = upper;
 	}
 	snprintf(full, sizeof(full), "%s_sum", name);
-	if (!model_counter(m, IPC_ENGINE, full, &h.sum))
-		h.sum = 0;
+	(void)model_counter(m, IPC_ENGINE, full, &h.sum);
 	return h;
 }
 

@@ -258,7 +258,6 @@ verbs_parse(struct span line, struct request *out, struct strbuf *why)
 	}
 	if ((rc = parse_verb(&rest, out, why)) != PH_OK)
 		return rc;
-	rest = span_trim(rest);
 	switch (verbs[out->verb].args) {
 	case VERB_ARGS_FILTER:
 	case VERB_ARGS_ADDRESS:

@@ -473,6 +473,92 @@ who_does_not_read_is_dropped(void **state)
 }
 
 static void
+calls_tell(int n)
+{
+	struct model_source *engine = model_source_new(model, IPC_ENGINE, 1);
+	struct ipc_msg m = { .hdr.type = IPC_FEED_CALL };
+	struct ipc_feed_call *c = &m.u.feed_call;
+	int i;
+
+	for (i = 1; i <= n; i++) {
+		c->owner = (uint64_t)i;
+		c->state = IPC_CALL_HELD;
+		c->since = now;
+		c->n = (uint32_t)snprintf(c->call, sizeof(c->call),
+		    "n%d-%0200d", i, 0);
+		assert_true(model_input(model, engine, now, &m));
+	}
+}
+
+/* Each row comes once, and in order, however slowly it is read. */
+static void
+a_long_answer_comes_as_it_is_read(void **state)
+{
+	static char text[1 << 21];
+	int fd = client(false), other = client(false), i, tries;
+	char key[32], *p = text;
+	size_t len = 0;
+	ssize_t n;
+
+	(void)state;
+	calls_tell(4000);
+	assert_int_equal(write(fd, "show calls\nreload\n", 18), 18);
+	for (i = 0; i < 8; i++)
+		turn();
+	/* Others have their turn, and the next line waits. */
+	assert_string_equal(ask(other, "top\n") + 1,
+	    "\"end\":\"refused\",\"error\":\"pinholectl alone has this "
+	    "verb\"}\n");
+	assert_int_equal(asked.n, 0);
+	for (tries = 0; tries < 100000 && asked.n == 0; tries++) {
+		turn();
+		n = read(fd, text + len, 4096);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	while ((n = read(fd, text + len, 4096)) > 0) {
+		len += (size_t)n;
+		turn();
+	}
+	text[len] = '\0';
+	for (i = 1; i <= 4000; i++) {
+		snprintf(key, sizeof(key), "{\"call\":\"n%d-", i);
+		assert_memory_equal(p, key, strlen(key));
+		p = strchr(p, '\n') + 1;
+	}
+	assert_string_equal(p, OK);
+	assert_int_equal(asked.command, IPC_COMMAND_RELOAD);
+	close(fd);
+	close(other);
+}
+
+/* It may have asked for something first, that it has been told. */
+static void
+who_sends_no_more_is_let_go(void **state)
+{
+	int idle = client(false), told = client(true), fd;
+
+	(void)state;
+	assert_int_equal(shutdown(idle, SHUT_WR), 0);
+	assert_string_equal(heard(idle), "(end)");
+	assert_int_equal(write(told, "top\ntop\n", 8), 8);
+	assert_int_equal(shutdown(told, SHUT_WR), 0);
+	assert_non_null(strstr(heard(told), "verb\"}\n{\"end\":\"refused\""));
+	assert_string_equal(heard(told), "(end)");
+	/* An answer that nobody gives. */
+	fd = client(false);
+	assert_string_equal(ask(fd, "reload\n"), "");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_string_equal(heard(fd), "");
+	now += 30 * USEC_PER_SEC + 1;
+	control_tick(control);
+	assert_non_null(strstr(heard(fd), LATE));
+	assert_string_equal(heard(fd), "(end)");
+	close(idle);
+	close(told);
+	close(fd);
+}
+
+static void
 the_end_is_told(void **state)
 {
 	int fd = client(false), ro = client(true);
@@ -509,6 +595,8 @@ main(void)
 		T(lines_come_in_any_pieces),
 		T(the_longest_idle_makes_room),
 		T(who_does_not_read_is_dropped),
+		T(a_long_answer_comes_as_it_is_read),
+		T(who_sends_no_more_is_let_go),
 		T(the_end_is_told),
 	};
 

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "src/base/clock.h"
+#include "src/process/child.h"
 #include "src/status/metrics.h"
 #include "src/status/page.h"
+#include "src/version.h"
 #include "tests/unit/unit.h"
 
 #define LINE_SIZE 512
@@ -88,6 +90,93 @@ counters_become_metrics(void **state)
 	/* A metric that was not told is absent, not zero. */
 	assert_null(strstr(t, "pinholed_capture_dropped_total"));
 	assert_null(strstr(t, "pinholed_fw_commit_seconds"));
+	model_free(m);
+}
+
+static void
+health(struct model *m, uint32_t role, enum child_state state, int64_t since,
+    uint32_t deaths)
+{
+	const struct ipc_health h = { .role = role,
+		.state = state,
+		.since = since,
+		.deaths = deaths };
+
+	model_health(m, &h);
+}
+
+/* Each state has so many calls. */
+static void
+calls_add(struct model *m, enum ipc_call_state state, int n)
+{
+	static struct ipc_msg msg;
+	static uint64_t owner;
+	struct model_source *s = model_source_new(m, IPC_ENGINE, 1);
+
+	while (n-- > 0) {
+		memset(&msg, 0, sizeof(msg));
+		msg.hdr.type = IPC_FEED_CALL;
+		msg.u.feed_call.owner = ++owner;
+		msg.u.feed_call.state = state;
+		assert_true(model_input(m, s, clock_now(), &msg));
+	}
+}
+
+static void
+the_daemon_is_described(void **state)
+{
+	struct model *m = model_new();
+	struct ipc_about about = { .backend = "nft",
+		.started = 1000 * INT64_C(1000000),
+		.loaded = 2000 * INT64_C(1000000) };
+	char want[4096];
+
+	(void)state;
+	model_about(m, &about);
+	health(m, IPC_ENGINE, CHILD_READY, 1, 3);
+	health(m, IPC_PROXY, CHILD_STARTING, 1, 0);
+	health(m, IPC_SHARER, CHILD_READY, 0, 9);
+	health(m, IPC_LEAVER, CHILD_READY, 1, 9);
+	health(m, IPC_FIREWALL, CHILD_NONE, 1, 2);
+	health(m, IPC_MONITOR, CHILD_READY, 1, 0);
+	health(m, IPC_NPARTIES, CHILD_READY, 1, 0);
+	calls_add(m, IPC_CALL_EARLY, 1);
+	calls_add(m, IPC_CALL_ACCEPTED, 3);
+	calls_add(m, IPC_CALL_HELD, 2);
+	snprintf(want, sizeof(want),
+	    "# HELP pinholed_build_info Always 1.\n"
+	    "# TYPE pinholed_build_info gauge\n"
+	    "pinholed_build_info{version=\"%s\",backend=\"nft\"} 1\n"
+	    "# HELP pinholed_start_time_seconds When the daemon was started.\n"
+	    "# TYPE pinholed_start_time_seconds gauge\n"
+	    "pinholed_start_time_seconds %lld\n"
+	    "# HELP pinholed_config_last_reload_success_timestamp_seconds When "
+	    "the configuration in "
+	    "force was read.\n"
+	    "# TYPE pinholed_config_last_reload_success_timestamp_seconds "
+	    "gauge\n"
+	    "pinholed_config_last_reload_success_timestamp_seconds %lld\n"
+	    "# HELP pinholed_process_up Whether the process runs.\n"
+	    "# TYPE pinholed_process_up gauge\n"
+	    "pinholed_process_up{process=\"engine\"} 1\n"
+	    "pinholed_process_up{process=\"proxy\"} 0\n"
+	    "pinholed_process_up{process=\"firewall\"} 0\n"
+	    "pinholed_process_up{process=\"monitor\"} 1\n"
+	    "# HELP pinholed_process_restarts_total Times that the process "
+	    "died and was replaced.\n"
+	    "# TYPE pinholed_process_restarts_total counter\n"
+	    "pinholed_process_restarts_total{process=\"engine\"} 3\n"
+	    "pinholed_process_restarts_total{process=\"proxy\"} 0\n"
+	    "pinholed_process_restarts_total{process=\"firewall\"} 2\n"
+	    "pinholed_process_restarts_total{process=\"monitor\"} 0\n"
+	    "# HELP pinholed_calls Calls known now.\n"
+	    "# TYPE pinholed_calls gauge\n"
+	    "pinholed_calls{state=\"early\"} 1\n"
+	    "pinholed_calls{state=\"accepted\"} 3\n"
+	    "pinholed_calls{state=\"held\"} 2\n",
+	    PINHOLED_VERSION, (long long)clock_wall(about.started) / 1000000,
+	    (long long)clock_wall(about.loaded) / 1000000);
+	assert_string_equal(written(m), want);
 	model_free(m);
 }
 
@@ -245,6 +334,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_become_metrics),
+		cmocka_unit_test(the_daemon_is_described),
 		cmocka_unit_test(every_metric_is_in_the_manual_and_no_other),
 		cmocka_unit_test(every_counter_has_a_metric),
 		cmocka_unit_test(the_page_keeps_an_hour),

@@ -34,6 +34,20 @@ __wrap_clock_now(void)
 	return now;
 }
 
+int __wrap_event_add(struct event *ev, const struct timeval *tv);
+int __real_event_add(struct event *ev, const struct timeval *tv);
+
+/* Its seconds are milliseconds. */
+int
+__wrap_event_add(struct event *ev, const struct timeval *tv)
+{
+	static const struct timeval soon = { 0, 1000 };
+
+	assert_int_equal(tv->tv_sec, 1);
+	assert_int_equal(tv->tv_usec, 0);
+	return __real_event_add(ev, &soon);
+}
+
 static int
 listen_anywhere(void)
 {
@@ -302,6 +316,61 @@ a_reader_hears_every_second(void **state)
 	close(fd);
 }
 
+/* As much text as there can be each second. */
+static void
+model_fill(void)
+{
+	struct model_source *s = model_source_new(model, IPC_ENGINE, 1);
+	struct ipc_msg m = { .hdr.type = IPC_FEED_CALL };
+	struct ipc_feed_call *c = &m.u.feed_call;
+
+	memset(c->call, 1, sizeof(c->call));
+	c->n = sizeof(c->call);
+	c->state = IPC_CALL_HELD;
+	for (c->owner = 1; c->owner < 50; c->owner++)
+		assert_true(model_input(model, s, now, &m));
+}
+
+/* All that comes until the connection is closed; 0: it is not. */
+static size_t
+drained(int fd)
+{
+	size_t len = 0;
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < 20000; i++) {
+		turn();
+		n = read(fd, text, sizeof(text));
+		if (n == 0 || (n == -1 && errno != EAGAIN))
+			return len;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static void
+a_reader_that_does_not_read_is_dropped(void **state)
+{
+	int slow = reader(), quick = reader(), i, size = 4096;
+
+	(void)state;
+	assert_int_equal(setsockopt(slow, SOL_SOCKET, SO_RCVBUF, &size,
+			     sizeof(size)),
+	    0);
+	model_fill();
+	for (i = 0; i < 400; i++) {
+		(void)poll(NULL, 0, 1);
+		turn();
+		(void)!read(quick, text, sizeof(text));
+	}
+	assert_true(drained(slow) > HTTP_QUEUE);
+	for (i = 0; i < 10; i++)
+		assert_false(is_over(quick));
+	close(slow);
+	close(quick);
+}
+
 static void
 a_socket_is_replaced_or_taken_away(void **state)
 {
@@ -334,6 +403,7 @@ main(void)
 		T(the_oldest_connection_makes_room),
 		T(a_request_that_does_not_come_is_over),
 		T(a_reader_hears_every_second),
+		T(a_reader_that_does_not_read_is_dropped),
 		T(a_socket_is_replaced_or_taken_away),
 	};
 

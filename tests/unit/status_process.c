@@ -4,6 +4,7 @@
  * engine and client are the test.
  */
 #include <sys/types.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -196,6 +197,194 @@ others_answer_for_themselves(void **state)
 	while (msg.u.tell.what != IPC_TELL_ALL);
 }
 
+/* What each failure means, and what the monitor's answer says. */
+static void
+each_failure_has_its_words(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		enum ph_err	 err;
+		const char	*words;
+	} rows[] = {
+		{ PH_EGONE, "there is no such call or pinhole" },
+		{ PH_EUNSUPPORTED, "the proxies have no stories; the log tells "
+		    "of each session" },
+		{ PH_EAGAIN, "too much is asked for at a time; try again" },
+		{ PH_EAMBIGUOUS, "several calls begin so" },
+		{ PH_EBAD, NULL },
+		{ PH_EIO, NULL },
+	};
+	/* clang-format on */
+	char want[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		ask("close x\n");
+		expect(&engine, IPC_CLOSE_CALL);
+		msg.u.done.err = rows[i].err;
+		tell(&engine, IPC_DONE, msg.hdr.seq, -1);
+		snprintf(want, sizeof(want),
+		    "{\"end\":\"refused\",\"error\":\"%s\"}\n",
+		    rows[i].words != NULL ? rows[i].words
+					  : ph_strerror(rows[i].err));
+		hears(want);
+	}
+	ask("reload\n");
+	expect(&monitor, IPC_COMMAND);
+	assert_int_equal(msg.u.command.kind, IPC_COMMAND_RELOAD);
+	assert_int_equal(msg.u.command.value, 0);
+	msg.u.done.err = PH_EAGAIN;
+	tell(&monitor, IPC_DONE, msg.hdr.seq, -1);
+	hears("{\"end\":\"refused\",\"error\":\"too much is asked for at a "
+	      "time; try again\"}\n");
+}
+
+static void
+hole_tell(struct ipc *c, uint64_t id, uint64_t owner, const char *call)
+{
+	struct ipc_feed_hole *h = &msg.u.feed_hole;
+
+	memset(&msg, 0, sizeof(msg));
+	h->hole.id = id;
+	h->hole.to = addr_v4(192, 0, 2, 1);
+	h->tuple = id;
+	h->owner = owner;
+	h->n = (uint32_t)strlen(call);
+	memcpy(h->call, call, h->n);
+	tell(c, IPC_FEED_HOLE, 0, -1);
+}
+
+/* The status process has read what it was told. */
+static void
+settle(size_t pinholes)
+{
+	char want[32], text[1024];
+	struct pollfd p = { .fd = client, .events = POLLIN };
+	size_t len;
+	int i;
+
+	snprintf(want, sizeof(want), "\"pinholes\":%zu,", pinholes);
+	for (i = 0; i < 1000; i++) {
+		ask("show summary\n");
+		for (len = 0; len < 17 ||
+		     memcmp(text + len - 12, "\"end\":\"ok\"}\n", 12) != 0;) {
+			assert_int_equal(poll(&p, 1, PATIENCE), 1);
+			len += (size_t)read(client, text + len,
+			    sizeof(text) - 1 - len);
+		}
+		text[len] = '\0';
+		if (strstr(text, want) != NULL)
+			return;
+	}
+	fail();
+}
+
+static void
+a_pinhole_is_asked_about_where_it_is(void **state)
+{
+	const struct ipc_which *w = &msg.u.which;
+
+	(void)state;
+	hole_tell(&proxy, 7, 70, "");
+	hole_tell(&engine, 8, 80, "abc");
+	settle(2);
+	ask("close 7\n");
+	expect(&proxy, IPC_CLOSE_CALL);
+	assert_int_equal(w->id, 7);
+	assert_int_equal(w->owner, 70);
+	assert_int_equal(w->n, 0);
+	msg.u.done.err = PH_OK;
+	tell(&proxy, IPC_DONE, msg.hdr.seq, -1);
+	hears("{\"end\":\"ok\"}\n");
+	ask("explain 8\n");
+	expect(&engine, IPC_EXPLAIN);
+	assert_int_equal(w->id, 8);
+	assert_int_equal(w->owner, 80);
+	assert_int_equal(w->n, 3);
+	assert_memory_equal(w->call, "abc", 3);
+	msg.u.feed_text.n = 4;
+	memcpy(msg.u.feed_text.text, "one\n", 4);
+	tell(&engine, IPC_FEED_TEXT, msg.hdr.seq, -1);
+	hears("{\"text\":\"one\"}\n");
+}
+
+/* A new engine answers once it has told everything, a lost one never. */
+static void
+the_engine_that_knows_is_asked(void **state)
+{
+	struct ipc next;
+
+	(void)state;
+	add_source(&next, IPC_ENGINE);
+	tell(&next, IPC_FEED_BEGIN, 0, -1);
+	hole_tell(&next, 8, 80, "abc");
+	settle(1);
+	ask("close x\n");
+	expect(&engine, IPC_CLOSE_CALL);
+	msg.u.done.err = PH_OK;
+	tell(&engine, IPC_DONE, msg.hdr.seq, -1);
+	hears("{\"end\":\"ok\"}\n");
+	/* Its pinholes stay until the new one has told all. */
+	hole_tell(&engine, 5, 50, "a");
+	settle(2);
+	ipc_close(&engine);
+	memset(&msg, 0, sizeof(msg));
+	tell(&next, IPC_FEED_END, 0, -1);
+	settle(1);
+	ask("close x\n");
+	expect(&next, IPC_CLOSE_CALL);
+	assert_int_equal(msg.u.which.id, 0);
+	assert_int_equal(msg.u.which.owner, 0);
+	assert_int_equal(msg.u.which.n, 1);
+	assert_memory_equal(msg.u.which.call, "x", 1);
+	msg.u.done.err = PH_OK;
+	tell(&next, IPC_DONE, msg.hdr.seq, -1);
+	hears("{\"end\":\"ok\"}\n");
+	ipc_close(&next);
+	settle(1);
+	ask("close x\n");
+	hears("{\"end\":\"refused\",\"error\":\"the process that could answer "
+	      "is not running\"}\n");
+}
+
+static void
+who_is_not_there_is_not_asked(void **state)
+{
+	struct ipc share;
+
+	(void)state;
+	ask("show peers\n");
+	hears("{\"end\":\"refused\",\"error\":\"no share process runs: there "
+	      "is no \\\"share\\\", or it starts just now\"}\n");
+	add_source(&share, IPC_SHARER);
+	hole_tell(&engine, 5, 50, "a");
+	settle(1);
+	ask("show peers\n");
+	expect(&share, IPC_SHOW_PEERS);
+	assert_int_equal(msg.u.which.n, 0);
+	msg.u.feed_text.n = 8;
+	memcpy(msg.u.feed_text.text, "{\"a\":1}\n", 8);
+	tell(&share, IPC_FEED_TEXT, msg.hdr.seq, -1);
+	hears("{\"a\":1}\n");
+	ipc_close(&share);
+	ipc_close(&proxy);
+	hole_tell(&engine, 6, 50, "a");
+	ipc_init(&proxy, -1);
+}
+
+static void
+calls_come_first(void **state)
+{
+	struct rlimit r;
+
+	(void)state;
+	assert_int_equal(getpriority(PRIO_PROCESS, (id_t)child), 10);
+	assert_int_equal(prlimit(child, RLIMIT_NOFILE, NULL, &r), 0);
+	assert_int_equal(r.rlim_cur, 4096);
+	assert_int_equal(r.rlim_max, 4096);
+}
+
 static void
 counters_are_asked_for_each_second(void **state)
 {
@@ -220,6 +409,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_monitor_answers_with_a_file),
 		T(others_answer_for_themselves),
+		T(each_failure_has_its_words),
+		T(a_pinhole_is_asked_about_where_it_is),
+		T(the_engine_that_knows_is_asked),
+		T(who_is_not_there_is_not_asked),
+		T(calls_come_first),
 		T(counters_are_asked_for_each_second),
 	};
 
