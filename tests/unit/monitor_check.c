@@ -360,7 +360,6 @@ all_is_well(void **state)
 	assert_true(local);
 	/* Without any of it. */
 	conf->tables.on = conf->share.on = conf->sip.on = false;
-	conf->tables.nkey = 0;
 	free(conf->state);
 	free(conf->control);
 	free(conf->hep.key);
