@@ -140,7 +140,7 @@ tell_call(int s)
 	f->since = now - any(5);
 	f->from = addr_v4(198, 51, 100, (uint8_t)i);
 	f->to = addr_v4(192, 0, 2, (uint8_t)i);
-	f->n = (uint32_t)sprintf(f->call, "c%d", i);
+	f->n = (uint32_t)snprintf(f->call, sizeof(f->call), "c%d", i);
 	if (state < IPC_CALL_ENDED) {
 		if (!c->is)
 			*c = (struct call) { .is = true };
@@ -182,7 +182,7 @@ tell_hole(int s)
 	f->packets = any(3) == 0 ? any(9) : 0;
 	f->form = any(2) ? FORM_STATE : FORM_TCP;
 	if (k >= 0)
-		f->n = (uint32_t)sprintf(f->call, "c%d", k);
+		f->n = (uint32_t)snprintf(f->call, sizeof(f->call), "c%d", k);
 	if (h->is && h->tuple != f->tuple)
 		hole_drop(i);
 	if (!h->is) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* What the monitor does when: starts, deaths, reloads, and both ways to end. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/monitor_thread.h"
 
@@ -458,6 +460,57 @@ who_hangs_is_killed(void **state)
 	}
 }
 
+/* It hangs before it has said that it does not. */
+static void
+who_never_says_that_it_is_well_is_killed(void **state)
+{
+	(void)state;
+	begin_running("");
+	now += 20 * USEC_PER_SEC;
+	turn();
+	now += 2 * USEC_PER_SEC - 1;
+	turn();
+	assert_false(kid(ENGINE)->killed);
+	now++;
+	turn();
+	assert_true(kid(ENGINE)->killed);
+	assert_false(kid(FW)->killed);
+	die(kid(ENGINE), SIGKILL);
+	ready(ENGINE);
+	(void)told(kid(ENGINE));
+	(void)told(kid(FW));
+	stop(false);
+}
+
+/* Calls are kept for the next start unless this one has failed. */
+static void
+calls_are_saved_at_a_good_end(void **state)
+{
+	char dir[] = "/tmp/pinholed-test.XXXXXX", path[64], lock[64], more[128];
+	int failed;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	snprintf(lock, sizeof(lock), "%s/s.lock", dir);
+	snprintf(more, sizeof(more), "state \"%s\"\n", path);
+	for (failed = 1; failed >= 0; failed--) {
+		if (failed) {
+			begin(more);
+			die(kid(ENGINE), 1 << 8);
+			die(kid(FW), 0);
+			end(2);
+		} else {
+			begin_running(more);
+			stop(false);
+		}
+		assert_int_equal(access(path, F_OK), failed ? -1 : 0);
+	}
+	assert_int_equal(unlink(path), 0);
+	(void)unlink(lock);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int
 main(void)
 {
@@ -467,6 +520,8 @@ main(void)
 		cmocka_unit_test(who_dies_is_started_again),
 		cmocka_unit_test(who_cannot_be_started_is_tried_again),
 		cmocka_unit_test(who_takes_too_long_is_killed),
+		cmocka_unit_test(who_never_says_that_it_is_well_is_killed),
+		cmocka_unit_test(calls_are_saved_at_a_good_end),
 		cmocka_unit_test(a_reload_changes_places),
 		cmocka_unit_test(a_reload_may_fail),
 		cmocka_unit_test(one_reload_at_a_time_and_the_next_follows),

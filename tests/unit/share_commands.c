@@ -500,6 +500,26 @@ is_late_after(int64_t within)
 	now = server.retry_at;
 }
 
+/* However slowly it names them, as long as each answer comes in time. */
+static void
+its_keys_are_read_in_time(void **state)
+{
+	int64_t within;
+
+	(void)state;
+	server.limit = 1000;
+	within = 60 * USEC_PER_SEC + 1000 * 200;
+	server_run(&server, now);
+	server.since = now - within;
+	server_run(&server, now);
+	assert_int_equal(server.state, SERVER_JOINING);
+	now++;
+	server_run(&server, now);
+	assert_int_equal(server.state, SERVER_WAITING);
+	logs("no server: reading its keys takes too long; calls go on without "
+	     "other boxes;");
+}
+
 static void
 answers_come_in_time(void **state)
 {
@@ -586,6 +606,7 @@ main(void)
 		T(values_are_asked_for_a_thousand_at_a_time),
 		T(its_loss_is_logged_once),
 		T(each_refusal_of_a_step_is_logged),
+		T(its_keys_are_read_in_time),
 		T(answers_come_in_time),
 		T(it_is_tried_ever_more_rarely),
 	};

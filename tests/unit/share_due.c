@@ -289,6 +289,15 @@ without_a_server_it_judges_by_itself(void **state)
 	one_runs(SECOND, "tell hello 1;renew a;");
 	one.now += BOXES_LEASE - 1;
 	one_runs(SECOND, "tell hello 1;");
+	/* An engine that has not taken it up judges as before. */
+	one_anew(LIMIT);
+	join();
+	one_call('a', 1, "x", true);
+	one_hears_call("fw3", 'a', 2, "y");
+	one_says("offer a y;");
+	group_lost(one.g, one.now);
+	one.now += BOXES_LEASE;
+	one_runs(SECOND, "");
 	/* It joins for the first time after a while. */
 	one_anew(LIMIT);
 	one_hears_call("fw3", 'b', 1, "y");

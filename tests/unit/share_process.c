@@ -30,6 +30,8 @@ a_call_of_the_engine_goes_to_the_server(void **state)
 
 	(void)state;
 	join();
+	/* There is no other engine. */
+	tell(&monitor, IPC_SHARE, 0, -1);
 	memset(body, 'x', sizeof(body));
 	memcpy(body, "_abc", 4);
 	tell(&engine, IPC_SHARE_BEGIN, 0, -1);

@@ -183,6 +183,8 @@ a_body_has_a_limit(void **state)
 	assert_false(record_write(&plain, &r, buf, sizeof(buf), &len));
 	r.body.len--;
 	assert_true(record_write(&plain, &r, buf, sizeof(buf), &len));
+	assert_int_equal(record_read(&plain, buf, len, &r), RECORD_FINE);
+	assert_int_equal(r.body.len, RECORD_BODY_MAX);
 	assert_false(record_write(&keyed, &r, buf, len, &len));
 }
 

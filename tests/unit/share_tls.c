@@ -346,16 +346,41 @@ struct row {
 };
 
 static enum ph_err
+server_meet(const struct row *r, const struct conf_share *c,
+    const struct secrets *secrets, struct tls *tls, struct strbuf *why)
+{
+	enum ph_err rc;
+	int fds[2];
+	pid_t pid;
+
+	memset(seen, 0, sizeof(*seen));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(evutil_make_socket_nonblocking(fds[0]), 0);
+	fflush(NULL);
+	if ((pid = fork()) == 0) {
+		close(fds[0]);
+		alarm(20);
+		server_run(fds[1], r->kind, r->cert, r->answer);
+	}
+	close(fds[1]);
+	patience_ms = r->kind == SILENT ? 20 : 0;
+	rc = trial_run(c, secrets, tls, fds[0], why);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return rc;
+}
+
+static enum ph_err
 row_run(const struct row *r, struct strbuf *why)
 {
 	struct secrets secrets = { .passwordlen = strlen(r->password) };
 	static char group[] = "fw", at[] = "";
 	struct conf_share c = { .on = true, .group = group };
+	/* What one server says long does not count for the next. */
+	int times = strcmp(r->what, "TLS") == 0 ? 30 : 1;
 	struct tls *tls = NULL;
-	enum ph_err rc;
 	char file[4][64];
-	int fds[2];
-	pid_t pid;
+	enum ph_err rc;
 
 	memcpy(secrets.password, r->password, secrets.passwordlen);
 	assert_int_equal(addr_parse(span_of(r->at), &c.server.addr), PH_OK);
@@ -371,20 +396,9 @@ row_run(const struct row *r, struct strbuf *why)
 	c.tls.at = c.tls.ca_at = c.tls.certificate_at = c.tls.key_at = at;
 	if (r->ca != NULL)
 		assert_int_equal(tls_new(&tls, &c, why), PH_OK);
-	memset(seen, 0, sizeof(*seen));
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	assert_int_equal(evutil_make_socket_nonblocking(fds[0]), 0);
-	fflush(NULL);
-	if ((pid = fork()) == 0) {
-		close(fds[0]);
-		alarm(20);
-		server_run(fds[1], r->kind, r->cert, r->answer);
-	}
-	close(fds[1]);
-	patience_ms = r->kind == SILENT ? 20 : 0;
-	rc = trial_run(&c, &secrets, tls, fds[0], why);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	do
+		rc = server_meet(r, &c, &secrets, tls, why);
+	while (rc == PH_OK && --times > 0);
 	tls_free(tls);
 	free(c.tls.name);
 	return rc;
@@ -398,6 +412,8 @@ row_run(const struct row *r, struct strbuf *why)
 static const struct row rows[] = {
 	{ "plain", PLAIN, "good", NULL, NULL, A, NULL, "", EMPTY, NULL },
 	{ "password", PLAIN, "good", NULL, NULL, A, NULL, "pw",
+	    "+OK\r\n" EMPTY, NULL },
+	{ "a short password", TLS, "good", "ca", NULL, A, NULL, "p",
 	    "+OK\r\n" EMPTY, NULL },
 	{ "wrong password", PLAIN, "good", NULL, NULL, A, NULL, "pw",
 	    "-WRONGPASS no\r\n" EMPTY,
@@ -511,10 +527,11 @@ refusal_add(const char *what, char *out, size_t size)
 static void
 each_server_is_let_in_or_not(void **state)
 {
-	char text[512], want[512];
+	char text[512], want[512], auth[64];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	const struct row *r;
 	const char *p;
+	int n;
 
 	(void)state;
 	for (r = rows; r < rows + ROWS(rows); r++) {
@@ -526,13 +543,15 @@ each_server_is_let_in_or_not(void **state)
 		assert_true(breaks > 0);
 		if (r->why == NULL) {
 			assert_string_equal(text, "");
+			n = snprintf(auth, sizeof(auth),
+			    "*2\r\n$4\r\nAUTH\r\n$%zu\r\n%s\r\n",
+			    strlen(r->password), r->password);
+			assert_in_range(n, 1, sizeof(auth) - 1);
 			snprintf(want, sizeof(want),
 			    "%s*6\r\n$9\r\nXREVRANGE\r\n$21\r\n"
 			    "pinholed:{fw}:changes\r\n$1\r\n+\r\n$1\r\n-\r\n"
 			    "$5\r\nCOUNT\r\n$1\r\n1\r\n",
-			    r->password[0] != '\0'
-				? "*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n"
-				: "");
+			    r->password[0] != '\0' ? auth : "");
 			assert_memory_equal(seen->asked, want,
 			    strstr(want, "COUNT") - want);
 		} else {
