@@ -17,7 +17,6 @@ void
 daemon_init(struct daemon *d)
 {
 	d->pidfile_fd = d->parent_fd = -1;
-	d->pidfile = NULL;
 }
 
 void

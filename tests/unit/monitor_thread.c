@@ -218,6 +218,23 @@ turn(void)
 		give_turn(true);
 }
 
+void __wrap_journals_end(struct journals *js, struct generation *g, bool leave,
+    int64_t at);
+void __real_journals_end(struct journals *js, struct generation *g, bool leave,
+    int64_t at);
+
+int saves;
+bool saved_to_leave;
+
+void
+__wrap_journals_end(struct journals *js, struct generation *g, bool leave,
+    int64_t at)
+{
+	saves++;
+	saved_to_leave = leave;
+	__real_journals_end(js, g, leave, at);
+}
+
 void
 begin(const char *more)
 {
@@ -228,6 +245,7 @@ begin(const char *more)
 	nkids = nended = 0;
 	now = 1000 * USEC_PER_SEC;
 	over = failing = false;
+	saves = 0;
 	notified[0] = '\0';
 	opt = (struct monitor_options) { .foreground = true,
 		.load = load,

@@ -25,6 +25,8 @@ extern struct kid kids[];
 extern int nkids;
 extern int64_t now, until; /* until when the monitor waits */
 extern bool failing;	   /* no child can be started */
+extern int saves;	   /* at the end, of its calls */
+extern bool saved_to_leave;
 extern struct monitor_options opt;
 extern char config[256]; /* what a reload reads */
 
