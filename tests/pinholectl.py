@@ -142,8 +142,10 @@ def rows(now):
         "in  udp   198.51.100.7    any   -> 192.0.2.10      4000              "
         " -        -  answer   7             c1  (a rule: no room)\n")
     yield "show counters", [
+        {"process": "\u0085\u00e9\u009f", "name": "n", "value": 1},
         {"process": "engine", "name": "sip_messages", "value": 12}], (
         "PROCESS  COUNTER                          VALUE\n"
+        "??\u00e9??   n" + " " * 32 + "1\n"
         "engine   sip_messages                     12\n")
     yield "show tables", [
         {"table": "bad", "entries": 2},
@@ -215,6 +217,7 @@ def what_goes_wrong_is_said(d, where):
     same(run(d, "show", "peers"), (0, PEERS, ""), "peers")
     same(run(d, "show", "calls", "-j")[2].splitlines()[1:],
          ["options stand before the verb"], "-j")
+    same(run(d, "show", "calls", "x")[2].count("options stand"), 0, "no option")
     for closed, status, said in ((">/dev/full", 1, "cannot write"),
                                  (">&-", 0, "")):
         d.asked.clear()
@@ -266,7 +269,12 @@ def what_goes_wrong_is_said(d, where):
     for shell, code in (("bash", 0), ("zsh", 0), ("fish", 1)):
         got = run(None, "--completion", shell)
         same((got[0], got[1] == ""), (code, code != 0), shell)
-    assert "\n\t\t'reload:" in run(None, "--completion", "zsh")[1], "zsh"
+    got = run(None, "--completion", "zsh")[1]
+    assert "\n\t\t'reload:" in got, got
+    assert re.findall(r"\n(\w+)\) compadd ([a-z ]+) ;;", got) == [
+        ("show", "summary calls pinholes tables peers counters config"),
+        ("log", "brief verbose"), ("tables", "address"),
+        ("state", "early accepted held ended")], got
 
 
 class Screen:
@@ -491,7 +499,8 @@ def top_shows_calls(d, where):
 def top_scrolls_and_waits(d, where):
     summaries(d)
     d.answers["show calls"] = [
-        call("held", "10.0.0.1", 100 + i, 0, 1, f"n{i}") for i in range(40)]
+        call("held", "10.0.0.1", 100 + i / 4, 0, 1, f"n{i}")
+        for i in reversed(range(40))]
     s = Screen(d.path, where)
     order(s, [f"n{i}" for i in range(15)])
     s.press(b"j" * 14)

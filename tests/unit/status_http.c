@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,7 +66,12 @@ listen_anywhere(void)
 static int
 begin(void **state)
 {
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
 	(void)state;
+	/* As child_start() has it. */
+	sigemptyset(&ignore.sa_mask);
+	sigaction(SIGPIPE, &ignore, NULL);
 	now = 1000 * USEC_PER_SEC;
 	base = event_base_new();
 	model = model_new();
