@@ -359,20 +359,20 @@ static void
 a_reader_that_does_not_read_is_dropped(void **state)
 {
 	int slow = reader(), quick = reader(), i;
+	ssize_t n;
 
 	(void)state;
 	model_fill();
 	for (i = 0; i < 250; i++) {
 		(void)poll(NULL, 0, 1);
 		event_base_loop(base, EVLOOP_NONBLOCK);
-		while (read(quick, text, sizeof(text)) > 0)
+		while ((n = read(quick, text, sizeof(text))) > 0)
 			;
+		assert_true(n == -1 && errno == EAGAIN);
 	}
-	assert_true(drained(slow) > HTTP_QUEUE);
-	for (i = 0; i < 10; i++)
-		assert_false(is_over(quick));
-	close(slow);
 	close(quick);
+	assert_true(drained(slow) > HTTP_QUEUE);
+	close(slow);
 }
 
 static void
