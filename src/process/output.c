@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/clock.h"
 #include "src/process/output.h"
 
 #define LAST_CHANCE_MS 2000
@@ -18,6 +19,8 @@ struct output {
 	bool gone; /* nobody reads any more */
 	struct evbuffer *buf;
 	struct event *ev;
+	struct event *late; /* what waits has waited long enough */
+	int64_t at;	    /* of the last write */
 	uint64_t lost;
 };
 
@@ -49,7 +52,10 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	output_flush(o);
+	o->at = clock_now();
+	output_drain(o, 0);
+	if (!o->gone && evbuffer_get_length(o->buf) > 0)
+		event_add(o->ev, NULL);
 }
 
 struct output *
@@ -65,7 +71,8 @@ output_new(struct event_base *base, int fd)
 	o->file = !o->gone && S_ISREG(st.st_mode);
 	o->buf = evbuffer_new();
 	o->ev = event_new(base, fd, EV_WRITE, on_writable, o);
-	if (o->buf == NULL || o->ev == NULL) {
+	o->late = event_new(base, -1, 0, on_writable, o);
+	if (o->buf == NULL || o->ev == NULL || o->late == NULL) {
 		output_free(o);
 		return NULL;
 	}
@@ -91,9 +98,19 @@ output_line(struct output *o, const char *text)
 void
 output_flush(struct output *o)
 {
-	output_drain(o, 0);
-	if (!o->gone && evbuffer_get_length(o->buf) > 0)
-		event_add(o->ev, NULL);
+	static const struct timeval within = { 0, OUTPUT_WITHIN };
+	int64_t now;
+
+	if (o->gone || evbuffer_get_length(o->buf) == 0)
+		return;
+	now = clock_now();
+	if (now >= o->at && now - o->at < OUTPUT_WITHIN) {
+		if (!event_pending(o->late, EV_TIMEOUT, NULL))
+			event_add(o->late, &within);
+		return;
+	}
+	event_del(o->late);
+	on_writable(o->fd, EV_WRITE, o);
 }
 
 uint64_t
@@ -113,5 +130,7 @@ output_free(struct output *o)
 	}
 	if (o->ev != NULL)
 		event_free(o->ev);
+	if (o->late != NULL)
+		event_free(o->late);
 	free(o);
 }

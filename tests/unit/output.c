@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+#include <event2/event.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/clock.h"
+#include "src/process/output.h"
+#include "tests/unit/unit.h"
+
+static struct event_base *base;
+static struct output *out;
+static int ends[2];
+static char got[1 << 17];
+
+static int
+begin(void **state)
+{
+	(void)state;
+	clock_start();
+	if (pipe(ends) != 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0 ||
+	    (base = event_base_new()) == NULL)
+		return -1;
+	return (out = output_new(base, ends[1])) != NULL ? 0 : -1;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	output_free(out);
+	event_base_free(base);
+	close(ends[0]);
+	close(ends[1]);
+	return 0;
+}
+
+static const char *
+what_arrived(void)
+{
+	ssize_t n = read(ends[0], got, sizeof(got) - 1);
+
+	got[n > 0 ? n : 0] = '\0';
+	return got;
+}
+
+static void
+say(const char *text)
+{
+	output_line(out, text);
+	output_flush(out);
+}
+
+static void
+a_line_alone_is_written_at_once(void **state)
+{
+	(void)state;
+	say("one");
+	assert_string_equal(what_arrived(), "one\n");
+	usleep(2 * OUTPUT_WITHIN);
+	say("two");
+	assert_string_equal(what_arrived(), "two\n");
+}
+
+static void
+lines_soon_after_it_wait_for_each_other(void **state)
+{
+	int64_t before, after;
+
+	(void)state;
+	before = clock_now();
+	say("one");
+	say("two");
+	say("three");
+	after = clock_now();
+	/* Unless we had to wait for the processor. */
+	if (after - before < OUTPUT_WITHIN)
+		assert_string_equal(what_arrived(), "one\n");
+	event_base_dispatch(base);
+	assert_true(clock_now() - before >= OUTPUT_WITHIN / 2);
+	if (after - before < OUTPUT_WITHIN)
+		assert_string_equal(what_arrived(), "two\nthree\n");
+}
+
+static void
+a_slow_reader_gets_all_in_the_end(void **state)
+{
+	static char line[4000];
+	size_t n, seen = 0;
+
+	(void)state;
+	memset(line, 'x', sizeof(line) - 1);
+	for (n = 0; n < 50; n++)
+		say(line);
+	while (seen < n * sizeof(line)) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		seen += strlen(what_arrived());
+	}
+	assert_int_equal(seen, n * sizeof(line));
+	assert_int_equal(output_lost(out), 0);
+}
+
+static void
+what_waits_is_written_at_the_end(void **state)
+{
+	(void)state;
+	say("one");
+	say("two");
+	output_free(out);
+	assert_string_equal(what_arrived(), "one\ntwo\n");
+	out = NULL;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_line_alone_is_written_at_once,
+		    begin, end),
+		cmocka_unit_test_setup_teardown(
+		    lines_soon_after_it_wait_for_each_other, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    a_slow_reader_gets_all_in_the_end, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    what_waits_is_written_at_the_end, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
