@@ -57,7 +57,7 @@ print_string(FILE *f, const char *before, const char *s)
 }
 
 static void
-print_strings(FILE *f, const char *word, const struct strings *s)
+print_list(FILE *f, const char *word, const struct strings *s)
 {
 	size_t i;
 
@@ -66,7 +66,15 @@ print_strings(FILE *f, const char *word, const struct strings *s)
 	fprintf(f, "%s {", word);
 	for (i = 0; i < s->n; i++)
 		print_string(f, " ", s->v[i]);
-	fprintf(f, " }\n");
+	fprintf(f, " }");
+}
+
+static void
+print_strings(FILE *f, const char *word, const struct strings *s)
+{
+	print_list(f, word, s);
+	if (s->n > 0)
+		fprintf(f, "\n");
 }
 
 static const char *const priorities[] = {
@@ -256,6 +264,7 @@ print_firewall(FILE *f, const struct conf *c)
 	if (strcmp(c->firewall, "nftables") == 0) {
 		print_string(f, " table ", c->name);
 		fprintf(f, " mark 0x%x", c->mark);
+		print_list(f, " hook", &c->hook);
 	} else if (strncmp(c->firewall, "pf", 2) == 0) {
 		fprintf(f, " %s", c->states ? "states" : "rules");
 		print_string(f, " anchor ", c->name);
