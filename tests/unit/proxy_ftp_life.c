@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "src/base/timers.h"
+#include "src/proxy/ports.h"
 #include "tests/unit/proxy_ftp_play.h"
 
 #define S USEC_PER_SEC
@@ -319,6 +320,58 @@ what_is_no_ftp_has_ten_seconds(void **state)
 	assert_int_equal(proxy_ftp_left(ftp_service), 0);
 }
 
+/* Each port is for one data connection at a time. */
+static void
+ports_are_taken_once(void **state)
+{
+	static bool taken[65536];
+	unsigned int i, n = 65536 - CONF_FTP_PROXY_PORT_LO;
+	uint16_t port;
+
+	(void)state;
+	for (i = 0; i < n; i++) {
+		port = ports_take();
+		assert_in_range(port, CONF_FTP_PROXY_PORT_LO, 65535);
+		assert_false(taken[port]);
+		taken[port] = true;
+	}
+	assert_int_equal(ports_take(), 0);
+	/* A session does without. */
+	ftp_begin();
+	ftp_login();
+	(void)play_logged();
+	play_write(client, "EPSV\r\n");
+	play_write(server, "229 at (|||50000|)\r\n");
+	assert_memory_equal(play_read(client), "425 ", 4);
+	logged("w # no data connection: out of ports\n");
+	assert_int_equal(play.nwishes, 0);
+	/* The first, the last, and two neighbours, back and forth. */
+	for (i = 0; i < 4; i++) {
+		port = (uint16_t)(i == 0 ? CONF_FTP_PROXY_PORT_LO
+					 : 65535 - (i - 1));
+		ports_give(port);
+		assert_int_equal(ports_take(), port);
+		assert_int_equal(ports_take(), 0);
+	}
+	ports_give(65535);
+	ports_give(CONF_FTP_PROXY_PORT_LO);
+	assert_int_equal(ports_take() ^ ports_take(),
+	    65535 ^ CONF_FTP_PROXY_PORT_LO);
+	for (i = CONF_FTP_PROXY_PORT_LO; i < 65536; i++)
+		ports_give((uint16_t)i);
+	/* The port of a session is free again when it ends. */
+	play_write(client, "EPSV\r\n");
+	play_write(server, "229 at (|||50000|)\r\n");
+	play_answer(PH_OK);
+	play_timer_fire();
+	assert_int_equal(proxy_ftp_left(ftp_service), 0);
+	for (i = 0; i < n; i++)
+		assert_int_not_equal(ports_take(), 0);
+	assert_int_equal(ports_take(), 0);
+	for (i = CONF_FTP_PROXY_PORT_LO; i < 65536; i++)
+		ports_give((uint16_t)i);
+}
+
 /* Each allocation fails once; then all is as before. */
 static void
 what_fails_leaves_nothing_behind(void **state)
@@ -405,6 +458,7 @@ main(void)
 		T(a_late_login_changes_no_time),
 		T(the_end_of_a_time_says_why),
 		T(what_is_no_ftp_has_ten_seconds),
+		T(ports_are_taken_once),
 		T(what_fails_leaves_nothing_behind),
 		T(without_descriptors_it_waits_for_a_second),
 	};

@@ -17,6 +17,8 @@
 #define LEASE 60
 
 int64_t __wrap_clock_now(void);
+int __wrap_event_add(struct event *ev, const struct timeval *tv);
+int __real_event_add(struct event *ev, const struct timeval *tv);
 
 static struct event_base *base;
 static struct channel channel;
@@ -42,6 +44,15 @@ int64_t
 __wrap_clock_now(void)
 {
 	return now;
+}
+
+/* It looks at its questions once a second. */
+int
+__wrap_event_add(struct event *ev, const struct timeval *tv)
+{
+	if (tv != NULL && event_get_base(ev) == base)
+		assert_true(tv->tv_sec == 1 && tv->tv_usec == 0);
+	return __real_event_add(ev, tv);
 }
 
 static void
@@ -99,6 +110,8 @@ on_line(void *ctx, const char *line)
 		assert_int_equal(sscanf(id + 5, "%" SCNu64, &n), 1);
 		n -= first - 1;
 	}
+	assert_non_null(strstr(line, "\"src\":\"198.51.100.7\","));
+	assert_non_null(strstr(line, "\"dst\":\"192.0.2.10\",\"dport\":4"));
 	snprintf(text, sizeof(text), "%s %u %s;", event, (unsigned int)n, why);
 	strlcat(said, text, sizeof(said));
 }

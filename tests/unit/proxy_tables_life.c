@@ -120,6 +120,26 @@ the_filters_answer_is_in_the_log(void **state)
 	}
 }
 
+/* A question that is asked again is no error, until it is given up. */
+static void
+a_question_that_is_asked_again_is_no_error(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	(void)play_logged();
+	tables_ask(WIRE_ADD, "203.0.113.1", 60);
+	for (i = 0; i < 4; i++) {
+		tables_answer(PH_EAGAIN);
+		assert_int_equal(play_timer_us, USEC_PER_SEC);
+		play_timer_fire();
+		tables_assert_asked(i + 1, "add 0 60 203.0.113.1");
+		logged("");
+	}
+	tables_answer(PH_EAGAIN);
+	assert_memory_equal(play_logged(), "w table \"bad\": ", 15);
+}
+
 static void
 on_record(void *ctx, uint64_t k, const void *p, size_t len)
 {
@@ -307,6 +327,7 @@ main(void)
 		T(the_first_that_is_refused_is_named),
 		T(changes_are_in_the_log),
 		T(the_filters_answer_is_in_the_log),
+		T(a_question_that_is_asked_again_is_no_error),
 		P(a_journal_that_fails_is_in_the_log),
 		T(the_next_end_is_waited_for),
 		T(what_was_done_is_counted),

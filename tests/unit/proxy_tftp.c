@@ -456,6 +456,110 @@ who_stops_forgets_its_questions(void **state)
 	assert_true(play_wished()->forgotten);
 }
 
+/* Each transfer, and the reason why a client got none. */
+static void
+transfers_are_in_the_log(void **state)
+{
+	struct endpoint v6 = { .port = 69 };
+
+	(void)state;
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	assert_string_equal(play_logged(), "");
+	play_answer(PH_OK);
+	assert_string_equal(play_logged(),
+	    "i 127.0.0.2:# -> 127.0.0.1:# -> 127.0.0.4:# RRQ \"boot\"\n");
+	ask(client, WRQ, sizeof(WRQ));
+	play_found(&server_at);
+	play_answer(PH_EDENIED);
+	assert_string_equal(play_logged(),
+	    "w 127.0.0.2:# -> 127.0.0.4:#: no pinhole: not permitted\n");
+	ask(client, RRQ, sizeof(RRQ));
+	play_not_found(PH_EGONE);
+	assert_string_equal(play_logged(),
+	    "w 127.0.0.2:# -> none:0: where did it want to go? No redirection "
+	    "is known: gone\n");
+	ask(client, RRQ, sizeof(RRQ));
+	assert_int_equal(addr_parse(span_of("::1"), &v6.addr), PH_OK);
+	play_found(&v6);
+	assert_string_equal(play_logged(),
+	    "w 127.0.0.2:# -> [::1]:69: it was not redirected here: no "
+	    "server\n");
+	play.conf.tftp.allow_write = false;
+	ask(client, WRQ, sizeof(WRQ));
+	assert_string_equal(play_logged(),
+	    "w 127.0.0.2:#: refused: not allowed here\n");
+}
+
+/* Of many that fail, ten are named in a minute, and the others counted. */
+static void
+failures_are_logged_at_a_limited_rate(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	play.conf.tftp.allow_write = false;
+	for (i = 0; i < 25; i++) {
+		ask(client, WRQ, sizeof(WRQ));
+		assert_int_equal(strlen(play_logged()) > 0, i < 10);
+		ask(client, RRQ, sizeof(RRQ));
+		play_not_found(PH_EGONE);
+		assert_int_equal(strlen(play_logged()) > 0, i < 10);
+	}
+	play.now += 60 * USEC_PER_SEC;
+	ask(client, WRQ, sizeof(WRQ));
+	assert_string_equal(play_logged(),
+	    "w 127.0.0.2:#: refused: not allowed here\n"
+	    "w and 15 more were refused\n");
+	ask(client, RRQ, sizeof(RRQ));
+	play_not_found(PH_EGONE);
+	assert_non_null(strstr(play_logged(), "\nw and 15 more failed\n"));
+}
+
+/* Each allocation and socket fails once. */
+static void
+what_fails_leaves_nothing_behind(void **state)
+{
+	unsigned int n, left, had;
+
+	(void)state;
+	proxy_tftp_stop(service);
+	for (n = 1; n < 100; n++) {
+		play_fail = n;
+		service = proxy_tftp_start(&play, &at);
+		left = play_fail;
+		play_fail = 0;
+		assert_int_equal(service == NULL, left == 0);
+		if (left > 0)
+			break;
+	}
+	assert_in_range(n, 3, 99);
+	had = play_descriptors();
+	for (n = 1; n < 100; n++) {
+		play_fail = n;
+		ask(client, RRQ, sizeof(RRQ));
+		if (play.ntargets > 0 &&
+		    play.target[play.ntargets - 1].answer != NULL)
+			play_found(&server_at);
+		left = play_fail;
+		play_fail = 0;
+		if (left > 0)
+			break;
+		assert_int_equal(proxy_tftp_left(service), 0);
+		assert_int_equal(play_descriptors(), had);
+		assert_int_equal(play.nwishes, 0);
+		/* The client knows. */
+		(void)play_read(client);
+		assert_true(play_got() > 4);
+	}
+	assert_in_range(n, 3, 99);
+	assert_int_equal(play.nwishes, 1);
+	assert_int_equal(proxy_tftp_left(service), 1);
+	play_answer(PH_OK);
+	(void)play_read(server);
+	assert_int_equal(play_got(), sizeof(RRQ));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -480,6 +584,9 @@ main(void)
 		T(other_sockets_have_a_turn_after_64_datagrams),
 		T(who_leaves_ends_what_it_has_begun),
 		T(who_stops_forgets_its_questions),
+		T(transfers_are_in_the_log),
+		T(failures_are_logged_at_a_limited_rate),
+		T(what_fails_leaves_nothing_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
