@@ -141,16 +141,14 @@ void
 jsonw_time(struct jsonw *w, const char *name, int64_t usec)
 {
 	char text[] = ".000000";
-	int64_t rest = usec % 1000000;
+	uint64_t v = usec < 0 ? 0 - (uint64_t)usec : (uint64_t)usec;
+	uint64_t rest = v % 1000000;
 	size_t i;
 
 	jsonw_key(w, name);
-	if (usec < 0) {
-		strbuf_fmt(w->out, "%" PRId64 ".%06d", usec / 1000000,
-		    (int)rest);
-		return;
-	}
-	strbuf_uint(w->out, (uint64_t)(usec / 1000000));
+	if (usec < 0)
+		strbuf_str(w->out, "-");
+	strbuf_uint(w->out, v / 1000000);
 	for (i = 6; rest > 0; rest /= 10)
 		text[i--] = (char)('0' + rest % 10);
 	strbuf_str(w->out, text);

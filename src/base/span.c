@@ -94,7 +94,7 @@ span_cut(struct span a, char c, struct span *rest)
 {
 	size_t i = span_find(a, c);
 
-	*rest = span_sub(a, i < a.len ? i + 1 : i, a.len);
+	*rest = span_sub(a, i + 1, a.len);
 	return span_sub(a, 0, i);
 }
 
