@@ -13,6 +13,7 @@
 
 #include "src/base/strbuf.h"
 #include "tables/entries.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/tables_play.h"
 
 #define JOBS	64
@@ -625,13 +626,14 @@ what_was_kept_is_told_again(void **state)
 	size_t len = state_encode(&end, &key, buf);
 
 	(void)state;
-	config.max = 6;
+	config.max = 7;
 	again();
 	resume(1); /* there is nothing */
 	load(7, "spammer", "203.0.113.7", T0 + 60 * SEC);
 	load(9, "unlisted", "203.0.113.7", T0 + 60 * SEC);
 	load(8, "spammer", "203.0.113.7", T0 + 90 * SEC);
-	load(3, "blocked", "203.0.113.7", INT64_MAX);
+	load(2, "blocked", "203.0.113.7", INT64_MAX); /* within another */
+	load(3, "blocked", "203.0.114.7", INT64_MAX);
 	load(4, "spammer", "192.0.2.7", INT64_MAX); /* never */
 	load(5, "spammer", "203.0.113.8", T0);	    /* over */
 	load(6, "spammer", "203.0.113.9", T0 + 1);
@@ -644,7 +646,7 @@ what_was_kept_is_told_again(void **state)
 	resume(2);
 	resume(2);
 	resume(1);
-	resume(1);
+	resume(2);
 	resume(1);
 	resume(9);
 	expire_at(9, T0);
@@ -662,6 +664,34 @@ what_was_kept_is_told_again(void **state)
 	as_written(__func__);
 }
 
+static void
+a_server_has_so_many_tables(void **state)
+{
+	static const size_t n[] = { 0, 1, 65535, 65536 };
+	struct server_sink sink = { NULL, on_change, on_keep };
+	struct server *s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(n); i++) {
+		config.ntable = n[i];
+		s = server_new(&config, &sink);
+		assert_int_equal(s != NULL, n[i] == 1 || n[i] == 65535);
+		server_free(s);
+	}
+	/* Without memory there is no server. */
+	config.ntable = 2;
+	for (i = 1;; i++) {
+		starve((unsigned int)i);
+		s = server_new(&config, &sink);
+		(void)starve_end();
+		if (s != NULL)
+			break;
+	}
+	assert_int_equal(i, 5);
+	server_free(s);
+}
+
 #define SCRIPT(f) cmocka_unit_test_setup_teardown(f, setup, tables_teardown)
 
 int
@@ -677,6 +707,7 @@ main(void)
 		SCRIPT(a_request_is_refused_as_a_whole_or_in_part),
 		SCRIPT(chunks_are_kept_when_they_are_needed),
 		SCRIPT(what_was_kept_is_told_again),
+		SCRIPT(a_server_has_so_many_tables),
 	};
 
 	return cmocka_run_group_tests(tests, read_golden, NULL);
