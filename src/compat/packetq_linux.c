@@ -90,7 +90,7 @@ request_send(const struct packetq *q, const struct request *r)
 		n = sendto(q->fd, r, r->h.nlmsg_len, 0,
 		    (const struct sockaddr *)&kernel, sizeof(kernel));
 	} while (n == -1 && errno == EINTR);
-	return n == (ssize_t)r->h.nlmsg_len;
+	return n != -1;
 }
 
 /*

@@ -397,6 +397,8 @@ write_program(struct program *p, enum sandbox_role role,
 {
 	size_t i;
 
+	p->n = 0;
+	p->full = false;
 	program_load(p, offsetof(struct seccomp_data, arch));
 	program_emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, SECCOMP_ARCH);
 	program_finish(p, DENY);
