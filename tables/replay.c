@@ -17,9 +17,9 @@ struct generation {
 	uint64_t *slot; /* 0: free */
 	unsigned int bits;
 	size_t n;
-	int64_t since;	      /* 0: never used */
-	uint32_t latest;      /* time in its datagrams */
-	uint64_t first, last; /* numbers of its chunks; 0: none */
+	int64_t since;	 /* 0: never used */
+	uint32_t latest; /* time in its datagrams */
+	uint64_t last;	 /* number of its last chunk; 0: none */
 };
 
 struct replay {
@@ -155,8 +155,6 @@ chunk_append(struct replay *r, uint64_t tag, uint32_t time)
 	if (c->number == 0 || c->n == REPLAY_CHUNK) {
 		memset(c, 0, sizeof(*c));
 		c->number = ++r->number;
-		if (g->first == 0)
-			g->first = c->number;
 		g->last = c->number;
 	}
 	c->tag[c->n++] = tag;
@@ -217,8 +215,6 @@ replay_load(struct replay *r, const struct replay_chunk *c, int64_t now)
 		return PH_EGONE;
 	}
 	generations_turn(r, now);
-	if (g->first == 0 || c->number < g->first)
-		g->first = c->number;
 	if (c->number > g->last)
 		g->last = c->number;
 	for (i = 0; i < c->n; i++)

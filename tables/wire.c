@@ -172,7 +172,6 @@ wire_build(const struct wire_request *r, const struct key *k,
 	struct writer w = writer_of(buf, WIRE_MAX - MAC_SHA256_LEN);
 	const struct wire_entry *e;
 
-	memset(buf, 0, WIRE_MAX);
 	writer_u8(&w, r->version);
 	writer_u8(&w, r->command);
 	if (r->version != 3)

@@ -437,6 +437,10 @@ text_is_cut_and_compared(void **state)
 	assert_int_equal(span_find(span_of("abc"), 'c'), 2);
 	assert_int_equal(span_find(span_of("abc"), 'd'), 3);
 	assert_int_equal(span_find(empty, 'd'), 0);
+	assert_int_equal(span_find(span_of("c"), 'c'), 0);
+	assert_int_equal(span_find(span_of("c"), 'd'), 1);
+	assert_int_equal(span_cut(span_of("="), '=', &rest).len, 0);
+	assert_int_equal(rest.len, 0);
 	assert_true(span_eq_str(span_cut(span_of("k=v=w"), '=', &rest), "k"));
 	assert_true(span_eq_str(rest, "v=w"));
 	assert_true(span_eq_str(span_cut(span_of("k"), '=', &rest), "k"));

@@ -357,6 +357,11 @@ text_that_is_no_address_is_refused(void **state)
 		assert_int_equal(p.addr.af, AF_UNSPEC);
 		assert_int_equal(p.len, 0);
 	}
+	/* A zero in front is usual in IPv6, and has one reading. */
+	assert_int_equal(addr_parse(span_of("2001:0db8:0000::0010"), &a),
+	    PH_OK);
+	assert_string_equal(addr_format(&a, text), "2001:db8::10");
+	assert_int_equal(addr_parse(span_of("0001::01"), &a), PH_OK);
 	/* A NUL within. */
 	assert_int_equal(addr_parse((struct span) { "1.2.3.4\0", 8 }, &a),
 	    PH_EMALFORMED);
