@@ -223,6 +223,8 @@ the_source_with_most_gives_its_oldest(void **state)
 			t->source = -1;
 			shares_remove(&s, &t->item);
 			shares_remove(&s, &t->item);
+			assert_null(t->item.share);
+			assert_int_equal(t->item.cost, 0);
 		} else if (pick(2) == 0) {
 			touched[t->source] = clock;
 			t->cost = pick(9);
