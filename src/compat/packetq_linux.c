@@ -281,7 +281,7 @@ packetq_state(const struct packetq *q, struct packetq_state *out)
 	struct line l;
 
 	memset(out, 0, sizeof(*out));
-	if (q->fd == -1 || !list_find(q->list_fd, q->number, &l) ||
+	if (!list_find(q->list_fd, q->number, &l) ||
 	    (uint32_t)l.v[1] != q->port)
 		return false;
 	out->waiting = (uint32_t)l.v[2];

@@ -55,13 +55,13 @@ a_datagram_tells_both_of_its_ends(void **state)
 		    PH_OK);
 		server.addr = hosts[i];
 		len = endpoint_to_sockaddr(&server, &ss);
-		assert_int_equal(sendto(out, "hello", 5, 0,
+		assert_int_equal(sendto(out, "abcde", 5, 0,
 				     (struct sockaddr *)&ss, (socklen_t)len),
 		    5);
 		memset(&from, 7, sizeof(from));
 		memset(&to, 7, sizeof(to));
 		assert_int_equal(origdst_recv(in, buf, 3, &from, &to), 3);
-		assert_memory_equal(buf, "hel", 3);
+		assert_memory_equal(buf, "abc", 3);
 		assert_int_equal(endpoint_cmp(&from, &client), 0);
 		assert_int_equal(endpoint_cmp(&to, &server), 0);
 		/* Without having asked for it, there is none. */
@@ -78,6 +78,47 @@ a_datagram_tells_both_of_its_ends(void **state)
 		close(in);
 		close(out);
 	}
+}
+
+/* Other messages say other things. */
+static void
+only_the_first_destination_is_read(void **state)
+{
+	static const struct {
+		int level, type;
+		bool ours;
+	} t[] = {
+		{ SOL_IP, IP_ORIGDSTADDR, true },
+		{ SOL_IPV6, IPV6_ORIGDSTADDR, true },
+		{ SOL_IP, IPV6_ORIGDSTADDR, false },
+		{ SOL_IPV6, IP_ORIGDSTADDR, false },
+		{ SOL_IP, IP_PKTINFO, false },
+		{ SOL_SOCKET, SCM_RIGHTS, false },
+		{ 0, 0, false },
+	};
+	struct endpoint want = { { AF_INET6, { 0x20, 1, [15] = 7 } }, 5060 };
+	struct endpoint to;
+	struct sockaddr_storage ss;
+	struct cmsghdr c;
+	size_t i, len;
+
+	(void)state;
+	len = endpoint_to_sockaddr(&want, &ss);
+	for (i = 0; i < ROWS(t); i++) {
+		memset(&to, 0, sizeof(to));
+		memset(&c, 0, sizeof(c));
+		c.cmsg_level = t[i].level;
+		c.cmsg_type = t[i].type;
+		origdst_read(&c, &ss, len, &to);
+		if ((endpoint_cmp(&to, &want) == 0) != t[i].ours)
+			fail_msg("%zu", i);
+	}
+	/* Cut short, what is missing is zero. */
+	c.cmsg_level = SOL_IPV6;
+	c.cmsg_type = IPV6_ORIGDSTADDR;
+	origdst_read(&c, &ss, 4, &to);
+	assert_int_equal(to.port, 5060);
+	assert_int_equal(to.addr.b[0], 0);
 }
 
 static void
@@ -99,6 +140,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_datagram_tells_both_of_its_ends),
+		cmocka_unit_test(only_the_first_destination_is_read),
 		cmocka_unit_test(what_is_no_socket_is_an_error),
 	};
 

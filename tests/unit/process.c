@@ -3,6 +3,8 @@
 #include <sys/types.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +20,10 @@
 #include "tests/unit/unit.h"
 
 static char did[512];
-static bool no_file, no_priority, has_session;
+static bool no_file, no_priority;
+static bool has_session; /* of its own */
+static bool leads;	 /* a group, in the session of a terminal */
+static bool no_cookie;
 static unsigned int again; /* so many writes are to be tried again */
 static int write_error;
 static bool cut; /* only a part is written */
@@ -33,8 +38,28 @@ int __real_close(int fd);
 ssize_t __wrap_write(int fd, const void *p, size_t n);
 int __wrap_usleep(useconds_t us);
 int __wrap_setpriority(int which, id_t who, int nice);
+int __wrap_getsockopt(int fd, int level, int name, void *p, socklen_t *len);
+void __wrap_setproctitle_init(int argc, char *argv[], char *envp[]);
 int __wrap_sched_setscheduler(pid_t pid, int policy,
     const struct sched_param *p);
+
+#define COOKIE UINT64_C(0x123456789a)
+
+int
+__wrap_getsockopt(int fd, int level, int name, void *p, socklen_t *len)
+{
+	const uint64_t cookie = COOKIE;
+
+	(void)fd;
+	assert_int_equal(level, SOL_SOCKET);
+	assert_int_equal(name, 71); /* SO_NETNS_COOKIE */
+	assert_int_equal(*len, sizeof(cookie));
+	errno = ENOPROTOOPT;
+	if (no_cookie)
+		return -1;
+	memcpy(p, &cookie, sizeof(cookie));
+	return 0;
+}
 
 static void __attribute__((format(printf, 1, 2))) note(const char *fmt, ...)
 {
@@ -51,7 +76,7 @@ __wrap_setsid(void)
 {
 	note("session;");
 	errno = EPERM;
-	return has_session ? -1 : getpid();
+	return has_session || leads ? -1 : getpid();
 }
 
 pid_t
@@ -137,7 +162,8 @@ setup(void **state)
 {
 	(void)state;
 	did[0] = '\0';
-	no_file = no_priority = has_session = cut = false;
+	no_file = no_priority = has_session = leads = cut = false;
+	no_cookie = false;
 	again = 0;
 	write_error = 0;
 	return 0;
@@ -150,20 +176,21 @@ a_session_precedes_others(void **state)
 {
 	/* clang-format off */
 	static const struct {
-		bool has_session, no_file;
+		bool has_session, leads, no_file;
 		unsigned int again;
 		int error;
 		const char *did;
 	} t[] = {
-	{ false, false, 0, 0, "session;" FILE_OF "write \"-15\";nice -15;" },
-	{ true, false, 0, 0, "session;" FILE_OF "write \"-15\";nice -15;" },
-	{ false, true, 0, 0, "session;" FILE_OF "nice -15;" },
-	{ false, false, 1, 0,
+	{ false, false, false, 0, 0, "session;" FILE_OF "write \"-15\";nice -15;" },
+	{ true, false, false, 0, 0, "session;" FILE_OF "write \"-15\";nice -15;" },
+	{ false, true, false, 0, 0, "session;nice -15;" },
+	{ false, false, true, 0, 0, "session;" FILE_OF "nice -15;" },
+	{ false, false, false, 1, 0,
 	  "session;" FILE_OF "write \"-15\";sleep;write \"-15\";nice -15;" },
-	{ false, false, 9, 0,
+	{ false, false, false, 9, 0,
 	  "session;" FILE_OF "write \"-15\";sleep;write \"-15\";sleep;"
 	  "write \"-15\";sleep;nice -15;" },
-	{ false, false, 0, EPERM,
+	{ false, false, false, 0, EPERM,
 	  "session;" FILE_OF "write \"-15\";nice -15;" },
 	};
 	/* clang-format on */
@@ -172,6 +199,7 @@ a_session_precedes_others(void **state)
 	for (i = 0; i < ROWS(t); i++) {
 		setup(state);
 		has_session = t[i].has_session;
+		leads = t[i].leads;
 		no_file = t[i].no_file;
 		again = t[i].again;
 		write_error = t[i].error;
@@ -238,8 +266,38 @@ an_interface_has_a_number(void **state)
 	/* A name that is too long is not cut. */
 	assert_int_equal(process_interface_index("loxxxxxxxxxxxxxxxxxxxx"), 0);
 	assert_true(process_has_interface("lo"));
-	assert_int_not_equal(process_network(), 0);
-	assert_true(process_network() == process_network());
+}
+
+static void
+a_network_has_a_number(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_true(process_network() == COOKIE);
+	no_cookie = true;
+	assert_int_equal(stat("/proc/self/ns/net", &st), 0);
+	assert_true(process_network() == (uint64_t)st.st_ino);
+	assert_int_equal(descriptors, -2); /* of socket(2), which is real */
+	descriptors = 0;
+}
+
+void
+__wrap_setproctitle_init(int argc, char *argv[], char *envp[])
+{
+	assert_ptr_equal(envp, environ);
+	note("title of %d %s;", argc, argv[0]);
+}
+
+static void
+a_title_takes_the_place_of_the_arguments(void **state)
+{
+	char name[] = "pinholed";
+	char *argv[] = { name, NULL };
+
+	(void)state;
+	process_title_init(1, argv);
+	assert_string_equal(did, "title of 1 pinholed;");
 }
 
 #define CASE(f) cmocka_unit_test_setup(f, setup)
@@ -252,6 +310,8 @@ main(void)
 		CASE(realtime_is_asked_for),
 		CASE(a_short_latency_holds_while_it_is_open),
 		CASE(an_interface_has_a_number),
+		CASE(a_network_has_a_number),
+		CASE(a_title_takes_the_place_of_the_arguments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,6 +166,142 @@ lengths_are_checked(void **state)
 	assert_int_equal(ring_waiting(&ring), 0);
 }
 
+/*
+ * Thousands of steps at random, but the same every time, against the plainest
+ * model: which packets wait or are in somebody's hands, and in which cells.
+ */
+#define HANDS 5
+
+static struct {
+	uint32_t id, at, cells;
+	size_t len;
+	enum { HERE, HELD, GONE } is;
+} known[RING_CELLS];
+static size_t nknown;
+
+static uint32_t seed;
+
+static uint32_t
+pick(uint32_t n)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return (seed >> 8) % n;
+}
+
+static void
+forget_what_went_first(void)
+{
+	size_t n = 0;
+
+	while (n < nknown && known[n].is == GONE)
+		n++;
+	nknown -= n;
+	memmove(known, known + n, nknown * sizeof(known[0]));
+}
+
+static size_t
+count_here(void)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < nknown; i++)
+		n += known[i].is == HERE;
+	return n;
+}
+
+/* The oldest one that waits, if its number is not above `last`. */
+static size_t
+oldest(uint32_t last)
+{
+	size_t i;
+
+	for (i = 0; i < nknown && known[i].is != HERE; i++)
+		continue;
+	return i < nknown && (int32_t)(last - known[i].id) >= 0 ? i : nknown;
+}
+
+static void
+any_order_of_steps_keeps_packets_whole(void **state)
+{
+	struct ring_packet hand[HANDS], p;
+	size_t held = 0, len, i, k;
+	uint32_t id = UINT32_MAX - 3000, end = 0, cells, at, want, last;
+	unsigned int refused = 0, step;
+
+	(void)state;
+	seed = 1;
+	nknown = 0;
+	memset(bytes, 0, sizeof(bytes));
+	for (step = 0; step < 12000; step++) {
+		forget_what_went_first();
+		if (pick(100) < (step / 2000 % 2 == 0 ? 60 : 40)) {
+			len = pick(8) == 0 ? pick(65536)
+			    : pick(4) == 0 ? pick(5) * RING_CELL
+					   : pick(3000);
+			cells = len == 0
+			    ? 1
+			    : (uint32_t)((len + RING_CELL - 1) / RING_CELL);
+			want = end;
+			if (want % RING_CELLS + cells > RING_CELLS)
+				want += RING_CELLS - want % RING_CELLS;
+			p = (struct ring_packet) { .id = ++id,
+				.len = len,
+				.bytes = bytes };
+			p.place.len = pick(RING_PLACE + 1);
+			memset(p.place.address, (int)id, RING_PLACE);
+			bytes[0] = (unsigned char)id;
+			if (!ring_put(&ring, &p, &at)) {
+				refused++;
+				assert_true(nknown > 0 &&
+				    want - known[0].at + cells > RING_CELLS);
+				id--;
+				continue;
+			}
+			assert_true(nknown == 0 ||
+			    want - known[0].at + cells <= RING_CELLS);
+			assert_int_equal(at, want);
+			known[nknown].id = id;
+			known[nknown].at = at;
+			known[nknown].len = len;
+			known[nknown].is = HERE;
+			known[nknown++].cells = cells;
+			end = want + cells;
+		} else if (held < HANDS && pick(2) == 0) {
+			last = id - pick(4) * pick((uint32_t)nknown + 1);
+			at = ring_first(&ring);
+			i = oldest(last);
+			assert_int_equal(ring_take(&ring, &at, last,
+					     &hand[held]),
+			    i < nknown);
+			if (i == nknown)
+				continue;
+			assert_int_equal(hand[held].id, known[i].id);
+			assert_int_equal(hand[held].len, known[i].len);
+			assert_int_equal(hand[held].cell,
+			    known[i].at % RING_CELLS);
+			if (hand[held].len > 0)
+				assert_int_equal(*(const unsigned char *)
+						      hand[held]
+							  .bytes,
+				    (unsigned char)hand[held].id);
+			assert_int_equal(hand[held]
+					     .place.address[RING_PLACE - 1],
+			    (unsigned char)hand[held].id);
+			known[i].is = HELD;
+			held++;
+		} else if (held > 0) {
+			k = pick((uint32_t)held);
+			for (i = 0; known[i].id != hand[k].id; i++)
+				continue;
+			known[i].is = GONE;
+			ring_done(&ring, &hand[k]);
+			hand[k] = hand[--held];
+		}
+		assert_int_equal(ring_waiting(&ring), count_here());
+	}
+	assert_true(refused > 50);
+}
+
 static void
 the_decoder_reads_a_copy(void **state)
 {
@@ -177,9 +313,14 @@ the_decoder_reads_a_copy(void **state)
 
 	(void)state;
 	memset(bytes, 0x45, sizeof(bytes));
+	memset(message, 0xff, sizeof(message));
 	rest = (struct span) { (char *)message, copy_write(message, &c) };
 	assert_true(nfqueue_next(&p, &rest) == PH_OK);
 	assert_int_equal(rest.len, 0);
+	/* Filled up with zeros. */
+	assert_memory_equal(message + 20 + 12 + 20 + 8 + 1004, "\x45\0\0\0",
+	    4);
+	assert_int_equal(message[20 + 11], 0);
 	assert_int_equal(p.id, 0x01020304);
 	assert_int_equal(p.indev, 5);
 	assert_int_equal(p.outdev, 0);
@@ -213,6 +354,8 @@ main(void)
 		cmocka_unit_test_setup(one_alone_takes_a_packet, setup),
 		cmocka_unit_test_setup(a_successor_finds_what_waits, setup),
 		cmocka_unit_test_setup(lengths_are_checked, setup),
+		cmocka_unit_test_setup(any_order_of_steps_keeps_packets_whole,
+		    setup),
 		cmocka_unit_test(the_decoder_reads_a_copy),
 	};
 

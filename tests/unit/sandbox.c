@@ -32,11 +32,11 @@ static char did[1024];
 static unsigned int step, fails_at; /* which of them, from 1 */
 static uint64_t caps;		    /* effective and permitted */
 static uint64_t stuck;		    /* capabilities that stay for good */
-static int landlock;		    /* its version; 0: none */
-static bool regains;		    /* root can be had back */
-static unsigned int bounding;	    /* capabilities dropped from that set */
-static uint64_t denied;		    /* rights to files */
-static enum ph_err filter;	    /* what seccomp_limit() says */
+static int landlock; /* its version; 0: none, -1: one that can do nothing */
+static bool regains; /* root can be had back */
+static unsigned int bounding; /* capabilities dropped from that set */
+static uint64_t denied;	      /* rights to files */
+static enum ph_err filter;    /* what seccomp_limit() says */
 
 int __wrap_prctl(int what, ...);
 long __wrap_syscall(long nr, ...);
@@ -69,9 +69,13 @@ __wrap_prctl(int what, ...)
 {
 	unsigned long arg;
 	va_list ap;
+	int i;
 
 	va_start(ap, what);
 	arg = (unsigned long)va_arg(ap, int);
+	/* The kernel wants the others to be zero. */
+	for (i = 0; i < 3; i++)
+		assert_int_equal(va_arg(ap, int), 0);
 	va_end(ap);
 	errno = EINVAL;
 	switch (what) {
@@ -115,7 +119,7 @@ __wrap_syscall(long nr, ...)
 	if (nr == 444) {
 		if (p != NULL)
 			memcpy(&denied, p, sizeof(denied));
-		return landlock == 0 ? -1
+		return landlock <= 0 ? -1 - landlock
 		    : p == NULL	     ? landlock
 				     : dup(STDERR_FILENO);
 	}
@@ -254,6 +258,7 @@ each_role_gives_away_what_it_does_not_need(void **state)
 		uint64_t denied;
 	} t[] = {
 	{ SANDBOX_ENGINE, 0, UINT64_MAX, BEGIN("0") FILES REST("0", "0"), 0 },
+	{ SANDBOX_ENGINE, -1, UINT64_MAX, BEGIN("0") FILES REST("0", "0"), 0 },
 	{ SANDBOX_FIREWALL, 0, UINT64_MAX,
 	  BEGIN("1") FILES REST("1", "1000"), 0 },
 	{ SANDBOX_PROXY, 1, UINT64_MAX,
@@ -370,6 +375,8 @@ capabilities_that_are_missing_are_named(void **state)
 	{ UINT64_MAX & ~NET, true, 0, "CAP_NET_ADMIN" },
 	{ UINT64_MAX & ~NET, false, 0, "" },
 	{ NET, true, 1, "CAP_NET_RAW, CAP_SETUID, CAP_SETGID, CAP_SETPCAP" },
+	{ ~(UINT64_C(1) << CAP_SYS_CHROOT), true, -1,
+	  "CAP_SYS_CHROOT (or Landlock, which this kernel lacks)" },
 	{ NET, true, 0,
 	  "CAP_NET_RAW, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT"
 	  " (or Landlock, which this kernel lacks)" },
