@@ -176,8 +176,8 @@ static struct {
 	uint32_t id, at, cells;
 	size_t len;
 	enum { HERE, HELD, GONE } is;
-} known[RING_CELLS];
-static size_t nknown;
+} tracked[RING_CELLS];
+static size_t ntracked;
 
 static uint32_t seed;
 
@@ -193,10 +193,10 @@ forget_what_went_first(void)
 {
 	size_t n = 0;
 
-	while (n < nknown && known[n].is == GONE)
+	while (n < ntracked && tracked[n].is == GONE)
 		n++;
-	nknown -= n;
-	memmove(known, known + n, nknown * sizeof(known[0]));
+	ntracked -= n;
+	memmove(tracked, tracked + n, ntracked * sizeof(tracked[0]));
 }
 
 static size_t
@@ -204,8 +204,8 @@ count_here(void)
 {
 	size_t i, n = 0;
 
-	for (i = 0; i < nknown; i++)
-		n += known[i].is == HERE;
+	for (i = 0; i < ntracked; i++)
+		n += tracked[i].is == HERE;
 	return n;
 }
 
@@ -215,9 +215,10 @@ oldest(uint32_t last)
 {
 	size_t i;
 
-	for (i = 0; i < nknown && known[i].is != HERE; i++)
+	for (i = 0; i < ntracked && tracked[i].is != HERE; i++)
 		continue;
-	return i < nknown && (int32_t)(last - known[i].id) >= 0 ? i : nknown;
+	return i < ntracked && (int32_t)(last - tracked[i].id) >= 0 ? i
+								    : ntracked;
 }
 
 static void
@@ -230,7 +231,7 @@ any_order_of_steps_keeps_packets_whole(void **state)
 
 	(void)state;
 	seed = 1;
-	nknown = 0;
+	ntracked = 0;
 	memset(bytes, 0, sizeof(bytes));
 	for (step = 0; step < 12000; step++) {
 		forget_what_went_first();
@@ -252,33 +253,33 @@ any_order_of_steps_keeps_packets_whole(void **state)
 			bytes[0] = (unsigned char)id;
 			if (!ring_put(&ring, &p, &at)) {
 				refused++;
-				assert_true(nknown > 0 &&
-				    want - known[0].at + cells > RING_CELLS);
+				assert_true(ntracked > 0 &&
+				    want - tracked[0].at + cells > RING_CELLS);
 				id--;
 				continue;
 			}
-			assert_true(nknown == 0 ||
-			    want - known[0].at + cells <= RING_CELLS);
+			assert_true(ntracked == 0 ||
+			    want - tracked[0].at + cells <= RING_CELLS);
 			assert_int_equal(at, want);
-			known[nknown].id = id;
-			known[nknown].at = at;
-			known[nknown].len = len;
-			known[nknown].is = HERE;
-			known[nknown++].cells = cells;
+			tracked[ntracked].id = id;
+			tracked[ntracked].at = at;
+			tracked[ntracked].len = len;
+			tracked[ntracked].is = HERE;
+			tracked[ntracked++].cells = cells;
 			end = want + cells;
 		} else if (held < HANDS && pick(2) == 0) {
-			last = id - pick(4) * pick((uint32_t)nknown + 1);
+			last = id - pick(4) * pick((uint32_t)ntracked + 1);
 			at = ring_first(&ring);
 			i = oldest(last);
 			assert_int_equal(ring_take(&ring, &at, last,
 					     &hand[held]),
-			    i < nknown);
-			if (i == nknown)
+			    i < ntracked);
+			if (i == ntracked)
 				continue;
-			assert_int_equal(hand[held].id, known[i].id);
-			assert_int_equal(hand[held].len, known[i].len);
+			assert_int_equal(hand[held].id, tracked[i].id);
+			assert_int_equal(hand[held].len, tracked[i].len);
 			assert_int_equal(hand[held].cell,
-			    known[i].at % RING_CELLS);
+			    tracked[i].at % RING_CELLS);
 			if (hand[held].len > 0)
 				assert_int_equal(*(const unsigned char *)
 						      hand[held]
@@ -287,13 +288,13 @@ any_order_of_steps_keeps_packets_whole(void **state)
 			assert_int_equal(hand[held]
 					     .place.address[RING_PLACE - 1],
 			    (unsigned char)hand[held].id);
-			known[i].is = HELD;
+			tracked[i].is = HELD;
 			held++;
 		} else if (held > 0) {
 			k = pick((uint32_t)held);
-			for (i = 0; known[i].id != hand[k].id; i++)
+			for (i = 0; tracked[i].id != hand[k].id; i++)
 				continue;
-			known[i].is = GONE;
+			tracked[i].is = GONE;
 			ring_done(&ring, &hand[k]);
 			hand[k] = hand[--held];
 		}
@@ -318,8 +319,7 @@ the_decoder_reads_a_copy(void **state)
 	assert_true(nfqueue_next(&p, &rest) == PH_OK);
 	assert_int_equal(rest.len, 0);
 	/* Filled up with zeros. */
-	assert_memory_equal(message + 20 + 12 + 20 + 8 + 1004, "\x45\0\0\0",
-	    4);
+	assert_memory_equal(message + 20 + 12 + 20 + 8 + 1004, "\x45\0\0\0", 4);
 	assert_int_equal(message[20 + 11], 0);
 	assert_int_equal(p.id, 0x01020304);
 	assert_int_equal(p.indev, 5);
