@@ -9,6 +9,47 @@
 #include "sip/state.h"
 #include "tests/unit/dialog_play.h"
 
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+void __real_free(void *p);
+void __wrap_free(void *p);
+
+/* The worlds that are open, and the blocks that there are beyond those before.
+ */
+static int worlds, blocks;
+
+void *
+__wrap_malloc(size_t size)
+{
+	blocks++;
+	return __real_malloc(size);
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	blocks++;
+	return __real_calloc(n, size);
+}
+
+void *
+__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+	blocks += p == NULL;
+	return __real_reallocarray(p, n, size);
+}
+
+void
+__wrap_free(void *p)
+{
+	blocks -= p != NULL;
+	__real_free(p);
+}
+
 static void
 on_line(void *ctx, const char *line)
 {
@@ -141,6 +182,8 @@ world_open(struct world *w, const struct sip_config *c)
 	struct claims_sink down = { w, on_commit, NULL };
 	struct events ev = { .format = EVENTS_TEXT, .line = on_line, .ctx = w };
 
+	if (worlds++ == 0)
+		blocks = 0;
 	memset(w, 0, sizeof(*w));
 	w->text = strbuf_of(w->log, sizeof(w->log));
 	timers_init(&w->timers);
@@ -341,6 +384,15 @@ world_check(const struct world *w, int64_t now)
 }
 
 void
+world_drop(struct world *w)
+{
+	sip_free(w->sip);
+	claims_free(w->claims);
+	if (--worlds == 0)
+		assert_int_equal(blocks, 0);
+}
+
+void
 world_close(struct world *w)
 {
 	uint64_t n[DIALOG_STATES] = { 0 };
@@ -353,8 +405,7 @@ world_close(struct world *w)
 			n[d->state]++;
 	assert_memory_equal(n, sip_counters(w->sip)->dialogs, sizeof(n));
 	assert_counted(sip_counters(w->sip));
-	sip_free(w->sip);
-	claims_free(w->claims);
+	world_drop(w);
 }
 
 struct endpoint

@@ -46,6 +46,8 @@ struct world {
 struct sip_config default_config(void);
 void world_open(struct world *w, const struct sip_config *c);
 void world_close(struct world *w);
+/* The same without a look at what is in it. */
+void world_drop(struct world *w);
 /*
  * In the call of CALL_SET_UP: an UPDATE without a body and its 200, which begin
  * its session timer anew.  Empties the log.

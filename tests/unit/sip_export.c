@@ -372,8 +372,7 @@ each_field_has_its_bounds(void **state)
 			    bad ? rows[i].bad : rows[i].good);
 			save(&w, c->id);
 			set_field(c, rows[i].field, rows[i].good);
-			sip_free(w.sip);
-			claims_free(w.claims);
+			world_drop(&w);
 			assert_int_equal(sip_import(v.sip, bytes, nbytes, NOW),
 			    bad ? rows[i].rc : PH_OK);
 			assert_int_equal(sip_counters(v.sip)->calls,

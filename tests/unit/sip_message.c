@@ -175,6 +175,11 @@ what_could_be_read_in_two_ways_is_refused(void **state)
 		R("unbalanced quote", INVITE VIA "From: \"a <sip:a@x>;tag=1\r\n" TO CALL CSEQ L0 "\r\n", SYNTAX),
 		R("bad Via", INVITE "Via: h\r\n" FROM TO CALL CSEQ L0 "\r\n", SYNTAX),
 		R("RSeq 2^32", "SIP/2.0 183 X\r\n" BASE L0 "RSeq: 4294967296\r\n\r\n", RANGE),
+		R("RSeq 1x", "SIP/2.0 183 X\r\n" BASE L0 "RSeq: 1x\r\n\r\n", SYNTAX),
+		R("no RSeq", "SIP/2.0 183 X\r\n" BASE L0 "RSeq:\r\n\r\n", SYNTAX),
+		R("RAck 2^32", INVITE BASE L0 "RAck: 4294967296 1 INVITE\r\n\r\n", RANGE),
+		R("RAck of 2^31", INVITE BASE L0 "RAck: 1 2147483648 INVITE\r\n\r\n", RANGE),
+		R("RAck of 2^31-1", INVITE BASE L0 "RAck: 4294967295 2147483647 INVITE\r\n\r\n", NONE),
 		R("RSeq x", "SIP/2.0 183 X\r\n" BASE L0 "RSeq: x\r\n\r\n", SYNTAX),
 		R("RAck of two words", INVITE BASE L0 "RAck: 1 INVITE\r\n\r\n", SYNTAX),
 		R("no interval", INVITE BASE L0 "x:\r\n\r\n", NONE),
@@ -430,8 +435,12 @@ fields_are_read_whatever_their_form(void **state)
 static void
 extensions_are_read(void **state)
 {
+	static const unsigned int status[] = { 100, 101, 199, 200 };
+	char text[512];
 	struct sip_message m;
 	enum sip_reject why;
+	size_t i;
+	int n;
 
 	(void)state;
 	assert_int_equal(sip_message_parse(&m,
@@ -444,12 +453,16 @@ extensions_are_read(void **state)
 	sip_message_free(&m);
 
 	/* Neither 100 nor a final response is reliable: RFC 3262. */
-	assert_int_equal(sip_message_parse(&m,
-			     SPAN_LITERAL(OK200 BASE "RSeq: 1\r\n\r\n"), false,
-			     &why),
-	    PH_OK);
-	assert_false(m.reliable);
-	sip_message_free(&m);
+	for (i = 0; i < ROWS(status); i++) {
+		n = snprintf(text, sizeof(text),
+		    "SIP/2.0 %u X\r\n" BASE "RSeq: 1\r\n\r\n", status[i]);
+		assert_int_equal(sip_message_parse(&m,
+				     (struct span) { text, (size_t)n }, false,
+				     &why),
+		    PH_OK);
+		assert_int_equal(m.reliable, i > 0 && i < 3);
+		sip_message_free(&m);
+	}
 
 	assert_int_equal(
 	    sip_message_parse(&m,
@@ -543,6 +556,8 @@ the_session_is_found_or_the_body_is_ambiguous(void **state)
 		{ "two boundaries", "c: multipart/mixed;boundary=b;boundary=b\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
 		{ "empty boundary", "c: multipart/mixed;boundary=\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
 		{ "a parameter without a value", "c: multipart/mixed;x;boundary=b\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_SDP, "v=0" },
+		{ "a parameter without a name", "c: multipart/mixed;;boundary=b\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_SDP, "v=0" },
+		{ "a value without a name", "c: multipart/mixed;=x;boundary=b\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_SDP, "v=0" },
 		{ "DEL in the boundary", "c: multipart/mixed;boundary=b\177\r\n\r\n--b\177\r\n" SDPTYPE "\r\nv=0\r\n--b\177--\r\n",
 		  SIP_BODY_AMBIGUOUS, "" },
 		{ "a control in the boundary", "c: multipart/mixed;boundary=b\001\r\n\r\n--b\001\r\n" SDPTYPE "\r\nv=0\r\n--b\001--\r\n",
