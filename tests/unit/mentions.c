@@ -331,6 +331,36 @@ only_servers_repeat_what_others_were_told(void **state)
 	world_close(&w);
 }
 
+/* An ACK of the inside is no answer to a stranger who called. */
+static void
+the_acks_sdp_may_be_repeated(void **state)
+{
+	/* clang-format off */
+	static const struct step steps[] = {
+		{ 1, "o>i", "INVITE",     1, "b1", "a", "",  PHONE, "" },
+		{ 1, "i>o", "200 INVITE", 1, "b1", "a", "z", PBX,
+		    "open 1 in udp 198.51.100.7 -> 192.0.2.10 port 10000:10001 (answer)\n"
+		    "open 2 out udp 192.0.2.10 -> 198.51.100.7 port 4000:4001 (answer)\n" },
+		{ 2, "i>o", "INVITE",     7, "b7", "z", "a", NULL, "" },
+		{ 2, "o>i", "200 INVITE", 7, "b7", "z", "a", PHONE, "" },
+		{ 2, "i>o", "ACK",        7, "b8", "z", "a", "192.0.2.10 12000",
+		    "refuse 192.0.2.10 -> 192.0.2.10 port 12000 (address)\n" },
+	};
+	/* clang-format on */
+	struct sip_config c = default_config();
+	struct world w;
+
+	(void)state;
+	world_open(&w, &c);
+	lie(&w, 2, 12000, 1);
+	play_in(&w, steps, ROWS(steps) - 1);
+	strbuf_reset(&w.text);
+	say(&w, &steps[4], "c1");
+	assert_non_null(strstr(w.log, steps[4].expect));
+	assert_null(strstr(w.log, "open"));
+	world_close(&w);
+}
+
 /* A server that answers strangers does not repeat other strangers. */
 static void
 answering_strangers_a_host_speaks_for_itself(void **state)
@@ -600,6 +630,7 @@ main(void)
 		cmocka_unit_test(what_the_inside_told_somebody_he_may_say),
 		cmocka_unit_test(the_first_word_counts_while_its_call_lives),
 		cmocka_unit_test(only_servers_repeat_what_others_were_told),
+		cmocka_unit_test(the_acks_sdp_may_be_repeated),
 		cmocka_unit_test(answering_strangers_a_host_speaks_for_itself),
 		cmocka_unit_test(each_port_that_is_named_is_a_mention),
 		cmocka_unit_test(floods_of_mentions_count_against_tcp),
