@@ -113,7 +113,8 @@ hep {
 	key "$dir/hepkey"
 }
 END
-mirrored=$(dirname "$0")/../test-pcaps/hep/call-under-tls/input.pcap
+mirrored=$dir/mirrored.pcap
+cp "$(dirname "$0")/../test-pcaps/hep/call-under-tls/input.pcap" "$mirrored"
 sed 's/29061/9060/' "$dir/hep.conf" >"$dir/hep9060.conf"
 want 1 "^$dir/hep.conf:6:2: $dir/hepkey: No such file" -n -f "$dir/hep.conf"
 want 0 "$dir/hepkey: No such file or directory; mirrored packets with any key" \
