@@ -1,6 +1,6 @@
 #!/bin/sh
 # The service of the port: its rc.d script, with calls between two places.
-# Needs what live.sh needs, and rc.subr(8).
+# Needs what live.sh needs, rc.subr(8), and /var/db/pinholed, which the port makes.
 #
 #	service.sh PATH-OF-pinholed PATH-OF-THE-SCRIPT
 #
