@@ -223,7 +223,9 @@ mention_add(struct call *c, const struct endpoint *where,
 	if (speaker != NULL)
 		mentions_evict(cs);
 	mentions_evict_in_call(c);
-	if ((k = calloc(1, sizeof(*k))) == NULL)
+	k = calloc(1,
+	    speaker != NULL ? sizeof(*k) : offsetof(struct mention, age));
+	if (k == NULL)
 		return;
 	k->call = c;
 	k->where = *where;

@@ -20,9 +20,9 @@ struct scan {
 	struct addr c_addr; /* session level */
 	bool session_c;
 	enum sdp_fault session_fault;
-	enum sdp_mode mode; /* session level */
-	enum sdp_setup setup;
-	struct span group[MAX_GROUPS]; /* a=group:BUNDLE values */
+	uint8_t mode; /* enum sdp_mode */ /* session level */
+	uint8_t setup;			  /* enum sdp_setup */
+	struct span group[MAX_GROUPS];	  /* a=group:BUNDLE values */
 	size_t ngroup;
 };
 
@@ -289,7 +289,7 @@ attr_candidate(struct sdp_media *m, struct span v)
 }
 
 static void
-attr_setup(struct span v, enum sdp_setup *setup)
+attr_setup(struct span v, uint8_t *setup)
 {
 	if (span_caseeq_str(v, "active"))
 		*setup = SDP_ACTIVE;
@@ -388,7 +388,7 @@ static bool
 attr_default(struct scan *s, enum attr attr, struct span v)
 {
 	struct sdp_media *m = s->m;
-	enum sdp_mode *mode = m != NULL ? &m->mode : &s->mode;
+	uint8_t *mode = m != NULL ? &m->mode : &s->mode;
 
 	switch (attr) {
 	case ATTR_INACTIVE:
@@ -419,8 +419,12 @@ attribute_read(struct scan *s, struct span line)
 	struct sdp_media *m = s->m;
 
 	v = span_trim(v);
-	if (attr == ATTR_ICE_UFRAG || attr == ATTR_CANDIDATE)
-		*(m != NULL ? &m->ice : &s->out->ice) = true;
+	if (attr == ATTR_ICE_UFRAG || attr == ATTR_CANDIDATE) {
+		if (m != NULL)
+			m->ice = true;
+		else
+			s->out->ice = true;
+	}
 	if (attr_default(s, attr, v))
 		return;
 	if (m == NULL) {

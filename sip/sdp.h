@@ -66,27 +66,30 @@ struct sdp_candidate {
 	bool tcp;
 };
 
+/* Each call keeps two, at least. */
 struct sdp_media {
-	enum sdp_fault fault; /* if not SDP_OK, only `port` may be used */
-	enum sdp_kind kind;
-	struct addr addr;     /* the c= in force */
 	uint16_t port;	      /* host order; 0: refused, unless bundle_only */
 	uint16_t nports;      /* RTP/RTCP pairs, at least 1 */
 	struct endpoint rtcp; /* as in a=rtcp; af 0: same address, port 0:
 				 port + 1 */
-	bool rtcp_mux;
-	bool rtcp_mux_only; /* RFC 8858 */
-	bool bundle_only;
-	bool ice;	      /* candidates or credentials, usable or not */
-	bool in_bundle;	      /* its mid is in a session-level a=group:BUNDLE */
-	bool bundle_first;    /* and the first there: all use its ports */
-	uint8_t bundle;	      /* which group, with in_bundle */
-	enum sdp_mode mode;   /* session-level default applied */
-	enum sdp_setup setup; /* session-level default applied */
 	/* Not sdp_parse()'s: what an outsider had named first, see mentions.h;
 	 * bit 0: the m= line, 1: RTCP, then candidates. */
 	uint16_t repeated;
+	struct addr addr; /* the c= in force */
+	uint8_t mode;	  /* enum sdp_mode: session-level default applied */
+	uint8_t setup;	  /* enum sdp_setup: likewise */
 	uint8_t ncandidates;
+	uint8_t fault : 3; /* enum sdp_fault: if not SDP_OK, only `port` may
+			      be used */
+	uint8_t kind : 3;  /* enum sdp_kind */
+	bool rtcp_mux : 1;
+	bool rtcp_mux_only : 1; /* RFC 8858 */
+	bool bundle_only : 1;
+	bool ice : 1;	       /* candidates or credentials, usable or not */
+	bool in_bundle : 1;    /* its mid is in a session-level
+				  a=group:BUNDLE */
+	bool bundle_first : 1; /* and the first there: all use its ports */
+	uint8_t bundle : 4;    /* which group, with in_bundle */
 	struct sdp_candidate *candidates; /* room is the owner's */
 };
 

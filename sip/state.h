@@ -40,7 +40,7 @@
  * as a call of two streams needs.  Beyond it, calls make room as at the limit
  * itself.
  */
-#define SIP_CALL_BYTES	  2048
+#define SIP_CALL_BYTES	  1536
 #define SIP_MIN_BYTES	  (1024 * 1024)
 /*
  * How many calls that the protected side has not answered are written to the
@@ -69,13 +69,15 @@ struct tally {
 struct mention {
 	RB_ENTRY(mention) node;
 	TAILQ_ENTRY(mention) entry; /* on call->mentions, oldest first */
-	TAILQ_ENTRY(mention) age;   /* outsiders: on mentions->age[] */
 	struct call *call;
+	uint64_t serial;
 	struct endpoint where;
 	bool outside; /* an outsider named it */
 	bool excess;  /* beyond its source's share */
-	uint64_t serial;
-	struct tally *source, *target; /* outsiders: */
+	/* From here on outsiders' only: the memory of the inside's ends here.
+	 */
+	TAILQ_ENTRY(mention) age; /* on mentions->age[] */
+	struct tally *source, *target;
 };
 
 TAILQ_HEAD(mention_list, mention);
@@ -92,11 +94,11 @@ struct mentions {
 
 /* One side's SDP, shared by whoever refers to it; never changed. */
 struct sdp_side {
-	unsigned int refs;
+	uint32_t refs;
+	uint32_t bytes; /* of all of it, with the candidates behind the media */
 	struct addr speaker;
 	uint8_t n;
-	bool more;    /* there were more streams than we read */
-	size_t bytes; /* of all of it, with the candidates behind the media */
+	bool more; /* there were more streams than we read */
 	struct sdp_media media[];
 };
 
@@ -111,8 +113,7 @@ struct past {
 
 struct dialog {
 	TAILQ_ENTRY(dialog) entry;
-	struct span tag; /* the callee's, in `text` */
-	enum dialog_state state;
+	struct span tag;   /* the callee's, in `text` */
 	uint64_t origin;   /* serial of the INVITE that made it */
 	uint64_t answered; /* serial of the last INVITE with a 2xx; 0: none */
 	uint64_t updated;  /* of the last UPDATE or PRACK that agreed on SDP */
@@ -120,39 +121,40 @@ struct dialog {
 	struct past *past;     /* SIP_MAX_PAST of them; NULL: nothing there */
 	struct sdp_side *late; /* offer made in a response (late offer) */
 	uint32_t late_cseq, late_rseq;
-	uint8_t late_role;  /* who sent the INVITE and is to answer */
 	int64_t late_until; /* no answer counts after 64*T1 */
-	struct addr contact[2];
 	/* The end of early media: see SIP_EARLY_SETUPS. */
 	int64_t early_until;
-	bool early_over;       /* nothing opens now before the 2xx */
 	int64_t drop_at;       /* an early fork that lost; 0: none */
 	int64_t session_until; /* RFC 4028; 0: none */
-	uint32_t session_s;    /* the interval behind it */
 	uint64_t refused;      /* digest of the refusals last reported */
+	uint32_t session_s;    /* the interval behind session_until */
+	struct addr contact[2];
+	uint8_t state;	   /* enum dialog_state */
+	uint8_t late_role; /* who sent the INVITE and is to answer */
+	bool early_over;   /* nothing opens now before the 2xx */
 	char text[];
 };
 
 struct txn {
 	TAILQ_ENTRY(txn) entry;
 	uint64_t serial;
-	enum sip_method method;
-	uint32_t cseq;
-	struct span branch;   /* in `text` */
-	uint8_t role;	      /* who sent the request */
-	struct addr src, dst; /* as the request was seen */
-	struct dialog *dlg;   /* NULL: outside a dialog */
-	struct addr contact;
+	struct span branch; /* in `text` */
+	struct dialog *dlg; /* NULL: outside a dialog */
 	struct sdp_side *offer;
 	struct sdp_side *answer; /* in a 18x to a re-INVITE, until its 2xx */
-	enum reason bad;	 /* its SDP could not be used */
-	bool own; /* a BYE that the protected side has not only relayed */
-	bool cancelled;
-	bool done;     /* a final response was seen */
-	bool refused;  /* and it was none to accept */
-	int64_t began; /* when the request was seen */
+	int64_t began;		 /* when the request was seen */
 	int64_t
 	    until; /* forgotten, or (BYE, CANCEL) believed; 0: as the call */
+	uint32_t cseq;
+	struct addr src, dst; /* as the request was seen */
+	struct addr contact;
+	uint8_t method; /* enum sip_method */
+	uint8_t role;	/* who sent the request */
+	uint8_t bad;	/* enum reason: its SDP could not be used */
+	bool own : 1;	/* a BYE that the protected side has not only relayed */
+	bool cancelled : 1;
+	bool done : 1;	  /* a final response was seen */
+	bool refused : 1; /* and it was none to accept */
 	char text[];
 };
 
@@ -185,23 +187,23 @@ struct call {
 	uint64_t id;
 	struct span call_id;	/* in `text` */
 	struct span caller_tag; /* behind it */
-	struct addr addr[2];
-	bool protected[2];
-	bool accepted;	       /* some dialog is or was confirmed */
-	bool dead;	       /* nothing left but the memory */
-	enum worth worth;      /* while not accepted */
-	struct source *source; /* while not accepted, outside callers */
+	struct source *source;	/* while not accepted, outside callers */
 	TAILQ_HEAD(, txn) txns;
-	unsigned int ntxns;
 	TAILQ_HEAD(, dialog) dialogs;
-	unsigned int ndialogs;
 	struct mention_list mentions; /* who named what first */
-	unsigned int nmentions;
-	bool forgot; /* mentions of a liar's: what is new is not believed */
 	int64_t began, setup_until, max_until, forget_at;
-	size_t bytes; /* as last weighed; what is shared counts twice */
 	struct timer timer;
 	struct sip *sip;
+	uint32_t bytes; /* as last weighed; what is shared counts twice */
+	uint16_t nmentions;
+	uint8_t ntxns;
+	uint8_t ndialogs;
+	struct addr addr[2];
+	bool protected[2];
+	bool accepted; /* some dialog is or was confirmed */
+	bool dead;     /* nothing left but the memory */
+	bool forgot;   /* mentions of a liar's: what is new is not believed */
+	uint8_t worth; /* enum worth: while not accepted */
 	char text[];
 };
 

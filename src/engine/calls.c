@@ -13,18 +13,18 @@
 struct call_lease {
 	uint64_t id;
 	struct calls *c;
-	struct timer timer; /* silence and leases */
-	int64_t since;	    /* silence counts from here at the earliest */
+	struct timer timer;	  /* silence and leases */
+	int64_t since;		  /* silence counts from here at the earliest */
+	struct story_call *story; /* NULL: nothing to tell yet */
+	int64_t told;		  /* when others were last told of media */
+	int64_t inside, outside;  /* media that other boxes have told of */
+	TAILQ_ENTRY(call_lease) dirty_entry;
+	bool dirty; /* worth a checkpoint; then on c->dirty */
 	bool accepted, held, open;
 	bool between; /* both ends are protected: either one's media is life */
-	struct story_call *story; /* NULL: nothing to tell yet */
-	bool theirs;		  /* another box judges its silence */
-	bool changed;		  /* by what was seen here: tell other boxes */
-	int64_t told;		  /* when they were last told of media */
-	int64_t inside, outside;  /* media that they have told of */
-	enum reason why;	  /* pinholes last closed */
-	bool dirty;		  /* worth a checkpoint; then on c->dirty */
-	TAILQ_ENTRY(call_lease) dirty_entry;
+	bool theirs;  /* another box judges its silence */
+	bool changed; /* by what was seen here: tell other boxes */
+	uint8_t why;  /* enum reason: pinholes last closed */
 };
 
 /* See call_record(). */
@@ -257,7 +257,7 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 	l->held = w->held;
 	l->between = w->between;
 	l->open = w->nholes > 0;
-	l->why = w->close;
+	l->why = (uint8_t)w->close;
 	want.asker = w->call;
 	want.call = w->call_id;
 	want.v = w->holes;
@@ -332,7 +332,8 @@ on_gone(void *ctx, uint64_t call)
 	struct calls *c = ctx;
 	struct call_lease *l = lease_find(c, call);
 
-	(void)call_share(c, call, NULL, 0, l != NULL ? l->why : REASON_NONE);
+	(void)call_share(c, call, NULL, 0,
+	    l != NULL ? (enum reason)l->why : REASON_NONE);
 	if (l != NULL)
 		lease_free(l);
 	if (c->sink.call != NULL)
@@ -453,7 +454,7 @@ call_checkpoint(struct calls *c, struct call_lease *l, bool closed)
 
 	if (!call_record(c, l->id, closed, &nholes, &ncall)) {
 		c->sink.checkpoint(c->sink.ctx, l->id, NULL, 0);
-		(void)call_share(c, l->id, NULL, 0, l->why);
+		(void)call_share(c, l->id, NULL, 0, (enum reason)l->why);
 		return;
 	}
 	c->sink.checkpoint(c->sink.ctx, l->id, c->record, 4 + nholes + ncall);

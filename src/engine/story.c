@@ -196,7 +196,7 @@ call_place(struct story *s, struct story_call *c)
 	if (c->size > 0)
 		TAILQ_REMOVE(&s->logs[c->state], c, with_log);
 	s->n[c->state]--;
-	c->state = state;
+	c->state = (uint8_t)state;
 	TAILQ_INSERT_TAIL(&s->list[c->state], c, entry);
 	if (c->size > 0)
 		TAILQ_INSERT_TAIL(&s->logs[c->state], c, with_log);
@@ -286,7 +286,7 @@ log_reserve(struct story *s, struct story_call *c, size_t need)
 			TAILQ_INSERT_TAIL(&s->logs[c->state], c, with_log);
 		s->bytes += size - c->size;
 		c->log = p;
-		c->size = size;
+		c->size = (uint32_t)size;
 	}
 	if (c->size - c->len < need)
 		log_thin(c, need);

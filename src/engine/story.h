@@ -106,15 +106,15 @@ struct story_call {
 	TAILQ_ENTRY(story_call) with_log; /* if it has one */
 	struct span call_id;		  /* `name` */
 	int64_t began, last;
-	enum story_state state;
-	unsigned int legs;
+	uint8_t *log;
+	uint32_t len, size; /* of the log */
+	uint32_t legs;
+	uint32_t left_out; /* records */
+	uint8_t state;	   /* enum story_state */
+	uint8_t nignored;
 	bool mattered; /* accepted, a pinhole or a refusal */
 	bool adopted;  /* it began before this engine */
 	bool cut;      /* the log was dropped once, for room */
-	uint8_t nignored;
-	uint32_t left_out; /* records */
-	uint8_t *log;
-	size_t len, size;
 	char name[];
 };
 

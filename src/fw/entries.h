@@ -28,10 +28,10 @@
 struct fw_claim {
 	struct hash_node by_id; /* first; among those of its role */
 	uint64_t id;
-	int64_t deadline;
-	uint8_t role; /* enum ipc_role */
-	bool active;
-	bool stale; /* from before IPC_BEGIN: it is found no more */
+	int64_t deadline : 56;
+	uint64_t role : 6; /* enum ipc_role */
+	bool active : 1;
+	bool stale : 1; /* from before IPC_BEGIN: it is found no more */
 };
 
 struct entry {

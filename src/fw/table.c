@@ -203,7 +203,7 @@ claim_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 	claim = entry_claim(i, role);
 	if (claim->active && claim->role != role)
 		return PH_ELIMIT;
-	claim->role = (uint8_t)role;
+	claim->role = role & 0x3f;
 	if (claim->active && !claim->stale && claim->id != h->id)
 		fw_claim_leave(&t->entries, claim);
 	if (!claim->active || claim->stale || claim->id != h->id) {
@@ -214,10 +214,10 @@ claim_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
 		claim->stale = false;
 		fw_claim_enter(&t->entries, claim);
 	}
-	claim->deadline = h->deadline;
 	latest = now + fw_policy_lease(t->policy, role, h);
-	if (claim->deadline == 0 || claim->deadline > latest)
-		claim->deadline = latest;
+	claim->deadline = latest;
+	if (h->deadline != 0 && h->deadline < latest)
+		claim->deadline = h->deadline;
 	entry_set_deadline(t, i, now);
 	if (!i->e.in_filter)
 		entry_mark_dirty(t, i);

@@ -254,7 +254,7 @@ what_strangers_make_us_keep_has_a_budget(void **state)
 			s.cseq = (unsigned int)k + 1;
 			s.sdp = fat(k);
 			say(&w, &s, call_id);
-			assert_true(n->bytes <= 2048u * c.limit_calls);
+			assert_true(n->bytes <= 1536u * c.limit_calls);
 		}
 	}
 	assert_true(n->evicted > 500);
