@@ -74,7 +74,7 @@ struct ftp_helper;
 struct ftp_watch; /* one control connection */
 
 struct ftp_helper *ftp_helper_new(const struct helper_place *place);
-void ftp_helper_free(struct ftp_helper *h);
+void ftp_helper_free(struct ftp_helper *h); /* all its watches have ended */
 
 /*
  * The next bytes of a connection, of which `port` and who began it say which

@@ -88,10 +88,6 @@ ftp_helper_free(struct ftp_helper *h)
 
 	if (h == NULL)
 		return;
-	while ((w = RB_ROOT(&h->watches)) != NULL) {
-		RB_REMOVE(watch_tree, &h->watches, w);
-		watch_free(w);
-	}
 	while ((w = TAILQ_FIRST(&h->over)) != NULL) {
 		TAILQ_REMOVE(&h->over, w, over_entry);
 		watch_free(w);

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -475,6 +476,86 @@ without_memory_it_is_not_opened(void **state)
 	done(fds);
 }
 
+/* A disk that is full now has room later. */
+static void
+what_cannot_be_written_is_tried_again(void **state)
+{
+	int fds[2], full = open("/dev/full", O_RDWR), kept;
+	struct checkpoint *c;
+	struct seen s;
+
+	(void)state;
+	if (full == -1)
+		skip();
+	files(fds);
+	c = reopen(fds, &s);
+	assert_int_equal(checkpoint_put(c, 1, "a", 1), PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	kept = dup(fds[0]);
+	assert_true(kept != -1);
+	/* Whichever it writes to. */
+	assert_true(size_of(fds[0]) > 0 && size_of(fds[1]) == 0);
+	assert_true(dup2(full, fds[0]) != -1);
+	assert_int_equal(checkpoint_put(c, 2, "b", 1), PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_EIO);
+	assert_int_equal(checkpoint_sync(c), PH_EIO);
+	assert_true(dup2(kept, fds[0]) != -1);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	checkpoint_close(c);
+	checkpoint_close(reopen(fds, &s));
+	assert_int_equal(s.n, 2);
+	assert_true(s.present[1] && s.present[2]);
+	close(kept);
+	close(full);
+	done(fds);
+}
+
+/* Any order of everything, against a list of what must be there. */
+static void
+a_walk_loses_nothing(void **state)
+{
+	static uint8_t bytes[3000];
+	static size_t model[40]; /* lengths; 0: none */
+	struct checkpoint *c;
+	struct seen s;
+	uint32_t seed = 4711, r;
+	size_t i, n;
+	int fds[2], step;
+
+	(void)state;
+	files(fds);
+	memset(model, 0, sizeof(model));
+	c = reopen(fds, &s);
+	for (step = 0; step < 2500; step++) {
+		seed = seed * 1103515245 + 12345;
+		r = seed >> 8;
+		i = 1 + r % (ROWS(model) - 1);
+		if (r / 64 % 4 == 0) {
+			assert_int_equal(checkpoint_del(c, i), PH_OK);
+			model[i] = 0;
+		} else if (r / 64 % 200 != 7) {
+			model[i] = 1 + r / 1024 % sizeof(bytes);
+			memset(bytes, (int)(model[i] & 0xff), model[i]);
+			assert_int_equal(checkpoint_put(c, i, bytes, model[i]),
+			    PH_OK);
+		} else {
+			assert_int_equal(checkpoint_sync(c), PH_OK);
+			checkpoint_close(c);
+			c = reopen(fds, &s);
+			for (i = n = 0; i < ROWS(model); i++) {
+				n += model[i] > 0;
+				assert_int_equal(s.present[i], model[i] > 0);
+				assert_int_equal(s.len[i], model[i]);
+				assert_int_equal(s.first[i], model[i] & 0xff);
+			}
+			assert_int_equal(s.n, n);
+		}
+		assert_true(size_of(fds[0]) + size_of(fds[1]) < 4 << 20);
+	}
+	checkpoint_close(c);
+	done(fds);
+}
+
 int
 main(void)
 {
@@ -489,6 +570,8 @@ main(void)
 		    oversized_records_and_a_full_journal_are_refused),
 		cmocka_unit_test(rewriting_loses_nothing_and_keeps_it_small),
 		cmocka_unit_test(a_short_read_is_not_the_end),
+		cmocka_unit_test(what_cannot_be_written_is_tried_again),
+		cmocka_unit_test(a_walk_loses_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,22 +124,6 @@ signals_are_the_monitors_business(void **state)
 	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
-static void
-one_that_cannot_be_told_is_killed(void **state)
-{
-	char how[64];
-	int status;
-
-	(void)state;
-	start(obey);
-	child_ready(&c);
-	ipc_close(&c.ipc);
-	child_quit(&c, true, T0);
-	assert_int_equal(waitpid(c.pid, &status, 0), c.pid);
-	child_describe(how, sizeof(how), 0);
-	assert_string_equal(how, "exit status 0");
-}
-
 static int
 hang(void *ctx, int monitor_fd)
 {
@@ -158,6 +142,27 @@ assert_killed(void)
 	assert_int_equal(waitpid(c.pid, &status, 0), c.pid);
 	child_describe(how, sizeof(how), status);
 	assert_string_equal(how, "killed by signal 9");
+}
+
+static void
+one_that_cannot_be_told_is_killed(void **state)
+{
+	char how[64];
+
+	(void)state;
+	start(hang);
+	child_ready(&c);
+	ipc_close(&c.ipc);
+	child_quit(&c, true, T0);
+	assert_killed();
+	setup(state);
+	start(hang);
+	child_ready(&c);
+	ipc_close(&c.ipc);
+	child_leave(&c, T0);
+	assert_killed();
+	child_describe(how, sizeof(how), 0);
+	assert_string_equal(how, "exit status 0");
 }
 
 static void

@@ -19,7 +19,10 @@ on_signal(int sig)
 static int
 make_pair(void **state)
 {
-	static const int signals[] = { SIGUSR2 };
+	/* The second one is not the waiter's. */
+	static const int signals[] = { SIGUSR2, SIGUSR1 };
+	struct sigaction sa;
+	sigset_t set;
 	int fds[2];
 
 	(void)state;
@@ -29,6 +32,21 @@ make_pair(void **state)
 	ipc_init(&far, fds[1]);
 	waiter_init(&w, signals, 1, on_signal);
 	caught = 0;
+	sigprocmask(SIG_BLOCK, NULL, &set);
+	sigaction(SIGUSR1, NULL, &sa);
+	assert_true(sigismember(&set, SIGUSR2) &&
+	    sigismember(&w.blocked, SIGUSR2) &&
+	    !sigismember(&w.unblocked, SIGUSR2));
+	assert_false(sigismember(&set, SIGUSR1) ||
+	    sigismember(&w.blocked, SIGUSR1) || sa.sa_handler == on_signal);
+	/* What others have blocked stays so. */
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	waiter_init(&w, signals, 1, on_signal);
+	assert_true(sigismember(&w.unblocked, SIGUSR1));
+	sigdelset(&set, SIGUSR1);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	waiter_init(&w, signals, 1, on_signal);
 	return 0;
 }
 
