@@ -266,6 +266,93 @@ a_share_process_that_did_not_read_is_told_again(void **state)
 	assert_int_equal(got.hdr.type, IPC_SHARE_END);
 }
 
+static void
+say(enum ipc_type type)
+{
+	unsigned int before = settled;
+
+	assert_int_equal(ipc_send(&peer, type, 0, &got, -1), PH_OK);
+	memset(&got, 0, sizeof(got));
+	while (settled == before)
+		assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+}
+
+static void
+say_role(uint64_t id, uint32_t role)
+{
+	got.u.share_role = (struct ipc_share_role) { .id = id, .role = role };
+	say(IPC_SHARE_ROLE);
+}
+
+static void
+say_gone(uint64_t id, uint32_t why)
+{
+	got.u.share_gone = (struct ipc_share_gone) { .id = id, .reason = why };
+	say(IPC_SHARE_GONE);
+}
+
+/* Silence is judged there, as it says, and here when it is gone. */
+static void
+a_share_process_says_who_judges(void **state)
+{
+	int none = -1;
+	uint64_t id;
+
+	(void)state;
+	/* A message without its descriptor opens nothing. */
+	sharing_open(&sharing, engine_calls(engine), &none);
+	assert_int_equal(settled, 0);
+	assert_false(sharing.telling);
+	call(1);
+	engine_flush(engine);
+	id = calls_after(engine_calls(engine), 0);
+	share_begin();
+	tell_all();
+	say_role(id, CALLS_THEIRS);
+	pass(150, false);
+	say_role(id, CALLS_LOST + 1);
+	say_role(id + 7, CALLS_OURS);
+	pass(150, false);
+	assert_int_equal(filter.n, 2);
+	/* Of another message nothing is done. */
+	say(IPC_SHARE_END);
+	assert_int_equal(filter.n, 2);
+	ipc_close(&peer);
+	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+	assert_false(sharing_run(&sharing));
+	pass(60, false);
+	assert_int_equal(filter.n, 0);
+	assert_non_null(strstr(said, "close idle;"));
+}
+
+static void
+a_share_process_says_what_is_over(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	call(1);
+	engine_flush(engine);
+	id = calls_after(engine_calls(engine), 0);
+	share_begin();
+	tell_all();
+	say_gone(id, REASON_COUNT);
+	say_gone(id + 7, REASON_BYE);
+	assert_int_equal(filter.n, 2);
+	/* Media that another box sees, by its age. */
+	now += 150 * USEC_PER_SEC;
+	got.u.share_seen = (struct ipc_share_seen) { .id = id,
+		.inside_s = UINT32_MAX,
+		.outside_s = UINT32_MAX };
+	say(IPC_SHARE_SEEN);
+	now -= 150 * USEC_PER_SEC;
+	pass(90, false);
+	assert_int_equal(filter.n, 2);
+	say_gone(id, REASON_REJECT);
+	assert_int_equal(filter.n, 0);
+	assert_non_null(strstr(said, "close reject;close reject;"));
+}
+
 int
 main(void)
 {
@@ -276,6 +363,8 @@ main(void)
 		SHARE(media_are_told_by_their_age),
 		SHARE(what_comes_in_parts_is_taken_whole),
 		SHARE(a_share_process_that_did_not_read_is_told_again),
+		SHARE(a_share_process_says_who_judges),
+		SHARE(a_share_process_says_what_is_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
