@@ -33,13 +33,15 @@ static struct notes {
 	unsigned int opens, closes, settles, tables;
 	bool closed, kept;
 	bool emptied; /* say so once */
-	int refuse;   /* commits, so many; for now */
+	bool yields;
+	unsigned int looks; /* for emptied tables: one a turn */
+	int refuse;	    /* commits, so many; for now */
 	uint16_t last_port;
 	uint32_t last_table;
 } * notes;
 
 struct fw {
-	int nothing;
+	const struct fw_config *config;
 };
 
 static enum ph_err
@@ -50,6 +52,7 @@ note_open(struct fw **out, const struct fw_config *config, int64_t now,
 
 	(void)now;
 	(void)why;
+	fw.config = config;
 	notes->adopt = config->adopt;
 	*out = &fw;
 	return PH_OK;
@@ -58,8 +61,8 @@ note_open(struct fw **out, const struct fw_config *config, int64_t now,
 static enum ph_err
 note_commit(struct fw *fw, const struct fw_edit *c, size_t n, int64_t now)
 {
-	(void)fw;
 	(void)now;
+	notes->yields = fw->config->yield;
 	if (notes->refuse > 0) {
 		notes->refuse--;
 		return PH_EAGAIN;
@@ -111,6 +114,7 @@ note_emptied(struct fw *fw)
 	bool emptied = notes->emptied;
 
 	(void)fw;
+	notes->looks++;
 	notes->emptied = false;
 	return emptied;
 }
@@ -123,7 +127,7 @@ note_close(struct fw *fw, bool keep)
 	notes->kept = keep;
 }
 
-static const struct fw_ops ops = {
+static struct fw_ops ops = {
 	.name = "notes",
 	.caps = FW_CAP_DEADLINE,
 	.open = note_open,
@@ -619,6 +623,89 @@ made_for_nothing_it_leaves_all_as_it_was(void **state)
 }
 
 static void
+what_it_adopted_without_deadlines_it_closes(void **state)
+{
+	teardown(state);
+	ops.caps = 0;
+	assert_int_equal(setup(state), 0);
+	ops.caps = FW_CAP_DEADLINE;
+	ipc_close(&monitor);
+	assert_int_equal(status(), 0);
+	assert_true(notes->closed && !notes->kept);
+}
+
+/* A turn for each event, and none for nothing: it has what it needs. */
+static void
+with_nothing_to_do_it_sleeps(void **state)
+{
+	struct ipc e = client(IPC_ENGINE), p = client(IPC_PROXY);
+	unsigned int i;
+
+	(void)state;
+	say(&e, IPC_BEGIN, 1);
+	for (i = 0; i < 3; i++) {
+		change(FW_OPEN, 7 + i, (uint16_t)(4000 + 2 * i), 600);
+		say(&e, IPC_COMMIT, 2 + i);
+		result(&e, 2 + i, PH_OK, 0);
+	}
+	say(&e, IPC_SETTLE, 5);
+	/* Beyond the time at which it gives up what nobody asks for. */
+	usleep(2500000);
+	assert_int_equal(notes->settles, 1);
+	assert_int_equal(notes->opens, 3);
+	assert_int_equal(notes->closes, 0);
+	assert_in_range(notes->looks, 1, 100);
+	ipc_close(&e);
+	ipc_close(&p);
+}
+
+static void
+the_backend_is_told_who_puts_rules_back(void **state)
+{
+	struct ipc e = client(IPC_ENGINE);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		memset(&msg, 0, sizeof(msg));
+		msg.u.yield.yes = i % 2;
+		say(&monitor, IPC_YIELD, i);
+		let_it_notice(&e, 1 + 10 * i);
+		assert_int_equal(notes->yields, i % 2);
+	}
+	ipc_close(&e);
+}
+
+/* What the packet filter cannot do is said to be so. */
+static void
+a_filter_without_tables_says_so(void **state)
+{
+	static const struct endpoint none;
+	struct ipc p;
+
+	teardown(state);
+	ops.original = NULL;
+	ops.table = NULL;
+	assert_int_equal(setup(state), 0);
+	ops.original = note_original;
+	ops.table = note_table;
+	p = client(IPC_PROXY);
+	memset(&msg, 0xff, sizeof(msg));
+	say(&p, IPC_ORIGINAL, 77);
+	assert_int_equal(receive(&p), PH_OK);
+	assert_int_equal(msg.hdr.type, IPC_TARGET);
+	assert_int_equal(msg.hdr.seq, 77);
+	assert_int_equal(msg.u.target.err, PH_EUNSUPPORTED);
+	assert_memory_equal(&msg.u.target.target, &none, sizeof(none));
+	memset(&msg, 0, sizeof(msg));
+	msg.u.table.op = FW_TABLE_FLUSH;
+	say(&p, IPC_TABLE, 78);
+	result(&p, 78, PH_EUNSUPPORTED, 0);
+	assert_int_equal(notes->tables, 0);
+	ipc_close(&p);
+}
+
+static void
 what_it_adopted_for_nobody_it_closes(void **state)
 {
 	int64_t began = clock_now();
@@ -652,6 +739,10 @@ main(void)
 		CASE(with_nobody_left_it_goes),
 		CASE(made_for_nothing_it_leaves_all_as_it_was),
 		CASE(what_it_adopted_for_nobody_it_closes),
+		CASE(what_it_adopted_without_deadlines_it_closes),
+		CASE(with_nothing_to_do_it_sleeps),
+		CASE(the_backend_is_told_who_puts_rules_back),
+		CASE(a_filter_without_tables_says_so),
 	};
 	static const char text[] =
 	    "protect { 192.0.2.0/24 }\n"

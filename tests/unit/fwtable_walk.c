@@ -57,7 +57,7 @@ static struct model {
 	unsigned int waits, limits, lags, stales; /* how often */
 } model, got_now;
 
-static enum ipc_type types[IPC_NROLES];
+static unsigned int messages[IPC_NROLES][4]; /* by kind, in this run */
 
 /* Numbers that are the same on every run. */
 static uint32_t seed;
@@ -78,7 +78,6 @@ on_answer(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
 	uint32_t i;
 
 	assert_null(ctx);
-	types[role] = type;
 	if (type == IPC_RESULT) {
 		assert_true(got_now.nresults < ROWS(got_now.results));
 		r = &got_now.results[got_now.nresults++];
@@ -88,6 +87,11 @@ on_answer(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
 		return;
 	}
 	assert_int_equal(seq, 0);
+	/* All that there is to say goes into one. */
+	messages[role][type == IPC_CLOSED ? 0
+		: type == IPC_SEEN_FROM	  ? 1
+		: type == IPC_SEEN_TO	  ? 2
+					  : 3]++;
 	if (type == IPC_PACKETS) {
 		for (i = 0; i < m->u.packets.n; i++) {
 			t->npackets += m->u.packets.v[i].packets;
@@ -497,7 +501,10 @@ run(void)
 	answered = is_settled();
 	see_in_model(fake.seen_all, fake.packets);
 	model.tick = fake.next_tick == 0 ? INT64_MAX : fake.next_tick;
+	memset(messages, 0, sizeof(messages));
 	at = fwtable_run(table, now);
+	for (i = 0; i < IPC_NROLES * 4; i++)
+		assert_in_range(messages[i / 4][i % 4], 0, 1);
 	fake.fail = PH_OK;
 	for (i = 0; lost && i < PORTS; i++)
 		model.tuple[i].dirty =

@@ -2,6 +2,7 @@
 /* Packets that wait: what is read, what may go, and when it must. */
 #include <string.h>
 
+#include "src/base/clock.h"
 #include "src/engine/held.h"
 #include "src/fw/release.h"
 #include "tests/unit/unit.h"
@@ -299,6 +300,38 @@ packets_go_with_the_commit(void **state)
 	assert_int_equal(n.held_released, 2 + 2 * IPC_HELD);
 }
 
+/* What the watch has counted is told once; when it looks again, in time. */
+static void
+a_run_counts_and_says_when_to_come(void **state)
+{
+	struct fwcounters n = { 0 };
+	struct release r;
+	int64_t at;
+
+	(void)state;
+	release_init(&r, &queue, &settings, &n);
+	r.watch.expired = 5;
+	r.watch.dropped = 3;
+	at = release_run(&r, true, 123);
+	assert_int_equal(at, 123);
+	assert_int_equal(n.held_expired, 5);
+	assert_int_equal(n.held_dropped, 3);
+	(void)release_run(&r, true, 123);
+	r.watch.expired += 2;
+	(void)release_run(&r, true, 123);
+	r.watch.dropped += 4;
+	(void)release_run(&r, true, 123);
+	assert_int_equal(n.held_expired, 7);
+	assert_int_equal(n.held_dropped, 7);
+	assert_int_equal(n.held_released, 0);
+	/* A packet waits. */
+	comes(true);
+	queuewatch_wake(&r.watch, clock_now());
+	at = release_run(&r, true, INT64_MAX);
+	assert_in_range(at, clock_now() - 60000 * MS, clock_now() + 1000 * MS);
+	assert_int_equal(release_run(&r, true, 7), 7);
+}
+
 /* The engine was stopped, and asks for packets that have gone. */
 static void
 what_expired_is_not_released(void **state)
@@ -482,6 +515,8 @@ main(void)
 		cmocka_unit_test_setup(numbers_that_are_missing_were_dropped,
 		    setup),
 		cmocka_unit_test_setup(packets_go_with_the_commit, setup),
+		cmocka_unit_test_setup(a_run_counts_and_says_when_to_come,
+		    setup),
 		cmocka_unit_test_setup(what_expired_is_not_released, setup),
 		cmocka_unit_test_setup(none_waits_for_longer_than_it_may,
 		    setup),
