@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <endian.h>
 #include <string.h>
 
 #include "src/base/hash.h"
@@ -146,6 +145,7 @@ bytes_hash_as_siphash_1_3_does(void **state)
 		{ 37, 0xb6101c2da3c33057 },
 		{ 255, 0xf76214e3153c4a15 },
 	};
+	const uint16_t one = 1;
 	uint8_t bytes[256];
 	size_t i;
 
@@ -154,7 +154,7 @@ bytes_hash_as_siphash_1_3_does(void **state)
 		bytes[i] = (uint8_t)i;
 	memcpy(table.key, bytes, sizeof(table.key));
 	/* The other byte order hashes to other numbers. */
-	if (htole16(1) != 1)
+	if (*(const uint8_t *)&one != 1)
 		skip();
 	for (i = 0; i < ROWS(t); i++)
 		assert_true(hash_bytes(&table, bytes, t[i].len) == t[i].hash);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "nft/hold.h"
@@ -138,7 +139,7 @@ the_kernel_says_which_way(void **state)
 static void
 without_memory_the_kernel_is_not_asked(void **state)
 {
-	char text[512];
+	char text[512], want[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	struct batch b;
 
@@ -147,15 +148,17 @@ without_memory_the_kernel_is_not_asked(void **state)
 	starve(1);
 	batch_init(&b, config.name);
 	assert_int_equal(hold_begin(NULL, &b, &config, &why), PH_EIO);
-	assert_string_equal(text,
-	    "cannot make signalling wait: Cannot allocate memory");
+	snprintf(want, sizeof(want), "cannot make signalling wait: %s",
+	    strerror(ENOMEM));
+	assert_string_equal(text, want);
 	strbuf_reset(&why);
 	strbuf_str(&why, "before");
 	starve(1);
 	assert_int_equal(hold_check(NULL, &config, &why), PH_OK);
-	assert_string_equal(text,
-	    "before\ncannot see how signalling may be held: "
-	    "Cannot allocate memory");
+	snprintf(want, sizeof(want),
+	    "before\ncannot see how signalling may be held: %s",
+	    strerror(ENOMEM));
+	assert_string_equal(text, want);
 	starve_end();
 	batch_free(&b);
 	assert_int_equal(kernel.asked, 0);

@@ -99,6 +99,9 @@ run(const struct seccomp_data *d)
 
 	for (at = 0; at < len; at++) {
 		f = &program[at];
+		/* These have no other places to go. */
+		if (BPF_CLASS(f->code) != BPF_JMP || BPF_OP(f->code) == BPF_JA)
+			assert_int_equal(f->jt | f->jf, 0);
 		switch (f->code) {
 		case BPF_LD | BPF_W | BPF_ABS:
 			assert_true(f->k <= sizeof(*d) - 4 && f->k % 4 == 0);
