@@ -84,6 +84,12 @@ void capture_held(struct capture *c, const struct nfqueue_packet *packet,
 bool capture_waiting(const struct capture *c);
 
 /*
+ * Live: an interface was taken away and is back, with its old name and index,
+ * but nothing will be heard from it.
+ */
+bool capture_deaf(const struct capture *c);
+
+/*
  * Live: when to dispatch again although no packet comes, for bytes of a stream
  * that are missing are then no longer waited for.  INT64_MAX: never.
  */

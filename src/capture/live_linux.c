@@ -339,3 +339,17 @@ capture_waiting(const struct capture *c)
 	(void)c;
 	return false;
 }
+
+/* The kernel forgets what a socket is bound to if that leaves our network. */
+bool
+capture_deaf(const struct capture *c)
+{
+	struct sockaddr_ll at;
+	socklen_t len = sizeof(at);
+
+	if (!c->bound || index_of(c, c->names[0]) != c->ifs[0])
+		return false;
+	return getsockname(pcap_fileno(c->handles[0].pcap),
+		   (struct sockaddr *)&at, &len) == 0 &&
+	    at.sll_ifindex != (int)c->ifs[0];
+}

@@ -237,7 +237,8 @@ static void process_quit(void *ctx, bool keep);
 
 /*
  * An interface that was deleted and made again has the old name but another
- * index.  Only a new engine can open it, for we have no privilege.
+ * index; one that was in another network meanwhile may have both.  Only a new
+ * engine can open it, for we have no privilege.
  */
 static void
 watch_interfaces(struct live *l, int64_t now)
@@ -245,7 +246,8 @@ watch_interfaces(struct live *l, int64_t now)
 	if (!l->started || now - l->iface_at < IFACE_EVERY)
 		return;
 	l->iface_at = now;
-	if (!iface_moved(&l->iface))
+	if (!iface_moved(&l->iface) &&
+	    (l->capture == NULL || !capture_deaf(l->capture)))
 		return;
 	log_warnx(MODULE,
 	    "an interface was made anew; starting another engine to open it");

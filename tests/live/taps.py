@@ -3,7 +3,7 @@
 import signal
 import time
 
-from net import PBX, PHONE, check, conf, name, passes, sh, until
+from net import PBX, PHONE, Unable, check, conf, name, passes, sh, until
 from processes import next_call
 from scenarios import closes, media, scenario, signalling
 from sip import Call, sdp
@@ -108,6 +108,27 @@ def the_only_interface_goes_and_comes_back(net):
     next_call(net, wire)
     call.hang_up()
     d.expect(event="close", dir="in", reason="bye")
+
+
+@scenario()
+def an_interface_that_was_elsewhere_for_a_moment(net):
+    """In another network namespace; its name and number are the same again."""
+    d = net.pinholed(conf=without_own())
+    wire = signalling(net)
+    next_call(net, wire)
+    before = d.children()["engine"]
+    index = net.ip("fw", "-o", "link", "show", "i0").split(":")[0]
+    net.ip("fw", "link", "set", "i0", "netns", f"{net.tag}-out")
+    net.ip("out", "link", "set", "i0", "netns", f"{net.tag}-fw")
+    net.ip("fw", "addr", "add", "192.0.2.1/24", "dev", "i0")
+    net.ip("fw", "link", "set", "i0", "up")
+    if net.ip("fw", "-o", "link", "show", "i0").split(":")[0] != index:
+        raise Unable("this kernel gives the interface another number")
+    until(lambda: d.children().get("engine") not in (None, before), 6,
+          f"another engine; {d.log}")
+    until(lambda: taps(net) == ["i0"], 5, f"a socket for it; {taps(net)}")
+    time.sleep(0.5)
+    next_call(net, wire, 4200)
 
 
 @scenario()

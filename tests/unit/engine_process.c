@@ -514,18 +514,31 @@ a_capture_that_fails_ends_it(void **state)
 }
 
 static void
-an_interface_made_anew_needs_another_engine(void **state)
+another_engine_is_needed(enum wire_kind why)
 {
-	(void)state;
 	start();
 	link_it();
 	call(1, 1000);
 	commits(FW_OPEN, 2, 1001);
-	wire(WIRE_MOVED, 0);
+	wire(why, 0);
 	assert_int_equal(exit_status(), 0);
 	assert_non_null(strstr(logged(), "an interface was made anew"));
 	/* Nothing closes. */
 	assert_int_equal(ipc_recv(&fw, &msg, &(int) { 0 }), PH_EGONE);
+}
+
+static void
+an_interface_made_anew_needs_another_engine(void **state)
+{
+	(void)state;
+	another_engine_is_needed(WIRE_MOVED);
+}
+
+static void
+a_capture_that_is_deaf_needs_another_engine(void **state)
+{
+	(void)state;
+	another_engine_is_needed(WIRE_DEAF);
 }
 
 static void
@@ -750,6 +763,7 @@ main(void)
 		CASE(connections_are_read_and_end),
 		CASE(a_capture_that_fails_ends_it),
 		CASE(an_interface_made_anew_needs_another_engine),
+		CASE(a_capture_that_is_deaf_needs_another_engine),
 		CASE(packets_that_the_kernel_dropped_are_told_of),
 		CASE(the_status_process_is_told),
 		CASE(questions_of_the_status_process_are_answered),

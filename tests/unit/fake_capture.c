@@ -21,7 +21,7 @@ static int wire[2], lines[2];
 
 /* Of the process alone. */
 static int64_t later, due, stamp;
-static bool more, moved, changed;
+static bool more, moved, deaf, changed;
 static uint64_t drops;
 static char record[64];
 static void *reader;
@@ -38,6 +38,7 @@ size_t __wrap_capture_fds(const struct capture *c, int *fds, size_t max);
 enum ph_err __wrap_capture_dispatch(struct capture *c, int fd, size_t max,
     int64_t now, const struct capture_sink *sink);
 bool __wrap_capture_waiting(const struct capture *c);
+bool __wrap_capture_deaf(const struct capture *c);
 int64_t __wrap_capture_due(const struct capture *c);
 int64_t __wrap_capture_stamp(const struct capture *c);
 bool __wrap_capture_flush(struct capture *c, const struct capture_sink *sink);
@@ -204,6 +205,9 @@ handle(const struct wire *w, int64_t now, const struct capture_sink *sink)
 	case WIRE_MOVED:
 		moved = true;
 		break;
+	case WIRE_DEAF:
+		deaf = true;
+		break;
 	case WIRE_CLOCK:
 		later += w->value;
 		break;
@@ -240,6 +244,13 @@ __wrap_capture_waiting(const struct capture *c)
 	(void)c;
 	more = false;
 	return is;
+}
+
+bool
+__wrap_capture_deaf(const struct capture *c)
+{
+	(void)c;
+	return deaf;
 }
 
 int64_t

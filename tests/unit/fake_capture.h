@@ -19,6 +19,7 @@ enum wire_kind {
 	WIRE_KEEP,  /* a connection has changed: its record is `text` */
 	WIRE_DROPS, /* the kernel has dropped `value` packets so far */
 	WIRE_MOVED, /* an interface was made anew */
+	WIRE_DEAF,  /* one was away for a moment */
 	WIRE_CLOCK, /* it is `value` microseconds later */
 };
 
