@@ -223,9 +223,12 @@ play_write(int fd, const char *text)
 
 /* Functions that the services call, in front of their own. */
 
-void __wrap_log_warnx(const char *module, const char *fmt, ...);
-void __wrap_log_info(const char *module, const char *fmt, ...);
-void __wrap_log_debug(const char *module, const char *fmt, ...);
+void __attribute__((format(printf, 2, 3)))
+__wrap_log_warnx(const char *module, const char *fmt, ...);
+void __attribute__((format(printf, 2, 3)))
+__wrap_log_info(const char *module, const char *fmt, ...);
+void __attribute__((format(printf, 2, 3)))
+__wrap_log_debug(const char *module, const char *fmt, ...);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_malloc(size_t size);
 int __wrap_socket(int domain, int type, int protocol);
@@ -251,7 +254,7 @@ is_ephemeral(const char *text, const char *p)
 	    !isdigit((unsigned char)p[-1]);
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 log_note(char level, const char *fmt, va_list ap)
 {
 	char text[1024], *p = text;

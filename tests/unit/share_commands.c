@@ -101,12 +101,14 @@ __wrap_group_stats(const struct group *g, struct group_stats *out)
 }
 
 /* Its log, with that of the group. */
-void __wrap_log_warnx(const char *module, const char *fmt, ...);
-void __wrap_log_info(const char *module, const char *fmt, ...);
+void __attribute__((format(printf, 2, 3)))
+__wrap_log_warnx(const char *module, const char *fmt, ...);
+void __attribute__((format(printf, 2, 3)))
+__wrap_log_info(const char *module, const char *fmt, ...);
 
 static char logged[1024];
 
-static void
+static void __attribute__((format(printf, 1, 0)))
 log_add(const char *fmt, va_list ap)
 {
 	size_t n = strlen(logged);

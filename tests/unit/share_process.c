@@ -221,8 +221,7 @@ a_call_of_another_box_goes_to_the_engine(void **state)
 	assert_int_equal(msg.u.share_role.role, 3);
 }
 
-static void
-hears(const char *fmt, ...)
+static void __attribute__((format(printf, 1, 2))) hears(const char *fmt, ...)
 {
 	const struct ipc_feed_text *t = &msg.u.feed_text;
 	char want[512];
