@@ -66,7 +66,6 @@ read_include(struct parse *p, struct lexeme *path)
 		return false;
 	if (conf_peek(p)->kind != LEX_NL)
 		return conf_surprise(p, "a statement or the end of the line");
-	conf_take(p);
 	conf_include(p, path);
 	return true;
 }

@@ -431,6 +431,33 @@ a_list_has_its_bounds(void **state)
 	}
 }
 
+/* Lists in lists, as macros make them; too many end the reading. */
+static void
+lists_are_nested_so_deeply(void **state)
+{
+	struct conf *c;
+	size_t n, k;
+
+	(void)state;
+	for (n = 1; n <= 40; n++) {
+		strlcpy(text, "protect ", sizeof(text));
+		for (k = 0; k < n; k++)
+			strlcat(text, "{ ", sizeof(text));
+		strlcat(text, "192.0.2.1", sizeof(text));
+		for (k = 0; k < n; k++)
+			strlcat(text, " }", sizeof(text));
+		strlcat(text, "\nnonsense here\n", sizeof(text));
+		c = NULL;
+		assert_int_equal(parse(&c, text, NULL, 0), PH_EMALFORMED);
+		if (n <= 32)
+			assert_string_equal(said,
+			    "x:2:1: \"nonsense\" is not a statement\n");
+		else
+			assert_string_equal(said,
+			    "x:1:73: nested too deeply\n");
+	}
+}
+
 static void
 a_forced_table_is_allowed_once(void **state)
 {
@@ -533,6 +560,7 @@ main(void)
 		cmocka_unit_test(a_name_has_its_bounds),
 		cmocka_unit_test(some_names_have_a_form),
 		cmocka_unit_test(a_list_has_its_bounds),
+		cmocka_unit_test(lists_are_nested_so_deeply),
 		cmocka_unit_test(a_forced_table_is_allowed_once),
 		cmocka_unit_test(tftp_forbids_what_no_pattern_allows),
 	};

@@ -360,17 +360,31 @@ a_question_waits_for_ten_seconds(void **state)
 	assert_string_equal(heard(), "refuse 0 limit;");
 }
 
+/* Neither to the question, nor to the close that takes its place. */
 static void
 who_closes_hears_no_answer(void **state)
 {
-	uint64_t id = open_port(4000, true);
+	static const enum ph_err errs[] = { PH_OK, PH_EDENIED, PH_EAGAIN };
+	uint64_t id, seq;
+	size_t i;
 
 	(void)state;
-	expect_change(FW_OPEN);
-	proxy_close(proxy, id, REASON_DONE);
-	result(PH_OK);
-	assert_int_equal(answered.n, 0);
-	assert_string_equal(heard(), "");
+	for (i = 0; i < ROWS(errs); i++) {
+		id = open_port(4000, true);
+		expect_change(FW_OPEN);
+		seq = msg.hdr.seq;
+		proxy_close(proxy, id, REASON_DONE);
+		expect_change(FW_CLOSE);
+		assert_true(msg.hdr.seq > seq);
+		result(errs[i]);
+		memset(&msg, 0, sizeof(msg));
+		msg.hdr.seq = seq;
+		result(errs[i]);
+		assert_int_equal(answered.n, 0);
+		assert_int_equal(gone, 0);
+		assert_string_equal(heard(), "");
+		expect_nothing();
+	}
 }
 
 /* Packets renew it, but not each of them. */

@@ -399,6 +399,52 @@ a_gap_is_one_when_the_receiver_has_what_is_behind(void **state)
 	assert_false(tcpside_read(&side, &room, false, &reader));
 }
 
+/* The place of a reader, as a successor gets it, of each kind. */
+static void
+a_record_keeps_what_a_successor_needs(void **state)
+{
+	const struct addr sender = addr_v4(192, 0, 2, 9);
+	uint8_t record[TCPSIDE_RECORD + 1];
+	struct tcpside again;
+	struct cursor r;
+	struct writer w;
+	unsigned int i;
+	bool whole;
+
+	(void)state;
+	for (i = 0; i < 32; i++) {
+		side.next = i % 2 != 0 ? 0xfedcba98 : i;
+		side.whole = (i & 1) != 0;
+		side.lost = (i & 2) != 0;
+		side.begun = (i & 4) != 0;
+		side.framed = (i & 8) != 0;
+		side.mute = (i & 16) != 0;
+		whole = side.whole && !side.lost;
+		w = writer_of(record, sizeof(record));
+		tcpside_export(&side, &w);
+		assert_int_equal(w.len, TCPSIDE_RECORD);
+		r = cursor_of(record, w.len);
+		memset(&again, 0xff, sizeof(again));
+		tcpside_import(&again, &sender, &r);
+		assert_false(r.bad);
+		assert_int_equal(cursor_left(&r), 0);
+		assert_int_equal(again.next, side.next);
+		assert_int_equal(again.ack, side.next);
+		assert_int_equal(again.acked, side.next);
+		assert_int_equal(again.whole, whole);
+		assert_int_equal(again.lost, !whole);
+		assert_int_equal(again.begun, side.begun);
+		assert_int_equal(again.framed, side.framed);
+		/* Lost before a whole message came, it is mute for ever. */
+		assert_int_equal(again.mute,
+		    side.mute || (!whole && side.begun && !side.framed));
+		assert_false(again.fin);
+		assert_int_equal(again.nahead + again.nsent, 0);
+		assert_true(addr_eq(&again.sender, &sender));
+		assert_false(tcpside_waits(&again));
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int
@@ -414,6 +460,7 @@ main(void)
 		T(pieces_in_any_order_are_read_in_order),
 		T(the_better_version_waits),
 		T(an_end_is_where_nothing_comes_behind),
+		T(a_record_keeps_what_a_successor_needs),
 		T(a_gap_is_one_when_the_receiver_has_what_is_behind),
 	};
 
