@@ -103,7 +103,7 @@ fake_settle(struct fw *fw, int64_t at)
 {
 	(void)at;
 	fw->settles++;
-	return PH_OK;
+	return fw->settle_rc;
 }
 
 static enum ph_err
@@ -116,7 +116,7 @@ fake_activity(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t at)
 		fw->entry[i]->packets += fw->packets;
 		seen(ctx, fw->entry[i], fw->seen_all);
 	}
-	return PH_OK;
+	return fw->activity_rc;
 }
 
 static int64_t

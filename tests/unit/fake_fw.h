@@ -30,7 +30,7 @@ struct fw {
 	unsigned int commits, changes, settles, cuts;
 	int64_t slow; /* microseconds that a commit takes */
 	int64_t clock;
-	enum ph_err tick_err;
+	enum ph_err tick_err, settle_rc, activity_rc;
 	unsigned int seen_all; /* FW_SEEN_*: what all have sent */
 	uint64_t packets;      /* and how many each time */
 };

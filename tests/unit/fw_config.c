@@ -278,6 +278,29 @@ a_dry_run_refuses_what_makes_no_sense(void **state)
 	fw_dryrun.close(fw, false);
 }
 
+/* Each backend that is listed is found by its name; dry-run is the last. */
+static void
+backends_are_found_by_their_names(void **state)
+{
+	char text[256], *name, *rest = text;
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	const char *last = "";
+
+	(void)state;
+	fw_names(&b);
+	assert_null(fw_lookup(text));
+	assert_null(fw_lookup(""));
+	assert_null(fw_lookup("dry"));
+	while ((name = strsep(&rest, ",")) != NULL) {
+		name += *name == ' ';
+		assert_non_null(fw_lookup(name));
+		assert_string_equal(fw_lookup(name)->name, name);
+		last = name;
+	}
+	assert_string_equal(last, "dry-run");
+	assert_ptr_equal(fw_lookup("dry-run"), &fw_dryrun);
+}
+
 static void
 is_ports(const uint16_t *v, size_t n, const char *want)
 {
@@ -346,6 +369,7 @@ main(void)
 		cmocka_unit_test(a_dry_run_says_what_would_pass),
 		cmocka_unit_test(what_is_followed_waits),
 		cmocka_unit_test(options_of_pf_are_passed_on),
+		cmocka_unit_test(backends_are_found_by_their_names),
 		cmocka_unit_test(lines_of_proxies_are_classes),
 		cmocka_unit_test(a_dry_run_refuses_what_makes_no_sense),
 	};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/base/timers.h"
 #include "src/base/clock.h"
@@ -412,6 +414,84 @@ it_wakes_for_what_comes_first(void **state)
 	assert_int_equal(fwtable_run(table, now), now + 4 * USEC_PER_SEC);
 }
 
+/* What is written to the log by one run at `now`. */
+static const char *
+said(void)
+{
+	static char text[4096];
+	FILE *f = tmpfile();
+	int err = dup(STDERR_FILENO);
+	size_t n;
+
+	assert_non_null(f);
+	fflush(stderr);
+	assert_true(dup2(fileno(f), STDERR_FILENO) != -1);
+	(void)fwtable_run(table, now);
+	fflush(stderr);
+	assert_true(dup2(err, STDERR_FILENO) != -1);
+	close(err);
+	rewind(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	return text;
+}
+
+static void
+is_said(const char *part)
+{
+	const char *text = said();
+
+	print_message("%s", text);
+	if (part == NULL)
+		assert_string_equal(text, "");
+	else
+		assert_non_null(strstr(text, part));
+}
+
+static void
+what_fails_is_said_and_what_does_not_is_not(void **state)
+{
+	(void)state;
+	open_one(1, 2000, 600);
+	is_said(NULL);
+	fwtable_forget_rest(table);
+	is_said(NULL);
+	fake.settle_rc = PH_EIO;
+	fwtable_forget_rest(table);
+	is_said("fake: cannot remove the pinholes of an earlier run: "
+		"input/output error");
+	/* It is not tried again. */
+	is_said(NULL);
+	assert_int_equal(fake.settles, 2);
+	fake.fail = PH_EAGAIN;
+	open_one(2, 2002, 600);
+	is_said(NULL);
+	now += 3 * USEC_PER_SEC;
+	fake.fail = PH_EIO;
+	is_said("fake: cannot change pinholes: input/output error; trying "
+		"again");
+	now += 3 * USEC_PER_SEC;
+	is_said(NULL);
+	assert_true(has(2002));
+	fake.tick_err = PH_EGONE;
+	is_said("fake: somebody removed our rules; opening all pinholes "
+		"again");
+	is_said(NULL);
+	fake.activity_rc = PH_EAGAIN;
+	now += 100 * USEC_PER_SEC;
+	is_said(NULL);
+	fake.activity_rc = PH_EIO;
+	now += 100 * USEC_PER_SEC;
+	is_said("fake: cannot tell which pinholes have had packets: "
+		"input/output error");
+	fake.activity_rc = PH_OK;
+	fake.bad_port = 2004;
+	open_one(3, 2004, 600);
+	is_said("refused: bad request: dir=1 proto=17 from=198.51.100.7 "
+		"to=192.0.2.10 port=2004:2004\n");
+}
+
 /*
  * Anything, at random, with a filter that fails at random: in the end, what
  * the filter has is what is wanted.
@@ -498,6 +578,7 @@ main(void)
 		CASE(a_filter_that_fails_in_between_is_asked_later),
 		CASE(a_filter_may_do_without_what_is_optional),
 		CASE(it_wakes_for_what_comes_first),
+		CASE(what_fails_is_said_and_what_does_not_is_not),
 		CASE(whatever_happens_the_filter_follows),
 	};
 
