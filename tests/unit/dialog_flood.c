@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sip/state.h"
 #include "tests/unit/dialog_play.h"
 
 /* One message of a call, with the plainest of everything. */
@@ -264,6 +265,42 @@ what_strangers_make_us_keep_has_a_budget(void **state)
 	world_close(&w);
 }
 
+/* INVITEs that cannot be read make calls as well. */
+static void
+what_is_overheard_has_the_same_budget(void **state)
+{
+	struct sip_config c = default_config();
+	struct datagram d = { .proto = IPPROTO_UDP };
+	char call_id[SIP_MAX_TAG + 1], branch[SIP_MAX_TAG + 1];
+	struct sip_glance g = { .request = true, .invite = true };
+	const struct sip_counters *n;
+	struct world w;
+	int i, k;
+
+	(void)state;
+	world_open(&w, &c);
+	n = sip_counters(w.sip);
+	d.dst = who('i');
+	g.call_id.n = g.branch.n = 1;
+	g.sdp = span_of("v=0\r\n");
+	for (k = 0; k < 4; k++)
+		for (i = 0; i < 1000; i++) {
+			snprintf(call_id, sizeof(call_id), "%0*d", SIP_MAX_TAG,
+			    i);
+			snprintf(branch, sizeof(branch), "%0*d", SIP_MAX_TAG,
+			    k);
+			g.call_id.word[0] = g.from = span_of(call_id);
+			g.branch.word[0] = span_of(branch);
+			d.src.addr =
+			    addr_v4(11, 0, (uint8_t)(i >> 8), (uint8_t)i);
+			sip_overhear(w.sip, USEC_PER_SEC, &d, &g);
+			assert_true(n->bytes <= 2048u * c.limit_calls);
+		}
+	assert_true(n->evicted > 0);
+	world_check(&w, USEC_PER_SEC);
+	world_close(&w);
+}
+
 static void
 an_unanswered_call_keeps_four_offers(void **state)
 {
@@ -346,6 +383,7 @@ main(void)
 		cmocka_unit_test(calls_of_the_inside_go_last),
 		cmocka_unit_test(an_ipv6_source_is_a_64),
 		cmocka_unit_test(what_strangers_make_us_keep_has_a_budget),
+		cmocka_unit_test(what_is_overheard_has_the_same_budget),
 		cmocka_unit_test(an_unanswered_call_keeps_four_offers),
 		cmocka_unit_test(a_flood_is_not_written_down),
 		cmocka_unit_test(an_answer_that_is_repeated_costs_nothing),

@@ -21,10 +21,26 @@ void __wrap_free(void *p);
 /* The worlds that are open, and the blocks that there are beyond those before.
  */
 static int worlds, blocks;
+static unsigned int fails_at; /* the n-th allocation from now; 0: none */
+
+/* Whether this allocation is to fail. */
+static bool
+fails(void)
+{
+	return fails_at > 0 && --fails_at == 0;
+}
+
+void
+world_fail_at(unsigned int n)
+{
+	fails_at = n;
+}
 
 void *
 __wrap_malloc(size_t size)
 {
+	if (fails())
+		return NULL;
 	blocks++;
 	return __real_malloc(size);
 }
@@ -32,6 +48,8 @@ __wrap_malloc(size_t size)
 void *
 __wrap_calloc(size_t n, size_t size)
 {
+	if (fails())
+		return NULL;
 	blocks++;
 	return __real_calloc(n, size);
 }
@@ -39,6 +57,8 @@ __wrap_calloc(size_t n, size_t size)
 void *
 __wrap_reallocarray(void *p, size_t n, size_t size)
 {
+	if (fails())
+		return NULL;
 	blocks += p == NULL;
 	return __real_reallocarray(p, n, size);
 }

@@ -153,7 +153,7 @@ fill_txn(struct call *c, struct dialog *d, enum sip_method method,
 struct call *
 full_call(struct world *w)
 {
-	static const char *const of[] = { "to0", "to7", "to15" };
+	static const char *const of[] = { "to2", "to7", "to15" };
 	struct call *c = call_of(w);
 	char tag[8];
 	int i;

@@ -392,6 +392,8 @@ static void
 only_an_exact_port_is_watched(void **state)
 {
 	static const struct script v = { .steps = { HI, C(" " PORT), OK } };
+	static const struct script then = { .steps = { HI, C(" " PORT "PASV\r\n"),
+		S("200 ok\r\n" P227) } };
 	char text[128];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 
@@ -400,6 +402,10 @@ only_an_exact_port_is_watched(void **state)
 	assert_string_equal(text, "");
 	play(PROXY, &v, 100, &b);
 	assert_string_equal(text, "active:1025");
+	/* Its reply is counted all the same. */
+	b = strbuf_of(text, sizeof(text));
+	play(WATCHER, &then, 100, &b);
+	assert_string_equal(text, "passive:1026");
 }
 
 /* One or many, a stranger's connection costs no more memory than before. */

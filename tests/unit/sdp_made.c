@@ -52,6 +52,8 @@ static const struct connection {
 	{ "IN IP4 192.0.2.1/1/256", NULL, SDP_FAULT_ADDRESS },
 	{ "IN IP4 host.example", NULL, SDP_FAULT_NAME },
 	{ "IN IP6 aZ-09.x", NULL, SDP_FAULT_NAME },
+	{ "IN IP4 z", NULL, SDP_FAULT_NAME },
+	{ "IN IP4 A", NULL, SDP_FAULT_NAME },
 	{ "IN IP4 host_example", NULL, SDP_FAULT_ADDRESS },
 	{ "IN IP4 host@", NULL, SDP_FAULT_ADDRESS },
 	{ "IN IP4 host[", NULL, SDP_FAULT_ADDRESS },

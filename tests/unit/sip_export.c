@@ -381,6 +381,51 @@ each_field_has_its_bounds(void **state)
 		}
 }
 
+/* The first dialog that has ended, then, for an answer, the first early one. */
+static void
+a_dialog_makes_room_with_its_transactions(void **state)
+{
+	static const char *const order[] = { "to2", "to5", "to8", "to11",
+		"to14", "to0", "to3" };
+	struct sip_config config = default_config();
+	const struct txn *t;
+	struct dialog *d;
+	struct world w;
+	struct call *c;
+	char tag[8];
+	size_t i;
+
+	(void)state;
+	world_open(&w, &config);
+	c = full_call(&w);
+	for (i = 0; i < ROWS(order); i++) {
+		snprintf(tag, sizeof(tag), "new%zu", i);
+		assert_non_null(dialog_find(c, span_of(order[i])));
+		if (i == 5) {
+			assert_null(dialog_new(c, span_of(tag), 1, false));
+			assert_int_equal(w.sip->n.limit_dialogs, 1);
+		}
+		d = dialog_new(c, span_of(tag), 1, i >= 5);
+		assert_non_null(d);
+		assert_null(dialog_find(c, span_of(order[i])));
+		assert_int_equal(c->ndialogs, SIP_MAX_DIALOGS);
+		/* The new ones are to stay. */
+		dialog_enter(c, d, DIALOG_CONFIRMED);
+		TAILQ_FOREACH(t, &c->txns, entry) {
+			d = NULL;
+			if (t->dlg != NULL)
+				TAILQ_FOREACH(d, &c->dialogs, entry)
+					if (d == t->dlg)
+						break;
+			assert_ptr_equal(d, t->dlg);
+		}
+		/* Five of sixteen transactions were those of to2. */
+		assert_int_equal(c->ntxns, 11);
+	}
+	assert_int_equal(w.sip->n.limit_dialogs, 1);
+	world_drop(&w);
+}
+
 int
 main(void)
 {
@@ -388,6 +433,7 @@ main(void)
 		cmocka_unit_test(each_field_comes_back),
 		cmocka_unit_test(a_part_of_it_leaves_no_trace),
 		cmocka_unit_test(each_field_has_its_bounds),
+		cmocka_unit_test(a_dialog_makes_room_with_its_transactions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,6 +164,7 @@ what_could_be_read_in_two_ways_is_refused(void **state)
 
 		R("tag with a quote", INVITE VIA TO CALL CSEQ L0 "From: <sip:a@x>;tag=\"1\"\r\n\r\n", SYNTAX),
 		R("tag with a blank", INVITE VIA TO CALL CSEQ L0 "From: <sip:a@x>;tag=1 2\r\n\r\n", SYNTAX),
+		R("an address in a parameter", INVITE VIA TO CALL CSEQ L0 "From: sip:a@x;y=\"<z>z\";tag=1\r\n\r\n", NONE),
 		R("two parties", INVITE VIA TO CALL CSEQ L0 "From: <sip:a@x>;tag=1,<sip:b@x>;tag=2\r\n\r\n", SYNTAX),
 		R("two addresses", INVITE VIA TO CALL CSEQ L0 "From: sip:a@x;tag=1 <sip:b@x>;tag=2\r\n\r\n", SYNTAX),
 		R("two in a row", INVITE VIA TO CALL CSEQ L0 "From: <sip:a@x>;tag=1 <sip:b@x>;tag=2\r\n\r\n", SYNTAX),
