@@ -392,8 +392,9 @@ static void
 only_an_exact_port_is_watched(void **state)
 {
 	static const struct script v = { .steps = { HI, C(" " PORT), OK } };
-	static const struct script then = { .steps = { HI, C(" " PORT "PASV\r\n"),
-		S("200 ok\r\n" P227) } };
+	static const struct script then = {
+		.steps = { HI, C(" " PORT "PASV\r\n"), S("200 ok\r\n" P227) }
+	};
 	char text[128];
 	struct strbuf b = strbuf_of(text, sizeof(text));
 

@@ -499,6 +499,9 @@ the_session_is_found_or_the_body_is_ambiguous(void **state)
 #define LONG                                                                   \
 	"what comes before the first part is longer than the head of the "     \
 	"second one and its body"
+#define B70                                                                    \
+	"12345678901234567890123456789012345678901234567890123456789012345678" \
+	"90"
 #define TEXT "Content-Type: text/plain\r\n\r\nhello\r\n"
 	/* clang-format off */
 	static const struct {
@@ -571,6 +574,37 @@ the_session_is_found_or_the_body_is_ambiguous(void **state)
 		{ "empty part", MIXED PART PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
 		{ "part without blank line", MIXED PART SDPTYPE END, SIP_BODY_AMBIGUOUS, "" },
 		{ "a line that begins like a delimiter", MIXED PART SDPTYPE "\r\nv=0\r\n--bb\r\n" END, SIP_BODY_AMBIGUOUS, "" },
+		{ "lines that are almost delimiters", MIXED PART SDPTYPE "\r\nv=0\r\nx-b\r\n-xb\r\n--x\r\n--\r\n-\r\n\r\n" END,
+		  SIP_BODY_SDP, "v=0\r\nx-b\r\n-xb\r\n--x\r\n--\r\n-\r\n" },
+		{ "a delimiter with blanks, and the end", MIXED "--b\t \r\n" SDPTYPE "\r\nv=0\r\n--b--\t\n", SIP_BODY_SDP, "v=0" },
+		{ "an end that goes on", MIXED PART SDPTYPE "\r\nv=0\r\n--b--x\r\n", SIP_BODY_AMBIGUOUS, "" },
+		{ "an end with three dashes", MIXED PART SDPTYPE "\r\nv=0\r\n--b---\r\n", SIP_BODY_AMBIGUOUS, "" },
+		{ "an end with one dash", MIXED PART SDPTYPE "\r\nv=0\r\n--b-\r\n" END, SIP_BODY_AMBIGUOUS, "" },
+		{ "a preamble that begins like one", MIXED "--bb\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
+		{ "an epilogue that begins like one", MIXED PART SDPTYPE "\r\nv=0\r\n" END "--bb\r\n", SIP_BODY_AMBIGUOUS, "" },
+		{ "the longest boundary", "c: multipart/mixed;boundary=" B70 "\r\n\r\n--" B70 "\r\n" SDPTYPE "\r\nv=0\r\n--" B70 "--",
+		  SIP_BODY_SDP, "v=0" },
+		{ "too long a boundary", "c: multipart/mixed;boundary=" B70 "x\r\n\r\n--" B70 "x\r\n" SDPTYPE "\r\nv=0\r\n--" B70 "x--",
+		  SIP_BODY_AMBIGUOUS, "" },
+		{ "a boundary of one blank at its end", "c: multipart/mixed;boundary=\"b \"\r\n\r\n--b \r\n" SDPTYPE "\r\nv=0\r\n--b --",
+		  SIP_BODY_AMBIGUOUS, "" },
+		{ "an empty quoted boundary", "c: multipart/mixed;boundary=\"\"\r\n\r\n--\r\n" SDPTYPE "\r\nv=0\r\n----", SIP_BODY_AMBIGUOUS, "" },
+		{ "a quote in the boundary", "c: multipart/mixed;boundary=b\"\r\n\r\n--b\"\r\n" SDPTYPE "\r\nv=0\r\n--b\"--", SIP_BODY_AMBIGUOUS, "" },
+		{ "something behind a quoted value", "c: multipart/mixed;boundary=\"b\"x\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
+		{ "an escaped quote before the boundary", "c: multipart/mixed;x=\"\\\";boundary=y\";boundary=b\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END,
+		  SIP_BODY_SDP, "v=0" },
+		{ "blanks around all of it", "c: multipart/mixed ; boundary = b ; x\r\n\r\n" PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_SDP, "v=0" },
+		{ "tilde and exclamation mark", "c: multipart/mixed;boundary=~!\r\n\r\n--~!\r\n" SDPTYPE "\r\nv=0\r\n--~!--", SIP_BODY_SDP, "v=0" },
+		{ "a body that is all delimiters", MIXED PART "\r\n" END, SIP_BODY_NONE, "" },
+		{ "a third part with a session", MIXED PART TEXT PART TEXT PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_SDP, "v=0" },
+		{ "7bit", SDPTYPE "Content-Transfer-Encoding: 7BIT\r\n\r\nv=0", SIP_BODY_SDP, "v=0" },
+		{ "binary", SDPTYPE "Content-Transfer-Encoding: Binary\r\n\r\nv=0", SIP_BODY_SDP, "v=0" },
+		{ "both encodings, one bad", SDPTYPE "e: identity\r\nContent-Transfer-Encoding: x\r\n\r\nv=0", SIP_BODY_AMBIGUOUS, "" },
+		{ "a multipart of another disposition", "Content-Disposition: x\r\n" MIXED PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_SDP, "v=0" },
+		{ "an empty disposition", SDPTYPE "Content-Disposition:\r\n\r\nv=0", SIP_BODY_SDP, "v=0" },
+		{ "an empty type", "c:\r\n\r\nv=0", SIP_BODY_AMBIGUOUS, "" },
+		{ "text that is no type", "c: appli cation/sdp\r\n\r\nv=0", SIP_BODY_AMBIGUOUS, "" },
+		{ "text/sdp", "c: text/sdp\r\n\r\nv=0", SIP_BODY_NONE, "" },
 		{ "more behind the end", MIXED PART SDPTYPE "\r\nv=0\r\n" END PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
 		{ "gzip multipart", "e: gzip\r\n" MIXED PART SDPTYPE "\r\nv=0\r\n" END, SIP_BODY_AMBIGUOUS, "" },
 	};
