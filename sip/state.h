@@ -129,9 +129,9 @@ struct dialog {
 	uint64_t refused;      /* digest of the refusals last reported */
 	uint32_t session_s;    /* the interval behind session_until */
 	struct addr contact[2];
-	uint8_t state;	   /* enum dialog_state */
-	uint8_t late_role; /* who sent the INVITE and is to answer */
-	bool early_over;   /* nothing opens now before the 2xx */
+	uint8_t state : 4;     /* enum dialog_state */
+	uint8_t late_role : 3; /* who sent the INVITE and is to answer */
+	bool early_over : 1;   /* nothing opens now before the 2xx */
 	char text[];
 };
 

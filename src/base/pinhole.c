@@ -62,19 +62,35 @@ pack_family(const struct addr *a)
 	return a->af == AF_INET ? 1 : a->af == AF_INET6 ? 2 : 0;
 }
 
+/* The second byte; the two lowest bits are the direction. */
+#define PACKED_DIR  0x03
+#define PACKED_ONCE 0x04
+#define PACKED_LEN  0x08 /* `from` is no host, nor any: its length follows */
+#define PACKED_PORT 0x10 /* there is a source port */
+
+static uint8_t
+pack_kind(const struct pinhole *h)
+{
+	bool host = h->from.len == addr_bytes(h->from.addr.af) * 8;
+
+	return (uint8_t)((h->dir & PACKED_DIR) | (h->once ? PACKED_ONCE : 0) |
+	    (host ? 0 : PACKED_LEN) | (h->from_port != 0 ? PACKED_PORT : 0));
+}
+
 size_t
 pinhole_pack(const struct pinhole *h, uint8_t to[PINHOLE_PACKED])
 {
 	uint8_t *p = to;
 
 	*p++ = h->proto;
-	*p++ = h->dir;
-	*p++ = h->once;
+	*p++ = pack_kind(h);
 	*p++ = (uint8_t)(pack_family(&h->from.addr) | pack_family(&h->to) << 2 |
 	    pack_family(&h->rdr_from.addr) << 4 |
 	    pack_family(&h->nat_to.addr) << 6);
-	*p++ = h->from.len;
-	p = pack_port(p, h->from_port);
+	if (to[1] & PACKED_LEN)
+		*p++ = h->from.len;
+	if (to[1] & PACKED_PORT)
+		p = pack_port(p, h->from_port);
 	p = pack_port(p, h->to_lo);
 	p = pack_port(p, h->to_hi);
 	p = pack_addr(p, &h->from.addr);
@@ -112,34 +128,40 @@ size_t
 pinhole_packed(const uint8_t *p)
 {
 	static const size_t bytes[] = { 0, 4, 16, 0 };
-	unsigned int rdr = p[3] >> 4 & 3, nat = p[3] >> 6;
+	unsigned int rdr = p[2] >> 4 & 3, nat = p[2] >> 6;
 
-	return 11 + bytes[p[3] & 3] + bytes[p[3] >> 2 & 3] + bytes[rdr] +
-	    bytes[nat] + (rdr != 0 ? 2u : 0) + (nat != 0 ? 2u : 0);
+	return 7 + (p[1] & PACKED_LEN ? 1u : 0) +
+	    (p[1] & PACKED_PORT ? 2u : 0) + bytes[p[2] & 3] +
+	    bytes[p[2] >> 2 & 3] + bytes[rdr] + bytes[nat] +
+	    (rdr != 0 ? 2u : 0) + (nat != 0 ? 2u : 0);
 }
 
 uint8_t
 pinhole_packed_dir(const uint8_t *p)
 {
-	return p[1];
+	return p[1] & PACKED_DIR;
 }
 
 struct pinhole
 pinhole_unpack(const uint8_t *p)
 {
-	unsigned int families = p[3];
+	unsigned int kind = p[1], families = p[2];
 	struct pinhole h;
 
 	memset(&h, 0, sizeof(h));
-	h.proto = *p++;
-	h.dir = *p++;
-	h.once = *p++;
-	p++;
-	h.from.len = *p++;
-	p = unpack_port(p, &h.from_port);
+	h.proto = p[0];
+	h.dir = kind & PACKED_DIR;
+	h.once = (kind & PACKED_ONCE) != 0;
+	p += 3;
+	if (kind & PACKED_LEN)
+		h.from.len = *p++;
+	if (kind & PACKED_PORT)
+		p = unpack_port(p, &h.from_port);
 	p = unpack_port(p, &h.to_lo);
 	p = unpack_port(p, &h.to_hi);
 	p = unpack_addr(p, families, &h.from.addr);
+	if (!(kind & PACKED_LEN))
+		h.from.len = (uint8_t)(addr_bytes(h.from.addr.af) * 8);
 	p = unpack_addr(p, families >> 2, &h.to);
 	p = unpack_endpoint(p, families >> 4, &h.rdr_from);
 	(void)unpack_endpoint(p, families >> 6, &h.nat_to);

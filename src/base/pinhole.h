@@ -63,12 +63,12 @@ struct pinhole {
 int pinhole_cmp(const struct pinhole *a, const struct pinhole *b);
 
 /*
- * A tuple in as few bytes as it needs, 19 without translation between IPv4
+ * A tuple in as few bytes as it needs, 15 without translation between IPv4
  * hosts: two pinholes have the same bytes if, and only if, they have the same
- * tuple.  For what has known address families and, where it has no address,
- * no port.  Unpacked, id, deadline and class are 0.
+ * tuple.  For what has a direction, known address families and, where it has no
+ * address, no port.  Unpacked, id, deadline and class are 0.
  */
-#define PINHOLE_PACKED (11 + 4 * 16 + 2 * 2)
+#define PINHOLE_PACKED (10 + 4 * 16 + 2 * 2)
 size_t pinhole_pack(const struct pinhole *h, uint8_t to[PINHOLE_PACKED]);
 struct pinhole pinhole_unpack(const uint8_t *from);
 size_t pinhole_packed(const uint8_t *from); /* how many bytes it takes */

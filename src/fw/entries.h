@@ -36,7 +36,7 @@ struct fw_claim {
 
 struct entry {
 	struct hash_node by_tuple; /* first */
-	TAILQ_ENTRY(entry) dirty_entry;
+	STAILQ_ENTRY(entry) dirty_entry;
 	struct fw_claim claim[ENTRY_CLAIMS]; /* see entry_claim() */
 	/*
 	 * The last batch that asked for it, which gets the error if it fails.

@@ -26,7 +26,7 @@ struct fwtable {
 	const struct fw_policy *policy;
 	size_t max;
 	struct entries entries;
-	TAILQ_HEAD(, entry) dirty;
+	STAILQ_HEAD(, entry) dirty;
 	bool settle_due; /* settle the backend after the next commit */
 	int64_t retry_at, retry_wait;
 	int64_t tick_at;
@@ -48,7 +48,7 @@ fwtable_new(const struct fw_ops *ops, struct fw *fw,
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
 	answers_init(&t->answers, sink, &t->n.setup);
-	TAILQ_INIT(&t->dirty);
+	STAILQ_INIT(&t->dirty);
 	if (fw_entries_init(&t->entries) != PH_OK) {
 		fwtable_free(t);
 		return NULL;
@@ -69,7 +69,7 @@ entry_mark_dirty(struct fwtable *t, struct entry *i)
 	if (i->dirty)
 		return;
 	i->dirty = true;
-	TAILQ_INSERT_TAIL(&t->dirty, i, dirty_entry);
+	STAILQ_INSERT_TAIL(&t->dirty, i, dirty_entry);
 }
 
 static void
@@ -86,7 +86,7 @@ entry_free(struct fwtable *t, struct entry *i)
 	ledger_forget(t->ops, t->fw, &i->e);
 	entry_count(t, i);
 	if (i->dirty)
-		TAILQ_REMOVE(&t->dirty, i, dirty_entry);
+		STAILQ_REMOVE(&t->dirty, i, entry, dirty_entry);
 	fw_entries_remove(&t->entries, i);
 }
 
@@ -356,7 +356,7 @@ static void
 entry_settled(struct fwtable *t, struct entry *i)
 {
 	i->asker = NULL;
-	TAILQ_REMOVE(&t->dirty, i, dirty_entry);
+	STAILQ_REMOVE(&t->dirty, i, entry, dirty_entry);
 	i->dirty = false;
 	if (entry_wanted(i))
 		entry_count(t, i);
@@ -485,7 +485,7 @@ commit_one_by_one(struct fwtable *t, size_t n, int64_t now)
 	struct entry *i, *next;
 	size_t left = n;
 
-	TAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
+	STAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
 		if (left-- == 0)
 			break;
 		if (entry_wanted(i))
@@ -495,7 +495,7 @@ commit_one_by_one(struct fwtable *t, size_t n, int64_t now)
 			return false;
 	}
 	left = n;
-	TAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
+	STAILQ_FOREACH_SAFE(i, &t->dirty, dirty_entry, next) {
 		if (left-- == 0)
 			break;
 		if (!commit_one(t, i, &s, now))
@@ -514,7 +514,7 @@ commit_some(struct fwtable *t, int64_t now)
 	size_t n = 0, taken = 0;
 	enum ph_err rc;
 
-	TAILQ_FOREACH(i, &t->dirty, dirty_entry) {
+	STAILQ_FOREACH(i, &t->dirty, dirty_entry) {
 		if (n == COMMIT_MAX)
 			break;
 		taken++;
@@ -534,8 +534,8 @@ commit_some(struct fwtable *t, int64_t now)
 		return false;
 	}
 	t->retry_wait = 0;
-	for (i = TAILQ_FIRST(&t->dirty); taken-- > 0; i = next) {
-		next = TAILQ_NEXT(i, dirty_entry);
+	for (i = STAILQ_FIRST(&t->dirty); taken-- > 0; i = next) {
+		next = STAILQ_NEXT(i, dirty_entry);
 		entry_settled(t, i);
 	}
 	return true;
@@ -615,10 +615,10 @@ fwtable_run(struct fwtable *t, int64_t now)
 	answers_send_ids(&t->answers, ANSWERS_CLOSED);
 	if (now >= t->retry_at) {
 		t->retry_at = 0;
-		while (!TAILQ_EMPTY(&t->dirty) && commit_some(t, now))
+		while (!STAILQ_EMPTY(&t->dirty) && commit_some(t, now))
 			continue;
 	}
-	if (TAILQ_EMPTY(&t->dirty)) {
+	if (STAILQ_EMPTY(&t->dirty)) {
 		answers_send(&t->answers);
 		if (t->settle_due) {
 			enum ph_err rc = t->ops->settle(t->fw, now);
@@ -637,7 +637,7 @@ fwtable_run(struct fwtable *t, int64_t now)
 
 	(void)fw_entries_first_due(&t->entries, &next);
 	next = timers_earlier(next, t->tick_at);
-	if (!TAILQ_EMPTY(&t->dirty))
+	if (!STAILQ_EMPTY(&t->dirty))
 		next = timers_earlier(next, t->retry_at);
 	if (t->silence != 0 && t->n.open > 0)
 		next = timers_earlier(next, t->activity_at);
@@ -647,7 +647,7 @@ fwtable_run(struct fwtable *t, int64_t now)
 bool
 fwtable_settled(const struct fwtable *t)
 {
-	return TAILQ_EMPTY(&t->dirty);
+	return STAILQ_EMPTY(&t->dirty);
 }
 
 bool

@@ -20,11 +20,11 @@
 struct tuple {
 	struct hash_node by_tuple; /* first */
 	LIST_HEAD(, claim) claims;
-	uint64_t id;
+	uint64_t id : 48;
+	uint64_t class : 16;
 	int64_t deadline;
 	int64_t seen[2];  /* when `from` and `to` have last sent */
 	uint64_t packets; /* that the filter has counted */
-	uint16_t class;
 	uint8_t packed[]; /* pinhole_pack() */
 };
 

@@ -372,7 +372,7 @@ a_packed_pinhole_is_the_same_one(void **state)
 {
 	static const struct pinhole zero;
 	uint8_t a[PINHOLE_PACKED + 1], b[PINHOLE_PACKED];
-	struct pinhole h[9], again;
+	struct pinhole h[10], again;
 	size_t i, k, n, m;
 
 	(void)state;
@@ -389,10 +389,16 @@ a_packed_pinhole_is_the_same_one(void **state)
 	h[6].to = address("203.0.113.7");
 	h[7].to = address("2001:db8::7");
 	h[7].rdr_from = (struct endpoint) { address("2001:db8::8"), 7000 };
-	h[8].from = prefix_host(&h[7].rdr_from.addr);
+	assert_int_equal(prefix_parse(SPAN_LITERAL("2001:db8::/64"),
+			     &h[8].from),
+	    PH_OK);
+	h[8].from_port = 9000;
 	h[8].to = address("2001:db8::7");
 	h[8].rdr_from = (struct endpoint) { address("2001:db8::8"), 0 };
 	h[8].nat_to = (struct endpoint) { address("2001:db8::9"), 8000 };
+	h[9].dir = PINHOLE_OUT;
+	h[9].from = prefix_host(&h[6].from.addr);
+	h[9].to = h[6].to;
 	for (i = 0; i < ROWS(h); i++) {
 		memset(a, 0xff, sizeof(a));
 		n = pinhole_pack(&h[i], a);
@@ -406,7 +412,8 @@ a_packed_pinhole_is_the_same_one(void **state)
 			    i == k);
 		}
 	}
-	assert_int_equal(pinhole_pack(&h[6], a), 19);
+	assert_int_equal(pinhole_pack(&h[6], a), 16);
+	assert_int_equal(pinhole_pack(&h[9], a), 15);
 	assert_int_equal(pinhole_pack(&h[8], a), PINHOLE_PACKED);
 }
 
