@@ -581,10 +581,18 @@ our_number_is_neither_none_nor_pfs(void **state)
 {
 	static const uint32_t hosts[] = { HOST, CREATOR, ~CREATOR, UINT32_MAX };
 	struct p_states st;
+	uint32_t before = 0;
 	size_t i;
 
 	(void)state;
 	memset(&k, 0, sizeof(k));
+	/* Two nodes that share their states have two numbers. */
+	for (i = 1; i < 100; i++) {
+		k.host = (uint32_t)i;
+		p_states_init(&st, &sys, NULL, false);
+		assert_int_not_equal(st.creator, before);
+		before = st.creator;
+	}
 	for (i = 0; i < ROWS(hosts); i++) {
 		k.host = hosts[i];
 		p_states_init(&st, &sys, NULL, false);
