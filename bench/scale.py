@@ -86,15 +86,25 @@ class Players:
         return time.monotonic() - start
 
 
+def role(pid):
+    """By the title that the process gives itself."""
+    with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+        title = f.read()
+    for name in ("engine", "firewall", "status"):
+        if name in title:
+            return name
+    return "monitor"
+
+
 def memory(d):
-    """Bytes that the processes have to themselves, and their shares."""
-    total = 0
+    """Bytes that each process has to itself, and its shares."""
+    used = {}
     for pid in (d.proc.pid, *d.family()):
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
             for line in f:
                 if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-    return total
+                    used[role(pid)] = int(line.split()[1]) * 1024
+    return used
 
 
 def cpu(d):
@@ -188,9 +198,11 @@ def main():
         took = players.play(calls, "begin", rate)
         counters = Counters(d)
         counters.wait("calls_accepted", n, 30)
-        used = memory(d) - idle
-        print(f"{n} calls at {n / took:.0f} a second: {idle / 1e6:.1f} MB "
-              f"idle, {used / n:.0f} bytes a call in all processes",
+        each = {name: (b - idle[name]) / n for name, b in memory(d).items()}
+        print(f"{n} calls at {n / took:.0f} a second: "
+              f"{sum(idle.values()) / 1e6:.1f} MB idle, "
+              f"{sum(each.values()):.0f} bytes a call in all processes: " +
+              ", ".join(f"{name} {b:.0f}" for name, b in each.items()),
               flush=True)
         show_cpu("call that begins", n, before, cpu(d))
         d = restart(world, d, n, text)
