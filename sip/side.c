@@ -63,12 +63,35 @@ sdp_side_bytes(const struct sdp_side *side)
 	return side == NULL ? 0 : side->bytes;
 }
 
+/* By their members, for the bytes between these may have any value. */
+static bool
+candidate_same(const struct sdp_candidate *a, const struct sdp_candidate *b)
+{
+	return addr_eq(&a->addr, &b->addr) && a->port == b->port &&
+	    a->component == b->component && a->tcp == b->tcp;
+}
+
 static bool
 media_same(const struct sdp_media *a, const struct sdp_media *b)
 {
-	return memcmp(a, b, offsetof(struct sdp_media, candidates)) == 0 &&
-	    memcmp(a->candidates, b->candidates,
-		a->ncandidates * sizeof(a->candidates[0])) == 0;
+	uint8_t i;
+
+	if (a->port != b->port || a->nports != b->nports ||
+	    !addr_eq(&a->rtcp.addr, &b->rtcp.addr) ||
+	    a->rtcp.port != b->rtcp.port || a->repeated != b->repeated ||
+	    !addr_eq(&a->addr, &b->addr) || a->mode != b->mode ||
+	    a->setup != b->setup || a->ncandidates != b->ncandidates ||
+	    a->fault != b->fault || a->kind != b->kind ||
+	    a->rtcp_mux != b->rtcp_mux ||
+	    a->rtcp_mux_only != b->rtcp_mux_only ||
+	    a->bundle_only != b->bundle_only || a->ice != b->ice ||
+	    a->in_bundle != b->in_bundle ||
+	    a->bundle_first != b->bundle_first || a->bundle != b->bundle)
+		return false;
+	for (i = 0; i < a->ncandidates; i++)
+		if (!candidate_same(&a->candidates[i], &b->candidates[i]))
+			return false;
+	return true;
 }
 
 bool

@@ -173,8 +173,10 @@ model_begin(void)
 	}
 	for (i = 0; i < ASKERS; i++) {
 		asker[i].id = i < 3 ? i + 1 : UINT64_C(1) << (60 + i - 3);
-		snprintf(asker[i].call, sizeof(asker[i].call),
-		    i == 4 ? "" : "c%u", i);
+		asker[i].call[0] = '\0';
+		if (i != 4)
+			snprintf(asker[i].call, sizeof(asker[i].call), "c%u",
+			    i);
 	}
 	next_id = 1;
 	opened = closed = limited = 0;
