@@ -221,10 +221,19 @@ refusals_are_told_once(void **state)
 	assert_string_equal(lines(),
 	    "no 192.0.2.10>192.0.2.10:10000 malformed\nno 192.0.2.10>192.0.2.10:10001 malformed\n"
 	    "no 192.0.2.10>192.0.2.11:10000 malformed\nno 192.0.2.10>192.0.2.10:10000 ambiguous\n");
-	/* Two of each stream. */
+	/* Neither speaker is the address that it names. */
+	for (i = 0; i < SDP_MAX_MEDIA; i++) {
+		in[i] = stream("127.0.0.1", 9000);
+		out[i] = stream("127.0.0.1", 9000);
+		in[i].fault = i & 1 ? SDP_OK : SDP_FAULT_ADDRESS;
+		out[i].fault = SDP_FAULT_ADDRESS;
+	}
+	plan_for(&p, "192.0.2.10", in, "198.51.100.7", out, SDP_MAX_MEDIA);
+	assert_string_equal(lines(), "no 192.0.2.10>127.0.0.1:9000 address\nno 198.51.100.7>127.0.0.1:9000 address\n");
+	/* One of each stream. */
 	for (i = 0; i < SDP_MAX_MEDIA; i++) {
 		in[i] = stream("192.0.2.64", (uint16_t)(10000 + 2 * i));
-		in[i].repeated = 0;
+		out[i] = stream("198.51.100.7", 4000);
 	}
 	plan_for(&p, "192.0.2.10", in, "198.51.100.7", out, SDP_MAX_MEDIA);
 	assert_int_equal(plan.nrefusals, SDP_MAX_MEDIA);

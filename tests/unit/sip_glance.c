@@ -170,6 +170,196 @@ sdp_of_a_refused_message_is_found(void **state)
 	}
 }
 
+static uint32_t seed;
+
+/* One of 0..n-1. */
+static uint32_t
+any(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+/* Each word once, the first seven and the last. */
+static void
+expect_word(struct sip_words *w, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < w->n; i++)
+		if (span_eq_str(w->word[i], word))
+			return;
+	if (w->n < SIP_GLANCE_MAX)
+		w->n++;
+	w->word[w->n - 1] = span_of(word);
+}
+
+static void
+compare_words(const struct sip_words *a, const struct sip_words *b)
+{
+	size_t i;
+
+	assert_int_equal(a->n, b->n);
+	for (i = 0; i < a->n; i++)
+		assert_true(span_eq(a->word[i], b->word[i]));
+}
+
+static const char *const letters[] = { "a", "b", "c", "d", "e", "f", "g", "h",
+	"i", "j", "k" };
+
+#define ANY_LETTER letters[any(ROWS(letters))]
+
+/* One field, in one of its spellings, and what is to be seen of it. */
+static void
+make_field(struct strbuf *b, struct sip_glance *want, bool *cseq_bye)
+{
+	static const char *const ends[] = { "\r\n", "\n", " \r\n",
+		"\r\n \r\n" };
+	const char *word = ANY_LETTER, *other = ANY_LETTER;
+	unsigned int kind = any(7), n = any(100);
+	bool bye;
+
+	switch (kind) {
+	case 0:
+		strbuf_fmt(b, "%s: %s", any(2) ? "Call-ID" : "i", word);
+		expect_word(&want->call_id, word);
+		break;
+	case 1:
+		strbuf_fmt(b, "%s:<sip:x>;tag=%s", any(2) ? "FROM" : "f", word);
+		if (want->from_tag.n == 0)
+			want->from = span_of(word);
+		expect_word(&want->from_tag, word);
+		break;
+	case 2:
+		strbuf_fmt(b, "%s : <sip:x> ;x\r\n ; Tag= %s;y=%s",
+		    any(2) ? "to" : "t", word, other);
+		if (want->to_tag.n == 0)
+			want->to = span_of(word);
+		expect_word(&want->to_tag, word);
+		break;
+	case 3:
+		bye = any(2) == 0;
+		strbuf_fmt(b, "CSeq: %u %s", n, bye ? "BYE" : "INVITE");
+		want->cseq = n;
+		*cseq_bye = *cseq_bye || bye;
+		break;
+	case 4:
+		strbuf_fmt(b, "%s: SIP/2.0/UDP h;branch=%s",
+		    any(2) ? "Via" : "V", word);
+		want->relayed = want->branch.n > 0;
+		expect_word(&want->branch, word);
+		break;
+	case 5:
+		strbuf_fmt(b, "v: SIP/2.0/UDP h;branch=%s;x;Branch = %s;y=z",
+		    word, other);
+		want->relayed = want->branch.n > 0;
+		expect_word(&want->branch, word);
+		expect_word(&want->branch, other);
+		break;
+	default:
+		strbuf_fmt(b, "%s: %s;tag=%s;branch=%s", any(2) ? "x" : "Too",
+		    word, word, word);
+		break;
+	}
+	strbuf_str(b, ends[any(3)]);
+}
+
+static void
+all_of_a_message_is_seen(void **state)
+{
+	static const char *const starts[] = { "BYE sip:x SIP/2.0",
+		"INVITE sip:x SIP/2.0", "UPDATE sip:x SIP/2.0",
+		"SIP/2.0 200 OK", "SIP/2.0 100", "SIP/2.0 699 x" };
+	static const unsigned int status[] = { 0, 0, 0, 200, 100, 699 };
+	struct sip_glance want, g;
+	char text[2048];
+	unsigned int i, k, n, start;
+	bool cseq_bye, seen;
+	struct strbuf b;
+
+	(void)state;
+	for (i = 0; i < 3000; i++) {
+		seed = i;
+		memset(&want, 0, sizeof(want));
+		b = strbuf_of(text, sizeof(text));
+		start = any(ROWS(starts));
+		cseq_bye = false;
+		strbuf_fmt(&b, "%s\r\n", starts[start]);
+		n = any(25);
+		for (k = 0; k < n; k++)
+			make_field(&b, &want, &cseq_bye);
+		strbuf_str(&b, "\r\ni: z\r\n");
+		if (any(2) == 0) {
+			want.sdp = span_of("v=0\r\nm=audio\r\n");
+			strbuf_str(&b, "v=0\r\nm=audio\r\n--b\r\n");
+		}
+		want.request = start < 3;
+		want.invite = start == 1;
+		want.status = (uint16_t)status[start];
+		want.bye = want.request ? start == 0 : cseq_bye;
+		seen = sip_message_glance(&g, span_of(text));
+		assert_int_equal(seen, want.bye || want.sdp.len > 0);
+		assert_int_equal(g.request, want.request);
+		assert_int_equal(g.invite, want.invite);
+		assert_int_equal(g.bye, want.bye);
+		assert_int_equal(g.status, want.status);
+		assert_int_equal(g.cseq, want.cseq);
+		assert_int_equal(g.relayed, want.relayed);
+		assert_true(span_eq(g.from, want.from));
+		assert_true(span_eq(g.to, want.to));
+		assert_true(span_eq(g.sdp, want.sdp));
+		compare_words(&g.call_id, &want.call_id);
+		compare_words(&g.from_tag, &want.from_tag);
+		compare_words(&g.to_tag, &want.to_tag);
+		compare_words(&g.branch, &want.branch);
+	}
+}
+
+/* The same words of a message that was read. */
+static void
+a_message_that_was_read_has_one_word_of_each(void **state)
+{
+	struct sip_message m = { 0 };
+	struct sip_glance g;
+	unsigned int i;
+
+	(void)state;
+	m.call_id = span_of("c");
+	m.from_tag = span_of("f");
+	m.to_tag = span_of("t");
+	m.branch = span_of("b");
+	m.cseq = 77;
+	m.sdp = span_of("v=0");
+	for (i = 0; i < 64; i++) {
+		m.request = i & 1;
+		m.status = m.request ? 0 : 200;
+		m.relayed = i & 2;
+		m.method = i & 4 ? SIP_BYE : i & 8 ? SIP_INVITE : SIP_ACK;
+		m.body = i & 16 ? SIP_BODY_SDP
+		    : i & 32	? SIP_BODY_AMBIGUOUS
+				: SIP_BODY_NONE;
+		g = sip_glance_of(&m);
+		assert_int_equal(g.request, m.request);
+		assert_int_equal(g.status, m.status);
+		assert_int_equal(g.relayed, m.relayed);
+		assert_int_equal(g.bye, m.method == SIP_BYE);
+		assert_int_equal(g.invite, m.request && m.method == SIP_INVITE);
+		assert_int_equal(g.cseq, 77);
+		assert_true(span_eq_str(g.from, "f"));
+		assert_true(span_eq_str(g.to, "t"));
+		assert_true(
+		    span_eq_str(g.sdp, m.body == SIP_BODY_SDP ? "v=0" : ""));
+		assert_int_equal(g.call_id.n, 1);
+		assert_int_equal(g.from_tag.n, 1);
+		assert_int_equal(g.to_tag.n, 1);
+		assert_int_equal(g.branch.n, 1);
+		assert_true(span_eq_str(g.call_id.word[0], "c"));
+		assert_true(span_eq_str(g.from_tag.word[0], "f"));
+		assert_true(span_eq_str(g.to_tag.word[0], "t"));
+		assert_true(span_eq_str(g.branch.word[0], "b"));
+	}
+}
+
 int
 main(void)
 {
@@ -178,6 +368,8 @@ main(void)
 		cmocka_unit_test(tags_are_found_behind_junk),
 		cmocka_unit_test(a_second_via_is_seen_at_a_glance),
 		cmocka_unit_test(sdp_of_a_refused_message_is_found),
+		cmocka_unit_test(all_of_a_message_is_seen),
+		cmocka_unit_test(a_message_that_was_read_has_one_word_of_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,6 +217,66 @@ libosip2_reads_what_is_not_plain(void **state)
 	}
 }
 
+/* Each bound of what is plain: as long as it may be, and one more. */
+static void
+plain_values_have_bounds(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		enum field	 field;
+		const char	*begin, *end; /* filled with x in between */
+		size_t		 most; /* bytes of all of it */
+	} longs[] = {
+		{ FROM, "<sip:", "@example.com>;tag=f1", PLAIN_MAX },
+		{ FROM, "<sip:a@example.com>;tag=", "", PLAIN_MAX },
+		{ FROM, "<sip:a@", ">;tag=f1", PLAIN_MAX },
+		{ FROM, "\"", "\" <sip:a@example.com>", PLAIN_MAX },
+		{ FROM, "<sip:a@example.com;", ">;tag=f1", PLAIN_MAX },
+		{ VIA, "SIP/2.0/UDP ", ";branch=b", PLAIN_MAX },
+		{ VIA, "SIP/2.0/UDP h;branch=", "", PLAIN_MAX },
+		{ VIA, "SIP/2.0/U", " h;branch=b", 8 + 8 + 11 },
+		{ CONTACT, "<sip:", "@192.0.2.1>", PLAIN_MAX },
+		{ CSEQ, "1 X", "", PLAIN_MAX },
+	};
+	static const struct row bounds[] = {
+		{ FROM, "<sip:a@example.com:12345>", true }, { FROM, "<sip:a@example.com:1>", true },
+		{ FROM, "<sip:ab>", true }, { FROM, "<sip:a@bc>", true }, { FROM, "<sip:a@b>", false },
+		{ FROM, "", false }, { FROM, "<", false }, { FROM, "<sip:", false }, { FROM, "<sip:>", false },
+		{ FROM, "<sip:ab>;", false }, { FROM, "<sip:ab>;=x", false }, { FROM, "<sip:ab>;x", true },
+		{ FROM, "<sip:ab>x", false }, { FROM, "<sip:ab", false }, { FROM, "\"A <sip:ab>", false },
+		{ FROM, "\"A\"  <sip:ab>", false }, { FROM, "\"A\" <sip:ab>", true },
+		{ VIA, "", false }, { VIA, "SIP/2.0/", false }, { VIA, "SIP/2.0/U", false }, { VIA, "SIP/2.0/U h", true },
+		{ VIA, "SIP/2.0/U ", false }, { VIA, "SIP/2.0/U h:1", true }, { VIA, "SIP/2.0/U h x", false },
+		{ VIA, "SIP/2.0/U h;", false }, { VIA, "SIP/2.0/ h", false },
+		{ CONTACT, "", false }, { CONTACT, "<sip:a@192.0.2.1>x", false }, { CONTACT, "<sip:a@192.0.2.1>;x", true },
+		{ CSEQ, "", false }, { CSEQ, " BYE", false }, { CSEQ, "1 ", false }, { CSEQ, "0000000001 BYE", true },
+		{ CSEQ, "00000000001 BYE", false }, { CSEQ, "0 BYE", true }, { CSEQ, "1 BYE1", true }, { CSEQ, "1 B-E", false },
+	};
+	/* clang-format on */
+	char value[PLAIN_MAX + 2];
+	struct row r = { VIA, value, false };
+	size_t i, k, n;
+
+	(void)state;
+	for (i = 0; i < ROWS(longs); i++)
+		for (k = 0; k < 2; k++) {
+			n = strlen(longs[i].begin);
+			memset(value, 'x', sizeof(value));
+			memcpy(value, longs[i].begin, n);
+			n = longs[i].most + k;
+			value[n] = '\0';
+			memcpy(value + n - strlen(longs[i].end), longs[i].end,
+			    strlen(longs[i].end));
+			r.field = longs[i].field;
+			printf("%s\n", value);
+			assert_int_equal(is_plain(&r), k == 0);
+		}
+	for (i = 0; i < ROWS(bounds); i++) {
+		printf("%s\n", bounds[i].value);
+		assert_int_equal(is_plain(&bounds[i]), bounds[i].plain);
+	}
+}
+
 static int
 init(void **state)
 {
@@ -230,6 +290,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_plain_is_read_as_libosip2_reads_it),
 		cmocka_unit_test(libosip2_reads_what_is_not_plain),
+		cmocka_unit_test(plain_values_have_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, init, NULL);
