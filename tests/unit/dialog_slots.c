@@ -191,6 +191,58 @@ a_call_has_16_forks(void **state)
 	world_close(&w);
 }
 
+/* Old sessions that stay a while; of more, the oldest goes first. */
+static void
+a_dialog_has_4_sessions_behind_it(void **state)
+{
+	static const struct step set_up[] = { CALL_SET_UP };
+	struct sip_config c = default_config();
+	struct sdp_side *const *side;
+	char branch[16], sdp[32], old[64];
+	struct step ask = { 0, "o>i", "UPDATE", 0, branch, "a", "z", sdp, "" };
+	struct step reply = { 0, "i>o", "200 UPDATE", 0, branch, "a", "z",
+		"192.0.2.10 10000", "" };
+	const struct dialog *d;
+	unsigned int k, n;
+	struct world w;
+	size_t i;
+
+	(void)state;
+	world_open(&w, &c);
+	play_in(&w, set_up, ROWS(set_up));
+	for (k = 1; k <= 10; k++) {
+		ask.t = reply.t = 5 + (int)k / 4;
+		ask.cseq = reply.cseq = k + 1;
+		snprintf(branch, sizeof(branch), "u%u", k);
+		snprintf(sdp, sizeof(sdp), "198.51.100.7 %u", 4000 + 10 * k);
+		say(&w, &ask, "c1");
+		strbuf_reset(&w.text);
+		say(&w, &reply, "c1");
+		world_check(&w, ask.t * USEC_PER_SEC);
+		/* In, out, and out to those before. */
+		assert_int_equal(w.nholes, 2 + (k < 4 ? k : 4));
+		snprintf(old, sizeof(old), "port %u:%u (replaced)",
+		    4000 + 10 * (k - 5), 4001 + 10 * (k - 5));
+		assert_int_equal(strstr(w.log, "(replaced)") != NULL, k > 4);
+		/* Of several that are as old, any goes. */
+		if (k >= 5 && k <= 7)
+			assert_non_null(strstr(w.log, old));
+		d = TAILQ_FIRST(&call_first(w.sip, span_of("c1"))->dialogs);
+		for (i = n = 0; i < SIP_MAX_PAST; i++) {
+			side = d->past[i].side;
+			n += d->past[i].until != 0;
+			assert_true(d->past[i].until == 0 ||
+			    (side[CALLER] != NULL && side[CALLEE] != NULL));
+		}
+		assert_int_equal(n, k < 4 ? k : 4);
+	}
+	/* Three seconds behind the last, none is left. */
+	timers_run(&w.timers, 10 * USEC_PER_SEC);
+	assert_int_equal(w.nholes, 2);
+	assert_null(d->past);
+	world_close(&w);
+}
+
 int
 main(void)
 {
@@ -198,6 +250,7 @@ main(void)
 		cmocka_unit_test(a_call_id_has_32_legs),
 		cmocka_unit_test(a_call_has_16_transactions),
 		cmocka_unit_test(a_call_has_16_forks),
+		cmocka_unit_test(a_dialog_has_4_sessions_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
