@@ -646,6 +646,44 @@ on_view(void *ctx, const struct claims_view *v)
 }
 
 static void
+on_packets_view(void *ctx, const struct claims_view *v)
+{
+	*(uint64_t *)ctx = v->packets;
+}
+
+/* What the packet filter has counted, of each as many as it tells of. */
+static void
+packets_are_shown_as_they_were_counted(void **state)
+{
+	uint64_t fw_id[2], at, packets;
+	int i, told;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		(void)open_port((uint16_t)(4000 + 2 * i), true);
+		fw_id[i] = expect_change(FW_OPEN)->hole.id;
+		result(PH_OK);
+	}
+	for (told = 2; told > 0; told--) {
+		memset(&msg, 0, sizeof(msg));
+		msg.u.packets.n = (uint32_t)told;
+		for (i = 0; i < 2; i++) {
+			msg.u.packets.v[i].id = fw_id[i];
+			msg.u.packets.v[i].packets = 100u * (3 - told) + i;
+		}
+		assert_int_equal(ipc_send(&fw, IPC_PACKETS, 0, &msg, -1),
+		    PH_OK);
+		turn();
+		for (i = 0, at = 0; i < 2; i++) {
+			assert_true(
+			    proxy_view(proxy, &at, on_packets_view, &packets));
+			assert_int_equal(packets,
+			    i == 0 ? 100 * (3 - told) : 101);
+		}
+	}
+}
+
+static void
 each_request_is_shown_once(void **state)
 {
 	uint64_t at = 0;
@@ -748,6 +786,7 @@ main(void)
 		T(another_who_is_forgotten_makes_no_difference),
 		T(a_shutdown_closes_everything),
 		T(a_person_ends_a_request),
+		T(packets_are_shown_as_they_were_counted),
 		T(each_request_is_shown_once),
 		T(it_is_idle_when_nothing_is_open_or_asked),
 		T(the_counters_count),

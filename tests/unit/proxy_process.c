@@ -23,6 +23,7 @@
 #include "src/process/checkpoint.h"
 #include "src/proxy/link.h"
 #include "src/proxy/process.h"
+#include "tables/wire.h"
 #include "tests/unit/unit.h"
 
 #define PATIENCE 10000 /* ms, for anything that is to happen */
@@ -509,6 +510,81 @@ on_record(void *ctx, uint64_t k, const void *p, size_t len)
 	++*n;
 }
 
+/* A datagram that adds an entry, and the packet filter that takes it. */
+static void
+enter(const char *what)
+{
+	struct wire_request r = { .version = 3, .command = WIRE_ADD, .n = 1 };
+	uint8_t buf[WIRE_MAX];
+	struct key k;
+	uint64_t seq;
+	size_t n;
+	int fd;
+
+	assert_int_equal(key_set(&k, "",
+			     span_of(
+				 "0123456789012345678901234567890123456789")),
+	    PH_OK);
+	r.time = (uint32_t)(clock_now() / USEC_PER_SEC);
+	r.nonce = 1;
+	strlcpy(r.table, "bad", sizeof(r.table));
+	assert_int_equal(prefix_parse(span_of(what), &r.entries[0].prefix),
+	    PH_OK);
+	n = wire_build(&r, &k, buf);
+	assert_int_not_equal(n, 0);
+	fd = client(SOCK_DGRAM, LISTEN_TABLES);
+	assert_int_equal(send(fd, buf, n, 0), n);
+	(void)expect(&fw, IPC_TABLE);
+	assert_int_equal(msg.u.table.n, 1);
+	seq = msg.hdr.seq;
+	memset(&msg, 0, sizeof(msg));
+	msg.u.result.err = PH_OK;
+	tell(&fw, IPC_RESULT, seq, -1);
+	assert_true(strlen(heard(fd, PATIENCE)) > 0);
+	close(fd);
+}
+
+/* How many lines the status process gets for this question. */
+static size_t
+lines_shown(const char *prefix)
+{
+	size_t n = 0, i;
+	int fd;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.u.which.n = (uint32_t)strlen(prefix);
+	memcpy(msg.u.which.call, prefix, strlen(prefix));
+	tell(&status, IPC_SHOW_TABLES, 9, -1);
+	for (;;) {
+		struct pollfd p = { .fd = status.fd, .events = POLLIN };
+
+		if (ipc_recv(&status, &msg, &fd) != PH_OK)
+			assert_int_equal(poll(&p, 1, PATIENCE), 1);
+		else if (msg.hdr.type == IPC_DONE)
+			return n;
+		else if (msg.hdr.type == IPC_FEED_TEXT)
+			for (i = 0; i < msg.u.feed_text.n; i++)
+				n += msg.u.feed_text.text[i] == '\n';
+	}
+}
+
+/* A line for each table, and for each entry that was asked for. */
+static void
+entries_are_shown_to_who_asks_for_them(void **state)
+{
+	(void)state;
+	start();
+	link_it();
+	enter("203.0.113.9");
+	connect_status();
+	skip_until(IPC_FEED_END);
+	assert_int_equal(lines_shown(""), 2);
+	assert_int_equal(lines_shown("203.0.113.0/24"), 3);
+	assert_int_equal(lines_shown("203.0.113.8"), 2);
+	assert_int_equal(lines_shown("nonsense"), 0);
+	quit();
+}
+
 /* What the child logs, whose stderr is a file of ours. */
 static char said[] = "/tmp/pinholed-test.XXXXXX";
 static int said_fd, true_stderr;
@@ -701,6 +777,7 @@ main(void)
 		T(who_is_there_for_one_service_goes_when_idle),
 		T(the_status_process_asks),
 		T(there_are_descriptors_for_all_sessions),
+		T(entries_are_shown_to_who_asks_for_them),
 		T(a_report_is_two_lines_in_the_log),
 		T(records_are_read_by_their_owner),
 		T(lines_go_together),

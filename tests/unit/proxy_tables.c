@@ -234,6 +234,9 @@ tables_are_filled_anew(void **state)
 static void
 what_waits_is_bounded(void **state)
 {
+	struct counters c = { .form = COUNTERS_WORDS };
+	char text[1024];
+	struct strbuf b = strbuf_of(text, sizeof(text));
 	int i;
 
 	(void)state;
@@ -243,9 +246,16 @@ what_waits_is_bounded(void **state)
 		    (uint32_t)(100 + i));
 	}
 	assert_int_equal(play.ntables, 1);
+	c.out = &b;
+	proxy_tables_report(tables_service, &c);
+	assert_non_null(strstr(text, "received=256 "));
 	for (i = 0; i < 50; i++)
 		tables_answer(PH_OK);
 	assert_int_equal(play.ntables, 51);
+	/* Of those that were sent, as many more as there is room for. */
+	strbuf_reset(&b);
+	proxy_tables_report(tables_service, &c);
+	assert_non_null(strstr(text, "received=301 "));
 	tables_assert_asked(50,
 	    i % 2 == 0 ? "add 0 149 203.0.113.2" : "add 0 149 203.0.113.1");
 }
