@@ -105,6 +105,11 @@ put_hole(const struct session_record *r, struct strbuf *b)
 		.to_lo = r->where.port,
 		.to_hi = r->where.port };
 
+	if (r->reason == REASON_NONE) {
+		strbuf_str(b, "open since before ");
+		words_hole(&h, b);
+		return;
+	}
 	strbuf_str(b, r->event == SESSION_OPEN ? "opened " : "closed ");
 	words_hole(&h, b);
 	strbuf_fmt(b, " (%s)", reason_name((enum reason)r->reason));
@@ -285,8 +290,8 @@ tell_session(const struct tell *t, const struct session *c)
 	t->line(t->ctx, b.p);
 	if (c->adopted)
 		tell_line(t, &b,
-		    "It began before this engine started; what was opened "
-		    "before is not known.");
+		    "It began before this engine started; which file is not "
+		    "known.");
 	for (i = 0; (r = session_record(c, i)) != NULL; i++) {
 		if (i == SESSION_HEAD && session_left_out(c) > 0) {
 			strbuf_reset(&b);

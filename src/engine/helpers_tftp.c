@@ -434,6 +434,17 @@ tftp_helper_drop(struct claims *claims, uint64_t key, const void *p, size_t len,
 		claims_want(claims, &none, now);
 }
 
+/* What was open before has no event, but a place in the story. */
+static void
+on_hole_before(void *ctx, const struct claims_view *v)
+{
+	const struct transfer *t = ctx;
+
+	if (v->why == REASON_NONE)
+		sessions_hole(t->h->place.sessions, t->asker, true, &v->hole,
+		    REASON_NONE, v->since);
+}
+
 void
 tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
     size_t len, int64_t now)
@@ -481,6 +492,7 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	sessions_begin(h->place.sessions, &who, now);
 	/* No event if the same was open; what else was open closes. */
 	transfer_open(t, &hole, now);
+	claims_view(h->place.claims, key, on_hole_before, t);
 }
 
 void
