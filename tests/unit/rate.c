@@ -69,6 +69,13 @@ a_source_that_speaks_is_remembered(void **state)
 			assert_false(rate_allow(r, &speaks, USEC_PER_SEC));
 	}
 	assert_false(rate_allow(r, &speaks, USEC_PER_SEC));
+	/* Until it is quiet for as long as all others. */
+	for (i = 0; i < RATE_SOURCES; i++) {
+		a = addr_v4(11, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+		    (uint8_t)i);
+		assert_true(rate_allow(r, &a, USEC_PER_SEC));
+	}
+	assert_true(rate_allow(r, &speaks, USEC_PER_SEC));
 	rate_free(r);
 }
 

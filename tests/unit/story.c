@@ -521,6 +521,42 @@ ask(const char *name, uint64_t id)
 	return (enum ph_err)m.u.done.err;
 }
 
+/* Wherever a message ends among the lines, all of them arrive. */
+static void
+no_line_is_cut_between_messages(void **state)
+{
+	static char direct[sizeof(told)];
+	struct datagram d = from_phone();
+	struct tell t = teller();
+	char name[STORY_NAME];
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < STORY_STRAYS; i++)
+		story_ignored(story, now, &d, span_of(""),
+		    "a reason that is as long as a line of text, and so long "
+		    "that no message has room for a list of them all: so the "
+		    "answer is more than one");
+	for (n = 1; n < 200; n++) {
+		memset(name, 'a' + (int)(n % 26), sizeof(name));
+		message(from_phone(), (struct span) { name, 50 + n },
+		    SIP_INVITE, 0, 1, true);
+		for (i = 0; i < LIMIT_ASKED - 1; i++) {
+			memset(name, 'A' + (int)i, sizeof(name));
+			message(from_phone(), (struct span) { name, 250 },
+			    SIP_INVITE, 0, 1, true);
+		}
+		told[0] = '\0';
+		tell_list(&t, span_of("?"));
+		strlcpy(direct, told, sizeof(direct));
+		assert_true(strlen(direct) > IPC_TEXT);
+		assert_int_equal(ask("?", 0), PH_EGONE);
+		assert_int_equal(strlen(told), strlen(direct));
+		for (i = 0; told[i] != '\0'; i++)
+			assert_int_equal(told[i] == '\n', direct[i] == '\n');
+	}
+}
+
 static void
 the_status_process_is_answered(void **state)
 {
@@ -733,6 +769,7 @@ main(void)
 		TEST(what_is_told_is_escaped),
 		TEST(a_call_id_may_be_long),
 		TEST(a_call_is_found_by_its_beginning),
+		TEST(no_line_is_cut_between_messages),
 		TEST(the_status_process_is_answered),
 		TEST(a_running_call_says_which_side_sends),
 		TEST(an_adopted_call_says_so),
