@@ -319,6 +319,92 @@ each_process_has_its_own_listeners(void **state)
 	conf_free(c);
 }
 
+#ifndef SO_RCVBUFFORCE
+#define SO_RCVBUFFORCE SO_RCVBUF
+#endif
+
+static int
+option(int fd, int level, int name)
+{
+	socklen_t len = sizeof(int);
+	int value = -1;
+
+	assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+	return value;
+}
+
+/* May this process have a buffer beyond the system's limit? */
+static bool
+may_force(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), size = 8 << 20;
+	bool may;
+
+	may = setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) ==
+	    0;
+	close(fd);
+	return may;
+}
+
+/* Each with its place and number, and every option that its service needs. */
+static void
+each_socket_is_as_its_service_needs(void **state)
+{
+	static const struct {
+		enum listen_kind kind;
+		size_t index;
+		const char *place;
+	} rows[] = { { LISTEN_FTP, 0, "test:3:" }, { LISTEN_FTP, 1, "test:4:" },
+		{ LISTEN_FTP, 2, "test:5:" }, { LISTEN_TFTP, 0, "test:6:" },
+		{ LISTEN_TFTP, 1, "test:7:" },
+		{ LISTEN_TABLES, 0, "test:8:" } };
+	struct sockaddr_storage ss;
+	struct endpoint at;
+	struct listeners l;
+	struct conf *c;
+	socklen_t len;
+	char s[1024];
+	size_t i;
+	int fd;
+
+	(void)state;
+	snprintf(s, sizeof(s),
+	    "protect { 192.0.2.0/24 }\nsip { }\n"
+	    "ftp { proxy on 127.0.0.1 port %u\nproxy on 127.0.0.2 port %u\n"
+	    "proxy on 127.0.0.1 port %u }\n"
+	    "tftp { proxy on 127.0.0.1 port %u\nproxy on 127.0.0.3 port %u }\n"
+	    "tables { listen on 127.0.0.1 port %u key \"/k\" allow a }\n",
+	    free_port(), free_port(), free_port(), free_port(), free_port(),
+	    free_port());
+	c = config(s);
+	assert_int_equal(listeners_open(&l, c, LISTEN_FOR_PROXY, NULL, &why),
+	    PH_OK);
+	assert_int_equal(l.n, ROWS(rows));
+	for (i = 0; i < l.n; i++) {
+		fd = l.v[i].fd;
+		assert_int_equal(l.v[i].kind, rows[i].kind);
+		assert_int_equal(l.v[i].index, rows[i].index);
+		assert_memory_equal(l.v[i].place, rows[i].place, 7);
+		len = sizeof(ss);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &len),
+		    0);
+		at = endpoint_from_sockaddr((struct sockaddr *)&ss);
+		assert_int_equal(endpoint_cmp(&at, &l.v[i].at), 0);
+		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+		assert_true(is_nonblocking(fd));
+		assert_int_equal(option(fd, SOL_SOCKET, SO_ACCEPTCONN),
+		    rows[i].kind == LISTEN_FTP);
+		assert_int_equal(option(fd, SOL_SOCKET, SO_REUSEADDR),
+		    rows[i].kind == LISTEN_FTP);
+		/* Of a stream, the kernel's own. */
+		if (rows[i].kind != LISTEN_FTP && may_force())
+			assert_true(
+			    option(fd, SOL_SOCKET, SO_RCVBUF) >= 8 << 20);
+	}
+	listeners_close(&l, NULL);
+	conf_free(c);
+}
+
 static void
 a_reload_shares_what_stays(void **state)
 {
@@ -454,6 +540,7 @@ main(void)
 		T(a_lock_has_one_holder),
 		T(a_child_is_found_without_its_monitor),
 		T(each_process_has_its_own_listeners),
+		T(each_socket_is_as_its_service_needs),
 		T(a_reload_shares_what_stays),
 		T(one_that_cannot_be_had_is_told),
 		T(an_address_that_is_not_ours_is_told),
