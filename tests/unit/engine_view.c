@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "src/base/clock.h"
+#include "src/engine/asked.h"
 #include "src/engine/helpers.h"
 #include "src/engine/tell.h"
 #include "tests/unit/engine_play.h"
@@ -464,10 +466,125 @@ a_wrong_protect_is_told_of(void **state)
 	assert_string_equal(spoken, "");
 }
 
+static bool
+nothing_to_tell(void *ctx, uint64_t *at)
+{
+	(void)ctx;
+	(void)at;
+	return false;
+}
+
+static struct ipc answers;
+static struct ipc_msg answer;
+
+/* The next message to the status process is this. */
+static void
+assert_answer(enum ipc_type type, uint64_t seq, enum ph_err err)
+{
+	int fd;
+
+	assert_int_equal(ipc_recv(&answers, &answer, &fd), PH_OK);
+	assert_int_equal(answer.hdr.type, type);
+	assert_int_equal(answer.hdr.seq, seq);
+	if (type == IPC_DONE)
+		assert_int_equal(answer.u.done.err, err);
+}
+
+static void
+assert_no_answer(void)
+{
+	int fd;
+
+	assert_int_equal(ipc_recv(&answers, &answer, &fd), PH_EAGAIN);
+}
+
+/* One question waits at a time, and none is answered too soon. */
+static void
+questions_wait_for_their_turn(void **state)
+{
+	static struct feed f;
+	struct feed_calls calls = { nothing_to_tell, NULL, NULL };
+	struct ipc_msg m = { .hdr.seq = 1 };
+	struct asked a = { 0 };
+	struct ipc ours;
+	int64_t began;
+	int fds[2];
+
+	(void)state;
+	call(1);
+	assert_int_equal(ipc_pair(fds), PH_OK);
+	ipc_init(&ours, fds[0]);
+	ipc_init(&answers, fds[1]);
+	feed_init(&f, &calls, &ours);
+	assert_true(asked_due(&a) == INT64_MAX);
+	asked_run(&a, &f, engine, conf);
+	assert_no_answer();
+	m.u.which.n = 2;
+	memcpy(m.u.which.call, "c1", 2);
+	asked_put(&a, &f, &m);
+	assert_true(asked_due(&a) == 0);
+	m.hdr.seq = 2;
+	m.u.which.n = 0;
+	asked_put(&a, &f, &m);
+	assert_answer(IPC_DONE, 2, PH_EAGAIN);
+	assert_no_answer();
+	began = clock_now();
+	asked_run(&a, &f, engine, conf);
+	assert_answer(IPC_FEED_TEXT, 1, PH_OK);
+	assert_memory_equal(answer.u.feed_text.text, "call c1@example\n", 16);
+	assert_answer(IPC_DONE, 1, PH_OK);
+	assert_true(asked_due(&a) == INT64_MAX);
+	/* A 20th of the time: as long as it took, 19 times more. */
+	assert_true(a.next >= began);
+	assert_true(a.next <= began + 21 * (clock_now() - began));
+	asked_run(&a, &f, engine, conf);
+	assert_no_answer();
+	/* Not before its time. */
+	m.hdr.seq = 3;
+	m.u.which.n = 2;
+	asked_put(&a, &f, &m);
+	a.next = clock_now() + 3600 * USEC_PER_SEC;
+	assert_true(asked_due(&a) == a.next);
+	asked_run(&a, &f, engine, conf);
+	assert_no_answer();
+	a.next = clock_now();
+	asked_run(&a, &f, engine, conf);
+	assert_answer(IPC_FEED_TEXT, 3, PH_OK);
+	assert_answer(IPC_DONE, 3, PH_OK);
+	/* Of a name that was cut, and of none. */
+	m.hdr.seq = 4;
+	m.u.which.n = 5;
+	memcpy(m.u.which.call, "c1@...", 6);
+	m.u.which.n = 6;
+	a.next = 0;
+	asked_put(&a, &f, &m);
+	asked_run(&a, &f, engine, conf);
+	assert_answer(IPC_FEED_TEXT, 4, PH_OK);
+	assert_memory_equal(answer.u.feed_text.text, "call c1@example\n", 16);
+	assert_answer(IPC_DONE, 4, PH_OK);
+	m.u.which.n = 5;
+	a.next = 0;
+	asked_put(&a, &f, &m);
+	asked_run(&a, &f, engine, conf);
+	assert_answer(IPC_FEED_TEXT, 4, PH_OK);
+	assert_answer(IPC_DONE, 4, PH_EGONE);
+	m.u.which.id = 1;
+	m.u.which.n = 0;
+	a.next = 0;
+	asked_put(&a, &f, &m);
+	asked_run(&a, &f, engine, conf);
+	assert_answer(IPC_FEED_TEXT, 4, PH_OK);
+	assert_memory_equal(answer.u.feed_text.text, "call c1@example\n", 16);
+	assert_answer(IPC_DONE, 4, PH_OK);
+	ipc_close(&ours);
+	ipc_close(&answers);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(questions_wait_for_their_turn),
 		CASE(media_of_a_call_are_those_of_all_its_legs),
 		CASE(what_a_backend_does_not_report_is_not_shown),
 		CASE(all_calls_are_shown_once),
