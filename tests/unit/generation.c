@@ -296,6 +296,11 @@ the_first_makes_everything(void **state)
 	assert_string_equal(host.locked, want);
 	assert_int_equal(generation_holder(g->conf), 44);
 	assert_memory_equal(host.asked, want, strlen(host.asked));
+	/* An anchor below another one has its lock in the same directory. */
+	free(g->conf->name);
+	g->conf->name = strdup("a/b/c");
+	assert_int_equal(generation_holder(g->conf), 44);
+	assert_non_null(strstr(host.asked, "-a_b_c-"));
 	assert_int_equal(mode_of("sock"), 0660);
 	assert_int_equal(mode_of("sock.ro"), 0666);
 	assert_int_equal(group_of("sock.ro"), getegid());

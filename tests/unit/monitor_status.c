@@ -122,9 +122,20 @@ told_line(const char *begins)
 	"health leaver0 0 0 0 0\nhealth leaver1 0 0 0 0\n"                     \
 	"health leaver2 0 0 0 0\n"
 
+static enum ph_err
+on_activity(struct fw *fw, fw_seen_fn seen, void *ctx, int64_t now)
+{
+	(void)fw;
+	(void)seen;
+	(void)ctx;
+	(void)now;
+	return PH_OK;
+}
+
 static void
 all_is_told_once(void **state)
 {
+	struct fw_ops active;
 	int fds[2];
 
 	(void)state;
@@ -152,6 +163,14 @@ all_is_told_once(void **state)
 	play.cur.http.n = 0;
 	status_run(&play.m);
 	assert_string_equal(told(), "listen 2 no more\n");
+	/* A packet filter that tells of packets, in a new configuration. */
+	active = *play.cur.ops;
+	active.activity = on_activity;
+	play.cur.ops = &active;
+	play.m.link.about = NULL;
+	status_run(&play.m);
+	assert_string_equal(told(),
+	    "about dry-run pinholed 7 1000000000 verbose=1 activity=1\n");
 	free(play.cur.http.v);
 	close(fds[0]);
 	close(fds[1]);
