@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "src/monitor/daemon.h"
-#include "src/process/lock.h"
 #include "tests/unit/unit.h"
 
 #define PATIENCE 10000 /* ms */
@@ -146,7 +145,6 @@ one_process_has_the_file(void **state)
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 	assert_int_equal(d.pidfile_fd, -1);
 	assert_true(daemon_write_pidfile(&d, path));
-	assert_int_equal(lock_holder(path), 0);
 	assert_int_equal(another(), 0);
 	daemon_remove_pidfile(&d);
 	assert_string_equal(content(), "(none)");
