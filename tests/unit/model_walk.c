@@ -323,6 +323,13 @@ step(void)
 			replace(s);
 		break;
 	case 3:
+		/* What it has lost, it will tell when it is asked. */
+		if (any(3) == 0) {
+			say(s, IPC_FEED_GAP);
+			break;
+		}
+		tell_gone(s, true);
+		break;
 	case 4:
 		tell_gone(s, true);
 		break;
