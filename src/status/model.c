@@ -542,7 +542,6 @@ model_input(struct model *m, struct model_source *s, int64_t now,
 {
 	struct model_party *p = &m->party[s->role];
 
-	p->last_message = now;
 	switch (msg->hdr.type) {
 	case IPC_FEED_BEGIN:
 		s->round++;

@@ -104,8 +104,7 @@ struct model_counter {
 /* A party of the daemon: enum ipc_role, IPC_FIREWALL and so on. */
 struct model_party {
 	struct ipc_health health;
-	int64_t last_message; /* 0: none yet */
-	uint64_t gaps;	      /* times that it has dropped messages */
+	uint64_t gaps; /* times that it has dropped messages */
 	struct model_counter *counters;
 	size_t ncounters;
 };
