@@ -327,6 +327,37 @@ summary_and_counters_are_of_the_processes(void **state)
 	    "\"type\":\"gauge\"}\n");
 }
 
+/* And a process that was taken over cannot make us keep more. */
+static void
+counters_have_an_end(void **state)
+{
+	const char *p;
+	char last[64];
+	int i, k, n = 0;
+
+	(void)state;
+	for (i = 0; i < MODEL_COUNTERS + 128; i += 128) {
+		msg.u.feed_counters.n = 128;
+		for (k = 0; k < 128; k++)
+			snprintf(msg.u.feed_counters.v[k].name, IPC_NAME, "c%d",
+			    i + k);
+		say(engine, IPC_FEED_COUNTERS);
+	}
+	/* A name without an end is none, but those behind it are. */
+	msg.u.feed_counters.n = 2;
+	memset(msg.u.feed_counters.v[0].name, 'x', IPC_NAME);
+	strlcpy(msg.u.feed_counters.v[1].name, "c0", IPC_NAME);
+	msg.u.feed_counters.v[1].value = 9;
+	say(engine, IPC_FEED_COUNTERS);
+	for (p = ask("show counters"); (p = strstr(p, "\"name\"")) != NULL; p++)
+		n++;
+	assert_int_equal(n, MODEL_COUNTERS);
+	snprintf(last, sizeof(last), "\"c%d\"", MODEL_COUNTERS - 1);
+	assert_non_null(strstr(said, last));
+	assert_non_null(strstr(said, "\"name\":\"c0\",\"value\":9,"));
+	assert_null(strstr(said, "xx"));
+}
+
 /* Events, as a watcher with the filter gets them. */
 
 struct watcher {
@@ -496,6 +527,7 @@ main(void)
 		CASE(calls_and_pinholes_have_their_keys),
 		CASE(filters_choose),
 		CASE(summary_and_counters_are_of_the_processes),
+		CASE(counters_have_an_end),
 		CASE(events_are_told_as_they_happen),
 		CASE(packets_are_known_or_null),
 		CASE(what_is_over_is_forgotten_in_time),

@@ -375,6 +375,26 @@ a_reader_that_does_not_read_is_dropped(void **state)
 	close(slow);
 }
 
+/* The last hour is kept, whether somebody looks or not. */
+static void
+a_new_reader_gets_what_was_before(void **state)
+{
+	int i, fd;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		(void)poll(NULL, 0, 5);
+		turn();
+		now += 10 * USEC_PER_SEC;
+	}
+	fd = client();
+	(void)ask(fd, GET("/events") "\r\n");
+	assert_non_null(strstr(text,
+	    "data: {\"taken\":2,\"every\":10,\"samples\":"
+	    "[[0,0,0,0,0,0],[0,0,0,0,0,0]]}"));
+	close(fd);
+}
+
 static void
 a_socket_is_replaced_or_taken_away(void **state)
 {
@@ -408,6 +428,7 @@ main(void)
 		T(a_request_that_does_not_come_is_over),
 		T(a_reader_hears_every_second),
 		T(a_reader_that_does_not_read_is_dropped),
+		T(a_new_reader_gets_what_was_before),
 		T(a_socket_is_replaced_or_taken_away),
 	};
 

@@ -92,6 +92,15 @@ a_number_is_an_id_and_a_long_line_nothing(void **state)
 	assert_string_equal(r.call, "77");
 	assert_int_equal(verbs_parse(span_of("close 77a"), &r, &why), PH_OK);
 	assert_int_equal(r.id, 0);
+	memset(line, ' ', sizeof(line));
+	memcpy(line, "show calls", 10);
+	assert_int_equal(verbs_parse((struct span) { line, VERB_LINE }, &r,
+			     &why),
+	    PH_OK);
+	assert_int_equal(r.verb, VERB_SHOW_CALLS);
+	assert_int_equal(verbs_parse((struct span) { line, VERB_LINE + 1 }, &r,
+			     &why),
+	    PH_EMALFORMED);
 	memset(line, 'x', sizeof(line));
 	assert_int_equal(verbs_parse((struct span) { line, VERB_LINE + 1 }, &r,
 			     &why),
