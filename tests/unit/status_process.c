@@ -373,6 +373,44 @@ who_is_not_there_is_not_asked(void **state)
 	ipc_init(&proxy, -1);
 }
 
+static bool
+is_closed(const struct ipc *c)
+{
+	struct pollfd p = { .fd = c->fd };
+
+	return poll(&p, 1, PATIENCE) == 1 && (p.revents & POLLHUP) != 0;
+}
+
+/* Sixteen, with the two that there are. */
+static void
+one_source_too_many_is_let_go(void **state)
+{
+	struct ipc more[15];
+	struct pollfd p;
+	int i;
+
+	(void)state;
+	add_source(&more[0], IPC_NROLES);
+	assert_true(is_closed(&more[0]));
+	ipc_close(&more[0]);
+	for (i = 0; i < 15; i++)
+		add_source(&more[i], IPC_LEAVER);
+	assert_true(is_closed(&more[14]));
+	for (i = 0; i < 14; i++) {
+		p = (struct pollfd) { .fd = more[i].fd };
+		assert_int_equal(poll(&p, 1, 0), 0);
+	}
+	/* When one has gone, there is a place. */
+	ipc_close(&more[0]);
+	hole_tell(&engine, 5, 50, "a");
+	settle(1);
+	add_source(&more[0], IPC_SHARER);
+	ask("show peers\n");
+	expect(&more[0], IPC_SHOW_PEERS);
+	for (i = 0; i < 15; i++)
+		ipc_close(&more[i]);
+}
+
 static void
 calls_come_first(void **state)
 {
@@ -413,6 +451,7 @@ main(void)
 		T(a_pinhole_is_asked_about_where_it_is),
 		T(the_engine_that_knows_is_asked),
 		T(who_is_not_there_is_not_asked),
+		T(one_source_too_many_is_let_go),
 		T(calls_come_first),
 		T(counters_are_asked_for_each_second),
 	};
