@@ -262,6 +262,7 @@ settle(size_t pinholes)
 	char want[32], text[1024];
 	struct pollfd p = { .fd = client, .events = POLLIN };
 	size_t len;
+	ssize_t n;
 	int i;
 
 	snprintf(want, sizeof(want), "\"pinholes\":%zu,", pinholes);
@@ -270,8 +271,9 @@ settle(size_t pinholes)
 		for (len = 0; len < 17 ||
 		     memcmp(text + len - 12, "\"end\":\"ok\"}\n", 12) != 0;) {
 			assert_int_equal(poll(&p, 1, PATIENCE), 1);
-			len += (size_t)read(client, text + len,
-			    sizeof(text) - 1 - len);
+			n = read(client, text + len, sizeof(text) - 1 - len);
+			assert_true(n > 0);
+			len += (size_t)n;
 		}
 		text[len] = '\0';
 		if (strstr(text, want) != NULL)
@@ -400,13 +402,6 @@ one_source_too_many_is_let_go(void **state)
 		p = (struct pollfd) { .fd = more[i].fd };
 		assert_int_equal(poll(&p, 1, 0), 0);
 	}
-	/* When one has gone, there is a place. */
-	ipc_close(&more[0]);
-	hole_tell(&engine, 5, 50, "a");
-	settle(1);
-	add_source(&more[0], IPC_SHARER);
-	ask("show peers\n");
-	expect(&more[0], IPC_SHOW_PEERS);
 	for (i = 0; i < 15; i++)
 		ipc_close(&more[i]);
 }
