@@ -182,7 +182,9 @@ a_reload_changes_places(void **state)
 	assert_string_equal(events(), "");
 	die(proxy, 0);
 	assert_string_equal(told(fw), "quit1 ");
+	assert_int_equal(freed, 0);
 	die(fw, 0);
+	assert_int_equal(freed, 1);
 	assert_string_equal(events(), "ready ");
 	TOLD(FW, "client0 client1 ");
 	assert_non_null(strstr(told(kid(ENGINE)), "fw "));
@@ -480,6 +482,42 @@ who_never_says_that_it_is_well_is_killed(void **state)
 	stop(false);
 }
 
+static void
+each_end_is_logged_as_it_was(void **state)
+{
+	(void)state;
+	begin_running(WITH_PROXY);
+	assert_string_equal(deaths(), "");
+	die(kid(ENGINE), SIGSEGV);
+	assert_non_null(strstr(deaths(), " is gone: "));
+	ready(ENGINE);
+	(void)told(kid(PROXY));
+	signal_sent(SIGTERM);
+	die(kid(ENGINE), 0);
+	assert_string_equal(deaths(), "");
+	die(kid(PROXY), 1 << 8);
+	assert_non_null(strstr(deaths(), " did not end well: exit status 1;"));
+	die(kid(FW), 0);
+	end(0);
+	assert_string_equal(deaths(), "");
+}
+
+/* An engine that was silent may have packets in its queue, a proxy none. */
+static void
+the_queue_is_looked_at_when_the_engine_says_so(void **state)
+{
+	(void)state;
+	begin_running(WITH_PROXY);
+	(void)told(kid(PROXY));
+	say(kid(ENGINE), IPC_WAITS);
+	turn();
+	assert_int_equal(woken, 1);
+	say(kid(PROXY), IPC_WAITS);
+	turn();
+	assert_int_equal(woken, 1);
+	stop(true);
+}
+
 /* Calls are kept for the next start unless this one has failed. */
 static void
 calls_are_saved_at_a_good_end(void **state)
@@ -514,6 +552,9 @@ main(void)
 		cmocka_unit_test(who_cannot_be_started_is_tried_again),
 		cmocka_unit_test(who_takes_too_long_is_killed),
 		cmocka_unit_test(who_never_says_that_it_is_well_is_killed),
+		cmocka_unit_test(each_end_is_logged_as_it_was),
+		cmocka_unit_test(
+		    the_queue_is_looked_at_when_the_engine_says_so),
 		cmocka_unit_test(calls_are_saved_at_a_good_end),
 		cmocka_unit_test(a_reload_changes_places),
 		cmocka_unit_test(a_reload_may_fail),

@@ -223,8 +223,56 @@ void __wrap_journals_end(struct journals *js, struct generation *g, bool leave,
 void __real_journals_end(struct journals *js, struct generation *g, bool leave,
     int64_t at);
 
-int saves;
+void __wrap_generation_free(struct generation *g,
+    const struct generation *after);
+void __real_generation_free(struct generation *g,
+    const struct generation *after);
+void __wrap_queuewatch_wake(struct queuewatch *w, int64_t at);
+void __wrap_log_warnx(const char *module, const char *fmt, ...);
+
+int saves, freed, woken;
 bool saved_to_leave;
+static char logged[512];
+
+void
+__wrap_generation_free(struct generation *g, const struct generation *after)
+{
+	freed += g != NULL;
+	__real_generation_free(g, after);
+}
+
+void
+__wrap_queuewatch_wake(struct queuewatch *w, int64_t at)
+{
+	(void)w;
+	(void)at;
+	woken++;
+}
+
+void
+__wrap_log_warnx(const char *module, const char *fmt, ...)
+{
+	size_t n = strlen(logged);
+	va_list ap;
+
+	(void)module;
+	if (strstr(fmt, " process %ld ") == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(logged + n, sizeof(logged) - n, fmt, ap);
+	va_end(ap);
+	strlcat(logged, ";", sizeof(logged));
+}
+
+const char *
+deaths(void)
+{
+	static char copy[sizeof(logged)];
+
+	strlcpy(copy, logged, sizeof(copy));
+	logged[0] = '\0';
+	return copy;
+}
 
 void
 __wrap_journals_end(struct journals *js, struct generation *g, bool leave,
@@ -245,7 +293,8 @@ begin(const char *more)
 	nkids = nended = 0;
 	now = 1000 * USEC_PER_SEC;
 	over = failing = false;
-	saves = 0;
+	saves = freed = woken = 0;
+	logged[0] = '\0';
 	notified[0] = '\0';
 	opt = (struct monitor_options) { .foreground = true,
 		.load = load,

@@ -27,6 +27,8 @@ extern int64_t now, until; /* until when the monitor waits */
 extern bool failing;	   /* no child can be started */
 extern int saves;	   /* at the end, of its calls */
 extern bool saved_to_leave;
+extern int freed; /* generations */
+extern int woken; /* the watch of the queue */
 extern struct monitor_options opt;
 extern char config[256]; /* what a reload reads */
 
@@ -55,6 +57,8 @@ void die(struct kid *k, int status);
 const char *told(struct kid *k);
 /* What the service manager has been told. */
 const char *events(void);
+/* What was logged about deaths since the last time. */
+const char *deaths(void);
 
 #define TOLD(role, want) assert_string_equal(told(kid(role)), want)
 #define FW		 CHILD_FIREWALL
