@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <netinet/in.h>
 
 #include <poll.h>
 #include <signal.h>
@@ -407,6 +408,39 @@ one_source_too_many_is_let_go(void **state)
 }
 
 static void
+a_page_is_served_where_the_monitor_says(void **state)
+{
+	static const char ask_page[] =
+	    "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	struct pollfd p = { .events = POLLIN };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char text[64];
+
+	(void)state;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	memset(&msg, 0, sizeof(msg));
+	msg.u.listen.kind = IPC_LISTEN_HTTP;
+	tell(&monitor, IPC_LISTEN, 0, fd);
+	p.fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(p.fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(write(p.fd, ask_page, strlen(ask_page)),
+	    strlen(ask_page));
+	assert_int_equal(poll(&p, 1, PATIENCE), 1);
+	assert_true(read(p.fd, text, sizeof(text)) > 15);
+	assert_memory_equal(text, "HTTP/1.1 200 OK", 15);
+	close(p.fd);
+	/* The control socket is another one. */
+	ask("top\n");
+	hears("{\"end\":\"refused\",\"error\":\"pinholectl alone has this "
+	      "verb\"}\n");
+}
+
+static void
 calls_come_first(void **state)
 {
 	struct rlimit r;
@@ -447,6 +481,7 @@ main(void)
 		T(the_engine_that_knows_is_asked),
 		T(who_is_not_there_is_not_asked),
 		T(one_source_too_many_is_let_go),
+		T(a_page_is_served_where_the_monitor_says),
 		T(calls_come_first),
 		T(counters_are_asked_for_each_second),
 	};
