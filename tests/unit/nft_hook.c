@@ -132,9 +132,13 @@ nlsock_request(struct nlsock *s, struct nlmsghdr *nlh, nlsock_cb *cb, void *ctx)
 	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_GETCHAIN) {
 		assert_string_equal(mnl_attr_get_str(a.at[NFTA_CHAIN_TABLE]),
 		    "filter");
-		assert_string_equal(mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]),
-		    "input");
-		return no_chain ? -ENOENT : 0;
+		assert_string_not_equal(mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]),
+		    "");
+		return no_chain ||
+			strcmp(mnl_attr_get_str(a.at[NFTA_CHAIN_NAME]),
+			    "elsewhere") == 0
+		    ? -ENOENT
+		    : 0;
 	}
 	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_GETTABLE)
 		return tell_table(&a, cb, ctx);
@@ -294,6 +298,95 @@ our_rule_is_known_by_its_comment(void **state)
 	}
 }
 
+static const char *const three[] = { "inet filter input", "inet filter forward",
+	"ip filter input" };
+static const char *const four[] = { "inet filter elsewhere",
+	"inet filter input", "inet filter forward", "ip filter input" };
+
+#define INSERT_IN(chain)                                                       \
+	"insert rule " chain " meta mark & 0x10000 == 0x10000 "                \
+	"accept comment \"" OURS "\"\n"
+
+static void
+each_chain_has_a_rule_of_its_own(void **state)
+{
+	static const struct {
+		size_t n;
+		struct rule rules[4];
+		const char *text;
+	} rows[] = {
+		{ 3, { { 0 } },
+		    INSERT_IN("inet filter input") INSERT_IN(
+			"inet filter forward") INSERT_IN("ip filter input") },
+		{ 4, { { 0 } },
+		    INSERT_IN("inet filter input") INSERT_IN(
+			"inet filter forward") INSERT_IN("ip filter input") },
+		{ 3, { IN(OURS), { NFPROTO_IPV4, "input", OURS } },
+		    INSERT_IN("inet filter forward") },
+		{ 4, { IN(OURS), { NFPROTO_INET, "forward", OURS } },
+		    INSERT_IN("ip filter input") },
+		/* The rules of others are in one of them alone. */
+		{ 3,
+		    { { NFPROTO_INET, "forward", NULL },
+			{ NFPROTO_INET, "forward", OURS }, IN(OURS),
+			{ NFPROTO_IPV4, "input", OURS } },
+		    "delete rule inet filter forward handle 2\n" INSERT_IN(
+			"inet filter forward") },
+		{ 1, { IN(OURS), { NFPROTO_INET, "forward", OURS } },
+		    "delete rule inet filter forward handle 2\n" },
+	};
+	struct fw_config c = config;
+	size_t i;
+
+	for (i = 0; i < ROWS(rows); i++) {
+		setup(state);
+		c.hooks = rows[i].n == 4 ? four : three;
+		c.nhooks = rows[i].n;
+		memcpy(rules, rows[i].rules, sizeof(rows[i].rules));
+		assert_int_equal(hook_begin(NULL, NULL, &c), PH_OK);
+		assert_string_equal(text, rows[i].text);
+		/* At the end they all go. */
+		text[0] = '\0';
+		memcpy(rules, rows[i].rules, sizeof(rows[i].rules));
+		assert_int_equal(hook_end(NULL, NULL, &c), PH_OK);
+		assert_null(strstr(text, "insert"));
+	}
+}
+
+static void
+a_chain_is_named_by_all_its_words(void **state)
+{
+	static const struct {
+		const char *family, *table, *chain;
+		bool is;
+	} rows[] = {
+		{ "inet", "filter", "input", true },
+		{ "inet", "filter", "forward", true },
+		{ "ip", "filter", "input", true },
+		{ "ip", "filter", "forward", false },
+		{ "ip6", "filter", "input", false },
+		{ "inet", "filte", "input", false },
+		{ "inet", "filters", "input", false },
+		{ "inet", "filter", "output", false },
+		{ "inet", "filter", "", false },
+		{ "", "", "", false },
+	};
+	struct fw_config c = config;
+	size_t i;
+
+	(void)state;
+	c.hooks = three;
+	c.nhooks = 3;
+	for (i = 0; i < ROWS(rows); i++)
+		assert_int_equal(hook_is(&c, span_of(rows[i].family),
+				     span_of(rows[i].table),
+				     span_of(rows[i].chain)),
+		    rows[i].is);
+	c.nhooks = 0;
+	assert_false(
+	    hook_is(&c, span_of("inet"), span_of("filter"), span_of("input")));
+}
+
 /* A rule that is not told in full is neither ours nor anybody's. */
 static void
 a_flawed_rule_is_passed_over(void **state)
@@ -395,6 +488,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(our_rule_is_known_by_its_comment),
+		CASE(each_chain_has_a_rule_of_its_own),
+		CASE(a_chain_is_named_by_all_its_words),
 		CASE(a_flawed_rule_is_passed_over),
 		CASE(a_chain_that_is_not_there_gets_no_rule),
 		CASE(many_rules_go_in_several_transactions),

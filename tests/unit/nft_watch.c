@@ -120,6 +120,7 @@ static void
 a_table_with_other_rules_is_built_again(void **state)
 {
 	struct pinhole h = play_hole(2);
+	unsigned int commits;
 	enum ph_err err;
 
 	(void)state;
@@ -148,6 +149,14 @@ a_table_with_other_rules_is_built_again(void **state)
 	assert_int_equal(fake.creations, 3);
 	play_run(1);
 	assert_int_equal(fake.creations, 3);
+	/* When nothing is open, nothing is put into it. */
+	assert_int_equal(play_commit(FW_CLOSE, &h), PH_OK);
+	commits = fake.commits;
+	fake_flush_ruleset();
+	now += LOOK;
+	(void)fw_nftables.tick(fw, now, NULL);
+	assert_int_equal(fake.creations, 4);
+	assert_int_equal(fake.commits, commits);
 }
 
 /* The configuration names a chain; the backend begins anew. */
