@@ -270,6 +270,7 @@ static void
 sets_that_do_not_exist_are_named(void **state)
 {
 	static const char *const names[] = { "spammer", "friend" };
+	static const char *const backwards[] = { "friend", "spammer", "foe" };
 	struct fw_config c = plain;
 
 	(void)state;
@@ -290,6 +291,18 @@ sets_that_do_not_exist_are_named(void **state)
 	c.nclasses = 1;
 	assert_int_equal(check(&c), PH_OK);
 	assert_string_equal(text,
+	    "tag and queue of a proxy are for pf; nftables has neither");
+	/* Each has a line of its own. */
+	c.tables = backwards;
+	c.ntables = 3;
+	assert_int_equal(check(&c), PH_OK);
+	assert_string_equal(text,
+	    "no nftables set is called friend; add to your table:\n    set "
+	    "friend { type ipv4_addr; flags interval, timeout; }\n"
+	    "several nftables sets are called spammer; say "
+	    "family/table/spammer\n"
+	    "no nftables set is called foe; add to your table:\n    set "
+	    "foe { type ipv4_addr; flags interval, timeout; }\n"
 	    "tag and queue of a proxy are for pf; nftables has neither");
 }
 

@@ -499,6 +499,37 @@ opening_fails_without_memory(void **state)
 	assert_int_equal(play_open(), PH_OK);
 }
 
+/* Each time the kernel refuses something else. */
+static void
+opening_fails_if_the_kernel_refuses(void **state)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct pinhole nat = play_hole(1);
+	unsigned int i;
+
+	(void)state;
+	nat.deadline = now + 100 * SECOND;
+	assert_int_equal(play_commit(FW_OPEN, &nat), PH_OK);
+	play_close(true);
+	for (i = 0; i < 4; i++) {
+		/* Of a table that is taken over, maps are emptied. */
+		config.adopt = i == 0;
+		fake.refuse = i == 0 ? EPERM : 0;
+		fake.refuse_text = i == 1;
+		fake.deny = i == 2 ? EPERM : 0;
+		fake.deny_generation = i == 3 ? EPERM : 0;
+		assert_int_equal(fw_nftables.open(&fw, &config, now, &why),
+		    PH_EIO);
+		assert_null(fw);
+		fake.deny = fake.deny_generation = 0;
+		/* What was there before stays, unless it is ours by now. */
+		assert_int_equal(fake.table, i < 3);
+	}
+	config.adopt = false;
+	assert_int_equal(play_open(), PH_OK);
+}
+
 /* What an earlier run left, and whether it is taken over. */
 static void
 a_table_is_taken_over_if_it_is_as_ours(void **state)
@@ -604,6 +635,7 @@ main(void)
 		CASE(settling_fails_without_an_answer),
 		CASE(settling_fails_without_memory),
 		CASE(opening_fails_without_memory),
+		CASE(opening_fails_if_the_kernel_refuses),
 		CASE(a_table_is_taken_over_if_it_is_as_ours),
 		CASE(closing_ends_connections_once_nothing_passes),
 	};
