@@ -2,6 +2,7 @@
 #include <event2/event.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -102,6 +103,25 @@ a_slow_reader_gets_all_in_the_end(void **state)
 }
 
 static void
+what_finds_no_room_is_counted(void **state)
+{
+	static char line[1 << 20];
+	size_t n;
+
+	(void)state;
+	memset(line, 'x', sizeof(line) - 1);
+	for (n = 0; n < OUTPUT_MAX / sizeof(line); n++)
+		output_line(out, line);
+	assert_int_equal(output_lost(out), 0);
+	output_line(out, "one too many");
+	assert_int_equal(output_lost(out), 1);
+	/* Nobody reads: do not wait for it. */
+	close(ends[0]);
+	ends[0] = -1;
+	sigaction(SIGPIPE, &(struct sigaction) { .sa_handler = SIG_IGN }, NULL);
+}
+
+static void
 what_waits_is_written_at_the_end(void **state)
 {
 	(void)state;
@@ -122,6 +142,8 @@ main(void)
 		    lines_soon_after_it_wait_for_each_other, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    a_slow_reader_gets_all_in_the_end, begin, end),
+		cmocka_unit_test_setup_teardown(what_finds_no_room_is_counted,
+		    begin, end),
 		cmocka_unit_test_setup_teardown(
 		    what_waits_is_written_at_the_end, begin, end),
 	};
