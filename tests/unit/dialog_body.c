@@ -279,6 +279,46 @@ only_an_invite_of_an_outsider_makes_a_call(void **state)
 	}
 }
 
+/* Of several Call-IDs any may be the one that its receiver sees. */
+static void
+each_call_id_of_an_overheard_message_counts(void **state)
+{
+	struct step ask = { 1, "o>i", "INVITE", 1, "b1", "a", "", NULL, "" };
+	struct datagram d = { .proto = IPPROTO_UDP,
+		.src = who('o'),
+		.dst = who('i') };
+	struct sip_config c = default_config();
+	char call_id[SIP_GLANCE_MAX][4];
+	struct sip_glance g = { 0 };
+	const struct call *call;
+	struct world w;
+	size_t i;
+
+	(void)state;
+	world_open(&w, &c);
+	g.sdp = span_of(INSIDE "m=audio 12000 RTP/AVP 0\r\n");
+	for (i = 0; i < SIP_GLANCE_MAX; i++) {
+		snprintf(call_id[i], sizeof(call_id[i]), "c%zu", i);
+		say(&w, &ask, call_id[i]);
+		g.call_id.word[g.call_id.n++] = span_of(call_id[i]);
+	}
+	sip_overhear(w.sip, 2 * USEC_PER_SEC, &d, &g);
+	for (i = 0; i < SIP_GLANCE_MAX; i++) {
+		call = call_first(w.sip, span_of(call_id[i]));
+		assert_non_null(call);
+		assert_int_equal(call->nmentions, 1);
+		assert_int_equal(TAILQ_FIRST(&call->mentions)->where.port,
+		    12000);
+	}
+	/* What the inside says itself is no mention of an outsider. */
+	d.src = who('i');
+	d.dst = who('o');
+	g.sdp = span_of(INSIDE "m=audio 13000 RTP/AVP 0\r\n");
+	sip_overhear(w.sip, 2 * USEC_PER_SEC, &d, &g);
+	assert_int_equal(w.sip->mentions.n, SIP_GLANCE_MAX);
+	world_close(&w);
+}
+
 /* Nor is a message followed whose Call-ID is too long for us. */
 static void
 a_call_id_that_is_too_long_is_overheard(void **state)
@@ -327,6 +367,7 @@ main(void)
 		cmocka_unit_test(with_hold_close_only_hold_closes),
 		cmocka_unit_test(a_mention_lasts_as_long_as_its_leg),
 		cmocka_unit_test(only_an_invite_of_an_outsider_makes_a_call),
+		cmocka_unit_test(each_call_id_of_an_overheard_message_counts),
 		cmocka_unit_test(a_call_id_that_is_too_long_is_overheard),
 	};
 

@@ -152,6 +152,40 @@ each_address_for_each_remote(void **state)
 		}
 }
 
+/* A name is never resolved: it means the sender, but not against a list. */
+static void
+a_name_is_its_sender(void **state)
+{
+	static const struct {
+		const char *speaker;
+		const char *expect[ROWS(modes)];
+	} rows[] = {
+		{ "198.51.100.7", { "s", "s", "s", "*", "l" } },
+		{ "172.16.0.1", { "s", "s", "s", "*", "l" } },
+		{ "192.0.2.30", { "s", "s", "s", "*", "l" } },
+		/* The firewall itself, loopback, the other family. */
+		{ "198.51.100.1", { "", "", "", "*", "l" } },
+		{ "127.0.0.1", { "", "", "", "*", "l" } },
+		{ "2001:db8:7::7", { "", "", "", "*", "l" } },
+	};
+	struct sip_policy p = policy();
+	struct sdp_media in = stream("192.0.2.10", 10000), out;
+	size_t i, k;
+
+	(void)state;
+	out = stream("0.0.0.0", 4000);
+	memset(&out.addr, 0, sizeof(out.addr));
+	out.fault = SDP_FAULT_NAME;
+	for (i = 0; i < ROWS(rows); i++)
+		for (k = 0; k < ROWS(modes); k++) {
+			p.remote = modes[k];
+			plan_for(&p, "192.0.2.10", &in, rows[i].speaker, &out, 1);
+			printf("%s, %zu\n", rows[i].speaker, k);
+			assert_string_equal(in_short(rows[i].speaker, "203.0.113.250"),
+			    rows[i].expect[k]);
+		}
+}
+
 /* A session of one stream; the addresses are those of the speakers. */
 struct session {
 	struct sdp_media in, out;
@@ -477,6 +511,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_address_for_each_remote),
+		cmocka_unit_test(a_name_is_its_sender),
 		cmocka_unit_test(each_port_and_fault_of_both_sides),
 		cmocka_unit_test(ports_within_media),
 		cmocka_unit_test(rtcp_of_both_sides),
