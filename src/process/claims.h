@@ -64,7 +64,10 @@ struct claims_want {
 	void *user; /* the caller's, see claims_user() */
 };
 
-/* Ids in events, and for the firewall process, count from `first_id`. */
+/*
+ * Ids in events, and for the firewall process, count from `first_id`, which
+ * leaves room below 2^48.
+ */
 struct claims *claims_new(size_t limit, uint64_t first_id,
     const struct events *ev, const struct claims_sink *sink);
 void claims_free(struct claims *cs);
