@@ -87,15 +87,16 @@ page_insert(struct idmap *m, size_t i, uint64_t first)
 	return p;
 }
 
-/* Its numbers belong to the range before now; the first begins at 0. */
+/*
+ * Its numbers belong to the range before it now, or, as nothing looks at where
+ * the first one begins, to the one behind it.
+ */
 static void
 page_remove(struct idmap *m, size_t i)
 {
 	free(m->v[i].page);
 	m->n--;
 	memmove(&m->v[i], &m->v[i + 1], (m->n - i) * sizeof(m->v[0]));
-	if (m->n > 0)
-		m->v[0].first = 0;
 }
 
 /*
