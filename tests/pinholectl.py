@@ -252,6 +252,8 @@ def what_goes_wrong_is_said(d, where):
             ("/" + "x" * 107, "File name too long")):
         same(run(None, "-s", path, "reload"),
              (2, "", f"pinholectl: cannot connect to {path}: {why}\n"), path)
+    # The read-only socket is for those who may not use the other one.
+    assert ".ro" not in run(None, "show", "summary")[2], "the default socket"
     # The longest path that there may be.
     path = "/" + "x" * 106
     same(run(None, "-s", path, "reload")[2].count("No such file"), 1, path)
@@ -525,6 +527,15 @@ def top_scrolls_and_waits(d, where):
     # Fewer calls than before: those are shown, and no story of none.
     d.answers["show calls"] = [call("held", "10.0.0.1", 1, 0, 1, "left")]
     order(s, ["left"])
+    s.chosen(5)
+    d.answers["show calls"] = []
+    s.shows(l5="")
+    # The cursor is on the first of those that come next.
+    s.press(b"j")
+    time.sleep(0.3)
+    d.answers["show calls"] = [
+        call("held", "10.0.0.1", i, 0, 1, f"m{i}") for i in (1, 2)]
+    order(s, ["m1", "m2"])
     s.chosen(5)
     d.answers["show calls"] = []
     s.shows(l5="")

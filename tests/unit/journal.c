@@ -107,6 +107,28 @@ what_was_written_survives_every_process(void **state)
 }
 
 static void
+as_much_as_the_limit_is_taken_up(void **state)
+{
+	struct journal j;
+	int i, more;
+
+	(void)state;
+	for (i = 0; i < 2; i++)
+		for (more = 0; more < 2; more++) {
+			open_it(&j, PH_EGONE);
+			assert_int_equal(ftruncate(j.fds[i], LIMIT + more), 0);
+			assert_int_equal(journal_overgrown(&j), more);
+			journal_close(&j);
+			open_it(&j, more ? PH_EGONE : PH_OK);
+			assert_int_equal(size_of(j.fds[i]), more ? 0 : LIMIT);
+			journal_forget(&j);
+			assert_int_equal(size_of(j.fds[i]), 0);
+			journal_end(&j);
+			journal_close(&j);
+		}
+}
+
+static void
 spoil_mode(void)
 {
 	assert_int_equal(chmod(file[0], 0660), 0);
@@ -291,6 +313,7 @@ main(void)
 		cmocka_unit_test(what_was_written_survives_every_process),
 		cmocka_unit_test(what_cannot_be_ours_is_not_taken_up),
 		cmocka_unit_test(a_reload_may_change_the_name),
+		cmocka_unit_test(as_much_as_the_limit_is_taken_up),
 		cmocka_unit_test(nothing_grows_beyond_the_limit),
 		cmocka_unit_test(a_state_file_has_one_owner),
 	};

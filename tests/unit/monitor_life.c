@@ -226,6 +226,7 @@ a_reload_may_fail(void **state)
 	die(kid(ENGINE), 1 << 8);
 	assert_int_equal(nkids, n);
 	assert_true(kid(PROXY)->killed);
+	assert_int_equal(waited, 1);
 	assert_false(engine->killed);
 	assert_string_equal(events(), "reloading ready ");
 	assert_string_equal(told(engine), "");
@@ -236,6 +237,7 @@ a_reload_may_fail(void **state)
 	assert_string_equal(events(), "reloading ");
 	signal_sent(SIGTERM);
 	assert_true(kid(ENGINE)->killed);
+	assert_int_equal(waited, 2);
 	assert_string_equal(events(), "stopping ready ");
 	assert_string_equal(told(engine), "quit0 ");
 	die(engine, 0);
@@ -482,6 +484,28 @@ who_never_says_that_it_is_well_is_killed(void **state)
 	stop(false);
 }
 
+/* Its successor will be linked. */
+static void
+who_cannot_be_linked_is_killed(void **state)
+{
+	(void)state;
+	begin_running("");
+	die(kid(ENGINE), SIGSEGV);
+	unpaired = true;
+	ready(ENGINE);
+	assert_true(kid(ENGINE)->killed);
+	TOLD(FW, "");
+	unpaired = false;
+	die(kid(ENGINE), SIGKILL);
+	now = until;
+	turn();
+	ready(ENGINE);
+	assert_false(kid(ENGINE)->killed);
+	TOLD(FW, "client0 ");
+	TOLD(ENGINE, "fw ");
+	stop(false);
+}
+
 static void
 each_end_is_logged_as_it_was(void **state)
 {
@@ -506,6 +530,8 @@ each_end_is_logged_as_it_was(void **state)
 static void
 the_queue_is_looked_at_when_the_engine_says_so(void **state)
 {
+	int i;
+
 	(void)state;
 	begin_running(WITH_PROXY);
 	(void)told(kid(PROXY));
@@ -515,6 +541,12 @@ the_queue_is_looked_at_when_the_engine_says_so(void **state)
 	say(kid(PROXY), IPC_WAITS);
 	turn();
 	assert_int_equal(woken, 1);
+	/* Or when one of its two sockets does. */
+	for (i = 0; i < 2; i++) {
+		queue_ready = i;
+		turn();
+		assert_int_equal(woken, 2 + i);
+	}
 	stop(true);
 }
 
@@ -552,6 +584,7 @@ main(void)
 		cmocka_unit_test(who_cannot_be_started_is_tried_again),
 		cmocka_unit_test(who_takes_too_long_is_killed),
 		cmocka_unit_test(who_never_says_that_it_is_well_is_killed),
+		cmocka_unit_test(who_cannot_be_linked_is_killed),
 		cmocka_unit_test(each_end_is_logged_as_it_was),
 		cmocka_unit_test(
 		    the_queue_is_looked_at_when_the_engine_says_so),

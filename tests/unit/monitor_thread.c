@@ -93,12 +93,25 @@ __wrap_child_start(struct child *c, int64_t at,
 	return PH_OK;
 }
 
+int waited;
+bool unpaired;
+
+enum ph_err __wrap_ipc_pair(int fds[2]);
+enum ph_err __real_ipc_pair(int fds[2]);
+
+enum ph_err
+__wrap_ipc_pair(int fds[2])
+{
+	return unpaired ? PH_EIO : __real_ipc_pair(fds);
+}
+
 pid_t
 __wrap_waitpid(pid_t pid, int *status, int options)
 {
 	struct ended e;
 
 	(void)options;
+	waited += pid >= FIRST_PID;
 	if (pid != -1)
 		return pid;
 	if (nended == 0)
@@ -126,12 +139,19 @@ __wrap_waiter_init(struct waiter *w, const int *signals, size_t n,
 	handler = f;
 }
 
+int queue_ready;
+
 void
 __wrap_waiter_wait(struct waiter *w, int64_t limit)
 {
 	until = limit;
 	give_turn(false);
 	(void)poll(w->pfd, (nfds_t)w->n, 0);
+	/* They come last. */
+	if (queue_ready >= 0)
+		w->pfd[(int)w->n - QUEUEWATCH_SOCKETS + queue_ready].revents =
+		    POLLIN;
+	queue_ready = -1;
 }
 
 static void
@@ -293,7 +313,9 @@ begin(const char *more)
 	nkids = nended = 0;
 	now = 1000 * USEC_PER_SEC;
 	over = failing = false;
-	saves = freed = woken = 0;
+	saves = freed = woken = waited = 0;
+	unpaired = false;
+	queue_ready = -1;
 	logged[0] = '\0';
 	notified[0] = '\0';
 	opt = (struct monitor_options) { .foreground = true,

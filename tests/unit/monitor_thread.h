@@ -27,8 +27,11 @@ extern int64_t now, until; /* until when the monitor waits */
 extern bool failing;	   /* no child can be started */
 extern int saves;	   /* at the end, of its calls */
 extern bool saved_to_leave;
-extern int freed; /* generations */
-extern int woken; /* the watch of the queue */
+extern int queue_ready; /* this socket of the queue, once; -1: none */
+extern int freed;	/* generations */
+extern int waited;	/* for children that it knows */
+extern bool unpaired;	/* no sockets can be made */
+extern int woken;	/* the watch of the queue */
 extern struct monitor_options opt;
 extern char config[256]; /* what a reload reads */
 
