@@ -105,11 +105,34 @@ signalling_is_seen_however_it_is_wrapped(void **state)
 	pcap_freecode(&prog);
 }
 
+/* Where there are no tags, libpcap knows no `vlan`. */
+static void
+tags_are_looked_for_where_there_are_some(void **state)
+{
+	static const struct capture_port ports[] = { { IPPROTO_UDP, 5060 },
+		{ IPPROTO_TCP, 5061 } };
+	char plain[4096], tagged[4096];
+	struct strbuf a = strbuf_of(plain, sizeof(plain));
+	struct strbuf b = strbuf_of(tagged, sizeof(tagged));
+
+	(void)state;
+	capture_filter(ports, 2, false, &a);
+	capture_filter(ports, 2, true, &b);
+	assert_null(strstr(plain, "vlan"));
+	assert_null(strstr(plain, "ether"));
+	assert_memory_equal(plain, tagged, strlen(plain));
+	assert_non_null(strstr(plain, " or udp port 5060 or tcp port 5061)"));
+	strbuf_reset(&a);
+	capture_filter(ports, 0, false, &a);
+	assert_null(strstr(plain, "port"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signalling_is_seen_however_it_is_wrapped),
+		cmocka_unit_test(tags_are_looked_for_where_there_are_some),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

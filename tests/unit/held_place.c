@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/base/wire.h"
+#include "src/capture/link.h"
 #include "src/capture/packet.h"
 #include "tests/unit/unit.h"
 
@@ -223,12 +224,119 @@ a_segment_from_inside_to_inside_is_left_out(void **state)
 	}
 }
 
+/* Of both versions of IP, and of none. */
+static void
+a_held_packet_is_of_ip(void **state)
+{
+	/* UDP from port 5060 to 5060, "text". */
+	static const char udp[] = "\x13\xc4\x13\xc4\0\x0c\0\0text";
+	const struct packet_held from = { 3, 4, NULL, 0, NULL, 0, NULL, 0 };
+	const struct capture_stats *s;
+	struct packets *p;
+	struct writer w;
+	uint8_t buf[64];
+	unsigned int version;
+
+	(void)state;
+	for (version = 0; version < 16; version++) {
+		w = writer_of(buf, sizeof(buf));
+		writer_u32(&w,
+		    version << 28 | (version == 4 ? 5u << 24 | 32 : 0));
+		writer_u32(&w, version == 4 ? 0 : 12 << 16 | IPPROTO_UDP << 8);
+		if (version == 4)
+			writer_u32(&w, 64u << 24 | IPPROTO_UDP << 16);
+		while (w.len < (version == 4 ? 20 : 40))
+			writer_u8(&w, 1);
+		writer_copy(&w, udp, sizeof(udp) - 1);
+		assert_non_null(p = packets_new(ports, 2));
+		s = packets_stats(p);
+		n = 0;
+		packets_held(p, &from, 1000000,
+		    (struct span) { (const char *)buf, w.len }, &sink);
+		print_message("%u\n", version);
+		assert_int_equal(n, version == 4 || version == 6);
+		assert_int_equal(s->malformed, n == 0);
+		packets_held(p, &from, 1000000, (struct span) { NULL, 0 },
+		    &sink);
+		assert_int_equal(s->malformed, 1 + (n == 0));
+		assert_int_equal(s->packets, 2);
+		assert_int_equal(s->ignored, 0);
+		packets_free(p, &sink);
+	}
+}
+
+/* A segment, held or as libpcap reads it at the same place. */
+static void
+segment(struct packets *p, bool held, uint32_t seq, uint32_t ack, uint8_t flags)
+{
+	const struct packet_held from = { 3, 0, NULL, 0, NULL, 0, NULL, 0 };
+	const struct packet_source copy = { .dlt = DLT_RAW,
+		.dir = PKT_IN,
+		.ifindex = 3 };
+	uint8_t buf[64];
+	struct writer w = writer_of(buf, sizeof(buf));
+	struct span ip;
+
+	writer_u32(&w, 0x45000000 | 44);
+	writer_u32(&w, 0);
+	writer_u32(&w, 64u << 24 | IPPROTO_TCP << 16);
+	writer_u32(&w, 0xc6336407);
+	writer_u32(&w, 0xc000020a);
+	writer_u32(&w, (uint32_t)PORT << 16 | PORT);
+	writer_u32(&w, seq);
+	writer_u32(&w, ack);
+	writer_u32(&w, 0x50000000 | (uint32_t)flags << 16);
+	writer_u32(&w, 0);
+	writer_copy(&w, "text", 4);
+	ip = (struct span) { (const char *)buf, w.len };
+	if (held)
+		packets_held(p, &from, 1000000, ip, &sink);
+	else
+		packets_add(p, &copy, 1000000, ip, &sink);
+}
+
+static void
+segments_of_other_numbers_are_no_twins(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		uint32_t seq, ack;
+		uint8_t flags;
+		bool twin;
+	} rows[] = {
+		{ 1, 2, 0x10, true },
+		{ 2, 2, 0x10, false },
+		{ 1, 3, 0x10, false },
+		{ 2, 1, 0x10, false },
+		{ 1, 2, 0x18, false },
+	};
+	/* clang-format on */
+	struct packets *p;
+	size_t i;
+	int held;
+
+	(void)state;
+	for (i = 0; i < 2 * ROWS(rows); i++) {
+		held = i % 2;
+		assert_non_null(p = packets_new(ports, 2));
+		assert_true(packets_pair(p));
+		segment(p, held, 1, 2, 0x10);
+		segment(p, !held, rows[i / 2].seq, rows[i / 2].ack,
+		    rows[i / 2].flags);
+		assert_int_equal(packets_stats(p)->twins, rows[i / 2].twin);
+		assert_int_equal(packets_stats(p)->packets, 2);
+		packets_free(p, &sink);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_protected_end_tells_the_place),
 		cmocka_unit_test(both_interfaces_tell_the_place),
+		cmocka_unit_test(a_held_packet_is_of_ip),
+		cmocka_unit_test(segments_of_other_numbers_are_no_twins),
 		cmocka_unit_test(a_segment_from_inside_to_inside_is_left_out),
 	};
 
