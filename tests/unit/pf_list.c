@@ -68,7 +68,7 @@ some_hole(uint64_t id, bool translated)
 	if (next(5) == 0)
 		h.from_port = 5000;
 	if (translated && next(6) == 0) {
-		h.nat_to = some_end(in, v6);
+		h.nat_to = some_end(!in, v6);
 		h.nat_to.addr.b[2]++;
 		h.nat_to.port = next(2) == 0 ? 2000 : 0;
 	}
