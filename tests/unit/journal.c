@@ -128,6 +128,96 @@ as_much_as_the_limit_is_taken_up(void **state)
 		}
 }
 
+void __wrap_log_info(const char *module, const char *fmt, ...);
+void __wrap_log_warnx(const char *module, const char *fmt, ...);
+
+static char logged[512];
+
+static void
+log_note(const char *fmt, va_list ap)
+{
+	size_t n = strlen(logged);
+
+	vsnprintf(logged + n, sizeof(logged) - n, fmt, ap);
+}
+
+void
+__wrap_log_info(const char *module, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)module;
+	va_start(ap, fmt);
+	log_note(fmt, ap);
+	va_end(ap);
+}
+
+void
+__wrap_log_warnx(const char *module, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)module;
+	va_start(ap, fmt);
+	log_note(fmt, ap);
+	va_end(ap);
+}
+
+/* The copy is loaded as that owner; what is logged begins so. */
+static void
+load_it(const char *owner, bool ok, const char *before)
+{
+	struct journal_place p = place();
+	char want[256];
+	struct journal j;
+
+	p.state = copy;
+	journal_init(&j, "calls");
+	journal_name(&j, &p);
+	assert_int_equal(journal_open(&j, DAY), PH_EGONE);
+	logged[0] = '\0';
+	assert_int_equal(journal_load(&j, owner, DAY), ok);
+	/* NULL: a warning, which begins with the file. */
+	snprintf(want, sizeof(want), "%s%s", before != NULL ? before : "",
+	    copy);
+	if (before != NULL && before[0] == '\0')
+		assert_string_equal(logged, "");
+	else
+		assert_memory_equal(logged, want, strlen(want));
+	journal_end(&j);
+	journal_close(&j);
+}
+
+static void
+what_is_taken_up_is_logged(void **state)
+{
+	struct journal_place p = place();
+	struct journal j;
+
+	(void)state;
+	load_it("me", false, "");
+	p.state = copy;
+	journal_init(&j, "calls");
+	/* Without a place there is nothing to do. */
+	assert_true(journal_save(&j, "me"));
+	journal_name(&j, &p);
+	assert_int_equal(journal_open(&j, DAY), PH_EGONE);
+	write_it(&j, "a call");
+	assert_true(journal_save(&j, "me"));
+	/* And nothing has changed. */
+	assert_int_equal(unlink(copy), 0);
+	assert_true(journal_save(&j, "me"));
+	assert_int_equal(access(copy, F_OK), -1);
+	write_it(&j, "a call, and more");
+	assert_true(journal_save(&j, "me"));
+	assert_int_equal(access(copy, F_OK), 0);
+	journal_end(&j);
+	journal_close(&j);
+	load_it("me", true, "taking up the calls in ");
+	load_it("you", false, NULL);
+	assert_int_equal(unlink(copy), 0);
+}
+
 static void
 spoil_mode(void)
 {
@@ -313,6 +403,7 @@ main(void)
 		cmocka_unit_test(what_was_written_survives_every_process),
 		cmocka_unit_test(what_cannot_be_ours_is_not_taken_up),
 		cmocka_unit_test(a_reload_may_change_the_name),
+		cmocka_unit_test(what_is_taken_up_is_logged),
 		cmocka_unit_test(as_much_as_the_limit_is_taken_up),
 		cmocka_unit_test(nothing_grows_beyond_the_limit),
 		cmocka_unit_test(a_state_file_has_one_owner),

@@ -370,8 +370,13 @@ proxies_with_sessions_stay(void **state)
 	ready(FW);
 	TOLD(FW, "client5 client0 client1 ");
 	assert_string_equal(told(proxy), "fw ");
-	(void)told(kid(ENGINE));
 	(void)told(kid(PROXY));
+	/* Another engine is no reason to link it again. */
+	die(kid(ENGINE), SIGSEGV);
+	ready(ENGINE);
+	TOLD(FW, "client0 ");
+	assert_string_equal(told(proxy), "");
+	(void)told(kid(ENGINE));
 	signal_sent(SIGTERM);
 	assert_string_equal(told(proxy), "quit0 ");
 	die(kid(ENGINE), 0);
