@@ -456,6 +456,14 @@ it_asks_seldom_while_nothing_comes(void **state)
 		if (t * MS >= next)
 			next = queuewatch_run(&w, t * MS);
 	assert_int_equal(queuewatch_socket(&w, 0)->fd, -1);
+	/* The next question but one is the last. */
+	for (; t < 11100 + queuewatch_attention(20) / MS + 10; t++) {
+		if (t * MS >= next)
+			next = queuewatch_run(&w, t * MS);
+		assert_int_equal(queuewatch_socket(&w, 0)->fd, -1);
+	}
+	(void)queuewatch_run(&w, t * MS);
+	assert_int_equal(queuewatch_socket(&w, 0)->fd, 7);
 	for (; t < 13000; t++)
 		if (t * MS >= next)
 			next = queuewatch_run(&w, t * MS);

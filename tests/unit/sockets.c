@@ -70,6 +70,46 @@ a_control_socket_has_its_mode(void **state)
 	close(fd);
 }
 
+/* In a process that may not: is it as root has asked, or root's alone? */
+static int
+listen_without_privilege(gid_t group)
+{
+	struct stat st;
+	int fd;
+
+	umask(077);
+	/* Where root may not become another user, there is nothing to see. */
+	if (geteuid() == 0 && (setgid(65534) == -1 || setuid(65534) == -1))
+		return 0;
+	if (unixsock_listen(path, 0660, group, &fd, &why) != PH_OK ||
+	    stat(path, &st) == -1)
+		return 2;
+	if (group == (gid_t)-1 || group == getegid())
+		return (st.st_mode & 0777) == 0660 ? 0 : 3;
+	return (st.st_mode & 0777) == 0600 ? 0 : 4;
+}
+
+static void
+a_group_that_cannot_be_given_gets_nothing(void **state)
+{
+	gid_t own = geteuid() == 0 ? 65534 : getegid();
+	const gid_t groups[] = { (gid_t)-1, own, 54321 };
+	int status;
+	size_t i;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(chmod(dir, 0777), 0);
+	for (i = 0; i < ROWS(groups); i++) {
+		fflush(NULL);
+		if ((pid = fork()) == 0)
+			_exit(listen_without_privilege(groups[i]));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		(void)unlink(path);
+	}
+}
+
 static void
 a_socket_that_is_in_use_is_left_alone(void **state)
 {
@@ -535,6 +575,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_control_socket_has_its_mode),
+		T(a_group_that_cannot_be_given_gets_nothing),
 		T(a_socket_that_is_in_use_is_left_alone),
 		T(a_socket_can_be_tried),
 		T(a_lock_has_one_holder),
