@@ -422,6 +422,27 @@ a_user_makes_room_only_for_who_has_fewer(void **state)
 	close(fd[2]);
 }
 
+/* However silent the user is, and however many others come. */
+static void
+a_user_stays_for_an_equal(void **state)
+{
+	int fd[2], i;
+
+	(void)state;
+	lines[1].max_sessions = 1;
+	fd[0] = session(CLIENT, true);
+	play.now += 1000 * USEC_PER_SEC;
+	for (i = 0; i < 3; i++) {
+		fd[1] = play_connect(SOCK_STREAM, OTHER, &at.at);
+		assert_turned_away(fd[1],
+		    "421 Sorry, session limit reached\r\n");
+		close(fd[1]);
+	}
+	assert_string_equal(play_read(fd[0]), "");
+	assert_int_equal(proxy_ftp_left(ftp_service), 1);
+	close(fd[0]);
+}
+
 static bool
 nobody_is_left(void)
 {
@@ -578,6 +599,7 @@ main(void)
 		T(at_max_sessions_the_busiest_guest_makes_room),
 		T(a_silent_guest_makes_room_for_an_equal),
 		T(a_user_makes_room_only_for_who_has_fewer),
+		T(a_user_stays_for_an_equal),
 		T(a_session_ends_when_it_was_idle_for_long),
 		T(a_guest_has_two_minutes),
 		T(other_sockets_have_a_turn_after_64_connections),

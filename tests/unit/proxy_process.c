@@ -631,15 +631,23 @@ count_of(const char *text, const char *what)
 static void
 a_report_is_two_lines_in_the_log(void **state)
 {
+	struct rlimit before, few;
 	const char *text;
 
 	(void)state;
 	listen_to_log();
+	/* More descriptors are to be had, and no line is about them. */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 60;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	start();
 	link_it();
 	tell(&monitor, IPC_REPORT, 0, -1);
 	quit();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	text = log_said();
+	assert_int_equal(count_of(text, "\n"), 5);
 	assert_int_equal(count_of(text, "proxy: listening on 127.0.0.1:"), 3);
 	assert_int_equal(count_of(text,
 			     "proxy: open=0 opened=0 closed=0 refused=0 "
