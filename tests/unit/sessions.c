@@ -263,6 +263,188 @@ a_long_one_loses_its_middle(void **state)
 	sessions_free(s);
 }
 
+static void
+same_records(const struct session_record *a, const struct session_record *b)
+{
+	assert_int_equal(a->at, b->at);
+	assert_int_equal(a->event, b->event);
+	assert_int_equal(a->times, b->times);
+	assert_int_equal(a->reason, b->reason);
+	assert_int_equal(endpoint_cmp(&a->where, &b->where), 0);
+	assert_true(addr_eq(&a->from, &b->from));
+	assert_int_equal(a->id, b->id);
+	assert_int_equal(a->proto, b->proto);
+	assert_int_equal(a->from_len, b->from_len);
+}
+
+/* What a session is to be, with all of its records. */
+struct model {
+	struct session_record r[400];
+	uint32_t n, opened, open, refused;
+	int64_t last;
+	bool over;
+};
+
+static void
+model_write(struct model *m, const struct session_record *r)
+{
+	struct session_record *last = m->n > 0 ? &m->r[m->n - 1] : NULL;
+
+	m->last = r->at;
+	if (last != NULL && last->event == r->event && last->id == r->id &&
+	    last->reason == r->reason &&
+	    endpoint_cmp(&last->where, &r->where) == 0)
+		last->times++;
+	else
+		m->r[m->n++] = *r;
+}
+
+static void
+model_compare(const struct model *m, const struct session *c)
+{
+	uint32_t left = m->n > SESSION_RECORDS ? m->n - SESSION_RECORDS : 0;
+	const struct session_record *r;
+	uint32_t i;
+
+	assert_int_equal(c->n, m->n);
+	assert_int_equal(c->opened, m->opened);
+	assert_int_equal(c->open, m->open);
+	assert_int_equal(c->refused, m->refused);
+	assert_int_equal(c->last, m->last);
+	assert_int_equal(c->over, m->over);
+	assert_int_equal(session_left_out(c), left);
+	for (i = 0; (r = session_record(c, i)) != NULL; i++)
+		same_records(r, &m->r[i < SESSION_HEAD ? i : i + left]);
+	assert_int_equal(i, m->n - left);
+}
+
+/* Anything may happen to either of two sessions. */
+static void
+each_record_is_as_it_was_told(void **state)
+{
+	static struct model m[2];
+	struct sessions *s = sessions_new();
+	struct session_record r;
+	struct event_refusal refusal;
+	struct pinhole h = { .proto = IPPROTO_TCP };
+	struct session_who who;
+	uint32_t seed = 1, k;
+	uint64_t asker;
+	int64_t now;
+	int i;
+
+	(void)state;
+	assert_non_null(s);
+	for (k = 0; k < 2; k++) {
+		who = client((enum session_kind)k, k + 1);
+		sessions_begin(s, &who, NOW);
+		m[k].last = NOW;
+	}
+	for (i = 0; i < 600; i++) {
+		seed = seed * 1664525 + 1013904223;
+		k = (seed >> 8) & 1;
+		asker = k + 1;
+		now = NOW + i;
+		memset(&r, 0, sizeof(r));
+		r.at = now;
+		r.times = 1;
+		r.where.addr = addr_v4(192, 0, 2, (seed >> 9) & 1);
+		r.where.port = (seed >> 10) & 1;
+		r.reason = REASON_REQUEST + ((seed >> 11) & 1);
+		r.from = addr_v4(198, 51, 100, (seed >> 12) & 1);
+		r.id = (seed >> 13) & 1;
+		h.to = r.where.addr;
+		h.to_lo = r.where.port;
+		h.from = prefix_host(&r.from);
+		h.id = r.id;
+		switch ((seed >> 16) % 4) {
+		case 0:
+			r.event = SESSION_ACTIVE + ((seed >> 20) & 1);
+			r.reason = 0;
+			r.id = 0;
+			memset(&r.from, 0, sizeof(r.from));
+			sessions_event(s, asker, (enum session_event)r.event,
+			    &r.where, now);
+			break;
+		case 1:
+			r.event = SESSION_REFUSE;
+			r.id = 0;
+			refusal = (struct event_refusal) { .src = r.from,
+				.dst = r.where.addr,
+				.dport = r.where.port,
+				.reason = (enum reason)r.reason };
+			m[k].refused++;
+			sessions_refused(s, asker, &refusal, now);
+			/* Another asker's is nobody's. */
+			sessions_refused(s, 77, &refusal, now);
+			break;
+		default:
+			r.event = (seed >> 16) % 4 == 2 ? SESSION_OPEN
+							: SESSION_CLOSE;
+			r.proto = IPPROTO_TCP;
+			r.from_len = 32;
+			if (r.event == SESSION_OPEN) {
+				m[k].opened++;
+				m[k].open++;
+			} else if (m[k].open > 0)
+				m[k].open--;
+			sessions_hole(s, asker, r.event == SESSION_OPEN, &h,
+			    (enum reason)r.reason, now);
+			sessions_hole(s, 77, true, &h, REASON_REQUEST, now);
+			break;
+		}
+		model_write(&m[k], &r);
+		model_compare(&m[0], sessions_first(s));
+		model_compare(&m[1], sessions_next(sessions_first(s)));
+	}
+	for (i = 0; i < 70000; i++)
+		sessions_event(s, 1, SESSION_OVER, NULL, NOW);
+	assert_true(sessions_first(s)->over);
+	assert_int_equal(session_record(sessions_first(s), SESSION_RECORDS - 1)
+			     ->times,
+	    UINT16_MAX);
+	sessions_free(s);
+}
+
+/* Of a file's name, as much as there is room for. */
+static void
+a_name_is_kept_to_its_bound(void **state)
+{
+	static const size_t lens[] = { 0, 1, 2, 63, 64, 65, 300 };
+	struct sessions *s = sessions_new();
+	const struct session *c;
+	struct session_who who;
+	char name[300];
+	size_t i, n;
+
+	(void)state;
+	assert_non_null(s);
+	memset(name, 'n', sizeof(name));
+	for (i = 0; i < ROWS(lens); i++) {
+		who = client(SESSION_TFTP, i + 1);
+		who.file = (struct span) { name, lens[i] };
+		who.write = i & 1;
+		who.adopted = i & 2;
+		sessions_begin(s, &who, NOW + (int64_t)i);
+	}
+	for (i = 0, c = sessions_first(s); c != NULL;
+	     i++, c = sessions_next(c)) {
+		n = lens[i] < SESSION_FILE ? lens[i] : SESSION_FILE;
+		assert_int_equal(c->kind, SESSION_TFTP);
+		assert_int_equal(c->asker, i + 1);
+		assert_int_equal(c->filelen, n);
+		assert_memory_equal(c->file, name, n);
+		assert_int_equal(c->write, i & 1);
+		assert_int_equal(c->adopted, (i & 2) != 0);
+		assert_int_equal(c->began, NOW + (int64_t)i);
+		assert_int_equal(c->last, NOW + (int64_t)i);
+		assert_int_equal(c->client.port, 40000);
+		assert_int_equal(c->server.port, 21);
+	}
+	assert_int_equal(i, ROWS(lens));
+	sessions_free(s);
+}
+
 int
 main(void)
 {
@@ -271,6 +453,8 @@ main(void)
 		cmocka_unit_test(a_tftp_transfer_is_told),
 		cmocka_unit_test(so_many_are_kept),
 		cmocka_unit_test(a_long_one_loses_its_middle),
+		cmocka_unit_test(each_record_is_as_it_was_told),
+		cmocka_unit_test(a_name_is_kept_to_its_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
