@@ -62,6 +62,26 @@ a_call_opens_and_closes(void **state)
 }
 
 static void
+the_filter_is_told_the_class(void **state)
+{
+	struct pinhole v = hole(2000);
+	const struct claims_want w = { .asker = 1,
+		.call = SPAN_LITERAL("a"),
+		.open = REASON_ANSWER,
+		.v = &v,
+		.n = 1,
+		.lease = USEC_PER_SEC };
+
+	(void)state;
+	v.class = 0x1234;
+	claims_want(claims, &w, now);
+	assert_int_equal(last.class, 0x1234);
+	last.class = 0;
+	claims_resend(claims, now);
+	assert_int_equal(last.class, 0x1234);
+}
+
+static void
 what_one_turn_changes_goes_in_one_commit(void **state)
 {
 	(void)state;
@@ -637,6 +657,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_call_opens_and_closes),
+		CASE(the_filter_is_told_the_class),
 		CASE(what_one_turn_changes_goes_in_one_commit),
 		CASE(only_differences_are_told),
 		CASE(a_shared_tuple_closes_with_the_last_asker),
