@@ -164,6 +164,9 @@ a_socket_can_be_tried(void **state)
 	assert_int_equal(lstat(path, &st), 0);
 	strbuf_reset(&why);
 	assert_int_equal(unixsock_try("/none/x", &why), PH_EIO);
+	/* Their directories are there. */
+	assert_int_equal(unixsock_try("/pinholed-test.none", &why), PH_OK);
+	assert_int_equal(unixsock_try("pinholed-test.none", &why), PH_OK);
 	assert_string_equal(text, "/none/x: No such file or directory");
 }
 
