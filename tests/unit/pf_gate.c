@@ -545,6 +545,13 @@ more_than_one_call_takes_are_added_again(void **state)
 	/* That has settled it. */
 	assert_int_equal(p_gate_check(g, MOST + 1, count_call, NULL), PH_OK);
 	assert_int_equal(calls[P_GATE_ADD], MOST / 512 + 1);
+	/* One less, and one call does. */
+	p_gate_drop(g, &p);
+	assert_int_equal(p_gate_delete(g, count_call, NULL), PH_OK);
+	assert_int_equal(calls[P_GATE_DELETE], 1);
+	assert_int_equal(p_gate_check(g, MOST - 1, count_call, NULL), PH_OK);
+	assert_int_equal(calls[P_GATE_SET], 1);
+	assert_int_equal(biggest, MOST);
 	p_gate_free(g);
 }
 
