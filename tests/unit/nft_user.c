@@ -317,6 +317,19 @@ a_change_is_add_delete_add(void **state)
 	    PH_OK);
 	assert_string_equal(asked,
 	    "+filter/s 255.255.255.0;-filter/s 255.255.255.0;.");
+	/* Bits are carried as far as there are any. */
+	assert_int_equal(change(FW_TABLE_DELETE, "192.255.255.0/24",
+			     "0.255.255.255", 0),
+	    PH_OK);
+	assert_string_equal(asked,
+	    "+filter/s 192.255.255.0 e193.0.0.0;"
+	    "-filter/s 192.255.255.0 e193.0.0.0;"
+	    "+filter/s 0.255.255.255 e1.0.0.0;"
+	    "-filter/s 0.255.255.255 e1.0.0.0;.");
+	assert_int_equal(change(FW_TABLE_DELETE, "255.255.255.255",
+			     "128.0.0.0/1", 0),
+	    PH_OK);
+	assert_null(strstr(asked, " e"));
 	assert_int_equal(change(FW_TABLE_FLUSH, NULL, NULL, 0), PH_OK);
 	assert_string_equal(asked, "-filter/s;-filter/s6;.");
 	/* An empty list of changes is done without a message. */

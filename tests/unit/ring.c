@@ -160,6 +160,10 @@ lengths_are_checked(void **state)
 	ring.heads[0].len = UINT32_MAX;
 	ring.heads[1].place.len = RING_PLACE + 1;
 	assert_int_equal(take(3), 3);
+	/* Its bytes would end behind the last cell. */
+	assert_true(put(4, 10) && put(5, 10));
+	ring.heads[3].len = (RING_CELLS - 3) * RING_CELL + 1;
+	assert_int_equal(take(5), 5);
 	assert_true(put(4, 10));
 	ring.end += 5 * RING_CELLS;
 	assert_int_equal(take(4), 0);

@@ -33,7 +33,8 @@ static unsigned int step, fails_at; /* which of them, from 1 */
 static uint64_t caps;		    /* effective and permitted */
 static uint64_t stuck;		    /* capabilities that stay for good */
 static int landlock; /* its version; 0: none, -1: one that can do nothing */
-static bool regains; /* root can be had back */
+static bool no_capget;
+static bool regains;	      /* root can be had back */
 static unsigned int bounding; /* capabilities dropped from that set */
 static uint64_t denied;	      /* rights to files */
 static enum ph_err filter;    /* what seccomp_limit() says */
@@ -125,6 +126,8 @@ __wrap_syscall(long nr, ...)
 	}
 	assert_int_equal(h->version, _LINUX_CAPABILITY_VERSION_3);
 	assert_int_equal(h->pid, 0);
+	if (nr == SYS_capget && no_capget)
+		return -1;
 	if (nr == SYS_capget) {
 		d[0].effective = d[0].permitted = (uint32_t)caps;
 		d[1].effective = d[1].permitted = (uint32_t)(caps >> 32);
@@ -234,7 +237,7 @@ setup(void **state)
 	caps = UINT64_MAX;
 	stuck = denied = 0;
 	landlock = 0;
-	regains = false;
+	regains = no_capget = false;
 	bounding = 0;
 	filter = PH_OK;
 	why = strbuf_of(text, sizeof(text));
@@ -346,6 +349,9 @@ what_does_not_go_away_is_an_error(void **state)
 	setup(state);
 	stuck = UINT64_C(1) << 39;
 	assert_int_equal(sandbox_enter(SANDBOX_FIREWALL, &box, &why), PH_EIO);
+	setup(state);
+	no_capget = true;
+	assert_int_equal(sandbox_enter(SANDBOX_ENGINE, &box, &why), PH_EIO);
 	setup(state);
 	regains = true;
 	assert_int_equal(sandbox_enter(SANDBOX_ENGINE, &box, &why), PH_EDENIED);
