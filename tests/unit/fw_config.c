@@ -6,6 +6,7 @@
 
 #include "src/fw/config.h"
 #include "src/fw/fw.h"
+#include "src/fw/policy.h"
 #include "tests/unit/unit.h"
 
 static struct conf *
@@ -301,6 +302,37 @@ backends_are_found_by_their_names(void **state)
 	assert_ptr_equal(fw_lookup("dry-run"), &fw_dryrun);
 }
 
+/* Of several lines, in any order. */
+static void
+the_longest_timeout_of_a_proxy_is_the_lease(void **state)
+{
+	static const int64_t rows[][3] = { { 30, 600, 90 }, { 600, 30, 90 },
+		{ 90, 30, 600 }, { 30, 30, 30 } };
+	const struct pinhole udp = { .proto = IPPROTO_UDP },
+			     tcp = { .proto = IPPROTO_TCP };
+	struct fw_policy policy = { 0 };
+	struct conf *c;
+	char text[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		snprintf(text, sizeof(text),
+		    P "tftp { proxy on 192.0.2.1 port 6969 timeout %d\n"
+		      "proxy on 192.0.2.1 port 6970 timeout %d\n"
+		      "proxy on 192.0.2.1 port 6971 timeout %d }\n",
+		    (int)rows[i][0], (int)rows[i][1], (int)rows[i][2]);
+		policy.conf = c = config(text);
+		assert_int_equal(fw_policy_lease(&policy, IPC_PROXY, &udp),
+		    (i < 3 ? 600 : 30) * INT64_C(1000000));
+		assert_int_equal(fw_policy_lease(&policy, IPC_PROXY, &tcp),
+		    60 * INT64_C(1000000));
+		assert_int_equal(fw_policy_silence(&policy),
+		    30 * INT64_C(1000000));
+		conf_free(c);
+	}
+}
+
 static void
 is_ports(const uint16_t *v, size_t n, const char *want)
 {
@@ -369,6 +401,7 @@ main(void)
 		cmocka_unit_test(a_dry_run_says_what_would_pass),
 		cmocka_unit_test(what_is_followed_waits),
 		cmocka_unit_test(options_of_pf_are_passed_on),
+		cmocka_unit_test(the_longest_timeout_of_a_proxy_is_the_lease),
 		cmocka_unit_test(backends_are_found_by_their_names),
 		cmocka_unit_test(lines_of_proxies_are_classes),
 		cmocka_unit_test(a_dry_run_refuses_what_makes_no_sense),
