@@ -47,10 +47,17 @@ def until(f, what, seconds=10):
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
+given = set()
+
+
 def port():
-    """Free for UDP and TCP, and below those that clients get from Linux."""
+    """Free for UDP and TCP, given to nobody else here, and below those that
+    clients get from Linux."""
     while True:
         n = random.randrange(20000, 32000)
+        if n in given:
+            continue
+        given.add(n)
         try:
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                 with socket.socket(socket.AF_INET, kind) as s:
