@@ -128,12 +128,14 @@ as_much_as_the_limit_is_taken_up(void **state)
 		}
 }
 
-void __wrap_log_info(const char *module, const char *fmt, ...);
-void __wrap_log_warnx(const char *module, const char *fmt, ...);
+void __attribute__((format(printf, 2, 3)))
+__wrap_log_info(const char *module, const char *fmt, ...);
+void __attribute__((format(printf, 2, 3)))
+__wrap_log_warnx(const char *module, const char *fmt, ...);
 
 static char logged[512];
 
-static void
+static void __attribute__((format(printf, 1, 0)))
 log_note(const char *fmt, va_list ap)
 {
 	size_t n = strlen(logged);

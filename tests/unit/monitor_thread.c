@@ -248,7 +248,8 @@ void __wrap_generation_free(struct generation *g,
 void __real_generation_free(struct generation *g,
     const struct generation *after);
 void __wrap_queuewatch_wake(struct queuewatch *w, int64_t at);
-void __wrap_log_warnx(const char *module, const char *fmt, ...);
+void __attribute__((format(printf, 2, 3)))
+__wrap_log_warnx(const char *module, const char *fmt, ...);
 
 int saves, freed, woken;
 bool saved_to_leave;
