@@ -459,6 +459,13 @@ calls_come_first(void **state)
 	assert_int_equal(getpriority(PRIO_PROCESS, (id_t)child), 5);
 }
 
+/* AddressSanitizer needs terabytes of room for addresses. */
+#ifdef __SANITIZE_ADDRESS__
+#define DATA_WANT RLIM_INFINITY
+#else
+#define DATA_WANT ((128 << 20) + 77 * 4096)
+#endif
+
 static void
 its_memory_has_a_limit(void **state)
 {
@@ -469,12 +476,8 @@ its_memory_has_a_limit(void **state)
 	expect(&monitor, IPC_CONNECT);
 	expect(&monitor, IPC_READY);
 	assert_int_equal(prlimit(child, RLIMIT_DATA, NULL, &r), 0);
-#ifdef __SANITIZE_ADDRESS__
-	assert_true(r.rlim_cur == RLIM_INFINITY);
-#else
-	assert_int_equal(r.rlim_cur, (128 << 20) + 77 * 4096);
-	assert_int_equal(r.rlim_max, r.rlim_cur);
-#endif
+	assert_true(r.rlim_cur == DATA_WANT);
+	assert_true(r.rlim_max == DATA_WANT);
 	assert_int_equal(lines(""), 0);
 }
 
