@@ -75,19 +75,32 @@ tally_remove(struct mentions *cs, struct tally *t)
 	free(t);
 }
 
+static struct outside_mention *
+outside_of(struct mention *k)
+{
+	return (struct outside_mention *)(void *)k;
+}
+
+static void
+outside_free(struct mentions *cs, struct outside_mention *o)
+{
+	TAILQ_REMOVE(&cs->age[o->m.excess], o, age);
+	cs->n--;
+	tally_remove(cs, o->source);
+	tally_remove(cs, o->target);
+	free(o);
+}
+
 static void
 mention_free(struct mentions *cs, struct mention *k)
 {
 	RB_REMOVE(mention_tree, &cs->tree, k);
 	TAILQ_REMOVE(&k->call->mentions, k, entry);
 	k->call->nmentions--;
-	if (k->outside) {
-		TAILQ_REMOVE(&cs->age[k->excess], k, age);
-		cs->n--;
-		tally_remove(cs, k->source);
-		tally_remove(cs, k->target);
-	}
-	free(k);
+	if (k->outside)
+		outside_free(cs, outside_of(k));
+	else
+		free(k);
 }
 
 void
@@ -101,16 +114,16 @@ mentions_free(struct call *c)
 static void
 mentions_evict(struct mentions *cs)
 {
-	struct mention *k;
+	struct outside_mention *o;
 
 	if (cs->n < SIP_MENTIONS_MAX)
 		return;
-	if ((k = TAILQ_FIRST(&cs->age[1])) == NULL)
-		k = TAILQ_FIRST(&cs->age[0]);
+	if ((o = TAILQ_FIRST(&cs->age[1])) == NULL)
+		o = TAILQ_FIRST(&cs->age[0]);
 	/* An outsider may name many ports so that one is forgotten. */
-	if (k->excess)
-		k->call->forgot = true;
-	mention_free(cs, k);
+	if (o->m.excess)
+		o->m.call->forgot = true;
+	mention_free(cs, &o->m);
 }
 
 /* Room in the call; it is the outsider who fills it. */
@@ -211,6 +224,30 @@ mention_exists(struct mentions *cs, const struct call *c,
 	return false;
 }
 
+/* NULL: no memory. */
+static struct mention *
+outside_new(struct mentions *cs, const struct endpoint *where,
+    const struct addr *speaker)
+{
+	struct outside_mention *o = calloc(1, sizeof(*o));
+
+	if (o == NULL)
+		return NULL;
+	o->source = tally_add(cs, addr_source(speaker), false);
+	o->target = tally_add(cs, where->addr, true);
+	if (o->source == NULL || o->target == NULL) {
+		tally_remove(cs, o->source);
+		tally_remove(cs, o->target);
+		free(o);
+		return NULL;
+	}
+	o->m.outside = true;
+	o->m.excess = o->source->n > SIP_MENTIONS_SOURCE;
+	TAILQ_INSERT_TAIL(&cs->age[o->m.excess], o, age);
+	cs->n++;
+	return &o->m;
+}
+
 static void
 mention_add(struct call *c, const struct endpoint *where,
     const struct addr *speaker)
@@ -223,27 +260,13 @@ mention_add(struct call *c, const struct endpoint *where,
 	if (speaker != NULL)
 		mentions_evict(cs);
 	mentions_evict_in_call(c);
-	k = calloc(1,
-	    speaker != NULL ? sizeof(*k) : offsetof(struct mention, age));
+	k = speaker != NULL ? outside_new(cs, where, speaker)
+			    : calloc(1, sizeof(*k));
 	if (k == NULL)
 		return;
 	k->call = c;
 	k->where = *where;
 	k->serial = ++cs->serial;
-	if (speaker != NULL) {
-		k->source = tally_add(cs, addr_source(speaker), false);
-		k->target = tally_add(cs, where->addr, true);
-		if (k->source == NULL || k->target == NULL) {
-			tally_remove(cs, k->source);
-			tally_remove(cs, k->target);
-			free(k);
-			return;
-		}
-		k->outside = true;
-		k->excess = k->source->n > SIP_MENTIONS_SOURCE;
-		TAILQ_INSERT_TAIL(&cs->age[k->excess], k, age);
-		cs->n++;
-	}
 	RB_INSERT(mention_tree, &cs->tree, k);
 	TAILQ_INSERT_TAIL(&c->mentions, k, entry);
 	c->nmentions++;
@@ -304,7 +327,7 @@ mention_is_repeated(struct call *c, bool answer, const struct addr *speaker,
 		 * This leg may outlive the leg in which the outsider named the
 		 * endpoint.
 		 */
-		liar = k->source->addr;
+		liar = outside_of(k)->source->addr;
 		mention_add(c, where, &liar);
 		return true;
 	}
@@ -316,8 +339,8 @@ mention_is_repeated(struct call *c, bool answer, const struct addr *speaker,
 		    !mention_may_repeat(c, answer, speaker, k->call))
 			continue;
 		if (tcp ||
-		    (k->source->n <= SIP_MENTIONS_SOURCE &&
-			k->target->n <= SIP_MENTIONS_TARGET))
+		    (outside_of(k)->source->n <= SIP_MENTIONS_SOURCE &&
+			outside_of(k)->target->n <= SIP_MENTIONS_TARGET))
 			return true;
 	}
 	return tcp && k != NULL;
@@ -431,7 +454,7 @@ mentions_has_outside(const struct call *c)
 void
 mentions_keep(const struct call *c, struct mentions_kept *kept)
 {
-	const struct mention *k;
+	struct mention *k;
 
 	kept->n = 0;
 	kept->v = NULL;
@@ -441,7 +464,7 @@ mentions_keep(const struct call *c, struct mentions_kept *kept)
 	TAILQ_FOREACH(k, &c->mentions, entry)
 		if (k->outside) {
 			kept->v[kept->n].where = k->where;
-			kept->v[kept->n++].liar = k->source->addr;
+			kept->v[kept->n++].liar = outside_of(k)->source->addr;
 		}
 }
 

@@ -74,21 +74,25 @@ struct mention {
 	struct endpoint where;
 	bool outside; /* an outsider named it */
 	bool excess;  /* beyond its source's share */
-	/* From here on outsiders' only: the memory of the inside's ends here.
-	 */
-	TAILQ_ENTRY(mention) age; /* on mentions->age[] */
+};
+
+/* With `outside`, and only then. */
+struct outside_mention {
+	struct mention m;		  /* first */
+	TAILQ_ENTRY(outside_mention) age; /* on mentions->age[] */
 	struct tally *source, *target;
 };
 
 TAILQ_HEAD(mention_list, mention);
+TAILQ_HEAD(outside_mentions, outside_mention);
 RB_HEAD(mention_tree, mention);
 RB_HEAD(tally_tree, tally);
 
 struct mentions {
 	struct mention_tree tree;
 	struct tally_tree tallies;
-	struct mention_list age[2]; /* outsiders', [1]: in excess */
-	unsigned int n;		    /* outsiders' */
+	struct outside_mentions age[2]; /* [1]: in excess */
+	unsigned int n;			/* outsiders' */
 	uint64_t serial;
 };
 

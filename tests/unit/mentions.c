@@ -135,7 +135,7 @@ the_memory_of_mentions_is_bounded(void **state)
 	 * little.
 	 */
 	assert_non_null(TAILQ_FIRST(&w.sip->mentions.age[0]));
-	assert_int_equal(TAILQ_FIRST(&w.sip->mentions.age[0])->where.port,
+	assert_int_equal(TAILQ_FIRST(&w.sip->mentions.age[0])->m.where.port,
 	    9000);
 	/*
 	 * A source may mention much to have its mentions forgotten: the call
