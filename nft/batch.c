@@ -120,10 +120,11 @@ open_message(const struct batch *b)
 static void
 close_list(struct batch *b)
 {
-	struct nlmsghdr *nlh = open_message(b);
+	struct nlmsghdr *nlh;
 
 	if (b->list == 0)
 		return;
+	nlh = open_message(b);
 	mnl_attr_nest_end(nlh, (struct nlattr *)(void *)(b->p + b->list));
 	batch_message_end(b, nlh);
 	b->list = 0;

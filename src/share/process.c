@@ -31,7 +31,7 @@
 #define DATA_MIN  (128u << 20)
 #define DATA_CALL 4096
 /* AddressSanitizer maps terabytes. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SANITIZED
 #define LIMITED false
 #else
 #define LIMITED true

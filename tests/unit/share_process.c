@@ -460,7 +460,7 @@ calls_come_first(void **state)
 }
 
 /* AddressSanitizer needs terabytes of room for addresses. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SANITIZED
 #define DATA_WANT RLIM_INFINITY
 #else
 #define DATA_WANT ((128 << 20) + 77 * 4096)

@@ -192,7 +192,8 @@ arrive_any(struct tcpstream *t, bool seen)
 
 	if (random() % 8 != 0) /* or it comes once more */
 		flight[i] = flight[--nflight];
-	memset(to->has + f.seq, true, f.len);
+	if (f.len > 0)
+		memset(to->has + f.seq, true, f.len);
 	while (to->received < BYTES && to->has[to->received])
 		to->received++;
 	to->fin_came = to->fin_came || f.fin;
@@ -200,7 +201,8 @@ arrive_any(struct tcpstream *t, bool seen)
 	if (seen)
 		see(t, f.from_client, from->first + f.seq, to->first + f.ack,
 		    TCP_ACK | (f.fin ? TCP_FIN : 0),
-		    (struct span) { from->text + f.seq, f.len });
+		    (struct span) { f.len > 0 ? from->text + f.seq : NULL,
+			f.len });
 }
 
 static struct tcpstream *
