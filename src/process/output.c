@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/base/clock.h"
 #include "src/process/output.h"
 
 #define LAST_CHANCE_MS 2000
@@ -19,8 +18,6 @@ struct output {
 	bool gone; /* nobody reads any more */
 	struct evbuffer *buf;
 	struct event *ev;
-	struct event *late; /* what waits has waited long enough */
-	int64_t at;	    /* of the last write */
 	uint64_t lost;
 };
 
@@ -52,10 +49,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	o->at = clock_now();
-	output_drain(o, 0);
-	if (!o->gone && evbuffer_get_length(o->buf) > 0)
-		event_add(o->ev, NULL);
+	output_flush(o);
 }
 
 struct output *
@@ -71,8 +65,7 @@ output_new(struct event_base *base, int fd)
 	o->file = !o->gone && S_ISREG(st.st_mode);
 	o->buf = evbuffer_new();
 	o->ev = event_new(base, fd, EV_WRITE, on_writable, o);
-	o->late = event_new(base, -1, 0, on_writable, o);
-	if (o->buf == NULL || o->ev == NULL || o->late == NULL) {
+	if (o->buf == NULL || o->ev == NULL) {
 		output_free(o);
 		return NULL;
 	}
@@ -98,19 +91,9 @@ output_line(struct output *o, const char *text)
 void
 output_flush(struct output *o)
 {
-	static const struct timeval within = { 0, OUTPUT_WITHIN };
-	int64_t now;
-
-	if (o->gone || evbuffer_get_length(o->buf) == 0)
-		return;
-	now = clock_now();
-	if (now >= o->at && now - o->at < OUTPUT_WITHIN) {
-		if (!event_pending(o->late, EV_TIMEOUT, NULL))
-			event_add(o->late, &within);
-		return;
-	}
-	event_del(o->late);
-	on_writable(o->fd, EV_WRITE, o);
+	output_drain(o, 0);
+	if (!o->gone && evbuffer_get_length(o->buf) > 0)
+		event_add(o->ev, NULL);
 }
 
 uint64_t
@@ -130,7 +113,5 @@ output_free(struct output *o)
 	}
 	if (o->ev != NULL)
 		event_free(o->ev);
-	if (o->late != NULL)
-		event_free(o->late);
 	free(o);
 }

@@ -12,17 +12,14 @@
  * and never in the way of a call.  The descriptor is shared with others and
  * is left as blocking as it was.
  */
-#define OUTPUT_MAX    (64u << 20)
-/* Microseconds that a line waits for others if one has just been written. */
-#define OUTPUT_WITHIN 4000
+#define OUTPUT_MAX (64u << 20)
 
 struct event_base;
 struct output;
 
 struct output *output_new(struct event_base *base, int fd);
 void output_line(struct output *o, const char *text); /* adds the newline */
-/* As far as the reader keeps up, and at once unless it just was. */
-void output_flush(struct output *o);
+void output_flush(struct output *o); /* now, as far as the reader keeps up */
 uint64_t output_lost(const struct output *o); /* lines there was no room for */
 
 /* Writes what is left, for at most two seconds. */

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/base/clock.h"
 #include "src/process/output.h"
 #include "tests/unit/unit.h"
 
@@ -19,7 +18,6 @@ static int
 begin(void **state)
 {
 	(void)state;
-	clock_start();
 	if (pipe(ends) != 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0 ||
 	    (base = event_base_new()) == NULL)
 		return -1;
@@ -54,34 +52,13 @@ say(const char *text)
 }
 
 static void
-a_line_alone_is_written_at_once(void **state)
+a_line_is_written_at_once(void **state)
 {
 	(void)state;
 	say("one");
 	assert_string_equal(what_arrived(), "one\n");
-	usleep(2 * OUTPUT_WITHIN);
 	say("two");
 	assert_string_equal(what_arrived(), "two\n");
-}
-
-static void
-lines_soon_after_it_wait_for_each_other(void **state)
-{
-	int64_t before, after;
-
-	(void)state;
-	before = clock_now();
-	say("one");
-	say("two");
-	say("three");
-	after = clock_now();
-	/* Unless we had to wait for the processor. */
-	if (after - before < OUTPUT_WITHIN)
-		assert_string_equal(what_arrived(), "one\n");
-	event_base_dispatch(base);
-	assert_true(clock_now() - before >= OUTPUT_WITHIN / 2);
-	if (after - before < OUTPUT_WITHIN)
-		assert_string_equal(what_arrived(), "two\nthree\n");
 }
 
 static void
@@ -136,10 +113,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_line_alone_is_written_at_once,
+		cmocka_unit_test_setup_teardown(a_line_is_written_at_once,
 		    begin, end),
-		cmocka_unit_test_setup_teardown(
-		    lines_soon_after_it_wait_for_each_other, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    a_slow_reader_gets_all_in_the_end, begin, end),
 		cmocka_unit_test_setup_teardown(what_finds_no_room_is_counted,
