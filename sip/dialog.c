@@ -465,7 +465,7 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 		if (dlg == NULL || dlg->state != DIALOG_EARLY)
 			return;
 	}
-	if (m->body == SIP_BODY_NONE)
+	if (m->body == SIP_BODY_NONE || dlg->state == DIALOG_ENDED)
 		return;
 	/* An offer in a provisional response counts if it is reliable. */
 	if (t->offer == NULL && t->bad == REASON_NONE && !m->reliable)

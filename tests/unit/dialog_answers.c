@@ -121,7 +121,7 @@ the_2xx_need_not_repeat_an_answer(void **state)
 		{ 8, "o>i", "200 INVITE", 7, "b5", "z", "a", "198.51.100.7 7000",
 		    "open 3 out udp 192.0.2.10 -> 198.51.100.7 port 7000:7001 (reinvite)\n" },
 	};
-	/* What has no offer has no answer. */
+	/* A 2xx without an offer before it is no answer. */
 	static const struct step without[] = {
 		CALL_SET_UP,
 		{ 5, "i>o", "INVITE",     7, "b5", "z", "a", NULL, "" },
@@ -193,6 +193,31 @@ a_late_offer_is_made_once(void **state)
 	PLAY(late_ack);
 }
 
+/* A 18x to a re-INVITE may come when its dialog has ended: it is no offer. */
+static void
+a_dialog_that_ended_takes_no_offer(void **state)
+{
+	static const struct step steps[] = {
+		CALL_SET_UP,
+		{ 5, "o>i", "INVITE",      2, "b5", "a", "z", NULL, "" },
+		{ 6, "o>i", "BYE",         3, "b6", "a", "z", NULL, "" },
+		{ 6, "i>o", "200 BYE",     3, "b6", "a", "z", NULL, CLOSE_IN("bye") CLOSE_OUT("bye") },
+		{ 7, "i>o", "!183 INVITE", 2, "b5", "a", "z", PBX, "" },
+		{ 8, "o>i", "PRACK",       4, "b7", "a", "z", PHONE, "" },
+	};
+	struct sip_config c = default_config();
+	struct world w;
+	size_t i;
+
+	(void)state;
+	world_open(&w, &c);
+	for (i = 0; i < ROWS(steps); i++) {
+		play_in(&w, &steps[i], 1);
+		world_check(&w, steps[i].t * USEC_PER_SEC);
+	}
+	world_close(&w);
+}
+
 /* SDP of no use, wherever it comes: what is counted, and what is told. */
 static void
 sdp_of_no_use_is_counted_and_told(void **state)
@@ -244,6 +269,7 @@ main(void)
 		cmocka_unit_test(each_status_in_a_dialog),
 		cmocka_unit_test(the_2xx_need_not_repeat_an_answer),
 		cmocka_unit_test(a_late_offer_is_made_once),
+		cmocka_unit_test(a_dialog_that_ended_takes_no_offer),
 		cmocka_unit_test(sdp_of_no_use_is_counted_and_told),
 	};
 
