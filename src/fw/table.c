@@ -85,8 +85,6 @@ entry_free(struct fwtable *t, struct entry *i)
 {
 	ledger_forget(t->ops, t->fw, &i->e);
 	entry_count(t, i);
-	if (i->dirty)
-		STAILQ_REMOVE(&t->dirty, i, entry, dirty_entry);
 	fw_entries_remove(&t->entries, i);
 }
 
