@@ -17,16 +17,8 @@
 #include "src/base/histogram.h"
 #include "src/base/jsonw.h"
 #include "src/base/reason.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
-
-static uint32_t seed;
-
-static uint32_t
-pick(uint32_t n)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (seed >> 8) % n;
-}
 
 static int
 setup(void **state)

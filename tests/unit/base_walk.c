@@ -14,17 +14,9 @@
 #include "src/base/shares.h"
 #include "src/base/strbuf.h"
 #include "src/base/timers.h"
+#include "tests/unit/random.h"
 #include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
-
-static uint32_t seed;
-
-static uint32_t
-pick(uint32_t n)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (seed >> 8) % n;
-}
 
 static int
 setup(void **state)
@@ -368,7 +360,7 @@ a_hash_table_has_what_was_put_there(void **state)
 	hash_free(&h);
 }
 
-/* What has been written fits, or as much of it as there was room for. */
+/* The buffer has the whole text, or as much of its beginning as fits. */
 static void
 a_text_buffer_keeps_the_beginning(void **state)
 {

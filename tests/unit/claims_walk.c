@@ -14,6 +14,7 @@
 
 #include "src/base/timers.h"
 #include "src/process/claims.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #define TUPLES 14
@@ -21,7 +22,7 @@
 #define LIMIT  24
 #define STEPS  20000
 
-/* What must be. */
+/* The model: each tuple as the filter must have it. */
 static struct {
 	struct pinhole hole;
 	uint64_t id; /* the filter's name; 0: nobody claims it */
@@ -48,21 +49,12 @@ static uint64_t next_id, opened, closed, limited;
 static size_t nclaims;
 static char said[65536], want_said[65536];
 
-/* What the packet filter has. */
+/* The pinholes of the packet filter, as the changes left them. */
 static struct pinhole filter[64];
 static size_t nfilter;
 
 static struct claims *cs;
 static int64_t now;
-static uint32_t seed;
-
-static unsigned int
-pick(unsigned int n)
-{
-	seed = seed * 1103515245 + 12345;
-	return (seed >> 10) % n;
-}
-
 static void
 on_commit(void *ctx, const struct fw_change *c, size_t n)
 {

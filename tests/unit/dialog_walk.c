@@ -11,18 +11,9 @@
 
 #include "sip/state.h"
 #include "tests/unit/dialog_play.h"
+#include "tests/unit/random.h"
 
-static uint32_t seed;
-
-/* One of 0..n-1. */
-static uint32_t
-any(uint32_t n)
-{
-	seed = seed * 1664525 + 1013904223;
-	return (seed >> 8) % n;
-}
-
-#define ANY(t) ((t)[any(ROWS(t))])
+#define ANY(t) ((t)[pick(ROWS(t))])
 
 static const char *const sdps[] = { NULL, NULL, "198.51.100.7 4000",
 	"192.0.2.10 10000", "192.0.2.10 12000", "192.0.2.20 10000",
@@ -53,10 +44,11 @@ ask_something(int t)
 	static const char *const ids[] = { "c1", "c1", "c2", "c3" };
 	static const char *const paths[2][3] = { { "o>i", "i>o", "g>o" },
 		{ "i>o", "o>i", "o>g" } };
-	struct request r = { { t, "", ANY(what), 1 + any(2), ANY(branches), "a",
-				 any(3) == 0 ? "" : ANY(tags), ANY(sdps), "" },
+	struct request r = { { t, "", ANY(what), 1 + pick(2), ANY(branches),
+				 "a", pick(3) == 0 ? "" : ANY(tags), ANY(sdps),
+				 "" },
 		ANY(ids) };
-	bool callee = r.s.to[0] != '\0' && any(3) == 0;
+	bool callee = r.s.to[0] != '\0' && pick(3) == 0;
 	const char *tag = r.s.from;
 
 	r.s.path = paths[callee][r.call_id[1] - '1'];
@@ -64,8 +56,8 @@ ask_something(int t)
 		r.s.from = r.s.to;
 		r.s.to = tag;
 	}
-	if (any(20) == 0)
-		r.s.path = any(2) == 0 ? "x>i" : "o>x";
+	if (pick(20) == 0)
+		r.s.path = pick(2) == 0 ? "x>i" : "o>x";
 	return r;
 }
 
@@ -78,9 +70,9 @@ say_something(struct world *w, int64_t now)
 	static struct request last[4];
 	struct request r;
 	char path[4] = "", what[16];
-	unsigned int i = any(ROWS(last));
+	unsigned int i = pick(ROWS(last));
 
-	if (last[i].call_id == NULL || any(2) == 0) {
+	if (last[i].call_id == NULL || pick(2) == 0) {
 		last[i] = ask_something((int)(now / USEC_PER_SEC));
 		say(w, &last[i].s, last[i].call_id);
 		return;
@@ -93,7 +85,7 @@ say_something(struct world *w, int64_t now)
 	r.s.t = (int)(now / USEC_PER_SEC);
 	r.s.sdp = ANY(sdps);
 	if (r.s.to[0] == '\0')
-		r.s.to = any(3) == 0 ? "y" : "z";
+		r.s.to = pick(3) == 0 ? "y" : "z";
 	say(w, &r.s, r.call_id);
 }
 
@@ -114,7 +106,7 @@ glance_at_something(struct world *w, int64_t now)
 	struct sip_glance g;
 
 	d.proto = IPPROTO_UDP;
-	d.src = who(any(2) == 0 ? 'o' : 'i');
+	d.src = who(pick(2) == 0 ? 'o' : 'i');
 	d.dst = who(d.src.addr.b[0] == 192 ? 'o' : 'i');
 	if (sip_message_glance(&g, span_of(ANY(texts))))
 		sip_overhear(w->sip, now, &d, &g);
@@ -132,7 +124,7 @@ do_something(struct world *w, int64_t now)
 	if (c == NULL)
 		return;
 	id = c->id;
-	switch (any(6)) {
+	switch (pick(6)) {
 	case 0:
 		sip_silent(w->sip, id, now);
 		break;
@@ -168,7 +160,7 @@ walk(const struct sip_config *config, uint32_t from)
 	seed = from;
 	world_open(&w, config);
 	for (i = 0; i < 4000; i++) {
-		switch (any(24)) {
+		switch (pick(24)) {
 		case 0:
 			do_something(&w, now);
 			break;
@@ -176,7 +168,7 @@ walk(const struct sip_config *config, uint32_t from)
 			glance_at_something(&w, now);
 			break;
 		case 2:
-			now += any(40) * USEC_PER_SEC;
+			now += pick(40) * USEC_PER_SEC;
 			timers_run(&w.timers, now);
 			break;
 		case 3:

@@ -8,6 +8,7 @@
 
 #include "src/base/timers.h"
 #include "tests/unit/fake_fw.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #define PORTS 20
@@ -58,16 +59,6 @@ static struct model {
 } model, got_now;
 
 static unsigned int messages[IPC_NROLES][4]; /* by kind, in this run */
-
-/* Numbers that are the same on every run. */
-static uint32_t seed;
-
-static uint32_t
-next(uint32_t below)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (uint32_t)(((uint64_t)seed * below) >> 32);
-}
 
 static void
 on_answer(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
@@ -228,31 +219,31 @@ static int64_t
 some_deadline(void)
 {
 	static const int64_t s[] = { 0, 1, 9, 10, 11, 20, 60, 600, 601, 50000 };
-	int64_t at = now + s[next(ROWS(s))] * USEC_PER_SEC;
+	int64_t at = now + s[pick(ROWS(s))] * USEC_PER_SEC;
 
-	return next(20) == 0 ? 0 : at + next(3);
+	return pick(20) == 0 ? 0 : at + pick(3);
 }
 
 /* A batch of wishes, of some role. */
 static void
 wish(uint64_t seq)
 {
-	enum ipc_role role = roles[next(ROLES)];
+	enum ipc_role role = roles[pick(ROLES)];
 	struct result *r = &model.results[model.nresults];
-	uint32_t i, n = next(8) == 0 ? 10 : 1 + next(3);
+	uint32_t i, n = pick(8) == 0 ? 10 : 1 + pick(3);
 	struct fw_change *c;
 	uint16_t port;
 
 	memset(r, 0, sizeof(*r));
 	batch.stamp = 0;
-	batch.quiet = next(4) == 0;
+	batch.quiet = pick(4) == 0;
 	for (i = 0; i < n; i++) {
-		port = (uint16_t)(2000 + next(PORTS));
-		add(next(3) == 0 ? FW_CLOSE : FW_OPEN, 1 + next(IDS),
-		    next(30) == 0 ? 22 : port, 0);
+		port = (uint16_t)(2000 + pick(PORTS));
+		add(pick(3) == 0 ? FW_CLOSE : FW_OPEN, 1 + pick(IDS),
+		    pick(30) == 0 ? 22 : port, 0);
 		c = &batch.changes[i];
 		c->hole.deadline = some_deadline();
-		if (next(30) == 0)
+		if (pick(30) == 0)
 			c->op = 7;
 		change_in_model(role, c, i, &r->result);
 	}
@@ -268,8 +259,8 @@ wish(uint64_t seq)
 static void
 succeed(void)
 {
-	enum ipc_role role = roles[next(ROLES)];
-	bool begin = next(2) == 0, settle = next(2) == 0;
+	enum ipc_role role = roles[pick(ROLES)];
+	bool begin = pick(2) == 0, settle = pick(2) == 0;
 	struct claim *c;
 	size_t i;
 
@@ -483,8 +474,8 @@ run(void)
 {
 	static const enum ph_err failures[] = { PH_EAGAIN, PH_EIO };
 	enum ph_err fails =
-	    next(12) == 0 ? failures[next(ROWS(failures))] : PH_OK;
-	bool lost = next(200) == 0, answered;
+	    pick(12) == 0 ? failures[pick(ROWS(failures))] : PH_OK;
+	bool lost = pick(200) == 0, answered;
 	int64_t at;
 	size_t i;
 
@@ -493,9 +484,9 @@ run(void)
 		now += 3 * USEC_PER_SEC;
 	fake.fail = fails;
 	fake.tick_err = lost ? PH_EGONE : PH_OK;
-	fake.next_tick = next(4) == 0 ? now + next(20000000) : 0;
-	fake.seen_all = next(4);
-	fake.packets = next(3);
+	fake.next_tick = pick(4) == 0 ? now + pick(20000000) : 0;
+	fake.seen_all = pick(4);
+	fake.packets = pick(3);
 	expire_in_model();
 	commit_in_model(fails);
 	answered = is_settled();
@@ -534,17 +525,17 @@ whoever_asks_for_what_the_list_agrees(void **state)
 	memset(&got_now, 0, sizeof(got_now));
 	seed = 3;
 	for (i = 1; i <= STEPS; i++) {
-		switch (next(8)) {
+		switch (pick(8)) {
 		case 0:
-			now += next(4) * 5 * USEC_PER_SEC + next(3);
+			now += pick(4) * 5 * USEC_PER_SEC + pick(3);
 			break;
 		case 1:
 			/* When something is due, just before, just after. */
 			if (!model.failed && wake() < now + 1000 * USEC_PER_SEC)
-				now = wake() - 1 + next(3);
+				now = wake() - 1 + pick(3);
 			break;
 		case 2:
-			if (next(10) == 0)
+			if (pick(10) == 0)
 				succeed();
 			break;
 		case 3:

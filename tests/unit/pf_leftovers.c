@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pf/leftovers.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #define MOST 300
@@ -16,16 +17,6 @@ static size_t nrules;
 static struct pinhole left[MOST], got[3 * MOST];
 static size_t nleft, ngot;
 static enum ph_err rules_rc;
-
-/* Numbers that are the same on every run. */
-static uint32_t seed;
-
-static uint32_t
-next(uint32_t below)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (uint32_t)(((uint64_t)seed * below) >> 32);
-}
 
 static enum ph_err
 give_rules(struct p_dev *d, const char *anchor,
@@ -53,23 +44,23 @@ found(void *ctx, struct pinhole *h)
 static struct pinhole
 some_hole(void)
 {
-	bool v6 = next(3) == 0;
-	struct addr inside = addr_v4(192, 0, 2, (uint8_t)next(4));
-	struct addr outside = addr_v4(198, 51, 100, (uint8_t)(2 * next(4)));
-	struct pinhole h = { .proto = next(2) ? IPPROTO_UDP : IPPROTO_TCP,
-		.dir = next(2) ? PINHOLE_IN : PINHOLE_OUT,
-		.once = next(4) == 0,
-		.from_port = next(3) == 0 ? (uint16_t)(4000 + next(4)) : 0,
-		.to_lo = (uint16_t)(4000 + next(4)) };
+	bool v6 = pick(3) == 0;
+	struct addr inside = addr_v4(192, 0, 2, (uint8_t)pick(4));
+	struct addr outside = addr_v4(198, 51, 100, (uint8_t)(2 * pick(4)));
+	struct pinhole h = { .proto = pick(2) ? IPPROTO_UDP : IPPROTO_TCP,
+		.dir = pick(2) ? PINHOLE_IN : PINHOLE_OUT,
+		.once = pick(4) == 0,
+		.from_port = pick(3) == 0 ? (uint16_t)(4000 + pick(4)) : 0,
+		.to_lo = (uint16_t)(4000 + pick(4)) };
 
 	if (v6)
 		inside.af = outside.af = AF_INET6;
-	h.to_hi = (uint16_t)(h.to_lo + next(3));
+	h.to_hi = (uint16_t)(h.to_lo + pick(3));
 	h.to = h.dir == PINHOLE_IN ? inside : outside;
 	h.from = prefix_host(h.dir == PINHOLE_IN ? &outside : &inside);
-	if (h.dir == PINHOLE_IN && next(4) == 0)
+	if (h.dir == PINHOLE_IN && pick(4) == 0)
 		memset(&h.from, 0, sizeof(h.from));
-	else if (h.dir == PINHOLE_IN && next(4) == 0)
+	else if (h.dir == PINHOLE_IN && pick(4) == 0)
 		h.from.len--;
 	return h;
 }
@@ -140,22 +131,22 @@ rules_in_any_order_are_their_pinholes(void **state)
 	for (round = 0; round < 400; round++) {
 		seed = round;
 		nrules = nleft = ngot = 0;
-		n = round < 300 ? next(6) : next(MOST);
+		n = round < 300 ? pick(6) : pick(MOST);
 		for (label = 1; label <= n; label++) {
 			h = some_hole();
 			/* Labels are those of the other run, in any order. */
 			h.id = label * 7919 % 1009 + 1;
 			k = p_rules(&h, P_PASS, P_FREEBSD, &c, &rules[nrules]);
-			if (next(4) == 0)
+			if (pick(4) == 0)
 				for (i = 0; i < k; i++)
 					make_strange(&rules[nrules + i],
-					    next(6) + (i > 0 || k == 1));
+					    pick(6) + (i > 0 || k == 1));
 			else
 				left[nleft++] = h;
 			nrules += k;
 		}
 		for (i = nrules; i > 1; i--) {
-			k = next((uint32_t)i);
+			k = pick((uint32_t)i);
 			swap = rules[i - 1];
 			rules[i - 1] = rules[k];
 			rules[k] = swap;

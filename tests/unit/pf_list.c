@@ -11,6 +11,7 @@
 
 #include "pf/gate.h"
 #include "tests/pf/model.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 enum { N = 400, STEPS = 6000 };
@@ -21,60 +22,50 @@ static struct pinhole holes[N];
 static unsigned int narrow; /* rules that ask for few remotes */
 static bool is_open[N];
 
-/* Numbers that are the same on every run. */
-static uint32_t seed;
-
-static uint32_t
-next(uint32_t below)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (uint32_t)(((uint64_t)seed * below) >> 32);
-}
-
 static struct endpoint
 some_end(bool inside, bool v6)
 {
 	struct endpoint e;
 
-	e.addr = inside ? addr_v4(192, 0, 2, (uint8_t)next(3))
-			: addr_v4(198, 51, 100, (uint8_t)next(4));
+	e.addr = inside ? addr_v4(192, 0, 2, (uint8_t)pick(3))
+			: addr_v4(198, 51, 100, (uint8_t)pick(4));
 	if (v6) {
 		e.addr.af = AF_INET6;
 		e.addr.b[15] = e.addr.b[3];
 	}
-	e.port = (uint16_t)(next(3) == 0 ? 5000 + next(2) : 2000 + next(66));
+	e.port = (uint16_t)(pick(3) == 0 ? 5000 + pick(2) : 2000 + pick(66));
 	return e;
 }
 
 static struct pinhole
 some_hole(uint64_t id, bool translated)
 {
-	bool v6 = next(4) == 0, in = next(3) != 0;
+	bool v6 = pick(4) == 0, in = pick(3) != 0;
 	struct pinhole h = { .id = id,
-		.proto = next(4) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
+		.proto = pick(4) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
 		.dir = in ? PINHOLE_IN : PINHOLE_OUT,
-		.to_lo = (uint16_t)(2000 + next(60)) };
+		.to_lo = (uint16_t)(2000 + pick(60)) };
 	const struct endpoint from = some_end(!in, v6);
 
 	h.to = some_end(in, v6).addr;
 	h.from = prefix_host(&from.addr);
-	h.to_hi = (uint16_t)(h.to_lo + (next(4) == 0 ? next(9) : 1));
-	if (in && next(12) == 0)
+	h.to_hi = (uint16_t)(h.to_lo + (pick(4) == 0 ? pick(9) : 1));
+	if (in && pick(12) == 0)
 		memset(&h.from, 0, sizeof(h.from));
-	else if (in && next(8) == 0) {
+	else if (in && pick(8) == 0) {
 		h.from.len--;
 		h.from.addr.b[v6 ? 15 : 3] &= 0xfe;
 	}
-	if (next(5) == 0)
+	if (pick(5) == 0)
 		h.from_port = 5000;
-	if (translated && next(6) == 0) {
+	if (translated && pick(6) == 0) {
 		h.nat_to = some_end(!in, v6);
 		h.nat_to.addr.b[2]++;
-		h.nat_to.port = next(2) == 0 ? 2000 : 0;
+		h.nat_to.port = pick(2) == 0 ? 2000 : 0;
 	}
-	if (translated && next(6) == 0) {
+	if (translated && pick(6) == 0) {
 		h.rdr_from = some_end(!in, v6);
-		h.rdr_from.port = next(2) == 0 ? h.to_lo : 0;
+		h.rdr_from.port = pick(2) == 0 ? h.to_lo : 0;
 	}
 	return h;
 }
@@ -261,7 +252,7 @@ remotes(void)
 static void
 change_one(struct p_tree *t, uint64_t id, bool translated)
 {
-	size_t n = next(N);
+	size_t n = pick(N);
 
 	if (is_open[n])
 		p_tree_remove(t, &holes[n]);
@@ -276,13 +267,13 @@ change_one(struct p_tree *t, uint64_t id, bool translated)
 static struct packet
 some_packet(void)
 {
-	bool in = next(2) == 0, v6 = next(4) == 0;
-	struct packet p = { .way = next(2) == 0 ? P_IN : P_OUT,
-		.proto = next(4) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
+	bool in = pick(2) == 0, v6 = pick(4) == 0;
+	struct packet p = { .way = pick(2) == 0 ? P_IN : P_OUT,
+		.proto = pick(4) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
 		.src = some_end(!in, v6),
 		.dst = some_end(in, v6) };
 
-	if (next(8) == 0)
+	if (pick(8) == 0)
 		p.src.addr.b[2]++;
 	return p;
 }

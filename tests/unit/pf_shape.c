@@ -15,6 +15,7 @@
 
 #include "pf/node.h"
 #include "pf/tree.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #define MOST 38000
@@ -25,16 +26,6 @@ static struct p_tree *tree;
 static struct pinhole holes[MOST];
 static uint64_t print; /* a fingerprint: FNV-1a */
 static size_t leaves, deepest, biggest, batches, written;
-
-/* Numbers that are the same on every run. */
-static uint32_t seed;
-
-static uint32_t
-next(uint32_t below)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (uint32_t)(((uint64_t)seed * below) >> 32);
-}
 
 static void
 note(uint64_t v)
@@ -107,8 +98,8 @@ static struct pinhole
 hole_of(unsigned int i, enum how how)
 {
 	/* In statements: compilers evaluate arguments in either order. */
-	const uint8_t last = (uint8_t)next(256);
-	const uint8_t third = (uint8_t)next(256);
+	const uint8_t last = (uint8_t)pick(256);
+	const uint8_t third = (uint8_t)pick(256);
 	struct addr inside = addr_v4(192, 0, 2, (uint8_t)(10 + i % 50));
 	struct addr remote = addr_v4(198, 18, third, last);
 	struct pinhole h = { .id = i + 1,
@@ -116,7 +107,7 @@ hole_of(unsigned int i, enum how how)
 		.dir = PINHOLE_IN,
 		.from = prefix_host(&remote),
 		.to = inside };
-	uint32_t port = 10000 + 2 * next(20000);
+	uint32_t port = 10000 + 2 * pick(20000);
 
 	/* Some at a time, each at the next port. */
 	if (how == SPREAD)
@@ -126,12 +117,12 @@ hole_of(unsigned int i, enum how how)
 	else if (how == SAME_PORTS)
 		port = 10000 + 2 * (i / 50);
 	else if (how == FEW_PORTS)
-		port = 4000 + next(4);
+		port = 4000 + pick(4);
 	h.to_lo = (uint16_t)port;
-	h.to_hi = (uint16_t)(port + (how == MIXED ? next(9) : 1));
-	if (how == MIXED && next(3) == 0)
+	h.to_hi = (uint16_t)(port + (how == MIXED ? pick(9) : 1));
+	if (how == MIXED && pick(3) == 0)
 		h.dir = PINHOLE_OUT;
-	if ((how == MIXED || how == SPREAD) && next(2) == 0)
+	if ((how == MIXED || how == SPREAD) && pick(2) == 0)
 		h.proto = IPPROTO_TCP;
 	return h;
 }
@@ -216,7 +207,7 @@ the_same_changes_make_the_same_tree(void **state)
 		}
 		is(&rows[i].grown);
 		for (j = 0; j < 2000; j++) {
-			k = next(rows[i].n);
+			k = pick(rows[i].n);
 			p_tree_remove(tree, &holes[k]);
 			holes[k] = hole_of((unsigned int)k, rows[i].how);
 			assert_int_equal(p_tree_insert(tree, &holes[k]), PH_OK);
@@ -237,7 +228,7 @@ the_same_changes_make_the_same_tree(void **state)
 	}
 }
 
-/* What a pinhole comes to is known before its rules are made. */
+/* The number of rules of a pinhole is known before they are made. */
 static void
 a_node_has_as_many_rules_as_it_says(void **state)
 {

@@ -7,21 +7,12 @@
 #include <string.h>
 
 #include "tests/pf/model.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #define NCALLS 10000
 
 static const struct fw_config config = { .name = "pinholed" };
-
-/* Numbers that are the same on every run. */
-static uint32_t seed;
-
-static uint32_t
-next(uint32_t below)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (uint32_t)(((uint64_t)seed * below) >> 32);
-}
 
 static struct pinhole
 hole_in(uint64_t id, struct addr remote, struct addr inside, uint16_t port)
@@ -69,7 +60,7 @@ make_calls(unsigned int npbx, enum ports how, bool trunk)
 	for (i = 0; i < n; i++)
 		ports[i] = (uint16_t)(10000 + 2 * i);
 	for (i = n; how == SHUFFLED && i > 1; i--) {
-		j = next(i);
+		j = pick(i);
 		swap = ports[i - 1];
 		ports[i - 1] = ports[j];
 		ports[j] = swap;
@@ -78,13 +69,13 @@ make_calls(unsigned int npbx, enum ports how, bool trunk)
 		v[i].pbx = addr_v4(192, 0, 2, (uint8_t)(10 + i % npbx));
 		v[i].port = how == PER_PBX ? ports[i / npbx] : ports[i];
 		v[i].phone =
-		    addr_v4(198, 18, (uint8_t)next(256), (uint8_t)next(256));
+		    addr_v4(198, 18, (uint8_t)pick(256), (uint8_t)pick(256));
 		if (trunk)
 			v[i].phone = addr_v4(203, 0, 113, 1);
 		/* Phones like the same few ports. */
 		v[i].phone_port = trunk
 		    ? ports[(i * 7) % n]
-		    : (uint16_t)(next(2) ? 4000 : 16384 + 2 * next(4000));
+		    : (uint16_t)(pick(2) ? 4000 : 16384 + 2 * pick(4000));
 		v[i].in = hole_in(2 * i + 1, v[i].phone, v[i].pbx, v[i].port);
 		v[i].out =
 		    hole_out(2 * i + 2, v[i].pbx, v[i].phone, v[i].phone_port);
@@ -114,10 +105,10 @@ dearest(const struct model *m, uint8_t net, unsigned int npbx, double *mean)
 
 	for (i = 0; i < 2000; i++) {
 		p.src.addr =
-		    addr_v4(net, 18, (uint8_t)next(256), (uint8_t)next(256));
-		p.src.port = (uint16_t)(10000 + next(20000));
-		p.dst.addr = addr_v4(192, 0, 2, (uint8_t)(10 + next(npbx)));
-		p.dst.port = (uint16_t)(10000 + next(20000));
+		    addr_v4(net, 18, (uint8_t)pick(256), (uint8_t)pick(256));
+		p.src.port = (uint16_t)(10000 + pick(20000));
+		p.dst.addr = addr_v4(192, 0, 2, (uint8_t)(10 + pick(npbx)));
+		p.dst.port = (uint16_t)(10000 + pick(20000));
 		n = 0;
 		assert_int_equal(model_pass(m, "pinholed", &p, &n), 0);
 		sum += n;
@@ -198,14 +189,14 @@ ten_thousand_calls_stay_cheap(void **state)
 
 		/* One ends, another begins, elsewhere. */
 		for (j = 0; j < NCALLS / 10; j++) {
-			struct call *x = &c[next(NCALLS)];
+			struct call *x = &c[pick(NCALLS)];
 
 			p_tree_remove(t, &x->in);
 			if (rows[i].out)
 				p_tree_remove(t, &x->out);
 			n = model_commit(m, t, P_FREEBSD, NULL, NULL);
 			most = n > most ? n : most;
-			x->phone_port = (uint16_t)(1024 + next(60000));
+			x->phone_port = (uint16_t)(1024 + pick(60000));
 			x->in = hole_in(x->in.id, x->phone, x->pbx, x->port);
 			x->out = hole_out(x->out.id, x->pbx, x->phone,
 			    x->phone_port);
@@ -290,7 +281,7 @@ between_batches_nothing_is_missing(void **state)
 	for (round = 0; round < 32; round++) {
 		memcpy(stays, open, sizeof(stays));
 		for (i = 0; i < 800; i++) {
-			n = next(NCALLS);
+			n = pick(NCALLS);
 			if (open[n] == (round < 20 && i % 8 != 0))
 				continue;
 			if (open[n]) {

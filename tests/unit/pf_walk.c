@@ -12,6 +12,7 @@
 #include "pf/states.h"
 #include "tests/unit/pf_direct.h"
 #include "tests/unit/pf_play.h"
+#include "tests/unit/random.h"
 
 #define SLOTS  160
 #define BUSY   120 /* states that are not ours */
@@ -19,16 +20,6 @@
 #define GATHER (SECOND / 2)
 #define CLOSED 4096 /* between two sweeps */
 #define CUTS   256
-
-/* Numbers that are the same on every run. */
-static uint32_t seed;
-
-static uint32_t
-next(uint32_t below)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (uint32_t)(((uint64_t)seed * below) >> 32);
-}
 
 struct slot {
 	struct pinhole hole;
@@ -58,8 +49,8 @@ static enum p_dialect dialect;
 static struct addr
 some_addr(bool inside, bool v6)
 {
-	struct addr a = inside ? addr_v4(192, 0, 2, (uint8_t)(9 + next(3)))
-			       : addr_v4(198, 51, 100, (uint8_t)(6 + next(4)));
+	struct addr a = inside ? addr_v4(192, 0, 2, (uint8_t)(9 + pick(3)))
+			       : addr_v4(198, 51, 100, (uint8_t)(6 + pick(4)));
 
 	if (v6) {
 		a.af = AF_INET6;
@@ -71,28 +62,28 @@ some_addr(bool inside, bool v6)
 static struct pinhole
 some_hole(void)
 {
-	bool in = next(2) == 0, v6 = next(4) == 0;
+	bool in = pick(2) == 0, v6 = pick(4) == 0;
 	struct addr from = some_addr(!in, v6);
 	struct pinhole h = { .id = ++model.ids,
-		.proto = next(4) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
+		.proto = pick(4) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
 		.dir = in ? PINHOLE_IN : PINHOLE_OUT };
 
 	h.from = prefix_host(&from);
 	h.to = some_addr(in, v6);
-	h.to_lo = (uint16_t)(4000 + next(24));
-	h.to_hi = (uint16_t)(h.to_lo + (next(2) == 0 ? next(4) : 0));
-	h.from_port = next(2) == 0 ? (uint16_t)(5000 + next(3)) : 0;
-	if (in && next(6) == 0)
+	h.to_lo = (uint16_t)(4000 + pick(24));
+	h.to_hi = (uint16_t)(h.to_lo + (pick(2) == 0 ? pick(4) : 0));
+	h.from_port = pick(2) == 0 ? (uint16_t)(5000 + pick(3)) : 0;
+	if (in && pick(6) == 0)
 		memset(&h.from, 0, sizeof(h.from));
-	else if (in && next(6) == 0) {
+	else if (in && pick(6) == 0) {
 		h.from.len -= 1;
 		h.from.addr.b[v6 ? 15 : 3] &= 0xfe;
 	}
-	if (h.proto == IPPROTO_TCP && next(2) == 0)
+	if (h.proto == IPPROTO_TCP && pick(2) == 0)
 		h.once = 1;
-	if (in && next(8) == 0) {
+	if (in && pick(8) == 0) {
 		h.rdr_from.addr = some_addr(true, v6);
-		h.rdr_from.port = next(2) == 0 ? h.to_lo : 0;
+		h.rdr_from.port = pick(2) == 0 ? h.to_lo : 0;
 	}
 	return h;
 }
@@ -129,23 +120,23 @@ has_state(const struct pinhole *h, const struct p_state *s)
 static struct p_state
 some_state(uint64_t id)
 {
-	bool in = next(2) == 0, v6 = next(4) == 0;
+	bool in = pick(2) == 0, v6 = pick(4) == 0;
 	struct p_state s = { .id = id,
-		.proto = next(4) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
-		.outward = next(2) == 0 };
+		.proto = pick(4) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
+		.outward = pick(2) == 0 };
 
 	s.src.addr = some_addr(!in, v6);
 	s.dst.addr = some_addr(in, v6);
 	s.src.port =
-	    (uint16_t)(next(3) == 0 ? 4000 + next(27) : 5000 + next(3));
+	    (uint16_t)(pick(3) == 0 ? 4000 + pick(27) : 5000 + pick(3));
 	s.dst.port =
-	    (uint16_t)(next(3) == 0 ? 5000 + next(3) : 4000 + next(27));
+	    (uint16_t)(pick(3) == 0 ? 5000 + pick(3) : 4000 + pick(27));
 	s.in_src = s.src;
 	s.in_dst = s.dst;
 	/* Translated: the wire shows nobody whom a pinhole names. */
-	if (next(6) == 0)
+	if (pick(6) == 0)
 		s.dst.addr.b[0] = 203;
-	if (next(6) == 0)
+	if (pick(6) == 0)
 		s.src.addr.b[0] = 203;
 	return s;
 }
@@ -338,7 +329,7 @@ some_cut(void)
 	h.to = some_addr(false, v6);
 	h.from.addr = some_addr(true, v6);
 	h.from_port =
-	    (uint16_t)(next(3) == 0 ? 4000 + next(27) : 5000 + next(3));
+	    (uint16_t)(pick(3) == 0 ? 4000 + pick(27) : 5000 + pick(3));
 	return h;
 }
 
@@ -361,10 +352,10 @@ is_taken_over(const struct pinhole *h)
 static bool
 some_change(struct fw_change *c, const struct pinhole *closed)
 {
-	struct slot *s = &model.slot[next(SLOTS)];
+	struct slot *s = &model.slot[pick(SLOTS)];
 
 	memset(c, 0, sizeof(*c));
-	if (next(20) == 0) {
+	if (pick(20) == 0) {
 		c->op = FW_CUT;
 		c->hole = some_cut();
 		return true;
@@ -381,7 +372,7 @@ some_change(struct fw_change *c, const struct pinhole *closed)
 	c->op = FW_OPEN;
 	c->hole = some_hole();
 	/* Some take over what another leaves. */
-	if (closed != NULL && next(3) == 0) {
+	if (closed != NULL && pick(3) == 0) {
 		c->hole = *closed;
 		c->hole.id = model.ids;
 	}
@@ -458,7 +449,7 @@ change_some(struct fw *fw)
 	static struct slot before[SLOTS];
 	struct fw_change v[32];
 	const struct pinhole *closed = NULL;
-	size_t i, n = 0, most = 1 + next(next(4) == 0 ? 32 : 4);
+	size_t i, n = 0, most = 1 + pick(pick(4) == 0 ? 32 : 4);
 	bool pending = is_pending();
 	unsigned int kills = pf.kills, want, room;
 	enum ph_err rc;
@@ -472,8 +463,8 @@ change_some(struct fw *fw)
 		}
 	want = killed_with(v, n);
 	pf.writes = 0;
-	pf.fail_at = next(6) == 0 ? 1 + next(2) : 0;
-	pf.no_room_at = next(6) == 0 ? 1 + next(8) : 0;
+	pf.fail_at = pick(6) == 0 ? 1 + pick(2) : 0;
+	pf.no_room_at = pick(6) == 0 ? 1 + pick(8) : 0;
 	room = pf.no_room_at;
 	rc = commit(fw, v, n, model.now);
 	if ((pf.fail_at != 0 && pf.writes >= pf.fail_at) ||
@@ -597,11 +588,11 @@ traffic(void)
 {
 	unsigned int i, at;
 
-	for (i = next(8); i > 0 && pf.n < BUSY; i--)
+	for (i = pick(8); i > 0 && pf.n < BUSY; i--)
 		pf.v[pf.n++] = some_state(1000000 + ++pf.states);
 	/* The other half of a forwarded flow. */
 	if (pf.n > 0 && pf.n < BUSY) {
-		at = next((uint32_t)pf.n);
+		at = pick((uint32_t)pf.n);
 		if (pf.v[at].creator == 0) {
 			pf.v[pf.n] = pf.v[at];
 			pf.v[pf.n].id = 1000000 + ++pf.states;
@@ -609,11 +600,11 @@ traffic(void)
 		}
 	}
 	for (i = 0; i < pf.n; i++) {
-		pf.v[i].packets[0] += next(3) == 0 ? next(5) : 0;
-		pf.v[i].packets[1] += next(3) == 0 ? next(5) : 0;
+		pf.v[i].packets[0] += pick(3) == 0 ? pick(5) : 0;
+		pf.v[i].packets[1] += pick(3) == 0 ? pick(5) : 0;
 	}
-	for (i = next(4); i > 0 && pf.n > 0; i--) {
-		at = next((uint32_t)pf.n);
+	for (i = pick(4); i > 0 && pf.n > 0; i--) {
+		at = pick((uint32_t)pf.n);
 		pf.silent = pf.silent || pf.v[at].creator != 0;
 		pf.v[at] = pf.v[--pf.n];
 	}
@@ -626,15 +617,15 @@ walk_on(struct fw *fw, unsigned int steps)
 	unsigned int i, at;
 
 	for (i = 0; i < steps; i++) {
-		model.now += next(3) == 0 ? next(700000) : 0;
+		model.now += pick(3) == 0 ? pick(700000) : 0;
 		/* On an error that lasts, a sweep leaves states alone. */
-		error = model.states || next(2) == 0 ? PH_EAGAIN : PH_EIO;
-		pf.kill_rc = next(10) != 0 ? PH_OK : error;
-		pf.states_rc = next(10) != 0 ? PH_OK : error;
-		switch (next(4)) {
+		error = model.states || pick(2) == 0 ? PH_EAGAIN : PH_EIO;
+		pf.kill_rc = pick(10) != 0 ? PH_OK : error;
+		pf.states_rc = pick(10) != 0 ? PH_OK : error;
+		switch (pick(4)) {
 		case 0:
 			/* When it asks for it, or before. */
-			if (next(2) == 0)
+			if (pick(2) == 0)
 				model.now = wake();
 			tick(fw, false);
 			break;
@@ -647,8 +638,8 @@ walk_on(struct fw *fw, unsigned int steps)
 			change_some(fw);
 			break;
 		}
-		if (next(50) == 0 && pf.nsets > 0) {
-			at = next((uint32_t)pf.nsets);
+		if (pick(50) == 0 && pf.nsets > 0) {
+			at = pick((uint32_t)pf.nsets);
 			pf.flushed = pf.flushed || pf.sets[at].n > 0;
 			pf.sets[at].n = 0;
 			pf.sets[at].sum = 0;

@@ -5,6 +5,7 @@
 #include "src/capture/nfqueue.h"
 #include "src/compat/copies.h"
 #include "src/compat/ring.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 static struct ring ring;
@@ -128,7 +129,7 @@ one_alone_takes_a_packet(void **state)
 	assert_true(ring_take(&ring, &where, 3, &q));
 	assert_int_equal(q.id, 3);
 	ring_done(&ring, &q);
-	/* What is in somebody's hands is no room. */
+	/* A packet that somebody holds is no room. */
 	while (put(3, 60000))
 		continue;
 	assert_memory_equal(p.bytes, "\1\1\1\1\1\1\1\1\1\1", 10);
@@ -182,15 +183,6 @@ static struct {
 	enum { HERE, HELD, GONE } is;
 } tracked[RING_CELLS];
 static size_t ntracked;
-
-static uint32_t seed;
-
-static uint32_t
-pick(uint32_t n)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (seed >> 8) % n;
-}
 
 static void
 forget_what_went_first(void)

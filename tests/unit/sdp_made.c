@@ -9,22 +9,13 @@
 
 #include "sip/sdp.h"
 #include "src/base/strbuf.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 static struct sdp want, got;
 static char text[32768];
 static struct strbuf out;
-static uint32_t seed;
-
-/* One of 0..n-1. */
-static uint32_t
-any(uint32_t n)
-{
-	seed = seed * 1664525 + 1013904223;
-	return (seed >> 8) % n;
-}
-
-#define ANY(t) (&(t)[any(ROWS(t))])
+#define ANY(t) (&(t)[pick(ROWS(t))])
 
 static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
 {
@@ -35,7 +26,7 @@ static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
 	vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
 	strbuf_str(&out, line);
-	strbuf_str(&out, any(4) == 0 ? "\n" : "\r\n");
+	strbuf_str(&out, pick(4) == 0 ? "\n" : "\r\n");
 }
 
 /* What is behind c=, and behind the port of a=rtcp. */
@@ -102,12 +93,12 @@ make_media(struct sdp_media *m)
 {
 	static const unsigned int ports[] = { 0, 1, 9, 1024, 5004, 65520, 65528,
 		65533, 65534, 65535, 65536 };
-	unsigned int port = *ANY(ports), count = any(3) == 0 ? any(10) : 1,
+	unsigned int port = *ANY(ports), count = pick(3) == 0 ? pick(10) : 1,
 		     last;
-	size_t i = any(ROWS(protos));
+	size_t i = pick(ROWS(protos));
 	char number[16] = "";
 
-	if (count != 1 || any(8) == 0)
+	if (count != 1 || pick(8) == 0)
 		snprintf(number, sizeof(number), "/%u", count);
 	say("m=audio %u%s %s 0", port, number, protos[i].name);
 	m->kind = protos[i].kind;
@@ -137,7 +128,7 @@ make_rtcp(struct sdp_media *m, bool again)
 {
 	static const unsigned int ports[] = { 0, 1, 5005, 65535, 65536 };
 	unsigned int port = *ANY(ports);
-	const struct connection *c = any(2) == 0 ? NULL : ANY(connections);
+	const struct connection *c = pick(2) == 0 ? NULL : ANY(connections);
 
 	say("a=rtcp:%u%s%s", port, c != NULL ? " " : "",
 	    c != NULL ? c->text : "");
@@ -167,8 +158,8 @@ make_candidate(struct sdp_media *m)
 	static const unsigned int ports[] = { 0, 1, 9, 5000, 65535, 65536 };
 	static const char *const priorities[] = { "0", "4294967295",
 		"4294967296", "x" };
-	unsigned int component = any(4), port = *ANY(ports), type = any(5);
-	unsigned int transport = any(5), priority = any(8), last = any(256);
+	unsigned int component = pick(4), port = *ANY(ports), type = pick(5);
+	unsigned int transport = pick(5), priority = pick(8), last = pick(256);
 	struct sdp_candidate *c;
 
 	priority = priority < ROWS(priorities) ? priority : 0;
@@ -195,7 +186,7 @@ static size_t ngroups;
 static void
 make_mid(struct sdp_media *m, bool again)
 {
-	char mid = (char)('a' + any(6));
+	char mid = (char)('a' + pick(6));
 	const char *at;
 	size_t i;
 
@@ -214,14 +205,14 @@ make_groups(void)
 {
 	size_t i, k, n;
 
-	ngroups = any(4);
+	ngroups = pick(4);
 	for (i = 0; i < ngroups; i++) {
-		if (any(3) == 0)
+		if (pick(3) == 0)
 			say("a=group:LS a b");
-		n = any(5);
+		n = pick(5);
 		strbuf_str(&out, "a=group:BUNDLE");
 		for (k = 0; k < n; k++) {
-			groups[i][k] = (char)('a' + any(6));
+			groups[i][k] = (char)('a' + pick(6));
 			strbuf_fmt(&out, " %c", groups[i][k]);
 		}
 		groups[i][n] = '\0';
@@ -238,10 +229,10 @@ make_section(struct sdp_media *m, const struct connection *c)
 	unsigned int n;
 	size_t i;
 
-	for (n = any(10); n > 0; n--)
-		switch (any(12)) {
+	for (n = pick(10); n > 0; n--)
+		switch (pick(12)) {
 		case 0:
-			i = any(ROWS(connections));
+			i = pick(ROWS(connections));
 			say("c=%s", connections[i].text);
 			two = own != NULL;
 			own = own != NULL ? own : &connections[i];
@@ -249,12 +240,12 @@ make_section(struct sdp_media *m, const struct connection *c)
 				n = 1;
 			break;
 		case 1:
-			i = any(ROWS(modes));
+			i = pick(ROWS(modes));
 			say("a=%s", modes[i].name);
 			m->mode = modes[i].mode;
 			break;
 		case 2:
-			i = any(ROWS(setups));
+			i = pick(ROWS(setups));
 			say("a=setup:%s", setups[i].name);
 			m->setup = setups[i].setup;
 			break;
@@ -283,7 +274,7 @@ make_section(struct sdp_media *m, const struct connection *c)
 			mid = true;
 			break;
 		case 9:
-			say("%s", any(2) == 0 ? "a=ptime:20" : "b=AS:64");
+			say("%s", pick(2) == 0 ? "a=ptime:20" : "b=AS:64");
 			break;
 		default:
 			make_candidate(m);
@@ -303,32 +294,32 @@ make_section(struct sdp_media *m, const struct connection *c)
 static void
 make(void)
 {
-	const struct connection *c = any(4) == 0 ? NULL : ANY(connections);
+	const struct connection *c = pick(4) == 0 ? NULL : ANY(connections);
 	struct sdp_media base = { 0 };
 	struct sdp_media *m;
-	unsigned int n = any(SDP_MAX_MEDIA + 3);
+	unsigned int n = pick(SDP_MAX_MEDIA + 3);
 	size_t i;
 
 	memset(&want, 0, sizeof(want));
 	out = strbuf_of(text, sizeof(text));
 	say("v=0");
-	if (any(2) == 0) {
-		want.version = any(1000);
+	if (pick(2) == 0) {
+		want.version = pick(1000);
 		say("o=- 1 %u IN IP4 192.0.2.1", (unsigned int)want.version);
 	}
 	if (c != NULL)
 		say("c=%s", c->text);
-	if (any(2) == 0) {
-		i = any(ROWS(modes));
+	if (pick(2) == 0) {
+		i = pick(ROWS(modes));
 		say("a=%s", modes[i].name);
 		base.mode = modes[i].mode;
 	}
-	if (any(2) == 0) {
-		i = any(ROWS(setups));
+	if (pick(2) == 0) {
+		i = pick(ROWS(setups));
 		say("a=setup:%s", setups[i].name);
 		base.setup = setups[i].setup;
 	}
-	if (any(4) == 0) {
+	if (pick(4) == 0) {
 		say("a=ice-ufrag:x");
 		want.ice = base.ice = true;
 	}

@@ -4,6 +4,7 @@
 
 #include "sip/message.h"
 #include "src/base/strbuf.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 /* The words that sip_message_glance() finds in a message that was refused. */
@@ -170,16 +171,6 @@ sdp_of_a_refused_message_is_found(void **state)
 	}
 }
 
-static uint32_t seed;
-
-/* One of 0..n-1. */
-static uint32_t
-any(uint32_t n)
-{
-	seed = seed * 1664525 + 1013904223;
-	return (seed >> 8) % n;
-}
-
 /* Each word once, the first seven and the last. */
 static void
 expect_word(struct sip_words *w, const char *word)
@@ -207,7 +198,7 @@ compare_words(const struct sip_words *a, const struct sip_words *b)
 static const char *const letters[] = { "a", "b", "c", "d", "e", "f", "g", "h",
 	"i", "j", "k" };
 
-#define ANY_LETTER letters[any(ROWS(letters))]
+#define ANY_LETTER letters[pick(ROWS(letters))]
 
 /* One field, in one of its spellings, and what is to be seen of it. */
 static void
@@ -216,36 +207,37 @@ make_field(struct strbuf *b, struct sip_glance *want, bool *cseq_bye)
 	static const char *const ends[] = { "\r\n", "\n", " \r\n",
 		"\r\n \r\n" };
 	const char *word = ANY_LETTER, *other = ANY_LETTER;
-	unsigned int kind = any(7), n = any(100);
+	unsigned int kind = pick(7), n = pick(100);
 	bool bye;
 
 	switch (kind) {
 	case 0:
-		strbuf_fmt(b, "%s: %s", any(2) ? "Call-ID" : "i", word);
+		strbuf_fmt(b, "%s: %s", pick(2) ? "Call-ID" : "i", word);
 		expect_word(&want->call_id, word);
 		break;
 	case 1:
-		strbuf_fmt(b, "%s:<sip:x>;tag=%s", any(2) ? "FROM" : "f", word);
+		strbuf_fmt(b, "%s:<sip:x>;tag=%s", pick(2) ? "FROM" : "f",
+		    word);
 		if (want->from_tag.n == 0)
 			want->from = span_of(word);
 		expect_word(&want->from_tag, word);
 		break;
 	case 2:
 		strbuf_fmt(b, "%s : <sip:x> ;x\r\n ; Tag= %s;y=%s",
-		    any(2) ? "to" : "t", word, other);
+		    pick(2) ? "to" : "t", word, other);
 		if (want->to_tag.n == 0)
 			want->to = span_of(word);
 		expect_word(&want->to_tag, word);
 		break;
 	case 3:
-		bye = any(2) == 0;
+		bye = pick(2) == 0;
 		strbuf_fmt(b, "CSeq: %u %s", n, bye ? "BYE" : "INVITE");
 		want->cseq = n;
 		*cseq_bye = *cseq_bye || bye;
 		break;
 	case 4:
 		strbuf_fmt(b, "%s: SIP/2.0/UDP h;branch=%s",
-		    any(2) ? "Via" : "V", word);
+		    pick(2) ? "Via" : "V", word);
 		want->relayed = want->branch.n > 0;
 		expect_word(&want->branch, word);
 		break;
@@ -257,11 +249,11 @@ make_field(struct strbuf *b, struct sip_glance *want, bool *cseq_bye)
 		expect_word(&want->branch, other);
 		break;
 	default:
-		strbuf_fmt(b, "%s: %s;tag=%s;branch=%s", any(2) ? "x" : "Too",
+		strbuf_fmt(b, "%s: %s;tag=%s;branch=%s", pick(2) ? "x" : "Too",
 		    word, word, word);
 		break;
 	}
-	strbuf_str(b, ends[any(3)]);
+	strbuf_str(b, ends[pick(3)]);
 }
 
 static void
@@ -282,14 +274,14 @@ all_of_a_message_is_seen(void **state)
 		seed = i;
 		memset(&want, 0, sizeof(want));
 		b = strbuf_of(text, sizeof(text));
-		start = any(ROWS(starts));
+		start = pick(ROWS(starts));
 		cseq_bye = false;
 		strbuf_fmt(&b, "%s\r\n", starts[start]);
-		n = any(25);
+		n = pick(25);
 		for (k = 0; k < n; k++)
 			make_field(&b, &want, &cseq_bye);
 		strbuf_str(&b, "\r\ni: z\r\n");
-		if (any(2) == 0) {
+		if (pick(2) == 0) {
 			want.sdp = span_of("v=0\r\nm=audio\r\n");
 			strbuf_str(&b, "v=0\r\nm=audio\r\n--b\r\n");
 		}

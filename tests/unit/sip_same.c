@@ -14,21 +14,12 @@
 
 #include "sip/message.h"
 #include "src/capture/capture.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #define MUTANTS 24 /* of each message */
 
 static unsigned int nmessages, nread;
-static uint32_t random_state = 1;
-
-/* The same on every machine: a mutant that fails, fails again. */
-static uint32_t
-random_below(uint32_t n)
-{
-	random_state = random_state * 1664525 + 1013904223;
-	return (random_state >> 8) % n;
-}
-
 static bool
 same(const struct sip_message *a, const struct sip_message *b)
 {
@@ -68,20 +59,20 @@ mutate(struct span in, char *text, size_t size)
 {
 	static const char bytes[] = " \t\r\n\"\\<>;,=:@[]%?&/.-_aZ09\x7f\x80";
 	size_t head = in.len < 400 ? in.len : 400;
-	size_t at = random_below((uint32_t)head), n = 1 + random_below(3);
+	size_t at = pick((uint32_t)head), n = 1 + pick(3);
 	size_t len = in.len;
 	char *p = text + at;
 
 	memcpy(text, in.p, in.len);
 	if (n > len - at)
 		n = len - at;
-	switch (random_below(4)) {
+	switch (pick(4)) {
 	case 0:
-		*p = bytes[random_below(sizeof(bytes))];
+		*p = bytes[pick(sizeof(bytes))];
 		break;
 	case 1:
 		memmove(p + 1, p, len - at);
-		*p = bytes[random_below(sizeof(bytes))];
+		*p = bytes[pick(sizeof(bytes))];
 		len++;
 		break;
 	case 2:

@@ -14,6 +14,7 @@
 #include "tables/entries.h"
 #include "tables/server.h"
 #include "tables/state.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 #define SEC	USEC_PER_SEC
@@ -42,15 +43,6 @@ static struct server *server;
 static struct server_config config;
 static struct key key;
 static int64_t now = INT64_C(1700000000) * SEC;
-static uint32_t seed = 1;
-
-static uint32_t
-pick(uint32_t n)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (seed >> 8) % n;
-}
-
 /* A binary tree in an array: node i has the halves 2i + 1 and 2i + 2. */
 static struct prefix
 prefix_of(int i)
