@@ -316,7 +316,7 @@ make_states(struct fw *fw, const struct fw_edit *edits, size_t n)
 	return rc;
 }
 
-/* What a commit made before it failed. */
+/* States that a commit made before it failed are killed. */
 static void
 unmake_states(struct fw *fw, const struct fw_edit *edits, size_t n)
 {

@@ -212,7 +212,7 @@ on_hole_before(void *ctx, const struct claims_view *v)
 	    REASON_NONE);
 }
 
-/* What was open before is all that the story has of that time. */
+/* Of that time the story has only the pinholes that were open. */
 static void
 lease_adopt_story(struct call_lease *l, const struct sip_wants *w, int64_t now)
 {

@@ -434,7 +434,7 @@ tftp_helper_drop(struct claims *claims, uint64_t key, const void *p, size_t len,
 		claims_want(claims, &none, now);
 }
 
-/* What was open before has no event, but a place in the story. */
+/* A pinhole that was open before has no event, but a place in the story. */
 static void
 on_hole_before(void *ctx, const struct claims_view *v)
 {

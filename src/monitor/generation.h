@@ -13,7 +13,7 @@
 
 #define OWNER_MAX 128
 
-/* What is said of conf_share_keyless(). */
+/* The warning where conf_share_keyless(). */
 #define GENERATION_KEYLESS                                                     \
 	"warning: \"share\" has no \"key\": whoever can write to the server "  \
 	"can open what this configuration permits, and end calls"

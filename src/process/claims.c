@@ -14,7 +14,7 @@
 
 #define BATCH 64 /* changes gathered before they are handed on */
 
-/* There may be hundreds of thousands of claims, and of askers. */
+/* A host may have hundreds of thousands of claims, so each byte counts. */
 struct claim {
 	STAILQ_ENTRY(claim) entry; /* of its asker */
 	LIST_ENTRY(claim) of_tuple;
@@ -592,7 +592,8 @@ claims_resend(struct claims *cs, int64_t now)
 	struct tuple *t;
 
 	(void)now;
-	/* What the filter closed at its deadline waits for its renewal. */
+	/* A pinhole that the filter closed at its deadline waits for its
+	 * renewal. */
 	for (t = tuples_after(&cs->tuples, 0); t != NULL;
 	     t = tuples_after(&cs->tuples, t->id))
 		if (t->deadline != 0)

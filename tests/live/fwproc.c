@@ -676,7 +676,7 @@ the_backend_is_told_who_puts_rules_back(void **state)
 	ipc_close(&e);
 }
 
-/* What the packet filter cannot do is said to be so. */
+/* A request for tables to a packet filter without them gets an error. */
 static void
 a_filter_without_tables_says_so(void **state)
 {

@@ -310,7 +310,7 @@ each_call_id_of_an_overheard_message_counts(void **state)
 		assert_int_equal(TAILQ_FIRST(&call->mentions)->where.port,
 		    12000);
 	}
-	/* What the inside says itself is no mention of an outsider. */
+	/* An SDP that a protected host sends is no mention by an outsider. */
 	d.src = who('i');
 	d.dst = who('o');
 	g.sdp = span_of(INSIDE "m=audio 13000 RTP/AVP 0\r\n");

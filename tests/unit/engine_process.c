@@ -363,7 +363,7 @@ a_turn_has_an_end(void **state)
 	dispatched("dispatch one of 64: 64");
 	dispatched("dispatch one of 64: 6");
 	assert_string_equal(fake_capture_done(50), "");
-	/* What waits in the capture's own memory; and what is due. */
+	/* Packets in the capture's own memory, and timers that are due. */
 	wire(WIRE_MORE, 0);
 	assert_string_equal(fake_capture_done(PATIENCE),
 	    "dispatch one of 64: 1");
@@ -462,7 +462,7 @@ a_successor_goes_on(void **state)
 	assert_string_equal(fake_capture_done(PATIENCE),
 	    "adopt 5 \"connection\"");
 	expect(&fw, IPC_BEGIN);
-	/* What it adopts, and then all that it has. */
+	/* The calls that it adopts, and then all that it has. */
 	commits(FW_OPEN, 2, 0);
 	expect(&fw, IPC_BEGIN);
 	commits(FW_OPEN, 2, 0);
@@ -472,7 +472,7 @@ a_successor_goes_on(void **state)
 	quit(false, 0);
 }
 
-/* What a process cannot take over its successor does not see again. */
+/* Records that a process cannot take over are not handed on again. */
 static void
 a_record_of_no_use_is_deleted(void **state)
 {

@@ -413,7 +413,7 @@ names_decide_what_is_the_same(void **state)
 	generation_free(b, NULL);
 }
 
-/* What fails, and what is said of it. */
+/* Each step that may fail, and the error that is logged. */
 /* clang-format off */
 static const struct {
 	struct host how;

@@ -97,7 +97,7 @@ they_are_copied_now_and_then(void **state)
 		assert_true(size_of(calls) > 0);
 		assert_int_equal(js->save_at, 100 + 30 * USEC_PER_SEC);
 		assert_int_equal(unlink(calls), 0);
-		/* What has not changed is not copied again. */
+		/* A call that has not changed is not copied again. */
 		saved_at(100 + 30 * USEC_PER_SEC);
 		assert_int_equal(size_of(calls), -1);
 	}

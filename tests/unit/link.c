@@ -117,7 +117,7 @@ static const struct {
 	{ "length left for later", DLT_LINUX_SLL2, F(SLL2("\x81\0", "\0") "\x45\0\0\0\0\1\0\0\x40\x11\x8e\x8a\xc0\0\2\x0a\xc6\x33\x64\7"), .rc = PH_OK, .at = 20, TAG },
 	{ "tag, then PPPoE", DLT_LINUX_SLL2, F(SLL2("\x88\x64", "\0") "\0\x1e\x88\x64\x11\0\0\1\0\x1f\0\x21" IP4), .rc = PH_OK, .at = 32, TAG },
 	{ "cooked, inner tag", DLT_LINUX_SLL, F(SLL("\0", "\x08\0") "\0\x1e\x08\0" IP4), .rc = PH_OK, .at = 20, .foreign = true, .dir = PKT_IN },
-	/* What is no IP is none, whatever it looks like. */
+	/* A frame of another protocol is no IP, whatever it looks like. */
 	{ "ARP", DLT_LINUX_SLL2, F(SLL2("\x08\6", "\0") IP4), .rc = PH_EUNSUPPORTED },
 	{ "ARP, told at length", DLT_LINUX_SLL2, F(SLL2("\x08\6", "\0") "\0\1\x08\0\6\4" IP4), .rc = PH_EUNSUPPORTED },
 	{ "ARP in a VLAN", DLT_LINUX_SLL2, F(SLL2("\x81\0", "\0") "\0\1\x08\6" IP4), .rc = PH_EUNSUPPORTED },

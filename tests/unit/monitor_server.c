@@ -143,7 +143,7 @@ what_it_says_is_told(void **state)
 	(void)state;
 	plan.text = "";
 	is_tried(true, "why: ");
-	/* What was said on the way does not matter then. */
+	/* The answers on the way do not matter then. */
 	plan.text = "something";
 	is_tried(true, "why: ");
 	plan.rc = PH_EIO;

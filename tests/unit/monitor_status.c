@@ -155,7 +155,8 @@ all_is_told_once(void **state)
 	    "health proxy 0 0 0 0\nhealth status 2 256 0 1000000000\n" NOBODY);
 	status_run(&play.m);
 	assert_string_equal(told(), "");
-	/* What is gone is told of, too; what is the same is not. */
+	/* A listener that is gone is told of, one that did not change is not.
+	 */
 	play.cur.control_fd[1] = -1;
 	play.cur.http.v[0].fd = fds[0];
 	status_run(&play.m);
@@ -594,7 +595,7 @@ the_configuration_is_shown(void **state)
 	    strstr(command(IPC_COMMAND_CONFIG, 0, 3), "done success 3: "));
 	assert_non_null(strstr(text, "protect"));
 	assert_non_null(strstr(text, "192.0.2.0/24"));
-	/* What it cannot ask for. */
+	/* Requests that a status process cannot make. */
 	assert_non_null(strstr(command(IPC_COMMAND_KINDS, 0, 3), "done "));
 	assert_null(strstr(text, "success"));
 	play.m.msg.hdr.type = IPC_READY;

@@ -181,7 +181,7 @@ a_time_that_is_none_is_not_taken(void **state)
 	assert_true(nfqueue_next(&p, &rest) == PH_OK && p.stamp == 0);
 }
 
-/* What later kernels tell, and twice at that. */
+/* Attributes of later kernels, each of them twice. */
 static void
 attributes_of_later_kernels_are_left_alone(void **state)
 {

@@ -172,7 +172,7 @@ neighbours_share_a_message(void **state)
 	    "52 end\n");
 }
 
-/* What was in a batch is not in the next. */
+/* No message of a batch is in the next one. */
 static void
 a_batch_begins_anew(void **state)
 {
@@ -216,7 +216,7 @@ a_batch_grows_by_doubling(void **state)
 	assert_non_null(batch_message(&b, 1, 0, NFPROTO_INET, 100000));
 	assert_int_equal(b.cap, 131072);
 	assert_int_equal(starve_end(), 3);
-	/* What was had is kept for the next batch. */
+	/* The memory is kept for the next batch. */
 	batch_begin(&b, 1);
 	assert_non_null(batch_message(&b, 1, 0, NFPROTO_INET, 100000));
 	assert_int_equal(starve_end(), 3);

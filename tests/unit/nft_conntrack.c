@@ -728,7 +728,7 @@ a_dump_that_fails_ends_the_sweep(void **state)
 	no_dump = false;
 	broken = true;
 	assert_int_equal(sweep_all(2), 1);
-	/* What it found before is remembered. */
+	/* The flows that it found before are remembered. */
 	assert_int_equal(sweep_all(2), 0);
 	assert_int_equal(nrequests[0], 1);
 }
@@ -748,7 +748,7 @@ a_sweep_needs_a_socket(void **state)
 	assert_int_equal(nsockets, 0);
 }
 
-/* What there is no memory for waits for another sweep. */
+/* A flow that there is no memory for waits for another sweep. */
 static void
 without_memory_a_sweep_forgets(void **state)
 {

@@ -523,7 +523,7 @@ opening_fails_if_the_kernel_refuses(void **state)
 		    PH_EIO);
 		assert_null(fw);
 		fake.deny = fake.deny_generation = 0;
-		/* What was there before stays, unless it is ours by now. */
+		/* A table of before stays, unless it is ours by now. */
 		assert_int_equal(fake.table, i < 3);
 	}
 	config.adopt = false;

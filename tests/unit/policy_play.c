@@ -121,7 +121,7 @@ plan_for(const struct sip_policy *p, const char *in_speaker,
 	struct sip_side inside = { address(in_speaker), in, n, false };
 	struct sip_side outside = { address(out_speaker), out, n, false };
 
-	/* What was there is dropped. */
+	/* The plan is filled anew, whatever was in it. */
 	memset(&plan, 0xff, sizeof(plan));
 	sip_policy_plan(p, &inside, &outside, &plan);
 }

@@ -301,7 +301,7 @@ the_end_of_a_time_says_why(void **state)
 	assert_string_equal(play_read(client), "(end)");
 }
 
-/* What is no FTP has its last reply to read, for ten seconds. */
+/* A client that speaks no FTP has ten seconds to read the last reply. */
 static void
 what_is_no_ftp_has_ten_seconds(void **state)
 {

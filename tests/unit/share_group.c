@@ -499,7 +499,7 @@ a_replay_opens_nothing_for_a_box_that_was_just_started(void **state)
 	assert_int_equal(stats_of(1).refused[RECORD_OLD], 1);
 }
 
-/* What is refused as old is never a call that somebody owns. */
+/* A record that is refused as old is never a call that somebody owns. */
 static void
 a_box_that_starts_later_believes_in_long_calls(void **state)
 {

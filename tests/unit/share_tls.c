@@ -255,7 +255,7 @@ client_note(SSL *ssl)
 	X509_free(cert);
 }
 
-/* What is not read would make the end a reset. */
+/* Bytes that are not read would make the end a reset. */
 static void
 server_leave(int fd)
 {
@@ -376,7 +376,7 @@ row_run(const struct row *r, struct strbuf *why)
 	struct secrets secrets = { .passwordlen = strlen(r->password) };
 	static char group[] = "fw", at[] = "";
 	struct conf_share c = { .on = true, .group = group };
-	/* What one server says long does not count for the next. */
+	/* The long line of one server does not count for the next. */
 	int times = strcmp(r->what, "TLS") == 0 ? 30 : 1;
 	struct tls *tls = NULL;
 	char file[4][64];

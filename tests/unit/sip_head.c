@@ -44,7 +44,7 @@ parse(const char *text, size_t len, bool start, enum sip_reject *why)
 	assert_non_null(p);
 	memcpy(p, text, len);
 	rc = head_parse(&h, (struct span) { p, len }, start, why);
-	/* What it refers to is within the head, and there still. */
+	/* The spans are within the head, and there still. */
 	if (h.start.len > 0)
 		h.start.p = text + (h.start.p - p);
 	for (i = 0; i < HEAD_MAX; i++)

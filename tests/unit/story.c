@@ -641,7 +641,7 @@ an_adopted_call_says_so(void **state)
 	c = story_join(story, span_of("old"), true, true, now);
 	tell("old");
 	assert_non_null(strstr(told, "It began before this engine knew of it"));
-	/* What was opened before is not known. */
+	/* The pinholes of before are not known. */
 	assert_null(strstr(told, "nothing was opened"));
 	story_leave(story, c);
 }

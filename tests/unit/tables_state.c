@@ -309,7 +309,7 @@ a_record_with_a_wrong_byte_is_refused(void **state)
 	}
 }
 
-/* What is loaded joins one generation, and is dropped with it. */
+/* Entries that are loaded join one generation, and are dropped with it. */
 static void
 chunks_are_loaded_and_dropped(void **state)
 {
