@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/wire.h"
 #include "src/capture/capture.h"
+#include "src/compat/packetq.h"
 #include "src/process/iface.h"
 #include "tests/unit/fake_capture.h"
 #include "tests/unit/unit.h"
@@ -17,7 +19,7 @@
 #define RECORD (CAPTURE_KEY_MIN + 5)
 
 /* The process has the second of each. */
-static int wire[2], lines[2];
+static int wire[2], lines[2], queue[2], bell[2];
 
 /* Of the process alone. */
 static int64_t later, due, stamp;
@@ -46,12 +48,17 @@ void __wrap_capture_adopt(struct capture *c, uint64_t key, const void *p,
     size_t len, int64_t now);
 void __wrap_capture_stats(struct capture *c, struct capture_stats *out);
 void __wrap_capture_report(struct capture *c, struct counters *out);
+void __wrap_capture_held(struct capture *c, const struct nfqueue_packet *packet,
+    int64_t now, const struct capture_sink *sink);
+size_t __wrap_packetq_read(const struct packetq *q, void *buf, size_t size);
 
 void
 fake_capture_begin(void)
 {
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, wire), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, lines), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, queue), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, bell), 0);
 }
 
 void
@@ -61,12 +68,47 @@ fake_capture_end(void)
 	close(wire[1]);
 	close(lines[0]);
 	close(lines[1]);
+	close(queue[0]);
+	close(queue[1]);
+	close(bell[0]);
+	close(bell[1]);
 }
 
 void
 fake_capture_wire(const struct wire *w)
 {
 	assert_int_equal(send(wire[0], w, sizeof(*w), 0), sizeof(*w));
+}
+
+/* What the kernel would send: its header, and the packet as an attribute. */
+void
+fake_capture_hold(const struct wire *w, uint32_t number, bool silent)
+{
+	static uint8_t bytes[64 + sizeof(*w)];
+	uint16_t type = 3 << 8, attr[] = { 11, 1, 20, 4, 4 + sizeof(*w), 10 };
+	uint32_t len = 20 + 12 + 20 + 4 + sizeof(*w);
+	struct writer v = writer_of(bytes + 24, 4);
+
+	memset(bytes, 0, sizeof(bytes));
+	memcpy(bytes, &len, sizeof(len));
+	memcpy(bytes + 4, &type, sizeof(type));
+	memcpy(bytes + 20, &attr[0], 4);
+	writer_u32(&v, number);
+	memcpy(bytes + 32, &attr[2], 4);
+	v = writer_of(bytes + 36, 16);
+	writer_u64(&v, (uint64_t)(w->stamp / 1000000));
+	writer_u64(&v, (uint64_t)(w->stamp % 1000000));
+	memcpy(bytes + 52, &attr[4], 4);
+	memcpy(bytes + 56, w, sizeof(*w));
+	assert_int_equal(send(queue[0], bytes, len, 0), len);
+	if (!silent)
+		assert_int_equal(send(bell[0], "!", 1, 0), 1);
+}
+
+int
+fake_capture_queue(void)
+{
+	return bell[1];
 }
 
 const char *
@@ -301,4 +343,34 @@ __wrap_capture_report(struct capture *c, struct counters *out)
 {
 	(void)c;
 	counters_put(out, "captured", 11);
+}
+
+/* Each message has rung once, unless it is silent. */
+size_t
+__wrap_packetq_read(const struct packetq *q, void *buf, size_t size)
+{
+	ssize_t n;
+	char c;
+
+	if (q->fd == -1)
+		return 0;
+	(void)!recv(bell[1], &c, 1, MSG_DONTWAIT);
+	n = recv(queue[1], buf, size, MSG_DONTWAIT);
+	return n > 0 ? (size_t)n : 0;
+}
+
+void
+__wrap_capture_held(struct capture *c, const struct nfqueue_packet *packet,
+    int64_t now, const struct capture_sink *sink)
+{
+	struct wire w;
+
+	assert_ptr_equal(c, &reader);
+	if (packet->ip.len != sizeof(w))
+		return;
+	memcpy(&w, packet->ip.p, sizeof(w));
+	done("held %u", packet->id);
+	stamp = packet->stamp;
+	(void)handle(&w, now, sink);
+	stamp = 0;
 }

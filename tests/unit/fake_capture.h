@@ -2,6 +2,8 @@
 #ifndef TESTS_FAKE_CAPTURE_H
 #define TESTS_FAKE_CAPTURE_H
 
+#include <stdbool.h>
+
 #include "src/base/datagram.h"
 
 /*
@@ -37,6 +39,12 @@ struct wire {
 void fake_capture_begin(void);
 void fake_capture_end(void);
 void fake_capture_wire(const struct wire *w);
+/*
+ * The packet waits in the queue, of which fake_capture_queue() is what to wait
+ * for; `silent`: nothing becomes readable there.
+ */
+void fake_capture_hold(const struct wire *w, uint32_t number, bool silent);
+int fake_capture_queue(void);
 /* The next line of what was done; "" if there is none within `ms`. */
 const char *fake_capture_done(int ms);
 
