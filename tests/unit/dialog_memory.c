@@ -8,6 +8,7 @@
 
 #include "sip/state.h"
 #include "tests/unit/dialog_play.h"
+#include "tests/unit/starve.h"
 
 #define PHONE "198.51.100.7 4000"
 #define PBX   "192.0.2.10 10000"
@@ -38,13 +39,13 @@ whatever_is_missing_all_tables_agree(void **state)
 	for (n = 1; n < 80; n++) {
 		printf("without allocation %u\n", n);
 		world_open(&w, &c);
-		world_fail_at(n);
+		starve(n);
 		for (s = steps; s < steps + ROWS(steps); s++) {
 			timers_run(&w.timers, s->t * USEC_PER_SEC);
 			say(&w, s, "c1");
 			world_check(&w, s->t * USEC_PER_SEC);
 		}
-		world_fail_at(0);
+		(void)starve_end();
 		/* All closes in the end. */
 		timers_run(&w.timers, 90000 * USEC_PER_SEC);
 		assert_int_equal(sip_counters(w.sip)->calls, 0);

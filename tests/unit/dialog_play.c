@@ -8,67 +8,10 @@
 
 #include "sip/state.h"
 #include "tests/unit/dialog_play.h"
+#include "tests/unit/starve.h"
 
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_reallocarray(void *p, size_t n, size_t size);
-void *__wrap_reallocarray(void *p, size_t n, size_t size);
-void __real_free(void *p);
-void __wrap_free(void *p);
-
-/* The worlds that are open, and the blocks that there are beyond those before.
- */
-static int worlds, blocks;
-static unsigned int fails_at; /* the n-th allocation from now; 0: none */
-
-/* Whether this allocation is to fail. */
-static bool
-fails(void)
-{
-	return fails_at > 0 && --fails_at == 0;
-}
-
-void
-world_fail_at(unsigned int n)
-{
-	fails_at = n;
-}
-
-void *
-__wrap_malloc(size_t size)
-{
-	if (fails())
-		return NULL;
-	blocks++;
-	return __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	if (fails())
-		return NULL;
-	blocks++;
-	return __real_calloc(n, size);
-}
-
-void *
-__wrap_reallocarray(void *p, size_t n, size_t size)
-{
-	if (fails())
-		return NULL;
-	blocks += p == NULL;
-	return __real_reallocarray(p, n, size);
-}
-
-void
-__wrap_free(void *p)
-{
-	blocks -= p != NULL;
-	__real_free(p);
-}
+/* The worlds that are open, and the blocks that there were before. */
+static int worlds, before;
 
 static void
 on_line(void *ctx, const char *line)
@@ -203,7 +146,7 @@ world_open(struct world *w, const struct sip_config *c)
 	struct events ev = { .format = EVENTS_TEXT, .line = on_line, .ctx = w };
 
 	if (worlds++ == 0)
-		blocks = 0;
+		before = starve_blocks();
 	memset(w, 0, sizeof(*w));
 	w->text = strbuf_of(w->log, sizeof(w->log));
 	timers_init(&w->timers);
@@ -409,7 +352,7 @@ world_drop(struct world *w)
 	sip_free(w->sip);
 	claims_free(w->claims);
 	if (--worlds == 0)
-		assert_int_equal(blocks, 0);
+		assert_int_equal(starve_blocks(), before);
 }
 
 void

@@ -46,8 +46,6 @@ struct world {
 struct sip_config default_config(void);
 void world_open(struct world *w, const struct sip_config *c);
 void world_close(struct world *w);
-/* Let the `n`th allocation from now fail; 0: none. */
-void world_fail_at(unsigned int n);
 /* The same without a look at what is in it. */
 void world_drop(struct world *w);
 /*

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "src/engine/ports.h"
+#include "tests/unit/blocks.h"
 #include "tests/unit/engine_play.h"
 
 static void
@@ -627,5 +628,5 @@ main(void)
 		CASE(each_port_is_captured_once),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

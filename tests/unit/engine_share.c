@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/engine/calls.h"
+#include "tests/unit/blocks.h"
 #include "tests/unit/engine_play.h"
 
 static struct shared theirs;
@@ -268,5 +269,5 @@ main(void)
 		CASE(what_the_share_process_took_with_it_is_told_again),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

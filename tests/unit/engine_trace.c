@@ -32,6 +32,7 @@
 
 #include "src/engine/calls.h"
 #include "src/engine/explain.h"
+#include "tests/unit/blocks.h"
 #include "tests/unit/trace_world.h"
 
 #define WORDS 24
@@ -687,5 +688,5 @@ main(void)
 		cmocka_unit_test(each_play_is_as_written),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

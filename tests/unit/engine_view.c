@@ -12,6 +12,7 @@
 #include "src/engine/asked.h"
 #include "src/engine/helpers.h"
 #include "src/engine/tell.h"
+#include "tests/unit/blocks.h"
 #include "tests/unit/engine_play.h"
 
 #define CALL_ID(n) span_of("c" #n "@example")
@@ -601,5 +602,5 @@ main(void)
 		CASE(a_wrong_protect_is_told_of),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/blocks.h"
 #include "tests/unit/helpers_play.h"
 
 static void
@@ -414,5 +415,5 @@ main(void)
 		cmocka_unit_test(a_port_that_is_refused_ends_the_one_before),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/blocks.h"
 #include "tests/unit/helpers_play.h"
 
 #define OPENED "open 1 in udp 198.51.100.7 -> 192.0.2.10 port 20000 (request);"
@@ -324,5 +325,5 @@ main(void)
 		cmocka_unit_test(nothing_in_a_record_is_believed),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/engine/keep.h"
+#include "tests/unit/blocks.h"
 #include "tests/unit/engine_play.h"
 
 static struct keep keep;
@@ -72,5 +73,5 @@ main(void)
 		TEST(nothing_waits_for_the_end),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/engine/explain.h"
+#include "tests/unit/blocks.h"
 #include "tests/unit/helpers_play.h"
 
 /* The stories of FTP connections and TFTP transfers. */
@@ -457,5 +458,5 @@ main(void)
 		cmocka_unit_test(a_name_is_kept_to_its_bound),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

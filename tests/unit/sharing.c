@@ -13,6 +13,7 @@
 #include "src/base/clock.h"
 #include "src/engine/calls.h"
 #include "src/engine/sharing.h"
+#include "tests/unit/blocks.h"
 #include "tests/unit/engine_play.h"
 
 static struct sharing sharing;
@@ -367,5 +368,5 @@ main(void)
 		SHARE(a_share_process_says_what_is_over),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

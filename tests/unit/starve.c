@@ -2,9 +2,12 @@
 #include "tests/unit/starve.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void *__wrap_malloc(size_t size);
 void *__real_malloc(size_t size);
@@ -14,8 +17,15 @@ void *__wrap_realloc(void *p, size_t size);
 void *__real_realloc(void *p, size_t size);
 void *__wrap_reallocarray(void *p, size_t n, size_t size);
 void *__real_reallocarray(void *p, size_t n, size_t size);
+char *__wrap_strdup(const char *s);
+char *__real_strdup(const char *s);
+int __wrap_asprintf(char **out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void __wrap_free(void *p);
+void __real_free(void *p);
 
 static unsigned int count, fails_at;
+static int blocks;
 
 void
 starve(unsigned int n)
@@ -40,26 +50,75 @@ fails(void)
 	return true;
 }
 
+int
+starve_blocks(void)
+{
+	return blocks;
+}
+
 void *
 __wrap_malloc(size_t size)
 {
-	return fails() ? NULL : __real_malloc(size);
+	if (fails())
+		return NULL;
+	blocks++;
+	return __real_malloc(size);
 }
 
 void *
 __wrap_calloc(size_t n, size_t size)
 {
-	return fails() ? NULL : __real_calloc(n, size);
+	if (fails())
+		return NULL;
+	blocks++;
+	return __real_calloc(n, size);
 }
 
 void *
 __wrap_realloc(void *p, size_t size)
 {
-	return fails() ? NULL : __real_realloc(p, size);
+	if (fails())
+		return NULL;
+	blocks += p == NULL;
+	return __real_realloc(p, size);
 }
 
 void *
 __wrap_reallocarray(void *p, size_t n, size_t size)
 {
-	return fails() ? NULL : __real_reallocarray(p, n, size);
+	if (fails())
+		return NULL;
+	blocks += p == NULL;
+	return __real_reallocarray(p, n, size);
+}
+
+char *
+__wrap_strdup(const char *s)
+{
+	if (fails())
+		return NULL;
+	blocks++;
+	return __real_strdup(s);
+}
+
+int
+__wrap_asprintf(char **out, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (fails())
+		return -1;
+	va_start(ap, fmt);
+	n = vasprintf(out, fmt, ap);
+	va_end(ap);
+	blocks += n != -1;
+	return n;
+}
+
+void
+__wrap_free(void *p)
+{
+	blocks -= p != NULL;
+	__real_free(p);
 }

@@ -3,13 +3,16 @@
 #define TESTS_STARVE_H
 
 /*
- * Memory that runs out.  A test that uses it is linked with --wrap for malloc,
- * calloc, realloc and reallocarray.
+ * Memory that runs out, and is counted.  starving_test() of CMakeLists.txt
+ * links a test with it.
  */
 
 /* The n-th allocation from now on fails, and no other; 0: none. */
 void starve(unsigned int n);
 /* How many there have been since; and nothing fails any more. */
 unsigned int starve_end(void);
+
+/* The blocks that were allocated so far, without those that were freed. */
+int starve_blocks(void);
 
 #endif

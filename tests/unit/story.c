@@ -14,6 +14,7 @@
 #include "src/engine/asked.h"
 #include "src/engine/story.h"
 #include "src/engine/tell.h"
+#include "tests/unit/blocks.h"
 #include "tests/unit/unit.h"
 
 #define LIMIT_ASKED 8
@@ -778,5 +779,5 @@ main(void)
 		TEST(reasons_to_ignore_are_limited),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

@@ -9,6 +9,7 @@
 
 #include "src/base/timers.h"
 #include "src/engine/story.h"
+#include "tests/unit/blocks.h"
 #include "tests/unit/unit.h"
 
 static struct story *story;
@@ -205,5 +206,5 @@ main(void)
 		TEST(a_refused_call_is_not_washed_out),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

@@ -6,6 +6,7 @@
 
 #include "sip/message.h"
 #include "src/engine/stream.h"
+#include "tests/unit/blocks.h"
 #include "tests/unit/unit.h"
 
 #define BYE "BYE sip:b@example.com SIP/2.0\r\n"
@@ -340,5 +341,5 @@ main(void)
 		    teardown),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));
 }

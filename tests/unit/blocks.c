@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/unit/blocks.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sip/message.h"
+#include "tests/unit/starve.h"
+
+/* Of osipparser2/osip_port.h, whose library calls no function of ours. */
+void osip_set_allocators(void *(*allocate)(size_t size),
+    void *(*resize)(void *p, size_t size), void (*release)(void *p));
+
+static int before;
+
+static void *
+allocate(size_t size)
+{
+	return malloc(size);
+}
+
+static void *
+resize(void *p, size_t size)
+{
+	return realloc(p, size);
+}
+
+static void
+release(void *p)
+{
+	free(p);
+}
+
+int
+blocks_begin(void **state)
+{
+	(void)state;
+	osip_set_allocators(allocate, resize, release);
+	if (sip_message_init() != PH_OK)
+		return -1;
+	before = starve_blocks();
+	return 0;
+}
+
+int
+blocks_end(int failed)
+{
+	int left = starve_blocks() - before;
+
+	if (left == 0)
+		return failed;
+	fprintf(stderr, "%d blocks are left\n", left);
+	return failed + 1;
+}
