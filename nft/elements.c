@@ -217,31 +217,62 @@ snat_element(const struct pinhole *h, uint16_t port, uint16_t i)
 	return e;
 }
 
-enum ph_err
-hole_elements(const struct pinhole *h, const struct fw_config *config,
-    struct elem v[ELEM_MAX], size_t *n)
+/* The ports of the pinhole; the same of dnat, if it has that; of snat. */
+struct elem
+hole_front(const struct pinhole *h, size_t i)
 {
-	uint16_t i, nports;
+	size_t nports = (size_t)(h->to_hi - h->to_lo + 1);
+	uint16_t at = (uint16_t)(i % nports);
+	uint16_t port = (uint16_t)(h->to_lo + at);
+
+	if (i < nports)
+		return filter_element(h, port);
+	if (i < 2 * nports && h->rdr_from.addr.af != AF_UNSPEC)
+		return dnat_element(h, port, at);
+	return snat_element(h, port, at);
+}
+
+enum ph_err
+hole_fronts(const struct pinhole *h, const struct fw_config *config,
+    struct elem v[HOLE_FRONTS_MAX], size_t *n)
+{
+	size_t nports, i;
 
 	*n = 0;
 	if (!hole_ok(h, config))
 		return PH_EBAD;
-	nports = (uint16_t)(h->to_hi - h->to_lo + 1);
-	for (i = 0; i < nports; i++)
-		v[(*n)++] = filter_element(h, (uint16_t)(h->to_lo + i));
-	if (set_has_back(v[0].set))
-		for (i = 0; i < nports; i++) {
-			v[*n] = v[i];
-			v[(*n)++].set = (uint8_t)set_back(v[i].set);
-		}
+	nports = (size_t)(h->to_hi - h->to_lo + 1);
+	*n = nports;
 	if (h->rdr_from.addr.af != AF_UNSPEC)
-		for (i = 0; i < nports; i++)
-			v[(*n)++] =
-			    dnat_element(h, (uint16_t)(h->to_lo + i), i);
+		*n += nports;
 	if (h->nat_to.addr.af != AF_UNSPEC)
-		for (i = 0; i < nports; i++)
-			v[(*n)++] =
-			    snat_element(h, (uint16_t)(h->to_lo + i), i);
+		*n += nports;
+	for (i = 0; i < *n; i++)
+		v[i] = hole_front(h, i);
+	return PH_OK;
+}
+
+enum ph_err
+hole_elements(const struct pinhole *h, const struct fw_config *config,
+    struct elem v[ELEM_MAX], size_t *n)
+{
+	struct elem front[HOLE_FRONTS_MAX];
+	size_t i, nfronts, nports;
+	enum ph_err rc;
+
+	*n = 0;
+	if ((rc = hole_fronts(h, config, front, &nfronts)) != PH_OK)
+		return rc;
+	nports = (size_t)(h->to_hi - h->to_lo + 1);
+	for (i = 0; i < nports; i++)
+		v[(*n)++] = front[i];
+	if (set_has_back(front[0].set))
+		for (i = 0; i < nports; i++) {
+			v[*n] = front[i];
+			v[(*n)++].set = (uint8_t)set_back(front[i].set);
+		}
+	for (i = nports; i < nfronts; i++)
+		v[(*n)++] = front[i];
 	return PH_OK;
 }
 

@@ -38,6 +38,15 @@ struct elem {
 PH_NODISCARD enum ph_err hole_elements(const struct pinhole *hole,
     const struct fw_config *config, struct elem v[ELEM_MAX], size_t *n);
 
+/*
+ * The same without the ways back, and one of them by its number; the pinhole of
+ * that is known to make sense.
+ */
+#define HOLE_FRONTS_MAX (3 * ELEM_PORTS)
+PH_NODISCARD enum ph_err hole_fronts(const struct pinhole *hole,
+    const struct fw_config *config, struct elem v[HOLE_FRONTS_MAX], size_t *n);
+struct elem hole_front(const struct pinhole *hole, size_t i);
+
 /* from . to . port, from . port . to . port, to . port, an address alone */
 struct elem elem_host(enum set_kind kind, uint8_t proto,
     const struct addr *from, const struct addr *to, uint16_t port);

@@ -48,10 +48,10 @@ enum mirror_op {
 struct mirror_change {
 	enum mirror_op op;
 	struct elem elem;
-	const uint8_t *old_data; /* elem.datalen bytes the kernel may have */
-	int64_t deadline;	 /* INT64_MAX: none */
+	int64_t deadline; /* INT64_MAX: none */
 	/* Until then the kernel has it for certain; 0: it may have. */
 	int64_t certain;
+	uint8_t old_data[ELEM_DATALEN]; /* that the kernel may have */
 };
 
 /* The elements of these entries may change.  PH_ENOMEM. */
