@@ -8,52 +8,23 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <netinet/in.h>
 
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "src/compat/memfile.h"
-#include "src/process/ipc.h"
 #include "src/process/unixsock.h"
 #include "src/status/process.h"
-#include "tests/unit/unit.h"
-
-#define PATIENCE 10000 /* ms, for anything that is to happen */
+#include "tests/unit/child_play.h"
 
 static struct sandbox sandbox;
-static struct ipc monitor, engine, proxy; /* our ends */
-static struct ipc_msg msg;
-static pid_t child;
+static struct ipc engine, proxy; /* our ends */
 static char dir[] = "/tmp/pinholed-test.XXXXXX", path[64];
 static int client;
-
-static void
-tell(struct ipc *c, enum ipc_type type, uint64_t seq, int fd)
-{
-	assert_int_equal(ipc_send(c, type, seq, &msg, fd), PH_OK);
-	memset(&msg, 0, sizeof(msg));
-}
-
-/* The next message of this type; others are left out. */
-static void
-expect(struct ipc *c, enum ipc_type type)
-{
-	struct pollfd p = { .fd = c->fd, .events = POLLIN };
-	int fd;
-
-	for (;;) {
-		if (ipc_recv(c, &msg, &fd) != PH_OK)
-			assert_int_equal(poll(&p, 1, PATIENCE), 1);
-		else if (msg.hdr.type == type)
-			return;
-	}
-}
 
 static void
 add_source(struct ipc *c, uint32_t role)
@@ -68,31 +39,31 @@ add_source(struct ipc *c, uint32_t role)
 }
 
 static int
+run(int monitor_fd)
+{
+	struct status_args args = { .sandbox = &sandbox,
+		.monitor_fd = monitor_fd };
+
+	return status_process(&args);
+}
+
+static int
 begin(void **state)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	struct status_args args = { .sandbox = &sandbox };
 	char text[128];
 	struct strbuf why = strbuf_of(text, sizeof(text));
-	int fds[2], listener;
+	int listener;
 
 	(void)state;
 	strlcpy(dir, "/tmp/pinholed-test.XXXXXX", sizeof(dir));
-	if (mkdtemp(dir) == NULL || ipc_pair(fds) != PH_OK)
+	if (mkdtemp(dir) == NULL)
 		return -1;
 	snprintf(path, sizeof(path), "%s/s", dir);
 	if (unixsock_listen(path, 0600, (gid_t)-1, &listener, &why) != PH_OK)
 		return -1;
-	fflush(NULL);
-	if ((child = fork()) == 0) {
-		close(fds[1]);
-		args.monitor_fd = fds[0];
-		_exit(status_process(&args));
-	}
-	close(fds[0]);
-	ipc_init(&monitor, fds[1]);
-	expect(&monitor, IPC_READY);
-	memset(&msg, 0, sizeof(msg));
+	process_begin();
+	process_start(run);
 	msg.u.listen.kind = IPC_LISTEN_CONTROL;
 	tell(&monitor, IPC_LISTEN, 0, listener);
 	msg.u.about.n = 1;
@@ -110,12 +81,8 @@ static int
 end(void **state)
 {
 	(void)state;
-	if (child != 0) {
-		kill(child, SIGKILL);
-		waitpid(child, NULL, 0);
-	}
+	process_end();
 	close(client);
-	ipc_close(&monitor);
 	ipc_close(&engine);
 	ipc_close(&proxy);
 	(void)unlink(path);
@@ -154,7 +121,7 @@ the_monitor_answers_with_a_file(void **state)
 
 	(void)state;
 	ask("check\n");
-	expect(&monitor, IPC_COMMAND);
+	await(&monitor, IPC_COMMAND);
 	assert_int_equal(msg.u.command.kind, IPC_COMMAND_CHECK);
 	assert_int_equal(write(fd, "one\ntwo\n", 8), 8);
 	msg.u.done.err = PH_EBAD;
@@ -163,7 +130,7 @@ the_monitor_answers_with_a_file(void **state)
 	      "{\"end\":\"refused\",\"error\":\"the configuration has "
 	      "errors\"}\n");
 	ask("log verbose\n");
-	expect(&monitor, IPC_COMMAND);
+	await(&monitor, IPC_COMMAND);
 	assert_int_equal(msg.u.command.kind, IPC_COMMAND_LOG);
 	assert_int_equal(msg.u.command.value, 1);
 	msg.u.done.err = PH_OK;
@@ -176,7 +143,7 @@ others_answer_for_themselves(void **state)
 {
 	(void)state;
 	ask("explain abc\n");
-	expect(&engine, IPC_EXPLAIN);
+	await(&engine, IPC_EXPLAIN);
 	assert_int_equal(msg.u.which.n, 3);
 	assert_memory_equal(msg.u.which.call, "abc", 3);
 	msg.u.done.err = PH_EGONE;
@@ -184,7 +151,7 @@ others_answer_for_themselves(void **state)
 	hears("{\"end\":\"refused\",\"error\":\"there is no such call or "
 	      "pinhole\"}\n");
 	ask("show tables address 192.0.2.0/24\n");
-	expect(&proxy, IPC_SHOW_TABLES);
+	await(&proxy, IPC_SHOW_TABLES);
 	assert_int_equal(msg.u.which.n, 12);
 	assert_memory_equal(msg.u.which.call, "192.0.2.0/24", 12);
 	msg.u.done.err = PH_OK;
@@ -194,7 +161,7 @@ others_answer_for_themselves(void **state)
 	memset(&msg, 0, sizeof(msg));
 	tell(&engine, IPC_FEED_GAP, 0, -1);
 	do
-		expect(&engine, IPC_TELL);
+		await(&engine, IPC_TELL);
 	while (msg.u.tell.what != IPC_TELL_ALL);
 }
 
@@ -222,7 +189,7 @@ each_failure_has_its_words(void **state)
 	(void)state;
 	for (i = 0; i < ROWS(rows); i++) {
 		ask("close x\n");
-		expect(&engine, IPC_CLOSE_CALL);
+		await(&engine, IPC_CLOSE_CALL);
 		msg.u.done.err = rows[i].err;
 		tell(&engine, IPC_DONE, msg.hdr.seq, -1);
 		snprintf(want, sizeof(want),
@@ -232,7 +199,7 @@ each_failure_has_its_words(void **state)
 		hears(want);
 	}
 	ask("reload\n");
-	expect(&monitor, IPC_COMMAND);
+	await(&monitor, IPC_COMMAND);
 	assert_int_equal(msg.u.command.kind, IPC_COMMAND_RELOAD);
 	assert_int_equal(msg.u.command.value, 0);
 	msg.u.done.err = PH_EAGAIN;
@@ -293,7 +260,7 @@ a_pinhole_is_asked_about_where_it_is(void **state)
 	hole_tell(&engine, 8, 80, "abc");
 	settle(2);
 	ask("close 7\n");
-	expect(&proxy, IPC_CLOSE_CALL);
+	await(&proxy, IPC_CLOSE_CALL);
 	assert_int_equal(w->id, 7);
 	assert_int_equal(w->owner, 70);
 	assert_int_equal(w->n, 0);
@@ -301,7 +268,7 @@ a_pinhole_is_asked_about_where_it_is(void **state)
 	tell(&proxy, IPC_DONE, msg.hdr.seq, -1);
 	hears("{\"end\":\"ok\"}\n");
 	ask("explain 8\n");
-	expect(&engine, IPC_EXPLAIN);
+	await(&engine, IPC_EXPLAIN);
 	assert_int_equal(w->id, 8);
 	assert_int_equal(w->owner, 80);
 	assert_int_equal(w->n, 3);
@@ -324,7 +291,7 @@ the_engine_that_knows_is_asked(void **state)
 	hole_tell(&next, 8, 80, "abc");
 	settle(1);
 	ask("close x\n");
-	expect(&engine, IPC_CLOSE_CALL);
+	await(&engine, IPC_CLOSE_CALL);
 	msg.u.done.err = PH_OK;
 	tell(&engine, IPC_DONE, msg.hdr.seq, -1);
 	hears("{\"end\":\"ok\"}\n");
@@ -336,7 +303,7 @@ the_engine_that_knows_is_asked(void **state)
 	tell(&next, IPC_FEED_END, 0, -1);
 	settle(1);
 	ask("close x\n");
-	expect(&next, IPC_CLOSE_CALL);
+	await(&next, IPC_CLOSE_CALL);
 	assert_int_equal(msg.u.which.id, 0);
 	assert_int_equal(msg.u.which.owner, 0);
 	assert_int_equal(msg.u.which.n, 1);
@@ -364,7 +331,7 @@ who_is_not_there_is_not_asked(void **state)
 	hole_tell(&engine, 5, 50, "a");
 	settle(1);
 	ask("show peers\n");
-	expect(&share, IPC_SHOW_PEERS);
+	await(&share, IPC_SHOW_PEERS);
 	assert_int_equal(msg.u.which.n, 0);
 	msg.u.feed_text.n = 8;
 	memcpy(msg.u.feed_text.text, "{\"a\":1}\n", 8);
@@ -471,17 +438,11 @@ it_may_have_many_descriptors(void **state)
 static void
 counters_are_asked_for_each_second(void **state)
 {
-	int status;
-
 	(void)state;
-	expect(&engine, IPC_TELL);
+	await(&engine, IPC_TELL);
 	assert_int_equal(msg.u.tell.what, IPC_TELL_COUNTERS);
-	expect(&proxy, IPC_TELL);
-	memset(&msg, 0, sizeof(msg));
-	tell(&monitor, IPC_QUIT, 0, -1);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	child = 0;
-	assert_int_equal(status, 0);
+	await(&proxy, IPC_TELL);
+	process_quit();
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
