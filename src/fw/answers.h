@@ -31,7 +31,10 @@ enum answers_kind {
 
 struct answers_sink {
 	void *ctx;
-	/* `m` holds the part that `type` needs. */
+	/*
+	 * `m` holds the part that `type` needs.  The ledger is in the middle of
+	 * its work: nothing here may change it.
+	 */
 	void (*send)(void *ctx, enum ipc_role role, enum ipc_type type,
 	    uint64_t seq, struct ipc_msg *m);
 	int64_t (*clock)(void); /* to measure commits; NULL: they are not */

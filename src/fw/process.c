@@ -42,6 +42,7 @@ struct fwproc {
 	int64_t own_at;
 	struct ipc monitor;
 	struct ipc client[IPC_NROLES];
+	unsigned int lost; /* 1 << role: what it wanted is to close */
 	struct waiter waiter;
 	struct ipc_msg msg; /* too big for the stack */
 	int64_t settle_at;  /* when what was adopted is given up; 0: done */
@@ -80,14 +81,24 @@ on_term(int sig)
 static void
 client_lost(struct fwproc *p, enum ipc_role role, enum ph_err why)
 {
-	if (p->client[role].fd == -1)
-		return;
 	if (why != PH_EGONE)
 		log_warnx(MODULE, "lost the connection to the %s: %s",
 		    role_name(role), ph_strerror(why));
 	ipc_close(&p->client[role]);
 	if (role != IPC_ENGINE)
-		fwtable_drop(p->table, role);
+		p->lost |= 1u << role;
+}
+
+/* Not when they are lost: that may be while the table tells them something. */
+static void
+drop_lost(struct fwproc *p)
+{
+	int r;
+
+	for (r = 0; r < IPC_NROLES; r++)
+		if (p->lost & 1u << r)
+			fwtable_drop(p->table, (enum ipc_role)r);
+	p->lost = 0;
 }
 
 static void
@@ -196,9 +207,7 @@ read_client(struct fwproc *p, enum ipc_role role, int64_t now)
 	int fd, n, most = p->waiter.slept ? 1 : MESSAGES;
 	enum ph_err rc;
 
-	for (n = 0; (n < most || ipc_pending(&p->client[role])) &&
-	     p->client[role].fd != -1;
-	     n++) {
+	for (n = 0; n < most || ipc_pending(&p->client[role]); n++) {
 		rc = ipc_recv(&p->client[role], &p->msg, &fd);
 		if (fd != -1)
 			close(fd);
@@ -314,7 +323,6 @@ look_at_own(struct fwproc *p, int64_t now)
 	if (iface_own(&fresh, p->args->conf, &why) != PH_OK)
 		return;
 	p->iface = fresh;
-	p->policy.own = p->iface.own;
 	p->policy.nown = p->iface.nown;
 }
 
@@ -365,6 +373,8 @@ wait_for_work(struct fwproc *p, int64_t next)
 		next = p->settle_at;
 	if (next > counters_due(p))
 		next = counters_due(p);
+	if (p->lost != 0)
+		next = 0;
 	waiter_wait(w, next);
 	now = clock_now();
 	for (r = 0; r < IPC_NROLES; r++) {
@@ -415,6 +425,7 @@ fwproc_serve(struct fwproc *p)
 
 	waiter_init(&p->waiter, signals, 1, on_term);
 	for (;;) {
+		drop_lost(p);
 		give_up_adopted(p, clock_now());
 		next = fwtable_run(p->table, clock_now());
 		next =

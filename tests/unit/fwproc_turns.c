@@ -180,6 +180,37 @@ a_client_is_lost(void **state)
 		}
 }
 
+/*
+ * A proxy that has gone before it could hear that all its pinholes are closed
+ * at their deadline: there are more than fit into one message.
+ */
+static void
+one_that_is_gone_cannot_hear_of_deadlines(void **state)
+{
+	struct ipc *e, *p = begin_with(IPC_PROXY);
+	uint16_t i, n = 600;
+
+	(void)state;
+	play.busy = true;
+	for (i = 0; i < n; i++) {
+		want_data(p, 1 + i, (uint16_t)(10000 + i));
+		if (i % 100 == 99)
+			turn();
+	}
+	turn();
+	(void)calls();
+	(void)heard(p);
+	shutdown(p->fd, SHUT_RDWR);
+	play.now += 50 * SECOND;
+	play.deaf = true;
+	turn();
+	assert_int_equal(play.until, 0);
+	turn();
+	assert_non_null(strstr(calls(), "-600 times "));
+	e = client(IPC_ENGINE);
+	HEARD(e, "counters0:0:600:600:0 ");
+}
+
 static void
 a_client_takes_the_place_of_another(void **state)
 {
@@ -540,6 +571,7 @@ main(void)
 		T(a_turn_has_a_message_or_many),
 		T(what_came_together_is_read_together),
 		T(a_client_is_lost),
+		T(one_that_is_gone_cannot_hear_of_deadlines),
 		T(a_client_takes_the_place_of_another),
 		T(nothing_comes_with_other_messages),
 		T(the_engine_hears_the_counters),
