@@ -106,12 +106,8 @@ send_client(void *ctx, enum ipc_role role, enum ipc_type type, uint64_t seq,
     struct ipc_msg *m)
 {
 	struct fwproc *p = ctx;
+	enum ph_err rc = ipc_send(&p->client[role], type, seq, m, -1);
 
-	enum ph_err rc = PH_OK;
-
-	/* A client that was lost states all its wishes anew. */
-	if (p->client[role].fd != -1)
-		rc = ipc_send(&p->client[role], type, seq, m, -1);
 	if (rc != PH_OK)
 		client_lost(p, role, rc);
 }
@@ -439,7 +435,6 @@ fwproc_serve(struct fwproc *p)
 		/* While there is a monitor, only its IPC_QUIT counts. */
 		if (got_term && p->monitor.fd == -1)
 			p->quit = true;
-		got_term = 0;
 	}
 }
 

@@ -141,7 +141,8 @@ it_waits_for_the_filter_before_it_goes(void **state)
 	quit(1);
 	told = play.now;
 	assert_false(is_over());
-	play.now += SECOND;
+	assert_false(play.config->yield);
+	play.now += SECOND + 5;
 	turn();
 	CALLS("refused ");
 	/* To be told again makes no difference. */
@@ -344,6 +345,8 @@ what_a_successor_does_not_name_is_closed(void **state)
 	e = client(IPC_ENGINE);
 	say(e, IPC_BEGIN, 1);
 	turn();
+	CALLS("");
+	HEARD(e, "");
 	want(e, 1, 4004, 60);
 	turn();
 	want(e, 2, 4002, 60);

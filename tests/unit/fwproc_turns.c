@@ -161,10 +161,14 @@ lose(enum ipc_role role, enum loss loss)
 	turn();
 	assert_int_equal(strstr(calls(), "-7000 ") != NULL, role != IPC_ENGINE);
 	LOGGED("");
-	/* The other one is as it was. */
+	assert_true(play.until > play.now);
+	/* The other one is as it was, and nothing was done twice. */
 	want_data(other, 2, 7004);
 	turn();
 	CALLS("+7004 ");
+	play.now += SECOND;
+	HEARD(client(IPC_ENGINE),
+	    role == IPC_ENGINE ? "counters0:3:2:2:0 " : "counters0:2:3:3:0 ");
 }
 
 static void
@@ -178,6 +182,23 @@ a_client_is_lost(void **state)
 			assert_int_equal(role + loss == 0 ? 0 : fresh(), 0);
 			lose((enum ipc_role)role, (enum loss)loss);
 		}
+}
+
+/* Of two that are lost at once, both. */
+static void
+two_clients_are_lost(void **state)
+{
+	struct ipc *p = begin_with(IPC_PROXY), *s = client(IPC_SHARER);
+
+	(void)state;
+	want_data(p, 1, 7000);
+	want_data(s, 1, 7002);
+	turn();
+	CALLS("+7000 +7002 ");
+	ipc_close(p);
+	ipc_close(s);
+	turn();
+	CALLS("-7000 -7002 ");
 }
 
 /*
@@ -545,7 +566,31 @@ questions_are_answered(void **state)
 	}
 }
 
-/* Who puts rules back is for the monitor to say, as often as it likes. */
+/* What the filter cannot do is said to be so. */
+static void
+a_filter_that_cannot_do_it_says_so(void **state)
+{
+	static const struct endpoint none;
+	struct ipc *p;
+
+	(void)state;
+	play.ops.original = NULL;
+	play.ops.table = NULL;
+	p = begin_with(IPC_PROXY);
+	memset(&msg, 0xff, sizeof(msg));
+	say(p, IPC_ORIGINAL, 77);
+	turn();
+	HEARD(p, "target77:-3:none:0 ");
+	assert_memory_equal(&msg.u.target.target, &none, sizeof(none));
+	memset(&msg, 0, sizeof(msg));
+	msg.u.table.op = FW_TABLE_FLUSH;
+	say(p, IPC_TABLE, 78);
+	turn();
+	HEARD(p, "result78:-3:0 ");
+	CALLS("");
+}
+
+/* Whether to put rules back is for the monitor to say, time and again. */
 static void
 it_yields_when_told(void **state)
 {
@@ -571,6 +616,7 @@ main(void)
 		T(a_turn_has_a_message_or_many),
 		T(what_came_together_is_read_together),
 		T(a_client_is_lost),
+		T(two_clients_are_lost),
 		T(one_that_is_gone_cannot_hear_of_deadlines),
 		T(a_client_takes_the_place_of_another),
 		T(nothing_comes_with_other_messages),
@@ -582,6 +628,7 @@ main(void)
 		T(a_slow_client_gets_all),
 		T(one_that_reads_no_more_is_lost),
 		T(questions_are_answered),
+		T(a_filter_that_cannot_do_it_says_so),
 		T(it_yields_when_told),
 	};
 
