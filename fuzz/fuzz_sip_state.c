@@ -104,5 +104,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	timers_run(&timers, 1000 * USEC_PER_SEC);
 	sip_shutdown(sip, REASON_SHUTDOWN, 1000 * USEC_PER_SEC);
 	sip_free(sip);
+	timers_free(&timers);
 	return 0;
 }

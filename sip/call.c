@@ -57,7 +57,7 @@ call_free(struct call *c)
 {
 	struct sip *sip = c->sip;
 
-	timer_clear(sip->timers, &c->timer);
+	timer_end(sip->timers, &c->timer);
 	mentions_free(c);
 	call_unqueue(c);
 	if (c->accepted && !c->dead)
@@ -270,7 +270,12 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 	c->id = sip->next_id++;
 	c->began = now;
 	c->setup_until = now + sip->config.timeout_setup * USEC_PER_SEC;
+	if (timer_begin(sip->timers, &c->timer, sip->expire) != PH_OK) {
+		free(c);
+		return NULL;
+	}
 	if (!call_insert(sip, c, now)) {
+		timer_end(sip->timers, &c->timer);
 		free(c);
 		return NULL;
 	}

@@ -72,9 +72,9 @@ expire_parts(struct call *c, int64_t now)
 }
 
 void
-call_expire(void *arg, int64_t now)
+call_expire(struct timer *t, int64_t now)
 {
-	struct call *c = arg;
+	struct call *c = timer_owner(t, struct call, timer);
 	enum reason why;
 
 	if (c->dead && c->forget_at <= now) {

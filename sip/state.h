@@ -217,7 +217,7 @@ struct sip {
 	struct sip_config config;
 	struct sip_sink sink;
 	struct timers *timers;
-	void (*expire)(void *call, int64_t now); /* call_expire() */
+	void (*expire)(struct timer *t, int64_t now); /* call_expire() */
 	struct sip_counters n;
 	int64_t full_reported;	  /* that `limit calls` is reached */
 	enum sip_verdict verdict; /* on the message at hand */
@@ -392,7 +392,7 @@ void call_schedule(struct call *c, int64_t now);
 
 /* life.c */
 /* The timer of a call. */
-void call_expire(void *call, int64_t now);
+void call_expire(struct timer *t, int64_t now);
 /* End the early dialogs that this INVITE has made. */
 void call_end_early(struct call *c, const struct txn *t);
 

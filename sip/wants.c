@@ -192,8 +192,7 @@ call_schedule(struct call *c, int64_t now)
 	if (at == INT64_MAX)
 		timer_clear(c->sip->timers, &c->timer);
 	else
-		timer_set(c->sip->timers, &c->timer, at > now ? at : now,
-		    c->sip->expire, c);
+		timer_set(c->sip->timers, &c->timer, at > now ? at : now);
 }
 
 void

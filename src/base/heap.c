@@ -36,6 +36,16 @@ heap_reserve(struct heap *h, size_t n)
 	return PH_OK;
 }
 
+/* Whether `a` comes before `b`. */
+static bool
+slot_before(const struct heap *h, const struct heap_slot *a,
+    const struct heap_slot *b)
+{
+	if (a->at != b->at)
+		return a->at < b->at;
+	return h->before != NULL && h->before(a->place, b->place);
+}
+
 static void
 slot_put(struct heap *h, size_t i, struct heap_slot s)
 {
@@ -51,7 +61,7 @@ slot_rise(struct heap *h, size_t i, struct heap_slot s)
 
 	for (; i > 0; i = up) {
 		up = (i - 1) / 2;
-		if (h->v[up].at <= s.at)
+		if (!slot_before(h, &s, &h->v[up]))
 			break;
 		slot_put(h, i, h->v[up]);
 	}
@@ -65,9 +75,10 @@ slot_sink(struct heap *h, size_t i, struct heap_slot s)
 	size_t down;
 
 	for (; (down = 2 * i + 1) < h->n; i = down) {
-		if (down + 1 < h->n && h->v[down + 1].at < h->v[down].at)
+		if (down + 1 < h->n &&
+		    slot_before(h, &h->v[down + 1], &h->v[down]))
 			down++;
-		if (h->v[down].at >= s.at)
+		if (!slot_before(h, &h->v[down], &s))
 			break;
 		slot_put(h, i, h->v[down]);
 	}
@@ -77,7 +88,7 @@ slot_sink(struct heap *h, size_t i, struct heap_slot s)
 static void
 slot_place(struct heap *h, size_t i, struct heap_slot s)
 {
-	if (i > 0 && h->v[(i - 1) / 2].at > s.at)
+	if (i > 0 && slot_before(h, &s, &h->v[(i - 1) / 2]))
 		slot_rise(h, i, s);
 	else
 		slot_sink(h, i, s);

@@ -2,6 +2,7 @@
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,9 +11,8 @@
 /*
  * Deadlines of hundreds of thousands of items, the earliest first.
  *
- * Where struct timer (timers.h) keeps all that it knows in the item, an item
- * has no more here than its place, four bytes of its own: zeroed at first,
- * and 0 while it has no deadline.
+ * An item has no more here than its place, four bytes of its own: zeroed at
+ * first, and 0 while it has no deadline.
  */
 struct heap_slot {
 	int64_t at;
@@ -22,6 +22,8 @@ struct heap_slot {
 struct heap {
 	struct heap_slot *v;
 	size_t n, cap;
+	/* Of two with the same deadline; NULL: any comes first. */
+	bool (*before)(const uint32_t *a, const uint32_t *b);
 };
 
 void heap_init(struct heap *h);

@@ -1,84 +1,93 @@
 /* SPDX-License-Identifier: ISC */
 #include "src/base/timers.h"
 
-static int
-timer_cmp(const struct timer *a, const struct timer *b)
+static const struct timer *
+timer_of(const uint32_t *place)
 {
-	if (a->at != b->at)
-		return a->at < b->at ? -1 : 1;
-	return a->seq < b->seq ? -1 : a->seq > b->seq;
+	return (const struct timer *)(const void *)place;
 }
 
-RB_GENERATE_STATIC(timer_tree, timer, node, timer_cmp)
+/* Of two with one deadline; half the numbers are behind any. */
+static bool
+timer_is_older(const uint32_t *a, const uint32_t *b)
+{
+	return timer_of(a)->order - timer_of(b)->order > UINT32_MAX / 2;
+}
 
 void
 timers_init(struct timers *ts)
 {
-	RB_INIT(&ts->tree);
-	ts->seq = 0;
-}
-
-static void
-timer_place(struct timers *ts, struct timer *t)
-{
-	t->at = t->due;
-	t->seq = t->due_seq;
-	RB_INSERT(timer_tree, &ts->tree, t);
+	heap_init(&ts->heap);
+	ts->heap.before = timer_is_older;
+	ts->n = 0;
+	ts->order = 0;
 }
 
 void
-timer_set(struct timers *ts, struct timer *t, int64_t at,
-    void (*fire)(void *arg, int64_t now), void *arg)
+timers_free(struct timers *ts)
 {
-	t->due = at;
-	t->due_seq = ts->seq++;
+	heap_free(&ts->heap);
+}
+
+enum ph_err
+timer_begin(struct timers *ts, struct timer *t,
+    void (*fire)(struct timer *t, int64_t now))
+{
+	if (heap_reserve(&ts->heap, ts->n + 1) != PH_OK)
+		return PH_ENOMEM;
+	ts->n++;
 	t->fire = fire;
-	t->arg = arg;
-	if (t->set && at >= t->at)
-		return;
+	return PH_OK;
+}
+
+void
+timer_end(struct timers *ts, struct timer *t)
+{
 	timer_clear(ts, t);
-	t->set = true;
-	timer_place(ts, t);
+	ts->n -= t->fire != NULL;
+	t->fire = NULL;
+}
+
+void
+timer_set(struct timers *ts, struct timer *t, int64_t at)
+{
+	/* Its order may change only while it is not in the heap. */
+	timer_clear(ts, t);
+	t->order = ts->order++;
+	heap_set(&ts->heap, &t->place, at);
 }
 
 void
 timer_clear(struct timers *ts, struct timer *t)
 {
-	if (!t->set)
-		return;
-	RB_REMOVE(timer_tree, &ts->tree, t);
-	t->set = false;
+	heap_clear(&ts->heap, &t->place);
 }
 
-/* The timer that is due first: its place is where it belongs. */
-static struct timer *
-timers_first(struct timers *ts)
+bool
+timer_is_set(const struct timer *t)
 {
-	struct timer *t;
-
-	while ((t = RB_MIN(timer_tree, &ts->tree)) != NULL &&
-	    t->seq != t->due_seq) {
-		RB_REMOVE(timer_tree, &ts->tree, t);
-		timer_place(ts, t);
-	}
-	return t;
+	return t->place != 0;
 }
 
 int64_t
-timers_next(struct timers *ts)
+timers_next(const struct timers *ts)
 {
-	struct timer *t = timers_first(ts);
+	const struct heap_slot *s = heap_first(&ts->heap);
 
-	return t != NULL ? t->due : INT64_MAX;
+	return s != NULL ? s->at : INT64_MAX;
 }
 
 void
 timers_run(struct timers *ts, int64_t now)
 {
+	const struct heap_slot *s;
 	struct timer *t;
+	int64_t at;
 
-	while ((t = timers_first(ts)) != NULL && t->due <= now) {
+	while ((s = heap_first(&ts->heap)) != NULL && s->at <= now) {
+		t = (struct timer *)(void *)s->place;
+		at = s->at;
 		timer_clear(ts, t);
-		t->fire(t->arg, t->due);
+		t->fire(t, at);
 	}
 }

@@ -65,6 +65,8 @@ lease_after(const struct calls *c, uint64_t id)
 	return idmap_from(&c->leases, id + 1);
 }
 
+static void lease_timer(struct timer *t, int64_t now);
+
 static struct call_lease *
 lease_get(struct calls *c, uint64_t id)
 {
@@ -74,7 +76,12 @@ lease_get(struct calls *c, uint64_t id)
 		return l;
 	l->id = id;
 	l->c = c;
+	if (timer_begin(c->timers, &l->timer, lease_timer) != PH_OK) {
+		free(l);
+		return NULL;
+	}
 	if (idmap_put(&c->leases, id, l) != PH_OK) {
+		timer_end(c->timers, &l->timer);
 		free(l);
 		return NULL;
 	}
@@ -84,7 +91,7 @@ lease_get(struct calls *c, uint64_t id)
 static void
 lease_free(struct call_lease *l)
 {
-	timer_clear(l->c->timers, &l->timer);
+	timer_end(l->c->timers, &l->timer);
 	story_leave(l->c->story, l->story);
 	if (l->dirty)
 		TAILQ_REMOVE(&l->c->dirty, l, dirty_entry);
@@ -106,7 +113,6 @@ lease_length(const struct call_lease *l)
 	    USEC_PER_SEC;
 }
 
-static void lease_timer(void *arg, int64_t now);
 static void call_tell(struct calls *c, uint64_t id, bool renewed);
 
 /*
@@ -149,7 +155,7 @@ lease_schedule(struct call_lease *l, int64_t now)
 		s = lease_silence(l);
 		at = silence_next(&s, lease_length(l), now);
 	}
-	timer_set(l->c->timers, &l->timer, at, lease_timer, l);
+	timer_set(l->c->timers, &l->timer, at);
 }
 
 /* The owner of the call may not see the media that passes here. */
@@ -168,9 +174,9 @@ lease_tell_seen(struct call_lease *l, int64_t now)
 }
 
 static void
-lease_timer(void *arg, int64_t now)
+lease_timer(struct timer *t, int64_t now)
 {
-	struct call_lease *l = arg;
+	struct call_lease *l = timer_owner(t, struct call_lease, timer);
 	const struct silence s = lease_silence(l);
 	struct calls *c = l->c;
 
@@ -268,7 +274,7 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 	story_counts(c->story);
 	lease_tell(l, w, now);
 	claims_want(c->claims, &want, now);
-	if (!l->timer.set || !l->open)
+	if (!timer_is_set(&l->timer) || !l->open)
 		lease_schedule(l, now);
 }
 

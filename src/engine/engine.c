@@ -186,6 +186,7 @@ engine_free(struct engine *e)
 	sightings_free(e->sightings);
 	story_free(e->story);
 	sessions_free(e->sessions);
+	timers_free(&e->timers);
 	free(e);
 }
 

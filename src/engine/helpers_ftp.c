@@ -76,7 +76,7 @@ ftp_helper_new(const struct helper_place *place)
 static void
 watch_free(struct ftp_watch *w)
 {
-	timer_clear(w->h->place.timers, &w->timer);
+	timer_end(w->h->place.timers, &w->timer);
 	w->h->nwatches--;
 	free(w);
 }
@@ -131,9 +131,9 @@ data_close(struct ftp_watch *w, enum reason why, int64_t now)
 
 /* The data connection has begun, and needs no pinhole; or it never will. */
 static void
-on_timeout(void *arg, int64_t now)
+on_timeout(struct timer *t, int64_t now)
 {
-	struct ftp_watch *w = arg;
+	struct ftp_watch *w = timer_owner(t, struct ftp_watch, timer);
 	int64_t seen = claims_last_seen(w->h->place.claims, w->asker);
 
 	if (w->begun || seen >= w->opened)
@@ -158,7 +158,7 @@ data_open(struct ftp_watch *w, const struct pinhole *hole, int64_t now)
 	w->begun = false;
 	w->hole = *hole;
 	w->opened = now;
-	timer_set(place->timers, &w->timer, now + want.lease, on_timeout, w);
+	timer_set(place->timers, &w->timer, now + want.lease);
 }
 
 /*
@@ -181,7 +181,7 @@ data_expect(struct ftp_watch *w, int64_t now)
 	if (claims_last_seen(place->claims, w->asker) >= w->opened)
 		return;
 	claims_renew(place->claims, w->asker, lease, now);
-	timer_set(place->timers, &w->timer, now + lease, on_timeout, w);
+	timer_set(place->timers, &w->timer, now + lease);
 }
 
 struct feed {
@@ -318,6 +318,25 @@ watch_key(const struct ftp_helper *h, const struct datagram *d,
 		    key->client.port >= HELPER_PORT_MIN));
 }
 
+/* NULL: no room for another one. */
+static struct ftp_watch *
+watch_new(struct ftp_helper *h)
+{
+	struct ftp_watch *w;
+
+	if (h->nwatches >= CONF_FTP_MAX || (w = calloc(1, sizeof(*w))) == NULL)
+		return NULL;
+	if (timer_begin(h->place.timers, &w->timer, on_timeout) != PH_OK) {
+		free(w);
+		return NULL;
+	}
+	w->h = h;
+	w->refs = 1;
+	w->asker = h->next_asker++;
+	h->nwatches++;
+	return w;
+}
+
 static struct ftp_watch *
 watch_get(struct ftp_helper *h, const struct datagram *d, int64_t now)
 {
@@ -334,20 +353,15 @@ watch_get(struct ftp_helper *h, const struct datagram *d, int64_t now)
 	if (!helper_pinhole(&h->place, IPPROTO_TCP, &key.client.addr,
 		&key.server, &hole))
 		return NULL;
-	if (h->nwatches >= CONF_FTP_MAX ||
-	    (w = calloc(1, sizeof(*w))) == NULL) {
+	if ((w = watch_new(h)) == NULL) {
 		h->n.limit++;
 		return NULL;
 	}
-	w->h = h;
 	w->client = key.client;
 	w->server = key.server;
-	w->refs = 1;
-	w->asker = h->next_asker++;
 	ftp_control_init(&w->control, &w->client.addr, &w->server.addr,
 	    h->place.conf->ftp.loose);
 	RB_INSERT(watch_tree, &h->watches, w);
-	h->nwatches++;
 	h->n.total++;
 	who.asker = w->asker;
 	who.client = w->client;

@@ -89,7 +89,7 @@ transfer_free(struct transfer *t)
 {
 	struct tftp_helper *h = t->h;
 
-	timer_clear(h->place.timers, &t->timer);
+	timer_end(h->place.timers, &t->timer);
 	RB_REMOVE(transfer_tree, &h->transfers, t);
 	h->ntransfers--;
 	shares_remove(client_shares(h, &t->client), &t->item);
@@ -109,6 +109,8 @@ tftp_helper_free(struct tftp_helper *h)
 	free(h);
 }
 
+static void on_timer(struct timer *timer, int64_t now);
+
 /* NULL: no room for another one. */
 static struct transfer *
 transfer_new(struct tftp_helper *h, const struct addr *server,
@@ -121,7 +123,12 @@ transfer_new(struct tftp_helper *h, const struct addr *server,
 	    shares_taken(room, &client->addr) >= HELPER_TFTP_SHARE ||
 	    (t = calloc(1, sizeof(*t))) == NULL)
 		return NULL;
+	if (timer_begin(h->place.timers, &t->timer, on_timer) != PH_OK) {
+		free(t);
+		return NULL;
+	}
 	if (!shares_add(room, &t->item, &client->addr, 1)) {
+		timer_end(h->place.timers, &t->timer);
 		free(t);
 		return NULL;
 	}
@@ -210,8 +217,6 @@ transfer_end(struct transfer *t, enum reason why, int64_t now)
 	transfer_free(t);
 }
 
-static void on_timer(void *arg, int64_t now);
-
 /* Look again when it may have been silent for too long, or renew before. */
 static void
 transfer_schedule(struct transfer *t, int64_t now)
@@ -222,13 +227,13 @@ transfer_schedule(struct transfer *t, int64_t now)
 	/* Without reports of packets, nothing will renew it. */
 	if (t->h->place.activity)
 		at = silence_next(&s, s.timeout, now);
-	timer_set(t->h->place.timers, &t->timer, at, on_timer, t);
+	timer_set(t->h->place.timers, &t->timer, at);
 }
 
 static void
-on_timer(void *arg, int64_t now)
+on_timer(struct timer *timer, int64_t now)
 {
-	struct transfer *t = arg;
+	struct transfer *t = timer_owner(timer, struct transfer, timer);
 	const struct silence s = transfer_silence(t);
 	bool begun = s.inside > 0 || s.outside > 0;
 

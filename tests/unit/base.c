@@ -522,70 +522,99 @@ strbuf_has_a_last_byte(void **state)
 	assert_int_equal(none.len, 0);
 }
 
+static struct numbered {
+	int number;
+	struct timer timer;
+} timed[3];
+static struct timers timers;
 static int order[4], norder;
 
 static void
-note_order(void *arg, int64_t now)
+note_order(struct timer *t, int64_t now)
 {
 	(void)now;
-	order[norder++] = *(int *)arg;
+	order[norder++] = timer_owner(t, struct numbered, timer)->number;
+}
+
+static void
+timed_begin(void)
+{
+	int i;
+
+	timers_init(&timers);
+	memset(timed, 0, sizeof(timed));
+	norder = 0;
+	for (i = 0; i < 3; i++) {
+		timed[i].number = i;
+		assert_int_equal(timer_begin(&timers, &timed[i].timer,
+				     note_order),
+		    PH_OK);
+	}
+}
+
+static void
+timed_end(void)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		timer_end(&timers, &timed[i].timer);
+	timer_end(&timers, &timed[0].timer); /* has ended */
+	assert_int_equal(timers.n, 0);
+	timers_free(&timers);
 }
 
 static void
 timers_fire_by_deadline_then_by_age(void **state)
 {
-	struct timer t[3] = { 0 };
-	int id[3] = { 0, 1, 2 };
-	struct timers ts;
-
 	(void)state;
-	timers_init(&ts);
-	assert_true(timers_next(&ts) == INT64_MAX);
-	timer_set(&ts, &t[2], 10, note_order, &id[2]);
-	timer_set(&ts, &t[0], 10, note_order, &id[0]);
-	timer_set(&ts, &t[1], 5, note_order, &id[1]);
-	assert_int_equal(timers_next(&ts), 5);
-	timers_run(&ts, 9);
+	timed_begin();
+	/* The numbers by which their age is told may begin anew. */
+	timers.order = UINT32_MAX;
+	assert_true(timers_next(&timers) == INT64_MAX);
+	timer_set(&timers, &timed[2].timer, 10);
+	timer_set(&timers, &timed[0].timer, 10);
+	timer_set(&timers, &timed[1].timer, 5);
+	assert_int_equal(timers_next(&timers), 5);
+	timers_run(&timers, 9);
 	assert_int_equal(norder, 1);
-	timers_run(&ts, 10);
+	timers_run(&timers, 10);
 	assert_int_equal(norder, 3);
 	assert_int_equal(order[0], 1);
 	assert_int_equal(order[1], 2);
 	assert_int_equal(order[2], 0);
-	assert_false(t[0].set);
+	assert_false(timer_is_set(&timed[0].timer));
+	timed_end();
 }
 
 /* A timer that moves is set anew: of equal deadlines it is the last. */
 static void
 a_timer_that_moves_fires_at_its_last_deadline(void **state)
 {
-	struct timer t[3] = { 0 };
-	int id[3] = { 0, 1, 2 };
-	struct timers ts;
-
 	(void)state;
-	norder = 0;
-	timers_init(&ts);
-	timer_set(&ts, &t[0], 5, note_order, &id[0]);
-	timer_set(&ts, &t[1], 20, note_order, &id[1]);
-	timer_set(&ts, &t[2], 20, note_order, &id[2]);
-	timer_set(&ts, &t[0], 20, note_order, &id[0]);
-	timer_set(&ts, &t[1], 30, note_order, &id[1]);
-	timer_set(&ts, &t[1], 20, note_order, &id[1]);
-	assert_int_equal(timers_next(&ts), 20);
-	timers_run(&ts, 19);
+	timed_begin();
+	timer_set(&timers, &timed[0].timer, 5);
+	timer_set(&timers, &timed[1].timer, 20);
+	timer_set(&timers, &timed[2].timer, 20);
+	timer_set(&timers, &timed[0].timer, 20);
+	timer_set(&timers, &timed[1].timer, 30);
+	timer_set(&timers, &timed[1].timer, 20);
+	assert_int_equal(timers_next(&timers), 20);
+	timers_run(&timers, 19);
 	assert_int_equal(norder, 0);
-	timer_set(&ts, &t[2], 10, note_order, &id[2]);
-	assert_int_equal(timers_next(&ts), 10);
-	timers_run(&ts, 20);
+	timer_set(&timers, &timed[2].timer, 10);
+	assert_int_equal(timers_next(&timers), 10);
+	timers_run(&timers, 20);
 	assert_int_equal(norder, 3);
 	assert_int_equal(order[0], 2);
 	assert_int_equal(order[1], 0);
 	assert_int_equal(order[2], 1);
-	timer_set(&ts, &t[0], 40, note_order, &id[0]);
-	timer_set(&ts, &t[0], 50, note_order, &id[0]);
-	timer_clear(&ts, &t[0]);
-	assert_true(timers_next(&ts) == INT64_MAX);
+	timer_set(&timers, &timed[0].timer, 40);
+	timer_set(&timers, &timed[0].timer, 50);
+	timer_clear(&timers, &timed[0].timer);
+	assert_true(timers_next(&timers) == INT64_MAX);
+	timer_set(&timers, &timed[0].timer, 60);
+	timed_end();
 }
 
 /* The table is by hand: here is what it stands for. */

@@ -39,12 +39,10 @@ static struct one {
 } ones[TIMERS];
 static uint64_t orders;
 
-static void fire(void *arg, int64_t now);
-
 static void
 set_one(struct one *o, int64_t at)
 {
-	timer_set(&timers, &o->timer, at, fire, o);
+	timer_set(&timers, &o->timer, at);
 	o->set = true;
 	o->due = at;
 	o->order = ++orders;
@@ -67,15 +65,15 @@ first_one(void)
 static int64_t running_at;
 
 static void
-fire(void *arg, int64_t now)
+fire(struct timer *t, int64_t now)
 {
-	struct one *o = arg;
+	struct one *o = timer_owner(t, struct one, timer);
 
 	/* In order, and told when they were due. */
 	assert_ptr_equal(o, first_one());
 	assert_int_equal(now, o->due);
 	assert_true(now <= running_at);
-	assert_false(o->timer.set);
+	assert_false(timer_is_set(t));
 	o->set = false;
 	o->fired++;
 	if (o->again != 0)
@@ -92,6 +90,8 @@ timers_fire_in_order_whatever_is_done(void **state)
 	(void)state;
 	memset(ones, 0, sizeof(ones));
 	timers_init(&timers);
+	for (o = ones; o < ones + TIMERS; o++)
+		assert_int_equal(timer_begin(&timers, &o->timer, fire), PH_OK);
 	for (i = 0; i < 30000; i++) {
 		o = &ones[pick(TIMERS)];
 		switch (pick(6)) {
@@ -110,13 +110,18 @@ timers_fire_in_order_whatever_is_done(void **state)
 			timers_run(&timers, now);
 			break;
 		}
-		assert_int_equal(o->timer.set, o->set);
+		assert_int_equal(timer_is_set(&o->timer), o->set);
 		o = first_one();
 		assert_int_equal(timers_next(&timers),
 		    o != NULL ? o->due : INT64_MAX);
 		assert_true(o == NULL || o->due > now - 1);
 	}
 	assert_true(ones[0].fired > 100);
+	for (o = ones; o < ones + TIMERS; o++)
+		timer_end(&timers, &o->timer);
+	assert_int_equal(timers.n, 0);
+	assert_int_equal(timers_next(&timers), INT64_MAX);
+	timers_free(&timers);
 }
 
 #define ITEMS	24

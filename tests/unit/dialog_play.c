@@ -233,7 +233,7 @@ call_check(const struct call *c, int64_t now)
 {
 	size_t n = sizeof(*c) + c->call_id.len + c->caller_tag.len;
 	unsigned int ntxns = 0, ndialogs = 0;
-	int64_t next = INT64_MAX;
+	int64_t next = INT64_MAX, due;
 	const struct dialog *d;
 	const struct txn *t;
 	bool lives = false;
@@ -270,11 +270,12 @@ call_check(const struct call *c, int64_t now)
 		next = c->max_until;
 	else if (!c->dead && !c->accepted && c->setup_until < next)
 		next = c->setup_until;
-	assert_true(c->timer.set);
+	assert_true(timer_is_set(&c->timer));
+	due = heap_at(&c->sip->timers->heap, &c->timer.place);
 	if (next > now)
-		assert_int_equal(c->timer.due, next);
+		assert_int_equal(due, next);
 	else
-		assert_true(c->timer.due <= now);
+		assert_true(due <= now);
 }
 
 /* On which list the call is, and in whose count. */
@@ -350,6 +351,7 @@ void
 world_drop(struct world *w)
 {
 	sip_free(w->sip);
+	timers_free(&w->timers);
 	claims_free(w->claims);
 	if (--worlds == 0)
 		assert_int_equal(starve_blocks(), before);
