@@ -311,7 +311,7 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 	struct segment *g;
 
 	while (more != CAPTURE_END && (g = TAILQ_FIRST(&s->ahead)) != NULL) {
-		if (g->seq != s->next && late &&
+		if (g->seq != s->next && (late || s->heir) &&
 		    seq_distance(s->ack, g->seq) >= 0) {
 			/*
 			 * The receiver acknowledged bytes that we have not
@@ -329,6 +329,7 @@ tcpside_read(struct tcpside *s, struct shares *room, bool late,
 		TAILQ_INSERT_TAIL(&s->sent, g, entry);
 		s->nsent++;
 		s->next = segment_end(g);
+		s->heir = false;
 		s->begun = s->begun || !s->lost;
 		if (s->mute)
 			continue;
@@ -369,6 +370,7 @@ tcpside_import(struct tcpside *s, const struct addr *sender, struct cursor *r)
 	uint8_t flags = cursor_u8(r);
 
 	tcpside_begin(s, sender, next, false);
+	s->heir = true;
 	s->begun = (flags & RECORD_BEGUN) != 0;
 	s->framed = (flags & RECORD_FRAMED) != 0;
 	s->mute = (flags & RECORD_MUTE) != 0;

@@ -50,6 +50,7 @@ struct tcpside {
 	bool begun;  /* its first bytes were there to see */
 	bool framed; /* the reader has found a whole message in it */
 	bool mute;   /* it is none of the reader's */
+	bool heir;   /* nothing was read since it was imported */
 	bool fin;    /* the sender ends at fin_seq, it seems */
 	uint32_t fin_seq;
 	struct segment_list ahead; /* not read yet, without overlaps */
@@ -90,7 +91,8 @@ bool tcpside_read(struct tcpside *s, struct shares *room, bool late,
 
 /*
  * The place of the reader in a record, and back.  A reader that was lost, or
- * within a message, is lost.
+ * within a message, is lost.  Bytes that went by before the successor listened
+ * do not come any more: nobody waits for them once the receiver has them.
  */
 #define TCPSIDE_RECORD (4 + 1)
 void tcpside_export(const struct tcpside *s, struct writer *w);

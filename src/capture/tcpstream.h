@@ -71,7 +71,8 @@ void tcpstream_add(struct tcpstream *t, const struct datagram *d,
  * position of each reader; where a message was incomplete, the successor's
  * reader is lost.  Positions that do not fit the first bytes that are seen are
  * taken from these; all else in the record still holds, until the connection
- * begins anew.
+ * begins anew.  Bytes that went by unseen before these are not waited for, or
+ * an answer would be read before its request.
  */
 bool tcpstream_flush(struct tcpstream *t, const struct capture_sink *sink);
 void tcpstream_adopt(struct tcpstream *t, uint64_t key, const void *p,

@@ -229,7 +229,7 @@ def what_the_receiver_drops_blinds_nobody_outside(net):
 
 @scenario()
 def tcp_older_than_the_engine_is_followed(net):
-    """The BYE after a reload and after a crash, then a start; new calls."""
+    """The BYE after a reload and after a crash, then starts; new calls."""
     d = net.pinholed()
     wire = tcp_wire(net, PHONE, PBX)
     call = Call(wire, transport="TCP")
@@ -248,13 +248,17 @@ def tcp_older_than_the_engine_is_followed(net):
     time.sleep(0.5)
     call.hang_up("b")
     d.expect(event="close", dir="in", call=call.call_id, reason="bye")
-    d.stop()
-    d = net.pinholed()
-    call = Call(wire, transport="TCP")
-    call.set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
-    d.expect(event="open", dir="in", call=call.call_id)
-    call.hang_up("a")
-    d.expect(event="close", dir="in", call=call.call_id, reason="bye")
+    # And messages of one side, or of both, that nobody follows.
+    for unheard in ("", "a", "b", "ab"):
+        d.stop()
+        for side in unheard:
+            Call(wire, transport="TCP").request(side, "OPTIONS")
+        d = net.pinholed()
+        call = Call(wire, transport="TCP")
+        call.set_up(sdp(PHONE, 4000), sdp(PBX, 10000))
+        d.expect(event="open", dir="in", call=call.call_id)
+        call.hang_up("a")
+        d.expect(event="close", dir="in", call=call.call_id, reason="bye")
 
 
 @scenario(extra="tcp dport 8080 accept")

@@ -94,6 +94,60 @@ a_successor_reads_on(void **state)
 	hand_over(met, ROWS(met), first, ROWS(first), "cdef", "<>");
 }
 
+/*
+ * While a service restarts, messages go by that nobody reads.  What comes next
+ * is read as soon as it is acknowledged, so that a request is read before its
+ * answer, and without waiting.
+ */
+static void
+a_successor_waits_for_nothing_older(void **state)
+{
+	/* clang-format off */
+	static const struct seg said[] = { SAID };
+	static const struct seg client_spoke[] = {
+		{ 14, TCP_ACK, "cd", false, 100 },
+		{ 100, TCP_ACK, "ef", true, 16 },
+		{ 102, TCP_ACK, "gh", true, 16 },
+		{ 16, TCP_ACK, "ij", false, 104 },
+	};
+	static const struct seg server_spoke[] = {
+		{ 12, TCP_ACK, "cd", false, 102 },
+		{ 102, TCP_ACK, "ef", true, 14 },
+		{ 104, TCP_ACK, "gh", true, 14 },
+		{ 14, TCP_ACK, "ij", false, 106 },
+	};
+	static const struct seg both_spoke[] = {
+		{ 14, TCP_ACK, "cd", false, 102 },
+		{ 102, TCP_ACK, "", true, 16 },
+		{ 102, TCP_ACK, "ef", true, 16 },
+		{ 104, TCP_ACK, "gh", true, 16 },
+		{ 16, TCP_ACK, "ij", false, 106 },
+	};
+	/* What nobody has acknowledged may yet come, or be sent again. */
+	static const struct seg ahead[] = {
+		{ 14, TCP_ACK, "ef", false, 100 },
+		{ 100, TCP_ACK, "gh", true, 12 },
+		{ 12, TCP_ACK, "cd", false, 102 },
+	};
+	/* After the first byte, all is as ever. */
+	static const struct seg later[] = {
+		{ 12, TCP_ACK, "cd", false, 100 },
+		{ 16, TCP_ACK, "ef", false, 100 },
+		{ 100, TCP_ACK, "gh", true, 18 },
+	};
+	/* clang-format on */
+
+	(void)state;
+	hand_over(said, ROWS(said), client_spoke, ROWS(client_spoke),
+	    "|cdefghij", "<>><");
+	hand_over(said, ROWS(said), server_spoke, ROWS(server_spoke),
+	    "cd|efghij", "<>><");
+	hand_over(said, ROWS(said), both_spoke, ROWS(both_spoke), "|cd|efghij",
+	    "<>><");
+	hand_over(said, ROWS(said), ahead, ROWS(ahead), "ghcdef", "><<");
+	hand_over(said, ROWS(said), later, ROWS(later), "cdgh", "<>");
+}
+
 /* A connection that the engine before did not read is not read on. */
 static void
 a_successor_is_as_deaf(void **state)
@@ -327,6 +381,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_successor_reads_on),
+		cmocka_unit_test(a_successor_waits_for_nothing_older),
 		cmocka_unit_test(a_successor_is_as_deaf),
 		cmocka_unit_test(a_successor_forgets_under_the_same_key),
 		cmocka_unit_test(each_change_is_recorded_once),
