@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: ISC */
+/* A journal whose disk fails, whose bytes rot, or which is full. */
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/compat/memfile.h"
+#include "src/process/checkpoint.h"
+#include "tests/unit/unit.h"
+
+#define LIMIT  (64u << 20)
+#define NKEYS  200
+#define HEADER 24 /* of a file, and of a record */
+#define BIG    8192
+
+/*
+ * In place of libc's.  Writes and truncations fail once as many as `works` have
+ * been done; a write takes `most` bytes at a time.
+ */
+static int works = -1; /* none fails */
+static size_t most;
+static unsigned int calls;
+
+ssize_t __real_pwrite(int fd, const void *p, size_t len, off_t off);
+ssize_t __wrap_pwrite(int fd, const void *p, size_t len, off_t off);
+ssize_t __wrap_pwrite64(int fd, const void *p, size_t len, off_t off);
+int __real_ftruncate(int fd, off_t len);
+int __wrap_ftruncate(int fd, off_t len);
+int __wrap_ftruncate64(int fd, off_t len);
+
+static bool
+fails(void)
+{
+	calls++;
+	if (works > 0)
+		works--;
+	else if (works == 0)
+		errno = ENOSPC;
+	return works == 0 && errno == ENOSPC;
+}
+
+ssize_t
+__wrap_pwrite(int fd, const void *p, size_t len, off_t off)
+{
+	errno = 0;
+	if (fails())
+		return -1;
+	return __real_pwrite(fd, p, most > 0 && len > most ? most : len, off);
+}
+
+ssize_t
+__wrap_pwrite64(int fd, const void *p, size_t len, off_t off)
+{
+	return __wrap_pwrite(fd, p, len, off);
+}
+
+int
+__wrap_ftruncate(int fd, off_t len)
+{
+	errno = 0;
+	return fails() ? -1 : __real_ftruncate(fd, len);
+}
+
+int
+__wrap_ftruncate64(int fd, off_t len)
+{
+	return __wrap_ftruncate(fd, len);
+}
+
+static int fds[2];
+static struct checkpoint *c;
+static uint8_t value[NKEYS]; /* that a load has found; 0: none */
+static size_t length[NKEYS];
+static unsigned int found;
+static uint8_t bytes[BIG];
+
+static void
+on_record(void *ctx, uint64_t key, const void *p, size_t len)
+{
+	const uint8_t *b = p;
+	size_t i;
+
+	assert_ptr_equal(ctx, &found);
+	assert_true(key < NKEYS && value[key] == 0);
+	for (i = 1; i < len; i++)
+		assert_int_equal(b[i], b[0]);
+	value[key] = len > 0 ? b[0] : 0xff;
+	length[key] = len;
+	found++;
+}
+
+static enum ph_err
+load(uint64_t limit)
+{
+	memset(value, 0, sizeof(value));
+	memset(length, 0, sizeof(length));
+	found = 0;
+	return checkpoint_open(&c, fds, limit, on_record, &found);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	works = -1;
+	most = 0;
+	fds[0] = memfile_open();
+	fds[1] = memfile_open();
+	if (fds[0] == -1 || fds[1] == -1)
+		return -1;
+	return load(LIMIT) == PH_OK ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	works = -1;
+	checkpoint_close(c);
+	c = NULL;
+	close(fds[0]);
+	close(fds[1]);
+	return 0;
+}
+
+static void
+reopen(void)
+{
+	checkpoint_close(c);
+	assert_int_equal(load(LIMIT), PH_OK);
+}
+
+static enum ph_err
+put(uint64_t key, uint8_t v, size_t len)
+{
+	memset(bytes, v, sizeof(bytes));
+	return checkpoint_put(c, key, bytes, len);
+}
+
+static off_t
+size_of(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_size;
+}
+
+static struct checkpoint_stats
+stats(void)
+{
+	struct checkpoint_stats st;
+
+	checkpoint_stats(c, &st);
+	return st;
+}
+
+static void
+each_number_is_told(void **state)
+{
+	struct checkpoint_stats st, want = { .size = HEADER };
+	/* clang-format off */
+	static const struct {
+		uint64_t key;
+		int len; /* -1: delete it */
+		bool sync;
+	} steps[] = {
+		{ 1, 10, false }, { 2, 0, true }, { 1, 30, false },
+		{ 3, 5, false }, { 2, -1, false }, { 2, -1, true },
+		{ 9, -1, false }, { 3, 7, true }, { 1, -1, false },
+	};
+	/* clang-format on */
+	int64_t len[NKEYS];
+	size_t i;
+
+	(void)state;
+	memset(len, 0xff, sizeof(len));
+	for (i = 0; i < ROWS(steps); i++) {
+		if (steps[i].len >= 0) {
+			assert_int_equal(put(steps[i].key, 7,
+					     (size_t)steps[i].len),
+			    PH_OK);
+			want.puts++;
+			want.size += HEADER + (uint64_t)steps[i].len;
+			want.live += HEADER + (uint64_t)steps[i].len;
+		} else {
+			assert_int_equal(checkpoint_del(c, steps[i].key),
+			    PH_OK);
+			want.dels += len[steps[i].key] >= 0;
+			want.size += len[steps[i].key] >= 0 ? HEADER : 0;
+		}
+		if (len[steps[i].key] >= 0)
+			want.live -= HEADER + (uint64_t)len[steps[i].key];
+		want.records += (steps[i].len >= 0);
+		want.records -= (len[steps[i].key] >= 0);
+		len[steps[i].key] = steps[i].len;
+		if (steps[i].sync)
+			assert_int_equal(checkpoint_sync(c), PH_OK);
+		st = stats();
+		assert_memory_equal(&st, &want, sizeof(st));
+	}
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	assert_int_equal(size_of(fds[0]), want.size);
+	reopen();
+	st = stats();
+	assert_true(
+	    st.records == 1 && found == 1 && value[3] == 7 && length[3] == 7);
+	assert_true(st.live == HEADER + 7 && st.size == want.size &&
+	    st.damaged == 0 && st.puts == 0 && st.dels == 0);
+}
+
+/*
+ * Forty records, written again and again until the other file is begun, with
+ * what has been gathered on the disk.
+ */
+static unsigned int
+fill_until_switch(void)
+{
+	unsigned int i;
+
+	for (i = 0; stats().switches == 0; i++) {
+		assert_true(i < 1000);
+		assert_int_equal(put(i % 40, (uint8_t)(1 + i % 40), BIG),
+		    PH_OK);
+	}
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	/* Sixteen are copied at a time. */
+	assert_int_equal(stats().moved, 16);
+	assert_true(size_of(fds[0]) > 0 && size_of(fds[1]) > 0);
+	return (i - 1) % 40;
+}
+
+/* More than half of it, and more than 1 MB. */
+static void
+a_file_of_garbage_is_left(void **state)
+{
+	struct checkpoint_stats st;
+	uint64_t each = BIG + HEADER, n;
+
+	(void)state;
+	(void)fill_until_switch();
+	st = stats();
+	assert_int_equal(st.live, 40 * each);
+	/* The old file was as large as it may be, and no larger. */
+	n = (uint64_t)(size_of(fds[0]) - HEADER) / each;
+	assert_true(HEADER + n * each >= 1 << 20);
+	assert_true(HEADER + (n - 1) * each < 1 << 20);
+	assert_int_equal(st.puts, n);
+	assert_int_equal(st.size, size_of(fds[0]) + size_of(fds[1]));
+	assert_int_equal(size_of(fds[1]), HEADER + 16 * each);
+	/* Two more puts, and all has moved. */
+	assert_int_equal(put(50, 51, 1), PH_OK);
+	assert_int_equal(stats().moved, 32);
+	assert_true(size_of(fds[0]) > 0);
+	assert_int_equal(put(51, 52, 1), PH_OK);
+	st = stats();
+	assert_true(st.moved == 40 && st.switches == 1 && st.records == 42);
+	assert_int_equal(size_of(fds[0]), 0);
+	assert_int_equal(st.size, size_of(fds[1]));
+	reopen();
+	assert_int_equal(found, 42);
+	/* With more that lives than not, none is left: 140 x 8 kB live. */
+	teardown(state);
+	assert_int_equal(setup(state), 0);
+	for (n = 0; n < 277; n++)
+		assert_int_equal(put(n % 140, 1, BIG), PH_OK);
+	assert_int_equal(stats().switches, 0);
+	for (; stats().switches == 0 && n < 300; n++)
+		assert_int_equal(put(n % 140, 1, BIG), PH_OK);
+	/* When half of the bytes are garbage. */
+	assert_int_equal(n, 280);
+}
+
+/* Change a byte of the newest copy of a record of this value. */
+static void
+rot(int fd, uint8_t v)
+{
+	static uint8_t all[2 << 20];
+	ssize_t n = pread(fd, all, sizeof(all), 0), i;
+
+	for (i = n; i-- > 1;)
+		if (all[i] == v && all[i - 1] == v)
+			break;
+	assert_true(i > 0);
+	all[i] ^= 1;
+	assert_int_equal(__real_pwrite(fd, &all[i], 1, i), 1);
+}
+
+/* One that cannot be read is lost; those behind it are not. */
+static void
+a_record_that_rots_before_it_moves_is_dropped(void **state)
+{
+	unsigned int last, i;
+	size_t k;
+
+	(void)state;
+	last = fill_until_switch();
+	rot(fds[0], (uint8_t)(1 + (last + 39) % 40));
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(put(50 + i, 99, 10), PH_OK);
+		assert_int_equal(stats().records, i == 0 ? 41 : 41);
+	}
+	assert_int_equal(stats().moved, 39);
+	assert_int_equal(stats().live, 39 * (BIG + HEADER) + 2 * (10 + HEADER));
+	assert_int_equal(size_of(fds[0]), 0);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	reopen();
+	assert_int_equal(found, 41);
+	for (k = 0; k < 40; k++)
+		assert_int_equal(value[k],
+		    k == (last + 39) % 40 ? 0 : (uint8_t)(k + 1));
+	assert_true(value[50] == 99 && value[51] == 99);
+	/* And it is written again as if it had never been. */
+	assert_int_equal(put((last + 39) % 40, 77, 3), PH_OK);
+	assert_int_equal(stats().records, 42);
+}
+
+/* The journal in the middle of a move, with either file damaged. */
+static void
+a_move_is_taken_up_where_it_stood(void **state)
+{
+	static const uint8_t zeros[HEADER];
+	unsigned int how, last;
+
+	for (how = 0; how < 4; how++) {
+		last = fill_until_switch();
+		(void)last;
+		if (how < 2)
+			assert_int_equal(__real_pwrite(fds[how], zeros, HEADER,
+					     0),
+			    HEADER);
+		reopen();
+		/* Without the old file, only what was copied. */
+		assert_int_equal(found, how == 0 ? 16 : 40);
+		assert_int_equal(stats().records, found);
+		assert_int_equal(stats().live, found * (BIG + HEADER));
+		assert_int_equal(stats().damaged, 0);
+		/* It goes on: where all is in one file, the other is empty. */
+		assert_int_equal(size_of(fds[0]) == 0, how == 0);
+		assert_int_equal(size_of(fds[1]) == 0, how == 1);
+		assert_int_equal(stats().size,
+		    size_of(fds[0]) + size_of(fds[1]));
+		if (how == 3)
+			assert_int_equal(checkpoint_del(c, 3), PH_OK);
+		else
+			assert_int_equal(put(60, 61, 1), PH_OK);
+		if (how >= 2)
+			assert_int_equal(stats().moved, 16);
+		assert_int_equal(checkpoint_sync(c), PH_OK);
+		reopen();
+		assert_int_equal(found, how == 0 ? 17 : how == 3 ? 39 : 41);
+		teardown(state);
+		assert_int_equal(setup(state), 0);
+	}
+}
+
+/* Until it is over, each key has its old value or its new one. */
+static void
+no_failure_loses_what_was_written(void **state)
+{
+	uint8_t sure[NKEYS], maybe[NKEYS];
+	unsigned int refused = 0, i;
+	int n;
+
+	for (n = 0; n < 300; n += n < 12 ? 1 : 7) {
+		memset(sure, 0, sizeof(sure));
+		memset(maybe, 0, sizeof(maybe));
+		works = n;
+		for (i = 0; i < 240; i++) {
+			/* It is repaired after three refusals. */
+			if (works == 0 && refused % 4 == 3)
+				works = -1;
+			if (put(i % 40, (uint8_t)(1 + i), BIG) == PH_OK)
+				sure[i % 40] = maybe[i % 40] = (uint8_t)(1 + i);
+			else {
+				maybe[i % 40] = (uint8_t)(1 + i);
+				refused++;
+			}
+		}
+		works = -1;
+		assert_int_equal(checkpoint_sync(c), PH_OK);
+		reopen();
+		for (i = 0; i < 40; i++)
+			assert_true(
+			    value[i] == sure[i] || value[i] == maybe[i]);
+		assert_int_equal(stats().damaged, 0);
+		refused += 4 - refused % 4;
+		teardown(state);
+		assert_int_equal(setup(state), 0);
+	}
+	assert_true(refused > 10);
+}
+
+/* Nothing is opened that could not be written to. */
+static void
+a_disk_that_fails_at_first_is_told(void **state)
+{
+	int n;
+
+	for (n = 0; n < 4; n++) {
+		checkpoint_close(c);
+		c = NULL;
+		assert_int_equal(__real_ftruncate(fds[0], 0), 0);
+		works = n;
+		assert_int_equal(load(LIMIT), n < 3 ? PH_EIO : PH_OK);
+		assert_int_equal(c == NULL, n < 3);
+		works = -1;
+	}
+	/* A journal that is there: its end is cut, and the other emptied. */
+	assert_int_equal(put(1, 2, 3), PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	for (n = 0; n < 3; n++) {
+		checkpoint_close(c);
+		c = NULL;
+		works = n;
+		assert_int_equal(load(LIMIT), n < 2 ? PH_EIO : PH_OK);
+		works = -1;
+	}
+	assert_int_equal(found, 1);
+	/* In the middle of a move, the other is not. */
+	(void)fill_until_switch();
+	for (n = 0; n < 2; n++) {
+		checkpoint_close(c);
+		c = NULL;
+		works = n;
+		assert_int_equal(load(LIMIT), n < 1 ? PH_EIO : PH_OK);
+		works = -1;
+	}
+	(void)state;
+}
+
+static void
+a_write_may_be_short(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	most = 11;
+	calls = 0;
+	for (i = 0; i < 40; i++)
+		assert_int_equal(put(i, (uint8_t)(i + 1), 100 + i), PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	assert_true(calls > 40 * 100 / 11);
+	reopen();
+	assert_int_equal(found, 40);
+	for (i = 0; i < 40; i++)
+		assert_true(value[i] == i + 1 && length[i] == 100 + i);
+	assert_int_equal(stats().damaged, 0);
+}
+
+/* A file that is larger than it may be is read until it is. */
+static void
+no_more_is_read_than_the_limit(void **state)
+{
+	const uint64_t each = HEADER + 100;
+	unsigned int i;
+	uint64_t limit;
+
+	for (limit = HEADER + 2 * each - 1; limit <= HEADER + 2 * each + 1;
+	     limit++) {
+		for (i = 0; i < 5; i++)
+			assert_int_equal(put(i, 1, 100), PH_OK);
+		assert_int_equal(checkpoint_sync(c), PH_OK);
+		checkpoint_close(c);
+		assert_int_equal(load(limit), PH_OK);
+		assert_int_equal(found, limit < HEADER + 2 * each ? 2 : 3);
+		assert_int_equal(size_of(fds[0]), HEADER + found * each);
+		assert_int_equal(stats().size, HEADER + found * each);
+		/* And it is full. */
+		assert_int_equal(put(9, 1, 0), PH_ELIMIT);
+		assert_int_equal(checkpoint_del(c, 0), PH_ELIMIT);
+		assert_int_equal(stats().records, found);
+		assert_int_equal(stats().dels, 0);
+		teardown(state);
+		assert_int_equal(setup(state), 0);
+	}
+	/* Up to its last byte. */
+	for (limit = 2 * HEADER + 99; limit <= 2 * HEADER + 101; limit++) {
+		checkpoint_close(c);
+		assert_int_equal(load(limit), PH_OK);
+		assert_int_equal(put(1, 1, 100),
+		    limit < 2 * HEADER + 100 ? PH_ELIMIT : PH_OK);
+		assert_int_equal(stats().puts, limit >= 2 * HEADER + 100);
+	}
+}
+
+static void
+a_wait_has_its_bounds(void **state)
+{
+	const int64_t now = 1000000, due = now + CHECKPOINT_WITHIN;
+	/* clang-format off */
+	static const struct {
+		int64_t at;
+		bool written;
+	} rows[] = {
+		{ 1000000, false }, { 1000000 - 1, true },
+		{ 1000000 + CHECKPOINT_WITHIN - 1, false },
+		{ 1000000 + CHECKPOINT_WITHIN, true },
+		{ 1000000 + CHECKPOINT_WITHIN + 1, true },
+	};
+	/* clang-format on */
+	int64_t next;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		assert_int_equal(put(1, 1, 1), PH_OK);
+		assert_int_equal(checkpoint_run(c, false, now, &next), PH_OK);
+		assert_int_equal(next, due);
+		calls = 0;
+		assert_int_equal(checkpoint_run(c, false, rows[i].at, &next),
+		    PH_OK);
+		assert_int_equal(calls, rows[i].written);
+		assert_true(next == (rows[i].written ? INT64_MAX : due));
+		assert_int_equal(checkpoint_run(c, true, now, &next), PH_OK);
+		assert_true(next == INT64_MAX);
+		assert_int_equal(calls, 1);
+		/* What is written by another way waits no longer either. */
+		assert_int_equal(put(1, 1, 1), PH_OK);
+		assert_int_equal(checkpoint_run(c, false, now, &next), PH_OK);
+		assert_int_equal(checkpoint_sync(c), PH_OK);
+		assert_int_equal(put(1, 1, 1), PH_OK);
+		assert_int_equal(checkpoint_run(c, false, now + 5, &next),
+		    PH_OK);
+		assert_int_equal(next, due + 5);
+		assert_int_equal(checkpoint_sync(c), PH_OK);
+	}
+	/* What fails is told, and tried again. */
+	assert_int_equal(put(1, 1, 1), PH_OK);
+	works = 0;
+	assert_int_equal(checkpoint_run(c, true, now, &next), PH_EIO);
+	works = -1;
+	assert_int_equal(checkpoint_run(c, true, now, &next), PH_OK);
+	reopen();
+	assert_int_equal(found, 1);
+}
+
+static void
+limits_grow_with_those_of_the_configuration(void **state)
+{
+	struct conf *conf;
+
+	(void)state;
+	assert_int_equal(conf_parse(&conf,
+			     span_of("protect { 192.0.2.0/24 }\nsip { }\n"),
+			     "test", NULL, 0, stderr),
+	    PH_OK);
+	conf->sip.limit_calls = 1000;
+	conf->tables.max = 3000;
+	assert_int_equal(checkpoint_limit_calls(conf),
+	    (16 << 20) + 1000 * 2048);
+	assert_int_equal(checkpoint_limit_tables(conf),
+	    (16 << 20) + 3000 * 256);
+	conf->sip.limit_calls = UINT32_MAX;
+	conf->tables.max = UINT32_MAX;
+	assert_true(checkpoint_limit_calls(conf) ==
+	    (16 << 20) + (uint64_t)UINT32_MAX * 2048);
+	assert_true(checkpoint_limit_tables(conf) ==
+	    (16 << 20) + (uint64_t)UINT32_MAX * 256);
+	conf_free(conf);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(each_number_is_told),
+		T(a_file_of_garbage_is_left),
+		T(a_record_that_rots_before_it_moves_is_dropped),
+		T(a_move_is_taken_up_where_it_stood),
+		T(no_failure_loses_what_was_written),
+		T(a_disk_that_fails_at_first_is_told),
+		T(a_write_may_be_short),
+		T(no_more_is_read_than_the_limit),
+		T(a_wait_has_its_bounds),
+		T(limits_grow_with_those_of_the_configuration),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
