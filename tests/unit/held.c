@@ -409,6 +409,133 @@ none_waits_for_longer_than_it_may(void **state)
 	assert_false(kernel.passed);
 }
 
+/* However often it is woken: an engine may say that something waits. */
+static void
+waking_does_not_put_it_off(void **state)
+{
+	struct queuewatch w;
+	int64_t t, next = 0, gone = -1;
+
+	(void)state;
+	queuewatch_init(&w, &queue, 20, true);
+	comes(true);
+	for (t = 0; t < 40 && gone == -1; t++) {
+		queuewatch_wake(&w, t * MS);
+		if (t * MS >= next)
+			next = queuewatch_run(&w, t * MS);
+		if (!kernel.waits[1])
+			gone = t;
+	}
+	assert_in_range(gone, 15, 20);
+	assert_int_equal(w.expired, 1);
+}
+
+/* Four questions within the time that a packet may wait. */
+static void
+a_question_comes_when_it_is_due(void **state)
+{
+	static const uint32_t holds[] = { 20, 1, 100 };
+	struct queuewatch w;
+	int64_t step, t;
+	size_t i;
+	int k;
+
+	for (i = 0; i < ROWS(holds); i++) {
+		setup(state);
+		step = holds[i] * (int64_t)MS / 4;
+		assert_int_equal(queuewatch_attention(holds[i]), 64 * step);
+		queuewatch_init(&w, &queue, holds[i], true);
+		assert_true(w.asleep && w.queue == &queue && w.pass &&
+		    w.at == 0 && w.known == 0);
+		/* Asleep, it looks once a second. */
+		assert_int_equal(queuewatch_run(&w, 7), 7 + 1000 * MS);
+		assert_int_equal(kernel.questions, 1);
+		assert_int_equal(queuewatch_run(&w, 7 + 1000 * MS - 1),
+		    7 + 1000 * MS);
+		assert_int_equal(kernel.questions, 1);
+		t = 7 + 1000 * MS;
+		assert_int_equal(queuewatch_run(&w, t), t + 1000 * MS);
+		assert_int_equal(kernel.questions, 2);
+		comes(true);
+		queuewatch_wake(&w, t);
+		assert_int_equal(w.at, t + step);
+		for (k = 1; k <= 4; k++) {
+			assert_int_equal(queuewatch_run(&w, t + step - 1),
+			    t + step);
+			assert_int_equal(kernel.questions, 1 + k);
+			t += step;
+			assert_true(kernel.waits[1]);
+			assert_int_equal(queuewatch_run(&w, t), t + step);
+			assert_int_equal(kernel.questions, 2 + k);
+			assert_int_equal(w.known, k < 3 ? k : 3);
+			assert_int_equal(w.gone_known, k == 4);
+		}
+		assert_false(kernel.waits[1]);
+		assert_true(w.gone == 1 && w.expired == 1);
+		/* One that comes late counts once. */
+		assert_int_equal(queuewatch_run(&w, t + 9 * step),
+		    t + 10 * step);
+		assert_int_equal(kernel.questions, 7);
+		/* After 65 that found nothing new, it sleeps. */
+		for (k = 4; k < 65; k++) {
+			assert_int_equal(w.quiet, k);
+			assert_false(w.asleep);
+			(void)queuewatch_run(&w, w.at);
+		}
+		assert_true(w.asleep && w.quiet == 65);
+		/* Not while one waits that nobody has let go. */
+		setup(state);
+		queuewatch_init(&w, &queue, holds[i], true);
+		queuewatch_wake(&w, 0);
+		for (k = 0; k < 100; k++) {
+			kernel.waits[0] = true;
+			(void)queuewatch_run(&w, w.at);
+		}
+		assert_false(w.asleep);
+	}
+}
+
+/* Of those that wait, as many as came later are let be. */
+static void
+what_came_later_is_not_counted(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		int first, later;	/* that come at once, and at the end */
+		int read;		/* of the first that others let go */
+		uint64_t expired;
+	} rows[] = {
+		{ 3, 0, 0, 3 }, { 3, 2, 0, 3 }, { 3, 2, 1, 2 },
+		{ 3, 2, 3, 0 }, { 1, 5, 1, 0 }, { 5, 1, 4, 1 },
+	};
+	/* clang-format on */
+	struct queuewatch w;
+	size_t i;
+	int k;
+
+	for (i = 0; i < ROWS(rows); i++) {
+		setup(state);
+		queuewatch_init(&w, &queue, 20, true);
+		queuewatch_wake(&w, 0);
+		for (k = 0; k < rows[i].first; k++)
+			comes(true);
+		for (k = 0; k < 3; k++)
+			(void)queuewatch_run(&w, w.at);
+		for (k = 0; k < rows[i].later; k++)
+			comes(true);
+		for (k = 0; k < rows[i].read; k++)
+			kernel.waits[k + 1] = false;
+		(void)queuewatch_run(&w, w.at);
+		assert_int_equal(w.expired, rows[i].expired);
+		for (k = 1; k <= rows[i].first; k++)
+			assert_false(kernel.waits[k]);
+		for (; k <= rows[i].first + rows[i].later; k++)
+			assert_true(kernel.waits[k]);
+		assert_int_equal(kernel.verdicts,
+		    rows[i].first + rows[i].later > rows[i].read);
+	}
+}
+
 /* The engine reads and releases while we look. */
 static void
 what_others_let_go_is_not_counted(void **state)
@@ -528,6 +655,9 @@ main(void)
 		cmocka_unit_test_setup(what_expired_is_not_released, setup),
 		cmocka_unit_test_setup(none_waits_for_longer_than_it_may,
 		    setup),
+		cmocka_unit_test_setup(waking_does_not_put_it_off, setup),
+		cmocka_unit_test_setup(a_question_comes_when_it_is_due, setup),
+		cmocka_unit_test_setup(what_came_later_is_not_counted, setup),
 		cmocka_unit_test_setup(what_others_let_go_is_not_counted,
 		    setup),
 		cmocka_unit_test_setup(it_asks_seldom_while_nothing_comes,

@@ -309,6 +309,8 @@ what_the_kernel_says_of_receiving(void **state)
 	recv_errno[0] = recv_errno[1] = EINTR;
 	assert_int_equal(ipc_recv(&b, &got, &fd), PH_OK);
 	assert_int_equal(fd, -1);
+	/* Where nothing came with it, there is nothing to keep. */
+	assert_null(b.rest);
 	assert_int_equal(ipc_recv(&b, &got, &fd), PH_EAGAIN);
 	assert_false(b.gone);
 	/* Of a message that was cut, nothing is believed. */

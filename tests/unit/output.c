@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,6 +110,87 @@ what_waits_is_written_at_the_end(void **state)
 	out = NULL;
 }
 
+/* As much as a pipe takes. */
+static void
+fill(void)
+{
+	static const char block[512];
+
+	assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+	while (write(ends[1], block, sizeof(block)) > 0)
+		continue;
+	assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+}
+
+/* An empty line is one byte. */
+static void
+the_last_byte_is_waited_for_too(void **state)
+{
+	(void)state;
+	fill();
+	say("");
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	while (read(ends[0], got, sizeof(got)) > 0)
+		continue;
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_string_equal(what_arrived(), "\n");
+	/* And then nothing is waited for. */
+	assert_int_equal(event_base_get_num_events(base,
+			     EVENT_BASE_COUNT_ADDED),
+	    0);
+}
+
+/* Without a reader, lines are not kept, and none is lost for want of room. */
+static void
+nobody_keeps_lines_for_a_reader_that_is_gone(void **state)
+{
+	(void)state;
+	sigaction(SIGPIPE, &(struct sigaction) { .sa_handler = SIG_IGN }, NULL);
+	fill();
+	say("one");
+	close(ends[0]);
+	ends[0] = -1;
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	say("two");
+	assert_int_equal(event_base_get_num_events(base,
+			     EVENT_BASE_COUNT_ADDED),
+	    0);
+	assert_int_equal(output_lost(out), 0);
+	output_free(out);
+	/* Nor for a descriptor that is none. */
+	assert_non_null(out = output_new(base, -1));
+	say("three");
+	assert_int_equal(event_base_get_num_events(base,
+			     EVENT_BASE_COUNT_ADDED),
+	    0);
+	assert_int_equal(output_lost(out), 0);
+}
+
+/* A file takes all of it at once, however much. */
+static void
+a_file_is_not_waited_for(void **state)
+{
+	static char line[100000];
+	FILE *f = tmpfile();
+
+	(void)state;
+	assert_non_null(f);
+	output_free(out);
+	assert_non_null(out = output_new(base, fileno(f)));
+	memset(line, 'x', sizeof(line) - 1);
+	say(line);
+	say("two");
+	assert_int_equal(event_base_get_num_events(base,
+			     EVENT_BASE_COUNT_ADDED),
+	    0);
+	assert_int_equal(lseek(fileno(f), 0, SEEK_END), sizeof(line) + 4);
+	assert_int_equal(pread(fileno(f), got, 10, sizeof(line) - 2), 6);
+	assert_memory_equal(got, "x\ntwo\n", 6);
+	output_free(out);
+	out = NULL;
+	fclose(f);
+}
+
 int
 main(void)
 {
@@ -121,6 +203,12 @@ main(void)
 		    begin, end),
 		cmocka_unit_test_setup_teardown(
 		    what_waits_is_written_at_the_end, begin, end),
+		cmocka_unit_test_setup_teardown(the_last_byte_is_waited_for_too,
+		    begin, end),
+		cmocka_unit_test_setup_teardown(
+		    nobody_keeps_lines_for_a_reader_that_is_gone, begin, end),
+		cmocka_unit_test_setup_teardown(a_file_is_not_waited_for, begin,
+		    end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
