@@ -318,6 +318,39 @@ __wrap_log_event(const char *line)
 	strlcat(logged, line, sizeof(logged));
 }
 
+static enum ph_err confined;
+static const struct sandbox *cell;
+
+enum ph_err __wrap_sandbox_enter(enum sandbox_role role,
+    const struct sandbox *s, struct strbuf *why);
+void __wrap_log_fatalx(const char *module, const char *fmt, ...)
+    __attribute__((noreturn));
+
+static jmp_buf ended; /* the process */
+
+enum ph_err
+__wrap_sandbox_enter(enum sandbox_role role, const struct sandbox *s,
+    struct strbuf *why)
+{
+	assert_int_equal(role, SANDBOX_PROXY);
+	cell = s;
+	if (confined != PH_OK)
+		strbuf_str(why, "no such user");
+	return confined;
+}
+
+void
+__wrap_log_fatalx(const char *module, const char *fmt, ...)
+{
+	va_list ap;
+
+	assert_string_equal(fmt, "%s");
+	va_start(ap, fmt);
+	__wrap_log_warnx(module, "%s", va_arg(ap, const char *));
+	va_end(ap);
+	longjmp(ended, 1);
+}
+
 static void
 on_other(void *ctx, const struct ipc_msg *m, int *fd)
 {
@@ -515,6 +548,25 @@ messages_that_are_not_its_own_are_handed_on(void **state)
 	}
 }
 
+static void
+one_that_is_not_confined_ends(void **state)
+{
+	static struct sandbox s;
+
+	(void)state;
+	logged[0] = '\0';
+	confined = PH_OK;
+	worker_confine("test", SANDBOX_PROXY, &s);
+	assert_string_equal(logged, "");
+	assert_ptr_equal(cell, &s);
+	confined = PH_EIO;
+	if (setjmp(ended) == 0) {
+		worker_confine("test", SANDBOX_PROXY, &s);
+		fail();
+	}
+	assert_string_equal(logged, "test: no such user");
+}
+
 /* With a firewall process it carries on, and says so; without, it ends. */
 static void
 the_end_of_the_monitor(void **state)
@@ -623,6 +675,7 @@ main(void)
 		T(a_status_process_is_told_and_asks),
 		T(a_message_waits_no_longer_for_others),
 		T(messages_that_are_not_its_own_are_handed_on),
+		T(one_that_is_not_confined_ends),
 		T(the_end_of_the_monitor),
 		T(lines_go_where_they_can_be_read),
 		T(it_beats_every_few_seconds),

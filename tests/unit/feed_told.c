@@ -374,6 +374,7 @@ static void
 all_is_told_as_fast_as_it_is_read(void **state)
 {
 	static struct ipc_ids ids = { .n = IPC_IDS };
+	size_t spare;
 	int i;
 
 	(void)state;
@@ -389,8 +390,14 @@ all_is_told_as_fast_as_it_is_read(void **state)
 		feed_seen(&f, &ids);
 	}
 	assert_true(i > 10 && to.queued <= 64 << 10);
+	spare = (64 << 10) - to.queued;
+	to.queued += spare;
 	assert_true(feed_run(&f));
 	assert_int_equal(tells, 3);
+	to.queued++;
+	assert_false(feed_run(&f));
+	assert_int_equal(tells, 3);
+	to.queued -= spare + 1;
 	feed_seen(&f, &ids);
 	assert_true(to.queued > 64 << 10);
 	assert_false(feed_run(&f));

@@ -100,6 +100,17 @@ __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 	return n;
 }
 
+static bool no_memory;
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+void *
+__wrap_malloc(size_t n)
+{
+	return no_memory ? NULL : __real_malloc(n);
+}
+
 static int
 setup(void **state)
 {
@@ -457,6 +468,32 @@ as_much_waits_as_may(void **state)
 	}
 }
 
+/* A message that finds no memory is none, and harms no other. */
+static void
+without_memory_a_message_is_refused(void **state)
+{
+	int fd, null = null_device();
+
+	(void)state;
+	a.held = true;
+	no_memory = true;
+	assert_int_equal(ipc_send(&a, IPC_REPORT, 0, &m, null), PH_ENOMEM);
+	no_memory = false;
+	assert_false(is_open(null));
+	assert_true(a.queued == 0 && !a.gone && STAILQ_EMPTY(&a.out));
+	assert_int_equal(ipc_send(&a, IPC_REPORT, 1, &m, -1), PH_OK);
+	assert_int_equal(ipc_send(&a, IPC_REPORT, 2, &m, -1), PH_OK);
+	assert_int_equal(ipc_flush(&a), PH_OK);
+	assert_int_equal(ipc_send(&a, IPC_REPORT, 3, &m, -1), PH_OK);
+	assert_int_equal(ipc_flush(&a), PH_OK);
+	no_memory = true;
+	assert_int_equal(ipc_recv(&b, &got, &fd), PH_ENOMEM);
+	no_memory = false;
+	assert_true(b.rest == NULL && !ipc_pending(&b) && !b.gone);
+	assert_int_equal(ipc_recv(&b, &got, &fd), PH_OK);
+	assert_int_equal(got.hdr.seq, 3);
+}
+
 /* What is held goes when there is more than 16 kB of it. */
 static void
 what_is_held_does_not_grow(void **state)
@@ -530,6 +567,7 @@ main(void)
 		T(one_descriptor_is_taken),
 		T(a_record_is_whole_or_nothing),
 		T(as_much_waits_as_may),
+		T(without_memory_a_message_is_refused),
 		T(what_is_held_does_not_grow),
 		T(all_of_it_moves),
 	};
