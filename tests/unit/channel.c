@@ -296,7 +296,8 @@ static struct ipc monitor;
 static char logged[512];
 static unsigned int messages, asked, quits, quit_keep;
 
-void __wrap_log_warnx(const char *module, const char *fmt, ...);
+void __wrap_log_warnx(const char *module, const char *fmt, ...)
+    LOG_PRINTF(2, 3);
 void __wrap_log_event(const char *line);
 
 void

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/crc.h"
 #include "src/compat/memfile.h"
 #include "src/process/checkpoint.h"
 #include "tests/unit/unit.h"
@@ -275,6 +276,75 @@ a_file_of_garbage_is_left(void **state)
 		assert_int_equal(put(n % 140, 1, BIG), PH_OK);
 	/* When half of the bytes are garbage. */
 	assert_int_equal(n, 280);
+}
+
+/* Garbage is half of a file, or one byte less. */
+static void
+half_is_enough(void **state)
+{
+	uint64_t less;
+	unsigned int i;
+
+	for (less = 0; less < 4; less++) {
+		/* 100 live records, and 100 with the file's header. */
+		assert_int_equal(put(0, 1, BIG - HEADER - less), PH_OK);
+		for (i = 1; i < 199; i++)
+			assert_int_equal(put(1 + i % 99, 1, BIG), PH_OK);
+		assert_int_equal(stats().switches, 0);
+		assert_int_equal(put(0, 1, BIG), PH_OK);
+		assert_int_equal(stats().live, 100 * (BIG + HEADER));
+		assert_int_equal(stats().switches, less < 2);
+		teardown(state);
+		assert_int_equal(setup(state), 0);
+	}
+}
+
+/* The bytes of a file do not change: another version may read it. */
+static void
+a_file_is_as_it_always_was(void **state)
+{
+	/* In the order of the machine, as are all numbers. */
+	struct {
+		uint32_t magic, complete;
+		uint64_t generation;
+		uint32_t layout, check;
+		struct {
+			uint32_t type, len;
+			uint64_t key;
+			uint32_t pad, check;
+		} put;
+		char text[8];
+	} file, want;
+	uint8_t record[28];
+
+	(void)state;
+	memset(&want, 0, sizeof(want));
+	want.magic = 0x70696e68;
+	want.complete = 1;
+	want.generation = 1;
+	want.layout = 1;
+	want.check = crc32_of(0, &want, 20);
+	want.put.type = 1;
+	want.put.len = 8;
+	want.put.key = 77;
+	memcpy(want.text, "abcdefgh", 8);
+	memcpy(record, &want.put, 20);
+	memcpy(record + 20, want.text, 8);
+	want.put.check = crc32_of(0, record, sizeof(record));
+	assert_int_equal(checkpoint_put(c, 77, "abcdefgh", 8), PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	assert_int_equal(sizeof(file), 2 * HEADER + 8);
+	assert_int_equal(size_of(fds[0]), sizeof(file));
+	assert_int_equal(pread(fds[0], &file, sizeof(file), 0), sizeof(file));
+	assert_memory_equal(&file, &want, sizeof(file));
+	assert_int_equal(checkpoint_del(c, 77), PH_OK);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	assert_int_equal(pread(fds[0], &file.put, HEADER, sizeof(file)),
+	    HEADER);
+	want.put.type = 2;
+	want.put.len = 0;
+	want.put.check = crc32_of(0, &want.put, 20);
+	assert_memory_equal(&file.put, &want.put, HEADER);
 }
 
 /* Change a byte of the newest copy of a record of this value. */
@@ -574,6 +644,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(each_number_is_told),
 		T(a_file_of_garbage_is_left),
+		T(half_is_enough),
+		T(a_file_is_as_it_always_was),
 		T(a_record_that_rots_before_it_moves_is_dropped),
 		T(a_move_is_taken_up_where_it_stood),
 		T(no_failure_loses_what_was_written),

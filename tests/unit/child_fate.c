@@ -39,9 +39,10 @@ int __real_kill(pid_t pid, int sig);
 int __wrap_kill(pid_t pid, int sig);
 uid_t __wrap_geteuid(void);
 int __wrap_seteuid(uid_t uid);
-void __wrap_setproctitle(const char *fmt, ...);
+void __wrap_setproctitle(const char *fmt, ...) LOG_PRINTF(1, 2);
 void __wrap_log_fatal(const char *module, const char *fmt, ...)
     __attribute__((noreturn));
+static void note(const char *fmt, ...) LOG_PRINTF(1, 2);
 
 pid_t
 __wrap_fork(void)

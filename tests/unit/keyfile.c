@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/log.h"
 #include "src/process/keyfile.h"
 #include "src/process/priority.h"
 #include "tests/unit/unit.h"
@@ -27,7 +28,8 @@ int __wrap_fstat64(int fd, struct stat *st);
 bool __wrap_process_precede(void);
 bool __wrap_process_realtime(void);
 int __wrap_process_cpu_latency(uint32_t us);
-void __wrap_log_warnx(const char *module, const char *fmt, ...);
+void __wrap_log_warnx(const char *module, const char *fmt, ...)
+    LOG_PRINTF(2, 3);
 
 uid_t
 __wrap_geteuid(void)
