@@ -7,7 +7,6 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -452,18 +451,20 @@ on_drop(void *ctx)
 }
 
 /*
- * What a log may show of a line: names and passwords are not for it, so of a
- * command only the verb, but for those that name ports.
+ * What a log may show of a line: names and passwords are not for it, so only
+ * the first word, but for lines that name a port.
  */
 static struct span
 line_shown(struct span line)
 {
+	static const char *const names_port[] = { "PORT", "EPRT", "227",
+		"229" };
 	struct span arg, verb = span_cut(line, ' ', &arg);
+	size_t i;
 
-	if (verb.len > 0 && isdigit((unsigned char)verb.p[0]))
-		return span_sub(line, 0, 80);
-	if (span_caseeq_str(verb, "PORT") || span_caseeq_str(verb, "EPRT"))
-		return span_sub(line, 0, 80);
+	for (i = 0; i < sizeof(names_port) / sizeof(names_port[0]); i++)
+		if (span_caseeq_str(verb, names_port[i]))
+			return span_sub(line, 0, 80);
 	return span_sub(verb, 0, 10);
 }
 

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/base/clock.h"
 #include "src/base/timers.h"
 #include "tests/unit/proxy_ftp_play.h"
 
@@ -443,49 +442,6 @@ a_user_stays_for_an_equal(void **state)
 	close(fd[0]);
 }
 
-static bool
-nobody_is_left(void)
-{
-	return proxy_ftp_left(ftp_service) == 0;
-}
-
-static int64_t spoke_at;
-
-static bool
-half_a_second_is_over(void)
-{
-	return clock_now() - spoke_at > USEC_PER_SEC / 2;
-}
-
-static void
-a_session_ends_when_it_was_idle_for_long(void **state)
-{
-	(void)state;
-	lines[1].timeout = 2;
-	ftp_begin();
-	ftp_login();
-	spoke_at = clock_now();
-	(void)play_until(half_a_second_is_over);
-	ftp_exchange("NOOP\r\n", "200 done\r\n");
-	assert_true(play_until(nobody_is_left) > USEC_PER_SEC * 19 / 10);
-	assert_string_equal(play_read(client), "(end)");
-}
-
-/* A client has two minutes to log in, whatever it sends. */
-static void
-a_guest_has_two_minutes(void **state)
-{
-	(void)state;
-	ftp_begin();
-	/* All of them. */
-	spoke_at = clock_now() + USEC_PER_SEC;
-	(void)play_until(half_a_second_is_over);
-	assert_int_equal(proxy_ftp_left(ftp_service), 1);
-	play.now += 119 * USEC_PER_SEC;
-	ftp_exchange("NOOP\r\n", "200 done\r\n");
-	assert_true(play_until(nobody_is_left) < 10 * USEC_PER_SEC);
-}
-
 static void
 other_sockets_have_a_turn_after_64_connections(void **state)
 {
@@ -600,8 +556,6 @@ main(void)
 		T(a_silent_guest_makes_room_for_an_equal),
 		T(a_user_makes_room_only_for_who_has_fewer),
 		T(a_user_stays_for_an_equal),
-		T(a_session_ends_when_it_was_idle_for_long),
-		T(a_guest_has_two_minutes),
 		T(other_sockets_have_a_turn_after_64_connections),
 		T(what_is_no_ftp_ends),
 		T(who_does_not_read_is_not_sent_everything),

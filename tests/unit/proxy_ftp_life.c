@@ -122,6 +122,11 @@ a_line_is_logged_without_secrets(void **state)
 		{ "PORT 1,2,3\r\n", "w # refused: \"PORT 1,2,3\"\n" },
 		{ "EPRT |1|x|\r\n", "w # refused: \"EPRT |1|x|\"\n" },
 		{ "eprt |1|x|\r\n", "w # refused: \"eprt |1|x|\"\n" },
+		{ "USER na\rme\r\n", "w # refused: \"USER\"\n" },
+		{ "2fast se\rcret\r\n", "w # refused: \"2fast\"\n" },
+		{ "7 se\rcret\r\n", "w # refused: \"7\"\n" },
+		{ " se\rcret\r\n", "w # refused: \"\"\n" },
+		{ "abcdefghijk \rsecret\r\n", "w # refused: \"abcdefghij\"\n" },
 		{ "PORT 10,0,0,1,4,1\r\n", "d # address ignored: \"PORT 10,0,0,1,4,1\"\n" },
 	};
 	/* clang-format on */
@@ -150,6 +155,19 @@ a_line_is_logged_without_secrets(void **state)
 	(void)play_logged();
 	play_write(client, "USER root with a secret\r\n");
 	logged("w # refused: \"USER\"\n");
+}
+
+static void
+encryption_is_in_the_log(void **state)
+{
+	(void)state;
+	ftp_begin();
+	ftp_exchange("AUTH TLS\r\n", "234 go on\r\n");
+	logged("d # accepted connection from 127.0.0.2:#\n" STARTED
+	       "i # TLS: its data connections cannot be seen any more\n");
+	play_write(client, "NOOP\r\n");
+	assert_string_equal(play_read(server), "NOOP\r\n");
+	logged("i # in the clear again\n");
 }
 
 /* A dead peer is noticed, ABOR comes in its place, and nothing waits. */
@@ -452,6 +470,7 @@ main(void)
 		T(a_session_is_in_the_log),
 		T(an_end_is_in_the_log),
 		T(a_line_is_logged_without_secrets),
+		T(encryption_is_in_the_log),
 		T(both_sockets_are_tuned),
 		T(each_phase_has_its_time),
 		T(what_a_client_says_to_nobody_keeps_nothing_open),

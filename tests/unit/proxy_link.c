@@ -175,6 +175,69 @@ what_closed_by_itself_says_whether_it_was_used(void **state)
 	}
 }
 
+/* Two have the same pinhole, and one has another. */
+static void
+what_is_told_of_a_pinhole_is_for_all_who_have_it(void **state)
+{
+	static const uint32_t ns[] = { 0, 1, 2 };
+	uint64_t fw_id[2];
+	size_t i;
+	int k;
+
+	for (i = 0; i < ROWS(ns); i++) {
+		link_teardown(state);
+		link_setup(state);
+		(void)open_port(4000, true);
+		fw_id[0] = expect_change(FW_OPEN)->hole.id;
+		result(PH_OK);
+		(void)open_port(4000, true);
+		expect_change(FW_OPEN);
+		result(PH_OK);
+		(void)open_port(4002, true);
+		fw_id[1] = expect_change(FW_OPEN)->hole.id;
+		result(PH_OK);
+		assert_string_equal(heard(),
+		    "open 1 request;open 2 request;open 3 request;");
+		now += LEASE / 2 * USEC_PER_SEC;
+		about_all(IPC_SEEN_FROM, fw_id, ns[i]);
+		for (k = 0; k < (int)ns[i]; k++)
+			assert_int_equal(expect_change(FW_OPEN)->hole.id,
+			    fw_id[k]);
+		expect_nothing();
+		about_all(IPC_CLOSED, fw_id, ns[i]);
+		assert_string_equal(heard(),
+		    ns[i] == 0	     ? ""
+			: ns[i] == 1 ? "close 1 done;close 2 done;"
+				     : "close 1 done;close 2 done;"
+				       "close 3 done;");
+		assert_int_equal(gone, ns[i] == 0 ? 0 : ns[i] + 1);
+	}
+}
+
+/* A pinhole that one of two closes stays for the other. */
+static void
+what_one_closes_another_keeps(void **state)
+{
+	uint64_t id[2], fw_id;
+
+	(void)state;
+	id[0] = open_port(4000, true);
+	fw_id = expect_change(FW_OPEN)->hole.id;
+	result(PH_OK);
+	id[1] = open_port(4000, true);
+	expect_change(FW_OPEN);
+	result(PH_OK);
+	(void)heard();
+	proxy_close(proxy, id[0], REASON_DONE);
+	assert_string_equal(heard(), "close 1 done;");
+	expect_nothing();
+	about(IPC_SEEN_FROM, fw_id);
+	about(IPC_CLOSED, fw_id);
+	assert_string_equal(heard(), "close 2 done;");
+	assert_int_equal(gone, 1);
+	assert_false(proxy_end(proxy, id[1], REASON_CLOSED));
+}
+
 static void
 a_shutdown_closes_everything(void **state)
 {
@@ -223,6 +286,8 @@ main(void)
 		T(packets_renew_what_asked_for_it),
 		T(nothing_renews_what_did_not_ask_for_it),
 		T(what_closed_by_itself_says_whether_it_was_used),
+		T(what_is_told_of_a_pinhole_is_for_all_who_have_it),
+		T(what_one_closes_another_keeps),
 		T(a_shutdown_closes_everything),
 		T(a_person_ends_a_request),
 	};

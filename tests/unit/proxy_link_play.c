@@ -27,6 +27,7 @@ static struct feed feed;
 static struct ipc feed_ipc;
 static char said[4096];
 static const struct conf conf;
+static struct event *timer;
 
 int64_t
 __wrap_clock_now(void)
@@ -38,8 +39,10 @@ __wrap_clock_now(void)
 int
 __wrap_event_add(struct event *ev, const struct timeval *tv)
 {
-	if (tv != NULL && event_get_base(ev) == base)
+	if (tv != NULL && event_get_base(ev) == base) {
 		assert_true(tv->tv_sec == 1 && tv->tv_usec == 0);
+		timer = ev;
+	}
 	return __real_event_add(ev, tv);
 }
 
@@ -124,6 +127,18 @@ turn(void)
 }
 
 void
+second_is_over(void)
+{
+	struct event *ev = timer;
+
+	assert_non_null(ev);
+	timer = NULL;
+	event_del(ev);
+	event_active(ev, EV_TIMEOUT, 0);
+	turn();
+}
+
+void
 link_up(void)
 {
 	int fds[2];
@@ -177,9 +192,16 @@ result(enum ph_err err)
 void
 about(enum ipc_type type, uint64_t fw_id)
 {
+	about_all(type, &fw_id, 1);
+}
+
+void
+about_all(enum ipc_type type, const uint64_t *fw_id, uint32_t n)
+{
 	memset(&msg, 0, sizeof(msg));
-	msg.u.ids.n = 1;
-	msg.u.ids.ids[0] = fw_id;
+	msg.u.ids.n = n;
+	if (n > 0)
+		memcpy(msg.u.ids.ids, fw_id, n * sizeof(*fw_id));
 	assert_int_equal(ipc_send(&fw, type, 0, &msg, -1), PH_OK);
 	turn();
 }

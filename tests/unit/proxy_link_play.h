@@ -30,6 +30,9 @@ void link_up(void);
 /* Let the event loop do what there is to do. */
 void turn(void);
 
+/* The proxy looks at its questions once a second: now. */
+void second_is_over(void);
+
 /* For questions, with the context &answered. */
 void on_answer(void *ctx, enum ph_err err);
 void on_target(void *ctx, enum ph_err err, const struct endpoint *target);
@@ -46,6 +49,7 @@ const struct fw_change *expect_change(enum fw_op op);
 void result(enum ph_err err);
 /* It tells something about a pinhole. */
 void about(enum ipc_type type, uint64_t fw_id);
+void about_all(enum ipc_type type, const uint64_t *fw_id, uint32_t n);
 
 /* The events since the last call, as "open 1 request;". */
 const char *heard(void);

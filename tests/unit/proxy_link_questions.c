@@ -15,21 +15,33 @@
 static void
 a_question_waits_for_ten_seconds(void **state)
 {
-	struct timeval second = { 1, 50000 };
+	struct fw_flow flow = { .proto = IPPROTO_TCP };
 
 	(void)state;
 	assert_int_not_equal(open_port(4000, true), 0);
 	expect_change(FW_OPEN);
-	now += 10 * USEC_PER_SEC - 1;
-	event_base_loopexit(base, &second);
-	event_base_dispatch(base);
+	now += 1;
+	assert_true(proxy_original(proxy, &flow, on_target, &answered));
+	assert_true(proxy_table(proxy, &(struct proxy_table) { .op = 1 },
+	    on_answer, &answered));
+	now += 10 * USEC_PER_SEC - 2;
+	second_is_over();
 	assert_int_equal(answered.n, 0);
 	now++;
-	event_base_loopexit(base, &second);
-	event_base_dispatch(base);
+	second_is_over();
 	assert_int_equal(answered.n, 1);
 	assert_int_equal(answered.err, PH_EAGAIN);
 	assert_string_equal(heard(), "refuse 0 limit;");
+	second_is_over();
+	assert_int_equal(answered.n, 1);
+	now++;
+	second_is_over();
+	assert_int_equal(answered.n, 3);
+	assert_int_equal(answered.err, PH_EAGAIN);
+	assert_int_equal(answered.target.addr.af, AF_UNSPEC);
+	assert_string_equal(heard(), "");
+	second_is_over();
+	assert_int_equal(answered.n, 3);
 }
 
 static void

@@ -13,22 +13,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "src/base/clock.h"
 #include "src/base/timers.h"
 #include "tests/unit/proxy_play.h"
 
 struct proxy play;
 struct listener at;
-struct conf_proxy lines[2];
+struct conf_proxy lines[3];
 int client, server;
 struct endpoint client_at, server_at;
 
 unsigned int play_fail;
 struct event *play_timer;
 int64_t play_timer_us;
+static struct event *timer_before;
+static int64_t timer_before_us;
 
 static char logged[16384];
 static struct prefix protect[1];
@@ -42,7 +42,7 @@ play_begin(void **state)
 	memset(&play, 0, sizeof(play));
 	play.now = 1000 * USEC_PER_SEC;
 	play_fail = 0;
-	play_timer = NULL;
+	play_timer = timer_before = NULL;
 	play_timer_us = -1;
 	(void)play_logged();
 	return (play.base = event_base_new()) != NULL ? 0 : -1;
@@ -52,6 +52,7 @@ int
 play_begin_line(void **state, enum listen_kind kind, int type)
 {
 	struct addr inside = addr_v4(127, 0, 0, 2);
+	int fd;
 
 	assert_int_equal(play_begin(state), 0);
 	client = server = -1;
@@ -64,7 +65,9 @@ play_begin_line(void **state, enum listen_kind kind, int type)
 	at.kind = kind;
 	at.index = 1;
 	at.fd = play_socket(type, "127.0.0.1", &at.at);
-	return play_socket(type, SERVER, &server_at);
+	fd = play_socket(type, SERVER, &server_at);
+	lines[2].listen = server_at;
+	return fd;
 }
 
 int
@@ -83,20 +86,6 @@ play_run(void)
 	/* One event may make another socket readable: several turns. */
 	for (i = 0; i < 8; i++)
 		event_base_loop(play.base, EVLOOP_NONBLOCK);
-}
-
-int64_t
-play_until(bool (*done)(void))
-{
-	const struct timespec bit = { 0, 10 * 1000 * 1000 };
-	int64_t began = clock_now();
-
-	while (!done()) {
-		assert_true(clock_now() - began < 20 * USEC_PER_SEC);
-		nanosleep(&bit, NULL);
-		play_run();
-	}
-	return clock_now() - began;
 }
 
 struct endpoint
@@ -341,6 +330,10 @@ int
 __wrap_event_add(struct event *ev, const struct timeval *tv)
 {
 	if (tv != NULL) {
+		if (play_timer != ev) {
+			timer_before = play_timer;
+			timer_before_us = play_timer_us;
+		}
 		play_timer = ev;
 		play_timer_us = tv->tv_sec * USEC_PER_SEC + tv->tv_usec;
 	}
@@ -367,6 +360,16 @@ play_timer_fire(void)
 	event_del(ev);
 	event_active(ev, EV_TIMEOUT, 0);
 	play_run();
+}
+
+void
+play_timer_pick(int64_t us)
+{
+	if (play_timer_us != us) {
+		play_timer = timer_before;
+		play_timer_us = timer_before_us;
+	}
+	assert_int_equal(play_timer_us, us);
 }
 
 int

@@ -50,9 +50,12 @@ int play_end(void **state);
 #define SERVER "127.0.0.4"
 #define OURS   "127.0.0.5" /* for `source` */
 
-/* A service listens here, for lines[1]. */
+/*
+ * A service listens here, for lines[1].  The last line is none: a loop that
+ * finds it goes too far.
+ */
 extern struct listener at;
-extern struct conf_proxy lines[2];
+extern struct conf_proxy lines[3];
 extern int client, server; /* -1: not connected */
 extern struct endpoint client_at, server_at;
 
@@ -102,13 +105,12 @@ extern int64_t play_timer_us;
 
 /* That time is over. */
 void play_timer_fire(void);
+/* Of the two that were set last, the one that is to wait so long. */
+void play_timer_pick(int64_t us);
 
 /* A descriptor of ours that is connected to this end, but for `not`. */
 int play_descriptor(const struct endpoint *peer, int not );
 /* So many descriptors are open. */
 unsigned int play_descriptors(void);
-
-/* Let time pass until this is so; how long it took, in microseconds. */
-int64_t play_until(bool (*done)(void));
 
 #endif

@@ -174,6 +174,35 @@ a_journal_that_fails_is_in_the_log(void **state)
 	tables_files[1] = tables_file();
 }
 
+/* It is full, although it can be written. */
+static void
+a_journal_that_is_full_is_in_the_log(void **state)
+{
+	const char *text = "";
+	char what[16];
+	unsigned int i;
+
+	(void)state;
+	tables_start(true);
+	assert_int_equal(checkpoint_open(&tables_journal, tables_files, 4096,
+			     on_record, NULL),
+	    PH_OK);
+	proxy_tables_begin(tables_service, tables_journal, PH_OK);
+	for (i = 1; i < 100; i++) {
+		snprintf(what, sizeof(what), "203.0.113.%u", i);
+		play.ntables = 0;
+		tables_ask(WIRE_ADD, what, 0);
+		tables_answer(PH_OK);
+		(void)play_read(client);
+		text = play_logged();
+		if (strstr(text, "w ") != NULL)
+			break;
+	}
+	assert_in_range(i, 2, 99);
+	assert_non_null(
+	    strstr(text, "may not survive a restart: limit reached\n"));
+}
+
 /* It looks at the next entry that ends, but at least once an hour. */
 static void
 the_next_end_is_waited_for(void **state)
@@ -329,6 +358,7 @@ main(void)
 		T(the_filters_answer_is_in_the_log),
 		T(a_question_that_is_asked_again_is_no_error),
 		P(a_journal_that_fails_is_in_the_log),
+		P(a_journal_that_is_full_is_in_the_log),
 		T(the_next_end_is_waited_for),
 		T(what_was_done_is_counted),
 		P(so_many_entries_are_shown),

@@ -42,7 +42,7 @@ void tables_assert_no_reply(void);
  */
 void tables_assert_asked(size_t i, const char *want);
 void tables_answer(enum ph_err err);
-/* How long it takes until the next one comes. */
+/* The next one comes when a timer ends; how long that is. */
 int64_t tables_next_question(void);
 
 #endif

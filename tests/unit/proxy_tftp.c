@@ -16,9 +16,31 @@
 
 static struct proxy_tftp *service;
 
+/* What the kernel tells of the next datagram; NULL: the truth. */
+static const struct endpoint *told_from, *told_to;
+
+ssize_t __wrap_origdst_recv(int fd, void *buf, size_t size,
+    struct endpoint *from, struct endpoint *to);
+ssize_t __real_origdst_recv(int fd, void *buf, size_t size,
+    struct endpoint *from, struct endpoint *to);
+
+ssize_t
+__wrap_origdst_recv(int fd, void *buf, size_t size, struct endpoint *from,
+    struct endpoint *to)
+{
+	ssize_t n = __real_origdst_recv(fd, buf, size, from, to);
+
+	if (told_from != NULL)
+		*from = *told_from;
+	if (told_to != NULL)
+		*to = *told_to;
+	return n;
+}
+
 static int
 setup(void **state)
 {
+	told_from = told_to = NULL;
 	server = play_begin_line(state, LISTEN_TFTP, SOCK_DGRAM);
 	lines[1].timeout = 25;
 	play.conf.tftp.allow_read = play.conf.tftp.allow_write = true;
@@ -341,6 +363,73 @@ the_filter_is_asked_with_the_address_of_the_datagram(void **state)
 	    0);
 }
 
+/* Without a port of its own, the filter knows where it was to go. */
+static void
+where_a_request_was_to_go(void **state)
+{
+	const struct addr none = { 0 };
+	const struct {
+		struct addr to;
+		uint16_t port;
+		bool unchanged; /* was delivered so */
+	} rows[] = {
+		{ none, 0, false },
+		{ none, 69, false },
+		{ none, at.at.port, false },
+		{ addr_v4(127, 0, 0, 9), 0, false },
+		{ addr_v4(127, 0, 0, 9), at.at.port, false },
+		{ addr_v4(127, 0, 0, 9), 69, true },
+		{ addr_v4(127, 0, 0, 9), 1, true },
+		{ addr_v4(127, 0, 0, 9), 65535, true },
+	};
+	struct endpoint to;
+	size_t i;
+
+	for (i = 0; i < ROWS(rows); i++) {
+		teardown(state);
+		setup(state);
+		to = (struct endpoint) { rows[i].to, rows[i].port };
+		if (i == 2 || i == 4)
+			to.port = at.at.port;
+		told_to = &to;
+		ask(client, RRQ, sizeof(RRQ));
+		assert_int_equal(play.ntargets, !rows[i].unchanged);
+		assert_int_equal(play.nwishes, rows[i].unchanged);
+		if (rows[i].unchanged) {
+			assert_true(addr_eq(&play_wished()->w.hole.from.addr,
+			    &to.addr));
+			assert_int_equal(proxy_tftp_left(service), 1);
+			continue;
+		}
+		if (to.addr.af == AF_UNSPEC)
+			to.addr = at.at.addr;
+		to.port = at.at.port;
+		assert_int_equal(endpoint_cmp(&play.target[0].flow.local, &to),
+		    0);
+	}
+}
+
+/* There would be nobody to answer. */
+static void
+a_request_from_nowhere_is_dropped(void **state)
+{
+	struct endpoint from = client_at;
+
+	(void)state;
+	told_from = &from;
+	from.port = 0;
+	ask(client, RRQ, sizeof(RRQ));
+	from.port = 1;
+	from.addr.af = AF_UNSPEC;
+	ask(client, RRQ, sizeof(RRQ));
+	assert_int_equal(play.ntargets, 0);
+	assert_int_equal(proxy_tftp_left(service), 0);
+	from.addr = client_at.addr;
+	ask(client, RRQ, sizeof(RRQ));
+	assert_int_equal(play.ntargets, 1);
+	assert_int_equal(play.target[0].flow.client.port, 1);
+}
+
 /* The client with most transfers makes room for one that has fewer. */
 static void
 at_max_sessions_the_busiest_client_makes_room(void **state)
@@ -579,6 +668,8 @@ main(void)
 		T(a_request_that_cannot_be_sent_closes_its_pinhole),
 		T(a_datagram_that_was_delivered_unchanged_tells_its_server),
 		T(the_filter_is_asked_with_the_address_of_the_datagram),
+		T(where_a_request_was_to_go),
+		T(a_request_from_nowhere_is_dropped),
 		T(at_max_sessions_the_busiest_client_makes_room),
 		T(requests_that_wait_are_bounded),
 		T(other_sockets_have_a_turn_after_64_datagrams),
