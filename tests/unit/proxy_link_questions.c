@@ -188,6 +188,59 @@ another_who_is_forgotten_makes_no_difference(void **state)
 	assert_int_equal(gone, 1);
 }
 
+static unsigned int others;
+
+static void
+on_other(void *ctx, enum ph_err err)
+{
+	assert_ptr_equal(ctx, &others);
+	assert_int_equal(err, PH_OK);
+	others++;
+}
+
+static void
+on_other_target(void *ctx, enum ph_err err, const struct endpoint *target)
+{
+	(void)target;
+	on_other(ctx, err);
+}
+
+/* Of each kind of question one that is forgotten, and one that is not. */
+static void
+only_the_forgotten_hear_nothing(void **state)
+{
+	struct fw_flow flow = { .proto = IPPROTO_TCP };
+	struct proxy_table t = { .op = FW_TABLE_FLUSH };
+	uint64_t seq[4];
+	int i;
+
+	(void)state;
+	others = 0;
+	assert_true(proxy_original(proxy, &flow, on_target, &answered));
+	assert_true(proxy_original(proxy, &flow, on_other_target, &others));
+	assert_true(proxy_table(proxy, &t, on_answer, &answered));
+	assert_true(proxy_table(proxy, &t, on_other, &others));
+	for (i = 0; i < 4; i++) {
+		expect(i < 2 ? IPC_ORIGINAL : IPC_TABLE);
+		seq[i] = msg.hdr.seq;
+		if (i > 0)
+			assert_true(seq[i] > seq[i - 1]);
+	}
+	proxy_forget(proxy, &answered);
+	memset(&msg, 0, sizeof(msg));
+	for (i = 3; i >= 0; i--) {
+		assert_int_equal(ipc_send(&fw, i < 2 ? IPC_TARGET : IPC_RESULT,
+				     seq[i], &msg, -1),
+		    PH_OK);
+		turn();
+		assert_int_equal(others, i == 3 || i == 2 ? 1 : 2);
+	}
+	assert_int_equal(answered.n, 0);
+	/* No question is left. */
+	now += 3;
+	assert_int_equal(proxy_idle(proxy), 3);
+}
+
 static size_t viewed;
 
 static void
@@ -330,6 +383,7 @@ main(void)
 		T(a_new_firewall_process_is_told_of_all_pinholes),
 		T(who_is_forgotten_hears_nothing),
 		T(another_who_is_forgotten_makes_no_difference),
+		T(only_the_forgotten_hear_nothing),
 		T(packets_are_shown_as_they_were_counted),
 		T(each_request_is_shown_once),
 		T(it_is_idle_when_nothing_is_open_or_asked),

@@ -306,7 +306,12 @@ __wrap_calloc(size_t n, size_t size)
 void *
 __wrap_malloc(size_t size)
 {
-	return it_fails() ? NULL : __real_malloc(size);
+	void *p = it_fails() ? NULL : __real_malloc(size);
+
+	/* Nothing relies on what was there before. */
+	if (p != NULL)
+		memset(p, 0xa5, size);
+	return p;
 }
 
 int
@@ -391,6 +396,16 @@ play_descriptor(const struct endpoint *peer, int not )
 	}
 	fail_msg("the proxy has no socket to that end");
 	return -1;
+}
+
+void
+play_mute(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	assert_true(fd != -1);
+	assert_int_equal(dup2(fd, at.fd), at.fd);
+	close(fd);
 }
 
 unsigned int

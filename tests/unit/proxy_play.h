@@ -110,6 +110,8 @@ void play_timer_pick(int64_t us);
 
 /* A descriptor of ours that is connected to this end, but for `not`. */
 int play_descriptor(const struct endpoint *peer, int not );
+/* The service's own socket takes nothing any more. */
+void play_mute(void);
 /* So many descriptors are open. */
 unsigned int play_descriptors(void);
 

@@ -316,6 +316,18 @@ so_many_entries_are_shown(void **state)
 }
 
 static void
+an_answer_that_cannot_be_sent_is_in_the_log(void **state)
+{
+	(void)state;
+	tables_ask(WIRE_ADD, "203.0.113.1", 60);
+	(void)play_logged();
+	play_mute();
+	play.table[0].answer(play.table[0].ctx, PH_OK);
+	logged("d " FROM "key \"ops\": add 203.0.113.1 in table \"bad\"\n"
+	       "d cannot answer: Socket operation on non-socket\n");
+}
+
+static void
 what_fails_leaves_nothing_behind(void **state)
 {
 	struct proxy_tables_setup s = { 0 };
@@ -362,6 +374,7 @@ main(void)
 		T(the_next_end_is_waited_for),
 		T(what_was_done_is_counted),
 		P(so_many_entries_are_shown),
+		T(an_answer_that_cannot_be_sent_is_in_the_log),
 		P(what_fails_leaves_nothing_behind),
 	};
 

@@ -605,6 +605,19 @@ failures_are_logged_at_a_limited_rate(void **state)
 	assert_non_null(strstr(play_logged(), "\nw and 15 more failed\n"));
 }
 
+static void
+an_error_that_cannot_be_sent_is_in_the_log(void **state)
+{
+	struct play_target *t = &play.target[0];
+
+	(void)state;
+	ask(client, RRQ, sizeof(RRQ));
+	play_mute();
+	t->answer(t->ctx, PH_EGONE, &server_at);
+	assert_memory_equal(play_logged(),
+	    "d cannot answer: Socket operation on non-socket\nw ", 49);
+}
+
 /* Each allocation and socket fails once. */
 static void
 what_fails_leaves_nothing_behind(void **state)
@@ -677,6 +690,7 @@ main(void)
 		T(who_stops_forgets_its_questions),
 		T(transfers_are_in_the_log),
 		T(failures_are_logged_at_a_limited_rate),
+		T(an_error_that_cannot_be_sent_is_in_the_log),
 		T(what_fails_leaves_nothing_behind),
 	};
 
