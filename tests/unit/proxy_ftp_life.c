@@ -55,6 +55,30 @@ a_session_is_in_the_log(void **state)
 	logged("d # server closed\ni # ending session: closed\n");
 }
 
+/* All lines of a session have its number, which no other session has. */
+static void
+sessions_are_numbered(void **state)
+{
+	unsigned long number;
+	int fd;
+
+	(void)state;
+	ftp_begin();
+	number = play_session;
+	fd = client;
+	ftp_arrive();
+	assert_int_equal(play_session, number + 1);
+	shutdown(fd, SHUT_WR);
+	play_run();
+	assert_int_equal(play_session, number);
+	close(fd);
+	close(client);
+	client = -1;
+	play_run();
+	ftp_arrive();
+	assert_int_equal(play_session, number + 2);
+}
+
 /* The end that has gone, and why there is no session. */
 static void
 an_end_is_in_the_log(void **state)
@@ -468,6 +492,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_session_is_in_the_log),
+		T(sessions_are_numbered),
 		T(an_end_is_in_the_log),
 		T(a_line_is_logged_without_secrets),
 		T(encryption_is_in_the_log),

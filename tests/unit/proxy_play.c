@@ -30,6 +30,7 @@ int64_t play_timer_us;
 static struct event *timer_before;
 static int64_t timer_before_us;
 
+unsigned long play_session;
 static char logged[16384];
 static struct prefix protect[1];
 static char received[65536 + 1];
@@ -257,6 +258,8 @@ log_note(char level, const char *fmt, va_list ap)
 		if (isdigit((unsigned char)*p) && is_ephemeral(text, p)) {
 			if (logged[len - 1] != '#')
 				logged[len++] = '#';
+			else
+				play_session = strtoul(p, NULL, 10);
 			while (isdigit((unsigned char)*p))
 				p++;
 		} else

@@ -95,6 +95,7 @@ void play_write(int fd, const char *text);
  * or an ephemeral port, is shown as "#".
  */
 const char *play_logged(void);
+extern unsigned long play_session; /* the last that was in the log */
 
 /* The n-th allocation, socket or event from now on fails; 0: none does. */
 extern unsigned int play_fail;

@@ -56,11 +56,18 @@ services_begin_with_a_firewall_process(void **state)
 static void
 who_leaves_without_sessions_goes(void **state)
 {
+	enum ph_err rc;
+	int fd;
+
 	(void)state;
 	start();
 	link_it();
 	tell(&monitor, IPC_LEAVE, 0, -1);
 	assert_int_equal(process_status(), 0);
+	/* It does not say first that it goes on. */
+	while ((rc = ipc_recv(&monitor, &msg, &fd)) == PH_OK)
+		assert_int_equal(msg.hdr.type, IPC_BEAT);
+	assert_int_equal(rc, PH_EGONE);
 }
 
 /* No question comes to the firewall process for a while. */
@@ -121,7 +128,7 @@ who_leaves_waits_for_sessions_of_each_service(void **state)
 	assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
 	answer_nowhere(seq[0]);
 	assert_string_equal(heard(ftp, PATIENCE), NO_SERVER);
-	(void)poll(NULL, 0, 1200);
+	(void)poll(NULL, 0, 2000 / FASTER);
 	assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
 	answer_nowhere(seq[1]);
 	assert_memory_equal(heard(tftp, PATIENCE), "\0\5\0\0", 4);
@@ -140,7 +147,7 @@ who_is_there_for_one_service_goes_when_idle(void **state)
 	idle = 5 * USEC_PER_SEC - 1;
 	start();
 	link_it();
-	(void)poll(NULL, 0, 1200);
+	(void)poll(NULL, 0, 2000 / FASTER);
 	assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
 	process_quit();
 	idle = 5 * USEC_PER_SEC;
@@ -324,6 +331,50 @@ ask_once(void)
 	close(ftp);
 }
 
+/* What was counted until a while ago survives a sudden end. */
+static void
+counters_are_written_now_and_then(void **state)
+{
+	(void)state;
+	start();
+	link_it();
+	ask_once();
+	(void)poll(NULL, 0, 2 * 10 * 1000 / FASTER);
+	kill(child, SIGKILL);
+	assert_int_equal(process_status(), -SIGKILL);
+	args.first_run = false;
+	start();
+	link_it();
+	tell(&monitor, IPC_REPORT, 0, -1);
+	process_quit();
+	assert_int_equal(count_of(process_said(), "questions=1 "), 1);
+}
+
+/* Then the journal has nothing but counters. */
+static void
+it_may_serve_no_tables(void **state)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		(void)proxy_end_all(state);
+		assert_int_equal(proxy_begin_with(NULL), 0);
+		if (i == 1)
+			args.journal_fds[0] = args.journal_fds[1] = -1;
+		start();
+		link_it();
+		ask_once();
+		tell(&monitor, IPC_REPORT, 0, -1);
+		process_quit();
+		assert_int_equal(count_of(process_said(), "\n"), 4 + i);
+		assert_int_equal(count_of(process_said(), "listening on"), 2);
+		assert_int_equal(count_of(process_said(), "questions=1 "), 1);
+		assert_int_equal(count_of(process_said(),
+				     "no journal, counters begin at zero: "),
+		    i);
+	}
+}
+
 /* Its successor goes on counting, also after one that only left. */
 static void
 counters_outlive_it(void **state)
@@ -364,6 +415,8 @@ main(void)
 		T(a_report_is_two_lines_in_the_log),
 		T(records_are_read_by_their_owner),
 		T(counters_outlive_it),
+		T(counters_are_written_now_and_then),
+		T(it_may_serve_no_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

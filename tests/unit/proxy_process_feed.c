@@ -91,6 +91,28 @@ entries_are_shown_to_who_asks_for_them(void **state)
 	process_quit();
 }
 
+static void
+without_tables_none_is_shown(void **state)
+{
+	(void)proxy_end_all(state);
+	assert_int_equal(proxy_begin_with(NULL), 0);
+	start();
+	link_it();
+	connect_status();
+	assert_int_equal(lines_shown(""), 0);
+	assert_int_equal(lines_shown("203.0.113.0/24"), 0);
+	memset(&msg, 0, sizeof(msg));
+	tell(&fw, IPC_EMPTIED, 0, -1);
+	memset(&msg, 0, sizeof(msg));
+	msg.u.tell.what = IPC_TELL_COUNTERS;
+	tell(&status, IPC_TELL, 0, -1);
+	await(&status, IPC_FEED_COUNTERS);
+	assert_int_equal(msg.u.feed_counters.n, 6);
+	assert_string_equal(msg.u.feed_counters.v[0].name, "open");
+	assert_string_equal(msg.u.feed_counters.v[5].name, "unanswered");
+	process_quit();
+}
+
 /* Messages go out with as many lines as there is room for. */
 static void
 lines_go_together(void **state)
@@ -304,6 +326,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_status_process_asks),
 		T(entries_are_shown_to_who_asks_for_them),
+		T(without_tables_none_is_shown),
 		T(lines_go_together),
 		T(the_status_process_is_told_of_pinholes),
 		T(events_are_written_at_once),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
 
+#include <event2/event.h>
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,24 @@ __wrap_proxy_idle(const struct proxy *p)
 	return idle != 0 ? idle : __real_proxy_idle(p);
 }
 
+/* Timers of the child are FASTER; the clock is not. */
+int __wrap_event_add(struct event *ev, const struct timeval *tv);
+int __real_event_add(struct event *ev, const struct timeval *tv);
+
+int
+__wrap_event_add(struct event *ev, const struct timeval *tv)
+{
+	struct timeval soon;
+	int64_t us;
+
+	if (tv == NULL)
+		return __real_event_add(ev, NULL);
+	us = (tv->tv_sec * USEC_PER_SEC + tv->tv_usec) / FASTER;
+	soon.tv_sec = (time_t)(us / USEC_PER_SEC);
+	soon.tv_usec = (suseconds_t)(us % USEC_PER_SEC);
+	return __real_event_add(ev, &soon);
+}
+
 struct endpoint
 name_of(int fd)
 {
@@ -45,7 +65,7 @@ name_of(int fd)
 int
 proxy_begin_with(const char *allowed)
 {
-	char config[9000], text[256];
+	char config[9500], tables[9000] = "", text[256];
 	struct strbuf why = strbuf_of(text, sizeof(text));
 	size_t i;
 	int fd;
@@ -55,12 +75,16 @@ proxy_begin_with(const char *allowed)
 	    write(fd, "0123456789012345678901234567890123456789", 40) != 40)
 		return -1;
 	close(fd);
+	if (allowed != NULL)
+		snprintf(tables, sizeof(tables),
+		    "tables { listen on 127.0.0.1 key \"%s\" allow { %s } }\n",
+		    key, allowed);
 	snprintf(config, sizeof(config),
 	    "protect 127.0.0.0/8\ninterface lo\n"
 	    "ftp { proxy on 127.0.0.1 port 1 max sessions 7 }\n"
 	    "tftp { proxy on 127.0.0.1 port 1 max sessions 9 }\n"
-	    "tables { listen on 127.0.0.1 key \"%s\" allow { %s } }\n",
-	    key, allowed);
+	    "%s",
+	    tables);
 	if (conf_parse(&conf, span_of(config), "x", NULL, 0, stderr) != PH_OK)
 		return -1;
 	free(conf->firewall);

@@ -9,6 +9,8 @@
  * A proxy process with one listener each for FTP, TFTP and tables, whose
  * firewall and status process and clients are the test.
  */
+#define FASTER 100 /* than they should be are all timers */
+
 extern struct conf *conf;
 extern struct proxy_args args;
 extern struct ipc fw, status; /* our ends */
@@ -17,7 +19,7 @@ extern int64_t idle; /* what the child is to believe; 0: the truth */
 
 int proxy_begin(void **state);
 int proxy_end_all(void **state);
-/* With tables of these names. */
+/* With tables of these names; NULL: the proxy serves no tables. */
 int proxy_begin_with(const char *allowed);
 
 void start(void);
