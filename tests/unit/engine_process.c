@@ -224,6 +224,26 @@ connections_are_read_and_end(void **state)
 	commits(FW_CLOSE, 1, 0);
 }
 
+/* The packet filter of the configuration tells which media are seen. */
+static void
+silence_ends_a_call(void **state)
+{
+	(void)state;
+	args.verbose = 1;
+	start();
+	link_it();
+	call(1, 1000);
+	commits(FW_OPEN, 2, 1001);
+	wire(WIRE_CLOCK, 51 * USEC_PER_SEC);
+	commits(FW_OPEN, 2, 0);
+	wire(WIRE_CLOCK, 51 * USEC_PER_SEC);
+	commits(FW_CLOSE, 2, 0);
+	quit(true, 0);
+	assert_non_null(strstr(logged(), "(idle)"));
+	/* With -v, each event has what it is in that packet filter. */
+	assert_non_null(strstr(logged(), "add element inet pinholed"));
+}
+
 static void
 a_capture_that_fails_ends_it(void **state)
 {
@@ -479,6 +499,7 @@ main(void)
 		CASE(a_successor_goes_on),
 		CASE(a_record_of_no_use_is_deleted),
 		CASE(connections_are_read_and_end),
+		CASE(silence_ends_a_call),
 		CASE(a_capture_that_fails_ends_it),
 		CASE(an_interface_made_anew_needs_another_engine),
 		CASE(a_capture_that_is_deaf_needs_another_engine),

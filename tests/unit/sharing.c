@@ -122,6 +122,7 @@ static void
 a_change_is_told_in_parts(void **state)
 {
 	static uint8_t big[2 * IPC_SHARE_PART];
+	static const uint8_t no_key[IPC_SHARE_KEY];
 	struct span names;
 
 	(void)state;
@@ -138,6 +139,8 @@ a_change_is_told_in_parts(void **state)
 	assert_int_equal(got.u.share_call.offset, 0);
 	assert_int_equal(got.u.share_call.total, sizeof(big));
 	assert_int_equal(got.u.share_call.n, IPC_SHARE_PART);
+	assert_memory_equal(got.u.share_call.key, no_key, sizeof(no_key));
+	assert_memory_equal(got.u.share_call.bytes, big, IPC_SHARE_PART);
 	assert_int_equal(sip_export_key(shared.bytes + 4, shared.len - 4,
 			     &names),
 	    PH_OK);
@@ -147,6 +150,9 @@ a_change_is_told_in_parts(void **state)
 	assert_next(IPC_SHARE_CALL);
 	assert_int_equal(got.u.share_call.offset, IPC_SHARE_PART);
 	assert_int_equal(got.u.share_call.n, IPC_SHARE_PART);
+	assert_int_equal(got.u.share_call.total, sizeof(big));
+	assert_memory_equal(got.u.share_call.bytes, big + IPC_SHARE_PART,
+	    IPC_SHARE_PART);
 	assert_no_more();
 	/* The end of one is a message of its own; no record is none. */
 	assert_true(sharing_call(&sharing, 7, NULL, 0, REASON_BYE));
