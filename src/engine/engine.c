@@ -703,7 +703,6 @@ engine_shutdown(struct engine *e, int64_t now)
 	if (e->tftp != NULL)
 		tftp_helper_shutdown(e->tftp, now);
 	calls_shutdown(e->calls, now);
-	e->sink.checkpoint = NULL;
 }
 
 uint64_t

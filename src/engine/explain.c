@@ -87,8 +87,8 @@ explain_find(const struct tell *t, struct span name, uint64_t id,
 			: tell_find(t->story, name, call);
 	if (found != TELL_NONE)
 		return found;
-	if (id == 0 && !span_number(name, UINT64_MAX, &id))
-		id = 0;
+	if (id == 0)
+		(void)span_number(name, UINT64_MAX, &id);
 	found = session_find(t, name, id, session);
 	if (found != TELL_NONE)
 		return found;

@@ -711,8 +711,6 @@ story_hole(struct story *s, int64_t now, bool open, const struct pinhole *hole,
 		.hole = *hole };
 	struct story_call *c;
 
-	if (nobody_asks(s))
-		return;
 	current_write(s, call_id);
 	if ((c = call_find(s, call_id)) == NULL)
 		return;
@@ -732,8 +730,6 @@ story_refused(struct story *s, int64_t now, const struct event_refusal *r,
 		.dport = r->dport };
 	struct story_call *c;
 
-	if (nobody_asks(s))
-		return;
 	current_write(s, call_id);
 	if ((c = call_find(s, call_id)) == NULL)
 		return;
