@@ -6,11 +6,13 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "src/base/clock.h"
 #include "src/engine/asked.h"
 #include "src/engine/helpers.h"
+#include "src/engine/hints.h"
 #include "src/engine/tell.h"
 #include "tests/unit/blocks.h"
 #include "tests/unit/engine_play.h"
@@ -222,6 +224,64 @@ a_call_is_closed_on_request(void **state)
 	message(false, "INVITE", 1, 2, 4000, "sendrecv");
 	message(true, "200 INVITE", 1, 2, 10002, "sendrecv");
 	assert_int_equal(filter.n, 2);
+}
+
+/* Either end makes a message ours. */
+static void
+a_message_of_a_protected_host_needs_no_hint(void **state)
+{
+	const struct hints *h = engine_hints(engine);
+
+	(void)state;
+	message(false, "INVITE", 1, 1, 4000, NULL);
+	assert_int_equal(h->ours, 1);
+	message(true, "200 INVITE", 1, 1, 10000, NULL);
+	assert_int_equal(h->ours, 2);
+	assert_int_equal(h->strangers, 0);
+	conf->protect.n = 0;
+	message(false, "INVITE", 2, 1, 4000, NULL);
+	assert_int_equal(h->ours, 2);
+	assert_int_equal(h->strangers, 1);
+}
+
+/* Only where there is a port to watch; a proxy needs no helper. */
+static void
+a_helper_has_a_port(void **state)
+{
+	static const struct {
+		const char *conf;
+		bool ftp, tftp;
+	} rows[] = {
+		{ "sip { }", false, false },
+		{ "ftp { proxy on 127.0.0.1 port 8021 }\n"
+		  "tftp { proxy on 127.0.0.1 port 6969 }",
+		    false, false },
+		{ "ftp { port 21 }", true, false },
+		{ "tftp { port 69 }", false, true },
+		{ "ftp { port 21 }\ntftp { port 69 }", true, true },
+	};
+	char text[8192];
+	struct strbuf b;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		struct counters c = { .form = COUNTERS_LINES, .out = &b };
+
+		snprintf(text, sizeof(text), "protect 192.0.2.0/24\n%s\n",
+		    rows[i].conf);
+		conf_free(conf);
+		assert_int_equal(conf_parse(&conf, span_of(text), "test", NULL,
+				     0, stderr),
+		    PH_OK);
+		engine_begin();
+		b = strbuf_of(text, sizeof(text));
+		engine_report(engine, &c);
+		assert_int_equal(strstr(text, "ftp_connections ") != NULL,
+		    rows[i].ftp);
+		assert_int_equal(strstr(text, "tftp_transfers ") != NULL,
+		    rows[i].tftp);
+	}
 }
 
 #define RRQ "\0\1file\0octet\0"
@@ -590,6 +650,8 @@ main(void)
 		CASE(what_a_backend_does_not_report_is_not_shown),
 		CASE(all_calls_are_shown_once),
 		CASE(a_successor_knows_what_is_open_and_since_when),
+		CASE(a_message_of_a_protected_host_needs_no_hint),
+		CASE(a_helper_has_a_port),
 		CASE(a_call_is_closed_on_request),
 		CASE(a_transfer_has_pinholes_and_no_call),
 		CASE(the_firewalls_own_messages_count_where_they_pass),

@@ -18,6 +18,17 @@ static char dir[64], path[96];
 static struct story *story;
 static struct conf *conf;
 static char page[1 << 20];
+static int lowest; /* descriptor that is free */
+
+/* Which descriptor the next file gets. */
+static int
+descriptor(void)
+{
+	int fd = dup(STDOUT_FILENO);
+
+	close(fd);
+	return fd;
+}
 
 static int
 setup(void **state)
@@ -25,6 +36,7 @@ setup(void **state)
 	static const struct story_limits limits = { 8, 8, 65536, 16384 };
 
 	(void)state;
+	lowest = descriptor();
 	strlcpy(dir, "/tmp/pinholed-test.XXXXXX", sizeof(dir));
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/page", dir);
@@ -42,7 +54,7 @@ teardown(void **state)
 	story_free(story);
 	conf_free(conf);
 	(void)unlink(path);
-	return rmdir(dir);
+	return rmdir(dir) == 0 && descriptor() == lowest ? 0 : -1;
 }
 
 /* How many files there are, whatever their names. */

@@ -16,6 +16,15 @@
 #include "tests/unit/blocks.h"
 #include "tests/unit/engine_play.h"
 
+int64_t __wrap_clock_now(void);
+
+/* The host's clock is that of the play. */
+int64_t
+__wrap_clock_now(void)
+{
+	return now;
+}
+
 static struct sharing sharing;
 static struct event_base *base;
 static struct ipc peer;
@@ -44,9 +53,6 @@ static int
 begin(void **state)
 {
 	(void)setup(state);
-	/* Calls of another box are judged by the host's clock. */
-	now = clock_now();
-	engine_begin();
 	settled = 0;
 	assert_non_null(base = event_base_new());
 	sharing_init(&sharing, base, on_settled, NULL);
@@ -327,7 +333,10 @@ a_share_process_says_who_judges(void **state)
 	ipc_close(&peer);
 	assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
 	assert_false(sharing_run(&sharing));
-	pass(60, false);
+	/* From now on this box judges, and begins to count. */
+	pass(99, false);
+	assert_int_equal(filter.n, 2);
+	pass(2, false);
 	assert_int_equal(filter.n, 0);
 	assert_non_null(strstr(said, "close idle;"));
 }
@@ -360,6 +369,58 @@ a_share_process_says_what_is_over(void **state)
 	assert_non_null(strstr(said, "close reject;close reject;"));
 }
 
+/* Media that other boxes see, from one side alone: when the call ends. */
+static void
+media_of_other_boxes_are_life(void **state)
+{
+	static const struct {
+		uint32_t inside_s, outside_s;
+		int64_t lives; /* seconds in all */
+	} rows[] = {
+		{ UINT32_MAX, UINT32_MAX, 100 },
+		/* The inside is heard four times, the last time at 356 s. */
+		{ 4, UINT32_MAX, 456 },
+		{ 4, 4, 456 },
+		/* The outside alone is not enough for ever. */
+		{ UINT32_MAX, 4, 400 },
+		{ 80, 4, 456 },
+	};
+	int64_t began, at, last;
+	uint64_t id;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		engine_begin();
+		call(1);
+		engine_flush(engine);
+		id = calls_after(engine_calls(engine), 0);
+		share_begin();
+		tell_all();
+		began = now;
+		for (at = 0; at < 500; at += 90) {
+			if (at > 0 && at < 400) {
+				got.u.share_seen =
+				    (struct ipc_share_seen) { .id = id,
+					    .inside_s = rows[i].inside_s,
+					    .outside_s = rows[i].outside_s };
+				say(IPC_SHARE_SEEN);
+			}
+			for (last = now; now < last + 90 * USEC_PER_SEC;) {
+				if (filter.n == 0)
+					break;
+				pass(1, false);
+			}
+			if (filter.n == 0)
+				break;
+		}
+		assert_in_range((now - began) / USEC_PER_SEC, rows[i].lives,
+		    rows[i].lives + 1);
+		ipc_close(&peer);
+		sharing_close(&sharing);
+	}
+}
+
 int
 main(void)
 {
@@ -372,6 +433,7 @@ main(void)
 		SHARE(a_share_process_that_did_not_read_is_told_again),
 		SHARE(a_share_process_says_who_judges),
 		SHARE(a_share_process_says_what_is_over),
+		SHARE(media_of_other_boxes_are_life),
 	};
 
 	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));

@@ -103,9 +103,14 @@ logs_have_room_for_the_calls_that_may_be(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < ROWS(rows); i++)
-		assert_int_equal(story_limits_live(rows[i].calls).bytes,
-		    rows[i].bytes);
+	for (i = 0; i < ROWS(rows); i++) {
+		const struct story_limits l = story_limits_live(rows[i].calls);
+
+		assert_int_equal(l.asked, 1024);
+		assert_int_equal(l.ended, 200);
+		assert_int_equal(l.bytes, rows[i].bytes);
+		assert_int_equal(l.log, 4096);
+	}
 	story_free(NULL);
 }
 
@@ -174,6 +179,66 @@ a_message_is_kept_as_it_was(void **state)
 	assert_false(story_read(&r, &e));
 }
 
+/* Of each stream all is kept, of so many; and the next record is whole. */
+static void
+streams_are_kept_as_they_were(void **state)
+{
+	static const struct addr six = { AF_INET6,
+		{ 0x20, 1, 0xd, 0xb8, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9 } };
+	static struct sdp sdp;
+	struct datagram d = { .ts = now };
+	struct sip_message m = { .request = true,
+		.method = SIP_UPDATE,
+		.call_id = span_of("c"),
+		.body = SIP_BODY_SDP };
+	struct story_entry e;
+	struct cursor r;
+	uint8_t n, i;
+
+	(void)state;
+	invited("c");
+	for (n = 0; n < 6; n++) {
+		sdp.nmedia = n;
+		for (i = 0; i < n; i++) {
+			sdp.media[i].addr =
+			    i % 2 == 1 ? six : addr_v4(198, 51, 100, i);
+			sdp.media[i].port = (uint16_t)(4000 + 256 * i + n);
+			sdp.media[i].mode = (enum sdp_mode)(i % 4);
+			sdp.media[i].fault = (enum sdp_fault)((i + n) % 4);
+		}
+		d.src.addr = n % 2 == 0 ? six : addr_v4(192, 0, 2, n);
+		d.dst.addr = n % 2 == 1 ? six : addr_v4(192, 0, 2, n);
+		m.cseq = n;
+		story_hear(story, now, &d, &m);
+		story_described(story, &sdp);
+		story_counts(story);
+		story_judged(story, NULL);
+		/* What is said of a message later is said of none. */
+		story_described(story, &sdp);
+	}
+	r = story_records(story_first(story));
+	assert_true(story_read(&r, &e));
+	for (n = 0; n < 6; n++) {
+		assert_true(story_read(&r, &e));
+		assert_int_equal(e.cseq, n);
+		assert_int_equal(e.from.af == AF_INET6, n % 2 == 0);
+		assert_int_equal(e.to.af == AF_INET6, n % 2 == 1);
+		assert_int_equal(e.nstreams, n);
+		for (i = 0; i < n && i < STORY_STREAMS; i++) {
+			const struct story_stream *s = &e.stream[i];
+
+			assert_int_equal(s->where.addr.af == AF_INET6,
+			    i % 2 == 1);
+			assert_int_equal(s->where.addr.b[3],
+			    i % 2 == 1 ? 0xb8 : i);
+			assert_int_equal(s->where.port, 4000 + 256 * i + n);
+			assert_int_equal(s->mode, i % 4);
+			assert_int_equal(s->fault, (i + n) % 4);
+		}
+	}
+	assert_false(story_read(&r, &e));
+}
+
 /* A call of which something was refused is not one that nobody accepted. */
 static void
 a_refused_call_is_not_washed_out(void **state)
@@ -203,6 +268,7 @@ main(void)
 		TEST(logs_have_room_for_the_calls_that_may_be),
 		TEST(only_a_call_that_was_seen_late_has_lost_its_beginning),
 		TEST(a_message_is_kept_as_it_was),
+		TEST(streams_are_kept_as_they_were),
 		TEST(a_refused_call_is_not_washed_out),
 	};
 

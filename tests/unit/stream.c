@@ -13,6 +13,18 @@
 #define ONE BYE "l: 3\r\n\r\nabc"
 #define TWO "SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"
 
+enum ph_err __real_sip_frame(struct span stream, size_t *skip, size_t *len);
+enum ph_err __wrap_sip_frame(struct span stream, size_t *skip, size_t *len);
+
+static unsigned int looks; /* for a message */
+
+enum ph_err
+__wrap_sip_frame(struct span stream, size_t *skip, size_t *len)
+{
+	looks++;
+	return __real_sip_frame(stream, skip, len);
+}
+
 static struct endpoint here, there;
 
 /* The messages that were delivered, each ended by a bar. */
@@ -279,6 +291,87 @@ a_slow_head_costs_little(void **state)
 	assert_int_equal(ngot, n * (len + 1));
 }
 
+/* Byte by byte: only where a head or a body may end is it worth a look. */
+static void
+a_look_is_worth_it_at_few_places(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned int looks;
+	} rows[] = {
+		/* The first byte, the second, the first line, the head. */
+		{ "BYE sip:b SIP/2.0\r\nl: 0\r\n\r\n", 4 },
+		{ "BYE sip:b SIP/2.0\nl: 0\n\n", 4 },
+		/* And the end of the body. */
+		{ "BYE sip:b SIP/2.0\r\nl: 4\r\n\r\nab\n\n", 5 },
+		{ "BYE sip:b SIP/2.0\r\nl: 4\r\nX: 1\r\nY: 2\r\n\r\nab\n\n",
+		    5 },
+		/* Keep-alives are no part of it. */
+		{ "\nBYE sip:b SIP/2.0\r\nl: 0\r\n\r\n", 5 },
+	};
+	struct stream *s;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		print_message("%s", rows[i].text);
+		assert_non_null(s = stream_new(&here, &room));
+		looks = 0;
+		ngot = 0;
+		for (n = 0; rows[i].text[n] != '\0'; n++) {
+			assert_int_equal(ngot, 0);
+			feed(s, &here, &rows[i].text[n], 1);
+		}
+		assert_true(ngot > 0);
+		assert_int_equal(looks, rows[i].looks);
+		/* The next message of that direction costs the same. */
+		looks = 0;
+		for (n = 0; rows[i].text[n] != '\0'; n++)
+			feed(s, &here, &rows[i].text[n], 1);
+		assert_int_equal(looks, rows[i].looks);
+		stream_free(s);
+	}
+}
+
+/* A part that has no room is not kept: the direction stays lost. */
+static void
+a_lost_direction_keeps_so_much(void **state)
+{
+	static char text[4 * SIP_MAX_MESSAGE];
+	const size_t most = SIP_MAX_HEAD + SIP_MAX_MESSAGE;
+	size_t head, len = 0, i;
+
+	for (i = 0; i < 2; i++) {
+		head = (size_t)snprintf(text + len, sizeof(text) - len,
+		    "%sl: 40000\r\n\r\n", BYE);
+		memset(text + len + head, 'x', 40000);
+		len += head + 40000;
+	}
+	/* The last byte of the second is missing; and it would be too much. */
+	assert_true(len - 1 <= most && len + len > most);
+	assert_int_equal(add(*state, &here, text, len - 1, true), CAPTURE_LOST);
+	assert_int_equal(ngot, 0);
+	assert_int_equal(add(*state, &here, "x", 1, false), CAPTURE_WHOLE);
+	assert_int_equal(ngot, len + 2);
+	ngot = 0;
+	memcpy(text + len, text, len);
+	assert_int_equal(add(*state, &here, text, len + len - 1, true),
+	    CAPTURE_LOST);
+	assert_int_equal(add(*state, &here, "x", 1, false), CAPTURE_LOST);
+	assert_int_equal(ngot, 0);
+	assert_int_equal(room.used, 0);
+	/* As much as may be kept, and not a byte more. */
+	memset(text, 'x', sizeof(text));
+	len = (size_t)snprintf(text, sizeof(text), "%sl: 3\r\n\r\nabc%s", BYE,
+	    BYE);
+	text[len] = 'x';
+	assert_int_equal(add(*state, &here, text, len, true), CAPTURE_LOST);
+	assert_true(room.used > 0);
+	assert_int_equal(add(*state, &here, TWO, sizeof(TWO) - 1, true),
+	    CAPTURE_WHOLE);
+	assert_got(TWO "|");
+}
+
 /* A sender of half a message on each of many connections loses them first. */
 static void
 parts_of_messages_are_bounded(void **state)
@@ -337,6 +430,10 @@ main(void)
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_part_of_a_message_may_be_taken_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_look_is_worth_it_at_few_places, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lost_direction_keeps_so_much,
+		    setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_head_costs_little, setup,
 		    teardown),
 	};
