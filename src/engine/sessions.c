@@ -109,7 +109,7 @@ sessions_begin(struct sessions *s, const struct session_who *who, int64_t now)
 	c->server = who->server;
 	c->write = who->write;
 	c->adopted = who->adopted;
-	c->began = c->last = now;
+	c->began = now;
 	c->filelen = (uint8_t)span_sub(who->file, 0, SESSION_FILE).len;
 	if (c->filelen > 0)
 		memcpy(c->file, who->file.p, c->filelen);
@@ -140,7 +140,6 @@ session_write(struct sessions *s, struct session *c,
 	struct session_record *last;
 
 	session_take(s, c);
-	c->last = r->at;
 	last = c->n > 0 ? &c->record[record_slot(c->n - 1)] : NULL;
 	if (last != NULL && record_same(last, r))
 		last->times += last->times < UINT16_MAX;

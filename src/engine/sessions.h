@@ -75,7 +75,7 @@ struct session {
 	enum session_kind kind;
 	uint64_t asker;
 	struct endpoint client, server;
-	int64_t began, last;
+	int64_t began;
 	bool write, adopted, over;
 	uint8_t filelen;
 	char file[SESSION_FILE];
