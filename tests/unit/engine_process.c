@@ -217,6 +217,8 @@ connections_are_read_and_end(void **state)
 	w.kind = WIRE_TCP_END;
 	fake_capture_wire(&w);
 	commits(FW_CLOSE, 1, 0);
+	/* Not because of a timeout. */
+	await_log("(done)");
 	w.kind = WIRE_TCP;
 	fake_capture_wire(&w);
 	commits(FW_OPEN, 1, 7000);

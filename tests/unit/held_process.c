@@ -28,8 +28,8 @@ begin_held(void **state)
 static void
 invited(uint32_t number, unsigned int n, int64_t stamp, bool silent)
 {
-	struct wire w =
-	    sip_wire(false, "INVITE sip:x SIP/2.0", "1 INVITE", n, 4000, stamp);
+	struct wire w = sip_wire(false, "INVITE sip:x SIP/2.0", "1 INVITE", n,
+	    (uint16_t)(4000 + 2 * n), stamp);
 
 	fake_capture_hold(&w, number, silent);
 }

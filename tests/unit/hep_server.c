@@ -15,11 +15,28 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
+#include "src/base/log.h"
 #include "src/base/wire.h"
+#include "src/compat/memfile.h"
 #include "src/engine/hep_server.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 #define PATIENCE 10000 /* ms */
+
+int64_t __real_clock_now(void);
+int64_t __wrap_clock_now(void);
+
+/* The clock is so much later. */
+static int64_t clock_later;
+static int output; /* the log, for a while */
+
+int64_t
+__wrap_clock_now(void)
+{
+	return __real_clock_now() + clock_later;
+}
 
 static struct conf *conf;
 static struct hep_key key;
@@ -245,6 +262,98 @@ a_connection_is_a_stream(void **state)
 	close(fd);
 }
 
+/* The lines of the log since the last time. */
+static const char *
+logged(void)
+{
+	static char text[4096];
+	ssize_t n;
+
+	fflush(stderr);
+	n = pread(output, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	assert_int_equal(ftruncate(output, 0), 0);
+	(void)lseek(output, 0, SEEK_SET);
+	return text;
+}
+
+#define LINE                                                                   \
+	"pinholed: hep: refused what 127.0.0.2 mirrors: \"from\" does not "    \
+	"list the sender\n"
+
+/* A line each for the first, and later how many had none. */
+static void
+refusals_are_logged_so_often(void **state)
+{
+	struct log_options options = { .foreground = true };
+	int fd = client(2, SOCK_DGRAM), good = client(1, SOCK_DGRAM);
+	int before = dup(STDERR_FILENO);
+	const char *first, *p;
+	unsigned int i, lines = 0;
+
+	(void)state;
+	log_init(&options);
+	output = memfile_open();
+	dup2(output, STDERR_FILENO);
+	say(fd, packet("a;"));
+	turn();
+	first = logged();
+	dup2(before, STDERR_FILENO);
+	assert_string_equal(first, LINE);
+	for (i = 0; i < 20; i++)
+		say(fd, packet("a;"));
+	say(good, span_of("HEP2"));
+	dup2(output, STDERR_FILENO);
+	turn();
+	p = logged();
+	dup2(before, STDERR_FILENO);
+	for (; (p = strstr(p, LINE)) != NULL; p++)
+		lines++;
+	assert_int_equal(lines, LOG_LIMIT_BURST - 1);
+	clock_later = LOG_LIMIT_INTERVAL;
+	say(good, span_of("HEP2"));
+	dup2(output, STDERR_FILENO);
+	turn();
+	first = logged();
+	dup2(before, STDERR_FILENO);
+	assert_string_equal(first,
+	    "pinholed: hep: refused what 127.0.0.1 mirrors: it is no HEP of "
+	    "version 3\n"
+	    "pinholed: hep: 12 more refused, not shown\n");
+	close(before);
+	close(output);
+	close(fd);
+	close(good);
+}
+
+/* Without memory a connection ends, and nothing of it is left. */
+static void
+a_connection_needs_memory(void **state)
+{
+	int fd, before = dup(0), blocks = starve_blocks(), free_fd;
+	unsigned int n;
+
+	(void)state;
+	close(before);
+	for (n = 1; n < 4; n++) {
+		fd = client(1, SOCK_STREAM);
+		starve(n);
+		turn();
+		assert_true(starve_end() >= n);
+		assert_true(is_closed(fd));
+		close(fd);
+		assert_int_equal(starve_blocks(), blocks);
+		free_fd = dup(0);
+		close(free_fd);
+		assert_int_equal(free_fd, before);
+	}
+	fd = client(1, SOCK_STREAM);
+	turn();
+	assert_false(is_closed(fd));
+	close(fd);
+	turn();
+}
+
 static void
 only_senders_in_from_may_connect(void **state)
 {
@@ -315,6 +424,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(datagrams_come_in_turns),
 		CASE(a_connection_is_a_stream),
+		CASE(refusals_are_logged_so_often),
+		CASE(a_connection_needs_memory),
 		CASE(only_senders_in_from_may_connect),
 		CASE(connections_have_a_bound),
 	};

@@ -104,6 +104,7 @@ next(struct ipc *c)
 			assert_int_equal(poll(&p, 1, PATIENCE), 1);
 		else {
 			assert_int_equal(rc, PH_OK);
+			assert_int_equal(fd, -1);
 			if (msg.hdr.type != IPC_BEAT)
 				return;
 		}

@@ -9,6 +9,7 @@
 #include "src/engine/explain.h"
 #include "tests/unit/blocks.h"
 #include "tests/unit/helpers_play.h"
+#include "tests/unit/random.h"
 
 /* The stories of FTP connections and TFTP transfers. */
 
@@ -282,7 +283,6 @@ same_records(const struct session_record *a, const struct session_record *b)
 struct model {
 	struct session_record r[400];
 	uint32_t n, opened, open, refused;
-	int64_t last;
 	bool over;
 };
 
@@ -291,7 +291,6 @@ model_write(struct model *m, const struct session_record *r)
 {
 	struct session_record *last = m->n > 0 ? &m->r[m->n - 1] : NULL;
 
-	m->last = r->at;
 	if (last != NULL && last->event == r->event && last->id == r->id &&
 	    last->reason == r->reason &&
 	    endpoint_cmp(&last->where, &r->where) == 0)
@@ -311,7 +310,6 @@ model_compare(const struct model *m, const struct session *c)
 	assert_int_equal(c->opened, m->opened);
 	assert_int_equal(c->open, m->open);
 	assert_int_equal(c->refused, m->refused);
-	assert_int_equal(c->last, m->last);
 	assert_int_equal(c->over, m->over);
 	assert_int_equal(session_left_out(c), left);
 	for (i = 0; (r = session_record(c, i)) != NULL; i++)
@@ -329,7 +327,7 @@ each_record_is_as_it_was_told(void **state)
 	struct event_refusal refusal;
 	struct pinhole h = { .proto = IPPROTO_TCP };
 	struct session_who who;
-	uint32_t seed = 1, k;
+	uint32_t bits, k;
 	uint64_t asker;
 	int64_t now;
 	int i;
@@ -339,28 +337,27 @@ each_record_is_as_it_was_told(void **state)
 	for (k = 0; k < 2; k++) {
 		who = client((enum session_kind)k, k + 1);
 		sessions_begin(s, &who, NOW);
-		m[k].last = NOW;
 	}
 	for (i = 0; i < 600; i++) {
-		seed = seed * 1664525 + 1013904223;
-		k = (seed >> 8) & 1;
+		bits = pick(1u << 24);
+		k = (bits >> 8) & 1;
 		asker = k + 1;
 		now = NOW + i;
 		memset(&r, 0, sizeof(r));
 		r.at = now;
 		r.times = 1;
-		r.where.addr = addr_v4(192, 0, 2, (seed >> 9) & 1);
-		r.where.port = (seed >> 10) & 1;
-		r.reason = REASON_REQUEST + ((seed >> 11) & 1);
-		r.from = addr_v4(198, 51, 100, (seed >> 12) & 1);
-		r.id = (seed >> 13) & 1;
+		r.where.addr = addr_v4(192, 0, 2, (bits >> 9) & 1);
+		r.where.port = (bits >> 10) & 1;
+		r.reason = REASON_REQUEST + ((bits >> 11) & 1);
+		r.from = addr_v4(198, 51, 100, (bits >> 12) & 1);
+		r.id = (bits >> 13) & 1;
 		h.to = r.where.addr;
 		h.to_lo = r.where.port;
 		h.from = prefix_host(&r.from);
 		h.id = r.id;
-		switch ((seed >> 16) % 4) {
+		switch ((bits >> 16) % 4) {
 		case 0:
-			r.event = SESSION_ACTIVE + ((seed >> 20) & 1);
+			r.event = SESSION_ACTIVE + ((bits >> 20) & 1);
 			r.reason = 0;
 			r.id = 0;
 			memset(&r.from, 0, sizeof(r.from));
@@ -380,7 +377,7 @@ each_record_is_as_it_was_told(void **state)
 			sessions_refused(s, 77, &refusal, now);
 			break;
 		default:
-			r.event = (seed >> 16) % 4 == 2 ? SESSION_OPEN
+			r.event = (bits >> 16) % 4 == 2 ? SESSION_OPEN
 							: SESSION_CLOSE;
 			r.proto = IPPROTO_TCP;
 			r.from_len = 32;
@@ -438,12 +435,67 @@ a_name_is_kept_to_its_bound(void **state)
 		assert_int_equal(c->write, i & 1);
 		assert_int_equal(c->adopted, (i & 2) != 0);
 		assert_int_equal(c->began, NOW + (int64_t)i);
-		assert_int_equal(c->last, NOW + (int64_t)i);
 		assert_int_equal(c->client.port, 40000);
 		assert_int_equal(c->server.port, 21);
 	}
 	assert_int_equal(i, ROWS(lens));
 	sessions_free(s);
+}
+
+/* The latest sessions are listed, latest first; of the same time, in order. */
+static void
+the_latest_are_listed(void **state)
+{
+	const struct story_limits few = { 1, 1, 1024, 512 };
+	static const uint64_t many[] = { 1, 19, 20, 21, 22, 60 };
+	struct story *story = story_new(&few);
+	int64_t last, best, at[64];
+	struct session_who who;
+	struct sessions *s;
+	char want[128], *p;
+	uint64_t i, k, b;
+
+	(void)state;
+	for (k = 0; k < ROWS(many); k++) {
+		assert_non_null(s = sessions_new());
+		for (i = 0; i < many[k]; i++) {
+			who = client(SESSION_TFTP, i + 1);
+			who.client.port = (uint16_t)(1000 + i);
+			at[i] = NOW + pick(40) * USEC_PER_SEC;
+			sessions_begin(s, &who, at[i]);
+		}
+		assert_int_equal(explain(s, story, "nobody", 0), TELL_NONE);
+		p = strstr(told, "latest first:\n");
+		assert_non_null(p);
+		p = strchr(p, '\n') + 1;
+		for (last = INT64_MAX, b = 0, i = 0;
+		     i < many[k] && i < TELL_LIST; i++) {
+			/* The next one of this time, or of the time before. */
+			for (; last != INT64_MAX && b < many[k]; b++)
+				if (at[b] == last)
+					break;
+			if (last == INT64_MAX || b == many[k]) {
+				uint64_t j;
+
+				for (best = 0, j = 0; j < many[k]; j++)
+					if (at[j] < last && at[j] > best)
+						best = at[j];
+				last = best;
+				for (b = 0; at[b] != last; b++)
+					continue;
+			}
+			snprintf(want, sizeof(want),
+			    "  tftp/192.0.2.10:%u/198.51.100.7  over",
+			    (unsigned int)(1000 + b));
+			assert_int_equal(strncmp(p + 29, want, strlen(want)),
+			    0);
+			p = strchr(p, '\n') + 1;
+			b++;
+		}
+		assert_int_equal(*p, '\0');
+		sessions_free(s);
+	}
+	story_free(story);
 }
 
 int
@@ -456,6 +508,7 @@ main(void)
 		cmocka_unit_test(a_long_one_loses_its_middle),
 		cmocka_unit_test(each_record_is_as_it_was_told),
 		cmocka_unit_test(a_name_is_kept_to_its_bound),
+		cmocka_unit_test(the_latest_are_listed),
 	};
 
 	return blocks_end(cmocka_run_group_tests(tests, blocks_begin, NULL));

@@ -369,6 +369,36 @@ a_share_process_says_what_is_over(void **state)
 	assert_non_null(strstr(said, "close reject;close reject;"));
 }
 
+/* A call of a box that was lost is judged here, by what is known of it. */
+static void
+a_call_that_was_lost_is_judged(void **state)
+{
+	static const struct {
+		uint32_t role;
+		size_t holes;
+	} rows[] = { { CALLS_THEIRS, 2 }, { CALLS_OURS, 2 },
+		{ CALLS_RELEASED, 0 }, { CALLS_LOST, 0 },
+		{ CALLS_LOST + 1, 2 } };
+	uint64_t id;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		engine_begin();
+		call(1);
+		engine_flush(engine);
+		id = calls_after(engine_calls(engine), 0);
+		share_begin();
+		tell_all();
+		say_role(id, CALLS_THEIRS);
+		now += 1000 * USEC_PER_SEC;
+		say_role(id, rows[i].role);
+		assert_int_equal(filter.n, rows[i].holes);
+		ipc_close(&peer);
+		sharing_close(&sharing);
+	}
+}
+
 /* Media that other boxes see, from one side alone: when the call ends. */
 static void
 media_of_other_boxes_are_life(void **state)
@@ -433,6 +463,7 @@ main(void)
 		SHARE(a_share_process_that_did_not_read_is_told_again),
 		SHARE(a_share_process_says_who_judges),
 		SHARE(a_share_process_says_what_is_over),
+		SHARE(a_call_that_was_lost_is_judged),
 		SHARE(media_of_other_boxes_are_life),
 	};
 

@@ -231,6 +231,9 @@ a_lost_direction_takes_up_whole_messages_at_a_boundary(void **state)
 		    { "BYE sip:b@exam", "ple.com SIP/2.0\r\n", "l: 0\r\n\r\n",
 			TWO },
 		    "LLLW", TWO "|" },
+		{ "and then it follows",
+		    { ONE, "SIP/2.0 200 OK\r\nConte", "nt-Length: 0\r\n\r\n" },
+		    "WPW", ONE "|" TWO "|" },
 		{ "no end at a boundary", { ONE "BYE si", TWO }, "LW",
 		    TWO "|" },
 		{ "what began is none", { BYE "l: 3\r\n\r\n", "abcd", TWO },
@@ -329,6 +332,40 @@ a_look_is_worth_it_at_few_places(void **state)
 		for (n = 0; rows[i].text[n] != '\0'; n++)
 			feed(s, &here, &rows[i].text[n], 1);
 		assert_int_equal(looks, rows[i].looks);
+		stream_free(s);
+	}
+}
+
+/* The same while a direction is lost, behind messages of the same segment. */
+static void
+a_lost_direction_is_worth_few_looks(void **state)
+{
+	static const char *const begun[] = { BYE, ONE BYE, ONE TWO BYE };
+	static const char rest[] = "l: 40\r\nX: 1\r\n\r\n";
+	struct stream *s;
+	size_t i, n, most;
+
+	(void)state;
+	for (i = 0; i < ROWS(begun); i++) {
+		assert_non_null(s = stream_new(&here, &room));
+		assert_int_equal(add(s, &here, begun[i], strlen(begun[i]),
+				     true),
+		    CAPTURE_LOST);
+		looks = 0;
+		for (n = 0; rest[n] != '\0'; n++)
+			assert_int_equal(add(s, &here, &rest[n], 1, false),
+			    CAPTURE_LOST);
+		/* At the ends of a line and of the head, each message again. */
+		most = looks;
+		assert_int_equal(most, 2 * (i + 1));
+		for (n = 0; n < 39; n++)
+			assert_int_equal(add(s, &here, "b", 1, false),
+			    CAPTURE_LOST);
+		assert_int_equal(looks, most);
+		assert_int_equal(ngot, 0);
+		assert_int_equal(add(s, &here, "b", 1, false), CAPTURE_WHOLE);
+		assert_true(ngot > 0);
+		ngot = 0;
 		stream_free(s);
 	}
 }
@@ -432,6 +469,8 @@ main(void)
 		    a_part_of_a_message_may_be_taken_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_look_is_worth_it_at_few_places, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_lost_direction_is_worth_few_looks, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_direction_keeps_so_much,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_head_costs_little, setup,
