@@ -22,7 +22,7 @@
 static int wire[2], lines[2], queue[2], bell[2];
 
 /* Of the process alone. */
-static int64_t later, due, stamp;
+static int64_t later, still, due, stamp;
 static bool more, moved, deaf, changed;
 static uint64_t drops;
 static char record[64];
@@ -138,7 +138,7 @@ static void __attribute__((format(printf, 1, 2))) done(const char *fmt, ...)
 int64_t
 __wrap_clock_now(void)
 {
-	return __real_clock_now() + later;
+	return (still != 0 ? still : __real_clock_now()) + later;
 }
 
 bool
@@ -252,6 +252,9 @@ handle(const struct wire *w, int64_t now, const struct capture_sink *sink)
 		break;
 	case WIRE_CLOCK:
 		later += w->value;
+		break;
+	case WIRE_STILL:
+		still = __real_clock_now();
 		break;
 	}
 	return PH_OK;

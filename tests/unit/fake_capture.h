@@ -23,6 +23,7 @@ enum wire_kind {
 	WIRE_MOVED, /* an interface was made anew */
 	WIRE_DEAF,  /* one was away for a moment */
 	WIRE_CLOCK, /* it is `value` microseconds later */
+	WIRE_STILL, /* from now on the clock moves by WIRE_CLOCK alone */
 };
 
 struct wire {

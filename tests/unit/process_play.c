@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/types.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <event2/event.h>
+
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,8 +16,23 @@
 
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/base/timers.h"
 #include "src/compat/memfile.h"
 #include "tests/unit/process_play.h"
+
+int __real_event_add(struct event *ev, const struct timeval *tv);
+int __wrap_event_add(struct event *ev, const struct timeval *tv);
+
+/* Shared with the process: the time that was set last. */
+static volatile int64_t *timer;
+
+int
+__wrap_event_add(struct event *ev, const struct timeval *tv)
+{
+	if (tv != NULL)
+		*timer = tv->tv_sec * USEC_PER_SEC + tv->tv_usec;
+	return __real_event_add(ev, tv);
+}
 
 struct conf *conf;
 struct engine_args args;
@@ -54,6 +73,12 @@ begin(void **state)
 	ipc_init(&sharer, -1);
 	queue = (struct packetq) { .fd = -1 };
 	child = 0;
+	if (timer == NULL)
+		timer = mmap(NULL, sizeof(*timer), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANON, -1, 0);
+	if (timer == MAP_FAILED)
+		return -1;
+	*timer = -1;
 	output = memfile_open();
 	fake_capture_begin();
 	return 0;
@@ -211,6 +236,19 @@ await_log(const char *what)
 	int64_t begun = clock_now();
 
 	while (strstr(logged(), what) == NULL) {
+		assert_true(clock_now() - begun < PATIENCE * 1000);
+		(void)poll(NULL, 0, 2);
+	}
+}
+
+void
+await_timer(int64_t us)
+{
+	int64_t begun = clock_now();
+
+	while (*timer != us) {
+		if (clock_now() - begun > PATIENCE * 1000)
+			print_message("%" PRId64 "\n", *timer);
 		assert_true(clock_now() - begun < PATIENCE * 1000);
 		(void)poll(NULL, 0, 2);
 	}

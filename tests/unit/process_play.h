@@ -59,6 +59,9 @@ void hang_up(unsigned int n, int64_t stamp);
 /* Something else that happens at the capture. */
 void wire(enum wire_kind kind, int64_t v);
 
+/* The timer of the process is set to so many microseconds. */
+void await_timer(int64_t us);
+
 /* The next message to the firewall process: so many changes of this kind. */
 void commits(enum fw_op op, unsigned int n, int64_t stamp);
 /* The capture was read until a turn had so many messages from the wire. */

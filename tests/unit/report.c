@@ -12,6 +12,7 @@
 #include "src/engine/report.h"
 #include "src/engine/report_page.h"
 #include "tests/unit/blocks.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 static char dir[64], path[96];
@@ -174,6 +175,29 @@ a_page_that_cannot_take_its_place_is_no_page(void **state)
 	assert_int_equal(files(), 0);
 }
 
+static void
+without_memory_there_is_no_page(void **state)
+{
+	struct report *r;
+	unsigned int n;
+
+	(void)state;
+	put("before");
+	for (n = 1; n < 4; n++) {
+		starve(n);
+		assert_null(report_open(path, "x.pcap"));
+		(void)starve_end();
+		assert_int_equal(files(), 1);
+	}
+	assert_non_null(r = report_open(path, "x.pcap"));
+	starve(1);
+	assert_int_equal(report_write(r, story, conf), 2);
+	(void)starve_end();
+	report_close(r);
+	assert_string_equal(contents(), "before");
+	assert_int_equal(files(), 1);
+}
+
 /* So many messages of one call, each from another host. */
 static void
 messages(unsigned int n)
@@ -246,6 +270,7 @@ main(void)
 		CASE(the_umask_says_who_may_read),
 		CASE(a_page_that_is_not_written_leaves_the_old_one),
 		CASE(a_page_that_cannot_take_its_place_is_no_page),
+		CASE(without_memory_there_is_no_page),
 		CASE(hosts_have_numbers),
 		CASE(names_are_only_text),
 	};

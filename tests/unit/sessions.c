@@ -9,6 +9,7 @@
 #include "src/engine/explain.h"
 #include "tests/unit/blocks.h"
 #include "tests/unit/helpers_play.h"
+#include "tests/unit/latest.h"
 #include "tests/unit/random.h"
 
 /* The stories of FTP connections and TFTP transfers. */
@@ -447,13 +448,13 @@ static void
 the_latest_are_listed(void **state)
 {
 	const struct story_limits few = { 1, 1, 1024, 512 };
-	static const uint64_t many[] = { 1, 19, 20, 21, 22, 60 };
+	static const size_t many[] = { 1, 19, 20, 21, 22, 60 };
 	struct story *story = story_new(&few);
-	int64_t last, best, at[64];
+	size_t order[TELL_LIST], i, k, n;
 	struct session_who who;
 	struct sessions *s;
 	char want[128], *p;
-	uint64_t i, k, b;
+	int64_t at[64];
 
 	(void)state;
 	for (k = 0; k < ROWS(many); k++) {
@@ -464,35 +465,19 @@ the_latest_are_listed(void **state)
 			at[i] = NOW + pick(40) * USEC_PER_SEC;
 			sessions_begin(s, &who, at[i]);
 		}
+		n = latest(at, many[k], order, TELL_LIST);
 		assert_int_equal(explain(s, story, "nobody", 0), TELL_NONE);
 		p = strstr(told, "latest first:\n");
 		assert_non_null(p);
-		p = strchr(p, '\n') + 1;
-		for (last = INT64_MAX, b = 0, i = 0;
-		     i < many[k] && i < TELL_LIST; i++) {
-			/* The next one of this time, or of the time before. */
-			for (; last != INT64_MAX && b < many[k]; b++)
-				if (at[b] == last)
-					break;
-			if (last == INT64_MAX || b == many[k]) {
-				uint64_t j;
-
-				for (best = 0, j = 0; j < many[k]; j++)
-					if (at[j] < last && at[j] > best)
-						best = at[j];
-				last = best;
-				for (b = 0; at[b] != last; b++)
-					continue;
-			}
+		for (i = 0; i < n; i++) {
+			p = strchr(p, '\n') + 1;
 			snprintf(want, sizeof(want),
-			    "  tftp/192.0.2.10:%u/198.51.100.7  over",
-			    (unsigned int)(1000 + b));
+			    "  tftp/192.0.2.10:%zu/198.51.100.7  over",
+			    1000 + order[i]);
 			assert_int_equal(strncmp(p + 29, want, strlen(want)),
 			    0);
-			p = strchr(p, '\n') + 1;
-			b++;
 		}
-		assert_int_equal(*p, '\0');
+		assert_string_equal(strchr(p, '\n'), "\n");
 		sessions_free(s);
 	}
 	story_free(story);

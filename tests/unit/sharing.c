@@ -399,6 +399,35 @@ a_call_that_was_lost_is_judged(void **state)
 	}
 }
 
+/* The age of media is no role, whatever number it is. */
+static void
+what_is_seen_is_no_role(void **state)
+{
+	uint32_t i;
+	uint64_t id;
+
+	(void)state;
+	call(1);
+	engine_flush(engine);
+	id = calls_after(engine_calls(engine), 0);
+	share_begin();
+	tell_all();
+	now += 500 * USEC_PER_SEC;
+	for (i = 0; i <= CALLS_LOST; i++) {
+		say_role(id, CALLS_THEIRS);
+		got.u.share_seen = (struct ipc_share_seen) { .id = id,
+			.inside_s = i,
+			.outside_s = i };
+		say(IPC_SHARE_SEEN);
+		assert_int_equal(filter.n, 2);
+	}
+	/* Nor did one of them make it ours. */
+	pass(300, false);
+	assert_int_equal(filter.n, 2);
+	say_gone(id, REASON_BYE);
+	assert_int_equal(filter.n, 0);
+}
+
 /* Media that other boxes see, from one side alone: when the call ends. */
 static void
 media_of_other_boxes_are_life(void **state)
@@ -464,6 +493,7 @@ main(void)
 		SHARE(a_share_process_says_who_judges),
 		SHARE(a_share_process_says_what_is_over),
 		SHARE(a_call_that_was_lost_is_judged),
+		SHARE(what_is_seen_is_no_role),
 		SHARE(media_of_other_boxes_are_life),
 	};
 

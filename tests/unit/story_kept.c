@@ -9,7 +9,10 @@
 
 #include "src/base/timers.h"
 #include "src/engine/story.h"
+#include "src/engine/tell.h"
 #include "tests/unit/blocks.h"
+#include "tests/unit/latest.h"
+#include "tests/unit/random.h"
 #include "tests/unit/unit.h"
 
 static struct story *story;
@@ -190,13 +193,25 @@ streams_are_kept_as_they_were(void **state)
 	struct sip_message m = { .request = true,
 		.method = SIP_UPDATE,
 		.call_id = span_of("c"),
-		.body = SIP_BODY_SDP };
+		.body = SIP_BODY_SDP,
+		.cseq = 77 };
 	struct story_entry e;
 	struct cursor r;
+	uint64_t times;
 	uint8_t n, i;
 
 	(void)state;
 	invited("c");
+	/* More than there is room for changes nothing else. */
+	story_ignored(story, now, &d, span_of(""), "a reason");
+	memset(sdp.media, 0xff, sizeof(sdp.media));
+	sdp.nmedia = ROWS(sdp.media);
+	story_hear(story, now, &d, &m);
+	story_described(story, &sdp);
+	story_judged(story, NULL);
+	assert_string_equal(story_why(story, 0, &times), "a reason");
+	assert_int_equal(times, 1);
+	assert_null(story_why(story, 1, &times));
 	for (n = 0; n < 6; n++) {
 		sdp.nmedia = n;
 		for (i = 0; i < n; i++) {
@@ -218,6 +233,9 @@ streams_are_kept_as_they_were(void **state)
 	}
 	r = story_records(story_first(story));
 	assert_true(story_read(&r, &e));
+	assert_true(story_read(&r, &e));
+	assert_int_equal(e.cseq, 77);
+	assert_int_equal(e.nstreams, ROWS(sdp.media));
 	for (n = 0; n < 6; n++) {
 		assert_true(story_read(&r, &e));
 		assert_int_equal(e.cseq, n);
@@ -237,6 +255,57 @@ streams_are_kept_as_they_were(void **state)
 		}
 	}
 	assert_false(story_read(&r, &e));
+}
+
+static char told[8192];
+
+static void
+on_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	strlcat(told, text, sizeof(told));
+	strlcat(told, "\n", sizeof(told));
+}
+
+/* The latest calls are listed, latest first; of the same time, in order. */
+static void
+the_latest_are_listed(void **state)
+{
+	static const struct story_limits limits = { 64, 64, 1 << 20, 1000 };
+	static const size_t many[] = { 1, 19, 20, 21, 22, 60 };
+	struct tell t = { .line = on_line };
+	size_t order[TELL_LIST], i, k, n;
+	char want[128], name[32];
+	int64_t at[64];
+	const char *p;
+
+	(void)state;
+	for (k = 0; k < ROWS(many); k++) {
+		story_free(story);
+		assert_non_null(story = story_new(&limits));
+		t.story = story;
+		for (i = 0; i < many[k]; i++) {
+			at[i] = now + pick(40) * USEC_PER_SEC;
+			snprintf(name, sizeof(name), "call%02zu", i);
+			assert_non_null(story_join(story, span_of(name), true,
+			    false, at[i]));
+		}
+		n = latest(at, many[k], order, TELL_LIST);
+		told[0] = '\0';
+		tell_list(&t, span_of("call"));
+		snprintf(want, sizeof(want), "The latest %zu of %zu calls:\n",
+		    n, many[k]);
+		p = strstr(told,
+		    n < many[k] ? want : "The calls, the latest first:\n");
+		assert_non_null(p);
+		for (i = 0; i < n; i++) {
+			p = strchr(p, '\n') + 1;
+			snprintf(want, sizeof(want), "  call%02zu  ", order[i]);
+			assert_int_equal(strncmp(p + 29, want, strlen(want)),
+			    0);
+		}
+		assert_string_equal(strchr(p, '\n'), "\n");
+	}
 }
 
 /* A call of which something was refused is not one that nobody accepted. */
@@ -269,6 +338,7 @@ main(void)
 		TEST(only_a_call_that_was_seen_late_has_lost_its_beginning),
 		TEST(a_message_is_kept_as_it_was),
 		TEST(streams_are_kept_as_they_were),
+		TEST(the_latest_are_listed),
 		TEST(a_refused_call_is_not_washed_out),
 	};
 
