@@ -82,8 +82,8 @@ call_drop(struct call *c, enum reason why, int64_t now)
 	TAILQ_FOREACH(d, &c->dialogs, entry)
 		dialog_end(c, d);
 	call_update(c, REASON_NONE, why, now);
-	call_free(c);
 	sip->sink.gone(sip->sink.ctx, id);
+	call_free(c);
 }
 
 void
@@ -92,8 +92,8 @@ call_forget(struct call *c)
 	struct sip *sip = c->sip;
 	uint64_t id = c->id;
 
-	call_free(c);
 	sip->sink.gone(sip->sink.ctx, id);
+	call_free(c);
 }
 
 static size_t

@@ -79,7 +79,7 @@ struct sip_sink {
 	    const struct sip_refusal *r, int64_t now);
 	/* The call's state changed: worth a checkpoint; see sip_export(). */
 	void (*changed)(void *ctx, uint64_t call, int64_t now);
-	/* The call is forgotten; its wants are empty by then. */
+	/* The call will be forgotten; its wants are empty by now. */
 	void (*gone)(void *ctx, uint64_t call);
 	/* Whether media has been silent for `timeout`, or never came. */
 	bool (*silent)(void *ctx, uint64_t call, int64_t timeout, int64_t now);

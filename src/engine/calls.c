@@ -6,8 +6,16 @@
 #include "src/base/queue.h"
 #include "src/base/wire.h"
 #include "src/engine/calls.h"
+#include "src/engine/census.h"
 #include "src/engine/helpers.h"
+#include "src/engine/media.h"
 #include "src/engine/sip_terms.h"
+
+/* What is known of a call that another box judges: media, and who was told. */
+struct lease_shared {
+	int64_t told;		 /* when others were last told of media */
+	int64_t inside, outside; /* media that other boxes have told of */
+};
 
 /* How long the pinholes of a call are asked for, and why. */
 struct call_lease {
@@ -16,8 +24,8 @@ struct call_lease {
 	struct timer timer;	  /* silence and leases */
 	int64_t since;		  /* silence counts from here at the earliest */
 	struct story_call *story; /* NULL: nothing to tell yet */
-	int64_t told;		  /* when others were last told of media */
-	int64_t inside, outside;  /* media that other boxes have told of */
+	struct lease_shared *shared; /* NULL: nothing */
+	struct media closed;	     /* through pinholes that have closed */
 	TAILQ_ENTRY(call_lease) dirty_entry;
 	bool dirty; /* worth a checkpoint; then on c->dirty */
 	bool accepted, held, open;
@@ -25,6 +33,7 @@ struct call_lease {
 	bool theirs;  /* another box judges its silence */
 	bool changed; /* by what was seen here: tell other boxes */
 	uint8_t why;  /* enum reason: pinholes last closed */
+	uint8_t counted; /* its mark in the census */
 };
 
 /* See call_record(). */
@@ -47,6 +56,7 @@ struct calls {
 	struct idmap leases;	       /* by the calls' ids */
 	struct call_lease *found; /* by lease_find(); the next is often that */
 	TAILQ_HEAD(, call_lease) dirty;
+	struct census census;
 	uint8_t record[RECORD_MAX];
 };
 
@@ -88,9 +98,19 @@ lease_get(struct calls *c, uint64_t id)
 	return c->found = l;
 }
 
+static struct lease_shared *
+lease_shared(struct call_lease *l)
+{
+	if (l->shared == NULL)
+		l->shared = calloc(1, sizeof(*l->shared));
+	return l->shared;
+}
+
 static void
 lease_free(struct call_lease *l)
 {
+	census_forget(&l->c->census, &l->counted);
+	free(l->shared);
 	timer_end(l->c->timers, &l->timer);
 	story_leave(l->c->story, l->story);
 	if (l->dirty)
@@ -113,7 +133,7 @@ lease_length(const struct call_lease *l)
 	    USEC_PER_SEC;
 }
 
-static void call_tell(struct calls *c, uint64_t id, bool renewed);
+static void call_tell(struct call_lease *l, bool renewed);
 
 /*
  * Media and signalling from the inside are life.  Media that only the outside
@@ -127,10 +147,10 @@ lease_silence(const struct call_lease *l)
 		.timeout = l->c->conf->sip.timeout_idle * USEC_PER_SEC };
 
 	claims_last_sent(l->c->claims, l->id, &s);
-	if (l->inside > s.inside)
-		s.inside = l->inside;
-	if (l->outside > s.outside)
-		s.outside = l->outside;
+	if (l->shared != NULL && l->shared->inside > s.inside)
+		s.inside = l->shared->inside;
+	if (l->shared != NULL && l->shared->outside > s.outside)
+		s.outside = l->shared->outside;
 	s.grace = l->between ? SILENCE_EQUAL : (OUTSIDE_IDLES - 1) * s.timeout;
 	return s;
 }
@@ -162,14 +182,15 @@ lease_schedule(struct call_lease *l, int64_t now)
 static void
 lease_tell_seen(struct call_lease *l, int64_t now)
 {
+	struct lease_shared *shared = lease_shared(l);
 	struct silence s = { 0 };
 	struct calls *c = l->c;
 
 	claims_last_sent(c->claims, l->id, &s);
-	if (c->sink.share_seen == NULL ||
-	    (s.inside <= l->told && s.outside <= l->told))
+	if (c->sink.share_seen == NULL || shared == NULL ||
+	    (s.inside <= shared->told && s.outside <= shared->told))
 		return;
-	l->told = now;
+	shared->told = now;
 	c->sink.share_seen(c->sink.share_ctx, l->id, s.inside, s.outside);
 }
 
@@ -188,7 +209,7 @@ lease_timer(struct timer *t, int64_t now)
 		lease_tell_seen(l, now);
 	claims_renew(c->claims, l->id, lease_length(l), now);
 	lease_schedule(l, now);
-	call_tell(c, l->id, true);
+	call_tell(l, true);
 }
 
 /* The end of a call that no message tells of. */
@@ -251,10 +272,14 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 {
 	struct calls *c = ctx;
 	struct call_lease *l = lease_get(c, w->call);
+	uint64_t closed = claims_counters(c->claims)->closed;
 	struct claims_want want = { 0 };
+	struct media media = { 0 };
 
 	if (l == NULL)
 		return;
+	if (l->open && c->activity)
+		media = media_of(c->claims, l->id);
 	/* Silence counts anew when a call opens, is accepted or resumed. */
 	if ((w->nholes > 0 && !l->open) || (w->accepted && !l->accepted) ||
 	    l->held != w->held)
@@ -274,6 +299,8 @@ on_wants(void *ctx, const struct sip_wants *w, int64_t now)
 	story_counts(c->story);
 	lease_tell(l, w, now);
 	claims_want(c->claims, &want, now);
+	if (claims_counters(c->claims)->closed != closed)
+		media_closed(&l->closed, c->claims, l->id, &media);
 	if (!timer_is_set(&l->timer) || !l->open)
 		lease_schedule(l, now);
 }
@@ -334,10 +361,14 @@ on_changed(void *ctx, uint64_t call, int64_t now)
 static void
 on_gone(void *ctx, uint64_t call)
 {
-	const struct call_view v = { .id = call, .over = true };
+	struct call_view v = { .id = call };
 	struct calls *c = ctx;
 	struct call_lease *l = lease_find(c, call);
 
+	/* Of a call that was told of and is not over, tell what it was. */
+	if (l != NULL && census_lives(l->counted))
+		(void)calls_view(c, call, &v);
+	v.over = true;
 	(void)call_share(c, call, NULL, 0,
 	    l != NULL ? (enum reason)l->why : REASON_NONE);
 	if (l != NULL)
@@ -497,7 +528,8 @@ calls_view(const struct calls *c, uint64_t id, struct call_view *out)
 	if (l == NULL || !sip_about(c->sip, id, &about))
 		return false;
 	*out = (struct call_view) { id, about.call_id, about.from, about.to,
-		about.began, l->accepted, l->held, about.over, false };
+		about.began, l->accepted, l->held, about.over, false,
+		l->closed.seen, l->closed.packets };
 	return true;
 }
 
@@ -509,15 +541,36 @@ calls_after(struct calls *c, uint64_t after)
 	return l != NULL ? l->id : 0;
 }
 
+/* That it is over is told once. */
 static void
-call_tell(struct calls *c, uint64_t id, bool renewed)
+call_tell(struct call_lease *l, bool renewed)
 {
+	struct calls *c = l->c;
 	struct call_view v;
 
-	if (c->sink.call == NULL || !calls_view(c, id, &v))
+	if (c->sink.call == NULL || !calls_view(c, l->id, &v) ||
+	    (v.over && census_over(l->counted)))
 		return;
+	census_count(&c->census, &l->counted, &v);
 	v.renewed = renewed;
 	c->sink.call(c->sink.ctx, &v);
+}
+
+void
+calls_report(struct calls *c, struct counters *out)
+{
+	struct call_lease *l;
+	struct call_view v;
+
+	/* What nobody has been told of yet counts already. */
+	TAILQ_FOREACH(l, &c->dirty, dirty_entry)
+		if (calls_view(c, l->id, &v) && !census_over(l->counted)) {
+			if (v.over)
+				census_forget(&c->census, &l->counted);
+			else
+				census_count(&c->census, &l->counted, &v);
+		}
+	census_report(&c->census, out);
 }
 
 void
@@ -528,7 +581,7 @@ calls_flush(struct calls *c)
 	while ((l = TAILQ_FIRST(&c->dirty)) != NULL) {
 		TAILQ_REMOVE(&c->dirty, l, dirty_entry);
 		l->dirty = false;
-		call_tell(c, l->id, false);
+		call_tell(l, false);
 		call_checkpoint(c, l, false);
 	}
 }
@@ -561,6 +614,7 @@ calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now)
 	enum ph_err rc = PH_EUNSUPPORTED;
 	struct span holes, call;
 	struct call_lease *l;
+	struct call_view view;
 	uint64_t id;
 
 	holes = cursor_span(&r, cursor_u32(&r));
@@ -584,8 +638,11 @@ calls_adopt(struct calls *c, const uint8_t *p, size_t len, int64_t now)
 		claims_want(c->claims, &none, now);
 		return false;
 	}
-	if ((l = lease_find(c, id)) != NULL)
+	if ((l = lease_find(c, id)) != NULL) {
 		claims_renew(c->claims, id, lease_length(l), now);
+		if (calls_view(c, id, &view))
+			census_count(&c->census, &l->counted, &view);
+	}
 	return true;
 }
 
@@ -659,13 +716,14 @@ void
 calls_seen(struct calls *c, uint64_t id, int64_t inside, int64_t outside)
 {
 	struct call_lease *l = lease_find(c, id);
+	struct lease_shared *shared;
 
-	if (l == NULL)
+	if (l == NULL || (shared = lease_shared(l)) == NULL)
 		return;
-	if (inside > l->inside)
-		l->inside = inside;
-	if (outside > l->outside)
-		l->outside = outside;
+	if (inside > shared->inside)
+		shared->inside = inside;
+	if (outside > shared->outside)
+		shared->outside = outside;
 }
 
 void

@@ -38,6 +38,8 @@ struct sip *calls_sip(const struct calls *c);
 
 /* The call as it is now; false: there is none. */
 bool calls_view(const struct calls *c, uint64_t id, struct call_view *out);
+/* How many there are now in each state. */
+void calls_report(struct calls *c, struct counters *out);
 /* The next call behind `after`; 0: there is none. */
 uint64_t calls_after(struct calls *c, uint64_t after);
 

@@ -32,6 +32,9 @@ struct call_view {
 	int64_t since;
 	bool accepted, held, over;
 	bool renewed; /* just now: its pinholes have another deadline */
+	/* Of its pinholes that have closed: */
+	int64_t seen;	  /* when packets last went through; 0: never */
+	uint64_t packets; /* so many */
 };
 
 struct engine_sink {

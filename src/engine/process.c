@@ -16,6 +16,8 @@
 #include "src/compat/process.h"
 #include "src/engine/counted.h"
 #include "src/engine/asked.h"
+#include "src/engine/calls.h"
+#include "src/engine/census.h"
 #include "src/engine/engine.h"
 #include "src/engine/held.h"
 #include "src/engine/hep_server.h"
@@ -569,29 +571,33 @@ on_call(void *ctx, const struct call_view *v)
 	struct ipc_feed_call c = { .owner = v->id,
 		.since = v->since,
 		.from = v->from,
-		.to = v->to };
+		.to = v->to,
+		.seen = v->seen,
+		.packets = v->packets };
 
 	if (!channel_linked(&l->worker.feed_to))
 		return;
-	c.state = v->over  ? IPC_CALL_ENDED
-	    : !v->accepted ? IPC_CALL_EARLY
-	    : v->held	   ? IPC_CALL_HELD
-			   : IPC_CALL_ACCEPTED;
+	c.state = census_state(v);
+	/* Without a Call-ID, it is gone, and was over before. */
 	if (v->call_id.len > 0)
 		feed_call(&l->worker.feed, &c, v->call_id);
-	else
-		feed_call_gone(&l->worker.feed, v->id, clock_now(),
-		    REASON_NONE);
 	/* Pinholes that open and close are told as events instead. */
-	if (v->renewed)
+	if (v->renewed && l->worker.feed.wanted)
 		engine_view_holes(l->engine, v->id, &holes);
+}
+
+static void
+feed_tell_call(void *ctx, const struct call_view *v)
+{
+	if (!v->over)
+		on_call(ctx, v);
 }
 
 static bool
 on_tell(void *ctx, uint64_t *at)
 {
 	struct live *l = ctx;
-	const struct engine_viewer v = { l, on_call, feed_tell_hole };
+	const struct engine_viewer v = { l, feed_tell_call, feed_tell_hole };
 	int i;
 
 	for (i = 0; i < FEED_TURN; i++)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/clock.h"
@@ -50,6 +51,8 @@ tap_closed(void *ctx, int64_t ts, const struct pinhole *h, enum reason why)
 {
 	struct feed *f = ctx;
 
+	if (!f->wanted)
+		return;
 	f->msg.u.feed_gone = (struct ipc_feed_gone) { .id = h->id,
 		.ts = ts,
 		.reason = (uint32_t)why };
@@ -91,20 +94,73 @@ feed_init(struct feed *f, const struct feed_calls *calls, struct ipc *ipc)
 	f->tap = (struct events_tap) { f, tap_opened, tap_closed, tap_refused };
 }
 
+/* Calls that are over, while nobody wants to hear of calls. */
+
 static void
-feed_begin(struct feed *f)
+ended_add(struct feed *f, const struct ipc_feed_call *c, struct span call)
+{
+	struct ipc_feed_call *e;
+
+	if (f->ended == NULL &&
+	    (f->ended = calloc(FEED_ENDED, sizeof(*e))) == NULL)
+		return;
+	e = &f->ended[(f->ended_first + f->nended) % FEED_ENDED];
+	if (f->nended < FEED_ENDED)
+		f->nended++;
+	else
+		f->ended_first = (f->ended_first + 1) % FEED_ENDED;
+	memcpy(e, c, offsetof(struct ipc_feed_call, call));
+	e->n = copy_call(e->call, call);
+}
+
+static void
+ended_tell(struct feed *f)
+{
+	const struct ipc_feed_call *e;
+
+	for (; f->nended > 0; f->nended--) {
+		e = &f->ended[f->ended_first];
+		f->ended_first = (f->ended_first + 1) % FEED_ENDED;
+		memcpy(&f->msg.u.feed_call, e,
+		    offsetof(struct ipc_feed_call, call) + e->n);
+		feed_send(f, IPC_FEED_CALL, 0);
+	}
+}
+
+static void
+feed_begin(struct feed *f, int64_t now)
 {
 	f->gap = f->gap_told = false;
 	f->at = 0;
-	f->telling = true;
+	f->wanted = f->telling = true;
+	f->began_at = now;
+	ended_tell(f);
 	feed_send(f, IPC_FEED_BEGIN, 0);
+}
+
+static void
+feed_cease(struct feed *f)
+{
+	f->wanted = f->telling = false;
+	if (f->gap_told)
+		f->gap = f->gap_told = false;
 }
 
 void
 feed_open(struct feed *f)
 {
 	f->ipc->max = FEED_QUEUE_MAX;
-	feed_begin(f);
+	f->gap = f->gap_told = false;
+	f->wanted = f->telling = false;
+	f->began_at = 0;
+}
+
+void
+feed_close(struct feed *f)
+{
+	ended_tell(f);
+	free(f->ended);
+	f->ended = NULL;
 }
 
 static void
@@ -132,10 +188,8 @@ on_counter(void *ctx, const char *name, uint64_t v, bool gauge)
 
 /* More would only cost us time, and be of use to nobody. */
 static bool
-counters_due(struct feed *f)
+counters_due(struct feed *f, int64_t now)
 {
-	int64_t now = clock_now();
-
 	if (f->calls.counters == NULL ||
 	    (f->counted_at != 0 && now - f->counted_at < COUNTERS_EVERY))
 		return false;
@@ -143,15 +197,30 @@ counters_due(struct feed *f)
 	return true;
 }
 
+/* Likewise. */
+static bool
+feed_may_begin(const struct feed *f, int64_t now)
+{
+	return f->gap_told ||
+	    (!f->wanted &&
+		(f->began_at == 0 || now - f->began_at >= FEED_AGAIN));
+}
+
 bool
 feed_message(struct feed *f, const struct ipc_msg *m)
 {
+	int64_t now;
+
 	if (m->hdr.type != IPC_TELL)
 		return false;
-	if (m->u.tell.what == IPC_TELL_ALL) {
-		if (f->gap_told)
-			feed_begin(f);
-	} else if (counters_due(f)) {
+	now = clock_now();
+	if (m->u.tell.what == IPC_TELL_ENOUGH)
+		feed_cease(f);
+	else if (m->u.tell.what == IPC_TELL_ALL) {
+		if (feed_may_begin(f, now))
+			feed_begin(f, now);
+	} else if (counters_due(f, now)) {
+		ended_tell(f);
 		f->msg.u.feed_counters.n = f->msg.u.feed_counters.pad = 0;
 		f->calls.counters(f->calls.ctx, on_counter, f);
 		counters_flush(f);
@@ -175,6 +244,8 @@ feed_run(struct feed *f)
 		return f->ipc->queued <= QUEUE_LOW;
 	f->telling = false;
 	feed_send(f, IPC_FEED_END, 0);
+	/* Somebody waits for it; see feed_done(). */
+	(void)!ipc_flush(f->ipc);
 	return false;
 }
 
@@ -185,18 +256,14 @@ feed_call(struct feed *f, const struct ipc_feed_call *c, struct span call)
 
 	if (f->ipc->fd == -1)
 		return;
+	if (!f->wanted) {
+		if (c->state == IPC_CALL_ENDED)
+			ended_add(f, c, call);
+		return;
+	}
 	memcpy(m, c, offsetof(struct ipc_feed_call, call));
 	m->n = copy_call(m->call, call);
 	feed_send(f, IPC_FEED_CALL, 0);
-}
-
-void
-feed_call_gone(struct feed *f, uint64_t owner, int64_t ts, enum reason why)
-{
-	f->msg.u.feed_gone = (struct ipc_feed_gone) { .id = owner,
-		.ts = ts,
-		.reason = (uint32_t)why };
-	feed_send(f, IPC_FEED_CALL_GONE, 0);
 }
 
 void
@@ -205,7 +272,7 @@ feed_hole(struct feed *f, const struct ipc_feed_hole *h,
 {
 	struct ipc_feed_hole *m = &f->msg.u.feed_hole;
 
-	if (f->ipc->fd == -1)
+	if (!f->wanted || f->ipc->fd == -1)
 		return;
 	memcpy(m, h, offsetof(struct ipc_feed_hole, call));
 	m->form = FORM_RULE;
@@ -233,7 +300,7 @@ feed_claim(struct feed *f, const struct claims_view *v)
 void
 feed_seen(struct feed *f, const struct ipc_ids *ids)
 {
-	if (f->ipc->fd == -1 || ids->n > IPC_IDS)
+	if (!f->wanted || f->ipc->fd == -1 || ids->n > IPC_IDS)
 		return;
 	memcpy(&f->msg.u.ids, ids,
 	    offsetof(struct ipc_ids, ids) + ids->n * sizeof(ids->ids[0]));
@@ -243,7 +310,7 @@ feed_seen(struct feed *f, const struct ipc_ids *ids)
 void
 feed_packets(struct feed *f, const struct ipc_packets *p)
 {
-	if (f->ipc->fd == -1 || p->n > IPC_COUNTS)
+	if (!f->wanted || f->ipc->fd == -1 || p->n > IPC_COUNTS)
 		return;
 	memcpy(&f->msg.u.packets, p,
 	    offsetof(struct ipc_packets, v) + p->n * sizeof(p->v[0]));

@@ -15,17 +15,21 @@
  * What a process tells the status process: calls, pinholes, refusals,
  * counters.
  *
- * Everything once, a few at a time, when a status process appears or asks for
- * it (IPC_TELL); after that, each change.  Telling never waits and never
- * grows: when the status process has not read for a while, what follows is
- * dropped, and when it reads again it is told of the gap and asks for
- * everything.  Without a gap, it may not; nor may it ask for counters all the
- * time.  Without a status process, nothing costs anything.
+ * Refusals, as they come.  Counters, when it asks, and with them the calls that
+ * are over, FEED_ENDED at a time.  All calls and pinholes once, a few at a
+ * time, and after that each change, but only from IPC_TELL_ALL to
+ * IPC_TELL_ENOUGH: nobody needs them most of the time.  Telling never waits and
+ * never grows: when the status process has not read for a while, what follows
+ * is dropped, and when it reads again it is told of the gap and asks again.
+ * Without a gap, all is told only every FEED_AGAIN; nor may it ask for counters
+ * all the time.  Without a status process, nothing costs anything.
  *
  * A feed writes to a struct ipc of its owner, who waits until it can be
  * written to, calls ipc_flush(), and feed_run() after each turn.
  */
 #define FEED_QUEUE_MAX (4u << 20) /* bytes that may wait */
+#define FEED_ENDED     200	  /* calls */
+#define FEED_AGAIN     (5 * USEC_PER_SEC)
 
 struct feed_calls {
 	/*
@@ -53,20 +57,25 @@ struct feed {
 	/* Something waits in the ipc, or is held there; or NULL. */
 	void (*waits)(void *ctx);
 	void *waits_ctx;
-	bool telling; /* everything, from `at` on */
+	bool wanted;  /* calls and pinholes are */
+	bool telling; /* all of them, from `at` on */
 	bool gap;     /* something was dropped */
 	bool gap_told;
 	uint64_t at;
 	uint64_t dropped; /* messages */
-	int64_t counted_at;
+	int64_t counted_at, began_at;
+	struct ipc_feed_call *ended; /* a ring; NULL: none yet */
+	size_t ended_first, nended;
 	struct events_tap tap;
 	struct ipc_msg msg; /* too big for the stack */
 };
 
 void feed_init(struct feed *f, const struct feed_calls *calls, struct ipc *ipc);
 
-/* The ipc leads to a status process: tell it everything. */
+/* The ipc leads to a status process, which has asked for nothing yet. */
 void feed_open(struct feed *f);
+/* The end: tell it of the calls that are over. */
+void feed_close(struct feed *f);
 
 /* A message came from the status process: true if it was for the feed. */
 bool feed_message(struct feed *f, const struct ipc_msg *m);
@@ -79,8 +88,6 @@ bool feed_run(struct feed *f);
 
 /* Changes; text beyond IPC_CALL bytes is cut. */
 void feed_call(struct feed *f, const struct ipc_feed_call *c, struct span call);
-void feed_call_gone(struct feed *f, uint64_t owner, int64_t ts,
-    enum reason why);
 /* h->was_open: it is told as one of all, and this is no event. */
 void feed_hole(struct feed *f, const struct ipc_feed_hole *h,
     const struct events_owner *owner);

@@ -63,7 +63,6 @@ static const struct shape {
 	[IPC_COMMAND]	= FIXED(struct ipc_command),
 	[IPC_DONE]	= FIXED(struct ipc_done),
 	[IPC_FEED_CALL]	= ELEMENTS(struct ipc_feed_call, call, IPC_CALL),
-	[IPC_FEED_CALL_GONE] = FIXED(struct ipc_feed_gone),
 	[IPC_FEED_HOLE]	= ELEMENTS(struct ipc_feed_hole, call, IPC_CALL),
 	[IPC_FEED_HOLE_GONE] = FIXED(struct ipc_feed_gone),
 	[IPC_FEED_SEEN]	= ELEMENTS(struct ipc_ids, ids, IPC_IDS),

@@ -65,9 +65,8 @@ enum ipc_type {
 	/* E,P>S: see src/process/feed.h */
 	IPC_FEED_BEGIN,	    /* all I hold follows */
 	IPC_FEED_END,	    /* that was all */
-	IPC_FEED_GAP,	    /* something is missing: ask for everything */
-	IPC_FEED_CALL,	    /* (ipc_feed_call) new, or changed */
-	IPC_FEED_CALL_GONE, /* (ipc_feed_gone) */
+	IPC_FEED_GAP,	    /* something is missing: ask again */
+	IPC_FEED_CALL,	    /* (ipc_feed_call) new, changed or over */
 	IPC_FEED_HOLE,	    /* (ipc_feed_hole) open */
 	IPC_FEED_HOLE_GONE, /* (ipc_feed_gone) */
 	IPC_FEED_SEEN,	    /* (ipc_ids) pinholes that packets went through */
@@ -76,7 +75,7 @@ enum ipc_type {
 	IPC_FEED_TEXT,	    /* (ipc_feed_text) lines that S has asked for */
 
 	/* S>E,P */
-	IPC_TELL,	/* (ipc_tell) say everything, or the counters */
+	IPC_TELL,	/* (ipc_tell) calls and pinholes, or the counters */
 	IPC_CLOSE_CALL, /* (ipc_which), answered by IPC_DONE */
 	IPC_EXPLAIN, /* (ipc_which), answered by IPC_FEED_TEXT and IPC_DONE */
 	/*
@@ -288,6 +287,8 @@ struct ipc_feed_call {
 	uint32_t state; /* enum ipc_call_state */
 	uint32_t n;
 	struct addr from, to; /* of its signalling */
+	int64_t seen;	      /* as in ipc_feed_hole, of those that closed */
+	uint64_t packets;     /* likewise, of all of them together */
 	char call[IPC_CALL];
 };
 
@@ -306,7 +307,7 @@ struct ipc_feed_hole {
 };
 
 struct ipc_feed_gone {
-	uint64_t id; /* of the pinhole, or the owner */
+	uint64_t id; /* of the pinhole */
 	int64_t ts;
 	uint32_t reason;
 	uint32_t pad;
@@ -341,8 +342,9 @@ struct ipc_feed_text {
 };
 
 enum ipc_tell_what {
-	IPC_TELL_ALL,
+	IPC_TELL_ALL, /* calls and pinholes, and from now on each change */
 	IPC_TELL_COUNTERS,
+	IPC_TELL_ENOUGH, /* no more of IPC_TELL_ALL */
 };
 
 struct ipc_tell {

@@ -73,7 +73,7 @@ on_status_settled(void *ctx)
 	on_more(-1, 0, ctx);
 }
 
-/* The status process is gone; its successor will be told everything. */
+/* The status process is gone; its successor asks for what it needs. */
 static void
 on_status_lost(void *ctx, enum ph_err why)
 {
@@ -194,6 +194,7 @@ worker_stop(struct worker *w, int status)
 void
 worker_free(struct worker *w)
 {
+	feed_close(&w->feed);
 	(void)!channel_flush(&w->feed_to);
 	channel_close(&w->feed_to);
 	channel_close(&w->fw);

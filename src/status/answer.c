@@ -236,7 +236,7 @@ static void
 line_summary(const struct answer *a, struct strbuf *out)
 {
 	const struct ipc_about *about = model_about_of(a->model);
-	const struct model_totals *t = model_totals(a->model);
+	const struct model_counts t = model_counts(a->model);
 	const struct histogram times = metrics_histogram(a->model, "setup_us");
 	const struct histogram held = metrics_histogram(a->model, "held_us");
 	struct jsonw w = jsonw_begin(out), setup;
@@ -245,8 +245,8 @@ line_summary(const struct answer *a, struct strbuf *out)
 	jsonw_str(&w, "backend", span_of(about->backend));
 	jsonw_uint(&w, "uptime",
 	    (uint64_t)((a->now - about->started) / USEC_PER_SEC));
-	jsonw_uint(&w, "calls", t->calls);
-	jsonw_uint(&w, "pinholes", t->holes);
+	jsonw_uint(&w, "calls", t.calls);
+	jsonw_uint(&w, "pinholes", t.holes);
 	put_counter(&w, a->model, "calls_total", "calls_total");
 	put_counter(&w, a->model, "opens_total", "pinholes_opened");
 	put_counter(&w, a->model, "refusals_total", "pinholes_refused");

@@ -28,6 +28,7 @@
 
 enum client_state {
 	CLIENT_IDLE,
+	CLIENT_NEEDING,	 /* until the model has all calls and pinholes */
 	CLIENT_WALKING,	 /* there is more to tell */
 	CLIENT_QUEUED,	 /* until it is its turn to ask another process */
 	CLIENT_WAITING,	 /* for another process */
@@ -245,23 +246,10 @@ control_explained(struct control *control, uint64_t seq)
 	control_explain(control);
 }
 
+/* What the request needs is there. */
 static void
-client_request(struct client *c, struct span line)
+client_begin(struct client *c)
 {
-	char text[1024];
-	struct strbuf why = strbuf_of(text, sizeof(text));
-
-	why.p[0] = '\0';
-	if (verbs_parse(line, &c->request, &why) != PH_OK) {
-		client_end(c, text);
-		return;
-	}
-	if (c->read_only && verbs[c->request.verb].changes) {
-		client_end(c,
-		    "this socket is read-only, and answers only what changes "
-		    "nothing");
-		return;
-	}
 	switch (c->request.verb) {
 	case VERB_SHOW_SUMMARY:
 	case VERB_SHOW_CALLS:
@@ -276,6 +264,7 @@ client_request(struct client *c, struct span line)
 		client_become(c, CLIENT_WATCHING);
 		c->watch.event = on_event;
 		c->watch.ctx = c;
+		(void)model_need(c->control->model, c->since);
 		model_watch(c->control->model, &c->watch);
 		break;
 	case VERB_TOP:
@@ -297,6 +286,49 @@ client_request(struct client *c, struct span line)
 		client_ask(c);
 		break;
 	}
+}
+
+/*
+ * Calls and pinholes, or the process that has a pinhole.  One who monitors is
+ * told of what opens even before they are all there.
+ */
+static bool
+request_needs(const struct request *r)
+{
+	switch (r->verb) {
+	case VERB_SHOW_CALLS:
+	case VERB_SHOW_PINHOLES:
+		return true;
+	case VERB_EXPLAIN:
+	case VERB_CLOSE:
+		return r->id != 0;
+	default:
+		return false;
+	}
+}
+
+static void
+client_request(struct client *c, struct span line)
+{
+	char text[1024];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+
+	why.p[0] = '\0';
+	if (verbs_parse(line, &c->request, &why) != PH_OK) {
+		client_end(c, text);
+		return;
+	}
+	if (c->read_only && verbs[c->request.verb].changes) {
+		client_end(c,
+		    "this socket is read-only, and answers only what changes "
+		    "nothing");
+		return;
+	}
+	if (request_needs(&c->request) &&
+	    !model_need(c->control->model, clock_now()))
+		client_become(c, CLIENT_NEEDING);
+	else
+		client_begin(c);
 }
 
 /* Requests that have come, as long as they are answered at once. */
@@ -565,11 +597,38 @@ client_late(const struct client *c, int64_t now)
 {
 	int64_t within = NEXT_WITHIN;
 
-	if (c->state == CLIENT_QUEUED || c->request.verb == VERB_RELOAD ||
-	    c->request.verb == VERB_CHECK)
+	if (c->state == CLIENT_NEEDING || c->state == CLIENT_QUEUED ||
+	    c->request.verb == VERB_RELOAD || c->request.verb == VERB_CHECK)
 		within = DONE_WITHIN;
-	return (c->state == CLIENT_QUEUED || c->state == CLIENT_WAITING) &&
+	return (c->state == CLIENT_NEEDING || c->state == CLIENT_QUEUED ||
+		   c->state == CLIENT_WAITING) &&
 	    now - c->since > within;
+}
+
+/* What it needs must not be dropped now. */
+static bool
+client_needs(const struct client *c)
+{
+	return (c->state == CLIENT_NEEDING || c->state == CLIENT_WALKING ||
+		   c->state == CLIENT_QUEUED) &&
+	    request_needs(&c->request);
+}
+
+void
+control_whole(struct control *control)
+{
+	struct client *c, *next;
+	int i;
+
+	for (i = 0; i < SOCKETS; i++)
+		for (c = TAILQ_FIRST(&control->socket[i].clients); c != NULL;
+		     c = next) {
+			next = TAILQ_NEXT(c, entry);
+			if (c->state != CLIENT_NEEDING)
+				continue;
+			client_begin(c);
+			on_written(c->be, c);
+		}
 }
 
 void
@@ -585,6 +644,8 @@ control_tick(struct control *control)
 		for (c = TAILQ_FIRST(&control->socket[i].clients); c != NULL;
 		     c = next) {
 			next = TAILQ_NEXT(c, entry);
+			if (client_needs(c))
+				(void)model_need(control->model, now);
 			if (client_late(c, now)) {
 				client_end(c,
 				    "no answer came in time: the process that "

@@ -44,6 +44,8 @@ void control_text(struct control *c, uint64_t seq, struct span lines);
 void control_done(struct control *c, uint64_t seq, enum ph_err err,
     const char *why);
 
+/* The calls and pinholes that model_need() asked for are there. */
+void control_whole(struct control *c);
 /* Once a second: drop clients whose time is over. */
 void control_tick(struct control *c);
 

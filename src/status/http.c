@@ -235,12 +235,20 @@ streams_run(struct http *h, int64_t now)
 	struct strbuf b = strbuf_of(h->text, sizeof(h->text));
 	struct conn *c, *next;
 
+	(void)model_need(h->model, now);
 	page_now(h->page, now, &b);
 	for (c = TAILQ_FIRST(&h->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
 		if (c->stream != NULL)
 			stream_send(c, b.p, b.len);
 	}
+}
+
+void
+http_whole(struct http *h)
+{
+	if (h->nstreams > 0)
+		streams_run(h, clock_now());
 }
 
 static void
@@ -361,6 +369,9 @@ reply_events(struct http *h, struct evhttp_request *r)
 	page_history(h->page, &b);
 	stream_send(c, b.p, b.len);
 	strbuf_reset(&b);
+	/* Else when they are there: http_whole(). */
+	if (!model_need(h->model, clock_now()))
+		return;
 	page_now(h->page, clock_now(), &b);
 	stream_send(c, b.p, b.len);
 }

@@ -35,6 +35,8 @@ struct http;
 
 /* NULL: no memory.  `m` must outlive it. */
 struct http *http_new(struct event_base *base, struct model *m);
+/* The calls and pinholes that model_need() asked for are there. */
+void http_whole(struct http *h);
 void http_free(struct http *h);
 
 /* Accept from `fd`, which becomes its own, instead of before; -1: no more. */

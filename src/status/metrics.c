@@ -359,14 +359,14 @@ put_calls(const struct model *m, struct strbuf *out)
 		[IPC_CALL_ACCEPTED] = "accepted",
 		[IPC_CALL_HELD] = "held",
 	};
-	const struct model_totals *t = model_totals(m);
+	const struct model_counts t = model_counts(m);
 	int i;
 
 	put_head(out, others[CALLS], GAUGE, "Calls known now.");
 	for (i = 0; i < IPC_CALL_STATES; i++)
 		if (states[i] != NULL)
-			strbuf_fmt(out, "%s{state=\"%s\"} %zu\n", others[CALLS],
-			    states[i], t->by_state[i]);
+			strbuf_fmt(out, "%s{state=\"%s\"} %" PRIu64 "\n",
+			    others[CALLS], states[i], t.by_state[i]);
 }
 
 void

@@ -20,9 +20,11 @@ struct apart {
 RB_HEAD(apart_tree, apart);
 
 struct model {
-	struct ipc_about about;
+	struct model_asker asker;
+	bool needed;	   /* calls and pinholes are */
+	int64_t needed_at; /* last */
+	struct parties parties;
 	struct model_totals totals;
-	struct model_party party[IPC_NPARTIES];
 	struct model_source source[SOURCES];
 	struct idmap calls; /* by owner */
 	struct idmap holes; /* by id */
@@ -47,6 +49,19 @@ model_new(void)
 	TAILQ_INIT(&m->ended);
 	TAILQ_INIT(&m->watches);
 	return m;
+}
+
+void
+model_ask_by(struct model *m, const struct model_asker *a)
+{
+	m->asker = *a;
+}
+
+/* Whether `s` has been asked for calls and pinholes, and has begun to tell. */
+static bool
+source_tells(const struct model *m, const struct model_source *s)
+{
+	return m->asker.ask == NULL || s->telling;
 }
 
 static void
@@ -107,6 +122,14 @@ call_state(struct model *m, struct model_call *c, enum ipc_call_state state)
 	m->totals.by_state[c->state]++;
 }
 
+static void
+call_remove(struct model *m, struct model_call *c)
+{
+	idmap_remove(&m->calls, c->owner);
+	m->totals.calls--;
+	m->totals.by_state[c->state]--;
+}
+
 /* Move the call from those that live to the list of ended calls. */
 static void
 call_end(struct model *m, struct model_call *c)
@@ -119,9 +142,7 @@ call_end(struct model *m, struct model_call *c)
 		h->call = NULL;
 	}
 	c->nholes = 0;
-	idmap_remove(&m->calls, c->owner);
-	m->totals.calls--;
-	m->totals.by_state[c->state]--;
+	call_remove(m, c);
 	c->state = IPC_CALL_ENDED;
 	c->source = MODEL_NO_SOURCE;
 	TAILQ_INSERT_HEAD(&m->ended, c, ended_entry);
@@ -146,19 +167,26 @@ input_call(struct model *m, struct model_source *s,
 {
 	struct model_call *c = call_find(m, f->owner);
 
-	if (f->state >= IPC_CALL_STATES)
+	if (f->state >= IPC_CALL_STATES ||
+	    (f->state != IPC_CALL_ENDED && !source_tells(m, s)))
 		return;
-	if (c == NULL && f->state != IPC_CALL_ENDED)
+	if (c == NULL)
 		c = call_new(m, f->owner, (struct span) { f->call, f->n });
 	if (c == NULL)
 		return;
+	c->from = f->from;
+	c->to = f->to;
+	if (f->seen > c->seen)
+		c->seen = f->seen;
+	if (f->packets > c->packets)
+		c->packets = f->packets;
+	if (f->state == IPC_CALL_ENDED && c->since == 0)
+		c->since = f->since;
 	if (f->state == IPC_CALL_ENDED) {
 		call_end(m, c);
 		return;
 	}
 	call_state(m, c, (enum ipc_call_state)f->state);
-	c->from = f->from;
-	c->to = f->to;
 	/* A new engine has heard of it later than the one before. */
 	if (c->since == 0 || f->since < c->since)
 		c->since = f->since;
@@ -316,6 +344,8 @@ input_hole(struct model *m, struct model_source *s,
 	h->source = source_number(m, s) & 0x7f;
 	h->round = s->round;
 	if (h->call != NULL) {
+		if (h->seen > h->call->seen)
+			h->call->seen = h->seen;
 		/* The call itself follows. */
 		if (h->call->since == 0)
 			h->call->since = f->since;
@@ -324,7 +354,6 @@ input_hole(struct model *m, struct model_source *s,
 	}
 	if (f->was_open != 0)
 		return;
-	m->totals.opened[h->reason]++;
 	e.ts = f->since;
 	e.reason = (enum reason)h->reason;
 	e.hole = h;
@@ -340,7 +369,6 @@ input_hole_gone(struct model *m, const struct ipc_feed_gone *g)
 
 	if (g->reason >= REASON_COUNT)
 		return;
-	m->totals.closed[g->reason]++;
 	if (h == NULL)
 		return;
 	e.reason = (enum reason)g->reason;
@@ -416,48 +444,10 @@ input_refusal(struct model *m, const struct ipc_feed_refusal *f)
 		(enum reason)f->reason, (enum event_said)f->said };
 	r->len = f->n;
 	memcpy(r->call, f->call, f->n);
-	m->totals.refused[f->reason]++;
 	e.reason = r->refusal.reason;
 	e.refusal = r;
 	e.call = (struct span) { r->call, r->len };
 	model_tell(m, &e);
-}
-
-/* Counters. */
-
-static struct model_counter *
-counter_get(struct model_party *p, const char *name)
-{
-	struct model_counter *v;
-	size_t i;
-
-	for (i = 0; i < p->ncounters; i++)
-		if (strcmp(p->counters[i].name, name) == 0)
-			return &p->counters[i];
-	if (i == MODEL_COUNTERS ||
-	    (v = reallocarray(p->counters, i + 1, sizeof(*v))) == NULL)
-		return NULL;
-	p->counters = v;
-	p->ncounters++;
-	memset(&v[i], 0, sizeof(v[i]));
-	strlcpy(v[i].name, name, sizeof(v[i].name));
-	return &v[i];
-}
-
-static void
-input_counters(struct model_party *p, const struct ipc_feed_counters *f)
-{
-	struct model_counter *c;
-	uint32_t i;
-
-	for (i = 0; i < f->n; i++) {
-		if (memchr(f->v[i].name, '\0', sizeof(f->v[i].name)) == NULL)
-			continue;
-		if ((c = counter_get(p, f->v[i].name)) == NULL)
-			return;
-		c->value = f->v[i].value;
-		c->gauge = f->v[i].gauge != 0;
-	}
 }
 
 /* Sources. */
@@ -505,58 +495,114 @@ source_free(struct model *m, struct model_source *s)
 	memset(s, 0, sizeof(*s));
 }
 
+/* Whether an engine has told everything, and all others that are there. */
+static bool
+model_whole(const struct model *m)
+{
+	const struct model_source *s;
+	bool engine = false;
+
+	for (s = m->source; s < m->source + SOURCES; s++) {
+		if (s->pid == 0)
+			continue;
+		if (s->role == IPC_ENGINE)
+			engine = engine || s->complete;
+		else if (!s->complete)
+			return false;
+	}
+	return engine;
+}
+
+static void
+whole_tell(struct model *m)
+{
+	if (m->asker.ask != NULL && m->needed && model_whole(m))
+		m->asker.whole(m->asker.ctx);
+}
+
+bool
+model_needed(const struct model *m)
+{
+	return m->asker.ask == NULL || m->needed;
+}
+
+bool
+model_need(struct model *m, int64_t now)
+{
+	if (m->asker.ask == NULL)
+		return true;
+	m->needed_at = now;
+	if (!m->needed) {
+		m->needed = true;
+		m->asker.ask(m->asker.ctx, true);
+	}
+	return model_whole(m);
+}
+
+static void
+model_clear(struct model *m)
+{
+	struct model_hole *h;
+	struct model_call *c;
+
+	while ((h = idmap_from(&m->holes, 0)) != NULL)
+		hole_free(m, h);
+	while ((c = idmap_from(&m->calls, 0)) != NULL) {
+		call_remove(m, c);
+		free(c);
+	}
+}
+
+void
+model_tick(struct model *m, int64_t now)
+{
+	struct model_source *s;
+
+	if (m->asker.ask == NULL || !m->needed || !TAILQ_EMPTY(&m->watches) ||
+	    now - m->needed_at < MODEL_KEEP)
+		return;
+	m->needed = false;
+	model_clear(m);
+	for (s = m->source; s < m->source + SOURCES; s++) {
+		s->telling = s->complete = false;
+		if (s->gone)
+			memset(s, 0, sizeof(*s));
+	}
+	m->asker.ask(m->asker.ctx, false);
+}
+
 void
 model_source_gone(struct model *m, struct model_source *s)
 {
-	if (s->role == IPC_ENGINE)
+	if (s->role == IPC_ENGINE && source_tells(m, s))
 		s->gone = true;
 	else
 		source_free(m, s);
+	whole_tell(m);
 }
 
 /* `s` has told everything: its predecessors hold nothing any more. */
 static void
 source_complete(struct model *m, struct model_source *s)
 {
-	size_t i;
+	struct model_source *old;
 
 	s->complete = true;
 	source_sweep(m, s);
-	for (i = 0; i < SOURCES; i++)
-		if (m->source[i].gone && m->source[i].role == s->role)
-			source_free(m, &m->source[i]);
+	for (old = m->source; old < m->source + SOURCES; old++)
+		if (old->gone && old->role == s->role)
+			source_free(m, old);
+	whole_tell(m);
 }
 
+/* What only a source that was asked for everything tells. */
 static void
-input_call_gone(struct model *m, const struct ipc_feed_gone *g)
-{
-	struct model_call *c = call_find(m, g->id);
-
-	if (c != NULL && g->reason < REASON_COUNT)
-		call_end(m, c);
-}
-
-bool
-model_input(struct model *m, struct model_source *s, int64_t now,
+input_everything(struct model *m, struct model_source *s, int64_t now,
     const struct ipc_msg *msg)
 {
-	struct model_party *p = &m->party[s->role];
-
 	switch (msg->hdr.type) {
-	case IPC_FEED_BEGIN:
-		s->round++;
-		break;
 	case IPC_FEED_END:
 		source_complete(m, s);
-		break;
-	case IPC_FEED_GAP:
-		p->gaps++;
-		break;
-	case IPC_FEED_CALL:
-		input_call(m, s, &msg->u.feed_call);
-		break;
-	case IPC_FEED_CALL_GONE:
-		input_call_gone(m, &msg->u.feed_gone);
 		break;
 	case IPC_FEED_HOLE:
 		input_hole(m, s, &msg->u.feed_hole);
@@ -567,14 +613,42 @@ model_input(struct model *m, struct model_source *s, int64_t now,
 	case IPC_FEED_SEEN:
 		input_seen(m, now, &msg->u.ids);
 		break;
-	case IPC_PACKETS:
+	default:
 		input_packets(m, &msg->u.packets);
+		break;
+	}
+}
+
+bool
+model_input(struct model *m, struct model_source *s, int64_t now,
+    const struct ipc_msg *msg)
+{
+	switch (msg->hdr.type) {
+	case IPC_FEED_BEGIN:
+		s->round++;
+		s->telling = model_needed(m);
+		break;
+	case IPC_FEED_GAP:
+		m->parties.v[s->role].gaps++;
+		break;
+	case IPC_FEED_CALL:
+		input_call(m, s, &msg->u.feed_call);
 		break;
 	case IPC_FEED_REFUSAL:
 		input_refusal(m, &msg->u.feed_refusal);
 		break;
 	case IPC_FEED_COUNTERS:
-		input_counters(p, &msg->u.feed_counters);
+		parties_counters(&m->parties, s->role, &msg->u.feed_counters);
+		(void)parties_counter(&m->parties, s->role,
+		    s->role == IPC_ENGINE ? "pinholes" : "open", &s->holes);
+		break;
+	case IPC_FEED_END:
+	case IPC_FEED_HOLE:
+	case IPC_FEED_HOLE_GONE:
+	case IPC_FEED_SEEN:
+	case IPC_PACKETS:
+		if (source_tells(m, s))
+			input_everything(m, s, now, msg);
 		break;
 	default:
 		return false;
@@ -582,31 +656,16 @@ model_input(struct model *m, struct model_source *s, int64_t now,
 	return true;
 }
 
-void
-model_health(struct model *m, const struct ipc_health *h)
+struct parties *
+model_parties(struct model *m)
 {
-	if (h->role < IPC_NPARTIES)
-		m->party[h->role].health = *h;
-}
-
-void
-model_about(struct model *m, const struct ipc_about *a)
-{
-	uint32_t i;
-
-	m->about = *a;
-	m->about.backend[sizeof(m->about.backend) - 1] = '\0';
-	m->about.name[sizeof(m->about.name) - 1] = '\0';
-	if (m->about.n > IPC_TABLES)
-		m->about.n = IPC_TABLES;
-	for (i = 0; i < m->about.n; i++)
-		m->about.tables[i][IPC_NAME - 1] = '\0';
+	return &m->parties;
 }
 
 const struct ipc_about *
 model_about_of(const struct model *m)
 {
-	return &m->about;
+	return &m->parties.about;
 }
 
 const struct model_totals *
@@ -618,22 +677,37 @@ model_totals(const struct model *m)
 const struct model_party *
 model_party(const struct model *m, uint32_t role)
 {
-	return &m->party[role];
+	return &m->parties.v[role];
+}
+
+struct model_counts
+model_counts(const struct model *m)
+{
+	struct model_counts n = { 0 };
+	const struct model_source *s;
+	int i;
+
+	if (m->needed && model_whole(m)) {
+		n.holes = m->totals.holes;
+		for (i = 0; i < IPC_CALL_STATES; i++)
+			n.by_state[i] = m->totals.by_state[i];
+		n.calls = m->totals.calls;
+		return n;
+	}
+	n.calls = parties_calls(&m->parties, n.by_state);
+	/* Also while there is no engine. */
+	(void)model_counter(m, IPC_ENGINE, "pinholes", &n.holes);
+	for (s = m->source; s < m->source + SOURCES; s++)
+		if (s->pid != 0 && s->role != IPC_ENGINE)
+			n.holes += s->holes;
+	return n;
 }
 
 bool
 model_counter(const struct model *m, uint32_t role, const char *name,
     uint64_t *out)
 {
-	const struct model_party *p = &m->party[role];
-	size_t i;
-
-	for (i = 0; i < p->ncounters; i++)
-		if (strcmp(p->counters[i].name, name) == 0) {
-			*out = p->counters[i].value;
-			return true;
-		}
-	return false;
+	return parties_counter(&m->parties, role, name, out);
 }
 
 struct model_call *
@@ -705,25 +779,17 @@ model_unwatch(struct model *m, struct model_watch *w)
 void
 model_free(struct model *m)
 {
-	struct model_hole *h;
 	struct model_call *c;
-	size_t i;
 
 	if (m == NULL)
 		return;
-	while ((h = idmap_from(&m->holes, 0)) != NULL)
-		hole_free(m, h);
-	while ((c = idmap_from(&m->calls, 0)) != NULL) {
-		idmap_remove(&m->calls, c->owner);
-		free(c);
-	}
+	model_clear(m);
 	idmap_free(&m->holes);
 	idmap_free(&m->calls);
 	while ((c = TAILQ_FIRST(&m->ended)) != NULL) {
 		TAILQ_REMOVE(&m->ended, c, ended_entry);
 		free(c);
 	}
-	for (i = 0; i < IPC_NPARTIES; i++)
-		free(m->party[i].counters);
+	parties_free(&m->parties);
 	free(m);
 }

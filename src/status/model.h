@@ -11,18 +11,23 @@
 #include "src/base/pinhole.h"
 #include "src/base/queue.h"
 #include "src/base/reason.h"
+#include "src/base/timers.h"
 #include "src/process/events.h"
 #include "src/process/ipc.h"
+#include "src/status/parties.h"
 
 /*
  * The status process's picture of the daemon: what the other processes have
  * told it, for the control socket, the metrics and the page to read.
  *
- * Nothing here is authoritative, and nothing is sent back.  Messages of the
- * feed (src/process/feed.h) go in, by the process that sent them; readers walk
- * calls and pinholes, which are theirs to read until the next message, or are
- * told of events as they come.  All times are as in those messages: see
- * clock_wall().
+ * Nothing here is authoritative.  Messages of the feed (src/process/feed.h) go
+ * in, by the process that sent them; readers walk calls and pinholes, which are
+ * theirs to read until the next message, or are told of events as they come.
+ * All times are as in those messages: see clock_wall().
+ *
+ * Calls and pinholes are asked for when a reader needs them (model_need()), and
+ * dropped when no reader has needed them for MODEL_KEEP.  How many there are is
+ * known all the time, and so are calls that are over, and refusals.
  *
  * Bounded by what the senders hold, and by the limits here: a sender that was
  * taken over costs no more than MODEL_CALLS and MODEL_HOLES.
@@ -31,7 +36,7 @@
 #define MODEL_HOLES    2000000
 #define MODEL_ENDED    200 /* calls that are over */
 #define MODEL_REFUSALS 200
-#define MODEL_COUNTERS 512 /* of one process */
+#define MODEL_KEEP     (10 * USEC_PER_SEC)
 
 struct model;
 struct model_call;
@@ -44,8 +49,10 @@ struct model_source {
 	uint32_t role; /* as in ipc_source */
 	uint32_t pid;
 	bool gone;	/* its successor has not told everything yet */
+	bool telling;	/* everything, since it was asked */
 	bool complete;	/* it has told everything at least once */
 	uint16_t round; /* of telling everything */
+	uint64_t holes; /* by its counters */
 };
 
 /*
@@ -95,27 +102,18 @@ struct model_refusal {
 	char call[IPC_CALL];
 };
 
-struct model_counter {
-	char name[IPC_NAME];
-	uint64_t value;
-	bool gauge;
-};
-
-/* A party of the daemon: enum ipc_role, IPC_FIREWALL and so on. */
-struct model_party {
-	struct ipc_health health;
-	uint64_t gaps; /* times that it has dropped messages */
-	struct model_counter *counters;
-	size_t ncounters;
-};
-
 TAILQ_HEAD(model_ended, model_call);
 
+/* What readers may walk over now; 0 while none needs it. */
 struct model_totals {
-	size_t calls, holes; /* now, without ended calls */
+	size_t calls, holes; /* without ended calls */
 	size_t by_state[IPC_CALL_STATES];
-	uint64_t opened[REASON_COUNT], closed[REASON_COUNT],
-	    refused[REASON_COUNT]; /* since the status process began */
+};
+
+/* As the counters say, up to a second ago; now, if readers may walk. */
+struct model_counts {
+	uint64_t calls, holes; /* without ended calls */
+	uint64_t by_state[IPC_CALL_STATES];
 };
 
 /* An event; `hole` or `refusal` is set, as `kind` says. */
@@ -140,7 +138,19 @@ struct model_watch {
 	void *ctx;
 };
 
+/* The one who asks the sources. */
+struct model_asker {
+	/* Tell everything from now on; or no more. */
+	void (*ask)(void *ctx, bool yes);
+	/* What is needed is all there: it was not before, or may not have been.
+	 */
+	void (*whole)(void *ctx);
+	void *ctx;
+};
+
 struct model *model_new(void); /* NULL: no memory */
+/* Without an asker, everything is told all the time, and kept. */
+void model_ask_by(struct model *m, const struct model_asker *a);
 void model_free(struct model *m);
 
 /* In. */
@@ -156,11 +166,18 @@ void model_source_gone(struct model *m, struct model_source *s);
 /* A message of the feed.  False: it is none. */
 bool model_input(struct model *m, struct model_source *s, int64_t now,
     const struct ipc_msg *msg);
-void model_health(struct model *m, const struct ipc_health *h);
-void model_about(struct model *m, const struct ipc_about *a);
+/* For what the monitor says. */
+struct parties *model_parties(struct model *m);
 
 /* Out. */
 
+/* A reader needs the calls and pinholes.  False: they are not all there yet. */
+bool model_need(struct model *m, int64_t now);
+bool model_needed(const struct model *m);
+/* Once a second: drop what is not needed any more. */
+void model_tick(struct model *m, int64_t now);
+
+struct model_counts model_counts(const struct model *m);
 const struct ipc_about *model_about_of(const struct model *m);
 const struct model_totals *model_totals(const struct model *m);
 const struct model_party *model_party(const struct model *m, uint32_t role);

@@ -83,7 +83,7 @@ setup_since(const struct histogram *now, const struct histogram *before)
 void
 page_run(struct page *p, int64_t now)
 {
-	const struct model_totals *t = model_totals(p->model);
+	const struct model_counts t = model_counts(p->model);
 	struct last before = p->last, *l = &p->last;
 	struct histogram setup;
 	struct sample *s;
@@ -103,8 +103,8 @@ page_run(struct page *p, int64_t now)
 	s = &p->v[(p->first + p->n++) % PAGE_SAMPLES];
 	p->taken++;
 	setup = setup_since(&l->setup, &before.setup);
-	s->calls = page_small(t->calls);
-	s->holes = page_small(t->holes);
+	s->calls = page_small(t.calls);
+	s->holes = page_small(t.holes);
 	s->opened = page_small(page_grown(l->opened, before.opened));
 	s->refused = page_small(page_grown(l->refused, before.refused));
 	s->p50 = histogram_quantile(&setup, 500);
@@ -238,7 +238,7 @@ put_processes(const struct page *p, int64_t now, struct strbuf *out)
 void
 page_now(const struct page *p, int64_t now, struct strbuf *out)
 {
-	const struct model_totals *t = model_totals(p->model);
+	const struct model_counts t = model_counts(p->model);
 	const struct ipc_about *about = model_about_of(p->model);
 	struct histogram setup = metrics_histogram(p->model, "setup_us");
 	struct jsonw w;
@@ -250,10 +250,10 @@ page_now(const struct page *p, int64_t now, struct strbuf *out)
 	jsonw_str(&w, "backend", span_of(about->backend));
 	jsonw_uint(&w, "uptime",
 	    page_grown((uint64_t)now, (uint64_t)about->started) / USEC_PER_SEC);
-	jsonw_uint(&w, "calls", t->calls);
-	jsonw_uint(&w, "early", t->by_state[IPC_CALL_EARLY]);
-	jsonw_uint(&w, "held", t->by_state[IPC_CALL_HELD]);
-	jsonw_uint(&w, "pinholes", t->holes);
+	jsonw_uint(&w, "calls", t.calls);
+	jsonw_uint(&w, "early", t.by_state[IPC_CALL_EARLY]);
+	jsonw_uint(&w, "held", t.by_state[IPC_CALL_HELD]);
+	jsonw_uint(&w, "pinholes", t.holes);
 	jsonw_uint(&w, "opened", page_counter(p, "pinholes_opened"));
 	jsonw_uint(&w, "refused", page_counter(p, "pinholes_refused"));
 	jsonw_uint(&w, "drops", page_counter(p, "packets_dropped_by_kernel"));

@@ -28,6 +28,7 @@ struct source {
 	struct process *x;
 	struct channel channel;
 	struct model_source *in; /* NULL: this place is free */
+	uint64_t number;	 /* sources come in this order */
 };
 
 struct process {
@@ -37,6 +38,7 @@ struct process {
 	struct http *http;
 	struct event *second;
 	struct source source[SOURCES];
+	uint64_t nsources; /* ever */
 };
 
 static void
@@ -46,6 +48,33 @@ source_ask(struct source *s, enum ipc_tell_what what)
 
 	m->u.tell = (struct ipc_tell) { .what = what };
 	channel_send(&s->channel, IPC_TELL, 0, m, -1);
+}
+
+static void
+sources_ask(struct process *x, enum ipc_tell_what what)
+{
+	size_t i;
+
+	for (i = 0; i < SOURCES; i++)
+		if (x->source[i].in != NULL)
+			source_ask(&x->source[i], what);
+}
+
+/* For the model. */
+
+static void
+on_need(void *ctx, bool yes)
+{
+	sources_ask(ctx, yes ? IPC_TELL_ALL : IPC_TELL_ENOUGH);
+}
+
+static void
+on_whole(void *ctx)
+{
+	struct process *x = ctx;
+
+	control_whole(x->control);
+	http_whole(x->http);
 }
 
 /* Requests that another process answers. */
@@ -101,7 +130,27 @@ ask_tables(struct process *x, uint64_t seq, const struct request *r)
 	return PH_OK;
 }
 
-/* A pinhole is asked about where it is; all else, of the engine. */
+/*
+ * A pinhole is asked about where it is; all else, of the engine: the older one,
+ * if there are two, for it has not handed its calls over yet.
+ */
+static struct source *
+source_that_knows(struct process *x, const struct model_hole *h)
+{
+	struct source *s, *found = NULL;
+
+	for (s = x->source; s < x->source + SOURCES; s++) {
+		if (s->in == NULL)
+			continue;
+		if (h != NULL && s->in == model_hole_source(x->model, h))
+			return s;
+		if (h == NULL && s->in->role == IPC_ENGINE &&
+		    (found == NULL || s->number < found->number))
+			found = s;
+	}
+	return found;
+}
+
 static enum ph_err
 on_ask(void *ctx, uint64_t seq, enum ipc_type type, const struct request *r)
 {
@@ -110,31 +159,24 @@ on_ask(void *ctx, uint64_t seq, enum ipc_type type, const struct request *r)
 	const struct model_hole *h = model_hole_find(x->model, r->id);
 	struct span name = { NULL, 0 };
 	struct source *s;
-	size_t i;
 
 	if (type == IPC_SHOW_TABLES)
 		return ask_tables(x, seq, r);
 	if (type == IPC_SHOW_PEERS)
 		return ask_peers(x, seq);
-	for (i = 0; i < SOURCES; i++) {
-		s = &x->source[i];
-		if (s->in == NULL ||
-		    (h != NULL ? s->in != model_hole_source(x->model, h)
-			       : s->in->role != IPC_ENGINE || !s->in->complete))
-			continue;
-		*w = (struct ipc_which) { .id = h != NULL ? r->id : 0,
-			.owner = h != NULL ? h->owner : 0 };
-		if (h == NULL)
-			name = span_of(r->call);
-		else if (h->call != NULL)
-			name = (struct span) { h->call->call, h->call->len };
-		w->n = (uint32_t)name.len;
-		if (name.len > 0)
-			memcpy(w->call, name.p, name.len);
-		channel_send(&s->channel, type, seq, &x->worker.out, -1);
-		return PH_OK;
-	}
-	return PH_EGONE;
+	if ((s = source_that_knows(x, h)) == NULL)
+		return PH_EGONE;
+	*w = (struct ipc_which) { .id = h != NULL ? r->id : 0,
+		.owner = h != NULL ? h->owner : 0 };
+	if (h == NULL)
+		name = span_of(r->call);
+	else if (h->call != NULL)
+		name = (struct span) { h->call->call, h->call->len };
+	w->n = (uint32_t)name.len;
+	if (name.len > 0)
+		memcpy(w->call, name.p, name.len);
+	channel_send(&s->channel, type, seq, &x->worker.out, -1);
+	return PH_OK;
 }
 
 /* NULL: as the error says itself. */
@@ -164,7 +206,9 @@ on_source(void *ctx, const struct ipc_msg *m, int *fd)
 	(void)fd;
 	if (s->in == NULL || model_input(s->x->model, s->in, clock_now(), m)) {
 		if (m->hdr.type == IPC_FEED_GAP)
-			source_ask(s, IPC_TELL_ALL);
+			source_ask(s,
+			    model_needed(s->x->model) ? IPC_TELL_ALL
+						      : IPC_TELL_ENOUGH);
 		return;
 	}
 	if (m->hdr.type == IPC_FEED_TEXT)
@@ -179,12 +223,14 @@ static void
 on_source_lost(void *ctx, enum ph_err why)
 {
 	struct source *s = ctx;
+	struct model_source *in;
 
 	if (why != PH_EGONE)
 		log_warnx(MODULE, "lost the connection to a process: %s",
 		    ph_strerror(why));
-	model_source_gone(s->x->model, s->in);
+	in = s->in;
 	s->in = NULL;
+	model_source_gone(s->x->model, in);
 }
 
 static const struct channel_calls source_calls = { on_source, NULL,
@@ -210,8 +256,11 @@ source_add(struct process *x, const struct ipc_source *about, int fd)
 		return;
 	}
 	channel_init(&s->channel, x->worker.base, &source_calls, s);
+	s->number = x->nsources++;
 	if (channel_open(&s->channel, fd) != PH_OK)
 		log_fatalx(MODULE, "out of memory");
+	if (model_needed(x->model))
+		source_ask(s, IPC_TELL_ALL);
 }
 
 /* The monitor's answer is a file of text, up to ANSWER_MAX of it. */
@@ -249,13 +298,13 @@ on_monitor(void *ctx, const struct ipc_msg *m, int *fd)
 		*fd = -1;
 		break;
 	case IPC_ABOUT:
-		model_about(x->model, &m->u.about);
+		parties_about(model_parties(x->model), &m->u.about);
 		break;
 	case IPC_DONE:
 		done_by_monitor(x, m, *fd);
 		break;
 	case IPC_HEALTH:
-		model_health(x->model, &m->u.health);
+		parties_health(model_parties(x->model), &m->u.health);
 		break;
 	default:
 		break;
@@ -277,14 +326,17 @@ on_second(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval second = { 1, 0 };
 	struct process *x = arg;
-	size_t i;
+	struct source *s;
 
 	(void)fd;
 	(void)what;
-	for (i = 0; i < SOURCES; i++)
-		if (x->source[i].in != NULL)
-			source_ask(&x->source[i], IPC_TELL_COUNTERS);
+	sources_ask(x, IPC_TELL_COUNTERS);
+	/* One that was asked again too soon has not answered. */
+	for (s = x->source; s < x->source + SOURCES; s++)
+		if (s->in != NULL && model_needed(x->model) && !s->in->telling)
+			source_ask(s, IPC_TELL_ALL);
 	control_tick(x->control);
+	model_tick(x->model, clock_now());
 	event_add(x->second, &second);
 }
 
@@ -309,6 +361,7 @@ status_main(const struct status_args *args)
 		.quit = on_quit,
 		.ctx = x };
 	const struct control_ops ops = { on_command, on_ask, x };
+	const struct model_asker asker = { on_need, on_whole, x };
 	int status;
 	size_t i;
 
@@ -324,6 +377,7 @@ status_main(const struct status_args *args)
 		NULL ||
 	    (x->http = http_new(x->worker.base, x->model)) == NULL)
 		log_fatalx(MODULE, "out of memory");
+	model_ask_by(x->model, &asker);
 	on_second(-1, 0, x);
 	status = worker_run(&x->worker);
 

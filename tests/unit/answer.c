@@ -78,10 +78,10 @@ say_call(uint64_t owner, const char *call, enum ipc_call_state state)
 }
 
 static void
-say_gone(enum ipc_type type, uint64_t id, enum reason why)
+say_gone(uint64_t id, enum reason why)
 {
 	msg.u.feed_gone = (struct ipc_feed_gone) { id, AT(995), why, 0 };
-	say(engine, type);
+	say(engine, IPC_FEED_HOLE_GONE);
 }
 
 static void
@@ -132,7 +132,7 @@ begin(void **state)
 	assert_non_null(m = model_new());
 	engine = model_source_new(m, IPC_ENGINE, 70);
 	proxy = model_source_new(m, IPC_PROXY, 71);
-	model_about(m, &about);
+	parties_about(model_parties(m), &about);
 	memset(&msg, 0, sizeof(msg));
 	say_hole(engine, 5, 1, "a@pc", AT(901));
 	say_hole(engine, 6, 1, "a@pc", AT(901));
@@ -142,8 +142,8 @@ begin(void **state)
 	say_hole(engine, 8, 3, "c@pc", AT(903));
 	say_call(3, "c@pc", IPC_CALL_ACCEPTED);
 	say_count(108, 9);
-	say_gone(IPC_FEED_HOLE_GONE, 8, REASON_BYE);
-	say_gone(IPC_FEED_CALL_GONE, 3, REASON_BYE);
+	say_gone(8, REASON_BYE);
+	say_call(3, "c@pc", IPC_CALL_ENDED);
 	say_hole(proxy, 50, 9, "", AT(999));
 	say_seen(105);
 	say_count(105, 40);
@@ -314,8 +314,8 @@ summary_and_counters_are_of_the_processes(void **state)
 	counter(engine, "packets", 1, false);
 	counter(proxy, "sessions", 2, true);
 	assert_non_null(strstr(ask("show summary"),
-	    "\"backend\":\"nftables\",\"uptime\":600,\"calls\":2,"
-	    "\"pinholes\":4,\"calls_total\":4,\"opens_total\":null,"
+	    "\"backend\":\"nftables\",\"uptime\":600,\"calls\":0,"
+	    "\"pinholes\":0,\"calls_total\":4,\"opens_total\":null,"
 	    "\"refusals_total\":null,\"capture_drops\":null,"
 	    "\"setup_us\":{\"p50\":null,\"p99\":null}}"));
 	assert_string_equal(ask("show counters"),
@@ -325,6 +325,21 @@ summary_and_counters_are_of_the_processes(void **state)
 	    "\"value\":1,\"type\":\"counter\"}\n"
 	    "{\"process\":\"proxy\",\"name\":\"sessions\",\"value\":2,"
 	    "\"type\":\"gauge\"}\n");
+	/* How many there are is counted where they are. */
+	counter(engine, "calls_state_early", 1, true);
+	counter(engine, "calls_state_accepted", 20, true);
+	counter(engine, "calls_state_held", 300, true);
+	counter(engine, "pinholes", 5, true);
+	counter(proxy, "open", 60, true);
+	assert_non_null(
+	    strstr(ask("show summary"), "\"calls\":321,\"pinholes\":65,"));
+	assert_int_equal(model_counts(m).by_state[IPC_CALL_HELD], 300);
+	assert_int_equal(model_counts(m).by_state[IPC_CALL_ENDED], 0);
+	/* Those of a proxy end with it, those of an engine do not. */
+	model_source_gone(m, proxy);
+	model_source_gone(m, engine);
+	assert_int_equal(model_counts(m).holes, 5);
+	assert_int_equal(model_counts(m).calls, 321);
 }
 
 /* And a process that was taken over cannot make us keep more. */
@@ -336,7 +351,7 @@ counters_have_an_end(void **state)
 	int i, k, n = 0;
 
 	(void)state;
-	for (i = 0; i < MODEL_COUNTERS + 128; i += 128) {
+	for (i = 0; i < PARTIES_COUNTERS + 128; i += 128) {
 		msg.u.feed_counters.n = 128;
 		for (k = 0; k < 128; k++)
 			snprintf(msg.u.feed_counters.v[k].name, IPC_NAME, "c%d",
@@ -351,8 +366,8 @@ counters_have_an_end(void **state)
 	say(engine, IPC_FEED_COUNTERS);
 	for (p = ask("show counters"); (p = strstr(p, "\"name\"")) != NULL; p++)
 		n++;
-	assert_int_equal(n, MODEL_COUNTERS);
-	snprintf(last, sizeof(last), "\"c%d\"", MODEL_COUNTERS - 1);
+	assert_int_equal(n, PARTIES_COUNTERS);
+	snprintf(last, sizeof(last), "\"c%d\"", PARTIES_COUNTERS - 1);
 	assert_non_null(strstr(said, last));
 	assert_non_null(strstr(said, "\"name\":\"c0\",\"value\":9,"));
 	assert_null(strstr(said, "xx"));
@@ -403,7 +418,7 @@ events_are_told_as_they_happen(void **state)
 	    "\"src\":\"203.0.113.9\",\"dst\":\"192.0.2.22\",\"dport\":22,"
 	    "\"reason\":\"port-range\"}\n");
 	out = strbuf_of(said, sizeof(said));
-	say_gone(IPC_FEED_HOLE_GONE, 5, REASON_CLOSED);
+	say_gone(5, REASON_CLOSED);
 	assert_string_equal(since_began(),
 	    "{\"ts\":995,\"event\":\"close\",\"id\":5,\"dir\":\"in\","
 	    "\"call\":\"a@pc\",\"proto\":\"udp\",\"src\":\"198.51.100.1\","
@@ -411,7 +426,7 @@ events_are_told_as_they_happen(void **state)
 	    "\"dport_end\":10006,\"reason\":\"closed\"}\n");
 	model_unwatch(m, &all.watch);
 	watch(&one, "monitor address 203.0.113.0/24");
-	say_gone(IPC_FEED_HOLE_GONE, 6, REASON_CLOSED);
+	say_gone(6, REASON_CLOSED);
 	assert_string_equal(said, "");
 	say_refusal("again");
 	assert_non_null(strstr(said, "\"call\":\"again\""));
@@ -419,7 +434,7 @@ events_are_told_as_they_happen(void **state)
 	watch(&one, "monitor call b");
 	say_refusal("c");
 	assert_string_equal(said, "");
-	say_gone(IPC_FEED_HOLE_GONE, 7, REASON_BYE);
+	say_gone(7, REASON_BYE);
 	assert_non_null(strstr(said, "\"id\":7"));
 	model_unwatch(m, &one.watch);
 	assert_string_equal(model_refusal(m, 1)->call, "again");
@@ -435,10 +450,10 @@ packets_are_known_or_null(void **state)
 	(void)state;
 	/* A call that ends before its pinholes do. */
 	say_count(107, 12);
-	say_gone(IPC_FEED_CALL_GONE, 2, REASON_BYE);
+	say_call(2, "b@pc", IPC_CALL_ENDED);
 	assert_non_null(
 	    strstr(ask("show calls state ended call b"), "\"packets\":12,"));
-	model_about(m, &about);
+	parties_about(model_parties(m), &about);
 	assert_non_null(strstr(ask("show pinholes call a"), "\"packets\":41,"));
 	assert_non_null(strstr(said, "\"packets\":null,\"last_media\":null"));
 	assert_null(strstr(said, "\"packets\":0"));
@@ -455,11 +470,9 @@ what_is_over_is_forgotten_in_time(void **state)
 		snprintf(name, sizeof(name), "n%d@pc", (int)i);
 		say_refusal(name);
 		say_call(1000 + i, name, IPC_CALL_ACCEPTED);
-		say_gone(IPC_FEED_CALL_GONE, 1000 + i, REASON_BYE);
+		say_call(1000 + i, name, IPC_CALL_ENDED);
 	}
 	assert_int_equal(model_totals(m)->calls, 2);
-	assert_int_equal(model_totals(m)->refused[REASON_PORT_RANGE],
-	    MODEL_ENDED + 50);
 	assert_string_equal(model_refusal(m, 0)->call, name);
 	assert_non_null(model_refusal(m, MODEL_REFUSALS - 1));
 	assert_null(model_refusal(m, MODEL_REFUSALS));
@@ -494,7 +507,6 @@ a_process_that_has_gone_takes_what_nobody_else_has(void **state)
 	say(engine, IPC_FEED_END);
 	assert_int_equal(model_totals(m)->holes, 1);
 	assert_int_equal(model_totals(m)->calls, 2);
-	assert_int_equal(model_totals(m)->opened[REASON_ANSWER], 4);
 	assert_int_equal(model_totals(m)->by_state[IPC_CALL_HELD], 1);
 	assert_int_equal(model_totals(m)->by_state[IPC_CALL_EARLY], 1);
 	assert_non_null(strstr(ask("show pinholes"),
@@ -519,6 +531,121 @@ a_process_that_has_gone_takes_what_nobody_else_has(void **state)
 	assert_false(model_input(m, engine, NOW, &msg));
 }
 
+static int asks[2], wholes;
+
+static void
+on_need(void *ctx, bool yes)
+{
+	(void)ctx;
+	asks[yes]++;
+}
+
+static void
+on_whole(void *ctx)
+{
+	(void)ctx;
+	wholes++;
+}
+
+/* Calls and pinholes are here while a reader needs them, all or none. */
+static void
+what_nobody_needs_is_dropped(void **state)
+{
+	const struct model_asker asker = { on_need, on_whole, NULL };
+	struct model_watch watch = { 0 };
+	int64_t now = NOW;
+
+	(void)state;
+	model_free(m);
+	asks[0] = asks[1] = wholes = 0;
+	m = model_new();
+	model_ask_by(m, &asker);
+	engine = model_source_new(m, IPC_ENGINE, 70);
+	proxy = model_source_new(m, IPC_PROXY, 71);
+	/* Nobody needs them: a call that is over is remembered. */
+	assert_false(model_needed(m));
+	say(engine, IPC_FEED_BEGIN);
+	say_hole(engine, 5, 1, "a@pc", AT(901));
+	say_call(1, "a@pc", IPC_CALL_ACCEPTED);
+	say(engine, IPC_FEED_END);
+	msg.u.feed_call.packets = 12;
+	say_call(3, "c@pc", IPC_CALL_ENDED);
+	assert_int_equal(model_totals(m)->holes, 0);
+	assert_int_equal(model_totals(m)->calls, 0);
+	assert_non_null(
+	    strstr(ask("show calls state ended"), "\"packets\":12,"));
+	/* They are all there when the last source has told its own. */
+	assert_false(model_need(m, now));
+	assert_false(model_need(m, now));
+	assert_int_equal(asks[true], 1);
+	/* What was on its way before, and an end without a beginning. */
+	say_hole(engine, 9, 1, "a@pc", AT(901));
+	say(engine, IPC_FEED_END);
+	assert_int_equal(model_totals(m)->holes, 0);
+	say(engine, IPC_FEED_BEGIN);
+	say_hole(engine, 5, 1, "a@pc", AT(901));
+	say_call(1, "a@pc", IPC_CALL_ACCEPTED);
+	say(proxy, IPC_FEED_BEGIN);
+	say_hole(proxy, 50, 9, "", AT(999));
+	say(engine, IPC_FEED_END);
+	assert_false(model_need(m, now));
+	assert_int_equal(wholes, 0);
+	say(proxy, IPC_FEED_END);
+	assert_int_equal(wholes, 1);
+	assert_true(model_need(m, now));
+	assert_int_equal(model_totals(m)->holes, 2);
+	/* One who monitors needs them as long as it does. */
+	now += MODEL_KEEP;
+	model_watch(m, &watch);
+	model_tick(m, now);
+	model_unwatch(m, &watch);
+	model_tick(m, now - 1);
+	assert_int_equal(model_totals(m)->holes, 2);
+	model_tick(m, now);
+	assert_int_equal(asks[false], 1);
+	assert_int_equal(model_totals(m)->holes, 0);
+	assert_int_equal(model_totals(m)->calls, 0);
+	say_gone(5, REASON_BYE);
+	assert_string_equal(ask("show calls"), "");
+	assert_non_null(strstr(ask("show calls state ended"), "c@pc"));
+}
+
+/* An engine that goes before it has told everything has told nothing. */
+static void
+half_of_it_is_not_all(void **state)
+{
+	const struct model_asker asker = { on_need, on_whole, NULL };
+
+	(void)state;
+	model_free(m);
+	asks[0] = asks[1] = wholes = 0;
+	m = model_new();
+	model_ask_by(m, &asker);
+	engine = model_source_new(m, IPC_ENGINE, 70);
+	assert_false(model_need(m, NOW));
+	say(engine, IPC_FEED_BEGIN);
+	say_hole(engine, 5, 1, "a@pc", AT(901));
+	model_source_gone(m, engine);
+	assert_false(model_need(m, NOW));
+	engine = model_source_new(m, IPC_ENGINE, 72);
+	say(engine, IPC_FEED_BEGIN);
+	say_hole(engine, 6, 1, "a@pc", AT(901));
+	assert_false(model_need(m, NOW));
+	say(engine, IPC_FEED_END);
+	assert_int_equal(wholes, 1);
+	assert_true(model_need(m, NOW));
+	assert_int_equal(model_totals(m)->holes, 1);
+	assert_non_null(model_hole_find(m, 6));
+	/* And one that has told all has, until its successor has, too. */
+	model_source_gone(m, engine);
+	engine = model_source_new(m, IPC_ENGINE, 73);
+	assert_true(model_need(m, NOW));
+	assert_int_equal(model_totals(m)->holes, 1);
+	/* Nobody needs to know what it held any more. */
+	model_tick(m, NOW + MODEL_KEEP);
+	assert_false(model_need(m, NOW));
+}
+
 int
 main(void)
 {
@@ -532,6 +659,8 @@ main(void)
 		CASE(packets_are_known_or_null),
 		CASE(what_is_over_is_forgotten_in_time),
 		CASE(a_process_that_has_gone_takes_what_nobody_else_has),
+		CASE(what_nobody_needs_is_dropped),
+		CASE(half_of_it_is_not_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

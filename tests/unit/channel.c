@@ -377,12 +377,19 @@ on_asked(void *ctx, const struct ipc_msg *m)
 	asked++;
 }
 
+static void
+gone(uint64_t id)
+{
+	w.feed.tap.closed(w.feed.tap.ctx, 0, &(struct pinhole) { .id = id },
+	    REASON_BYE);
+}
+
 static bool
 on_tell(void *ctx, uint64_t *at)
 {
 	assert_ptr_equal(ctx, &w);
 	if (*at < 3)
-		feed_call_gone(&w.feed, ++*at, 0, REASON_BYE);
+		gone(++*at);
 	return *at < 3;
 }
 
@@ -448,17 +455,18 @@ a_status_process_is_told_and_asks(void **state)
 		worker_turn();
 		assert_true(channel_linked(&w.feed_to));
 		assert_true(w.feed_to.ipc.held);
-		/* All of it, in turns of the loop; then together. */
-		worker_turn();
-		worker_turn();
 		worker_turn();
 		assert_int_equal(hears(&status), -1);
-		assert_true(event_pending(w.late, EV_TIMEOUT, NULL));
-		event_base_loop(w.base, EVLOOP_ONCE);
+		/* All of it, in turns of the loop; then together. */
+		tell(&status, IPC_TELL, -1);
+		worker_turn();
+		worker_turn();
+		worker_turn();
+		worker_turn();
 		assert_int_equal(hears(&status), IPC_FEED_BEGIN);
-		assert_int_equal(hears(&status), IPC_FEED_CALL_GONE);
-		assert_int_equal(hears(&status), IPC_FEED_CALL_GONE);
-		assert_int_equal(hears(&status), IPC_FEED_CALL_GONE);
+		assert_int_equal(hears(&status), IPC_FEED_HOLE_GONE);
+		assert_int_equal(hears(&status), IPC_FEED_HOLE_GONE);
+		assert_int_equal(hears(&status), IPC_FEED_HOLE_GONE);
 		assert_int_equal(hears(&status), IPC_FEED_END);
 		assert_int_equal(hears(&status), -1);
 		tell(&status, IPC_EXPLAIN, -1);
@@ -475,10 +483,10 @@ a_status_process_is_told_and_asks(void **state)
 		}
 	}
 	/* What waits at the end goes with it. */
-	feed_call_gone(&w.feed, 9, 0, REASON_BYE);
+	gone(9);
 	assert_int_equal(hears(&status), -1);
 	worker_free(&w);
-	assert_int_equal(hears(&status), IPC_FEED_CALL_GONE);
+	assert_int_equal(hears(&status), IPC_FEED_HOLE_GONE);
 	assert_int_equal(msg.u.feed_gone.id, 9);
 	assert_int_equal(hears(&status), -1);
 	assert_true(status.gone);
@@ -499,9 +507,11 @@ a_message_waits_no_longer_for_others(void **state)
 	assert_int_equal(ipc_pair(fds), PH_OK);
 	ipc_init(&status, fds[1]);
 	tell(&monitor, IPC_STATUS, fds[0]);
+	tell(&status, IPC_TELL, -1);
+	worker_turn();
 	worker_turn();
 	assert_true(event_pending(w.late, EV_TIMEOUT, &first));
-	feed_call_gone(&w.feed, 9, 0, REASON_BYE);
+	gone(9);
 	assert_true(event_pending(w.late, EV_TIMEOUT, &second));
 	assert_true(
 	    first.tv_sec == second.tv_sec && first.tv_usec == second.tv_usec);

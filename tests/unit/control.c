@@ -196,7 +196,7 @@ each_verb_asks_who_knows(void **state)
 	size_t i;
 
 	(void)state;
-	model_about(model, &about);
+	parties_about(model_parties(model), &about);
 	for (i = 0; i < ROWS(rows); i++) {
 		print_message("%s", rows[i].line);
 		assert_string_equal(ask(fd, rows[i].line), "");
@@ -331,6 +331,70 @@ answers_are_not_waited_for_for_ever(void **state)
 		assert_non_null(strstr(heard(fd), LATE));
 	}
 	close(fd);
+}
+
+static void
+on_need(void *ctx, bool yes)
+{
+	(void)ctx;
+	(void)yes;
+}
+
+static void
+on_whole(void *ctx)
+{
+	(void)ctx;
+	control_whole(control);
+}
+
+static void
+who_needs_all_calls_waits_for_them(void **state)
+{
+	static const struct model_asker asker = { on_need, on_whole, NULL };
+	struct model_source *s = model_source_new(model, IPC_ENGINE, 70);
+	int fd[4], i;
+
+	(void)state;
+	model_ask_by(model, &asker);
+	for (i = 0; i < 4; i++)
+		fd[i] = client(i == 3);
+	/* All that there is else has its answer at once. */
+	assert_non_null(strstr(ask(fd[0], "show summary\n"), OK));
+	assert_string_equal(ask(fd[0], "show counters\n"), OK);
+	assert_string_equal(ask(fd[0], "close abc\n"), "");
+	assert_int_equal(asked.n, 1);
+	assert_false(model_needed(model));
+	assert_string_equal(ask(fd[1], "show calls\nshow summary\n"), "");
+	assert_true(model_needed(model));
+	assert_string_equal(ask(fd[2], "close 7\n"), "");
+	assert_string_equal(ask(fd[3], "explain 7\n"), "");
+	assert_int_equal(asked.n, 1);
+	/* They are not dropped while somebody waits for them. */
+	now += 2 * MODEL_KEEP;
+	control_tick(control);
+	model_tick(model, now);
+	assert_true(model_needed(model));
+	assert_true(model_input(model, s, now,
+	    &(struct ipc_msg) { .hdr.type = IPC_FEED_BEGIN }));
+	assert_int_equal(asked.n, 1);
+	assert_true(model_input(model, s, now,
+	    &(struct ipc_msg) { .hdr.type = IPC_FEED_END }));
+	assert_int_equal(asked.n, 3);
+	assert_int_equal(asked.type, IPC_EXPLAIN);
+	assert_memory_equal(heard(fd[1]), OK, strlen(OK));
+	/* Nor are they waited for for ever. */
+	now += MODEL_KEEP;
+	model_tick(model, now);
+	assert_false(model_needed(model));
+	assert_string_equal(ask(fd[1], "show pinholes\n"), "");
+	now += 30 * USEC_PER_SEC;
+	control_tick(control);
+	assert_string_equal(heard(fd[1]), "");
+	now++;
+	control_tick(control);
+	assert_non_null(strstr(heard(fd[1]), LATE));
+	for (i = 0; i < 4; i++)
+		close(fd[i]);
 }
 
 static void
@@ -590,6 +654,7 @@ main(void)
 		T(what_cannot_be_answered_is_said),
 		T(who_asks_for_stories_waits_for_the_others),
 		T(answers_are_not_waited_for_for_ever),
+		T(who_needs_all_calls_waits_for_them),
 		T(who_says_nothing_goes),
 		T(who_monitors_hears_of_what_it_asked_for),
 		T(lines_come_in_any_pieces),

@@ -18,9 +18,25 @@ struct world {
 	uint64_t held;
 	int asked; /* for everything */
 	int counted;
+	struct model_watch watch;
+	int opened, closed; /* events */
 };
 
 static struct world w;
+static struct ipc_msg all = { .hdr.type = IPC_TELL,
+	.u.tell.what = IPC_TELL_ALL };
+static struct ipc_msg counters = { .hdr.type = IPC_TELL,
+	.u.tell.what = IPC_TELL_COUNTERS };
+static struct ipc_msg enough = { .hdr.type = IPC_TELL,
+	.u.tell.what = IPC_TELL_ENOUGH };
+
+static void
+on_event(void *ctx, const struct model_event *e)
+{
+	(void)ctx;
+	w.opened += e->kind == MODEL_OPENED && e->reason == REASON_ANSWER;
+	w.closed += e->kind == MODEL_CLOSED && e->reason == REASON_BYE;
+}
 
 static void
 hold(uint64_t id, bool event)
@@ -79,7 +95,10 @@ begin(uint64_t held)
 	feed_init(&w.feed, &calls, &w.to);
 	assert_non_null(w.model = model_new());
 	w.source = model_source_new(w.model, IPC_ENGINE, 77);
+	w.watch.event = on_event;
+	model_watch(w.model, &w.watch);
 	feed_open(&w.feed);
+	assert_true(feed_message(&w.feed, &all));
 }
 
 static void
@@ -95,7 +114,6 @@ is_counter(const struct ipc_counter *c, const char *name, uint64_t value,
 static void
 hear(void)
 {
-	struct ipc_msg ask = { .hdr.type = IPC_TELL };
 	enum ph_err rc;
 	int fd, i;
 
@@ -118,7 +136,7 @@ hear(void)
 		assert_true(model_input(w.model, w.source, 2000, &w.msg));
 		if (w.msg.hdr.type == IPC_FEED_GAP) {
 			w.asked++;
-			assert_true(feed_message(&w.feed, &ask));
+			assert_true(feed_message(&w.feed, &all));
 		}
 	}
 	fail_msg("it never ends");
@@ -127,6 +145,7 @@ hear(void)
 static void
 end(void)
 {
+	feed_close(&w.feed);
 	ipc_close(&w.to);
 	ipc_close(&w.from);
 	model_free(w.model);
@@ -149,11 +168,11 @@ all_is_told_and_then_each_change(void **state)
 	 * These pinholes were open before, so none of them counts as opened
 	 * now.
 	 */
-	assert_int_equal(model_totals(w.model)->opened[REASON_ANSWER], 0);
+	assert_int_equal(w.opened, 0);
 	hold(1001, true);
 	hear();
 	assert_int_equal(model_totals(w.model)->holes, 1001);
-	assert_int_equal(model_totals(w.model)->opened[REASON_ANSWER], 1);
+	assert_int_equal(w.opened, 1);
 	feed_packets(&w.feed,
 	    &(struct ipc_packets) { .n = 2, .v = { { 7, 3 }, { 8, 4 } } });
 	hear();
@@ -165,7 +184,7 @@ all_is_told_and_then_each_change(void **state)
 	hear();
 	assert_null(model_hole_find(w.model, 7));
 	assert_int_equal(model_hole_find(w.model, 8)->call->packets, 3);
-	assert_int_equal(model_totals(w.model)->closed[REASON_BYE], 1);
+	assert_int_equal(w.closed, 1);
 	end();
 }
 
@@ -212,7 +231,7 @@ what_makes_no_sense_is_not_told(void **state)
 	hear();
 	assert_null(model_refusal(w.model, 0));
 	memset(&about, 'x', sizeof(about));
-	model_about(w.model, &about);
+	parties_about(model_parties(w.model), &about);
 	got = model_about_of(w.model);
 	assert_int_equal(got->n, IPC_TABLES);
 	assert_int_equal(strlen(got->tables[0]), IPC_NAME - 1);
@@ -223,9 +242,6 @@ what_makes_no_sense_is_not_told(void **state)
 static void
 a_status_process_cannot_keep_us_busy(void **state)
 {
-	struct ipc_msg all = { .hdr.type = IPC_TELL };
-	struct ipc_msg counters = { .hdr.type = IPC_TELL,
-		.u.tell.what = IPC_TELL_COUNTERS };
 	int i;
 
 	(void)state;
@@ -238,6 +254,97 @@ a_status_process_cannot_keep_us_busy(void **state)
 	}
 	assert_in_range(w.counted, 1, 10);
 	hear();
+	/* Nor by asking again what it has just had enough of. */
+	assert_true(feed_message(&w.feed, &enough));
+	assert_true(feed_message(&w.feed, &all));
+	assert_false(w.feed.wanted);
+	w.feed.began_at -= FEED_AGAIN;
+	assert_true(feed_message(&w.feed, &all));
+	assert_true(w.feed.telling);
+	hear();
+	end();
+}
+
+static void
+over(uint64_t owner)
+{
+	const struct ipc_feed_call c = { .owner = owner,
+		.since = 1000,
+		.state = IPC_CALL_ENDED,
+		.from = addr_v4(198, 51, 100, 7),
+		.to = addr_v4(192, 0, 2, 10),
+		.seen = 1500,
+		.packets = 7 };
+
+	feed_call(&w.feed, &c, span_of("b@example"));
+}
+
+static size_t
+remembered(void)
+{
+	const struct model_call *c;
+	size_t n = 0;
+
+	for (c = model_ended_first(w.model); c != NULL;
+	     c = TAILQ_NEXT(c, ended_entry))
+		n++;
+	return n;
+}
+
+/* Calls and pinholes cost nothing while nobody needs them. */
+static void
+what_is_not_wanted_is_not_told(void **state)
+{
+	const struct ipc_feed_call early = { .owner = 9 };
+	size_t i;
+
+	(void)state;
+	begin(10);
+	hear();
+	assert_true(feed_message(&w.feed, &enough));
+	hold(11, true);
+	feed_call(&w.feed, &early, span_of("c"));
+	w.feed.tap.closed(w.feed.tap.ctx, 5, &(struct pinhole) { .id = 7 },
+	    REASON_BYE);
+	feed_packets(&w.feed,
+	    &(struct ipc_packets) { .n = 1, .v = { { 7, 3 } } });
+	feed_seen(&w.feed, &(struct ipc_ids) { .n = 1, .ids = { 7 } });
+	assert_false(feed_run(&w.feed));
+	assert_false(ipc_unsent(&w.to));
+	assert_int_equal(ipc_recv(&w.from, &w.msg, &(int) { 0 }), PH_EAGAIN);
+	/* The last calls that are over come with the counters. */
+	for (i = 0; i < FEED_ENDED + 5; i++)
+		over(100 + i);
+	assert_int_equal(ipc_recv(&w.from, &w.msg, &(int) { 0 }), PH_EAGAIN);
+	assert_true(feed_message(&w.feed, &counters));
+	hear();
+	assert_int_equal(remembered(), FEED_ENDED);
+	assert_int_equal(model_ended_first(w.model)->owner,
+	    100 + FEED_ENDED + 4);
+	assert_int_equal(model_ended_first(w.model)->packets, 7);
+	assert_int_equal(model_ended_first(w.model)->seen, 1500);
+	assert_int_equal(model_ended_first(w.model)->since, 1000);
+	assert_int_equal(model_ended_first(w.model)->len, 9);
+	/* Once. */
+	w.feed.counted_at = 0;
+	assert_true(feed_message(&w.feed, &counters));
+	hear();
+	assert_int_equal(model_ended_first(w.model)->owner,
+	    100 + FEED_ENDED + 4);
+	end();
+}
+
+/* A gap of one who wants nothing ends when it says so. */
+static void
+a_gap_may_be_enough(void **state)
+{
+	(void)state;
+	begin(10);
+	hear();
+	assert_true(feed_message(&w.feed, &enough));
+	w.feed.gap = w.feed.gap_told = true;
+	assert_true(feed_message(&w.feed, &enough));
+	assert_false(w.feed.gap || w.feed.gap_told || w.feed.wanted);
 	end();
 }
 
@@ -276,6 +383,7 @@ what_a_successor_does_not_name_is_no_more(void **state)
 	w.source = model_source_new(w.model, IPC_ENGINE, 78);
 	w.held = 4;
 	feed_open(&w.feed);
+	assert_true(feed_message(&w.feed, &all));
 	hear();
 	assert_int_equal(model_totals(w.model)->holes, 4);
 	assert_int_equal(model_totals(w.model)->calls, 2);
@@ -290,6 +398,8 @@ main(void)
 		cmocka_unit_test(a_refusal_is_told_with_its_call),
 		cmocka_unit_test(what_makes_no_sense_is_not_told),
 		cmocka_unit_test(a_status_process_cannot_keep_us_busy),
+		cmocka_unit_test(what_is_not_wanted_is_not_told),
+		cmocka_unit_test(a_gap_may_be_enough),
 		cmocka_unit_test(
 		    what_is_not_read_is_dropped_and_asked_for_again),
 		cmocka_unit_test(what_a_successor_does_not_name_is_no_more),

@@ -71,6 +71,9 @@ open_feed(const struct feed_calls *calls)
 	/* Bytes of an earlier message are in no later one. */
 	memset(&f.msg, 0xa5, sizeof(f.msg));
 	feed_open(&f);
+	assert_true(feed_message(&f,
+	    &(struct ipc_msg) { .hdr.type = IPC_TELL,
+		.u.tell.what = IPC_TELL_ALL }));
 }
 
 static int
@@ -87,6 +90,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
+	feed_close(&f);
 	ipc_close(&to);
 	ipc_close(&from);
 	return 0;
@@ -184,7 +188,7 @@ a_call_and_a_refusal(void **state)
 	const struct event_refusal r = { addr_v4(198, 51, 100, 7),
 		addr_v4(10, 0, 0, 1), 4000, REASON_ADDRESS, EVENT_SAID_FTP };
 	const struct ipc_feed_call call = { 5, 6, IPC_CALL_HELD, 0,
-		addr_v4(1, 2, 3, 4), addr_v4(5, 6, 7, 8), "" };
+		addr_v4(1, 2, 3, 4), addr_v4(5, 6, 7, 8), 9, 10, "" };
 	static char id[IPC_CALL + 1];
 	const struct ipc_feed_call *c = &m.u.feed_call;
 	const struct ipc_feed_refusal *no = &m.u.feed_refusal;
@@ -212,10 +216,6 @@ a_call_and_a_refusal(void **state)
 	assert_true(addr_eq(&no->src, &r.src) && addr_eq(&no->dst, &r.dst));
 	assert_int_equal(no->n, 3);
 	assert_memory_equal(no->call, "xyz", 3);
-	feed_call_gone(&f, 5, 6, REASON_IDLE);
-	assert_int_equal(next(), IPC_FEED_CALL_GONE);
-	assert_true(m.hdr.seq == 0 && m.u.feed_gone.id == 5 &&
-	    m.u.feed_gone.ts == 6 && m.u.feed_gone.reason == REASON_IDLE);
 }
 
 static void
@@ -413,6 +413,12 @@ all_is_told_as_fast_as_it_is_read(void **state)
 	assert_int_equal(tells, 4);
 }
 
+static void
+gone(uint64_t id)
+{
+	f.tap.closed(f.tap.ctx, 2, &(struct pinhole) { .id = id }, REASON_BYE);
+}
+
 /* Of what found no room, the status process hears when it reads again. */
 static void
 a_gap_is_told_once_and_ends_with_all(void **state)
@@ -427,16 +433,16 @@ a_gap_is_told_once_and_ends_with_all(void **state)
 	f.waits_ctx = &to;
 	to.held = to.full = true; /* and the kernel takes nothing */
 	to.max = 2 * (sizeof(m.hdr) + sizeof(m.u.feed_gone)) + 20;
-	feed_call_gone(&f, 1, 0, REASON_BYE);
-	feed_call_gone(&f, 2, 0, REASON_BYE);
+	gone(1);
+	gone(2);
 	assert_int_equal(waits, 2);
 	assert_false(f.gap);
 	f.telling = true;
-	feed_call_gone(&f, 3, 0, REASON_BYE);
+	gone(3);
 	assert_int_equal(waits, 3);
 	assert_true(f.gap && !f.gap_told && !f.telling);
 	assert_int_equal(f.dropped, 1);
-	feed_call_gone(&f, 4, 0, REASON_BYE);
+	gone(4);
 	assert_int_equal(f.dropped, 2);
 	assert_int_equal(waits, 3);
 	/* Nor is the gap told before there is room. */
@@ -445,15 +451,15 @@ a_gap_is_told_once_and_ends_with_all(void **state)
 	ask(IPC_TELL, IPC_TELL_ALL, true);
 	assert_false(f.telling);
 	to.held = to.full = false;
-	assert_int_equal(next(), IPC_FEED_CALL_GONE);
-	assert_int_equal(next(), IPC_FEED_CALL_GONE);
+	assert_int_equal(next(), IPC_FEED_HOLE_GONE);
+	assert_int_equal(next(), IPC_FEED_HOLE_GONE);
 	assert_int_equal(m.u.feed_gone.id, 2);
 	assert_false(feed_run(&f));
 	assert_true(f.gap && f.gap_told);
 	assert_int_equal(next(), IPC_FEED_GAP);
 	assert_int_equal(m.hdr.seq, 0);
 	assert_false(feed_run(&f));
-	feed_call_gone(&f, 5, 0, REASON_BYE);
+	gone(5);
 	assert_int_equal(f.dropped, 3);
 	assert_int_equal(next(), 0);
 	/* It asks, and is told everything, from the first on. */
@@ -462,8 +468,8 @@ a_gap_is_told_once_and_ends_with_all(void **state)
 	assert_true(f.telling && !f.gap && !f.gap_told);
 	settled();
 	assert_int_equal(tells, 1);
-	feed_call_gone(&f, 6, 0, REASON_BYE);
-	assert_int_equal(next(), IPC_FEED_CALL_GONE);
+	gone(6);
+	assert_int_equal(next(), IPC_FEED_HOLE_GONE);
 	assert_int_equal(f.dropped, 3);
 	assert_int_equal(waits, 3);
 }
@@ -474,7 +480,7 @@ without_a_status_process_nothing_costs_anything(void **state)
 	const struct events_owner owner = { 3, 4, { "a@ex", 4 } };
 	const struct event_refusal r = { .reason = REASON_LIMIT };
 	const struct ipc_feed_call call = { 5, 6, IPC_CALL_HELD, 0,
-		addr_v4(1, 2, 3, 4), addr_v4(5, 6, 7, 8), "" };
+		addr_v4(1, 2, 3, 4), addr_v4(5, 6, 7, 8), 9, 10, "" };
 	static const struct ipc_ids ids = { .n = 1 };
 	static const struct ipc_packets p = { .n = 1 };
 	static struct ipc_msg before;
@@ -495,7 +501,7 @@ without_a_status_process_nothing_costs_anything(void **state)
 	assert_memory_equal(&f.msg, &before, sizeof(before));
 	f.tap.closed(f.tap.ctx, 55, &hole, REASON_BYE);
 	f.tap.refused(f.tap.ctx, 55, &r, span_of("c"));
-	feed_call_gone(&f, 1, 2, REASON_BYE);
+	gone(1);
 	feed_text(&f, 1, span_of("text"));
 	feed_done(&f, 1, PH_OK, 0);
 	f.telling = true;

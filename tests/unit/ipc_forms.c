@@ -39,7 +39,6 @@ static const struct {
 	ONE(IPC_DONE, ipc_done), BARE(IPC_BEAT), BARE(IPC_FEED_BEGIN),
 	BARE(IPC_FEED_END), BARE(IPC_FEED_GAP),
 	LIST(IPC_FEED_CALL, ipc_feed_call, call, 256),
-	ONE(IPC_FEED_CALL_GONE, ipc_feed_gone),
 	LIST(IPC_FEED_HOLE, ipc_feed_hole, call, 256),
 	ONE(IPC_FEED_HOLE_GONE, ipc_feed_gone),
 	LIST(IPC_FEED_SEEN, ipc_ids, ids, 512),

@@ -134,6 +134,9 @@ a_sample_is_taken_every_ten_seconds(void **state)
 	call(2, IPC_CALL_EARLY);
 	call(3, IPC_CALL_ENDED);
 	hole(1, 1);
+	count("calls_state_accepted", 1);
+	count("calls_state_early", 1);
+	count("pinholes", 1);
 	count("pinholes_opened", 100);
 	count("pinholes_refused", 7);
 	/* The first look is where others count from. */
@@ -153,6 +156,7 @@ a_sample_is_taken_every_ten_seconds(void **state)
 	count("pinholes_opened", 1);
 	count("pinholes_refused", 0);
 	hole(2, 2);
+	count("pinholes", 2);
 	page_run(page, AT(1020));
 	assert_string_equal(history(),
 	    "event: history\ndata: {\"taken\":2,\"every\":10,\"samples\":["
@@ -248,7 +252,7 @@ health(uint32_t role, enum child_state state, int64_t since, uint32_t deaths)
 		.since = since,
 		.deaths = deaths };
 
-	model_health(m, &h);
+	parties_health(model_parties(m), &h);
 }
 
 static void
@@ -259,7 +263,7 @@ all_that_there_is_now(void **state)
 	char ts[3][32];
 
 	(void)state;
-	model_about(m, &about);
+	parties_about(model_parties(m), &about);
 	call(1, IPC_CALL_ACCEPTED);
 	call(2, IPC_CALL_EARLY);
 	call(3, IPC_CALL_HELD);
@@ -267,6 +271,10 @@ all_that_there_is_now(void **state)
 	hole(2, 1);
 	refusal(1);
 	refusal(2);
+	count("calls_state_early", 1);
+	count("calls_state_accepted", 1);
+	count("calls_state_held", 1);
+	count("pinholes", 2);
 	count("pinholes_opened", 5);
 	count("pinholes_refused", 6);
 	count("packets_dropped_by_kernel", 8);
@@ -324,6 +332,7 @@ lists_have_an_end(void **state)
 		call((uint64_t)i, IPC_CALL_ACCEPTED);
 		refusal(i);
 	}
+	count("calls_state_accepted", 50);
 	page_now(page, AT(1000), &out);
 	assert_int_equal(times("\"from\":"), PAGE_CALLS);
 	assert_int_equal(times("\"dport\":"), PAGE_REFUSALS);

@@ -237,6 +237,8 @@ the_status_process_is_told_of_pinholes(void **state)
 	}
 	/* Its successor is told of those that are open. */
 	introduce(&status, IPC_STATUS);
+	memset(&msg, 0, sizeof(msg));
+	tell(&status, IPC_TELL, 0, -1);
 	(void)expect(&status, IPC_FEED_BEGIN);
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(hole_is_told(fd[i], tuple[i], true), owner[i]);

@@ -161,6 +161,9 @@ void
 connect_status(void)
 {
 	introduce(&status, IPC_STATUS);
+	memset(&msg, 0, sizeof(msg));
+	msg.u.tell.what = IPC_TELL_ALL;
+	tell(&status, IPC_TELL, 0, -1);
 	await(&status, IPC_FEED_END);
 }
 

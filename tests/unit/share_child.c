@@ -408,8 +408,6 @@ join(void)
 	(void)server_is_told(RECORD_HELLO);
 	link_it(&engine, IPC_SHARE);
 	link_it(&status, IPC_STATUS);
-	expect(&status, IPC_FEED_BEGIN);
-	expect(&status, IPC_FEED_END);
 }
 
 /* A call of the engine, from `offset` on: the first 3 bytes are its name. */

@@ -585,8 +585,6 @@ a_box_without_a_name_has_that_of_its_host(void **state)
 	expect(&monitor, IPC_CONNECT);
 	expect(&monitor, IPC_READY);
 	link_it(&status, IPC_STATUS);
-	expect(&status, IPC_FEED_BEGIN);
-	expect(&status, IPC_FEED_END);
 	asks(IPC_SHOW_PEERS);
 	expect(&status, IPC_FEED_TEXT);
 	snprintf(want, sizeof(want), "{\"box\":\"%s\",\"state\":\"alone\"",

@@ -334,19 +334,18 @@ the_status_process_hears_of_several_things_at_once(void **state)
 	tell(&monitor, IPC_STATUS, fds[0]);
 	turn();
 	for (i = 0; i < 3; i++)
-		feed_call_gone(&w.feed, (uint64_t)i, 0, REASON_BYE);
+		feed_text(&w.feed, 1, span_of("text\n"));
 	turn();
 	assert_int_equal(hears(&status), -1);
 	event_base_loop(w.base, EVLOOP_ONCE);
-	assert_int_equal(hears(&status), IPC_FEED_BEGIN);
+	assert_int_equal(hears(&status), IPC_FEED_TEXT);
 	assert_true(ipc_pending(&status));
-	assert_int_equal(hears(&status), IPC_FEED_END);
-	for (i = 0; i < 3; i++)
-		assert_int_equal(hears(&status), IPC_FEED_CALL_GONE);
+	for (i = 1; i < 3; i++)
+		assert_int_equal(hears(&status), IPC_FEED_TEXT);
 	assert_false(ipc_pending(&status));
-	feed_call_gone(&w.feed, 4, 0, REASON_BYE);
+	feed_text(&w.feed, 1, span_of("text\n"));
 	feed_done(&w.feed, 1, PH_OK, 1);
-	assert_int_equal(hears(&status), IPC_FEED_CALL_GONE);
+	assert_int_equal(hears(&status), IPC_FEED_TEXT);
 	assert_int_equal(hears(&status), IPC_DONE);
 	ipc_close(&status);
 }
