@@ -4,6 +4,7 @@
 
 #include "nft/links.h"
 #include "src/base/pinhole.h"
+#include "src/base/slab.h"
 
 _Static_assert(HOLE_FRONTS_MAX <= UINT8_MAX, "link.place");
 _Static_assert(sizeof(struct link) <= 32, "one for each port of a pinhole");
@@ -225,17 +226,22 @@ link_holder_hold(struct holder *holder, bool yes)
 	holder->host->held += yes ? 1 : (uint32_t)-1;
 }
 
+static size_t
+holder_size(size_t n)
+{
+	return sizeof(struct holder) + n * sizeof(struct link);
+}
+
 enum ph_err
 link_holder_new(struct links *ls, struct fw_entry *e, const struct addr *host,
     const struct elem *v, size_t n)
 {
 	struct holder *holder;
 
-	holder = calloc(1, sizeof(*holder) + n * sizeof(holder->links[0]));
-	if (holder == NULL)
+	if ((holder = slab_new(holder_size(n))) == NULL)
 		return PH_ENOMEM;
 	if ((holder->host = host_take(ls, host)) == NULL) {
-		free(holder);
+		slab_free(holder, holder_size(n));
 		return PH_ENOMEM;
 	}
 	holder->e = e;
@@ -250,12 +256,14 @@ link_holder_new(struct links *ls, struct fw_entry *e, const struct addr *host,
 void
 link_holder_free(struct links *ls, struct holder *holder)
 {
+	size_t i;
+
 	link_holder_hold(holder, false);
-	while (holder->n > 0)
-		link_leave(ls, &holder->links[--holder->n]);
+	for (i = 0; i < holder->n; i++)
+		link_leave(ls, &holder->links[i]);
 	host_release(ls, holder->host);
 	holder->e->own = NULL;
-	free(holder);
+	slab_free(holder, holder_size(holder->n));
 }
 
 /*
@@ -292,7 +300,7 @@ links_free(struct links *ls)
 		     holder = next) {
 			next = holder->e->own;
 			holder->e->own = NULL;
-			free(holder);
+			slab_free(holder, holder_size(holder->n));
 		}
 		for (n = hash_first(&ls->hosts, &it); n != NULL;
 		     n = hash_next(&ls->hosts, &it))

@@ -6,6 +6,7 @@
 
 #include "sip/mentions.h"
 #include "sip/state.h"
+#include "src/base/slab.h"
 
 static int
 source_cmp(const struct source *a, const struct source *b)
@@ -49,7 +50,13 @@ dialog_free(struct call *c, struct dialog *d)
 	c->ndialogs--;
 	dialog_end(c, d);
 	c->sip->n.dialogs[DIALOG_ENDED]--;
-	free(d);
+	slab_free(d, dialog_size(d->tag.len));
+}
+
+static void
+call_release(struct call *c)
+{
+	slab_free(c, call_size(c->call_id.len, c->caller_tag.len));
 }
 
 void
@@ -69,7 +76,7 @@ call_free(struct call *c)
 		txn_free(c, TAILQ_FIRST(&c->txns));
 	while (!TAILQ_EMPTY(&c->dialogs))
 		dialog_free(c, TAILQ_FIRST(&c->dialogs));
-	free(c);
+	call_release(c);
 }
 
 void
@@ -254,7 +261,7 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 			return NULL;
 		}
 	if (call_id.len > SIP_MAX_TAG || caller_tag.len > SIP_MAX_TAG ||
-	    (c = calloc(1, sizeof(*c) + call_id.len + caller_tag.len)) == NULL)
+	    (c = slab_new(call_size(call_id.len, caller_tag.len))) == NULL)
 		return NULL;
 	c->call_id = span_put(c->text, call_id);
 	c->caller_tag = span_put(c->text + call_id.len, caller_tag);
@@ -271,12 +278,12 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 	c->began = now;
 	c->setup_until = now + sip->config.timeout_setup * USEC_PER_SEC;
 	if (timer_begin(sip->timers, &c->timer, sip->expire) != PH_OK) {
-		free(c);
+		call_release(c);
 		return NULL;
 	}
 	if (!call_insert(sip, c, now)) {
 		timer_end(sip->timers, &c->timer);
-		free(c);
+		call_release(c);
 		return NULL;
 	}
 	return c;
@@ -348,7 +355,7 @@ dialog_new(struct call *c, struct span tag, uint64_t origin, bool accepted)
 		dialog_free(c, d);
 	}
 	if (tag.len > SIP_MAX_TAG ||
-	    (d = calloc(1, sizeof(*d) + tag.len)) == NULL)
+	    (d = slab_new(dialog_size(tag.len))) == NULL)
 		return NULL;
 	d->tag = span_put(d->text, tag);
 	d->origin = origin;
@@ -420,7 +427,7 @@ txn_new(struct call *c, enum sip_method method, uint32_t cseq,
 		txn_free(c, t);
 	}
 	if (branch.len > SIP_MAX_TAG ||
-	    (t = calloc(1, sizeof(*t) + branch.len)) == NULL)
+	    (t = slab_new(txn_size(branch.len))) == NULL)
 		return NULL;
 	t->branch = span_put(t->text, branch);
 	t->serial = c->sip->next_serial++;
@@ -445,7 +452,7 @@ txn_free(struct call *c, struct txn *t)
 	TAILQ_REMOVE(&c->txns, t, entry);
 	c->ntxns--;
 	txn_drop_bodies(t);
-	free(t);
+	slab_free(t, txn_size(t->branch.len));
 }
 
 void

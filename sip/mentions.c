@@ -6,6 +6,7 @@
 
 #include "sip/mentions.h"
 #include "sip/state.h"
+#include "src/base/slab.h"
 
 #define MAX_LOOK 64 /* mentions on one port that are looked at */
 
@@ -88,7 +89,7 @@ outside_free(struct mentions *cs, struct outside_mention *o)
 	cs->n--;
 	tally_remove(cs, o->source);
 	tally_remove(cs, o->target);
-	free(o);
+	slab_free(o, sizeof(*o));
 }
 
 static void
@@ -100,7 +101,7 @@ mention_free(struct mentions *cs, struct mention *k)
 	if (k->outside)
 		outside_free(cs, outside_of(k));
 	else
-		free(k);
+		slab_free(k, sizeof(*k));
 }
 
 void
@@ -229,7 +230,7 @@ static struct mention *
 outside_new(struct mentions *cs, const struct endpoint *where,
     const struct addr *speaker)
 {
-	struct outside_mention *o = calloc(1, sizeof(*o));
+	struct outside_mention *o = slab_new(sizeof(*o));
 
 	if (o == NULL)
 		return NULL;
@@ -238,7 +239,7 @@ outside_new(struct mentions *cs, const struct endpoint *where,
 	if (o->source == NULL || o->target == NULL) {
 		tally_remove(cs, o->source);
 		tally_remove(cs, o->target);
-		free(o);
+		slab_free(o, sizeof(*o));
 		return NULL;
 	}
 	o->m.outside = true;
@@ -261,7 +262,7 @@ mention_add(struct call *c, const struct endpoint *where,
 		mentions_evict(cs);
 	mentions_evict_in_call(c);
 	k = speaker != NULL ? outside_new(cs, where, speaker)
-			    : calloc(1, sizeof(*k));
+			    : slab_new(sizeof(*k));
 	if (k == NULL)
 		return;
 	k->call = c;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sip/state.h"
+#include "src/base/slab.h"
 
 /* The parts of a call: each side's SDP, the sessions before it, and text. */
 
@@ -10,13 +11,14 @@ struct sdp_side *
 sdp_side_new(const struct sdp_media *media, uint8_t n, bool more,
     const struct addr *speaker)
 {
-	size_t i, bytes = sizeof(struct sdp_side) + n * sizeof(media[0]);
+	size_t i,
+	    bytes = offsetof(struct sdp_side, media) + n * sizeof(media[0]);
 	struct sdp_candidate *candidates;
 	struct sdp_side *side;
 
 	for (i = 0; i < n; i++)
 		bytes += media[i].ncandidates * sizeof(*candidates);
-	if ((side = calloc(1, bytes)) == NULL)
+	if ((side = slab_new(bytes)) == NULL)
 		return NULL;
 	side->refs = 1;
 	side->speaker = *speaker;
@@ -46,7 +48,7 @@ void
 sdp_side_unref(struct sdp_side *side)
 {
 	if (side != NULL && --side->refs == 0)
-		free(side);
+		slab_free(side, side->bytes);
 }
 
 struct span
@@ -55,6 +57,24 @@ span_put(char *p, struct span s)
 	if (s.len > 0)
 		memcpy(p, s.p, s.len);
 	return (struct span) { p, s.len };
+}
+
+size_t
+call_size(size_t call_id, size_t caller_tag)
+{
+	return offsetof(struct call, text) + call_id + caller_tag;
+}
+
+size_t
+dialog_size(size_t tag)
+{
+	return offsetof(struct dialog, text) + tag;
+}
+
+size_t
+txn_size(size_t branch)
+{
+	return offsetof(struct txn, text) + branch;
 }
 
 size_t

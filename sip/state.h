@@ -343,6 +343,10 @@ size_t sdp_side_bytes(const struct sdp_side *side); /* NULL is fine */
 bool sdp_side_same(const struct sdp_side *a, const struct sdp_side *b);
 /* A copy at `p`, where there is room for it. */
 struct span span_put(char *p, struct span s);
+/* What the parts of a call take, with their text. */
+size_t call_size(size_t call_id, size_t caller_tag);
+size_t dialog_size(size_t tag);
+size_t txn_size(size_t branch);
 /* d->past, empty at first; NULL: no memory. */
 struct past *past_slots(struct dialog *d);
 /* The dialog's session gives way to `side`: keep it for a while. */

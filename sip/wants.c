@@ -142,13 +142,13 @@ call_weigh(struct call *c)
 {
 	const struct dialog *d;
 	const struct txn *t;
-	size_t i, n = sizeof(*c) + c->call_id.len + c->caller_tag.len;
+	size_t i, n = call_size(c->call_id.len, c->caller_tag.len);
 
 	TAILQ_FOREACH(t, &c->txns, entry)
-		n += sizeof(*t) + t->branch.len + sdp_side_bytes(t->offer) +
+		n += txn_size(t->branch.len) + sdp_side_bytes(t->offer) +
 		    sdp_side_bytes(t->answer);
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
-		n += sizeof(*d) + d->tag.len + sdp_side_bytes(d->side[CALLER]) +
+		n += dialog_size(d->tag.len) + sdp_side_bytes(d->side[CALLER]) +
 		    sdp_side_bytes(d->side[CALLEE]) + sdp_side_bytes(d->late);
 		n += d->past != NULL ? SIP_MAX_PAST * sizeof(*d->past) : 0;
 		for (i = 0; d->past != NULL && i < SIP_MAX_PAST; i++)

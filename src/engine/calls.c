@@ -4,6 +4,7 @@
 
 #include "src/base/idmap.h"
 #include "src/base/queue.h"
+#include "src/base/slab.h"
 #include "src/base/wire.h"
 #include "src/engine/calls.h"
 #include "src/engine/census.h"
@@ -82,17 +83,17 @@ lease_get(struct calls *c, uint64_t id)
 {
 	struct call_lease *l = lease_find(c, id);
 
-	if (l != NULL || (l = calloc(1, sizeof(*l))) == NULL)
+	if (l != NULL || (l = slab_new(sizeof(*l))) == NULL)
 		return l;
 	l->id = id;
 	l->c = c;
 	if (timer_begin(c->timers, &l->timer, lease_timer) != PH_OK) {
-		free(l);
+		slab_free(l, sizeof(*l));
 		return NULL;
 	}
 	if (idmap_put(&c->leases, id, l) != PH_OK) {
 		timer_end(c->timers, &l->timer);
-		free(l);
+		slab_free(l, sizeof(*l));
 		return NULL;
 	}
 	return c->found = l;
@@ -117,7 +118,7 @@ lease_free(struct call_lease *l)
 		TAILQ_REMOVE(&l->c->dirty, l, dirty_entry);
 	l->c->found = NULL;
 	idmap_remove(&l->c->leases, l->id);
-	free(l);
+	slab_free(l, sizeof(*l));
 }
 
 /*

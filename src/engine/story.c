@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/slab.h"
 #include "src/engine/story.h"
 
 #define LOG_MIN 512 /* a usual call */
@@ -109,6 +110,12 @@ story_new(const struct story_limits *l)
 	return s;
 }
 
+static size_t
+call_size(size_t name)
+{
+	return offsetof(struct story_call, name) + name;
+}
+
 /* Forget what a story says, but not that there is one. */
 static void
 log_drop(struct story *s, struct story_call *c)
@@ -145,7 +152,7 @@ call_forget(struct story *s, struct story_call *c)
 	TAILQ_REMOVE(&s->list[c->state], c, entry);
 	s->n[c->state]--;
 	RB_REMOVE(story_tree, &s->calls, c);
-	free(c);
+	slab_free(c, call_size(c->call_id.len));
 }
 
 void
@@ -207,7 +214,7 @@ call_place(struct story *s, struct story_call *c)
 static struct story_call *
 call_begin(struct story *s, struct span call_id, int64_t now)
 {
-	struct story_call *c = calloc(1, sizeof(*c) + call_id.len);
+	struct story_call *c = slab_new(call_size(call_id.len));
 
 	if (c == NULL)
 		return NULL;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/slab.h"
 #include "src/fw/entries.h"
 
 static struct entry *
@@ -46,6 +47,13 @@ fw_entries_init(struct entries *es)
 	return rc;
 }
 
+static void
+entry_free(struct entry *i)
+{
+	slab_free(i,
+	    offsetof(struct entry, e.tuple) + pinhole_packed(i->e.tuple));
+}
+
 void
 fw_entries_free(struct entries *es)
 {
@@ -56,7 +64,7 @@ fw_entries_free(struct entries *es)
 	if (es->tuples.v != NULL)
 		for (i = fw_entries_first(es, &it); i != NULL;
 		     i = fw_entries_next(es, &it))
-			free(i);
+			entry_free(i);
 	hash_free(&es->tuples);
 	for (r = 0; r < IPC_NROLES; r++)
 		hash_free(&es->claims[r]);
@@ -176,7 +184,7 @@ fw_entries_new(struct entries *es, const struct pinhole *h)
 	struct entry *i;
 
 	if (heap_reserve(&es->deadlines, es->tuples.n + 1) != PH_OK ||
-	    (i = calloc(1, offsetof(struct entry, e.tuple) + len)) == NULL)
+	    (i = slab_new(offsetof(struct entry, e.tuple) + len)) == NULL)
 		return NULL;
 	memcpy(i->e.tuple, tuple, len);
 	i->e.class = h->class;
@@ -190,7 +198,7 @@ fw_entries_remove(struct entries *es, struct entry *i)
 {
 	heap_clear(&es->deadlines, &i->place);
 	hash_remove(&es->tuples, &i->by_tuple);
-	free(i);
+	entry_free(i);
 }
 
 int64_t

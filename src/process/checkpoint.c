@@ -10,6 +10,7 @@
 #include "src/base/crc.h"
 #include "src/base/idmap.h"
 #include "src/base/queue.h"
+#include "src/base/slab.h"
 #include "src/process/checkpoint.h"
 
 /*
@@ -167,7 +168,7 @@ place_drop(struct checkpoint *c, struct place *p)
 	TAILQ_REMOVE(&c->list[p->file], p, entry);
 	c->stats.records--;
 	c->stats.live -= p->len;
-	free(p);
+	slab_free(p, sizeof(*p));
 }
 
 /* From now on, the record of `key` is the one at `off`. */
@@ -180,11 +181,11 @@ place_set(struct checkpoint *c, uint64_t key, unsigned int file, uint64_t off,
 	if (p == NULL) {
 		if (c->stats.records == RECORDS_MAX)
 			return PH_ELIMIT;
-		if ((p = calloc(1, sizeof(*p))) == NULL)
+		if ((p = slab_new(sizeof(*p))) == NULL)
 			return PH_ENOMEM;
 		p->key = key;
 		if (idmap_put(&c->places, key, p) != PH_OK) {
-			free(p);
+			slab_free(p, sizeof(*p));
 			return PH_ENOMEM;
 		}
 		c->stats.records++;

@@ -7,6 +7,7 @@
 
 #include "src/base/idmap.h"
 #include "src/base/queue.h"
+#include "src/base/slab.h"
 #include "src/base/span.h"
 #include "src/base/wire.h"
 #include "src/process/claims.h"
@@ -68,12 +69,18 @@ claims_new(size_t limit, uint64_t first_id, const struct events *ev,
 	return cs;
 }
 
+static size_t
+asker_size(size_t calllen)
+{
+	return offsetof(struct asker, call) + calllen;
+}
+
 static void
 asker_free(struct claims *cs, struct asker *a)
 {
 	idmap_remove(&cs->askers, a->id);
 	cs->n.askers--;
-	free(a);
+	slab_free(a, asker_size(a->calllen));
 }
 
 void
@@ -87,7 +94,7 @@ claims_free(struct claims *cs)
 	while ((a = idmap_from(&cs->askers, 0)) != NULL) {
 		while ((claim = STAILQ_FIRST(&a->claims)) != NULL) {
 			STAILQ_REMOVE_HEAD(&a->claims, entry);
-			free(claim);
+			slab_free(claim, sizeof(*claim));
 		}
 		asker_free(cs, a);
 	}
@@ -188,7 +195,7 @@ asker_get(struct claims *cs, uint64_t id, struct span call)
 
 	if (a != NULL)
 		return a;
-	if ((a = calloc(1, sizeof(*a) + call.len)) == NULL)
+	if ((a = slab_new(asker_size(call.len))) == NULL)
 		return NULL;
 	if (call.len > 0)
 		memcpy(a->call, call.p, call.len);
@@ -196,7 +203,7 @@ asker_get(struct claims *cs, uint64_t id, struct span call)
 	a->id = id;
 	STAILQ_INIT(&a->claims);
 	if (idmap_put(&cs->askers, id, a) != PH_OK) {
-		free(a);
+		slab_free(a, asker_size(call.len));
 		return NULL;
 	}
 	cs->n.askers++;
@@ -272,7 +279,7 @@ claim_close(struct claims *cs, struct claim *claim, const struct pinhole *p,
 	STAILQ_REMOVE(&a->claims, claim, claim, entry);
 	LIST_REMOVE(claim, of_tuple);
 	tuple_release(cs, claim->tuple, p);
-	free(claim);
+	slab_free(claim, sizeof(*claim));
 }
 
 static struct claim *
@@ -285,10 +292,10 @@ claim_add(struct claims *cs, struct asker *a, const struct tuple_key *k,
 		cs->n.limit++;
 		return NULL;
 	}
-	if ((claim = calloc(1, sizeof(*claim))) == NULL)
+	if ((claim = slab_new(sizeof(*claim))) == NULL)
 		return NULL;
 	if ((claim->tuple = tuples_get(&cs->tuples, k, fw_id)) == NULL) {
-		free(claim);
+		slab_free(claim, sizeof(*claim));
 		return NULL;
 	}
 	cs->n.tuples = tuples_count(&cs->tuples);

@@ -2,12 +2,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/slab.h"
 #include "src/process/tuples.h"
 
 static struct tuple *
 tuple_of(struct hash_node *n)
 {
 	return (struct tuple *)(void *)n;
+}
+
+static void
+tuple_free(struct tuple *t)
+{
+	slab_free(t,
+	    offsetof(struct tuple, packed) + pinhole_packed(t->packed));
 }
 
 static uint64_t
@@ -67,7 +75,7 @@ tuples_free(struct tuples *ts)
 
 	for (n = hash_first(&ts->by_tuple, &it); n != NULL;
 	     n = hash_next(&ts->by_tuple, &it))
-		free(n);
+		tuple_free(tuple_of(n));
 	hash_free(&ts->by_tuple);
 	idmap_free(&ts->ids);
 }
@@ -96,13 +104,13 @@ tuples_get(struct tuples *ts, const struct tuple_key *k, uint64_t id)
 
 	if (t != NULL)
 		return t;
-	if ((t = calloc(1, offsetof(struct tuple, packed) + k->len)) == NULL)
+	if ((t = slab_new(offsetof(struct tuple, packed) + k->len)) == NULL)
 		return NULL;
+	memcpy(t->packed, k->v, k->len);
 	if (idmap_put(&ts->ids, id, t) != PH_OK) {
-		free(t);
+		tuple_free(t);
 		return NULL;
 	}
-	memcpy(t->packed, k->v, k->len);
 	t->id = id;
 	t->class = k->class;
 	LIST_INIT(&t->claims);
@@ -127,5 +135,5 @@ tuples_remove(struct tuples *ts, struct tuple *t)
 {
 	hash_remove(&ts->by_tuple, &t->by_tuple);
 	idmap_remove(&ts->ids, t->id);
-	free(t);
+	tuple_free(t);
 }

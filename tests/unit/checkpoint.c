@@ -127,6 +127,24 @@ __wrap_calloc(size_t n, size_t size)
 	return __real_calloc(n, size);
 }
 
+void *__wrap_slab_new(size_t size);
+void *__real_slab_new(size_t size);
+
+/* One allocation, of which calloc() may be a part. */
+void *
+__wrap_slab_new(size_t size)
+{
+	int left = allocations;
+	void *p;
+
+	if (left == 0)
+		return NULL;
+	allocations = -1;
+	p = __real_slab_new(size);
+	allocations = left > 0 ? left - 1 : left;
+	return p;
+}
+
 static void
 the_newest_record_of_a_key_counts(void **state)
 {

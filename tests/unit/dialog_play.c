@@ -195,7 +195,7 @@ side_weight(const struct call *c, const struct sdp_side *side)
 static size_t
 dialog_check(const struct call *c, const struct dialog *d, int64_t *next)
 {
-	size_t n = sizeof(*d) + d->tag.len;
+	size_t n = dialog_size(d->tag.len);
 	bool any = false;
 	int i;
 
@@ -231,7 +231,7 @@ dialog_check(const struct call *c, const struct dialog *d, int64_t *next)
 static void
 call_check(const struct call *c, int64_t now)
 {
-	size_t n = sizeof(*c) + c->call_id.len + c->caller_tag.len;
+	size_t n = call_size(c->call_id.len, c->caller_tag.len);
 	unsigned int ntxns = 0, ndialogs = 0;
 	int64_t next = INT64_MAX, due;
 	const struct dialog *d;
@@ -239,7 +239,7 @@ call_check(const struct call *c, int64_t now)
 	bool lives = false;
 
 	TAILQ_FOREACH(t, &c->txns, entry) {
-		n += sizeof(*t) + t->branch.len + side_weight(c, t->offer) +
+		n += txn_size(t->branch.len) + side_weight(c, t->offer) +
 		    side_weight(c, t->answer);
 		ntxns++;
 		lives = lives || (t->dlg == NULL && !t->done);

@@ -251,6 +251,37 @@ set_txn(struct txn *t, struct txn *lone, enum field field, uint64_t value)
 	}
 }
 
+/* What the call is freed by: its memory has room for these. */
+struct names {
+	struct span call_id, caller_tag, tag, branch[SIP_MAX_TXNS];
+};
+
+static struct names
+names_of(const struct call *c)
+{
+	struct names n = { c->call_id, c->caller_tag,
+		TAILQ_FIRST(&c->dialogs)->tag, { { NULL, 0 } } };
+	const struct txn *t;
+	size_t i = 0;
+
+	TAILQ_FOREACH(t, &c->txns, entry)
+		n.branch[i++] = t->branch;
+	return n;
+}
+
+static void
+names_put(struct call *c, const struct names *n)
+{
+	struct txn *t;
+	size_t i = 0;
+
+	c->call_id = n->call_id;
+	c->caller_tag = n->caller_tag;
+	TAILQ_FIRST(&c->dialogs)->tag = n->tag;
+	TAILQ_FOREACH(t, &c->txns, entry)
+		t->branch = n->branch[i++];
+}
+
 static void
 set_field(struct call *c, enum field field, uint64_t value)
 {
@@ -356,6 +387,7 @@ each_field_has_its_bounds(void **state)
 	/* clang-format on */
 	struct sip_config config = default_config();
 	struct world w, v;
+	struct names names;
 	struct call *c;
 	size_t i;
 	int bad;
@@ -368,10 +400,12 @@ each_field_has_its_bounds(void **state)
 			world_open(&w, &config);
 			world_open(&v, &config);
 			c = small_call(&w);
+			names = names_of(c);
 			set_field(c, rows[i].field,
 			    bad ? rows[i].bad : rows[i].good);
 			save(&w, c->id);
 			set_field(c, rows[i].field, rows[i].good);
+			names_put(c, &names);
 			world_drop(&w);
 			assert_int_equal(sip_import(v.sip, bytes, nbytes, NOW),
 			    bad ? rows[i].rc : PH_OK);

@@ -24,8 +24,14 @@ int __wrap_asprintf(char **out, const char *fmt, ...)
 void __wrap_free(void *p);
 void __real_free(void *p);
 
+void *__wrap_slab_new(size_t size);
+void *__real_slab_new(size_t size);
+void __wrap_slab_free(void *p, size_t size);
+void __real_slab_free(void *p, size_t size);
+
 static unsigned int count, fails_at;
 static int blocks;
+static bool in_slab; /* which calls malloc() and free() itself */
 
 void
 starve(unsigned int n)
@@ -44,7 +50,7 @@ starve_end(void)
 static bool
 fails(void)
 {
-	if (++count != fails_at)
+	if (in_slab || ++count != fails_at)
 		return false;
 	errno = ENOMEM;
 	return true;
@@ -61,7 +67,7 @@ __wrap_malloc(size_t size)
 {
 	if (fails())
 		return NULL;
-	blocks++;
+	blocks += !in_slab;
 	return __real_malloc(size);
 }
 
@@ -70,7 +76,7 @@ __wrap_calloc(size_t n, size_t size)
 {
 	if (fails())
 		return NULL;
-	blocks++;
+	blocks += !in_slab;
 	return __real_calloc(n, size);
 }
 
@@ -97,7 +103,7 @@ __wrap_strdup(const char *s)
 {
 	if (fails())
 		return NULL;
-	blocks++;
+	blocks += !in_slab;
 	return __real_strdup(s);
 }
 
@@ -119,6 +125,29 @@ __wrap_asprintf(char **out, const char *fmt, ...)
 void
 __wrap_free(void *p)
 {
-	blocks -= p != NULL;
+	blocks -= !in_slab && p != NULL;
 	__real_free(p);
+}
+
+void *
+__wrap_slab_new(size_t size)
+{
+	void *p;
+
+	if (fails())
+		return NULL;
+	in_slab = true;
+	p = __real_slab_new(size);
+	in_slab = false;
+	blocks++;
+	return p;
+}
+
+void
+__wrap_slab_free(void *p, size_t size)
+{
+	blocks -= p != NULL;
+	in_slab = true;
+	__real_slab_free(p, size);
+	in_slab = false;
 }
