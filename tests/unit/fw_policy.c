@@ -336,6 +336,7 @@ what_is_no_pinhole_is_bad(void **state)
 	BAD(h.once = 2);
 	BAD(h.to.af = AF_UNIX);
 	BAD(h.to.af = AF_UNSPEC);
+	BAD((h.from = prefix("any"), h.to.af = AF_UNIX));
 	BAD(h.to.b[4] = 1);
 	BAD(h.from.len = 33);
 	BAD(h.from.len = 31);
@@ -660,6 +661,8 @@ tables_are_by_index_and_never_ours(void **state)
 	t.prefixes[1] = prefix("203.0.113.7");
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EDENIED);
 	t.prefixes[1] = prefix("any");
+	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EBAD);
+	t.prefixes[1].addr.af = AF_UNIX;
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EBAD);
 	t.n = 1;
 	t.op = 0;

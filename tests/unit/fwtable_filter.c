@@ -9,6 +9,57 @@
 #include "tests/unit/fake_fw.h"
 #include "tests/unit/unit.h"
 
+uint32_t __wrap_arc4random_uniform(uint32_t below);
+uint32_t __real_arc4random_uniform(uint32_t below);
+
+/* The jitter of a retry: any; or the most there is, as long as it is noted. */
+static uint32_t jitters[16];
+static size_t njitters, notes;
+
+uint32_t
+__wrap_arc4random_uniform(uint32_t below)
+{
+	if (njitters == notes)
+		return __real_arc4random_uniform(below);
+	jitters[njitters++] = below;
+	return below - 1;
+}
+
+/* The wait doubles up to two seconds, and a success ends that. */
+static void
+each_retry_waits_twice_as_long(void **state)
+{
+	uint32_t wait = 1000;
+	int64_t next;
+	size_t i;
+
+	(void)state;
+	njitters = 0;
+	notes = ROWS(jitters);
+	open_one(1, 2000, 60000);
+	for (i = 0; i < ROWS(jitters); i++) {
+		fake.fail = i % 2 == 0 ? PH_EAGAIN : PH_EIO;
+		next = fwtable_run(table, now);
+		assert_int_equal(njitters, i + 1);
+		assert_int_equal(jitters[i], wait);
+		assert_int_equal(next, now + wait / 2 + wait - 1);
+		/* One microsecond before, nothing is tried. */
+		now = next - 1;
+		assert_int_equal(fwtable_run(table, now), next);
+		assert_int_equal(fake.commits, i + 1);
+		now++;
+		wait = wait * 2 > 2000000 ? 2000000 : wait * 2;
+		if (i == 13) {
+			fwtable_run(table, now);
+			assert_true(has(2000));
+			fake.commits--;
+			open_one(2, 2002, 60000);
+			wait = 1000;
+		}
+	}
+	notes = njitters;
+}
+
 static void
 a_busy_filter_is_asked_again(void **state)
 {
@@ -562,6 +613,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(each_retry_waits_twice_as_long),
 		CASE(a_busy_filter_is_asked_again),
 		CASE(a_filter_that_lost_everything_is_told_everything),
 		CASE(a_full_filter_refuses_new_calls_and_keeps_old),
