@@ -43,7 +43,7 @@ struct conn {
 	enum phase phase;
 	bool client_a;	   /* a began it, or sent the bytes that wait */
 	bool midstream;	   /* nobody saw who began it */
-	bool joining;	   /* HALF, and there are bytes */
+	bool joining;	   /* while it is HALF: there are bytes */
 	bool supposed;	   /* midstream, but lost.h knows who began others */
 	bool resumed;	   /* adopted, and not begun anew since */
 	bool early;	   /* a SYN had bytes, which nobody reads */

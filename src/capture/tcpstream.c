@@ -430,7 +430,7 @@ conn_begin(struct feed *f, const struct syn *answer)
 	struct conn *c = f->c;
 
 	conn_clear(f->t, c, f->sink);
-	c->midstream = c->deaf = c->joining = false;
+	c->midstream = c->deaf = false;
 	c->resumed = c->supposed = false;
 	memset(&c->handshake, 0, sizeof(c->handshake));
 	c->first[!y.from_a] = y.seq + 1;
@@ -588,7 +588,6 @@ on_unknown(struct feed *f, const struct conn *key, bool from_a,
 		}
 		if (c->client_a != from_a && g->seq == o->next &&
 		    g->ack != s->next && g->ack - s->next <= TCP_WINDOW) {
-			c->joining = false;
 			c->supposed = lost != 0;
 			if (c->supposed)
 				c->client_a = lost == LOST_BY_A;

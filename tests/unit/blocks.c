@@ -2,7 +2,6 @@
 #include "tests/unit/blocks.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "sip/message.h"
@@ -46,10 +45,5 @@ blocks_begin(void **state)
 int
 blocks_end(int failed)
 {
-	int left = starve_blocks() - before;
-
-	if (left == 0)
-		return failed;
-	fprintf(stderr, "%d blocks are left\n", left);
-	return failed + 1;
+	return starve_left(failed, before);
 }

@@ -14,6 +14,7 @@
 #include "src/capture/ipfrag.h"
 #include "src/capture/link.h"
 #include "src/capture/packet.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 #define SEC INT64_C(1000000)
@@ -470,5 +471,5 @@ main(void)
 		cmocka_unit_test(a_successor_gives_no_name_twice),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return starve_left(cmocka_run_group_tests(tests, NULL, NULL), 0);
 }

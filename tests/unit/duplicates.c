@@ -8,6 +8,7 @@
 #include "src/base/wire.h"
 #include "src/capture/link.h"
 #include "src/capture/packet.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 #define MS    INT64_C(1000)
@@ -218,5 +219,5 @@ main(void)
 		CASE(so_many_are_known_at_once),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return starve_left(cmocka_run_group_tests(tests, NULL, NULL), 0);
 }

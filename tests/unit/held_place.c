@@ -8,6 +8,7 @@
 #include "src/base/wire.h"
 #include "src/capture/link.h"
 #include "src/capture/packet.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 #define PORT 5060
@@ -340,5 +341,5 @@ main(void)
 		cmocka_unit_test(a_segment_from_inside_to_inside_is_left_out),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return starve_left(cmocka_run_group_tests(tests, NULL, NULL), 0);
 }

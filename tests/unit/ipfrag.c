@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "src/capture/ipfrag.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 #define SEC  INT64_C(1000000)
@@ -327,5 +328,5 @@ main(void)
 		cmocka_unit_test(the_longest_datagram_has_65535_bytes),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return starve_left(cmocka_run_group_tests(tests, NULL, NULL), 0);
 }

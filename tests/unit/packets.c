@@ -13,6 +13,7 @@
 
 #include "src/capture/link.h"
 #include "src/capture/packet.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 #define SEC INT64_C(1000000)
@@ -710,5 +711,5 @@ main(void)
 		CASE(a_tag_is_no_header),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return starve_left(cmocka_run_group_tests(tests, NULL, NULL), 0);
 }

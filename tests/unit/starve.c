@@ -62,6 +62,15 @@ starve_blocks(void)
 	return blocks;
 }
 
+int
+starve_left(int failed, int before)
+{
+	if (blocks == before)
+		return failed;
+	fprintf(stderr, "%d blocks are left\n", blocks - before);
+	return failed + 1;
+}
+
 void *
 __wrap_malloc(size_t size)
 {

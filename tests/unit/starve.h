@@ -14,5 +14,7 @@ unsigned int starve_end(void);
 
 /* The blocks that were allocated so far, without those that were freed. */
 int starve_blocks(void);
+/* As the end of main(): `failed`, and one more if a block is left. */
+int starve_left(int failed, int before);
 
 #endif

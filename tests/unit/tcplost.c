@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "src/capture/lost.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/tcpplay.h"
 
 struct crowd {
@@ -608,5 +609,5 @@ main(void)
 		cmocka_unit_test(bytes_have_the_direction_of_their_packets),
 	};
 
-	return RUN_BOTH_WAYS(tests);
+	return starve_left(RUN_BOTH_WAYS(tests), 0);
 }

@@ -7,6 +7,7 @@
 
 #include "src/capture/tcpside.h"
 #include "src/capture/tcpstream.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 static struct shares room;
@@ -464,5 +465,5 @@ main(void)
 		T(a_gap_is_one_when_the_receiver_has_what_is_behind),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return starve_left(cmocka_run_group_tests(tests, NULL, NULL), 0);
 }

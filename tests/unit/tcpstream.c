@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/unit/starve.h"
 #include "tests/unit/tcpplay.h"
 
 static void
@@ -26,6 +27,129 @@ feed(const struct seg *segs, size_t n, const char *want, size_t stop_after,
 	assert_string_equal(h.text, want);
 	tcpstream_free(t, &sink);
 	assert_int_equal(h.ends > 0, want[0] != '\0');
+}
+
+/* All that is said of bytes, besides them. */
+static struct datagram told[4];
+static size_t ntold;
+
+static enum capture_more
+on_told(void *ctx, void **user, const struct datagram *d)
+{
+	assert_null(ctx);
+	assert_true(ntold < ROWS(told));
+	told[ntold++] = *d;
+	*user = told;
+	return CAPTURE_WHOLE;
+}
+
+static void
+on_told_end(void *ctx, void *user)
+{
+	assert_null(ctx);
+	assert_ptr_equal(user, told);
+}
+
+/* The packets of each end go their own way, and bytes tell it. */
+static void
+bytes_have_the_place_of_their_packets(void **state)
+{
+	/* clang-format off */
+	static const struct seg met[] = { SAID, { 100, TCP_ACK, "cd", true, 12 } };
+	/* Joined: what was said first is told when it is acknowledged. */
+	static const struct seg joined[] = {
+		{ 10, TCP_ACK, "ab", false, 100 },
+		{ 100, TCP_ACK, "cd", true, 12 },
+		{ 12, TCP_ACK, "", false, 102 },
+	};
+	/* clang-format on */
+	static const struct capture_sink sink = { NULL, NULL, on_told,
+		on_told_end, NULL, NULL };
+	struct capture_stats stats = { 0 };
+	struct tcpstream *t;
+	struct datagram d;
+	size_t i, k, n;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		t = tcpstream_new();
+		ntold = 0;
+		n = k == 0 ? ROWS(met) : ROWS(joined);
+		for (i = 0; i < n; i++) {
+			const struct seg *s = k == 0 ? &met[i] : &joined[i];
+
+			memset(&d, 0, sizeof(d));
+			d.ts = (int64_t)i + 1;
+			d.ifindex = 7;
+			d.dir = s->back ? PKT_OUT : PKT_IN;
+			d.src.addr = play_client();
+			d.src.port = 40000;
+			d.dst =
+			    (struct endpoint) { addr_v4(192, 0, 2, 10), 5060 };
+			if (s->back) {
+				d.dst = d.src;
+				d.src =
+				    (struct endpoint) { addr_v4(192, 0, 2, 10),
+					    5060 };
+			}
+			d.payload = span_of(s->bytes);
+			tcpstream_add(t, &d,
+			    &(struct tcp_segment) { s->seq, s->ack,
+				(uint8_t)s->flags, true },
+			    &sink, &stats);
+		}
+		assert_int_equal(ntold, 2);
+		for (i = 0; i < ntold; i++) {
+			const struct datagram *x = &told[i];
+
+			assert_int_equal(x->dir, i == 0 ? PKT_IN : PKT_OUT);
+			assert_int_equal(x->ifindex, 7);
+			assert_int_equal(x->proto, IPPROTO_TCP);
+			assert_int_equal(x->src.port, i == 0 ? 40000 : 5060);
+			assert_int_equal(x->dst.port, i == 0 ? 5060 : 40000);
+			assert_int_equal(x->joined, k == 1);
+			assert_int_equal(x->origin,
+			    k == 1	 ? ORIGIN_UNKNOWN
+				: i == 0 ? ORIGIN_SRC
+					 : ORIGIN_DST);
+			assert_int_equal(x->ts,
+			    k == 0 ? 4 + (int)i : 2 + (int)i);
+			assert_int_equal(x->answers, k == 0 && i == 1);
+			assert_false(x->resumed || x->held);
+		}
+		tcpstream_free(t, &sink);
+	}
+}
+
+/* Bytes behind a gap are looked after, whichever end has said them. */
+static void
+either_end_may_have_to_wait(void **state)
+{
+	/* clang-format off */
+	static const struct seg gaps[] = {
+		{ 15, TCP_ACK, "f", false, 100 }, { 105, TCP_ACK, "f", true, 10 },
+	};
+	/* clang-format on */
+	static const struct seg met[] = { MET };
+	static const struct capture_sink sink = { NULL, NULL, on_told,
+		on_told_end, NULL, NULL };
+	struct capture_stats stats = { 0 };
+	struct tcpstream *t;
+	size_t i, k;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		t = tcpstream_new();
+		ntold = 0;
+		for (i = 0; i < ROWS(met); i++)
+			feed_one(t, &met[i], 1, &sink, &stats);
+		assert_true(tcpstream_next(t) == INT64_MAX);
+		feed_one(t, &gaps[k], 2, &sink, &stats);
+		assert_true(tcpstream_next(t) == 2 + TCP_LATE + 1);
+		feed_one(t, &gaps[!k], 3, &sink, &stats);
+		assert_true(tcpstream_next(t) == 2 + TCP_LATE + 1);
+		tcpstream_free(t, &sink);
+	}
 }
 
 static void
@@ -543,6 +667,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments_become_bytes_in_order),
+		cmocka_unit_test(bytes_have_the_place_of_their_packets),
+		cmocka_unit_test(either_end_may_have_to_wait),
 		cmocka_unit_test(the_end_that_began_a_connection_is_told),
 		cmocka_unit_test(what_nobody_answers_is_not_read),
 		cmocka_unit_test(of_two_versions_the_later_counts),
@@ -553,5 +679,5 @@ main(void)
 		cmocka_unit_test(a_port_used_again_is_a_new_connection),
 	};
 
-	return RUN_BOTH_WAYS(tests);
+	return starve_left(RUN_BOTH_WAYS(tests), 0);
 }

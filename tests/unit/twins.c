@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/capture/twins.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 static struct twins *twins;
@@ -199,5 +200,5 @@ main(void)
 		CASE(the_oldest_make_room),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return starve_left(cmocka_run_group_tests(tests, NULL, NULL), 0);
 }
