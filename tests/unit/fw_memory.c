@@ -199,6 +199,27 @@ a_configuration_is_whole_or_none(void **state)
 	}
 }
 
+static void
+a_dry_run_takes_memory_once(void **state)
+{
+	struct fw_config config = { 0 };
+	int before = starve_blocks();
+	char text[32] = "";
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct fw *fw;
+
+	(void)state;
+	starve(1);
+	assert_int_equal(fw_dryrun.open(&fw, &config, now, &why), PH_ENOMEM);
+	(void)starve_end();
+	assert_string_equal(text, "out of memory");
+	assert_null(fw);
+	assert_int_equal(fw_dryrun.open(&fw, &config, now, &why), PH_OK);
+	assert_int_equal(starve_blocks(), before + 1);
+	fw_dryrun.close(fw, true);
+	assert_int_equal(starve_blocks(), before);
+}
+
 /* Claims, expired ones, answers that wait: whatever is there when it ends. */
 static void
 a_table_that_ends_frees_all(void **state)
@@ -232,6 +253,7 @@ main(void)
 		CASE(what_finds_no_memory_is_refused),
 		CASE(changes_that_find_no_memory_are_not_made),
 		CASE(a_configuration_is_whole_or_none),
+		CASE(a_dry_run_takes_memory_once),
 		CASE(a_table_that_ends_frees_all),
 	};
 

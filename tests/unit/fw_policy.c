@@ -627,6 +627,7 @@ tables_are_by_index_and_never_ours(void **state)
 	struct fw_policy p = policy(c);
 	static struct ipc_table t;
 	const char *why;
+	size_t i;
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
@@ -678,6 +679,15 @@ tables_are_by_index_and_never_ours(void **state)
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_OK);
 	t.prefixes[0].addr.b[3] = 1;
 	assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why), PH_EBAD);
+	/* Each of our own, whatever else must never be there. */
+	t.op = FW_TABLE_ADD;
+	c->tables.never.n = 0;
+	for (i = 0; i < ROWS(own); i++) {
+		t.prefixes[0] = prefix_host(&own[i]);
+		assert_int_equal(fw_policy_table(&p, IPC_PROXY, &t, &why),
+		    PH_EDENIED);
+	}
+	c->tables.never.n = 2;
 	conf_free(c);
 	c = config(plain_conf);
 	p.conf = c;

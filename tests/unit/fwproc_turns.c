@@ -441,21 +441,29 @@ packets_go_when_the_filter_is_ready(void **state)
 	want(e, 1, 4000, 60);
 	turn();
 	memset(&msg, 0, sizeof(msg));
-	msg.u.release.n = 2;
-	msg.u.release.last = 12;
+	msg.u.release.n = 6;
+	msg.u.release.last = 16;
+	/* Not known, in the future, just now, and three that took time. */
+	msg.u.release.since[1] = play.now + 900 * SECOND;
+	msg.u.release.since[2] = play.now + 4000;
+	msg.u.release.since[3] = play.now + 3999;
+	msg.u.release.since[4] = play.now + 3900;
+	msg.u.release.since[5] = play.now + 4000 - SECOND;
 	say(e, IPC_RELEASE, 2);
 	turn();
 	CALLS("refused ");
 	play.commit_rc = PH_OK;
-	play.now = play.until;
+	play.now += 4000;
 	turn();
-	CALLS("+4000 verdict12:1 ");
+	CALLS("+4000 verdict16:1 ");
 	turn();
 	CALLS("");
 	play.now += SECOND;
 	turn();
 	HEARD(e, "result1:0:0 counters0:1:1:1:0 ");
-	assert_int_equal(msg.u.counters.held_released, 2);
+	assert_int_equal(msg.u.counters.held_released, 6);
+	assert_int_equal(histogram_count(&msg.u.counters.held), 6);
+	assert_int_equal(msg.u.counters.held.sum, 1 + 100 + SECOND);
 }
 
 /* A client that is slow to read loses nothing, nor does anybody wait for it. */

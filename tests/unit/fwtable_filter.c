@@ -201,6 +201,27 @@ a_commit_has_an_end(void **state)
 	assert_int_equal(fwtable_counters(table)->commits, 4);
 }
 
+/* So have the commits of each entry alone: the rest is one commit again. */
+static void
+one_by_one_it_has_an_end_too(void **state)
+{
+	uint16_t i;
+
+	(void)state;
+	for (i = 0; i < 3000; i++)
+		open_one(i + 1u, (uint16_t)(5100 + i), 60);
+	fake.fail = PH_ENOMEM;
+	fwtable_run(table, now);
+	assert_int_equal(fake.n, 3000);
+	assert_int_equal(fake.commits, 1 + 2048 + 1);
+	now += 60 * USEC_PER_SEC;
+	fake.commits = 0;
+	fake.fail = PH_ENOMEM;
+	fwtable_run(table, now);
+	assert_int_equal(fake.n, 0);
+	assert_int_equal(fake.commits, 1 + 2048 + 1);
+}
+
 /* An answer is for who asked, not for who comes after. */
 static void
 a_batch_that_was_answered_is_forgotten(void **state)
@@ -619,6 +640,7 @@ main(void)
 		CASE(a_full_filter_refuses_new_calls_and_keeps_old),
 		CASE(one_that_makes_no_sense_to_the_filter_is_left_out),
 		CASE(a_commit_has_an_end),
+		CASE(one_by_one_it_has_an_end_too),
 		CASE(a_batch_that_was_answered_is_forgotten),
 		CASE(a_proxy_is_refused_what_the_filter_cannot_have),
 		CASE(what_was_there_already_is_no_failure),
