@@ -162,22 +162,6 @@ a_data_connection_must_begin_in_time(void **state)
 	world_free(w);
 }
 
-static uint64_t
-counted(const struct world *w, const char *name)
-{
-	char text[8192], key[64];
-	struct strbuf b = strbuf_of(text, sizeof(text));
-	struct counters c = { .form = COUNTERS_LINES, .out = &b };
-	const char *p;
-
-	engine_report(w->e, &c);
-	assert_false(b.full);
-	snprintf(key, sizeof(key), "\n%s ", name);
-	p = strstr(text, key);
-	assert_non_null(p);
-	return strtoull(p + strlen(key), NULL, 10);
-}
-
 static void
 an_engine_that_stops_closes_what_it_opened(void **state)
 {
@@ -188,7 +172,7 @@ an_engine_that_stops_closes_what_it_opened(void **state)
 	(void)state;
 	ftp(w, &user, INNER, PKT_IN, in, out, true, "PORT 192,0,2,10\r\n");
 	assert_events(w, "");
-	assert_int_equal(counted(w, "ftp_ignored"), 1);
+	assert_int_equal(world_counted(w, "ftp_ignored"), 1);
 	ftp(w, &user, INNER, PKT_IN, in, out, true,
 	    "PORT 192,0,2,10,156,64\r\n");
 	strbuf_reset(&w->out);

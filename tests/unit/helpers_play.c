@@ -124,3 +124,19 @@ tftp(struct world *w, int64_t now, const char *src, uint16_t sport,
 	d.payload = (struct span) { RRQ, sizeof(RRQ) - 1 };
 	engine_udp(w->e, now, &d);
 }
+
+uint64_t
+world_counted(const struct world *w, const char *name)
+{
+	char text[8192], key[64];
+	struct strbuf b = strbuf_of(text, sizeof(text));
+	struct counters c = { .form = COUNTERS_LINES, .out = &b };
+	const char *p;
+
+	engine_report(w->e, &c);
+	assert_false(b.full);
+	snprintf(key, sizeof(key), "\n%s ", name);
+	p = strstr(text, key);
+	assert_non_null(p);
+	return strtoull(p + strlen(key), NULL, 10);
+}

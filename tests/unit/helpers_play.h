@@ -36,6 +36,8 @@ struct world {
 
 struct world *world_new(const char *text);
 void world_free(struct world *w);
+/* The value of a counter, which there must be. */
+uint64_t world_counted(const struct world *w, const char *name);
 struct datagram packet(uint8_t proto, uint32_t ifindex, enum pkt_dir dir,
     const char *src, uint16_t sport, const char *dst, uint16_t dport);
 /* A client's line, or a server's, at an interface. */

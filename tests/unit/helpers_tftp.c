@@ -169,6 +169,12 @@ a_flood_of_sources_costs_its_own_transfers(void **state)
 	tftp(w, NOW + 30, "192.0.2.10", 20001, "198.51.100.7");
 	assert_non_null(
 	    strstr(w->events, "-> 192.0.2.10 port 20001 (request)"));
+	assert_int_equal(world_counted(w, "tftp_transfers"), CONF_TFTP_MAX);
+	assert_int_equal(world_counted(w, "tftp_requests"),
+	    CONF_TFTP_MAX + 102);
+	assert_int_equal(world_counted(w, "tftp_evicted"), 102);
+	assert_int_equal(world_counted(w, "tftp_limit"), 0);
+	assert_int_equal(world_counted(w, "tftp_refused"), 0);
 	world_free(w);
 }
 
@@ -197,6 +203,10 @@ clients_inside_share_the_table(void **state)
 	assert_non_null(strstr(w->events, "close "));
 	assert_non_null(strstr(w->events, "(limit)"));
 	assert_non_null(strstr(w->events, "-> 192.0.2.250 port 20000"));
+	assert_int_equal(world_counted(w, "tftp_transfers"), CONF_TFTP_MAX);
+	assert_int_equal(world_counted(w, "tftp_evicted"), 1);
+	assert_int_equal(world_counted(w, "tftp_limit"), 1);
+	assert_int_equal(world_counted(w, "tftp_refused"), 1);
 	world_free(w);
 }
 
@@ -238,16 +248,6 @@ a_successor_takes_transfers_over(void **state)
 	assert_events(late, CLOSED("idle"));
 	engine_adopt(without->e, w->key, w->record, w->len, soon);
 	assert_events(without, CLOSED("policy"));
-	/* A record lasts for two timeouts, and none is of the future. */
-	world_free(late);
-	late = world_new(TFTP);
-	engine_adopt(late->e, w->key, w->record, w->len,
-	    NOW + 59 * USEC_PER_SEC);
-	assert_events(late, "");
-	world_free(late);
-	late = world_new(TFTP);
-	engine_adopt(late->e, w->key, w->record, w->len, NOW - 1);
-	assert_events(late, CLOSED("idle"));
 	/* And it is forgotten, or the next one would close it again. */
 	assert_int_equal(changed->forgotten, 1);
 	assert_int_equal(late->forgotten, 1);
@@ -264,6 +264,39 @@ a_successor_takes_transfers_over(void **state)
 	world_free(stopped);
 	world_free(late);
 	world_free(without);
+}
+
+/* A record lasts for two timeouts, and none is of the future. */
+static void
+a_record_lasts_so_long(void **state)
+{
+	static const struct {
+		int64_t at;
+		bool late;
+	} rows[] = { { -1, true }, { 0, false }, { 1, false },
+		{ 60 * USEC_PER_SEC, false }, { 60 * USEC_PER_SEC + 1, true } };
+	struct world *w = world_new(TFTP), *next;
+	size_t i;
+
+	(void)state;
+	tftp(w, NOW, "192.0.2.10", 20000, "198.51.100.7");
+	for (i = 0; i < ROWS(rows); i++) {
+		next = world_new(TFTP);
+		engine_adopt(next->e, w->key, w->record, w->len,
+		    NOW + rows[i].at);
+		assert_events(next, rows[i].late ? CLOSED("idle") : "");
+		assert_int_equal(next->forgotten, rows[i].late);
+		assert_int_equal(world_counted(next, "tftp_transfers"),
+		    !rows[i].late);
+		world_free(next);
+	}
+	/* A helper that is not configured closes what it finds. */
+	next = world_new(FTP);
+	engine_adopt(next->e, w->key, w->record, w->len, NOW);
+	assert_events(next, CLOSED("policy"));
+	assert_int_equal(next->forgotten, 1);
+	world_free(next);
+	world_free(w);
 }
 
 /* Somebody may have written it who has taken over the predecessor. */
@@ -322,6 +355,7 @@ main(void)
 		cmocka_unit_test(a_flood_of_sources_costs_its_own_transfers),
 		cmocka_unit_test(clients_inside_share_the_table),
 		cmocka_unit_test(a_successor_takes_transfers_over),
+		cmocka_unit_test(a_record_lasts_so_long),
 		cmocka_unit_test(nothing_in_a_record_is_believed),
 	};
 

@@ -443,6 +443,39 @@ a_name_is_kept_to_its_bound(void **state)
 	sessions_free(s);
 }
 
+/* However short the beginning of a name, it says which are listed. */
+static void
+a_beginning_chooses(void **state)
+{
+	static const char *const names[] = { "f", "ftp/192.0.2.10:1", "t",
+		"tftp/192.0.2.10:1" };
+	const struct story_limits few = { 1, 1, 1024, 512 };
+	struct sessions *s = sessions_new();
+	struct story *story = story_new(&few);
+	struct session_who who;
+	size_t i;
+	bool ftp;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		who = client(i % 2 == 0 ? SESSION_FTP : SESSION_TFTP, i + 1);
+		who.client.port = (uint16_t)(i < 4 ? 1000 + i : 2000 + i);
+		sessions_begin(s, &who, NOW);
+	}
+	for (i = 0; i < ROWS(names); i++) {
+		ftp = names[i][0] == 'f';
+		assert_int_equal(explain(s, story, names[i], 0), TELL_MANY);
+		assert_int_equal(strstr(told, "  ftp/") != NULL, ftp);
+		assert_int_equal(strstr(told, "  tftp/") != NULL, !ftp);
+		assert_non_null(strstr(told, ":100"));
+		assert_int_equal(strstr(told, ":200") != NULL, i % 2 == 0);
+	}
+	assert_int_equal(explain(s, story, "tftp/192.0.2.10:1003", 0),
+	    TELL_ONE);
+	story_free(story);
+	sessions_free(s);
+}
+
 /* The latest sessions are listed, latest first; of the same time, in order. */
 static void
 the_latest_are_listed(void **state)
@@ -493,6 +526,7 @@ main(void)
 		cmocka_unit_test(a_long_one_loses_its_middle),
 		cmocka_unit_test(each_record_is_as_it_was_told),
 		cmocka_unit_test(a_name_is_kept_to_its_bound),
+		cmocka_unit_test(a_beginning_chooses),
 		cmocka_unit_test(the_latest_are_listed),
 	};
 

@@ -432,6 +432,8 @@ parts_of_messages_are_bounded(void **state)
 		    CAPTURE_PART);
 		assert_true(room.used <= STREAM_ROOM);
 	}
+	/* All of it is used. */
+	assert_int_equal(room.used, STREAM_ROOM);
 	feed(*state, &here, &ONE[10], sizeof(ONE) - 1 - 10);
 	assert_got(ONE "|");
 	/* The first went, the latest stayed. */
