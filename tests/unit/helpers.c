@@ -382,10 +382,91 @@ a_port_that_is_refused_ends_the_one_before(void **state)
 	world_free(w);
 }
 
+/* Between which hosts a pinhole may be, and to which ports. */
+static void
+helpers_open_only_this(void **state)
+{
+	static const struct {
+		const char *from, *to;
+		char dir; /* i(n), o(ut) or none */
+	} rows[] = {
+		{ "198.51.100.7", "192.0.2.10", 'i' },
+		{ "192.0.2.10", "198.51.100.7", 'o' },
+		{ "192.0.2.10", "192.0.2.11", 'i' },
+		{ "10.0.0.1", "192.0.2.10", 'i' },
+		{ "198.51.100.7", "203.0.113.1", '-' },
+		{ "192.0.2.10", "192.0.2.10", '-' },
+		{ "2001:db8:1::7", "192.0.2.10", '-' },
+		{ "2001:db8:1::7", "2001:db8:2::10", 'i' },
+		{ "2001:db8:2::10", "2001:db8:1::7", 'o' },
+		/* Our own address outside, and one that is protected. */
+		{ "198.51.100.1", "192.0.2.10", '-' },
+		{ "192.0.2.10", "198.51.100.1", '-' },
+		{ "192.0.2.1", "198.51.100.7", 'o' },
+		{ "198.51.100.7", "192.0.2.1", 'i' },
+		/* No host at all. */
+		{ "127.0.0.1", "192.0.2.10", '-' },
+		{ "192.0.2.10", "127.0.0.1", '-' },
+		{ "192.0.2.10", "224.0.0.1", '-' },
+		{ "192.0.2.10", "255.255.255.255", '-' },
+		{ "0.0.0.0", "192.0.2.10", '-' },
+		{ "192.0.2.10", "169.254.1.1", '-' },
+	};
+	static const struct {
+		uint16_t port;
+		bool sip, none;
+	} ports[] = { { 0, true, true }, { 1023, true, true },
+		{ 1024, false, false }, { 5059, false, false },
+		{ 5060, true, false }, { 5061, false, false },
+		{ 5080, true, false }, { 65535, false, false } };
+	static const struct addr own[] = { { AF_INET, { 192, 0, 2, 1 } },
+		{ AF_INET, { 198, 51, 100, 1 } } };
+	struct world *w = world_new("protect { 192.0.2.0/24 2001:db8:2::/64 "
+				    "}\nsip { port { 5060 5080 } }\n");
+	struct helper_place place = { .conf = w->conf, .own = own, .nown = 2 };
+	struct endpoint to = { .port = 4000 };
+	struct pinhole h;
+	struct addr from;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		print_message("%s to %s\n", rows[i].from, rows[i].to);
+		assert_int_equal(addr_parse(span_of(rows[i].from), &from),
+		    PH_OK);
+		assert_int_equal(addr_parse(span_of(rows[i].to), &to.addr),
+		    PH_OK);
+		assert_int_equal(helper_pinhole(&place, IPPROTO_TCP, &from, &to,
+				     &h),
+		    rows[i].dir != '-');
+		if (rows[i].dir == '-')
+			continue;
+		assert_int_equal(h.dir,
+		    rows[i].dir == 'i' ? PINHOLE_IN : PINHOLE_OUT);
+		assert_int_equal(h.proto, IPPROTO_TCP);
+		assert_true(addr_eq(&h.from.addr, &from));
+		assert_int_equal(h.from.len, from.af == AF_INET ? 32 : 128);
+		assert_true(addr_eq(&h.to, &to.addr));
+		assert_int_equal(h.to_lo, 4000);
+		assert_int_equal(h.to_hi, 4000);
+		assert_int_equal(h.from_port, 0);
+	}
+	for (i = 0; i < ROWS(ports); i++) {
+		w->conf->sip.on = true;
+		assert_int_equal(helper_refuses_port(&place, ports[i].port),
+		    ports[i].sip);
+		w->conf->sip.on = false;
+		assert_int_equal(helper_refuses_port(&place, ports[i].port),
+		    ports[i].none);
+	}
+	world_free(w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(helpers_open_only_this),
 		cmocka_unit_test(
 		    what_is_seen_at_two_interfaces_is_watched_once),
 		cmocka_unit_test(only_what_passes_the_inside_counts),

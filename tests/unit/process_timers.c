@@ -23,7 +23,7 @@ begin_still(void)
 static void
 later(int64_t us)
 {
-	while (fake_capture_done(0)[0] != '\0')
+	while (fake_capture_done(20)[0] != '\0')
 		continue;
 	wire(WIRE_CLOCK, us);
 	assert_string_equal(fake_capture_done(PATIENCE),
@@ -104,6 +104,44 @@ what_is_followed_says_when(void **state)
 	quit(true, 0);
 }
 
+/* What the kernel drops is looked at each ten seconds. */
+static void
+drops_are_told_in_time(void **state)
+{
+	(void)state;
+	begin_still();
+	later(20 * USEC_PER_SEC);
+	wire(WIRE_DROPS, 5);
+	later(10 * USEC_PER_SEC - 1);
+	later(0);
+	assert_null(strstr(logged(), "the kernel dropped"));
+	later(1);
+	await_log("the kernel dropped 5 packets");
+	wire(WIRE_DROPS, 6);
+	later(10 * USEC_PER_SEC - 1);
+	later(0);
+	assert_null(strstr(logged(), "the kernel dropped 1"));
+	later(1);
+	await_log("the kernel dropped 1 packets");
+	quit(true, 0);
+}
+
+/* And interfaces each second. */
+static void
+interfaces_are_looked_at_in_time(void **state)
+{
+	(void)state;
+	begin_still();
+	later(2 * USEC_PER_SEC);
+	wire(WIRE_MOVED, 0);
+	later(USEC_PER_SEC - 1);
+	later(0);
+	assert_null(strstr(logged(), "was made anew"));
+	wire(WIRE_CLOCK, 1);
+	assert_int_equal(exit_status(), 0);
+	assert_non_null(strstr(logged(), "an interface was made anew"));
+}
+
 int
 main(void)
 {
@@ -111,6 +149,8 @@ main(void)
 		CASE(the_capture_says_when),
 		CASE(what_closes_says_when),
 		CASE(what_is_followed_says_when),
+		CASE(drops_are_told_in_time),
+		CASE(interfaces_are_looked_at_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

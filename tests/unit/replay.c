@@ -351,6 +351,11 @@ hints_end_it(void **state)
 	    "pinholed: 6 SIP messages, none to or from a protected host: "
 	    "198.51.100.7 192.0.2.10\n"
 	    "filter: close\n");
+	configure("protect 192.0.2.0/24\nsip { port 5070 }\n");
+	assert_int_equal(replay(), 0);
+	assert_non_null(strstr(err,
+	    "pinholed: 6 SIP messages on ports that are not in `port`: "
+	    "5060\n"));
 	configure("protect 192.0.2.0/24\nftp { port 21 }\n");
 	assert_int_equal(replay(), 0);
 	assert_non_null(strstr(err,

@@ -34,8 +34,9 @@ explain(const struct sessions *s, const struct story *story, const char *name,
 		.sessions = s,
 		.line = on_told,
 		.ctx = &b };
-	const struct session *session;
-	const struct story_call *call;
+	/* What was there before is no result. */
+	const struct session *session = (const void *)told;
+	const struct story_call *call = (const void *)told;
 	enum tell_found found;
 
 	found = explain_find(&t, span_of(name), id, &call, &session);
