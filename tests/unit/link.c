@@ -262,6 +262,93 @@ a_frame_counts_once(void **state)
 	}
 }
 
+/* A cooked frame of a tag that is gone, and the packet in it. */
+static unsigned char large[20 + 40 + 65535];
+
+static enum ph_err
+decode_large(size_t len, struct link_packet *out)
+{
+	static const unsigned char head[20] = { 0x81, 0, 0, 0, 1, 2, 3, 4, 0, 1,
+		0, 6, 2, 0, 0, 0, 0, 0x99, 0, 0 };
+
+	memcpy(large, head, sizeof(head));
+	return link_decode(DLT_LINUX_SLL2,
+	    (struct span) { (const char *)large, sizeof(head) + len }, out);
+}
+
+static void
+put16(unsigned char *at, unsigned int v)
+{
+	at[0] = (unsigned char)(v >> 8);
+	at[1] = (unsigned char)v;
+}
+
+static unsigned int
+get16(const unsigned char *at)
+{
+	return (unsigned int)at[0] << 8 | at[1];
+}
+
+/*
+ * A length that could be the type behind a tag as well: the checksum of the
+ * header decides.  Its sum is folded as often as that takes.
+ */
+static void
+a_length_like_a_type_is_a_length(void **state)
+{
+	static const unsigned int types[] = { 0x0800, 0x86dd, 0x8100, 0x88a8,
+		0x9100, 0x8864 };
+	unsigned char *ip = large + 20;
+	struct link_packet p;
+	unsigned int i, k, n, sum, carries = 0;
+
+	(void)state;
+	srandom(4);
+	for (i = 0; i < 600; i++) {
+		n = 20 + 4 * (i % 11);
+		memset(large, 0, sizeof(large));
+		/* No other place looks like a packet. */
+		for (k = 4; k < n; k += 2)
+			put16(ip + k, 0x7000 | (random() & 0x8fff));
+		if (i % 7 == 0)
+			memset(ip + 4, 0xff, n - 4);
+		ip[0] = (unsigned char)(0x40 | n / 4);
+		ip[1] = 0;
+		put16(ip + 2, types[i % 6]);
+		put16(ip + 10, 0);
+		for (k = sum = 0; k < n; k += 2)
+			sum += get16(ip + k);
+		carries += sum >> 16 > 1;
+		while (sum >> 16 != 0)
+			sum = (sum & 0xffff) + (sum >> 16);
+		put16(ip + 10, 0xffff - sum);
+		assert_int_equal(decode_large(types[i % 6], &p), PH_OK);
+		assert_ptr_equal(p.ip.p, ip);
+		assert_int_equal(p.ip.len, types[i % 6]);
+		assert_true(p.foreign);
+		put16(ip + 10, (0xffff - sum) ^ 0x10);
+		if (decode_large(types[i % 6], &p) == PH_OK)
+			assert_ptr_not_equal(p.ip.p, ip);
+	}
+	assert_true(carries > 200);
+}
+
+/* A length of IPv6 that could be the beginning of IPv4. */
+static void
+a_length_like_a_header_is_a_length(void **state)
+{
+	unsigned char *ip = large + 20;
+	struct link_packet p;
+
+	(void)state;
+	memset(large, 0, sizeof(large));
+	memcpy(ip, "\x60\0\0\0\x45\0\x11\x40", 8);
+	memcpy(ip + 8, ADDRS6, 32);
+	assert_int_equal(decode_large(40 + 0x4500, &p), PH_OK);
+	assert_ptr_equal(p.ip.p, ip);
+	assert_int_equal(p.ip.len, 40 + 0x4500);
+}
+
 static void
 links_that_are_supported_are_read(void **state)
 {
@@ -286,6 +373,8 @@ main(void)
 		cmocka_unit_test(a_frame_leads_to_its_packet),
 		cmocka_unit_test(a_frame_that_is_cut_off_has_no_packet),
 		cmocka_unit_test(a_frame_counts_once),
+		cmocka_unit_test(a_length_like_a_type_is_a_length),
+		cmocka_unit_test(a_length_like_a_header_is_a_length),
 		cmocka_unit_test(links_that_are_supported_are_read),
 	};
 

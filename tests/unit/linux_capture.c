@@ -252,6 +252,45 @@ interfaces_are_found_first(void **state)
 	capture_close(c, NULL);
 }
 
+/* Memory may run out at any place: then all is given back. */
+static void
+without_memory_nothing_is_open(void **state)
+{
+	struct prefix inside = { .len = 24 };
+	const struct capture_config config = { .ports = ports,
+		.nports = ROWS(ports),
+		.interfaces = names,
+		.ninterfaces = 1,
+		.inside = &inside,
+		.ninside = 1 };
+	int before = starve_blocks();
+	char text[256] = "";
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	struct capture *c = NULL;
+	unsigned int n, others = 0;
+	enum ph_err rc;
+
+	(void)state;
+	inside.addr = addr_v4(192, 0, 2, 0);
+	for (n = 1; c == NULL; n++) {
+		starve(n);
+		rc = capture_open_live(&c, &config, &why);
+		(void)starve_end();
+		if (rc == PH_OK)
+			break;
+		/* The filter and the queue have reasons of their own. */
+		others += rc != PH_ENOMEM;
+		assert_true(rc == PH_ENOMEM || rc == PH_EIO);
+		assert_null(c);
+		assert_int_equal(starve_blocks(), before);
+		assert_int_equal(paper.program, 0);
+	}
+	assert_int_equal(others, 2);
+	assert_int_equal(n, 10);
+	capture_close(c, NULL);
+	assert_int_equal(starve_blocks(), before);
+}
+
 /* A filter that is cut would let everything in. */
 static void
 a_filter_that_is_too_long_is_refused(void **state)
@@ -607,6 +646,7 @@ main(void)
 		T(tags_are_filtered_and_nothing_is_cut),
 		T(what_fails_is_said),
 		T(interfaces_are_found_first),
+		T(without_memory_nothing_is_open),
 		T(a_filter_that_is_too_long_is_refused),
 		T(packets_are_read_with_their_place),
 		T(an_interface_that_moves_ends_it),

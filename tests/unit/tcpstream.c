@@ -152,6 +152,42 @@ either_end_may_have_to_wait(void **state)
 	}
 }
 
+/*
+ * Both ends are elsewhere.  The one that has begun with what is no whole
+ * message stays mute; the other is heard.
+ */
+static void
+who_moves_stays_mute(void **state)
+{
+	/* clang-format off */
+	static const struct seg client[] = { MET,
+		{ 10, TCP_ACK, "<a", false, 100 },
+		{ 900000, TCP_ACK, "xy", false, 700000 },
+		{ 700000, TCP_ACK, "", true, 900002 },
+		{ 900002, TCP_ACK, "cd", false, 700000 },
+		{ 700000, TCP_ACK, "ef", true, 900004 },
+		{ 900004, TCP_ACK, "", false, 700002 },
+	};
+	static const struct seg server[] = { MET,
+		{ 100, TCP_ACK, "<a", true, 10 },
+		{ 900000, TCP_ACK, "xy", false, 700000 },
+		{ 700000, TCP_ACK, "", true, 900002 },
+		{ 900002, TCP_ACK, "cd", false, 700000 },
+		{ 700000, TCP_ACK, "ef", true, 900004 },
+		{ 900004, TCP_ACK, "", false, 700002 },
+	};
+	/* clang-format on */
+	struct capture_stats stats = { 0 };
+
+	(void)state;
+	feed(client, ROWS(client), "<a|ef", 0, &stats);
+	assert_int_equal(stats.tcp_midstream, 1);
+	assert_int_equal(stats.tcp_implausible, 2);
+	feed(server, ROWS(server), "<a|cd", 0, &stats);
+	assert_int_equal(stats.tcp_midstream, 2);
+	assert_int_equal(stats.tcp_implausible, 4);
+}
+
 static void
 the_end_that_began_a_connection_is_told(void **state)
 {
@@ -668,6 +704,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments_become_bytes_in_order),
 		cmocka_unit_test(bytes_have_the_place_of_their_packets),
+		cmocka_unit_test(who_moves_stays_mute),
 		cmocka_unit_test(either_end_may_have_to_wait),
 		cmocka_unit_test(the_end_that_began_a_connection_is_told),
 		cmocka_unit_test(what_nobody_answers_is_not_read),
