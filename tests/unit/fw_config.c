@@ -61,6 +61,8 @@ a_backend_is_told_what_it_needs(void **state)
 		assert_int_equal(fc.spare, rows[i].spare);
 		assert_int_equal(fc.nremotes, rows[i].nremotes);
 		assert_int_equal(fc.nhooks, rows[i].nhooks);
+		if (fc.nhooks > 0)
+			assert_string_equal(fc.hooks[0], "inet f c");
 		assert_string_equal(fc.name, "pinholed");
 		assert_int_equal(fc.mark, 0x10000);
 		fwconfig_free(&fc);

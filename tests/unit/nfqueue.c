@@ -84,6 +84,26 @@ a_packet_is_read(void **state)
 	assert_true(rest.len == 0);
 }
 
+/* What is left behind the last attribute is one that is cut off. */
+static void
+bytes_behind_the_attributes_are_none(void **state)
+{
+	struct nfqueue_packet p;
+	struct span rest;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i <= 4; i++) {
+		restart();
+		put_packet("packets!");
+		writer_copy(&w, "\4\0\0\0", i);
+		rest = message_end();
+		/* Four bytes are one without a value, of no type we know. */
+		assert_int_equal(nfqueue_next(&p, &rest),
+		    i % 4 == 0 ? PH_OK : PH_EMALFORMED);
+	}
+}
+
 /* Attributes in any order mean the same. */
 static void
 attributes_come_in_any_order(void **state)
@@ -265,6 +285,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_is_read),
+		cmocka_unit_test(bytes_behind_the_attributes_are_none),
 		cmocka_unit_test(attributes_come_in_any_order),
 		cmocka_unit_test(several_come_at_once),
 		cmocka_unit_test(a_copy_that_is_cut_says_so),

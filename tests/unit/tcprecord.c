@@ -338,6 +338,71 @@ a_record_is_believed_only_as_it_was_written(void **state)
 	}
 }
 
+/* Two ends of one family, the lower first, and not the same. */
+static void
+a_record_has_two_ends(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *a;
+		uint16_t a_port;
+		const char *b;
+		uint16_t b_port;
+		bool good;
+	} rows[] = {
+		{ "192.0.2.10", 5060, "198.51.100.7", 40000, true },
+		{ "192.0.2.10", 40000, "198.51.100.7", 5060, true },
+		{ "198.51.100.7", 5060, "192.0.2.10", 40000, false },
+		{ "192.0.2.10", 5060, "192.0.2.10", 5061, true },
+		{ "192.0.2.10", 5060, "192.0.2.10", 5060, false },
+		{ "192.0.2.10", 5061, "192.0.2.10", 5060, false },
+		{ "2001:db8::1", 1, "2001:db8::2", 1, true },
+		{ "2001:db8::2", 1, "2001:db8::1", 1, false },
+		{ "192.0.2.10", 1, "2001:db8::1", 2, false },
+		{ "2001:db8::1", 1, "192.0.2.10", 2, false },
+		{ NULL, 1, NULL, 2, false },
+		{ NULL, 1, "192.0.2.10", 2, false },
+		{ NULL, 1, "2001:db8::1", 2, false },
+		{ "192.0.2.10", 1, NULL, 2, false },
+	};
+	/* clang-format on */
+	static const uint8_t sides[2 * TCPSIDE_RECORD];
+	struct addr a, b;
+	struct tcpstream *t;
+	uint8_t record[128];
+	struct writer w;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		memset(&a, 0, sizeof(a));
+		memset(&b, 0, sizeof(b));
+		if (rows[i].a != NULL)
+			assert_int_equal(addr_parse(span_of(rows[i].a), &a),
+			    PH_OK);
+		if (rows[i].b != NULL)
+			assert_int_equal(addr_parse(span_of(rows[i].b), &b),
+			    PH_OK);
+		w = writer_of(record, sizeof(record));
+		writer_u8(&w, 2);
+		writer_addr(&w, &a);
+		writer_u16(&w, rows[i].a_port);
+		writer_addr(&w, &b);
+		writer_u16(&w, rows[i].b_port);
+		writer_u32(&w, 7);
+		writer_u8(&w, 0);
+		writer_copy(&w, sides, sizeof(sides));
+		assert_non_null(t = tcpstream_new());
+		tcpstream_adopt(t, CAPTURE_KEY_MIN, record, w.len, SEC);
+		assert_int_equal(tcpstream_due(t) != INT64_MAX, rows[i].good);
+		/* One that is there already is not taken again. */
+		tcpstream_adopt(t, CAPTURE_KEY_MIN + 1, record, w.len, 2 * SEC);
+		assert_true(tcpstream_due(t) ==
+		    (rows[i].good ? SEC + TCP_IDLE + 1 : INT64_MAX));
+		tcpstream_free(t, NULL);
+	}
+}
+
 /* The first keys and the last, and their neighbours. */
 static void
 keys_of_others_are_not_taken(void **state)
@@ -387,6 +452,7 @@ main(void)
 		cmocka_unit_test(a_successor_forgets_under_the_same_key),
 		cmocka_unit_test(each_change_is_recorded_once),
 		cmocka_unit_test(a_record_is_believed_only_as_it_was_written),
+		cmocka_unit_test(a_record_has_two_ends),
 		cmocka_unit_test(keys_of_others_are_not_taken),
 	};
 
