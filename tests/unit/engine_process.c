@@ -226,6 +226,37 @@ connections_are_read_and_end(void **state)
 	commits(FW_CLOSE, 1, 0);
 }
 
+/* The engine knows which interface is inside, and its own addresses. */
+static void
+a_message_counts_in_its_place(void **state)
+{
+	struct wire w =
+	    sip_wire(true, "OPTIONS sip:x SIP/2.0", "1 OPTIONS", 1, 0, 1);
+
+	(void)state;
+	start();
+	fake_capture_wire(&w);
+	w.ifindex = 8;
+	fake_capture_wire(&w);
+	/* From the firewall itself, which is protected: where it goes out. */
+	w.src.addr = addr_v4(192, 0, 2, 1);
+	fake_capture_wire(&w);
+	w.dir = PKT_OUT;
+	fake_capture_wire(&w);
+	/* And to its other address, where it comes in. */
+	w.src.addr = addr_v4(198, 51, 100, 9);
+	w.dst.addr = addr_v4(198, 51, 100, 1);
+	fake_capture_wire(&w);
+	w.dir = PKT_IN;
+	fake_capture_wire(&w);
+	link_it();
+	dispatched("dispatch one of 64: 6");
+	tell(&monitor, IPC_REPORT, -1);
+	await_log("engine: sip_messages 3\n");
+	await_log("engine: seen_elsewhere 3\n");
+	quit(true, 0);
+}
+
 /* The packet filter of the configuration tells which media are seen. */
 static void
 silence_ends_a_call(void **state)
@@ -499,6 +530,7 @@ main(void)
 		CASE(a_successor_goes_on),
 		CASE(a_record_of_no_use_is_deleted),
 		CASE(connections_are_read_and_end),
+		CASE(a_message_counts_in_its_place),
 		CASE(silence_ends_a_call),
 		CASE(a_capture_that_fails_ends_it),
 		CASE(an_interface_made_anew_needs_another_engine),

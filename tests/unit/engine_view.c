@@ -231,6 +231,13 @@ static void
 a_message_of_a_protected_host_needs_no_hint(void **state)
 {
 	const struct hints *h = engine_hints(engine);
+	struct datagram d = { .proto = IPPROTO_TCP,
+		.dir = PKT_OUT,
+		.ifindex = UPLINK,
+		.src = { addr_v4(192, 0, 2, 10), 40000 },
+		.dst = { addr_v4(198, 51, 100, 7), 5060 },
+		.payload = span_of("BYE sip:x SIP/2.0\r\n") };
+	void *user = NULL;
 
 	(void)state;
 	message(false, "INVITE", 1, 1, 4000, NULL);
@@ -238,10 +245,40 @@ a_message_of_a_protected_host_needs_no_hint(void **state)
 	message(true, "200 INVITE", 1, 1, 10000, NULL);
 	assert_int_equal(h->ours, 2);
 	assert_int_equal(h->strangers, 0);
+	/* By TCP, too, whatever becomes of it. */
+	d.ts = now;
+	assert_int_equal(engine_tcp(engine, now, &user, &d), CAPTURE_WHOLE);
+	assert_int_equal(h->ours, 3);
 	conf->protect.n = 0;
 	message(false, "INVITE", 2, 1, 4000, NULL);
-	assert_int_equal(h->ours, 2);
+	assert_int_equal(h->ours, 3);
 	assert_int_equal(h->strangers, 1);
+}
+
+/* Lines about what is ignored: so many a second, and anew in the next. */
+static void
+strangers_fill_no_log(void **state)
+{
+	static const struct {
+		int64_t later;
+		unsigned int messages;
+		size_t lines;
+	} rows[] = { { 0, 19, 19 }, { 0, 1, 20 }, { 0, 1, 20 },
+		{ USEC_PER_SEC - 1, 30, 20 }, { 1, 1, 21 }, { 0, 30, 40 },
+		{ USEC_PER_SEC, 2, 42 } };
+	size_t i;
+
+	(void)state;
+	verbose = 2;
+	engine_begin();
+	for (i = 0; i < ROWS(rows); i++) {
+		unsigned int n = rows[i].messages;
+
+		now += rows[i].later;
+		while (n-- > 0)
+			message(false, "BYE", 9, 2, 0, NULL);
+		assert_int_equal(nlines, rows[i].lines);
+	}
 }
 
 /* Only where there is a port to watch; a proxy needs no helper. */
@@ -651,6 +688,7 @@ main(void)
 		CASE(all_calls_are_shown_once),
 		CASE(a_successor_knows_what_is_open_and_since_when),
 		CASE(a_message_of_a_protected_host_needs_no_hint),
+		CASE(strangers_fill_no_log),
 		CASE(a_helper_has_a_port),
 		CASE(a_call_is_closed_on_request),
 		CASE(a_transfer_has_pinholes_and_no_call),

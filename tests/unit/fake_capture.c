@@ -205,7 +205,7 @@ static struct datagram
 datagram_of(const struct wire *w, int64_t now)
 {
 	return (struct datagram) { .ts = now,
-		.ifindex = 7,
+		.ifindex = w->ifindex != 0 ? w->ifindex : 7,
 		.dir = w->dir,
 		.proto = w->kind == WIRE_UDP ? IPPROTO_UDP : IPPROTO_TCP,
 		.src = w->src,

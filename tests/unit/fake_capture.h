@@ -32,6 +32,7 @@ struct wire {
 	int64_t stamp; /* of the packet */
 	struct endpoint src, dst;
 	uint8_t dir;
+	uint32_t ifindex; /* 0: that of in0, 7 */
 	uint32_t len;
 	char text[1500];
 };

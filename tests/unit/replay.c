@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "src/base/timers.h"
 #include "src/compat/memfile.h"
 #include "src/engine/replay.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 #define BASIC PCAPS "/sip/basic-call/input.pcap"
@@ -25,6 +27,10 @@ static struct conf *conf;
 static struct replay_options opt;
 static char capture[64], page[96]; /* of the test's own */
 static char out[65536], err[65536];
+
+/* The allocation of a replay that fails; 0: none. */
+static unsigned int starves;
+#define ENOUGH 99 /* exit status: there was no such allocation */
 
 /* A packet filter that says what it is asked, on the standard error output. */
 static bool no_device, refuses;
@@ -110,6 +116,7 @@ setup(void **state)
 	(void)state;
 	configure("protect 192.0.2.0/24\nsip { }\n");
 	no_device = refuses = false;
+	starves = 0;
 	fake.caps = FW_CAP_DEADLINE | FW_CAP_OFFLINE;
 	opt = (struct replay_options) { .path = BASIC,
 		.format = EVENTS_TEXT,
@@ -153,7 +160,10 @@ replay_to(const char *full)
 		dup2(full != NULL ? open(full, O_WRONLY) : fd[0],
 		    STDOUT_FILENO);
 		dup2(fd[1], STDERR_FILENO);
+		starve(starves);
 		how = replay_main(conf, &opt);
+		if (starve_end() < starves)
+			how = ENOUGH;
 		fflush(NULL);
 		_exit(how);
 	}
@@ -339,6 +349,35 @@ a_page_takes_the_place_of_events(void **state)
 	assert_null(fopen(page, "r"));
 }
 
+/* Whatever memory it lacks, it ends, and there is a whole page or none. */
+static void
+without_memory_it_ends(void **state)
+{
+	char pattern[80];
+	glob_t found;
+	size_t i;
+	int rc;
+
+	(void)state;
+	opt.report = page;
+	snprintf(pattern, sizeof(pattern), "%s*", capture);
+	for (starves = 1; (rc = replay()) != ENOUGH; starves++) {
+		assert_true(rc == 0 || rc == 2);
+		assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+		/* A page, with which something else may have failed. */
+		for (i = 0; i < found.gl_pathc; i++)
+			assert_true(strcmp(found.gl_pathv[i], capture) == 0 ||
+			    strcmp(found.gl_pathv[i], page) == 0);
+		globfree(&found);
+		if (unlink(page) == -1 || rc == 2)
+			assert_int_equal(rc, 2);
+		if (rc == 2)
+			assert_non_null(strstr(err, ": "));
+	}
+	assert_true(starves > 20);
+	starves = 0;
+}
+
 /* A hint is given if nothing was followed. */
 static void
 hints_end_it(void **state)
@@ -374,6 +413,7 @@ main(void)
 		CASE(what_fails_has_its_exit_status),
 		CASE(a_story_takes_the_place_of_events),
 		CASE(a_page_takes_the_place_of_events),
+		CASE(without_memory_it_ends),
 		CASE(hints_end_it),
 	};
 

@@ -336,6 +336,23 @@ a_look_is_worth_it_at_few_places(void **state)
 	}
 }
 
+/* A head that does not end: it is given up at its bound, and not later. */
+static void
+a_head_has_its_bound(void **state)
+{
+	static char text[SIP_MAX_HEAD + 2];
+	size_t i, len = (size_t)snprintf(text, sizeof(text), "%sX: ", BYE);
+
+	memset(text + len, 'x', sizeof(text) - len);
+	for (i = 0; i < SIP_MAX_HEAD - 1; i++)
+		feed(*state, &here, text + i, 1);
+	looks = 0;
+	while (add(*state, &here, "x", 1, false) == CAPTURE_PART)
+		i++;
+	assert_int_equal(looks, i - (SIP_MAX_HEAD - 1) + 1);
+	assert_in_range(i, SIP_MAX_HEAD - 1, SIP_MAX_HEAD);
+}
+
 /* The same while a direction is lost, behind messages of the same segment. */
 static void
 a_lost_direction_is_worth_few_looks(void **state)
@@ -471,6 +488,8 @@ main(void)
 		    a_part_of_a_message_may_be_taken_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_look_is_worth_it_at_few_places, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_head_has_its_bound, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_lost_direction_is_worth_few_looks, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_direction_keeps_so_much,
