@@ -6,7 +6,6 @@
 
 #include <event2/event.h>
 
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,14 +22,19 @@
 int __real_event_add(struct event *ev, const struct timeval *tv);
 int __wrap_event_add(struct event *ev, const struct timeval *tv);
 
-/* Shared with the process: the time that was set last. */
-static volatile int64_t *timer;
+/* Shared with the process: the time that was set last, and how often. */
+static struct timer_set {
+	volatile int64_t us;
+	volatile unsigned int n;
+} * timer;
 
 int
 __wrap_event_add(struct event *ev, const struct timeval *tv)
 {
-	if (tv != NULL)
-		*timer = tv->tv_sec * USEC_PER_SEC + tv->tv_usec;
+	if (tv != NULL) {
+		timer->us = tv->tv_sec * USEC_PER_SEC + tv->tv_usec;
+		timer->n++;
+	}
 	return __real_event_add(ev, tv);
 }
 
@@ -78,7 +82,7 @@ begin(void **state)
 		    MAP_SHARED | MAP_ANON, -1, 0);
 	if (timer == MAP_FAILED)
 		return -1;
-	*timer = -1;
+	timer->us = -1;
 	output = memfile_open();
 	fake_capture_begin();
 	return 0;
@@ -250,12 +254,16 @@ await_timer(int64_t us)
 {
 	int64_t begun = clock_now();
 
-	while (*timer != us) {
-		if (clock_now() - begun > PATIENCE * 1000)
-			print_message("%" PRId64 "\n", *timer);
+	while (timer->us != us) {
 		assert_true(clock_now() - begun < PATIENCE * 1000);
 		(void)poll(NULL, 0, 2);
 	}
+}
+
+unsigned int
+timers_set(void)
+{
+	return timer->n;
 }
 
 void

@@ -61,6 +61,8 @@ void wire(enum wire_kind kind, int64_t v);
 
 /* The timer of the process is set to so many microseconds. */
 void await_timer(int64_t us);
+/* How often it was set so far. */
+unsigned int timers_set(void);
 
 /* The next message to the firewall process: so many changes of this kind. */
 void commits(enum fw_op op, unsigned int n, int64_t stamp);

@@ -3,8 +3,10 @@
  * When the engine process looks again: at the earliest of all that is due, and
  * no oftener than a clock ticks.
  */
+#include <poll.h>
 #include <string.h>
 
+#include "src/base/clock.h"
 #include "src/base/timers.h"
 #include "src/engine/outbox.h"
 #include "src/process/checkpoint.h"
@@ -142,6 +144,27 @@ interfaces_are_looked_at_in_time(void **state)
 	assert_non_null(strstr(logged(), "an interface was made anew"));
 }
 
+/* At once after each message, not only when the timer is over. */
+static void
+each_message_is_followed_by_a_look(void **state)
+{
+	int64_t begun = clock_now();
+	unsigned int before;
+	int i;
+
+	(void)state;
+	begin_still();
+	for (i = 0; i < 20; i++) {
+		before = timers_set();
+		tell(&fw, IPC_SEEN_FROM, -1);
+		while (timers_set() == before)
+			(void)poll(NULL, 0, 1);
+	}
+	/* By the timer alone this takes a second each. */
+	assert_true(clock_now() - begun < 15 * USEC_PER_SEC);
+	quit(true, 0);
+}
+
 int
 main(void)
 {
@@ -151,6 +174,7 @@ main(void)
 		CASE(what_is_followed_says_when),
 		CASE(drops_are_told_in_time),
 		CASE(interfaces_are_looked_at_in_time),
+		CASE(each_message_is_followed_by_a_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -349,7 +349,7 @@ a_page_takes_the_place_of_events(void **state)
 	assert_null(fopen(page, "r"));
 }
 
-/* Whatever memory it lacks, it ends, and there is a whole page or none. */
+/* A replay without memory ends, and its page is whole or is not there. */
 static void
 without_memory_it_ends(void **state)
 {
