@@ -9,7 +9,6 @@
 
 #include "src/base/crc.h"
 #include "src/base/idmap.h"
-#include "src/base/queue.h"
 #include "src/base/slab.h"
 #include "src/process/checkpoint.h"
 
@@ -46,6 +45,7 @@ enum {
 /* Garbage below this is not worth copying all that lives. */
 #define SLACK	     (1024 * 1024)
 #define MOVE_AT_ONCE 16
+#define LOOK_AT_ONCE 256
 
 /*
  * For the limits.  A call of two streams takes 600 bytes, an entry of a table
@@ -62,16 +62,13 @@ enum {
 #define CHECKED true
 #endif
 
-/* Where the newest record of a key is. */
+/* Where the newest record of a key is: one for each call, 24 bytes. */
 struct place {
-	TAILQ_ENTRY(place) entry; /* by offset, in its file's list */
 	uint64_t key;
 	uint64_t off : 63; /* of the record header */
 	uint64_t file : 1;
 	uint32_t len; /* with the record header */
 };
-
-TAILQ_HEAD(place_list, place);
 
 struct checkpoint {
 	int fds[2];
@@ -79,10 +76,10 @@ struct checkpoint {
 	uint64_t generation;
 	unsigned int cur;    /* the file that is written to */
 	bool moving;	     /* the other one still has records that count */
+	uint64_t move_from;  /* their keys are not below this one */
 	uint64_t end;	     /* of the current file, without `buf` */
 	uint64_t other;	     /* size of the other file */
 	struct idmap places; /* by their keys */
-	struct place_list list[2];
 	struct checkpoint_stats stats;
 	int64_t sync_at; /* for checkpoint_run(); 0: nothing waits */
 	size_t buffered;
@@ -165,7 +162,6 @@ static void
 place_drop(struct checkpoint *c, struct place *p)
 {
 	idmap_remove(&c->places, p->key);
-	TAILQ_REMOVE(&c->list[p->file], p, entry);
 	c->stats.records--;
 	c->stats.live -= p->len;
 	slab_free(p, sizeof(*p));
@@ -189,15 +185,12 @@ place_set(struct checkpoint *c, uint64_t key, unsigned int file, uint64_t off,
 			return PH_ENOMEM;
 		}
 		c->stats.records++;
-	} else {
-		TAILQ_REMOVE(&c->list[p->file], p, entry);
+	} else
 		c->stats.live -= p->len;
-	}
 	p->file = file & 1;
 	p->off = off;
 	p->len = len;
 	c->stats.live += len;
-	TAILQ_INSERT_TAIL(&c->list[file], p, entry);
 	return PH_OK;
 }
 
@@ -326,8 +319,8 @@ checkpoint_open(struct checkpoint **out, const int fds[2], uint64_t limit,
 {
 	struct checkpoint *c;
 	struct record_header h;
-	struct place *p, *next;
-	unsigned int i, file;
+	uint64_t key = 0;
+	struct place *p;
 	enum ph_err rc;
 
 	*out = NULL;
@@ -337,20 +330,18 @@ checkpoint_open(struct checkpoint **out, const int fds[2], uint64_t limit,
 	c->fds[1] = fds[1];
 	c->limit = limit;
 	idmap_init(&c->places);
-	TAILQ_INIT(&c->list[0]);
-	TAILQ_INIT(&c->list[1]);
 	if ((rc = checkpoint_load(c)) != PH_OK) {
 		checkpoint_close(c);
 		return rc;
 	}
-	for (i = 0; i < 2; i++) {
-		file = i == 0 ? !c->cur : c->cur;
-		TAILQ_FOREACH_SAFE(p, &c->list[file], entry, next) {
-			if (read_record(c, p, &h))
-				record(ctx, p->key, c->move + sizeof(h), h.len);
-			else
-				place_drop(c, p);
-		}
+	for (; (p = idmap_from(&c->places, key)) != NULL; key++) {
+		key = p->key;
+		if (read_record(c, p, &h))
+			record(ctx, key, c->move + sizeof(h), h.len);
+		else
+			place_drop(c, p);
+		if (key == UINT64_MAX)
+			break;
 	}
 	*out = c;
 	return PH_OK;
@@ -440,7 +431,53 @@ switch_files(struct checkpoint *c)
 	c->cur = to;
 	c->end = sizeof(struct file_header);
 	c->moving = true;
+	c->move_from = 0;
 	c->stats.switches++;
+	return PH_OK;
+}
+
+/*
+ * The next record of the old file, or NULL.  Keys below c->move_from have none
+ * there, for what is written goes to the current file.
+ */
+static struct place *
+place_to_move(struct checkpoint *c, bool *more)
+{
+	struct place *p;
+	int i;
+
+	for (i = 0; i < LOOK_AT_ONCE; i++) {
+		p = idmap_from(&c->places, c->move_from);
+		*more = p != NULL;
+		if (p == NULL)
+			return NULL;
+		c->move_from = p->key;
+		if (p->file != c->cur)
+			return p;
+		if (c->move_from == UINT64_MAX) {
+			*more = false;
+			return NULL;
+		}
+		c->move_from++;
+	}
+	return NULL;
+}
+
+static enum ph_err
+move_one(struct checkpoint *c, struct place *p)
+{
+	struct record_header h;
+	enum ph_err rc;
+	uint64_t off;
+
+	if (!read_record(c, p, &h)) {
+		place_drop(c, p);
+		return PH_OK;
+	}
+	if ((rc = record_append(c, &h, c->move + sizeof(h), &off)) != PH_OK ||
+	    (rc = place_set(c, h.key, c->cur, off, p->len)) != PH_OK)
+		return rc;
+	c->stats.moved++;
 	return PH_OK;
 }
 
@@ -448,28 +485,20 @@ switch_files(struct checkpoint *c)
 static enum ph_err
 move_some(struct checkpoint *c)
 {
-	struct record_header h;
-	struct place *p;
+	struct place *p = NULL;
+	bool more = true;
 	enum ph_err rc;
-	uint64_t off;
 	int i;
 
 	if (!c->moving)
 		return PH_OK;
 	for (i = 0; i < MOVE_AT_ONCE; i++) {
-		if ((p = TAILQ_FIRST(&c->list[!c->cur])) == NULL)
+		if ((p = place_to_move(c, &more)) == NULL)
 			break;
-		if (!read_record(c, p, &h)) {
-			place_drop(c, p);
-			continue;
-		}
-		if ((rc = record_append(c, &h, c->move + sizeof(h), &off)) !=
-			PH_OK ||
-		    (rc = place_set(c, h.key, c->cur, off, p->len)) != PH_OK)
+		if ((rc = move_one(c, p)) != PH_OK)
 			return rc;
-		c->stats.moved++;
 	}
-	if (!TAILQ_EMPTY(&c->list[!c->cur]))
+	if (more)
 		return PH_OK;
 	if ((rc = checkpoint_sync(c)) != PH_OK)
 		return rc;
