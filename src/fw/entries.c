@@ -5,6 +5,9 @@
 #include "src/base/slab.h"
 #include "src/fw/entries.h"
 
+_Static_assert(offsetof(struct entry, e.tuple) + 15 <= 120,
+    "of a pinhole between IPv4 hosts");
+
 static struct entry *
 entry_at(struct hash_node *n)
 {
@@ -25,26 +28,12 @@ entry_hash(const struct hash *h, const struct hash_node *n)
 	return hash_bytes(h, i->e.tuple, pinhole_packed(i->e.tuple));
 }
 
-static uint64_t
-claim_hash(const struct hash *h, const struct hash_node *n)
-{
-	const struct fw_claim *claim = (const struct fw_claim *)(const void *)n;
-
-	return hash_bytes(h, &claim->id, sizeof(claim->id));
-}
-
 enum ph_err
 fw_entries_init(struct entries *es)
 {
-	enum ph_err rc;
-	int i;
-
 	memset(es, 0, sizeof(*es));
 	heap_init(&es->deadlines);
-	rc = hash_init(&es->tuples, entry_hash);
-	for (i = 0; i < IPC_NROLES && rc == PH_OK; i++)
-		rc = hash_init(&es->claims[i], claim_hash);
-	return rc;
+	return hash_init(&es->tuples, entry_hash);
 }
 
 static void
@@ -59,15 +48,12 @@ fw_entries_free(struct entries *es)
 {
 	struct hash_iter it;
 	struct entry *i;
-	int r;
 
 	if (es->tuples.v != NULL)
 		for (i = fw_entries_first(es, &it); i != NULL;
 		     i = fw_entries_next(es, &it))
 			entry_free(i);
 	hash_free(&es->tuples);
-	for (r = 0; r < IPC_NROLES; r++)
-		hash_free(&es->claims[r]);
 	heap_free(&es->deadlines);
 }
 
@@ -129,40 +115,10 @@ fw_entries_find(struct entries *es, const struct pinhole *h)
 	return NULL;
 }
 
-struct fw_claim *
-fw_claim_find(struct entries *es, enum ipc_role role, uint64_t id)
+bool
+fw_claim_is_of(const struct fw_claim *claim, enum ipc_role role)
 {
-	struct hash *h = &es->claims[role];
-	struct hash_node *n = hash_chain(h, hash_bytes(h, &id, sizeof(id)));
-
-	while (n != NULL && ((struct fw_claim *)(void *)n)->id != id)
-		n = n->next;
-	return (struct fw_claim *)(void *)n;
-}
-
-void
-fw_claim_enter(struct entries *es, struct fw_claim *claim)
-{
-	hash_insert(&es->claims[claim->role], &claim->by_id);
-}
-
-void
-fw_claim_leave(struct entries *es, struct fw_claim *claim)
-{
-	hash_remove(&es->claims[claim->role], &claim->by_id);
-}
-
-void
-fw_claims_leave(struct entries *es, enum ipc_role role)
-{
-	struct hash_node *n;
-	struct hash_iter it;
-
-	for (n = hash_first(&es->claims[role], &it); n != NULL;
-	     n = hash_next(&es->claims[role], &it)) {
-		hash_remove(&es->claims[role], n);
-		((struct fw_claim *)(void *)n)->stale = true;
-	}
+	return claim->active && claim->role == role;
 }
 
 bool

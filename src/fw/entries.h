@@ -14,9 +14,10 @@
 #include "src/process/ipc.h"
 
 /*
- * The entries of the ledger (table.h) and the claims on them, found by tuple,
- * by the id of a claim, and by deadline.  There may be hundreds of thousands,
- * so each byte of an entry counts.
+ * The entries of the ledger (table.h) and the claims on them, found by tuple
+ * and by deadline.  There may be hundreds of thousands, so each byte counts: an
+ * entry between IPv4 hosts takes 120 bytes here, 8 in the hash table and 16
+ * among the deadlines.
  *
  * Claims of one entry: the engine and a proxy may want the same tuple, but two
  * proxies, one of which is leaving, never do.  So there is no room for a third
@@ -26,12 +27,11 @@
 
 /* The claim of one role on a tuple. */
 struct fw_claim {
-	struct hash_node by_id; /* first; among those of its role */
-	uint64_t id;
+	uint64_t id; /* the client's */
 	int64_t deadline : 56;
 	uint64_t role : 6; /* enum ipc_role */
 	bool active : 1;
-	bool stale : 1; /* from before IPC_BEGIN: it is found no more */
+	bool stale : 1; /* from before IPC_BEGIN: its id means nothing now */
 };
 
 struct entry {
@@ -51,7 +51,6 @@ struct entry {
 
 struct entries {
 	struct hash tuples;
-	struct hash claims[IPC_NROLES];
 	/* A time for each wanted entry: its deadline, or an earlier one. */
 	struct heap deadlines;
 	uint64_t next_id;
@@ -85,12 +84,7 @@ bool entry_wanted(const struct entry *i);
 int64_t entry_due(const struct entry *i); /* the latest of its claims, or 0 */
 struct fw_claim *entry_claim(struct entry *i, enum ipc_role role);
 
-/* By their ids: enter, leave, find; leave all that a role has, as stale. */
-void fw_claim_enter(struct entries *es, struct fw_claim *claim);
-void fw_claim_leave(struct entries *es, struct fw_claim *claim);
-struct fw_claim *fw_claim_find(struct entries *es, enum ipc_role role,
-    uint64_t id);
-void fw_claims_leave(struct entries *es, enum ipc_role role);
+bool fw_claim_is_of(const struct fw_claim *claim, enum ipc_role role);
 struct entry *fw_claim_entry(struct fw_claim *claim);
 
 #endif

@@ -28,8 +28,8 @@
 enum fw_op {
 	FW_OPEN = 1, /* also when already open: same id, new deadline */
 	/*
-	 * By id.  Established flows stop, too, except the connection of a TCP
-	 * pinhole that was good for one connection.
+	 * By id and tuple.  Established flows stop, too, except the connection
+	 * of a TCP pinhole that was good for one connection.
 	 */
 	FW_CLOSE = 2,
 	FW_CUT = 3, /* see fw_ops.cut */

@@ -115,8 +115,6 @@ claim_release(struct fwtable *t, struct fw_claim *claim)
 {
 	struct entry *i = fw_claim_entry(claim);
 
-	if (!claim->stale)
-		fw_claim_leave(&t->entries, claim);
 	claim->active = claim->stale = false;
 	t->n.wanted--;
 	entry_mark_dirty(t, i);
@@ -183,35 +181,24 @@ static enum ph_err
 claim_want(struct fwtable *t, enum ipc_role role, const struct pinhole *h,
     int64_t now, struct entry **out)
 {
-	struct fw_claim *old, *claim;
+	struct fw_claim *claim;
 	struct entry *i;
 	int64_t latest;
 
 	i = fw_entries_find(&t->entries, h);
 	if (i == NULL && fw_entries_count(&t->entries) >= t->max)
 		return PH_ELIMIT;
-	/*
-	 * The client uses its old id for another tuple: release the old claim.
-	 */
-	old = fw_claim_find(&t->entries, role, h->id);
-	if (old != NULL && fw_claim_entry(old) != i)
-		claim_release(t, old);
 	if (i == NULL && (i = fw_entries_new(&t->entries, h)) == NULL)
 		return PH_ENOMEM;
 	claim = entry_claim(i, role);
 	if (claim->active && claim->role != role)
 		return PH_ELIMIT;
+	if (!claim->active)
+		t->n.wanted++;
+	claim->id = h->id;
 	claim->role = role & 0x3f;
-	if (claim->active && !claim->stale && claim->id != h->id)
-		fw_claim_leave(&t->entries, claim);
-	if (!claim->active || claim->stale || claim->id != h->id) {
-		if (!claim->active)
-			t->n.wanted++;
-		claim->id = h->id;
-		claim->active = true;
-		claim->stale = false;
-		fw_claim_enter(&t->entries, claim);
-	}
+	claim->active = true;
+	claim->stale = false;
 	latest = now + fw_policy_lease(t->policy, role, h);
 	claim->deadline = latest;
 	if (h->deadline != 0 && h->deadline < latest)
@@ -242,6 +229,20 @@ change_cut(struct fwtable *t, const struct fw_change *c, int64_t now)
 		t->ops->cut(t->fw, &c->hole, now);
 }
 
+/* By the tuple, and by the id under which the client opened it last. */
+static void
+change_close(struct fwtable *t, enum ipc_role role, const struct pinhole *h)
+{
+	struct entry *i = fw_entries_find(&t->entries, h);
+	struct fw_claim *claim;
+
+	if (i == NULL)
+		return;
+	claim = entry_claim(i, role);
+	if (fw_claim_is_of(claim, role) && !claim->stale && claim->id == h->id)
+		claim_release(t, claim);
+}
+
 /* One change; its error goes into the batch's answer. */
 static void
 change_take(struct fwtable *t, struct answer *b, unsigned int bit,
@@ -250,7 +251,6 @@ change_take(struct fwtable *t, struct answer *b, unsigned int bit,
 	const char *why = "malformed";
 	struct entry *i = NULL;
 	enum ph_err rc = PH_EBAD;
-	struct fw_claim *claim;
 
 	t->n.changes++;
 	if (c->op == FW_CUT) {
@@ -258,9 +258,7 @@ change_take(struct fwtable *t, struct answer *b, unsigned int bit,
 		return;
 	}
 	if (c->op == FW_CLOSE) {
-		claim = fw_claim_find(&t->entries, b->role, c->hole.id);
-		if (claim != NULL)
-			claim_release(t, claim);
+		change_close(t, b->role, &c->hole);
 		return;
 	}
 	if (c->op == FW_OPEN)
@@ -305,7 +303,16 @@ fwtable_commit(struct fwtable *t, enum ipc_role role, uint64_t seq,
 void
 fwtable_begin(struct fwtable *t, enum ipc_role role)
 {
-	fw_claims_leave(&t->entries, role);
+	struct fw_claim *claim;
+	struct hash_iter it;
+	struct entry *i;
+
+	for (i = fw_entries_first(&t->entries, &it); i != NULL;
+	     i = fw_entries_next(&t->entries, &it)) {
+		claim = entry_claim(i, role);
+		if (fw_claim_is_of(claim, role))
+			claim->stale = true;
+	}
 }
 
 void
@@ -318,7 +325,7 @@ fwtable_settle(struct fwtable *t, enum ipc_role role)
 	for (i = fw_entries_first(&t->entries, &it); i != NULL;
 	     i = fw_entries_next(&t->entries, &it)) {
 		claim = entry_claim(i, role);
-		if (claim->active && claim->stale && claim->role == role)
+		if (fw_claim_is_of(claim, role) && claim->stale)
 			claim_release(t, claim);
 	}
 }

@@ -23,9 +23,10 @@
  * again.  Deadlines are kept here, so that pinholes close although their client
  * is gone.
  *
- * Entries are found by their tuple.  An id is a client's name for a pinhole,
- * and the client's successor may use the same id for another: between IPC_BEGIN
- * and IPC_SETTLE it sends all its wants again, and the rest is closed.
+ * Entries are found by their tuple.  An id is a client's name for a pinhole in
+ * answers, and the client's successor may use the same id for another: between
+ * IPC_BEGIN and IPC_SETTLE it sends all its wants again, and the rest is
+ * closed.
  *
  * Reads no clock, owns no descriptor; answers go to the sink.
  */

@@ -266,8 +266,9 @@ two_roles_do_not_disturb_each_other(void **state)
 	send_as(IPC_PROXY, 1);
 	fwtable_run(table, now);
 	assert_int_equal(fake.n, 3);
-	add(FW_CLOSE, 1, 0, 0);
-	add(FW_CLOSE, 2, 0, 0);
+	add(FW_CLOSE, 1, 2000, 0);
+	add(FW_CLOSE, 1, 2004, 0); /* which is the proxy's */
+	add(FW_CLOSE, 2, 2002, 0);
 	send_as(IPC_ENGINE, 2);
 	fwtable_run(table, now);
 	assert_true(!has(2000) && has(2002) && has(2004));
@@ -312,12 +313,20 @@ a_leaving_proxy_has_pinholes_of_its_own(void **state)
 }
 
 static void
-the_same_name_for_something_else_replaces_it(void **state)
+what_closes_has_its_name_and_its_tuple(void **state)
 {
 	(void)state;
 	open_one(1, 2000, 60);
-	fwtable_run(table, now);
 	open_one(1, 2002, 60);
+	fwtable_run(table, now);
+	assert_true(has(2000) && has(2002));
+	add(FW_CLOSE, 2, 2000, 0);
+	add(FW_CLOSE, 1, 2004, 0);
+	send_as(IPC_ENGINE, 2);
+	fwtable_run(table, now);
+	assert_true(has(2000) && has(2002));
+	add(FW_CLOSE, 1, 2000, 0);
+	send_as(IPC_ENGINE, 2);
 	fwtable_run(table, now);
 	assert_true(!has(2000) && has(2002));
 	/* Another name for the same: the old name means nothing. */
@@ -584,7 +593,7 @@ main(void)
 		CASE(without_a_successor_deadlines_hold),
 		CASE(two_roles_do_not_disturb_each_other),
 		CASE(a_leaving_proxy_has_pinholes_of_its_own),
-		CASE(the_same_name_for_something_else_replaces_it),
+		CASE(what_closes_has_its_name_and_its_tuple),
 		CASE(a_new_name_hides_no_other),
 		CASE(only_toward_an_open_pinhole_is_anything_cut),
 		CASE(activity_is_told_by_the_clients_name),

@@ -139,20 +139,18 @@ release(struct tuple *t, struct claim *c)
 	model.n.wanted--;
 }
 
-/* A claim by its name; *t is what it claims. */
+/* The claim that bears this name; NULL: there is none. */
 static struct claim *
-find(enum ipc_role role, uint64_t id, struct tuple **t)
+find(enum ipc_role role, const struct pinhole *h)
 {
 	struct claim *c;
-	size_t i;
 
-	for (i = 0; i < PORTS * 2; i++) {
-		*t = &model.tuple[i / 2];
-		c = &(*t)->claim[i % 2];
-		if (c->active && !c->stale && c->role == role && c->id == id)
-			return c;
-	}
-	return NULL;
+	if (h->to_lo < 2000)
+		return NULL;
+	c = &model.tuple[h->to_lo - 2000].claim[role == IPC_ENGINE ? 0 : 1];
+	return c->active && !c->stale && c->role == role && c->id == h->id
+	    ? c
+	    : NULL;
 }
 
 static int64_t
@@ -164,12 +162,10 @@ lease(enum ipc_role role)
 static enum ph_err
 open_in_model(enum ipc_role role, const struct pinhole *h)
 {
-	struct tuple *t = &model.tuple[h->to_lo - 2000], *other;
-	struct claim *c = find(role, h->id, &other);
+	struct tuple *t = &model.tuple[h->to_lo - 2000];
+	struct claim *c;
 	int64_t at;
 
-	if (c != NULL && other != t)
-		release(other, c);
 	c = &t->claim[role == IPC_ENGINE ? 0 : 1];
 	if (c->active && c->role != role)
 		return PH_ELIMIT;
@@ -193,13 +189,12 @@ change_in_model(enum ipc_role role, const struct fw_change *c, uint32_t bit,
     struct ipc_result *r)
 {
 	enum ph_err rc = PH_EBAD;
-	struct tuple *t;
 	struct claim *claim;
 
 	model.n.changes++;
 	if (c->op == FW_CLOSE) {
-		if ((claim = find(role, c->hole.id, &t)) != NULL)
-			release(t, claim);
+		if ((claim = find(role, &c->hole)) != NULL)
+			release(&model.tuple[c->hole.to_lo - 2000], claim);
 		return;
 	}
 	if (c->op == FW_OPEN)
