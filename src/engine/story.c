@@ -7,8 +7,8 @@
 #include "src/base/slab.h"
 #include "src/engine/story.h"
 
-#define LOG_MIN 512 /* a usual call */
-#define RECENT	1024
+#define LOG_STEP 128 /* a usual call takes two */
+#define RECENT	 1024
 
 /*
  * A record in a log: this, then two addresses as writer_addr() writes them,
@@ -61,16 +61,19 @@ struct story {
 	uint64_t nstrays;
 };
 
-/* Each call's log stays under 4 KiB, most need an eighth of that. */
+/*
+ * Each call's log stays under 4 KiB, most need a sixteenth of that.  Of many
+ * calls, one in four keeps its log.
+ */
 struct story_limits
 story_limits_live(uint32_t calls)
 {
-	struct story_limits l = { 1024, 200, (size_t)calls * 128, 4096 };
+	struct story_limits l = { 1024, 200, (size_t)calls * 64, 4096 };
 
 	if (l.bytes < 1024 * 1024)
 		l.bytes = 1024 * 1024;
-	if (l.bytes > 8 * 1024 * 1024)
-		l.bytes = 8 * 1024 * 1024;
+	if (l.bytes > 4 * 1024 * 1024)
+		l.bytes = 4 * 1024 * 1024;
 	return l;
 }
 
@@ -273,11 +276,9 @@ log_thin(struct story_call *c, size_t need)
 static bool
 log_reserve(struct story *s, struct story_call *c, size_t need)
 {
-	size_t size = c->size > 0 ? c->size : LOG_MIN;
+	size_t size = (c->len + need + LOG_STEP - 1) / LOG_STEP * LOG_STEP;
 	uint8_t *p;
 
-	while (size < c->len + need && size < s->limits.log)
-		size *= 2;
 	if (size > s->limits.log)
 		size = s->limits.log;
 	if (size > c->size) {

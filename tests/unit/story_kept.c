@@ -65,11 +65,11 @@ hole(uint64_t id)
 	return &h;
 }
 
-/* Two short logs go for the one that doubles. */
+/* Short logs go for the one that grows. */
 static void
 a_long_log_takes_the_room_of_several(void **state)
 {
-	static const struct story_limits small = { 8, 8, 2048, 2048 };
+	static const struct story_limits small = { 8, 8, 512, 512 };
 	static const char *const names[] = { "a", "b", "c", "d" };
 	struct story_call *c[4];
 	size_t i;
@@ -83,11 +83,11 @@ a_long_log_takes_the_room_of_several(void **state)
 		    REASON_ANSWER);
 		assert_false(c[i]->cut);
 	}
-	assert_int_equal(story_bytes(story), 2048);
-	while (c[0]->size < 2048 && c[0]->left_out == 0)
+	assert_int_equal(story_bytes(story), 512);
+	while (c[0]->size < 512 && c[0]->left_out == 0)
 		story_hole(story, now, true, hole(1), c[0]->call_id,
 		    REASON_ANSWER);
-	assert_int_equal(c[0]->size, 2048);
+	assert_int_equal(c[0]->size, 512);
 	assert_int_equal(c[0]->left_out, 0);
 	assert_int_equal(story_dropped(story), 3);
 	for (i = 1; i < ROWS(c); i++)
@@ -100,10 +100,10 @@ logs_have_room_for_the_calls_that_may_be(void **state)
 	static const struct {
 		uint32_t calls;
 		size_t bytes;
-	} rows[] = { { 0, 1 << 20 }, { 8192, 1 << 20 },
-		{ 8193, (1 << 20) + 128 }, { 65535, (8 << 20) - 128 },
-		{ 10000, 1280000 }, { 65536, 8 << 20 }, { 65537, 8 << 20 },
-		{ UINT32_MAX, 8 << 20 } };
+	} rows[] = { { 0, 1 << 20 }, { 16384, 1 << 20 },
+		{ 16385, (1 << 20) + 64 }, { 65535, (4 << 20) - 64 },
+		{ 20000, 1280000 }, { 65536, 4 << 20 }, { 65537, 4 << 20 },
+		{ UINT32_MAX, 4 << 20 } };
 	size_t i;
 
 	(void)state;
