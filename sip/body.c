@@ -75,8 +75,8 @@ body_note_mentions(struct sip *sip, const struct datagram *d,
 	for (c = best; c != NULL; c = call_next(c)) {
 		fit = addr_eq(&c->addr[call_inside(c)], &d->dst.addr) +
 		    addr_eq(&c->addr[!call_inside(c)], &d->src.addr) +
-		    (span_eq(c->caller_tag, from_tag) ||
-			span_eq(c->caller_tag, to_tag)) +
+		    (span_eq(call_tag_of(c), from_tag) ||
+			span_eq(call_tag_of(c), to_tag)) +
 		    (c->dead ? 0 : 4);
 		if (fit > best_fit) {
 			best_fit = fit;

@@ -49,24 +49,24 @@ static bool
 names_dialog(const struct call *c, const struct dialog *d,
     const struct sip_glance *g, enum role *role)
 {
-	if (has_word(&g->from_tag, c->caller_tag) &&
-	    has_word(&g->to_tag, d->tag)) {
+	if (has_word(&g->from_tag, call_tag_of(c)) &&
+	    has_word(&g->to_tag, dialog_tag_of(d))) {
 		*role = CALLER;
 		return true;
 	}
 	*role = CALLEE;
-	return has_word(&g->from_tag, d->tag) &&
-	    has_word(&g->to_tag, c->caller_tag);
+	return has_word(&g->from_tag, dialog_tag_of(d)) &&
+	    has_word(&g->to_tag, call_tag_of(c));
 }
 
 static bool
 same_tags(const struct call *a, const struct dialog *da, const struct call *b,
     const struct dialog *db)
 {
-	return (span_eq(a->caller_tag, b->caller_tag) &&
-		   span_eq(da->tag, db->tag)) ||
-	    (span_eq(a->caller_tag, db->tag) &&
-		span_eq(da->tag, b->caller_tag));
+	return (span_eq(call_tag_of(a), call_tag_of(b)) &&
+		   span_eq(dialog_tag_of(da), dialog_tag_of(db))) ||
+	    (span_eq(call_tag_of(a), dialog_tag_of(db)) &&
+		span_eq(dialog_tag_of(da), call_tag_of(b)));
 }
 
 /*
@@ -94,7 +94,7 @@ bye_hang_up(struct call *c, struct dialog *d, int64_t now)
 	struct call *leg;
 	bool ended;
 
-	for (leg = call_first(c->sip, c->call_id); leg != NULL;
+	for (leg = call_first(c->sip, call_id_of(c)); leg != NULL;
 	     leg = call_next(leg)) {
 		if (leg == c)
 			continue;
@@ -173,7 +173,7 @@ own_request(struct sip *sip, int64_t now, const struct datagram *dg,
 				 * If both tags are equal, only the addresses
 				 * tell the roles apart.
 				 */
-				if (span_eq(c->caller_tag, d->tag) &&
+				if (span_eq(call_tag_of(c), dialog_tag_of(d)) &&
 				    !addr_eq(&c->addr[role], &dg->src.addr))
 					role = !role;
 				exact = d->state != DIALOG_ENDED &&
@@ -249,10 +249,11 @@ answer_in_transaction(struct sip *sip, int64_t now, const struct datagram *dg,
 			TAILQ_FOREACH(t, &c->txns, entry) {
 				if (t->method != SIP_BYE ||
 				    t->cseq != g->cseq ||
-				    !has_branch(g, t->branch) ||
+				    !has_branch(g, txn_branch_of(t)) ||
 				    !has_word(&g->from_tag,
-					t->role == CALLER ? c->caller_tag
-							  : t->dlg->tag) ||
+					t->role == CALLER
+					    ? call_tag_of(c)
+					    : dialog_tag_of(t->dlg)) ||
 				    !addr_eq(&t->dst, &dg->src.addr) ||
 				    !addr_eq(&t->src, &dg->dst.addr))
 					continue;

@@ -50,13 +50,13 @@ dialog_free(struct call *c, struct dialog *d)
 	c->ndialogs--;
 	dialog_end(c, d);
 	c->sip->n.dialogs[DIALOG_ENDED]--;
-	slab_free(d, dialog_size(d->tag.len));
+	slab_free(d, dialog_size(d->tag_len));
 }
 
 static void
 call_release(struct call *c)
 {
-	slab_free(c, call_size(c->call_id.len, c->caller_tag.len));
+	slab_free(c, call_size(c->call_id_len, c->tag_len));
 }
 
 void
@@ -164,7 +164,7 @@ limit_refuse(struct sip *sip, int64_t *reported, const struct call *c,
 	if (now - *reported < 10 * USEC_PER_SEC)
 		return;
 	*reported = now;
-	sip->sink.refuse(sip->sink.ctx, c->call_id, &r, now);
+	sip->sink.refuse(sip->sink.ctx, call_id_of(c), &r, now);
 }
 
 static struct source *
@@ -263,8 +263,8 @@ call_new(struct sip *sip, struct span call_id, struct span caller_tag,
 	if (call_id.len > SIP_MAX_TAG || caller_tag.len > SIP_MAX_TAG ||
 	    (c = slab_new(call_size(call_id.len, caller_tag.len))) == NULL)
 		return NULL;
-	c->call_id = span_put(c->text, call_id);
-	c->caller_tag = span_put(c->text + call_id.len, caller_tag);
+	c->call_id_len = span_put(c->text, call_id);
+	c->tag_len = span_put(c->text + call_id.len, caller_tag);
 	TAILQ_INIT(&c->txns);
 	TAILQ_INIT(&c->dialogs);
 	TAILQ_INIT(&c->mentions);
@@ -357,7 +357,7 @@ dialog_new(struct call *c, struct span tag, uint64_t origin, bool accepted)
 	if (tag.len > SIP_MAX_TAG ||
 	    (d = slab_new(dialog_size(tag.len))) == NULL)
 		return NULL;
-	d->tag = span_put(d->text, tag);
+	d->tag_len = span_put(d->text, tag);
 	d->origin = origin;
 	TAILQ_INSERT_TAIL(&c->dialogs, d, entry);
 	c->ndialogs++;
@@ -429,7 +429,7 @@ txn_new(struct call *c, enum sip_method method, uint32_t cseq,
 	if (branch.len > SIP_MAX_TAG ||
 	    (t = slab_new(txn_size(branch.len))) == NULL)
 		return NULL;
-	t->branch = span_put(t->text, branch);
+	t->branch_len = span_put(t->text, branch);
 	t->serial = c->sip->next_serial++;
 	t->method = method;
 	t->cseq = cseq;
@@ -452,7 +452,7 @@ txn_free(struct call *c, struct txn *t)
 	TAILQ_REMOVE(&c->txns, t, entry);
 	c->ntxns--;
 	txn_drop_bodies(t);
-	slab_free(t, txn_size(t->branch.len));
+	slab_free(t, txn_size(t->branch_len));
 }
 
 void
@@ -487,7 +487,7 @@ sip_about(struct sip *sip, uint64_t id, struct sip_about *out)
 
 	if (c == NULL)
 		return false;
-	out->call_id = c->call_id;
+	out->call_id = call_id_of(c);
 	out->from = c->addr[CALLER];
 	out->to = c->addr[CALLEE];
 	out->over = c->dead;

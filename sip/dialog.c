@@ -14,7 +14,7 @@ refuse_body(struct call *c, enum reason why, const struct addr *src,
 {
 	struct sip_refusal r = { *src, *dst, 0, why };
 
-	c->sip->sink.refuse(c->sip->sink.ctx, c->call_id, &r, now);
+	c->sip->sink.refuse(c->sip->sink.ctx, call_id_of(c), &r, now);
 }
 
 /*
@@ -367,7 +367,8 @@ txn_of_response(struct sip *sip, const struct datagram *d,
 		    !addr_eq(&t->src, &d->dst.addr))
 			continue;
 		if (!span_eq(m->from_tag,
-			t->role == CALLER ? c->caller_tag : t->dlg->tag))
+			t->role == CALLER ? call_tag_of(c)
+					  : dialog_tag_of(t->dlg)))
 			continue;
 		*cp = c;
 		return t;

@@ -87,7 +87,7 @@ put_dialog(struct writer *w, const struct dialog *d)
 	static const struct past none;
 	int i;
 
-	put_span(w, d->tag);
+	put_span(w, dialog_tag_of(d));
 	writer_u8(w, d->state);
 	writer_u64(w, d->origin);
 	writer_u64(w, d->answered);
@@ -128,7 +128,7 @@ put_txn(struct writer *w, const struct call *c, const struct txn *t)
 	writer_u64(w, t->serial);
 	writer_u8(w, t->method);
 	writer_u32(w, t->cseq);
-	put_span(w, t->branch);
+	put_span(w, txn_branch_of(t));
 	writer_u8(w, t->role);
 	writer_addr(w, &t->src);
 	writer_addr(w, &t->dst);
@@ -157,8 +157,8 @@ sip_export(const struct sip *sip, uint64_t id, void *buf, size_t size,
 		return PH_EBAD;
 	writer_u8(&w, EXPORT_VERSION);
 	writer_u64(&w, c->id);
-	put_span(&w, c->call_id);
-	put_span(&w, c->caller_tag);
+	put_span(&w, call_id_of(c));
+	put_span(&w, call_tag_of(c));
 	writer_addr(&w, &c->addr[CALLER]);
 	writer_addr(&w, &c->addr[CALLEE]);
 	writer_u8(&w, c->accepted);

@@ -18,7 +18,7 @@ call_hash(const struct hash *h, const struct hash_node *n)
 {
 	const struct call *c = (const struct call *)(const void *)n;
 
-	return hash_bytes(h, c->call_id.p, c->call_id.len);
+	return hash_bytes(h, call_id_of(c).p, c->call_id_len);
 }
 
 enum ph_err
@@ -54,7 +54,7 @@ leg_cmp(const struct call *a, const struct call *b)
 {
 	int r;
 
-	if ((r = span_cmp(a->caller_tag, b->caller_tag)) != 0)
+	if ((r = span_cmp(call_tag_of(a), call_tag_of(b))) != 0)
 		return r;
 	if ((r = addr_cmp(&a->addr[CALLER], &b->addr[CALLER])) != 0)
 		return r;
@@ -69,7 +69,7 @@ leg_first(struct hash_node *n, struct span call_id, const struct call *after)
 
 	for (; n != NULL; n = n->next) {
 		c = call_of(n);
-		if (span_eq(c->call_id, call_id) &&
+		if (span_eq(call_id_of(c), call_id) &&
 		    (after == NULL || leg_cmp(c, after) > 0) &&
 		    (first == NULL || leg_cmp(c, first) < 0))
 			first = c;
@@ -91,7 +91,7 @@ call_first(struct sip *sip, struct span call_id)
 {
 	struct hash_node *legs;
 
-	if (sip->found != NULL && span_eq(sip->found->call_id, call_id))
+	if (sip->found != NULL && span_eq(call_id_of(sip->found), call_id))
 		return sip->found;
 	legs = legs_of(sip, call_id);
 	sip->found = leg_first(legs, call_id, NULL);
@@ -105,7 +105,7 @@ call_next(const struct call *c)
 {
 	if (c == c->sip->found && c->sip->found_alone)
 		return NULL;
-	return leg_first(legs_of(c->sip, c->call_id), c->call_id, c);
+	return leg_first(legs_of(c->sip, call_id_of(c)), call_id_of(c), c);
 }
 
 struct call *
@@ -129,8 +129,8 @@ call_find(struct sip *sip, struct span call_id, struct span caller_tag,
 
 	for (n = legs_of(sip, call_id); n != NULL; n = n->next) {
 		c = call_of(n);
-		if (span_eq(c->call_id, call_id) &&
-		    span_eq(c->caller_tag, caller_tag) &&
+		if (span_eq(call_id_of(c), call_id) &&
+		    span_eq(call_tag_of(c), caller_tag) &&
 		    addr_eq(&c->addr[CALLER], caller) &&
 		    addr_eq(&c->addr[CALLEE], callee))
 			return c;
@@ -150,7 +150,7 @@ dialog_find(struct call *c, struct span tag)
 	struct dialog *d;
 
 	TAILQ_FOREACH(d, &c->dialogs, entry)
-		if (span_eq(d->tag, tag))
+		if (span_eq(dialog_tag_of(d), tag))
 			return d;
 	return NULL;
 }
@@ -163,7 +163,7 @@ txn_find(struct call *c, enum sip_method method, uint32_t cseq,
 
 	TAILQ_FOREACH(t, &c->txns, entry)
 		if (t->method == method && t->cseq == cseq &&
-		    span_eq(t->branch, branch))
+		    span_eq(txn_branch_of(t), branch))
 			return t;
 	return NULL;
 }
@@ -194,16 +194,16 @@ dialog_look_up(struct sip *sip, const struct datagram *d,
 
 	for (c = call_first(sip, m->call_id); c != NULL; c = call_next(c)) {
 		in.has_call = true;
-		if (span_eq(c->caller_tag, m->from_tag) &&
+		if (span_eq(call_tag_of(c), m->from_tag) &&
 		    (dlg = dialog_find(c, m->to_tag)) != NULL)
 			role = CALLER;
-		else if (span_eq(c->caller_tag, m->to_tag) &&
+		else if (span_eq(call_tag_of(c), m->to_tag) &&
 		    (dlg = dialog_find(c, m->from_tag)) != NULL)
 			role = CALLEE;
 		else
 			continue;
 		/* Equal tags do not tell which side sent the request. */
-		if (span_eq(c->caller_tag, dlg->tag) &&
+		if (span_eq(call_tag_of(c), dialog_tag_of(dlg)) &&
 		    !side_is(c, dlg, CALLER, &d->src.addr))
 			role = CALLEE;
 		if (!side_is(c, dlg, role, &d->src.addr) ||

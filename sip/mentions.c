@@ -12,18 +12,27 @@
 
 /* By what is named, the inside's before outsiders', then by Call-ID. */
 static int
-mention_cmp(const struct mention *a, const struct mention *b)
+mention_order(const struct mention *k, const struct endpoint *where,
+    bool outside, struct span call_id)
 {
 	int r;
 
 	/* Addresses are few, ports differ. */
-	if (a->where.port != b->where.port)
-		return a->where.port < b->where.port ? -1 : 1;
-	if ((r = addr_cmp(&a->where.addr, &b->where.addr)) != 0)
+	if (k->where.port != where->port)
+		return k->where.port < where->port ? -1 : 1;
+	if ((r = addr_cmp(&k->where.addr, &where->addr)) != 0)
 		return r;
-	if (a->outside != b->outside)
-		return a->outside ? 1 : -1;
-	if ((r = span_cmp(a->call->call_id, b->call->call_id)) != 0)
+	if (k->outside != outside)
+		return k->outside ? 1 : -1;
+	return span_cmp(call_id_of(k->call), call_id);
+}
+
+static int
+mention_cmp(const struct mention *a, const struct mention *b)
+{
+	int r = mention_order(a, &b->where, b->outside, call_id_of(b->call));
+
+	if (r != 0)
 		return r;
 	return a->serial < b->serial ? -1 : a->serial > b->serial;
 }
@@ -145,15 +154,14 @@ static struct mention *
 mention_first(struct mentions *cs, const struct endpoint *where, bool outside,
     struct span call_id)
 {
-	struct call call;
-	struct mention key, *k;
+	struct mention *at = RB_ROOT(&cs->tree), *k = NULL;
 
-	memset(&key, 0, sizeof(key));
-	call.call_id = call_id;
-	key.call = &call;
-	key.where = *where;
-	key.outside = outside;
-	k = RB_NFIND(mention_tree, &cs->tree, &key);
+	while (at != NULL)
+		if (mention_order(at, where, outside, call_id) >= 0) {
+			k = at;
+			at = RB_LEFT(at, node);
+		} else
+			at = RB_RIGHT(at, node);
 	return k != NULL && k->outside == outside &&
 		endpoint_cmp(&k->where, where) == 0
 	    ? k
@@ -175,9 +183,10 @@ static struct mention *
 mention_in_call(struct mentions *cs, const struct call *c,
     const struct endpoint *where, bool outside)
 {
-	struct mention *k = mention_first(cs, where, outside, c->call_id);
+	struct mention *k = mention_first(cs, where, outside, call_id_of(c));
 
-	return k != NULL && span_eq(k->call->call_id, c->call_id) ? k : NULL;
+	return k != NULL && span_eq(call_id_of(k->call), call_id_of(c)) ? k
+									: NULL;
 }
 
 /* Has a leg of this Call-ID lost what an outsider had named in it? */
@@ -186,7 +195,7 @@ mention_was_forgotten(const struct call *c)
 {
 	const struct call *leg;
 
-	for (leg = call_first(c->sip, c->call_id); leg != NULL;
+	for (leg = call_first(c->sip, call_id_of(c)); leg != NULL;
 	     leg = call_next(leg))
 		if (leg->forgot)
 			return true;
@@ -216,9 +225,9 @@ static bool
 mention_exists(struct mentions *cs, const struct call *c,
     const struct endpoint *where, bool outside)
 {
-	struct mention *k = mention_first(cs, where, outside, c->call_id);
+	struct mention *k = mention_first(cs, where, outside, call_id_of(c));
 
-	for (; k != NULL && span_eq(k->call->call_id, c->call_id);
+	for (; k != NULL && span_eq(call_id_of(k->call), call_id_of(c));
 	     k = mention_next(k))
 		if (k->call == c)
 			return true;

@@ -51,12 +51,12 @@ sdp_side_unref(struct sdp_side *side)
 		slab_free(side, side->bytes);
 }
 
-struct span
+uint16_t
 span_put(char *p, struct span s)
 {
 	if (s.len > 0)
 		memcpy(p, s.p, s.len);
-	return (struct span) { p, s.len };
+	return (uint16_t)s.len;
 }
 
 size_t

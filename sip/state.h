@@ -117,7 +117,6 @@ struct past {
 
 struct dialog {
 	TAILQ_ENTRY(dialog) entry;
-	struct span tag;   /* the callee's, in `text` */
 	uint64_t origin;   /* serial of the INVITE that made it */
 	uint64_t answered; /* serial of the last INVITE with a 2xx; 0: none */
 	uint64_t updated;  /* of the last UPDATE or PRACK that agreed on SDP */
@@ -136,13 +135,13 @@ struct dialog {
 	uint8_t state : 4;     /* enum dialog_state */
 	uint8_t late_role : 3; /* who sent the INVITE and is to answer */
 	bool early_over : 1;   /* nothing opens now before the 2xx */
-	char text[];
+	uint16_t tag_len;
+	char text[]; /* dialog_tag_of() */
 };
 
 struct txn {
 	TAILQ_ENTRY(txn) entry;
 	uint64_t serial;
-	struct span branch; /* in `text` */
 	struct dialog *dlg; /* NULL: outside a dialog */
 	struct sdp_side *offer;
 	struct sdp_side *answer; /* in a 18x to a re-INVITE, until its 2xx */
@@ -159,7 +158,8 @@ struct txn {
 	bool cancelled : 1;
 	bool done : 1;	  /* a final response was seen */
 	bool refused : 1; /* and it was none to accept */
-	char text[];
+	uint16_t branch_len;
+	char text[]; /* txn_branch_of() */
 };
 
 /*
@@ -189,9 +189,7 @@ struct call {
 	TAILQ_ENTRY(call) age;	     /* on sip->pending or sip->dead */
 	TAILQ_ENTRY(call) source_entry;
 	uint64_t id;
-	struct span call_id;	/* in `text` */
-	struct span caller_tag; /* behind it */
-	struct source *source;	/* while not accepted, outside callers */
+	struct source *source; /* while not accepted, outside callers */
 	TAILQ_HEAD(, txn) txns;
 	TAILQ_HEAD(, dialog) dialogs;
 	struct mention_list mentions; /* who named what first */
@@ -208,8 +206,35 @@ struct call {
 	bool dead;     /* nothing left but the memory */
 	bool forgot;   /* mentions of a liar's: what is new is not believed */
 	uint8_t worth; /* enum worth: while not accepted */
-	char text[];
+	uint16_t call_id_len, tag_len;
+	char text[]; /* call_id_of(), and behind it call_tag_of() */
 };
+
+static inline struct span
+call_id_of(const struct call *c)
+{
+	return (struct span) { c->text, c->call_id_len };
+}
+
+/* The caller's. */
+static inline struct span
+call_tag_of(const struct call *c)
+{
+	return (struct span) { c->text + c->call_id_len, c->tag_len };
+}
+
+/* The callee's. */
+static inline struct span
+dialog_tag_of(const struct dialog *d)
+{
+	return (struct span) { d->text, d->tag_len };
+}
+
+static inline struct span
+txn_branch_of(const struct txn *t)
+{
+	return (struct span) { t->text, t->branch_len };
+}
 
 RB_HEAD(source_tree, source);
 
@@ -341,8 +366,8 @@ struct sdp_side *sdp_side_ref(struct sdp_side *side); /* NULL is fine */
 void sdp_side_unref(struct sdp_side *side);
 size_t sdp_side_bytes(const struct sdp_side *side); /* NULL is fine */
 bool sdp_side_same(const struct sdp_side *a, const struct sdp_side *b);
-/* A copy at `p`, where there is room for it. */
-struct span span_put(char *p, struct span s);
+/* A copy at `p`, where there is room for it; how long it is. */
+uint16_t span_put(char *p, struct span s);
 /* What the parts of a call take, with their text. */
 size_t call_size(size_t call_id, size_t caller_tag);
 size_t dialog_size(size_t tag);

@@ -142,13 +142,13 @@ call_weigh(struct call *c)
 {
 	const struct dialog *d;
 	const struct txn *t;
-	size_t i, n = call_size(c->call_id.len, c->caller_tag.len);
+	size_t i, n = call_size(c->call_id_len, c->tag_len);
 
 	TAILQ_FOREACH(t, &c->txns, entry)
-		n += txn_size(t->branch.len) + sdp_side_bytes(t->offer) +
+		n += txn_size(t->branch_len) + sdp_side_bytes(t->offer) +
 		    sdp_side_bytes(t->answer);
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
-		n += dialog_size(d->tag.len) + sdp_side_bytes(d->side[CALLER]) +
+		n += dialog_size(d->tag_len) + sdp_side_bytes(d->side[CALLER]) +
 		    sdp_side_bytes(d->side[CALLEE]) + sdp_side_bytes(d->late);
 		n += d->past != NULL ? SIP_MAX_PAST * sizeof(*d->past) : 0;
 		for (i = 0; d->past != NULL && i < SIP_MAX_PAST; i++)
@@ -209,7 +209,7 @@ call_update(struct call *c, enum reason open, enum reason close, int64_t now)
 		w.held = w.held || dialog_is_held(d);
 	}
 	w.call = c->id;
-	w.call_id = c->call_id;
+	w.call_id = call_id_of(c);
 	w.holes = sip->holes;
 	w.open = open;
 	w.close = close;
@@ -254,6 +254,6 @@ call_report(struct call *c, struct dialog *d, int64_t now)
 		return;
 	d->refused = h;
 	for (i = 0; i < sip->plan.nrefusals; i++)
-		sip->sink.refuse(sip->sink.ctx, c->call_id,
+		sip->sink.refuse(sip->sink.ctx, call_id_of(c),
 		    &sip->plan.refusals[i], now);
 }

@@ -169,7 +169,7 @@ a_bye_of_the_inside_waits_for_its_answer(void **state)
 			assert_int_equal(t->cseq, 7);
 			assert_int_equal(t->began, 40 * USEC_PER_SEC);
 			assert_int_equal(t->until, 72 * USEC_PER_SEC);
-			assert_true(span_eq_str(t->branch, rows[i].branch));
+			assert_true(span_eq_str(txn_branch_of(t), rows[i].branch));
 		}
 		timers_run(&w.timers, 72 * USEC_PER_SEC - 1);
 		assert_string_equal(w.log, "");

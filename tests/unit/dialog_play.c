@@ -195,7 +195,7 @@ side_weight(const struct call *c, const struct sdp_side *side)
 static size_t
 dialog_check(const struct call *c, const struct dialog *d, int64_t *next)
 {
-	size_t n = dialog_size(d->tag.len);
+	size_t n = dialog_size(d->tag_len);
 	bool any = false;
 	int i;
 
@@ -231,7 +231,7 @@ dialog_check(const struct call *c, const struct dialog *d, int64_t *next)
 static void
 call_check(const struct call *c, int64_t now)
 {
-	size_t n = call_size(c->call_id.len, c->caller_tag.len);
+	size_t n = call_size(c->call_id_len, c->tag_len);
 	unsigned int ntxns = 0, ndialogs = 0;
 	int64_t next = INT64_MAX, due;
 	const struct dialog *d;
@@ -239,7 +239,7 @@ call_check(const struct call *c, int64_t now)
 	bool lives = false;
 
 	TAILQ_FOREACH(t, &c->txns, entry) {
-		n += txn_size(t->branch.len) + side_weight(c, t->offer) +
+		n += txn_size(t->branch_len) + side_weight(c, t->offer) +
 		    side_weight(c, t->answer);
 		ntxns++;
 		lives = lives || (t->dlg == NULL && !t->done);
@@ -249,8 +249,8 @@ call_check(const struct call *c, int64_t now)
 		if (t->until != 0 && t->until < next)
 			next = t->until;
 		assert_true(t->dlg == NULL ||
-		    dialog_find((struct call *)(uintptr_t)c, t->dlg->tag) ==
-			t->dlg);
+		    dialog_find((struct call *)(uintptr_t)c,
+			dialog_tag_of(t->dlg)) == t->dlg);
 	}
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
 		n += dialog_check(c, d, &next);

@@ -194,7 +194,7 @@ same_dialogs(const struct dialog *a, const struct dialog *b)
 {
 	int i;
 
-	assert_true(span_eq(a->tag, b->tag));
+	assert_true(span_eq(dialog_tag_of(a), dialog_tag_of(b)));
 	assert_int_equal(a->state, b->state);
 	assert_int_equal(a->origin, b->origin);
 	assert_int_equal(a->answered, b->answered);
@@ -228,12 +228,13 @@ same_txns(const struct txn *a, const struct txn *b)
 	assert_int_equal(a->serial, b->serial);
 	assert_int_equal(a->method, b->method);
 	assert_int_equal(a->cseq, b->cseq);
-	assert_true(span_eq(a->branch, b->branch));
+	assert_true(span_eq(txn_branch_of(a), txn_branch_of(b)));
 	assert_int_equal(a->role, b->role);
 	assert_true(addr_eq(&a->src, &b->src));
 	assert_true(addr_eq(&a->dst, &b->dst));
 	assert_int_equal(a->dlg == NULL, b->dlg == NULL);
-	assert_true(a->dlg == NULL || span_eq(a->dlg->tag, b->dlg->tag));
+	assert_true(a->dlg == NULL ||
+	    span_eq(dialog_tag_of(a->dlg), dialog_tag_of(b->dlg)));
 	assert_true(addr_eq(&a->contact, &b->contact));
 	assert_true(side_eq(a->offer, b->offer));
 	assert_true(side_eq(a->answer, b->answer));
@@ -253,8 +254,8 @@ same_calls(const struct call *a, const struct call *b)
 	const struct txn *ta = TAILQ_FIRST(&a->txns);
 	const struct txn *tb = TAILQ_FIRST(&b->txns);
 
-	assert_true(span_eq(a->call_id, b->call_id));
-	assert_true(span_eq(a->caller_tag, b->caller_tag));
+	assert_true(span_eq(call_id_of(a), call_id_of(b)));
+	assert_true(span_eq(call_tag_of(a), call_tag_of(b)));
 	assert_true(addr_eq(&a->addr[0], &b->addr[0]));
 	assert_true(addr_eq(&a->addr[1], &b->addr[1]));
 	assert_memory_equal(a->protected, b->protected, sizeof(a->protected));
