@@ -162,6 +162,42 @@ without_a_pinhole_the_client_gets_an_error(void **state)
 	assert_int_equal(play.nwishes, 1);
 }
 
+/* A line with a tag or a queue has a class of its own in the filter. */
+static void
+a_line_may_have_a_class(void **state)
+{
+	/* clang-format off */
+	static char name[] = "voip";
+	static const struct {
+		bool tag, queue;
+		uint16_t class;
+	} rows[] = {
+		{ false, false, 0 },
+		{ true, false, 2 },
+		{ false, true, 2 },
+		{ true, true, 2 },
+	};
+	/* clang-format on */
+	size_t i;
+
+	for (i = 0; i < ROWS(rows); i++) {
+		ftp_teardown(state);
+		ftp_setup(state);
+		lines[1].tag = rows[i].tag ? name : NULL;
+		lines[1].queue = rows[i].queue ? name : NULL;
+		ftp_begin();
+		ftp_login();
+		play_write(client, "PORT 127,0,0,2,4,1\r\n");
+		assert_int_equal(play_wished()->w.hole.class, rows[i].class);
+		play_answer(PH_OK);
+		play_write(server, "200 ok\r\n");
+		play_write(client, "EPSV\r\n");
+		play_write(server, "229 at (|||50000|)\r\n");
+		assert_int_equal(play.nwishes, 2);
+		assert_int_equal(play_wished()->w.hole.class, rows[i].class);
+	}
+}
+
 /* Its time was over, or it was used: there is nothing to close any more. */
 static void
 a_pinhole_that_is_gone_is_not_closed(void **state)
@@ -544,6 +580,7 @@ main(void)
 		T(active_data_go_through_a_pinhole),
 		T(the_source_port_is_kept_unless_it_is_to_be_20),
 		T(without_a_pinhole_the_client_gets_an_error),
+		T(a_line_may_have_a_class),
 		T(a_pinhole_that_is_gone_is_not_closed),
 		T(the_end_of_a_session_closes_its_pinhole),
 		T(an_end_waits_until_all_is_passed_on),

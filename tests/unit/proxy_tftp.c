@@ -15,6 +15,7 @@
 #define ERROR "\0\5\0"
 
 static struct proxy_tftp *service;
+static struct conf_proxy ftp_lines[3];
 
 /* What the kernel tells of the next datagram; NULL: the truth. */
 static const struct endpoint *told_from, *told_to;
@@ -44,6 +45,8 @@ setup(void **state)
 	server = play_begin_line(state, LISTEN_TFTP, SOCK_DGRAM);
 	lines[1].timeout = 25;
 	play.conf.tftp.allow_read = play.conf.tftp.allow_write = true;
+	play.conf.ftp.proxy = ftp_lines;
+	play.conf.ftp.nproxy = ROWS(ftp_lines);
 	play.conf.tftp.proxy = lines;
 	play.conf.tftp.nproxy = 2;
 	client = play_connect(SOCK_DGRAM, CLIENT, &at.at);
@@ -139,6 +142,24 @@ a_request_goes_on_once_the_filter_is_open(void **state)
 	assert_true(x->forgotten);
 	assert_int_equal(proxy_tftp_left(service), 0);
 	assert_silent(client);
+}
+
+static void
+a_line_may_have_a_class(void **state)
+{
+	static char name[] = "boot";
+
+	(void)state;
+	lines[1].tag = name;
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	/* Behind those of FTP, of which there are three. */
+	assert_int_equal(play_wished()->w.hole.class, 5);
+	lines[1].tag = NULL;
+	lines[1].queue = name;
+	ask(client, RRQ, sizeof(RRQ));
+	play_found(&server_at);
+	assert_int_equal(play_wished()->w.hole.class, 5);
 }
 
 static void
@@ -669,6 +690,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_request_goes_on_once_the_filter_is_open),
+		T(a_line_may_have_a_class),
 		T(the_request_comes_from_the_port_that_is_redirected),
 		T(a_source_of_another_family_is_not_used),
 		T(who_is_not_protected_gets_no_answer),
