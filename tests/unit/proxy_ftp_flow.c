@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What passes through a session: all of it, in order, and how much waits. */
 #include <sys/socket.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -68,7 +66,7 @@ one_byte_that_waits_for_an_answer_is_passed_on(void **state)
 static void
 encrypt_narrow(void **state, int i, int *from, int *to)
 {
-	const int size = 65536, on = 1;
+	const int size = 65536;
 	int near;
 
 	ftp_teardown(state);
@@ -79,9 +77,6 @@ encrypt_narrow(void **state, int i, int *from, int *to)
 	near = play_descriptor(i == 0 ? &server_at : &client_at, -1);
 	assert_int_equal(setsockopt(*to, SOL_SOCKET, SO_RCVBUF, &size,
 			     sizeof(size)),
-	    0);
-	assert_int_equal(setsockopt(*to, IPPROTO_TCP, TCP_NODELAY, &on,
-			     sizeof(on)),
 	    0);
 	assert_int_equal(setsockopt(near, SOL_SOCKET, SO_SNDBUF, &size,
 			     sizeof(size)),

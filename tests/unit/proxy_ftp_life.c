@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "src/base/timers.h"
+#include "src/proxy/ftp_conn.h"
 #include "src/proxy/ports.h"
 #include "tests/unit/proxy_ftp_play.h"
 
@@ -343,6 +344,95 @@ the_end_of_a_time_says_why(void **state)
 	assert_string_equal(play_read(client), "(end)");
 }
 
+/* However a session ends, its pinhole closes. */
+enum ending {
+	BY_TIMER,
+	BY_CLIENT,
+	BY_CLIENT_RESET,
+	BY_SERVER,
+	BY_SERVER_RESET,
+	BY_ROOM,
+	BY_JUNK,
+	NENDINGS
+};
+
+static void
+session_end(enum ending how)
+{
+	static const struct linger hard = { 1, 0 };
+	const struct endpoint other = { addr_v4(127, 0, 0, 3), 1 };
+	char junk[3000];
+	int *fd =
+	    how == BY_CLIENT || how == BY_CLIENT_RESET ? &client : &server;
+
+	switch (how) {
+	case BY_TIMER:
+		play_timer_fire();
+		return;
+	case BY_ROOM:
+		assert_true(ftp_conn_make_room(ftp_service, &other));
+		return;
+	case BY_JUNK:
+		memset(junk, 'x', sizeof(junk));
+		assert_int_equal(send(client, junk, sizeof(junk), 0),
+		    sizeof(junk));
+		play_run();
+		return;
+	case BY_CLIENT_RESET:
+	case BY_SERVER_RESET:
+		assert_int_equal(setsockopt(*fd, SOL_SOCKET, SO_LINGER, &hard,
+				     sizeof(hard)),
+		    0);
+		break;
+	default:
+		break;
+	}
+	close(*fd);
+	*fd = -1;
+	play_run();
+}
+
+static void
+play_ending(enum ending how, bool active)
+{
+	struct play_wish *x;
+
+	ftp_begin();
+	if (how != BY_ROOM)
+		ftp_login();
+	if (active)
+		play_write(client, "PORT 127,0,0,2,4,1\r\n");
+	else {
+		play_write(client, "EPSV\r\n");
+		play_write(server, "229 at (|||50000|)\r\n");
+	}
+	x = play_wished();
+	play_answer(PH_OK);
+	(void)play_read(client);
+	(void)play_read(server);
+	assert_false(x->closed);
+	/* A guest that is silent for so long makes room. */
+	play.now += 11 * S;
+	session_end(how);
+	if (!x->closed)
+		fail_msg("ending %d", (int)how);
+	assert_int_equal(x->why, REASON_DONE);
+	assert_int_equal(play.nwishes, 1);
+}
+
+static void
+each_end_closes_the_pinhole(void **state)
+{
+	int how;
+
+	for (how = 0; how < 2 * NENDINGS; how++) {
+		ftp_teardown(state);
+		ftp_setup(state);
+		lines[1].max_sessions = 1;
+		play_ending((enum ending)(how / 2), how % 2);
+	}
+}
+
 /* A client that speaks no FTP has ten seconds to read the last reply. */
 static void
 what_is_no_ftp_has_ten_seconds(void **state)
@@ -501,6 +591,7 @@ main(void)
 		T(what_a_client_says_to_nobody_keeps_nothing_open),
 		T(a_late_login_changes_no_time),
 		T(the_end_of_a_time_says_why),
+		T(each_end_closes_the_pinhole),
 		T(what_is_no_ftp_has_ten_seconds),
 		T(ports_are_taken_once),
 		T(what_fails_leaves_nothing_behind),

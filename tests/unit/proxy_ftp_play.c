@@ -59,6 +59,7 @@ ftp_server_take(void)
 	play_run();
 	server = accept(listening, NULL, NULL);
 	assert_true(server != -1);
+	play_hurry(server);
 	assert_int_not_equal(fcntl(server, F_SETFL, O_NONBLOCK), -1);
 	play_run();
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <event2/event.h>
 
@@ -119,6 +121,16 @@ play_socket(int type, const char *addr, struct endpoint *bound)
 	return fd;
 }
 
+void
+play_hurry(int fd)
+{
+	const int on = 1;
+
+	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+			     sizeof(on)),
+	    0);
+}
+
 int
 play_connect(int type, const char *addr, const struct endpoint *to)
 {
@@ -134,6 +146,8 @@ play_connect(int type, const char *addr, const struct endpoint *to)
 	assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
 	len = (socklen_t)endpoint_to_sockaddr(to, &ss);
 	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), 0);
+	if (type == SOCK_STREAM)
+		play_hurry(fd);
 	assert_int_not_equal(fcntl(fd, F_SETFL, O_NONBLOCK), -1);
 	return fd;
 }

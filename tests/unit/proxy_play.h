@@ -72,6 +72,8 @@ void play_run(void);
 /* A socket at a free port of this address, which is written to *bound. */
 int play_socket(int type, const char *addr, struct endpoint *bound);
 int play_connect(int type, const char *addr, const struct endpoint *to);
+/* What is written there goes at once, whatever is not acknowledged. */
+void play_hurry(int fd);
 struct endpoint play_name(int fd);
 
 /* Answer the last question about where a client wanted to go. */
