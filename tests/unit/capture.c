@@ -229,6 +229,39 @@ fragments_are_bounded_in_bytes(void **state)
 	ipfrag_free(w.f);
 }
 
+/* One that grows takes no more room than one that was large at once. */
+static void
+a_fragment_that_grows_costs_what_it_has(void **state)
+{
+	struct flood w = { ipfrag_new(), { 0 } };
+	struct frag_key key;
+	uint32_t n, i, off;
+
+	(void)state;
+	for (n = 0; w.stats.frag_limits == 0; n++) {
+		key = frag_key(n);
+		assert_int_equal(flood_piece(&w, &key, 65520, true), PH_ETRUNC);
+	}
+	ipfrag_free(w.f);
+	/* One fewer than was too many; the last of them in small steps. */
+	w = (struct flood) { ipfrag_new(), { 0 } };
+	for (i = 0; i < n - 1; i++) {
+		key = frag_key(i);
+		for (off = i == n - 2 ? 8 : 65520; off < 65520; off *= 2)
+			assert_int_equal(flood_piece(&w, &key, off, true),
+			    PH_ETRUNC);
+		if (i < n - 2)
+			assert_int_equal(flood_piece(&w, &key, 65520, true),
+			    PH_ETRUNC);
+	}
+	assert_int_equal(w.stats.frag_limits, 0);
+	/* Another one makes room, of one datagram and not more. */
+	key = frag_key(n);
+	assert_int_equal(flood_piece(&w, &key, 65520, true), PH_ETRUNC);
+	assert_int_equal(w.stats.frag_limits, 1);
+	ipfrag_free(w.f);
+}
+
 static unsigned int nudp;
 
 static void
@@ -466,6 +499,7 @@ main(void)
 		cmocka_unit_test(fragments_wait_for_thirty_seconds),
 		cmocka_unit_test(a_flood_of_fragments_costs_its_own_source),
 		cmocka_unit_test(fragments_are_bounded_in_bytes),
+		cmocka_unit_test(a_fragment_that_grows_costs_what_it_has),
 		cmocka_unit_test(a_packet_seen_twice_counts_once),
 		cmocka_unit_test(live_only_what_the_interface_takes_counts),
 		cmocka_unit_test(a_successor_gives_no_name_twice),

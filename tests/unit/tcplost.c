@@ -166,6 +166,29 @@ a_full_room_hides_nobody(void **state)
 	tcpstream_free(c.t, &c.sink);
 }
 
+/* Also where the first bytes that are seen again are of the other end. */
+static void
+who_speaks_first_hides_nobody(void **state)
+{
+	/* clang-format off */
+	static const struct seg server_first[] = {
+		{ 100, TCP_ACK, "ef", true, 12 },
+		{ 12, TCP_ACK, "cd", false, 102 },
+		{ 102, TCP_ACK, "gh", true, 14 },
+	};
+	/* clang-format on */
+	struct crowd c;
+
+	(void)state;
+	crowd_new(&c);
+	SAY(&c, SEC, said);
+	assert_string_equal(origin(&c, "ab"), "<");
+	flood(&c, SEC, TCP_MAX_CONNS, 3);
+	SAY(&c, 2 * SEC, server_first);
+	assert_string_equal(origin(&c, "|ef|cdgh"), "><>");
+	tcpstream_free(c.t, &c.sink);
+}
+
 static void
 silence_hides_nobody(void **state)
 {
@@ -594,6 +617,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_room_hides_nobody),
+		cmocka_unit_test(who_speaks_first_hides_nobody),
 		cmocka_unit_test(silence_hides_nobody),
 		cmocka_unit_test(a_reset_hides_nobody),
 		cmocka_unit_test(half_a_handshake_hides_nobody),

@@ -247,6 +247,13 @@ on_any(void *ctx, void **user, const struct datagram *d)
 	return CAPTURE_WHOLE;
 }
 
+static void
+on_end_of_any(void *ctx, void *user)
+{
+	(void)ctx;
+	(void)user;
+}
+
 /* What changed is recorded once, and once more when it changes again. */
 static void
 each_change_is_recorded_once(void **state)
@@ -295,6 +302,35 @@ each_change_is_recorded_once(void **state)
 		assert_true(before.len != k.len ||
 		    memcmp(before.record, k.record, k.len) != 0);
 	}
+	tcpstream_free(t, &sink);
+}
+
+/* What is over before it is recorded is not recorded. */
+static void
+what_has_ended_is_not_recorded(void **state)
+{
+	/* clang-format off */
+	static const struct seg segs[] = { SAID,
+		{ 12, TCP_ACK | TCP_FIN, "", false, 100 },
+		{ 100, TCP_ACK | TCP_FIN, "", true, 13 },
+		{ 13, TCP_ACK, "", false, 101 },
+	};
+	/* clang-format on */
+	struct tcpstream *t = tcpstream_new();
+	struct flushed k = { 0 };
+	struct capture_sink sink = { &k, NULL, on_any, on_end_of_any,
+		on_flushed, NULL };
+	struct capture_stats stats = { 0 };
+	size_t i;
+
+	(void)state;
+	assert_non_null(t);
+	for (i = 0; i < ROWS(segs); i++)
+		feed_one(t, &segs[i], SEC, &sink, &stats);
+	assert_int_equal(stats.tcp_connections, 1);
+	assert_true(tcpstream_due(t) == INT64_MAX);
+	assert_false(tcpstream_flush(t, &sink));
+	assert_int_equal(k.n, 0);
 	tcpstream_free(t, &sink);
 }
 
@@ -451,6 +487,7 @@ main(void)
 		cmocka_unit_test(a_successor_is_as_deaf),
 		cmocka_unit_test(a_successor_forgets_under_the_same_key),
 		cmocka_unit_test(each_change_is_recorded_once),
+		cmocka_unit_test(what_has_ended_is_not_recorded),
 		cmocka_unit_test(a_record_is_believed_only_as_it_was_written),
 		cmocka_unit_test(a_record_has_two_ends),
 		cmocka_unit_test(keys_of_others_are_not_taken),
