@@ -370,10 +370,20 @@ descriptors_are_told_as_far_as_there_is_room(void **state)
 	assert_int_equal(capture_due(capture), INT64_MAX);
 }
 
+static int
+lowest_descriptor(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	close(fd);
+	return fd;
+}
+
 static void
 a_file_that_is_none_is_named(void **state)
 {
 	static const struct record r = { SEC, 1, SIP };
+	int fd = lowest_descriptor();
 	char want[256];
 	FILE *f;
 
@@ -406,6 +416,8 @@ a_file_that_is_none_is_named(void **state)
 	assert_memory_equal(text, path, strlen(path));
 	assert_int_equal(text[strlen(path)], ':');
 	assert_null(capture);
+	/* Nor is it left open. */
+	assert_int_equal(lowest_descriptor(), fd);
 }
 
 static void

@@ -105,6 +105,25 @@ feed_one(struct tcpstream *t, const struct seg *s, int64_t ts,
 	    sink, stats);
 }
 
+/* A sink that is given these segments hears this text. */
+static inline void
+feed(const struct seg *segs, size_t n, const char *want, size_t stop_after,
+    struct capture_stats *stats)
+{
+	struct tcpstream *t = tcpstream_new();
+	struct heard h = { 0 };
+	struct capture_sink sink = { &h, NULL, on_tcp, on_end, NULL, NULL };
+	size_t i;
+
+	h.b = strbuf_of(h.text, sizeof(h.text));
+	h.stop_after = stop_after;
+	for (i = 0; i < n; i++)
+		feed_one(t, &segs[i], (int64_t)i, &sink, stats);
+	assert_string_equal(h.text, want);
+	tcpstream_free(t, &sink);
+	assert_int_equal(h.ends > 0, want[0] != '\0');
+}
+
 /* Client 9 and server 99 have met. */
 #define MET                                                                    \
 	{ 9, TCP_SYN, "", false, 0 }, { 99, TCP_SYN | TCP_ACK, "", true, 10 }, \

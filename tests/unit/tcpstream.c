@@ -11,24 +11,6 @@
 #include "tests/unit/starve.h"
 #include "tests/unit/tcpplay.h"
 
-static void
-feed(const struct seg *segs, size_t n, const char *want, size_t stop_after,
-    struct capture_stats *stats)
-{
-	struct tcpstream *t = tcpstream_new();
-	struct heard h = { 0 };
-	struct capture_sink sink = { &h, NULL, on_tcp, on_end, NULL, NULL };
-	size_t i;
-
-	h.b = strbuf_of(h.text, sizeof(h.text));
-	h.stop_after = stop_after;
-	for (i = 0; i < n; i++)
-		feed_one(t, &segs[i], (int64_t)i, &sink, stats);
-	assert_string_equal(h.text, want);
-	tcpstream_free(t, &sink);
-	assert_int_equal(h.ends > 0, want[0] != '\0');
-}
-
 /* All that is said of bytes, besides them. */
 static struct datagram told[4];
 static size_t ntold;
@@ -638,129 +620,6 @@ the_receiver_is_the_judge(void **state)
 	}
 }
 
-/* A connection that began unseen: bytes, and the other end's answer to them. */
-static void
-who_joins_needs_an_answer_that_fits(void **state)
-{
-#define W TCP_WINDOW
-	/* clang-format off */
-	static const struct {
-		const char *what, *want;
-		struct seg segs[6];
-	} rows[] = {
-		{ "a stranger before, on the other side", "|abcd", {
-		    { 4711, TCP_ACK, "XX", false, 8000 },
-		    { 100, TCP_ACK, "ab", true, 10 },
-		    { 10, TCP_ACK, "", false, 102 },
-		    { 102, TCP_ACK, "cd", true, 10 } } },
-		{ "a stranger before, as the other side", "|abcd", {
-		    { 8000, TCP_ACK, "XX", true, 4711 },
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 100, TCP_ACK, "", true, 12 },
-		    { 12, TCP_ACK, "cd", false, 100 } } },
-		{ "a stranger between", "|cd", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 4711, TCP_ACK, "XX", false, 900000 },
-		    { 100, TCP_ACK, "", true, 12 },
-		    { 12, TCP_ACK, "cd", false, 100 },
-		    { 100, TCP_ACK, "", true, 14 } } },
-		{ "more, at the window's end", "|ab", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 10 + W, TCP_ACK, "zz", false, 100 },
-		    { 100, TCP_ACK, "", true, 12 } } },
-		{ "more, behind the window", "", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 11 + W, TCP_ACK, "zz", false, 100 },
-		    { 100, TCP_ACK, "", true, 12 } } },
-		{ "more, before the first", "|z", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 9, TCP_ACK, "z", false, 100 },
-		    { 100, TCP_ACK, "", true, 9 },
-		    { 100, TCP_ACK, "", true, 12 } } },
-		{ "more, that has as much as can be", "|abcd", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 12, TCP_ACK, "cd", false, 100 + W },
-		    { 100, TCP_ACK, "", true, 14 } } },
-		{ "more, that has more than can be", "", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 12, TCP_ACK, "cd", false, 101 + W },
-		    { 100, TCP_ACK, "", true, 14 } } },
-		{ "an answer to as much as can be", "|ab", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 100, TCP_ACK, "", true, 10 + W } } },
-		{ "an answer to more than can be", "", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 100, TCP_ACK, "", true, 11 + W } } },
-		{ "an answer to nothing", "", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 100, TCP_ACK, "", true, 10 } } },
-		{ "an answer from before", "", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 99, TCP_ACK, "", true, 12 } } },
-		{ "an answer that is ahead", "", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 101, TCP_ACK, "", true, 12 } } },
-		{ "an answer that is none", "", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 100, 0, "", true, 12 } } },
-		{ "an answer to a part", "|abcd", {
-		    { 10, TCP_ACK, "ab", false, 100 },
-		    { 12, TCP_ACK, "cd", false, 100 },
-		    { 100, TCP_ACK, "", true, 13 },
-		    { 100, TCP_ACK, "", true, 14 } } },
-	};
-	/* clang-format on */
-	struct capture_stats stats;
-	size_t i, n;
-
-	(void)state;
-	for (i = 0; i < ROWS(rows); i++) {
-		printf("%s\n", rows[i].what);
-		for (n = 0; n < ROWS(rows[i].segs); n++)
-			if (rows[i].segs[n].bytes == NULL)
-				break;
-		memset(&stats, 0, sizeof(stats));
-		feed(rows[i].segs, n, rows[i].want, 0, &stats);
-		assert_int_equal(stats.tcp_midstream, rows[i].want[0] != '\0');
-		assert_int_equal(stats.tcp_connections,
-		    rows[i].want[0] != '\0');
-	}
-#undef W
-}
-
-/* Bytes that wait for others are of no interest where those will not come. */
-static void
-who_is_elsewhere_waits_for_nothing(void **state)
-{
-	/* clang-format off */
-	static const struct seg segs[] = { SAID,
-		{ 14, TCP_ACK, "ef", false, 100 },
-		{ 900000, TCP_ACK, "cd", false, 700000 },
-		{ 700000, TCP_ACK, "", true, 900002 },
-	};
-	/* clang-format on */
-	struct tcpstream *t = tcpstream_new();
-	struct heard h = { 0 };
-	struct capture_sink sink = { &h, NULL, on_tcp, on_end, NULL, NULL };
-	struct capture_stats stats = { 0 };
-	size_t i;
-
-	(void)state;
-	h.b = strbuf_of(h.text, sizeof(h.text));
-	for (i = 0; i < ROWS(segs); i++) {
-		assert_int_equal(tcpstream_next(t) != INT64_MAX,
-		    i == 5 || i == 6);
-		feed_one(t, &segs[i], SEC, &sink, &stats);
-	}
-	assert_true(tcpstream_next(t) == INT64_MAX);
-	assert_true(tcpstream_due(t) == SEC + TCP_IDLE + 1);
-	tcpstream_expire(t, SEC + TCP_GAP + 1, &sink, &stats);
-	assert_int_equal(stats.tcp_gaps, 0);
-	assert_string_equal(h.text, "ab");
-	tcpstream_free(t, &sink);
-	assert_int_equal(h.ends, 1);
-}
-
 static void
 a_port_used_again_is_a_new_connection(void **state)
 {
@@ -836,8 +695,6 @@ main(void)
 		cmocka_unit_test(a_window_has_its_bounds),
 		cmocka_unit_test(the_receiver_is_the_judge),
 		cmocka_unit_test(what_does_not_begin_well_is_not_searched),
-		cmocka_unit_test(who_joins_needs_an_answer_that_fits),
-		cmocka_unit_test(who_is_elsewhere_waits_for_nothing),
 		cmocka_unit_test(a_port_used_again_is_a_new_connection),
 	};
 
