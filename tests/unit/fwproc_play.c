@@ -434,7 +434,7 @@ __wrap_log_detach(void)
 	play.detached++;
 }
 
-static void
+static void __attribute__((format(printf, 1, 0)))
 log_add(const char *fmt, va_list ap)
 {
 	size_t n = strlen(log_text);
