@@ -21,6 +21,9 @@ char *__wrap_strdup(const char *s);
 char *__real_strdup(const char *s);
 int __wrap_asprintf(char **out, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same, in a build with _FORTIFY_SOURCE. */
+int __wrap___asprintf_chk(char **out, int flag, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void __wrap_free(void *p);
 void __real_free(void *p);
 
@@ -116,18 +119,40 @@ __wrap_strdup(const char *s)
 	return __real_strdup(s);
 }
 
+static int __attribute__((format(printf, 2, 0)))
+print(char **out, const char *fmt, va_list ap)
+{
+	int n;
+
+	if (fails())
+		return -1;
+	n = vasprintf(out, fmt, ap);
+	blocks += n != -1;
+	return n;
+}
+
 int
 __wrap_asprintf(char **out, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
 
-	if (fails())
-		return -1;
 	va_start(ap, fmt);
-	n = vasprintf(out, fmt, ap);
+	n = print(out, fmt, ap);
 	va_end(ap);
-	blocks += n != -1;
+	return n;
+}
+
+int
+__wrap___asprintf_chk(char **out, int flag, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	(void)flag;
+	va_start(ap, fmt);
+	n = print(out, fmt, ap);
+	va_end(ap);
 	return n;
 }
 
