@@ -385,8 +385,7 @@ dialog_end(struct call *c, struct dialog *d)
 		sdp_side_unref(d->side[i]);
 		d->side[i] = NULL;
 	}
-	sdp_side_unref(d->late);
-	d->late = NULL;
+	late_end(d);
 }
 
 /*

@@ -207,21 +207,12 @@ in_dialog_offer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 	    REASON_REPLACED, now);
 }
 
-/* Is an offer that a response made waiting for this side's answer? */
-static bool
-is_late_answer(const struct dialog *dlg, enum role role, uint32_t cseq,
-    int64_t now)
-{
-	return dlg->late != NULL && dlg->late_cseq == cseq &&
-	    dlg->late_role == role && now < dlg->late_until;
-}
-
 /* The answer to an offer that a response made (late offer). */
 static void
 late_answer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
     const struct datagram *d, const struct sip_message *m, enum reason why)
 {
-	struct sdp_side *offer = dlg->late;
+	struct sdp_side *offer;
 	struct body b;
 
 	body_read(c, false, d, m, &b);
@@ -229,7 +220,7 @@ late_answer(struct call *c, struct dialog *dlg, enum role role, int64_t now,
 		refuse_body(c, b.bad, &d->src.addr, &d->dst.addr, now);
 	if (b.side == NULL)
 		return;
-	dlg->late = NULL;
+	offer = late_take(dlg);
 	if (dlg->side[CALLER] != NULL)
 		why = REASON_REINVITE;
 	dialog_agree(c, dlg, !role, offer, b.side, why, now);
@@ -256,7 +247,7 @@ ack_received(struct sip *sip, int64_t now, const struct datagram *d,
 	}
 	if ((dlg = dialog_of_request(sip, now, d, m, &c, &role)) == NULL)
 		return;
-	if (is_late_answer(dlg, role, m->cseq, now) &&
+	if (late_waits(dlg, role, m->cseq, now) &&
 	    dlg->state == DIALOG_CONFIRMED)
 		late_answer(c, dlg, role, now, d, m, REASON_ACK);
 }
@@ -265,8 +256,8 @@ static void
 prack_received(struct call *c, struct dialog *dlg, enum role role, int64_t now,
     const struct datagram *d, const struct sip_message *m)
 {
-	if (is_late_answer(dlg, role, m->rack_cseq, now) &&
-	    m->rack_method == SIP_INVITE && dlg->late_rseq == m->rack_rseq)
+	if (late_waits(dlg, role, m->rack_cseq, now) &&
+	    m->rack_method == SIP_INVITE && dlg->late->rseq == m->rack_rseq)
 		late_answer(c, dlg, role, now, d, m, REASON_EARLY);
 	else if (m->body != SIP_BODY_NONE)
 		in_dialog_offer(c, dlg, role, now, d, m);
@@ -416,12 +407,9 @@ response_body(struct call *c, struct dialog *dlg, struct txn *t, int64_t now,
 		return;
 	}
 	/* RFC 3264 section 5 with RFC 3261 section 13.2.1: offer in 2xx. */
-	sdp_side_unref(dlg->late);
-	dlg->late = b.side;
-	dlg->late_cseq = t->cseq;
-	dlg->late_rseq = m->rseq;
-	dlg->late_role = t->role;
-	dlg->late_until = now + SIP_T_TRANSACTION;
+	(void)late_begin(dlg,
+	    &(struct late) { b.side, t->cseq, m->rseq, now + SIP_T_TRANSACTION,
+		t->role });
 	call_update(c, why, REASON_REPLACED, now);
 }
 
@@ -471,8 +459,7 @@ invite_provisional(struct call *c, struct txn *t, int64_t now,
 	/* An offer in a provisional response counts if it is reliable. */
 	if (t->offer == NULL && t->bad == REASON_NONE && !m->reliable)
 		return;
-	if (dlg->late != NULL && dlg->late_rseq == m->rseq &&
-	    dlg->late_cseq == t->cseq && t->offer == NULL)
+	if (late_is(dlg, t->cseq, m->rseq) && t->offer == NULL)
 		return;
 	if (t->dlg != NULL && t->offer != NULL) {
 		/* The answer counts only when the re-INVITE has its 2xx. */

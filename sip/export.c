@@ -85,6 +85,8 @@ static void
 put_dialog(struct writer *w, const struct dialog *d)
 {
 	static const struct past none;
+	static const struct late no_late;
+	const struct late *late = d->late != NULL ? d->late : &no_late;
 	int i;
 
 	put_span(w, dialog_tag_of(d));
@@ -98,11 +100,11 @@ put_dialog(struct writer *w, const struct dialog *d)
 	}
 	for (i = 0; i < SIP_MAX_PAST; i++)
 		put_past(w, d->past != NULL ? &d->past[i] : &none);
-	put_side(w, d->late);
-	writer_u32(w, d->late_cseq);
-	writer_u32(w, d->late_rseq);
-	writer_u8(w, d->late_role);
-	writer_u64(w, (uint64_t)d->late_until);
+	put_side(w, late->side);
+	writer_u32(w, late->cseq);
+	writer_u32(w, late->rseq);
+	writer_u8(w, late->role);
+	writer_u64(w, (uint64_t)late->until);
 	writer_u64(w, (uint64_t)d->early_until);
 	writer_u8(w, d->early_over);
 	writer_u64(w, (uint64_t)d->drop_at);
@@ -315,6 +317,7 @@ static void
 get_dialog(struct cursor *r, struct call *c, int64_t now)
 {
 	struct dialog *d = dialog_new(c, get_span(r), 0, false);
+	struct late late;
 	int i;
 
 	if (d == NULL) {
@@ -331,11 +334,13 @@ get_dialog(struct cursor *r, struct call *c, int64_t now)
 	}
 	for (i = 0; i < SIP_MAX_PAST; i++)
 		get_past(r, c->sip, d, i);
-	d->late = get_side(r, c->sip);
-	d->late_cseq = cursor_u32(r);
-	d->late_rseq = cursor_u32(r);
-	d->late_role = cursor_enum(r, CALLEE);
-	d->late_until = get_time(r);
+	late.side = get_side(r, c->sip);
+	late.cseq = cursor_u32(r);
+	late.rseq = cursor_u32(r);
+	late.role = cursor_enum(r, CALLEE);
+	late.until = get_time(r);
+	if (late.side != NULL && !late_begin(d, &late))
+		r->bad = true;
 	d->early_until = deadline_within(get_time(r), now,
 	    SIP_EARLY_SETUPS * c->sip->config.timeout_setup);
 	d->early_over = cursor_bool(r);
@@ -449,7 +454,7 @@ adopt_mentions(struct call *c)
 			    t->role == role ? t->offer : t->answer);
 	}
 	TAILQ_FOREACH(d, &c->dialogs, entry)
-		mentions_adopt(c, d->late);
+		mentions_adopt(c, d->late != NULL ? d->late->side : NULL);
 }
 
 enum ph_err

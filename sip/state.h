@@ -115,16 +115,22 @@ struct past {
 	int64_t until; /* 0: nothing here */
 };
 
+/* An offer made in a response (late offer), which waits for its answer. */
+struct late {
+	struct sdp_side *side; /* owned */
+	uint32_t cseq, rseq;
+	int64_t until; /* no answer counts after 64*T1 */
+	uint8_t role;  /* who sent the INVITE and is to answer */
+};
+
 struct dialog {
 	TAILQ_ENTRY(dialog) entry;
 	uint64_t origin;   /* serial of the INVITE that made it */
 	uint64_t answered; /* serial of the last INVITE with a 2xx; 0: none */
 	uint64_t updated;  /* of the last UPDATE or PRACK that agreed on SDP */
 	struct sdp_side *side[2]; /* what both agreed on, by role; or NULL */
-	struct past *past;     /* SIP_MAX_PAST of them; NULL: nothing there */
-	struct sdp_side *late; /* offer made in a response (late offer) */
-	uint32_t late_cseq, late_rseq;
-	int64_t late_until; /* no answer counts after 64*T1 */
+	struct past *past; /* SIP_MAX_PAST of them; NULL: nothing there */
+	struct late *late; /* NULL: no such offer waits */
 	/* The end of early media: see SIP_EARLY_SETUPS. */
 	int64_t early_until;
 	int64_t drop_at;       /* an early fork that lost; 0: none */
@@ -132,9 +138,8 @@ struct dialog {
 	uint64_t refused;      /* digest of the refusals last reported */
 	uint32_t session_s;    /* the interval behind session_until */
 	struct addr contact[2];
-	uint8_t state : 4;     /* enum dialog_state */
-	uint8_t late_role : 3; /* who sent the INVITE and is to answer */
-	bool early_over : 1;   /* nothing opens now before the 2xx */
+	uint8_t state : 4;   /* enum dialog_state */
+	bool early_over : 1; /* nothing opens now before the 2xx */
 	uint16_t tag_len;
 	char text[]; /* dialog_tag_of() */
 };
@@ -316,6 +321,17 @@ void dialog_request(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m);
 void dialog_response(struct sip *sip, int64_t now, const struct datagram *d,
     const struct sip_message *m);
+
+/* late.c */
+/* In place of the one before; its side is consumed.  False: no memory. */
+bool late_begin(struct dialog *d, const struct late *late);
+/* It was made in this very response. */
+bool late_is(const struct dialog *d, uint32_t cseq, uint32_t rseq);
+/* It waits for this side's answer. */
+bool late_waits(const struct dialog *d, enum role role, uint32_t cseq,
+    int64_t now);
+struct sdp_side *late_take(struct dialog *d); /* there must be one */
+void late_end(struct dialog *d);
 
 /* body.c */
 /* The body of a message, once its SDP has been read. */

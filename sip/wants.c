@@ -149,7 +149,9 @@ call_weigh(struct call *c)
 		    sdp_side_bytes(t->answer);
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
 		n += dialog_size(d->tag_len) + sdp_side_bytes(d->side[CALLER]) +
-		    sdp_side_bytes(d->side[CALLEE]) + sdp_side_bytes(d->late);
+		    sdp_side_bytes(d->side[CALLEE]);
+		if (d->late != NULL)
+			n += sizeof(*d->late) + sdp_side_bytes(d->late->side);
 		n += d->past != NULL ? SIP_MAX_PAST * sizeof(*d->past) : 0;
 		for (i = 0; d->past != NULL && i < SIP_MAX_PAST; i++)
 			n += sdp_side_bytes(d->past[i].side[CALLER]) +

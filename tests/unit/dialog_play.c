@@ -169,7 +169,7 @@ side_uses(const struct call *c, const struct sdp_side *side)
 		n += (t->offer == side) + (t->answer == side);
 	TAILQ_FOREACH(d, &c->dialogs, entry) {
 		n += (d->side[CALLER] == side) + (d->side[CALLEE] == side) +
-		    (d->late == side);
+		    (d->late != NULL && d->late->side == side);
 		for (i = 0; d->past != NULL && i < SIP_MAX_PAST; i++)
 			n += (d->past[i].side[CALLER] == side) +
 			    (d->past[i].side[CALLEE] == side);
@@ -208,8 +208,9 @@ dialog_check(const struct call *c, const struct dialog *d, int64_t *next)
 		assert_int_equal(d->session_until, 0);
 	}
 	assert_true((d->side[CALLER] == NULL) == (d->side[CALLEE] == NULL));
-	n += side_weight(c, d->side[CALLER]) + side_weight(c, d->side[CALLEE]) +
-	    side_weight(c, d->late);
+	n += side_weight(c, d->side[CALLER]) + side_weight(c, d->side[CALLEE]);
+	if (d->late != NULL)
+		n += sizeof(*d->late) + side_weight(c, d->late->side);
 	for (i = 0; d->past != NULL && i < SIP_MAX_PAST; i++) {
 		n += sizeof(*d->past) + side_weight(c, d->past[i].side[0]) +
 		    side_weight(c, d->past[i].side[1]);

@@ -186,10 +186,12 @@ set_dialog(struct dialog *d, enum field field, uint64_t value)
 		d->updated = value;
 		break;
 	case DIALOG_LATE_ROLE:
-		d->late_role = (uint8_t)value;
+		assert_true(late_begin(d, &(struct late) { 0 }));
+		d->late->role = (uint8_t)value;
 		break;
 	case DIALOG_LATE_UNTIL:
-		d->late_until = (int64_t)value;
+		assert_true(late_begin(d, &(struct late) { 0 }));
+		d->late->until = (int64_t)value;
 		break;
 	case DIALOG_DROP_AT:
 		d->drop_at = (int64_t)value;

@@ -156,7 +156,7 @@ mentions_come_back_the_insides_first(void **state)
 	    sdp_side_new(&m, 1, false, (who) ? &in : &out))
 	d->side[CALLER] = SIDE(0, 0);
 	d->side[CALLEE] = SIDE(1, 0);
-	d->late = SIDE(1, 2);
+	assert_true(late_begin(d, &(struct late) { .side = SIDE(1, 2) }));
 	t = txn_new(c, SIP_UPDATE, 1, span_of("b1"));
 	t->dlg = d;
 	t->role = CALLEE;
