@@ -96,8 +96,6 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 			accept_pause(f);
 			return;
 		}
-		if (fd == -1 && (errno == ECONNABORTED || errno == EINTR))
-			continue;
 		if (fd == -1)
 			return;
 		client = endpoint_from_sockaddr((struct sockaddr *)&ss);

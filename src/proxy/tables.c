@@ -39,7 +39,6 @@ struct visitor {
 	struct server_job job; /* first */
 	LIST_ENTRY(visitor) entry;
 	struct endpoint from;
-	bool received; /* all its changes are known */
 };
 
 struct batch {
@@ -186,7 +185,7 @@ visitor_finish(struct proxy_tables *t, struct visitor *v)
 	socklen_t len;
 	size_t n;
 
-	if (!v->received || v->job.pending > 0)
+	if (v->job.pending > 0)
 		return;
 	if (v->job.verdict == SERVER_TAKEN)
 		change_log(v);
@@ -403,12 +402,10 @@ datagram_receive(struct proxy_tables *t, int64_t now)
 		return false;
 	if ((v = malloc(sizeof(*v))) == NULL)
 		return false;
-	v->received = false;
 	v->from = endpoint_from_sockaddr((struct sockaddr *)&ss);
 	LIST_INSERT_HEAD(&t->visitors, v, entry);
 	(void)server_receive(t->server, (struct span) { t->buf, (size_t)n },
 	    &v->from.addr, now, &v->job);
-	v->received = true;
 	visitor_finish(t, v);
 	return true;
 }
