@@ -116,6 +116,42 @@ tables_are_changed_by_their_index(void **state)
 	assert_int_equal(emptied, 1);
 }
 
+/* Each of the entries, from none to as many as fit. */
+static void
+all_entries_of_a_change_are_told(void **state)
+{
+	static const size_t ns[] = { 0, 1, 2, IPC_PREFIXES - 1, IPC_PREFIXES };
+	static struct prefix v[IPC_PREFIXES];
+	struct proxy_table t = { .index = 1, .op = FW_TABLE_ADD, .v = v };
+	struct addr a;
+	size_t i, k;
+
+	(void)state;
+	for (k = 0; k < ROWS(v); k++) {
+		a = addr_v4(203, 0, 113, (uint8_t)k);
+		v[k] = prefix_host(&a);
+	}
+	for (i = 0; i < ROWS(ns); i++) {
+		t.n = ns[i];
+		t.ttl_s = (uint32_t)i;
+		assert_true(proxy_table(proxy, &t, on_answer, &answered));
+		expect(IPC_TABLE);
+		assert_int_equal(msg.u.table.n, ns[i]);
+		assert_int_equal(msg.u.table.op, FW_TABLE_ADD);
+		assert_int_equal(msg.u.table.index, 1);
+		assert_int_equal(msg.u.table.ttl_s, i);
+		for (k = 0; k < ns[i]; k++) {
+			assert_true(
+			    addr_eq(&msg.u.table.prefixes[k].addr, &v[k].addr));
+			assert_int_equal(msg.u.table.prefixes[k].len, 32);
+		}
+		/* The next one has others. */
+		memset(&msg, 0, sizeof(msg));
+		for (k = 0; k < ROWS(v); k++)
+			v[k].addr.b[2]++;
+	}
+}
+
 /* The successor is told of pinholes; other questions have failed. */
 static void
 a_new_firewall_process_is_told_of_all_pinholes(void **state)
@@ -380,6 +416,7 @@ main(void)
 		T(a_question_waits_for_ten_seconds),
 		T(where_a_client_wanted_to_go),
 		T(tables_are_changed_by_their_index),
+		T(all_entries_of_a_change_are_told),
 		T(a_new_firewall_process_is_told_of_all_pinholes),
 		T(who_is_forgotten_hears_nothing),
 		T(another_who_is_forgotten_makes_no_difference),

@@ -437,23 +437,51 @@ keys_are_read_from_files(void **state)
 static void
 an_empty_journal_is_expected_at_a_first_run_only(void **state)
 {
-	(void)state;
-	tables_start(true);
-	journal_open();
-	proxy_tables_begin(tables_service, tables_journal, PH_OK);
-	play.now -= USEC_PER_SEC;
-	tables_ask(WIRE_ADD, "203.0.113.1", 60);
-	play.now += USEC_PER_SEC;
-	assert_int_equal(play.ntables, 1);
-	proxy_tables_stop(tables_service);
+	enum { NONE, EMPTY, WITH_RECORD };
+	static const struct {
+		int journal;
+		bool first_run, may_be_old;
+	} rows[] = {
+		{ NONE, false, false },
+		{ NONE, true, false },
+		{ EMPTY, false, false },
+		{ EMPTY, true, true },
+		{ WITH_RECORD, false, false },
+		{ WITH_RECORD, true, false },
+	};
+	size_t i;
 
-	tables_start(false);
-	proxy_tables_begin(tables_service, tables_journal, PH_OK);
-	play.ntables = 0;
-	play.now -= USEC_PER_SEC;
-	tables_ask(WIRE_ADD, "203.0.113.2", 60);
-	play.now += USEC_PER_SEC;
-	assert_int_equal(play.ntables, 0);
+	for (i = 0; i < ROWS(rows); i++) {
+		if (i > 0) {
+			tables_teardown(state);
+			tables_prepare(state);
+		}
+		if (rows[i].journal == WITH_RECORD) {
+			tables_service = NULL;
+			journal_open();
+			assert_int_equal(checkpoint_put(tables_journal,
+					     UINT64_C(1) << 32, "junk", 4),
+			    PH_OK);
+			assert_int_equal(checkpoint_sync(tables_journal),
+			    PH_OK);
+			checkpoint_close(tables_journal);
+			tables_journal = NULL;
+		}
+		tables_start(rows[i].first_run);
+		if (rows[i].journal != NONE)
+			journal_open();
+		proxy_tables_begin(tables_service, tables_journal,
+		    tables_journal != NULL ? PH_OK : PH_EIO);
+		play.now -= USEC_PER_SEC;
+		tables_ask(WIRE_ADD, "203.0.113.1", 60);
+		play.now += USEC_PER_SEC;
+		assert_int_equal(play.ntables, rows[i].may_be_old);
+		/* One of now is none of before. */
+		tables_ask(WIRE_ADD, "203.0.113.2", 60);
+		if (rows[i].may_be_old)
+			tables_answer(PH_OK);
+		assert_int_equal(play.ntables, rows[i].may_be_old + 1);
+	}
 }
 
 /* Records that cannot be read are deleted from the journal. */
