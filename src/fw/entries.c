@@ -5,7 +5,7 @@
 #include "src/base/slab.h"
 #include "src/fw/entries.h"
 
-_Static_assert(offsetof(struct entry, e.tuple) + 15 <= 120,
+_Static_assert(offsetof(struct entry, e.tuple) + 15 <= 112,
     "of a pinhole between IPv4 hosts");
 
 static struct entry *

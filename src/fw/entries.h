@@ -16,7 +16,7 @@
 /*
  * The entries of the ledger (table.h) and the claims on them, found by tuple
  * and by deadline.  There may be hundreds of thousands, so each byte counts: an
- * entry between IPv4 hosts takes 120 bytes here, 8 in the hash table and 16
+ * entry between IPv4 hosts takes 112 bytes here, 8 in the hash table and 16
  * among the deadlines.
  *
  * Claims of one entry: the engine and a proxy may want the same tuple, but two

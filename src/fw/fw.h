@@ -48,7 +48,8 @@ struct fw_change {
  * made of an entry, and reads the rest here.
  */
 struct fw_entry {
-	uint64_t id;	  /* the ledger's, */
+	uint64_t id : 48; /* the ledger's, */
+	uint64_t class : 16;
 	int64_t deadline; /* and likewise */
 	void *own;	  /* the backend's; NULL in a new entry */
 	/*
@@ -57,7 +58,6 @@ struct fw_entry {
 	 */
 	uint64_t packets;
 	bool in_filter; /* see ledger.h */
-	uint16_t class;
 	/*
 	 * pinhole_pack(); there may be hundreds of thousands of entries, and
 	 * the memory of one may end with its tuple.
