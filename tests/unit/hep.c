@@ -36,6 +36,46 @@ done(void)
 	return (struct span) { (const char *)buffer, w.len };
 }
 
+/* What the beginning of a stream says of the length. */
+static void
+a_packet_begins_with_its_length(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *bytes;
+		size_t n;
+		enum ph_err rc;
+		size_t len;
+	} rows[] = {
+		{ "", 0, PH_ETRUNC, 0 },
+		{ "H", 1, PH_ETRUNC, 0 },
+		{ "HEP", 3, PH_ETRUNC, 0 },
+		{ "HEP3", 4, PH_ETRUNC, 0 },
+		{ "HEP3\1", 5, PH_ETRUNC, 0 },
+		{ "HEP3\0\6", 6, PH_OK, 6 },
+		{ "HEP3\1\2x", 7, PH_OK, 258 },
+		{ "HEP3\377\377", 6, PH_OK, 65535 },
+		{ "HEP3\0\5", 6, PH_EMALFORMED, 5 },
+		{ "HEP3\0\0", 6, PH_EMALFORMED, 0 },
+		{ "X", 1, PH_EMALFORMED, 0 },
+		{ "HEP4", 4, PH_EMALFORMED, 0 },
+		{ "hep3\0\6", 6, PH_EMALFORMED, 0 },
+		{ "XEP3\0\6", 6, PH_EMALFORMED, 0 },
+	};
+	/* clang-format on */
+	size_t i, len;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		len = 77;
+		assert_int_equal(hep_frame((struct span) { rows[i].bytes,
+					       rows[i].n },
+				     &len),
+		    rows[i].rc);
+		assert_int_equal(len, rows[i].len);
+	}
+}
+
 /* All but the chunk `without`; 0: all. */
 static void
 fill(uint16_t without)
@@ -308,6 +348,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_packet_begins_with_its_length),
 		cmocka_unit_test(a_packet_becomes_a_message),
 		cmocka_unit_test(chunks_come_in_any_order),
 		cmocka_unit_test(ipv6_is_a_family_of_its_own),

@@ -380,6 +380,54 @@ packets_are_read_with_their_place(void **state)
 	capture_close(c, NULL);
 }
 
+static struct capture *stamping;
+static int64_t stamp;
+
+static void
+on_stamp(void *ctx, const struct datagram *d)
+{
+	(void)ctx;
+	(void)d;
+	stamp = capture_stamp(stamping);
+}
+
+/* The kernel's time stamp, while its packet is handed over. */
+static void
+packets_have_the_stamp_of_the_kernel(void **state)
+{
+	static const struct {
+		int64_t sec, usec, stamp;
+	} rows[] = {
+		{ 0, 0, 0 },
+		{ 0, 1, 1 },
+		{ 1, 999999, 2 * SEC - 1 },
+		{ 1, 1000000, SEC },
+		{ -1, 999999, 0 },
+		{ 253402300799, 5, 253402300799 * SEC + 5 },
+		{ 253402300800, 5, 253402300799 * SEC + 5 },
+	};
+	static const struct capture_sink s = { .udp = on_stamp };
+	size_t i;
+
+	(void)state;
+	stamping = opened(1, 0, 0);
+	for (i = 0; i < ROWS(rows); i++) {
+		make_frame(10, 100 + i);
+		paper.head.ts.tv_sec = (time_t)rows[i].sec;
+		paper.head.ts.tv_usec = (suseconds_t)rows[i].usec;
+		if (paper.head.ts.tv_sec != rows[i].sec)
+			continue; /* this clock ends before */
+		paper.result = 1;
+		stamp = -1;
+		assert_int_equal(capture_dispatch(stamping, PAPER_FD, 1, SEC,
+				     &s),
+		    PH_OK);
+		assert_true(stamp == rows[i].stamp);
+		assert_true(capture_stamp(stamping) == 0);
+	}
+	capture_close(stamping, NULL);
+}
+
 /* Once a second the interfaces are looked at, from the second second on. */
 static void
 an_interface_that_moves_ends_it(void **state)
@@ -649,6 +697,7 @@ main(void)
 		T(without_memory_nothing_is_open),
 		T(a_filter_that_is_too_long_is_refused),
 		T(packets_are_read_with_their_place),
+		T(packets_have_the_stamp_of_the_kernel),
 		T(an_interface_that_moves_ends_it),
 		T(errors_of_a_bound_socket_pass),
 		T(one_whose_interface_has_left_is_deaf),

@@ -191,6 +191,8 @@ static const struct row {
 	{ "IPv6, padding",		6, 10, 17, D(GOOD "xxxx"), "hi" },
 	{ "IPv6, less than UDP says",	6, 9, 17, D(GOOD), NULL },
 	{ "IPv6, length 0",		6, 0, 17, D(GOOD), NULL },
+	{ "IPv6, length 0, of ICMP",	6, 0, 58, D(GOOD), NULL },
+	{ "IPv6, length 0, a fragment",	6, 0, 44, D(GOOD), NULL },
 	{ "hop by hop",			6, 18, 0, D("\x11\0\1\4\0\0\0\0" GOOD), "hi" },
 	{ "routing",			6, 18, 43, D("\x11\0\1\4\0\0\0\0" GOOD), "hi" },
 	{ "destination, 16 bytes",	6, 26, 60,
@@ -241,6 +243,26 @@ headers_that_lie_are_no_packets(void **state)
 	}
 	assert_int_equal(stats->packets, ROWS(rows));
 	assert_int_equal(stats->ignored, 0);
+}
+
+/* Up to its last byte, whatever it says it carries. */
+static void
+half_a_header_of_ipv6_is_none(void **state)
+{
+	static const uint8_t protos[] = { 17, 6, 58, 59, 44, 0 };
+	uint8_t h[40] = { 0x60 };
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < ROWS(protos); i++)
+		for (n = 1; n <= sizeof(h); n++) {
+			teardown(state);
+			setup(state);
+			h[6] = protos[i];
+			send_ip(h, n, NULL, 0);
+			assert_int_equal(stats->malformed, 1);
+			assert_int_equal(stats->ignored, 0);
+		}
 }
 
 static void
@@ -700,6 +722,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(headers_that_lie_are_no_packets),
+		CASE(half_a_header_of_ipv6_is_none),
 		CASE(tcp_headers_have_five_words_at_least),
 		CASE(other_ports_and_protocols_are_ignored),
 		CASE(fragments_belong_to_one_protocol_and_place),

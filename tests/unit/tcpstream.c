@@ -130,6 +130,16 @@ either_end_may_have_to_wait(void **state)
 		assert_true(tcpstream_next(t) == 2 + TCP_LATE + 1);
 		feed_one(t, &gaps[!k], 3, &sink, &stats);
 		assert_true(tcpstream_next(t) == 2 + TCP_LATE + 1);
+		/* What the receiver does not have yet is kept for longer. */
+		tcpstream_expire(t, 2 + TCP_LATE, &sink, &stats);
+		assert_true(tcpstream_next(t) == 2 + TCP_LATE + 1);
+		tcpstream_expire(t, 2 + TCP_LATE + 1, &sink, &stats);
+		assert_true(tcpstream_next(t) == INT64_MAX);
+		assert_true(tcpstream_due(t) == 2 + TCP_GAP + 1);
+		tcpstream_expire(t, 2 + TCP_GAP, &sink, &stats);
+		assert_true(tcpstream_due(t) == 2 + TCP_GAP + 1);
+		tcpstream_expire(t, 2 + TCP_GAP + 1, &sink, &stats);
+		assert_true(tcpstream_due(t) == 3 + TCP_IDLE + 1);
 		tcpstream_free(t, &sink);
 	}
 }
@@ -168,6 +178,43 @@ who_moves_stays_mute(void **state)
 	feed(server, ROWS(server), "<a|cd", 0, &stats);
 	assert_int_equal(stats.tcp_midstream, 2);
 	assert_int_equal(stats.tcp_implausible, 4);
+}
+
+/* A reader that wants no more ends it, though the segment has bytes, too. */
+static void
+one_of_no_interest_keeps_nothing(void **state)
+{
+	/* clang-format off */
+	static const struct seg segs[] = {
+		{ 10, TCP_ACK, "!b", false, 100 },
+		{ 100, TCP_ACK, "cd", true, 12 },
+		{ 110, TCP_ACK, "ef", true, 12 },
+		{ 12, TCP_ACK, "gh", false, 102 },
+		{ 20, TCP_ACK, "ij", false, 102 },
+	};
+	/* clang-format on */
+	struct tcpstream *t = tcpstream_new();
+	struct capture_stats stats = { 0 };
+	struct heard h = { 0 };
+	const struct capture_sink sink = { &h, NULL, on_tcp, on_end, NULL,
+		NULL };
+	int blocks = 0;
+	size_t i;
+
+	(void)state;
+	h.b = strbuf_of(h.text, sizeof(h.text));
+	for (i = 0; i < ROWS(segs); i++) {
+		feed_one(t, &segs[i], 1 + (int64_t)i, &sink, &stats);
+		assert_int_equal(h.ends, i > 0);
+		assert_true(tcpstream_next(t) == INT64_MAX || i == 0);
+		if (i == 1)
+			blocks = starve_blocks();
+		else if (i > 1)
+			assert_int_equal(starve_blocks(), blocks);
+	}
+	assert_string_equal(h.text, "|!b");
+	tcpstream_free(t, &sink);
+	assert_int_equal(h.ends, 1);
 }
 
 static void
@@ -687,6 +734,7 @@ main(void)
 		cmocka_unit_test(segments_become_bytes_in_order),
 		cmocka_unit_test(bytes_have_the_place_of_their_packets),
 		cmocka_unit_test(who_moves_stays_mute),
+		cmocka_unit_test(one_of_no_interest_keeps_nothing),
 		cmocka_unit_test(either_end_may_have_to_wait),
 		cmocka_unit_test(the_end_that_began_a_connection_is_told),
 		cmocka_unit_test(what_nobody_answers_is_not_read),

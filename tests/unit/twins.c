@@ -96,6 +96,7 @@ another_packet_is_no_twin(void **state)
 	OTHER(d.ifindex += UINT32_C(1) << 24);
 	OTHER(d.dir = PKT_OUT);
 	OTHER(d.src.addr.af = AF_INET6);
+	OTHER(d.dst.addr.af = AF_INET6);
 	OTHER(extra[0] = 1);
 	OTHER(extra[1] = 1);
 	OTHER(extra[0] = UINT64_C(1) << 32);
