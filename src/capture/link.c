@@ -95,7 +95,7 @@ cooked_type(struct link_packet *out, unsigned int pkttype)
 	out->foreign = pkttype >= 1 && pkttype <= 3;
 }
 
-/* RFC 1071. */
+/* RFC 1071; of so few words, one fold makes the sum. */
 static bool
 checksum_good(struct cursor c, unsigned int len)
 {
@@ -103,7 +103,6 @@ checksum_good(struct cursor c, unsigned int len)
 
 	for (; len > 1; len -= 2)
 		sum += cursor_u16(&c);
-	sum = (sum >> 16) + (sum & 0xffff);
 	sum += sum >> 16;
 	return !c.bad && (sum & 0xffff) == 0xffff;
 }

@@ -306,10 +306,48 @@ connections_differ_in_each_field(void **state)
 	assert_int_equal(h.ends, N);
 }
 
+/*
+ * Bytes in a SYN are not read, so its side has begun without us: behind a gap
+ * it may be in the middle of anything.
+ */
+static void
+bytes_in_a_syn_are_a_beginning(void **state)
+{
+	static const char *const syns[] = { "", "x", "xyz" };
+	struct capture_stats stats = { 0 };
+	struct tcpstream *t;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ROWS(syns); i++) {
+		/* clang-format off */
+		const struct seg segs[] = {
+			{ 9, TCP_SYN, syns[i], false, 0 },
+			{ 99, TCP_SYN | TCP_ACK, "", true, 10 },
+			{ 10, TCP_ACK, "", false, 100 },
+			{ 15, TCP_ACK, "f", false, 100 },
+			{ 100, TCP_ACK, "", true, 16 },
+		};
+		/* clang-format on */
+		struct heard h = { 0 };
+		const struct capture_sink sink = { &h, NULL, on_tcp, on_end,
+			NULL, NULL };
+
+		h.b = strbuf_of(h.text, sizeof(h.text));
+		assert_non_null(t = tcpstream_new());
+		for (k = 0; k < ROWS(segs); k++)
+			feed_one(t, &segs[k], SEC, &sink, &stats);
+		tcpstream_expire(t, SEC + TCP_LATE + 1, &sink, &stats);
+		assert_string_equal(h.text, i == 0 ? "|f" : "");
+		tcpstream_free(t, &sink);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_in_a_syn_are_a_beginning),
 		cmocka_unit_test(who_joins_needs_an_answer_that_fits),
 		cmocka_unit_test(who_is_elsewhere_waits_for_nothing),
 		cmocka_unit_test(both_ends_may_be_elsewhere),

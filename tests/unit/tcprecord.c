@@ -130,6 +130,10 @@ a_successor_waits_for_nothing_older(void **state)
 		{ 100, TCP_ACK, "gh", true, 12 },
 		{ 12, TCP_ACK, "cd", false, 102 },
 	};
+	static const struct seg elsewhere[] = {
+		{ 900000, TCP_ACK, "g", false, 700000 },
+		{ 700000, TCP_ACK, "", true, 900001 },
+	};
 	/* After the first byte, all is as ever. */
 	static const struct seg later[] = {
 		{ 12, TCP_ACK, "cd", false, 100 },
@@ -147,6 +151,8 @@ a_successor_waits_for_nothing_older(void **state)
 	    "<>><");
 	hand_over(said, ROWS(said), ahead, ROWS(ahead), "ghcdef", "><<");
 	hand_over(said, ROWS(said), later, ROWS(later), "cdgh", "<>");
+	/* One byte is enough to see that both ends are elsewhere. */
+	hand_over(said, ROWS(said), elsewhere, ROWS(elsewhere), "|g", "<");
 }
 
 /* A connection that the engine before did not read is not read on. */

@@ -117,6 +117,7 @@ either_end_may_have_to_wait(void **state)
 		on_told_end, NULL, NULL };
 	struct capture_stats stats = { 0 };
 	struct tcpstream *t;
+	int blocks;
 	size_t i, k;
 
 	(void)state;
@@ -126,6 +127,7 @@ either_end_may_have_to_wait(void **state)
 		for (i = 0; i < ROWS(met); i++)
 			feed_one(t, &met[i], 1, &sink, &stats);
 		assert_true(tcpstream_next(t) == INT64_MAX);
+		blocks = starve_blocks();
 		feed_one(t, &gaps[k], 2, &sink, &stats);
 		assert_true(tcpstream_next(t) == 2 + TCP_LATE + 1);
 		feed_one(t, &gaps[!k], 3, &sink, &stats);
@@ -140,6 +142,7 @@ either_end_may_have_to_wait(void **state)
 		assert_true(tcpstream_due(t) == 2 + TCP_GAP + 1);
 		tcpstream_expire(t, 2 + TCP_GAP + 1, &sink, &stats);
 		assert_true(tcpstream_due(t) == 3 + TCP_IDLE + 1);
+		assert_int_equal(starve_blocks(), blocks);
 		tcpstream_free(t, &sink);
 	}
 }
