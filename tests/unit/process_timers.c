@@ -106,6 +106,22 @@ what_is_followed_says_when(void **state)
 	quit(true, 0);
 }
 
+/* A connection that moved on takes the calls along, for both are of one time.
+ */
+static void
+a_connection_that_changed_is_not_kept_waiting(void **state)
+{
+	struct wire w = { .kind = WIRE_KEEP, .text = "connection" };
+
+	(void)state;
+	begin_still();
+	sip(false, "INVITE sip:x SIP/2.0", "1 INVITE", 1, 4000, 1000);
+	await_timer(CHECKPOINT_WITHIN);
+	fake_capture_wire(&w);
+	await_timer(1 * USEC_PER_SEC);
+	quit(true, 0);
+}
+
 /* What the kernel drops is looked at each ten seconds. */
 static void
 drops_are_told_in_time(void **state)
@@ -172,6 +188,7 @@ main(void)
 		CASE(the_capture_says_when),
 		CASE(what_closes_says_when),
 		CASE(what_is_followed_says_when),
+		CASE(a_connection_that_changed_is_not_kept_waiting),
 		CASE(drops_are_told_in_time),
 		CASE(interfaces_are_looked_at_in_time),
 		CASE(each_message_is_followed_by_a_look),
