@@ -53,6 +53,7 @@ struct conf_sip {
 	struct ports port;	     /* default 5060; UDP and TCP */
 	struct prefixes server;	     /* who may name other protected hosts */
 	struct prefixes media;	     /* what may be opened; default: protect */
+	bool media_default;	     /* it is not written */
 	uint16_t media_lo, media_hi; /* default 1024:65535 */
 	enum remote remote;
 	struct prefixes remotes;   /* with REMOTE_LIST */

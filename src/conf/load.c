@@ -91,6 +91,7 @@ fill_defaults(struct parse *p)
 		if (c->ftp.proxy[i].reverse.port == 0 &&
 		    c->ftp.proxy[i].reverse.addr.af != AF_UNSPEC)
 			c->ftp.proxy[i].reverse.port = 21;
+	c->sip.media_default = c->sip.media.n == 0;
 	default_prefixes(p, &c->sip.media, &c->protect);
 	default_prefixes(p, &c->tables.never, &c->protect);
 	allow_forced(p, &c->tables);

@@ -26,8 +26,8 @@ sip_terms(const struct conf *conf, const struct engine_place *place,
 	p->nprotect = conf->protect.n;
 	p->server = c->server.v;
 	p->nserver = c->server.n;
-	p->media = c->media.n > 0 ? c->media.v : conf->protect.v;
-	p->nmedia = c->media.n > 0 ? c->media.n : conf->protect.n;
+	p->media = c->media.v;
+	p->nmedia = c->media.n;
 	p->own = place->own;
 	p->nown = place->nown;
 	p->remotes = c->remotes.v;

@@ -258,14 +258,6 @@ words_reason(enum reason r)
 	}
 }
 
-static bool
-conf_is_media(const struct conf *c, const struct addr *a)
-{
-	return c->sip.media.n > 0
-	    ? prefixes_contain(c->sip.media.v, c->sip.media.n, a)
-	    : prefixes_contain(c->protect.v, c->protect.n, a);
-}
-
 static void
 refused_port(const struct conf *conf, const struct story_entry *e,
     const char *src, const char *dst, struct strbuf *b)
@@ -340,7 +332,7 @@ words_refused(const struct conf *conf, const struct story_entry *e,
 		    src, dst,
 		    addr_eq(&e->from, &e->to) ? "not"
 					      : "neither its sender nor",
-		    conf->sip.media.n > 0 ? "media" : "protect");
+		    conf->sip.media_default ? "protect" : "media");
 		break;
 	case REASON_NOT_SERVER:
 		strbuf_fmt(b,
@@ -405,7 +397,8 @@ advice_host(const struct conf *conf, const struct story_entry *e,
 {
 	bool inside = is_inside(conf, &e->to);
 
-	if (inside && !conf_is_media(conf, &e->to))
+	if (inside &&
+	    !prefixes_contain(conf->sip.media.v, conf->sip.media.n, &e->to))
 		strbuf_fmt(b, "add %s to `media`", dst);
 	else if (!inside && addr_scope(&e->to) == ADDR_GLOBAL)
 		strbuf_fmt(b,
@@ -415,7 +408,7 @@ advice_host(const struct conf *conf, const struct story_entry *e,
 		    dst, src, dst, src);
 	else if (!inside)
 		strbuf_fmt(b, "add %s to `protect`%s", dst,
-		    conf->sip.media.n > 0 ? " and to `media`" : "");
+		    conf->sip.media_default ? "" : " and to `media`");
 	if (e->reason != REASON_NOT_SERVER && addr_eq(&e->from, &e->to))
 		return;
 	if (prefixes_contain(conf->sip.server.v, conf->sip.server.n, &e->from))

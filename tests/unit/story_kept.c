@@ -10,6 +10,7 @@
 #include "src/base/timers.h"
 #include "src/engine/story.h"
 #include "src/engine/tell.h"
+#include "src/engine/words.h"
 #include "tests/unit/blocks.h"
 #include "tests/unit/latest.h"
 #include "tests/unit/random.h"
@@ -309,6 +310,57 @@ the_latest_are_listed(void **state)
 	}
 }
 
+/* Where `media` is not written, no advice is about it. */
+static void
+advice_is_about_what_is_written(void **state)
+{
+	static const struct {
+		const char *sip, *refused, *advice;
+	} rows[] = {
+		{ "",
+		    "the SDP of 192.0.2.10 names 10.0.0.5, which is neither "
+		    "its sender nor in `protect`",
+		    "add 10.0.0.5 to `protect`; add 192.0.2.10 to `server`, "
+		    "for it names another host" },
+		{ "media 192.0.2.10",
+		    "the SDP of 192.0.2.10 names 10.0.0.5, which is neither "
+		    "its sender nor in `media`",
+		    "add 10.0.0.5 to `protect` and to `media`; add 192.0.2.10 "
+		    "to `server`, for it names another host" },
+		/* As long as the default, and yet written. */
+		{ "media 192.0.2.0/24",
+		    "the SDP of 192.0.2.10 names 10.0.0.5, which is neither "
+		    "its sender nor in `media`",
+		    "add 10.0.0.5 to `protect` and to `media`; add 192.0.2.10 "
+		    "to `server`, for it names another host" },
+	};
+	struct story_entry e = { .kind = STORY_REFUSE,
+		.reason = REASON_NOT_PROTECTED,
+		.from = addr_v4(192, 0, 2, 10),
+		.to = addr_v4(10, 0, 0, 5),
+		.dport = 4000 };
+	char text[1024];
+	struct strbuf b;
+	struct conf *conf;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(rows); i++) {
+		snprintf(text, sizeof(text),
+		    "protect 192.0.2.0/24\nsip { %s }\n", rows[i].sip);
+		assert_int_equal(conf_parse(&conf, span_of(text), "test", NULL,
+				     0, stderr),
+		    PH_OK);
+		b = strbuf_of(text, sizeof(text));
+		words_refused(conf, &e, &b);
+		assert_string_equal(text, rows[i].refused);
+		strbuf_reset(&b);
+		words_advice(conf, &e, &b);
+		assert_string_equal(text, rows[i].advice);
+		conf_free(conf);
+	}
+}
+
 /* A call of which something was refused is not one that nobody accepted. */
 static void
 a_refused_call_is_not_washed_out(void **state)
@@ -340,6 +392,7 @@ main(void)
 		TEST(a_message_is_kept_as_it_was),
 		TEST(streams_are_kept_as_they_were),
 		TEST(the_latest_are_listed),
+		TEST(advice_is_about_what_is_written),
 		TEST(a_refused_call_is_not_washed_out),
 	};
 
