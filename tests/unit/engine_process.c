@@ -5,10 +5,12 @@
  */
 #include <sys/types.h>
 #include <sys/socket.h>
+#include <netinet/in.h>
 
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/base/timers.h"
 #include "tests/unit/process_play.h"
@@ -255,6 +257,45 @@ a_message_counts_in_its_place(void **state)
 	await_log("engine: sip_messages 3\n");
 	await_log("engine: seen_elsewhere 3\n");
 	quit(true, 0);
+}
+
+/* Others mirror signalling to a socket that the monitor has opened. */
+static void
+mirrors_are_listened_to(void **state)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct listener at = { .kind = LISTEN_HEP };
+	socklen_t len = sizeof(sin);
+	int fd;
+
+	(void)state;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	at.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(at.fd, (struct sockaddr *)&sin, len), 0);
+	assert_int_equal(getsockname(at.fd, (struct sockaddr *)&sin, &len), 0);
+	conf_free(conf);
+	assert_int_equal(conf_parse(&conf,
+			     span_of("protect 192.0.2.0/24\nsip { }\n"
+				     "buffer 9000000\nfirewall nftables\n"
+				     "hep { listen on 127.0.0.1 port 9060\n"
+				     "from 127.0.0.1 }\n"),
+			     "test", NULL, 0, stderr),
+	    PH_OK);
+	args.conf = conf;
+	listeners = (struct listeners) { &at, 1 };
+	start();
+	link_it();
+	await_log("listening on 127.0.0.1:9060 for what others mirror\n");
+	assert_int_equal(sendto(fd, "HEP2", 4, 0, (struct sockaddr *)&sin, len),
+	    4);
+	await_log("it is no HEP of version 3");
+	tell(&monitor, IPC_REPORT, -1);
+	await_log("engine: hep_refused_malformed 1\n");
+	await_log("engine: events_lost 0\n");
+	quit(true, 0);
+	close(at.fd);
+	close(fd);
 }
 
 /* The packet filter of the configuration tells which media are seen. */
@@ -531,6 +572,7 @@ main(void)
 		CASE(a_record_of_no_use_is_deleted),
 		CASE(connections_are_read_and_end),
 		CASE(a_message_counts_in_its_place),
+		CASE(mirrors_are_listened_to),
 		CASE(silence_ends_a_call),
 		CASE(a_capture_that_fails_ends_it),
 		CASE(an_interface_made_anew_needs_another_engine),

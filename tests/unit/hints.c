@@ -71,6 +71,21 @@ what_is_kept_is_bounded(void **state)
 
 	(void)state;
 	memset(&h, 0, sizeof(h));
+	/* One is enough for a hint. */
+	d = datagram(1, 2, 5060, 6000, "BYE sip:a SIP/2.0\r\n");
+	hints_message(&h, 1, &d, false);
+	hints_text(&h, true, &b);
+	assert_string_equal(text,
+	    "1 SIP messages, none to or from a protected host: 192.0.2.1 "
+	    "192.0.2.2\n");
+	memset(&h, 0, sizeof(h));
+	hints_elsewhere(&h, 1, &d);
+	strbuf_reset(&b);
+	hints_text(&h, true, &b);
+	assert_string_equal(text,
+	    "1 SIP messages on ports that are not in `port`: 6000\n");
+	strbuf_reset(&b);
+	memset(&h, 0, sizeof(h));
 	for (i = 1; i < 100; i++) {
 		d = datagram(i, 200, 5060, (uint16_t)(6000 + i),
 		    "BYE sip:a SIP/2.0\r\n");

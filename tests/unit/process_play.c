@@ -41,13 +41,13 @@ __wrap_event_add(struct event *ev, const struct timeval *tv)
 struct conf *conf;
 struct engine_args args;
 struct packetq queue;
+struct listeners listeners;
 struct ipc monitor, fw, status, sharer;
 struct ipc_msg msg;
 pid_t child;
 uint64_t seq;
 
 static struct sandbox sandbox;
-static struct listeners listeners;
 static int journal[2], output;
 
 int
@@ -76,6 +76,7 @@ begin(void **state)
 	ipc_init(&status, -1);
 	ipc_init(&sharer, -1);
 	queue = (struct packetq) { .fd = -1 };
+	listeners = (struct listeners) { NULL, 0 };
 	child = 0;
 	if (timer == NULL)
 		timer = mmap(NULL, sizeof(*timer), PROT_READ | PROT_WRITE,

@@ -18,6 +18,7 @@
 extern struct conf *conf;
 extern struct engine_args args; /* of the next start() */
 extern struct packetq queue;	/* likewise; fd -1: there is none */
+extern struct listeners listeners;
 extern struct ipc monitor, fw, status, sharer; /* our ends */
 extern struct ipc_msg msg; /* the last received, or the next to be sent */
 extern pid_t child;

@@ -444,6 +444,39 @@ a_name_is_kept_to_its_bound(void **state)
 	sessions_free(s);
 }
 
+/* Of one client's requests that are forbidden, so many begin a story. */
+static void
+forbidden_requests_begin_few_stories(void **state)
+{
+	static const char write[] = "\0\2a\0octet";
+	struct world *w = world_new("protect { 192.0.2.0/24 }\n"
+				    "tftp { port 69\nallow read }\n");
+	struct datagram d;
+	char host[32];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 30; i++) {
+		snprintf(host, sizeof(host), "198.51.100.%u", i + 10);
+		d = packet(IPPROTO_UDP, INNER, PKT_IN, IN, (uint16_t)(2000 + i),
+		    host, 69);
+		d.payload = (struct span) { write, sizeof(write) };
+		engine_udp(w->e, NOW, &d);
+	}
+	assert_int_equal(count(engine_sessions(w->e)), 10);
+	/* Others have their own share, whatever server they ask. */
+	for (i = 0; i < 5; i++) {
+		snprintf(host, sizeof(host), "192.0.2.%u", i + 20);
+		d = packet(IPPROTO_UDP, INNER, PKT_IN, host, 2000, OUT, 69);
+		d.payload = (struct span) { write, sizeof(write) };
+		engine_udp(w->e, NOW, &d);
+	}
+	assert_int_equal(count(engine_sessions(w->e)), 15);
+	assert_int_equal(world_counted(w, "tftp_forbidden"), 35);
+	assert_int_equal(world_counted(w, "tftp_requests"), 35);
+	world_free(w);
+}
+
 /* However short the beginning of a name, it says which are listed. */
 static void
 a_beginning_chooses(void **state)
@@ -528,6 +561,7 @@ main(void)
 		cmocka_unit_test(each_record_is_as_it_was_told),
 		cmocka_unit_test(a_name_is_kept_to_its_bound),
 		cmocka_unit_test(a_beginning_chooses),
+		cmocka_unit_test(forbidden_requests_begin_few_stories),
 		cmocka_unit_test(the_latest_are_listed),
 	};
 

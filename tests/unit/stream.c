@@ -154,6 +154,27 @@ directions_are_apart(void **state)
 	assert_got(ONE "|" TWO "|");
 }
 
+/* Whichever end was the first, and whatever its address. */
+static void
+the_first_end_does_not_matter(void **state)
+{
+	const struct endpoint *const ends[] = { &here, &there };
+	struct stream *s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROWS(ends); i++) {
+		ngot = 0;
+		assert_non_null(s = stream_new(ends[i], &room));
+		feed(s, &here, ONE, 10);
+		feed(s, &there, TWO, 20);
+		feed(s, &here, &ONE[10], sizeof(ONE) - 1 - 10);
+		feed(s, &there, &TWO[20], sizeof(TWO) - 1 - 20);
+		assert_got(ONE "|" TWO "|");
+		stream_free(s);
+	}
+}
+
 static void
 large_messages_arrive_whole(void **state)
 {
@@ -171,6 +192,11 @@ large_messages_arrive_whole(void **state)
 	ngot = 0;
 	for (i = 0; i < len; i += 1460)
 		feed(*state, &here, text + i, len - i < 1460 ? len - i : 1460);
+	assert_int_equal(ngot, len + 3);
+	/* A byte of them, and then all others at once. */
+	ngot = 0;
+	feed(*state, &here, text, 1);
+	feed(*state, &here, text + 1, len - 1);
 	assert_int_equal(ngot, len + 3);
 }
 
@@ -251,6 +277,10 @@ a_lost_direction_takes_up_whole_messages_at_a_boundary(void **state)
 		printf("%s\n", rows[i].what);
 		ngot = 0;
 		assert_non_null(s = stream_new(&here, &room));
+		/* Bytes that begin no message are not kept. */
+		assert_int_equal(add(s, &here, "junk\r\n", 6, true),
+		    CAPTURE_LOST);
+		assert_int_equal(room.used, 0);
 		for (k = 0; rows[i].more[k] != '\0'; k++) {
 			enum capture_more more = add(s, &here, rows[i].segs[k],
 			    strlen(rows[i].segs[k]), lost);
@@ -480,6 +510,8 @@ main(void)
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(directions_are_apart, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(the_first_end_does_not_matter,
+		    setup, teardown),
 		cmocka_unit_test_setup_teardown(large_messages_arrive_whole,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(
