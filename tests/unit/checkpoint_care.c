@@ -264,8 +264,22 @@ a_file_of_garbage_is_left(void **state)
 	assert_true(st.moved == 40 && st.switches == 1 && st.records == 42);
 	assert_int_equal(size_of(fds[0]), 0);
 	assert_int_equal(st.size, size_of(fds[1]));
+	/* And back, into the first file. */
+	for (n = 0; stats().switches == 1; n++) {
+		assert_true(n < 1000);
+		assert_int_equal(put(n % 40, 5, BIG), PH_OK);
+	}
+	assert_int_equal(stats().switches, 2);
+	assert_int_equal(stats().moved, 56);
+	for (n = 0; n < 2; n++)
+		assert_int_equal(put(50, 51, 1), PH_OK);
+	assert_true(size_of(fds[0]) > 0);
+	assert_int_equal(size_of(fds[1]), 0);
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	assert_int_equal(stats().size, size_of(fds[0]));
 	reopen();
 	assert_int_equal(found, 42);
+	assert_int_equal(stats().size, size_of(fds[0]));
 	/* With more that lives than not, none is left: 140 x 8 kB live. */
 	teardown(state);
 	assert_int_equal(setup(state), 0);

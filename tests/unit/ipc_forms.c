@@ -69,6 +69,20 @@ ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
 ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
 
+static unsigned int options; /* that were set */
+
+int __wrap_setsockopt(int fd, int level, int name, const void *v,
+    socklen_t len);
+int __real_setsockopt(int fd, int level, int name, const void *v,
+    socklen_t len);
+
+int
+__wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t len)
+{
+	options++;
+	return __real_setsockopt(fd, level, name, v, len);
+}
+
 static int
 next_errno(int v[3])
 {
@@ -208,28 +222,30 @@ static void
 both_ends_are_made_alike(void **state)
 {
 	int fds[2], i, size, wish = 256 * 1024, want[2];
-	static const int options[] = { SO_SNDBUF, SO_RCVBUF };
+	static const int sizes[] = { SO_SNDBUF, SO_RCVBUF };
 	socklen_t len = sizeof(size);
 	struct ipc used;
 	size_t k;
 	int like = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
 	(void)state;
-	for (k = 0; k < ROWS(options); k++) {
-		assert_int_equal(setsockopt(like, SOL_SOCKET, options[k], &wish,
+	for (k = 0; k < ROWS(sizes); k++) {
+		assert_int_equal(setsockopt(like, SOL_SOCKET, sizes[k], &wish,
 				     sizeof(wish)),
 		    0);
-		assert_int_equal(getsockopt(like, SOL_SOCKET, options[k],
+		assert_int_equal(getsockopt(like, SOL_SOCKET, sizes[k],
 				     &want[k], &len),
 		    0);
 	}
 	close(like);
+	options = 0;
 	assert_int_equal(ipc_pair(fds), PH_OK);
+	assert_int_equal(options, 4);
 	for (i = 0; i < 2; i++) {
 		assert_true(fcntl(fds[i], F_GETFD) & FD_CLOEXEC);
-		for (k = 0; k < ROWS(options); k++) {
+		for (k = 0; k < ROWS(sizes); k++) {
 			assert_int_equal(getsockopt(fds[i], SOL_SOCKET,
-					     options[k], &size, &len),
+					     sizes[k], &size, &len),
 			    0);
 			assert_int_equal(size, want[k]);
 		}
