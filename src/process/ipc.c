@@ -279,8 +279,7 @@ out:
 bool
 ipc_unsent(const struct ipc *c)
 {
-	return c->fd != -1 && !c->gone && !STAILQ_EMPTY(&c->out) &&
-	    (!c->held || c->full);
+	return !c->gone && !STAILQ_EMPTY(&c->out) && (!c->held || c->full);
 }
 
 /* As many as one record holds; the descriptor that goes with them, or -1. */
@@ -312,7 +311,7 @@ ipc_flush(struct ipc *c)
 	int fd;
 
 	while (!STAILQ_EMPTY(&c->out)) {
-		if (c->fd == -1 || c->gone)
+		if (c->gone)
 			return PH_EGONE;
 		n = record_gather(c, iov, &fd);
 		rc = ipc_transmit(c, iov, n, fd);

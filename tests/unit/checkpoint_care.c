@@ -25,6 +25,8 @@
  * been done; a write takes `most` bytes at a time.
  */
 static int works = -1; /* none fails */
+static bool once;      /* the next works again */
+static unsigned int failures;
 static size_t most;
 static unsigned int calls;
 
@@ -41,9 +43,13 @@ fails(void)
 	calls++;
 	if (works > 0)
 		works--;
-	else if (works == 0)
+	else if (works == 0) {
 		errno = ENOSPC;
-	return works == 0 && errno == ENOSPC;
+		failures++;
+		works = once ? -1 : 0;
+		return true;
+	}
+	return false;
 }
 
 ssize_t
@@ -110,6 +116,7 @@ setup(void **state)
 {
 	(void)state;
 	works = -1;
+	once = false;
 	most = 0;
 	fds[0] = memfile_open();
 	fds[1] = memfile_open();
@@ -405,6 +412,37 @@ a_record_that_rots_before_it_moves_is_dropped(void **state)
 	assert_int_equal(stats().records, 42);
 }
 
+/* Files of rubbish are emptied, and the first of them is begun. */
+static void
+a_journal_of_rubbish_begins_anew(void **state)
+{
+	static uint8_t rubbish[100];
+	unsigned int how;
+	int i;
+
+	for (how = 0; how < 4; how++) {
+		for (i = 0; i < 2; i++) {
+			memset(rubbish, 0x11 * (i + 1), sizeof(rubbish));
+			assert_int_equal(__real_ftruncate(fds[i], 0), 0);
+			if (how & (1u << i))
+				assert_int_equal(__real_pwrite(fds[i], rubbish,
+						     sizeof(rubbish), 0),
+				    sizeof(rubbish));
+		}
+		reopen();
+		assert_int_equal(found, 0);
+		assert_int_equal(stats().damaged, 0);
+		assert_int_equal(size_of(fds[0]), HEADER);
+		assert_int_equal(size_of(fds[1]), 0);
+		assert_int_equal(put(1, 2, 3), PH_OK);
+		assert_int_equal(checkpoint_sync(c), PH_OK);
+		assert_int_equal(size_of(fds[0]), 2 * HEADER + 3);
+		reopen();
+		assert_int_equal(found, 1);
+	}
+	(void)state;
+}
+
 /* The journal in the middle of a move, with either file damaged. */
 static void
 a_move_is_taken_up_where_it_stood(void **state)
@@ -444,41 +482,56 @@ a_move_is_taken_up_where_it_stood(void **state)
 	}
 }
 
-/* Until it is over, each key has its old value or its new one. */
+/*
+ * Each failure is told, by the call that met it.  Until it is over, each key
+ * has its old value or its new one.
+ */
+static void
+fail_after(int n)
+{
+	uint8_t sure[NKEYS] = { 0 }, maybe[NKEYS] = { 0 };
+	unsigned int refused = 0, i;
+	enum ph_err rc;
+
+	works = n;
+	for (i = 0; i < 240; i++) {
+		/* A disk that stays full is repaired after three refusals. */
+		if (refused == 3)
+			works = -1;
+		failures = 0;
+		rc = put(i % 40, (uint8_t)(1 + i), BIG);
+		assert_int_equal(rc, failures > 0 ? PH_EIO : PH_OK);
+		assert_in_range(failures, 0, 1);
+		maybe[i % 40] = (uint8_t)(1 + i);
+		if (rc == PH_OK)
+			sure[i % 40] = (uint8_t)(1 + i);
+		else
+			refused++;
+	}
+	works = -1;
+	assert_int_equal(checkpoint_sync(c), PH_OK);
+	reopen();
+	for (i = 0; i < 40; i++)
+		assert_true(value[i] == sure[i] || value[i] == maybe[i]);
+	assert_int_equal(stats().damaged, 0);
+}
+
 static void
 no_failure_loses_what_was_written(void **state)
 {
-	uint8_t sure[NKEYS], maybe[NKEYS];
-	unsigned int refused = 0, i;
+	unsigned int in_all;
 	int n;
 
-	for (n = 0; n < 300; n += n < 12 ? 1 : 7) {
-		memset(sure, 0, sizeof(sure));
-		memset(maybe, 0, sizeof(maybe));
-		works = n;
-		for (i = 0; i < 240; i++) {
-			/* It is repaired after three refusals. */
-			if (works == 0 && refused % 4 == 3)
-				works = -1;
-			if (put(i % 40, (uint8_t)(1 + i), BIG) == PH_OK)
-				sure[i % 40] = maybe[i % 40] = (uint8_t)(1 + i);
-			else {
-				maybe[i % 40] = (uint8_t)(1 + i);
-				refused++;
-			}
-		}
-		works = -1;
-		assert_int_equal(checkpoint_sync(c), PH_OK);
-		reopen();
-		for (i = 0; i < 40; i++)
-			assert_true(
-			    value[i] == sure[i] || value[i] == maybe[i]);
-		assert_int_equal(stats().damaged, 0);
-		refused += 4 - refused % 4;
+	calls = 0;
+	fail_after(-1);
+	in_all = calls;
+	assert_true(in_all > 20);
+	for (n = 0; n < 2 * (int)in_all; n++) {
 		teardown(state);
 		assert_int_equal(setup(state), 0);
+		once = n % 2 == 1;
+		fail_after(n / 2);
 	}
-	assert_true(refused > 10);
 }
 
 /* Nothing is opened that could not be written to. */
@@ -661,6 +714,7 @@ main(void)
 		T(half_is_enough),
 		T(a_file_is_as_it_always_was),
 		T(a_record_that_rots_before_it_moves_is_dropped),
+		T(a_journal_of_rubbish_begins_anew),
 		T(a_move_is_taken_up_where_it_stood),
 		T(no_failure_loses_what_was_written),
 		T(a_disk_that_fails_at_first_is_told),

@@ -446,7 +446,8 @@ a_question_comes_when_it_is_due(void **state)
 		assert_int_equal(queuewatch_attention(holds[i]), 64 * step);
 		queuewatch_init(&w, &queue, holds[i], true);
 		assert_true(w.asleep && w.queue == &queue && w.pass &&
-		    w.at == 0 && w.known == 0);
+		    w.at == 0 && w.known == 0 && w.socket[0].fd == -1 &&
+		    w.socket[1].fd == -1);
 		/* Asleep, it looks once a second. */
 		assert_int_equal(queuewatch_run(&w, 7), 7 + 1000 * MS);
 		assert_int_equal(kernel.questions, 1);
