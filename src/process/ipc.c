@@ -193,7 +193,6 @@ ipc_close(struct ipc *c)
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
-	c->gone = true;
 }
 
 static enum ph_err

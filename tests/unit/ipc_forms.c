@@ -174,6 +174,13 @@ each_message_has_its_length(void **state)
 
 	(void)state;
 	assert_int_equal(ROWS(rows), IPC_NTYPES - 1);
+	for (i = 0; i <= IPC_NTYPES; i += IPC_NTYPES) {
+		null = null_device();
+		assert_int_equal(ipc_send(&a, (enum ipc_type)i, 9, &m, null),
+		    PH_EBAD);
+		assert_false(is_open(null));
+		assert_int_equal(ipc_recv(&b, &got, &fd), PH_EAGAIN);
+	}
 	for (i = 0; i < ROWS(rows); i++)
 		for (n = 0; n <= rows[i].max + 1; n++) {
 			if (n == 2 && rows[i].max > 2)
@@ -321,8 +328,9 @@ what_the_kernel_says_of_sending(void **state)
 	assert_true(is_open(null));
 	ipc_close(&a);
 	assert_false(is_open(null));
-	assert_true(a.gone && a.queued == 0 && a.fd == -1);
+	assert_true(a.queued == 0 && a.fd == -1);
 	assert_int_equal(ipc_flush(&a), PH_OK);
+	assert_int_equal(ipc_send(&a, IPC_REPORT, 1, &m, -1), PH_EGONE);
 }
 
 static void
