@@ -474,6 +474,163 @@ a_gap_is_told_once_and_ends_with_all(void **state)
 	assert_int_equal(waits, 3);
 }
 
+/* A call that is over, with its number in all that it has. */
+static void
+call_ends(uint64_t i, enum ipc_call_state how)
+{
+	struct ipc_feed_call call = { i, (int64_t)i + 1, how, 0,
+		addr_v4(1, 2, 3, 4), addr_v4(5, 6, 7, 8), (int64_t)i + 2, i + 3,
+		"" };
+
+	feed_call(&f, &call, (struct span) { "a_call_id", 1 + i % 9 });
+}
+
+static void
+is_call(uint64_t i)
+{
+	const struct ipc_feed_call *c = &m.u.feed_call;
+
+	assert_int_equal(m.hdr.type, IPC_FEED_CALL);
+	assert_int_equal(m.hdr.seq, 0);
+	assert_true(c->owner == i && c->since == (int64_t)i + 1 &&
+	    c->state == IPC_CALL_ENDED);
+	assert_int_equal(c->n, 1 + i % 9);
+	assert_memory_equal(c->call, "a_call_id", c->n);
+}
+
+/* While nobody wants to hear of calls, the last 200 that are over are kept. */
+static void
+calls_that_are_over_come_with_the_counters(void **state)
+{
+	static const unsigned int rows[] = { 0, 1, 199, 200, 201, 399, 450 };
+	uint64_t i = 0, first, until;
+	size_t k;
+	int how;
+
+	(void)state;
+	settled();
+	ask(IPC_TELL, IPC_TELL_ENOUGH, true);
+	ncounters = 1;
+	for (k = 0; k < ROWS(rows); k++)
+		for (how = 0; how < 2; how++) {
+			for (until = i + rows[k]; i < until; i++) {
+				call_ends(i, IPC_CALL_ENDED);
+				call_ends(i, IPC_CALL_HELD);
+				call_ends(i, IPC_CALL_ACCEPTED);
+			}
+			assert_int_equal(next(), 0);
+			/* With all, if it asks for these instead. */
+			now += 5 * USEC_PER_SEC;
+			tells = 0;
+			ask(IPC_TELL, how ? IPC_TELL_ALL : IPC_TELL_COUNTERS,
+			    true);
+			first =
+			    i > 200 && rows[k] > 200 ? i - 200 : i - rows[k];
+			for (; first < i; first++) {
+				(void)next();
+				is_call(first);
+			}
+			if (how) {
+				settled();
+				call_ends(i, IPC_CALL_ENDED);
+				(void)next();
+				is_call(i++);
+				ask(IPC_TELL, IPC_TELL_ENOUGH, true);
+			} else
+				assert_int_equal(next(), IPC_FEED_COUNTERS);
+			assert_int_equal(next(), 0);
+		}
+	/* And at the end, whatever there is. */
+	call_ends(++i, IPC_CALL_ENDED);
+	feed_close(&f);
+	assert_null(f.ended);
+	(void)next();
+	is_call(i);
+	assert_int_equal(next(), 0);
+}
+
+/* Pinholes and calls are told from the question on, until it has enough. */
+static void
+nothing_is_told_that_is_not_wanted(void **state)
+{
+	const struct events_owner owner = { 3, 4, { "a@ex", 4 } };
+	const struct event_refusal r = { .reason = REASON_LIMIT };
+	static const struct ipc_ids ids = { .n = 1 };
+	static const struct ipc_packets p = { .n = 1 };
+
+	(void)state;
+	settled();
+	ask(IPC_TELL, IPC_TELL_ENOUGH, true);
+	f.tap.opened(f.tap.ctx, 55, &hole, &owner, REASON_ANSWER);
+	f.tap.closed(f.tap.ctx, 55, &hole, REASON_BYE);
+	feed_seen(&f, &ids);
+	feed_packets(&f, &p);
+	call_ends(1, IPC_CALL_EARLY);
+	assert_int_equal(next(), 0);
+	/* Refusals are. */
+	f.tap.refused(f.tap.ctx, 55, &r, span_of("c"));
+	assert_int_equal(next(), IPC_FEED_REFUSAL);
+	assert_false(feed_run(&f));
+	assert_int_equal(next(), 0);
+	/* It has enough before it was told all of it. */
+	now += 5 * USEC_PER_SEC;
+	more = true;
+	tells = 0;
+	ask(IPC_TELL, IPC_TELL_ALL, true);
+	assert_true(feed_run(&f));
+	ask(IPC_TELL, IPC_TELL_ENOUGH, true);
+	tells = 0;
+	assert_false(feed_run(&f));
+	assert_int_equal(tells, 0);
+	assert_int_equal(next(), IPC_FEED_BEGIN);
+	assert_int_equal(next(), 0);
+}
+
+/* Every five seconds at most, or after a gap. */
+static void
+all_is_not_told_all_the_time(void **state)
+{
+	(void)state;
+	settled();
+	/* It has all, and each change. */
+	now += 60 * USEC_PER_SEC;
+	ask(IPC_TELL, IPC_TELL_ALL, true);
+	assert_false(f.telling);
+	ask(IPC_TELL, IPC_TELL_ENOUGH, true);
+	tells = 0;
+	ask(IPC_TELL, IPC_TELL_ALL, true);
+	settled();
+	ask(IPC_TELL, IPC_TELL_ENOUGH, true);
+	now += 5 * USEC_PER_SEC - 1;
+	ask(IPC_TELL, IPC_TELL_ALL, true);
+	assert_int_equal(next(), 0);
+	assert_false(f.telling || f.wanted);
+	now++;
+	tells = 0;
+	ask(IPC_TELL, IPC_TELL_ALL, true);
+	settled();
+	/* A gap that it knows of, and no longer wants to have filled. */
+	f.gap = f.gap_told = true;
+	ask(IPC_TELL, IPC_TELL_ENOUGH, true);
+	assert_false(f.gap || f.gap_told);
+	f.gap = true;
+	ask(IPC_TELL, IPC_TELL_ENOUGH, true);
+	assert_true(f.gap);
+	assert_false(feed_run(&f));
+	assert_int_equal(next(), IPC_FEED_GAP);
+	tells = 0;
+	ask(IPC_TELL, IPC_TELL_ALL, true);
+	settled();
+	/* Another status process has asked for nothing yet. */
+	f.gap = f.gap_told = f.telling = true;
+	feed_open(&f);
+	assert_true(!f.gap && !f.gap_told && !f.telling && !f.wanted);
+	assert_int_equal(to.max, FEED_QUEUE_MAX);
+	tells = 0;
+	ask(IPC_TELL, IPC_TELL_ALL, true);
+	settled();
+}
+
 static void
 without_a_status_process_nothing_costs_anything(void **state)
 {
@@ -526,6 +683,9 @@ main(void)
 		T(who_has_nothing_to_tell_says_so),
 		T(all_is_told_as_fast_as_it_is_read),
 		T(a_gap_is_told_once_and_ends_with_all),
+		T(calls_that_are_over_come_with_the_counters),
+		T(nothing_is_told_that_is_not_wanted),
+		T(all_is_not_told_all_the_time),
 		T(without_a_status_process_nothing_costs_anything),
 	};
 
