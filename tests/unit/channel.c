@@ -113,6 +113,48 @@ waits_for(void)
 	return event_get_events(c.ev);
 }
 
+static bool no_event, no_add;
+
+struct event *__real_event_new(struct event_base *b, evutil_socket_t fd,
+    short what, event_callback_fn f, void *arg);
+struct event *__wrap_event_new(struct event_base *b, evutil_socket_t fd,
+    short what, event_callback_fn f, void *arg);
+int __real_event_add(struct event *ev, const struct timeval *tv);
+int __wrap_event_add(struct event *ev, const struct timeval *tv);
+
+struct event *
+__wrap_event_new(struct event_base *b, evutil_socket_t fd, short what,
+    event_callback_fn f, void *arg)
+{
+	return no_event ? NULL : __real_event_new(b, fd, what, f, arg);
+}
+
+int
+__wrap_event_add(struct event *ev, const struct timeval *tv)
+{
+	return no_add ? -1 : __real_event_add(ev, tv);
+}
+
+static void
+without_memory_there_is_no_peer(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	for (no_event = true;; no_event = false, no_add = true) {
+		assert_int_equal(ipc_pair(fds), PH_OK);
+		assert_int_equal(channel_open(&c, fds[0]), PH_ENOMEM);
+		assert_false(channel_linked(&c));
+		assert_int_equal(c.ipc.fd, -1);
+		assert_int_equal(fcntl(fds[0], F_GETFD), -1);
+		close(fds[1]);
+		if (no_add)
+			break;
+	}
+	no_add = false;
+	assert_int_equal(lost, 0);
+}
+
 /* 256 at a time, but a record that was begun is finished. */
 static void
 a_turn_has_an_end(void **state)
@@ -678,6 +720,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_turn_has_an_end),
+		T(without_memory_there_is_no_peer),
 		T(nothing_is_read_behind_the_last_message),
 		T(a_peer_that_ends_is_lost_once),
 		T(a_descriptor_is_closed_unless_kept),

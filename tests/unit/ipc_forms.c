@@ -113,7 +113,16 @@ __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 	return n;
 }
 
-static bool no_memory;
+static bool no_memory, no_pair;
+
+int __real_socketpair(int domain, int type, int proto, int fds[2]);
+int __wrap_socketpair(int domain, int type, int proto, int fds[2]);
+
+int
+__wrap_socketpair(int domain, int type, int proto, int fds[2])
+{
+	return no_pair ? -1 : __real_socketpair(domain, type, proto, fds);
+}
 
 void *__real_malloc(size_t n);
 void *__wrap_malloc(size_t n);
@@ -246,6 +255,10 @@ both_ends_are_made_alike(void **state)
 	}
 	close(like);
 	options = 0;
+	no_pair = true;
+	assert_int_equal(ipc_pair(fds), PH_EIO);
+	no_pair = false;
+	assert_int_equal(options, 0);
 	assert_int_equal(ipc_pair(fds), PH_OK);
 	assert_int_equal(options, 4);
 	for (i = 0; i < 2; i++) {

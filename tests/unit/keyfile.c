@@ -19,6 +19,7 @@
 static char dir[] = "/tmp/keyfile.XXXXXX", path[64], text[512], logged[512];
 static struct strbuf why;
 static uid_t self, owner;
+static bool no_stat;
 static mode_t mode;
 
 uid_t __wrap_geteuid(void);
@@ -40,6 +41,10 @@ __wrap_geteuid(void)
 int
 __wrap_fstat(int fd, struct stat *st)
 {
+	if (no_stat) {
+		errno = EIO;
+		return -1;
+	}
 	if (__real_fstat(fd, st) == -1)
 		return -1;
 	st->st_uid = owner;
@@ -162,6 +167,15 @@ as_much_is_read_as_is_asked_for(void **state)
 	assert_int_equal(len, 0);
 	snprintf(want, sizeof(want), "at %s: No such file or directory", path);
 	assert_string_equal(text, want);
+	/* One of which the system does not say whose it is. */
+	write_key("secret");
+	strbuf_reset(&why);
+	no_stat = true;
+	assert_int_equal(keyfile_load(path, "", secret, 9, &len, &why), PH_EIO);
+	no_stat = false;
+	assert_int_equal(len, 0);
+	assert_non_null(strstr(text, ": Input/output error"));
+	unlink(path);
 	/* A directory can be opened, but not read. */
 	strbuf_reset(&why);
 	assert_int_equal(keyfile_load(dir, "", secret, 9, &len, &why), PH_EIO);

@@ -247,6 +247,8 @@ a_lock_may_be_refused_in_other_ways(void **state)
 		assert_int_equal(again = open("/dev/null", O_RDONLY), first);
 		close(again);
 	}
+	/* Of what cannot be asked, nobody is the holder. */
+	assert_int_equal(lock_orphan(-1), 0);
 }
 
 #ifdef F_OFD_SETLK

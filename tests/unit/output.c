@@ -144,14 +144,19 @@ the_last_byte_is_waited_for_too(void **state)
 static void
 nobody_keeps_lines_for_a_reader_that_is_gone(void **state)
 {
+	static char line[1 << 20];
+	size_t n;
+
 	(void)state;
+	memset(line, 'x', sizeof(line) - 1);
 	sigaction(SIGPIPE, &(struct sigaction) { .sa_handler = SIG_IGN }, NULL);
 	fill();
 	say("one");
 	close(ends[0]);
 	ends[0] = -1;
 	event_base_loop(base, EVLOOP_NONBLOCK);
-	say("two");
+	for (n = 0; n <= OUTPUT_MAX / sizeof(line); n++)
+		say(line);
 	assert_int_equal(event_base_get_num_events(base,
 			     EVENT_BASE_COUNT_ADDED),
 	    0);

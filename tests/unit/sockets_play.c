@@ -41,6 +41,8 @@ int __real_connect(int fd, const struct sockaddr *sa, socklen_t len);
 int __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len);
 int __wrap_close(int fd);
 int __wrap_unlink(const char *p);
+int __wrap_stat(const char *p, struct stat *st);
+int __wrap_stat64(const char *p, struct stat *st);
 int __real_chmod(const char *p, mode_t mode);
 int __wrap_chmod(const char *p, mode_t mode);
 int __wrap_chown(const char *p, uid_t uid, gid_t gid);
@@ -130,6 +132,18 @@ int
 __wrap_unlink(const char *p)
 {
 	return fails("unlink", 0) ? -1 : __real_unlink(p);
+}
+
+int
+__wrap_stat(const char *p, struct stat *st)
+{
+	return fails("stat", 0) ? -1 : __real_stat(p, st);
+}
+
+int
+__wrap_stat64(const char *p, struct stat *st)
+{
+	return __wrap_stat(p, st);
 }
 
 int

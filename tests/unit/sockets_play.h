@@ -26,6 +26,8 @@ int __real_socket(int domain, int type, int proto);
 int __real_bind(int fd, const struct sockaddr *sa, socklen_t len);
 int __real_close(int fd);
 int __real_unlink(const char *p);
+struct stat;
+int __real_stat(const char *p, struct stat *st);
 
 /* The call of this name fails from the n-th on; NULL: none.  All is forgotten.
  */

@@ -78,10 +78,11 @@ a_group_is_let_in_if_the_socket_is_its_own(void **state)
 	} rows[] = {
 		{ (gid_t)-1, NULL, 0660, 0660, "" },
 		{ (gid_t)-1, NULL, 0666, 0666, "" },
-		{ 0, NULL, 0660, 0660, "" },
-		{ 54321, NULL, 0660, 0660, "chown 54321;" },
-		{ 54321, "chown", 0660, 0600, "chown 54321;" },
-		{ 54321, "chown", 0666, 0606, "chown 54321;" },
+		{ 0, NULL, 0660, 0660, "stat 0;" },
+		{ 54321, NULL, 0660, 0660, "stat 0;chown 54321;" },
+		{ 54321, "chown", 0660, 0600, "stat 0;chown 54321;" },
+		{ 54321, "chown", 0666, 0606, "stat 0;chown 54321;" },
+		{ 54321, "stat", 0666, 0606, "stat 0;" },
 	};
 	/* clang-format on */
 	char want[256];
@@ -91,7 +92,7 @@ a_group_is_let_in_if_the_socket_is_its_own(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(stat(sockets_dir, &st), 0);
+	assert_int_equal(__real_stat(sockets_dir, &st), 0);
 	own = st.st_gid;
 	for (i = 0; i < ROWS(rows); i++) {
 		sockets_fail_at(rows[i].fails, 0, EPERM);
@@ -112,7 +113,7 @@ a_group_is_let_in_if_the_socket_is_its_own(void **state)
 		snprintf(want + strlen(want), sizeof(want) - strlen(want),
 		    "chmod %d;listen 128;", (int)rows[i].had);
 		assert_string_equal(sockets_done, want);
-		assert_int_equal(stat(sockets_path, &st), 0);
+		assert_int_equal(__real_stat(sockets_path, &st), 0);
 		assert_int_equal(st.st_mode & 0777, rows[i].had);
 		__real_close(fd);
 		(void)__real_unlink(sockets_path);
