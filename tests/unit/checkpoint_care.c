@@ -1,173 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* A journal whose disk fails, whose bytes rot, or which is full. */
-#include <sys/stat.h>
-#include <sys/types.h>
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "src/base/crc.h"
-#include "src/compat/memfile.h"
-#include "src/process/checkpoint.h"
-#include "tests/unit/unit.h"
-
-#define LIMIT  (64u << 20)
-#define NKEYS  200
-#define HEADER 24 /* of a file, and of a record */
-#define BIG    8192
-
-/*
- * In place of libc's.  Writes and truncations fail once as many as `works` have
- * been done; a write takes `most` bytes at a time.
- */
-static int works = -1; /* none fails */
-static bool once;      /* the next works again */
-static unsigned int failures;
-static size_t most;
-static unsigned int calls;
-
-ssize_t __real_pwrite(int fd, const void *p, size_t len, off_t off);
-ssize_t __wrap_pwrite(int fd, const void *p, size_t len, off_t off);
-ssize_t __wrap_pwrite64(int fd, const void *p, size_t len, off_t off);
-int __real_ftruncate(int fd, off_t len);
-int __wrap_ftruncate(int fd, off_t len);
-int __wrap_ftruncate64(int fd, off_t len);
-
-static bool
-fails(void)
-{
-	calls++;
-	if (works > 0)
-		works--;
-	else if (works == 0) {
-		errno = ENOSPC;
-		failures++;
-		works = once ? -1 : 0;
-		return true;
-	}
-	return false;
-}
-
-ssize_t
-__wrap_pwrite(int fd, const void *p, size_t len, off_t off)
-{
-	errno = 0;
-	if (fails())
-		return -1;
-	return __real_pwrite(fd, p, most > 0 && len > most ? most : len, off);
-}
-
-ssize_t
-__wrap_pwrite64(int fd, const void *p, size_t len, off_t off)
-{
-	return __wrap_pwrite(fd, p, len, off);
-}
-
-int
-__wrap_ftruncate(int fd, off_t len)
-{
-	errno = 0;
-	return fails() ? -1 : __real_ftruncate(fd, len);
-}
-
-int
-__wrap_ftruncate64(int fd, off_t len)
-{
-	return __wrap_ftruncate(fd, len);
-}
-
-static int fds[2];
-static struct checkpoint *c;
-static uint8_t value[NKEYS]; /* that a load has found; 0: none */
-static size_t length[NKEYS];
-static unsigned int found;
-static uint8_t bytes[BIG];
-
-static void
-on_record(void *ctx, uint64_t key, const void *p, size_t len)
-{
-	const uint8_t *b = p;
-	size_t i;
-
-	assert_ptr_equal(ctx, &found);
-	assert_true(key < NKEYS && value[key] == 0);
-	for (i = 1; i < len; i++)
-		assert_int_equal(b[i], b[0]);
-	value[key] = len > 0 ? b[0] : 0xff;
-	length[key] = len;
-	found++;
-}
-
-static enum ph_err
-load(uint64_t limit)
-{
-	memset(value, 0, sizeof(value));
-	memset(length, 0, sizeof(length));
-	found = 0;
-	return checkpoint_open(&c, fds, limit, on_record, &found);
-}
-
-static int
-setup(void **state)
-{
-	(void)state;
-	works = -1;
-	once = false;
-	most = 0;
-	fds[0] = memfile_open();
-	fds[1] = memfile_open();
-	if (fds[0] == -1 || fds[1] == -1)
-		return -1;
-	return load(LIMIT) == PH_OK ? 0 : -1;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	works = -1;
-	checkpoint_close(c);
-	c = NULL;
-	close(fds[0]);
-	close(fds[1]);
-	return 0;
-}
-
-static void
-reopen(void)
-{
-	checkpoint_close(c);
-	assert_int_equal(load(LIMIT), PH_OK);
-}
-
-static enum ph_err
-put(uint64_t key, uint8_t v, size_t len)
-{
-	memset(bytes, v, sizeof(bytes));
-	return checkpoint_put(c, key, bytes, len);
-}
-
-static off_t
-size_of(int fd)
-{
-	struct stat st;
-
-	assert_int_equal(fstat(fd, &st), 0);
-	return st.st_size;
-}
-
-static struct checkpoint_stats
-stats(void)
-{
-	struct checkpoint_stats st;
-
-	checkpoint_stats(c, &st);
-	return st;
-}
+#include "tests/unit/checkpoint_play.h"
 
 static void
 each_number_is_told(void **state)
@@ -223,103 +59,6 @@ each_number_is_told(void **state)
 	    st.damaged == 0 && st.puts == 0 && st.dels == 0);
 }
 
-/*
- * Forty records, written again and again until the other file is begun, with
- * what has been gathered on the disk.
- */
-static unsigned int
-fill_until_switch(void)
-{
-	unsigned int i;
-
-	for (i = 0; stats().switches == 0; i++) {
-		assert_true(i < 1000);
-		assert_int_equal(put(i % 40, (uint8_t)(1 + i % 40), BIG),
-		    PH_OK);
-	}
-	assert_int_equal(checkpoint_sync(c), PH_OK);
-	/* Sixteen are copied at a time. */
-	assert_int_equal(stats().moved, 16);
-	assert_true(size_of(fds[0]) > 0 && size_of(fds[1]) > 0);
-	return (i - 1) % 40;
-}
-
-/* More than half of it, and more than 1 MB. */
-static void
-a_file_of_garbage_is_left(void **state)
-{
-	struct checkpoint_stats st;
-	uint64_t each = BIG + HEADER, n;
-
-	(void)state;
-	(void)fill_until_switch();
-	st = stats();
-	assert_int_equal(st.live, 40 * each);
-	/* The old file was as large as it may be, and no larger. */
-	n = (uint64_t)(size_of(fds[0]) - HEADER) / each;
-	assert_true(HEADER + n * each >= 1 << 20);
-	assert_true(HEADER + (n - 1) * each < 1 << 20);
-	assert_int_equal(st.puts, n);
-	assert_int_equal(st.size, size_of(fds[0]) + size_of(fds[1]));
-	assert_int_equal(size_of(fds[1]), HEADER + 16 * each);
-	/* Two more puts, and all has moved. */
-	assert_int_equal(put(50, 51, 1), PH_OK);
-	assert_int_equal(stats().moved, 32);
-	assert_true(size_of(fds[0]) > 0);
-	assert_int_equal(put(51, 52, 1), PH_OK);
-	st = stats();
-	assert_true(st.moved == 40 && st.switches == 1 && st.records == 42);
-	assert_int_equal(size_of(fds[0]), 0);
-	assert_int_equal(st.size, size_of(fds[1]));
-	/* And back, into the first file. */
-	for (n = 0; stats().switches == 1; n++) {
-		assert_true(n < 1000);
-		assert_int_equal(put(n % 40, 5, BIG), PH_OK);
-	}
-	assert_int_equal(stats().switches, 2);
-	assert_int_equal(stats().moved, 56);
-	for (n = 0; n < 2; n++)
-		assert_int_equal(put(50, 51, 1), PH_OK);
-	assert_true(size_of(fds[0]) > 0);
-	assert_int_equal(size_of(fds[1]), 0);
-	assert_int_equal(checkpoint_sync(c), PH_OK);
-	assert_int_equal(stats().size, size_of(fds[0]));
-	reopen();
-	assert_int_equal(found, 42);
-	assert_int_equal(stats().size, size_of(fds[0]));
-	/* With more that lives than not, none is left: 140 x 8 kB live. */
-	teardown(state);
-	assert_int_equal(setup(state), 0);
-	for (n = 0; n < 277; n++)
-		assert_int_equal(put(n % 140, 1, BIG), PH_OK);
-	assert_int_equal(stats().switches, 0);
-	for (; stats().switches == 0 && n < 300; n++)
-		assert_int_equal(put(n % 140, 1, BIG), PH_OK);
-	/* When half of the bytes are garbage. */
-	assert_int_equal(n, 280);
-}
-
-/* Garbage is half of a file, or one byte less. */
-static void
-half_is_enough(void **state)
-{
-	uint64_t less;
-	unsigned int i;
-
-	for (less = 0; less < 4; less++) {
-		/* 100 live records, and 100 with the file's header. */
-		assert_int_equal(put(0, 1, BIG - HEADER - less), PH_OK);
-		for (i = 1; i < 199; i++)
-			assert_int_equal(put(1 + i % 99, 1, BIG), PH_OK);
-		assert_int_equal(stats().switches, 0);
-		assert_int_equal(put(0, 1, BIG), PH_OK);
-		assert_int_equal(stats().live, 100 * (BIG + HEADER));
-		assert_int_equal(stats().switches, less < 2);
-		teardown(state);
-		assert_int_equal(setup(state), 0);
-	}
-}
-
 /* The bytes of a file do not change: another version may read it. */
 static void
 a_file_is_as_it_always_was(void **state)
@@ -368,50 +107,6 @@ a_file_is_as_it_always_was(void **state)
 	assert_memory_equal(&file.put, &want.put, HEADER);
 }
 
-/* Change a byte of the newest copy of a record of this value. */
-static void
-rot(int fd, uint8_t v)
-{
-	static uint8_t all[2 << 20];
-	ssize_t n = pread(fd, all, sizeof(all), 0), i;
-
-	for (i = n; i-- > 1;)
-		if (all[i] == v && all[i - 1] == v)
-			break;
-	assert_true(i > 0);
-	all[i] ^= 1;
-	assert_int_equal(__real_pwrite(fd, &all[i], 1, i), 1);
-}
-
-/* One that cannot be read is lost; those behind it are not. */
-static void
-a_record_that_rots_before_it_moves_is_dropped(void **state)
-{
-	const unsigned int last = 39; /* they move in the order of keys */
-	unsigned int i;
-	size_t k;
-
-	(void)state;
-	(void)fill_until_switch();
-	rot(fds[0], (uint8_t)(1 + last));
-	for (i = 0; i < 2; i++) {
-		assert_int_equal(put(50 + i, 99, 10), PH_OK);
-		assert_int_equal(stats().records, i == 0 ? 41 : 41);
-	}
-	assert_int_equal(stats().moved, 39);
-	assert_int_equal(stats().live, 39 * (BIG + HEADER) + 2 * (10 + HEADER));
-	assert_int_equal(size_of(fds[0]), 0);
-	assert_int_equal(checkpoint_sync(c), PH_OK);
-	reopen();
-	assert_int_equal(found, 41);
-	for (k = 0; k < 40; k++)
-		assert_int_equal(value[k], k == last ? 0 : (uint8_t)(k + 1));
-	assert_true(value[50] == 99 && value[51] == 99);
-	/* And it is written again as if it had never been. */
-	assert_int_equal(put(last, 77, 3), PH_OK);
-	assert_int_equal(stats().records, 42);
-}
-
 /* Files of rubbish are emptied, and the first of them is begun. */
 static void
 a_journal_of_rubbish_begins_anew(void **state)
@@ -441,45 +136,6 @@ a_journal_of_rubbish_begins_anew(void **state)
 		assert_int_equal(found, 1);
 	}
 	(void)state;
-}
-
-/* The journal in the middle of a move, with either file damaged. */
-static void
-a_move_is_taken_up_where_it_stood(void **state)
-{
-	static const uint8_t zeros[HEADER];
-	unsigned int how, last;
-
-	for (how = 0; how < 4; how++) {
-		last = fill_until_switch();
-		(void)last;
-		if (how < 2)
-			assert_int_equal(__real_pwrite(fds[how], zeros, HEADER,
-					     0),
-			    HEADER);
-		reopen();
-		/* Without the old file, only what was copied. */
-		assert_int_equal(found, how == 0 ? 16 : 40);
-		assert_int_equal(stats().records, found);
-		assert_int_equal(stats().live, found * (BIG + HEADER));
-		assert_int_equal(stats().damaged, 0);
-		/* It goes on: where all is in one file, the other is empty. */
-		assert_int_equal(size_of(fds[0]) == 0, how == 0);
-		assert_int_equal(size_of(fds[1]) == 0, how == 1);
-		assert_int_equal(stats().size,
-		    size_of(fds[0]) + size_of(fds[1]));
-		if (how == 3)
-			assert_int_equal(checkpoint_del(c, 3), PH_OK);
-		else
-			assert_int_equal(put(60, 61, 1), PH_OK);
-		if (how >= 2)
-			assert_int_equal(stats().moved, 16);
-		assert_int_equal(checkpoint_sync(c), PH_OK);
-		reopen();
-		assert_int_equal(found, how == 0 ? 17 : how == 3 ? 39 : 41);
-		teardown(state);
-		assert_int_equal(setup(state), 0);
-	}
 }
 
 /*
@@ -712,12 +368,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(each_number_is_told),
-		T(a_file_of_garbage_is_left),
-		T(half_is_enough),
 		T(a_file_is_as_it_always_was),
-		T(a_record_that_rots_before_it_moves_is_dropped),
 		T(a_journal_of_rubbish_begins_anew),
-		T(a_move_is_taken_up_where_it_stood),
 		T(no_failure_loses_what_was_written),
 		T(a_disk_that_fails_at_first_is_told),
 		T(a_write_may_be_short),
