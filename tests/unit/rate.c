@@ -3,6 +3,7 @@
 
 #include "src/base/timers.h"
 #include "src/engine/rate.h"
+#include "tests/unit/starve.h"
 #include "tests/unit/unit.h"
 
 static void
@@ -91,6 +92,26 @@ none_at_all_is_one(void **state)
 	rate_free(r);
 }
 
+/* Without memory for its bucket a source is not allowed. */
+static void
+without_memory_nothing_is_allowed(void **state)
+{
+	struct addr a = addr_v4(198, 51, 100, 7);
+	struct rate *r;
+
+	(void)state;
+	starve(1);
+	assert_null(rate_new(10));
+	(void)starve_end();
+	assert_non_null(r = rate_new(10));
+	starve(1);
+	assert_false(rate_allow(r, &a, USEC_PER_SEC));
+	(void)starve_end();
+	assert_true(rate_allow(r, &a, USEC_PER_SEC));
+	rate_free(r);
+	rate_free(NULL);
+}
+
 int
 main(void)
 {
@@ -99,6 +120,7 @@ main(void)
 		cmocka_unit_test(a_flood_of_sources_is_bounded),
 		cmocka_unit_test(a_source_that_speaks_is_remembered),
 		cmocka_unit_test(none_at_all_is_one),
+		cmocka_unit_test(without_memory_nothing_is_allowed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

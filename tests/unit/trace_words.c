@@ -146,7 +146,8 @@ words_of_refusals(struct strbuf *b)
 	words_refused(trace.conf, &e, b);
 	put(b);
 	e.reason = REASON_PORT_RANGE;
-	e.from = e.to = address(hosts[1]);
+	e.from = address(hosts[1]);
+	e.to = address(hosts[2]);
 	for (i = 0; i < ROWS(ports); i++) {
 		e.dport = ports[i];
 		words_refused(trace.conf, &e, b);
