@@ -129,6 +129,54 @@ only_a_call_that_was_seen_late_has_lost_its_beginning(void **state)
 	assert_false(story_join(story, span_of("new"), false, false, now)->cut);
 }
 
+/* The message at hand comes before what it has opened. */
+static void
+a_story_begins_with_its_message(void **state)
+{
+	struct datagram d = { .ts = now };
+	struct sip_message m = { .method = SIP_INVITE,
+		.status = 200,
+		.call_id = span_of("c"),
+		.cseq = 1 };
+	const struct story_call *c;
+	struct story_entry e;
+	struct cursor r;
+
+	(void)state;
+	story_hear(story, now, &d, &m);
+	story_counts(story);
+	c = story_join(story, span_of("c"), true, false, now);
+	assert_non_null(c);
+	assert_false(c->cut);
+	r = story_records(c);
+	assert_true(story_read(&r, &e));
+	assert_int_equal(e.status, 200);
+	assert_false(story_read(&r, &e));
+	/* Once. */
+	story_judged(story, NULL);
+	r = story_records(c);
+	assert_true(story_read(&r, &e));
+	assert_false(story_read(&r, &e));
+}
+
+static void
+where_nobody_asks_nothing_is_counted(void **state)
+{
+	struct story *none = story_new(&story_limits_none);
+	struct datagram d = { .ts = now };
+	struct sip_message m = { .call_id = span_of("c") };
+	uint64_t n;
+
+	(void)state;
+	assert_non_null(none);
+	story_ignored(none, now, &d, span_of("c"), "a reason");
+	story_hear(none, now, &d, &m);
+	story_judged(none, "another one");
+	assert_null(story_why(none, 0, &n));
+	assert_null(story_stray(none, 0));
+	story_free(none);
+}
+
 /* All that names a message is kept, and tells it from the others. */
 static void
 a_message_is_kept_as_it_was(void **state)
@@ -389,6 +437,8 @@ main(void)
 		TEST(a_long_log_takes_the_room_of_several),
 		TEST(logs_have_room_for_the_calls_that_may_be),
 		TEST(only_a_call_that_was_seen_late_has_lost_its_beginning),
+		TEST(a_story_begins_with_its_message),
+		TEST(where_nobody_asks_nothing_is_counted),
 		TEST(a_message_is_kept_as_it_was),
 		TEST(streams_are_kept_as_they_were),
 		TEST(the_latest_are_listed),
