@@ -181,10 +181,10 @@ replay(void)
 
 /*
  * The first `n` packets of that capture, and `more` bytes.  `odd`: the last one
- * is to another port, and a minute later.
+ * is to another port, and so many seconds later.
  */
 static void
-cut(unsigned int n, size_t more, bool odd)
+cut(unsigned int n, size_t more, uint32_t odd)
 {
 	static uint8_t bytes[65536];
 	FILE *from = fopen(BASIC, "r"), *to = fopen(capture, "w");
@@ -199,9 +199,9 @@ cut(unsigned int n, size_t more, bool odd)
 		at += 16 + len;
 		assert_true(at <= all);
 	}
-	if (odd) {
+	if (odd > 0) {
 		memcpy(&seconds, bytes + last, sizeof(seconds));
-		seconds += 60;
+		seconds += odd;
 		memcpy(bytes + last, &seconds, sizeof(seconds));
 		memset(bytes + last + 16 + 34, 9, 4);
 	}
@@ -260,16 +260,19 @@ static void
 the_end_of_the_capture_is_the_end(void **state)
 {
 	(void)state;
-	cut(3, 0, false);
+	cut(3, 0, 0);
 	assert_int_equal(replay(), 0);
 	assert_non_null(strstr(err, "filter: remove remove at 0.2\n"));
 	assert_non_null(strstr(out, "(shutdown)"));
-	cut(4, 0, false);
+	cut(4, 0, 0);
 	assert_int_equal(replay(), 0);
 	assert_non_null(strstr(err, "filter: remove remove at 0.3\n"));
-	cut(4, 0, true);
+	cut(4, 0, 60);
 	assert_int_equal(replay(), 0);
 	assert_non_null(strstr(err, "filter: remove remove at 60.3\n"));
+	cut(4, 0, 1);
+	assert_int_equal(replay(), 0);
+	assert_non_null(strstr(err, "filter: remove remove at 1.3\n"));
 }
 
 static void
@@ -292,7 +295,7 @@ what_fails_has_its_exit_status(void **state)
 	assert_non_null(strstr(err, "pinholed: standard output: "));
 	assert_non_null(strstr(err, "filter: close\n"));
 	/* A capture that ends in mid-packet: what came before it counts. */
-	cut(3, 20, false);
+	cut(3, 20, 0);
 	assert_int_equal(replay(), 2);
 	assert_non_null(strstr(out, "(answer)"));
 	snprintf(want, sizeof(want), "pinholed: %s: ", capture);
@@ -317,12 +320,12 @@ a_story_takes_the_place_of_events(void **state)
 	assert_string_equal(out, "");
 	assert_non_null(strstr(err, "No Call-ID begins with \"nobody\"."));
 	/* What is open is told before it closes. */
-	cut(3, 0, false);
+	cut(3, 0, 0);
 	opt.explain = "c1";
 	assert_int_equal(replay(), 0);
 	assert_non_null(strstr(out, "accepted, 2 pinholes are open"));
 	/* A damaged capture is said, too. */
-	cut(3, 20, false);
+	cut(3, 20, 0);
 	assert_int_equal(replay(), 2);
 	assert_non_null(strstr(out, "call c1@example\n"));
 }
