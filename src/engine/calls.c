@@ -231,12 +231,17 @@ ends_untold(const struct sip_wants *w)
 	}
 }
 
+struct hole_before {
+	struct story *story;
+	int64_t now;
+};
+
 static void
 on_hole_before(void *ctx, const struct claims_view *v)
 {
-	struct calls *c = ctx;
+	const struct hole_before *b = ctx;
 
-	story_hole(c->story, v->since, true, &v->hole, v->owner.call,
+	story_hole(b->story, b->now, true, &v->hole, v->owner.call,
 	    REASON_NONE);
 }
 
@@ -246,12 +251,13 @@ lease_adopt_story(struct call_lease *l, const struct sip_wants *w, int64_t now)
 {
 	struct sip_about about;
 	struct calls *c = l->c;
+	struct hole_before before = { c->story, now };
 
 	if (sip_about(c->sip, l->id, &about))
 		now = about.began;
 	l->story = story_join(c->story, w->call_id, w->nholes > 0, true, now);
 	if (l->story != NULL)
-		claims_view(c->claims, l->id, on_hole_before, c);
+		claims_view(c->claims, l->id, on_hole_before, &before);
 }
 
 static void

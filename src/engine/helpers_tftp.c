@@ -440,14 +440,19 @@ tftp_helper_drop(struct claims *claims, uint64_t key, const void *p, size_t len,
 }
 
 /* A pinhole that was open before has no event, but a place in the story. */
+struct hole_before {
+	struct sessions *sessions;
+	int64_t now;
+};
+
 static void
 on_hole_before(void *ctx, const struct claims_view *v)
 {
-	const struct transfer *t = ctx;
+	const struct hole_before *b = ctx;
 
-	if (v->why == REASON_NONE)
-		sessions_hole(t->h->place.sessions, t->asker, true, &v->hole,
-		    REASON_NONE, v->since);
+	if (v->adopted)
+		sessions_hole(b->sessions, v->owner.id, true, &v->hole,
+		    REASON_NONE, b->now);
 }
 
 void
@@ -497,7 +502,8 @@ tftp_helper_adopt(struct tftp_helper *h, uint64_t key, const void *p,
 	sessions_begin(h->place.sessions, &who, now);
 	/* No event if the same was open; what else was open closes. */
 	transfer_open(t, &hole, now);
-	claims_view(h->place.claims, key, on_hole_before, t);
+	claims_view(h->place.claims, key, on_hole_before,
+	    &(struct hole_before) { h->place.sessions, now });
 }
 
 void

@@ -16,7 +16,7 @@
 #include "src/process/lock.h"
 
 #define MAGIC	0x70685374u /* also tells the byte order */
-#define VERSION 2u
+#define VERSION 3u
 
 /* Bytes from the head of a journal file; they change when it begins anew. */
 #define HEAD 24

@@ -26,6 +26,7 @@ struct claim {
 	uint64_t why : 8; /* enum reason */
 	uint64_t wanted : 1;
 	uint64_t announced : 1; /* as open */
+	uint64_t adopted : 1;
 };
 
 struct asker {
@@ -575,6 +576,7 @@ claims_view(struct claims *cs, uint64_t asker,
 		v.seen = t->seen[0] > t->seen[1] ? t->seen[0] : t->seen[1];
 		v.packets = t->packets;
 		v.why = (enum reason)claim->why;
+		v.adopted = claim->adopted;
 		view(ctx, &v);
 	}
 }
@@ -609,7 +611,7 @@ claims_resend(struct claims *cs, int64_t now)
 }
 
 /* All records of pinholes have one size, so addresses are padded. */
-#define EXPORT_CLAIM (8 + 8 + 3 + 3 * 2 + (17 + 1) + 17 + 2 * (17 + 2))
+#define EXPORT_CLAIM (8 + 8 + 8 + 1 + 3 + 3 * 2 + (17 + 1) + 17 + 2 * (17 + 2))
 
 static void
 put_padded(struct writer *w, const struct addr *a)
@@ -645,6 +647,8 @@ claims_export(const struct claims *cs, uint64_t asker, void *buf, size_t size,
 		t = tuple_hole(claim->tuple);
 		writer_u64(&w, claim->id);
 		writer_u64(&w, t.id);
+		writer_u64(&w, (uint64_t)claim->since);
+		writer_u8(&w, claim->why);
 		writer_u8(&w, t.proto);
 		writer_u8(&w, t.dir);
 		writer_u8(&w, t.once);
@@ -675,6 +679,8 @@ claims_adopt(struct claims *cs, uint64_t asker, struct span call,
 	struct tuple_key k;
 	struct pinhole p;
 	uint64_t id, fw_id;
+	int64_t since;
+	uint8_t why;
 
 	if (len % EXPORT_CLAIM != 0 || asker_find(cs, asker) != NULL)
 		return PH_EMALFORMED;
@@ -686,6 +692,8 @@ claims_adopt(struct claims *cs, uint64_t asker, struct span call,
 		memset(&p, 0, sizeof(p));
 		id = cursor_u64(&r);
 		fw_id = cursor_u64(&r);
+		since = (int64_t)(cursor_u64(&r) & INT64_MAX);
+		why = cursor_enum(&r, REASON_COUNT - 1);
 		p.proto = cursor_u8(&r);
 		p.dir = cursor_u8(&r);
 		p.once = cursor_u8(&r);
@@ -707,7 +715,10 @@ claims_adopt(struct claims *cs, uint64_t asker, struct span call,
 		if (claim_find(a, &k, NULL) != NULL ||
 		    (claim = claim_add(cs, a, &k, id, fw_id)) == NULL)
 			continue;
-		claim->since = now;
+		/* The clock may have been set back. */
+		claim->since = since > 0 && since < now ? since : now;
+		claim->why = why;
+		claim->adopted = true;
 		if (cs->next_id <= id)
 			cs->next_id = id + 1;
 		if (cs->next_id <= fw_id)

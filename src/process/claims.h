@@ -114,6 +114,7 @@ struct claims_view {
 	int64_t seen; /* packets last went through; 0: never */
 	uint64_t packets;
 	enum reason why;
+	bool adopted; /* of a predecessor, who had opened it */
 };
 void claims_view(struct claims *cs, uint64_t asker,
     void (*view)(void *ctx, const struct claims_view *v), void *ctx);
@@ -130,7 +131,7 @@ void claims_resend(struct claims *cs, int64_t now);
  * their end under the same names; and back.  After claims_adopt(), the next
  * claims_want() of the asker opens without an event what was adopted.
  */
-#define CLAIMS_EXPORT_MAX 16384
+#define CLAIMS_EXPORT_MAX 18432
 PH_NODISCARD enum ph_err claims_export(const struct claims *cs, uint64_t asker,
     void *buf, size_t size, size_t *len);
 PH_NODISCARD enum ph_err claims_adopt(struct claims *cs, uint64_t asker,

@@ -589,6 +589,30 @@ def top_lives_through_a_restart(net):
         stream.stop()
 
 
+@scenario()
+def control_shows_when_a_pinhole_was_opened(net):
+    """Also to one who asks only when another engine is at work."""
+    d = net.pinholed()
+    _, stream = call_with_media(net)
+    opened = [(e["id"], e["ts"], e["reason"]) for e in d.events
+              if e["event"] == "open"]
+    check(len(opened) == 2, d.events)
+    for disturb, said in ((lambda: d.proc.send_signal(signal.SIGHUP),
+                           "reloaded"),
+                          (lambda: d.kill("engine"), "the engine")):
+        # Until the status process has dropped what it was told.
+        time.sleep(0 if said == "reloaded" else 12)
+        disturb()
+        until(lambda text=said: any(text in line for line in d.log), 10, said)
+        d.ready()
+        c = connect()
+        known(c, 2)
+        shown = [(h["id"], h["ts"], h["reason"]) for h in c.show("pinholes")]
+        check(shown == opened, (shown, opened))
+        c.close()
+    stream.stop()
+
+
 def close_the_only(d, **what):
     """The one pinhole that is shown, by its id; its event says why."""
     c = connect()

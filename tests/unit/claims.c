@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/base/timers.h"
+#include "src/base/wire.h"
 #include "tests/unit/claims_play.h"
 
 /* Asker 1 is called a, asker 2 b; ports end with 0. */
@@ -402,8 +403,8 @@ what_the_filter_lost_is_opened_at_the_next_renewal(void **state)
 }
 
 /* Where the parts of an exported pinhole are. */
-enum { ID = 7, FW_ID = 15, TO_LO = 22, TO_HI = 24, FROM = 25, FROM_LEN = 42 };
-enum { TO = 43, RDR = 60, SIZE = 98 };
+enum { ID = 7, FW_ID = 15, SINCE = 16, WHY = 24, TO_LO = 31, TO_HI = 33 };
+enum { FROM = 34, FROM_LEN = 51, TO = 52, RDR = 69, SIZE = 107 };
 
 static size_t export(uint64_t asker, uint8_t *buf, size_t size)
 {
@@ -533,6 +534,41 @@ an_adopted_pinhole_is_the_same_in_every_part(void **state)
 }
 
 static void
+on_since(void *ctx, const struct claims_view *v)
+{
+	int64_t *since = ctx;
+
+	assert_int_equal(v->why, REASON_ANSWER);
+	*since = v->since;
+}
+
+/* A pinhole keeps the time when it was opened, unless that is yet to come. */
+static void
+a_pinhole_is_as_old_as_it_was(void **state)
+{
+	static const int64_t ago[] = { 1, 0, -1, 900 * USEC_PER_SEC };
+	uint8_t buf[SIZE];
+	struct writer w;
+	int64_t since;
+	size_t i;
+
+	(void)state;
+	WANT(1, 60, 2000, 0);
+	export(1, buf, sizeof(buf));
+	for (i = 0; i <= ROWS(ago); i++) {
+		restart();
+		w = writer_of(buf + SINCE, 8);
+		/* The last one has no time. */
+		writer_u64(&w, i < ROWS(ago) ? (uint64_t)(now - ago[i]) : 0);
+		assert_int_equal(adopt(1, buf, sizeof(buf)), PH_OK);
+		since = 0;
+		claims_view(claims, 1, on_since, &since);
+		assert_int_equal(since,
+		    i < ROWS(ago) && ago[i] > 0 ? now - ago[i] : now);
+	}
+}
+
+static void
 new_ids_are_above_all_adopted_ones(void **state)
 {
 	static const struct {
@@ -588,6 +624,7 @@ a_lying_state_file_opens_nothing(void **state)
 		{ "the filter's ids wrap", FW_ID - 4, 1 },
 		{ "ports backwards", TO_HI, 0 },
 		{ "more bits than IPv4 has", FROM_LEN, 33 },
+		{ "no reason", WHY, REASON_COUNT },
 		{ "no family", TO, 5 },
 		{ "no family to redirect from", RDR, 17 },
 	};
@@ -674,6 +711,7 @@ main(void)
 		CASE(a_successor_goes_on_with_the_same_names),
 		CASE(the_filters_name_outlives_its_first_asker),
 		CASE(an_adopted_pinhole_is_the_same_in_every_part),
+		CASE(a_pinhole_is_as_old_as_it_was),
 		CASE(new_ids_are_above_all_adopted_ones),
 		CASE(a_lying_state_file_opens_nothing),
 		CASE(what_is_said_twice_is_adopted_once),

@@ -41,7 +41,7 @@ static struct {
 		uint64_t id;
 		int64_t since;
 		enum reason why;
-		bool announced;
+		bool announced, adopted;
 	} claim[LIMIT];
 } asker[ASKERS];
 
@@ -217,7 +217,7 @@ model_open(unsigned int a, unsigned int t, const struct claims_want *w)
 	nclaims++;
 	asker[a].claim[i].tuple = t;
 	asker[a].claim[i].id = id;
-	asker[a].claim[i].announced = false;
+	asker[a].claim[i].announced = asker[a].claim[i].adopted = false;
 	asker[a].n++;
 	extend(t, now + w->lease);
 	if (!w->wait)
@@ -373,9 +373,12 @@ step_successor(void)
 		    PH_OK);
 		asker[a].user = 0;
 		for (i = 0; i < asker[a].n; i++) {
+			if (!asker[a].claim[i].announced) {
+				asker[a].claim[i].since = now;
+				asker[a].claim[i].why = REASON_NONE;
+			}
 			asker[a].claim[i].announced = true;
-			asker[a].claim[i].since = now;
-			asker[a].claim[i].why = REASON_NONE;
+			asker[a].claim[i].adopted = true;
 			if (asker[a].claim[i].id >= next_id)
 				next_id = asker[a].claim[i].id + 1;
 		}
@@ -407,6 +410,7 @@ on_view(void *ctx, const struct claims_view *v)
 	assert_true(span_eq_str(v->owner.call, asker[viewing].call));
 	assert_int_equal(v->since, asker[viewing].claim[i].since);
 	assert_int_equal(v->why, asker[viewing].claim[i].why);
+	assert_int_equal(v->adopted, asker[viewing].claim[i].adopted);
 	assert_int_equal(v->seen, seen);
 	assert_int_equal(v->packets, tuple[t].packets);
 	viewed = i + 1;

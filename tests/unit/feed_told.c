@@ -160,7 +160,7 @@ a_pinhole_opens_and_closes(void **state)
 {
 	const struct events_owner owner = { 3, 4, { "a@ex", 4 } };
 	const struct claims_view view = { hole, owner, 55, 66, 77,
-		REASON_ANSWER };
+		REASON_ANSWER, true };
 
 	(void)state;
 	settled();
