@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <netinet/in.h>
+
 #include <event2/event.h>
 
 #include <inttypes.h>
