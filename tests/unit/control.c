@@ -443,6 +443,10 @@ who_monitors_hears_of_what_it_asked_for(void **state)
 	memcpy(r->call, "other", 5);
 	assert_true(model_input(model, engine, now, &m));
 	assert_non_null(strstr(heard(some), "\"call\":\"other\""));
+	/* By the first line, its socket has told that nobody reads it. */
+	turn();
+	assert_true(model_input(model, engine, now, &m));
+	assert_non_null(strstr(heard(some), "\"call\":\"other\""));
 	close(some);
 	close(none);
 }
