@@ -13,6 +13,9 @@
 #include "nft/inspect.h"
 #include "nft/nlmsg.h"
 
+/* How often to begin anew when others change the ruleset meanwhile. */
+#define LOOK_TRIES 8
+
 /* How libnftables stores a comment: type, length, text with its NUL. */
 #define UDATA_COMMENT 0
 
@@ -101,8 +104,8 @@ see_rule(void *ctx, const struct nlmsghdr *nlh)
 	    0x100000001b3u;
 }
 
-int
-inspect_table(struct nlsock *s, const char *name, struct table_seen *out)
+static int
+table_look(struct nlsock *s, const char *name, struct table_seen *out)
 {
 	_Alignas(struct nlmsghdr) char buf[NLMSG_SIZE];
 	struct nlmsghdr *nlh;
@@ -125,6 +128,17 @@ inspect_table(struct nlsock *s, const char *name, struct table_seen *out)
 	    NLM_F_DUMP, NFPROTO_INET);
 	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, name);
 	return nlsock_request(s, nlh, see_rule, out);
+}
+
+int
+inspect_table(struct nlsock *s, const char *name, struct table_seen *out)
+{
+	int tries, rc = -EINTR;
+
+	/* What others change meanwhile may be there in part. */
+	for (tries = 0; tries < LOOK_TRIES && rc == -EINTR; tries++)
+		rc = table_look(s, name, out);
+	return rc;
 }
 
 static void

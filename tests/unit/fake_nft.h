@@ -70,6 +70,7 @@ struct fake_kernel {
 	struct fake_connection ct[FAKE_CONNECTIONS];
 	bool flowtable;
 	bool interrupt;		 /* every dump is overtaken by a change */
+	unsigned int overtaken;	 /* so many dumps of rules are */
 	void (*meanwhile)(void); /* before a dump of connections is told */
 };
 

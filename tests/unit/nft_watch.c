@@ -530,6 +530,31 @@ opening_fails_if_the_kernel_refuses(void **state)
 	assert_int_equal(play_open(), PH_OK);
 }
 
+/* Others may change the ruleset while it is looked at, but not for ever. */
+static void
+a_look_that_is_overtaken_begins_anew(void **state)
+{
+	char text[256];
+	struct strbuf why = strbuf_of(text, sizeof(text));
+	unsigned int n;
+
+	(void)state;
+	play_close(true);
+	config.adopt = true;
+	for (n = 1; n <= 8; n++) {
+		fake.overtaken = n;
+		assert_int_equal(fw_nftables.open(&fw, &config, now, &why),
+		    n < 8 ? PH_OK : PH_EAGAIN);
+		assert_int_equal(fake.overtaken, 0);
+		if (n < 8)
+			fw_nftables.close(fw, true);
+	}
+	assert_string_equal(text,
+	    "cannot look at nftables: Interrupted system call");
+	config.adopt = false;
+	assert_int_equal(play_open(), PH_OK);
+}
+
 /* What an earlier run left, and whether it is taken over. */
 static void
 a_table_is_taken_over_if_it_is_as_ours(void **state)
@@ -636,6 +661,7 @@ main(void)
 		CASE(settling_fails_without_memory),
 		CASE(opening_fails_without_memory),
 		CASE(opening_fails_if_the_kernel_refuses),
+		CASE(a_look_that_is_overtaken_begins_anew),
 		CASE(a_table_is_taken_over_if_it_is_as_ours),
 		CASE(closing_ends_connections_once_nothing_passes),
 	};
